@@ -1,0 +1,28 @@
+.PHONY: help demo test lint types docs-images clean
+.DEFAULT_GOAL := help
+
+help:  ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo:  ## Serve the demo on http://127.0.0.1:8000 (PORT and DEMO_DB are read)
+	@scripts/setup run
+	@exec .venv/bin/python manage.py demo
+
+test:  ## Run all tests, on each database that is there
+	@scripts/setup dev
+	@exec scripts/test
+
+lint:  ## Run the gates: style, types, import order, migrations
+	@scripts/setup dev
+	@exec scripts/lint
+
+types:  ## Check the types of Python and JavaScript
+	@scripts/setup dev
+	@.venv/bin/mypy && scripts/npm run types
+
+docs-images:  ## Take the screenshots of the docs anew
+	@scripts/setup dev
+	@exec .venv/bin/python scripts/screenshots.py
+
+clean:  ## Remove what the other targets made
+	@rm -rf .venv .venv-newest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache browser/node_modules

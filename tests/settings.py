@@ -1,0 +1,85 @@
+"""Settings of the test project: one tiny app, the demo's board, and the database that the environment names."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from tests.support.addresses import database
+from tests.support.services import url
+
+SECRET_KEY = "only for tests"
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "realtime",
+    "demo_project.board",
+    "tests",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "tests.urls"
+ASGI_APPLICATION = "tests.asgi.application"
+STATIC_URL = "static/"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+USE_TZ = True
+
+# One name for all processes of a test run, and another for a run beside it.
+RUN = os.environ.setdefault("REALTIME_TEST_RUN", str(os.getpid()))
+
+if (BACKEND := os.environ.get("REALTIME_TEST_DATABASE", "sqlite")) == "sqlite":
+    if "REALTIME_TEST_DIRECTORY" not in os.environ:
+        os.environ["REALTIME_TEST_DIRECTORY"] = tempfile.mkdtemp(prefix="realtime-sqlite-")
+        atexit.register(shutil.rmtree, os.environ["REALTIME_TEST_DIRECTORY"], ignore_errors=True)
+    # A file: an in-memory database is one connection's own, and has no other processes.
+    FILE = os.path.join(os.environ["REALTIME_TEST_DIRECTORY"], "tests.sqlite3")
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": FILE,
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+            },
+            "TEST": {"NAME": FILE},
+        }
+    }
+elif BACKEND in ("postgresql", "mysql"):
+    if BACKEND == "mysql":
+        import pymysql
+
+        pymysql.install_as_MySQLdb()
+    DATABASES = {"default": database(url(BACKEND)) | {"NAME": f"realtime_{RUN}"}}
+else:
+    raise ValueError(
+        f"REALTIME_TEST_DATABASE is {BACKEND!r}, which is no database of the tests: set it to 'sqlite', "
+        "'postgresql' or 'mysql', or leave it out for 'sqlite'."
+    )

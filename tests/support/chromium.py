@@ -1,0 +1,46 @@
+"""Where the browser is: the system's Chromium, or the one that Playwright installed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# No sandbox: as root, and in most containers, Chromium cannot make one. The rest keeps it from calling home.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def system() -> str | None:
+    """The path of a Chromium of the system's that runs."""
+    for program in PROGRAMS:
+        path = shutil.which(program)
+        if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
+            return path
+    return None
+
+
+def of_playwright() -> str | None:
+    """The path of the Chromium that `playwright install` brought."""
+    from playwright.sync_api import sync_playwright  # loaded only when the system has none: it is slow
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def find() -> str | None:
+    return system() or of_playwright()
+
+
+if __name__ == "__main__":
+    found = find()
+    print(f"Chromium: {found or 'not found'}")
+    sys.exit(found is None)
