@@ -52,7 +52,5 @@ def _ask_mysql(url: str) -> None:
 
 
 def _ask_redis(url: str) -> None:
-    with redis.Redis.from_url(
-        url, socket_connect_timeout=seconds(2), socket_timeout=seconds(2)
-    ) as connection:
+    with redis.Redis.from_url(url, socket_connect_timeout=seconds(2), socket_timeout=seconds(2)) as connection:
         connection.ping()

@@ -143,9 +143,7 @@ class MariaDB(Server):
                 *self._user_option(),
             )
         else:
-            run_as(
-                "", str(self.programs()), "--no-defaults", "--initialize-insecure", data, *self._user_option()
-            )
+            run_as("", str(self.programs()), "--no-defaults", "--initialize-insecure", data, *self._user_option())
 
     def start_command(self) -> Sequence[str]:
         return [

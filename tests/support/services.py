@@ -38,8 +38,7 @@ def standard(name: str) -> list[str]:
     """The addresses where a developer's machine usually has the service."""
     return {
         "postgresql": [
-            f"postgresql://{user}@127.0.0.1:5432/postgres"
-            for user in dict.fromkeys([getpass.getuser(), "postgres"])
+            f"postgresql://{user}@127.0.0.1:5432/postgres" for user in dict.fromkeys([getpass.getuser(), "postgres"])
         ],
         "mysql": ["mysql://root@127.0.0.1:3306"],
         "redis": ["redis://127.0.0.1:6379/0"],
