@@ -1,1 +1,123 @@
-"""Fixtures of the whole suite."""
+"""Fixtures of the whole suite: services, the demo's server, browser windows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from tests.support import chromium, services
+from tests.support.demo import DemoServer, DemoServers, copy_database, prepare
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.support.pages import Windows
+
+# Tests in these folders bear the marker without saying so.
+MARKED_FOLDERS = {
+    "browser": "browser",
+    "capture": "databases",
+    "changelog": "databases",
+    "packaging": "packaging",
+    "queries": "databases",
+}
+
+MISSING = pytest.StashKey[set[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[MISSING] = set()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    folders = {Path(__file__).parent / folder: marker for folder, marker in MARKED_FOLDERS.items()}
+    for item in items:
+        for folder, marker in folders.items():
+            if item.path.is_relative_to(folder):
+                item.add_marker(marker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for reason in sorted(config.stash[MISSING]):
+        terminalreporter.write_line(f"NOT TESTED: {reason}", red=True, bold=True)
+
+
+def give_up(config: pytest.Config, reason: str) -> NoReturn:
+    """Something that a test needs is not there: a failure on CI, a loud skip elsewhere."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    config.stash[MISSING].add(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def redis_url(pytestconfig: pytest.Config) -> str:
+    """The address of a Redis that is shared with others: use keys that nobody else has, flush nothing."""
+    try:
+        return services.url("redis")
+    except services.Missing as missing:
+        give_up(pytestconfig, str(missing))
+
+
+@pytest.fixture(scope="session")
+def demo_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file of the demo as it is seeded; tests copy it."""
+    database = tmp_path_factory.mktemp("demo") / "seeded.sqlite3"
+    prepare(database)
+    return database
+
+
+@pytest.fixture
+def make_server(demo_database: Path, tmp_path: Path) -> Iterator[DemoServers]:
+    """Makes servers of the demo on one fresh database; fails the test when a log shows trouble."""
+    servers = DemoServers(copy_database(demo_database, tmp_path / "demo.sqlite3"), directory=tmp_path)
+    yield servers
+    servers.stop()
+    if trouble := servers.trouble():
+        pytest.fail("A server's log shows trouble:\n" + "\n".join(trouble), pytrace=False)
+
+
+@pytest.fixture
+def server(make_server: DemoServers) -> DemoServer:
+    """A server of the demo, started."""
+    return make_server()
+
+
+@pytest.fixture(scope="module")
+def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
+    """A Chromium, for the tests of one module.
+
+    Playwright runs an event loop in this thread as long as the browser is open. So it is closed at the module's
+    end, before other tests need the thread, and a module with browser tests leaves the ORM to other processes:
+    `server.shell` writes, `server.query` reads.
+    """
+    from playwright.sync_api import sync_playwright  # here, because it takes longer to load than most tests to run
+
+    program = chromium.find()
+    if program is None:
+        give_up(pytestconfig, "There is no Chromium: install it, or run `.venv/bin/playwright install chromium`.")
+    with sync_playwright() as playwright:
+        chromium_process = playwright.chromium.launch(executable_path=program, args=list(chromium.ARGUMENTS))
+        yield chromium_process
+        chromium_process.close()
+
+
+@pytest.fixture
+def windows(browser: Browser) -> Iterator[Windows]:
+    """Opens windows, and fails the test when a script in one of them throws."""
+    from tests.support.pages import Windows
+
+    windows = Windows(browser)
+    yield windows
+    windows.close()
+    assert windows.errors == []
+
+
+@pytest.fixture
+def login(windows: Windows, server: DemoServer) -> Callable[..., Page]:
+    """`login("ada")`: a new window on the server, in which the user is logged in."""
+    return lambda user, **options: windows.login(user, url=options.pop("url", server.url), **options)

@@ -3,10 +3,6 @@
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import psycopg
-import pymysql
-import redis
-
 from tests.support.waiting import seconds
 
 ENGINES = {"postgresql": "django.db.backends.postgresql", "mysql": "django.db.backends.mysql"}
@@ -14,12 +10,8 @@ ENGINES = {"postgresql": "django.db.backends.postgresql", "mysql": "django.db.ba
 
 def answers(url: str) -> bool:
     """Whether a server answers a question at the address, to the user that it names."""
-    ask = {"postgresql": _ask_postgresql, "mysql": _ask_mysql, "redis": _ask_redis}[urlsplit(url).scheme]
-    try:
-        ask(url)
-    except (psycopg.Error, pymysql.Error, redis.RedisError, OSError):
-        return False
-    return True
+    ask = {"postgresql": _postgresql_answers, "mysql": _mysql_answers, "redis": _redis_answers}
+    return ask[urlsplit(url).scheme](url)
 
 
 def database(url: str) -> dict[str, Any]:
@@ -34,23 +26,45 @@ def database(url: str) -> dict[str, Any]:
     }
 
 
-def _ask_postgresql(url: str) -> None:
-    with psycopg.connect(url, connect_timeout=round(seconds(2))) as connection:
-        connection.execute("SELECT 1")
+# Each driver is loaded only when its service is asked: together they take longer than many a test run.
 
 
-def _ask_mysql(url: str) -> None:
+def _postgresql_answers(url: str) -> bool:
+    import psycopg
+
+    try:
+        with psycopg.connect(url, connect_timeout=round(seconds(2))) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _mysql_answers(url: str) -> bool:
+    import pymysql
+
     parts = urlsplit(url)
-    connection = pymysql.connect(
-        host=parts.hostname,
-        port=parts.port or 3306,
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-        connect_timeout=seconds(2),
-    )
+    try:
+        connection = pymysql.connect(
+            host=parts.hostname,
+            port=parts.port or 3306,
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            connect_timeout=seconds(2),
+        )
+    except pymysql.Error:
+        return False
     connection.close()
+    return True
 
 
-def _ask_redis(url: str) -> None:
-    with redis.Redis.from_url(url, socket_connect_timeout=seconds(2), socket_timeout=seconds(2)) as connection:
-        connection.ping()
+def _redis_answers(url: str) -> bool:
+    import redis
+
+    timeout = seconds(2)
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout) as connection:
+            connection.ping()
+    except redis.RedisError:
+        return False
+    return True

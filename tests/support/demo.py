@@ -1,0 +1,152 @@
+"""The demo, served by real daphne processes on a database file of its own."""
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes import Process, accepts, free_port
+from tests.support.waiting import seconds
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What a log says only when something went wrong that nobody handled.
+TROUBLE = re.compile(r"^Traceback |\b(?:ERROR|CRITICAL)\b|took too long to shut down", re.MULTILINE)
+
+
+def environment(database: Path) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "REALTIME_"))}
+    return {**inherited, "DJANGO_SETTINGS_MODULE": "demo_project.settings", "DEMO_DB": str(database)}
+
+
+def manage(database: Path, *arguments: str) -> str:
+    """Run manage.py in a process of its own on the database file, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        env=environment(database),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds(60),
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class DemoServer:
+    """A daphne process that serves the demo, and the database file below it.
+
+    The processes of a test share nothing with the test but the file: a test writes with `shell`, from a process
+    of its own, and reads with `query`.
+    """
+
+    def __init__(self, database: Path, *, log: Path) -> None:
+        self.database = database
+        self.log = log
+        self.port = free_port()
+        self.expected_trouble: list[str] = []  # a traceback or error with one of these texts is no failure
+        self._process = Process(
+            [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "demo_project.asgi:application"],
+            log=log,
+            ready=lambda: accepts(self.port),
+            env=environment(database),
+            cwd=ROOT,
+            end=signal.SIGINT,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def websocket_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/realtime/ws/"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self) -> None:
+        self._process.start()
+
+    def stop(self) -> None:
+        """End the server in good order."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, as a crash would."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Start the server again on the same port, after ending it in good order where it runs."""
+        if self._process.running:
+            self.stop()
+        self.start()
+
+    def manage(self, *arguments: str) -> str:
+        """Run manage.py in another process on the same database, and return what it prints."""
+        return manage(self.database, *arguments)
+
+    def shell(self, code: str) -> str:
+        """Run Python code in another process, with Django set up on the same database."""
+        return self.manage("shell", "-v", "0", "-c", code)
+
+    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Ask the database itself, past all of Django."""
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=seconds(10))
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def trouble(self) -> list[str]:
+        """What the log holds that no test has announced in `expected_trouble`."""
+        output = self._process.output()
+        starts = [found.start() for found in TROUBLE.finditer(output)]
+        parts = [output[start:end] for start, end in zip(starts, [*starts[1:], len(output)], strict=True)]
+        return [part for part in parts if not any(text in part for text in self.expected_trouble)]
+
+
+class DemoServers:
+    """The server processes of one test, all on the same database file."""
+
+    def __init__(self, database: Path, *, directory: Path) -> None:
+        self.database = database
+        self._directory = directory  # for the logs
+        self._servers: list[DemoServer] = []
+
+    def __call__(self) -> DemoServer:
+        """One more server, started."""
+        server = DemoServer(self.database, log=self._directory / f"server-{len(self._servers)}.log")
+        self._servers.append(server)
+        server.start()
+        return server
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.stop()
+
+    def trouble(self) -> list[str]:
+        return [part for server in self._servers for part in server.trouble()]
+
+
+def prepare(database: Path) -> None:
+    """Make the database file of the demo, with its people, projects and tasks."""
+    manage(database, "migrate", "-v", "0")
+    manage(database, "seed")
+
+
+def copy_database(template: Path, copy: Path) -> Path:
+    for suffix in ("", "-wal"):
+        source = template.with_name(template.name + suffix)
+        if source.exists():
+            shutil.copy(source, copy.with_name(copy.name + suffix))
+    return copy

@@ -1,0 +1,69 @@
+"""Browser windows of the demo's users, and what they show."""
+
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.support.waiting import seconds
+
+expect.set_options(timeout=seconds(10) * 1000)
+
+# Reads a whole container at one moment, so that a frame that is applied meanwhile cannot split the answer.
+ROWS = """(container) => Array.from(
+    container.querySelectorAll("[data-live-key]"), (row) => [row.dataset.liveKey, row.textContent.trim()]
+)"""
+
+
+class Windows:
+    """The windows that one test opens: each in a browser context of its own, logged in as one user."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self.errors: list[str] = []  # exceptions that no script of a page has caught
+
+    def login(self, user: str, *, url: str, **options: Any) -> Page:
+        """A new window in which the user is logged in (the password is the name)."""
+        context = self.context(url=url, **options)
+        context.request.get("/login/").dispose()
+        token = next(cookie["value"] for cookie in context.cookies() if cookie["name"] == "csrftoken")
+        form = {"username": user, "password": user, "csrfmiddlewaretoken": token}
+        answer = context.request.post("/login/", form=form, headers={"Referer": url}, max_redirects=0)
+        assert answer.status == 302, f"{user} cannot log in: {answer.status} {answer.text()[:500]}"
+        return self.open(context)
+
+    def context(self, *, url: str, **options: Any) -> BrowserContext:
+        context = self._browser.new_context(base_url=url, **options)
+        context.set_default_timeout(seconds(10) * 1000)
+        self._contexts.append(context)
+        return context
+
+    def open(self, context: BrowserContext) -> Page:
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
+        return page
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+def wait_for_state(page: Page, state: str = "live", *, timeout: float = 10) -> None:
+    """Wait until the page says of itself that it is live (or offline, catching-up ...)."""
+    page.wait_for_selector(f"html[data-realtime={state}]", state="attached", timeout=seconds(timeout) * 1000)
+
+
+def open_live(page: Page, path: str) -> Page:
+    """Go to a page, and wait until it is live."""
+    page.goto(path)
+    wait_for_state(page)
+    return page
+
+
+def rows(page: Page, container: str = "[data-live]") -> list[tuple[str, str]]:
+    """Key and text of each row of a live container, in the order of the page."""
+    return [(key, text) for key, text in page.locator(container).first.evaluate(ROWS)]
+
+
+def keys(page: Page, container: str = "[data-live]") -> list[str]:
+    return [key for key, _ in rows(page, container)]
