@@ -1,0 +1,22 @@
+"""The demo's ASGI application: pages and static files over HTTP, `realtime` over a WebSocket."""
+
+import os
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo_project.settings")
+django_application = get_asgi_application()
+
+# Reaches models, so it can be imported only after get_asgi_application() has set Django up.
+from realtime.routing import websocket_urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        # daphne serves no static files by itself; a real site leaves them to its web server or WhiteNoise.
+        "http": ASGIStaticFilesHandler(django_application),
+        "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns)),
+    }
+)

@@ -1,0 +1,21 @@
+"""The board in Django's admin, where a write shows on every open board."""
+
+from django.contrib import admin
+
+from demo_project.board.models import Project, Task
+
+
+@admin.register(Project)
+class ProjectAdmin(admin.ModelAdmin):
+    list_display = ["name", "description"]
+    filter_horizontal = ["members"]
+
+
+@admin.register(Task)
+class TaskAdmin(admin.ModelAdmin):
+    list_display = ["title", "project", "column", "done", "assignee"]
+    list_editable = ["column", "done", "assignee"]
+    list_filter = ["project", "column", "done", "assignee"]
+    list_select_related = ["project", "assignee"]
+    search_fields = ["title"]
+    ordering = ["project", "column", "position", "pk"]

@@ -1,0 +1,19 @@
+"""`manage.py seed`: fill an empty board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from demo_project.board.seeds import seed
+
+
+class Command(BaseCommand):
+    help = "Fills an empty board with people, projects and tasks. A board that has projects is left as it is."
+
+    def handle(self, **options: Any) -> None:
+        if seed():
+            self.stdout.write("The board is filled.")
+        else:
+            self.stdout.write("The board has projects already; nothing is changed.")

@@ -1,0 +1,81 @@
+"""The board's stream: who sees which tasks, and what a member may do with them."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import QuerySet
+
+from demo_project.board.models import Column, Project, Task
+from realtime import ActionError, ModelStream, action, register
+
+User = AbstractBaseUser | AnonymousUser
+
+
+@register("tasks")
+class TaskStream(ModelStream):
+    """The tasks of a project, or of one of its columns."""
+
+    model = Task
+    fields = ["id", "title", "done", "column", "position", "assignee.username"]
+    template_name = "board/_task.html"
+    partition_by = ["project", "column"]
+    depends_on = ["assignee"]
+
+    def authorize(self, user: User, project: int, column: str | None = None) -> bool:
+        if column is not None and column not in Column:
+            return False
+        return Project.objects.filter(pk=project, members=user).exists()
+
+    def get_queryset(self, project: int, column: str | None = None) -> QuerySet[Task]:
+        tasks = Task.objects.filter(project=project).select_related("assignee").order_by("position", "pk")
+        return tasks if column is None else tasks.filter(column=column)
+
+    @action
+    def add(self, user: User, title: str, column: str = Column.TODO.value) -> dict[str, int]:
+        task = Task(project_id=self.params["project"], title=title.strip(), column=column)
+        task.done = column == Column.DONE
+        task.full_clean()
+        task.save()
+        return {"pk": task.pk}
+
+    @action
+    def rename(self, user: User, pk: int, title: str) -> None:
+        task = self.task(pk)
+        task.title = title.strip()
+        task.full_clean()
+        task.save()
+
+    @action
+    def done(self, user: User, pk: int, checked: bool) -> None:
+        task = self.task(pk)
+        task.done = checked
+        task.save()
+
+    @action
+    def move(self, user: User, pk: int, column: str, before: int | None = None, after: int | None = None) -> None:
+        """Put a task next to another one, or at the end of a column.
+
+        A task that enters the last column is done, and one that leaves it is not.
+        """
+        task = self.task(pk)
+        if column != task.column and Column.DONE in (column, task.column):
+            task.done = column == Column.DONE
+        task.column = column
+        task.full_clean()
+        task.move(column, before=before, after=after)
+
+    @action
+    def assign(self, user: User, pk: int, assignee: int | None) -> None:
+        task = self.task(pk)
+        if assignee is not None and not task.project.members.filter(pk=assignee).exists():
+            raise ActionError("Only a member of the project can be given its tasks.")
+        task.assignee_id = assignee
+        task.save()
+
+    @action
+    def delete(self, user: User, pk: int) -> None:
+        self.task(pk).delete()
+
+    def task(self, pk: int) -> Task:
+        """The task, if it is on the board that the call came from."""
+        return Task.objects.get(pk=pk, project=self.params["project"])

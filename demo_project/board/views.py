@@ -1,0 +1,42 @@
+"""The board's pages."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from demo_project.board.models import Column
+
+
+@login_required
+def projects(request: HttpRequest) -> HttpResponse:
+    """The projects that the user is a member of."""
+    mine = request.user.projects.prefetch_related("members").annotate(
+        task_count=Count("tasks", distinct=True),
+        done_count=Count("tasks", filter=Q(tasks__done=True), distinct=True),
+    )
+    return render(request, "board/projects.html", {"projects": mine})
+
+
+@login_required
+def board(request: HttpRequest, pk: int) -> HttpResponse:
+    """The board of one project."""
+    project = request.user.projects.filter(pk=pk).first()
+    if project is None:
+        # The same page for "not yours" and "not there", so that nobody learns which projects exist.
+        return render(request, "board/no_board.html", status=404)
+
+    counts = project.tasks.aggregate(
+        total=Count("pk"),
+        done=Count("pk", filter=Q(done=True)),
+        **{f"in_{column}": Count("pk", filter=Q(column=column)) for column in Column.values},
+    )
+    context = {
+        "project": project,
+        "members": project.members.order_by("pk"),
+        "columns": [(column, counts[f"in_{column}"]) for column in Column],
+        "counts": counts,
+    }
+    return render(request, "board/board.html", context)

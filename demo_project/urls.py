@@ -1,0 +1,15 @@
+"""The demo's addresses."""
+
+from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from demo_project.board import views
+
+urlpatterns = [
+    path("", views.projects, name="projects"),
+    path("board/<int:pk>/", views.board, name="board"),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("admin/", admin.site.urls),
+]
