@@ -22,7 +22,7 @@ types:  ## Check the types of Python and JavaScript
 
 docs-images:  ## Take the screenshots of the docs anew
 	@scripts/setup dev
-	@exec .venv/bin/python scripts/screenshots.py
+	@exec .venv/bin/python -m scripts.screenshots
 
 clean:  ## Remove what the other targets made
 	@rm -rf .venv .venv-newest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache browser/node_modules
