@@ -1,0 +1,45 @@
+"""Fixtures of the demo's tests: its addresses, its templates, its seeds."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from pytest_django import Settings
+
+from demo_project import settings as demo_settings
+from demo_project.board.models import Project
+from demo_project.board.seeds import seed
+
+
+@pytest.fixture(autouse=True)
+def demo(settings: Settings) -> None:
+    settings.ROOT_URLCONF = "demo_project.urls"
+    settings.TEMPLATES = demo_settings.TEMPLATES
+    settings.LOGIN_URL = demo_settings.LOGIN_URL
+    settings.LOGIN_REDIRECT_URL = demo_settings.LOGIN_REDIRECT_URL
+    settings.LOGOUT_REDIRECT_URL = demo_settings.LOGOUT_REDIRECT_URL
+
+
+@pytest.fixture
+def board(db: None) -> Project:
+    """The first project of a seeded demo; ada, ben and cleo are its members."""
+    seed()
+    return Project.objects.first()
+
+
+@pytest.fixture
+def other_board(board: Project) -> Project:
+    """A project that cleo is not a member of."""
+    return Project.objects.exclude(members__username="cleo").get()
+
+
+@pytest.fixture
+def login(board: Project, client: Client):
+    """`login("ada")`: a client that is logged in."""
+
+    def login(username: str) -> Client:
+        client.force_login(get_user_model().objects.get(username=username))
+        return client
+
+    return login

@@ -1,0 +1,216 @@
+"""The board: order of tasks, pages, seeds."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from demo_project.board.models import STEP, Column, Project, Task
+from demo_project.board.seeds import PEOPLE, seed
+
+
+def titles(project: Project, column: str = "todo") -> list[str]:
+    return [task.title for task in Task.objects.filter(project=project, column=column)]
+
+
+@pytest.fixture
+def project(db: None) -> Project:
+    """A project with the tasks one, two and three to do."""
+    project = Project.objects.create(name="Trial")
+    for title in ("one", "two", "three"):
+        Task.objects.create(project=project, title=title)
+    return project
+
+
+def task(title: str) -> Task:
+    return Task.objects.get(title=title)
+
+
+# order
+
+
+def test_new_task_stands_at_the_end_of_its_column(project: Project) -> None:
+    Task.objects.create(project=project, title="elsewhere", column="doing")
+    Task.objects.create(project=project, title="four")
+
+    assert titles(project) == ["one", "two", "three", "four"]
+
+
+def test_bulk_created_tasks_stand_at_the_end_in_their_order(project: Project) -> None:
+    Task.objects.bulk_create([Task(project=project, title="four"), Task(project=project, title="five")])
+
+    assert titles(project) == ["one", "two", "three", "four", "five"]
+
+
+def test_given_position_is_kept(project: Project) -> None:
+    Task.objects.create(project=project, title="zero", position=0)
+
+    assert titles(project) == ["zero", "one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("place", "order"),
+    [
+        ({"before": "one"}, ["three", "one", "two"]),
+        ({"before": "two"}, ["one", "three", "two"]),
+        ({"after": "one"}, ["one", "three", "two"]),
+        ({"after": "two"}, ["one", "two", "three"]),
+        ({}, ["one", "two", "three"]),
+    ],
+)
+def test_move_within_the_column(project: Project, place: dict[str, str], order: list[str]) -> None:
+    task("three").move("todo", **{side: task(title).pk for side, title in place.items()})
+
+    assert titles(project) == order
+
+
+def test_move_to_another_column(project: Project) -> None:
+    task("one").move("doing")
+    task("three").move("doing", before=task("one").pk)
+
+    assert titles(project) == ["two"]
+    assert titles(project, "doing") == ["three", "one"]
+
+
+def test_move_next_to_a_task_that_left_the_column_goes_to_the_end(project: Project) -> None:
+    task("two").move("doing")
+    task("one").move("todo", before=task("two").pk)
+
+    assert titles(project) == ["three", "one"]
+
+
+def test_move_writes_one_row(project: Project) -> None:
+    moved, neighbour = task("three"), task("two").pk
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        moved.move("todo", before=neighbour)
+
+    updates = [query["sql"] for query in queries if query["sql"].startswith("UPDATE") and "board_task" in query["sql"]]
+    assert len(updates) == 1
+
+
+def test_move_between_tasks_of_equal_position_numbers_the_column_anew(project: Project) -> None:
+    Task.objects.update(position=7)
+    task("three").move("todo", before=task("two").pk)
+
+    assert titles(project) == ["one", "three", "two"]
+    assert [task.position for task in project.tasks.all()] == [STEP, 2 * STEP, 3 * STEP]
+
+
+def test_order_survives_a_hundred_moves_into_one_gap(project: Project) -> None:
+    for _ in range(50):
+        task("three").move("todo", before=task("two").pk)
+        task("two").move("todo", before=task("three").pk)
+
+    assert titles(project) == ["one", "two", "three"]
+
+
+# seeds
+
+
+def test_seed_fills_an_empty_board(board: Project) -> None:
+    assert Project.objects.count() == 3
+    assert {project.name: project.tasks.count() >= 12 for project in Project.objects.all()} == {
+        "Website relaunch": True,
+        "Mobile app 2.0": True,
+        "Office move": True,
+    }
+    assert set(Task.objects.values_list("column", flat=True)) == set(Column.values)
+
+
+def test_seed_leaves_a_filled_board_alone(board: Project) -> None:
+    task = board.tasks.first()
+    task.title = "Renamed"
+    task.save()
+
+    assert seed() is False
+    call_command("seed", verbosity=0)
+    assert Project.objects.count() == 3
+    assert board.tasks.first().title == "Renamed"
+
+
+def test_seed_leaves_existing_people_alone(db: None) -> None:
+    get_user_model().objects.create_user("ada", password="her own")
+    seed()
+
+    assert authenticate(username="ada", password="her own") is not None
+
+
+def test_passwords_are_the_user_names(board: Project) -> None:
+    assert all(authenticate(username=name, password=name) for name in PEOPLE)
+
+
+# pages
+
+
+def test_pages_ask_visitors_to_log_in(board: Project, client: Client) -> None:
+    assert client.get("/").headers["Location"] == "/login/?next=/"
+    assert client.get(f"/board/{board.pk}/").headers["Location"] == f"/login/?next=/board/{board.pk}/"
+
+
+def test_login_page_shows_the_logins(client: Client, db: None) -> None:
+    page = client.get("/login/").content.decode()
+
+    assert all(f'data-login="{name}"' in page for name in PEOPLE)
+
+
+def test_log_in_and_out(board: Project, client: Client) -> None:
+    assert client.post("/login/", {"username": "ben", "password": "ben"}).headers["Location"] == "/"
+    assert client.get("/").status_code == 200
+    assert client.post("/logout/").headers["Location"] == "/login/"
+    assert client.get("/").status_code == 302
+
+
+def test_wrong_password_is_said(board: Project, client: Client) -> None:
+    page = client.post("/login/", {"username": "ben", "password": "ada"})
+
+    assert "This user name and password do not match." in page.content.decode()
+
+
+def test_project_list_holds_the_projects_of_the_user(login, other_board: Project) -> None:
+    assert other_board.name in login("ben").get("/").content.decode()
+    assert other_board.name not in login("cleo").get("/").content.decode()
+
+
+def test_board_shows_its_tasks_by_column(login, board: Project) -> None:
+    page = login("cleo").get(f"/board/{board.pk}/").content.decode()
+
+    columns = page.split('data-column="')[1:]
+    for column, part in zip(Column.values, columns, strict=True):
+        keys = [f'data-live-key="{pk}"' for pk in board.tasks.filter(column=column).values_list("pk", flat=True)]
+        assert part.count("data-live-key") == len(keys)
+        assert [part.index(key) for key in keys] == sorted(part.index(key) for key in keys)
+
+
+def test_board_of_others_looks_like_one_that_does_not_exist(login, other_board: Project) -> None:
+    client = login("cleo")
+    foreign, missing = client.get(f"/board/{other_board.pk}/"), client.get("/board/4711/")
+
+    assert (foreign.status_code, missing.status_code) == (404, 404)
+    assert other_board.name not in foreign.content.decode()
+
+
+def test_titles_are_escaped(login, board: Project) -> None:
+    board.tasks.update(title="<b>bold</b> & 'quoted'")
+    page = login("ada").get(f"/board/{board.pk}/").content.decode()
+
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; &#x27;quoted&#x27;" in page
+    assert "<b>bold" not in page
+
+
+def test_admin_is_for_ada(login, board: Project) -> None:
+    assert login("ada").get("/admin/board/task/").status_code == 200
+    assert login("ada").get(f"/admin/board/project/{board.pk}/change/").status_code == 200
+    assert login("ben").get("/admin/board/task/").status_code == 302
+
+
+def test_admin_adds_a_task_at_the_end(login, board: Project) -> None:
+    fields = {"project": board.pk, "title": "From the admin", "column": "doing", "position": "", "assignee": ""}
+    login("ada").post("/admin/board/task/add/", fields)
+
+    assert titles(board, "doing")[-1] == "From the admin"
