@@ -1,0 +1,54 @@
+"""Rows of Django models, live in the browser.
+
+The path of a change, and the room that each step is in:
+
+    a row changes          capture     signals and bulk methods notice it
+    it is written down     changelog   in the writer's own transaction; on commit, wakeups
+    it is read             hub         one per process; queries finds the live queries it concerns,
+                                       reads what changed in them, and encodes it once
+    it is handed on        connection  protocol's ClientSession says what each client may be sent
+    it travels             transports  a Channels consumer
+    it is shown            static      the browser's half applies the frame whole
+
+and back: transports, connection, actions, the stream's own method, the ORM, and so to capture again.
+
+This module reaches no model, so that it can be imported before Django's apps are ready.
+"""
+
+from __future__ import annotations
+
+from realtime.exceptions import (
+    ActionError,
+    BadParameters,
+    ClientError,
+    Forbidden,
+    InvalidArguments,
+    NotFound,
+    RealtimeError,
+    Refusal,
+    StreamDefinitionError,
+    UnknownAction,
+    UnknownStream,
+)
+from realtime.streams.decorators import action
+from realtime.streams.registry import register
+from realtime.streams.stream import ModelStream
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ActionError",
+    "BadParameters",
+    "ClientError",
+    "Forbidden",
+    "InvalidArguments",
+    "ModelStream",
+    "NotFound",
+    "RealtimeError",
+    "Refusal",
+    "StreamDefinitionError",
+    "UnknownAction",
+    "UnknownStream",
+    "action",
+    "register",
+]

@@ -1,0 +1,19 @@
+"""The app: at start it finds the streams, begins to capture their models, and registers the checks."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class RealtimeConfig(AppConfig):
+    name = "realtime"
+    verbose_name = "Realtime"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from realtime import checks  # noqa: F401 - registers the checks; models are ready only now
+        from realtime.capture import signals
+        from realtime.streams.registry import registry
+
+        registry.autodiscover()
+        signals.install()

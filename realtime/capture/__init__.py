@@ -1,0 +1,1 @@
+"""Notices changes of live models, and appends them to the log in the writer's own transaction."""

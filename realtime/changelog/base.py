@@ -1,0 +1,174 @@
+"""ChangeLog: what every database's log can do, and what they share.
+
+A cursor is text: the log's epoch, a dot, and a position that only the database's own file understands. A position
+carries a mark, the id and time of a change that it has seen, so that a log restored from a backup is told from the
+one that the cursor was made by.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+from django.db import connections, transaction
+
+from realtime import wakeups
+from realtime.exceptions import CursorExpired
+from realtime.models import Change, Log
+
+ROWS_PER_INSERT = 500
+
+Routing = Mapping[str, Sequence[str | None]]
+"""Routing values by field name: the new one, or the new and the old one where they differ."""
+
+_routing_decoder = msgspec.json.Decoder(dict[str, list[str | None]])
+
+
+class NewChange(NamedTuple):
+    """A change to append."""
+
+    model: str
+    key: str
+    operation: str
+    routing: Routing | None = None
+    call: str = ""
+
+
+class LoggedChange(NamedTuple):
+    """A change as read."""
+
+    id: int
+    model: str
+    key: str
+    operation: str
+    routing: Routing | None
+    call: str
+
+
+class Reading(NamedTuple):
+    """What `read` found. Where `complete` is false there were more changes than the limit, and none are given."""
+
+    changes: Sequence[LoggedChange]
+    cursor: str
+    complete: bool = True
+
+
+class Mark(NamedTuple):
+    """A change that a position has seen: it proves that the log is still the same."""
+
+    id: int
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.id}-{self.at}"
+
+    @classmethod
+    def parse(cls, text: str) -> Mark:
+        id, at = text.split("-")
+        return cls(int(id), int(at))
+
+
+class ChangeLog(ABC):
+    """The log of one database.
+
+    All methods are synchronous and use the calling thread's connection. `poll_seconds` is the longest time for which
+    a lost wake-up may go unnoticed.
+    """
+
+    poll_seconds: float = 0.5
+    transaction_sql = "NULL"  # the writer's transaction id
+    now_sql: str  # milliseconds since 1970
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        quote = self.connection.ops.quote_name
+        self.table = quote(Change._meta.db_table)
+        self.log_table = quote(Log._meta.db_table)
+        self.columns = {field.name: quote(str(field.column)) for field in Change._meta.fields}
+
+    @property
+    def connection(self) -> Any:
+        return connections[self.alias]
+
+    def append(self, changes: Sequence[NewChange]) -> None:
+        """Record changes in the writer's own transaction, and wake the hubs when it commits."""
+        for start in range(0, len(changes), ROWS_PER_INSERT):
+            self._insert(changes[start : start + ROWS_PER_INSERT])
+        if changes:
+            transaction.on_commit(partial(wakeups.notify, self.alias), using=self.alias, robust=True)
+
+    def _insert(self, changes: Sequence[NewChange]) -> None:
+        row = f"(%s, %s, %s, %s, %s, {self.transaction_sql}, {self.now_sql})"
+        names = ("model", "key", "operation", "routing", "call", "transaction", "at")
+        columns = ", ".join(self.columns[name] for name in names)
+        params: list[str | None] = []
+        for change in changes:
+            routing = None if change.routing is None else msgspec.json.encode(change.routing).decode()
+            params += [change.model, change.key, change.operation, routing, change.call]
+        with self.connection.cursor() as cursor:
+            values = ", ".join([row] * len(changes))
+            cursor.execute(f"INSERT INTO {self.table} ({columns}) VALUES {values}", params)
+
+    @abstractmethod
+    def head(self) -> str:
+        """The cursor of the present: everything that is committed now is behind it."""
+
+    @abstractmethod
+    def read(self, after: str, *, limit: int) -> Reading:
+        """Every change that is visible now and was not at `after`, and the cursor of the present.
+
+        Raise `CursorExpired` where that cannot be told.
+        """
+
+    @abstractmethod
+    def prune(self, *, older_than: float) -> int:
+        """Delete changes that are older than so many seconds; return their number."""
+
+    def moved(self) -> bool:
+        """Whether there may be something to read; cheap, and only asked by the thread that reads."""
+        return True
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """One transaction in which all reads see the same state of the database."""
+        with transaction.atomic(using=self.alias):
+            yield
+
+    def _state(self) -> tuple[str, int, int]:
+        """The epoch, and what has been pruned; a log that has none begins one."""
+        sql = f"SELECT epoch, pruned, pruned_transaction FROM {self.log_table} WHERE id = 1"
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            row = cursor.fetchone()
+            if row is None:
+                Log.objects.using(self.alias).bulk_create([Log(epoch=secrets.token_hex(4))], ignore_conflicts=True)
+                cursor.execute(sql)
+                row = cursor.fetchone()
+        return row
+
+    def _text(self, epoch: str, position: str) -> str:
+        return f"{epoch}.{position}"
+
+    def _position(self, cursor: str) -> tuple[str, str]:
+        epoch, dot, position = cursor.partition(".")
+        if not dot or len(cursor) > 4000:
+            raise CursorExpired
+        return epoch, position
+
+    def _logged(self, row: Sequence[Any]) -> LoggedChange:
+        id, model, key, operation, routing, call = row
+        try:
+            decoded = None if routing is None else _routing_decoder.decode(routing)
+        except msgspec.DecodeError:  # written by something else: it concerns every live query
+            decoded = None
+        return LoggedChange(id, model, key, operation, decoded, call)
+
+    @staticmethod
+    def _horizon(older_than: float) -> int:
+        return int((time.time() - older_than) * 1000)

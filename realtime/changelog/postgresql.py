@@ -1,0 +1,102 @@
+"""The log on PostgreSQL: a position is a snapshot, since ids are not in the order of commits.
+
+A change is new when its transaction was not visible in the cursor's snapshot and is visible now. See "Transaction ID
+and Snapshot Information Functions" in PostgreSQL's manual.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import transaction
+
+from realtime.changelog.base import ChangeLog, Mark, Reading
+from realtime.exceptions import CursorExpired
+
+_SNAPSHOT = re.compile(r"(\d{1,19}):(\d{1,19}):((?:\d{1,19},?)*)")
+
+
+class PostgreSQLChangeLog(ChangeLog):
+    """The log of one PostgreSQL database, version 13 and up."""
+
+    transaction_sql = "pg_current_xact_id()::text::bigint"
+    now_sql = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+    def head(self) -> str:
+        epoch, pruned, _ = self._state()
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT pg_current_snapshot()::text, c.id, c.at FROM (SELECT 1) one"
+                f" LEFT JOIN LATERAL (SELECT id, at FROM {self.table} ORDER BY id DESC LIMIT 1) c ON true"
+            )
+            snapshot, id, at = cursor.fetchone()
+        mark = Mark(pruned, 0) if id is None else Mark(id, at)
+        return self._text(epoch, f"{snapshot}~{mark}")
+
+    def read(self, after: str, *, limit: int) -> Reading:
+        epoch, position = self._position(after)
+        try:
+            snapshot, marked = position.split("~")
+            mark = Mark.parse(marked)
+        except ValueError:
+            raise CursorExpired from None
+        match = _SNAPSHOT.fullmatch(snapshot)
+        if not match or not 0 < int(match[1]) <= int(match[2]):
+            raise CursorExpired
+
+        names = ("id", "model", "key", "operation", "routing", "call", "at")
+        columns = ", ".join(f"c.{self.columns[name]}" for name in names)
+        sql = (
+            f"SELECT l.epoch, l.pruned, l.pruned_transaction, pg_current_snapshot()::text, {columns}"
+            f" FROM {self.log_table} l LEFT JOIN {self.table} c ON c.id = %s"
+            f" OR (c.transaction >= %s AND NOT pg_visible_in_snapshot(c.transaction::text::xid8, %s::pg_snapshot))"
+            f" WHERE l.id = 1 ORDER BY c.id LIMIT %s"
+        )
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, [mark.id, int(match[1]), snapshot, limit + 2])
+            rows = cursor.fetchall()
+        if not rows or rows[0][0] != epoch or int(match[1]) <= rows[0][2]:
+            raise CursorExpired
+        now = rows[0][3]
+        if int(now.split(":")[1]) < int(match[2]):  # transactions that this database has not seen yet
+            raise CursorExpired
+
+        found = [row[4:] for row in rows if row[4] is not None]
+        known = [row for row in found if row[0] == mark.id]
+        if known and known[0][-1] == mark.at:
+            found.remove(known[0])
+        elif mark.id > rows[0][1]:
+            raise CursorExpired
+        if len(found) > limit:
+            return Reading((), self.head(), complete=False)
+        last = max((Mark(row[0], row[-1]) for row in found), default=mark)
+        return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, f"{now}~{max(last, mark)}"))
+
+    def prune(self, *, older_than: float) -> int:
+        self._state()
+        with transaction.atomic(using=self.alias), self.connection.cursor() as cursor:
+            # the row's lock lets one process prune at a time; the newest change stays, as the mark of live cursors
+            cursor.execute(f"SELECT 1 FROM {self.log_table} WHERE id = 1 FOR UPDATE")
+            cursor.execute(
+                f"WITH gone AS (DELETE FROM {self.table}"
+                f" WHERE at < %s AND id < (SELECT MAX(id) FROM {self.table}) RETURNING id, transaction)"
+                f" SELECT COUNT(*), MAX(id), MAX(transaction) FROM gone",
+                [self._horizon(older_than)],
+            )
+            count, last, last_transaction = cursor.fetchone()
+            if count:
+                cursor.execute(
+                    f"UPDATE {self.log_table} SET pruned = GREATEST(pruned, %s),"
+                    f" pruned_transaction = GREATEST(pruned_transaction, %s) WHERE id = 1",
+                    [last, last_transaction or 0],
+                )
+            return int(count)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        with transaction.atomic(using=self.alias):
+            with self.connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield

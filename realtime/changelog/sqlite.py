@@ -1,0 +1,93 @@
+"""The log on SQLite: one writer at a time, so ids are in the order of commits and a position is an id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import transaction
+
+from realtime.changelog.base import ChangeLog, Mark, Reading
+from realtime.exceptions import CursorExpired
+
+
+class SQLiteChangeLog(ChangeLog):
+    """The log of one SQLite file."""
+
+    poll_seconds = 0.1  # `moved` costs microseconds
+    now_sql = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(alias)
+        self._version: int | None = None
+
+    def head(self) -> str:
+        epoch, pruned, _ = self._state()
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT id, at FROM {self.table} ORDER BY id DESC LIMIT 1")
+            row = cursor.fetchone()
+        return self._text(epoch, str(Mark(*row) if row else Mark(pruned, 0)))
+
+    def read(self, after: str, *, limit: int) -> Reading:
+        epoch, position = self._position(after)
+        try:
+            mark = Mark.parse(position)
+        except ValueError:
+            raise CursorExpired from None
+
+        # one statement, so that it is one state of the file: the log's row, the mark, and what came behind it
+        names = ("id", "model", "key", "operation", "routing", "call", "at")
+        columns = ", ".join(f"c.{self.columns[name]}" for name in names)
+        sql = (
+            f"SELECT l.epoch, l.pruned, {columns} FROM {self.log_table} l"
+            f" LEFT JOIN {self.table} c ON c.id >= %s WHERE l.id = 1 ORDER BY c.id LIMIT %s"
+        )
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, [mark.id, limit + 2])
+            rows = cursor.fetchall()
+        if not rows or rows[0][0] != epoch or mark.id < rows[0][1]:
+            raise CursorExpired
+
+        found = [row[2:] for row in rows if row[2] is not None]
+        if found and found[0][0] == mark.id and found[0][-1] == mark.at:
+            found = found[1:]
+        elif mark.id > rows[0][1]:
+            raise CursorExpired
+        if len(found) > limit:
+            return Reading((), self.head(), complete=False)
+        last = Mark(found[-1][0], found[-1][-1]) if found else mark
+        return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, str(last)))
+
+    def prune(self, *, older_than: float) -> int:
+        self._state()
+        with transaction.atomic(using=self.alias), self.connection.cursor() as cursor:
+            # the newest change stays: it is the mark of every up-to-date cursor
+            cursor.execute(
+                f"SELECT MAX(id) FROM {self.table} WHERE at < %s AND id < (SELECT MAX(id) FROM {self.table})",
+                [self._horizon(older_than)],
+            )
+            (last,) = cursor.fetchone()
+            if last is None:
+                return 0
+            cursor.execute(f"UPDATE {self.log_table} SET pruned = %s WHERE id = 1", [last])
+            cursor.execute(f"DELETE FROM {self.table} WHERE id <= %s", [last])
+            return int(cursor.rowcount)
+
+    def moved(self) -> bool:
+        # changes when another connection has committed: https://www.sqlite.org/pragma.html#pragma_data_version
+        with self.connection.cursor() as cursor:
+            cursor.execute("PRAGMA data_version")
+            (version,) = cursor.fetchone()
+        before, self._version = self._version, version
+        return bool(version != before)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        # a reader must not take the writer's lock, also where the project has writers begin with IMMEDIATE
+        connection = self.connection
+        mode, connection.transaction_mode = connection.transaction_mode, "DEFERRED"
+        try:
+            with transaction.atomic(using=self.alias):
+                yield
+        finally:
+            connection.transaction_mode = mode

@@ -1,0 +1,100 @@
+"""Settings: every `REALTIME_…` setting with its type, its default and the reason for it.
+
+They are read from Django's settings each time, so that `override_settings` works in tests.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_type_hints
+
+from django.conf import settings as django_settings
+
+from realtime.exceptions import SettingError
+
+PREFIX = "REALTIME_"
+
+
+class Settings:
+    """The settings of `realtime`; the attribute `NAME` is the Django setting `REALTIME_NAME`."""
+
+    ALLOWED_ORIGINS: tuple[str, ...] = ()
+    """Other origins whose pages may connect ("https://app.example.com"); the site's own host always may."""
+
+    TOKEN_SECONDS: float = 14 * 24 * 3600
+    """How long a page may stay unconnected before it has to be loaded anew; as long as Django's sessions."""
+
+    BEAT_SECONDS: float = 25.0
+    """The silence after which a client hears a beat; under the 30 to 60 s after which proxies cut a connection."""
+
+    HELLO_SECONDS: float = 10.0
+    """How long a new connection may stay silent."""
+
+    WINDOW_FRAMES: int = 32
+    """Frames on the way to a client before it must acknowledge."""
+
+    WINDOW_BYTES: int = 1024 * 1024
+    """Bytes of frames on the way to a client before it must acknowledge; bounds the memory for a slow one."""
+
+    MAX_MESSAGE_BYTES: int = 64 * 1024
+    """The largest message that a client may send."""
+
+    MAX_SUBSCRIPTIONS: int = 100
+    """Subscriptions of one connection."""
+
+    MAX_CALLS: int = 100
+    """Calls of one connection that may wait for their turn; they run one by one, in the order they came."""
+
+    MAX_CHANGES: int = 10_000
+    """Changes of one tick, or of one resume, beyond which live queries are read afresh instead."""
+
+    RETENTION_SECONDS: float = 24 * 3600
+    """How long a change is kept: a client that was away for less is sent only what it missed."""
+
+    THREADS: int = 4
+    """Threads (and database connections) of a server process for access checks and actions."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.isupper():
+            return super().__getattribute__(name)
+
+        default = super().__getattribute__(name)
+        value = getattr(django_settings, PREFIX + name, default)
+        if isinstance(default, tuple) and isinstance(value, list):
+            value = tuple(value)
+        return value
+
+
+settings = Settings()
+
+
+def names() -> list[str]:
+    """The names of all settings, with their prefix."""
+    return [PREFIX + name for name in get_type_hints(Settings)]
+
+
+def problems() -> list[SettingError]:
+    """What is wrong with the values: a wrong type, or a setting that does not exist."""
+    found = []
+    for name in dir(django_settings):
+        if name.startswith(PREFIX) and name not in names():
+            found.append(
+                SettingError(
+                    f"The setting {name} does not exist.", hint=f"Existing ones: {', '.join(sorted(names()))}."
+                )
+            )
+    for name in get_type_hints(Settings):
+        default, value = vars(Settings)[name], getattr(settings, name)
+        if isinstance(default, tuple):
+            right = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+        else:
+            right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+            right = right and (isinstance(default, float) or isinstance(value, int))
+        if not right:
+            kind = "a list of strings" if isinstance(default, tuple) else f"a positive {type(default).__name__}"
+            found.append(
+                SettingError(
+                    f"The setting {PREFIX}{name} is {value!r}, which is not {kind}.",
+                    hint=f"Its default is {default!r}.",
+                )
+            )
+    return found

@@ -1,0 +1,208 @@
+"""Connection: drives one client's session: bytes in, hub and actions called, bytes out. Which transport, it does not know."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Protocol
+
+from realtime import tokens
+from realtime.access import current_user, open_stream
+from realtime.actions import perform
+from realtime.conf import settings
+from realtime.exceptions import BadParameters, ClientError, InternalError, Overloaded, ProtocolError, TimedOut
+from realtime.hub import Delivery, Hub
+from realtime.protocol.codec import Encoded
+from realtime.protocol.messages import Call, Failure, Reply, Subscribe, Window
+from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State
+from realtime.streams.stream import ModelStream
+
+logger = logging.getLogger("realtime")
+
+SILENT_BEATS = 2.5  # beats without an answer after which a client is taken for gone
+
+
+class Transport(Protocol):
+    """What carries messages to a client. Neither method blocks, or raises when the client is gone."""
+
+    def send(self, text: str) -> None: ...
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class Connection:
+    """One client, from the moment that its transport is there until `close`."""
+
+    def __init__(self, *, hub: Hub, transport: Transport, user_pk: str | None) -> None:
+        self._hub = hub
+        self._transport = transport
+        self._user_pk = user_pk
+        self._beat_seconds: float = settings.BEAT_SECONDS
+        self._session = ClientSession(
+            beat_seconds=self._beat_seconds,
+            window=Window(frames=settings.WINDOW_FRAMES, bytes=settings.WINDOW_BYTES),
+            max_bytes=settings.MAX_MESSAGE_BYTES,
+            max_subscriptions=settings.MAX_SUBSCRIPTIONS,
+        )
+        self._subscribing: deque[Subscribe] = deque()
+        self._calling: deque[Call] = deque()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        now = asyncio.get_running_loop().time()
+        self._opened = self._heard = self._beaten = now
+        hub.attach(self)
+
+    def receive(self, data: str | bytes) -> None:
+        """Take one message of the client."""
+        self._heard = asyncio.get_running_loop().time()
+        try:
+            answers, events = self._session.receive(data)
+            self._send(answers)
+            self._handle_all(events)
+        except ProtocolError as error:
+            self.end(error)
+        except Exception:
+            logger.exception("A message of a client could not be handled.")
+            self.end(InternalError())
+
+    def end(self, error: ProtocolError) -> None:
+        """Tell the client why, and close its transport."""
+        bye = self._session.close(error)
+        if bye is not None:
+            self._transport.send(bye.text)
+            self._transport.close(error.code, error.reason)
+
+    async def close(self) -> None:
+        """The transport is gone: leave nothing behind."""
+        self._session.state = State.CLOSED
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._hub.detach(self)
+
+    # what the hub calls
+
+    def deliver(self, delivery: Delivery) -> None:
+        for subscription, query in delivery.accepted:
+            accepted = self._session.accept(subscription, query=query, log=delivery.log)
+            if accepted is not None:
+                self._send([accepted])
+            else:
+                self._handle_all(self._session.leave(query))
+        sent = self._session.offer(
+            delivery.frame, log=delivery.log, before=delivery.before, caught_up=delivery.caught_up
+        )
+        self._send(sent)
+        if self._session.behind and self._session.has_credit:
+            self._handle_all(self._session.lagging())
+
+    def refuse(self, subscription: int, error: ClientError) -> None:
+        refused = self._session.refuse(subscription, code=error.code, reason=error.reason)
+        if refused is not None:
+            self._send([refused])
+
+    def fail(self, query: int, error: ClientError) -> None:
+        for item in list(self._session.subscriptions.values()):
+            if item.query == query:
+                self.refuse(item.id, error)
+
+    def sweep(self, now: float, positions: Mapping[int, str]) -> None:
+        if self._session.state is State.NEW and now - self._opened > settings.HELLO_SECONDS:
+            self.end(TimedOut(f"No hello came within {settings.HELLO_SECONDS:g} seconds."))
+        elif now - self._heard > SILENT_BEATS * self._beat_seconds:
+            self.end(TimedOut(f"Nothing was heard for {SILENT_BEATS * self._beat_seconds:g} seconds."))
+        elif now - self._beaten >= self._beat_seconds:
+            self._beaten = now
+            beat = self._session.beat(positions)
+            if beat is not None:
+                self._send([beat])
+
+    # what the client wants
+
+    def _send(self, messages: list[Encoded]) -> None:
+        for message in messages:
+            self._transport.send(message.text)
+
+    def _handle_all(self, events: list[Event]) -> None:
+        for event in events:
+            self._handle(event)
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Subscribe():
+                self._subscribing.append(event)
+                self._start(self._subscribe_all)
+            case Call() if len(self._calling) >= settings.MAX_CALLS:
+                error = Overloaded(f"{settings.MAX_CALLS} calls are waiting already.")
+                self._reply(Reply(id=event.id, error=Failure(error.code, error.reason)))
+            case Call():
+                self._calling.append(event)
+                self._start(self._call_all)
+            case CatchUp(queries=queries):
+                self._hub.catch_up(self, queries)
+            case Leave(query=query):
+                self._hub.leave(self, query)
+
+    def _start(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        # one task per kind of work: what comes while it runs is taken up by it
+        if work.__name__ not in self._tasks:
+            task = asyncio.create_task(self._finish(work), name=f"realtime {work.__name__}")
+            self._tasks[work.__name__] = task
+
+    async def _finish(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        try:
+            await work()
+        except Exception:
+            logger.exception("A client's request could not be handled.")
+            self.end(InternalError())
+        finally:
+            del self._tasks[work.__name__]
+
+    async def _subscribe_all(self) -> None:
+        while self._subscribing:
+            asked = list(self._subscribing)
+            self._subscribing.clear()
+            # all that the client asks for at once is checked in one go, and so answered by one frame
+            answers = await self._hub.run(_open_all, self._user_pk, asked)
+            for wanted, answer in zip(asked, answers, strict=True):
+                if isinstance(answer, ClientError):
+                    self.refuse(wanted.id, answer)
+                elif wanted.id in self._session.subscriptions:
+                    stream, format = answer
+                    self._hub.subscribe(self, wanted.id, stream, format, wanted.cursor)
+
+    async def _call_all(self) -> None:
+        while self._calling:
+            self._reply(await self._hub.run(perform, self._user_pk, self._calling.popleft()))
+
+    def _reply(self, reply: Reply) -> None:
+        encoded = self._session.reply(reply)
+        if encoded is not None:
+            self._send([encoded])
+
+
+def _open_all(user_pk: str | None, asked: list[Subscribe]) -> list[tuple[ModelStream, str] | ClientError]:
+    user = current_user(user_pk)
+    answers: list[tuple[ModelStream, str] | ClientError] = []
+    for wanted in asked:
+        try:
+            answers.append(_open(user, user_pk, wanted))
+        except ClientError as error:
+            answers.append(error)
+        except Exception:
+            logger.exception("A subscription could not be checked.")
+            answers.append(InternalError())
+    return answers
+
+
+def _open(user: object, user_pk: str | None, wanted: Subscribe) -> tuple[ModelStream, str]:
+    if wanted.token is None:
+        name, params, format = wanted.stream or "", wanted.params, wanted.format
+    else:
+        token = tokens.read(wanted.token, user=user_pk, max_age=settings.TOKEN_SECONDS)
+        name, params, format = token.stream, token.params, token.format
+    stream = open_stream(user, name, params)
+    if not stream.serves(format):
+        raise BadParameters(f"The stream {name!r} does not serve rows as {format}.")
+    return stream, format

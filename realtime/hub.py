@@ -1,0 +1,298 @@
+"""Hub: one per server process. It waits, has each log read, and hands every client what concerns it.
+
+The only long task of the process is here, one per log; all that touches the database happens in threads: one that
+reads each log, and a small pool for access checks and actions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol, TypeVar
+from weakref import WeakKeyDictionary
+
+from realtime.changelog import get_changelog, log_number
+from realtime.conf import settings
+from realtime.exceptions import InternalError
+from realtime.protocol import codec
+from realtime.protocol.codec import Encoded
+from realtime.queries.livequery import QueryKey, query_key
+from realtime.queries.tail import Tail, Tick, Want
+from realtime.queries.threads import close_all, in_thread
+from realtime.streams.stream import ModelStream
+from realtime.wakeups import Waiter
+
+logger = logging.getLogger("realtime")
+Result = TypeVar("Result")
+
+SWEEP_SECONDS = 1.0  # how often clients look at their deadlines
+RETRY_SECONDS = 0.25  # after a failed tick; doubled up to the next
+MAX_RETRY_SECONDS = 5.0
+IDLE_SECONDS = 3600.0  # without subscribers there is nothing to poll for
+
+
+class Delivery(NamedTuple):
+    """What a tick has for one client: subscriptions accepted (id, live query), and one frame."""
+
+    log: int
+    before: str
+    frame: Encoded
+    accepted: tuple[tuple[int, int], ...]
+    caught_up: frozenset[int]
+
+
+class Client(Protocol):
+    """Whoever is subscribed: a connection. No method may block or raise."""
+
+    def deliver(self, delivery: Delivery) -> None: ...
+    def refuse(self, subscription: int, error: InternalError) -> None: ...
+    def fail(self, query: int, error: InternalError) -> None: ...
+    def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
+
+
+class Waiting(NamedTuple):
+    """A client that wants a live query brought up to date; `subscription` is None where it has been accepted."""
+
+    client: Client
+    subscription: int | None
+    stream: ModelStream
+    want: Want
+
+
+class LogTask:
+    """The subscribers of one log, and the loop that serves them."""
+
+    def __init__(self, alias: str, number: int) -> None:
+        self.number = number
+        self.position = ""  # the cursor of the last tick
+        self._tail = Tail(get_changelog(alias), max_changes=settings.MAX_CHANGES)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"realtime-{alias}")
+        self._waiter = Waiter(alias)
+        self._waiting: list[Waiting] = []
+        self._served: list[Waiting] = []  # those whom the tick under way answers
+        self._retired: set[QueryKey] = set()  # live queries that nobody needs any more
+        self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
+        self._ids: dict[QueryKey, int] = {}
+        self._subscribers: dict[int, set[Client]] = {}
+        self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # what each client is subscribed to
+        self._task = asyncio.create_task(self._run(), name=f"realtime log {alias}")
+
+    def subscribe(self, client: Client, subscription: int, stream: ModelStream, want: Want) -> None:
+        if self._has(client, want.key):
+            # what one subscription is short of is not what the other is: all rows serve both
+            want = Want(want.key, None)
+            self._waiting = [
+                item._replace(want=want) if (item.client, item.want.key) == (client, want.key) else item
+                for item in self._waiting
+            ]
+        self._waiting.append(Waiting(client, subscription, stream, want))
+        self._waiter.wake()
+
+    def catch_up(self, client: Client, query: int, cursor: str | None) -> bool:
+        if query not in self._streams:
+            return False
+        key, stream = self._streams[query]
+        self._waiting.append(Waiting(client, None, stream, Want(key, cursor)))
+        self._waiter.wake()
+        return True
+
+    def leave(self, client: Client, query: int) -> None:
+        subscribers = self._subscribers.get(query)
+        if subscribers is None or client not in subscribers:
+            return
+        subscribers.discard(client)
+        self._queries[client].discard(query)
+        if not subscribers:
+            self._retired.add(self._forget(query))
+
+    def leave_all(self, client: Client) -> None:
+        self._waiting = [item for item in self._waiting if item.client is not client]
+        self._served = [item for item in self._served if item.client is not client]
+        for query in list(self._queries.get(client, ())):
+            self.leave(client, query)
+        self._queries.pop(client, None)
+
+    def _forget(self, query: int) -> QueryKey:
+        key, _ = self._streams.pop(query)
+        del self._subscribers[query], self._ids[key]
+        return key
+
+    async def close(self) -> None:
+        self._waiter.close()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._thread.submit(close_all)
+        self._thread.shutdown(wait=False)
+
+    def _has(self, client: Client, key: QueryKey) -> bool:
+        if self._ids.get(key) in self._queries.get(client, ()):
+            return True
+        return any((item.client, item.want.key) == (client, key) for item in self._waiting + self._served)
+
+    async def _run(self) -> None:
+        retry = 0.0
+        while True:
+            try:
+                if retry:
+                    await asyncio.sleep(retry)
+                else:
+                    await self._wait_for_news()
+                await self._round()
+                retry = 0.0
+            except Exception:
+                # the database is away, most likely: whoever waits is served when it is back
+                retry = min(max(2 * retry, RETRY_SECONDS), MAX_RETRY_SECONDS)
+                logger.exception("The log %s could not be read; trying again in %.2f s.", self.number, retry)
+
+    async def _wait_for_news(self) -> None:
+        while not self._waiting:
+            if not self._subscribers:
+                await self._waiter.wait(IDLE_SECONDS)
+            elif await self._waiter.wait(self._tail.log.poll_seconds) or await self._in_thread(self._tail.moved):
+                return
+
+    async def _round(self) -> None:
+        self._served, self._waiting = self._waiting, []
+        retired, self._retired = self._retired, set()
+        wants = {item.want: item.stream for item in self._served}
+        try:
+            tick = await self._in_thread(self._tail.tick, wants, retired)
+        except BaseException:
+            self._waiting = self._served + self._waiting
+            self._retired |= retired
+            raise
+        finally:
+            served, self._served = self._served, []
+        self.position = tick.cursor
+        self._fail(tick, served)
+        self._deliver(tick, served)
+
+    async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, in_thread, function, *args)
+
+    def _fail(self, tick: Tick, served: list[Waiting]) -> None:
+        for item in served:
+            if item.want.key in tick.failed and item.subscription is not None:
+                item.client.refuse(item.subscription, InternalError())
+        for query in [query for query, (key, _) in self._streams.items() if key in tick.failed]:
+            for client in self._subscribers[query]:
+                self._queries[client].discard(query)
+                client.fail(query, InternalError())
+            self._forget(query)
+
+    def _deliver(self, tick: Tick, served: list[Waiting]) -> None:
+        parts: defaultdict[Client, list[bytes]] = defaultdict(list)
+        accepted: defaultdict[Client, list[tuple[int, int]]] = defaultdict(list)
+        caught_up: defaultdict[Client, set[int]] = defaultdict(set)
+        for item in served:
+            answer = tick.answers.get(item.want)
+            if answer is None:
+                continue
+            self._register(item, answer.query)
+            if answer.delta is not None and answer.query not in caught_up[item.client]:
+                parts[item.client].append(answer.delta)
+            caught_up[item.client].add(answer.query)
+            if item.subscription is not None:
+                accepted[item.client].append((item.subscription, answer.query))
+        for query, delta in tick.deltas.items():
+            for client in self._subscribers.get(query, ()):
+                if not caught_up or query not in caught_up.get(client, ()):
+                    parts[client].append(delta)
+
+        # one frame per distinct set of deltas, however many clients it goes to
+        frames: dict[tuple[int, ...], Encoded] = {}
+        for client in {**parts, **caught_up}:
+            deltas = parts.get(client, [])
+            composition = tuple(map(id, deltas))
+            if composition not in frames:
+                frames[composition] = codec.encode_frame(log=self.number, cursor=tick.cursor, deltas=deltas)
+            client.deliver(
+                Delivery(
+                    log=self.number,
+                    before=tick.before,
+                    frame=frames[composition],
+                    accepted=tuple(accepted.get(client, ())),
+                    caught_up=frozenset(caught_up.get(client, ())),
+                )
+            )
+
+    def _register(self, item: Waiting, query: int) -> None:
+        self._streams[query] = (item.want.key, item.stream)
+        self._ids[item.want.key] = query
+        self._subscribers.setdefault(query, set()).add(item.client)
+        self._queries[item.client].add(query)
+        self._retired.discard(item.want.key)
+
+
+class Hub:
+    """Everything that is live in one server process."""
+
+    def __init__(self) -> None:
+        self._clients: set[Client] = set()
+        self._logs: dict[str, LogTask] = {}
+        self._pool = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="realtime")
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def attach(self, client: Client) -> None:
+        """The client is there; it will be swept, and may subscribe."""
+        self._clients.add(client)
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep(), name="realtime sweep")
+
+    async def detach(self, client: Client) -> None:
+        """The client is gone. With the last one all tasks end."""
+        self._clients.discard(client)
+        for log in self._logs.values():
+            log.leave_all(client)
+        if self._clients:
+            return
+        logs, self._logs = list(self._logs.values()), {}
+        sweeper, self._sweeper = self._sweeper, None
+        if sweeper:
+            sweeper.cancel()
+            await asyncio.gather(sweeper, *(log.close() for log in logs), return_exceptions=True)
+
+    async def run(self, function: Callable[..., Result], *args: object) -> Result:
+        """Call a function that may use the database, in the pool."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, in_thread, function, *args)
+
+    def subscribe(
+        self, client: Client, subscription: int, stream: ModelStream, format: str, cursor: str | None
+    ) -> None:
+        """The client is allowed to see this live query, and has it up to the cursor."""
+        alias = stream.database()
+        if alias not in self._logs:
+            self._logs[alias] = LogTask(alias, log_number(alias))
+        self._logs[alias].subscribe(client, subscription, stream, Want(query_key(stream, format), cursor))
+
+    def catch_up(self, client: Client, queries: Mapping[int, str | None]) -> None:
+        """Bring live queries of the client to the present, each from its cursor."""
+        for query, cursor in queries.items():
+            any(log.catch_up(client, query, cursor) for log in self._logs.values())
+
+    def leave(self, client: Client, query: int) -> None:
+        for log in self._logs.values():
+            log.leave(client, query)
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            positions = {log.number: log.position for log in self._logs.values() if log.position}
+            for client in list(self._clients):
+                client.sweep(loop.time(), positions)
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def get_hub() -> Hub:
+    """The hub of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]

@@ -1,0 +1,42 @@
+"""Pages: what a template needs to show rows that are live from the start: the rows, their cursor, and a token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from realtime import tokens
+from realtime.access import open_stream, user_key
+from realtime.changelog import get_changelog
+from realtime.exceptions import StreamDefinitionError
+from realtime.queries.livequery import LiveQuery
+
+WEBSOCKET_PATH = "realtime/ws/"
+
+
+class PagePart(NamedTuple):
+    """A live query as a page holds it: its rows as HTML, and what the browser subscribes with."""
+
+    rows: list[str]
+    cursor: str
+    token: str
+    params: dict[str, Any]
+
+
+def page_part(user: Any, name: str, params: Mapping[str, Any]) -> PagePart:
+    """The rows of a stream, rendered for a page that this user is going to see.
+
+    Raise `UnknownStream`, `BadParameters` or `Forbidden`.
+    """
+    stream = open_stream(user, name, params)
+    if not stream.template_name:
+        raise StreamDefinitionError(
+            f"The stream {name!r} has no template, so it cannot be shown with {{% live %}}.",
+            hint="Set template_name to the template of one row.",
+        )
+    # position first, then data: what is written in between comes again, and does no harm
+    cursor = get_changelog(stream.database()).head()
+    rows = LiveQuery(stream, "html").rows()
+    wire = stream.wire_params()
+    token = tokens.sign(stream=name, params=wire, format="html", user=user_key(user))
+    return PagePart(list(rows.values()), cursor, token, wire)

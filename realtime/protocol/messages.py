@@ -1,0 +1,125 @@
+"""Messages: one struct per message, both ways, as `docs/reference/protocol.md` describes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+VERSION = 1
+
+Format = Literal["html", "data"]
+Identifier = Annotated[int, Meta(ge=0, le=2**31)]
+CallIdentifier = Annotated[str, Meta(min_length=1, max_length=64)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Scalar = str | int | float | bool | None
+
+
+class Hello(Struct, tag="hello", frozen=True):
+    version: int
+
+
+class Subscribe(Struct, tag="subscribe", frozen=True):
+    id: Identifier
+    token: str | None = None
+    stream: Name | None = None
+    params: dict[str, Scalar] = msgspec.field(default_factory=dict)
+    format: Format = "data"
+    cursor: str | None = None
+
+
+class Unsubscribe(Struct, tag="unsubscribe", frozen=True):
+    id: Identifier
+
+
+class Call(Struct, tag="call", frozen=True):
+    id: CallIdentifier
+    stream: Name
+    action: Name
+    params: dict[str, Scalar] = msgspec.field(default_factory=dict)
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Ack(Struct, tag="ack", frozen=True):
+    frames: Annotated[int, Meta(ge=0, le=2**53)]
+
+
+ClientMessage = Hello | Subscribe | Unsubscribe | Call | Ack
+
+
+class Window(Struct, frozen=True):
+    frames: int
+    bytes: int
+
+
+class Welcome(Struct, tag="welcome", frozen=True):
+    version: int
+    beat: float
+    window: Window
+
+
+class Subscribed(Struct, tag="subscribed", frozen=True):
+    id: int
+    query: int
+    log: int
+
+
+class Put(Struct, omit_defaults=True, frozen=True):
+    key: str
+    row: Raw
+    after: str | None | UnsetType = UNSET
+
+
+class Delta(Struct, omit_defaults=True, frozen=True):
+    """What takes a live query from one cursor to another; empty when nothing changed in it."""
+
+    query: int
+    reset: bool = False
+    puts: tuple[Put, ...] = ()
+    drops: tuple[str, ...] = ()
+    order: tuple[str, ...] | None = None
+
+    def __bool__(self) -> bool:
+        return self.reset or bool(self.puts) or bool(self.drops) or self.order is not None
+
+
+class Frame(Struct, tag="frame", frozen=True):
+    log: int
+    cursor: str
+    deltas: tuple[Raw, ...]
+
+
+class Behind(Struct, tag="behind", frozen=True):
+    pass
+
+
+class Beat(Struct, tag="beat", frozen=True):
+    cursors: dict[str, str]
+
+
+class Refused(Struct, tag="refused", frozen=True):
+    id: int
+    code: int
+    reason: str
+
+
+class Failure(Struct, omit_defaults=True, frozen=True):
+    code: int
+    reason: str
+    details: dict[str, list[str]] | UnsetType = UNSET
+
+
+class Reply(Struct, tag="reply", omit_defaults=True, frozen=True):
+    id: str
+    result: Raw | UnsetType = UNSET
+    error: Failure | UnsetType = UNSET
+
+
+class Bye(Struct, tag="bye", omit_defaults=True, frozen=True):
+    code: int
+    reason: str
+    retry: float | UnsetType = UNSET
+
+
+ServerMessage = Welcome | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye

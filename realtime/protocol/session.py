@@ -1,0 +1,235 @@
+"""ClientSession: one client's state. It has no socket, clock or database; the connection drives it.
+
+What comes in is decoded and judged here; what the connection has to do about it comes back as an event. What goes
+out is offered here, and held back while the client has no credit: nothing is stored for it but a cursor.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from realtime.exceptions import BadMessage, ProtocolError, TooLarge, UnexpectedMessage, UnsupportedVersion
+from realtime.protocol import codec
+from realtime.protocol.codec import Encoded
+from realtime.protocol.messages import (
+    VERSION,
+    Ack,
+    Beat,
+    Behind,
+    Bye,
+    Call,
+    ClientMessage,
+    Hello,
+    Refused,
+    Reply,
+    Subscribe,
+    Subscribed,
+    Unsubscribe,
+    Welcome,
+    Window,
+)
+
+
+class State(enum.Enum):
+    """Where a connection stands."""
+
+    NEW = "new"  # nothing heard yet
+    OPEN = "open"  # hello was heard
+    CLOSED = "closed"  # bye was said, by either side
+
+
+#: Which messages a state knows; any other is an error of the client.
+TRANSITIONS: dict[tuple[State, type], State] = {
+    (State.NEW, Hello): State.OPEN,
+    (State.OPEN, Subscribe): State.OPEN,
+    (State.OPEN, Unsubscribe): State.OPEN,
+    (State.OPEN, Call): State.OPEN,
+    (State.OPEN, Ack): State.OPEN,
+}
+
+
+@dataclass(slots=True)
+class Subscription:
+    """One subscription of the client, from the moment it is asked for."""
+
+    id: int
+    cursor: str | None  # where it stands while it is not live
+    query: int | None = None  # the live query, once accepted
+    log: int | None = None
+    live: bool = False  # has all up to the session's cursor of its log
+
+
+@dataclass(slots=True, frozen=True)
+class CatchUp:
+    """Event: these live queries are to be brought up to date from these cursors, the client having credit again."""
+
+    queries: dict[int, str | None]
+
+
+@dataclass(slots=True, frozen=True)
+class Leave:
+    """Event: no subscription of the client needs this live query any more."""
+
+    query: int
+
+
+Event = Subscribe | Call | CatchUp | Leave
+
+
+@dataclass(slots=True)
+class ClientSession:
+    """The state of one client, from `hello` to `bye`.
+
+    `receive` takes a message and returns what to answer and the events that it means. `accept`, `refuse`, `offer`,
+    `reply`, `beat` and `close` return what is to be sent, or None where nothing is.
+    """
+
+    beat_seconds: float
+    window: Window
+    max_bytes: int
+    max_subscriptions: int
+    state: State = State.NEW
+    subscriptions: dict[int, Subscription] = field(default_factory=dict)
+    behind: bool = False  # a frame has been held back, and the client told so
+    _sizes: deque[int] = field(default_factory=deque)  # frames not yet acknowledged
+    _unacknowledged: int = 0  # their bytes
+    _acknowledged: int = 0  # frames, since hello
+
+    def receive(self, data: str | bytes) -> tuple[list[Encoded], list[Event]]:
+        """Take what the client sent; return what to answer and what to do. Raise `ProtocolError`."""
+        if self.state is State.CLOSED:
+            return [], []
+        if isinstance(data, bytes):
+            raise BadMessage("Messages are text frames; this one is binary.")
+
+        message = codec.decode(data, max_bytes=self.max_bytes)
+        following = TRANSITIONS.get((self.state, type(message)))
+        if following is None:
+            name = type(message).__name__.lower()
+            raise UnexpectedMessage(f"A connection that is {self.state.value} does not take '{name}'.")
+        answer, events = self._handle(message)
+        self.state = following
+        return answer, events
+
+    def _handle(self, message: ClientMessage) -> tuple[list[Encoded], list[Event]]:
+        match message:
+            case Hello(version=version):
+                if version != VERSION:
+                    raise UnsupportedVersion(f"This server speaks version {VERSION}, not {version}.")
+                welcome = Welcome(version=VERSION, beat=self.beat_seconds, window=self.window)
+                return [codec.encode(welcome)], []
+            case Subscribe():
+                self._add(message)
+                return [], [message]
+            case Unsubscribe():
+                subscription = self.subscriptions.pop(message.id, None)
+                return [], self.leave(subscription.query) if subscription and subscription.query else []
+            case Call():
+                return [], [message]
+            case Ack():
+                return [], self._acknowledge(message.frames)
+
+    def _add(self, message: Subscribe) -> None:
+        if message.id in self.subscriptions:
+            raise UnexpectedMessage(f"The subscription id {message.id} is in use.")
+        if (message.token is None) == (message.stream is None):
+            raise BadMessage("A subscription names either 'token' or 'stream'.")
+        if len(self.subscriptions) >= self.max_subscriptions:
+            raise TooLarge(f"A connection may have {self.max_subscriptions} subscriptions.")
+        self.subscriptions[message.id] = Subscription(id=message.id, cursor=message.cursor)
+
+    def leave(self, query: int) -> list[Event]:
+        """The event that a subscription of this live query is gone, unless another one is left."""
+        return [] if any(item.query == query for item in self.subscriptions.values()) else [Leave(query)]
+
+    def accept(self, id: int, *, query: int, log: int) -> Encoded | None:
+        """The subscription belongs to this live query; its first frame is to be offered next.
+
+        None where the client has left it meanwhile.
+        """
+        subscription = self.subscriptions.get(id)
+        if subscription is None:
+            return None
+        subscription.query = query
+        subscription.log = log
+        return codec.encode(Subscribed(id=id, query=query, log=log))
+
+    def refuse(self, id: int, *, code: int, reason: str) -> Encoded | None:
+        if self.subscriptions.pop(id, None) is None:
+            return None
+        return codec.encode(Refused(id=id, code=code, reason=reason))
+
+    def offer(self, frame: Encoded, *, log: int, before: str, caught_up: Collection[int]) -> list[Encoded]:
+        """Take a frame for the subscriptions of one log; return what to send.
+
+        `caught_up` are the live queries that the frame takes to the present from wherever they stood; the others were
+        live at the cursor `before`. Without credit all are left where they stand.
+        """
+        mine = [item for item in self.subscriptions.values() if item.log == log]
+        if not self.has_credit or any(not item.live and item.query not in caught_up for item in mine):
+            for item in mine:
+                if item.live:
+                    item.live = False
+                    item.cursor = before
+            return self._fall_behind()
+
+        for item in mine:
+            item.live = True
+        self.behind = bool(self.lagging())
+        self._sizes.append(frame.size)
+        self._unacknowledged += frame.size
+        return [frame]
+
+    def _fall_behind(self) -> list[Encoded]:
+        if self.behind:
+            return []
+        self.behind = True
+        return [codec.encode(Behind())]
+
+    def lagging(self) -> list[Event]:
+        """The event that brings up to date what was left behind, if anything was."""
+        queries: dict[int, str | None] = {}
+        for item in self.subscriptions.values():
+            if item.query is None or item.live:
+                continue
+            # two subscriptions at different places: all rows serve both
+            differs = queries.get(item.query, item.cursor) != item.cursor
+            queries[item.query] = None if differs else item.cursor
+        return [CatchUp(queries)] if queries else []
+
+    @property
+    def has_credit(self) -> bool:
+        if not self._sizes:
+            return True
+        return len(self._sizes) < self.window.frames and self._unacknowledged < self.window.bytes
+
+    def _acknowledge(self, frames: int) -> list[Event]:
+        sent = self._acknowledged + len(self._sizes)
+        if not self._acknowledged <= frames <= sent:
+            raise BadMessage(f"Acknowledged {frames} frames, with {self._acknowledged} to {sent} possible.")
+        while self._acknowledged < frames:
+            self._unacknowledged -= self._sizes.popleft()
+            self._acknowledged += 1
+        return self.lagging() if self.has_credit else []
+
+    def reply(self, reply: Reply) -> Encoded | None:
+        return None if self.state is State.CLOSED else codec.encode(reply)
+
+    def beat(self, positions: Mapping[int, str]) -> Encoded | None:
+        """Proof of life, with the position of each log in which all subscriptions are live."""
+        if self.state is not State.OPEN:
+            return None
+        items = [item for item in self.subscriptions.values() if item.log is not None]
+        logs = {item.log for item in items} - {item.log for item in items if not item.live}
+        return codec.encode(Beat(cursors={str(log): positions[log] for log in logs if log in positions}))
+
+    def close(self, error: ProtocolError) -> Encoded | None:
+        if self.state is State.CLOSED:
+            return None
+        self.state = State.CLOSED
+        self.subscriptions.clear()
+        bye = Bye(code=error.code, reason=error.reason)
+        return codec.encode(bye if error.retry is None else Bye(bye.code, bye.reason, error.retry))

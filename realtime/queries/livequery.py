@@ -1,0 +1,172 @@
+"""LiveQuery: a QuerySet that is kept equal in browsers. Its delta is the one function of this package.
+
+The database is asked for everything that decides: which rows belong (the QuerySet itself), and in which order they
+stand (its own ordering, in the database's own collation). Nothing of that is imitated here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import QuerySet
+
+from realtime.exceptions import StreamDefinitionError
+from realtime.protocol.messages import Delta, Put
+from realtime.queries.rendering import encode_row, renderer
+from realtime.streams.keys import key_text, parse_key
+from realtime.streams.stream import ModelStream
+
+KEYS_PER_QUERY = 500  # below every database's limit of parameters
+
+_ids = itertools.count(1)  # one connection may have live queries of several logs
+
+ALL = None  # in place of changed keys: any row may have changed
+
+
+class QueryKey(NamedTuple):
+    """What makes two subscribers share a live query."""
+
+    stream: str
+    params: bytes
+    audience: Any
+    format: str
+
+
+def query_key(stream: ModelStream, format: str) -> QueryKey:
+    params = msgspec.json.encode(stream.params, order="deterministic", enc_hook=str)
+    return QueryKey(stream.name, params, stream.audience_key, format)
+
+
+class LiveQuery:
+    """A stream with bound parameters, an audience and a format.
+
+    `id` is its name on the wire. `keys` are the keys of its rows, in order, at the cursor of its last delta; whoever
+    takes a delta stores the keys that come with it, once the whole tick has succeeded.
+    """
+
+    def __init__(self, stream: ModelStream, format: str) -> None:
+        self.id = next(_ids)
+        self.key = query_key(stream, format)
+        self.stream = stream
+        self.model = stream.model
+        self.keys: list[str] = []
+        self._render = renderer(stream, format)
+
+    def rows(self) -> dict[str, Any]:
+        """The rendered rows by key, in order."""
+        instances = {key_text(instance.pk): instance for instance in self._queryset()}
+        return {key: self._render(instance, key) for key, instance in instances.items()}
+
+    def read_keys(self) -> list[str]:
+        """The keys of the present, in order."""
+        keys = self._queryset().values_list("pk", flat=True)
+        return list(dict.fromkeys(key_text(key) for key in keys))
+
+    def delta(self, changed: Collection[str] | None) -> tuple[Delta, list[str]]:
+        """What takes those who have the rows of `keys` to the present, and the keys of the present.
+
+        `changed` are keys of rows that may have changed, or `ALL`.
+        """
+        keys = self.read_keys()
+        was, members = set(self.keys), set(keys)
+        wanted = [key for key in keys if changed is ALL or key in changed or key not in was]
+
+        put = set(wanted)
+        stayed = [key for key in keys if key not in put]
+        kept_order = stayed == [key for key in self.keys if key in members and key not in put]
+        delta = Delta(
+            query=self.id,
+            puts=tuple(self._puts(wanted, keys, placed=kept_order)),
+            drops=tuple(key for key in self.keys if key not in members) if kept_order else (),
+            order=None if kept_order else tuple(keys),
+        )
+        return delta, keys
+
+    def resume(self, keys: Sequence[str], changed: Collection[str] | None) -> Delta:
+        """What takes a client from an older cursor to the present, whose keys are `keys`; `changed` are those since.
+
+        Which rows the client has is not known here, so it gets the keys of the present and drops what is not among
+        them: that tells it of no row that it may not see.
+        """
+        if changed is ALL:
+            return Delta(query=self.id, reset=True, puts=tuple(self._puts(keys, keys, placed=False)))
+        if not changed:
+            return Delta(query=self.id)
+        wanted = [key for key in keys if key in changed]
+        return Delta(query=self.id, puts=tuple(self._puts(wanted, keys, placed=False)), order=tuple(keys))
+
+    def _puts(self, wanted: Sequence[str], keys: Sequence[str], *, placed: bool) -> Iterable[Put]:
+        if not wanted:
+            return
+        instances = self._read_instances(wanted, everything=len(wanted) == len(keys))
+        before = dict(zip(keys, [None, *keys], strict=False)) if placed else {}
+        previous = None
+        for key in wanted:
+            row = encode_row(self._render(instances[key], key))
+            if placed and before[key] != previous:
+                yield Put(key=key, row=row, after=before[key])
+            else:
+                yield Put(key=key, row=row)
+            previous = key
+
+    def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
+        if everything:  # the QuerySet says so in fewer words
+            return {key_text(instance.pk): instance for instance in self._queryset()}
+        queryset = self._queryset(sliced=False)
+        instances = {}
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            chunk = [parse_key(self.model, key) for key in keys[start : start + KEYS_PER_QUERY]]
+            instances.update({key_text(instance.pk): instance for instance in queryset.filter(pk__in=chunk)})
+        return instances
+
+    def _queryset(self, *, sliced: bool = True) -> QuerySet[Any]:
+        queryset = self.stream.get_queryset(**self.stream.params)
+        return shape(queryset, self.stream, sliced=sliced)
+
+
+def shape(queryset: Any, stream: ModelStream, *, sliced: bool) -> QuerySet[Any]:
+    """The user's QuerySet on the log's database, in a total order, with or without its slice.
+
+    Raise `StreamDefinitionError` for what cannot be live.
+    """
+    if not isinstance(queryset, QuerySet) or not issubclass(queryset.model, stream.model):
+        raise StreamDefinitionError(
+            f"get_queryset of the stream {stream.name!r} returned {type(queryset).__name__}.",
+            hint=f"Return a QuerySet of {stream.model.__name__}.",
+        )
+    queryset = queryset.using(stream.database())
+    query = queryset.query
+    low, high = query.low_mark, query.high_mark
+    query.clear_limits()
+
+    ordering = list(query.order_by or (query.get_meta().ordering if query.default_ordering else ()))
+    if not {"pk", "-pk"} & {item for item in ordering if isinstance(item, str)}:
+        queryset = queryset.order_by(*ordering, "pk")  # ties would stand in any order
+    fields, deferred = query.deferred_loading
+    if (related := _related_paths(stream)) and deferred and not fields:
+        queryset = queryset.select_related(*related)
+    if sliced and (low or high is not None):
+        queryset = queryset[low:high]
+    return queryset
+
+
+def _related_paths(stream: ModelStream) -> list[str]:
+    paths = set()
+    for field in stream.fields:
+        steps = field.split(".")[:-1]
+        model: Any = stream.model
+        try:
+            for step in steps:
+                relation = model._meta.get_field(step)
+                if not (relation.many_to_one or relation.one_to_one):
+                    raise FieldDoesNotExist(step)
+                model = relation.related_model
+        except (FieldDoesNotExist, AttributeError):
+            continue
+        if steps:
+            paths.add("__".join(steps))
+    return sorted(paths)

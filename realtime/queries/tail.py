@@ -1,0 +1,187 @@
+"""Tail: the live queries of one log, and their tick: read new changes, compute deltas, encode each once.
+
+Everything here runs in one thread, and each tick in one transaction that sees one state of the database: what a
+frame brings is exactly the state at its cursor, and what one commit changed arrives whole.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.db import DatabaseError
+
+from realtime.changelog.base import ChangeLog
+from realtime.exceptions import CursorExpired
+from realtime.protocol.codec import encode_delta
+from realtime.queries.dependencies import Dependencies, Own, StreamIndex
+from realtime.queries.livequery import ALL, LiveQuery, QueryKey
+from realtime.streams.stream import ModelStream
+
+logger = logging.getLogger("realtime")
+
+
+class Want(NamedTuple):
+    """Someone wants a live query brought from a cursor (None: from nothing) to the present."""
+
+    key: QueryKey
+    cursor: str | None
+
+
+class Answer(NamedTuple):
+    """The live query's id, and the delta if there is one."""
+
+    query: int
+    delta: bytes | None
+
+
+@dataclass(slots=True)
+class Tick:
+    """What one round found."""
+
+    before: str
+    cursor: str
+    deltas: dict[int, bytes] = field(default_factory=dict)  # by live query
+    answers: dict[Want, Answer] = field(default_factory=dict)
+    failed: set[QueryKey] = field(default_factory=set)  # could not be read; the log says why
+
+
+class _QueryFailed(Exception):
+    """A live query's database error, after which the transaction is void."""
+
+    def __init__(self, key: QueryKey, error: DatabaseError) -> None:
+        self.key = key
+        self.error = error
+
+
+class Tail:
+    """Reads one log for as long as somebody needs it."""
+
+    def __init__(self, log: ChangeLog, *, max_changes: int) -> None:
+        self.log = log
+        self.max_changes = max_changes
+        self.cursor: str | None = None  # of the last tick
+        self._queries: dict[QueryKey, LiveQuery] = {}
+        self._dependencies = Dependencies(max_changes)
+
+    def tick(self, wants: Mapping[Want, ModelStream], retired: Iterable[QueryKey]) -> Tick:
+        """One round: the deltas of all live queries that changed, and the answers to `wants`, with their streams.
+
+        `retired` are live queries that nobody needs any more. Raise `DatabaseError` where the database does not
+        answer; nothing has happened then, and the round can be repeated.
+        """
+        wanted = {want.key for want in wants}
+        for key in retired:
+            if key not in wanted:
+                self._discard(key)
+        failed: set[QueryKey] = set()
+        while True:
+            try:
+                with self.log.snapshot():
+                    tick = self._read(wants, failed)
+            except _QueryFailed as error:
+                if not self.log.connection.is_usable():
+                    raise error.error from None
+                self._discard(error.key)
+                continue
+            tick.failed = failed
+            return tick
+
+    def moved(self) -> bool:
+        return self.log.moved()
+
+    def _discard(self, key: QueryKey) -> None:
+        if query := self._queries.pop(key, None):
+            self._dependencies.discard(query)
+
+    def _read(self, wants: Mapping[Want, ModelStream], failed: set[QueryKey]) -> Tick:
+        before = self.cursor
+        if before is None or not self._queries:
+            cursor, routed = self.log.head(), {}
+        else:
+            cursor, routed = self._changes(before)
+        tick = Tick(before=before or cursor, cursor=cursor)
+
+        present: dict[LiveQuery, list[str]] = {}
+        for query, changed in routed.items():
+            result = self._guarded(query, failed, query.delta, changed)
+            if result is not None:
+                delta, present[query] = result
+                if delta:
+                    tick.deltas[query.id] = encode_delta(delta)
+
+        opened: dict[QueryKey, LiveQuery] = {}
+        expanded: dict[tuple[str, StreamIndex], Own] = {}
+        for want, stream in wants.items():
+            query = self._queries.get(want.key) or opened.get(want.key)
+            if query is None and want.key not in failed:
+                query = self._open(want.key, stream, failed)
+                if query and (keys := self._guarded(query, failed, query.read_keys)) is not None:
+                    opened[want.key], present[query] = query, keys
+            if query is None or want.key in failed:
+                continue
+            changed = self._since(want.cursor, query, expanded)
+            delta = self._guarded(query, failed, query.resume, present.get(query, query.keys), changed)
+            if delta is not None:
+                tick.answers[want] = Answer(query.id, encode_delta(delta) if delta else None)
+
+        # nothing is stored before all has been read: a tick that fails can be repeated
+        for key, query in opened.items():
+            if key not in failed:
+                query.keys = present.pop(query)
+                self._queries[key] = query
+                self._dependencies.index(query).add(query)
+        for query, keys in present.items():
+            if query.key not in failed:
+                self._dependencies.index(query).update(query, keys)
+        for key in failed:
+            self._discard(key)
+        self.cursor = cursor
+        return tick
+
+    def _changes(self, after: str) -> tuple[str, dict[LiveQuery, Any]]:
+        try:
+            reading = self.log.read(after, limit=self.max_changes)
+        except CursorExpired:  # another log has taken the place of the one that was read
+            logger.warning("The log of the database %r is not the one read before; reading all afresh.", self.log.alias)
+            return self.log.head(), self._dependencies.everything()
+        if not reading.complete:
+            return reading.cursor, self._dependencies.everything()
+        return reading.cursor, self._dependencies.route(reading.changes) if reading.changes else {}
+
+    def _since(
+        self, cursor: str | None, query: LiveQuery, expanded: dict[tuple[str, StreamIndex], Own]
+    ) -> Collection[str] | None:
+        if cursor is None:
+            return ALL
+        index = self._dependencies.index(query)
+        if (cursor, index) not in expanded:
+            try:
+                reading = self.log.read(cursor, limit=self.max_changes)
+            except CursorExpired:
+                expanded[cursor, index] = ALL
+            else:
+                complete = reading.complete
+                expanded[cursor, index] = index.expand(reading.changes, self.max_changes) if complete else ALL
+        return index.since(query, expanded[cursor, index])
+
+    def _open(self, key: QueryKey, stream: ModelStream, failed: set[QueryKey]) -> LiveQuery | None:
+        try:
+            return LiveQuery(stream, key.format)
+        except Exception:
+            logger.exception("The live query %s %s cannot be made.", key.stream, key.params.decode())
+            failed.add(key)
+            return None
+
+    def _guarded(self, query: LiveQuery, failed: set[QueryKey], read: Any, *args: Any) -> Any:
+        """Call a method of a live query; its failure ends this live query and no other."""
+        try:
+            return read(*args)
+        except Exception as error:
+            logger.exception("The live query %s %s cannot be read.", query.key.stream, query.key.params.decode())
+            failed.add(query.key)
+            if isinstance(error, DatabaseError):
+                raise _QueryFailed(query.key, error) from error
+            return None

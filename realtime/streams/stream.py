@@ -1,0 +1,311 @@
+"""ModelStream: what a user declares to make rows live."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_type_hints
+
+import msgspec
+from django.contrib.auth import get_permission_codename
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import router
+from django.template import TemplateDoesNotExist, TemplateSyntaxError
+from django.template.loader import get_template
+
+from realtime.exceptions import BadParameters, StreamDefinitionError
+from realtime.streams.decorators import ACTION
+from realtime.streams.keys import key_text
+
+if TYPE_CHECKING:
+    from django.db.models import Model, QuerySet
+
+MAX_TEXT = 1000  # characters of a parameter
+MAX_INTEGER = 2**63 - 1  # what every database can hold
+
+
+class Dependency(NamedTuple):
+    """A model whose changes make rows of a stream change: the rows that `lookup` leads from."""
+
+    lookup: str
+    model: type[Model]
+
+
+class ModelStream:
+    """Rows of a model that are live in the browser.
+
+    Derive from it in an app's `streams.py` and register it with `@register("name")`. The arguments of `get_queryset`
+    are the stream's parameters: clients give them by name, converted to their annotations, or to the model field's
+    type where a parameter is named in `partition_by`.
+
+        @register("tasks")
+        class TaskStream(ModelStream):
+            model = Task
+            fields = ["id", "title", "done", "assignee.username"]
+            template_name = "board/_task.html"
+            partition_by = ["project"]
+            depends_on = ["assignee"]
+
+            def authorize(self, user, project):
+                return Project.objects.filter(pk=project, members=user).exists()
+
+            def get_queryset(self, project):
+                return Task.objects.filter(project=project).order_by("position")
+
+    A stream is bound when it is used: `self.params` (a dict) and `self.audience` are set, and nothing else of the user
+    is known, since all users of one audience share the rows.
+    """
+
+    name: ClassVar[str] = ""
+
+    model: ClassVar[type[Model]]
+    """The model whose rows are streamed."""
+
+    fields: ClassVar[Sequence[str]] = ()
+    """The values of a row as data; a dot follows a relation ("assignee.username"). Without it, only HTML is served."""
+
+    template_name: ClassVar[str | None] = None
+    """The template of a row as HTML, with one root element. Its context: `object`, the model's name, and `stream`."""
+
+    partition_by: ClassVar[Sequence[str]] = ()
+    """Fields of the model that are parameters too: a change concerns only the live queries with the same values."""
+
+    depends_on: ClassVar[Sequence[str]] = ()
+    """Relations whose rows make a row change when they change ("assignee", "project__owner", "tags")."""
+
+    allow_anonymous: ClassVar[bool] = False
+    """Whether visitors who are not logged in are asked about at all."""
+
+    def __init__(self, params: Mapping[str, Any], audience: Any = None) -> None:
+        self.params = dict(params)
+        self.audience_key = audience
+
+    # what users override
+
+    def authorize(self, user: Any, **params: Any) -> bool:
+        """Whether the user may see this stream with these parameters. Default: the model's view permission."""
+        meta = self.model._meta
+        return bool(user.has_perm(f"{meta.app_label}.{get_permission_codename('view', meta)}"))
+
+    def audience(self, user: Any, **params: Any) -> Any:
+        """The class of users who see the same rows: a string, number or None.
+
+        Default: None, everyone who is authorized. `return user.pk` makes the rows personal; `get_queryset` finds the
+        value in `self.audience_key`.
+        """
+        return None
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """The rows, in their order. Override it with the parameters that the stream has."""
+        return self.model._default_manager.all()
+
+    # what the rooms below ask
+
+    def wire_params(self) -> dict[str, Any]:
+        """The parameters as JSON has them: what a client sends to mean the same."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.params, enc_hook=str)
+        return plain
+
+    @classmethod
+    def serves(cls, format: str) -> bool:
+        """Whether rows come in this format: "html" needs a template, "data" fields."""
+        return bool(cls.template_name if format == "html" else cls.fields)
+
+    @classmethod
+    def database(cls) -> str:
+        """The alias of the database that holds the rows and the log of their changes."""
+        return router.db_for_write(cls.model)
+
+    @classmethod
+    @cache
+    def parameters(cls) -> Mapping[str, inspect.Parameter]:
+        """The parameters of the stream: the arguments of `get_queryset`."""
+        found = dict(inspect.signature(cls.get_queryset).parameters)
+        found.pop("self", None)
+        return found
+
+    @classmethod
+    def clean_params(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters, converted and with their defaults. Raise `BadParameters`."""
+        parameters = cls.parameters()
+        allowed = ", ".join(parameters) or "none"
+        for name in given:
+            if name not in parameters:
+                raise BadParameters(f"The stream {cls.name!r} has no parameter {name!r}; it has: {allowed}.")
+
+        cleaned = {}
+        for name, parameter in parameters.items():
+            if name in given and (given[name] is not None or parameter.default is not None):
+                cleaned[name] = cls._clean_param(name, given[name])
+            elif parameter.default is inspect.Parameter.empty:
+                raise BadParameters(f"The stream {cls.name!r} needs the parameter {name!r}; it has: {allowed}.")
+            else:
+                cleaned[name] = parameter.default
+        return cleaned
+
+    @classmethod
+    def _clean_param(cls, name: str, value: Any) -> Any:
+        wrong = BadParameters(f"The parameter {name!r} of the stream {cls.name!r} has a value of a wrong type.")
+        if isinstance(value, str) and (len(value) > MAX_TEXT or "\x00" in value):
+            raise wrong
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            raise wrong
+        annotation = _annotations(cls).get(name)
+        try:
+            if annotation is not None:
+                value = msgspec.convert(value, annotation, strict=False)
+            elif name in cls.partition_by:
+                if isinstance(value, bool | float):
+                    raise wrong
+                value = _target_field(cls.model, name).to_python(value)
+            elif not isinstance(value, str | int | float | None):
+                raise wrong
+        except (msgspec.ValidationError, ValidationError, ValueError, TypeError, OverflowError):
+            raise wrong from None
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            raise wrong
+        return value
+
+    @classmethod
+    def partition_values(cls, params: Mapping[str, Any]) -> dict[str, str | None]:
+        """The values that a change has to have to concern these parameters; a parameter of None matches any."""
+        return {name: key_text(params[name]) for name in cls.partition_by if params.get(name) is not None}
+
+    @classmethod
+    @cache
+    def dependencies(cls) -> Sequence[Dependency]:
+        """The models along `depends_on`, each with the lookup that leads to it. Raise `FieldDoesNotExist`."""
+        found = []
+        for path in cls.depends_on:
+            model, steps = cls.model, []
+            for step in path.replace(".", "__").split("__"):
+                related = model._meta.get_field(step).related_model
+                if related is None or isinstance(related, str):
+                    raise FieldDoesNotExist(f"{model.__name__}.{step} is no relation")
+                steps.append(step)
+                model = related
+                found.append(Dependency("__".join(steps), model._meta.concrete_model or model))
+        return tuple(dict.fromkeys(found))
+
+    @classmethod
+    @cache
+    def actions(cls) -> Mapping[str, Mapping[str, Any]]:
+        """The names of the actions, with the options of `@action`."""
+        members = inspect.getmembers(cls, lambda member: hasattr(member, ACTION))
+        return {name: getattr(member, ACTION) for name, member in members}
+
+    @classmethod
+    def problems(cls) -> list[StreamDefinitionError]:
+        """What is wrong with the declaration, each with its remedy."""
+        return list(_problems(cls))
+
+
+@cache
+def _annotations(cls: type[ModelStream]) -> Mapping[str, Any]:
+    try:
+        return get_type_hints(cls.get_queryset)
+    except NameError:  # names that exist for type checkers only
+        return {}
+
+
+def _target_field(model: type[Model], name: str) -> Any:
+    field: Any = model._meta.get_field(name)
+    while field.remote_field:
+        field = field.target_field
+    return field
+
+
+def _problems(cls: type[ModelStream]) -> Any:
+    if getattr(cls, "model", None) is None:
+        yield StreamDefinitionError(f"{cls.__name__} has no model.", hint="Set `model` to the model of its rows.")
+        return
+    if not cls.fields and not cls.template_name:
+        yield StreamDefinitionError(
+            f"{cls.__name__} says nothing about its rows.",
+            hint="Set `fields` (rows as data), `template_name` (rows as HTML), or both.",
+        )
+    for option in ("fields", "partition_by", "depends_on"):
+        if isinstance(getattr(cls, option), str):
+            yield StreamDefinitionError(f"{cls.__name__}.{option} is a string.", hint="Make it a list of strings.")
+            return
+    yield from _field_problems(cls)
+    yield from _parameter_problems(cls)
+    try:
+        cls.dependencies()
+    except FieldDoesNotExist as error:
+        yield StreamDefinitionError(
+            f"{cls.__name__}.depends_on cannot be followed: {error}.",
+            hint="Name relations of the model, with `__` between steps.",
+        )
+    if cls.template_name:
+        try:
+            get_template(cls.template_name)
+        except TemplateDoesNotExist:
+            yield StreamDefinitionError(
+                f"{cls.__name__}.template_name names a template that does not exist: {cls.template_name!r}.",
+                hint="Create it in a templates folder that Django searches.",
+            )
+        except TemplateSyntaxError as error:
+            yield StreamDefinitionError(
+                f"The template {cls.template_name!r} of {cls.__name__} cannot be read: {error}.", hint="Mend it."
+            )
+
+
+def _field_problems(cls: type[ModelStream]) -> Any:
+    for path in cls.fields:
+        model: Any = cls.model
+        for step in path.split("."):
+            try:
+                field = model._meta.get_field(step)
+            except FieldDoesNotExist:
+                if hasattr(model, step) and path.endswith(step):  # a property or attribute at the end of the path
+                    break
+                names = ", ".join(sorted(item.name for item in model._meta.get_fields()))
+                yield StreamDefinitionError(
+                    f"{cls.__name__}.fields names {path!r}, but {model.__name__} has no field {step!r}.",
+                    hint=f"It has: {names}.",
+                )
+                break
+            if field.many_to_many or field.one_to_many:
+                yield StreamDefinitionError(
+                    f"{cls.__name__}.fields names {path!r}, which has many values.",
+                    hint="Name a property of the model that returns a list, and put the relation into `depends_on`.",
+                )
+                break
+            model = field.related_model or model
+
+
+def _parameter_problems(cls: type[ModelStream]) -> Any:
+    parameters = cls.parameters()
+    kinds = {parameter.kind for parameter in parameters.values()}
+    if kinds & {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}:
+        yield StreamDefinitionError(
+            f"{cls.__name__}.get_queryset takes arguments without names.",
+            hint="Name each parameter of the stream: def get_queryset(self, project): ...",
+        )
+        return
+    for name in cls.partition_by:
+        try:
+            field = cls.model._meta.get_field(name)
+        except FieldDoesNotExist:
+            field = None
+        if field is None or not getattr(field, "concrete", False) or field.many_to_many:
+            yield StreamDefinitionError(
+                f"{cls.__name__}.partition_by names {name!r}, which is no field of {cls.model.__name__}.",
+                hint="Name fields that the model's own table holds.",
+            )
+        if name not in parameters:
+            yield StreamDefinitionError(
+                f"{cls.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
+                hint=f"Add it: def get_queryset(self, {name}): ...",
+            )
+    for method in ("authorize", "audience"):
+        signature = inspect.signature(getattr(cls, method))
+        try:
+            signature.bind(None, None, **dict.fromkeys(parameters))
+        except TypeError:
+            yield StreamDefinitionError(
+                f"{cls.__name__}.{method} does not take the parameters of get_queryset.",
+                hint=f"Declare it as def {method}(self, user, {', '.join(parameters)}).",
+            )

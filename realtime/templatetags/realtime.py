@@ -1,0 +1,69 @@
+"""Template tags: `{% realtime_script %}` and `{% live %}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from django import template
+from django.contrib.auth.models import AnonymousUser
+from django.template import TemplateSyntaxError
+from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from realtime.pages import WEBSOCKET_PATH, page_part
+
+register = template.Library()
+
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+
+
+@register.simple_tag(takes_context=True)
+def realtime_script(context: Any) -> SafeString:
+    """Load the browser's half. Once per page, in the head.
+
+        {% load realtime %}{% realtime_script %}
+
+    becomes `<script type="module" src="/static/realtime/realtime.js" data-realtime-url="/realtime/ws/"></script>`. A
+    Content-Security-Policy nonce that Django or django-csp has put into the context or on the request is added.
+    """
+    request = context.get("request")
+    nonce = context.get("csp_nonce") or getattr(request, "csp_nonce", "")
+    prefix = request.META.get("SCRIPT_NAME", "") if request else ""
+    return format_html(
+        '<script type="module" src="{}" data-realtime-url="{}/{}"{}></script>',
+        static("realtime/realtime.js"),
+        prefix,
+        WEBSOCKET_PATH,
+        format_html(' nonce="{}"', nonce) if nonce else "",
+    )
+
+
+@register.simple_tag(takes_context=True)
+def live(context: Any, name: str, container: str = "div", **params: Any) -> SafeString:
+    """Show the rows of a stream, and keep them equal to the database.
+
+        <ul>{% live "tasks" project=project.pk %}</ul>
+        {% live "tasks" project=project.pk container="tbody" class="compact" %}
+
+    The keywords are the stream's parameters, but for `container` (the element that holds the rows, a `div` by default)
+    and `class` (its classes). Raise `Forbidden` where the user may not see them, which Django answers with 403.
+    """
+    if not container.replace("-", "").isalnum() or container.lower() in VOID:
+        raise TemplateSyntaxError(f"{{% live %}} cannot make a container <{container}>: it must be able to hold rows.")
+    request = context.get("request")
+    user = getattr(request, "user", None) or context.get("user") or AnonymousUser()
+    classes = params.pop("class", "")
+    part = page_part(user, name, params)
+    return format_html(
+        '<{} data-live="{}" data-live-params="{}" data-live-cursor="{}" data-live-token="{}"{}>{}</{}>',
+        container,
+        name,
+        msgspec.json.encode(part.params).decode(),
+        part.cursor,
+        part.token,
+        format_html(' class="{}"', classes) if classes else "",
+        format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows)),  # noqa: S308 - rendered by a template
+        container,
+    )
