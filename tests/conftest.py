@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +40,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for folder, marker in folders.items():
             if item.path.is_relative_to(folder):
                 item.add_marker(marker)
+    refuse_mixed_modules(items)
+
+
+def refuse_mixed_modules(items: list[pytest.Item]) -> None:
+    """The `browser` fixture keeps an event loop running, on which async tests and Django's ORM fail obscurely."""
+    with_browser = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
+    for item in items:
+        uses_orm = item.get_closest_marker("django_db") or "db" in getattr(item, "fixturenames", ())
+        is_async = inspect.iscoroutinefunction(getattr(item, "obj", None))
+        if item.path in with_browser and (uses_orm or is_async):
+            raise pytest.UsageError(
+                f"{item.nodeid} is async or uses the database in this process, and its module has tests with a "
+                "browser, whose event loop is running meanwhile. Move it to another module, or let it write with "
+                "server.shell() and read with server.query()."
+            )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -15,7 +15,10 @@ from tests.support.waiting import seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What a log says only when something went wrong that nobody handled.
+# The start of a record in daphne's log; lines without a date belong to the one before.
+RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} )", re.MULTILINE)
+
+# What a record says only when something went wrong that nobody handled.
 TROUBLE = re.compile(r"^Traceback |\b(?:ERROR|CRITICAL)\b|took too long to shut down", re.MULTILINE)
 
 
@@ -109,10 +112,9 @@ class DemoServer:
 
     def trouble(self) -> list[str]:
         """What the log holds that no test has announced in `expected_trouble`."""
-        output = self._process.output()
-        starts = [found.start() for found in TROUBLE.finditer(output)]
-        parts = [output[start:end] for start, end in zip(starts, [*starts[1:], len(output)], strict=True)]
-        return [part for part in parts if not any(text in part for text in self.expected_trouble)]
+        records = RECORD.split(self._process.output())
+        bad = [record for record in records if TROUBLE.search(record)]
+        return [record for record in bad if not any(text in record for text in self.expected_trouble)]
 
 
 class DemoServers:
