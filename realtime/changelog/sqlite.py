@@ -85,6 +85,7 @@ class SQLiteChangeLog(ChangeLog):
     def snapshot(self) -> Iterator[None]:
         # a reader must not take the writer's lock, also where the project has writers begin with IMMEDIATE
         connection = self.connection
+        connection.ensure_connection()
         mode, connection.transaction_mode = connection.transaction_mode, "DEFERRED"
         try:
             with transaction.atomic(using=self.alias):

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 from django import template
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model
 from django.template import TemplateSyntaxError
 from django.templatetags.static import static
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -55,6 +57,7 @@ def live(context: Any, name: str, container: str = "div", **params: Any) -> Safe
     request = context.get("request")
     user = getattr(request, "user", None) or context.get("user") or AnonymousUser()
     classes = params.pop("class", "")
+    name, params = _plain(name), {key: _plain(value) for key, value in params.items()}
     part = page_part(user, name, params)
     return format_html(
         '<{} data-live="{}" data-live-params="{}" data-live-cursor="{}" data-live-token="{}"{}>{}</{}>',
@@ -67,3 +70,12 @@ def live(context: Any, name: str, container: str = "div", **params: Any) -> Safe
         format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows)),  # noqa: S308 - rendered by a template
         container,
     )
+
+
+def _plain(value: Any) -> Any:
+    """What a template holds, as a client would send it: no safe or lazy string, no enum member, no object."""
+    if isinstance(value, Model):
+        return value.pk
+    if isinstance(value, Promise):
+        value = str(value)
+    return "".join(value) if isinstance(value, str) else value
