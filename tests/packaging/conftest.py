@@ -1,5 +1,6 @@
 """The wheel, built from the checkout and installed into an environment that has nothing else."""
 
+import os
 import subprocess
 import sys
 import venv
@@ -14,7 +15,11 @@ Run = Callable[..., str]
 
 
 def run(*command: str, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    # Without the variables by which a process of the tests would find the checkout and its settings.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTHON"))}
+    done = subprocess.run(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}"
     return done.stdout
 
