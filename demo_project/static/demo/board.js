@@ -1,136 +1,136 @@
 // What the board adds to `data-live-call`: rename in place, the card's menu, counts, and messages.
 
-import { dragCards } from "./drag.js";
+import {dragCards} from "./drag.js"
 
-const board = document.getElementById("board");
-const menu = document.getElementById("menu");
-const message = document.getElementById("message");
-const params = JSON.parse(board.dataset.liveParams);
-const sent = new WeakMap(); // form -> title that was sent last
-let menuKey = null; // the card whose menu is open
-let followKey = null; // the card that takes the focus once the present one is gone
+const board = document.getElementById("board")
+const menu = document.getElementById("menu")
+const message = document.getElementById("message")
+const params = JSON.parse(board.dataset.liveParams)
+const sent = new WeakMap() // form -> title that was sent last
+let menuKey = null // the card whose menu is open
+let followKey = null // the card that takes the focus once the present one is gone
 
-const cardOf = (key) => board.querySelector(`[data-live-key="${key}"]`);
-const titleOf = (card) => card.querySelector(".card-title").textContent;
+const cardOf = (key) => board.querySelector(`[data-live-key="${key}"]`)
+const titleOf = (card) => card.querySelector(".card-title").textContent
 
 // Counts and progress are drawn from rows as data, the cards come as HTML.
 
 window.realtime.live("tasks", params).subscribe((rows) => {
   for (const count of board.querySelectorAll("[data-count]")) {
-    count.textContent = rows.filter((row) => row.column === count.dataset.count).length;
+    count.textContent = rows.filter((row) => row.column === count.dataset.count).length
   }
-  const done = rows.filter((row) => row.done).length;
-  const progress = document.getElementById("progress");
-  progress.max = rows.length || 1;
-  progress.value = done;
-  document.getElementById("progress-text").textContent = `${done} of ${rows.length} done`;
-});
+  const done = rows.filter((row) => row.done).length
+  const progress = document.getElementById("progress")
+  progress.max = rows.length || 1
+  progress.value = done
+  document.getElementById("progress-text").textContent = `${done} of ${rows.length} done`
+})
 
 // Rename: the input is always there and shows while it has the focus, so that no state is kept in the row.
 
 function startRename(card) {
-  card.querySelector(".card-rename input").focus();
+  card.querySelector(".card-rename input").focus()
 }
 
 board.addEventListener("dblclick", (event) => {
-  const title = event.target.closest(".card-title");
-  if (title) startRename(title.closest(".card"));
-});
+  const title = event.target.closest(".card-title")
+  if (title) startRename(title.closest(".card"))
+})
 
 board.addEventListener("focusin", (event) => {
-  if (!event.target.matches(".card-rename input")) return;
-  sent.delete(event.target.form);
-  event.target.value = titleOf(event.target.closest(".card"));
-  event.target.select();
-});
+  if (!event.target.matches(".card-rename input")) return
+  sent.delete(event.target.form)
+  event.target.value = titleOf(event.target.closest(".card"))
+  event.target.select()
+})
 
 board.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || !event.target.matches(".card-rename input")) return;
-  event.target.value = titleOf(event.target.closest(".card"));
-  event.target.closest(".card").querySelector(".card-more").focus();
-});
+  if (event.key !== "Escape" || !event.target.matches(".card-rename input")) return
+  event.target.value = titleOf(event.target.closest(".card"))
+  event.target.closest(".card").querySelector(".card-more").focus()
+})
 
 board.addEventListener("focusout", (event) => {
-  const input = event.target;
+  const input = event.target
   // A window that loses the focus leaves the input active: the user is not done with it.
-  if (!input.matches(".card-rename input") || document.activeElement === input || !input.isConnected) return;
+  if (!input.matches(".card-rename input") || document.activeElement === input || !input.isConnected) return
   if (input.value !== titleOf(input.closest(".card")) && input.value !== sent.get(input.form)) {
-    input.form.requestSubmit();
+    input.form.requestSubmit()
   }
-});
+})
 
-board.addEventListener("submit", (event) => sent.set(event.target, event.target.elements.title.value), true);
+board.addEventListener("submit", (event) => sent.set(event.target, event.target.elements.title.value), true)
 
 board.addEventListener("realtime:reply", (event) => {
-  const form = event.target;
-  say("");
-  if (form.matches(".add") && form.elements.title.value === sent.get(form)) form.elements.title.value = "";
+  const form = event.target
+  say("")
+  if (form.matches(".add") && form.elements.title.value === sent.get(form)) form.elements.title.value = ""
   if (form.matches(".card-rename") && form.contains(document.activeElement)) {
-    form.closest(".card").querySelector(".card-more").focus();
+    form.closest(".card").querySelector(".card-more").focus()
   }
-});
+})
 
 // The menu is one for all cards: its buttons get the arguments for the card that it was opened from.
 
 board.addEventListener("click", (event) => {
-  const more = event.target.closest(".card-more");
-  if (!more) return;
-  menuKey = more.closest("[data-live-key]").dataset.liveKey;
-  fillMenu();
-});
+  const more = event.target.closest(".card-more")
+  if (!more) return
+  menuKey = more.closest("[data-live-key]").dataset.liveKey
+  fillMenu()
+})
 
 function fillMenu() {
-  const card = cardOf(menuKey);
-  if (!card) return menu.hidePopover();
-  const pk = Number(menuKey);
-  const column = card.closest(".column").dataset.column;
-  const previous = card.previousElementSibling;
-  const next = card.nextElementSibling;
-  document.getElementById("menu-title").textContent = titleOf(card);
+  const card = cardOf(menuKey)
+  if (!card) return menu.hidePopover()
+  const pk = Number(menuKey)
+  const column = card.closest(".column").dataset.column
+  const previous = card.previousElementSibling
+  const next = card.nextElementSibling
+  document.getElementById("menu-title").textContent = titleOf(card)
   for (const button of menu.querySelectorAll("button")) {
-    let args = { pk };
-    if (button.dataset.move === "column") args = { pk, column: button.dataset.to };
-    if (button.dataset.move === "up") args = { pk, column, before: Number(previous?.dataset.liveKey) };
-    if (button.dataset.move === "down") args = { pk, column, after: Number(next?.dataset.liveKey) };
-    if ("assign" in button.dataset) args = { pk, assignee: Number(button.dataset.assign) || null };
-    button.dataset.liveArgs = JSON.stringify(args);
+    let args = {pk}
+    if (button.dataset.move === "column") args = {pk, column: button.dataset.to}
+    if (button.dataset.move === "up") args = {pk, column, before: Number(previous?.dataset.liveKey)}
+    if (button.dataset.move === "down") args = {pk, column, after: Number(next?.dataset.liveKey)}
+    if ("assign" in button.dataset) args = {pk, assignee: Number(button.dataset.assign) || null}
+    button.dataset.liveArgs = JSON.stringify(args)
   }
-  menu.querySelector("[data-move=up]").disabled = !previous;
-  menu.querySelector("[data-move=down]").disabled = !next;
-  for (const button of menu.querySelectorAll("[data-to]")) button.disabled = button.dataset.to === column;
+  menu.querySelector("[data-move=up]").disabled = !previous
+  menu.querySelector("[data-move=down]").disabled = !next
+  for (const button of menu.querySelectorAll("[data-to]")) button.disabled = button.dataset.to === column
 }
 
 menu.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (!button || ["up", "down"].includes(button.dataset.move)) return;
-  const card = cardOf(menuKey);
-  if (button.dataset.move === "column") followKey = menuKey;
+  const button = event.target.closest("button")
+  if (!button || ["up", "down"].includes(button.dataset.move)) return
+  const card = cardOf(menuKey)
+  if (button.dataset.move === "column") followKey = menuKey
   if ("delete" in button.dataset) {
-    followKey = (card?.nextElementSibling ?? card?.previousElementSibling)?.dataset.liveKey;
+    followKey = (card?.nextElementSibling ?? card?.previousElementSibling)?.dataset.liveKey
   }
-  menu.hidePopover();
-  if ("rename" in button.dataset && card) startRename(card);
-});
+  menu.hidePopover()
+  if ("rename" in button.dataset && card) startRename(card)
+})
 
 document.addEventListener("realtime:change", () => {
-  if (menu.matches(":popover-open")) fillMenu();
+  if (menu.matches(":popover-open")) fillMenu()
   if (followKey && document.activeElement === document.body) {
-    cardOf(followKey)?.querySelector(".card-more").focus();
-    followKey = null;
+    cardOf(followKey)?.querySelector(".card-more").focus()
+    followKey = null
   }
-});
+})
 
 // Drag and drop, and what went wrong.
 
-dragCards(board, (args) => window.realtime.call("tasks", params, "move", args).then(() => say(""), complain));
+dragCards(board, (args) => window.realtime.call("tasks", params, "move", args).then(() => say(""), complain))
 
-document.addEventListener("realtime:error", (event) => complain(event.detail));
+document.addEventListener("realtime:error", (event) => complain(event.detail))
 
 function complain(error) {
-  const sentences = Object.values(error.details ?? {}).flat();
-  say(sentences.join(" ") || error.message);
+  const sentences = Object.values(error.details ?? {}).flat()
+  say(sentences.join(" ") || error.message)
 }
 
 function say(text) {
-  message.textContent = text;
+  message.textContent = text
 }
