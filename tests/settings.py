@@ -34,6 +34,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [os.path.join(os.path.dirname(os.path.dirname(__file__)), "templates")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
