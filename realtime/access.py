@@ -80,7 +80,12 @@ def check_origin(*, origin: str | None, host: str | None, forwarded_host: str | 
         allowed_hosts = [".localhost", "127.0.0.1", "[::1]"]  # as Django's own requests do
     own = _authority(origin)
     # the host is checked too: with a name of the attacker's that leads here, origin and host would agree
-    if own and host and own == _strip_port(host.lower(), origin) and validate_host(split_domain_port(host)[0], allowed_hosts):
+    if (
+        own
+        and host
+        and own == _strip_port(host.lower(), origin)
+        and validate_host(split_domain_port(host)[0], allowed_hosts)
+    ):
         return
     raise OriginRefused(
         f"Pages of {origin[:200]} may not connect to this server. Its own pages may, if ALLOWED_HOSTS has their host; "

@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Mapping
-from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 from asgiref.sync import async_to_sync
@@ -19,6 +18,7 @@ from realtime.exceptions import Forbidden, InternalError, InvalidArguments, NotF
 from realtime.protocol.codec import encode_value
 from realtime.protocol.messages import Call, Failure, Reply
 from realtime.queries.rendering import plain
+from realtime.streams.signatures import signature
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
@@ -35,8 +35,8 @@ def perform(user_pk: str | None, call: Call) -> Reply:
         return Reply(id=call.id, error=Failure(error.code, error.reason))
     except Exception:
         logger.exception("The action %s of the stream %s failed.", call.action, call.stream)
-        error = InternalError()
-        return Reply(id=call.id, error=Failure(error.code, error.reason))
+        failure = InternalError()
+        return Reply(id=call.id, error=Failure(failure.code, failure.reason))
 
 
 def _run(user_pk: str | None, call: Call) -> bytes:
@@ -53,7 +53,9 @@ def _run(user_pk: str | None, call: Call) -> bytes:
     args = _convert(type(stream), call.action, call.args)
     try:
         with transaction.atomic(using=stream.database()):
-            result = async_to_sync(method)(user, **args) if inspect.iscoroutinefunction(method) else method(user, **args)
+            result = (
+                async_to_sync(method)(user, **args) if inspect.iscoroutinefunction(method) else method(user, **args)
+            )
             # encoded inside, so that a result which cannot be sent has no effect either
             return encode_value(result, default=plain)
     except PermissionDenied as error:
@@ -66,23 +68,15 @@ def _run(user_pk: str | None, call: Call) -> bytes:
 
 def _invalid(error: ValidationError) -> InvalidArguments:
     if hasattr(error, "error_dict"):
-        details = {("" if name == NON_FIELD_ERRORS else name): list(texts) for name, texts in error.message_dict.items()}
+        details = {
+            ("" if name == NON_FIELD_ERRORS else name): list(texts) for name, texts in error.message_dict.items()
+        }
         return InvalidArguments(" ".join(text for texts in details.values() for text in texts), details=details)
     return InvalidArguments(" ".join(error.messages))
 
 
-@cache
-def _signature(stream: type[ModelStream], action: str) -> tuple[Mapping[str, inspect.Parameter], Mapping[str, Any]]:
-    method = getattr(stream, action)
-    parameters = dict(list(inspect.signature(method).parameters.items())[2:])  # without self and user
-    try:
-        return parameters, get_type_hints(method)
-    except NameError:  # names that exist for type checkers only
-        return parameters, {}
-
-
 def _convert(stream: type[ModelStream], action: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    parameters, hints = _signature(stream, action)
+    parameters, hints = signature(getattr(stream, action), skip=2)  # without self and user
     details: dict[str, list[str]] = {}
     args: dict[str, Any] = {}
     any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())

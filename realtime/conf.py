@@ -74,14 +74,12 @@ def names() -> list[str]:
 
 def problems() -> list[SettingError]:
     """What is wrong with the values: a wrong type, or a setting that does not exist."""
-    found = []
-    for name in dir(django_settings):
-        if name.startswith(PREFIX) and name not in names():
-            found.append(
-                SettingError(
-                    f"The setting {name} does not exist.", hint=f"Existing ones: {', '.join(sorted(names()))}."
-                )
-            )
+    known = ", ".join(sorted(names()))
+    found = [
+        SettingError(f"The setting {name} does not exist.", hint=f"Existing ones: {known}.")
+        for name in dir(django_settings)
+        if name.startswith(PREFIX) and name not in names()
+    ]
     for name in get_type_hints(Settings):
         default, value = vars(Settings)[name], getattr(settings, name)
         if isinstance(default, tuple):

@@ -1,4 +1,4 @@
-"""Connection: drives one client's session: bytes in, hub and actions called, bytes out. Which transport, it does not know."""
+"""Connection: drives one client's session, over whichever transport: bytes in, hub and actions called, bytes out."""
 
 from __future__ import annotations
 
@@ -197,9 +197,8 @@ def _open_all(user_pk: str | None, asked: list[Subscribe]) -> list[tuple[ModelSt
 
 
 def _open(user: object, user_pk: str | None, wanted: Subscribe) -> tuple[ModelStream, str]:
-    if wanted.token is None:
-        name, params, format = wanted.stream or "", wanted.params, wanted.format
-    else:
+    name, params, format = wanted.stream or "", dict(wanted.params), str(wanted.format)
+    if wanted.token is not None:
         token = tokens.read(wanted.token, user=user_pk, max_age=settings.TOKEN_SECONDS)
         name, params, format = token.stream, token.params, token.format
     stream = open_stream(user, name, params)

@@ -1,17 +1,17 @@
 """Exceptions: what can go wrong, and what of it a client may be told.
 
-    RealtimeError
-    ├── DefinitionError            for the developer: a sentence and its remedy
-    │   ├── StreamDefinitionError  a stream that cannot work as declared
-    │   └── SettingError           a setting that does not exist, or has a wrong value
-    ├── CursorExpired              a cursor that the log cannot answer for: a reset follows
-    └── ClientError                has a code and a sentence, and may reach a client
-        ├── ProtocolError          closes the connection
-        │   ├── BadMessage, TooLarge, UnsupportedVersion, UnexpectedMessage
-        │   └── OriginRefused, TimedOut, Overloaded, GoingAway, InternalError
-        └── Refusal                answers one subscription or one call
-            ├── TokenExpired, TokenInvalid, UnknownStream, BadParameters, Forbidden
-            └── UnknownAction, InvalidArguments, NotFound, ActionError
+RealtimeError
+├── DefinitionError            for the developer: a sentence and its remedy
+│   ├── StreamDefinitionError  a stream that cannot work as declared
+│   └── SettingError           a setting that does not exist, or has a wrong value
+├── CursorExpired              a cursor that the log cannot answer for: a reset follows
+└── ClientError                has a code and a sentence, and may reach a client
+    ├── ProtocolError          closes the connection
+    │   ├── BadMessage, TooLarge, UnsupportedVersion, UnexpectedMessage
+    │   └── OriginRefused, TimedOut, Overloaded, GoingAway, InternalError
+    └── Refusal                answers one subscription or one call
+        ├── TokenExpired, TokenInvalid, UnknownStream, BadParameters, Forbidden
+        └── UnknownAction, InvalidArguments, NotFound, ActionError
 """
 
 from __future__ import annotations

@@ -1,16 +1,21 @@
 """Routing: the WebSocket URLs, to be put into a project's `asgi.py`.
 
-    application = ProtocolTypeRouter({
-        "http": get_asgi_application(),
-        "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns)),
-    })
+application = ProtocolTypeRouter({
+    "http": get_asgi_application(),
+    "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns)),
+})
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.urls import path
 
 from realtime.pages import WEBSOCKET_PATH
 from realtime.transports.websocket import RealtimeConsumer
 
-websocket_urlpatterns = [path(WEBSOCKET_PATH, RealtimeConsumer.as_asgi(), name="realtime_websocket")]
+# Channels' URLRouter takes Django's paths, whose types know views only
+_application: Any = RealtimeConsumer.as_asgi()
+
+websocket_urlpatterns = [path(WEBSOCKET_PATH, _application, name="realtime_websocket")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -34,11 +35,13 @@ def read(text: str, *, user: str | None, max_age: float) -> Token:
     Keys in `SECRET_KEY_FALLBACKS` are accepted. Raise `TokenExpired` or `TokenInvalid`.
     """
     try:
-        token = msgspec.convert(signing.loads(text, salt=SALT, max_age=max_age), Token)
+        token = msgspec.convert(signing.loads(text, salt=SALT, max_age=timedelta(seconds=max_age)), Token)
     except signing.SignatureExpired:
         raise TokenExpired("This page is too old. Load it again.") from None
     except Exception:  # a forged text fails in base64, zlib, JSON or the signature
-        raise TokenInvalid("The token of this subscription was not made by this server. Load the page again.") from None
+        raise TokenInvalid(
+            "The token of this subscription was not made by this server. Load the page again."
+        ) from None
     if token.user != user:
         raise TokenInvalid("This page was made for another user. Load it again.")
     return token

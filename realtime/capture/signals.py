@@ -94,7 +94,7 @@ def _linked_keys(
     through: type[models.Model], instance: models.Model, model: type[models.Model], using: str
 ) -> Iterable[Any]:
     links = through._base_manager.using(using)
-    ends = [field for field in through._meta.fields if field.remote_field]
+    ends: list[Any] = [field for field in through._meta.fields if field.remote_field]
     here = [field for field in ends if isinstance(instance, field.related_model)]
     there = [field for field in ends if issubclass(model, field.related_model)]
     keys: set[Any] = set()

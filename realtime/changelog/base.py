@@ -150,7 +150,8 @@ class ChangeLog(ABC):
                 Log.objects.using(self.alias).bulk_create([Log(epoch=secrets.token_hex(4))], ignore_conflicts=True)
                 cursor.execute(sql)
                 row = cursor.fetchone()
-        return row
+        epoch, pruned, pruned_transaction = row
+        return epoch, pruned, pruned_transaction
 
     def _text(self, epoch: str, position: str) -> str:
         return f"{epoch}.{position}"

@@ -78,9 +78,7 @@ class MySQLChangeLog(ChangeLog):
         opened = self._gaps(mark.id, [row for row in behind if row[0] >= mark.id])
         late = [gap for gap in opened if any(at >= horizon for id, at in behind if id > gap)]
         last = Mark(*max([*behind, mark]))
-        return Reading(
-            [self._logged(row[:-1]) for row in found], self._text(epoch, self._join(last, [*still, *late]))
-        )
+        return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, self._join(last, [*still, *late])))
 
     @staticmethod
     def _gaps(first: int, rows: list[tuple[int, int]]) -> list[int]:

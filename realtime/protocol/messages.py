@@ -68,7 +68,7 @@ class Subscribed(Struct, tag="subscribed", frozen=True):
 class Put(Struct, omit_defaults=True, frozen=True):
     key: str
     row: Raw
-    after: str | None | UnsetType = UNSET
+    after: str | UnsetType | None = UNSET
 
 
 class Delta(Struct, omit_defaults=True, frozen=True):

@@ -222,9 +222,9 @@ class ClientSession:
         """Proof of life, with the position of each log in which all subscriptions are live."""
         if self.state is not State.OPEN:
             return None
-        items = [item for item in self.subscriptions.values() if item.log is not None]
-        logs = {item.log for item in items} - {item.log for item in items if not item.live}
-        return codec.encode(Beat(cursors={str(log): positions[log] for log in logs if log in positions}))
+        mine = self.subscriptions.values()
+        logs = {item.log for item in mine} - {item.log for item in mine if not item.live}
+        return codec.encode(Beat(cursors={str(log): cursor for log, cursor in positions.items() if log in logs}))
 
     def close(self, error: ProtocolError) -> Encoded | None:
         if self.state is State.CLOSED:

@@ -13,7 +13,7 @@ from realtime.changelog.base import LoggedChange, Routing
 from realtime.models import Change
 from realtime.queries.livequery import ALL, KEYS_PER_QUERY, LiveQuery
 from realtime.streams.keys import key_text, parse_key
-from realtime.streams.stream import ModelStream
+from realtime.streams.stream import Dependency, ModelStream
 
 logger = logging.getLogger("realtime")
 
@@ -41,11 +41,13 @@ class StreamIndex:
 
         model = stream.model
         self.own_labels = {
-            member._meta.label_lower for member in [model._meta.concrete_model, *model._meta.get_parent_list()] if member
+            member._meta.label_lower
+            for member in [model._meta.concrete_model, *model._meta.get_parent_list()]
+            if member
         }
-        self.lookups: dict[str, list[str]] = defaultdict(list)
+        self.dependencies: defaultdict[str, list[Dependency]] = defaultdict(list)
         for dependency in stream.dependencies():
-            self.lookups[dependency.model._meta.label_lower].append(dependency.lookup)
+            self.dependencies[dependency.model._meta.label_lower].append(dependency)
 
     def add(self, query: LiveQuery) -> None:
         self.queries.add(query)
@@ -90,33 +92,30 @@ class StreamIndex:
     def expand(self, changes: Iterable[LoggedChange], limit: int) -> Own:
         """The changes of this stream's own rows, those that its dependencies cause included."""
         own: list[OwnChange] = []
-        related: dict[str, set[str]] = defaultdict(set)
-        models: dict[str, Any] = {}
+        related: defaultdict[Dependency, set[str]] = defaultdict(set)
         for change in changes:
             mine = change.model in self.own_labels
-            if change.operation == Change.Operation.REREAD and (mine or change.model in self.lookups):
+            if change.operation == Change.Operation.REREAD and (mine or change.model in self.dependencies):
                 return ALL
             if mine:
                 update = change.operation == Change.Operation.UPDATE
                 own.append(OwnChange(change.key, change.routing, update))
-            for lookup in self.lookups.get(change.model, ()):
-                related[lookup].add(change.key)
-        for dependency in self.stream.dependencies():
-            models[dependency.lookup] = dependency.model
-        for lookup, keys in related.items():
-            found = self._related(lookup, models[lookup], sorted(keys), limit)
+            for dependency in self.dependencies.get(change.model, ()):
+                related[dependency].add(change.key)
+        for dependency, keys in related.items():
+            found = self._related(dependency, sorted(keys), limit)
             if found is ALL:
                 return ALL
             own += found
         return own
 
-    def _related(self, lookup: str, model: Any, keys: list[str], limit: int) -> Own:
+    def _related(self, dependency: Dependency, keys: list[str], limit: int) -> Own:
         rows = self.stream.model._base_manager.using(self.stream.database())
         fields = [self.stream.model._meta.get_field(name) for name in self.stream.partition_by]
         found: list[OwnChange] = []
         for start in range(0, len(keys), KEYS_PER_QUERY):
-            chunk = list(_parsed(model, keys[start : start + KEYS_PER_QUERY]))
-            query = rows.filter(**{f"{lookup}__in": chunk}).order_by()
+            chunk = list(_parsed(dependency.model, keys[start : start + KEYS_PER_QUERY]))
+            query = rows.filter(**{f"{dependency.lookup}__in": chunk}).order_by()
             for pk, *values in query.values_list("pk", *(field.attname for field in fields))[: limit + 1]:  # type: ignore[union-attr]
                 routing = {
                     field.name: [None if value is None else key_text(value)]

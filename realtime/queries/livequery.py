@@ -125,10 +125,11 @@ class LiveQuery:
 
     def _queryset(self, *, sliced: bool = True) -> QuerySet[Any]:
         queryset = self.stream.get_queryset(**self.stream.params)
-        return shape(queryset, self.stream, sliced=sliced)
+        shaped: QuerySet[Any] = shape(queryset, self.stream, sliced=sliced)
+        return shaped
 
 
-def shape(queryset: Any, stream: ModelStream, *, sliced: bool) -> QuerySet[Any]:
+def shape(queryset: Any, stream: ModelStream, *, sliced: bool) -> Any:
     """The user's QuerySet on the log's database, in a total order, with or without its slice.
 
     Raise `StreamDefinitionError` for what cannot be live.

@@ -98,8 +98,9 @@ class Tail:
 
     def _read(self, wants: Mapping[Want, ModelStream], failed: set[QueryKey]) -> Tick:
         before = self.cursor
+        routed: dict[LiveQuery, set[str] | None] = {}
         if before is None or not self._queries:
-            cursor, routed = self.log.head(), {}
+            cursor = self.log.head()
         else:
             cursor, routed = self._changes(before)
         tick = Tick(before=before or cursor, cursor=cursor)
@@ -108,24 +109,27 @@ class Tail:
         for query, changed in routed.items():
             result = self._guarded(query, failed, query.delta, changed)
             if result is not None:
-                delta, present[query] = result
-                if delta:
-                    tick.deltas[query.id] = encode_delta(delta)
+                change, present[query] = result
+                if change:
+                    tick.deltas[query.id] = encode_delta(change)
 
         opened: dict[QueryKey, LiveQuery] = {}
         expanded: dict[tuple[str, StreamIndex], Own] = {}
         for want, stream in wants.items():
-            query = self._queries.get(want.key) or opened.get(want.key)
-            if query is None and want.key not in failed:
-                query = self._open(want.key, stream, failed)
-                if query and (keys := self._guarded(query, failed, query.read_keys)) is not None:
-                    opened[want.key], present[query] = query, keys
-            if query is None or want.key in failed:
+            if want.key in failed:
                 continue
-            changed = self._since(want.cursor, query, expanded)
-            delta = self._guarded(query, failed, query.resume, present.get(query, query.keys), changed)
+            subject = self._queries.get(want.key) or opened.get(want.key) or self._open(want.key, stream, failed)
+            if subject is None:
+                continue
+            if want.key not in self._queries and want.key not in opened:
+                keys = self._guarded(subject, failed, subject.read_keys)
+                if keys is None:
+                    continue
+                opened[want.key], present[subject] = subject, keys
+            since = self._since(want.cursor, subject, expanded)
+            delta = self._guarded(subject, failed, subject.resume, present.get(subject, subject.keys), since)
             if delta is not None:
-                tick.answers[want] = Answer(query.id, encode_delta(delta) if delta else None)
+                tick.answers[want] = Answer(subject.id, encode_delta(delta) if delta else None)
 
         # nothing is stored before all has been read: a tick that fails can be repeated
         for key, query in opened.items():
@@ -145,7 +149,9 @@ class Tail:
         try:
             reading = self.log.read(after, limit=self.max_changes)
         except CursorExpired:  # another log has taken the place of the one that was read
-            logger.warning("The log of the database %r is not the one read before; reading all afresh.", self.log.alias)
+            logger.warning(
+                "The log of the database %r is not the one read before; reading all afresh.", self.log.alias
+            )
             return self.log.head(), self._dependencies.everything()
         if not reading.complete:
             return reading.cursor, self._dependencies.everything()

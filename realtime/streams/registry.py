@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.utils.module_loading import autodiscover_modules
 
@@ -23,7 +23,7 @@ class Registry:
         self._streams: dict[str, type[ModelStream]] = {}
         self.problems: list[DefinitionError] = []
 
-    def add(self, name: str, stream: type[ModelStream]) -> None:
+    def add(self, name: str, stream: Any) -> None:
         """Register a stream. A second one of the same name is left out and becomes a problem."""
         if not (inspect.isclass(stream) and issubclass(stream, ModelStream)):
             raise StreamDefinitionError(f"{stream!r} is not a stream.", hint="Derive it from realtime.ModelStream.")

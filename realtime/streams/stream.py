@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 from django.contrib.auth import get_permission_codename
@@ -17,6 +16,7 @@ from django.template.loader import get_template
 from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.decorators import ACTION
 from realtime.streams.keys import key_text
+from realtime.streams.signatures import signature
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -118,12 +118,9 @@ class ModelStream:
         return router.db_for_write(cls.model)
 
     @classmethod
-    @cache
     def parameters(cls) -> Mapping[str, inspect.Parameter]:
         """The parameters of the stream: the arguments of `get_queryset`."""
-        found = dict(inspect.signature(cls.get_queryset).parameters)
-        found.pop("self", None)
-        return found
+        return signature(cls.get_queryset, skip=1).parameters
 
     @classmethod
     def clean_params(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +148,7 @@ class ModelStream:
             raise wrong
         if isinstance(value, int) and abs(value) > MAX_INTEGER:
             raise wrong
-        annotation = _annotations(cls).get(name)
+        annotation = signature(cls.get_queryset, skip=1).hints.get(name)
         try:
             if annotation is not None:
                 value = msgspec.convert(value, annotation, strict=False)
@@ -173,7 +170,6 @@ class ModelStream:
         return {name: key_text(params[name]) for name in cls.partition_by if params.get(name) is not None}
 
     @classmethod
-    @cache
     def dependencies(cls) -> Sequence[Dependency]:
         """The models along `depends_on`, each with the lookup that leads to it. Raise `FieldDoesNotExist`."""
         found = []
@@ -189,7 +185,6 @@ class ModelStream:
         return tuple(dict.fromkeys(found))
 
     @classmethod
-    @cache
     def actions(cls) -> Mapping[str, Mapping[str, Any]]:
         """The names of the actions, with the options of `@action`."""
         members = inspect.getmembers(cls, lambda member: hasattr(member, ACTION))
@@ -199,14 +194,6 @@ class ModelStream:
     def problems(cls) -> list[StreamDefinitionError]:
         """What is wrong with the declaration, each with its remedy."""
         return list(_problems(cls))
-
-
-@cache
-def _annotations(cls: type[ModelStream]) -> Mapping[str, Any]:
-    try:
-        return get_type_hints(cls.get_queryset)
-    except NameError:  # names that exist for type checkers only
-        return {}
 
 
 def _target_field(model: type[Model], name: str) -> Any:

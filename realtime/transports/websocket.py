@@ -24,7 +24,7 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connection: Connection | None = None
-        self._outgoing: deque[dict[str, Any]] = deque()
+        self._outgoing: deque[Any] = deque()
         self._sending: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -1,0 +1,104 @@
+"""The streams of the tests."""
+
+from realtime import ActionError, ModelStream, action, register
+from tests.models import Book, Shelf
+
+
+@register("books")
+class BookStream(ModelStream):
+    """The books of a shelf, for everyone who is logged in."""
+
+    model = Book
+    fields = ["id", "title", "pages", "owner.username"]
+    template_name = "tests/book.html"
+    partition_by = ["shelf"]
+    depends_on = ["owner", "tags"]
+
+    def authorize(self, user, shelf):
+        return True
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf).order_by("title")
+
+    @action
+    def add(self, user, title: str, pages: int = 0):
+        book = Book(shelf_id=self.params["shelf"], title=title, pages=pages)
+        book.full_clean()
+        book.save()
+        return {"pk": book.pk}
+
+    @action
+    async def read(self, user, pk: int):
+        book = await Book.objects.aget(pk=pk)
+        book.pages += 1
+        await book.asave()
+        return book.pages
+
+    @action
+    def refuse(self, user):
+        raise ActionError("Not today.")
+
+    @action
+    def crash(self, user):
+        raise RuntimeError("secret")
+
+    @action(permission="tests.delete_book")
+    def burn(self, user):
+        Book.objects.filter(shelf=self.params["shelf"]).delete()
+
+
+@register("top")
+class TopStream(ModelStream):
+    """The three thickest books of a shelf."""
+
+    model = Book
+    fields = ["id", "title", "pages"]
+    partition_by = ["shelf"]
+    allow_anonymous = True
+
+    def authorize(self, user, shelf):
+        return True
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf).order_by("-pages")[:3]
+
+
+@register("mine")
+class MineStream(ModelStream):
+    """Everyone's own books."""
+
+    model = Book
+    fields = ["id", "title"]
+
+    def authorize(self, user):
+        return True
+
+    def audience(self, user):
+        return user.pk
+
+    def get_queryset(self):
+        return Book.objects.filter(owner=self.audience_key)
+
+
+@register("shelves")
+class ShelfStream(ModelStream):
+    """Needs Django's view permission: it has no authorize of its own."""
+
+    model = Shelf
+    fields = ["id", "name"]
+
+
+@register("broken")
+class BrokenStream(ModelStream):
+    """Its rows cannot be read."""
+
+    model = Book
+    fields = ["id"]
+
+    def authorize(self, user):
+        return True
+
+    def get_queryset(self):
+        raise RuntimeError("secret")
+
+
