@@ -1,0 +1,35 @@
+/**
+ * Joins src/ into the one file that is committed and served; with --check, fails when the two differ.
+ *
+ * One file, because a storage that hashes names leaves the imports inside a module alone, and modules of two versions would mix.
+ */
+
+import {readFile, writeFile} from "node:fs/promises"
+import {fileURLToPath} from "node:url"
+import {build} from "esbuild"
+
+const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url))
+const target = path("../realtime/static/realtime/realtime.js")
+
+const result = await build({
+  absWorkingDir: path("."),
+  entryPoints: ["src/realtime.js"],
+  bundle: true,
+  write: false,
+  format: "esm",
+  target: "es2020",
+  charset: "utf8",
+  legalComments: "none",
+  banner: {js: "// Made from browser/src by `npm run build`; change it there."},
+})
+const built = result.outputFiles[0].text
+
+if (process.argv.includes("--check")) {
+  const committed = await readFile(target, "utf8").catch(() => "")
+  if (committed !== built) {
+    console.error("realtime/static/realtime/realtime.js differs from browser/src: run `npm run build` in browser/ and commit the result.")
+    process.exitCode = 1
+  }
+} else {
+  await writeFile(target, built)
+}

@@ -1,0 +1,221 @@
+/**
+ * Drives the session: what comes from transport, monitor and page goes in, what it wants is done.
+ */
+
+import {Calls} from "./calls.js"
+import {RealtimeError} from "./messages.js"
+import {Session} from "./session.js"
+
+/** @typedef {import("./session.js").Effect} Effect */
+/** @typedef {import("./subscription.js").Subscription} Subscription */
+/** @typedef {import("./subscription.js").Change} Change */
+/** @typedef {import("./wires.js").Wire} Wire */
+/** @typedef {import("./transports/websocket.js").Transport} Transport */
+
+export class Connection {
+  /** Called after anything may have changed a state. @type {Set<() => void>} */
+  watchers = new Set()
+
+  #session = new Session()
+  /** @type {Map<Wire, Subscription>} */
+  #subscriptions = new Map()
+  /** @type {Map<Wire, () => void>} */
+  #delays = new Map()
+  /** @type {Transport | null} */
+  #transport = null
+  #url = ""
+  /** @type {Effect[]} */
+  #effects = []
+  #working = false
+
+  /**
+   * @param {{
+   *   monitor: import("./monitor.js").Monitor,
+   *   newTransport: (url: string) => Transport,
+   *   report: (error: unknown) => void,
+   * }} options report: takes what the page's own code throws
+   */
+  constructor({monitor, newTransport, report}) {
+    this.monitor = monitor
+    this.newTransport = newTransport
+    this.report = report
+    this.calls = new Calls({
+      send: (text) => this.#transport?.send(text),
+      after: (seconds, callback) => monitor.after(seconds, callback),
+    })
+    monitor.start({
+      due: () => this.#do(this.#session.due()),
+      silent: () => this.#do(this.#session.lost(1006, "Nothing was heard from the server.")),
+      suspend: () => this.#do(this.#session.suspend()),
+      resume: () => this.#do(this.#session.resume()),
+    })
+  }
+
+  get state() {
+    return this.#session.state
+  }
+
+  /** Why the state is "refused". */
+  get fault() {
+    return this.#session.fault
+  }
+
+  /** @param {Subscription} subscription */
+  stateOf({wire}) {
+    return this.#session.stateOf(wire)
+  }
+
+  /** @param {string} url */
+  connect(url) {
+    const moved = this.#transport !== null && url !== this.#url
+    this.#url = url
+    if (moved) this.#do(this.#session.lost(1000, "The page has connected to another address."))
+    this.#do(this.#session.connect())
+  }
+
+  /** @param {Subscription} subscription */
+  subscribe(subscription) {
+    this.#subscriptions.set(subscription.wire, subscription)
+    this.#do(this.#session.subscribe(subscription.wire))
+  }
+
+  /** @param {Subscription} subscription */
+  unsubscribe({wire}) {
+    this.#delays.get(wire)?.()
+    this.#delays.delete(wire)
+    this.#subscriptions.delete(wire)
+    this.#do(this.#session.unsubscribe(wire))
+  }
+
+  /** One by one, also where doing one brings more: a listener may call back. @param {Effect[]} effects */
+  #do(effects) {
+    this.#effects.push(...effects)
+    if (this.#working) return
+    this.#working = true
+    for (let effect = this.#effects.shift(); effect; effect = this.#effects.shift()) {
+      const next = effect
+      this.#safely(() => this.#doOne(next))
+    }
+    this.#working = false
+    for (const watcher of this.watchers) this.#safely(watcher)
+  }
+
+  /** @param {Effect} effect */
+  #doOne(effect) {
+    switch (effect.do) {
+      case "open":
+        return this.#open()
+      case "close":
+        return this.#close()
+      case "send":
+        return this.#transport?.send(JSON.stringify(effect.message))
+      case "wait":
+        return this.monitor.wait(effect.retry)
+      case "greeted":
+        this.monitor.welcome(effect.beat)
+        return this.calls.opened()
+      case "apply":
+        return this.#apply(effect)
+      case "refused":
+        return this.#refuse(effect.wire, effect.fault)
+      case "later":
+        return this.#delay(effect.wire)
+      case "reply":
+        return this.calls.reply(effect.reply)
+    }
+  }
+
+  #open() {
+    this.calls.retried()
+    this.monitor.expect()
+    const transport = (this.#transport = this.newTransport(this.#url))
+    transport.on({
+      opened: () => {
+        this.monitor.expect()
+        this.#do(this.#session.opened())
+      },
+      message: (text) => this.#receive(text),
+      closed: (code, reason) => this.#do(this.#session.lost(code, reason)),
+    })
+    transport.open()
+  }
+
+  #close() {
+    this.monitor.rest()
+    this.#transport?.close()
+    this.#transport = null
+    this.calls.interrupted()
+    if (this.#session.fault) this.calls.refused(this.#session.fault)
+  }
+
+  /** @param {string} text */
+  #receive(text) {
+    this.monitor.heard()
+    const effects = this.#safely(() => this.#session.receive(JSON.parse(text), text.length))
+    this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."))
+  }
+
+  /**
+   * Applies a frame whole: all rows, then all that shows them, then those who listen, then the cursor.
+   *
+   * @param {Extract<Effect, {do: "apply"}>} frame
+   */
+  #apply(frame) {
+    /** @type {Set<Wire>} */
+    const unfit = new Set()
+    /** @type {{subscription: Subscription, change: Change}[]} */
+    const changed = []
+    for (const {wire, deltas, fresh} of frame.updates) {
+      const subscription = this.#subscriptions.get(wire)
+      if (!subscription) continue
+      const fits = this.#safely(() => subscription.apply(deltas, {fresh}))
+      const change = fits ? subscription.commit() : null
+      if (!fits) unfit.add(wire)
+      if (change) changed.push({subscription, change})
+    }
+    for (const {subscription, change} of changed) {
+      const {paint, keys, wire} = subscription
+      if (paint && !this.#safely(() => paint(keys, change))) unfit.add(wire)
+    }
+    for (const {subscription, change} of changed) {
+      if (!unfit.has(subscription.wire)) this.#tell(subscription, change)
+    }
+    this.#do(this.#session.applied(frame, unfit))
+  }
+
+  /** @param {Wire} wire @param {{code: number, reason: string}} fault */
+  #refuse(wire, {code, reason}) {
+    const subscription = this.#subscriptions.get(wire)
+    if (!subscription) return
+    const change = subscription.refuse(new RealtimeError(code, reason))
+    this.#safely(() => subscription.paint?.(subscription.keys, change))
+    this.#tell(subscription, change)
+  }
+
+  /** @param {Subscription} subscription @param {Change} change */
+  #tell(subscription, change) {
+    for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change))
+  }
+
+  /** @param {Wire} wire */
+  #delay(wire) {
+    this.#delays.get(wire)?.()
+    this.#delays.set(wire, this.monitor.after(this.monitor.delay(wire.failures), () => this.#do(this.#session.again(wire))))
+  }
+
+  /**
+   * What one listener throws must not keep a frame from the others.
+   *
+   * @template T
+   * @param {() => T} callback
+   * @returns {T | undefined}
+   */
+  #safely(callback) {
+    try {
+      return callback()
+    } catch (error) {
+      this.report(error)
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The wire as the browser sees it: a typedef per message, and the codes (docs/reference/protocol.md).
+ */
+
+export const VERSION = 1
+
+/**
+ * @typedef {string | Record<string, unknown>} Row
+ * @typedef {{key: string, row: Row, after?: string | null}} Put
+ * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[]}} Delta
+ * @typedef {{frames: number, bytes: number}} Window
+ *
+ * @typedef {{type: "hello", version: number}} Hello
+ * @typedef {{type: "subscribe", id: number, token?: string, stream?: string, params?: Params, format?: Format, cursor?: string}} Subscribe
+ * @typedef {{type: "unsubscribe", id: number}} Unsubscribe
+ * @typedef {{type: "call", id: string, stream: string, params: Params, action: string, args: Record<string, unknown>}} Call
+ * @typedef {{type: "ack", frames: number}} Ack
+ * @typedef {Hello | Subscribe | Unsubscribe | Call | Ack} ClientMessage
+ *
+ * @typedef {{type: "welcome", version: number, beat: number, window?: Window}} Welcome
+ * @typedef {{type: "subscribed", id: number, query: number, log: number}} Subscribed
+ * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[]}} Frame
+ * @typedef {{type: "behind"}} Behind
+ * @typedef {{type: "beat", cursors?: Record<string, string>}} Beat
+ * @typedef {{type: "refused", id: number, code: number, reason: string}} Refused
+ * @typedef {{code: number, reason: string, details?: Details}} Failure
+ * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
+ * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
+ * @typedef {Welcome | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye} ServerMessage
+ *
+ * @typedef {Record<string, unknown>} Params
+ * @typedef {Record<string, string[]>} Details
+ * @typedef {"html" | "data"} Format
+ */
+
+/** Every code of the protocol, by name. */
+export const codes = Object.freeze({
+  going_away: 4000,
+  internal_error: 4001,
+  overloaded: 4002,
+  timeout: 4003,
+  token_expired: 4100,
+  bad_message: 4200,
+  too_large: 4201,
+  unsupported_version: 4202,
+  unexpected_message: 4203,
+  origin_refused: 4210,
+  token_invalid: 4211,
+  unknown_stream: 4212,
+  bad_parameters: 4213,
+  forbidden: 4214,
+  unknown_action: 4215,
+  invalid: 4216,
+  not_found: 4217,
+  action_refused: 4218,
+})
+
+/** @type {Map<number, string>} */
+const names = new Map(Object.entries(codes).map(([name, code]) => [code, name]))
+
+/**
+ * What a client does about a code: the range decides, so that unknown codes are understood too.
+ *
+ * @param {number} code
+ * @returns {"come back" | "ask anew" | "stop"}
+ */
+export function remedy(code) {
+  if (code >= 4200 && code < 4300) return "stop"
+  if (code >= 4100 && code < 4200) return "ask anew"
+  return "come back"
+}
+
+/**
+ * A refusal, with the sentence as its message.
+ *
+ * `code` is a code of the protocol, or `null` where the server was not asked or did not answer; `name` is then one of
+ * `queue_full`, `outcome_unknown`, `no_reply`, `closed`, `bad_arguments`. `details` holds sentences by argument.
+ */
+export class RealtimeError extends Error {
+  /**
+   * @param {number | null} code
+   * @param {string} reason
+   * @param {{name?: string, details?: Details}} [options]
+   */
+  constructor(code, reason, {name, details = {}} = {}) {
+    super(reason)
+    /** @type {number | null} */
+    this.code = code
+    this.name = name ?? (code === null ? "closed" : names.get(code) ?? `code_${code}`)
+    /** @type {Details} */
+    this.details = details
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * When to try again, when to give up: heartbeat, back-off, online and visibility. All timers are here.
+ */
+
+/** Seconds for a connection to open, and then for the server's welcome. */
+const OPEN_SECONDS = 10
+/** The first delay is up to this, each further one up to twice the one before. */
+const FIRST_DELAY_SECONDS = 0.5
+const LONGEST_DELAY_SECONDS = 15
+/** A connection that lasted for so long counts as good: the delays start again. */
+const GOOD_SECONDS = 10
+
+/**
+ * The browser's clock and events; tests bring their own.
+ *
+ * @typedef {{
+ *   now: () => number,
+ *   setTimeout: (callback: () => void, milliseconds: number) => any,
+ *   clearTimeout: (timer: any) => void,
+ *   random: () => number,
+ * }} Clock
+ *
+ * `due`: try to connect. `silent`: nothing was heard for too long, or the network has changed. `suspend`, `resume`: the
+ * page leaves the screen and comes back.
+ *
+ * @typedef {{due: () => void, silent: () => void, suspend: () => void, resume: () => void}} Handlers
+ */
+
+/** @type {Clock} */
+const BROWSER_CLOCK = {
+  now: () => Date.now() / 1000, // not performance.now(), which stands still while some systems sleep
+  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  clearTimeout: (timer) => clearTimeout(timer),
+  random: () => Math.random(),
+}
+
+export class Monitor {
+  /** @type {Handlers | null} */
+  #handlers = null
+  /** @type {"resting" | "waiting" | "watching"} */
+  #mode = "resting"
+  /** @type {any} */
+  #timer = null
+  #heard = 0 // when the server was heard last, or began to be expected
+  #patience = 0 // seconds of silence that are borne
+  #notBefore = 0 // the server wants nobody back before then
+  #attempts = 0
+  /** When the server said welcome, if it did. @type {number | null} */
+  #welcomed = null
+  #wasOffline = false
+  #hidden = false
+
+  /** @param {{clock?: Clock, window?: EventTarget, document?: Pick<Document, "addEventListener" | "visibilityState">}} [environment] */
+  constructor({clock = BROWSER_CLOCK, window = globalThis.window, document = globalThis.document} = {}) {
+    this.clock = clock
+    this.window = window
+    this.document = document
+  }
+
+  /** @param {Handlers} handlers */
+  start(handlers) {
+    this.#handlers = handlers
+    this.window?.addEventListener("offline", () => (this.#wasOffline = true))
+    this.window?.addEventListener("online", () => this.#online())
+    this.window?.addEventListener("pagehide", () => {
+      this.#hidden = true
+      handlers.suspend()
+    })
+    this.window?.addEventListener("pageshow", () => {
+      if (this.#hidden) handlers.resume()
+      this.#hidden = false
+    })
+    this.document?.addEventListener("visibilitychange", () => {
+      if (this.document.visibilityState === "visible") this.#wake()
+    })
+  }
+
+  /** A connection is being opened, or greeted. */
+  expect() {
+    this.#watch(OPEN_SECONDS)
+  }
+
+  /** The server has said welcome, and that it will beat. @param {number} beat seconds */
+  welcome(beat) {
+    this.#welcomed = this.clock.now()
+    this.#watch(2 * beat)
+  }
+
+  heard() {
+    this.#heard = this.clock.now()
+  }
+
+  /** No connection: the next attempt is due after a delay. @param {number} retry seconds that the server asks for */
+  wait(retry) {
+    const now = this.clock.now()
+    if (this.#welcomed !== null && now - this.#welcomed >= GOOD_SECONDS) this.#attempts = 0
+    this.#welcomed = null
+    this.#notBefore = now + retry
+    this.#mode = "waiting"
+    this.#arm(retry + this.delay(this.#attempts++))
+  }
+
+  rest() {
+    this.#mode = "resting"
+    this.clock.clearTimeout(this.#timer)
+  }
+
+  /** Seconds to wait after so many failures in a row: random, so that clients do not come back together. @param {number} failures */
+  delay(failures) {
+    return this.clock.random() * Math.min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** failures)
+  }
+
+  /** @param {number} seconds @param {() => void} callback @returns {() => void} cancels */
+  after(seconds, callback) {
+    const timer = this.clock.setTimeout(callback, seconds * 1000)
+    return () => this.clock.clearTimeout(timer)
+  }
+
+  /** @param {number} patience */
+  #watch(patience) {
+    this.#mode = "watching"
+    this.#patience = patience
+    this.heard()
+    this.#arm(patience)
+  }
+
+  /** @param {number} seconds */
+  #arm(seconds) {
+    this.clock.clearTimeout(this.#timer)
+    this.#timer = this.clock.setTimeout(() => this.#fire(), seconds * 1000)
+  }
+
+  #fire() {
+    if (this.#mode === "waiting") this.#handlers?.due()
+    else if (this.#mode === "watching") this.#listen()
+  }
+
+  /** One timer for many messages: it looks how long the silence has lasted, and sleeps on for the rest. */
+  #listen() {
+    const silence = this.clock.now() - this.#heard
+    if (silence < 0) this.heard() // the clock was set back
+    const rest = this.#patience - Math.max(0, silence)
+    if (rest <= 0) this.#handlers?.silent()
+    else this.#arm(rest)
+  }
+
+  /** The user looks, or the network is back: no reason to wait on. */
+  #wake() {
+    if (this.#mode === "watching") this.#listen()
+    if (this.#mode !== "waiting") return
+    const rest = this.#notBefore - this.clock.now()
+    if (rest > 0) this.#arm(rest)
+    else this.#handlers?.due()
+  }
+
+  #online() {
+    // A connection seldom survives a change of network, and its silence would be noticed late.
+    if (this.#wasOffline && this.#mode === "watching") this.#handlers?.silent()
+    this.#wasOffline = false
+    this.#wake()
+  }
+}

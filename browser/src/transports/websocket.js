@@ -1,0 +1,69 @@
+/**
+ * The WebSocket transport.
+ *
+ * Every transport has this face: `open`, `send`, `close`, and `on` for what comes. One object is one attempt; after
+ * `closed`, or its own `close`, nothing comes any more.
+ *
+ * @typedef {{
+ *   opened: () => void,
+ *   message: (text: string) => void,
+ *   closed: (code: number, reason: string) => void,
+ * }} TransportHandlers
+ *
+ * @typedef {{
+ *   on: (handlers: TransportHandlers) => void,
+ *   open: () => void,
+ *   send: (text: string) => void,
+ *   close: () => void,
+ * }} Transport
+ */
+
+/** Nothing was said why the connection ended. */
+const ABNORMAL = 1006
+
+/** @implements {Transport} */
+export class WebSocketTransport {
+  /** @type {WebSocket | null} */
+  #socket = null
+  /** @type {TransportHandlers | null} */
+  #handlers = null
+
+  /** @param {string} url */
+  constructor(url) {
+    this.url = url
+  }
+
+  /** @param {TransportHandlers} handlers */
+  on(handlers) {
+    this.#handlers = handlers
+  }
+
+  open() {
+    try {
+      this.#socket = new WebSocket(this.url)
+    } catch (error) {
+      queueMicrotask(() => this.#closed(ABNORMAL, String(error)))
+      return
+    }
+    this.#socket.onopen = () => this.#handlers?.opened()
+    this.#socket.onmessage = ({data}) => this.#handlers?.message(data)
+    this.#socket.onclose = ({code, reason}) => this.#closed(code, reason)
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.#socket?.send(text)
+  }
+
+  close() {
+    this.#handlers = null
+    this.#socket?.close()
+  }
+
+  /** @param {number} code @param {string} reason */
+  #closed(code, reason) {
+    const handlers = this.#handlers
+    this.#handlers = null
+    handlers?.closed(code, reason)
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * What the session asks the server for: one wire per subscription, with its cursor. Pure, like the session that owns it.
+ */
+
+import {remedy} from "./messages.js"
+
+/** @typedef {import("./messages.js").ClientMessage} ClientMessage */
+/** @typedef {import("./messages.js").RealtimeError} RealtimeError */
+
+/**
+ * A subscription on its way. `wanted`: not asked for on this connection; `asked`, `accepted` (its first frame is awaited),
+ * `live`; `behind`: the server holds frames back; `delayed`: refused for now, or its deltas did not fit; `refused`: for good.
+ *
+ * @typedef {"wanted" | "asked" | "accepted" | "live" | "behind" | "delayed" | "refused"} Status
+ *
+ * `cursor` is the position of the rows that the page holds, `null` where they do not count. `failures` is how often in
+ * a row the wire was delayed.
+ *
+ * @typedef {{
+ *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
+ *   cursor: string | null, id: number, query: number | null, log: number | null, status: Status, failures: number,
+ * }} Wire
+ *
+ * What a frame holds for a wire. `fresh`: its rows start from nothing, whatever the page holds.
+ *
+ * @typedef {{wire: Wire, deltas: import("./messages.js").Delta[], fresh: boolean}} Update
+ */
+
+/**
+ * @param {Pick<Wire, "token" | "stream" | "params" | "format" | "cursor">} target
+ * @returns {Wire}
+ */
+export function newWire(target) {
+  return {...target, id: 0, query: null, log: null, status: "wanted", failures: 0}
+}
+
+export class Wires {
+  /** @type {Set<Wire>} */
+  #wires = new Set()
+  #nextId = 1
+
+  /** @param {Wire} wire */
+  add(wire) {
+    this.#wires.add(wire)
+  }
+
+  /** @param {Wire} wire */
+  has(wire) {
+    return this.#wires.has(wire)
+  }
+
+  /** @param {Wire} wire @returns {ClientMessage[]} what tells an open connection */
+  remove(wire) {
+    this.#wires.delete(wire)
+    return this.#leave(wire)
+  }
+
+  /** All that are not refused are live. */
+  get live() {
+    return [...this.#wires].every((wire) => wire.status === "live" || wire.status === "refused")
+  }
+
+  /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
+  ask(wire) {
+    // A new id each time: what was sent for the one before may still be on the way.
+    Object.assign(wire, {id: this.#nextId++, query: null, log: null, status: "asked"})
+    const {id, token, stream, params = {}, format, cursor} = wire
+    const target = token ? {token} : {stream, params, format}
+    return {type: "subscribe", id, ...target, ...(cursor === null ? {} : {cursor})}
+  }
+
+  askAll() {
+    return [...this.#wires].filter(({status}) => status !== "refused").map((wire) => this.ask(wire))
+  }
+
+  /** The connection is gone; the wires are still wanted. */
+  interrupt() {
+    for (const wire of this.#wires) {
+      if (wire.status !== "refused") Object.assign(wire, {query: null, log: null, status: "wanted"})
+    }
+  }
+
+  /** Tokens count no more; the streams are asked for by name. */
+  dropTokens() {
+    for (const wire of this.#wires) {
+      if (wire.params) delete wire.token
+    }
+  }
+
+  /** @param {import("./messages.js").Subscribed} message */
+  accept({id, query, log}) {
+    const wire = this.#find(id)
+    if (wire) Object.assign(wire, {query, log, status: "accepted"})
+  }
+
+  /**
+   * The wire is refused: asked for anew, delayed, or ended, which its status then says.
+   *
+   * @param {import("./messages.js").Refused} message
+   * @returns {Wire | undefined}
+   */
+  refuse({id, code}) {
+    const wire = this.#find(id)
+    if (!wire) return undefined
+    Object.assign(wire, {query: null, log: null})
+    const cure = remedy(code)
+    if (cure === "ask anew" && wire.token && wire.params) {
+      delete wire.token
+      wire.status = "wanted"
+    } else if (cure === "come back") {
+      wire.status = "delayed"
+      wire.failures += 1
+    } else {
+      Object.assign(wire, {status: "refused", cursor: null})
+    }
+    return wire
+  }
+
+  /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
+  updates({log, deltas}) {
+    return [...this.#wires]
+      .filter((wire) => wire.log === log)
+      .map((wire) => ({
+        wire,
+        deltas: deltas.filter(({query}) => query === wire.query),
+        fresh: wire.cursor === null,
+      }))
+  }
+
+  /** The page holds the wire's rows as they are at the cursor. @param {Wire} wire @param {string} cursor */
+  reach(wire, cursor) {
+    Object.assign(wire, {cursor, failures: 0})
+    if (wire.log !== null) wire.status = "live" // else a listener has cut the connection meanwhile
+  }
+
+  /** Nothing of the page's rows counts: they are to be asked for. @param {Wire} wire @returns {ClientMessage[]} */
+  reset(wire) {
+    const messages = this.#leave(wire)
+    Object.assign(wire, {cursor: null, status: "delayed", failures: wire.failures + 1})
+    return messages
+  }
+
+  fallBehind() {
+    for (const wire of this.#wires) {
+      if (wire.status === "live") wire.status = "behind"
+    }
+  }
+
+  /** @param {Record<string, string>} cursors by log */
+  beat(cursors) {
+    for (const wire of this.#wires) {
+      // Before its first frame a wire still misses rows, so that no beat may move it.
+      if (wire.status !== "live" && wire.status !== "behind") continue
+      const cursor = cursors[String(wire.log)]
+      if (cursor !== undefined) Object.assign(wire, {cursor, status: "live"})
+    }
+  }
+
+  /** @param {Wire} wire @returns {ClientMessage[]} */
+  #leave(wire) {
+    const {id, status} = wire
+    Object.assign(wire, {query: null, log: null, status: "wanted"})
+    const held = status === "asked" || status === "accepted" || status === "live" || status === "behind"
+    return held ? [{type: "unsubscribe", id}] : []
+  }
+
+  /** @param {number} id */
+  #find(id) {
+    return [...this.#wires].find((wire) => wire.id === id && wire.status !== "wanted" && wire.status !== "delayed")
+  }
+}
