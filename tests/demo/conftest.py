@@ -35,11 +35,11 @@ def other_board(board: Project) -> Project:
 
 
 @pytest.fixture
-def login(board: Project, client: Client):
-    """`login("ada")`: a client that is logged in."""
+def client_of(board: Project, client: Client):
+    """`client_of("ada")`: a client that is logged in."""
 
-    def login(username: str) -> Client:
+    def client_of(username: str) -> Client:
         client.force_login(get_user_model().objects.get(username=username))
         return client
 
-    return login
+    return client_of

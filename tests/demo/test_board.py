@@ -172,13 +172,13 @@ def test_wrong_password_is_said(board: Project, client: Client) -> None:
     assert "This user name and password do not match." in page.content.decode()
 
 
-def test_project_list_holds_the_projects_of_the_user(login, other_board: Project) -> None:
-    assert other_board.name in login("ben").get("/").content.decode()
-    assert other_board.name not in login("cleo").get("/").content.decode()
+def test_project_list_holds_the_projects_of_the_user(client_of, other_board: Project) -> None:
+    assert other_board.name in client_of("ben").get("/").content.decode()
+    assert other_board.name not in client_of("cleo").get("/").content.decode()
 
 
-def test_board_shows_its_tasks_by_column(login, board: Project) -> None:
-    page = login("cleo").get(f"/board/{board.pk}/").content.decode()
+def test_board_shows_its_tasks_by_column(client_of, board: Project) -> None:
+    page = client_of("cleo").get(f"/board/{board.pk}/").content.decode()
 
     columns = page.split('data-column="')[1:]
     for column, part in zip(Column.values, columns, strict=True):
@@ -187,30 +187,30 @@ def test_board_shows_its_tasks_by_column(login, board: Project) -> None:
         assert [part.index(key) for key in keys] == sorted(part.index(key) for key in keys)
 
 
-def test_board_of_others_looks_like_one_that_does_not_exist(login, other_board: Project) -> None:
-    client = login("cleo")
+def test_board_of_others_looks_like_one_that_does_not_exist(client_of, other_board: Project) -> None:
+    client = client_of("cleo")
     foreign, missing = client.get(f"/board/{other_board.pk}/"), client.get("/board/4711/")
 
     assert (foreign.status_code, missing.status_code) == (404, 404)
     assert other_board.name not in foreign.content.decode()
 
 
-def test_titles_are_escaped(login, board: Project) -> None:
+def test_titles_are_escaped(client_of, board: Project) -> None:
     board.tasks.update(title="<b>bold</b> & 'quoted'")
-    page = login("ada").get(f"/board/{board.pk}/").content.decode()
+    page = client_of("ada").get(f"/board/{board.pk}/").content.decode()
 
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; &#x27;quoted&#x27;" in page
     assert "<b>bold" not in page
 
 
-def test_admin_is_for_ada(login, board: Project) -> None:
-    assert login("ada").get("/admin/board/task/").status_code == 200
-    assert login("ada").get(f"/admin/board/project/{board.pk}/change/").status_code == 200
-    assert login("ben").get("/admin/board/task/").status_code == 302
+def test_admin_is_for_ada(client_of, board: Project) -> None:
+    assert client_of("ada").get("/admin/board/task/").status_code == 200
+    assert client_of("ada").get(f"/admin/board/project/{board.pk}/change/").status_code == 200
+    assert client_of("ben").get("/admin/board/task/").status_code == 302
 
 
-def test_admin_adds_a_task_at_the_end(login, board: Project) -> None:
+def test_admin_adds_a_task_at_the_end(client_of, board: Project) -> None:
     fields = {"project": board.pk, "title": "From the admin", "column": "doing", "position": "", "assignee": ""}
-    login("ada").post("/admin/board/task/add/", fields)
+    client_of("ada").post("/admin/board/task/add/", fields)
 
     assert titles(board, "doing")[-1] == "From the admin"

@@ -63,8 +63,6 @@ board.addEventListener("submit", (event) => sent.set(event.target, event.target.
 
 board.addEventListener("realtime:reply", (event) => {
   const form = event.target
-  say("")
-  if (form.matches(".add") && form.elements.title.value === sent.get(form)) form.elements.title.value = ""
   if (form.matches(".card-rename") && form.contains(document.activeElement)) {
     form.closest(".card").querySelector(".card-more").focus()
   }
@@ -112,7 +110,8 @@ menu.addEventListener("click", (event) => {
   if ("rename" in button.dataset && card) startRename(card)
 })
 
-document.addEventListener("realtime:change", () => {
+document.addEventListener("realtime:change", ({detail}) => {
+  if (!detail.reset) detail.puts.forEach(flash)
   if (menu.matches(":popover-open")) fillMenu()
   if (followKey && document.activeElement === document.body) {
     cardOf(followKey)?.querySelector(".card-more").focus()
@@ -120,10 +119,17 @@ document.addEventListener("realtime:change", () => {
   }
 })
 
+/** Shows where something has changed. */
+function flash(key) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return
+  cardOf(key)?.animate([{boxShadow: "0 0 0 2px var(--accent)"}, {}], {duration: 900, easing: "ease-in"})
+}
+
 // Drag and drop, and what went wrong.
 
 dragCards(board, (args) => window.realtime.call("tasks", params, "move", args).then(() => say(""), complain))
 
+document.addEventListener("realtime:reply", () => say(""))
 document.addEventListener("realtime:error", (event) => complain(event.detail))
 
 function complain(error) {

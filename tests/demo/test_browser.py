@@ -1,0 +1,267 @@
+"""The board in two windows: what the one does, the other shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.demo import DemoServer
+from tests.support.pages import open_live
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"viewport": {"width": 375, "height": 667}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture
+def ada(login: Callable[..., Page]) -> Page:
+    return open_live(login("ada"), "/board/1/")
+
+
+@pytest.fixture
+def ben(login: Callable[..., Page]) -> Page:
+    return open_live(login("ben"), "/board/1/")
+
+
+def cards(page: Page, column: str) -> Locator:
+    return page.locator(f"[data-column={column}] [data-live-key]")
+
+
+def card(page: Page, title: str) -> Locator:
+    return page.locator("[data-live-key]").filter(has=page.get_by_text(title, exact=True))
+
+
+def titles(page: Page, column: str) -> Locator:
+    return cards(page, column).locator(".card-title")
+
+
+def count(page: Page, column: str) -> Locator:
+    return page.locator(f"[data-count={column}]")
+
+
+def choose(page: Page, title: str, button: str) -> None:
+    """Press a button in the menu of a card."""
+    card(page, title).get_by_role("button").click()
+    page.locator("#menu").get_by_role("button", name=button, exact=True).click()
+
+
+def drag(page: Page, title: str, to: Locator) -> None:
+    """Drag a card to where another one stands."""
+    start, end = card(page, title).locator(".card-title").bounding_box(), to.bounding_box()
+    assert start
+    assert end
+    page.mouse.move(start["x"] + 10, start["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 40, end["y"] + 5, steps=8)
+    expect(page.locator(".drop-line")).to_be_visible()
+    page.mouse.up()
+
+
+def test_added_task_stands_at_the_end_in_both_windows(ada: Page, ben: Page) -> None:
+    field = ada.get_by_label("New task in Doing")
+    field.fill("Order the cake")
+    field.press("Enter")
+
+    for page in (ada, ben):
+        expect(titles(page, "doing").last).to_have_text("Order the cake")
+        expect(count(page, "doing")).to_have_text("6")
+        expect(page.locator("#progress-text")).to_have_text("7 of 20 done")
+    expect(field).to_have_value("")
+
+
+def test_refused_title_is_said_to_the_one_who_wrote_it(ada: Page, ben: Page) -> None:
+    ada.get_by_label("New task in Doing").fill("   ")
+    ada.get_by_label("New task in Doing").press("Enter")
+
+    expect(ada.locator("#message")).to_have_text("A task needs a title.")
+    expect(ben.locator("#message")).to_have_text("")
+    expect(cards(ben, "doing")).to_have_count(5)
+
+
+def test_double_click_renames(ada: Page, ben: Page) -> None:
+    card(ada, "Rewrite the landing page headline").locator(".card-title").dblclick()
+    ada.keyboard.type("Rewrite it all")
+    ada.keyboard.press("Enter")
+
+    for page in (ada, ben):
+        expect(titles(page, "doing").last).to_have_text("Rewrite it all")
+        expect(titles(page, "doing").last).to_be_visible()
+
+
+def test_rename_is_saved_when_the_field_is_left(ada: Page, ben: Page) -> None:
+    choose(ada, "Rewrite the landing page headline", "Rename")
+    ada.keyboard.type("Rewrite it all")
+    ada.get_by_role("heading", level=1).click()
+
+    expect(titles(ben, "doing").last).to_have_text("Rewrite it all")
+
+
+def test_escape_keeps_the_old_title(ada: Page, server: DemoServer) -> None:
+    title = "Rewrite the landing page headline"
+    card(ada, title).locator(".card-title").dblclick()
+    ada.keyboard.type("Never mind")
+    ada.keyboard.press("Escape")
+
+    expect(titles(ada, "doing").last).to_be_visible()
+    expect(titles(ada, "doing").last).to_have_text(title)
+    ada.get_by_label("New task in Doing").fill("Later")
+    ada.keyboard.press("Enter")
+    expect(titles(ada, "doing").last).to_have_text("Later")
+    assert server.query("SELECT COUNT(*) FROM board_task WHERE title = 'Never mind'") == [(0,)]
+
+
+def test_pushed_change_leaves_a_title_alone_that_is_being_typed(ada: Page, ben: Page) -> None:
+    title = "Rewrite the landing page headline"
+    card(ada, title).locator(".card-title").dblclick()
+    ada.keyboard.type("Rewrite it")
+    card(ben, title).get_by_role("checkbox").check()
+    expect(ada.locator("#progress-text")).to_have_text("8 of 19 done")
+    ada.keyboard.type(" all")
+    ada.keyboard.press("Enter")
+
+    expect(titles(ben, "doing").last).to_have_text("Rewrite it all")
+
+
+def test_checkbox_ticks_in_both_windows(ada: Page, ben: Page) -> None:
+    title = "Write the redirect list for old URLs"
+    card(ada, title).get_by_role("checkbox").check()
+
+    for page in (ada, ben):
+        expect(card(page, title).get_by_role("checkbox")).to_be_checked()
+        expect(page.locator("#progress-text")).to_have_text("8 of 19 done")
+    expect(cards(ben, "todo")).to_have_count(9)
+
+
+def test_menu_moves_a_card_to_another_column(ada: Page, ben: Page) -> None:
+    title = "Write the redirect list for old URLs"
+    choose(ada, title, "Done")
+
+    for page in (ada, ben):
+        expect(titles(page, "done").last).to_have_text(title)
+        expect(card(page, title).get_by_role("checkbox")).to_be_checked()
+        expect(cards(page, "todo")).to_have_count(8)
+        expect(count(page, "todo")).to_have_text("8")
+
+
+def test_menu_moves_a_card_up_and_down(ada: Page, ben: Page) -> None:
+    first, second, third = titles(ada, "doing").all_text_contents()[:3]
+    choose(ada, second, "Up")
+    expect(titles(ben, "doing").first).to_have_text(second)
+    down = ada.locator("#menu").get_by_role("button", name="Down", exact=True)
+    down.click()
+    expect(titles(ben, "doing").first).to_have_text(first)
+    down.click()
+
+    for page in (ada, ben):
+        expect(titles(page, "doing").nth(2)).to_have_text(second)
+        expect(titles(page, "doing").nth(1)).to_have_text(third)
+
+
+def test_menu_assigns_a_card(ada: Page, ben: Page) -> None:
+    title = "Photograph the team for the about page"
+    choose(ada, title, "Cleo Marchetti Cleo")
+    expect(card(ben, title).locator(".avatar")).to_have_text("CM")
+    choose(ben, title, "Nobody")
+
+    expect(card(ada, title).locator(".avatar")).to_have_count(0)
+
+
+def test_menu_deletes_a_card(ada: Page, ben: Page) -> None:
+    title = "Write the redirect list for old URLs"
+    choose(ada, title, "Delete")
+
+    for page in (ada, ben):
+        expect(card(page, title)).to_have_count(0)
+        expect(count(page, "todo")).to_have_text("8")
+
+
+def test_menu_closes_when_its_card_is_deleted_elsewhere(ada: Page, ben: Page) -> None:
+    title = "Write the redirect list for old URLs"
+    card(ada, title).get_by_role("button").click()
+    choose(ben, title, "Delete")
+
+    expect(ada.locator("#menu")).to_be_hidden()
+
+
+def test_card_is_dragged_into_another_column(ada: Page, ben: Page) -> None:
+    title = "Write the redirect list for old URLs"
+    drag(ada, title, cards(ada, "doing").nth(2))
+
+    for page in (ada, ben):
+        expect(titles(page, "doing").nth(2)).to_have_text(title)
+    expect(ada.locator(".ghost, .drop-line, .is-dragged")).to_have_count(0)
+
+
+def test_card_is_dragged_within_its_column(ada: Page, ben: Page) -> None:
+    first, second, third = titles(ada, "doing").all_text_contents()[:3]
+    drag(ada, third, cards(ada, "doing").first)
+
+    for page in (ada, ben):
+        expect(titles(page, "doing").nth(0)).to_have_text(third)
+        expect(titles(page, "doing").nth(1)).to_have_text(first)
+        expect(titles(page, "doing").nth(2)).to_have_text(second)
+
+
+def test_keyboard_alone_moves_a_card(ada: Page, ben: Page) -> None:
+    title = "Write the redirect list for old URLs"
+    card(ada, title).get_by_role("button").focus()
+    ada.keyboard.press("Enter")
+    ada.locator("#menu").get_by_role("button", name="Doing", exact=True).focus()
+    ada.keyboard.press("Enter")
+
+    expect(titles(ben, "doing").last).to_have_text(title)
+    expect(card(ada, title).get_by_role("button")).to_be_focused()
+
+
+def test_empty_column_says_so(ada: Page, server: DemoServer) -> None:
+    text = "(list) => getComputedStyle(list, '::after').content"
+    cards_of_column = ada.locator("[data-column=done] .cards")
+    assert cards_of_column.evaluate(text) == "none"
+    server.shell("Task.objects.filter(project=1, column='done').delete()")
+    expect(cards(ada, "done")).to_have_count(0)
+
+    assert cards_of_column.evaluate(text) == '"No tasks here"'
+
+
+def test_renamed_person_is_renamed_on_the_cards(ada: Page, server: DemoServer) -> None:
+    server.shell(
+        "from django.contrib.auth.models import User; u = User.objects.get(username='ben'); "
+        "u.last_name = 'Zorn'; u.save()"
+    )
+
+    expect(card(ada, "Write the redirect list for old URLs").locator(".avatar")).to_have_text("BZ")
+
+
+def test_state_is_shown_in_words(ada: Page, server: DemoServer) -> None:
+    expect(ada.get_by_role("status").filter(has_text="Live")).to_have_text("Live", use_inner_text=True)
+    server.kill()
+
+    expect(ada.locator(".state")).to_have_text("Offline", use_inner_text=True)
+
+
+def test_board_reads_without_javascript(login: Callable[..., Page], server: DemoServer) -> None:
+    page = login("ada", java_script_enabled=False)
+    page.goto("/board/1/")
+
+    expect(titles(page, "doing").first).to_be_visible()
+    expect(page.get_by_label("New task in Doing")).to_be_hidden()
+
+
+def test_phone_shows_a_column_and_scrolls_to_the_next(login: Callable[..., Page], server: DemoServer) -> None:
+    page = open_live(login("cleo", **PHONE), "/board/1/")
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    expect(cards(page, "todo").first).to_be_in_viewport(ratio=1)
+    card(page, "Write the redirect list for old URLs").get_by_role("button").tap()
+    expect(page.locator("#menu")).to_be_in_viewport(ratio=1)
+    page.locator("#menu").get_by_role("button", name="Doing", exact=True).tap()
+
+    expect(titles(page, "doing").last).to_have_text("Write the redirect list for old URLs")
+
+
+def test_pages_fit_a_phone(login: Callable[..., Page], server: DemoServer) -> None:
+    page = login("cleo", **PHONE)
+    for path in ("/", "/board/1/", "/board/2/"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 375
