@@ -5,6 +5,8 @@ They are read from Django's settings each time, so that `override_settings` work
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from django.conf import settings as django_settings
@@ -50,6 +52,9 @@ class Settings:
     RETENTION_SECONDS: float = 24 * 3600
     """How long a change is kept: a client that was away for less is sent only what it missed."""
 
+    LISTEN_DSN: Mapping[str, str] = MappingProxyType({})
+    """By database alias, how to reach PostgreSQL for LISTEN past a pooler ("host=db dbname=site")."""
+
     THREADS: int = 4
     """Threads (and database connections) of a server process for access checks and actions."""
 
@@ -84,15 +89,18 @@ def problems() -> list[SettingError]:
         default, value = vars(Settings)[name], getattr(settings, name)
         if isinstance(default, tuple):
             right = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+        elif isinstance(default, Mapping):
+            right = isinstance(value, Mapping) and all(isinstance(item, str) for item in [*value, *value.values()])
         else:
             right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
             right = right and (isinstance(default, float) or isinstance(value, int))
         if not right:
-            kind = "a list of strings" if isinstance(default, tuple) else f"a positive {type(default).__name__}"
+            kinds: dict[type, str] = {tuple: "a list of strings", MappingProxyType: "a dictionary of strings"}
+            kind = kinds.get(type(default), f"a positive {type(default).__name__}")
             found.append(
                 SettingError(
                     f"The setting {PREFIX}{name} is {value!r}, which is not {kind}.",
-                    hint=f"Its default is {default!r}.",
+                    hint=f"Its default is {dict(default) if isinstance(default, Mapping) else default!r}.",
                 )
             )
     return found

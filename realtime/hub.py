@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -27,10 +29,12 @@ from realtime.wakeups import Waiter
 
 logger = logging.getLogger("realtime")
 Result = TypeVar("Result")
+Run = Callable[..., Awaitable[object]]
 
 SWEEP_SECONDS = 1.0  # how often clients look at their deadlines
 RETRY_SECONDS = 0.25  # after a failed tick; doubled up to the next
 MAX_RETRY_SECONDS = 5.0
+PRUNE_SECONDS = 600.0
 IDLE_SECONDS = 3600.0  # without subscribers there is nothing to poll for
 
 
@@ -65,7 +69,7 @@ class Waiting(NamedTuple):
 class LogTask:
     """The subscribers of one log, and the loop that serves them."""
 
-    def __init__(self, alias: str, number: int) -> None:
+    def __init__(self, alias: str, number: int, run: Run) -> None:
         self.number = number
         self.position = ""  # the cursor of the last tick
         self._tail = Tail(get_changelog(alias), max_changes=settings.MAX_CHANGES)
@@ -79,6 +83,7 @@ class LogTask:
         self._subscribers: dict[int, set[Client]] = {}
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # what each client is subscribed to
         self._task = asyncio.create_task(self._run(), name=f"realtime log {alias}")
+        self._pruning = asyncio.create_task(self._prune(run), name=f"realtime pruning {alias}")
 
     def subscribe(self, client: Client, subscription: int, stream: ModelStream, want: Want) -> None:
         if self._has(client, want.key):
@@ -121,9 +126,9 @@ class LogTask:
         return key
 
     async def close(self) -> None:
-        self._waiter.close()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in (self._task, self._pruning):
+            task.cancel()
+        await asyncio.gather(self._task, self._pruning, self._waiter.close(), return_exceptions=True)
         self._thread.submit(close_all)
         self._thread.shutdown(wait=False)
 
@@ -146,6 +151,14 @@ class LogTask:
                 # the database is away, most likely: whoever waits is served when it is back
                 retry = min(max(2 * retry, RETRY_SECONDS), MAX_RETRY_SECONDS)
                 logger.exception("The log %s could not be read; trying again in %.2f s.", self.number, retry)
+
+    async def _prune(self, run: Run) -> None:
+        while True:
+            await asyncio.sleep(PRUNE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - processes take turns
+            try:
+                await run(partial(self._tail.log.prune, older_than=settings.RETENTION_SECONDS))
+            except Exception:
+                logger.exception("The log %s could not be pruned.", self.number)
 
     async def _wait_for_news(self) -> None:
         while not self._waiting:
@@ -266,7 +279,7 @@ class Hub:
         """The client is allowed to see this live query, and has it up to the cursor."""
         alias = stream.database()
         if alias not in self._logs:
-            self._logs[alias] = LogTask(alias, log_number(alias))
+            self._logs[alias] = LogTask(alias, log_number(alias), self.run)
         self._logs[alias].subscribe(client, subscription, stream, Want(query_key(stream, format), cursor))
 
     def catch_up(self, client: Client, queries: Mapping[int, str | None]) -> None:

@@ -12,7 +12,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +22,7 @@ from realtime.exceptions import CursorExpired
 from realtime.models import Change, Log
 
 ROWS_PER_INSERT = 500
+ROWS_PER_PRUNE = 2000
 
 Routing = Mapping[str, Sequence[str | None]]
 """Routing values by field name: the new one, or the new and the old one where they differ."""
@@ -101,7 +101,19 @@ class ChangeLog(ABC):
         for start in range(0, len(changes), ROWS_PER_INSERT):
             self._insert(changes[start : start + ROWS_PER_INSERT])
         if changes:
-            transaction.on_commit(partial(wakeups.notify, self.alias), using=self.alias, robust=True)
+            self._wake_on_commit()
+
+    def _wake_on_commit(self) -> None:
+        connection = self.connection
+        savepoints = set(connection.savepoint_ids)
+        for registered, function, *_ in connection.run_on_commit:
+            # once per transaction; a hook of a savepoint goes with it when that is rolled back
+            if function == self._committed and registered <= savepoints:
+                return
+        transaction.on_commit(self._committed, using=self.alias, robust=True)
+
+    def _committed(self) -> None:
+        wakeups.notify(self.alias)
 
     def _insert(self, changes: Sequence[NewChange]) -> None:
         row = f"(%s, %s, %s, %s, %s, {self.transaction_sql}, {self.now_sql})"
@@ -126,9 +138,25 @@ class ChangeLog(ABC):
         Raise `CursorExpired` where that cannot be told.
         """
 
-    @abstractmethod
     def prune(self, *, older_than: float) -> int:
-        """Delete changes that are older than so many seconds; return their number."""
+        """Delete changes that are older than so many seconds; return their number.
+
+        Readers are not disturbed: it goes in small transactions, and the newest change, which is the mark of every
+        up-to-date cursor, stays.
+        """
+        self._state()
+        horizon = int((time.time() - older_than) * 1000)
+        total = 0
+        while True:
+            with transaction.atomic(using=self.alias):
+                count = self._prune_some(horizon)
+            total += count
+            if count < ROWS_PER_PRUNE:
+                return total
+
+    @abstractmethod
+    def _prune_some(self, horizon: int) -> int:
+        """Delete up to `ROWS_PER_PRUNE` changes from before the horizon (milliseconds), and note how far."""
 
     def moved(self) -> bool:
         """Whether there may be something to read; cheap, and only asked by the thread that reads."""
@@ -169,7 +197,3 @@ class ChangeLog(ABC):
         except msgspec.DecodeError:  # written by something else: it concerns every live query
             decoded = None
         return LoggedChange(id, model, key, operation, decoded, call)
-
-    @staticmethod
-    def _horizon(older_than: float) -> int:
-        return int((time.time() - older_than) * 1000)

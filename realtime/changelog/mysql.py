@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from realtime.changelog.base import ChangeLog, Mark, Reading
+from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading
 from realtime.exceptions import CursorExpired
 
 GAP_SECONDS = 60  # a transaction that stays open for longer after its first live write may be missed
@@ -31,7 +31,7 @@ class MySQLChangeLog(ChangeLog):
             cursor.execute(
                 f"SELECT id, at FROM {self.table} WHERE at >= %s"
                 f" OR id = (SELECT MAX(id) FROM {self.table}) ORDER BY id",
-                [self._horizon(GAP_SECONDS)],
+                [self._gap_horizon()],
             )
             rows = cursor.fetchall()
         if not rows:
@@ -71,7 +71,7 @@ class MySQLChangeLog(ChangeLog):
         if len(found) > limit:
             return Reading((), self.head(), complete=False)
 
-        horizon = int((time.time() - GAP_SECONDS) * 1000)
+        horizon = self._gap_horizon()
         behind = [(row[0], row[-1]) for row in [*known, *found]]
         seen = {id for id, _ in behind}
         still = [gap for gap in gaps if gap not in seen] if mark.at >= horizon else []
@@ -89,20 +89,24 @@ class MySQLChangeLog(ChangeLog):
     def _join(mark: Mark, gaps: list[int]) -> str:
         return f"{mark}~{'_'.join(map(str, gaps))}" if gaps else str(mark)
 
-    def prune(self, *, older_than: float) -> int:
-        self._state()
-        with transaction.atomic(using=self.alias), self.connection.cursor() as cursor:
+    def _prune_some(self, horizon: int) -> int:
+        horizon = min(horizon, self._gap_horizon())  # what is in a gap may still come
+        with self.connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT MAX(id) FROM {self.table} WHERE at < %s", [self._horizon(max(older_than, 2 * GAP_SECONDS))]
+                f"SELECT MAX(id) FROM (SELECT id FROM {self.table} WHERE at < %s"
+                f" AND id < (SELECT MAX(id) FROM {self.table}) ORDER BY id LIMIT %s) old",
+                [horizon, ROWS_PER_PRUNE],
             )
-            (old,) = cursor.fetchone()
-            cursor.execute(f"SELECT MAX(id) FROM {self.table}")
-            (newest,) = cursor.fetchone()
-            if old is None or newest is None or (last := min(old, newest - 1)) <= 0:
+            (last,) = cursor.fetchone()
+            if last is None:
                 return 0
             cursor.execute(f"UPDATE {self.log_table} SET pruned = GREATEST(pruned, %s) WHERE id = 1", [last])
             cursor.execute(f"DELETE FROM {self.table} WHERE id <= %s", [last])
             return int(cursor.rowcount)
+
+    @staticmethod
+    def _gap_horizon() -> int:
+        return int((time.time() - GAP_SECONDS) * 1000)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

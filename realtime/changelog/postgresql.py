@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from realtime.changelog.base import ChangeLog, Mark, Reading
+from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading
 from realtime.exceptions import CursorExpired
+from realtime.wakeups import POSTGRESQL_CHANNEL
 
 _SNAPSHOT = re.compile(r"(\d{1,19}):(\d{1,19}):((?:\d{1,19},?)*)")
 
@@ -74,16 +75,17 @@ class PostgreSQLChangeLog(ChangeLog):
         last = max((Mark(row[0], row[-1]) for row in found), default=mark)
         return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, f"{now}~{max(last, mark)}"))
 
-    def prune(self, *, older_than: float) -> int:
-        self._state()
-        with transaction.atomic(using=self.alias), self.connection.cursor() as cursor:
-            # the row's lock lets one process prune at a time; the newest change stays, as the mark of live cursors
-            cursor.execute(f"SELECT 1 FROM {self.log_table} WHERE id = 1 FOR UPDATE")
+    def _prune_some(self, horizon: int) -> int:
+        with self.connection.cursor() as cursor:
+            # the row's lock lets one process prune at a time
+            cursor.execute(f"SELECT 1 FROM {self.log_table} WHERE id = 1 FOR UPDATE SKIP LOCKED")
+            if cursor.fetchone() is None:
+                return 0
             cursor.execute(
-                f"WITH gone AS (DELETE FROM {self.table}"
-                f" WHERE at < %s AND id < (SELECT MAX(id) FROM {self.table}) RETURNING id, transaction)"
-                f" SELECT COUNT(*), MAX(id), MAX(transaction) FROM gone",
-                [self._horizon(older_than)],
+                f"WITH gone AS (DELETE FROM {self.table} WHERE id IN (SELECT id FROM {self.table}"
+                f" WHERE at < %s AND id < (SELECT MAX(id) FROM {self.table}) ORDER BY id LIMIT %s)"
+                f" RETURNING id, transaction) SELECT COUNT(*), MAX(id), MAX(transaction) FROM gone",
+                [horizon, ROWS_PER_PRUNE],
             )
             count, last, last_transaction = cursor.fetchone()
             if count:
@@ -93,6 +95,12 @@ class PostgreSQLChangeLog(ChangeLog):
                     [last, last_transaction or 0],
                 )
             return int(count)
+
+    def _committed(self) -> None:
+        super()._committed()
+        # after the commit: a NOTIFY inside would have all commits of the database queue for one lock
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {POSTGRESQL_CHANNEL}")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from realtime.changelog.base import ChangeLog, Mark, Reading
+from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading
 from realtime.exceptions import CursorExpired
 
 
@@ -58,13 +58,12 @@ class SQLiteChangeLog(ChangeLog):
         last = Mark(found[-1][0], found[-1][-1]) if found else mark
         return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, str(last)))
 
-    def prune(self, *, older_than: float) -> int:
-        self._state()
-        with transaction.atomic(using=self.alias), self.connection.cursor() as cursor:
-            # the newest change stays: it is the mark of every up-to-date cursor
+    def _prune_some(self, horizon: int) -> int:
+        with self.connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT MAX(id) FROM {self.table} WHERE at < %s AND id < (SELECT MAX(id) FROM {self.table})",
-                [self._horizon(older_than)],
+                f"SELECT MAX(id) FROM (SELECT id FROM {self.table} WHERE at < %s"
+                f" AND id < (SELECT MAX(id) FROM {self.table}) ORDER BY id LIMIT %s)",
+                [horizon, ROWS_PER_PRUNE],
             )
             (last,) = cursor.fetchone()
             if last is None:

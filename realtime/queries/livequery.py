@@ -72,8 +72,10 @@ class LiveQuery:
         `changed` are keys of rows that may have changed, or `ALL`.
         """
         keys = self.read_keys()
+        if changed is ALL:
+            return self.resume(keys, ALL), keys
         was, members = set(self.keys), set(keys)
-        wanted = [key for key in keys if changed is ALL or key in changed or key not in was]
+        wanted = [key for key in keys if key in changed or key not in was]
 
         put = set(wanted)
         stayed = [key for key in keys if key not in put]
