@@ -1,0 +1,216 @@
+"""A reference client of docs/reference/protocol.md: messages in, messages out; no socket, no clock.
+
+`Replica` is the rows of one live query as a client holds them. `ReferenceClient` keeps several through any number of
+connections. Both are strict: what the protocol does not allow the server is an `AssertionError`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+QUARTER = 4  # an ack is due when one such part of the window has arrived
+
+
+class Replica:
+    """The rows of one live query: `keys` in their order, and `rows` by key."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.rows: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<Replica {self.keys}>"
+
+    @property
+    def ordered(self) -> list[tuple[str, Any]]:
+        return [(key, self.rows[key]) for key in self.keys]
+
+    def apply(self, delta: Mapping[str, Any]) -> None:
+        """Apply one delta: drops first, then puts one by one, then the order."""
+        if delta.get("reset"):
+            self.clear()
+        for key in delta.get("drops", ()):
+            self._drop(key)
+        previous = None
+        for put in delta.get("puts", ()):
+            self._put(put["key"], put["row"], after=put.get("after", previous))
+            previous = put["key"]
+        if (order := delta.get("order")) is not None:
+            self._arrange(order)
+
+    def clear(self) -> None:
+        self.keys.clear()
+        self.rows.clear()
+
+    def _put(self, key: str, row: Any, *, after: str | None) -> None:
+        assert after != key, f"The row {key} cannot stand behind itself."
+        assert after is None or after in self.rows, f"The row {key} should stand behind {after}, which is not there."
+        self._drop(key)
+        self.keys.insert(0 if after is None else self.keys.index(after) + 1, key)
+        self.rows[key] = row
+
+    def _drop(self, key: str) -> None:
+        if key in self.rows:
+            del self.rows[key]
+            self.keys.remove(key)
+
+    def _arrange(self, order: Iterable[str]) -> None:
+        order = list(order)
+        assert len(set(order)) == len(order), f"A key stands twice in the order {order}."
+        missing = [key for key in order if key not in self.rows]
+        assert not missing, f"The order names rows that are not there: {missing}."
+        self.rows = {key: self.rows[key] for key in order}
+        self.keys = order
+
+
+@dataclass
+class Subscription:
+    """What a client wants, and how far it has it."""
+
+    id: int
+    target: dict[str, Any]  # the fields of `subscribe` that name it: token, or stream and params and format
+    replica: Replica = field(default_factory=Replica)
+    cursor: str | None = None
+    query: int | None = None
+    log: int | None = None
+    live: bool = False
+    fresh: bool = False  # asked for without a cursor: the next delta has all rows
+    refusal: dict[str, Any] | None = None
+
+
+class ReferenceClient:
+    """One client, through as many connections as it likes.
+
+    `open` begins a connection and `receive` takes a message; both return what to send. `holding_acks` makes the client
+    one that reads and does not acknowledge.
+    """
+
+    def __init__(self) -> None:
+        self.subscriptions: dict[int, Subscription] = {}
+        self.frames: list[dict[str, Any]] = []  # of this connection
+        self.replies: dict[str, dict[str, Any]] = {}
+        self.window: dict[str, int] | None = None  # None until welcome
+        self.behind = False
+        self.bye: dict[str, Any] | None = None
+        self.holding_acks = False
+        self._connected = False
+        self._handled = 0
+        self._unacked_frames = 0
+        self._unacked_bytes = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether every subscription that was not refused is up to date, as far as the server has said."""
+        wanted = [item for item in self.subscriptions.values() if item.refusal is None]
+        return self._connected and not self.behind and all(item.live for item in wanted)
+
+    def subscribe(self, id: int, *, cursor: str | None = None, **target: Any) -> list[str]:
+        """Want a live query; return what to send, which is nothing while there is no connection."""
+        assert id not in self.subscriptions, f"The subscription id {id} is in use."
+        self.subscriptions[id] = Subscription(id, target, cursor=cursor)
+        return [self._ask(self.subscriptions[id])] if self._connected else []
+
+    def unsubscribe(self, id: int) -> list[str]:
+        del self.subscriptions[id]
+        return [_text(type="unsubscribe", id=id)] if self._connected else []
+
+    def open(self) -> list[str]:
+        """A connection is there."""
+        self.lose()
+        self._connected = True
+        wanted = [item for item in self.subscriptions.values() if item.refusal is None]
+        return [_text(type="hello", version=1), *map(self._ask, wanted)]
+
+    def lose(self) -> None:
+        """The connection is gone; rows and cursors stay."""
+        self._connected = False
+        self.frames = []
+        self.window = self.bye = None
+        self.behind = False
+        self._handled = self._unacked_frames = self._unacked_bytes = 0
+        for item in self.subscriptions.values():
+            item.query = item.log = None
+            item.live = False
+
+    def receive(self, text: str) -> list[str]:
+        """Take one message of the server; return what to send."""
+        message = json.loads(text)
+        kind = message["type"]
+        assert self.window is not None or kind in ("welcome", "bye"), f"The first message is {kind}."
+        assert self.bye is None, f"There is a {kind} after the bye."
+        handler = getattr(self, f"_{kind}", None)
+        assert handler, f"There is no message {kind}."
+        return handler(message, len(text.encode())) or []
+
+    def ack(self) -> list[str]:
+        """Acknowledge all that was handled."""
+        self._unacked_frames = self._unacked_bytes = 0
+        return [_text(type="ack", frames=self._handled)]
+
+    def _ask(self, item: Subscription) -> str:
+        item.fresh = item.cursor is None
+        cursor = {} if item.cursor is None else {"cursor": item.cursor}
+        return _text(type="subscribe", id=item.id, **item.target, **cursor)
+
+    def _welcome(self, message: dict[str, Any], size: int) -> None:
+        assert message["version"] == 1
+        self.window = message["window"]
+
+    def _subscribed(self, message: dict[str, Any], size: int) -> None:
+        item = self.subscriptions.get(message["id"])
+        if item is not None:
+            item.query, item.log = message["query"], message["log"]
+
+    def _frame(self, message: dict[str, Any], size: int) -> list[str]:
+        assert self.window is not None
+        self.frames.append(message)
+        mine = [item for item in self.subscriptions.values() if item.log == message["log"]]
+        for item in mine:
+            if item.fresh:
+                item.replica.clear()
+        for delta in message["deltas"]:
+            for item in mine:
+                if item.query == delta["query"]:
+                    item.replica.apply(delta)
+        for item in mine:
+            item.cursor = message["cursor"]
+            item.live, item.fresh = True, False
+        self.behind = False
+        self._handled += 1
+        self._unacked_frames += 1
+        self._unacked_bytes += size
+        due = self._unacked_frames * QUARTER >= self.window["frames"]
+        due = due or self._unacked_bytes * QUARTER >= self.window["bytes"]
+        return self.ack() if due and not self.holding_acks else []
+
+    def _behind(self, message: dict[str, Any], size: int) -> None:
+        self.behind = True
+        for item in self.subscriptions.values():
+            item.live = False
+
+    def _beat(self, message: dict[str, Any], size: int) -> list[str]:
+        for log, cursor in message["cursors"].items():
+            for item in self.subscriptions.values():
+                if item.log == int(log):
+                    item.cursor = cursor
+        return [] if self.holding_acks else self.ack()
+
+    def _refused(self, message: dict[str, Any], size: int) -> None:
+        item = self.subscriptions.get(message["id"])
+        if item is not None:
+            item.refusal = message
+            item.live = False
+            item.query = item.log = None
+            if message["code"] >= 4100:
+                item.replica.clear()
+
+    def _reply(self, message: dict[str, Any], size: int) -> None:
+        self.replies[message["id"]] = message
+
+    def _bye(self, message: dict[str, Any], size: int) -> None:
+        self.bye = message
+
+
+def _text(**message: Any) -> str:
+    return json.dumps(message, separators=(",", ":"))
