@@ -1,4 +1,4 @@
-"""Outages: a source of hints that fails is tried again; the log says once that it is gone, and once that it is back."""
+"""Outages: a source of hints that fails is tried again; the log says once that it is gone, once that it is back."""
 
 from __future__ import annotations
 

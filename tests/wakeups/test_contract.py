@@ -1,0 +1,214 @@
+"""Each source of wake-ups: what it has to do, and what it does when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from channels.layers import channel_layers
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from realtime.changelog import get_changelog
+from realtime.changelog.base import NewChange
+from realtime.wakeups import Waiter, layer, notify, source
+from tests.support.waiting import FACTOR
+
+SOON = 5 * FACTOR  # far longer than any hint takes
+POLLED = 0.2  # a wait that is expected to end without a hint
+
+WRITER = """
+import django; django.setup()
+from tests.models import Shelf
+Shelf.objects.create(name="from another process")
+"""
+
+
+def layers(backend: str, url: str) -> dict:
+    return {"default": {"BACKEND": backend, "CONFIG": {"hosts": [url], "prefix": f"test-{os.getpid()}"}}}
+
+
+@pytest.fixture(params=["channels_redis.core.RedisChannelLayer", "channels_redis.pubsub.RedisPubSubChannelLayer"])
+def redis_layer(request, settings, redis_url):
+    if connection.vendor == "postgresql":
+        pytest.skip("PostgreSQL has its own wake-ups")
+    settings.CHANNEL_LAYERS = layers(request.param, redis_url)
+    channel_layers.backends.clear()
+    yield settings.CHANNEL_LAYERS
+    channel_layers.backends.clear()
+
+
+async def settled(waiter: Waiter) -> None:
+    """The source is connected, and its first hint has been taken."""
+    if source(waiter.alias):
+        assert await waiter.wait(SOON)
+    while await waiter.wait(POLLED):
+        pass
+
+
+class TestLocal:
+    """Hints within one process, by whichever source is there besides."""
+
+    async def test_a_commit_wakes_all_waiters_of_its_log(self):
+        first, second = Waiter("default"), Waiter("default")
+        await settled(first)
+        await settled(second)
+
+        await asyncio.to_thread(notify, "default")
+
+        assert await first.wait(SOON)
+        assert await second.wait(SOON)
+        await first.close()
+        await second.close()
+
+    async def test_a_wait_without_a_hint_ends_after_its_seconds(self):
+        waiter = Waiter("default")
+        await settled(waiter)
+        assert await waiter.wait(0.01) is False
+        await waiter.close()
+
+    async def test_a_hint_given_while_nobody_waits_is_kept(self):
+        waiter = Waiter("default")
+        await settled(waiter)
+        notify("default")
+        await asyncio.sleep(0)
+        assert await waiter.wait(SOON)
+        await waiter.close()
+
+    async def test_a_closed_waiter_leaves_no_task(self):
+        before = asyncio.all_tasks()
+        waiter = Waiter("default")
+        await waiter.close()
+        assert asyncio.all_tasks() == before
+
+
+@pytest.mark.databases
+@pytest.mark.django_db(transaction=True)
+class TestPostgreSQL:
+    """LISTEN and NOTIFY."""
+
+    @pytest.fixture(autouse=True)
+    def only_there(self):
+        if connection.vendor != "postgresql":
+            pytest.skip("needs PostgreSQL")
+
+    async def test_a_commit_in_another_process_is_told(self):
+        waiter = Waiter("default")
+        await settled(waiter)
+        await asyncio.to_thread(write_elsewhere)
+        assert await waiter.wait(SOON)
+        await waiter.close()
+
+    async def test_the_connection_is_made_again_when_it_is_lost(self, caplog):
+        waiter = Waiter("default")
+        await settled(waiter)
+        with caplog.at_level(logging.WARNING, "realtime"):
+            await asyncio.to_thread(end_listeners)
+            assert await waiter.wait(SOON)  # the first hint of the new connection
+        assert [record.getMessage().split(" (")[0] for record in caplog.records] == [
+            "Wake-ups by LISTEN on the database 'default' are not available",
+            "Wake-ups by LISTEN on the database 'default' are available again.",
+        ]
+        await waiter.close()
+
+    async def test_a_wrong_dsn_is_logged_and_changes_are_left_to_polling(self, settings, caplog):
+        settings.REALTIME_LISTEN_DSN = {"default": "host=127.0.0.1 port=1 dbname=none connect_timeout=1"}
+        with caplog.at_level(logging.WARNING, "realtime"):
+            waiter = Waiter("default")
+            assert await waiter.wait(0.5) is False
+        assert "Wake-ups by LISTEN on the database 'default' are not available (OperationalError" in caplog.text
+        await waiter.close()
+
+    def test_one_notify_is_sent_for_a_transaction_of_many_changes(self):
+        log = get_changelog("default")
+        with CaptureQueriesContext(connection) as captured, transaction.atomic():
+            log.append([NewChange("a.b", "1", "i")])
+            log.append([NewChange("a.b", "2", "i")])
+            with transaction.atomic():
+                log.append([NewChange("a.b", "3", "i")])
+        assert [query["sql"] for query in captured if "NOTIFY" in query["sql"]] == ["NOTIFY realtime"]
+
+    def test_a_notify_is_sent_where_only_a_savepoint_was_rolled_back(self):
+        log = get_changelog("default")
+        with CaptureQueriesContext(connection) as captured, transaction.atomic():
+            point = transaction.savepoint()
+            log.append([NewChange("a.b", "1", "i")])
+            transaction.savepoint_rollback(point)
+            log.append([NewChange("a.b", "2", "i")])
+        assert [query["sql"] for query in captured if "NOTIFY" in query["sql"]] == ["NOTIFY realtime"]
+
+
+@pytest.mark.databases
+@pytest.mark.django_db(transaction=True)
+class TestLayer:
+    """The channel layer on Redis, both kinds."""
+
+    async def test_a_commit_in_another_process_is_told(self, redis_layer, redis_url):
+        waiter = Waiter("default")
+        await settled(waiter)
+        await asyncio.to_thread(write_elsewhere, redis_layer)
+        assert await waiter.wait(SOON)
+        await waiter.close()
+
+    async def test_the_log_of_another_database_is_not_woken(self, redis_layer):
+        waiter = Waiter("default")
+        await settled(waiter)
+        await asyncio.to_thread(layer.send, "elsewhere")
+        assert await waiter.wait(POLLED) is False
+        await waiter.close()
+
+    async def test_a_group_that_was_forgotten_is_joined_again(self, redis_layer, monkeypatch):
+        monkeypatch.setattr(layer, "REJOIN_SECONDS", 0.1)
+        waiter = Waiter("default")
+        assert await waiter.wait(SOON)
+        assert await waiter.wait(SOON)  # each time that it joins, it wakes
+        await waiter.close()
+
+
+@pytest.mark.parametrize(
+    "backend", ["channels_redis.core.RedisChannelLayer", "channels_redis.pubsub.RedisPubSubChannelLayer"]
+)
+async def test_an_unreachable_redis_is_logged_once_and_harms_nobody(backend, settings, caplog):
+    if connection.vendor == "postgresql":
+        pytest.skip("PostgreSQL has its own wake-ups")
+    settings.CHANNEL_LAYERS = layers(backend, "redis://127.0.0.1:1/0")
+    channel_layers.backends.clear()
+    with caplog.at_level(logging.WARNING, "realtime"):
+        waiter = Waiter("default")
+        assert await waiter.wait(1.5) is False
+        assert caplog.text.count("Wake-ups by the channel layer are not available") == 1
+    await waiter.close()
+    channel_layers.backends.clear()
+
+
+def test_an_in_memory_layer_is_not_taken_for_one_that_reaches_others(settings):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    channel_layers.backends.clear()
+    assert layer.is_usable() is False
+
+
+def test_a_layer_that_does_not_exist_is_left_to_the_check(settings):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "nowhere.Layer"}}
+    channel_layers.backends.clear()
+    assert layer.is_usable() is False
+
+
+def write_elsewhere(channel_layers_setting: dict | None = None) -> None:
+    """A plain script in a process of its own writes a row, on this test's database."""
+    setting = f"from django.conf import settings; settings.CHANNEL_LAYERS = {channel_layers_setting!r}\n"
+    name = f"from django.conf import settings; settings.DATABASES['default']['NAME'] = {str(connection.settings_dict['NAME'])!r}\n"
+    code = name + (setting if channel_layers_setting else "") + WRITER
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=os.environ)
+
+
+def end_listeners() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE query LIKE 'LISTEN%%' AND datname = current_database()"
+        )
+    connection.close()
