@@ -7,13 +7,14 @@ const menu = document.getElementById("menu")
 const message = document.getElementById("message")
 const params = JSON.parse(board.dataset.liveParams)
 const sent = new WeakMap() // form -> title that was sent last
+let known = new Map() // pk -> the row as it was last, as text
 let menuKey = null // the card whose menu is open
 let followKey = null // the card that takes the focus once the present one is gone
 
 const cardOf = (key) => board.querySelector(`[data-live-key="${key}"]`)
 const titleOf = (card) => card.querySelector(".card-title").textContent
 
-// Counts and progress are drawn from rows as data, the cards come as HTML.
+// The cards come as HTML; counts, progress and the flash of what has changed follow the same rows as data.
 
 window.realtime.live("tasks", params).subscribe((rows) => {
   for (const count of board.querySelectorAll("[data-count]")) {
@@ -24,7 +25,16 @@ window.realtime.live("tasks", params).subscribe((rows) => {
   progress.max = rows.length || 1
   progress.value = done
   document.getElementById("progress-text").textContent = `${done} of ${rows.length} done`
+
+  const now = new Map(rows.map((row) => [row.id, JSON.stringify(row)]))
+  if (known.size) [...now.keys()].filter((pk) => now.get(pk) !== known.get(pk)).forEach(flash)
+  known = now
 })
+
+function flash(pk) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return
+  cardOf(pk)?.animate([{boxShadow: "0 0 0 2px var(--accent)"}, {}], {duration: 900, easing: "ease-in"})
+}
 
 // Rename: the input is always there and shows while it has the focus, so that no state is kept in the row.
 
@@ -110,20 +120,13 @@ menu.addEventListener("click", (event) => {
   if ("rename" in button.dataset && card) startRename(card)
 })
 
-document.addEventListener("realtime:change", ({detail}) => {
-  if (!detail.reset) detail.puts.forEach(flash)
+document.addEventListener("realtime:change", () => {
   if (menu.matches(":popover-open")) fillMenu()
   if (followKey && document.activeElement === document.body) {
     cardOf(followKey)?.querySelector(".card-more").focus()
     followKey = null
   }
 })
-
-/** Shows where something has changed. */
-function flash(key) {
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return
-  cardOf(key)?.animate([{boxShadow: "0 0 0 2px var(--accent)"}, {}], {duration: 900, easing: "ease-in"})
-}
 
 // Drag and drop, and what went wrong.
 
