@@ -1,4 +1,4 @@
-"""Fixtures of the demo's tests: its addresses, its templates, its seeds."""
+"""Fixtures of the demo's tests: its addresses, its seeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from demo_project.board.seeds import seed
 @pytest.fixture(autouse=True)
 def demo(settings: Settings) -> None:
     settings.ROOT_URLCONF = "demo_project.urls"
-    settings.TEMPLATES = demo_settings.TEMPLATES
     settings.LOGIN_URL = demo_settings.LOGIN_URL
     settings.LOGIN_REDIRECT_URL = demo_settings.LOGIN_REDIRECT_URL
     settings.LOGOUT_REDIRECT_URL = demo_settings.LOGOUT_REDIRECT_URL
