@@ -140,10 +140,38 @@ class DemoServers:
         return [part for server in self._servers for part in server.trouble()]
 
 
+# A session for each of the demo's people: checking a password takes half a second of computing, by design.
+SESSIONS = """
+from datetime import timedelta
+
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+for user in User.objects.all():
+    data = {
+        SESSION_KEY: str(user.pk),
+        BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+        HASH_SESSION_KEY: user.get_session_auth_hash(),
+    }
+    Session.objects.create(
+        session_key=f"session-of-{user.username}",
+        session_data=Session.objects.encode(data),
+        expire_date=timezone.now() + timedelta(days=1),
+    )
+"""
+
+
 def prepare(database: Path) -> None:
-    """Make the database file of the demo, with its people, projects and tasks."""
+    """Make the database file of the demo, with its people, their sessions, projects and tasks."""
     manage(database, "migrate", "-v", "0")
     manage(database, "seed")
+    manage(database, "shell", "-v", "0", "-c", SESSIONS)
+
+
+def session_cookie(user: str, url: str) -> dict[str, str]:
+    """The cookie with which one of the demo's people is logged in."""
+    return {"name": "sessionid", "value": f"session-of-{user}", "url": url}
 
 
 def copy_database(template: Path, copy: Path) -> Path:
