@@ -30,7 +30,7 @@ from realtime.exceptions import (
     UnknownAction,
     UnknownStream,
 )
-from realtime.streams.decorators import action
+from realtime.streams.decorators import action, live_value
 from realtime.streams.registry import register
 from realtime.streams.stream import ModelStream
 
@@ -50,5 +50,6 @@ __all__ = [
     "UnknownAction",
     "UnknownStream",
     "action",
+    "live_value",
     "register",
 ]

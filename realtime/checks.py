@@ -13,6 +13,7 @@ from django.db import connections
 from realtime import conf
 from realtime.changelog import BACKENDS
 from realtime.streams.registry import place, registry
+from realtime.streams.validation import problems
 
 
 @register("realtime")
@@ -22,7 +23,7 @@ def check_streams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     for stream in registry:
         found += [
             Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E001")
-            for problem in stream.problems()
+            for problem in problems(stream)
         ]
     found += [Error(problem.message, hint=problem.hint, id="realtime.E002") for problem in registry.problems]
     return found

@@ -197,11 +197,11 @@ def _open_all(user_pk: str | None, asked: list[Subscribe]) -> list[tuple[ModelSt
 
 
 def _open(user: object, user_pk: str | None, wanted: Subscribe) -> tuple[ModelStream, str]:
-    name, params, format = wanted.stream or "", dict(wanted.params), str(wanted.format)
+    name, params, format = wanted.stream or "", dict(wanted.params), wanted.format
     if wanted.token is not None:
         token = tokens.read(wanted.token, user=user_pk, max_age=settings.TOKEN_SECONDS)
         name, params, format = token.stream, token.params, token.format
     stream = open_stream(user, name, params)
     if not stream.serves(format):
-        raise BadParameters(f"The stream {name!r} does not serve rows as {format}.")
+        raise BadParameters(f"The stream {name!r} does not serve {format!r}.")
     return stream, format

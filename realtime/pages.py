@@ -9,34 +9,39 @@ from realtime import tokens
 from realtime.access import open_stream, user_key
 from realtime.changelog import get_changelog
 from realtime.exceptions import StreamDefinitionError
-from realtime.queries.livequery import LiveQuery
+from realtime.queries.livequery import live_query
 
 WEBSOCKET_PATH = "realtime/ws/"
 
 
 class PagePart(NamedTuple):
-    """A live query as a page holds it: its rows as HTML, and what the browser subscribes with."""
+    """A live query as a page holds it: its rows (HTML, or one value), and what the browser subscribes with."""
 
-    rows: list[str]
+    rows: list[Any]
     cursor: str
     token: str
     params: dict[str, Any]
 
 
-def page_part(user: Any, name: str, params: Mapping[str, Any]) -> PagePart:
+def page_part(user: Any, name: str, params: Mapping[str, Any], format: str = "html") -> PagePart:
     """The rows of a stream, rendered for a page that this user is going to see.
 
     Raise `UnknownStream`, `BadParameters` or `Forbidden`.
     """
     stream = open_stream(user, name, params)
-    if not stream.template_name:
+    if not stream.serves(format):
+        if format == "html":
+            raise StreamDefinitionError(
+                f"The stream {name!r} has no template, so it cannot be shown with {{% live %}}.",
+                hint="Set template_name to the template of one row.",
+            )
         raise StreamDefinitionError(
-            f"The stream {name!r} has no template, so it cannot be shown with {{% live %}}.",
-            hint="Set template_name to the template of one row.",
+            f"The stream {name!r} has no live value {format.partition(':')[2]!r}.",
+            hint=f"It has: {', '.join(stream.values()) or 'none'}.",
         )
     # position first, then data: what is written in between comes again, and does no harm
     cursor = get_changelog(stream.database()).head()
-    rows = LiveQuery(stream, "html").rows()
+    rows = live_query(stream, format).rows()
     wire = stream.wire_params()
-    token = tokens.sign(stream=name, params=wire, format="html", user=user_key(user))
+    token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user))
     return PagePart(list(rows.values()), cursor, token, wire)

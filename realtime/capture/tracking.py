@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from realtime.changelog.base import NewChange
 from realtime.streams.keys import key_text
 from realtime.streams.registry import registry
+from realtime.streams.validation import problems
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -32,7 +33,7 @@ def tracked_models() -> dict[type[Model], Tracked]:
         return found.setdefault(concrete, Tracked(concrete._meta.label_lower, {}))
 
     for stream in registry:
-        if stream.problems():
+        if any(problems(stream)):
             continue
         own = track(stream.model)
         for name in stream.partition_by:
@@ -41,6 +42,9 @@ def tracked_models() -> dict[type[Model], Tracked]:
             track(parent)
         for dependency in stream.dependencies():
             track(dependency.model)
+        for models in stream.value_models().values():
+            for model in models:
+                track(model)
     return found
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 VERSION = 1
 
-Format = Literal["html", "data"]
+Format = Annotated[str, Meta(pattern=r"^(html|data|value:\w{1,100})$")]
 Identifier = Annotated[int, Meta(ge=0, le=2**31)]
 CallIdentifier = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -48,12 +48,16 @@ class StreamIndex:
         self.dependencies: defaultdict[str, list[Dependency]] = defaultdict(list)
         for dependency in stream.dependencies():
             self.dependencies[dependency.model._meta.label_lower].append(dependency)
+        self.values: defaultdict[str, set[str]] = defaultdict(set)  # live values by the models they depend on
+        for name, models in stream.value_models().items():
+            for needed in models:
+                self.values[needed._meta.label_lower].add(f"value:{name}")
 
     def add(self, query: LiveQuery) -> None:
         self.queries.add(query)
         values = query.stream.partition_values(query.stream.params)
         self._by_values.setdefault(tuple(values), {}).setdefault(tuple(values.values()), set()).add(query)
-        for key in query.keys:
+        for key in query.members:
             self._by_key[key].add(query)
 
     def discard(self, query: LiveQuery) -> None:
@@ -63,15 +67,16 @@ class StreamIndex:
         group[tuple(values.values())].discard(query)
         if not group[tuple(values.values())]:
             del group[tuple(values.values())]
-        self._forget(query, query.keys)
+        self._forget(query, query.members)
 
     def update(self, query: LiveQuery, keys: list[str]) -> None:
         """The live query has these rows now."""
-        before, after = set(query.keys), set(keys)
+        before = set(query.members)
+        query.keys = keys
+        after = set(query.members)
         self._forget(query, before - after)
         for key in after - before:
             self._by_key[key].add(query)
-        query.keys = keys
 
     def _forget(self, query: LiveQuery, keys: Iterable[str]) -> None:
         for key in keys:
@@ -88,6 +93,11 @@ class StreamIndex:
             for values in _combinations(change.routing, names):
                 found |= group.get(values, set())
         return found
+
+    def computed(self, changes: Iterable[LoggedChange]) -> Iterable[LiveQuery]:
+        """The live values that depend on any row of a model among the changes."""
+        formats = set().union(*(self.values.get(model, ()) for model in {change.model for change in changes}))
+        return [query for query in self.queries if query.key.format in formats] if formats else ()
 
     def expand(self, changes: Iterable[LoggedChange], limit: int) -> Own:
         """The changes of this stream's own rows, those that its dependencies cause included."""
@@ -164,6 +174,8 @@ class Dependencies:
         for index in self._indexes.values():
             if not index.queries:
                 continue
+            for query in index.computed(changes):
+                routed[query] = ALL
             own = index.expand(changes, self.limit)
             if own is ALL:
                 routed.update(dict.fromkeys(index.queries, ALL))

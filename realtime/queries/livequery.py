@@ -11,12 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet
 
-from realtime.exceptions import StreamDefinitionError
 from realtime.protocol.messages import Delta, Put
 from realtime.queries.rendering import encode_row, renderer
+from realtime.queries.shape import shape
 from realtime.streams.keys import key_text, parse_key
 from realtime.streams.stream import ModelStream
 
@@ -41,6 +40,12 @@ def query_key(stream: ModelStream, format: str) -> QueryKey:
     return QueryKey(stream.name, params, stream.audience_key, format)
 
 
+def live_query(stream: ModelStream, format: str) -> LiveQuery:
+    """The live query of this stream in this format: "html", "data", or "value:" with a value's name."""
+    kind, _, name = format.partition(":")
+    return ValueQuery(stream, format, name) if kind == "value" else LiveQuery(stream, format)
+
+
 class LiveQuery:
     """A stream with bound parameters, an audience and a format.
 
@@ -52,9 +57,13 @@ class LiveQuery:
         self.id = next(_ids)
         self.key = query_key(stream, format)
         self.stream = stream
-        self.model = stream.model
         self.keys: list[str] = []
         self._render = renderer(stream, format)
+
+    @property
+    def members(self) -> Sequence[str]:
+        """The keys by which changes find this live query."""
+        return self.keys
 
     def rows(self) -> dict[str, Any]:
         """The rendered rows by key, in order."""
@@ -94,10 +103,10 @@ class LiveQuery:
         Which rows the client has is not known here, so it gets the keys of the present and drops what is not among
         them: that tells it of no row that it may not see.
         """
-        if changed is ALL:
-            return Delta(query=self.id, reset=True, puts=tuple(self._puts(keys, keys, placed=False)))
-        if not changed:
+        if changed is not ALL and not changed:
             return Delta(query=self.id)
+        if changed is ALL or self._queryset().query.is_sliced:  # a slice also takes in rows that have not changed
+            return Delta(query=self.id, reset=True, puts=tuple(self._puts(keys, keys, placed=False)))
         wanted = [key for key in keys if key in changed]
         return Delta(query=self.id, puts=tuple(self._puts(wanted, keys, placed=False)), order=tuple(keys))
 
@@ -121,7 +130,7 @@ class LiveQuery:
         queryset = self._queryset(sliced=False)
         instances = {}
         for start in range(0, len(keys), KEYS_PER_QUERY):
-            chunk = [parse_key(self.model, key) for key in keys[start : start + KEYS_PER_QUERY]]
+            chunk = [parse_key(self.stream.model, key) for key in keys[start : start + KEYS_PER_QUERY]]
             instances.update({key_text(instance.pk): instance for instance in queryset.filter(pk__in=chunk)})
         return instances
 
@@ -131,45 +140,34 @@ class LiveQuery:
         return shaped
 
 
-def shape(queryset: Any, stream: ModelStream, *, sliced: bool) -> Any:
-    """The user's QuerySet on the log's database, in a total order, with or without its slice.
+class ValueQuery(LiveQuery):
+    """A computed value of a stream: one row, whose key is the value's name, sent when the value differs.
 
-    Raise `StreamDefinitionError` for what cannot be live.
+    `keys` hold the JSON of the value, in place of keys.
     """
-    if not isinstance(queryset, QuerySet) or not issubclass(queryset.model, stream.model):
-        raise StreamDefinitionError(
-            f"get_queryset of the stream {stream.name!r} returned {type(queryset).__name__}.",
-            hint=f"Return a QuerySet of {stream.model.__name__}.",
-        )
-    queryset = queryset.using(stream.database())
-    query = queryset.query
-    low, high = query.low_mark, query.high_mark
-    query.clear_limits()
 
-    ordering = list(query.order_by or (query.get_meta().ordering if query.default_ordering else ()))
-    if not {"pk", "-pk"} & {item for item in ordering if isinstance(item, str)}:
-        queryset = queryset.order_by(*ordering, "pk")  # ties would stand in any order
-    fields, deferred = query.deferred_loading
-    if (related := _related_paths(stream)) and deferred and not fields:
-        queryset = queryset.select_related(*related)
-    if sliced and (low or high is not None):
-        queryset = queryset[low:high]
-    return queryset
+    def __init__(self, stream: ModelStream, format: str, name: str) -> None:
+        super().__init__(stream, format)
+        self.name = name
 
+    @property
+    def members(self) -> Sequence[str]:
+        return ()
 
-def _related_paths(stream: ModelStream) -> list[str]:
-    paths = set()
-    for field in stream.fields:
-        steps = field.split(".")[:-1]
-        model: Any = stream.model
-        try:
-            for step in steps:
-                relation = model._meta.get_field(step)
-                if not (relation.many_to_one or relation.one_to_one):
-                    raise FieldDoesNotExist(step)
-                model = relation.related_model
-        except (FieldDoesNotExist, AttributeError):
-            continue
-        if steps:
-            paths.add("__".join(steps))
-    return sorted(paths)
+    def rows(self) -> dict[str, Any]:
+        return {self.name: self._compute()}
+
+    def read_keys(self) -> list[str]:
+        return [bytes(encode_row(self._compute())).decode()]
+
+    def delta(self, changed: Collection[str] | None) -> tuple[Delta, list[str]]:
+        keys = self.read_keys()
+        return (Delta(query=self.id) if keys == self.keys else self.resume(keys, ALL)), keys
+
+    def resume(self, keys: Sequence[str], changed: Collection[str] | None) -> Delta:
+        if changed is not ALL and not changed:
+            return Delta(query=self.id)
+        return Delta(query=self.id, puts=(Put(key=self.name, row=msgspec.Raw(keys[0].encode())),))
+
+    def _compute(self) -> Any:
+        return getattr(self.stream, self.name)()

@@ -17,7 +17,7 @@ from realtime.changelog.base import ChangeLog
 from realtime.exceptions import CursorExpired
 from realtime.protocol.codec import encode_delta
 from realtime.queries.dependencies import Dependencies, Own, StreamIndex
-from realtime.queries.livequery import ALL, LiveQuery, QueryKey
+from realtime.queries.livequery import ALL, LiveQuery, QueryKey, live_query
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
@@ -175,7 +175,7 @@ class Tail:
 
     def _open(self, key: QueryKey, stream: ModelStream, failed: set[QueryKey]) -> LiveQuery | None:
         try:
-            return LiveQuery(stream, key.format)
+            return live_query(stream, key.format)
         except Exception:
             logger.exception("The live query %s %s cannot be made.", key.stream, key.params.decode())
             failed.add(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -33,6 +33,39 @@ def action(method: Method | None = None, /, *, permission: str | None = None) ->
 
     def mark(function: Method) -> Method:
         setattr(function, ACTION, {"permission": permission})
+        return function
+
+    return mark if method is None else mark(method)
+
+
+LIVE_VALUE = "_realtime_live_value"
+
+
+@overload
+def live_value(method: Method, /) -> Method: ...
+@overload
+def live_value(*, depends_on: Sequence[str] = ()) -> Callable[[Method], Method]: ...
+
+
+def live_value(
+    method: Method | None = None, /, *, depends_on: Sequence[str] = ()
+) -> Method | Callable[[Method], Method]:
+    """Make what a method of a stream computes live: a count, a sum, any value that JSON has.
+
+    The method takes `self` alone, bound as for `get_queryset`. It is computed again when rows of the stream's model
+    with the same partition change, or any row of the models in `depends_on` ("app.Model"), and sent when the value
+    differs. Whoever may see the stream may see its values.
+
+        @live_value
+        def open_count(self):
+            return self.get_queryset(**self.params).filter(done=False).count()
+
+    In a template: `{% live_value "tasks" "open_count" project=project.pk %}`. From the browser:
+    `realtime.value("tasks", {project: 7}, "open_count").subscribe(value => ...)`.
+    """
+
+    def mark(function: Method) -> Method:
+        setattr(function, LIVE_VALUE, {"depends_on": tuple(depends_on)})
         return function
 
     return mark if method is None else mark(method)

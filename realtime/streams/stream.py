@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
+from django.apps import apps
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import router
-from django.template import TemplateDoesNotExist, TemplateSyntaxError
-from django.template.loader import get_template
 
-from realtime.exceptions import BadParameters, StreamDefinitionError
-from realtime.streams.decorators import ACTION
+from realtime.exceptions import BadParameters
+from realtime.streams.decorators import ACTION, LIVE_VALUE
 from realtime.streams.keys import key_text
 from realtime.streams.signatures import signature
 
@@ -109,8 +108,9 @@ class ModelStream:
 
     @classmethod
     def serves(cls, format: str) -> bool:
-        """Whether rows come in this format: "html" needs a template, "data" fields."""
-        return bool(cls.template_name if format == "html" else cls.fields)
+        """Whether this format is to be had: "html" needs a template, "data" fields, "value:..." a live value."""
+        kind, _, name = format.partition(":")
+        return name in cls.values() if kind == "value" else bool(cls.template_name if kind == "html" else cls.fields)
 
     @classmethod
     def database(cls) -> str:
@@ -191,9 +191,19 @@ class ModelStream:
         return {name: getattr(member, ACTION) for name, member in members}
 
     @classmethod
-    def problems(cls) -> list[StreamDefinitionError]:
-        """What is wrong with the declaration, each with its remedy."""
-        return list(_problems(cls))
+    def values(cls) -> Mapping[str, Mapping[str, Any]]:
+        """The names of the live values, with the options of `@live_value`."""
+        members = inspect.getmembers(cls, lambda member: hasattr(member, LIVE_VALUE))
+        return {name: getattr(member, LIVE_VALUE) for name, member in members}
+
+    @classmethod
+    def value_models(cls) -> Mapping[str, Sequence[type[Model]]]:
+        """The models that each live value depends on besides the stream's own. Raise `LookupError`."""
+        found = {}
+        for name, options in cls.values().items():
+            models = [apps.get_model(label) for label in options["depends_on"]]
+            found[name] = [model._meta.concrete_model or model for model in models]
+        return found
 
 
 def _target_field(model: type[Model], name: str) -> Any:
@@ -201,98 +211,3 @@ def _target_field(model: type[Model], name: str) -> Any:
     while field.remote_field:
         field = field.target_field
     return field
-
-
-def _problems(cls: type[ModelStream]) -> Any:
-    if getattr(cls, "model", None) is None:
-        yield StreamDefinitionError(f"{cls.__name__} has no model.", hint="Set `model` to the model of its rows.")
-        return
-    if not cls.fields and not cls.template_name:
-        yield StreamDefinitionError(
-            f"{cls.__name__} says nothing about its rows.",
-            hint="Set `fields` (rows as data), `template_name` (rows as HTML), or both.",
-        )
-    for option in ("fields", "partition_by", "depends_on"):
-        if isinstance(getattr(cls, option), str):
-            yield StreamDefinitionError(f"{cls.__name__}.{option} is a string.", hint="Make it a list of strings.")
-            return
-    yield from _field_problems(cls)
-    yield from _parameter_problems(cls)
-    try:
-        cls.dependencies()
-    except FieldDoesNotExist as error:
-        yield StreamDefinitionError(
-            f"{cls.__name__}.depends_on cannot be followed: {error}.",
-            hint="Name relations of the model, with `__` between steps.",
-        )
-    if cls.template_name:
-        try:
-            get_template(cls.template_name)
-        except TemplateDoesNotExist:
-            yield StreamDefinitionError(
-                f"{cls.__name__}.template_name names a template that does not exist: {cls.template_name!r}.",
-                hint="Create it in a templates folder that Django searches.",
-            )
-        except TemplateSyntaxError as error:
-            yield StreamDefinitionError(
-                f"The template {cls.template_name!r} of {cls.__name__} cannot be read: {error}.", hint="Mend it."
-            )
-
-
-def _field_problems(cls: type[ModelStream]) -> Any:
-    for path in cls.fields:
-        model: Any = cls.model
-        for step in path.split("."):
-            try:
-                field = model._meta.get_field(step)
-            except FieldDoesNotExist:
-                if hasattr(model, step) and path.endswith(step):  # a property or attribute at the end of the path
-                    break
-                names = ", ".join(sorted(item.name for item in model._meta.get_fields()))
-                yield StreamDefinitionError(
-                    f"{cls.__name__}.fields names {path!r}, but {model.__name__} has no field {step!r}.",
-                    hint=f"It has: {names}.",
-                )
-                break
-            if field.many_to_many or field.one_to_many:
-                yield StreamDefinitionError(
-                    f"{cls.__name__}.fields names {path!r}, which has many values.",
-                    hint="Name a property of the model that returns a list, and put the relation into `depends_on`.",
-                )
-                break
-            model = field.related_model or model
-
-
-def _parameter_problems(cls: type[ModelStream]) -> Any:
-    parameters = cls.parameters()
-    kinds = {parameter.kind for parameter in parameters.values()}
-    if kinds & {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}:
-        yield StreamDefinitionError(
-            f"{cls.__name__}.get_queryset takes arguments without names.",
-            hint="Name each parameter of the stream: def get_queryset(self, project): ...",
-        )
-        return
-    for name in cls.partition_by:
-        try:
-            field = cls.model._meta.get_field(name)
-        except FieldDoesNotExist:
-            field = None
-        if field is None or not getattr(field, "concrete", False) or field.many_to_many:
-            yield StreamDefinitionError(
-                f"{cls.__name__}.partition_by names {name!r}, which is no field of {cls.model.__name__}.",
-                hint="Name fields that the model's own table holds.",
-            )
-        if name not in parameters:
-            yield StreamDefinitionError(
-                f"{cls.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
-                hint=f"Add it: def get_queryset(self, {name}): ...",
-            )
-    for method in ("authorize", "audience"):
-        signature = inspect.signature(getattr(cls, method))
-        try:
-            signature.bind(None, None, **dict.fromkeys(parameters))
-        except TypeError:
-            yield StreamDefinitionError(
-                f"{cls.__name__}.{method} does not take the parameters of get_queryset.",
-                hint=f"Declare it as def {method}(self, user, {', '.join(parameters)}).",
-            )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from django import template
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
@@ -14,7 +13,9 @@ from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from realtime.pages import WEBSOCKET_PATH, page_part
+from realtime.pages import WEBSOCKET_PATH, PagePart, page_part
+from realtime.protocol.codec import encode_value
+from realtime.queries.rendering import plain
 
 register = template.Library()
 
@@ -52,22 +53,47 @@ def live(context: Any, name: str, container: str = "div", **params: Any) -> Safe
     The keywords are the stream's parameters, but for `container` (the element that holds the rows, a `div` by default)
     and `class` (its classes). Raise `Forbidden` where the user may not see them, which Django answers with 403.
     """
-    if not container.replace("-", "").isalnum() or container.lower() in VOID:
-        raise TemplateSyntaxError(f"{{% live %}} cannot make a container <{container}>: it must be able to hold rows.")
+    classes = params.pop("class", "")
+    part = _part(context, name, "html", params)
+    rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
+    return _element(container, name, "html", part, classes, rows)
+
+
+@register.simple_tag(takes_context=True)
+def live_value(context: Any, name: str, value: str, container: str = "span", **params: Any) -> SafeString:
+    """Show a live value of a stream, and keep it true.
+
+        {% live_value "tasks" "open_count" project=project.pk %} tasks are open.
+
+    The keywords are as for `{% live %}`.
+    """
+    classes = params.pop("class", "")
+    format = f"value:{value}"
+    part = _part(context, name, format, params)
+    (current,) = part.rows
+    text = current if isinstance(current, str) else encode_value(current, default=plain).decode()
+    return _element(container, name, format, part, classes, "" if current is None else text)
+
+
+def _part(context: Any, name: str, format: str, params: dict[str, Any]) -> PagePart:
     request = context.get("request")
     user = getattr(request, "user", None) or context.get("user") or AnonymousUser()
-    classes = params.pop("class", "")
-    name, params = _plain(name), {key: _plain(value) for key, value in params.items()}
-    part = page_part(user, name, params)
+    return page_part(user, _plain(name), {key: _plain(value) for key, value in params.items()}, format)
+
+
+def _element(container: str, name: str, format: str, part: PagePart, classes: str, content: str) -> SafeString:
+    if not container.replace("-", "").isalnum() or container.lower() in VOID:
+        raise TemplateSyntaxError(f"{{% live %}} cannot make a container <{container}>: it must be able to hold rows.")
     return format_html(
-        '<{} data-live="{}" data-live-params="{}" data-live-cursor="{}" data-live-token="{}"{}>{}</{}>',
+        '<{} data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-token="{}"{}>{}</{}>',
         container,
         name,
-        msgspec.json.encode(part.params).decode(),
+        "" if format == "html" else format_html(' data-live-format="{}"', format),
+        encode_value(part.params).decode(),
         part.cursor,
         part.token,
         format_html(' class="{}"', classes) if classes else "",
-        format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows)),  # noqa: S308 - rendered by a template
+        content,
         container,
     )
 

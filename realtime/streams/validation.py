@@ -1,0 +1,126 @@
+"""Validation: what can be wrong with a stream's declaration, each with its remedy."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.template import TemplateDoesNotExist, TemplateSyntaxError
+from django.template.loader import get_template
+
+from realtime.exceptions import StreamDefinitionError
+from realtime.streams.stream import ModelStream
+
+
+def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    """What is wrong with the declaration of this stream."""
+    if getattr(stream, "model", None) is None:
+        yield StreamDefinitionError(f"{stream.__name__} has no model.", hint="Set `model` to the model of its rows.")
+        return
+    if not stream.fields and not stream.template_name:
+        yield StreamDefinitionError(
+            f"{stream.__name__} says nothing about its rows.",
+            hint="Set `fields` (rows as data), `template_name` (rows as HTML), or both.",
+        )
+    for option in ("fields", "partition_by", "depends_on"):
+        if isinstance(getattr(stream, option), str):
+            yield StreamDefinitionError(f"{stream.__name__}.{option} is a string.", hint="Make it a list of strings.")
+            return
+    yield from _field_problems(stream)
+    yield from _parameter_problems(stream)
+    try:
+        stream.dependencies()
+    except FieldDoesNotExist as error:
+        yield StreamDefinitionError(
+            f"{stream.__name__}.depends_on cannot be followed: {error}.",
+            hint="Name relations of the model, with `__` between steps.",
+        )
+    yield from _value_problems(stream)
+    if stream.template_name:
+        try:
+            get_template(stream.template_name)
+        except TemplateDoesNotExist:
+            yield StreamDefinitionError(
+                f"{stream.__name__}.template_name names a template that does not exist: {stream.template_name!r}.",
+                hint="Create it in a templates folder that Django searches.",
+            )
+        except TemplateSyntaxError as error:
+            yield StreamDefinitionError(
+                f"The template {stream.template_name!r} of {stream.__name__} cannot be read: {error}.", hint="Mend it."
+            )
+
+
+def _field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    for path in stream.fields:
+        model: Any = stream.model
+        for step in path.split("."):
+            try:
+                field = model._meta.get_field(step)
+            except FieldDoesNotExist:
+                if hasattr(model, step) and path.endswith(step):  # a property or attribute at the end of the path
+                    break
+                names = ", ".join(sorted(item.name for item in model._meta.get_fields()))
+                yield StreamDefinitionError(
+                    f"{stream.__name__}.fields names {path!r}, but {model.__name__} has no field {step!r}.",
+                    hint=f"It has: {names}.",
+                )
+                break
+            if field.many_to_many or field.one_to_many:
+                yield StreamDefinitionError(
+                    f"{stream.__name__}.fields names {path!r}, which has many values.",
+                    hint="Name a property of the model that returns a list, and put the relation into `depends_on`.",
+                )
+                break
+            model = field.related_model or model
+
+
+def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    parameters = stream.parameters()
+    kinds = {parameter.kind for parameter in parameters.values()}
+    if kinds & {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}:
+        yield StreamDefinitionError(
+            f"{stream.__name__}.get_queryset takes arguments without names.",
+            hint="Name each parameter of the stream: def get_queryset(self, project): ...",
+        )
+        return
+    for name in stream.partition_by:
+        try:
+            field = stream.model._meta.get_field(name)
+        except FieldDoesNotExist:
+            field = None
+        if field is None or not getattr(field, "concrete", False) or field.many_to_many:
+            yield StreamDefinitionError(
+                f"{stream.__name__}.partition_by names {name!r}, which is no field of {stream.model.__name__}.",
+                hint="Name fields that the model's own table holds.",
+            )
+        if name not in parameters:
+            yield StreamDefinitionError(
+                f"{stream.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
+                hint=f"Add it: def get_queryset(self, {name}): ...",
+            )
+    for method in ("authorize", "audience"):
+        signature = inspect.signature(getattr(stream, method))
+        try:
+            signature.bind(None, None, **dict.fromkeys(parameters))
+        except TypeError:
+            yield StreamDefinitionError(
+                f"{stream.__name__}.{method} does not take the parameters of get_queryset.",
+                hint=f"Declare it as def {method}(self, user, {', '.join(parameters)}).",
+            )
+
+
+def _value_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    for name in stream.values():
+        if len(inspect.signature(getattr(stream, name)).parameters) != 1:
+            yield StreamDefinitionError(
+                f"The live value {stream.__name__}.{name} takes arguments.",
+                hint="Let it take self alone: the stream's parameters are in self.params.",
+            )
+    try:
+        stream.value_models()
+    except (LookupError, ValueError) as error:
+        yield StreamDefinitionError(
+            f"A live value of {stream.__name__} depends on no model: {error}", hint='Name models as "app_label.Model".'
+        )
