@@ -28,7 +28,10 @@ class Encoded(NamedTuple):
 
 def decode(data: str | bytes, *, max_bytes: int) -> ClientMessage:
     """Read a client's message. Raise `TooLarge` or `BadMessage`."""
-    raw = data.encode() if isinstance(data, str) else data
+    try:
+        raw = data.encode() if isinstance(data, str) else data
+    except UnicodeEncodeError:
+        raise BadMessage("A message may not hold half of a character.") from None
     if len(raw) > max_bytes:
         raise TooLarge(f"A message may have {max_bytes} bytes; this one has {len(raw)}.")
     if _NUL.search(raw):

@@ -1,0 +1,228 @@
+"""The codec reads what the protocol allows, and refuses the rest with a sentence that names no more than the rule."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.exceptions import BadMessage, ClientError, TooLarge
+from realtime.protocol import codec
+from realtime.protocol.messages import Ack, Call, Delta, Frame, Hello, Put, Subscribe, Unsubscribe
+
+LIMIT = 1000
+
+
+def decode(message):
+    text = message if isinstance(message, str | bytes) else json.dumps(message)
+    return codec.decode(text, max_bytes=LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("wire", "message"),
+    [
+        ({"type": "hello", "version": 1}, Hello(version=1)),
+        ({"type": "unsubscribe", "id": 0}, Unsubscribe(id=0)),
+        ({"type": "ack", "frames": 12}, Ack(frames=12)),
+        (
+            {"type": "subscribe", "id": 1, "token": "eyJz", "cursor": "0kq3.41"},
+            Subscribe(id=1, token="eyJz", cursor="0kq3.41"),
+        ),
+        (
+            {"type": "subscribe", "id": 2, "stream": "tasks", "params": {"project": 7}, "format": "html"},
+            Subscribe(id=2, stream="tasks", params={"project": 7}, format="html"),
+        ),
+        (
+            {"type": "call", "id": "c1", "stream": "tasks", "action": "toggle", "args": {"pk": [3, {"a": None}]}},
+            Call(id="c1", stream="tasks", action="toggle", args={"pk": [3, {"a": None}]}),
+        ),
+    ],
+)
+def test_messages_of_a_client_are_read(wire, message):
+    assert decode(wire) == message
+
+
+def test_unknown_fields_are_ignored():
+    assert decode({"type": "ack", "frames": 1, "colour": "red", "nested": {"a": [1]}}) == Ack(frames=1)
+
+
+def test_rows_are_objects_where_no_format_is_named():
+    assert decode({"type": "subscribe", "id": 1, "stream": "tasks"}).format == "data"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "Not a message of this protocol: Input data was truncated."),
+        ("hello", "Not a message of this protocol: JSON is malformed: invalid character (byte 0)."),
+        ("[]", "Not a message of this protocol: Expected `object`, got `array`."),
+        ("null", "Not a message of this protocol: Expected `object`, got `null`."),
+        ("{}", "Not a message of this protocol: Object missing required field `type`."),
+        ('{"type":"ack"}', "Not a message of this protocol: Object missing required field `frames`."),
+        ('{"type":"shout"}', "Not a message of this protocol: Invalid value 'shout' - at `$.type`."),
+        ('{"type":7}', "Not a message of this protocol: Expected `str` - at `$.type`."),
+        ('{"type":"ack","frames":"1"}', "Not a message of this protocol: Expected `int`, got `str` - at `$.frames`."),
+        ('{"type":"ack","frames":-1}', "Not a message of this protocol: Expected `int` >= 0 - at `$.frames`."),
+        ('{"type":"ack","frames":1.5}', "Not a message of this protocol: Expected `int`, got `float` - at `$.frames`."),
+        (
+            '{"type":"subscribe","id":1,"params":{"a":{}}}',
+            "Not a message of this protocol: Expected `bool | int | float | str | null`, got `object`"
+            " - at `$.params[...]`.",
+        ),
+        (
+            '{"type":"call","id":"","stream":"a","action":"b"}',
+            "Not a message of this protocol: Expected `str` of length >= 1 - at `$.id`.",
+        ),
+        (
+            '{"type":"call","id":"c","stream":"a","action":"b","args":[]}',
+            "Not a message of this protocol: Expected `object`, got `array` - at `$.args`.",
+        ),
+        ('{"type":"ack","frames":1} {}', "Not a message of this protocol: JSON is malformed: trailing characters (byte 27)."),
+    ],
+)
+def test_what_is_no_message_is_refused_with_the_rule(text, reason):
+    with pytest.raises(BadMessage) as refused:
+        decode(text)
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("raw", [b"\xff", b'{"type":"\xff"}', b'{"type":"\xed\xa0\x80"}'])
+def test_bytes_that_are_no_text_are_refused(raw):
+    with pytest.raises(BadMessage):
+        decode(raw)
+
+
+@pytest.mark.parametrize("text", ['{"type":"unsubscribe","id":"\ud800"}', '{"type":"hello","version":1,"a":"\udfff"}'])
+def test_half_of_a_character_is_refused(text):
+    with pytest.raises(BadMessage):
+        decode(text)
+
+
+def test_message_at_the_limit_is_read_and_one_byte_more_refused():
+    text = json.dumps({"type": "ack", "frames": 1, "pad": ""})
+    fits = text[:-2] + "x" * (LIMIT - len(text)) + text[-2:]
+
+    assert decode(fits) == Ack(frames=1)
+    with pytest.raises(TooLarge) as refused:
+        decode(fits + " ")
+    assert refused.value.reason == "A message may have 1000 bytes; this one has 1001."
+
+
+def test_limit_counts_bytes_not_characters():
+    with pytest.raises(TooLarge):
+        decode('{"type":"ack","frames":1,"pad":"' + "€" * 400 + '"}')
+
+
+@pytest.mark.parametrize("escaped", [r"\u0000", r"a\u0000b", r"\\\u0000"])
+def test_nul_is_refused_wherever_it_stands(escaped):
+    for text in (
+        f'{{"type":"call","id":"c","stream":"s","action":"a","args":{{"x":"{escaped}"}}}}',
+        f'{{"type":"call","id":"c","stream":"s","action":"a","args":{{"{escaped}":1}}}}',
+        f'{{"type":"subscribe","id":1,"stream":"{escaped}"}}',
+    ):
+        with pytest.raises(BadMessage) as refused:
+            decode(text)
+        assert refused.value.reason == "A message may not hold the character U+0000, which databases refuse."
+
+
+def test_backslash_before_the_letters_u0000_is_text():
+    call = decode(r'{"type":"call","id":"c","stream":"s","action":"a","args":{"x":"\\u0000"}}')
+    assert call.args == {"x": "\\u0000"}
+
+
+def nested(levels):
+    return '{"type":"call","id":"c","stream":"s","action":"a","args":{"x":' + "[" * levels + "]" * levels + "}}"
+
+
+def test_depth_at_the_limit_is_read_and_one_level_more_refused():
+    assert decode(nested(codec.MAX_DEPTH - 2)).id == "c"
+    with pytest.raises(TooLarge) as refused:
+        decode(nested(codec.MAX_DEPTH - 1))
+    assert refused.value.reason == "A message may be 16 levels deep."
+
+
+def test_brackets_in_texts_are_no_depth():
+    for text in ("[" * 100, r"\"" + "{" * 100, "\\\\" + "[" * 100):
+        message = '{"type":"call","id":"c","stream":"s","action":"a","args":{"x":"' + text + '"}}'
+        assert decode(message).args["x"].count("[" if "[" in text else "{") == 100
+
+
+def test_brackets_side_by_side_are_no_depth():
+    assert decode(nested(1).replace("[]", "[" + "[]," * 100 + "[]]")).id == "c"
+
+
+def test_depth_that_would_exhaust_the_stack_is_refused():
+    with pytest.raises(TooLarge):
+        codec.decode("[" * 100_000, max_bytes=1_000_000)
+
+
+@given(st.text() | st.binary())
+def test_nothing_but_a_refusal_comes_of_noise(data):
+    with pytest.raises((BadMessage, TooLarge)):
+        codec.decode(data, max_bytes=LIMIT)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["id", "token", "stream", "params", "format", "cursor", "version", "frames", "action", "args"]),
+        JSON,
+    ),
+    st.sampled_from(["hello", "subscribe", "unsubscribe", "call", "ack"]),
+)
+def test_fields_of_any_shape_give_a_message_or_a_refusal(fields, kind):
+    try:
+        message = codec.decode(json.dumps({**fields, "type": kind}), max_bytes=10**6)
+    except ClientError as error:
+        assert isinstance(error, BadMessage | TooLarge)
+    else:
+        assert type(message).__name__.lower() == kind
+
+
+def test_delta_leaves_out_what_is_not_there():
+    put = Put(key="3", row=msgspec.Raw(b'"c"'))
+    first = Put(key="4", row=msgspec.Raw(b'{"id":4}'), after=None)
+
+    assert codec.encode_delta(Delta(query=1)) == b'{"query":1}'
+    assert codec.encode_delta(Delta(query=1, puts=(put, first), drops=("9",))) == (
+        b'{"query":1,"puts":[{"key":"3","row":"c"},{"key":"4","row":{"id":4},"after":null}],"drops":["9"]}'
+    )
+    assert codec.encode_delta(Delta(query=1, reset=True)) == b'{"query":1,"reset":true}'
+    assert codec.encode_delta(Delta(query=1, order=())) == b'{"query":1,"order":[]}'
+
+
+def test_delta_is_true_where_something_changed():
+    assert not Delta(query=1)
+    assert all([Delta(query=1, reset=True), Delta(query=1, drops=("1",)), Delta(query=1, order=())])
+
+
+def test_frame_is_put_together_of_deltas_encoded_before():
+    frame = codec.encode_frame(log=0, cursor="e.1", deltas=[b'{"query":1}', b'{"query":2}'])
+
+    assert frame.text == '{"type":"frame","log":0,"cursor":"e.1","deltas":[{"query":1},{"query":2}]}'
+    assert frame.size == len(frame.text)
+
+
+def test_size_counts_bytes():
+    frame = codec.encode_frame(log=0, cursor="€", deltas=[])
+    assert frame.size == len(frame.text) + 2
+
+
+def test_value_that_json_does_not_have_is_refused():
+    with pytest.raises(TypeError):
+        codec.encode_value(object())
+    assert codec.encode_value({1, 2} - {2}, default=list) == b"[1]"
+
+
+def test_message_of_a_server_is_read_and_noise_refused():
+    wire = '{"type":"frame","log":0,"cursor":"e.1","deltas":[{"query":1}]}'
+
+    assert codec.decode_server(wire) == Frame(log=0, cursor="e.1", deltas=(msgspec.Raw(b'{"query":1}'),))
+    with pytest.raises(BadMessage):
+        codec.decode_server('{"type":"hello","version":1}')
