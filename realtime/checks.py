@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from channels.exceptions import InvalidChannelLayerError
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -12,8 +14,9 @@ from django.db import connections
 
 from realtime import conf
 from realtime.changelog import BACKENDS
+from realtime.queries.shape import shape_problem
 from realtime.streams.registry import place, registry
-from realtime.streams.validation import problems
+from realtime.streams.validation import field_problems, probe, problems
 
 
 @register("realtime")
@@ -23,10 +26,48 @@ def check_streams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     for stream in registry:
         found += [
             Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E001")
-            for problem in problems(stream)
+            for problem in [*problems(stream), *field_problems(stream)]
         ]
     found += [Error(problem.message, hint=problem.hint, id="realtime.E002") for problem in registry.problems]
     return found
+
+
+@register("realtime")
+def check_querysets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E006: a QuerySet that cannot be live."""
+    found: list[CheckMessage] = []
+    for stream in registry:
+        if any(problems(stream)):
+            continue
+        queryset = probe(stream)
+        if queryset is not None and (problem := shape_problem(queryset, stream)):
+            found.append(Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E006"))
+    return found
+
+
+@register("realtime")
+def check_channel_layer(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E007: a channel layer that cannot be made. W002: one that does not reach other processes."""
+    try:
+        layer = get_channel_layer()
+    except (InvalidChannelLayerError, TypeError) as error:
+        return [
+            Error(
+                f"The channel layer cannot be made: {error}.",
+                hint='Install channels-redis and set CHANNEL_LAYERS["default"]["BACKEND"] to '
+                '"channels_redis.pubsub.RedisPubSubChannelLayer", or remove the setting: changes are polled for then.',
+                id="realtime.E007",
+            )
+        ]
+    if isinstance(layer, InMemoryChannelLayer) and not django_settings.DEBUG:
+        return [
+            Warning(
+                "The channel layer is in memory, so it carries nothing to other server processes.",
+                hint="With several processes use channels_redis.pubsub.RedisPubSubChannelLayer; with one, all is well.",
+                id="realtime.W002",
+            )
+        ]
+    return []
 
 
 @register("realtime")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.conf import settings
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model
 from django.db.models.fields.files import FieldFile
 from django.template.loader import get_template
 from django.utils import timezone, translation
+from django.utils.functional import Promise
 from django.utils.html import escape
 
 from realtime.exceptions import StreamDefinitionError
@@ -24,6 +29,11 @@ Renderer = Callable[[Model, str], Any]
 
 _OPENING = re.compile(r"\s*(?:<!--.*?-->\s*)*<[A-Za-z][^\s/>]*", re.DOTALL)
 _django_encoder = DjangoJSONEncoder()
+
+_ENCODABLE = (
+    str, int, float, bytes, list, tuple, dict, set, Decimal, UUID, Enum, Promise, Model, FieldFile,
+    datetime.date, datetime.time, datetime.timedelta,
+)  # fmt: skip
 
 
 def renderer(stream: ModelStream, format: str) -> Renderer:
@@ -56,29 +66,54 @@ def _html_renderer(stream: ModelStream) -> Renderer:
 
 
 def _data_renderer(stream: ModelStream) -> Renderer:
-    paths = [(path, path.split(".")) for path in stream.fields]
+    if serializer_class := stream.serializer_class:  # Django REST framework's, or anything with its `data`
+
+        def serialize(instance: Model, key: str) -> Any:
+            return serializer_class(instance, context={"stream": stream}).data
+
+        return serialize
+
+    paths = [(path, path.split("."), _final_field(stream.model, path)) for path in stream.fields]
 
     def render(instance: Model, key: str) -> dict[str, Any]:
-        return {path: _value(instance, steps) for path, steps in paths}
+        return {path: _value(instance, steps, field) for path, steps, field in paths}
 
     return render
 
 
-def _value(instance: Any, steps: list[str]) -> Any:
-    value = instance
+def _value(instance: Any, steps: list[str], field: Any) -> Any:
+    owner, value = None, instance
     for step in steps:
         try:
-            value = getattr(value, step)
+            owner, value = value, getattr(value, step)
         except ObjectDoesNotExist:  # the other side of a one-to-one relation may be missing
             return None
         if value is None:
             return None
+    if field is not None and not isinstance(value, _ENCODABLE):
+        return field.value_to_string(owner)  # a custom field's own text, as Django's serializers have it
     return value
 
 
+def _final_field(model: Any, path: str) -> Any:
+    field = None
+    for step in path.split("."):
+        try:
+            field = model._meta.get_field(step)
+        except FieldDoesNotExist:  # a property or an annotation
+            return None
+        model = field.related_model or model
+    return field
+
+
 def plain(value: Any) -> Any:
+    """What JSON can have in place of a value that it cannot. Raise `TypeError` where there is nothing."""
     if isinstance(value, Model):
         return value.pk
     if isinstance(value, FieldFile):
         return value.url if value else None
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, str):  # a safe string, or another kind of str
+        return "".join(value)
     return _django_encoder.default(value)

@@ -48,6 +48,14 @@ class Tick:
     failed: set[QueryKey] = field(default_factory=set)  # could not be read; the log says why
 
 
+class Found(NamedTuple):
+    """What a round has read, before the tail takes it for its own state."""
+
+    tick: Tick
+    opened: dict[QueryKey, LiveQuery]
+    present: dict[LiveQuery, list[str]]  # the keys of live queries that were opened or have changed
+
+
 class _QueryFailed(Exception):
     """A live query's database error, after which the transaction is void."""
 
@@ -80,14 +88,14 @@ class Tail:
         while True:
             try:
                 with self.log.snapshot():
-                    tick = self._read(wants, failed)
+                    found = self._read(wants, failed)
             except _QueryFailed as error:
                 if not self.log.connection.is_usable():
                     raise error.error from None
                 self._discard(error.key)
                 continue
-            tick.failed = failed
-            return tick
+            self._store(found, failed)
+            return found.tick
 
     def moved(self) -> bool:
         return self.log.moved()
@@ -96,7 +104,7 @@ class Tail:
         if query := self._queries.pop(key, None):
             self._dependencies.discard(query)
 
-    def _read(self, wants: Mapping[Want, ModelStream], failed: set[QueryKey]) -> Tick:
+    def _read(self, wants: Mapping[Want, ModelStream], failed: set[QueryKey]) -> Found:
         before = self.cursor
         routed: dict[LiveQuery, set[str] | None] = {}
         if before is None or not self._queries:
@@ -131,19 +139,22 @@ class Tail:
             if delta is not None:
                 tick.answers[want] = Answer(subject.id, encode_delta(delta) if delta else None)
 
-        # nothing is stored before all has been read: a tick that fails can be repeated
-        for key, query in opened.items():
+        return Found(tick, opened, present)
+
+    def _store(self, found: Found, failed: set[QueryKey]) -> None:
+        # after the transaction, which may fail at its very end: such a tick is repeated as if it had not been
+        for key, query in found.opened.items():
             if key not in failed:
-                query.keys = present.pop(query)
+                query.keys = found.present.pop(query)
                 self._queries[key] = query
                 self._dependencies.index(query).add(query)
-        for query, keys in present.items():
+        for query, keys in found.present.items():
             if query.key not in failed:
                 self._dependencies.index(query).update(query, keys)
         for key in failed:
             self._discard(key)
-        self.cursor = cursor
-        return tick
+        self.cursor = found.tick.cursor
+        found.tick.failed = failed
 
     def _changes(self, after: str) -> tuple[str, dict[LiveQuery, Any]]:
         try:

@@ -64,6 +64,9 @@ class ModelStream:
     fields: ClassVar[Sequence[str]] = ()
     """The values of a row as data; a dot follows a relation ("assignee.username"). Without it, only HTML is served."""
 
+    serializer_class: ClassVar[Any] = None
+    """A serializer of Django REST framework, in place of `fields`; its context has `stream`."""
+
     template_name: ClassVar[str | None] = None
     """The template of a row as HTML, with one root element. Its context: `object`, the model's name, and `stream`."""
 
@@ -110,7 +113,9 @@ class ModelStream:
     def serves(cls, format: str) -> bool:
         """Whether this format is to be had: "html" needs a template, "data" fields, "value:..." a live value."""
         kind, _, name = format.partition(":")
-        return name in cls.values() if kind == "value" else bool(cls.template_name if kind == "html" else cls.fields)
+        if kind == "value":
+            return name in cls.values()
+        return bool(cls.template_name) if kind == "html" else bool(cls.fields or cls.serializer_class)
 
     @classmethod
     def database(cls) -> str:
@@ -134,7 +139,7 @@ class ModelStream:
         cleaned = {}
         for name, parameter in parameters.items():
             if name in given and (given[name] is not None or parameter.default is not None):
-                cleaned[name] = cls._clean_param(name, given[name])
+                cleaned[name] = cls.clean_param(name, given[name])
             elif parameter.default is inspect.Parameter.empty:
                 raise BadParameters(f"The stream {cls.name!r} needs the parameter {name!r}; it has: {allowed}.")
             else:
@@ -142,7 +147,8 @@ class ModelStream:
         return cleaned
 
     @classmethod
-    def _clean_param(cls, name: str, value: Any) -> Any:
+    def clean_param(cls, name: str, value: Any) -> Any:
+        """One parameter, converted. Raise `BadParameters`."""
         wrong = BadParameters(f"The parameter {name!r} of the stream {cls.name!r} has a value of a wrong type.")
         if isinstance(value, str) and (len(value) > MAX_TEXT or "\x00" in value):
             raise wrong

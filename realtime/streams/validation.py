@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 
-from realtime.exceptions import StreamDefinitionError
+from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.stream import ModelStream
 
 
@@ -19,7 +20,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
     if getattr(stream, "model", None) is None:
         yield StreamDefinitionError(f"{stream.__name__} has no model.", hint="Set `model` to the model of its rows.")
         return
-    if not stream.fields and not stream.template_name:
+    if not (stream.fields or stream.serializer_class or stream.template_name or stream.values()):
         yield StreamDefinitionError(
             f"{stream.__name__} says nothing about its rows.",
             hint="Set `fields` (rows as data), `template_name` (rows as HTML), or both.",
@@ -28,7 +29,6 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
         if isinstance(getattr(stream, option), str):
             yield StreamDefinitionError(f"{stream.__name__}.{option} is a string.", hint="Make it a list of strings.")
             return
-    yield from _field_problems(stream)
     yield from _parameter_problems(stream)
     try:
         stream.dependencies()
@@ -52,20 +52,22 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             )
 
 
-def _field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    """What is wrong with `fields`. Annotations are looked for in the QuerySet, so this is not for the app's start."""
+    if any(problems(stream)):
+        return
     for path in stream.fields:
         model: Any = stream.model
         for step in path.split("."):
             try:
                 field = model._meta.get_field(step)
             except FieldDoesNotExist:
-                if hasattr(model, step) and path.endswith(step):  # a property or attribute at the end of the path
-                    break
-                names = ", ".join(sorted(item.name for item in model._meta.get_fields()))
-                yield StreamDefinitionError(
-                    f"{stream.__name__}.fields names {path!r}, but {model.__name__} has no field {step!r}.",
-                    hint=f"It has: {names}.",
-                )
+                if not (path.endswith(step) and _has_attribute(stream, model, step)):
+                    names = ", ".join(sorted(item.name for item in model._meta.get_fields()))
+                    yield StreamDefinitionError(
+                        f"{stream.__name__}.fields names {path!r}, but {model.__name__} has no field {step!r}.",
+                        hint=f"It has: {names}.",
+                    )
                 break
             if field.many_to_many or field.one_to_many:
                 yield StreamDefinitionError(
@@ -74,6 +76,33 @@ def _field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError
                 )
                 break
             model = field.related_model or model
+
+
+def _has_attribute(stream: type[ModelStream], model: Any, name: str) -> bool:
+    if hasattr(model, name):  # a property
+        return True
+    queryset = probe(stream) if model is stream.model else None
+    return queryset is not None and name in queryset.query.annotations
+
+
+def probe(stream: type[ModelStream]) -> Any:
+    """The QuerySet for some parameters, not to be run; None where it cannot be made without real ones."""
+    params = {name: _placeholder(stream, name, parameter) for name, parameter in stream.parameters().items()}
+    try:
+        return stream(params).get_queryset(**params)
+    except Exception:
+        return None
+
+
+def _placeholder(stream: type[ModelStream], name: str, parameter: inspect.Parameter) -> Any:
+    if parameter.default is not inspect.Parameter.empty:
+        return parameter.default
+    for value in (1, "1", str(uuid.UUID(int=1)), "2000-01-01"):
+        try:
+            return stream.clean_param(name, value)
+        except BadParameters:
+            continue
+    return None
 
 
 def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
