@@ -63,7 +63,7 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessag
         return [
             Warning(
                 "The channel layer is in memory, so it carries nothing to other server processes.",
-                hint="With several processes use channels_redis.pubsub.RedisPubSubChannelLayer; with one, all is well.",
+                hint="With several processes use channels_redis.pubsub.RedisPubSubChannelLayer; with one, ignore it.",
                 id="realtime.W002",
             )
         ]
