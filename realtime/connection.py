@@ -16,7 +16,7 @@ from realtime.exceptions import BadParameters, ClientError, InternalError, Overl
 from realtime.hub import Delivery, Hub
 from realtime.protocol.codec import Encoded
 from realtime.protocol.messages import Call, Failure, Reply, Subscribe, Window
-from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State
+from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State, Subscription
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
@@ -45,7 +45,7 @@ class Connection:
             max_bytes=settings.MAX_MESSAGE_BYTES,
             max_subscriptions=settings.MAX_SUBSCRIPTIONS,
         )
-        self._subscribing: deque[Subscribe] = deque()
+        self._subscribing: deque[Subscription] = deque()
         self._calling: deque[Call] = deque()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         now = asyncio.get_running_loop().time()
@@ -97,7 +97,7 @@ class Connection:
         if self._session.behind and self._session.has_credit:
             self._handle_all(self._session.lagging())
 
-    def refuse(self, subscription: int, error: ClientError) -> None:
+    def refuse(self, subscription: Subscription, error: ClientError) -> None:
         refused = self._session.refuse(subscription, code=error.code, reason=error.reason)
         if refused is not None:
             self._send([refused])
@@ -105,7 +105,7 @@ class Connection:
     def fail(self, query: int, error: ClientError) -> None:
         for item in list(self._session.subscriptions.values()):
             if item.query == query:
-                self.refuse(item.id, error)
+                self.refuse(item, error)
 
     def sweep(self, now: float, positions: Mapping[int, str]) -> None:
         if self._session.state is State.NEW and now - self._opened > settings.HELLO_SECONDS:
@@ -130,7 +130,7 @@ class Connection:
 
     def _handle(self, event: Event) -> None:
         match event:
-            case Subscribe():
+            case Subscription():
                 self._subscribing.append(event)
                 self._start(self._subscribe_all)
             case Call() if len(self._calling) >= settings.MAX_CALLS:
@@ -164,13 +164,13 @@ class Connection:
             asked = list(self._subscribing)
             self._subscribing.clear()
             # all that the client asks for at once is checked in one go, and so answered by one frame
-            answers = await self._hub.run(_open_all, self._user_pk, asked)
-            for wanted, answer in zip(asked, answers, strict=True):
+            answers = await self._hub.run(_open_all, self._user_pk, [subscription.asked for subscription in asked])
+            for subscription, answer in zip(asked, answers, strict=True):
                 if isinstance(answer, ClientError):
-                    self.refuse(wanted.id, answer)
-                elif wanted.id in self._session.subscriptions:
+                    self.refuse(subscription, answer)
+                elif self._session.wants(subscription):
                     stream, format = answer
-                    self._hub.subscribe(self, wanted.id, stream, format, wanted.cursor)
+                    self._hub.subscribe(self, subscription, stream, format, subscription.cursor)
 
     async def _call_all(self) -> None:
         while self._calling:

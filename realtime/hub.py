@@ -7,6 +7,7 @@ reads each log, and a small pool for access checks and actions.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 from collections import defaultdict
@@ -21,6 +22,7 @@ from realtime.conf import settings
 from realtime.exceptions import InternalError
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
+from realtime.protocol.session import Subscription
 from realtime.queries.livequery import QueryKey, query_key
 from realtime.queries.tail import Tail, Tick, Want
 from realtime.queries.threads import close_all, in_thread
@@ -39,12 +41,12 @@ IDLE_SECONDS = 3600.0  # without subscribers there is nothing to poll for
 
 
 class Delivery(NamedTuple):
-    """What a tick has for one client: subscriptions accepted (id, live query), and one frame."""
+    """What a tick has for one client: subscriptions accepted, with their live queries, and one frame."""
 
     log: int
     before: str
     frame: Encoded
-    accepted: tuple[tuple[int, int], ...]
+    accepted: tuple[tuple[Subscription, int], ...]
     caught_up: frozenset[int]
 
 
@@ -52,7 +54,7 @@ class Client(Protocol):
     """Whoever is subscribed: a connection. No method may block or raise."""
 
     def deliver(self, delivery: Delivery) -> None: ...
-    def refuse(self, subscription: int, error: InternalError) -> None: ...
+    def refuse(self, subscription: Subscription, error: InternalError) -> None: ...
     def fail(self, query: int, error: InternalError) -> None: ...
     def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
 
@@ -61,9 +63,12 @@ class Waiting(NamedTuple):
     """A client that wants a live query brought up to date; `subscription` is None where it has been accepted."""
 
     client: Client
-    subscription: int | None
+    subscription: Subscription | None
     stream: ModelStream
     want: Want
+
+    def catches_up(self, key: QueryKey) -> bool:
+        return self.subscription is None and self.want.key == key
 
 
 class LogTask:
@@ -75,8 +80,8 @@ class LogTask:
         self._tail = Tail(get_changelog(alias), max_changes=settings.MAX_CHANGES)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"realtime-{alias}")
         self._waiter = Waiter(alias)
-        self._waiting: list[Waiting] = []
-        self._served: list[Waiting] = []  # those whom the tick under way answers
+        self._waiting: dict[Client, list[Waiting]] = {}
+        self._served: dict[Client, list[Waiting]] = {}  # those whom the tick under way answers
         self._retired: set[QueryKey] = set()  # live queries that nobody needs any more
         self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
         self._ids: dict[QueryKey, int] = {}
@@ -85,24 +90,28 @@ class LogTask:
         self._task = asyncio.create_task(self._run(), name=f"realtime log {alias}")
         self._pruning = asyncio.create_task(self._prune(run), name=f"realtime pruning {alias}")
 
-    def subscribe(self, client: Client, subscription: int, stream: ModelStream, want: Want) -> None:
+    def subscribe(self, client: Client, subscription: Subscription, stream: ModelStream, want: Want) -> None:
         if self._has(client, want.key):
-            # what one subscription is short of is not what the other is: all rows serve both
-            want = Want(want.key, None)
-            self._waiting = [
-                item._replace(want=want) if (item.client, item.want.key) == (client, want.key) else item
-                for item in self._waiting
-            ]
-        self._waiting.append(Waiting(client, subscription, stream, want))
-        self._waiter.wake()
+            want = Want(want.key, None)  # what one subscription is short of is not what the other is
+        self._wait(Waiting(client, subscription, stream, want))
 
     def catch_up(self, client: Client, query: int, cursor: str | None) -> bool:
         if query not in self._streams:
             return False
         key, stream = self._streams[query]
-        self._waiting.append(Waiting(client, None, stream, Want(key, cursor)))
-        self._waiter.wake()
+        self._wait(Waiting(client, None, stream, Want(key, cursor)))
         return True
+
+    def _wait(self, item: Waiting) -> None:
+        mine = self._waiting.setdefault(item.client, [])
+        same = [other for other in mine if other.want.key == item.want.key]
+        if any(other.want != item.want for other in same):
+            # from different places: all rows serve both
+            item = item._replace(want=Want(item.want.key, None))
+            mine[:] = [other._replace(want=item.want) if other in same else other for other in mine]
+        if item.subscription is not None or not same:
+            mine.append(item)
+        self._waiter.wake()
 
     def leave(self, client: Client, query: int) -> None:
         subscribers = self._subscribers.get(query)
@@ -110,12 +119,17 @@ class LogTask:
             return
         subscribers.discard(client)
         self._queries[client].discard(query)
+        for waiting in (self._waiting, self._served):
+            # catching up, which may be under way, must not make it a subscriber again
+            left = [item for item in waiting.get(client, ()) if item.catches_up(self._streams[query][0])]
+            for item in left:
+                waiting[client].remove(item)
         if not subscribers:
             self._retired.add(self._forget(query))
 
     def leave_all(self, client: Client) -> None:
-        self._waiting = [item for item in self._waiting if item.client is not client]
-        self._served = [item for item in self._served if item.client is not client]
+        self._waiting.pop(client, None)
+        self._served.pop(client, None)
         for query in list(self._queries.get(client, ())):
             self.leave(client, query)
         self._queries.pop(client, None)
@@ -135,7 +149,8 @@ class LogTask:
     def _has(self, client: Client, key: QueryKey) -> bool:
         if self._ids.get(key) in self._queries.get(client, ()):
             return True
-        return any((item.client, item.want.key) == (client, key) for item in self._waiting + self._served)
+        under_way = [*self._waiting.get(client, ()), *self._served.get(client, ())]
+        return any(item.want.key == key for item in under_way)
 
     async def _run(self) -> None:
         retry = 0.0
@@ -168,17 +183,19 @@ class LogTask:
                 return
 
     async def _round(self) -> None:
-        self._served, self._waiting = self._waiting, []
+        self._served, self._waiting = self._waiting, {}
         retired, self._retired = self._retired, set()
-        wants = {item.want: item.stream for item in self._served}
+        wants = {item.want: item.stream for items in self._served.values() for item in items}
         try:
             tick = await self._in_thread(self._tail.tick, wants, retired)
         except BaseException:
-            self._waiting = self._served + self._waiting
+            since, self._waiting = self._waiting, self._served
+            for item in itertools.chain(*since.values()):
+                self._wait(item)
             self._retired |= retired
             raise
         finally:
-            served, self._served = self._served, []
+            served, self._served = list(itertools.chain(*self._served.values())), {}
         self.position = tick.cursor
         self._fail(tick, served)
         self._deliver(tick, served)
@@ -199,7 +216,7 @@ class LogTask:
 
     def _deliver(self, tick: Tick, served: list[Waiting]) -> None:
         parts: defaultdict[Client, list[bytes]] = defaultdict(list)
-        accepted: defaultdict[Client, list[tuple[int, int]]] = defaultdict(list)
+        accepted: defaultdict[Client, list[tuple[Subscription, int]]] = defaultdict(list)
         caught_up: defaultdict[Client, set[int]] = defaultdict(set)
         for item in served:
             answer = tick.answers.get(item.want)
@@ -274,7 +291,7 @@ class Hub:
         return await asyncio.get_running_loop().run_in_executor(self._pool, in_thread, function, *args)
 
     def subscribe(
-        self, client: Client, subscription: int, stream: ModelStream, format: str, cursor: str | None
+        self, client: Client, subscription: Subscription, stream: ModelStream, format: str, cursor: str | None
     ) -> None:
         """The client is allowed to see this live query, and has it up to the cursor."""
         alias = stream.database()

@@ -51,15 +51,22 @@ TRANSITIONS: dict[tuple[State, type], State] = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Subscription:
-    """One subscription of the client, from the moment it is asked for."""
+    """One subscription of the client, from the moment it is asked for; as an event: that it is asked for.
 
-    id: int
+    It goes to whoever answers and comes back with the answer, since the client may use its id anew meanwhile.
+    """
+
+    asked: Subscribe
     cursor: str | None  # where it stands while it is not live
     query: int | None = None  # the live query, once accepted
     log: int | None = None
     live: bool = False  # has all up to the session's cursor of its log
+
+    @property
+    def id(self) -> int:
+        return self.asked.id
 
 
 @dataclass(slots=True, frozen=True)
@@ -76,7 +83,7 @@ class Leave:
     query: int
 
 
-Event = Subscribe | Call | CatchUp | Leave
+Event = Subscription | Call | CatchUp | Leave
 
 
 @dataclass(slots=True)
@@ -122,8 +129,7 @@ class ClientSession:
                 welcome = Welcome(version=VERSION, beat=self.beat_seconds, window=self.window)
                 return [codec.encode(welcome)], []
             case Subscribe():
-                self._add(message)
-                return [], [message]
+                return [], [self._add(message)]
             case Unsubscribe():
                 subscription = self.subscriptions.pop(message.id, None)
                 return [], self.leave(subscription.query) if subscription and subscription.query else []
@@ -132,35 +138,41 @@ class ClientSession:
             case Ack():
                 return [], self._acknowledge(message.frames)
 
-    def _add(self, message: Subscribe) -> None:
+    def _add(self, message: Subscribe) -> Subscription:
         if message.id in self.subscriptions:
             raise UnexpectedMessage(f"The subscription id {message.id} is in use.")
         if (message.token is None) == (message.stream is None):
             raise BadMessage("A subscription names either 'token' or 'stream'.")
         if len(self.subscriptions) >= self.max_subscriptions:
             raise TooLarge(f"A connection may have {self.max_subscriptions} subscriptions.")
-        self.subscriptions[message.id] = Subscription(id=message.id, cursor=message.cursor)
+        subscription = Subscription(asked=message, cursor=message.cursor)
+        self.subscriptions[message.id] = subscription
+        return subscription
+
+    def wants(self, subscription: Subscription) -> bool:
+        """Whether the client has not left the subscription."""
+        return self.subscriptions.get(subscription.id) is subscription
 
     def leave(self, query: int) -> list[Event]:
         """The event that a subscription of this live query is gone, unless another one is left."""
         return [] if any(item.query == query for item in self.subscriptions.values()) else [Leave(query)]
 
-    def accept(self, id: int, *, query: int, log: int) -> Encoded | None:
+    def accept(self, subscription: Subscription, *, query: int, log: int) -> Encoded | None:
         """The subscription belongs to this live query; its first frame is to be offered next.
 
         None where the client has left it meanwhile.
         """
-        subscription = self.subscriptions.get(id)
-        if subscription is None:
+        if not self.wants(subscription):
             return None
         subscription.query = query
         subscription.log = log
-        return codec.encode(Subscribed(id=id, query=query, log=log))
+        return codec.encode(Subscribed(id=subscription.id, query=query, log=log))
 
-    def refuse(self, id: int, *, code: int, reason: str) -> Encoded | None:
-        if self.subscriptions.pop(id, None) is None:
+    def refuse(self, subscription: Subscription, *, code: int, reason: str) -> Encoded | None:
+        if not self.wants(subscription):
             return None
-        return codec.encode(Refused(id=id, code=code, reason=reason))
+        del self.subscriptions[subscription.id]
+        return codec.encode(Refused(id=subscription.id, code=code, reason=reason))
 
     def offer(self, frame: Encoded, *, log: int, before: str, caught_up: Collection[int]) -> list[Encoded]:
         """Take a frame for the subscriptions of one log; return what to send.
@@ -168,6 +180,8 @@ class ClientSession:
         `caught_up` are the live queries that the frame takes to the present from wherever they stood; the others were
         live at the cursor `before`. Without credit all are left where they stand.
         """
+        if self.state is State.CLOSED:
+            return []
         mine = [item for item in self.subscriptions.values() if item.log == log]
         if not self.has_credit or any(not item.live and item.query not in caught_up for item in mine):
             for item in mine:

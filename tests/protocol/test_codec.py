@@ -1,13 +1,14 @@
 """The codec reads what the protocol allows, and refuses the rest with a sentence that names no more than the rule."""
 
 import json
+from contextlib import suppress
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.exceptions import BadMessage, ClientError, TooLarge
+from realtime.exceptions import BadMessage, TooLarge
 from realtime.protocol import codec
 from realtime.protocol.messages import Ack, Call, Delta, Frame, Hello, Put, Subscribe, Unsubscribe
 
@@ -64,11 +65,16 @@ def test_rows_are_objects_where_no_format_is_named():
         ('{"type":7}', "Not a message of this protocol: Expected `str` - at `$.type`."),
         ('{"type":"ack","frames":"1"}', "Not a message of this protocol: Expected `int`, got `str` - at `$.frames`."),
         ('{"type":"ack","frames":-1}', "Not a message of this protocol: Expected `int` >= 0 - at `$.frames`."),
-        ('{"type":"ack","frames":1.5}', "Not a message of this protocol: Expected `int`, got `float` - at `$.frames`."),
+        (
+            '{"type":"ack","frames":1.5}',
+            "Not a message of this protocol: Expected `int`, got `float` - at `$.frames`.",
+        ),
         (
             '{"type":"subscribe","id":1,"params":{"a":{}}}',
-            "Not a message of this protocol: Expected `bool | int | float | str | null`, got `object`"
-            " - at `$.params[...]`.",
+            (
+                "Not a message of this protocol: Expected `bool | int | float | str | null`, got `object` "
+                "- at `$.params[...]`."
+            ),
         ),
         (
             '{"type":"call","id":"","stream":"a","action":"b"}',
@@ -78,7 +84,10 @@ def test_rows_are_objects_where_no_format_is_named():
             '{"type":"call","id":"c","stream":"a","action":"b","args":[]}',
             "Not a message of this protocol: Expected `object`, got `array` - at `$.args`.",
         ),
-        ('{"type":"ack","frames":1} {}', "Not a message of this protocol: JSON is malformed: trailing characters (byte 27)."),
+        (
+            '{"type":"ack","frames":1} {}',
+            "Not a message of this protocol: JSON is malformed: trailing characters (byte 27).",
+        ),
     ],
 )
 def test_what_is_no_message_is_refused_with_the_rule(text, reason):
@@ -171,17 +180,16 @@ JSON = st.recursive(
 
 @given(
     st.dictionaries(
-        st.sampled_from(["id", "token", "stream", "params", "format", "cursor", "version", "frames", "action", "args"]),
+        st.sampled_from(
+            ["id", "token", "stream", "params", "format", "cursor", "version", "frames", "action", "args"]
+        ),
         JSON,
     ),
     st.sampled_from(["hello", "subscribe", "unsubscribe", "call", "ack"]),
 )
 def test_fields_of_any_shape_give_a_message_or_a_refusal(fields, kind):
-    try:
+    with suppress(BadMessage, TooLarge):
         message = codec.decode(json.dumps({**fields, "type": kind}), max_bytes=10**6)
-    except ClientError as error:
-        assert isinstance(error, BadMessage | TooLarge)
-    else:
         assert type(message).__name__.lower() == kind
 
 

@@ -1,0 +1,492 @@
+"""ClientSession: what each state takes, and the arithmetic of subscriptions, cursors and credit."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from realtime.exceptions import (
+    BadMessage,
+    Forbidden,
+    GoingAway,
+    InternalError,
+    ProtocolError,
+    TooLarge,
+    UnexpectedMessage,
+    UnsupportedVersion,
+)
+from realtime.protocol import codec
+from realtime.protocol.codec import Encoded
+from realtime.protocol.messages import Ack, Call, Hello, Reply, Subscribe, Unsubscribe, Window
+from realtime.protocol.session import TRANSITIONS, CatchUp, ClientSession, Leave, State
+
+MESSAGES = {
+    Hello: '{"type":"hello","version":1}',
+    Subscribe: '{"type":"subscribe","id":1,"stream":"tasks"}',
+    Unsubscribe: '{"type":"unsubscribe","id":1}',
+    Call: '{"type":"call","id":"c1","stream":"tasks","action":"toggle"}',
+    Ack: '{"type":"ack","frames":0}',
+}
+
+
+def new(*, frames=3, bytes=1000, max_subscriptions=5):
+    return ClientSession(
+        beat_seconds=25.0,
+        window=Window(frames=frames, bytes=bytes),
+        max_bytes=10_000,
+        max_subscriptions=max_subscriptions,
+    )
+
+
+def opened(**options):
+    session = new(**options)
+    session.receive(MESSAGES[Hello])
+    return session
+
+
+def subscribe(session, id=1, *, query=10, log=0, cursor=None):
+    """A subscription that is accepted, and not live yet."""
+    wanted = {"type": "subscribe", "id": id, "stream": "tasks"} | ({} if cursor is None else {"cursor": cursor})
+    session.receive(json.dumps(wanted))
+    session.accept(session.subscriptions[id], query=query, log=log)
+
+
+def asked_for(session):
+    """A subscription that has no answer yet."""
+    _, [subscription] = session.receive(MESSAGES[Subscribe])
+    return subscription
+
+
+def frame(size=10):
+    return Encoded("f" * size, size)
+
+
+def offer(session, *, before="e.0", caught_up=(), log=0, size=10):
+    return [message.text for message in session.offer(frame(size), log=log, before=before, caught_up=caught_up)]
+
+
+def ack(session, frames):
+    answer, events = session.receive(json.dumps({"type": "ack", "frames": frames}))
+    assert answer == []
+    return events
+
+
+BEHIND = '{"type":"behind"}'
+SENT = "f" * 10
+
+
+class TestStates:
+    @pytest.mark.parametrize("state", list(State))
+    @pytest.mark.parametrize("kind", list(MESSAGES))
+    def test_each_message_in_each_state(self, state, kind):
+        session = new()
+        session.state = state
+        if state is State.CLOSED:
+            assert session.receive(MESSAGES[kind]) == ([], [])
+        elif (state, kind) in TRANSITIONS:
+            session.receive(MESSAGES[kind])
+            assert session.state is TRANSITIONS[state, kind]
+        else:
+            with pytest.raises(UnexpectedMessage) as refused:
+                session.receive(MESSAGES[kind])
+            name = kind.__name__.lower()
+            assert refused.value.reason == f"A connection that is {state.value} does not take '{name}'."
+            assert session.state is state
+
+    def test_hello_opens(self):
+        answer, events = (session := new()).receive(MESSAGES[Hello])
+
+        assert [message.text for message in answer] == [
+            '{"type":"welcome","version":1,"beat":25.0,"window":{"frames":3,"bytes":1000}}'
+        ]
+        assert (events, session.state) == ([], State.OPEN)
+
+    def test_another_version_is_refused(self):
+        with pytest.raises(UnsupportedVersion) as refused:
+            new().receive('{"type":"hello","version":2}')
+        assert refused.value.reason == "This server speaks version 1, not 2."
+
+    def test_binary_frame_is_refused(self):
+        with pytest.raises(BadMessage) as refused:
+            new().receive(MESSAGES[Hello].encode())
+        assert refused.value.reason == "Messages are text frames; this one is binary."
+
+    def test_close_says_bye_once(self):
+        session = opened()
+
+        assert session.close(GoingAway("Later.", retry=5.0)).text == (
+            '{"type":"bye","code":4000,"reason":"Later.","retry":5.0}'
+        )
+        assert session.close(InternalError()) is None
+
+    def test_bye_without_a_time_to_come_back(self):
+        assert opened().close(BadMessage("No.")).text == '{"type":"bye","code":4200,"reason":"No."}'
+
+    def test_nothing_follows_the_bye(self):
+        session = opened()
+        subscription = asked_for(session)
+        session.close(InternalError())
+
+        assert offer(session, caught_up={10}) == []
+        assert session.accept(subscription, query=10, log=0) is None
+        assert session.refuse(subscription, code=4214, reason="No.") is None
+        assert session.reply(Reply(id="c1", result=msgspec.Raw(b"1"))) is None
+        assert session.beat({0: "e.1"}) is None
+        assert session.receive("noise") == ([], [])
+
+
+class TestSubscriptions:
+    def test_subscribe_comes_back_as_an_event(self):
+        answer, [event] = opened().receive('{"type":"subscribe","id":7,"token":"t","cursor":"e.1"}')
+        assert (answer, event.asked, event.cursor) == ([], Subscribe(id=7, token="t", cursor="e.1"), "e.1")
+
+    def test_accepted_subscription_is_announced(self):
+        session = opened()
+        subscription = asked_for(session)
+        assert session.accept(subscription, query=17, log=2).text == '{"type":"subscribed","id":1,"query":17,"log":2}'
+
+    def test_id_in_use_is_unexpected(self):
+        session = opened()
+        session.receive(MESSAGES[Subscribe])
+        with pytest.raises(UnexpectedMessage) as refused:
+            session.receive(MESSAGES[Subscribe])
+        assert refused.value.reason == "The subscription id 1 is in use."
+
+    @pytest.mark.parametrize("target", [{}, {"token": "t", "stream": "s"}])
+    def test_either_token_or_stream_is_named(self, target):
+        with pytest.raises(BadMessage) as refused:
+            opened().receive(json.dumps({"type": "subscribe", "id": 1, **target}))
+        assert refused.value.reason == "A subscription names either 'token' or 'stream'."
+
+    def test_number_of_subscriptions_is_limited(self):
+        session = opened(max_subscriptions=2)
+        subscribe(session, 1)
+        subscribe(session, 2)
+        with pytest.raises(TooLarge) as refused:
+            session.receive('{"type":"subscribe","id":3,"stream":"tasks"}')
+        assert refused.value.reason == "A connection may have 2 subscriptions."
+
+    def test_refused_subscription_leaves_its_id_free(self):
+        session = opened()
+        subscription = asked_for(session)
+
+        assert session.refuse(subscription, code=Forbidden.code, reason="No.").text == (
+            '{"type":"refused","id":1,"code":4214,"reason":"No."}'
+        )
+        assert session.refuse(subscription, code=Forbidden.code, reason="No.") is None
+        assert session.wants(asked_for(session))
+
+    def test_unsubscribing_leaves_the_live_query(self):
+        session = opened()
+        subscribe(session)
+        assert session.receive(MESSAGES[Unsubscribe]) == ([], [Leave(10)])
+
+    def test_live_query_stays_while_another_subscription_needs_it(self):
+        session = opened()
+        subscribe(session, 1)
+        subscribe(session, 2)
+
+        assert session.receive('{"type":"unsubscribe","id":1}') == ([], [])
+        assert session.receive('{"type":"unsubscribe","id":2}') == ([], [Leave(10)])
+
+    def test_unsubscribing_what_is_not_there_or_not_accepted_yet_means_nothing(self):
+        session = opened()
+        assert session.receive(MESSAGES[Unsubscribe]) == ([], [])
+        subscription = asked_for(session)
+        assert session.receive(MESSAGES[Unsubscribe]) == ([], [])
+        assert session.accept(subscription, query=10, log=0) is None
+
+    def test_answer_to_a_subscription_that_was_left_is_none_to_the_next_one_of_its_id(self):
+        session = opened()
+        left = asked_for(session)
+        session.receive(MESSAGES[Unsubscribe])
+        subscription = asked_for(session)
+
+        assert session.accept(left, query=10, log=0) is None
+        assert session.refuse(left, code=4214, reason="No.") is None
+        assert (session.wants(left), session.wants(subscription), subscription.query) == (False, True, None)
+
+
+class TestCredit:
+    def test_frame_is_sent_and_makes_all_of_its_log_live(self):
+        session = opened()
+        subscribe(session, 1, query=10)
+        subscribe(session, 2, query=11)
+
+        assert offer(session, caught_up={10, 11}) == [SENT]
+        assert [item.live for item in session.subscriptions.values()] == [True, True]
+
+    def test_window_of_frames_bounds_what_is_on_the_way(self):
+        session = opened(frames=3)
+        subscribe(session)
+        sent = [offer(session, caught_up={10}) for _ in range(5)]
+        assert sent == [[SENT], [SENT], [SENT], [BEHIND], []]
+
+    def test_window_of_bytes_bounds_what_is_on_the_way(self):
+        session = opened(bytes=25)
+        subscribe(session)
+        sent = [offer(session, caught_up={10}) for _ in range(4)]
+        assert sent == [[SENT], [SENT], [SENT], [BEHIND]]
+
+    def test_single_frame_may_be_larger_than_the_window(self):
+        session = opened(bytes=25)
+        subscribe(session)
+
+        assert offer(session, caught_up={10}, size=100) == ["f" * 100]
+        assert offer(session) == [BEHIND]
+
+    def test_ack_gives_credit_back(self):
+        session = opened(frames=1)
+        subscribe(session)
+        offer(session, caught_up={10})
+
+        assert ack(session, 1) == []
+        assert offer(session) == [SENT]
+
+    def test_subscription_left_behind_keeps_the_cursor_at_which_it_was_live(self):
+        session = opened(frames=1)
+        subscribe(session)
+        offer(session, caught_up={10})
+        offer(session, before="e.1")
+        offer(session, before="e.2")
+
+        assert ack(session, 1) == [CatchUp({10: "e.1"})]
+
+    def test_subscription_that_never_had_a_frame_keeps_its_own_cursor(self):
+        session = opened(frames=1)
+        subscribe(session, 1, query=10)
+        offer(session, caught_up={10})
+        subscribe(session, 2, query=11, cursor="e.old")
+        assert offer(session, before="e.1", caught_up={11}) == [BEHIND]
+
+        assert ack(session, 1) == [CatchUp({10: "e.1", 11: "e.old"})]
+
+    def test_catching_up_ends_with_one_frame(self):
+        session = opened(frames=1)
+        subscribe(session)
+        offer(session, caught_up={10})
+        offer(session, before="e.1")
+        ack(session, 1)
+
+        assert offer(session, before="e.9", caught_up={10}) == [SENT]
+        assert not session.behind
+        assert ack(session, 2) == []
+
+    def test_frame_that_does_not_bring_everyone_along_is_withheld(self):
+        session = opened(frames=1)
+        subscribe(session)
+        offer(session, caught_up={10})
+        offer(session, before="e.1")
+        ack(session, 1)
+
+        assert offer(session, before="e.5") == []
+        assert session.subscriptions[1].cursor == "e.1"
+
+    def test_other_log_is_not_held_back(self):
+        session = opened()
+        subscribe(session, 1, query=10, log=0)
+        subscribe(session, 2, query=11, log=1)
+
+        assert offer(session, log=1, caught_up={11}) == [SENT]
+        assert not session.subscriptions[1].live
+        assert session.behind  # the first log's frame is still to come
+
+    def test_two_subscriptions_at_different_places_need_all_rows(self):
+        session = opened(frames=1)
+        subscribe(session, 1, cursor="e.1")
+        subscribe(session, 2, cursor="e.2")
+        assert session.lagging() == [CatchUp({10: None})]
+
+    def test_two_subscriptions_at_the_same_place_need_what_came_since(self):
+        session = opened()
+        subscribe(session, 1, cursor="e.1")
+        subscribe(session, 2, cursor="e.1")
+        assert session.lagging() == [CatchUp({10: "e.1"})]
+
+    def test_three_subscriptions_at_different_places_need_all_rows(self):
+        session = opened()
+        for id, cursor in [(1, "e.1"), (2, "e.2"), (3, "e.1")]:
+            subscribe(session, id, cursor=cursor)
+        assert session.lagging() == [CatchUp({10: None})]
+
+    @pytest.mark.parametrize("frames", [3, 100, 2**53])
+    def test_ack_of_frames_that_were_not_sent_is_refused(self, frames):
+        session = opened()
+        subscribe(session)
+        offer(session, caught_up={10})
+        offer(session)
+        with pytest.raises(BadMessage) as refused:
+            ack(session, frames)
+        assert refused.value.reason == f"Acknowledged {frames} frames, with 0 to 2 possible."
+
+    def test_ack_that_goes_back_is_refused(self):
+        session = opened()
+        subscribe(session)
+        offer(session, caught_up={10})
+        ack(session, 1)
+        with pytest.raises(BadMessage) as refused:
+            ack(session, 0)
+        assert refused.value.reason == "Acknowledged 0 frames, with 1 to 1 possible."
+
+    def test_ack_may_be_repeated(self):
+        session = opened()
+        subscribe(session)
+        offer(session, caught_up={10})
+        assert (ack(session, 1), ack(session, 1)) == ([], [])
+
+
+class TestBeat:
+    def test_beat_names_the_position_of_logs_that_are_live(self):
+        session = opened()
+        subscribe(session, 1, query=10, log=0)
+        subscribe(session, 2, query=11, log=1)
+        offer(session, log=0, caught_up={10})
+
+        assert session.beat({0: "e.1", 1: "f.1", 2: "g.1"}).text == '{"type":"beat","cursors":{"0":"e.1"}}'
+
+    def test_beat_says_nothing_of_a_log_that_is_behind(self):
+        session = opened(frames=1)
+        subscribe(session)
+        offer(session, caught_up={10})
+        offer(session)
+        assert session.beat({0: "e.5"}).text == '{"type":"beat","cursors":{}}'
+
+    def test_no_beat_before_hello(self):
+        assert new().beat({0: "e.1"}) is None
+
+
+class FlowControl(RuleBasedStateMachine):
+    """Any order of ticks, acks and subscriptions, with the connection's few lines played by the machine.
+
+    Positions are numbers. The model holds what each subscription has seen; a frame carries, for each live query, what
+    came after the position from which it was asked to catch up, or after the tick before.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.session = opened(frames=3, bytes=60, max_subscriptions=4)
+        self.now = 1
+        self.sent, self.acked, self.sizes = 0, 0, []
+        self.seen = {}  # by subscription id; None: nothing
+        self.queries = {}
+        self.wanted = []  # catch-ups that the hub has been asked for
+        self.next_id = 1
+
+    def handle(self, events):
+        for event in events:
+            if isinstance(event, CatchUp):
+                self.wanted.append(dict(event.queries))
+
+    def deliver(self, *, caught_up, size):
+        """A tick: `caught_up` maps live queries to the position from which they were asked to be brought."""
+        before, self.now = self.now, self.now + 1
+        texts = offer(self.session, before=str(before), caught_up=set(caught_up), size=size)
+        if texts and texts[0].startswith("f"):
+            self.sent += 1
+            self.sizes.append(size)
+            for id, query in self.queries.items():
+                has, since = self.seen[id], caught_up.get(query, str(before))
+                if query in caught_up and since is None:
+                    has = before  # all rows
+                assert has is not None, "a delta came to someone who has nothing"
+                assert int(since or before) <= has or query not in caught_up, "changes are missing"
+                assert query in caught_up or has == before, "changes are missing"
+                self.seen[id] = self.now
+        else:
+            # a live query that the client was not sent: what it has stays where it was
+            for id in self.queries:
+                if self.session.subscriptions[id].cursor is not None and self.seen[id] is None:
+                    self.seen[id] = int(self.session.subscriptions[id].cursor)
+        if self.session.behind and self.session.has_credit:
+            self.handle(self.session.lagging())
+
+    @precondition(lambda self: len(self.queries) < 4)
+    @rule(query=st.sampled_from([10, 11]), old=st.booleans(), size=st.integers(1, 80))
+    def subscribe(self, query, old, size):
+        id, self.next_id = self.next_id, self.next_id + 1
+        cursor = str(self.now) if old else None
+        shared = query in self.queries.values()
+        wanted = {"type": "subscribe", "id": id, "stream": "s"} | ({"cursor": cursor} if old else {})
+        self.session.receive(json.dumps(wanted))
+        self.session.accept(self.session.subscriptions[id], query=query, log=0)
+        self.queries[id], self.seen[id] = query, self.now if old else None
+        # as the hub does it: with two subscriptions of one live query, all rows serve both
+        self.deliver(caught_up={query: None if shared else cursor}, size=size)
+
+    @rule(size=st.integers(1, 80))
+    def tick(self, size):
+        if not self.queries:
+            return
+        self.quiet_ticks()
+        self.deliver(caught_up={}, size=size)
+
+    def quiet_ticks(self):
+        """Changes that concern nobody here move the position of all who are live."""
+        before, self.now = self.now, self.now + 1
+        for id in self.queries:
+            if self.session.subscriptions[id].live:
+                assert self.seen[id] == before
+                self.seen[id] = self.now
+
+    @precondition(lambda self: self.wanted)
+    @rule(size=st.integers(1, 80))
+    def serve(self, size):
+        wanted, self.wanted = self.wanted, []
+        caught_up = {}
+        for queries in wanted:
+            for query, cursor in queries.items():
+                if query in self.queries.values():
+                    # as the hub does it: who waits twice for a live query, from different places, gets all rows
+                    caught_up[query] = cursor if caught_up.get(query, cursor) == cursor else None
+        if caught_up:
+            self.deliver(caught_up=caught_up, size=size)
+
+    @precondition(lambda self: self.sent > self.acked)
+    @rule(data=st.data())
+    def ack(self, data):
+        self.acked = data.draw(st.integers(self.acked + 1, self.sent))
+        self.handle(ack(self.session, self.acked))
+
+    @rule(beyond=st.integers(1, 3))
+    def wrong_ack(self, beyond):
+        for frames in (self.sent + beyond, self.acked - beyond):
+            with pytest.raises(ProtocolError):
+                ack(self.session, frames)
+
+    @precondition(lambda self: self.queries)
+    @rule(data=st.data())
+    def unsubscribe(self, data):
+        id = data.draw(st.sampled_from(sorted(self.queries)))
+        self.session.receive(json.dumps({"type": "unsubscribe", "id": id}))
+        del self.queries[id], self.seen[id]
+
+    @invariant()
+    def outstanding_frames_stay_within_the_window(self):
+        outstanding = self.sizes[self.acked :]
+        assert len(outstanding) <= 3
+        assert sum(outstanding[:-1]) < 60, "a frame was sent without credit"
+
+    @invariant()
+    def whoever_lags_is_being_caught_up_once_there_is_credit(self):
+        lagging = any(not self.session.subscriptions[id].live for id in self.queries)
+        assert not (lagging and self.session.has_credit and not self.wanted)
+
+    @invariant()
+    def live_means_to_have_all(self):
+        for id in self.queries:
+            item = self.session.subscriptions[id]
+            assert not item.live or self.seen[id] == self.now
+            assert item.live or item.cursor in (None, str(self.seen[id]))
+
+
+TestFlowControl = FlowControl.TestCase
+
+
+def test_codec_and_session_agree_on_what_a_frame_weighs():
+    session = opened(bytes=100)
+    subscribe(session)
+    encoded = codec.encode_frame(log=0, cursor="€" * 40, deltas=[])
+    session.offer(encoded, log=0, before="e.0", caught_up={10})
+    assert (encoded.size > 120 > len(encoded.text), session.has_credit) == (True, False)
