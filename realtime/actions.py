@@ -13,8 +13,9 @@ from django.core.exceptions import NON_FIELD_ERRORS, ObjectDoesNotExist, Permiss
 from django.db import transaction
 from django.http import Http404
 
-from realtime.access import current_user, open_stream
+from realtime.access import open_stream
 from realtime.exceptions import Forbidden, InternalError, InvalidArguments, NotFound, Refusal, UnknownAction
+from realtime.identity import Identity, current
 from realtime.protocol.codec import encode_value
 from realtime.protocol.messages import Call, Failure, Reply
 from realtime.queries.rendering import plain
@@ -24,10 +25,10 @@ from realtime.streams.stream import ModelStream
 logger = logging.getLogger("realtime")
 
 
-def perform(user_pk: str | None, call: Call) -> Reply:
+def perform(identity: Identity, call: Call) -> Reply:
     """Run a client's call as this user; return the reply, whatever happened."""
     try:
-        return Reply(id=call.id, result=msgspec.Raw(_run(user_pk, call)))
+        return Reply(id=call.id, result=msgspec.Raw(_run(identity, call)))
     except InvalidArguments as error:
         details = {name: list(sentences) for name, sentences in error.details.items()}
         return Reply(id=call.id, error=Failure(error.code, error.reason, details or msgspec.UNSET))
@@ -39,8 +40,8 @@ def perform(user_pk: str | None, call: Call) -> Reply:
         return Reply(id=call.id, error=Failure(failure.code, failure.reason))
 
 
-def _run(user_pk: str | None, call: Call) -> bytes:
-    user = current_user(user_pk)
+def _run(identity: Identity, call: Call) -> bytes:
+    user = current(identity).user
     stream = open_stream(user, call.stream, call.params)
     options = stream.actions().get(call.action)
     if options is None:

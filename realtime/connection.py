@@ -9,11 +9,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol
 
 from realtime import tokens
-from realtime.access import current_user, open_stream
+from realtime.access import open_stream
 from realtime.actions import perform
 from realtime.conf import settings
 from realtime.exceptions import BadParameters, ClientError, InternalError, Overloaded, ProtocolError, TimedOut
 from realtime.hub import Delivery, Hub
+from realtime.identity import Identity, current, user_key
 from realtime.protocol.codec import Encoded
 from realtime.protocol.messages import Call, Failure, Reply, Subscribe, Window
 from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State, Subscription
@@ -34,10 +35,10 @@ class Transport(Protocol):
 class Connection:
     """One client, from the moment that its transport is there until `close`."""
 
-    def __init__(self, *, hub: Hub, transport: Transport, user_pk: str | None) -> None:
+    def __init__(self, *, hub: Hub, transport: Transport, identity: Identity) -> None:
         self._hub = hub
         self._transport = transport
-        self._user_pk = user_pk
+        self._identity = identity
         self._beat_seconds: float = settings.BEAT_SECONDS
         self._session = ClientSession(
             beat_seconds=self._beat_seconds,
@@ -164,7 +165,7 @@ class Connection:
             asked = list(self._subscribing)
             self._subscribing.clear()
             # all that the client asks for at once is checked in one go, and so answered by one frame
-            answers = await self._hub.run(_open_all, self._user_pk, [subscription.asked for subscription in asked])
+            answers = await self._hub.run(_open_all, self._identity, [subscription.asked for subscription in asked])
             for subscription, answer in zip(asked, answers, strict=True):
                 if isinstance(answer, ClientError):
                     self.refuse(subscription, answer)
@@ -174,7 +175,7 @@ class Connection:
 
     async def _call_all(self) -> None:
         while self._calling:
-            self._reply(await self._hub.run(perform, self._user_pk, self._calling.popleft()))
+            self._reply(await self._hub.run(perform, self._identity, self._calling.popleft()))
 
     def _reply(self, reply: Reply) -> None:
         encoded = self._session.reply(reply)
@@ -182,12 +183,12 @@ class Connection:
             self._send([encoded])
 
 
-def _open_all(user_pk: str | None, asked: list[Subscribe]) -> list[tuple[ModelStream, str] | ClientError]:
-    user = current_user(user_pk)
+def _open_all(identity: Identity, asked: list[Subscribe]) -> list[tuple[ModelStream, str] | ClientError]:
+    user = current(identity).user
     answers: list[tuple[ModelStream, str] | ClientError] = []
     for wanted in asked:
         try:
-            answers.append(_open(user, user_pk, wanted))
+            answers.append(_open(user, wanted))
         except ClientError as error:
             answers.append(error)
         except Exception:
@@ -196,10 +197,10 @@ def _open_all(user_pk: str | None, asked: list[Subscribe]) -> list[tuple[ModelSt
     return answers
 
 
-def _open(user: object, user_pk: str | None, wanted: Subscribe) -> tuple[ModelStream, str]:
+def _open(user: object, wanted: Subscribe) -> tuple[ModelStream, str]:
     name, params, format = wanted.stream or "", dict(wanted.params), wanted.format
     if wanted.token is not None:
-        token = tokens.read(wanted.token, user=user_pk, max_age=settings.TOKEN_SECONDS)
+        token = tokens.read(wanted.token, user=user_key(user), max_age=settings.TOKEN_SECONDS)
         name, params, format = token.stream, token.params, token.format
     stream = open_stream(user, name, params)
     if not stream.serves(format):

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from realtime import tokens
-from realtime.access import open_stream, user_key
+from realtime.access import open_stream
 from realtime.changelog import get_changelog
 from realtime.exceptions import StreamDefinitionError
+from realtime.identity import user_key
 from realtime.queries.livequery import live_query
 
 WEBSOCKET_PATH = "realtime/ws/"

@@ -8,10 +8,11 @@ from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from realtime.access import check_origin, user_key
 from realtime.connection import Connection
 from realtime.exceptions import OriginRefused, ProtocolError
 from realtime.hub import get_hub
+from realtime.identity import identity_of
+from realtime.origins import check_origin
 from realtime.protocol.codec import encode
 from realtime.protocol.messages import Bye
 
@@ -50,8 +51,9 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
             # accepted first: a browser hides from the page why a handshake failed
             self._say_bye(error)
             return
-        user = self.scope.get("user")
-        self.connection = Connection(hub=get_hub(), transport=_Face(self), user_pk=user_key(user))
+        hub = get_hub()
+        identity = await hub.run(identity_of, self.scope.get("user"), self.scope.get("session"))
+        self.connection = Connection(hub=hub, transport=_Face(self), identity=identity)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.connection is not None:

@@ -1,0 +1,74 @@
+"""Identity: who a connection belongs to, and whether that still holds."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, get_user, get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+
+
+class Identity(NamedTuple):
+    """A user's key, and the session by which they are logged in; both None for a visitor."""
+
+    user: str | None = None
+    session: str | None = None
+
+
+class Standing(NamedTuple):
+    """Who an identity is at present. `holds` is false where they have logged out; `seconds` is when to ask again."""
+
+    user: Any
+    holds: bool
+    seconds: float | None = None
+
+
+class _Request:
+    """As much of a request as Django's `get_user` looks at."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+
+
+def identity_of(user: Any, session: Any) -> Identity:
+    """The identity of a connection, from what the middleware found; a session counts if the user came from it."""
+    key = user_key(user)
+    if key is None or session is None or not session.session_key:
+        return Identity(key)
+    return Identity(key, session.session_key if str(session.get(SESSION_KEY)) == key else None)
+
+
+def user_key(user: Any) -> str | None:
+    """The user's primary key as text; None for a visitor who is not logged in."""
+    return str(user.pk) if getattr(user, "is_authenticated", False) else None
+
+
+def session_digest(session_key: str) -> str:
+    """What the log calls a session: the key itself would let its readers in."""
+    return hashlib.sha256(session_key.encode()).hexdigest()[:40]
+
+
+def current(identity: Identity) -> Standing:
+    """Ask the database who this is now: session, password, `is_active` and all."""
+    if identity.user is None:
+        return Standing(AnonymousUser(), holds=True)
+    if identity.session is not None:
+        return _by_session(identity, identity.session)
+    try:
+        user = get_user_model()._default_manager.get(pk=identity.user)
+    except (ObjectDoesNotExist, ValidationError, ValueError):
+        return Standing(AnonymousUser(), holds=False)
+    return Standing(user, holds=True) if user.is_active else Standing(AnonymousUser(), holds=False)
+
+
+def _by_session(identity: Identity, session_key: str) -> Standing:
+    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    # checks the session's own end, the backend's get_user (is_active), and the hash of the password
+    user: Any = get_user(_Request(session))  # type: ignore[arg-type]
+    if user_key(user) != identity.user:
+        return Standing(AnonymousUser(), holds=False)
+    return Standing(user, holds=True, seconds=session.get_expiry_age())
