@@ -76,9 +76,11 @@ export function follow(field, {content, clean, next, to}) {
   if (differs && (typing || !clean)) withheld.set(field, to)
   if (differs && typing && clean) return // a new default would show at once, and move the caret
 
+  const chosen = isRadio(field) && !clean ? group(field).find(({checked}) => checked) : null
   setInitial(field, to)
   const shown = clean && !typing ? next : content
   if (contentOf(field) !== shown) setContent(field, shown)
+  if (chosen) chosen.checked = true // a new default has taken the choice from it
   if (!differs || shown === next) taken.delete(field)
 }
 

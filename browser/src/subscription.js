@@ -144,8 +144,10 @@ export class Subscription {
     for (const key of [...this.#places.keys()]) {
       if (!wanted.has(key)) this.#drop(key)
     }
+    this.#end = ring()
     for (const key of wanted) {
-      this.#put(this.#end.before, key, /** @type {Place} */ (this.#places.get(key)).row)
+      const {row} = /** @type {Place} */ (this.#places.get(key))
+      this.#places.set(key, link(this.#end.before, key, row))
     }
     return true
   }

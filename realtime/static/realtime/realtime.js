@@ -768,9 +768,11 @@ function follow(field, { content, clean, next, to }) {
   withheld.delete(field);
   if (differs && (typing || !clean)) withheld.set(field, to);
   if (differs && typing && clean) return;
+  const chosen = isRadio(field) && !clean ? group(field).find(({ checked }) => checked) : null;
   setInitial(field, to);
   const shown = clean && !typing ? next : content;
   if (contentOf(field) !== shown) setContent(field, shown);
+  if (chosen) chosen.checked = true;
   if (!differs || shown === next) taken.delete(field);
 }
 function contents(element) {
@@ -1130,14 +1132,13 @@ arrange_fn = function(order) {
   for (const key of [...__privateGet(this, _places).keys()]) {
     if (!wanted.has(key)) __privateMethod(this, _Subscription_instances, drop_fn).call(this, key);
   }
+  __privateSet(this, _end, ring());
   for (const key of wanted) {
-    __privateMethod(this, _Subscription_instances, put_fn).call(
-      this,
-      __privateGet(this, _end).before,
-      key,
+    const { row } = (
       /** @type {Place} */
-      __privateGet(this, _places).get(key).row
+      __privateGet(this, _places).get(key)
     );
+    __privateGet(this, _places).set(key, link(__privateGet(this, _end).before, key, row));
   }
   return true;
 };

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict"
+import {beforeEach, describe, test} from "node:test"
+import {Calls} from "../src/calls.js"
+import {RealtimeError} from "../src/messages.js"
+import {Clock} from "./support.js"
+
+const TARGET = {stream: "tasks", params: {project: 7}, action: "toggle", args: {pk: 3}}
+
+let clock, sent, calls
+
+beforeEach(() => {
+  clock = new Clock()
+  sent = []
+  const after = (seconds, callback) => {
+    const timer = clock.setTimeout(callback, seconds * 1000)
+    return () => clock.clearTimeout(timer)
+  }
+  calls = new Calls({send: (text) => sent.push(JSON.parse(text)), after})
+})
+
+const reject = (promise, {code = null, name, message}) =>
+  assert.rejects(promise, (error) => {
+    assert.ok(error instanceof RealtimeError)
+    assert.deepEqual([error.code, error.name, error.message], [code, name, message])
+    return true
+  })
+
+describe("a call", () => {
+  test("is sent at once on an open connection", () => {
+    calls.opened()
+    calls.call(TARGET)
+    const [{id, ...message}] = sent
+    assert.deepEqual(message, {type: "call", ...TARGET})
+    assert.ok(id.length > 20 && id.length <= 64)
+  })
+
+  test("resolves with the result of its reply", async () => {
+    calls.opened()
+    const [first, second] = [calls.call(TARGET), calls.call(TARGET)]
+    calls.reply({type: "reply", id: sent[1].id, result: {pk: 2}})
+    calls.reply({type: "reply", id: sent[0].id, result: {pk: 1}})
+    assert.deepEqual([await first, await second], [{pk: 1}, {pk: 2}])
+  })
+
+  test("rejects with code, name, sentence and details", async () => {
+    calls.opened()
+    const call = calls.call(TARGET)
+    const details = {title: ["This field is required."]}
+    calls.reply({type: "reply", id: sent[0].id, error: {code: 4216, reason: "Wrong arguments.", details}})
+    await reject(call, {code: 4216, name: "invalid", message: "Wrong arguments."})
+    await assert.rejects(call, {details})
+  })
+
+  test("waits for the connection, in order", () => {
+    calls.call(TARGET)
+    calls.call({...TARGET, action: "delete"})
+    assert.deepEqual(sent, [])
+    calls.opened()
+    assert.deepEqual(sent.map(({action}) => action), ["toggle", "delete"])
+  })
+
+  test("is refused when a hundred wait", async () => {
+    for (let i = 0; i < 100; i++) calls.call(TARGET, {timeout: Infinity})
+    await reject(calls.call(TARGET), {
+      name: "queue_full",
+      message: "100 calls wait for the connection already: call again when it is back.",
+    })
+  })
+
+  test("has an unknown outcome when the connection is lost before its reply", async () => {
+    calls.opened()
+    const call = calls.call(TARGET)
+    calls.interrupted()
+    await reject(call, {
+      name: "outcome_unknown",
+      message: "The connection was lost before the reply: it is not known whether the action ran.",
+    })
+  })
+
+  test("is not sent twice", async () => {
+    calls.opened()
+    const call = calls.call(TARGET)
+    calls.interrupted()
+    calls.opened()
+    await assert.rejects(call)
+    assert.equal(sent.length, 1)
+  })
+
+  test("that waits outlives a lost connection", () => {
+    calls.call(TARGET)
+    calls.interrupted()
+    calls.opened()
+    assert.equal(sent.length, 1)
+  })
+
+  test("is given up after thirty seconds without a reply", async () => {
+    calls.opened()
+    const call = calls.call(TARGET)
+    clock.pass(30)
+    await reject(call, {name: "no_reply", message: "No reply within 30 seconds: it is not known whether the action ran."})
+  })
+
+  test("that waited too long is not sent", async () => {
+    const call = calls.call(TARGET, {timeout: 5})
+    clock.pass(5)
+    calls.opened()
+    await reject(call, {name: "no_reply", message: "No reply within 5 seconds: there was no connection, and it was not sent."})
+    assert.deepEqual(sent, [])
+  })
+
+  test("leaves no timer when it is answered", () => {
+    calls.opened()
+    calls.call(TARGET)
+    calls.reply({type: "reply", id: sent[0].id, result: null})
+    assert.equal(clock.pending, 0)
+  })
+
+  test("ignores a reply that comes too late", async () => {
+    calls.opened()
+    const call = calls.call(TARGET, {timeout: 1})
+    clock.pass(1)
+    calls.reply({type: "reply", id: sent[0].id, result: null})
+    await assert.rejects(call, {name: "no_reply"})
+  })
+
+  test("is rejected with the server's sentence when it wants no connection", async () => {
+    const waiting = calls.call(TARGET)
+    calls.refused({code: 4210, reason: "Not from here."})
+    await reject(waiting, {code: 4210, name: "origin_refused", message: "Not from here."})
+    await reject(calls.call(TARGET), {code: 4210, name: "origin_refused", message: "Not from here."})
+  })
+
+  test("whose arguments are not JSON is rejected", async () => {
+    await assert.rejects(calls.call({...TARGET, args: {pk: 3n}}), {name: "bad_arguments"})
+  })
+})

@@ -1,0 +1,199 @@
+import assert from "node:assert/strict"
+import {beforeEach, describe, test} from "node:test"
+import {Connection} from "../src/connection.js"
+import {Monitor} from "../src/monitor.js"
+import {Subscription} from "../src/subscription.js"
+import {Clock, Server} from "./support.js"
+
+let clock, server, connection, reported
+
+beforeEach(() => {
+  clock = new Clock()
+  server = new Server()
+  reported = []
+  const monitor = new Monitor({clock, window: new EventTarget(), document: new EventTarget()})
+  connection = new Connection({monitor, newTransport: server.newTransport, report: (error) => reported.push(error.message)})
+})
+
+function subscribe(name = "tasks") {
+  const subscription = new Subscription({stream: name, params: {}, format: "data", cursor: null})
+  connection.subscribe(subscription)
+  return subscription
+}
+
+const put = (query, ...keys) => ({query, puts: keys.map((key) => ({key, row: {id: key}}))})
+
+function open() {
+  connection.connect("ws://host/one/")
+  server.accept()
+}
+
+describe("frames", () => {
+  test("all rows of a frame are there when the first listener is called", () => {
+    const [first, second] = [subscribe(), subscribe()]
+    const seen = []
+    first.listeners.add(() => seen.push(second.keys.length))
+    open()
+    server.subscribe()
+    server.frame("e.1", put(1, "1"), put(2, "2"))
+    assert.deepEqual(seen, [1])
+  })
+
+  test("all that shows rows is called before the first listener", () => {
+    const calls = []
+    for (const name of ["first", "second"]) {
+      const target = {token: "t", stream: "tasks", format: "html", cursor: null}
+      const subscription = new Subscription(target, {paint: () => Boolean(calls.push(`paint ${name}`))})
+      subscription.listeners.add(() => calls.push(`tell ${name}`))
+      connection.subscribe(subscription)
+    }
+    open()
+    server.subscribe()
+    server.frame("e.1", put(1, "1"), put(2, "2"))
+    assert.deepEqual(calls, ["paint first", "paint second", "tell first", "tell second"])
+  })
+
+  test("the cursor counts after the listeners were called", () => {
+    const subscription = subscribe()
+    const seen = []
+    subscription.listeners.add(() => seen.push(subscription.wire.cursor))
+    open()
+    server.subscribe()
+    server.frame("e.1", put(1, "1"))
+    assert.deepEqual([seen, subscription.wire.cursor], [[null], "e.1"])
+  })
+
+  test("a listener that throws is reported, and keeps nothing from the others", () => {
+    const [first, second] = [subscribe(), subscribe()]
+    first.listeners.add(() => {
+      throw new Error("from the page")
+    })
+    const seen = []
+    second.listeners.add((rows) => seen.push(rows.length))
+    open()
+    server.subscribe()
+    server.frame("e.1", put(1, "1"), put(2, "2"))
+    assert.deepEqual([reported, seen, first.wire.cursor], [["from the page"], [1], "e.1"])
+  })
+
+  test("a frame that cannot be shown is asked for anew", () => {
+    let able = false
+    const target = {token: "t", stream: "tasks", format: "html", cursor: "e.1"}
+    const subscription = new Subscription(target, {keys: ["1"], paint: () => able})
+    connection.subscribe(subscription)
+    open()
+    server.subscribe()
+    server.frame("e.2", {query: 1, drops: ["1"]})
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}, {type: "subscribe", id: 2, token: "t"}])
+    able = true
+  })
+
+  test("a listener may close its own subscription", () => {
+    const subscription = subscribe()
+    subscription.listeners.add(() => connection.unsubscribe(subscription))
+    open()
+    server.subscribe()
+    server.frame("e.1", put(1, "1"))
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}])
+  })
+
+  test("a listener may open another subscription", () => {
+    const subscription = subscribe()
+    subscription.listeners.add(() => subscribe("people"))
+    open()
+    server.subscribe()
+    server.frame("e.1", put(1, "1"))
+    assert.deepEqual(server.received(), [{type: "subscribe", id: 2, stream: "people", params: {}, format: "data"}])
+  })
+
+  test("a listener may send the connection elsewhere", () => {
+    const subscription = subscribe()
+    subscription.listeners.add(() => connection.connect("ws://host/two/"))
+    open()
+    server.subscribe()
+    server.frame("e.1", put(1, "1"))
+    server.accept()
+    assert.deepEqual(server.attempt.url, "ws://host/two/")
+    assert.deepEqual(server.received()[1], {type: "subscribe", id: 2, stream: "tasks", params: {}, format: "data", cursor: "e.1"})
+  })
+})
+
+describe("the life of a connection", () => {
+  test("an attempt that hangs is closed and repeated", () => {
+    connection.connect("ws://host/one/")
+    clock.pass(10)
+    assert.deepEqual([server.attempt.closed, connection.state], [true, "offline"])
+    clock.pass(0.5)
+    assert.equal(server.attempts.length, 2)
+  })
+
+  test("a server that does not say welcome is given up", () => {
+    connection.connect("ws://host/one/")
+    clock.pass(9)
+    server.attempt.handlers.opened()
+    clock.pass(9)
+    assert.equal(connection.state, "connecting")
+    clock.pass(1)
+    assert.equal(connection.state, "offline")
+  })
+
+  test("a connection that is silent for two beats is closed and repeated", () => {
+    open()
+    clock.pass(50)
+    assert.deepEqual([server.attempt.closed, connection.state], [true, "offline"])
+    clock.pass(0.5)
+    server.accept()
+    assert.equal(connection.state, "live")
+  })
+
+  test("text that is no message is reported, and the connection is repeated", () => {
+    open()
+    server.attempt.handlers.message("null")
+    assert.deepEqual([server.attempt.closed, connection.state, reported.length], [true, "offline", 1])
+  })
+
+  test("a refused connection leaves no timer", () => {
+    open()
+    server.say({type: "bye", code: 4214, reason: "No."})
+    assert.deepEqual([connection.state, connection.fault, clock.pending], ["refused", {code: 4214, reason: "No."}, 0])
+  })
+
+  test("a subscription refused for now is asked for after growing delays", () => {
+    subscribe()
+    open()
+    const asked = []
+    for (const seconds of [1, 2, 4]) {
+      const [{id}] = server.received().filter(({type}) => type === "subscribe")
+      server.say({type: "refused", id, code: 4002, reason: "Later."})
+      clock.pass(seconds - 0.1)
+      asked.push(server.attempt.sent.length)
+      clock.pass(0.1)
+      asked.push(server.attempt.sent.length)
+    }
+    assert.deepEqual(asked, [0, 1, 0, 1, 0, 1])
+  })
+
+  test("a call that waits is sent after welcome", () => {
+    connection.connect("ws://host/one/")
+    connection.calls.call({stream: "tasks", params: {}, action: "toggle", args: {}})
+    server.attempt.handlers.opened()
+    assert.deepEqual(server.received().map(({type}) => type), ["hello"])
+    server.say({type: "welcome", version: 1, beat: 25})
+    assert.deepEqual(server.received().map(({type}) => type), ["call"])
+  })
+
+  test("a call is rejected when its connection is lost", async () => {
+    open()
+    const call = connection.calls.call({stream: "tasks", params: {}, action: "toggle", args: {}})
+    server.cut()
+    await assert.rejects(call, {name: "outcome_unknown"})
+  })
+
+  test("watchers are called when the state has changed", () => {
+    const states = []
+    connection.watchers.add(() => states.at(-1) === connection.state || states.push(connection.state))
+    open()
+    server.cut()
+    assert.deepEqual(states, ["connecting", "live", "offline"])
+  })
+})

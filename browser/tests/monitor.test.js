@@ -1,0 +1,170 @@
+import assert from "node:assert/strict"
+import {beforeEach, describe, test} from "node:test"
+import {Monitor} from "../src/monitor.js"
+import {Clock} from "./support.js"
+
+let clock, window, document, monitor, heard
+
+beforeEach(() => {
+  clock = new Clock()
+  window = new EventTarget()
+  document = Object.assign(new EventTarget(), {visibilityState: "visible"})
+  heard = []
+  monitor = new Monitor({clock, window, document})
+  const note = (name) => () => heard.push([name, clock.time])
+  monitor.start({due: note("due"), silent: note("silent"), suspend: note("suspend"), resume: note("resume")})
+})
+
+const window_ = (type) => window.dispatchEvent(new Event(type))
+const look = () => document.dispatchEvent(new Event("visibilitychange"))
+
+/** Fails so many times in a row, each attempt at once. */
+function delays(count) {
+  return Array.from({length: count}, () => {
+    const before = clock.time
+    heard = []
+    monitor.wait(0)
+    clock.pass(60)
+    return heard[0][1] - before
+  })
+}
+
+describe("back-off", () => {
+  test("the longest delay doubles from half a second to fifteen", () => {
+    assert.deepEqual(delays(7), [0.5, 1, 2, 4, 8, 15, 15])
+  })
+
+  test("a delay is anything between nothing and its longest", () => {
+    clock.chance = 0.25
+    assert.deepEqual(delays(3), [0.125, 0.25, 0.5])
+  })
+
+  test("the server's retry comes before the delay", () => {
+    monitor.wait(5)
+    clock.pass(60)
+    assert.deepEqual(heard, [["due", 5.5]])
+  })
+
+  test("delays start again after a connection that lasted", () => {
+    delays(4)
+    monitor.welcome(25)
+    clock.pass(10)
+    assert.deepEqual(delays(1), [0.5])
+  })
+
+  test("delays go on growing after a connection that was cut at once", () => {
+    delays(4)
+    monitor.welcome(25)
+    clock.pass(1)
+    assert.deepEqual(delays(1), [8])
+  })
+})
+
+describe("waiting", () => {
+  test("a network that is back ends the wait", () => {
+    monitor.wait(0)
+    window_("online")
+    assert.deepEqual(heard, [["due", 0]])
+  })
+
+  test("a page that becomes visible ends the wait", () => {
+    monitor.wait(0)
+    look()
+    assert.deepEqual(heard, [["due", 0]])
+  })
+
+  test("a page that is hidden waits on", () => {
+    document.visibilityState = "hidden"
+    monitor.wait(0)
+    look()
+    assert.deepEqual(heard, [])
+  })
+
+  test("a wait that the server asked for is shortened to that alone", () => {
+    monitor.wait(5)
+    look()
+    clock.pass(60)
+    assert.deepEqual(heard, [["due", 5]])
+  })
+})
+
+describe("silence", () => {
+  test("a connection that does not open is given up after ten seconds", () => {
+    monitor.expect()
+    clock.pass(60)
+    assert.deepEqual(heard, [["silent", 10]])
+  })
+
+  test("a connection is dead after two beats of silence", () => {
+    monitor.welcome(25)
+    clock.pass(49)
+    assert.deepEqual(heard, [])
+    clock.pass(1)
+    assert.deepEqual(heard, [["silent", 50]])
+  })
+
+  test("each message starts the silence anew", () => {
+    monitor.welcome(25)
+    clock.pass(40)
+    monitor.heard()
+    clock.pass(40)
+    assert.deepEqual(heard, [])
+    clock.pass(10)
+    assert.deepEqual(heard, [["silent", 90]])
+  })
+
+  test("messages need no timer of their own", () => {
+    monitor.welcome(25)
+    for (let i = 0; i < 100; i++) monitor.heard()
+    assert.equal(clock.pending, 1)
+  })
+
+  test("a page that slept notices at the first look", () => {
+    monitor.welcome(25)
+    clock.time += 3600
+    look()
+    assert.deepEqual(heard, [["silent", 3600]])
+  })
+
+  test("a clock that is set back does not hide a silence", () => {
+    monitor.welcome(25)
+    clock.pass(30)
+    clock.time -= 3600
+    look()
+    clock.pass(50)
+    assert.equal(heard.length, 1)
+  })
+
+  test("a connection is not trusted after the network has changed", () => {
+    monitor.welcome(25)
+    window_("offline")
+    window_("online")
+    assert.deepEqual(heard, [["silent", 0]])
+  })
+
+  test("rest leaves no timer", () => {
+    monitor.welcome(25)
+    monitor.rest()
+    assert.equal(clock.pending, 0)
+  })
+})
+
+describe("back-forward cache", () => {
+  test("a page that leaves is suspended, and resumed when it is back", () => {
+    window_("pagehide")
+    window_("pageshow")
+    assert.deepEqual(heard.map(([name]) => name), ["suspend", "resume"])
+  })
+
+  test("the first show of a page resumes nothing", () => {
+    window_("pageshow")
+    assert.deepEqual(heard, [])
+  })
+})
+
+test("a callback that was cancelled does not come", () => {
+  const cancel = monitor.after(1, () => heard.push("called"))
+  cancel()
+  clock.pass(2)
+  assert.deepEqual(heard, [])
+})

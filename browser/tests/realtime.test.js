@@ -1,0 +1,82 @@
+import assert from "node:assert/strict"
+import {afterEach, beforeEach, describe, mock, test} from "node:test"
+import {openPage} from "./support.js"
+
+const SCRIPT = '<script data-realtime-url="/realtime/ws/"></script>'
+const CONTAINER = '<ul data-live="tasks" data-live-token="t" data-live-cursor="e.1"></ul>'
+
+let urls
+let loads = 0
+
+/** Loads the module as if under another address. */
+const load = async () => (await import(`../src/realtime.js?${loads++}`)).default
+
+beforeEach(() => {
+  mock.timers.enable({apis: ["setTimeout"]}) // a connection tries for ever, and the test would too
+  urls = []
+  globalThis.WebSocket = class {
+    constructor(url) {
+      urls.push(url)
+    }
+    close() {}
+  }
+})
+
+afterEach(() => mock.timers.reset())
+
+describe("the module", () => {
+  test("does not connect where nothing is live", async () => {
+    openPage(SCRIPT)
+    const realtime = await load()
+    assert.deepEqual([urls, realtime.state], [[], null])
+  })
+
+  test("connects where a container is", async () => {
+    openPage(SCRIPT + CONTAINER)
+    const realtime = await load()
+    assert.deepEqual([urls, realtime.state], [["wss://example.org/realtime/ws/"], "connecting"])
+  })
+
+  test("connects without TLS where the page has none", async () => {
+    openPage(SCRIPT + CONTAINER, {url: "http://localhost:8000/board/"})
+    await load()
+    assert.deepEqual(urls, ["ws://localhost:8000/realtime/ws/"])
+  })
+
+  test("connects for live(), call() and connect()", async () => {
+    for (const use of [(r) => r.live("tasks", {}), (r) => r.call("tasks", {}, "toggle"), (r) => r.connect()]) {
+      openPage(SCRIPT)
+      urls = []
+      use(await load())
+      assert.equal(urls.length, 1)
+    }
+  })
+
+  test("connects where connect() says", async () => {
+    openPage(SCRIPT)
+    ;(await load()).connect({url: "wss://live.example.org/ws/"})
+    assert.deepEqual(urls, ["wss://live.example.org/ws/"])
+  })
+
+  test("says so when it does not know where to connect", async () => {
+    openPage()
+    const realtime = await load()
+    assert.throws(() => realtime.live("tasks"), {
+      message: "The address of the server is not known: put {% realtime_script %} into the page, or call connect({url}).",
+    })
+  })
+
+  test("loaded twice is one", async () => {
+    openPage(SCRIPT + CONTAINER)
+    const first = await load()
+    const second = await load()
+    assert.deepEqual([first === second, first === window.realtime, urls.length], [true, true, 1])
+  })
+
+  test("has its public names as exports too", async () => {
+    openPage(SCRIPT)
+    const exported = await import(`../src/realtime.js?${loads++}`)
+    assert.deepEqual(Object.keys(exported).sort(), ["RealtimeError", "call", "codes", "connect", "default", "live"])
+    assert.equal(exported.live, window.realtime.live)
+  })
+})

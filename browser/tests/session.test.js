@@ -1,0 +1,175 @@
+import assert from "node:assert/strict"
+import {describe, test} from "node:test"
+import {Session, TRANSITIONS} from "../src/session.js"
+import {Subscription} from "../src/subscription.js"
+import {cases} from "./support.js"
+
+/** Plays the steps of a case; each step has one word, which is what happens or what must hold. */
+class Player {
+  session = new Session()
+  subscriptions = new Map()
+  sent = []
+  retry = null
+  closed = false
+  later = []
+
+  step(step) {
+    const [[word, value]] = Object.entries(step)
+    this[word](value)
+  }
+
+  do(effects) {
+    for (const effect of effects) {
+      if (effect.do === "send") this.sent.push(effect.message)
+      if (effect.do === "wait") this.retry = effect.retry
+      if (effect.do === "close") this.closed = true
+      if (effect.do === "later") this.later.push(this.nameOf(effect.wire))
+      if (effect.do === "refused") this.subscriptions.get(this.nameOf(effect.wire)).refuse(new Error(effect.fault.reason))
+      if (effect.do === "apply") this.apply(effect)
+    }
+  }
+
+  apply(frame) {
+    const unfit = new Set()
+    for (const {wire, deltas, fresh} of frame.updates) {
+      const subscription = this.subscriptions.get(this.nameOf(wire))
+      if (subscription.apply(deltas, {fresh})) subscription.commit()
+      else unfit.add(wire)
+    }
+    this.do(this.session.applied(frame, unfit))
+  }
+
+  nameOf(wire) {
+    return [...this.subscriptions].find(([, subscription]) => subscription.wire === wire)[0]
+  }
+
+  wire(name) {
+    return this.subscriptions.get(name).wire
+  }
+
+  connect() {
+    this.do(this.session.connect())
+  }
+
+  opened() {
+    this.do(this.session.opened())
+  }
+
+  subscribe(wanted) {
+    for (const [name, {keys, cursor = null, stream = "tasks", format = "html", ...target}] of Object.entries(wanted)) {
+      const subscription = new Subscription({stream, format, cursor, ...target}, {keys, paint: () => true})
+      this.subscriptions.set(name, subscription)
+      this.do(this.session.subscribe(subscription.wire))
+    }
+  }
+
+  unsubscribe(name) {
+    this.do(this.session.unsubscribe(this.wire(name)))
+  }
+
+  receive(message) {
+    this.do(this.session.receive(message, JSON.stringify(message).length))
+  }
+
+  fails(message) {
+    assert.throws(() => this.receive(message), {message: `The server sent '${message.type}' before 'welcome'.`})
+  }
+
+  lost(code) {
+    this.retry = null
+    this.do(this.session.lost(code, ""))
+  }
+
+  due() {
+    this.retry = null
+    this.do(this.session.due())
+  }
+
+  again(name) {
+    this.do(this.session.again(this.wire(name)))
+  }
+
+  suspend() {
+    this.do(this.session.suspend())
+  }
+
+  resume() {
+    this.do(this.session.resume())
+  }
+
+  skip() {
+    this.sent = []
+  }
+
+  sends(messages) {
+    assert.deepEqual(this.sent.splice(0), messages)
+  }
+
+  state(state) {
+    assert.equal(this.session.state, state)
+  }
+
+  states(states) {
+    this.each(states, ({wire}) => this.session.stateOf(wire))
+  }
+
+  keys(keys) {
+    this.each(keys, (subscription) => [...subscription.keys])
+  }
+
+  cursors(cursors) {
+    this.each(cursors, ({wire}) => wire.cursor)
+  }
+
+  each(expected, read) {
+    const found = Object.keys(expected).map((name) => [name, read(this.subscriptions.get(name))])
+    assert.deepEqual(Object.fromEntries(found), expected)
+  }
+
+  waits(retry) {
+    assert.equal(this.retry, retry)
+  }
+}
+
+describe("session", () => {
+  for (const {name, steps} of cases("client")) {
+    test(name, () => {
+      const player = new Player()
+      for (const step of steps) {
+        if ("closed" in step) assert.equal(player.closed, step.closed)
+        else if ("later" in step) assert.deepEqual(player.later, step.later)
+        else player.step(step)
+      }
+      assert.deepEqual(player.sent, [])
+    })
+  }
+
+  test("an event that a phase does not know is an error", () => {
+    assert.throws(() => new Session().opened(), {message: "A session that is 'idle' does not know the event 'opened'."})
+  })
+
+  test("each phase of the table can be reached and leads somewhere", () => {
+    const reached = new Set(Object.values(TRANSITIONS).flatMap((events) => Object.values(events)))
+    assert.deepEqual(Object.keys(TRANSITIONS).filter((phase) => !reached.has(phase)), [])
+  })
+
+  test("a connect while connecting or connected does nothing", () => {
+    const session = new Session()
+    session.connect()
+    assert.deepEqual(session.connect(), [])
+  })
+
+  test("a delay that ends after a reconnect asks for nothing", () => {
+    const session = new Session()
+    const {wire} = new Subscription({token: "t", stream: "tasks", format: "html", cursor: null})
+    session.connect()
+    session.opened()
+    session.receive({type: "welcome", version: 1, beat: 25}, 0)
+    session.subscribe(wire)
+    session.receive({type: "refused", id: wire.id, code: 4002, reason: ""}, 0)
+    session.lost(1006, "")
+    session.due()
+    session.opened()
+    assert.deepEqual(session.again(wire), [])
+  })
+})

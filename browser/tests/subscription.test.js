@@ -1,0 +1,151 @@
+import assert from "node:assert/strict"
+import {describe, test} from "node:test"
+import {RealtimeError} from "../src/messages.js"
+import {Subscription} from "../src/subscription.js"
+import {cases} from "./support.js"
+
+const data = () => new Subscription({stream: "tasks", params: {}, format: "data", cursor: null})
+const page = (keys) => new Subscription({token: "t", stream: "tasks", format: "html", cursor: "e.1"}, {keys, paint: () => true})
+
+/** Numbers that look random, the same for the same seed. */
+function randomOf(seed) {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+function shuffled(items, random) {
+  const result = [...items]
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = random(i + 1)
+    ;[result[i], result[j]] = [result[j], result[i]]
+  }
+  return result
+}
+
+/** A delta from `before` to `after`, in one of the ways in which a server may say it. */
+function deltaBetween(before, after, random) {
+  const putsOf = (keys, place) => keys.map((key, index) => ({key, row: {id: key, version: after.get(key)}, ...place(key, index)}))
+  const keys = [...after.keys()]
+  const way = random(4)
+  if (way === 0) return {reset: true, puts: putsOf(keys, () => ({}))}
+
+  const changed = new Set(keys.filter((key) => before.get(key) !== after.get(key)))
+  const drops = [...before.keys()].filter((key) => !after.has(key))
+  const left = [...before.keys()].filter((key) => after.has(key))
+  if (way === 1) {
+    const puts = putsOf(shuffled(changed, random), () => ({}))
+    return {drops, puts, order: keys}
+  }
+  // Rows that are not put keep their order: those that have moved are put too.
+  let last = -1
+  for (const key of keys) {
+    const at = left.indexOf(key)
+    if (at < 0 || changed.has(key)) continue
+    if (at < last) changed.add(key)
+    else last = at
+  }
+  const puts = putsOf(keys.filter((key) => changed.has(key)), (key) => ({after: keys[keys.indexOf(key) - 1] ?? null}))
+  if (way === 2) return {drops, puts}
+  return {
+    drops,
+    puts: puts.map(({after, ...put}, index) => (after === (puts[index - 1]?.key ?? null) ? put : {...put, after})),
+  }
+}
+
+describe("deltas", () => {
+  for (const {name, keys, deltas, result} of cases("deltas")) {
+    test(name, () => {
+      const subscription = page(keys)
+      const fits = subscription.apply(deltas, {fresh: false})
+      if (fits) subscription.commit()
+      assert.deepEqual(fits ? [...subscription.keys] : null, result)
+    })
+  }
+
+  test("any sequence of deltas leads to the rows that the server has", () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = randomOf(seed)
+      const subscription = data()
+      let truth = new Map()
+      for (let version = 1; version <= 20; version++) {
+        const kept = [...truth].filter(() => random(5) > 0).map(([key, old]) => [key, random(3) ? old : version])
+        const added = Array.from({length: random(4)}, () => [String(random(30)), version])
+        const next = new Map(random(2) ? shuffled([...kept, ...added], random) : [...kept, ...added])
+        const delta = deltaBetween(truth, next, random)
+        truth = next
+        assert.ok(subscription.apply([delta], {fresh: false}), `seed ${seed}: ${JSON.stringify(delta)}`)
+        subscription.commit()
+        const expected = [...truth].map(([id, version]) => ({id, version}))
+        assert.deepEqual([...subscription.rows], expected, `seed ${seed}: ${JSON.stringify(delta)}`)
+      }
+    }
+  })
+})
+
+describe("snapshots", () => {
+  test("rows are not there before the first commit", () => {
+    const subscription = data()
+    subscription.apply([{query: 1, puts: [{key: "1", row: {id: 1}}]}], {fresh: true})
+    assert.deepEqual([subscription.rows.length, subscription.filled], [0, false])
+  })
+
+  test("a snapshot never changes", () => {
+    const subscription = data()
+    subscription.apply([{query: 1, puts: [{key: "1", row: {id: 1}}]}], {fresh: true})
+    subscription.commit()
+    const {rows} = subscription
+    subscription.apply([{query: 1, drops: ["1"]}], {fresh: false})
+    subscription.commit()
+    assert.deepEqual([rows, Object.isFrozen(rows), [...subscription.rows]], [[{id: 1}], true, []])
+  })
+
+  test("a frame without a change keeps the snapshot", () => {
+    const subscription = data()
+    subscription.apply([], {fresh: true})
+    subscription.commit()
+    const {rows} = subscription
+    subscription.apply([], {fresh: false})
+    assert.deepEqual([subscription.commit(), subscription.rows === rows], [null, true])
+  })
+
+  test("rows that did not change keep their identity", () => {
+    const subscription = data()
+    subscription.apply([{query: 1, puts: [{key: "1", row: {id: 1}}, {key: "2", row: {id: 2}}]}], {fresh: true})
+    subscription.commit()
+    const [first] = subscription.rows
+    subscription.apply([{query: 1, puts: [{key: "2", row: {id: 2, done: true}, after: "1"}]}], {fresh: false})
+    subscription.commit()
+    assert.equal(subscription.rows[0], first)
+  })
+
+  test("a change names what was put and dropped in all deltas of a frame", () => {
+    const subscription = page(["1", "2"])
+    subscription.apply([{query: 1, drops: ["1"]}, {query: 1, puts: [{key: "3", row: "c", after: "2"}]}], {fresh: false})
+    assert.deepEqual(subscription.commit(), {puts: new Map([["3", "c"]]), drops: ["1"], reset: false})
+  })
+
+  test("a row that was put and dropped again in one frame is in neither", () => {
+    const subscription = page(["1"])
+    subscription.apply([{query: 1, puts: [{key: "3", row: "c", after: "1"}]}, {query: 1, drops: ["3"]}], {fresh: false})
+    assert.deepEqual(subscription.commit(), {puts: new Map(), drops: [], reset: false})
+  })
+
+  test("deltas that did not fit leave the snapshot, and a fresh start replaces it", () => {
+    const subscription = page(["1", "2"])
+    subscription.apply([{query: 1, drops: ["1"], puts: [{key: "3", row: "c", after: "9"}]}], {fresh: false})
+    const before = [...subscription.keys]
+    subscription.apply([{query: 1, puts: [{key: "5", row: "e"}]}], {fresh: true})
+    subscription.commit()
+    assert.deepEqual([before, [...subscription.keys]], [["1", "2"], ["5"]])
+  })
+
+  test("a refusal empties the rows and says why", () => {
+    const subscription = page(["1", "2"])
+    const error = new RealtimeError(4214, "No.")
+    const change = subscription.refuse(error)
+    assert.deepEqual([change.drops, [...subscription.keys], subscription.error], [["1", "2"], [], error])
+  })
+})
