@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.support.processes import Process, accepts, free_port
 from tests.support.waiting import seconds
@@ -22,16 +22,26 @@ RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} )", re.MULTILINE)
 TROUBLE = re.compile(r"^Traceback |\b(?:ERROR|CRITICAL)\b|took too long to shut down", re.MULTILINE)
 
 
-def environment(database: Path) -> dict[str, str]:
+class Site(NamedTuple):
+    """What a server serves."""
+
+    settings: str
+    application: str
+
+
+DEMO = Site("demo_project.settings", "demo_project.asgi:application")
+
+
+def environment(database: Path, site: Site = DEMO) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "REALTIME_"))}
-    return {**inherited, "DJANGO_SETTINGS_MODULE": "demo_project.settings", "DEMO_DB": str(database)}
+    return {**inherited, "DJANGO_SETTINGS_MODULE": site.settings, "DEMO_DB": str(database)}
 
 
-def manage(database: Path, *arguments: str) -> str:
+def manage(database: Path, *arguments: str, site: Site = DEMO) -> str:
     """Run manage.py in a process of its own on the database file, and return what it prints."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
-        env=environment(database),
+        env=environment(database, site),
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -51,16 +61,17 @@ class DemoServer:
     of its own, and reads with `query`.
     """
 
-    def __init__(self, database: Path, *, log: Path) -> None:
+    def __init__(self, database: Path, *, log: Path, site: Site = DEMO) -> None:
         self.database = database
         self.log = log
+        self.site = site
         self.port = free_port()
         self.expected_trouble: list[str] = []  # a traceback or error with one of these texts is no failure
         self._process = Process(
-            [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "demo_project.asgi:application"],
+            [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), site.application],
             log=log,
             ready=lambda: accepts(self.port),
-            env=environment(database),
+            env=environment(database, site),
             cwd=ROOT,
             end=signal.SIGINT,
         )
@@ -96,7 +107,7 @@ class DemoServer:
 
     def manage(self, *arguments: str) -> str:
         """Run manage.py in another process on the same database, and return what it prints."""
-        return manage(self.database, *arguments)
+        return manage(self.database, *arguments, site=self.site)
 
     def shell(self, code: str) -> str:
         """Run Python code in another process, with Django set up on the same database."""
@@ -120,14 +131,16 @@ class DemoServer:
 class DemoServers:
     """The server processes of one test, all on the same database file."""
 
-    def __init__(self, database: Path, *, directory: Path) -> None:
+    def __init__(self, database: Path, *, directory: Path, site: Site = DEMO) -> None:
         self.database = database
+        self.site = site
         self._directory = directory  # for the logs
         self._servers: list[DemoServer] = []
 
     def __call__(self) -> DemoServer:
         """One more server, started."""
-        server = DemoServer(self.database, log=self._directory / f"server-{len(self._servers)}.log")
+        log = self._directory / f"server-{len(self._servers)}.log"
+        server = DemoServer(self.database, log=log, site=self.site)
         self._servers.append(server)
         server.start()
         return server
