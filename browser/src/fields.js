@@ -95,6 +95,19 @@ export function take(fields) {
   for (const {field, content} of fields) taken.set(field, content)
 }
 
+/**
+ * Takes back what the browser has put into the fields of rows from an earlier visit: the server's HTML is newer.
+ *
+ * @param {Document} document
+ */
+export function forgetRestored(document) {
+  const [visit] = document.defaultView?.performance.getEntriesByType?.("navigation") ?? []
+  if (!visit || /** @type {PerformanceNavigationTiming} */ (visit).type === "navigate") return
+  for (const element of document.querySelectorAll("[data-live] [data-live-key] :is(input, select, textarea)")) {
+    if (isField(element) && !hasFocus(element)) restore(element)
+  }
+}
+
 /** What an action has refused goes back to what the server says. @param {Field} field */
 export function restore(field) {
   for (const each of isRadio(field) ? group(field) : [field]) setContent(each, initialOf(each))

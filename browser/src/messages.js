@@ -40,6 +40,7 @@ export const codes = Object.freeze({
   overloaded: 4002,
   timeout: 4003,
   token_expired: 4100,
+  session_ended: 4101,
   bad_message: 4200,
   too_large: 4201,
   unsupported_version: 4202,

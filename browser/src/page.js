@@ -3,6 +3,7 @@
  */
 
 import {arrange} from "./arrange.js"
+import {forgetRestored} from "./fields.js"
 import {RealtimeError} from "./messages.js"
 import {morph, watchFields} from "./morph.js"
 import {Subscription} from "./subscription.js"
@@ -26,6 +27,8 @@ export class Page {
 
   start() {
     watchFields(this.document)
+    forgetRestored(this.document) // Firefox has restored fields by now, Chromium does so at last
+    this.document.defaultView?.addEventListener("pageshow", ({persisted}) => persisted || forgetRestored(this.document))
     this.connection.watchers.add(() => this.#showState())
     this.#bindAll(this.document.documentElement)
     new MutationObserver((records) => this.#follow(records)).observe(this.document.documentElement, {

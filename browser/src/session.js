@@ -118,7 +118,7 @@ export class Session {
     this.#interrupt()
     if (cure === "ask anew") {
       this.#askedAnew = true
-      this.#wires.dropTokens()
+      this.#wires.forget()
     }
     return [{do: "close"}, {do: "wait", retry}]
   }

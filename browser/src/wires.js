@@ -80,9 +80,10 @@ export class Wires {
     }
   }
 
-  /** Tokens count no more; the streams are asked for by name. */
-  dropTokens() {
+  /** The user may be another one: tokens and rows count no more. */
+  forget() {
     for (const wire of this.#wires) {
+      wire.cursor = null
       if (wire.params) delete wire.token
     }
   }
@@ -90,7 +91,9 @@ export class Wires {
   /** @param {import("./messages.js").Subscribed} message */
   accept({id, query, log}) {
     const wire = this.#find(id)
-    if (wire) Object.assign(wire, {query, log, status: "accepted"})
+    if (!wire) return
+    if (wire.query !== null) wire.cursor = null // moved to another live query, whose rows are yet to come
+    Object.assign(wire, {query, log, status: "accepted"})
   }
 
   /**

@@ -27,6 +27,7 @@ var codes = Object.freeze({
   overloaded: 4002,
   timeout: 4003,
   token_expired: 4100,
+  session_ended: 4101,
   bad_message: 4200,
   too_large: 4201,
   unsupported_version: 4202,
@@ -210,16 +211,19 @@ var Wires = class {
       if (wire.status !== "refused") Object.assign(wire, { query: null, log: null, status: "wanted" });
     }
   }
-  /** Tokens count no more; the streams are asked for by name. */
-  dropTokens() {
+  /** The user may be another one: tokens and rows count no more. */
+  forget() {
     for (const wire of __privateGet(this, _wires)) {
+      wire.cursor = null;
       if (wire.params) delete wire.token;
     }
   }
   /** @param {import("./messages.js").Subscribed} message */
   accept({ id, query, log }) {
     const wire = __privateMethod(this, _Wires_instances, find_fn).call(this, id);
-    if (wire) Object.assign(wire, { query, log, status: "accepted" });
+    if (!wire) return;
+    if (wire.query !== null) wire.cursor = null;
+    Object.assign(wire, { query, log, status: "accepted" });
   }
   /**
    * The wire is refused: asked for anew, delayed, or ended, which its status then says.
@@ -380,7 +384,7 @@ var Session = class {
     __privateMethod(this, _Session_instances, interrupt_fn).call(this);
     if (cure === "ask anew") {
       __privateSet(this, _askedAnew, true);
-      __privateGet(this, _wires2).dropTokens();
+      __privateGet(this, _wires2).forget();
     }
     return [{ do: "close" }, { do: "wait", retry }];
   }
@@ -781,6 +785,14 @@ function contents(element) {
 }
 function take(fields) {
   for (const { field, content } of fields) taken.set(field, content);
+}
+function forgetRestored(document2) {
+  const [visit] = document2.defaultView?.performance.getEntriesByType?.("navigation") ?? [];
+  if (!visit || /** @type {PerformanceNavigationTiming} */
+  visit.type === "navigate") return;
+  for (const element of document2.querySelectorAll("[data-live] [data-live-key] :is(input, select, textarea)")) {
+    if (isField(element) && !hasFocus(element)) restore(element);
+  }
 }
 function restore(field) {
   for (const each of isRadio(field) ? group(field) : [field]) setContent(each, initialOf(each));
@@ -1194,6 +1206,8 @@ var Page = class {
   }
   start() {
     watchFields(this.document);
+    forgetRestored(this.document);
+    this.document.defaultView?.addEventListener("pageshow", ({ persisted }) => persisted || forgetRestored(this.document));
     this.connection.watchers.add(() => __privateMethod(this, _Page_instances, showState_fn).call(this));
     __privateMethod(this, _Page_instances, bindAll_fn).call(this, this.document.documentElement);
     new MutationObserver((records) => __privateMethod(this, _Page_instances, follow_fn).call(this, records)).observe(this.document.documentElement, {
