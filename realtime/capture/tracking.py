@@ -41,7 +41,9 @@ def tracked_models() -> dict[type[Model], Tracked]:
         for parent in stream.model._meta.get_parent_list():
             track(parent)
         for dependency in stream.dependencies():
-            track(dependency.model)
+            pointing = track(dependency.model)
+            for name in filter(None, (dependency.points, dependency.kind)):
+                pointing.routing[name] = dependency.model._meta.get_field(name)
         for models in stream.value_models().values():
             for model in models:
                 track(model)

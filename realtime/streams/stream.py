@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from django.apps import apps
 from django.contrib.auth import get_permission_codename
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import router
 
 from realtime.exceptions import BadParameters
 from realtime.streams.decorators import ACTION, LIVE_VALUE
+from realtime.streams.dependencies import Dependency, follow
 from realtime.streams.keys import key_text
 from realtime.streams.signatures import signature
 
@@ -22,13 +23,6 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 1000  # characters of a parameter
 MAX_INTEGER = 2**63 - 1  # what every database can hold
-
-
-class Dependency(NamedTuple):
-    """A model whose changes make rows of a stream change: the rows that `lookup` leads from."""
-
-    lookup: str
-    model: type[Model]
 
 
 class ModelStream:
@@ -177,17 +171,10 @@ class ModelStream:
 
     @classmethod
     def dependencies(cls) -> Sequence[Dependency]:
-        """The models along `depends_on`, each with the lookup that leads to it. Raise `FieldDoesNotExist`."""
-        found = []
+        """The models along `depends_on`, each with the way that leads to it. Raise `FieldDoesNotExist`."""
+        found: list[Dependency] = []
         for path in cls.depends_on:
-            model, steps = cls.model, []
-            for step in path.replace(".", "__").split("__"):
-                related = model._meta.get_field(step).related_model
-                if related is None or isinstance(related, str):
-                    raise FieldDoesNotExist(f"{model.__name__}.{step} is no relation")
-                steps.append(step)
-                model = related
-                found.append(Dependency("__".join(steps), model._meta.concrete_model or model))
+            found += follow(cls.model, path)
         return tuple(dict.fromkeys(found))
 
     @classmethod
