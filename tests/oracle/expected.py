@@ -1,0 +1,88 @@
+"""What a client has to see: the rows of a fresh QuerySet, put together without any code of `realtime`."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+from django.utils.html import escape
+
+from tests.oracle import specs
+from tests.oracle.models import Box, Item
+
+Rows = list[tuple[str, Any]]
+
+
+class Wanted(NamedTuple):
+    """A live query, as the oracle knows it."""
+
+    stream: str
+    spec: str
+    box: int | None
+    user: int | None
+    format: str
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"spec": self.spec} | ({} if self.box is None else {"box": self.box})
+
+
+def wanted(stream: str, params: Mapping[str, Any], audience: Any, format: str) -> Wanted:
+    return Wanted(stream, params["spec"], params.get("box"), audience, format)
+
+
+def rows(want: Wanted) -> Rows:
+    """The keys and rows of the present, in order."""
+    render = _html if want.format == "html" else _data
+    found = {str(instance.pk): instance for instance in specs.queryset(_all(want), want.spec, total=True)}
+    return [(key, render(instance)) for key, instance in found.items()]
+
+
+def _all(want: Wanted) -> QuerySet[Any]:
+    match want.stream:
+        case "oracle.items":
+            return Item.objects.all()
+        case "oracle.mine":
+            return Item.objects.filter(reader=want.user)
+        case "oracle.box":
+            return Item.objects.filter(box=want.box)
+        case "oracle.boxes":
+            return Box.objects.all()
+    raise ValueError(f"{want.stream!r} is no stream of the oracle.")
+
+
+def _data(instance: Any) -> dict[str, Any]:
+    if isinstance(instance, Box):
+        return {"id": instance.pk, "title": instance.title, "rank": instance.rank}
+    person = instance.person
+    return {
+        "id": instance.pk,
+        "title": instance.title,
+        "number": instance.number,
+        "done": instance.done,
+        "day": instance.day and instance.day.isoformat(),
+        "box.title": instance.box.title,
+        "person.name": person and person.name,
+        "person.region.name": person and person.region and person.region.name,
+        "parent.title": instance.parent and instance.parent.title,
+        "tag_names": sorted(instance.tags.values_list("name", flat=True)),
+    }
+
+
+def _html(instance: Any) -> str:
+    # what a template makes of a value that is not there: nothing for an attribute, "None" for the value itself
+    person = getattr(instance, "person", None)
+    name = escape(person.name) if person else ""
+    return f'<li data-live-key="{instance.pk}" class="row">{instance.pk} {escape(instance.title)} {name}</li>'
+
+
+def differences(seen: Rows, expected: Rows) -> str:
+    """Where two lists of rows differ, for the message of a failure; empty where they do not."""
+    if seen == expected:
+        return ""
+    lines = [f"keys seen     {[key for key, _ in seen]}", f"keys expected {[key for key, _ in expected]}"]
+    was = dict(seen)
+    for key, row in expected:
+        if key in was and was[key] != row:
+            lines.append(f"row {key}: seen {json.dumps(was[key])}, expected {json.dumps(row)}")
+    return "\n".join(lines)

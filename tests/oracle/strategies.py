@@ -1,0 +1,140 @@
+"""Hypothesis strategies: random QuerySets, and random histories."""
+
+import json
+import os
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.oracle.writes import NAMES, TITLES, WRITES
+
+NUMBER = st.integers(-1, 3)
+BOOLEAN = st.booleans()
+TITLE = st.sampled_from(TITLES)
+NAME = st.sampled_from(NAMES)
+DAY = st.sampled_from(["2026-01-01", "2026-01-02"])
+
+ITEM_LOOKUPS: dict[str, st.SearchStrategy[Any]] = {
+    "number": NUMBER,
+    "number__gte": NUMBER,
+    "number__lt": NUMBER,
+    "number__in": st.lists(NUMBER, min_size=1, max_size=3),
+    "number__isnull": BOOLEAN,
+    "title": TITLE,
+    "title__gte": TITLE,
+    "title__icontains": TITLE,
+    "done": BOOLEAN,
+    "day": DAY,
+    "day__isnull": BOOLEAN,
+    "box__title": TITLE,
+    "box__rank__lt": NUMBER,
+    "person__name": NAME,
+    "person__isnull": BOOLEAN,
+    "person__region__rank__gte": NUMBER,
+    "person__region__isnull": BOOLEAN,
+    "parent__number__gte": NUMBER,
+    "parent__isnull": BOOLEAN,
+    "children__done": BOOLEAN,
+    "children__isnull": BOOLEAN,
+    "tags__name": NAME,
+    "tags__isnull": BOOLEAN,
+}
+ITEM_COLUMNS = ["box__rank", "parent__number", "person__region__rank"]
+ITEM_ORDERS = ["title", "number", "number<", "number>", "done", "day", "box__title", "person__name", "parent__number"]
+
+BOX_LOOKUPS: dict[str, st.SearchStrategy[Any]] = {
+    "title__gte": TITLE,
+    "rank": NUMBER,
+    "items__done": BOOLEAN,
+    "items__number__gte": NUMBER,
+    "items__isnull": BOOLEAN,
+}
+BOX_ORDERS = ["title", "rank"]
+
+
+def conditions(lookups: dict[str, st.SearchStrategy[Any]], columns: list[str]) -> st.SearchStrategy[Any]:
+    leaf = st.sampled_from(sorted(lookups)).flatmap(lambda name: lookups[name].map(lambda value: [name, value]))
+    if columns:
+        comparisons = st.tuples(st.just("F"), st.sampled_from(["number__gte", "number__lt"]), st.sampled_from(columns))
+        leaf = st.one_of(leaf, leaf, leaf, comparisons.map(list))
+    return st.recursive(
+        leaf,
+        lambda inner: st.one_of(
+            inner.map(lambda one: ["not", one]),
+            st.tuples(st.sampled_from(["and", "or"]), inner, inner).map(list),
+        ),
+        max_leaves=4,
+    )
+
+
+@st.composite
+def specs(draw: Any, *, boxes: bool = False) -> str:
+    lookups, columns = (BOX_LOOKUPS, []) if boxes else (ITEM_LOOKUPS, ITEM_COLUMNS)
+    spec: dict[str, Any] = {}
+    if draw(st.integers(0, 4)):
+        spec["where"] = draw(conditions(lookups, columns))
+    order = draw(st.lists(st.sampled_from(BOX_ORDERS if boxes else ITEM_ORDERS), max_size=3, unique=True))
+    if order:
+        spec["order"] = [f"-{name}" if draw(BOOLEAN) else name for name in order]
+    if draw(st.integers(0, 3)) == 0:
+        low = draw(st.integers(0, 3))
+        spec["slice"] = [low, low + draw(st.integers(1, 5))]
+    if draw(st.integers(0, 3)) == 0:
+        spec["distinct"] = True
+    return json.dumps(spec, separators=(",", ":"))
+
+
+# names of writes and streams that are left out, to see what lies behind a failure
+WITHOUT = set(os.environ.get("REALTIME_ORACLE_WITHOUT", "").split())
+
+SMALL = st.integers(0, 11)
+
+
+def queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
+    """Stream, spec, format, and the number of a box; who asks makes it personal."""
+    names = ["oracle.items", "oracle.items", "oracle.mine", "oracle.box", "oracle.boxes"]
+    streams = st.sampled_from([name for name in names if name not in WITHOUT])
+    return streams.flatmap(
+        lambda stream: st.tuples(
+            st.just(stream),
+            specs(boxes=stream == "oracle.boxes"),
+            st.just("data") if stream == "oracle.boxes" else st.sampled_from(["data", "data", "html"]),
+            SMALL,
+        )
+    )
+
+
+def single_writes() -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.tuples(st.sampled_from(sorted(WRITES.keys() - WITHOUT)), SMALL, SMALL)
+
+
+def steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """A history: what writers, hubs and clients do, one after the other."""
+    client, hub, writer = st.integers(0, 3), st.integers(0, 1), st.integers(0, 2)
+    write = st.tuples(st.just("write"), writer, single_writes())
+    quiet = st.one_of(
+        write,
+        write,
+        write,
+        write,
+        st.tuples(st.just("begin"), writer),
+        st.tuples(st.just("commit"), writer),
+        st.tuples(st.just("roll back"), writer),
+        st.tuples(st.just("join"), client, queries()),
+        st.tuples(st.just("open page"), client, queries(), single_writes()),
+        st.tuples(st.just("leave"), client, SMALL),
+        st.tuples(st.just("cut"), client),
+        st.tuples(st.just("come back"), client, hub),
+        st.tuples(st.just("stop reading"), client),
+        st.tuples(st.just("read on"), client),
+        st.tuples(st.just("stop acknowledging"), client),
+        st.tuples(st.just("acknowledge"), client),
+        st.tuples(st.just("beat"), client),
+        st.tuples(st.just("prune")),
+    )
+    tick = st.tuples(st.just("tick"), hub)
+    rare = st.one_of(
+        st.tuples(st.just("failing tick"), hub, st.sampled_from(["read", "end"])),
+        st.tuples(st.just("tick meanwhile"), hub, quiet),
+    )
+    return st.lists(st.one_of(quiet, quiet, quiet, tick, tick, rare), min_size=1, max_size=size)

@@ -1,0 +1,63 @@
+"""Streams over random QuerySets: shared, personal, and partitioned; of items and of what items belong to."""
+
+from realtime import ModelStream, register
+from tests.oracle import specs
+from tests.oracle.models import Box, Item
+
+
+class OracleStream(ModelStream):
+    fields = ["id"]
+    template_name = "oracle/row.html"
+
+    def authorize(self, user, **params):
+        return True
+
+
+class ItemStream(OracleStream):
+    model = Item
+    fields = [
+        "id",
+        "title",
+        "number",
+        "done",
+        "day",
+        "box.title",
+        "person.name",
+        "person.region.name",
+        "parent.title",
+        "tag_names",
+    ]
+    depends_on = ["box", "person__region", "parent", "children", "tags"]
+
+
+@register("oracle.items")
+class AllItems(ItemStream):
+    def get_queryset(self, spec: str):
+        return specs.queryset(Item.objects.all(), spec)
+
+
+@register("oracle.mine")
+class OwnItems(ItemStream):
+    def audience(self, user, **params):
+        return user.pk
+
+    def get_queryset(self, spec: str):
+        return specs.queryset(Item.objects.filter(reader=self.audience_key), spec)
+
+
+@register("oracle.box")
+class ItemsOfBox(ItemStream):
+    partition_by = ["box"]
+
+    def get_queryset(self, box: int, spec: str):
+        return specs.queryset(Item.objects.filter(box=box), spec)
+
+
+@register("oracle.boxes")
+class Boxes(OracleStream):
+    model = Box
+    fields = ["id", "title", "rank"]
+    depends_on = ["items"]
+
+    def get_queryset(self, spec: str):
+        return specs.queryset(Box.objects.all(), spec)

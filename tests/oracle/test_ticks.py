@@ -1,0 +1,143 @@
+"""Random histories in this process: every frame equals the QuerySets of its tick, and at rest all equal the database.
+
+REALTIME_ORACLE_EXAMPLES says how many histories are tried. A failure is shrunk, and printed with what reproduces it.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from realtime.changelog import get_changelog
+from realtime.models import Change, Log
+from tests.oracle import expected, strategies, writes
+from tests.oracle.expected import Wanted
+from tests.oracle.models import Box, Item, Person, Region, Tag
+from tests.oracle.world import Client, World
+
+EXAMPLES = int(os.environ.get("REALTIME_ORACLE_EXAMPLES", "60"))
+SIZE = int(os.environ.get("REALTIME_ORACLE_SIZE", "40"))  # steps of a history
+
+pytestmark = [pytest.mark.databases, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def world(transactional_db: None, settings: Any) -> Iterator[World]:
+    settings.REALTIME_WINDOW_FRAMES = 3
+    settings.REALTIME_MAX_CHANGES = 25  # few enough to be exceeded
+    settings.REALTIME_THREADS = 1
+    world = World()
+    yield world
+    world.close()
+
+
+def start_afresh(world: World) -> None:
+    world.clear()
+    for model in (Item.tags.through, Item, Box, Person, Region, Tag, Change, Log):
+        rows: Any = model._base_manager.all()
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(rows.model._meta.db_table)}")
+    get_changelog("default").head()
+    users = get_user_model().objects
+    people = [users.get_or_create(username=name)[0] for name in ("ada", "ben")]
+    for user in [*people, *people]:
+        world.client(user.pk)
+    for number in range(3):
+        for name in ("save_region", "create_person", "create_box", "save_tag", "create_items", "tag_item"):
+            writes.perform(name, number, 3 * number)
+
+
+def want_of(client: Client, query: tuple[str, str, str, int]) -> Wanted:
+    stream, spec, format, number = query
+    boxes = list(Box.objects.order_by("pk").values_list("pk", flat=True))
+    box = boxes[number % len(boxes)] if boxes else 0
+    user = client.user_pk if stream == "oracle.mine" else None
+    return Wanted(stream, spec, box if stream == "oracle.box" else None, user, format)
+
+
+def take(world: World, step: tuple[Any, ...]) -> None:
+    """One step of a history."""
+    match step:
+        case ["write", number, [name, a, b]]:
+            world.writer(number).write(name, a, b)
+        case ["begin", number]:
+            world.writer(number).begin()
+        case ["commit" | "roll back" as verb, number]:
+            world.writer(number).end(keep=verb == "commit")
+        case ["tick", number]:
+            world.tick(number)
+        case ["failing tick", number, where]:
+            world.tick(number, fail=where)
+        case ["tick meanwhile", number, inner]:
+            world.tick(number, meanwhile=lambda: take_meanwhile(world, inner))
+        case ["prune"]:
+            world.prune()
+        case [verb, number, *rest]:
+            take_as_client(world, world.clients[number % len(world.clients)], verb, rest)
+
+
+def take_as_client(world: World, client: Client, verb: str, rest: list[Any]) -> None:
+    match verb:
+        case "join":
+            client.subscribe(want_of(client, rest[0]))
+        case "open page":
+            # position first, then data, with a write between them
+            want, cursor = want_of(client, rest[0]), get_changelog("default").head()
+            if not any(writer.writing for writer in world.writers):
+                world.writer(0).write(*rest[1])
+            client.subscribe(want, cursor=cursor, rows=expected.rows(want))
+        case "leave":
+            client.unsubscribe(rest[0])
+        case "cut":
+            client.cut()
+        case "come back":
+            client.connect(world.hubs[rest[0]])
+        case "stop reading" | "read on":
+            client.reading = verb == "read on"
+        case "stop acknowledging":
+            client.protocol.holding_acks = True
+        case "acknowledge":
+            client.protocol.holding_acks = False
+            client.acknowledge()
+        case "beat":
+            client.beat()
+    if not world.loop.is_running():
+        world.pump()
+
+
+def take_meanwhile(world: World, step: tuple[Any, ...]) -> None:
+    """What can happen inside the event loop while a tick is in its thread."""
+    match step:
+        case ["leave" | "stop reading" | "read on" | "stop acknowledging" | "acknowledge" | "beat", *_]:
+            take(world, step)
+        case ["write", number, [name, a, b]] if connection.vendor != "sqlite":
+            world.writer(number).write(name, a, b)
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    print_blob=True,
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(
+    queries=st.lists(strategies.queries(), min_size=1, max_size=8),
+    history=strategies.steps(size=SIZE),
+)
+def test_every_frame_equals_the_querysets_of_its_tick(world: World, queries: Any, history: Any) -> None:
+    start_afresh(world)
+    for number, client in enumerate(world.clients):
+        client.connect(world.hubs[number % len(world.hubs)])
+    for number, query in enumerate(queries):
+        client = world.clients[number % len(world.clients)]
+        client.subscribe(want_of(client, query))
+    world.pump()
+    for step in history:
+        take(world, step)
+    world.rest()

@@ -1,0 +1,428 @@
+"""A world in this process: hubs, clients and writers, each of which moves only when the test says so.
+
+Everything is real but for the transport, which hands messages over in memory, and the hub's clock: a tick is taken when
+`tick` is called. At every frame each subscription of the client is compared with what its QuerySet gave in the tick's
+own transaction, so that a frame which is wrong for a moment is found too.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import msgspec
+from django.db import DatabaseError, OperationalError, connection, transaction
+
+from realtime import hub as hub_module
+from realtime.changelog import get_changelog
+from realtime.connection import Connection
+from realtime.identity import Identity
+from realtime.hub import Hub, LogTask
+from realtime.queries.livequery import QueryKey
+from realtime.queries.tail import Tail
+from realtime.queries.threads import close_all
+from realtime.wakeups import Waiter
+from tests.oracle import expected, writes
+from tests.oracle.expected import Rows, Wanted
+from tests.support.replica import ReferenceClient
+from tests.support.waiting import seconds
+
+HUBS = 2
+WRITERS = 3
+
+
+class PlannedFailure(DatabaseError):
+    """The database goes away where the test wants it to."""
+
+
+class FlakyLog:
+    """A log whose transaction can be made to fail when it ends, after everything was read."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self.fail_at_end = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        with self._log.snapshot():
+            yield
+        if self.fail_at_end:
+            self.fail_at_end = False
+            raise PlannedFailure
+
+
+class RecordingTail(Tail):
+    """Writes down what each live query's rows are, in the transaction of the tick."""
+
+    def __init__(self, log: Any, *, max_changes: int) -> None:
+        super().__init__(FlakyLog(log), max_changes=max_changes)  # type: ignore[arg-type]
+        self.states: dict[str, dict[Wanted, Rows]] = {}  # by cursor
+        self.fail_in_read = False
+
+    def _read(self, wants: Any, failed: Any) -> Any:
+        found = super()._read(wants, failed)
+        if self.fail_in_read:
+            self.fail_in_read = False
+            raise PlannedFailure
+        keys = {*self._queries, *(want.key for want in wants)}
+        state = {_wanted(key): expected.rows(_wanted(key)) for key in keys}
+        self.states.setdefault(found.tick.cursor, {}).update(state)
+        return found
+
+
+class SteppedLog(LogTask):
+    """Takes a tick when it is told to. `meanwhile` happens while the tick is in its thread."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._tail: RecordingTail = RecordingTail(self._tail.log, max_changes=self._tail.max_changes)
+        self.meanwhile: Callable[[], None] | None = None
+
+    async def _run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def _prune(self, *args: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def _in_thread(self, function: Any, *args: Any) -> Any:
+        try:
+            return await super()._in_thread(function, *args)
+        finally:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            if meanwhile:
+                meanwhile()
+
+    async def step(self) -> None:
+        try:
+            await self._round()
+        except PlannedFailure:
+            pass
+
+
+class QuietWaiter(Waiter):
+    """Nothing waits here, so nothing needs to listen."""
+
+    def _listen(self) -> None:
+        return None
+
+
+class Client:
+    """A reference client, its connection to one of the hubs, and what is on the way to it."""
+
+    def __init__(self, world: "World", user_pk: int | None) -> None:
+        self.world = world
+        self.user_pk = user_pk
+        self.protocol = ReferenceClient()
+        self.wants: dict[int, Wanted] = {}
+        self.seen: dict[int, set[str]] = {}  # by subscription: every key that it was ever told
+        self.connection: Connection | None = None
+        self.reading = True
+        self._states: dict[str, dict[Wanted, Rows]] = {}
+        self._inbox: deque[str] = deque()
+
+    # the transport of its connection
+
+    def send(self, text: str) -> None:
+        self._inbox.append(text)
+
+    def close(self, code: int, reason: str) -> None:
+        raise AssertionError(f"The server closes the connection: {code} {reason}")
+
+    # what the test does with it
+
+    def connect(self, hub: "SteppedHub") -> None:
+        if self.connection is None:
+            self._inbox.clear()
+            self._hub = hub
+            self.world.run(self._connect())
+
+    async def _connect(self) -> None:
+        user = None if self.user_pk is None else str(self.user_pk)
+        self.connection = Connection(hub=self._hub, transport=self, identity=Identity(user))
+        self._say(self.protocol.open())
+
+    def cut(self) -> None:
+        """The connection is gone, with all that was on the way."""
+        if self.connection is not None:
+            connection, self.connection = self.connection, None
+            self._inbox.clear()
+            self.protocol.lose()
+            self.world.run(connection.close())
+
+    def subscribe(self, want: Wanted, *, cursor: str | None = None, rows: Rows = ()) -> None:
+        id = max(self.wants, default=0) + 1
+        self.wants[id] = want
+        self.seen[id] = {key for key, _ in rows}
+        messages = self.protocol.subscribe(
+            id, cursor=cursor, stream=want.stream, params=want.params, format=want.format
+        )
+        replica = self.protocol.subscriptions[id].replica
+        replica.keys, replica.rows = [key for key, _ in rows], dict(rows)
+        self._say(messages)
+
+    def unsubscribe(self, number: int) -> None:
+        if self.wants:
+            id = sorted(self.wants)[number % len(self.wants)]
+            del self.wants[id], self.seen[id]
+            self._say(self.protocol.unsubscribe(id))
+
+    def acknowledge(self) -> None:
+        if self.protocol.window is not None:
+            self._say(self.protocol.ack())
+
+    def beat(self) -> None:
+        if self.connection is not None and self._hub.log is not None and self._hub.log.position:
+            now = self.world.loop.time() + self.connection._beat_seconds
+            self.connection.sweep(now, {self._hub.log.number: self._hub.log.position})
+            self.connection._beaten = self.connection._heard = self.world.loop.time()
+
+    def pump(self) -> bool:
+        """Read what has come, and answer; say whether there was anything."""
+        if not self.reading or not self._inbox:
+            return False
+        while self._inbox:
+            self._receive(self._inbox.popleft())
+        return True
+
+    def _say(self, messages: list[str]) -> None:
+        for message in messages:
+            if self.connection is not None:
+                self.world.loop.call_soon(self.connection.receive, message)
+
+    def _receive(self, text: str) -> None:
+        message = msgspec.json.decode(text)
+        assert message["type"] not in ("refused", "bye"), f"The server says {message}."
+        if message["type"] == "frame":
+            self._check_keys(message)
+        self._say(self.protocol.receive(text))
+        if message["type"] == "frame":
+            self._check_rows(message["log"], message["cursor"])
+        if message["type"] == "beat":
+            for log, cursor in message["cursors"].items():
+                self._check_rows(int(log), cursor)
+
+    def _check_keys(self, frame: dict[str, Any]) -> None:
+        for delta in frame["deltas"]:
+            for id, item in self.protocol.subscriptions.items():
+                if item.query == delta["query"]:
+                    put = {*(put["key"] for put in delta.get("puts", ())), *(delta.get("order") or ())}
+                    visible = {key for key, _ in self._state(frame["cursor"], self.wants[id])}
+                    assert put <= visible, f"{self.wants[id]}: told of {put - visible}, which it may not see."
+                    unknown = set(delta.get("drops", ())) - self.seen[id]
+                    assert not unknown, f"{self.wants[id]}: drops {unknown}, which it never had."
+                    self.seen[id] |= put
+
+    def _check_rows(self, log: int, cursor: str) -> None:
+        for id, item in self.protocol.subscriptions.items():
+            if item.log == log:
+                wrong = expected.differences(item.replica.ordered, self._state(cursor, self.wants[id]))
+                assert not wrong, f"After a frame or beat at {cursor}, {self.wants[id]}:\n{wrong}"
+
+    def _state(self, cursor: str, want: Wanted) -> Rows:
+        assert self._hub.log is not None
+        return self._hub.log._tail.states[cursor][want]
+
+    def check(self) -> None:
+        """At rest: everything equals the database."""
+        for id, item in self.protocol.subscriptions.items():
+            assert item.live, f"{self.wants[id]} is not live."
+            wrong = expected.differences(item.replica.ordered, expected.rows(self.wants[id]))
+            assert not wrong, f"At rest, {self.wants[id]}:\n{wrong}"
+
+
+class SteppedHub(Hub):
+    @property
+    def log(self) -> Any:
+        return self._logs.get("default")
+
+    async def end(self) -> None:
+        for log in self._logs.values():
+            log._thread.submit(close_all).result()
+            await log.close()
+        self._pool.submit(close_all).result()
+        self._pool.shutdown()
+        if self._sweeper:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+
+
+class Writer:
+    """A thread with its own connection, and the transaction that is open there."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._open: list[transaction.Atomic] = []
+
+    @property
+    def writing(self) -> bool:
+        return bool(self._open)
+
+    def begin(self) -> None:
+        """Begin a transaction, or a savepoint in it."""
+        self._do(self._begin)
+
+    def end(self, *, keep: bool) -> None:
+        """End the innermost savepoint or the transaction."""
+        if self._open:
+            self._do(self._end, keep)
+
+    def end_all(self, *, keep: bool) -> None:
+        while self._open:
+            self.end(keep=keep)
+
+    def write(self, name: str, a: int, b: int) -> None:
+        self._do(self._write, name, a, b)
+
+    def close(self) -> None:
+        self.end_all(keep=False)
+        self._do(close_all)
+        self._thread.shutdown()
+
+    def _do(self, function: Callable[..., None], *args: Any) -> None:
+        future: Future[None] = self._thread.submit(function, *args)
+        future.result(seconds(30))
+
+    def _begin(self) -> None:
+        if not self._open:
+            _do_not_wait_for_locks()
+        atomic = transaction.atomic()
+        atomic.__enter__()
+        self._open.append(atomic)
+
+    def _end(self, keep: bool) -> None:
+        if not keep:
+            transaction.set_rollback(True)
+        self._open.pop().__exit__(None, None, None)
+
+    def _write(self, name: str, a: int, b: int) -> None:
+        alone = not self._open
+        if alone:
+            self._begin()
+        try:
+            writes.perform(name, a, b)
+        except DatabaseError as error:
+            if not _is_conflict(error):
+                raise
+            while self._open:
+                self._end(False)
+        else:
+            if alone:
+                self._end(True)
+
+
+def _do_not_wait_for_locks() -> None:
+    # whoever holds the lock moves only when the test says so
+    wait = {"postgresql": "SET lock_timeout = '1ms'", "mysql": "SET SESSION innodb_lock_wait_timeout = 0"}
+    if connection.vendor in wait:
+        with connection.cursor() as cursor:
+            cursor.execute(wait[connection.vendor])
+
+
+def _is_conflict(error: DatabaseError) -> bool:
+    """Whether two transactions were in each other's way: for foreign keys and for locks that is no failure."""
+    return isinstance(error, OperationalError) or "foreign key" in str(error).lower()
+
+
+class World:
+    def __init__(self, *, hubs: int = HUBS, writers: int = WRITERS) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._patches = [
+            mock.patch.object(hub_module, "LogTask", SteppedLog),
+            mock.patch.object(hub_module, "Waiter", QuietWaiter),
+        ]
+        for patch in self._patches:
+            patch.start()
+        self.hubs = [SteppedHub() for _ in range(hubs)]
+        self.writers = [Writer() for _ in range(writers)]
+        self.clients: list[Client] = []
+
+    def run(self, coroutine: Any) -> Any:
+        return self.loop.run_until_complete(asyncio.wait_for(coroutine, seconds(30)))
+
+    def client(self, user_pk: int | None) -> Client:
+        self.clients.append(Client(self, user_pk))
+        return self.clients[-1]
+
+    def writer(self, number: int) -> Writer:
+        """The writer; on SQLite, which has room for one transaction at a time, the others finish first."""
+        chosen = self.writers[number % len(self.writers)]
+        if connection.vendor == "sqlite":
+            for other in self.writers:
+                if other is not chosen:
+                    other.end_all(keep=True)
+        return chosen
+
+    def tick(
+        self, number: int, *, fail: str = "", meanwhile: Callable[[], None] | None = None
+    ) -> None:
+        """One tick of a hub, and all that follows from it; `fail` is "", "read" or "end"."""
+        log = self.hubs[number % len(self.hubs)].log
+        if log is not None:
+            log._tail.fail_in_read = fail == "read"
+            log._tail.log.fail_at_end = fail == "end"
+            log.meanwhile = meanwhile
+            self.run(log.step())
+        self.pump()
+
+    def pump(self) -> None:
+        """Let every message arrive where somebody reads it, and every task be done."""
+        self.run(self._settle())
+        while any([client.pump() for client in self.clients]):
+            self.run(self._settle())
+
+    async def _settle(self) -> None:
+        await asyncio.sleep(0)
+        while tasks := [task for client in self.clients if client.connection for task in client.connection._tasks.values()]:
+            await asyncio.gather(*tasks)
+        await asyncio.sleep(0)
+
+    def prune(self) -> None:
+        """All that may be pruned is, so that cursors expire; on SQLite only where no writer is in the way."""
+        if connection.vendor != "sqlite" or not any(writer.writing for writer in self.writers):
+            get_changelog("default").prune(older_than=0)
+
+    def rest(self) -> None:
+        """Everyone finishes what they do, and then all must be equal."""
+        for writer in self.writers:
+            writer.end_all(keep=True)
+        for number, client in enumerate(self.clients):
+            client.reading, client.protocol.holding_acks = True, False
+            client.connect(self.hubs[number % len(self.hubs)])
+        self.pump()
+        for _ in range(4):  # to the present, then twice what a client out of credit needs
+            for client in self.clients:
+                client.acknowledge()
+            self.pump()
+            for number in range(len(self.hubs)):
+                self.tick(number)
+        for client in self.clients:
+            client.check()
+
+    def clear(self) -> None:
+        """As new, for the next example: no clients, no rows, an empty log."""
+        for client in self.clients:
+            client.cut()
+        self.clients.clear()
+        for writer in self.writers:
+            writer.end_all(keep=False)
+        self.run(asyncio.sleep(0))
+
+    def close(self) -> None:
+        self.clear()
+        for writer in self.writers:
+            writer.close()
+        for hub in self.hubs:
+            self.run(hub.end())
+        self.loop.close()
+        for patch in self._patches:
+            patch.stop()
+
+
+def _wanted(key: QueryKey) -> Wanted:
+    return expected.wanted(key.stream, msgspec.json.decode(key.params), key.audience, key.format)

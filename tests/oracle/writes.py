@@ -1,0 +1,258 @@
+"""Writes: one random change, in whatever transaction is open. Numbers choose the row and the values."""
+
+import datetime
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.db.models import F
+
+from tests.oracle.models import Box, Item, Person, Region, Tag
+
+TITLES = ["", "a", "A", "b", "B", "ä", "Z", "z", "10", "9", " a", "<&>"]
+NAMES = ["ada", "Ada", "ben", "ärn"]
+NUMBERS = [None, -1, 0, 1, 2, 3]
+DAYS = [None, datetime.date(2026, 1, 1), datetime.date(2026, 1, 2)]
+
+Write = Callable[["Choice"], None]
+WRITES: dict[str, Write] = {}
+
+
+class Choice(NamedTuple):
+    """Two numbers; each write makes of them what it needs."""
+
+    a: int
+    b: int
+
+    def of(self, values: Any, shift: int = 0) -> Any:
+        return values[(self.b + shift) % len(values)]
+
+    def row(self, model: Any, *, by: int | None = None) -> Any:
+        """A row of the model, or None where there is none."""
+        count = model.objects.count()
+        return model.objects.order_by("pk")[(self.a if by is None else by) % count] if count else None
+
+    def some(self, model: Any) -> Any:
+        """A part of the model's rows, as a QuerySet."""
+        keys = list(model.objects.order_by("pk").values_list("pk", flat=True))
+        return model.objects.filter(pk__in=keys[self.a % 3 :: 3])
+
+
+def perform(name: str, a: int, b: int) -> None:
+    WRITES[name](Choice(a, b))
+
+
+def write(function: Write) -> Write:
+    WRITES[function.__name__] = function
+    return function
+
+
+def _values(choice: Choice) -> dict[str, Any]:
+    users = list(get_user_model().objects.order_by("pk"))
+    return {
+        "title": choice.of(TITLES),
+        "number": choice.of(NUMBERS, choice.a),
+        "done": choice.b % 2 == 0,
+        "day": choice.of(DAYS, choice.a),
+        "person": choice.row(Person, by=choice.b) if choice.b % 3 else None,
+        "reader": choice.of([None, *users], choice.a),
+    }
+
+
+def _new_item(choice: Choice) -> Item | None:
+    box = choice.row(Box)
+    if box is None:
+        return None
+    parent = choice.row(Item, by=choice.a + choice.b) if choice.b % 4 == 0 else None
+    return Item(box=box, parent=parent, **_values(choice))
+
+
+@write
+def create_item(choice: Choice) -> None:
+    if item := _new_item(choice):
+        item.save()
+
+
+@write
+def save_item(choice: Choice) -> None:
+    if item := choice.row(Item):
+        name, value = choice.of(list(_values(choice).items()))
+        setattr(item, name, value)
+        item.save()
+
+
+@write
+def save_one_field(choice: Choice) -> None:
+    if item := choice.row(Item):
+        item.number = F("number") + 1
+        item.save(update_fields=["number"])
+
+
+@write
+def move_item(choice: Choice) -> None:
+    if (item := choice.row(Item)) and (box := choice.row(Box, by=choice.b)):
+        item.box = box
+        item.save()
+
+
+@write
+def adopt_item(choice: Choice) -> None:
+    # parents are older, so that there are no circles
+    if item := choice.row(Item):
+        older = Item.objects.filter(pk__lt=item.pk).order_by("pk")
+        item.parent = older[choice.b % len(older)] if older else None
+        item.save()
+
+
+@write
+def delete_item(choice: Choice) -> None:
+    if item := choice.row(Item):
+        item.delete()
+
+
+@write
+def replace_item(choice: Choice) -> None:
+    if item := choice.row(Item):
+        item.children.update(parent=None)
+        item.tags.clear()
+        key = item.pk
+        item.delete()
+        if again := _new_item(choice):
+            again.pk = key
+            again.parent = None
+            again.save(force_insert=True)
+
+
+@write
+def create_box(choice: Choice) -> None:
+    Box.objects.create(title=choice.of(TITLES), rank=choice.a % 4)
+
+
+@write
+def save_box(choice: Choice) -> None:
+    if box := choice.row(Box):
+        box.title, box.rank = choice.of(TITLES), choice.b % 4
+        box.save()
+
+
+@write
+def delete_box(choice: Choice) -> None:
+    if box := choice.row(Box):
+        box.delete()
+
+
+@write
+def create_person(choice: Choice) -> None:
+    Person.objects.create(name=choice.of(NAMES), region=choice.row(Region))
+
+
+@write
+def save_person(choice: Choice) -> None:
+    if person := choice.row(Person):
+        person.name = choice.of(NAMES)
+        person.region = choice.row(Region, by=choice.b) if choice.b % 3 else None
+        person.save()
+
+
+@write
+def delete_person(choice: Choice) -> None:
+    if person := choice.row(Person):
+        person.delete()
+
+
+@write
+def save_region(choice: Choice) -> None:
+    region = choice.row(Region) or Region()
+    region.name, region.rank = choice.of(NAMES), choice.b % 4
+    region.save()
+
+
+@write
+def delete_region(choice: Choice) -> None:
+    if region := choice.row(Region):
+        region.delete()
+
+
+@write
+def save_tag(choice: Choice) -> None:
+    tag = choice.row(Tag) if choice.b % 3 else Tag()
+    if tag:
+        tag.name = choice.of(NAMES)
+        tag.save()
+
+
+@write
+def delete_tag(choice: Choice) -> None:
+    if tag := choice.row(Tag):
+        tag.delete()
+
+
+@write
+def tag_item(choice: Choice) -> None:
+    if (item := choice.row(Item)) and (tag := choice.row(Tag, by=choice.b)):
+        choice.of([item.tags.add, item.tags.add, item.tags.remove])(tag)
+
+
+@write
+def tag_item_anew(choice: Choice) -> None:
+    if item := choice.row(Item):
+        item.tags.set(choice.some(Tag))
+
+
+@write
+def untag_item(choice: Choice) -> None:
+    if item := choice.row(Item):
+        item.tags.clear()
+
+
+@write
+def tag_items(choice: Choice) -> None:
+    if (tag := choice.row(Tag)) and (item := choice.row(Item, by=choice.b)):
+        choice.of([tag.items.add, tag.items.remove])(item)
+
+
+@write
+def untag_items(choice: Choice) -> None:
+    if tag := choice.row(Tag):
+        tag.items.clear()
+
+
+@write
+def update_items(choice: Choice) -> None:
+    name, value = choice.of(list(_values(choice).items()))
+    choice.some(Item).update(**{name: value})
+
+
+@write
+def count_items_up(choice: Choice) -> None:
+    choice.some(Item).update(number=F("number") + 1)
+
+
+@write
+def move_items(choice: Choice) -> None:
+    if box := choice.row(Box, by=choice.b):
+        choice.some(Item).update(box=box)
+
+
+@write
+def update_people(choice: Choice) -> None:
+    choice.some(Person).update(name=choice.of(NAMES))
+
+
+@write
+def create_items(choice: Choice) -> None:
+    items = [_new_item(Choice(choice.a + step, choice.b + step)) for step in range(3)]
+    Item.objects.bulk_create([item for item in items if item])
+
+
+@write
+def update_items_in_bulk(choice: Choice) -> None:
+    items = list(choice.some(Item))
+    for item in items:
+        item.title, item.number = choice.of(TITLES, item.pk), choice.of(NUMBERS)
+    Item.objects.bulk_update(items, ["title", "number"])
+
+
+@write
+def delete_items(choice: Choice) -> None:
+    choice.some(Item).filter(number=choice.of(NUMBERS)).delete()
