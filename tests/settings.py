@@ -2,8 +2,8 @@
 
 import atexit
 import os
-import shutil
 import tempfile
+from pathlib import Path
 
 from tests.support.addresses import database
 from tests.support.services import url
@@ -35,7 +35,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [os.path.join(os.path.dirname(os.path.dirname(__file__)), "templates")],
+        "DIRS": [Path(__file__).resolve().parents[1] / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -59,21 +59,20 @@ MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "sessions"])
 RUN = os.environ.setdefault("REALTIME_TEST_RUN", str(os.getpid()))
 
 if (BACKEND := os.environ.get("REALTIME_TEST_DATABASE", "sqlite")) == "sqlite":
-    if "REALTIME_TEST_DIRECTORY" not in os.environ:
-        os.environ["REALTIME_TEST_DIRECTORY"] = tempfile.mkdtemp(prefix="realtime-sqlite-")
-        atexit.register(shutil.rmtree, os.environ["REALTIME_TEST_DIRECTORY"], ignore_errors=True)
     # A file: an in-memory database is one connection's own, and has no other processes.
-    FILE = os.path.join(os.environ["REALTIME_TEST_DIRECTORY"], "tests.sqlite3")
+    FILE = Path(tempfile.gettempdir()) / f"realtime_{RUN}.sqlite3"
+    if str(os.getpid()) == RUN:
+        atexit.register(lambda: [path.unlink() for path in FILE.parent.glob(f"{FILE.name}*")])
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": FILE,
+            "NAME": ":memory:",  # for commands that are no tests, and need no file
             "OPTIONS": {
                 "timeout": 20,
                 "transaction_mode": "IMMEDIATE",
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
             },
-            "TEST": {"NAME": FILE},
+            "TEST": {"NAME": str(FILE)},
         }
     }
 elif BACKEND in ("postgresql", "mysql"):
