@@ -60,7 +60,7 @@ export class Monitor {
   /** @param {Handlers} handlers */
   start(handlers) {
     this.#handlers = handlers
-    this.window?.addEventListener("offline", () => (this.#wasOffline = true))
+    this.window?.addEventListener("offline", () => this.#offline())
     this.window?.addEventListener("online", () => this.#online())
     this.window?.addEventListener("pagehide", () => {
       this.#hidden = true
@@ -151,6 +151,11 @@ export class Monitor {
     const rest = this.#notBefore - this.clock.now()
     if (rest > 0) this.#arm(rest)
     else this.#handlers?.due()
+  }
+
+  #offline() {
+    this.#wasOffline = true
+    if (this.#mode === "watching") this.#handlers?.silent() // nothing comes any more, and the socket says so late
   }
 
   #online() {

@@ -135,9 +135,16 @@ describe("silence", () => {
     assert.equal(heard.length, 1)
   })
 
-  test("a connection is not trusted after the network has changed", () => {
+  test("a connection ends with the network", () => {
     monitor.welcome(25)
     window_("offline")
+    assert.deepEqual(heard, [["silent", 0]])
+  })
+
+  test("a connection that was opened without a network is not trusted when it is back", () => {
+    monitor.wait(0)
+    window_("offline")
+    monitor.welcome(25)
     window_("online")
     assert.deepEqual(heard, [["silent", 0]])
   })

@@ -197,7 +197,7 @@ var Wires = class {
   }
   /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
   ask(wire) {
-    Object.assign(wire, { id: __privateWrapper(this, _nextId)._++, query: null, log: null, status: "asked" });
+    Object.assign(wire, { id: __privateWrapper(this, _nextId)._++, status: "asked" });
     const { id, token, stream, params = {}, format, cursor } = wire;
     const target2 = token ? { token } : { stream, params, format };
     return { type: "subscribe", id, ...target2, ...cursor === null ? {} : { cursor } };
@@ -257,8 +257,7 @@ var Wires = class {
   }
   /** The page holds the wire's rows as they are at the cursor. @param {Wire} wire @param {string} cursor */
   reach(wire, cursor) {
-    Object.assign(wire, { cursor, failures: 0 });
-    if (wire.log !== null) wire.status = "live";
+    Object.assign(wire, { cursor, status: "live", failures: 0 });
   }
   /** Nothing of the page's rows counts: they are to be asked for. @param {Wire} wire @returns {ClientMessage[]} */
   reset(wire) {
@@ -777,7 +776,6 @@ function follow(field, { content, clean, next, to }) {
   const shown = clean && !typing ? next : content;
   if (contentOf(field) !== shown) setContent(field, shown);
   if (chosen) chosen.checked = true;
-  if (!differs || shown === next) taken.delete(field);
 }
 function contents(element) {
   const elements = element instanceof HTMLFormElement ? element.elements : isRadio(element) ? group(element) : [element];
@@ -880,13 +878,20 @@ function group(radio) {
 // src/arrange.js
 function arrange(parent, nodes, lead = null) {
   const places = new Map([...parent.childNodes].map((node, index) => [node, index]));
-  const inUse = childInUse(parent);
-  const stay = longestRise(nodes, (node) => places.get(node), inUse ? nodes.indexOf(inUse) : -1);
+  const placeOf = (node) => (
+    /** @type {number} */
+    places.get(node)
+  );
+  const present = nodes.filter((node) => places.has(node));
+  const stay = isRise(present, placeOf) ? new Set(present) : longestRise(present, placeOf, childInUse(parent));
   let previous = lead;
   for (const node of nodes) {
     if (!stay.has(node)) place(parent, node, previous ? previous.nextSibling : parent.firstChild);
     previous = node;
   }
+}
+function isRise(nodes, placeOf) {
+  return nodes.every((node, index) => index === 0 || placeOf(nodes[index - 1]) < placeOf(node));
 }
 function childInUse(parent) {
   const document2 = parent.ownerDocument;
@@ -917,29 +922,24 @@ function scrollPositions(node) {
   return [node, ...node.querySelectorAll("*")].map((element) => ({ element, top: element.scrollTop, left: element.scrollLeft })).filter(({ top, left }) => top || left);
 }
 function longestRise(nodes, placeOf, pinned) {
-  const pinnedPlace = pinned < 0 ? void 0 : placeOf(nodes[pinned]);
+  const pin = pinned ? nodes.indexOf(pinned) : -1;
   const lowest = [];
   const before = [];
-  const placeAt = (index) => (
-    /** @type {number} */
-    placeOf(nodes[index])
-  );
-  for (let index = 0; index < nodes.length; index++) {
-    const at = placeOf(nodes[index]);
-    if (at === void 0) continue;
-    if (pinnedPlace !== void 0 && index !== pinned && index < pinned !== at < pinnedPlace) continue;
+  nodes.forEach((node, index) => {
+    const place2 = placeOf(node);
+    if (pin >= 0 && index !== pin && index < pin !== place2 < placeOf(nodes[pin])) return;
     let low = 0;
     let high = lowest.length;
     while (low < high) {
       const middle = low + high >> 1;
-      if (placeAt(lowest[middle]) < at) low = middle + 1;
+      if (placeOf(nodes[lowest[middle]]) < place2) low = middle + 1;
       else high = middle;
     }
     before[index] = low > 0 ? lowest[low - 1] : -1;
     lowest[low] = index;
-  }
+  });
   const rise = /* @__PURE__ */ new Set();
-  for (let index = lowest[lowest.length - 1] ?? -1; index >= 0; index = before[index]) rise.add(nodes[index]);
+  for (let index = lowest[lowest.length - 1]; index >= 0; index = before[index]) rise.add(nodes[index]);
   return rise;
 }
 
@@ -1622,7 +1622,7 @@ var BROWSER_CLOCK = {
   clearTimeout: (timer) => clearTimeout(timer),
   random: () => Math.random()
 };
-var _handlers, _mode, _timer, _heard, _patience, _notBefore, _attempts, _welcomed, _wasOffline, _hidden, _Monitor_instances, watch_fn, arm_fn, fire_fn, listen_fn, wake_fn, online_fn;
+var _handlers, _mode, _timer, _heard, _patience, _notBefore, _attempts, _welcomed, _wasOffline, _hidden, _Monitor_instances, watch_fn, arm_fn, fire_fn, listen_fn, wake_fn, offline_fn, online_fn;
 var Monitor = class {
   /** @param {{clock?: Clock, window?: EventTarget, document?: Pick<Document, "addEventListener" | "visibilityState">}} [environment] */
   constructor({ clock = BROWSER_CLOCK, window: window2 = globalThis.window, document: document2 = globalThis.document } = {}) {
@@ -1651,7 +1651,7 @@ var Monitor = class {
   /** @param {Handlers} handlers */
   start(handlers) {
     __privateSet(this, _handlers, handlers);
-    this.window?.addEventListener("offline", () => __privateSet(this, _wasOffline, true));
+    this.window?.addEventListener("offline", () => __privateMethod(this, _Monitor_instances, offline_fn).call(this));
     this.window?.addEventListener("online", () => __privateMethod(this, _Monitor_instances, online_fn).call(this));
     this.window?.addEventListener("pagehide", () => {
       __privateSet(this, _hidden, true);
@@ -1742,6 +1742,10 @@ wake_fn = function() {
   const rest = __privateGet(this, _notBefore) - this.clock.now();
   if (rest > 0) __privateMethod(this, _Monitor_instances, arm_fn).call(this, rest);
   else __privateGet(this, _handlers)?.due();
+};
+offline_fn = function() {
+  __privateSet(this, _wasOffline, true);
+  if (__privateGet(this, _mode) === "watching") __privateGet(this, _handlers)?.silent();
 };
 online_fn = function() {
   if (__privateGet(this, _wasOffline) && __privateGet(this, _mode) === "watching") __privateGet(this, _handlers)?.silent();
