@@ -88,6 +88,10 @@ class DemoServer:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        return self._process.running
+
     def start(self) -> None:
         self._process.start()
 
@@ -101,7 +105,7 @@ class DemoServer:
 
     def restart(self) -> None:
         """Start the server again on the same port, after ending it in good order where it runs."""
-        if self._process.running:
+        if self.running:
             self.stop()
         self.start()
 
