@@ -17,6 +17,8 @@ This module reaches no model, so that it can be imported before Django's apps ar
 
 from __future__ import annotations
 
+from asgiref.sync import sync_to_async
+
 from realtime.exceptions import (
     ActionError,
     BadParameters,
@@ -36,6 +38,27 @@ from realtime.streams.stream import ModelStream
 
 __version__ = "0.1.0"
 
+
+def revoke(user: object) -> None:
+    """Have a user's access asked again, in every process, within a second.
+
+    Django's own grounds (logout, password, `is_active`, groups, permissions) and the models named in a stream's
+    `authorize_depends_on` are noticed without this; it is for grounds that the database does not hold. `user` is one
+    or a user's primary key. Subscriptions that `authorize` now refuses end, and their rows leave the page.
+
+        blocklist.add(user)
+        realtime.revoke(user)
+    """
+    from realtime.capture import access  # reaches models
+
+    access.revoke(user)
+
+
+async def arevoke(user: object) -> None:
+    """`revoke`, for async code."""
+    await sync_to_async(revoke)(user)
+
+
 __all__ = [
     "ActionError",
     "BadParameters",
@@ -50,6 +73,8 @@ __all__ = [
     "UnknownAction",
     "UnknownStream",
     "action",
+    "arevoke",
     "live_value",
     "register",
+    "revoke",
 ]

@@ -56,7 +56,7 @@ class Settings:
     """By database alias, how to reach PostgreSQL for LISTEN past a pooler ("host=db dbname=site")."""
 
     THREADS: int = 4
-    """Threads (and database connections) of a server process for access checks and actions."""
+    """Threads (and database connections) of a server process for actions."""
 
     def __getattribute__(self, name: str) -> Any:
         if not name.isupper():

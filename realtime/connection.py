@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Protocol
 
-from realtime import tokens
-from realtime.access import open_stream
 from realtime.actions import perform
+from realtime.admission import Admitted, Verdict, admit
 from realtime.conf import settings
-from realtime.exceptions import BadParameters, ClientError, InternalError, Overloaded, ProtocolError, TimedOut
+from realtime.exceptions import ClientError, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
 from realtime.hub import Delivery, Hub
-from realtime.identity import Identity, current, user_key
+from realtime.identity import Identity, session_digest
 from realtime.protocol.codec import Encoded
 from realtime.protocol.messages import Call, Failure, Reply, Subscribe, Window
 from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State, Subscription
-from realtime.streams.stream import ModelStream
+from realtime.streams.grounds import Access
 
 logger = logging.getLogger("realtime")
 
@@ -48,6 +47,8 @@ class Connection:
         )
         self._subscribing: deque[Subscription] = deque()
         self._calling: deque[Call] = deque()
+        self._access_changes = 0  # how often access had to be asked again
+        self._valid_until: float | None = None  # when the user's session ends, if it is not prolonged
         self._tasks: dict[str, asyncio.Task[None]] = {}
         now = asyncio.get_running_loop().time()
         self._opened = self._heard = self._beaten = now
@@ -102,17 +103,34 @@ class Connection:
         refused = self._session.refuse(subscription, code=error.code, reason=error.reason)
         if refused is not None:
             self._send([refused])
+            if subscription.query is not None:
+                self._handle_all(self._session.leave(subscription.query))
 
     def fail(self, query: int, error: ClientError) -> None:
         for item in list(self._session.subscriptions.values()):
             if item.query == query:
                 self.refuse(item, error)
 
+    def reconsider(self, access: Access) -> None:
+        streams = {subject.stream.name for _, subject in self._admitted()}
+        user, session = self._identity
+        mine = user in access.users or (session is not None and session_digest(session) in access.sessions)
+        if access.everyone or mine or streams & access.streams or (access.streams and self._subscribing):
+            self._reconsider()
+
+    def _reconsider(self) -> None:
+        self._access_changes += 1
+        self._session.hold()
+        self._start(self._ask_again)
+
     def sweep(self, now: float, positions: Mapping[int, str]) -> None:
         if self._session.state is State.NEW and now - self._opened > settings.HELLO_SECONDS:
             self.end(TimedOut(f"No hello came within {settings.HELLO_SECONDS:g} seconds."))
         elif now - self._heard > SILENT_BEATS * self._beat_seconds:
             self.end(TimedOut(f"Nothing was heard for {SILENT_BEATS * self._beat_seconds:g} seconds."))
+        elif self._valid_until is not None and now >= self._valid_until:
+            self._valid_until = None
+            self._reconsider()
         elif now - self._beaten >= self._beat_seconds:
             self._beaten = now
             beat = self._session.beat(positions)
@@ -161,48 +179,57 @@ class Connection:
             del self._tasks[work.__name__]
 
     async def _subscribe_all(self) -> None:
+        await self._hub.ready()
         while self._subscribing:
-            asked = list(self._subscribing)
-            self._subscribing.clear()
             # all that the client asks for at once is checked in one go, and so answered by one frame
-            answers = await self._hub.run(_open_all, self._identity, [subscription.asked for subscription in asked])
-            for subscription, answer in zip(asked, answers, strict=True):
+            asked = list(self._subscribing)
+            changes = self._access_changes
+            verdict = await self._judge([subscription.asked for subscription in asked])
+            if changes != self._access_changes:  # it may have been judged by what was true before
+                continue
+            for subscription, answer in zip(asked, verdict.answers, strict=True):
+                self._subscribing.popleft()
                 if isinstance(answer, ClientError):
                     self.refuse(subscription, answer)
                 elif self._session.wants(subscription):
-                    stream, format = answer
-                    self._hub.subscribe(self, subscription, stream, format, subscription.cursor)
+                    subscription.subject = answer
+                    self._hub.subscribe(self, subscription, answer.stream, answer.format, subscription.cursor)
+
+    async def _ask_again(self) -> None:
+        changes = -1
+        while changes != self._access_changes:
+            changes = self._access_changes
+            admitted = self._admitted()
+            verdict = await self._judge([subject for _, subject in admitted])
+        if not verdict.holds:
+            self.end(SessionEnded())
+            return
+        for (subscription, subject), answer in zip(admitted, verdict.answers, strict=True):
+            if not self._session.wants(subscription):
+                continue
+            if isinstance(answer, ClientError):
+                self.refuse(subscription, answer)
+            elif answer.stream.audience_key != subject.stream.audience_key:
+                subscription.subject = answer
+                self._handle_all(self._session.move(subscription))
+                self._hub.subscribe(self, subscription, answer.stream, answer.format, None)
+        self._handle_all(self._session.release())
+
+    def _admitted(self) -> list[tuple[Subscription, Admitted]]:
+        mine = self._session.subscriptions.values()
+        return [(item, item.subject) for item in mine if isinstance(item.subject, Admitted)]
+
+    async def _judge(self, asked: Sequence[Subscribe | Admitted]) -> Verdict:
+        verdict = await self._hub.run(admit, self._identity, asked)
+        seconds = verdict.seconds
+        self._valid_until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        return verdict
 
     async def _call_all(self) -> None:
         while self._calling:
-            self._reply(await self._hub.run(perform, self._identity, self._calling.popleft()))
+            self._reply(await self._hub.perform(perform, self._identity, self._calling.popleft()))
 
     def _reply(self, reply: Reply) -> None:
         encoded = self._session.reply(reply)
         if encoded is not None:
             self._send([encoded])
-
-
-def _open_all(identity: Identity, asked: list[Subscribe]) -> list[tuple[ModelStream, str] | ClientError]:
-    user = current(identity).user
-    answers: list[tuple[ModelStream, str] | ClientError] = []
-    for wanted in asked:
-        try:
-            answers.append(_open(user, wanted))
-        except ClientError as error:
-            answers.append(error)
-        except Exception:
-            logger.exception("A subscription could not be checked.")
-            answers.append(InternalError())
-    return answers
-
-
-def _open(user: object, wanted: Subscribe) -> tuple[ModelStream, str]:
-    name, params, format = wanted.stream or "", dict(wanted.params), wanted.format
-    if wanted.token is not None:
-        token = tokens.read(wanted.token, user=user_key(user), max_age=settings.TOKEN_SECONDS)
-        name, params, format = token.stream, token.params, token.format
-    stream = open_stream(user, name, params)
-    if not stream.serves(format):
-        raise BadParameters(f"The stream {name!r} does not serve {format!r}.")
-    return stream, format

@@ -8,7 +8,7 @@ RealtimeError
 └── ClientError                has a code and a sentence, and may reach a client
     ├── ProtocolError          closes the connection
     │   ├── BadMessage, TooLarge, UnsupportedVersion, UnexpectedMessage
-    │   └── OriginRefused, TimedOut, Overloaded, GoingAway, InternalError
+    │   └── OriginRefused, SessionEnded, TimedOut, Overloaded, GoingAway, InternalError
     └── Refusal                answers one subscription or one call
         ├── TokenExpired, TokenInvalid, UnknownStream, BadParameters, Forbidden
         └── UnknownAction, InvalidArguments, NotFound, ActionError
@@ -28,6 +28,7 @@ class Code(enum.IntEnum):
     OVERLOADED = 4002
     TIMEOUT = 4003
     TOKEN_EXPIRED = 4100  # 41xx: ask anew
+    SESSION_ENDED = 4101
     BAD_MESSAGE = 4200  # 42xx: stop
     TOO_LARGE = 4201
     UNSUPPORTED_VERSION = 4202
@@ -110,6 +111,13 @@ class UnexpectedMessage(ProtocolError):
 
 class OriginRefused(ProtocolError):
     code = Code.ORIGIN_REFUSED
+
+
+class SessionEnded(ProtocolError):
+    code = Code.SESSION_ENDED
+
+    def __init__(self, reason: str = "You are no longer logged in as you were.") -> None:
+        super().__init__(reason)
 
 
 class TimedOut(ProtocolError):

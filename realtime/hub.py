@@ -11,7 +11,7 @@ import itertools
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
@@ -26,6 +26,7 @@ from realtime.protocol.session import Subscription
 from realtime.queries.livequery import QueryKey, query_key
 from realtime.queries.tail import Tail, Tick, Want
 from realtime.queries.threads import close_all, in_thread
+from realtime.streams.grounds import Access, access_database
 from realtime.streams.stream import ModelStream
 from realtime.wakeups import Waiter
 
@@ -36,6 +37,7 @@ Run = Callable[..., Awaitable[object]]
 SWEEP_SECONDS = 1.0  # how often clients look at their deadlines
 RETRY_SECONDS = 0.25  # after a failed tick; doubled up to the next
 MAX_RETRY_SECONDS = 5.0
+CHECK_THREADS = 2
 PRUNE_SECONDS = 600.0
 IDLE_SECONDS = 3600.0  # without subscribers there is nothing to poll for
 
@@ -57,6 +59,7 @@ class Client(Protocol):
     def refuse(self, subscription: Subscription, error: InternalError) -> None: ...
     def fail(self, query: int, error: InternalError) -> None: ...
     def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
+    def reconsider(self, access: Access) -> None: ...
 
 
 class Waiting(NamedTuple):
@@ -74,9 +77,11 @@ class Waiting(NamedTuple):
 class LogTask:
     """The subscribers of one log, and the loop that serves them."""
 
-    def __init__(self, alias: str, number: int, run: Run) -> None:
+    def __init__(self, alias: str, number: int, clients: Collection[Client], run: Run) -> None:
         self.number = number
         self.position = ""  # the cursor of the last tick
+        self.started = asyncio.Event()  # the first tick is done: no later change is missed
+        self._clients = clients
         self._tail = Tail(get_changelog(alias), max_changes=settings.MAX_CHANGES)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"realtime-{alias}")
         self._waiter = Waiter(alias)
@@ -176,7 +181,7 @@ class LogTask:
                 logger.exception("The log %s could not be pruned.", self.number)
 
     async def _wait_for_news(self) -> None:
-        while not self._waiting:
+        while self.position and not self._waiting:
             if not self._subscribers:
                 await self._waiter.wait(IDLE_SECONDS)
             elif await self._waiter.wait(self._tail.log.poll_seconds) or await self._in_thread(self._tail.moved):
@@ -197,6 +202,11 @@ class LogTask:
         finally:
             served, self._served = list(itertools.chain(*self._served.values())), {}
         self.position = tick.cursor
+        self.started.set()
+        if tick.access:
+            # before anything is handed on: what was written after a revocation must not reach those revoked
+            for client in list(self._clients):
+                client.reconsider(tick.access)
         self._fail(tick, served)
         self._deliver(tick, served)
 
@@ -264,12 +274,14 @@ class Hub:
     def __init__(self) -> None:
         self._clients: set[Client] = set()
         self._logs: dict[str, LogTask] = {}
-        self._pool = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="realtime")
+        self._checks = ThreadPoolExecutor(CHECK_THREADS, thread_name_prefix="realtime-check")
+        self._actions = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="realtime-action")
         self._sweeper: asyncio.Task[None] | None = None
 
     def attach(self, client: Client) -> None:
         """The client is there; it will be swept, and may subscribe."""
         self._clients.add(client)
+        self._log(access_database())
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="realtime sweep")
 
@@ -286,18 +298,24 @@ class Hub:
             sweeper.cancel()
             await asyncio.gather(sweeper, *(log.close() for log in logs), return_exceptions=True)
 
+    async def ready(self) -> None:
+        """Return when changes of access are being read: none that comes after is missed."""
+        await self._log(access_database()).started.wait()
+
     async def run(self, function: Callable[..., Result], *args: object) -> Result:
-        """Call a function that may use the database, in the pool."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, in_thread, function, *args)
+        """Call a short function that may use the database, in a thread of the pool for checks."""
+        return await asyncio.get_running_loop().run_in_executor(self._checks, in_thread, function, *args)
+
+    async def perform(self, function: Callable[..., Result], *args: object) -> Result:
+        """Call an action, in a thread of the pool for actions: however slow they are, checks go on."""
+        return await asyncio.get_running_loop().run_in_executor(self._actions, in_thread, function, *args)
 
     def subscribe(
         self, client: Client, subscription: Subscription, stream: ModelStream, format: str, cursor: str | None
     ) -> None:
         """The client is allowed to see this live query, and has it up to the cursor."""
-        alias = stream.database()
-        if alias not in self._logs:
-            self._logs[alias] = LogTask(alias, log_number(alias), self.run)
-        self._logs[alias].subscribe(client, subscription, stream, Want(query_key(stream, format), cursor))
+        log = self._log(stream.database())
+        log.subscribe(client, subscription, stream, Want(query_key(stream, format), cursor))
 
     def catch_up(self, client: Client, queries: Mapping[int, str | None]) -> None:
         """Bring live queries of the client to the present, each from its cursor."""
@@ -307,6 +325,11 @@ class Hub:
     def leave(self, client: Client, query: int) -> None:
         for log in self._logs.values():
             log.leave(client, query)
+
+    def _log(self, alias: str) -> LogTask:
+        if alias not in self._logs:
+            self._logs[alias] = LogTask(alias, log_number(alias), self._clients, self.run)
+        return self._logs[alias]
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

@@ -10,6 +10,9 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user, get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.utils import timezone
+
+UNKNOWN_END_SECONDS = 600.0  # how often sessions are looked at that may end without a word
 
 
 class Identity(NamedTuple):
@@ -71,4 +74,14 @@ def _by_session(identity: Identity, session_key: str) -> Standing:
     user: Any = get_user(_Request(session))  # type: ignore[arg-type]
     if user_key(user) != identity.user:
         return Standing(AnonymousUser(), holds=False)
-    return Standing(user, holds=True, seconds=session.get_expiry_age())
+    return Standing(user, holds=True, seconds=_seconds_left(session))
+
+
+def _seconds_left(session: Any) -> float:
+    if hasattr(session, "get_model_class"):
+        ends = (
+            session.model.objects.filter(session_key=session.session_key).values_list("expire_date", flat=True).first()
+        )
+        return 0.0 if ends is None else max(0.0, (ends - timezone.now()).total_seconds())
+    # other stores do not tell when a session ends
+    return min(float(session.get_expiry_age()), UNKNOWN_END_SECONDS)

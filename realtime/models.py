@@ -13,6 +13,7 @@ class Change(models.Model):
         UPDATE = "u"
         DELETE = "d"
         REREAD = "r"  # more rows of the model changed than are listed
+        ACCESS = "a"  # someone's access is to be asked again
 
     id = models.BigAutoField(primary_key=True)
     model = models.CharField(max_length=200)  # its label in lower case: "board.task"

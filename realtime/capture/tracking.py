@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from realtime.changelog.base import NewChange
+from realtime.streams.grounds import ground_models
 from realtime.streams.keys import key_text
 from realtime.streams.registry import registry
 from realtime.streams.validation import problems
@@ -47,6 +48,8 @@ def tracked_models() -> dict[type[Model], Tracked]:
         for models in stream.value_models().values():
             for model in models:
                 track(model)
+    for model in ground_models():
+        track(model)
     return found
 
 

@@ -7,6 +7,7 @@ one that the cursor was made by.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from abc import ABC, abstractmethod
@@ -23,9 +24,12 @@ from realtime.models import Change, Log
 
 ROWS_PER_INSERT = 500
 ROWS_PER_PRUNE = 2000
+MAX_CURSOR = 8000  # characters
 
 Routing = Mapping[str, Sequence[str | None]]
 """Routing values by field name: the new one, or the new and the old one where they differ."""
+
+_MARK = re.compile("[0-9]{1,18}-[0-9]{1,18}")
 
 _routing_decoder = msgspec.json.Decoder(dict[str, list[str | None]])
 
@@ -70,8 +74,10 @@ class Mark(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Mark:
-        id, at = text.split("-")
-        return cls(int(id), int(at))
+        """Raise `CursorExpired` for what is no mark; cursors come from clients."""
+        if not _MARK.fullmatch(text):
+            raise CursorExpired
+        return cls(*map(int, text.split("-")))
 
 
 class ChangeLog(ABC):
@@ -186,7 +192,7 @@ class ChangeLog(ABC):
 
     def _position(self, cursor: str) -> tuple[str, str]:
         epoch, dot, position = cursor.partition(".")
-        if not dot or len(cursor) > 4000:
+        if not dot or len(cursor) > MAX_CURSOR:
             raise CursorExpired
         return epoch, position
 

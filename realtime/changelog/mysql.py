@@ -1,14 +1,17 @@
-"""The log on MySQL and MariaDB: ids with the gaps before them, since ids are not in the order of commits.
+"""The log on MySQL and MariaDB: ids with the gaps between them, since ids are not in the order of commits.
 
-A gap is an id that was not visible while a later one was: a transaction still under way, or one rolled back. It is
-waited for until a change behind it is older than `GAP_SECONDS`.
+A gap is a range of ids that were not visible while a later one was: of a transaction still under way, or of one rolled
+back. It is waited for until the change behind it is older than `GAP_SECONDS`.
 """
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -16,53 +19,75 @@ from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading
 from realtime.exceptions import CursorExpired
 
 GAP_SECONDS = 60  # a transaction that stays open for longer after its first live write may be missed
-MAX_GAPS = 200  # ids that a cursor carries; more, and it is taken for expired
+MAX_GAPS = 100  # gaps that a cursor carries; more are joined, so that what is between them is read again
+
+_GAPS = re.compile(r"[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,18}(?:_[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,18})*")
+
+
+class Gap(NamedTuple):
+    """Ids from `first` to `last`; `at` is the time of the change behind them."""
+
+    first: int
+    last: int
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}-{self.at}"
 
 
 class MySQLChangeLog(ChangeLog):
     """The log of one MySQL or MariaDB database."""
 
-    now_sql = "CAST(ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS SIGNED)"
+    # from UTC, since an hour of local time may come twice
+    now_sql = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
 
     def head(self) -> str:
         epoch, pruned, _ = self._state()
         with self.connection.cursor() as cursor:
-            # what is missing among the recent ids may still commit
             cursor.execute(
-                f"SELECT id, at FROM {self.table} WHERE at >= %s"
-                f" OR id = (SELECT MAX(id) FROM {self.table}) ORDER BY id",
-                [self._gap_horizon()],
+                f"SELECT id, at FROM {self.table} WHERE at < {self.now_sql} - %s ORDER BY at DESC, id DESC LIMIT 1",
+                [GAP_SECONDS * 1000],
+            )
+            mark = Mark(*(cursor.fetchone() or (pruned, 0)))
+            # what is missing among the younger ids may still commit
+            cursor.execute(
+                f"SELECT id, at, previous FROM (SELECT id, at, COALESCE(LAG(id) OVER (ORDER BY id), %s) AS previous"
+                f" FROM {self.table} WHERE id > %s) c"
+                f" WHERE id > previous + 1 OR id = (SELECT MAX(id) FROM {self.table}) ORDER BY id",
+                [mark.id, mark.id],
             )
             rows = cursor.fetchall()
-        if not rows:
-            return self._text(epoch, str(Mark(pruned, 0)))
-        return self._text(epoch, self._join(Mark(*rows[-1]), self._gaps(rows[0][0], rows)))
+        gaps = [Gap(previous + 1, id - 1, at) for id, at, previous in rows if id > previous + 1]
+        if rows:
+            mark = Mark(*rows[-1][:2])
+        return self._text(epoch, self._join(mark, gaps))
 
     def read(self, after: str, *, limit: int) -> Reading:
         epoch, position = self._position(after)
-        try:
-            marked, _, listed = position.partition("~")
-            mark = Mark.parse(marked)
-            gaps = [int(gap) for gap in listed.split("_")] if listed else []
-        except ValueError:
-            raise CursorExpired from None
-        if len(gaps) > MAX_GAPS:
+        marked, _, listed = position.partition("~")
+        mark = Mark.parse(marked)
+        if listed and not _GAPS.fullmatch(listed):
             raise CursorExpired
+        gaps = [Gap(*map(int, part.split("-"))) for part in listed.split("_") if part]
 
         names = ("id", "model", "key", "operation", "routing", "call", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
-        among = f"c.id IN ({', '.join(['%s'] * len(gaps))})" if gaps else "FALSE"
+        among = "".join(" OR c.id BETWEEN %s AND %s" for _ in gaps)
+        bounds = [id for gap in gaps for id in gap[:2]]
         sql = (
-            f"SELECT l.epoch, l.pruned, {columns} FROM {self.log_table} l"
-            f" LEFT JOIN {self.table} c ON c.id >= %s OR {among} WHERE l.id = 1 ORDER BY c.id LIMIT %s"
+            f"SELECT l.epoch, l.pruned, {self.now_sql}, {columns} FROM {self.log_table} l"
+            f" LEFT JOIN {self.table} c ON c.id >= %s{among} WHERE l.id = 1 ORDER BY c.id LIMIT %s"
         )
         with self.connection.cursor() as cursor:
-            cursor.execute(sql, [mark.id, *gaps, limit + 2])
+            cursor.execute(sql, [mark.id, *bounds, limit + 2])
             rows = cursor.fetchall()
-        if not rows or rows[0][0] != epoch or mark.id < rows[0][1]:
+        # what was in a gap may have come, and gone with the pruning
+        if not rows or rows[0][0] != epoch or min([mark.id, *(gap.first - 1 for gap in gaps)]) < rows[0][1]:
             raise CursorExpired
+        if len(rows) == limit + 2:
+            return Reading((), self.head(), complete=False)
 
-        found = [row[2:] for row in rows if row[2] is not None]
+        found = [row[3:] for row in rows if row[3] is not None]
         known = [row for row in found if row[0] == mark.id]
         if known and known[0][-1] == mark.at:
             found.remove(known[0])
@@ -71,26 +96,24 @@ class MySQLChangeLog(ChangeLog):
         if len(found) > limit:
             return Reading((), self.head(), complete=False)
 
-        horizon = self._gap_horizon()
-        behind = [(row[0], row[-1]) for row in [*known, *found]]
-        seen = {id for id, _ in behind}
-        still = [gap for gap in gaps if gap not in seen] if mark.at >= horizon else []
-        opened = self._gaps(mark.id, [row for row in behind if row[0] >= mark.id])
-        late = [gap for gap in opened if any(at >= horizon for id, at in behind if id > gap)]
-        last = Mark(*max([*behind, mark]))
-        return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, self._join(last, [*still, *late])))
+        seen = [(row[0], row[-1]) for row in found]
+        left = [*_without(gaps, [id for id, _ in seen]), *_between(mark, seen)]
+        horizon = rows[0][2] - GAP_SECONDS * 1000
+        cursor_now = self._join(Mark(*max([*seen, mark])), [gap for gap in left if gap.at >= horizon])
+        return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, cursor_now))
 
     @staticmethod
-    def _gaps(first: int, rows: list[tuple[int, int]]) -> list[int]:
-        present = {id for id, _ in rows}
-        return [id for id in range(first, max(present, default=first)) if id not in present][-MAX_GAPS:]
-
-    @staticmethod
-    def _join(mark: Mark, gaps: list[int]) -> str:
-        return f"{mark}~{'_'.join(map(str, gaps))}" if gaps else str(mark)
+    def _join(mark: Mark, gaps: Sequence[Gap]) -> str:
+        joined: list[Gap] = list(gaps)
+        while len(joined) > MAX_GAPS:
+            joined = [
+                Gap(one.first, max(one.last, other.last), max(one.at, other.at))
+                for one, other in zip(joined[::2], [*joined[1::2], joined[-1]], strict=False)
+            ]
+        return f"{mark}~{'_'.join(map(str, joined))}" if joined else str(mark)
 
     def _prune_some(self, horizon: int) -> int:
-        horizon = min(horizon, self._gap_horizon())  # what is in a gap may still come
+        horizon = min(horizon, int((time.time() - GAP_SECONDS) * 1000))  # what is in a gap may still come
         with self.connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT MAX(id) FROM (SELECT id FROM {self.table} WHERE at < %s"
@@ -104,13 +127,30 @@ class MySQLChangeLog(ChangeLog):
             cursor.execute(f"DELETE FROM {self.table} WHERE id <= %s", [last])
             return int(cursor.rowcount)
 
-    @staticmethod
-    def _gap_horizon() -> int:
-        return int((time.time() - GAP_SECONDS) * 1000)
-
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         with self.connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         with transaction.atomic(using=self.alias):
             yield
+
+
+def _between(mark: Mark, seen: Sequence[tuple[int, int]]) -> Iterator[Gap]:
+    """The gaps behind the mark, among ids in their order."""
+    previous = mark.id
+    for id, at in seen:
+        if id > previous + 1:
+            yield Gap(previous + 1, id - 1, at)
+        previous = max(previous, id)
+
+
+def _without(gaps: Iterable[Gap], ids: Sequence[int]) -> Iterator[Gap]:
+    """What is left of gaps when these ids, in their order, have come."""
+    for gap in gaps:
+        first = gap.first
+        for id in ids[bisect_left(ids, gap.first) : bisect_right(ids, gap.last)]:
+            if id > first:
+                yield Gap(first, id - 1, gap.at)
+            first = id + 1
+        if first <= gap.last:
+            yield Gap(first, gap.last, gap.at)

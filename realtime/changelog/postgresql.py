@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 from django.db import transaction
 
@@ -16,7 +17,7 @@ from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading
 from realtime.exceptions import CursorExpired
 from realtime.wakeups import POSTGRESQL_CHANNEL
 
-_SNAPSHOT = re.compile(r"(\d{1,19}):(\d{1,19}):((?:\d{1,19},?)*)")
+_SNAPSHOT = re.compile("([0-9]{1,18}):([0-9]{1,18}):([0-9]{1,18}(?:,[0-9]{1,18})*)?")
 
 
 class PostgreSQLChangeLog(ChangeLog):
@@ -38,14 +39,9 @@ class PostgreSQLChangeLog(ChangeLog):
 
     def read(self, after: str, *, limit: int) -> Reading:
         epoch, position = self._position(after)
-        try:
-            snapshot, marked = position.split("~")
-            mark = Mark.parse(marked)
-        except ValueError:
-            raise CursorExpired from None
-        match = _SNAPSHOT.fullmatch(snapshot)
-        if not match or not 0 < int(match[1]) <= int(match[2]):
-            raise CursorExpired
+        snapshot, _, marked = position.partition("~")
+        mark = Mark.parse(marked)
+        xmin, xmax = _bounds(snapshot)
 
         names = ("id", "model", "key", "operation", "routing", "call", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
@@ -56,12 +52,12 @@ class PostgreSQLChangeLog(ChangeLog):
             f" WHERE l.id = 1 ORDER BY c.id LIMIT %s"
         )
         with self.connection.cursor() as cursor:
-            cursor.execute(sql, [mark.id, int(match[1]), snapshot, limit + 2])
+            cursor.execute(sql, [mark.id, xmin, snapshot, limit + 2])
             rows = cursor.fetchall()
-        if not rows or rows[0][0] != epoch or int(match[1]) <= rows[0][2]:
+        if not rows or rows[0][0] != epoch or xmin <= rows[0][2]:
             raise CursorExpired
         now = rows[0][3]
-        if int(now.split(":")[1]) < int(match[2]):  # transactions that this database has not seen yet
+        if int(now.split(":")[1]) < xmax:  # transactions that this database has not seen yet
             raise CursorExpired
 
         found = [row[4:] for row in rows if row[4] is not None]
@@ -106,5 +102,19 @@ class PostgreSQLChangeLog(ChangeLog):
     def snapshot(self) -> Iterator[None]:
         with transaction.atomic(using=self.alias):
             with self.connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield
+
+
+def _bounds(snapshot: str) -> tuple[int, int]:
+    """The xmin and xmax of a snapshot that PostgreSQL would take. Raise `CursorExpired`."""
+    match = _SNAPSHOT.fullmatch(snapshot)
+    if match is None:
+        raise CursorExpired
+    xmin, xmax = int(match[1]), int(match[2])
+    running = [int(xid) for xid in match[3].split(",")] if match[3] else []
+    # in rising order, and within its bounds; anything else is an error inside of PostgreSQL
+    ranks = [xmin - 1, *running, xmax]
+    if not 0 < xmin <= xmax or any(high <= low for low, high in pairwise(ranks)):
+        raise CursorExpired
+    return xmin, xmax

@@ -30,10 +30,7 @@ class SQLiteChangeLog(ChangeLog):
 
     def read(self, after: str, *, limit: int) -> Reading:
         epoch, position = self._position(after)
-        try:
-            mark = Mark.parse(position)
-        except ValueError:
-            raise CursorExpired from None
+        mark = Mark.parse(position)
 
         # one statement, so that it is one state of the file: the log's row, the mark, and what came behind it
         names = ("id", "model", "key", "operation", "routing", "call", "at")

@@ -62,6 +62,7 @@ class Subscription:
     cursor: str | None  # where it stands while it is not live
     query: int | None = None  # the live query, once accepted
     log: int | None = None
+    subject: object = None  # what it was admitted to; the session does not look at it
     live: bool = False  # has all up to the session's cursor of its log
 
     @property
@@ -101,6 +102,7 @@ class ClientSession:
     state: State = State.NEW
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     behind: bool = False  # a frame has been held back, and the client told so
+    held: bool = False  # access is being asked again: nothing goes out until it is known
     _sizes: deque[int] = field(default_factory=deque)  # frames not yet acknowledged
     _unacknowledged: int = 0  # their bytes
     _acknowledged: int = 0  # frames, since hello
@@ -198,7 +200,7 @@ class ClientSession:
         return [frame]
 
     def _fall_behind(self) -> list[Encoded]:
-        if self.behind:
+        if self.behind or self.held:
             return []
         self.behind = True
         return [codec.encode(Behind())]
@@ -216,9 +218,27 @@ class ClientSession:
 
     @property
     def has_credit(self) -> bool:
+        if self.held:
+            return False
         if not self._sizes:
             return True
         return len(self._sizes) < self.window.frames and self._unacknowledged < self.window.bytes
+
+    def hold(self) -> None:
+        """Send no frame until `release`; what comes meanwhile leaves the subscriptions where they stand."""
+        self.held = True
+
+    def release(self) -> list[Event]:
+        """Go on; return the event that brings up to date what was held."""
+        self.held = False
+        return self.lagging() if self.has_credit else []
+
+    def move(self, subscription: Subscription) -> list[Event]:
+        """The client sees other rows than before: the subscription is to be accepted by another live query."""
+        query = subscription.query
+        subscription.query = subscription.log = subscription.cursor = None
+        subscription.live = False
+        return [] if query is None else self.leave(query)
 
     def _acknowledge(self, frames: int) -> list[Event]:
         sent = self._acknowledged + len(self._sizes)

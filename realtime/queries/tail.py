@@ -18,6 +18,7 @@ from realtime.exceptions import CursorExpired
 from realtime.protocol.codec import encode_delta
 from realtime.queries.dependencies import Dependencies, Own, StreamIndex
 from realtime.queries.livequery import ALL, LiveQuery, QueryKey, live_query
+from realtime.streams.grounds import EVERYONE, Access, Grounds
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
@@ -46,6 +47,7 @@ class Tick:
     deltas: dict[int, bytes] = field(default_factory=dict)  # by live query
     answers: dict[Want, Answer] = field(default_factory=dict)
     failed: set[QueryKey] = field(default_factory=set)  # could not be read; the log says why
+    access: Access = EVERYONE  # whose access is to be asked again before any of this is handed on
 
 
 class Found(NamedTuple):
@@ -71,6 +73,7 @@ class Tail:
         self.log = log
         self.max_changes = max_changes
         self.cursor: str | None = None  # of the last tick
+        self._grounds = Grounds()
         self._queries: dict[QueryKey, LiveQuery] = {}
         self._dependencies = Dependencies(max_changes)
 
@@ -107,11 +110,12 @@ class Tail:
     def _read(self, wants: Mapping[Want, ModelStream], failed: set[QueryKey]) -> Found:
         before = self.cursor
         routed: dict[LiveQuery, set[str] | None] = {}
-        if before is None or not self._queries:
+        access = EVERYONE
+        if before is None:
             cursor = self.log.head()
         else:
-            cursor, routed = self._changes(before)
-        tick = Tick(before=before or cursor, cursor=cursor)
+            cursor, routed, access = self._changes(before)
+        tick = Tick(before=before or cursor, cursor=cursor, access=access)
 
         present: dict[LiveQuery, list[str]] = {}
         for query, changed in routed.items():
@@ -156,17 +160,20 @@ class Tail:
         self.cursor = found.tick.cursor
         found.tick.failed = failed
 
-    def _changes(self, after: str) -> tuple[str, dict[LiveQuery, Any]]:
+    def _changes(self, after: str) -> tuple[str, dict[LiveQuery, Any], Access]:
         try:
             reading = self.log.read(after, limit=self.max_changes)
         except CursorExpired:  # another log has taken the place of the one that was read
             logger.warning(
                 "The log of the database %r is not the one read before; reading all afresh.", self.log.alias
             )
-            return self.log.head(), self._dependencies.everything()
+            return self.log.head(), self._dependencies.everything(), EVERYONE
         if not reading.complete:
-            return reading.cursor, self._dependencies.everything()
-        return reading.cursor, self._dependencies.route(reading.changes) if reading.changes else {}
+            return reading.cursor, self._dependencies.everything(), EVERYONE
+        if not reading.changes:
+            return reading.cursor, {}, Access()
+        access = self._grounds.access((change.model, change.key, change.operation) for change in reading.changes)
+        return reading.cursor, self._dependencies.route(reading.changes), access
 
     def _since(
         self, cursor: str | None, query: LiveQuery, expanded: dict[tuple[str, StreamIndex], Own]

@@ -70,6 +70,9 @@ class ModelStream:
     depends_on: ClassVar[Sequence[str]] = ()
     """Relations whose rows make a row change when they change ("assignee", "project__owner", "tags")."""
 
+    authorize_depends_on: ClassVar[Sequence[str]] = ()
+    """Models that `authorize` and `audience` look at ("board.Membership"): a change of theirs has them asked again."""
+
     allow_anonymous: ClassVar[bool] = False
     """Whether visitors who are not logged in are asked about at all."""
 
@@ -188,6 +191,12 @@ class ModelStream:
         """The names of the live values, with the options of `@live_value`."""
         members = inspect.getmembers(cls, lambda member: hasattr(member, LIVE_VALUE))
         return {name: getattr(member, LIVE_VALUE) for name, member in members}
+
+    @classmethod
+    def authorize_models(cls) -> list[type[Model]]:
+        """The models named in `authorize_depends_on`. Raise `LookupError` or `ValueError`."""
+        models = [apps.get_model(label) for label in cls.authorize_depends_on]
+        return [model._meta.concrete_model or model for model in models]
 
     @classmethod
     def value_models(cls) -> Mapping[str, Sequence[type[Model]]]:

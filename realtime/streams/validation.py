@@ -25,7 +25,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             f"{stream.__name__} says nothing about its rows.",
             hint="Set `fields` (rows as data), `template_name` (rows as HTML), or both.",
         )
-    for option in ("fields", "partition_by", "depends_on"):
+    for option in ("fields", "partition_by", "depends_on", "authorize_depends_on"):
         if isinstance(getattr(stream, option), str):
             yield StreamDefinitionError(f"{stream.__name__}.{option} is a string.", hint="Make it a list of strings.")
             return
@@ -36,6 +36,12 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
         yield StreamDefinitionError(
             f"{stream.__name__}.depends_on cannot be followed: {error}.",
             hint="Name relations of the model, with `__` between steps.",
+        )
+    try:
+        stream.authorize_models()
+    except (LookupError, ValueError) as error:
+        yield StreamDefinitionError(
+            f"{stream.__name__}.authorize_depends_on names no model: {error}", hint='Name models as "app_label.Model".'
         )
     yield from _value_problems(stream)
     if stream.template_name:
