@@ -9,8 +9,9 @@
  */
 export function arrange(parent, nodes, lead = null) {
   const places = new Map([...parent.childNodes].map((node, index) => [node, index]))
-  const inUse = childInUse(parent)
-  const stay = longestRise(nodes, (node) => places.get(node), inUse ? nodes.indexOf(inUse) : -1)
+  const placeOf = (/** @type {ChildNode} */ node) => /** @type {number} */ (places.get(node))
+  const present = nodes.filter((node) => places.has(node))
+  const stay = isRise(present, placeOf) ? new Set(present) : longestRise(present, placeOf, childInUse(parent))
   let previous = lead
   for (const node of nodes) {
     if (!stay.has(node)) place(parent, node, previous ? previous.nextSibling : parent.firstChild)
@@ -18,7 +19,15 @@ export function arrange(parent, nodes, lead = null) {
   }
 }
 
-/** The child that has the focus or the selection. @param {Node} parent @returns {ChildNode | null} */
+/**
+ * @param {ChildNode[]} nodes
+ * @param {(node: ChildNode) => number} placeOf
+ */
+function isRise(nodes, placeOf) {
+  return nodes.every((node, index) => index === 0 || placeOf(nodes[index - 1]) < placeOf(node))
+}
+
+/** The child that has the focus or the selection; asking for it makes the browser lay out the page. @param {Node} parent @returns {ChildNode | null} */
 function childInUse(parent) {
   const document = parent.ownerDocument
   const selection = document?.getSelection()
@@ -59,35 +68,33 @@ function scrollPositions(node) {
  * The largest set of nodes that stand in the right order already, with the pinned one among them.
  *
  * @param {ChildNode[]} nodes
- * @param {(node: ChildNode) => number | undefined} placeOf where a node is now
- * @param {number} pinned an index, or -1
+ * @param {(node: ChildNode) => number} placeOf where a node is now
+ * @param {ChildNode | null} pinned
  * @returns {Set<ChildNode>}
  */
 function longestRise(nodes, placeOf, pinned) {
-  const pinnedPlace = pinned < 0 ? undefined : placeOf(nodes[pinned])
+  const pin = pinned ? nodes.indexOf(pinned) : -1
   /** @type {number[]} */
   const lowest = [] // by length of a rise: the index of its last node, the lowest one possible
   /** @type {number[]} */
   const before = [] // by index: the index before it in its rise
-  const placeAt = (/** @type {number} */ index) => /** @type {number} */ (placeOf(nodes[index]))
 
-  for (let index = 0; index < nodes.length; index++) {
-    const at = placeOf(nodes[index])
-    if (at === undefined) continue
-    if (pinnedPlace !== undefined && index !== pinned && (index < pinned) !== (at < pinnedPlace)) continue
+  nodes.forEach((node, index) => {
+    const place = placeOf(node)
+    if (pin >= 0 && index !== pin && (index < pin) !== (place < placeOf(nodes[pin]))) return
     let low = 0
     let high = lowest.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (placeAt(lowest[middle]) < at) low = middle + 1
+      if (placeOf(nodes[lowest[middle]]) < place) low = middle + 1
       else high = middle
     }
     before[index] = low > 0 ? lowest[low - 1] : -1
     lowest[low] = index
-  }
+  })
 
   /** @type {Set<ChildNode>} */
   const rise = new Set()
-  for (let index = lowest[lowest.length - 1] ?? -1; index >= 0; index = before[index]) rise.add(nodes[index])
+  for (let index = lowest[lowest.length - 1]; index >= 0; index = before[index]) rise.add(nodes[index])
   return rise
 }

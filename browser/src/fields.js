@@ -81,7 +81,6 @@ export function follow(field, {content, clean, next, to}) {
   const shown = clean && !typing ? next : content
   if (contentOf(field) !== shown) setContent(field, shown)
   if (chosen) chosen.checked = true // a new default has taken the choice from it
-  if (!differs || shown === next) taken.delete(field)
 }
 
 /** The fields that belong to an element which calls an action, and what they hold. @param {Element} element */

@@ -63,7 +63,7 @@ export class Wires {
   /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
   ask(wire) {
     // A new id each time: what was sent for the one before may still be on the way.
-    Object.assign(wire, {id: this.#nextId++, query: null, log: null, status: "asked"})
+    Object.assign(wire, {id: this.#nextId++, status: "asked"})
     const {id, token, stream, params = {}, format, cursor} = wire
     const target = token ? {token} : {stream, params, format}
     return {type: "subscribe", id, ...target, ...(cursor === null ? {} : {cursor})}
@@ -132,8 +132,7 @@ export class Wires {
 
   /** The page holds the wire's rows as they are at the cursor. @param {Wire} wire @param {string} cursor */
   reach(wire, cursor) {
-    Object.assign(wire, {cursor, failures: 0})
-    if (wire.log !== null) wire.status = "live" // else a listener has cut the connection meanwhile
+    Object.assign(wire, {cursor, status: "live", failures: 0})
   }
 
   /** Nothing of the page's rows counts: they are to be asked for. @param {Wire} wire @returns {ClientMessage[]} */

@@ -97,6 +97,15 @@ describe("frames", () => {
     assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}])
   })
 
+  test("a subscription that a listener has closed is not asked for anew", () => {
+    const [first, second] = [subscribe(), subscribe()]
+    first.listeners.add(() => connection.unsubscribe(second))
+    open()
+    server.subscribe()
+    server.frame("e.1", put(1, "1"), {query: 2, order: ["9"]})
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 2}])
+  })
+
   test("a listener may open another subscription", () => {
     const subscription = subscribe()
     subscription.listeners.add(() => subscribe("people"))
@@ -171,6 +180,24 @@ describe("the life of a connection", () => {
       asked.push(server.attempt.sent.length)
     }
     assert.deepEqual(asked, [0, 1, 0, 1, 0, 1])
+  })
+
+  test("a delay from before a reconnect does not shorten the one after it", () => {
+    subscribe()
+    open()
+    const refuse = () => {
+      const [{id}] = server.received().filter(({type}) => type === "subscribe")
+      server.say({type: "refused", id, code: 4002, reason: "Later."})
+    }
+    refuse()
+    server.cut()
+    clock.pass(0.5)
+    server.accept()
+    refuse()
+    clock.pass(1.9)
+    assert.deepEqual(server.received(), [])
+    clock.pass(0.1)
+    assert.equal(server.received().length, 1)
   })
 
   test("a call that waits is sent after welcome", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import {describe, test} from "node:test"
 import {Controls} from "../src/controls.js"
 import {RealtimeError} from "../src/messages.js"
+import {morph} from "../src/morph.js"
 import {openPage, settled} from "./support.js"
 
 let document, calls, events
@@ -182,6 +183,17 @@ describe("a form", () => {
     assert.deepEqual(shown(), ["Too long. Too loud.", "Wrong."])
     submit()
     assert.deepEqual(shown(), ["", ""])
+  })
+
+  test("whose action was done follows the server again", async () => {
+    open(FORM)
+    find("[name=title]").value = "mine"
+    submit()
+    await answer()
+    const pushed = document.createElement("template")
+    pushed.innerHTML = FORM.replace("New", "MINE")
+    morph(find("form"), pushed.content.firstElementChild)
+    assert.equal(find("[name=title]").value, "MINE")
   })
 
   test("with data-live-reset is reset after success alone", async () => {

@@ -237,6 +237,25 @@ describe("a text field", () => {
     assert.equal(find("input").value, "mine too")
   })
 
+  test("keeps what the user types anew after the same was taken", () => {
+    show(form(""))
+    type(find("input"), "mine")
+    settle(contents(find("input")))
+    find("input").value = ""
+    type(find("input"), "mine")
+    push(form("b"))
+    leave()
+    assert.equal(find("input").value, "mine")
+  })
+
+  test("is still in use when the window alone loses the focus", () => {
+    show(form("a"))
+    find("input").focus()
+    push(form("b"))
+    find("input").dispatchEvent(new Event("focusout", {bubbles: true}))
+    assert.equal(find("input").value, "a")
+  })
+
   test("of a type that corrects its value follows the server", () => {
     show('<li><input type="color"></li>')
     push('<li><input type="color" value="#ff0000"></li>')
@@ -364,9 +383,9 @@ describe("a select", () => {
     show(select("a"))
     pick("b")
     const held = contents(find("select"))
-    push(select("c"))
+    push(select("d", "abcd"))
     settle(held)
-    assert.deepEqual([chosen(), find("select").options.length], ["c", 3])
+    assert.deepEqual([chosen(), find("select").options.length], ["d", 4])
   })
 
   test("of several follows the server", () => {
@@ -392,6 +411,18 @@ describe("an editable element", () => {
     push(editable("b"))
     leave()
     assert.equal(find("[contenteditable]").textContent, "b")
+  })
+
+  test("that was changed keeps that, also when the window has lost the focus meanwhile", () => {
+    show(editable("a"))
+    const element = find("[contenteditable]")
+    element.focus()
+    element.textContent = "mine"
+    element.dispatchEvent(new Event("input", {bubbles: true}))
+    element.dispatchEvent(new Event("focusout", {bubbles: true}))
+    push(editable("b"))
+    leave()
+    assert.equal(element.textContent, "mine")
   })
 
   test("that was changed keeps that when the user leaves it, until the next push", () => {

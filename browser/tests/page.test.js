@@ -186,10 +186,13 @@ describe("a container", () => {
     assert.equal(keys(), "123")
   })
 
-  test("asks for all rows when a script has removed one", () => {
+  test("shows nothing of a frame when a script has removed a row, and asks for all rows", () => {
     live(container("123"))
+    const told = []
+    list().addEventListener("realtime:change", ({detail}) => told.push(detail))
     list().children[0].remove()
-    frame({puts: [put("4", "3")]})
+    frame({drops: ["2"], puts: [put("4", "3")]})
+    assert.deepEqual([keys(), told], ["23", []])
     assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}, {type: "subscribe", id: 2, token: "t"}])
   })
 
