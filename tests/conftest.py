@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from django.db import connections
+from django.test.utils import setup_databases, teardown_databases
 
 from tests.support import chromium, services
 from tests.support.demo import DemoServer, DemoServers, copy_database, prepare
+from tests.support.elsewhere import Elsewhere
+from tests.support.tables import empty_tables
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+    from pytest_django import DjangoDbBlocker
 
     from tests.support.pages import Windows
 
@@ -47,7 +52,7 @@ def refuse_mixed_modules(items: list[pytest.Item]) -> None:
     """The `browser` fixture keeps an event loop running, on which async tests and Django's ORM fail obscurely."""
     with_browser = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
     for item in items:
-        uses_orm = item.get_closest_marker("django_db") or "db" in getattr(item, "fixturenames", ())
+        uses_orm = item.get_closest_marker("django_db") or {"db", "committed"} & set(getattr(item, "fixturenames", ()))
         is_async = inspect.iscoroutinefunction(getattr(item, "obj", None))
         if item.path in with_browser and (uses_orm or is_async):
             raise pytest.UsageError(
@@ -68,6 +73,33 @@ def give_up(config: pytest.Config, reason: str) -> NoReturn:
         pytest.fail(reason, pytrace=False)
     config.stash[MISSING].add(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test databases. pytest-django's own makes none where no test bears its marker."""
+    with django_db_blocker.unblock():
+        created = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(created, verbosity=0)
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The database, for tests that commit and use several connections; its tables are emptied afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        empty_tables()
+        connections.close_all()
+
+
+@pytest.fixture
+def elsewhere(committed: None) -> Iterator[Elsewhere]:
+    """Someone else with a connection of their own."""
+    elsewhere = Elsewhere()
+    yield elsewhere
+    elsewhere.close()
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,9 @@ class PostgreSQLChangeLog(ChangeLog):
         sql = (
             f"SELECT l.epoch, l.pruned, l.pruned_transaction, pg_current_snapshot()::text, {columns}"
             f" FROM {self.log_table} l LEFT JOIN {self.table} c ON c.id = %s"
-            f" OR (c.transaction >= %s AND NOT pg_visible_in_snapshot(c.transaction::text::xid8, %s::pg_snapshot))"
+            # a dump brings transaction ids that this server has yet to reach
+            f" OR (c.transaction >= %s AND c.transaction < pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+            f" AND NOT pg_visible_in_snapshot(c.transaction::text::xid8, %s::pg_snapshot))"
             f" WHERE l.id = 1 ORDER BY c.id LIMIT %s"
         )
         with self.connection.cursor() as cursor:

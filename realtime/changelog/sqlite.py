@@ -19,7 +19,7 @@ class SQLiteChangeLog(ChangeLog):
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
-        self._version: int | None = None
+        self._version: tuple[object, int] | None = None  # of which connection, and what it was
 
     def head(self) -> str:
         epoch, pruned, _ = self._state()
@@ -74,8 +74,10 @@ class SQLiteChangeLog(ChangeLog):
         with self.connection.cursor() as cursor:
             cursor.execute("PRAGMA data_version")
             (version,) = cursor.fetchone()
-        before, self._version = self._version, version
-        return bool(version != before)
+        # each connection counts for itself: a number that another one gave says nothing
+        now = (self.connection.connection, version)
+        before, self._version = self._version, now
+        return before != now
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

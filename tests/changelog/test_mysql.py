@@ -1,0 +1,194 @@
+"""MySQL and MariaDB: how long a gap in the ids is waited for, and how a cursor carries it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.db import connection, transaction
+
+from realtime.changelog import mysql
+from realtime.exceptions import CursorExpired
+from realtime.models import Change
+
+pytestmark = pytest.mark.skipif("mysql" not in connection.settings_dict["ENGINE"], reason="about MySQL")
+
+
+@pytest.fixture
+def skip(write):
+    """`skip(3)`: three ids that will never be seen."""
+
+    def skip(count: int) -> None:
+        with transaction.atomic():
+            write(*["lost"] * count)
+            transaction.set_rollback(True)
+
+    return skip
+
+
+@pytest.fixture(autouse=True)
+def settled(write):
+    """A change from long ago: nothing before it is waited for."""
+    write("old")
+    Change.objects.update(at=int((time.time() - 3600) * 1000))
+
+
+def young() -> list[Change]:
+    return list(Change.objects.exclude(key="old").order_by("id"))
+
+
+def gaps(cursor: str) -> list[str]:
+    return [gap for gap in cursor.partition("~")[2].split("_") if gap]
+
+
+def test_gap_is_a_range(log, write, skip, read):
+    write(1)
+    cursor = log.head()
+    skip(3)
+    write(2)
+    _, cursor = read(cursor)
+    before, behind = young()
+
+    # the server may take more ids for a statement than it has rows
+    assert behind.id - before.id > 3
+    assert gaps(cursor) == gaps(log.head()) == [f"{before.id + 1}-{behind.id - 1}-{behind.at}"]
+
+
+def test_gap_before_the_first_change_is_one(log, write, skip):
+    Change.objects.all().delete()
+    skip(1)
+    write(1)
+    [row] = Change.objects.all()
+    assert gaps(log.head()) == [f"1-{row.id - 1}-{row.at}"]
+
+
+def test_gap_is_given_up_when_the_change_behind_it_is_old(log, write, skip, read, monkeypatch):
+    cursor = log.head()
+    skip(1)
+    write(1)
+    _, cursor = read(cursor)
+    waiting = read(cursor)[1]
+    monkeypatch.setattr(mysql, "GAP_SECONDS", -5)  # as if time had passed
+    given_up = read(cursor)[1]
+
+    assert (len(gaps(waiting)), gaps(given_up), gaps(log.head())) == (1, [], [])
+
+
+def test_gap_is_given_up_though_changes_keep_coming(log, write, skip, read):
+    cursor = log.head()
+    skip(1)
+    write(1)
+    _, cursor = read(cursor)
+    first, last, at = gaps(cursor)[0].split("-")
+    cursor = cursor.replace(f"~{first}-{last}-{at}", f"~{first}-{last}-{int(at) - mysql.GAP_SECONDS * 1000}")
+    write(2)
+    assert gaps(read(cursor)[1]) == []
+
+
+def test_change_in_a_gap_is_read_however_long_the_reader_slept(log, write, read, elsewhere):
+    cursor = log.head()
+    elsewhere.begin()
+    elsewhere(write, "early")
+    write("late")
+    _, cursor = read(cursor)
+    first, last, at = gaps(cursor)[0].split("-")
+    cursor = cursor.replace(f"~{first}-{last}-{at}", f"~{first}-{last}-{int(at) - 3_600_000}")
+    elsewhere.commit()
+    assert read(cursor)[0] == ["early"]
+
+
+def test_part_of_a_gap_comes_and_the_rest_is_waited_for(log, write, read, elsewhere):
+    cursor = log.head()
+    elsewhere.begin()
+    elsewhere(write, "a")
+    with transaction.atomic():
+        write("b")
+        elsewhere(write, "c")
+    elsewhere(write, "d")
+    write("e")
+    seen, cursor = read(cursor)
+    assert (seen, len(gaps(cursor))) == (["b", "e"], 2)
+
+    elsewhere.commit()
+    seen, cursor = read(cursor)
+    assert (seen, gaps(cursor)) == (["a", "c", "d"], [])
+
+
+def test_range_is_split_by_what_comes_of_it(log, write, skip, read):
+    cursor = log.head()
+    skip(5)
+    write(1)
+    _, cursor = read(cursor)
+    first, last, at = gaps(cursor)[0].split("-")
+    middle = int(first) + 2
+    Change.objects.create(id=middle, model="tests.book", key="middle", operation="u", at=at)
+
+    seen, cursor = read(cursor)
+    assert seen == ["middle"]
+    assert gaps(cursor) == [f"{first}-{middle - 1}-{at}", f"{middle + 1}-{last}-{at}"]
+    assert read(cursor)[0] == []
+
+
+def test_more_gaps_than_a_cursor_carries_are_joined_and_none_is_lost(log, write, skip, read, monkeypatch):
+    monkeypatch.setattr(mysql, "MAX_GAPS", 4)
+    start = cursor = log.head()
+    for number in range(20):
+        skip(1)
+        write(number)
+    _, cursor = read(cursor)
+    ids = [row.id for row in Change.objects.order_by("id")]
+    missing = sorted(set(range(ids[0], ids[-1])) - set(ids))
+    Change.objects.bulk_create(
+        [Change(id=id, model="tests.book", key=f"late {id}", operation="u", at=time.time() * 1000) for id in missing]
+    )
+
+    assert len(gaps(cursor)) <= 4
+    assert set(read(cursor)[0]) >= {f"late {id}" for id in missing}
+    assert set(read(start)[0]) >= {f"late {id}" for id in missing}
+
+
+def test_gaps_of_many_transactions_fit_into_a_cursor(log, write, skip, read):
+    cursor = log.head()
+    for number in range(mysql.MAX_GAPS + 20):
+        skip(1)
+        write(number)
+    seen, cursor = read(cursor)
+    assert (len(seen), len(gaps(cursor)) <= mysql.MAX_GAPS) == (mysql.MAX_GAPS + 20, True)
+    read(cursor)
+    read(log.head())
+
+
+def test_clock_of_this_machine_does_not_matter(log, write, read, elsewhere, monkeypatch):
+    cursor = log.head()
+    elsewhere.begin()
+    elsewhere(write, "early")
+    write("late")
+    ahead = time.time() + 3600
+    monkeypatch.setattr("time.time", lambda: ahead)
+    _, cursor = read(cursor)
+    head = log.head()
+    elsewhere.commit()
+    assert (read(cursor)[0], read(head)[0]) == (["early"], ["early"])
+
+
+def test_cursor_whose_gap_was_pruned_has_expired(log, write, skip, read):
+    """The gap's change may have come, and gone with the pruning, while the cursor was away."""
+    cursor = log.head()
+    skip(1)
+    write(1)
+    _, cursor = read(cursor)
+    [row] = young()
+    Change.objects.filter(id=row.id).update(at=row.at - 3_600_000)
+    cursor = cursor.replace(f".{row.id}-{row.at}~", f".{row.id}-{row.at - 3_600_000}~")
+    write(2)
+    read(cursor)
+    log.prune(older_than=1800)
+    with pytest.raises(CursorExpired):
+        log.read(cursor, limit=10)
+
+
+@pytest.mark.parametrize("listed", ["1", "1-2", "1-2-3-4", "1-2-3_", "a-b-c", "1-2-" + "9" * 19, "~1-2-3"])
+def test_wrecked_gaps_have_expired(log, write, listed):
+    write(1)
+    with pytest.raises(CursorExpired):
+        log.read(f"{log.head().partition('~')[0]}~{listed}", limit=10)

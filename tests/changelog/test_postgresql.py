@@ -1,0 +1,67 @@
+"""PostgreSQL: a position is a snapshot, and comes back from clients as text."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection, transaction
+
+from realtime.exceptions import CursorExpired
+from realtime.models import Change
+
+pytestmark = pytest.mark.skipif("postgresql" not in connection.settings_dict["ENGINE"], reason="about PostgreSQL")
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    ["0:5:", "5:3:", "3:5:9", "3:5:5", "3:9:2", "3:9:5,4", "3:9:4,4", "3:9:4,", "3:9", "\u0663:9:", "3:9: 4", ""],
+)
+def test_snapshot_that_postgresql_would_not_take_has_expired(log, write, snapshot):
+    write(1)
+    epoch, _, position = log.head().partition(".")
+    mark = position.partition("~")[2]
+    with transaction.atomic(), pytest.raises(CursorExpired):
+        log.read(f"{epoch}.{snapshot}~{mark}", limit=10)
+
+
+def test_transactions_in_progress_stand_in_the_cursor(log, write, read, elsewhere):
+    elsewhere.begin()
+    elsewhere(write, "early")
+    write("late")
+    cursor = log.head()
+    snapshot = cursor.partition(".")[2].partition("~")[0]
+    elsewhere.commit()
+
+    early = Change.objects.get(key="early").transaction
+    assert str(early) in snapshot.split(":")[2].split(",")
+    assert read(cursor)[0] == ["early"]
+
+
+def test_savepoint_counts_as_its_transaction(log, write, read, elsewhere):
+    elsewhere.begin()
+
+    def inside_a_savepoint():
+        with transaction.atomic():
+            write("early")
+
+    elsewhere(inside_a_savepoint)
+    write("late")
+    cursor = log.head()
+    elsewhere.commit()
+    assert read(cursor)[0] == ["early"]
+
+
+def test_changes_of_a_dump_from_elsewhere_are_not_read_again_and_again(log, write, read):
+    """A dump brings transaction ids that this server has not reached."""
+    write("dumped", "too")
+    Change.objects.update(transaction=10**15)
+    cursor = log.head()
+    write("new")
+    assert read(cursor)[0] == ["new"]
+
+
+def test_dump_of_a_server_with_higher_transaction_ids_makes_its_cursors_expire(log, write):
+    write(1)
+    epoch, _, position = log.head().partition(".")
+    mark = position.partition("~")[2]
+    with pytest.raises(CursorExpired):
+        log.read(f"{epoch}.{10**15}:{10**15}:~{mark}", limit=10)
