@@ -1,7 +1,7 @@
 """The streams of the tests."""
 
 from realtime import ActionError, ModelStream, action, register
-from tests.models import Book, Shelf
+from tests.models import Book, Note, Shelf
 
 
 @register("books")
@@ -102,3 +102,21 @@ class BrokenStream(ModelStream):
         raise RuntimeError("secret")
 
 
+@register("noted")
+class NotedStream(ModelStream):
+    """The books of a shelf, for whom a note lets in; the note says too which half of the books they see."""
+
+    model = Book
+    fields = ["id", "title"]
+    partition_by = ["shelf"]
+    authorize_depends_on = ["tests.Note"]
+
+    def authorize(self, user, shelf):
+        return Note.objects.filter(text__startswith=f"{user.username} ").exists()
+
+    def audience(self, user, shelf):
+        return Note.objects.get(text__startswith=f"{user.username} ").text.split()[1]
+
+    def get_queryset(self, shelf):
+        books = Book.objects.filter(shelf=shelf)
+        return books if self.audience_key == "all" else books.filter(title__startswith=self.audience_key)

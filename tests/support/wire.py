@@ -1,0 +1,71 @@
+"""A reference client on a `Connection` in this process, over a transport that is a list."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from realtime.connection import Connection
+from realtime.hub import get_hub
+from realtime.identity import Identity
+from tests.support.replica import ReferenceClient
+from tests.support.waiting import seconds
+
+
+class WireClient:
+    """Connects as an identity, and answers as a browser would. Use it as an async context manager."""
+
+    def __init__(self, identity: Identity = Identity()) -> None:  # noqa: B008 - immutable
+        self.identity = identity
+        self.protocol = ReferenceClient()
+        self.received: list[dict[str, Any]] = []
+        self.closed: tuple[int, str] | None = None
+
+    async def __aenter__(self) -> WireClient:
+        self.connection = Connection(hub=get_hub(), transport=self, identity=self.identity)
+        self.say(self.protocol.open())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.connection.close()
+
+    # the transport
+
+    def send(self, text: str) -> None:
+        self.received.append(json.loads(text))
+        self.say(self.protocol.receive(text))
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+    # the client
+
+    def say(self, messages: list[str]) -> None:
+        loop = asyncio.get_running_loop()
+        for message in messages:
+            loop.call_soon(self.connection.receive, message)
+
+    async def subscribe(self, stream: str, *, id: int = 1, format: str = "data", **params: Any) -> None:
+        """Subscribe, and wait until it is live or refused."""
+        self.say(self.protocol.subscribe(id, stream=stream, params=params, format=format))
+        await until(lambda: id in self.refusals or self.protocol.subscriptions[id].live)
+
+    @property
+    def refusals(self) -> dict[int, int]:
+        """The code of each subscription that was refused."""
+        return {message["id"]: message["code"] for message in self.received if message["type"] == "refused"}
+
+    def rows(self, id: int = 1) -> list[Any]:
+        return [row for _, row in self.protocol.subscriptions[id].replica.ordered]
+
+    def titles(self, id: int = 1) -> list[str]:
+        return [row["title"] for row in self.rows(id)]
+
+
+async def until(condition: Callable[[], Any], timeout: float = 10) -> None:
+    """Wait for a condition that the event loop brings about."""
+    async with asyncio.timeout(seconds(timeout)):
+        while not condition():
+            await asyncio.sleep(0.005)
