@@ -38,6 +38,7 @@ def world(transactional_db: None, settings: Any) -> Iterator[World]:
 
 def start_afresh(world: World) -> None:
     world.clear()
+    Item._base_manager.update(parent=None)  # which MySQL checks at once
     for model in (Item.tags.through, Item, Box, Person, Region, Tag, Change, Log):
         rows: Any = model._base_manager.all()
         with connection.cursor() as cursor:

@@ -1,15 +1,16 @@
 """A world in this process: hubs, clients and writers, each of which moves only when the test says so.
 
-Everything is real but for the transport, which hands messages over in memory, and the hub's clock: a tick is taken when
-`tick` is called. At every frame each subscription of the client is compared with what its QuerySet gave in the tick's
-own transaction, so that a frame which is wrong for a moment is found too.
+Everything is real but for the transport, which hands messages over in memory, and the hub's clock: a tick is taken
+when `tick` is called. At every frame each subscription of the client is compared with what its QuerySet gave in the
+tick's own transaction, so that a frame which is wrong for a moment is found too.
 """
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from unittest import mock
 
@@ -19,8 +20,8 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from realtime import hub as hub_module
 from realtime.changelog import get_changelog
 from realtime.connection import Connection
-from realtime.identity import Identity
 from realtime.hub import Hub, LogTask
+from realtime.identity import Identity
 from realtime.queries.livequery import QueryKey
 from realtime.queries.tail import Tail
 from realtime.queries.threads import close_all
@@ -99,10 +100,8 @@ class SteppedLog(LogTask):
                 meanwhile()
 
     async def step(self) -> None:
-        try:
+        with suppress(PlannedFailure):
             await self._round()
-        except PlannedFailure:
-            pass
 
 
 class QuietWaiter(Waiter):
@@ -243,13 +242,19 @@ class SteppedHub(Hub):
 
     async def end(self) -> None:
         for log in self._logs.values():
-            log._thread.submit(close_all).result()
             await log.close()
-        self._pool.submit(close_all).result()
-        self._pool.shutdown()
         if self._sweeper:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
+        for pool in [value for value in vars(self).values() if isinstance(value, ThreadPoolExecutor)]:
+            _close_connections(pool)
+            pool.shutdown()
+
+
+def _close_connections(pool: ThreadPoolExecutor) -> None:
+    together = threading.Barrier(max(len(pool._threads), 1))  # so that each thread takes one of the calls
+    for future in [pool.submit(lambda: (together.wait(seconds(10)), close_all())) for _ in pool._threads]:
+        future.result(seconds(10))
 
 
 class Writer:
@@ -358,9 +363,7 @@ class World:
                     other.end_all(keep=True)
         return chosen
 
-    def tick(
-        self, number: int, *, fail: str = "", meanwhile: Callable[[], None] | None = None
-    ) -> None:
+    def tick(self, number: int, *, fail: str = "", meanwhile: Callable[[], None] | None = None) -> None:
         """One tick of a hub, and all that follows from it; `fail` is "", "read" or "end"."""
         log = self.hubs[number % len(self.hubs)].log
         if log is not None:
@@ -373,14 +376,24 @@ class World:
     def pump(self) -> None:
         """Let every message arrive where somebody reads it, and every task be done."""
         self.run(self._settle())
-        while any([client.pump() for client in self.clients]):
+        while sum(client.pump() for client in self.clients):
             self.run(self._settle())
 
     async def _settle(self) -> None:
         await asyncio.sleep(0)
-        while tasks := [task for client in self.clients if client.connection for task in client.connection._tasks.values()]:
-            await asyncio.gather(*tasks)
+        while tasks := [
+            task for client in self.clients if client.connection for task in client.connection._tasks.values()
+        ]:
+            for hub in self.hubs:
+                for log in hub._logs.values():
+                    if not log.position:  # clients wait for the first tick before they are admitted
+                        await log.step()
+            await asyncio.wait(tasks, timeout=0.05)
         await asyncio.sleep(0)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        connections = [client.connection for client in self.clients if client.connection]
+        return [task for connection in connections for task in connection._tasks.values()]
 
     def prune(self) -> None:
         """All that may be pruned is, so that cursors expire; on SQLite only where no writer is in the way."""

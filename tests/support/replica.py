@@ -82,8 +82,8 @@ class Subscription:
 class ReferenceClient:
     """One client, through as many connections as it likes.
 
-    `open` begins a connection and `receive` takes a message; both return what to send. `holding_acks` makes the client
-    one that reads and does not acknowledge.
+    `open` begins a connection and `receive` takes a message; both return what to send. With `holding_acks` the client
+    reads and does not acknowledge.
     """
 
     def __init__(self) -> None:
@@ -93,6 +93,7 @@ class ReferenceClient:
         self.window: dict[str, int] | None = None  # None until welcome
         self.behind = False
         self.bye: dict[str, Any] | None = None
+        self.last: dict[str, Any] = {}  # the message that came last
         self.holding_acks = False
         self._connected = False
         self._handled = 0
@@ -105,6 +106,11 @@ class ReferenceClient:
         wanted = [item for item in self.subscriptions.values() if item.refusal is None]
         return self._connected and not self.behind and all(item.live for item in wanted)
 
+    @staticmethod
+    def text(**message: Any) -> str:
+        """A message as it travels."""
+        return json.dumps(message, separators=(",", ":"))
+
     def subscribe(self, id: int, *, cursor: str | None = None, **target: Any) -> list[str]:
         """Want a live query; return what to send, which is nothing while there is no connection."""
         assert id not in self.subscriptions, f"The subscription id {id} is in use."
@@ -113,14 +119,14 @@ class ReferenceClient:
 
     def unsubscribe(self, id: int) -> list[str]:
         del self.subscriptions[id]
-        return [_text(type="unsubscribe", id=id)] if self._connected else []
+        return [self.text(type="unsubscribe", id=id)] if self._connected else []
 
     def open(self) -> list[str]:
         """A connection is there."""
         self.lose()
         self._connected = True
         wanted = [item for item in self.subscriptions.values() if item.refusal is None]
-        return [_text(type="hello", version=1), *map(self._ask, wanted)]
+        return [self.text(type="hello", version=1), *map(self._ask, wanted)]
 
     def lose(self) -> None:
         """The connection is gone; rows and cursors stay."""
@@ -135,7 +141,7 @@ class ReferenceClient:
 
     def receive(self, text: str) -> list[str]:
         """Take one message of the server; return what to send."""
-        message = json.loads(text)
+        message = self.last = json.loads(text)
         kind = message["type"]
         assert self.window is not None or kind in ("welcome", "bye"), f"The first message is {kind}."
         assert self.bye is None, f"There is a {kind} after the bye."
@@ -146,12 +152,12 @@ class ReferenceClient:
     def ack(self) -> list[str]:
         """Acknowledge all that was handled."""
         self._unacked_frames = self._unacked_bytes = 0
-        return [_text(type="ack", frames=self._handled)]
+        return [self.text(type="ack", frames=self._handled)]
 
     def _ask(self, item: Subscription) -> str:
         item.fresh = item.cursor is None
         cursor = {} if item.cursor is None else {"cursor": item.cursor}
-        return _text(type="subscribe", id=item.id, **item.target, **cursor)
+        return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
     def _welcome(self, message: dict[str, Any], size: int) -> None:
         assert message["version"] == 1
@@ -210,7 +216,3 @@ class ReferenceClient:
 
     def _bye(self, message: dict[str, Any], size: int) -> None:
         self.bye = message
-
-
-def _text(**message: Any) -> str:
-    return json.dumps(message, separators=(",", ":"))

@@ -1,0 +1,29 @@
+"""Settings of the processes under fault: the test project's, with what the environment changes.
+
+REALTIME_TEST_SETTINGS holds more settings as JSON. REALTIME_TEST_CLOCK is the number of seconds by which the process's
+clock is wrong. Every SQL statement is counted, by table.
+"""
+
+import json
+import os
+import time
+
+from django.db.backends.signals import connection_created
+
+from tests.settings import *  # noqa: F403
+from tests.settings import BACKEND, DATABASES, INSTALLED_APPS
+from tests.support import faults_counting
+
+if WRONG_SECONDS := float(os.environ.get("REALTIME_TEST_CLOCK", "0")):
+    true_time = time.time
+    time.time = lambda: true_time() + WRONG_SECONDS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults"]
+ROOT_URLCONF = "tests.faults.urls"
+globals().update(json.loads(os.environ.get("REALTIME_TEST_SETTINGS", "{}")))
+
+if BACKEND == "postgresql":
+    # so that a process's connections can be told from those of others
+    DATABASES["default"]["OPTIONS"] = {"application_name": f"process {os.getpid()}"}
+
+connection_created.connect(faults_counting.count_statements, dispatch_uid="faults")

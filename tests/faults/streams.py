@@ -1,0 +1,31 @@
+"""Streams with actions that end their own process at the worst moment."""
+
+import os
+import signal
+
+from django.db import transaction
+
+from realtime import action, register
+from tests.oracle.models import Item
+from tests.oracle.streams import ItemStream
+
+
+@register("faults.box")
+class FaultyBox(ItemStream):
+    """The items of a box, for everyone."""
+
+    partition_by = ["box"]
+    allow_anonymous = True
+
+    def get_queryset(self, box: int):
+        return Item.objects.filter(box=box).order_by("number", "title")
+
+    @action
+    def add(self, user, title: str):
+        Item.objects.create(box_id=self.params["box"], title=title)
+
+    @action
+    def add_and_die(self, user, title: str):
+        """The process is killed when the transaction has been committed, before anyone is told."""
+        transaction.on_commit(lambda: os.kill(os.getpid(), signal.SIGKILL))
+        self.add(user, title)

@@ -1,0 +1,165 @@
+"""Clients over real WebSockets: reference clients that come back when they are cut, in an event loop of their own."""
+
+import asyncio
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from tests.support.replica import ReferenceClient
+from tests.support.waiting import seconds, wait_until
+
+PAUSE_SECONDS = (0.05, 0.3)  # before a client tries again
+SILENT_BEATS = 2  # as the protocol says
+
+
+class LiveClient:
+    """One client. Everything below `run` happens in the loop of its `Clients`."""
+
+    def __init__(self, clients: "Clients", url: str, *, session: str = "") -> None:
+        self.url = url  # may be changed: the next connection goes there
+        self.protocol = ReferenceClient()
+        self.error: BaseException | None = None
+        self.connections = 0
+        self.messages: deque[tuple[float, dict[str, Any]]] = deque(maxlen=100_000)  # with the time of arrival
+        self.text = 0  # characters that came
+        self._clients = clients
+        self._headers = {"Cookie": f"sessionid={session}"} if session else {}
+        self._socket: ClientConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._online = asyncio.Event()
+        self._online.set()
+
+    # from the test
+
+    def subscribe(self, stream: str, params: dict[str, Any], *, format: str = "data", **options: Any) -> int:
+        id = max(self.protocol.subscriptions, default=0) + 1
+        self._clients.call(self._subscribe(id, {"stream": stream, "params": params, "format": format} | options))
+        return id
+
+    def call(self, id: str, stream: str, params: dict[str, Any], action: str, **args: Any) -> None:
+        message = ReferenceClient.text(type="call", id=id, stream=stream, params=params, action=action, args=args)
+        self._clients.call(self._send([message]))
+
+    def rows(self, id: int = 1) -> list[list[Any]]:
+        return [list(row) for row in self.protocol.subscriptions[id].replica.ordered]
+
+    @property
+    def live(self) -> bool:
+        self.raise_error()
+        return self.protocol.live
+
+    def cut(self) -> None:
+        """Cut the connection without a word, and stay away until `come_back`."""
+        self._clients.call(self._cut())
+
+    def come_back(self) -> None:
+        self._clients.loop.call_soon_threadsafe(self._online.set)
+
+    def raise_error(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    # in the loop
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self.run())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def run(self) -> None:
+        while self.error is None:
+            await self._online.wait()
+            try:
+                await self._connect()
+            except (OSError, WebSocketException, TimeoutError):
+                pass
+            except AssertionError as error:
+                self.error = error
+            self.protocol.lose()
+            await asyncio.sleep(random.uniform(*PAUSE_SECONDS))
+
+    async def _connect(self) -> None:
+        options: dict[str, Any] = {"ping_interval": None, "compression": None, "max_size": None, "close_timeout": 1}
+        async with connect(self.url, additional_headers=self._headers, open_timeout=30, **options) as socket:
+            self.connections += 1
+            self._socket = socket
+            try:
+                for message in self.protocol.open():
+                    await socket.send(message)
+                silence = None
+                while True:
+                    async with asyncio.timeout(silence):
+                        text = await socket.recv()
+                    assert isinstance(text, str), "Messages are text."
+                    silence = await self._take(socket, text) or silence
+            finally:
+                self._socket = None
+
+    async def _take(self, socket: ClientConnection, text: str) -> float | None:
+        self.text += len(text)
+        for answer in self.protocol.receive(text):
+            await socket.send(answer)
+        message = self.protocol.last
+        self.messages.append((time.monotonic(), message))
+        return SILENT_BEATS * message["beat"] if message["type"] == "welcome" else None
+
+    async def _subscribe(self, id: int, target: dict[str, Any]) -> None:
+        await self._send(self.protocol.subscribe(id, **target))
+
+    async def _send(self, messages: list[str]) -> None:
+        for message in messages:
+            if self._socket is not None:
+                await self._socket.send(message)
+
+    async def _cut(self) -> None:
+        self._online.clear()
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+
+class Clients:
+    """The clients of a test, and their thread."""
+
+    def __init__(self) -> None:
+        self.all: list[LiveClient] = []
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="clients")
+        self._thread.start()
+
+    def __call__(self, url: str, *, session: str = "") -> LiveClient:
+        """One more client, which connects."""
+        return self.many(1, url, session=session)[0]
+
+    def many(self, number: int, url: str, *, session: str = "") -> list[LiveClient]:
+        return self.call(self._make(number, url, session))
+
+    async def _make(self, number: int, url: str, session: str) -> list[LiveClient]:
+        made = [LiveClient(self, url, session=session) for _ in range(number)]
+        for client in made:
+            client.start()
+        self.all += made
+        return made
+
+    def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(seconds(60))
+
+    def wait_until_live(self, *, timeout: float = 30) -> None:
+        wait_until(lambda: all(client.live for client in self.all), what="all clients to be live", timeout=timeout)
+
+    def close(self) -> None:
+        self.call(self._close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    async def _close(self) -> None:
+        await asyncio.gather(*(client.stop() for client in self.all))

@@ -1,0 +1,125 @@
+"""A TCP proxy that misbehaves: it swallows what it should pass on, cuts in the middle, or hands on drop by drop."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tests.support.processes import free_port
+from tests.support.waiting import seconds
+
+CHUNK = 65536
+
+
+class Link:
+    """One connection through the proxy. A dead one is open at both ends and passes nothing."""
+
+    def __init__(self, writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter], *, dead: bool) -> None:
+        self.writers = writers
+        self.dead = dead
+
+    def abort(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
+
+
+class Proxy:
+    """Passes connections to a port on this machine, until it is told otherwise.
+
+    `swallow` keeps connections open and passes nothing more: a cable that is cut. `after_bytes` calls a function, once,
+    when so many bytes have come from the server, of which none is passed on afterwards.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = free_port()
+        self._swallowing = False
+        self.passed = 0  # bytes from the server to clients
+        self._limit: int | None = None
+        self._at_limit: Callable[[], None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._links: set[Link] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
+        self._thread.start()
+        self._server = self._call(asyncio.start_server(self._accept, "127.0.0.1", self.port))
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/realtime/ws/"
+
+    def swallow(self) -> None:
+        self._swallowing = True
+        for link in self._links:
+            link.dead = True
+
+    def heal(self) -> None:
+        """New connections pass again; those that were swallowed stay as they are."""
+        self._swallowing = False
+
+    def after_bytes(self, number: int, function: Callable[[], None]) -> None:
+        self._limit, self._at_limit = self.passed + number, function
+
+    def cut(self) -> None:
+        """End all connections at once, both ways."""
+        self._call(self._cut())
+
+    def close(self) -> None:
+        self._call(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(seconds(20))
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        link = Link((writer, upstream_writer), dead=self._swallowing)
+        self._links.add(link)
+        for source, sink, down in ((reader, upstream_writer, False), (upstream_reader, writer, True)):
+            task = asyncio.create_task(self._pass(link, source, sink, down=down))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pass(
+        self, link: "Link", source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, down: bool
+    ) -> None:
+        try:
+            while data := await source.read(CHUNK):
+                if down:
+                    data = await self._count(data)
+                if link.dead:
+                    await asyncio.Event().wait()
+                sink.write(data)
+                await sink.drain()
+        except OSError:
+            pass
+        finally:
+            if not link.dead:
+                link.abort()
+
+    async def _count(self, data: bytes) -> bytes:
+        if self._limit is not None and self.passed + len(data) >= self._limit:
+            data = data[: self._limit - self.passed]
+            self._limit = None
+            assert self._at_limit is not None
+            await asyncio.to_thread(self._at_limit)
+        self.passed += len(data)
+        return data
+
+    async def _cut(self) -> None:
+        for link in self._links:
+            link.abort()
+        self._links.clear()
+
+    async def _close(self) -> None:
+        self._server.close()
+        await self._cut()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

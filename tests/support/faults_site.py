@@ -1,0 +1,168 @@
+"""A site of the test project with a database of its own: any number of daphne processes, and workers beside them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from tests.support import services
+from tests.support.demo import ROOT, TROUBLE
+from tests.support.faults_worker import Worker
+from tests.support.processes import Process, accepts, free_port
+from tests.support.servers import Server
+from tests.support.waiting import seconds
+
+_numbers = iter(range(1, 1000))
+
+
+class SiteServer:
+    """One daphne process."""
+
+    def __init__(self, env: Mapping[str, str], *, log: Path) -> None:
+        self.port = free_port()
+        self.log = log
+        self._process = Process(
+            [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "tests.asgi:application"],
+            log=log,
+            ready=lambda: accepts(self.port),
+            env=env,
+            cwd=ROOT,
+            end=signal.SIGINT,
+        )
+        self.start, self.stop, self.kill = self._process.start, self._process.stop, self._process.kill
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/realtime/ws/"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.running
+
+    def freeze(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def statements(self) -> dict[str, int]:
+        """How many SQL statements the process has executed, by table."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/statements/", timeout=seconds(10)) as answer:
+            counts: dict[str, int] = json.load(answer)
+        return counts
+
+    def memory(self) -> int:
+        """Bytes that the process has in memory."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+    def trouble(self) -> list[str]:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return [line for line in lines if TROUBLE.search(line)]
+
+
+class Site:
+    """The database, and the processes on it. `server` is a database server of the test's own, which it may kill."""
+
+    def __init__(self, backend: str, *, server: Server | None = None, **settings: Any) -> None:
+        self.backend = backend
+        self.settings = settings
+        self.directory = Path(tempfile.mkdtemp(prefix="realtime-site-"))
+        self.run_name = f"{os.getpid()}_{next(_numbers)}"
+        self.name = f"realtime_{self.run_name}"
+        self.servers: list[SiteServer] = []
+        self.workers: list[Worker] = []
+        self.database_server = server
+        self._url = "" if backend == "sqlite" else server.url if server else services.url(backend)
+        self._create()
+        self._manage("migrate", "--run-syncdb", "-v", "0")
+
+    def env(self, *, clock: float = 0, **settings: Any) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
+        own = {
+            "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+            "REALTIME_TEST_DATABASE": self.backend,
+            "REALTIME_TEST_DIRECTORY": str(self.directory),
+            "REALTIME_TEST_RUN": self.run_name,
+            "REALTIME_TEST_SETTINGS": json.dumps(self.settings | settings),
+            "REALTIME_TEST_CLOCK": str(clock),
+        }
+        address = {services.variable(self.backend): self._url} if self._url else {}
+        return inherited | own | address
+
+    def serve(self, *, clock: float = 0, **settings: Any) -> SiteServer:
+        """One more server process, started."""
+        log = self.directory / f"server-{len(self.servers)}.log"
+        server = SiteServer(self.env(clock=clock, **settings), log=log)
+        self.servers.append(server)
+        server.start()
+        return server
+
+    def worker(self, *, clock: float = 0) -> Worker:
+        """One more process that writes or reads."""
+        worker = Worker(self.env(clock=clock))
+        self.workers.append(worker)
+        return worker
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.stop()
+        for server in self.servers:
+            if server.running:
+                server.thaw()
+                server.kill()  # a clean stop is what no test here is about
+        self._drop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def trouble(self) -> list[str]:
+        return [line for server in self.servers for line in server.trouble()]
+
+    def execute(self, sql: str) -> list[Any]:
+        """Ask the database server, outside of the site's database."""
+        parts = urlsplit(self._url)
+        if self.backend == "postgresql":
+            import psycopg
+
+            with psycopg.connect(self._url, autocommit=True) as connection:
+                cursor = connection.execute(sql)
+                return cursor.fetchall() if cursor.description else []
+        import pymysql
+
+        host, user = parts.hostname, unquote(parts.username or "")
+        password = unquote(parts.password or "")
+        connection = pymysql.connect(host=host, port=parts.port or 3306, user=user, password=password)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def _create(self) -> None:
+        if self.backend == "postgresql":
+            self.execute(f'CREATE DATABASE "{self.name}"')
+        elif self.backend == "mysql":
+            self.execute(f"CREATE DATABASE `{self.name}` CHARACTER SET utf8mb4")
+
+    def _drop(self) -> None:
+        if self.database_server is not None:
+            self.database_server.remove()
+        elif self.backend == "postgresql":
+            self.execute(f'DROP DATABASE "{self.name}" WITH (FORCE)')
+        elif self.backend == "mysql":
+            self.execute(f"DROP DATABASE `{self.name}`")
+
+    def _manage(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "django", *arguments]
+        done = subprocess.run(command, env=self.env(), cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise AssertionError(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
