@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # Tests in these folders bear the marker without saying so.
 MARKED_FOLDERS = {
-    "browser": "browser",
     "capture": "databases",
     "changelog": "databases",
     "packaging": "packaging",
@@ -45,6 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for folder, marker in folders.items():
             if item.path.is_relative_to(folder):
                 item.add_marker(marker)
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
     refuse_mixed_modules(items)
 
 
@@ -76,7 +77,9 @@ def give_up(config: pytest.Config, reason: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
     """The test databases. pytest-django's own makes none where no test bears its marker."""
     with django_db_blocker.unblock():
         created = setup_databases(verbosity=0, interactive=False)
