@@ -12,9 +12,9 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         from realtime import checks  # noqa: F401 - registers the checks; models are ready only now
-        from realtime.capture import access, signals
+        from realtime.capture import access, installation
         from realtime.streams.registry import registry
 
         registry.autodiscover()
-        signals.install()
+        installation.install()
         access.install()

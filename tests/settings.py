@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "realtime",
     "demo_project.board",
     "tests",
+    "tests.capture",
     "tests.oracle",
 ]
 MIDDLEWARE = [

@@ -1,11 +1,18 @@
-"""Tracking: which models are live, and the change that an object of theirs leaves."""
+"""Tracking: which tables are watched, and what a row of each tells the log.
+
+A live model has rows in its own table and, with multi-table inheritance, in those of its parents; its many-to-many
+relations stand in the tables between. A change in any of them is a change of the model's object.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from realtime.changelog.base import NewChange
+from django.db import connections, models, router
+
 from realtime.streams.grounds import ground_models
 from realtime.streams.keys import key_text
 from realtime.streams.registry import registry
@@ -14,64 +21,193 @@ from realtime.streams.validation import problems
 if TYPE_CHECKING:
     from django.db.models import Model
 
+# Of these types equal values have equal texts; a change routed by another type concerns every live query.
+ROUTABLE = (models.IntegerField, models.BooleanField, models.UUIDField, models.DateField, models.CharField)
+NOT_ROUTABLE = (models.DateTimeField,)
 
-_UNKNOWN = object()  # the value of a deferred field: reading it would cost a query
+Row = Mapping[str, Any]
+"""The values of a row by attribute name, as far as they are read."""
 
 
-class Tracked(NamedTuple):
-    """A live model: its label in the log, and the fields by which its changes are routed."""
+class Column(NamedTuple):
+    """A field of a watched table, and the field that its foreign keys end at, which knows the type."""
+
+    name: str
+    field: Any
+    target: Any
+
+    def text(self, value: Any) -> str | None:
+        """The text by which a value is compared: with a stream's parameter, or with a key."""
+        return None if value is None else key_text(self.target.to_python(value))
+
+
+Routing = Mapping[str, Column] | None
+"""The columns that route a model's changes, by field name; None: they cannot, each concerns every live query."""
+
+
+class Own(NamedTuple):
+    """The row is a part of an object of a live model."""
 
     label: str
-    routing: dict[str, Any]
+    routing: Routing
 
 
-def tracked_models() -> dict[type[Model], Tracked]:
-    """Every model whose changes some stream needs: those of streams, and those that streams depend on."""
-    found: dict[type[Model], Tracked] = {}
+class Link(NamedTuple):
+    """The row links an object of a live model, to which `column` refers."""
 
-    def track(model: type[Model]) -> Tracked:
-        concrete = model._meta.concrete_model or model
-        return found.setdefault(concrete, Tracked(concrete._meta.label_lower, {}))
+    label: str
+    column: Column
+    model: type[Model]
+    routing: Routing
 
+    @property
+    def is_key(self) -> bool:
+        """Whether the column's value is all that the log needs."""
+        return self.column.field.target_field.primary_key and self.routing == {}
+
+
+class Table:
+    """What to watch in the table of one model.
+
+    `rereads` are labels of models whose objects are concerned by a change in a way that the row does not tell.
+    `cascades` are those of tables that the database itself changes when a row is deleted here.
+    """
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model = model
+        self.keys = [column(field) for field in model._meta.pk_fields]
+        self.own: list[Own] = []
+        self.links: list[Link] = []
+        self.rereads: set[str] = set()
+        self.cascades: set[str] = set()
+
+    @cached_property
+    def labels(self) -> set[str]:
+        """The live models that the table is watched for."""
+        return {part.label for part in (*self.own, *self.links)} | self.rereads
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The attributes of a row to read: its key, what routes it, and what it links."""
+        routing = [item for own in self.own for item in (own.routing or {}).values()]
+        parts = [*self.keys, *routing, *(link.column for link in self.links)]
+        return list(dict.fromkeys(part.name for part in parts))
+
+    @cached_property
+    def is_told_by_key(self) -> bool:
+        """Whether the key alone says all that the log is told of a row."""
+        return len(self.names) == 1 and len(self.keys) == 1
+
+    def key(self, row: Row) -> str:
+        texts = [column.text(row[column.name]) for column in self.keys]
+        return key_text(texts) if len(texts) > 1 else str(texts[0])
+
+
+def column(field: Any) -> Column:
+    target = field
+    while target.remote_field:
+        target = target.target_field
+    return Column(field.attname, field, target)
+
+
+def live_models() -> dict[type[Model], set[str]]:
+    """Every model whose changes are needed, with the fields that route them.
+
+    They are the models of streams, those that streams and live values depend on, and those that access stands on.
+    """
+    found: defaultdict[type[Model], set[str]] = defaultdict(set)
     for stream in registry:
         if any(problems(stream)):
             continue
-        own = track(stream.model)
-        for name in stream.partition_by:
-            own.routing[name] = stream.model._meta.get_field(name)
-        for parent in stream.model._meta.get_parent_list():
-            track(parent)
+        found[stream.model._meta.concrete_model or stream.model] |= set(stream.partition_by)
         for dependency in stream.dependencies():
-            pointing = track(dependency.model)
-            for name in filter(None, (dependency.points, dependency.kind)):
-                pointing.routing[name] = dependency.model._meta.get_field(name)
-        for models in stream.value_models().values():
-            for model in models:
-                track(model)
+            found[dependency.model] |= set()
+        for dependencies in stream.value_models().values():
+            for model in dependencies:
+                found[model] |= set()
     for model in ground_models():
-        track(model)
+        found[model] |= set()
     return found
 
 
-def change_of(tracked: Tracked, instance: Model, operation: str) -> NewChange:
-    """The change that this object leaves. Its routing is left open where a value is known to the database only."""
-    routing: dict[str, list[str | None]] = {}
-    for name, field in tracked.routing.items():
-        value = instance.__dict__.get(field.attname, _UNKNOWN)
-        if value is _UNKNOWN or hasattr(value, "resolve_expression"):
-            return NewChange(tracked.label, key_text(instance.pk), operation)
-        routing[name] = [routing_text(field, value)]
-    return NewChange(tracked.label, key_text(instance.pk), operation, routing)
+def log_databases() -> set[str]:
+    """The databases whose logs are read; what is written to another one concerns nobody."""
+    return {router.db_for_write(model) for model in live_models()}
 
 
-def routing_text(field: Any, value: Any) -> str | None:
-    """The text by which a field's value is compared with a stream's parameter."""
-    while field.remote_field:
-        field = field.target_field
-    return None if value is None else key_text(field.to_python(value))
+def watched_tables() -> dict[type[Model], Table]:
+    """The tables to watch, by their models."""
+    tables: dict[type[Model], Table] = {}
+
+    def table(model: Any) -> Table:
+        concrete = model._meta.concrete_model
+        return tables.setdefault(concrete, Table(concrete))
+
+    for model, names in live_models().items():
+        label, routing = model._meta.label_lower, _routing(model, names)
+        for member in family(model):
+            if _shares_key(model, member):
+                table(member).own.append(Own(label, routing if _holds(member, routing) else None))
+            else:
+                table(member).rereads.add(label)
+        for field in _link_fields(model):
+            table(field.model).links.append(Link(label, column(field), model, routing))
+    for watched in list(tables.values()):
+        for origin in _database_cascades(watched.model):
+            table(origin).cascades |= watched.labels
+    return tables
 
 
 def family(model: type[Model]) -> Iterable[type[Model]]:
     """The concrete models that a row of this model has rows in: itself and the parents of multi-table inheritance."""
     concrete: Any = model._meta.concrete_model or model
-    return [concrete, *concrete._meta.get_parent_list()]
+    parents = (parent._meta.concrete_model for parent in concrete._meta.all_parents)
+    return dict.fromkeys([concrete, *parents])
+
+
+def _shares_key(model: Any, parent: type[Model]) -> bool:
+    # not so for the second parent of a model with two
+    return model is parent or all(path.join_field.primary_key for path in model._meta.get_path_to_parent(parent))
+
+
+def _holds(member: type[Model], routing: Routing) -> bool:
+    # what a parent's row says nothing of is not looked up in the child's
+    return all(item.field.model._meta.concrete_model in family(member) for item in (routing or {}).values())
+
+
+def _routing(model: type[Model], names: Collection[str]) -> Routing:
+    columns = {name: column(model._meta.get_field(name)) for name in sorted(names)}
+    vendor = connections[router.db_for_write(model)].vendor
+    return columns if all(_is_routable(item.target, vendor) for item in columns.values()) else None
+
+
+def _is_routable(field: Any, vendor: str) -> bool:
+    if isinstance(field, models.CharField) and (vendor == "mysql" or field.db_collation):
+        return str(field.db_collation).endswith("_bin")  # other collations take different texts for equal
+    return isinstance(field, ROUTABLE) and not isinstance(field, NOT_ROUTABLE)
+
+
+def _link_fields(model: type[Model]) -> Iterator[Any]:
+    """The foreign keys to the model in the tables of its many-to-many relations, from either side."""
+    for relation in model._meta.get_fields(include_hidden=True):
+        if not relation.many_to_many:
+            continue
+        if relation.auto_created:
+            through, name = relation.through, relation.field.m2m_reverse_field_name()
+        else:
+            through, name = relation.remote_field.through, relation.m2m_field_name()
+        yield through._meta.get_field(name)
+
+
+def _database_cascades(model: type[Model]) -> set[type[Model]]:
+    """The models whose deletion the database carries on to this one by itself (Django 6.1: DB_CASCADE and its like)."""
+    found: set[type[Model]] = set()
+    waiting: list[Any] = [model]
+    while waiting:
+        for field in waiting.pop()._meta.local_fields:
+            if field.remote_field and hasattr(field.remote_field.on_delete, "on_delete_sql"):
+                origin = field.related_model._meta.concrete_model
+                if origin not in found:
+                    found.add(origin)
+                    waiting.append(origin)
+    return found

@@ -109,6 +109,9 @@ class ChangeLog(ABC):
         if changes:
             self._wake_on_commit()
 
+    def lock(self) -> None:
+        """Take the lock that the next write will take, so that what is read before it stays true."""
+
     def _wake_on_commit(self) -> None:
         connection = self.connection
         savepoints = set(connection.savepoint_ids)

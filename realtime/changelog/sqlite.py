@@ -69,6 +69,11 @@ class SQLiteChangeLog(ChangeLog):
             cursor.execute(f"DELETE FROM {self.table} WHERE id <= %s", [last])
             return int(cursor.rowcount)
 
+    def lock(self) -> None:
+        # a transaction that reads first and writes then fails when another one has written in between
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {self.table} WHERE 0")
+
     def moved(self) -> bool:
         # changes when another connection has committed: https://www.sqlite.org/pragma.html#pragma_data_version
         with self.connection.cursor() as cursor:

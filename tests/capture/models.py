@@ -1,0 +1,87 @@
+"""Models with every kind of relation, key and inheritance, for all the ways to write."""
+
+import uuid
+
+from django.db import models
+
+
+class Shelf(models.Model):
+    name = models.CharField(max_length=50, default="")
+    code = models.CharField(max_length=20, unique=True, null=True)
+
+
+class Tag(models.Model):
+    name = models.CharField(max_length=50, default="")
+
+
+class ShortBookManager(models.Manager):
+    def get_queryset(self):
+        return super().get_queryset().filter(pages__lt=100)
+
+
+class LoudQuerySet(models.QuerySet):
+    """A QuerySet of a project's own, which has overridden what Django writes with."""
+
+    def update(self, **values):
+        return super().update(**{"pages": 7, **values})
+
+    def delete(self):
+        return super().delete()
+
+    def bulk_create(self, objs, *args, **kwargs):
+        return super().bulk_create(list(objs), *args, **kwargs)
+
+
+class Book(models.Model):
+    title = models.CharField(max_length=100, default="")
+    pages = models.IntegerField(default=0)
+    isbn = models.CharField(max_length=20, unique=True, null=True)
+    shelf = models.ForeignKey(Shelf, models.CASCADE, related_name="books")
+    sequel = models.ForeignKey("self", models.SET_NULL, null=True, related_name="prequels")
+    tags = models.ManyToManyField(Tag, related_name="books")
+    similar = models.ManyToManyField("self")
+    readers = models.ManyToManyField("Reader", through="Loan", related_name="books")
+
+    objects = models.Manager()
+    short = ShortBookManager()
+    loud = LoudQuerySet.as_manager()
+
+
+class Reader(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    name = models.CharField(max_length=50, default="")
+    shelf = models.ForeignKey(Shelf, models.SET_DEFAULT, null=True, default=None, related_name="readers")
+
+
+class Loan(models.Model):
+    """A through model of its own, not live itself."""
+
+    book = models.ForeignKey(Book, models.CASCADE)
+    reader = models.ForeignKey(Reader, models.CASCADE)
+    days = models.IntegerField(default=1)
+
+
+class BookProxy(Book):
+    class Meta:
+        proxy = True
+
+
+class Atlas(Book):
+    """A child of multi-table inheritance."""
+
+    scale = models.IntegerField(default=1)
+
+
+class Slot(models.Model):
+    """A row with a key of two columns, which belongs to a reader."""
+
+    pk = models.CompositePrimaryKey("reader", "number")
+    reader = models.ForeignKey(Reader, models.CASCADE, related_name="slots")
+    number = models.IntegerField()
+    text = models.CharField(max_length=20, default="")
+
+
+class Page(models.Model):
+    """Not live, and without anything that is."""
+
+    text = models.CharField(max_length=100, default="")
