@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.http import Http404
@@ -33,9 +34,9 @@ def open_stream(user: Any, name: str, params: Mapping[str, Any]) -> ModelStream:
         raise refusal from None
     except (ValueError, ValidationError):  # a value that the database cannot hold
         raise BadParameters(f"The parameters of the stream {name!r} have values of a wrong type.") from None
-    if not isinstance(audience, str | int | None):
+    if not isinstance(audience, str | int | UUID | None):
         raise StreamDefinitionError(
             f"audience of the stream {name!r} returned {type(audience).__name__}.",
-            hint="Return a string, a number or None, such as user.pk.",
+            hint="Return a string, a number, a UUID or None, such as user.pk.",
         )
     return stream(cleaned, audience)

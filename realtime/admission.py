@@ -23,6 +23,11 @@ class Admitted(NamedTuple):
     stream: ModelStream
     format: str
 
+    def shares(self, other: Admitted) -> bool:
+        """Whether both see the same rows, the stream and its parameters being the same."""
+        mine, theirs = self.stream.audience_key, other.stream.audience_key
+        return (type(mine), mine) == (type(theirs), theirs)  # True is not 1
+
 
 class Verdict(NamedTuple):
     """An answer for each request; `holds` and `seconds` are those of the client's `Standing`."""

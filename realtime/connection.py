@@ -209,7 +209,7 @@ class Connection:
                 continue
             if isinstance(answer, ClientError):
                 self.refuse(subscription, answer)
-            elif answer.stream.audience_key != subject.stream.audience_key:
+            elif not answer.shares(subject):
                 subscription.subject = answer
                 self._handle_all(self._session.move(subscription))
                 self._hub.subscribe(self, subscription, answer.stream, answer.format, None)

@@ -7,7 +7,7 @@ stand (its own ordering, in the database's own collation). Nothing of that is im
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,12 +32,13 @@ class QueryKey(NamedTuple):
     stream: str
     params: bytes
     audience: Any
+    kind: str  # the audience's type: True and 1 are two audiences
     format: str
 
 
 def query_key(stream: ModelStream, format: str) -> QueryKey:
     params = msgspec.json.encode(stream.params, order="deterministic", enc_hook=str)
-    return QueryKey(stream.name, params, stream.audience_key, format)
+    return QueryKey(stream.name, params, stream.audience_key, type(stream.audience_key).__name__, format)
 
 
 def live_query(stream: ModelStream, format: str) -> LiveQuery:
@@ -86,12 +87,15 @@ class LiveQuery:
         was, members = set(self.keys), set(keys)
         wanted = [key for key in keys if key in changed or key not in was]
 
-        put = set(wanted)
-        stayed = [key for key in keys if key not in put]
-        kept_order = stayed == [key for key in self.keys if key in members and key not in put]
+        rows = self._encode(wanted, keys)
+        keys = _without_lost(keys, wanted, rows)
+
+        stayed = [key for key in keys if key not in rows]
+        kept_order = stayed == [key for key in self.keys if key in members and key not in rows]
+        members = set(keys)
         delta = Delta(
             query=self.id,
-            puts=tuple(self._puts(wanted, keys, placed=kept_order)),
+            puts=tuple(_places(rows, keys) if kept_order else _puts(rows)),
             drops=tuple(key for key in self.keys if key not in members) if kept_order else (),
             order=None if kept_order else tuple(keys),
         )
@@ -106,23 +110,17 @@ class LiveQuery:
         if changed is not ALL and not changed:
             return Delta(query=self.id)
         if changed is ALL or self._queryset().query.is_sliced:  # a slice also takes in rows that have not changed
-            return Delta(query=self.id, reset=True, puts=tuple(self._puts(keys, keys, placed=False)))
+            return Delta(query=self.id, reset=True, puts=tuple(_puts(self._encode(keys, keys))))
         wanted = [key for key in keys if key in changed]
-        return Delta(query=self.id, puts=tuple(self._puts(wanted, keys, placed=False)), order=tuple(keys))
+        rows = self._encode(wanted, keys)
+        return Delta(query=self.id, puts=tuple(_puts(rows)), order=tuple(_without_lost(keys, wanted, rows)))
 
-    def _puts(self, wanted: Sequence[str], keys: Sequence[str], *, placed: bool) -> Iterable[Put]:
+    def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:
+        """The rows of the wanted keys, in their order."""
         if not wanted:
-            return
+            return {}
         instances = self._read_instances(wanted, everything=len(wanted) == len(keys))
-        before = dict(zip(keys, [None, *keys], strict=False)) if placed else {}
-        previous = None
-        for key in wanted:
-            row = encode_row(self._render(instances[key], key))
-            if placed and before[key] != previous:
-                yield Put(key=key, row=row, after=before[key])
-            else:
-                yield Put(key=key, row=row)
-            previous = key
+        return {key: encode_row(self._render(instances[key], key)) for key in wanted if key in instances}
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
         if everything:  # the QuerySet says so in fewer words
@@ -171,3 +169,22 @@ class ValueQuery(LiveQuery):
 
     def _compute(self) -> Any:
         return getattr(self.stream, self.name)()
+
+
+def _puts(rows: Mapping[str, msgspec.Raw]) -> Iterable[Put]:
+    return (Put(key=key, row=row) for key, row in rows.items())
+
+
+def _places(rows: Mapping[str, msgspec.Raw], keys: Sequence[str]) -> Iterable[Put]:
+    """Puts that say where they stand, unless it is behind the put before them."""
+    before = dict(zip(keys, [None, *keys], strict=False))
+    previous = None
+    for key, row in rows.items():
+        yield Put(key=key, row=row) if before[key] == previous else Put(key=key, row=row, after=before[key])
+        previous = key
+
+
+def _without_lost(keys: Sequence[str], wanted: Sequence[str], rows: Mapping[str, msgspec.Raw]) -> list[str]:
+    # a filter by the clock may let go of a row between the statement for the keys and the one for the rows
+    lost = set(wanted) - set(rows)
+    return [key for key in keys if key not in lost]
