@@ -62,7 +62,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture
-def make_site(pytestconfig: pytest.Config) -> Iterator[Callable[..., Site]]:
+def make_site(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Callable[..., Site]]:
     """Makes sites on the database of the run; `own_server=True` gives one a database server that it may kill."""
     sites: list[Site] = []
 
@@ -76,6 +76,8 @@ def make_site(pytestconfig: pytest.Config) -> Iterator[Callable[..., Site]]:
 
     yield make
     for site in sites:
+        if getattr(request.node, "failed", True):
+            print(*(server.output() for server in site.servers), sep="\n")
         site.close()
 
 

@@ -1,7 +1,8 @@
 """Settings of the processes under fault: the test project's, with what the environment changes.
 
-REALTIME_TEST_SETTINGS holds more settings as JSON. REALTIME_TEST_CLOCK is the number of seconds by which the process's
-clock is wrong. Every SQL statement is counted, by table.
+REALTIME_TEST_SITE is the folder of the site, where its SQLite file is. REALTIME_TEST_SETTINGS holds more settings as
+JSON. REALTIME_TEST_CLOCK is the number of seconds by which the process's clock is wrong. Every SQL statement is
+counted, by table.
 """
 
 import json
@@ -22,7 +23,9 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults"]
 ROOT_URLCONF = "tests.faults.urls"
 globals().update(json.loads(os.environ.get("REALTIME_TEST_SETTINGS", "{}")))
 
-if BACKEND == "postgresql":
+if BACKEND == "sqlite":
+    DATABASES["default"]["NAME"] = os.path.join(os.environ["REALTIME_TEST_SITE"], "site.sqlite3")
+elif BACKEND == "postgresql":
     # so that a process's connections can be told from those of others
     DATABASES["default"]["OPTIONS"] = {"application_name": f"process {os.getpid()}"}
 

@@ -1,7 +1,8 @@
 """Servers that are killed, and several of them."""
 
-from tests.support.waiting import wait_until
 import pytest
+
+from tests.support.waiting import wait_until
 
 PROCESSES = 3
 CONNECTIONS = 14  # of one server process to the database, however many clients it has
@@ -39,7 +40,7 @@ def test_a_server_killed_in_mid_frame(scene, make_proxy, report):
     scene.watch(proxy.url)
     scene.watch(server.url)
     scene.wait_until_equal()
-    for attempt in range(3):
+    for _ in range(3):
         proxy.after_bytes(3000, server.kill)
         scene.worker.run("with transaction.atomic(): add(50)")
         wait_until(lambda: not server.running, what="the server to be killed")

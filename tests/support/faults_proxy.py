@@ -26,8 +26,8 @@ class Link:
 class Proxy:
     """Passes connections to a port on this machine, until it is told otherwise.
 
-    `swallow` keeps connections open and passes nothing more: a cable that is cut. `after_bytes` calls a function, once,
-    when so many bytes have come from the server, of which none is passed on afterwards.
+    `swallow` keeps connections open and passes nothing more: a cable that is cut. `after_bytes` calls a function,
+    once, when so many bytes have come from the server, and passes on no more of what came with them.
     """
 
     def __init__(self, target: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.support import services
-from tests.support.demo import ROOT, TROUBLE
+from tests.support.demo import ROOT
 from tests.support.faults_worker import Worker
 from tests.support.processes import Process, accepts, free_port
 from tests.support.servers import Server
@@ -68,9 +68,13 @@ class SiteServer:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
-    def trouble(self) -> list[str]:
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return [line for line in lines if TROUBLE.search(line)]
+    def open_sockets(self) -> int:
+        """Connections that the process holds, to clients and to the database."""
+        held = Path(f"/proc/{self.pid}/fd").iterdir()
+        return sum(os.path.islink(entry) and os.readlink(entry).startswith("socket:") for entry in held)
+
+    def output(self) -> str:
+        return f"{self.url}:\n{self._process.output()}"
 
 
 class Site:
@@ -94,7 +98,7 @@ class Site:
         own = {
             "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
             "REALTIME_TEST_DATABASE": self.backend,
-            "REALTIME_TEST_DIRECTORY": str(self.directory),
+            "REALTIME_TEST_SITE": str(self.directory),
             "REALTIME_TEST_RUN": self.run_name,
             "REALTIME_TEST_SETTINGS": json.dumps(self.settings | settings),
             "REALTIME_TEST_CLOCK": str(clock),
@@ -125,9 +129,6 @@ class Site:
                 server.kill()  # a clean stop is what no test here is about
         self._drop()
         shutil.rmtree(self.directory, ignore_errors=True)
-
-    def trouble(self) -> list[str]:
-        return [line for server in self.servers for line in server.trouble()]
 
     def execute(self, sql: str) -> list[Any]:
         """Ask the database server, outside of the site's database."""
