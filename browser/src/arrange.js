@@ -51,7 +51,10 @@ function place(parent, node, before) {
     parent.moveBefore(node, before) // keeps focus, scroll and transitions
   } else {
     const scrolled = scrollPositions(node)
+    const active = /** @type {HTMLElement | null} */ (node.ownerDocument?.activeElement ?? null)
+    const hadFocus = node.contains(active)
     parent.insertBefore(node, before)
+    if (hadFocus) active?.focus({preventScroll: true})
     for (const {element, top, left} of scrolled) Object.assign(element, {scrollTop: top, scrollLeft: left})
   }
 }

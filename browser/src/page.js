@@ -66,7 +66,7 @@ export class Page {
   /** @param {Element} element */
   #bind(element) {
     try {
-      const container = new Container(element)
+      const container = new Container(element, (name) => [...this.#containers.values()].filter((each) => each.name === name))
       this.#containers.set(element, container)
       this.connection.subscribe(container.subscription)
       this.connect()
@@ -97,14 +97,23 @@ export class Page {
   }
 }
 
-/** One [data-live] element. Its rows are the children with a data-live-key; they stand together, where the first one stood. */
+/**
+ * One [data-live] element. Its rows are the children with a data-live-key; they stand together, where the first one stood.
+ *
+ * A row that goes from one container of a stream to another in the same frame takes its element along, with all that
+ * the user is doing in it. The first of the two to be painted is either: it takes the element, or leaves it to be taken.
+ */
 class Container {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null
 
-  /** @param {Element} element */
-  constructor(element) {
+  /**
+   * @param {Element} element
+   * @param {(name: string) => Container[]} containersOf those of a stream
+   */
+  constructor(element, containersOf) {
     this.element = element
+    this.containersOf = containersOf
     this.name = element.getAttribute("data-live") ?? ""
     this.token = element.getAttribute("data-live-token") ?? undefined
     this.subscription = new Subscription(
@@ -140,18 +149,40 @@ class Container {
     const first = rows.values().next().value
     if (first) this.#lead = first.previousSibling
     const wanted = new Set(keys)
-    for (const child of [...this.element.children]) {
+    const gone = [...this.element.children].filter((child) => {
       const key = child.getAttribute("data-live-key")
-      if (key !== null && !(wanted.has(key) && rows.get(key) === child)) child.remove()
+      return key !== null && !(wanted.has(key) && rows.get(key) === child)
+    })
+    const awaited = gone.length ? this.#collect((other) => other.#awaited()) : new Map()
+    for (const child of gone) {
+      if (!awaited.has(child.getAttribute("data-live-key"))) child.remove()
     }
+    const leaving = [...puts.keys()].every((key) => rows.has(key)) ? new Map() : this.#collect((other) => other.#leaving())
     for (const [key, html] of puts) {
       const row = parse(String(html), key, this.element.ownerDocument)
-      const shown = rows.get(key)
+      const shown = rows.get(key) ?? leaving.get(key)
       rows.set(key, shown ? morph(shown, row) : row)
     }
     const lead = this.#lead?.parentNode === this.element ? this.#lead : null
     arrange(this.element, keys.map((key) => /** @type {Element} */ (rows.get(key))), lead)
     return true
+  }
+
+  /** From the stream's other containers. @template T @param {(other: Container) => [string, T][]} part @returns {Map<string, T>} */
+  #collect(part) {
+    return new Map(this.containersOf(this.name).flatMap((other) => (other === this ? [] : part(other))))
+  }
+
+  /** The keys whose rows are still to be painted. @returns {[string, true][]} */
+  #awaited() {
+    const rows = this.#rows()
+    return this.subscription.keys.filter((key) => !rows.has(key)).map((key) => [key, true])
+  }
+
+  /** The rows that are still to be removed. */
+  #leaving() {
+    const wanted = new Set(this.subscription.keys)
+    return [...this.#rows()].filter(([key]) => !wanted.has(key))
   }
 
   /** @returns {Map<string, Element>} */

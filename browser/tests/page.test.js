@@ -229,6 +229,46 @@ describe("a container", () => {
   })
 })
 
+describe("a row that goes to another container of its stream", () => {
+  const list = (id, token) => `<ul id="${id}" data-live="tasks" data-live-token="${token}" data-live-cursor="e.1">`
+  const text = (id) => document.getElementById(id).textContent.trim()
+  let element
+
+  beforeEach(() => {
+    open(`${list("left", "t")}${row(1)}${row(2, "2<input>")}</ul>${list("right", "u")}${row(3)}</ul>`)
+    server.accept()
+    server.subscribe()
+    server.frame("e.1")
+    element = document.querySelector('[data-live-key="2"]')
+    element.querySelector("input").value = "typed"
+    element.querySelector("input").focus()
+  })
+
+  function move(from, to) {
+    server.frame("e.2", {query: from, drops: ["2"]}, {query: to, puts: [put("2", null, "moved<input>")]})
+    const input = document.activeElement
+    assert.equal(input.closest("[data-live-key]"), element)
+    assert.equal(input.value, "typed")
+  }
+
+  test("takes its element along, with what the user is doing in it", () => {
+    move(1, 2)
+    assert.deepEqual([text("left"), text("right")], ["1", "moved3"])
+  })
+
+  test("takes it back, to the container that is painted first", () => {
+    move(1, 2)
+    move(2, 1)
+    assert.deepEqual([text("left"), text("right")], ["moved1", "3"])
+  })
+
+  test("leaves an element where it stays, too", () => {
+    server.frame("e.2", {query: 2, puts: [put("2", null, "again")]})
+    assert.deepEqual([text("left"), text("right")], ["12", "again3"])
+    assert.equal(document.querySelectorAll('[data-live-key="2"]').length, 2)
+  })
+})
+
 test("all containers of a frame are changed before the first is told", () => {
   live(`${container("1")}<ol data-live="people" data-live-token="u" data-live-cursor="e.1"></ol>`)
   const seen = []

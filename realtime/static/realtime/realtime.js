@@ -913,7 +913,13 @@ function place(parent, node, before) {
     parent.moveBefore(node, before);
   } else {
     const scrolled = scrollPositions(node);
+    const active = (
+      /** @type {HTMLElement | null} */
+      node.ownerDocument?.activeElement ?? null
+    );
+    const hadFocus = node.contains(active);
     parent.insertBefore(node, before);
+    if (hadFocus) active?.focus({ preventScroll: true });
     for (const { element, top, left } of scrolled) Object.assign(element, { scrollTop: top, scrollLeft: left });
   }
 }
@@ -1246,7 +1252,7 @@ bindAll_fn = function(root) {
 /** @param {Element} element */
 bind_fn = function(element) {
   try {
-    const container = new Container(element);
+    const container = new Container(element, (name) => [...__privateGet(this, _containers).values()].filter((each) => each.name === name));
     __privateGet(this, _containers).set(element, container);
     this.connection.subscribe(container.subscription);
     this.connect();
@@ -1273,14 +1279,18 @@ showState_fn = function() {
   const detail = fault ? { state, reason: fault.reason, code: fault.code } : { state };
   this.document.dispatchEvent(new CustomEvent("realtime:state", { detail }));
 };
-var _lead, _Container_instances, paint_fn, rows_fn, tell_fn3;
+var _lead, _Container_instances, paint_fn, collect_fn, awaited_fn, leaving_fn, rows_fn, tell_fn3;
 var Container = class {
-  /** @param {Element} element */
-  constructor(element) {
+  /**
+   * @param {Element} element
+   * @param {(name: string) => Container[]} containersOf those of a stream
+   */
+  constructor(element, containersOf) {
     __privateAdd(this, _Container_instances);
     /** The child before the first row. @type {ChildNode | null} */
     __privateAdd(this, _lead, null);
     this.element = element;
+    this.containersOf = containersOf;
     this.name = element.getAttribute("data-live") ?? "";
     this.token = element.getAttribute("data-live-token") ?? void 0;
     this.subscription = new Subscription(
@@ -1315,13 +1325,24 @@ paint_fn = function(keys, { puts }) {
   const first = rows.values().next().value;
   if (first) __privateSet(this, _lead, first.previousSibling);
   const wanted = new Set(keys);
-  for (const child of [...this.element.children]) {
+  const gone = [...this.element.children].filter((child) => {
     const key = child.getAttribute("data-live-key");
-    if (key !== null && !(wanted.has(key) && rows.get(key) === child)) child.remove();
+    return key !== null && !(wanted.has(key) && rows.get(key) === child);
+  });
+  const awaited = gone.length ? __privateMethod(this, _Container_instances, collect_fn).call(this, (other) => {
+    var _a;
+    return __privateMethod(_a = other, _Container_instances, awaited_fn).call(_a);
+  }) : /* @__PURE__ */ new Map();
+  for (const child of gone) {
+    if (!awaited.has(child.getAttribute("data-live-key"))) child.remove();
   }
+  const leaving = [...puts.keys()].every((key) => rows.has(key)) ? /* @__PURE__ */ new Map() : __privateMethod(this, _Container_instances, collect_fn).call(this, (other) => {
+    var _a;
+    return __privateMethod(_a = other, _Container_instances, leaving_fn).call(_a);
+  });
   for (const [key, html] of puts) {
     const row = parse(String(html), key, this.element.ownerDocument);
-    const shown = rows.get(key);
+    const shown = rows.get(key) ?? leaving.get(key);
     rows.set(key, shown ? morph(shown, row) : row);
   }
   const lead = __privateGet(this, _lead)?.parentNode === this.element ? __privateGet(this, _lead) : null;
@@ -1330,6 +1351,20 @@ paint_fn = function(keys, { puts }) {
     rows.get(key)
   )), lead);
   return true;
+};
+/** From the stream's other containers. @template T @param {(other: Container) => [string, T][]} part @returns {Map<string, T>} */
+collect_fn = function(part) {
+  return new Map(this.containersOf(this.name).flatMap((other) => other === this ? [] : part(other)));
+};
+/** The keys whose rows are still to be painted. @returns {[string, true][]} */
+awaited_fn = function() {
+  const rows = __privateMethod(this, _Container_instances, rows_fn).call(this);
+  return this.subscription.keys.filter((key) => !rows.has(key)).map((key) => [key, true]);
+};
+/** The rows that are still to be removed. */
+leaving_fn = function() {
+  const wanted = new Set(this.subscription.keys);
+  return [...__privateMethod(this, _Container_instances, rows_fn).call(this)].filter(([key]) => !wanted.has(key));
 };
 /** @returns {Map<string, Element>} */
 rows_fn = function() {
