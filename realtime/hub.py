@@ -12,7 +12,6 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -25,7 +24,7 @@ from realtime.protocol.codec import Encoded
 from realtime.protocol.session import Subscription
 from realtime.queries.livequery import QueryKey, query_key
 from realtime.queries.tail import Tail, Tick, Want
-from realtime.queries.threads import close_all, in_thread
+from realtime.queries.threads import LEAVE_SECONDS, ThreadPool
 from realtime.streams.grounds import Access, access_database
 from realtime.streams.stream import ModelStream
 from realtime.wakeups import Waiter
@@ -83,7 +82,7 @@ class LogTask:
         self.started = asyncio.Event()  # the first tick is done: no later change is missed
         self._clients = clients
         self._tail = Tail(get_changelog(alias), max_changes=settings.MAX_CHANGES)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"realtime-{alias}")
+        self._thread = ThreadPool(1, f"realtime-{alias}")
         self._waiter = Waiter(alias)
         self._waiting: dict[Client, list[Waiting]] = {}
         self._served: dict[Client, list[Waiting]] = {}  # those whom the tick under way answers
@@ -148,8 +147,7 @@ class LogTask:
         for task in (self._task, self._pruning):
             task.cancel()
         await asyncio.gather(self._task, self._pruning, self._waiter.close(), return_exceptions=True)
-        self._thread.submit(close_all)
-        self._thread.shutdown(wait=False)
+        await _ended(self._thread)
 
     def _has(self, client: Client, key: QueryKey) -> bool:
         if self._ids.get(key) in self._queries.get(client, ()):
@@ -211,8 +209,7 @@ class LogTask:
         self._deliver(tick, served)
 
     async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, in_thread, function, *args)
+        return await asyncio.wrap_future(self._thread.submit(function, *args))
 
     def _fail(self, tick: Tick, served: list[Waiting]) -> None:
         for item in served:
@@ -274,8 +271,7 @@ class Hub:
     def __init__(self) -> None:
         self._clients: set[Client] = set()
         self._logs: dict[str, LogTask] = {}
-        self._checks = ThreadPoolExecutor(CHECK_THREADS, thread_name_prefix="realtime-check")
-        self._actions = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="realtime-action")
+        self._pools: dict[str, ThreadPool] = {}  # by name, while there are clients
         self._sweeper: asyncio.Task[None] | None = None
 
     def attach(self, client: Client) -> None:
@@ -296,7 +292,9 @@ class Hub:
         sweeper, self._sweeper = self._sweeper, None
         if sweeper:
             sweeper.cancel()
+            pools, self._pools = list(self._pools.values()), {}
             await asyncio.gather(sweeper, *(log.close() for log in logs), return_exceptions=True)
+            await asyncio.gather(*(_ended(pool) for pool in pools))
 
     async def ready(self) -> None:
         """Return when changes of access are being read: none that comes after is missed."""
@@ -304,11 +302,16 @@ class Hub:
 
     async def run(self, function: Callable[..., Result], *args: object) -> Result:
         """Call a short function that may use the database, in a thread of the pool for checks."""
-        return await asyncio.get_running_loop().run_in_executor(self._checks, in_thread, function, *args)
+        return await asyncio.wrap_future(self._pool("realtime-check", CHECK_THREADS).submit(function, *args))
 
     async def perform(self, function: Callable[..., Result], *args: object) -> Result:
         """Call an action, in a thread of the pool for actions: however slow they are, checks go on."""
-        return await asyncio.get_running_loop().run_in_executor(self._actions, in_thread, function, *args)
+        return await asyncio.wrap_future(self._pool("realtime-action", settings.THREADS).submit(function, *args))
+
+    def _pool(self, name: str, size: int) -> ThreadPool:
+        if name not in self._pools:
+            self._pools[name] = ThreadPool(size, name)
+        return self._pools[name]
 
     def subscribe(
         self, client: Client, subscription: Subscription, stream: ModelStream, format: str, cursor: str | None
@@ -338,6 +341,10 @@ class Hub:
             positions = {log.number: log.position for log in self._logs.values() if log.position}
             for client in list(self._clients):
                 client.sweep(loop.time(), positions)
+
+
+async def _ended(pool: ThreadPool) -> None:
+    await asyncio.wait([asyncio.wrap_future(future) for future in pool.close()], timeout=2 * LEAVE_SECONDS)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -1,23 +1,44 @@
-"""Threads: work for a pool, leaving the thread's database connections fit for the next piece."""
+"""Threads: a small pool, whose threads keep their database connections open and fit for the next piece of work."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from django.db import connections
 
 Result = TypeVar("Result")
 
+LEAVE_SECONDS = 1.0
 IDLE_SECONDS = 30.0  # a connection that rested for longer is tried before it is used
 
 _local = threading.local()
 
 
-def in_thread(function: Callable[..., Result], *args: object) -> Result:
-    """Call the function. Connections stay open between calls, unless they are broken."""
+class ThreadPool:
+    """So many threads, and so many connections to each database at the most."""
+
+    def __init__(self, size: int, name: str) -> None:
+        self._size = size
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
+
+    def submit(self, function: Callable[..., Result], *args: object) -> Future[Result]:
+        """Call the function in one of the threads."""
+        return self._executor.submit(_work, function, *args)
+
+    def close(self) -> list[Future[None]]:
+        """Have every thread close its connections when its work is done, and end; return what can be waited for."""
+        barrier = threading.Barrier(self._size)  # so that each thread takes one
+        leaving = [self._executor.submit(_leave, barrier) for _ in range(self._size)]
+        self._executor.shutdown(wait=False)
+        return leaving
+
+
+def _work(function: Callable[..., Result], *args: object) -> Result:
     rested = time.monotonic() - getattr(_local, "used", 0.0)
     if rested > IDLE_SECONDS:
         _close_broken(all_of_them=True)
@@ -28,8 +49,9 @@ def in_thread(function: Callable[..., Result], *args: object) -> Result:
         _local.used = time.monotonic()
 
 
-def close_all(*args: object) -> None:
-    """Close the thread's connections."""
+def _leave(barrier: threading.Barrier) -> None:
+    with suppress(threading.BrokenBarrierError):  # a thread has long work: the others do not wait for it
+        barrier.wait(LEAVE_SECONDS)
     connections.close_all()
 
 

@@ -7,6 +7,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from asgiref.sync import sync_to_async
+from django.db import connections
+
 from realtime.connection import Connection
 from realtime.hub import get_hub
 from realtime.identity import Identity
@@ -30,6 +33,7 @@ class WireClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.connection.close()
+        await sync_to_async(connections.close_all)()  # those of the test's own thread for async queries
 
     # the transport
 
@@ -64,8 +68,8 @@ class WireClient:
         return [row["title"] for row in self.rows(id)]
 
 
-async def until(condition: Callable[[], Any], timeout: float = 10) -> None:
+async def until(condition: Callable[[], Any], within: float = 10) -> None:
     """Wait for a condition that the event loop brings about."""
-    async with asyncio.timeout(seconds(timeout)):
-        while not condition():
+    async with asyncio.timeout(seconds(within)):
+        while not condition():  # noqa: ASYNC110 - what brings it about is not known here
             await asyncio.sleep(0.005)
