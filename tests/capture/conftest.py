@@ -85,3 +85,8 @@ def other(db: None) -> Shelf:
 @pytest.fixture
 def vendor() -> str:
     return connection.vendor
+
+
+@pytest.fixture(autouse=True)
+def capture() -> str:
+    return "orm"

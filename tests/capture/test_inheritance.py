@@ -1,0 +1,90 @@
+"""Ways to write objects that have rows in several tables. An atlas is a book, so it is told as both."""
+
+from __future__ import annotations
+
+import pytest
+from django.db.models import F
+
+from tests.capture.conftest import Told, deleted, keys, made, updated
+from tests.capture.models import Atlas, Book
+
+
+@pytest.fixture
+def atlas(shelf, log):
+    atlas = Atlas.objects.create(title="a", shelf=shelf)
+    log.clear()
+    return atlas
+
+
+def test_create(log, shelf):
+    atlas = Atlas.objects.create(title="a", shelf=shelf)
+    assert (log.of(Book), log.of(Atlas)) == ({made(atlas)}, {made(atlas)})
+
+
+def test_save(log, atlas, shelf, other):
+    atlas.shelf = other
+    atlas.save()
+    assert log.of(Book) == {updated(atlas, was=shelf)}
+    assert updated(atlas, was=shelf) in log.of(Atlas)
+
+
+def test_update_of_the_childs_fields(log, atlas):
+    Atlas.objects.update(scale=2)
+    assert (log.of(Book), log.of(Atlas)) == (set(), {updated(atlas)})
+
+
+def test_update_of_the_parents_fields(log, atlas):
+    Atlas.objects.update(title="x")
+    assert (log.of(Book), log.of(Atlas)) == ({updated(atlas)}, {updated(atlas)})
+
+
+def test_update_of_both(log, atlas):
+    Atlas.objects.filter(title="a").update(title="x", scale=2)
+    assert (log.of(Book), log.of(Atlas)) == ({updated(atlas)}, {updated(atlas)})
+
+
+def test_update_to_another_partition(log, atlas, shelf, other):
+    Atlas.objects.update(shelf=other)
+    atlas.refresh_from_db()
+    assert (log.of(Book), log.of(Atlas)) == ({updated(atlas, was=shelf)}, {updated(atlas, was=shelf)})
+
+
+def test_update_by_the_parent(log, atlas):
+    Book.objects.update(pages=F("pages") + 1)
+    assert (log.of(Book), log.of(Atlas)) == ({updated(atlas)}, {updated(atlas)})
+
+
+def test_bulk_update(log, atlas):
+    atlas.title, atlas.scale = "x", 5
+    Atlas.objects.bulk_update([atlas], ["title", "scale"])
+    assert (log.of(Book), log.of(Atlas)) == ({updated(atlas)}, {updated(atlas)})
+
+
+def test_delete(log, atlas):
+    before = deleted(atlas)
+    atlas.delete()
+    assert (log.of(Book), log.of(Atlas)) == ({before}, {before})
+
+
+def test_delete_by_the_parent(log, atlas):
+    before = deleted(atlas)
+    Book.objects.all().delete()
+    assert (log.of(Book), log.of(Atlas)) == ({before}, {before})
+
+
+def test_delete_that_keeps_the_parent(log, atlas):
+    atlas.delete(keep_parents=True)
+    assert {told.operation for told in log.of(Atlas)} == {"d"}
+    assert log.of(Book) == set()
+
+
+def test_links_of_the_parent(log, atlas):
+    atlas.tags.create(name="red")
+    assert (log.of(Book), log.of(Atlas)) == ({updated(atlas)}, {updated(atlas)})
+
+
+def test_book_that_is_no_atlas(log, shelf):
+    """Told of atlases too: the parent's table does not say what has a row in the child's."""
+    book = Book.objects.create(shelf=shelf)
+    assert (log.of(Book), log.keys(Atlas)) == ({made(book)}, keys(book))
+    assert log.of(Atlas) == {Told("i", str(book.pk), (str(shelf.pk),))}
