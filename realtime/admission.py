@@ -23,6 +23,13 @@ class Admitted(NamedTuple):
     stream: ModelStream
     format: str
 
+    def view(self) -> str:
+        return self.stream.view(self.format)
+
+    def continues(self, view: str) -> bool:
+        """Whether rows with this tag are what is seen now; a client without a tag cannot have another audience's."""
+        return view == self.view() if view else self.stream.audience_key is None
+
     def shares(self, other: Admitted) -> bool:
         """Whether both see the same rows, the stream and its parameters being the same."""
         mine, theirs = self.stream.audience_key, other.stream.audience_key

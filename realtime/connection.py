@@ -87,7 +87,8 @@ class Connection:
 
     def deliver(self, delivery: Delivery) -> None:
         for subscription, query in delivery.accepted:
-            accepted = self._session.accept(subscription, query=query, log=delivery.log)
+            view = subscription.subject.view() if isinstance(subscription.subject, Admitted) else ""
+            accepted = self._session.accept(subscription, query=query, log=delivery.log, view=view)
             if accepted is not None:
                 self._send([accepted])
             else:
@@ -193,6 +194,8 @@ class Connection:
                     self.refuse(subscription, answer)
                 elif self._session.wants(subscription):
                     subscription.subject = answer
+                    if not answer.continues(subscription.asked.view):
+                        subscription.cursor = None  # what the client has is no base for a delta
                     self._hub.subscribe(self, subscription, answer.stream, answer.format, subscription.cursor)
 
     async def _ask_again(self) -> None:

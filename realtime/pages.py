@@ -21,6 +21,7 @@ class PagePart(NamedTuple):
     rows: list[Any]
     cursor: str
     token: str
+    view: str
     params: dict[str, Any]
 
 
@@ -45,4 +46,4 @@ def page_part(user: Any, name: str, params: Mapping[str, Any], format: str = "ht
     rows = live_query(stream, format).rows()
     wire = stream.wire_params()
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user))
-    return PagePart(list(rows.values()), cursor, token, wire)
+    return PagePart(list(rows.values()), cursor, token, stream.view(format), wire)

@@ -31,7 +31,7 @@ class World:
     """A shelf that ann may see by a permission of her own, bob by a group's, and cid as a superuser."""
 
     def __init__(self) -> None:
-        view = Permission.objects.get(codename="view_shelf")
+        view = Permission.objects.get(codename="view_shelf", content_type__app_label="tests")
         self.shelf = Shelf.objects.create(name="one")
         self.group = Group.objects.create(name="readers")
         self.group.permissions.add(view)
@@ -267,7 +267,7 @@ async def test_a_subscription_under_way_is_judged_by_what_is_true_when_it_begins
     def authorize(self: Any, user: Any) -> bool:
         judged.append(user.has_perm("tests.view_shelf"))
         if len(judged) == 1:  # revoked after the answer was found, before it is acted upon
-            Permission.objects.get(codename="view_shelf").user_set.clear()
+            Permission.objects.get(codename="view_shelf", content_type__app_label="tests").user_set.clear()
             time.sleep(0.3)
         return judged[-1]
 
@@ -287,3 +287,18 @@ def test_the_log_holds_no_key_of_a_session(world: World):
     row = Change.objects.get(model="realtime.access")
     assert row.key.startswith("session:")
     assert identity.session not in row.key
+
+
+async def test_who_comes_back_as_another_audience_gets_all_rows_anew(world: World):
+    note = await Note.objects.acreate(text="ann all")
+    for title in ("apple", "bean"):
+        await Book.objects.acreate(title=title, shelf=world.shelf)
+    client = WireClient(Identity(str(world.ann.pk)))
+    async with client:
+        await client.subscribe("noted", shelf=world.shelf.pk)
+        assert client.titles() == ["apple", "bean"]
+    client.protocol.lose()
+    await Note.objects.filter(pk=note.pk).aupdate(text="ann b")
+    async with client:
+        await until(lambda: client.protocol.subscriptions[1].live)
+        assert client.titles() == ["bean"]

@@ -27,6 +27,7 @@ class Subscribe(Struct, tag="subscribe", frozen=True):
     params: dict[str, Scalar] = msgspec.field(default_factory=dict)
     format: Format = "data"
     cursor: str | None = None
+    view: str = ""
 
 
 class Unsubscribe(Struct, tag="unsubscribe", frozen=True):
@@ -59,10 +60,11 @@ class Welcome(Struct, tag="welcome", frozen=True):
     window: Window
 
 
-class Subscribed(Struct, tag="subscribed", frozen=True):
+class Subscribed(Struct, tag="subscribed", omit_defaults=True, frozen=True):
     id: int
     query: int
     log: int
+    view: str = ""
 
 
 class Put(Struct, omit_defaults=True, frozen=True):

@@ -159,7 +159,7 @@ class ClientSession:
         """The event that a subscription of this live query is gone, unless another one is left."""
         return [] if any(item.query == query for item in self.subscriptions.values()) else [Leave(query)]
 
-    def accept(self, subscription: Subscription, *, query: int, log: int) -> Encoded | None:
+    def accept(self, subscription: Subscription, *, query: int, log: int, view: str = "") -> Encoded | None:
         """The subscription belongs to this live query; its first frame is to be offered next.
 
         None where the client has left it meanwhile.
@@ -168,7 +168,7 @@ class ClientSession:
             return None
         subscription.query = query
         subscription.log = log
-        return codec.encode(Subscribed(id=subscription.id, query=query, log=log))
+        return codec.encode(Subscribed(id=subscription.id, query=query, log=log, view=view))
 
     def refuse(self, subscription: Subscription, *, code: int, reason: str) -> Encoded | None:
         if not self.wants(subscription):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -105,6 +106,11 @@ class ModelStream:
         """The parameters as JSON has them: what a client sends to mean the same."""
         plain: dict[str, Any] = msgspec.to_builtins(self.params, enc_hook=str)
         return plain
+
+    def view(self, format: str) -> str:
+        """A tag of what is seen of a row, and by whom: rows of another view are no base for a delta."""
+        seen = (self.audience_key, list(self.fields), self.template_name, format)
+        return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:12]
 
     @classmethod
     def serves(cls, format: str) -> bool:

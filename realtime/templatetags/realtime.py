@@ -85,12 +85,14 @@ def _element(container: str, name: str, format: str, part: PagePart, classes: st
     if not container.replace("-", "").isalnum() or container.lower() in VOID:
         raise TemplateSyntaxError(f"{{% live %}} cannot make a container <{container}>: it must be able to hold rows.")
     return format_html(
-        '<{} data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-token="{}"{}>{}</{}>',
+        '<{} data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-view="{}" data-live-token="{}"{}>'
+        "{}</{}>",
         container,
         name,
         "" if format == "html" else format_html(' data-live-format="{}"', format),
         encode_value(part.params).decode(),
         part.cursor,
+        part.view,
         part.token,
         format_html(' class="{}"', classes) if classes else "",
         content,

@@ -75,6 +75,7 @@ class Subscription:
     query: int | None = None
     log: int | None = None
     live: bool = False
+    view: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
     refusal: dict[str, Any] | None = None
 
@@ -156,7 +157,7 @@ class ReferenceClient:
 
     def _ask(self, item: Subscription) -> str:
         item.fresh = item.cursor is None
-        cursor = {} if item.cursor is None else {"cursor": item.cursor}
+        cursor = {} if item.cursor is None else {"cursor": item.cursor, "view": item.view}
         return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
     def _welcome(self, message: dict[str, Any], size: int) -> None:
@@ -166,7 +167,9 @@ class ReferenceClient:
     def _subscribed(self, message: dict[str, Any], size: int) -> None:
         item = self.subscriptions.get(message["id"])
         if item is not None:
-            item.query, item.log = message["query"], message["log"]
+            if item.view not in ("", message["view"]):
+                item.fresh, item.cursor = True, None  # a reset follows
+            item.query, item.log, item.view = message["query"], message["log"], message["view"]
 
     def _frame(self, message: dict[str, Any], size: int) -> list[str]:
         assert self.window is not None
