@@ -119,6 +119,9 @@ class Connection:
         if access.everyone or mine or streams & access.streams or (access.streams and self._subscribing):
             self._reconsider()
 
+    def stall(self) -> None:
+        self._send(self._session.stall())
+
     def _reconsider(self) -> None:
         self._access_changes += 1
         self._session.hold()

@@ -59,6 +59,7 @@ class Client(Protocol):
     def fail(self, query: int, error: InternalError) -> None: ...
     def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
     def reconsider(self, access: Access) -> None: ...
+    def stall(self) -> None: ...
 
 
 class Waiting(NamedTuple):
@@ -91,6 +92,7 @@ class LogTask:
         self._ids: dict[QueryKey, int] = {}
         self._subscribers: dict[int, set[Client]] = {}
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # what each client is subscribed to
+        self._stalled = False  # the log cannot be read, and the clients know that they may be behind
         self._task = asyncio.create_task(self._run(), name=f"realtime log {alias}")
         self._pruning = asyncio.create_task(self._prune(run), name=f"realtime pruning {alias}")
 
@@ -169,6 +171,13 @@ class LogTask:
                 # the database is away, most likely: whoever waits is served when it is back
                 retry = min(max(2 * retry, RETRY_SECONDS), MAX_RETRY_SECONDS)
                 logger.exception("The log %s could not be read; trying again in %.2f s.", self.number, retry)
+                self._stall()
+
+    def _stall(self) -> None:
+        if not self._stalled:
+            self._stalled = True
+            for client in list(self._queries):
+                client.stall()
 
     async def _prune(self, run: Run) -> None:
         while True:
@@ -242,7 +251,9 @@ class LogTask:
 
         # one frame per distinct set of deltas, however many clients it goes to
         frames: dict[tuple[int, ...], Encoded] = {}
-        for client in {**parts, **caught_up}:
+        concerned = {**parts, **caught_up, **(self._queries if self._stalled else {})}
+        self._stalled = False
+        for client in concerned:
             deltas = parts.get(client, [])
             composition = tuple(map(id, deltas))
             if composition not in frames:

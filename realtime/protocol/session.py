@@ -199,6 +199,10 @@ class ClientSession:
         self._unacknowledged += frame.size
         return [frame]
 
+    def stall(self) -> list[Encoded]:
+        """The server cannot tell what is new: the client hears that it may be behind, until the next frame."""
+        return self._fall_behind() if self.subscriptions and self.state is State.OPEN else []
+
     def _fall_behind(self) -> list[Encoded]:
         if self.behind or self.held:
             return []
