@@ -55,9 +55,11 @@ export class Connection {
     return this.#session.state
   }
 
-  /** Why the state is "refused". */
+  /** Why the state is "refused": the connection is, or all that was asked for. */
   get fault() {
-    return this.#session.fault
+    if (this.state !== "refused" || this.#session.fault) return this.#session.fault
+    const [error] = [...this.#subscriptions.values()].map((subscription) => subscription.error)
+    return error && {code: error.code, reason: error.message}
   }
 
   /** @param {Subscription} subscription */

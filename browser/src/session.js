@@ -64,6 +64,7 @@ export class Session {
       case "greeting":
         return this.#interrupted ? "offline" : "connecting"
       case "ready":
+        if (this.#wires.refused) return "refused"
         return this.#wires.live ? "live" : "catching-up"
       case "stopped":
         return "refused"

@@ -60,6 +60,11 @@ export class Wires {
     return [...this.#wires].every((wire) => wire.status === "live" || wire.status === "refused")
   }
 
+  /** There is something, and all of it is refused. */
+  get refused() {
+    return this.#wires.size > 0 && [...this.#wires].every((wire) => wire.status === "refused")
+  }
+
   /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
   ask(wire) {
     // A new id each time: what was sent for the one before may still be on the way.

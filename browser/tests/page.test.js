@@ -62,6 +62,15 @@ describe("a page", () => {
     assert.deepEqual(seen, [{state: "catching-up"}, {state: "live"}, {state: "refused", reason: "No.", code: 4214}])
   })
 
+  test("whose containers are all refused says so, and why", () => {
+    const seen = []
+    live(container("1"))
+    document.addEventListener("realtime:state", ({detail}) => seen.push(detail))
+    server.say({type: "refused", id: 1, code: 4214, reason: "No."})
+    assert.equal(document.documentElement.getAttribute("data-realtime"), "refused")
+    assert.deepEqual(seen, [{state: "refused", reason: "No.", code: 4214}])
+  })
+
   test("shows the state of each container", () => {
     open(container("1"))
     const states = [list().getAttribute("data-live-state")]

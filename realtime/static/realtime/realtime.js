@@ -195,6 +195,10 @@ var Wires = class {
   get live() {
     return [...__privateGet(this, _wires)].every((wire) => wire.status === "live" || wire.status === "refused");
   }
+  /** There is something, and all of it is refused. */
+  get refused() {
+    return __privateGet(this, _wires).size > 0 && [...__privateGet(this, _wires)].every((wire) => wire.status === "refused");
+  }
   /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
   ask(wire) {
     Object.assign(wire, { id: __privateWrapper(this, _nextId)._++, status: "asked" });
@@ -333,6 +337,7 @@ var Session = class {
       case "greeting":
         return __privateGet(this, _interrupted) ? "offline" : "connecting";
       case "ready":
+        if (__privateGet(this, _wires2).refused) return "refused";
         return __privateGet(this, _wires2).live ? "live" : "catching-up";
       case "stopped":
         return "refused";
@@ -573,9 +578,11 @@ var Connection = class {
   get state() {
     return __privateGet(this, _session).state;
   }
-  /** Why the state is "refused". */
+  /** Why the state is "refused": the connection is, or all that was asked for. */
   get fault() {
-    return __privateGet(this, _session).fault;
+    if (this.state !== "refused" || __privateGet(this, _session).fault) return __privateGet(this, _session).fault;
+    const [error] = [...__privateGet(this, _subscriptions).values()].map((subscription) => subscription.error);
+    return error && { code: error.code, reason: error.message };
   }
   /** @param {Subscription} subscription */
   stateOf({ wire }) {
