@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.oracle.writes import NAMES, TITLES, WRITES
@@ -106,6 +107,35 @@ def queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
 
 def single_writes() -> st.SearchStrategy[tuple[Any, ...]]:
     return st.tuples(st.sampled_from(sorted(WRITES.keys() - WITHOUT)), SMALL, SMALL)
+
+
+def transactions(*, size: int) -> st.SearchStrategy[list[Any]]:
+    """Whether it commits, and its writes; some of them in a savepoint, which may be undone."""
+    keep = st.sampled_from([True, True, True, False])
+    savepoint = st.tuples(keep, single_writes(), single_writes()).map(list)
+    step = st.one_of(single_writes(), single_writes(), single_writes(), savepoint)
+    return st.tuples(keep, st.lists(step, min_size=size, max_size=size)).map(lambda pair: [pair[0], *pair[1]])
+
+
+def draw(strategy: st.SearchStrategy[Any], number: int, seed_number: int) -> list[Any]:
+    """So many values, the same ones for the same seed."""
+    drawn: list[Any] = []
+
+    @seed(seed_number)
+    @settings(
+        max_examples=number,
+        database=None,
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(value: Any) -> None:
+        drawn.append(value)
+
+    while len(drawn) < number:  # Hypothesis leaves out what it has drawn before
+        collect()
+    return drawn[:number]
 
 
 def steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:

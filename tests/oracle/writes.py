@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError, transaction
 from django.db.models import F
 
 from tests.oracle.models import Box, Item, Person, Region, Tag
@@ -256,3 +258,34 @@ def update_items_in_bulk(choice: Choice) -> None:
 @write
 def delete_items(choice: Choice) -> None:
     choice.some(Item).filter(number=choice.of(NUMBERS)).delete()
+
+
+class Undo(Exception):
+    """Ends a transaction or a savepoint without its changes."""
+
+
+def perform_all(transactions: list[list[Any]]) -> None:
+    """Transactions one after the other: `[keep, step, …]`, where a step is a write or such a list: a savepoint.
+
+    What others do at the same time may make any of them impossible, and then it is rolled back.
+    """
+    for steps in transactions:
+        try:
+            _transaction(steps)
+        except (DatabaseError, ObjectDoesNotExist, IndexError):
+            continue
+
+
+def _transaction(steps: list[Any]) -> None:
+    keep, *inner = steps
+    try:
+        with transaction.atomic():
+            for step in inner:
+                if isinstance(step[0], str):
+                    perform(*step)
+                else:
+                    _transaction(step)
+            if not keep:
+                raise Undo
+    except Undo:
+        pass

@@ -75,7 +75,6 @@ class Subscription:
     query: int | None = None
     log: int | None = None
     live: bool = False
-    view: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
     refusal: dict[str, Any] | None = None
 
@@ -157,7 +156,7 @@ class ReferenceClient:
 
     def _ask(self, item: Subscription) -> str:
         item.fresh = item.cursor is None
-        cursor = {} if item.cursor is None else {"cursor": item.cursor, "view": item.view}
+        cursor = {} if item.cursor is None else {"cursor": item.cursor}
         return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
     def _welcome(self, message: dict[str, Any], size: int) -> None:
@@ -167,9 +166,7 @@ class ReferenceClient:
     def _subscribed(self, message: dict[str, Any], size: int) -> None:
         item = self.subscriptions.get(message["id"])
         if item is not None:
-            if item.view not in ("", message["view"]):
-                item.fresh, item.cursor = True, None  # a reset follows
-            item.query, item.log, item.view = message["query"], message["log"], message["view"]
+            item.query, item.log = message["query"], message["log"]
 
     def _frame(self, message: dict[str, Any], size: int) -> list[str]:
         assert self.window is not None

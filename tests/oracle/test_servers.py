@@ -1,0 +1,104 @@
+"""The oracle over real servers: clients with WebSockets, writers in processes of their own, all at the same time.
+
+    REALTIME_ORACLE=200x50x10x10 pytest tests/oracle/test_servers.py
+
+tries 200 live queries and 50 batches of 10 transactions with 10 writes each. After each batch every client has to equal
+fresh QuerySets. REALTIME_ORACLE_SEED repeats a run; the seed is printed. What fails here is found smaller by
+`test_ticks.py`, which shrinks it.
+"""
+
+import json
+import os
+import random
+
+import pytest
+
+from tests.oracle import expected, strategies
+from tests.oracle.expected import Wanted
+from tests.settings import BACKEND
+from tests.support.waiting import wait_until
+
+QUERIES, BATCHES, TRANSACTIONS, WRITES = map(int, os.environ.get("REALTIME_ORACLE", "24x5x6x4").split("x"))
+SEED = int(os.environ.get("REALTIME_ORACLE_SEED") or random.SystemRandom().randrange(2**32))
+SERVERS = 2
+WRITERS = 3
+CLIENTS = 8
+AWAY = 0.25  # part of the clients that is cut off during a batch
+
+pytestmark = [pytest.mark.databases, pytest.mark.timeout(3600)]
+
+LOGIN = """
+from django.test import Client
+from tests.oracle.models import *
+def login(name):
+    user, _ = User.objects.get_or_create(username=name)
+    client = Client()
+    client.force_login(user)
+    return [user.pk, client.cookies['sessionid'].value]
+for number in range(3):
+    for name in ('save_region', 'create_person', 'create_box', 'save_tag', 'create_items', 'tag_item'):
+        writes.perform(name, number, 3 * number)
+"""
+
+
+def test_every_client_equals_fresh_querysets_after_each_batch(make_site, clients, capsys):
+    with capsys.disabled():
+        print(f"\noracle on {BACKEND}: {QUERIES}x{BATCHES}x{TRANSACTIONS}x{WRITES}, REALTIME_ORACLE_SEED={SEED}")
+    chance = random.Random(SEED)
+    site = make_site()
+    servers = [site.serve() for _ in range(SERVERS)]
+    reader, *writers = [site.worker() for _ in range(WRITERS + 1)]
+    reader.run(LOGIN)
+    users = [reader.ask(f"login({name!r})") for name in ("ada", "ben", "cleo")]
+    boxes = reader.ask("list(Box.objects.values_list('pk', flat=True))")
+
+    watched: list[tuple[int, int, Wanted]] = []  # client, subscription, live query
+    for number in range(CLIENTS):
+        clients(servers[number % SERVERS].url, session=users[number % len(users)][1])
+    for number, (stream, spec, format, box) in enumerate(strategies.draw(strategies.queries(), QUERIES, SEED)):
+        client = number % CLIENTS
+        user = users[client % len(users)][0] if stream == "oracle.mine" else None
+        want = Wanted(stream, spec, boxes[box % len(boxes)] if stream == "oracle.box" else None, user, format)
+        id = clients.all[client].subscribe(stream, want.params, format=format)
+        watched.append((client, id, want))
+
+    size = TRANSACTIONS * BATCHES
+    transactions = strategies.draw(strategies.transactions(size=WRITES), size, SEED)
+    for batch in range(BATCHES):
+        part = transactions[batch * TRANSACTIONS : (batch + 1) * TRANSACTIONS]
+        away = [client for client in clients.all if chance.random() < AWAY]
+        for client in away:
+            client.cut()
+        for number, writer in enumerate(writers):
+            writer.send(f"writes.perform_all({part[number::WRITERS]!r})")
+        for client in away:
+            client.url = chance.choice(servers).url
+            client.come_back()
+        for writer in writers:
+            writer.answer()
+        compare(clients, reader, watched, batch)
+
+
+def compare(clients, reader, watched, batch: int) -> None:
+    """Wait until all clients equal the database; say which does not, and where."""
+    wants = [list(want) for _, _, want in watched]
+    answer = json.dumps(reader.ask(f"[expected.rows(Wanted(*want)) for want in {wants!r}]"))
+    found = json.loads(answer)
+
+    def differing() -> list[str]:
+        wrong = []
+        for (client, id, want), rows in zip(watched, found, strict=True):
+            clients.all[client].raise_error()
+            seen = clients.all[client].protocol.subscriptions[id].replica.ordered
+            difference = expected.differences([list(row) for row in seen], rows)
+            if difference:
+                wrong.append(f"{want}, client {client}:\n{difference}")
+        return wrong
+
+    try:
+        wait_until(lambda: not differing(), what="the clients", timeout=15)
+    except AssertionError:
+        wrong = differing()
+        if wrong:
+            text = "\n".join(wrong[:5])
+            pytest.fail(f"After batch {batch} {len(wrong)} live queries differ. REALTIME_ORACLE_SEED={SEED}\n{text}")
