@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 
 from realtime.changelog.base import LoggedChange, Routing
 from realtime.models import Change
@@ -86,8 +87,8 @@ class StreamIndex:
 
     def concerned(self, change: OwnChange) -> Collection[LiveQuery]:
         """The live queries that have this row, or may have it now."""
-        if change.routing is None:
-            return self.queries
+        if change.routing is None or not change.routing.keys() >= set(self.stream.partition_by):
+            return self.queries  # its values are not known, or not those of a partition that is newer than its writer
         found = set(self._by_key.get(change.key, ()))
         for names, group in self._by_values.items():
             for values in _combinations(change.routing, names):
@@ -176,7 +177,7 @@ class Dependencies:
                 continue
             for query in index.computed(changes):
                 routed[query] = ALL
-            own = index.expand(changes, self.limit)
+            own = self.expand(index, changes)
             if own is ALL:
                 routed.update(dict.fromkeys(index.queries, ALL))
                 continue
@@ -186,6 +187,16 @@ class Dependencies:
                     if keys is not ALL:
                         keys.add(change.key)
         return routed
+
+    def expand(self, index: StreamIndex, changes: Iterable[LoggedChange]) -> Own:
+        """The changes of one stream's rows; a failure has this stream read afresh, and no other."""
+        try:
+            return index.expand(changes, self.limit)
+        except DatabaseError:  # the transaction is void
+            raise
+        except Exception:
+            logger.exception("What concerns the stream %r cannot be told; reading all of it.", index.stream.name)
+            return ALL
 
     def everything(self) -> dict[LiveQuery, set[str] | None]:
         """Every live query, to be read afresh."""

@@ -188,7 +188,7 @@ class Tail:
                 expanded[cursor, index] = ALL
             else:
                 complete = reading.complete
-                expanded[cursor, index] = index.expand(reading.changes, self.max_changes) if complete else ALL
+                expanded[cursor, index] = self._dependencies.expand(index, reading.changes) if complete else ALL
         return index.since(query, expanded[cursor, index])
 
     def _open(self, key: QueryKey, stream: ModelStream, failed: set[QueryKey]) -> LiveQuery | None:

@@ -1,0 +1,107 @@
+"""Live queries whose ticks are taken by the test, and viewers that hold what they were sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from realtime.changelog import get_changelog
+from realtime.queries.livequery import query_key
+from realtime.queries.tail import Tail, Tick, Want
+from realtime.streams.registry import registry
+from realtime.streams.stream import ModelStream
+from tests.models import Shelf
+from tests.support.replica import Replica
+
+
+class Viewer:
+    """Someone who has a live query up to a cursor. `delta` is what the last tick brought, None for nothing."""
+
+    def __init__(self, live: Live, stream: ModelStream, format: str, cursor: str | None) -> None:
+        self.live = live
+        self.stream = stream
+        self.key = query_key(stream, format)
+        self.cursor = cursor
+        self.query: int | None = None
+        self.replica = Replica()
+        self.delta: dict[str, Any] | None = None
+
+    @property
+    def keys(self) -> list[str]:
+        return self.replica.keys
+
+    @property
+    def rows(self) -> list[Any]:
+        return [row for _, row in self.replica.ordered]
+
+    @property
+    def titles(self) -> list[str]:
+        return [row["title"] for row in self.rows]
+
+    def take(self, delta: bytes | None) -> None:
+        self.delta = None if delta is None else json.loads(delta)
+        if self.delta is not None:
+            assert self.delta.pop("query") == self.query
+            self.replica.apply(self.delta)
+
+
+class Live:
+    """The live queries of the default database."""
+
+    def __init__(self, *, max_changes: int = 1000) -> None:
+        self.log = get_changelog("default")
+        self.tail = Tail(self.log, max_changes=max_changes)
+        self.viewers: list[Viewer] = []
+
+    def __call__(
+        self,
+        stream: str | type[ModelStream],
+        *,
+        audience: Any = None,
+        format: str = "data",
+        cursor: str | None = None,
+        rows: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> Viewer:
+        """A viewer who has nothing, or these rows at this cursor; brought to the present by a tick."""
+        kind = registry.get(stream) if isinstance(stream, str) else stream
+        bound = kind(kind.clean_params(params), audience)
+        viewer = Viewer(self, bound, format, cursor)
+        viewer.replica.rows = dict(rows or {})
+        viewer.replica.keys = list(viewer.replica.rows)
+        self.tick(viewer)
+        self.viewers.append(viewer)
+        return viewer
+
+    def tick(self, *newcomers: Viewer, gone: tuple[Viewer, ...] = ()) -> Tick:
+        wants = {Want(viewer.key, viewer.cursor): viewer.stream for viewer in newcomers}
+        tick = self.tail.tick(wants, [viewer.key for viewer in gone])
+        self.viewers = [viewer for viewer in self.viewers if viewer not in gone]
+        for viewer in self.viewers:
+            viewer.take(tick.deltas.get(viewer.query))
+            viewer.cursor = tick.cursor
+        for viewer in newcomers:
+            answer = tick.answers.get(Want(viewer.key, viewer.cursor))
+            if answer is not None:
+                viewer.query = answer.query
+                viewer.take(answer.delta)
+                viewer.cursor = tick.cursor
+        return tick
+
+
+@pytest.fixture
+def live(committed: None) -> Live:
+    return Live()
+
+
+@pytest.fixture
+def shelf(committed: None) -> Shelf:
+    return Shelf.objects.create(name="one")
+
+
+@pytest.fixture
+def other_shelf(committed: None) -> Shelf:
+    return Shelf.objects.create(name="two")

@@ -1,0 +1,274 @@
+"""Ticks: answers to newcomers, resuming from any cursor, and failures that stay where they are."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from django.db import DatabaseError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+from realtime import ModelStream
+from realtime.models import Change, Log
+from realtime.queries.livequery import query_key
+from realtime.queries.tail import Tail, Want
+from realtime.streams.registry import registry
+from tests.models import Book
+from tests.queries.conftest import Live
+
+
+class BookList(ModelStream):
+    model = Book
+    fields = ["title"]
+    name = "list"
+
+    def get_queryset(self):
+        return Book.objects.order_by("title")
+
+
+class TestResume:
+    def test_cursor_of_the_present_brings_nothing(self, live, shelf):
+        Book.objects.create(shelf=shelf, title="a")
+        viewer = live("books", shelf=shelf.pk, cursor=live.log.head())
+        assert (viewer.query is not None, viewer.delta) == (True, None)
+
+    def test_only_what_was_missed_is_put(self, live, shelf):
+        a = Book.objects.create(shelf=shelf, title="a")
+        old = live("books", shelf=shelf.pk)
+        b = Book.objects.create(shelf=shelf, title="b")
+        viewer = live("books", shelf=shelf.pk, cursor=old.cursor, rows=old.replica.rows)
+
+        assert [put["key"] for put in viewer.delta["puts"]] == [str(b.pk)]
+        assert viewer.delta["order"] == viewer.keys == [str(a.pk), str(b.pk)]
+
+    def test_other_partitions_changes_are_not_missed(self, live, shelf, other_shelf):
+        cursor = live.log.head()
+        Book.objects.create(shelf=other_shelf, title="a")
+        assert live("books", shelf=shelf.pk, cursor=cursor).delta is None
+
+    @pytest.mark.parametrize("cursor", ["", "x.1", "nonsense", "." * 100])
+    def test_cursor_of_another_log_brings_all_rows(self, live, shelf, cursor):
+        Book.objects.create(shelf=shelf, title="a")
+        viewer = live("books", shelf=shelf.pk, cursor=cursor)
+        assert (viewer.titles, viewer.delta["reset"]) == (["a"], True)
+
+    def test_more_than_the_limit_was_missed_and_all_rows_come(self, live, shelf):
+        cursor = live.log.head()
+        live.tail.max_changes = 2
+        for title in "abc":
+            Book.objects.create(shelf=shelf, title=title)
+        assert live("books", shelf=shelf.pk, cursor=cursor).delta["reset"] is True
+
+    def test_deleted_without_its_values(self, live, shelf):
+        """`Book(pk=...).delete()` knows nothing of the shelf."""
+        book = Book.objects.create(shelf=shelf, title="a")
+        old = live("books", shelf=shelf.pk)
+        Book(pk=book.pk).delete()
+        resumed = live("books", shelf=shelf.pk, cursor=old.cursor, rows=old.replica.rows)
+        live.tick()
+        assert resumed.titles == []
+
+    def test_deleted_with_values_that_were_never_saved(self, live, shelf, other_shelf):
+        book = Book.objects.create(shelf=shelf, title="a")
+        old = live("books", shelf=shelf.pk)
+        cursor, rows = old.cursor, dict(old.replica.rows)
+        book.shelf = other_shelf
+        book.delete()
+        live.tick()
+        resumed = live("books", shelf=shelf.pk, cursor=cursor, rows=rows)
+        assert (old.titles, resumed.titles) == ([], [])
+
+    def test_any_older_cursor_leads_to_the_present(self, live, shelf, other_shelf):
+        """After each of many random writes, someone comes back from every cursor that there was."""
+        chance = random.Random(5)
+        states = []
+        viewer = live("books", shelf=shelf.pk)
+        for _ in range(25):
+            write_something(chance, [shelf, other_shelf])
+            live.tick()
+            states.append((viewer.cursor, dict(viewer.replica.ordered)))
+            fresh = Book.objects.filter(shelf=shelf).order_by("title", "pk")
+            assert viewer.keys == [str(book.pk) for book in fresh]
+        for cursor, rows in states:
+            back = live("books", shelf=shelf.pk, cursor=cursor, rows=rows)
+            assert back.replica.ordered == viewer.replica.ordered
+
+    def test_who_comes_from_the_same_place_is_served_by_one_reading(self, live, shelf, other_shelf):
+        live.tick()
+        cursor = live.log.head()
+        Book.objects.create(shelf=shelf, title="a")
+        stream = registry.get("books")
+        bound = [stream({"shelf": chosen.pk}) for chosen in (shelf, other_shelf)]
+        wants = {Want(query_key(one, format), cursor): one for one in bound for format in ("data", "html")}
+        with CaptureQueriesContext(connection) as queries:
+            tick = live.tail.tick(wants, [])
+
+        about_changes = [query for query in queries.captured_queries if "realtime_change" in query["sql"]]
+        assert (len(tick.answers), len(about_changes)) == (4, 2)  # since the last tick, and since their cursor
+
+
+def write_something(chance: random.Random, shelves: list) -> None:
+    with transaction.atomic():
+        for _ in range(chance.randint(1, 4)):
+            books = list(Book.objects.order_by("pk"))
+            match chance.choice("iiumd") if books else "i":
+                case "i":
+                    Book.objects.create(shelf=chance.choice(shelves), title=chance.choice("abcd"))
+                case "u":
+                    book = chance.choice(books)
+                    book.title = chance.choice("abcd")
+                    book.save()
+                case "m":
+                    book = chance.choice(books)
+                    book.shelf = chance.choice(shelves)
+                    book.save()
+                case "d":
+                    chance.choice(books).delete()
+        if chance.random() < 0.2:
+            transaction.set_rollback(True)
+
+
+class TestCost:
+    def test_newcomer_to_a_live_query_does_not_render_what_nobody_needs(self, live, shelf):
+        Book.objects.create(shelf=shelf, title="a")
+        first = live("books", shelf=shelf.pk)
+        with CaptureQueriesContext(connection) as queries:
+            live("books", shelf=shelf.pk, cursor=first.cursor)
+        assert [query["sql"] for query in queries.captured_queries if "tests_book" in query["sql"]] == []
+
+    def test_delta_is_encoded_once_for_all(self, live, shelf, monkeypatch):
+        rendered = []
+        monkeypatch.setattr(Book, "title_of", property(lambda book: rendered.append(book.pk) or "x"), raising=False)
+
+        class Counted(BookList):
+            name = "counted"
+            fields = ["title_of"]
+
+        viewers = [live(Counted) for _ in range(5)]
+        rendered.clear()
+        Book.objects.create(shelf=shelf, title="a")
+        live.tick()
+        assert (len(rendered), [len(viewer.keys) for viewer in viewers]) == (1, [1] * 5)
+
+
+def failing(kind: str, monkeypatch) -> type[ModelStream]:
+    """A stream that fails in one of the ways that a user's code can."""
+
+    class Failing(BookList):
+        name = f"failing-{kind}"
+
+        def get_queryset(self):
+            if not self.broken:
+                return Book.objects.order_by("title")
+            if kind == "exception":
+                raise RuntimeError("secret")
+            if kind == "sql":
+                return Book.objects.extra(where=["no_such_column = 1"])
+            if kind == "no-queryset":
+                return [1]
+            if kind == "other-model":
+                return Change.objects.all()
+            return Book.objects.order_by("title")
+
+        broken = False
+
+    if kind == "row":
+        Failing.fields = ["fails"]
+        monkeypatch.setattr(Book, "fails", property(lambda book: 1 / 0 if Failing.broken else 1), raising=False)
+    if kind == "value":
+        Failing.fields = ["object"]
+        monkeypatch.setattr(Book, "object", property(lambda book: object() if Failing.broken else 1), raising=False)
+    return Failing
+
+
+@pytest.mark.parametrize("kind", ["exception", "sql", "no-queryset", "other-model", "row", "value"])
+class TestFailures:
+    """One live query fails, and nobody else notices."""
+
+    def test_newcomer_is_told_and_the_others_go_on(self, live, shelf, kind, monkeypatch, caplog):
+        good = live("books", shelf=shelf.pk)
+        Book.objects.create(shelf=shelf, title="a")
+        stream = failing(kind, monkeypatch)
+        stream.broken = True
+        bad = live(stream)
+
+        assert (bad.query, good.titles) == (None, ["a"])
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        assert "secret" not in caplog.records[0].getMessage()
+
+    def test_it_fails_while_it_is_live(self, live, shelf, kind, monkeypatch, caplog):
+        good = live("books", shelf=shelf.pk)
+        stream = failing(kind, monkeypatch)
+        bad = live(stream)
+        Book.objects.create(shelf=shelf, title="a")
+        stream.broken = True
+        tick = live.tick()
+
+        assert tick.failed == {bad.key}
+        assert (good.titles, bad.delta) == (["a"], None)
+
+    def test_it_comes_back_when_it_is_mended(self, live, shelf, kind, monkeypatch, caplog):
+        stream = failing(kind, monkeypatch)
+        live(stream)
+        Book.objects.create(shelf=shelf, title="a")
+        stream.broken = True
+        live.tick()
+        stream.broken = False
+        again = live(stream)
+        assert len(again.keys) == 1
+
+
+class TestTheLogItself:
+    def test_flushed_log_brings_everyone_to_the_present(self, live, shelf, caplog):
+        viewer = live("books", shelf=shelf.pk)
+        Book.objects.create(shelf=shelf, title="a")
+        Change.objects.all().delete()
+        Log.objects.all().delete()
+        live.tick()
+        assert (viewer.titles, viewer.delta["reset"]) == (["a"], True)
+        assert [record.getMessage() for record in caplog.records] == [
+            "The log of the database 'default' is not the one read before; reading all afresh."
+        ]
+        Book.objects.create(shelf=shelf, title="b")
+        live.tick()
+        assert (viewer.titles, len(caplog.records)) == (["a", "b"], 1)
+
+    def test_tick_that_fails_can_be_repeated(self, live, shelf, monkeypatch):
+        viewer = live("books", shelf=shelf.pk)
+        Book.objects.create(shelf=shelf, title="a")
+
+        class Away(Exception):
+            pass
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(live.log), "read", lambda *args, **kwargs: (_ for _ in ()).throw(Away))
+            with pytest.raises(Away):
+                live.tick()
+        live.tick()
+        assert viewer.titles == ["a"]
+
+    def test_database_that_does_not_answer_is_no_failure_of_a_live_query(self, live, shelf, monkeypatch):
+        class Away(BookList):
+            name = "away"
+
+            def get_queryset(self):
+                raise DatabaseError("gone")
+
+        monkeypatch.setattr(type(connections["default"]), "is_usable", lambda self: False)
+        with pytest.raises(DatabaseError):
+            live(Away)
+
+    def test_two_tails_see_the_same(self, live, shelf):
+        other = Live()
+        one, two = live("books", shelf=shelf.pk), other("books", shelf=shelf.pk)
+        Book.objects.create(shelf=shelf, title="a")
+        live.tick()
+        other.tick()
+        assert (one.titles, two.titles, one.cursor) == (["a"], ["a"], two.cursor)
+
+    def test_tail_without_live_queries_reads_no_rows(self, committed, shelf):
+        tail = Tail(Live().log, max_changes=10)
+        tail.tick({}, [])
+        with CaptureQueriesContext(connection) as queries:
+            tail.tick({}, [])
+        assert not [query for query in queries.captured_queries if "tests_" in query["sql"]]
