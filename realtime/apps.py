@@ -17,4 +17,5 @@ class RealtimeConfig(AppConfig):
 
         registry.autodiscover()
         installation.install()
+        installation.connect(self)
         access.install()

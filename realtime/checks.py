@@ -9,10 +9,12 @@ from channels.exceptions import InvalidChannelLayerError
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.apps import apps
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
 from realtime import conf
+from realtime.capture import triggers
+from realtime.capture.tracking import log_databases
 from realtime.changelog import BACKENDS
 from realtime.queries.shape import shape_problem
 from realtime.streams.registry import place, registry
@@ -111,6 +113,25 @@ def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                     f"The database {alias!r} is {vendor}, on which realtime keeps no log of changes.",
                     hint=f"Keep live models on one of: {', '.join(sorted(BACKENDS))}.",
                     id="realtime.E005",
+                )
+            )
+    return found
+
+
+@register("realtime", Tags.database)
+def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
+    """W003: triggers that are missing, left over, or of streams as they were. Needs `--database`, as `migrate` has."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        if alias not in log_databases() or connections[alias].vendor not in BACKENDS:
+            continue
+        if tables := triggers.out_of_step(alias):
+            found.append(
+                Warning(
+                    f"In the database {alias!r} the triggers of realtime are not those that REALTIME_CAPTURE and the "
+                    f"streams ask for, on: {', '.join(tables)}.",
+                    hint="Run `manage.py migrate` or `manage.py realtime_triggers --install`.",
+                    id="realtime.W003",
                 )
             )
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from django.conf import settings as django_settings
 
@@ -55,6 +55,9 @@ class Settings:
     LISTEN_DSN: Mapping[str, str] = MappingProxyType({})
     """By database alias, how to reach PostgreSQL for LISTEN past a pooler ("host=db dbname=site")."""
 
+    CAPTURE: Literal["orm", "triggers"] = "orm"
+    """What notices changes: Django's ORM, or database triggers, which see other programs too. Then run `migrate`."""
+
     THREADS: int = 4
     """Threads (and database connections) of a server process for actions."""
 
@@ -85,9 +88,12 @@ def problems() -> list[SettingError]:
         for name in dir(django_settings)
         if name.startswith(PREFIX) and name not in names()
     ]
-    for name in get_type_hints(Settings):
+    for name, hint in get_type_hints(Settings).items():
         default, value = vars(Settings)[name], getattr(settings, name)
-        if isinstance(default, tuple):
+        choices = get_args(hint) if get_origin(hint) is Literal else ()
+        if choices:
+            right = value in choices
+        elif isinstance(default, tuple):
             right = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
         elif isinstance(default, Mapping):
             right = isinstance(value, Mapping) and all(isinstance(item, str) for item in [*value, *value.values()])
@@ -97,6 +103,8 @@ def problems() -> list[SettingError]:
         if not right:
             kinds: dict[type, str] = {tuple: "a list of strings", MappingProxyType: "a dictionary of strings"}
             kind = kinds.get(type(default), f"a positive {type(default).__name__}")
+            if choices:
+                kind = f"one of {', '.join(map(repr, choices))}"
             found.append(
                 SettingError(
                     f"The setting {PREFIX}{name} is {value!r}, which is not {kind}.",

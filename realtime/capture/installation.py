@@ -1,11 +1,52 @@
-"""Installation: begins to capture, by what `REALTIME_CAPTURE` names."""
+"""Installation: begins to capture by what `REALTIME_CAPTURE` names, and keeps triggers in step with migrations."""
 
 from __future__ import annotations
 
-from realtime.capture import statements
+from typing import Any
+
+from django.db import connections
+from django.db.models.signals import post_migrate, pre_migrate
+
+from realtime.capture import statements, triggers
+from realtime.capture.rows import REREAD
 from realtime.capture.tracking import log_databases, watched_tables
+from realtime.changelog import BACKENDS, get_changelog
+from realtime.changelog.base import NewChange
+from realtime.conf import settings
+from realtime.models import Change, Log
+
+_UID = "realtime.capture"
 
 
 def install() -> None:
     """Begin to capture the models that the registered streams need; may be called again when streams change."""
-    statements.watch(watched_tables(), log_databases())
+    statements.watch(watched_tables(), log_databases(), only_wake=settings.CAPTURE == "triggers")
+
+
+def connect(app: Any) -> None:
+    """Have `migrate` keep the triggers in step; `app` is the configuration of realtime's app."""
+    pre_migrate.connect(_before_migrate, sender=app, dispatch_uid=_UID)
+    post_migrate.connect(_after_migrate, sender=app, dispatch_uid=_UID)
+
+
+def _before_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
+    # a trigger that names a column which a migration takes away would fail every write after it
+    if plan and _has_log(using):
+        triggers.remove(using)
+
+
+def _after_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
+    if not _has_log(using):
+        return
+    wanted = settings.CAPTURE == "triggers"
+    differed = triggers.install(using) if wanted else triggers.remove(using)
+    # what migrations have written was not captured; a log that nobody has read yet needs no word of it
+    if (plan or differed) and Log.objects.using(using).exists():
+        labels = {label for table in watched_tables().values() for label in table.labels}
+        get_changelog(using).append([NewChange(label, "", REREAD) for label in sorted(labels)])
+
+
+def _has_log(alias: str) -> bool:
+    if alias not in log_databases() or connections[alias].vendor not in BACKENDS:
+        return False
+    return {Change._meta.db_table, Log._meta.db_table} <= set(connections[alias].introspection.table_names())

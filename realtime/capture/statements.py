@@ -35,10 +35,16 @@ Execute = Callable[..., Any]
 _tables: dict[type[models.Model], Table] = {}
 _databases: set[str] = set()
 _originals: dict[tuple[Any, str], Any] = {}  # None: the class had inherited it
+_only_wakes = False  # triggers record
 
 
-def watch(tables: dict[type[models.Model], Table], databases: set[str]) -> None:
-    """Record the statements to these tables on these databases, and to no others."""
+def watch(tables: dict[type[models.Model], Table], databases: set[str], *, only_wake: bool = False) -> None:
+    """Record the statements to these tables on these databases, and to no others.
+
+    With `only_wake` nothing is recorded, and the hubs are woken: for what triggers record.
+    """
+    global _only_wakes
+    _only_wakes = only_wake
     _tables.clear()
     _tables.update(tables)
     _databases.clear()
@@ -71,6 +77,10 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any]) -> None:
         table = _tables.get(self.query.model._meta.concrete_model)
         if table is None or self.connection.alias not in _databases:
             return original(self, *args, **kwargs)
+        if _only_wakes:
+            result = original(self, *args, **kwargs)
+            get_changelog(self.connection.alias).wake()
+            return result
         with transaction.atomic(using=self.connection.alias, savepoint=False):
             return record(table, self, functools.partial(original, self), *args, **kwargs)
 

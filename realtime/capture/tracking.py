@@ -75,6 +75,7 @@ class Table:
 
     def __init__(self, model: type[Model]) -> None:
         self.model = model
+        self.name: str = model._meta.db_table
         self.keys = [column(field) for field in model._meta.pk_fields]
         self.own: list[Own] = []
         self.links: list[Link] = []

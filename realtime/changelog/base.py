@@ -112,6 +112,10 @@ class ChangeLog(ABC):
     def lock(self) -> None:
         """Take the lock that the next write will take, so that what is read before it stays true."""
 
+    def wake(self) -> None:
+        """Wake the hubs when the writer commits, where a trigger has recorded its changes."""
+        self._wake_on_commit()
+
     def _wake_on_commit(self) -> None:
         connection = self.connection
         savepoints = set(connection.savepoint_ids)

@@ -94,6 +94,9 @@ class PostgreSQLChangeLog(ChangeLog):
                 )
             return int(count)
 
+    def wake(self) -> None:
+        """Nothing: the trigger has sent NOTIFY."""
+
     def _committed(self) -> None:
         super()._committed()
         # after the commit: a NOTIFY inside would have all commits of the database queue for one lock

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.db import connection, models
+from django.test import override_settings
 
+from realtime.capture import installation, triggers
 from realtime.models import Change
 from realtime.streams.keys import key_text
 from tests.capture.models import Shelf
@@ -87,6 +89,13 @@ def vendor() -> str:
     return connection.vendor
 
 
-@pytest.fixture(autouse=True)
-def capture() -> str:
-    return "orm"
+@pytest.fixture(scope="module", params=["orm", "triggers"], autouse=True)
+def capture(request, django_db_setup, django_db_blocker):
+    """Each way to capture, for every test of the suite."""
+    with django_db_blocker.unblock(), override_settings(REALTIME_CAPTURE=request.param):
+        if request.param == "triggers":
+            triggers.install("default")
+        installation.install()
+        yield request.param
+        triggers.remove("default")
+    installation.install()

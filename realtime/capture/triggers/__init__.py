@@ -1,0 +1,55 @@
+"""Capture by database triggers: they see whoever writes, also what Django does not send.
+
+The triggers of a database are kept in step with the streams: what is wanted is made, what is not is dropped.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.db import connections, transaction
+
+from realtime.capture.tracking import watched_tables
+from realtime.capture.triggers.base import Triggers
+from realtime.conf import settings
+
+CLASSES = {"sqlite": "SQLiteTriggers", "postgresql": "PostgreSQLTriggers", "mysql": "MySQLTriggers"}
+
+
+def get_triggers(alias: str) -> Triggers:
+    vendor = connections[alias].vendor
+    module = import_module(f"realtime.capture.triggers.{vendor}")
+    triggers: Triggers = getattr(module, CLASSES[vendor])(alias)
+    return triggers
+
+
+def install(alias: str) -> int:
+    """Make the triggers of this database those that the streams need; return how many were made or dropped."""
+    triggers = get_triggers(alias)
+    wanted = {trigger.name: trigger for trigger in triggers.wanted(watched_tables().values())}
+    present = triggers.present()
+    with transaction.atomic(using=alias):
+        for name in present.keys() - wanted.keys():
+            triggers.drop(name, present[name])
+        for name in wanted.keys() - present.keys():
+            triggers.create(wanted[name])
+    return len(present.keys() ^ wanted.keys())
+
+
+def remove(alias: str) -> int:
+    """Drop all triggers of realtime in this database; return how many there were."""
+    triggers = get_triggers(alias)
+    present = triggers.present()
+    with transaction.atomic(using=alias):
+        for name, table in present.items():
+            triggers.drop(name, table)
+    return len(present)
+
+
+def out_of_step(alias: str) -> list[str]:
+    """The tables whose triggers are missing, left over, or those of another definition."""
+    triggers = get_triggers(alias)
+    tables = watched_tables().values() if settings.CAPTURE == "triggers" else ()
+    wanted = {trigger.name: trigger.table for trigger in triggers.wanted(tables)}
+    present = triggers.present()
+    return sorted({{**wanted, **present}[name] for name in wanted.keys() ^ present.keys()})

@@ -1,0 +1,109 @@
+"""Expressions: SQL for the texts of keys and values, equal to those that `realtime.streams.keys` makes in Python.
+
+Where SQL cannot make them equal there is None, and the log is told less: that rows are to be read afresh, or that a
+change may concern every live query.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from realtime.capture.tracking import Column, Routing
+
+TEXTS = ("CharField", "SlugField", "TextField", "FilePathField")
+
+
+class Expressions(ABC):
+    """SQL of one database. A row is given by the name that it has in the statement."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.quote = connection.ops.quote_name
+
+    def key(self, columns: Sequence[Column], row: str) -> str | None:
+        """The text of a primary key."""
+        if len(columns) == 1:
+            return self.text(columns[0], self.cell(columns[0], row))
+        parts = [self.json(column, self.cell(column, row)) for column in columns]
+        if None in parts:
+            return None
+        pieces = [piece for part in parts for piece in ("','", str(part))]
+        return self.concat("'['", *pieces[1:], "']'")
+
+    def routing(self, model: Any, routing: Routing, row: str, old: str | None = None) -> str:
+        """The JSON of the values that route a change: those of the row, and those that it had where they differ."""
+        parts = []
+        for name, column in (routing or {}).items():
+            new = self.json(column, self._cell_of_family(model, column, row))
+            if new is None:
+                return "NULL"
+            values = new
+            if old is not None:
+                was = str(self.json(column, self._cell_of_family(model, column, old)))
+                was = f"CASE WHEN {was} <> {new} THEN {self.concat(self.literal(','), was)} ELSE '' END"
+                values = self.concat(new, was)
+            parts.append(self.concat(self.literal(f'{"," if parts else ""}"{name}":['), values, "']'"))
+        return "NULL" if routing is None else self.concat("'{'", *parts, "'}'") if parts else "'{}'"
+
+    def cell(self, column: Column, row: str) -> str:
+        return f"{row}.{self.quote(column.field.column)}"
+
+    def _cell_of_family(self, model: Any, column: Column, row: str) -> str:
+        home = column.field.model._meta.concrete_model
+        if home is model:
+            return self.cell(column, row)
+        # multi-table inheritance: the value stands in the parent's row, which has the same key
+        name, table, key = (self.quote(n) for n in (column.field.column, home._meta.db_table, home._meta.pk.column))
+        return f"(SELECT {name} FROM {table} WHERE {key} = {row}.{self.quote(model._meta.pk.column)})"
+
+    def text(self, column: Column, sql: str) -> str | None:
+        """What `key_text` makes of the value in Python."""
+        kind = column.target.get_internal_type()
+        if hasattr(column.target, "from_db_value"):  # Python sees another value than the database
+            return None
+        if kind in TEXTS:
+            return sql
+        if kind.endswith(("IntegerField", "AutoField")):
+            return self.integer(sql)
+        if kind == "UUIDField":
+            return self.uuid(sql)
+        if kind == "DateField":
+            return self.date(sql)
+        if kind == "BooleanField":
+            return f"(CASE WHEN {sql} THEN 'True' WHEN NOT {sql} THEN 'False' END)"
+        return None
+
+    def json(self, column: Column, sql: str) -> str | None:
+        """The same as JSON: a string, or `null`."""
+        text = self.text(column, sql)
+        if text is None:
+            return None
+        needs_escapes = column.target.get_internal_type() in TEXTS
+        string = self.escaped(text) if needs_escapes else self.concat("'\"'", text, "'\"'")
+        return f"COALESCE({string}, 'null')"
+
+    @staticmethod
+    def literal(text: str) -> str:
+        return "'" + text.replace("'", "''") + "'"
+
+    def concat(self, *parts: str) -> str:
+        return f"({' || '.join(parts)})"
+
+    @abstractmethod
+    def escaped(self, text: str) -> str:
+        """A text as a JSON string."""
+
+    @abstractmethod
+    def integer(self, sql: str) -> str: ...
+
+    @abstractmethod
+    def uuid(self, sql: str) -> str: ...
+
+    @abstractmethod
+    def date(self, sql: str) -> str: ...
+
+    def uuid_of_digits(self, sql: str) -> str:
+        parts = [f"SUBSTR({sql}, {start}, {length})" for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))]
+        return self.concat(*[piece for part in parts for piece in ("'-'", part)][1:])
