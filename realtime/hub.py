@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from realtime.changelog import get_changelog, log_number
 from realtime.conf import settings
-from realtime.exceptions import InternalError
+from realtime.exceptions import InternalError, ProtocolError
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
 from realtime.protocol.session import Subscription
@@ -52,7 +52,7 @@ class Delivery(NamedTuple):
 
 
 class Client(Protocol):
-    """Whoever is subscribed: a connection. No method may block or raise."""
+    """Whoever is subscribed: a connection. No method may block; one that raises ends this client alone."""
 
     def deliver(self, delivery: Delivery) -> None: ...
     def refuse(self, subscription: Subscription, error: InternalError) -> None: ...
@@ -60,6 +60,7 @@ class Client(Protocol):
     def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
     def reconsider(self, access: Access) -> None: ...
     def stall(self) -> None: ...
+    def end(self, error: ProtocolError) -> None: ...
 
 
 class Waiting(NamedTuple):
@@ -177,7 +178,7 @@ class LogTask:
         if not self._stalled:
             self._stalled = True
             for client in list(self._queries):
-                client.stall()
+                _tell(client, client.stall)
 
     async def _prune(self, run: Run) -> None:
         while True:
@@ -213,7 +214,7 @@ class LogTask:
         if tick.access:
             # before anything is handed on: what was written after a revocation must not reach those revoked
             for client in list(self._clients):
-                client.reconsider(tick.access)
+                _tell(client, client.reconsider, tick.access)
         self._fail(tick, served)
         self._deliver(tick, served)
 
@@ -223,12 +224,13 @@ class LogTask:
     def _fail(self, tick: Tick, served: list[Waiting]) -> None:
         for item in served:
             if item.want.key in tick.failed and item.subscription is not None:
-                item.client.refuse(item.subscription, InternalError())
+                _tell(item.client, item.client.refuse, item.subscription, InternalError())
         for query in [query for query, (key, _) in self._streams.items() if key in tick.failed]:
-            for client in self._subscribers[query]:
-                self._queries[client].discard(query)
-                client.fail(query, InternalError())
+            subscribers = self._subscribers[query]
             self._forget(query)
+            for client in subscribers:
+                self._queries[client].discard(query)
+                _tell(client, client.fail, query, InternalError())
 
     def _deliver(self, tick: Tick, served: list[Waiting]) -> None:
         parts: defaultdict[Client, list[bytes]] = defaultdict(list)
@@ -258,15 +260,14 @@ class LogTask:
             composition = tuple(map(id, deltas))
             if composition not in frames:
                 frames[composition] = codec.encode_frame(log=self.number, cursor=tick.cursor, deltas=deltas)
-            client.deliver(
-                Delivery(
-                    log=self.number,
-                    before=tick.before,
-                    frame=frames[composition],
-                    accepted=tuple(accepted.get(client, ())),
-                    caught_up=frozenset(caught_up.get(client, ())),
-                )
+            delivery = Delivery(
+                log=self.number,
+                before=tick.before,
+                frame=frames[composition],
+                accepted=tuple(accepted.get(client, ())),
+                caught_up=frozenset(caught_up.get(client, ())),
             )
+            _tell(client, client.deliver, delivery)
 
     def _register(self, item: Waiting, query: int) -> None:
         self._streams[query] = (item.want.key, item.stream)
@@ -351,7 +352,15 @@ class Hub:
             await asyncio.sleep(SWEEP_SECONDS)
             positions = {log.number: log.position for log in self._logs.values() if log.position}
             for client in list(self._clients):
-                client.sweep(loop.time(), positions)
+                _tell(client, client.sweep, loop.time(), positions)
+
+
+def _tell(client: Client, method: Callable[..., None], *args: object) -> None:
+    try:
+        method(*args)
+    except Exception:
+        logger.exception("A client could not be told of something; its connection ends.")
+        client.end(InternalError())
 
 
 async def _ended(pool: ThreadPool) -> None:
