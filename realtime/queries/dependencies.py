@@ -13,8 +13,9 @@ from django.db import DatabaseError
 from realtime.changelog.base import LoggedChange, Routing
 from realtime.models import Change
 from realtime.queries.livequery import ALL, KEYS_PER_QUERY, LiveQuery
+from realtime.streams.dependencies import Dependency
 from realtime.streams.keys import key_text, parse_key
-from realtime.streams.stream import Dependency, ModelStream
+from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
 

@@ -199,9 +199,11 @@ def test_a_layer_that_does_not_exist_is_left_to_the_check(settings):
 
 def write_elsewhere(channel_layers_setting: dict | None = None) -> None:
     """A plain script in a process of its own writes a row, on this test's database."""
-    setting = f"from django.conf import settings; settings.CHANNEL_LAYERS = {channel_layers_setting!r}\n"
-    name = f"from django.conf import settings; settings.DATABASES['default']['NAME'] = {str(connection.settings_dict['NAME'])!r}\n"
-    code = name + (setting if channel_layers_setting else "") + WRITER
+    name = str(connection.settings_dict["NAME"])
+    code = f"from django.conf import settings; settings.DATABASES['default']['NAME'] = {name!r}\n"
+    if channel_layers_setting:
+        code += f"settings.CHANNEL_LAYERS = {channel_layers_setting!r}\n"
+    code += WRITER
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=os.environ)
 
 
