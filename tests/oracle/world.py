@@ -6,7 +6,6 @@ tick's own transaction, so that a frame which is wrong for a moment is found too
 """
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
 
 from realtime import hub as hub_module
 from realtime.changelog import get_changelog
@@ -24,7 +23,6 @@ from realtime.hub import Hub, LogTask
 from realtime.identity import Identity
 from realtime.queries.livequery import QueryKey
 from realtime.queries.tail import Tail
-from realtime.queries.threads import close_all
 from realtime.wakeups import Waiter
 from tests.oracle import expected, writes
 from tests.oracle.expected import Rows, Wanted
@@ -246,15 +244,9 @@ class SteppedHub(Hub):
         if self._sweeper:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for pool in [value for value in vars(self).values() if isinstance(value, ThreadPoolExecutor)]:
-            _close_connections(pool)
-            pool.shutdown()
-
-
-def _close_connections(pool: ThreadPoolExecutor) -> None:
-    together = threading.Barrier(max(len(pool._threads), 1))  # so that each thread takes one of the calls
-    for future in [pool.submit(lambda: (together.wait(seconds(10)), close_all())) for _ in pool._threads]:
-        future.result(seconds(10))
+        for pool in self._pools.values():
+            for future in pool.close():
+                future.result(seconds(10))
 
 
 class Writer:
@@ -286,7 +278,7 @@ class Writer:
 
     def close(self) -> None:
         self.end_all(keep=False)
-        self._do(close_all)
+        self._do(connections.close_all)
         self._thread.shutdown()
 
     def _do(self, function: Callable[..., None], *args: Any) -> None:
