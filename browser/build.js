@@ -17,7 +17,7 @@ const result = await build({
   bundle: true,
   write: false,
   format: "esm",
-  target: "es2020",
+  target: "es2022",
   charset: "utf8",
   legalComments: "none",
   banner: {js: "// Made from browser/src by `npm run build`; change it there."},

@@ -1,23 +1,4 @@
 // Made from browser/src by `npm run build`; change it there.
-var __defProp = Object.defineProperty;
-var __typeError = (msg) => {
-  throw TypeError(msg);
-};
-var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
-var __publicField = (obj, key, value) => __defNormalProp(obj, typeof key !== "symbol" ? key + "" : key, value);
-var __accessCheck = (obj, member, msg) => member.has(obj) || __typeError("Cannot " + msg);
-var __privateGet = (obj, member, getter) => (__accessCheck(obj, member, "read from private field"), getter ? getter.call(obj) : member.get(obj));
-var __privateAdd = (obj, member, value) => member.has(obj) ? __typeError("Cannot add the same private member more than once") : member instanceof WeakSet ? member.add(obj) : member.set(obj, value);
-var __privateSet = (obj, member, value, setter) => (__accessCheck(obj, member, "write to private field"), setter ? setter.call(obj, value) : member.set(obj, value), value);
-var __privateMethod = (obj, member, method) => (__accessCheck(obj, member, "access private method"), method);
-var __privateWrapper = (obj, member, setter, getter) => ({
-  set _(value) {
-    __privateSet(obj, member, value, setter);
-  },
-  get _() {
-    return __privateGet(obj, member, getter);
-  }
-});
 
 // src/messages.js
 var VERSION = 1;
@@ -65,8 +46,12 @@ var RealtimeError = class extends Error {
 // src/calls.js
 var MAX_WAITING = 100;
 var TIMEOUT_SECONDS = 30;
-var _calls, _open, _refusal, _Calls_instances, expire_fn, take_fn;
 var Calls = class {
+  /** @type {Map<string, Call>} */
+  #calls = /* @__PURE__ */ new Map();
+  #open = false;
+  /** Why no call is taken any more. @type {{code: number, reason: string} | null} */
+  #refusal = null;
   /**
    * @param {{
    *   send: (text: string) => void,
@@ -74,12 +59,6 @@ var Calls = class {
    * }} options
    */
   constructor({ send: send2, after }) {
-    __privateAdd(this, _Calls_instances);
-    /** @type {Map<string, Call>} */
-    __privateAdd(this, _calls, /* @__PURE__ */ new Map());
-    __privateAdd(this, _open, false);
-    /** Why no call is taken any more. @type {{code: number, reason: string} | null} */
-    __privateAdd(this, _refusal, null);
     this.send = send2;
     this.after = after;
   }
@@ -90,69 +69,65 @@ var Calls = class {
    */
   call(target2, { timeout = TIMEOUT_SECONDS } = {}) {
     return new Promise((resolve, reject) => {
-      if (__privateGet(this, _refusal)) return reject(new RealtimeError(__privateGet(this, _refusal).code, __privateGet(this, _refusal).reason));
+      if (this.#refusal) return reject(new RealtimeError(this.#refusal.code, this.#refusal.reason));
       const id = newId();
       const text = encode({ type: "call", id, ...target2 });
-      if (!__privateGet(this, _open) && __privateGet(this, _calls).size >= MAX_WAITING) {
+      if (!this.#open && this.#calls.size >= MAX_WAITING) {
         const reason = `${MAX_WAITING} calls wait for the connection already: call again when it is back.`;
         return reject(new RealtimeError(null, reason, { name: "queue_full" }));
       }
-      const cancelTimer = Number.isFinite(timeout) ? this.after(timeout, () => __privateMethod(this, _Calls_instances, expire_fn).call(this, id, timeout)) : () => {
+      const cancelTimer = Number.isFinite(timeout) ? this.after(timeout, () => this.#expire(id, timeout)) : () => {
       };
-      __privateGet(this, _calls).set(id, { text, sent: __privateGet(this, _open), resolve, reject, cancelTimer });
-      if (__privateGet(this, _open)) this.send(text);
+      this.#calls.set(id, { text, sent: this.#open, resolve, reject, cancelTimer });
+      if (this.#open) this.send(text);
     });
   }
   /** The connection is there: what has waited goes out. */
   opened() {
-    __privateSet(this, _open, true);
-    __privateSet(this, _refusal, null);
-    for (const call2 of __privateGet(this, _calls).values()) {
+    this.#open = true;
+    this.#refusal = null;
+    for (const call2 of this.#calls.values()) {
       call2.sent = true;
       this.send(call2.text);
     }
   }
   /** The connection is gone: what was sent has an unknown outcome, what was not waits on. */
   interrupted() {
-    __privateSet(this, _open, false);
+    this.#open = false;
     const reason = "The connection was lost before the reply: it is not known whether the action ran.";
-    for (const [id, call2] of __privateGet(this, _calls)) {
-      if (call2.sent) __privateMethod(this, _Calls_instances, take_fn).call(this, id)?.reject(new RealtimeError(null, reason, { name: "outcome_unknown" }));
+    for (const [id, call2] of this.#calls) {
+      if (call2.sent) this.#take(id)?.reject(new RealtimeError(null, reason, { name: "outcome_unknown" }));
     }
   }
   /** The server wants no connection. @param {{code: number, reason: string}} refusal */
   refused(refusal) {
-    __privateSet(this, _refusal, refusal);
-    for (const id of __privateGet(this, _calls).keys()) __privateMethod(this, _Calls_instances, take_fn).call(this, id)?.reject(new RealtimeError(refusal.code, refusal.reason));
+    this.#refusal = refusal;
+    for (const id of this.#calls.keys()) this.#take(id)?.reject(new RealtimeError(refusal.code, refusal.reason));
   }
   /** A connection is tried again after a refusal. */
   retried() {
-    __privateSet(this, _refusal, null);
+    this.#refusal = null;
   }
   /** @param {import("./messages.js").Reply} reply */
   reply({ id, result, error }) {
-    const call2 = __privateMethod(this, _Calls_instances, take_fn).call(this, id);
+    const call2 = this.#take(id);
     if (!call2) return;
     if (error) call2.reject(new RealtimeError(error.code, error.reason, { details: error.details }));
     else call2.resolve(result);
   }
-};
-_calls = new WeakMap();
-_open = new WeakMap();
-_refusal = new WeakMap();
-_Calls_instances = new WeakSet();
-/** @param {string} id @param {number} timeout */
-expire_fn = function(id, timeout) {
-  const call2 = __privateMethod(this, _Calls_instances, take_fn).call(this, id);
-  const outcome = call2?.sent ? "it is not known whether the action ran" : "there was no connection, and it was not sent";
-  call2?.reject(new RealtimeError(null, `No reply within ${timeout} seconds: ${outcome}.`, { name: "no_reply" }));
-};
-/** @param {string} id */
-take_fn = function(id) {
-  const call2 = __privateGet(this, _calls).get(id);
-  __privateGet(this, _calls).delete(id);
-  call2?.cancelTimer();
-  return call2;
+  /** @param {string} id @param {number} timeout */
+  #expire(id, timeout) {
+    const call2 = this.#take(id);
+    const outcome = call2?.sent ? "it is not known whether the action ran" : "there was no connection, and it was not sent";
+    call2?.reject(new RealtimeError(null, `No reply within ${timeout} seconds: ${outcome}.`, { name: "no_reply" }));
+  }
+  /** @param {string} id */
+  #take(id) {
+    const call2 = this.#calls.get(id);
+    this.#calls.delete(id);
+    call2?.cancelTimer();
+    return call2;
+  }
 };
 function encode(message) {
   try {
@@ -170,61 +145,57 @@ function newId() {
 function newWire(target2) {
   return { ...target2, id: 0, query: null, log: null, status: "wanted", failures: 0 };
 }
-var _wires, _nextId, _Wires_instances, leave_fn, find_fn;
 var Wires = class {
-  constructor() {
-    __privateAdd(this, _Wires_instances);
-    /** @type {Set<Wire>} */
-    __privateAdd(this, _wires, /* @__PURE__ */ new Set());
-    __privateAdd(this, _nextId, 1);
-  }
+  /** @type {Set<Wire>} */
+  #wires = /* @__PURE__ */ new Set();
+  #nextId = 1;
   /** @param {Wire} wire */
   add(wire) {
-    __privateGet(this, _wires).add(wire);
+    this.#wires.add(wire);
   }
   /** @param {Wire} wire */
   has(wire) {
-    return __privateGet(this, _wires).has(wire);
+    return this.#wires.has(wire);
   }
   /** @param {Wire} wire @returns {ClientMessage[]} what tells an open connection */
   remove(wire) {
-    __privateGet(this, _wires).delete(wire);
-    return __privateMethod(this, _Wires_instances, leave_fn).call(this, wire);
+    this.#wires.delete(wire);
+    return this.#leave(wire);
   }
   /** All that are not refused are live. */
   get live() {
-    return [...__privateGet(this, _wires)].every((wire) => wire.status === "live" || wire.status === "refused");
+    return [...this.#wires].every((wire) => wire.status === "live" || wire.status === "refused");
   }
   /** There is something, and all of it is refused. */
   get refused() {
-    return __privateGet(this, _wires).size > 0 && [...__privateGet(this, _wires)].every((wire) => wire.status === "refused");
+    return this.#wires.size > 0 && [...this.#wires].every((wire) => wire.status === "refused");
   }
   /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
   ask(wire) {
-    Object.assign(wire, { id: __privateWrapper(this, _nextId)._++, status: "asked" });
+    Object.assign(wire, { id: this.#nextId++, status: "asked" });
     const { id, token, stream, params = {}, format, cursor } = wire;
     const target2 = token ? { token } : { stream, params, format };
     return { type: "subscribe", id, ...target2, ...cursor === null ? {} : { cursor } };
   }
   askAll() {
-    return [...__privateGet(this, _wires)].filter(({ status }) => status !== "refused").map((wire) => this.ask(wire));
+    return [...this.#wires].filter(({ status }) => status !== "refused").map((wire) => this.ask(wire));
   }
   /** The connection is gone; the wires are still wanted. */
   interrupt() {
-    for (const wire of __privateGet(this, _wires)) {
+    for (const wire of this.#wires) {
       if (wire.status !== "refused") Object.assign(wire, { query: null, log: null, status: "wanted" });
     }
   }
   /** The user may be another one: tokens and rows count no more. */
   forget() {
-    for (const wire of __privateGet(this, _wires)) {
+    for (const wire of this.#wires) {
       wire.cursor = null;
       if (wire.params) delete wire.token;
     }
   }
   /** @param {import("./messages.js").Subscribed} message */
   accept({ id, query, log }) {
-    const wire = __privateMethod(this, _Wires_instances, find_fn).call(this, id);
+    const wire = this.#find(id);
     if (!wire) return;
     if (wire.query !== null) wire.cursor = null;
     Object.assign(wire, { query, log, status: "accepted" });
@@ -236,7 +207,7 @@ var Wires = class {
    * @returns {Wire | undefined}
    */
   refuse({ id, code }) {
-    const wire = __privateMethod(this, _Wires_instances, find_fn).call(this, id);
+    const wire = this.#find(id);
     if (!wire) return void 0;
     Object.assign(wire, { query: null, log: null });
     const cure = remedy(code);
@@ -253,7 +224,7 @@ var Wires = class {
   }
   /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
   updates({ log, deltas }) {
-    return [...__privateGet(this, _wires)].filter((wire) => wire.log === log).map((wire) => ({
+    return [...this.#wires].filter((wire) => wire.log === log).map((wire) => ({
       wire,
       deltas: deltas.filter(({ query }) => query === wire.query),
       fresh: wire.cursor === null
@@ -265,37 +236,34 @@ var Wires = class {
   }
   /** Nothing of the page's rows counts: they are to be asked for. @param {Wire} wire @returns {ClientMessage[]} */
   reset(wire) {
-    const messages = __privateMethod(this, _Wires_instances, leave_fn).call(this, wire);
+    const messages = this.#leave(wire);
     Object.assign(wire, { cursor: null, status: "delayed", failures: wire.failures + 1 });
     return messages;
   }
   fallBehind() {
-    for (const wire of __privateGet(this, _wires)) {
+    for (const wire of this.#wires) {
       if (wire.status === "live") wire.status = "behind";
     }
   }
   /** @param {Record<string, string>} cursors by log */
   beat(cursors) {
-    for (const wire of __privateGet(this, _wires)) {
+    for (const wire of this.#wires) {
       if (wire.status !== "live" && wire.status !== "behind") continue;
       const cursor = cursors[String(wire.log)];
       if (cursor !== void 0) Object.assign(wire, { cursor, status: "live" });
     }
   }
-};
-_wires = new WeakMap();
-_nextId = new WeakMap();
-_Wires_instances = new WeakSet();
-/** @param {Wire} wire @returns {ClientMessage[]} */
-leave_fn = function(wire) {
-  const { id, status } = wire;
-  Object.assign(wire, { query: null, log: null, status: "wanted" });
-  const held = status === "asked" || status === "accepted" || status === "live" || status === "behind";
-  return held ? [{ type: "unsubscribe", id }] : [];
-};
-/** @param {number} id */
-find_fn = function(id) {
-  return [...__privateGet(this, _wires)].find((wire) => wire.id === id && wire.status !== "wanted" && wire.status !== "delayed");
+  /** @param {Wire} wire @returns {ClientMessage[]} */
+  #leave(wire) {
+    const { id, status } = wire;
+    Object.assign(wire, { query: null, log: null, status: "wanted" });
+    const held = status === "asked" || status === "accepted" || status === "live" || status === "behind";
+    return held ? [{ type: "unsubscribe", id }] : [];
+  }
+  /** @param {number} id */
+  #find(id) {
+    return [...this.#wires].find((wire) => wire.id === id && wire.status !== "wanted" && wire.status !== "delayed");
+  }
 };
 
 // src/session.js
@@ -309,25 +277,21 @@ var TRANSITIONS = {
   stopped: { connect: "opening", suspend: "stopped", resume: "stopped" }
 };
 var DEFAULT_WINDOW = { frames: 32, bytes: 1048576 };
-var _wires2, _interrupted, _askedAnew, _window, _frames, _unacked, _Session_instances, move_fn, interrupt_fn, ask_fn, tell_fn, connected_get, refused_fn, ack_fn;
 var Session = class {
-  constructor() {
-    __privateAdd(this, _Session_instances);
-    /** @type {Phase} */
-    __publicField(this, "phase", "idle");
-    /** Why the server said stop. @type {Fault | null} */
-    __publicField(this, "fault", null);
-    __privateAdd(this, _wires2, new Wires());
-    // intent: what the page wants, whether connected or not
-    __privateAdd(this, _interrupted, false);
-    // a connection was lost since connect()
-    __privateAdd(this, _askedAnew, false);
-    // fresh credentials were asked for since the last frame
-    __privateAdd(this, _window, DEFAULT_WINDOW);
-    __privateAdd(this, _frames, 0);
-    // handled since hello
-    __privateAdd(this, _unacked, { frames: 0, bytes: 0 });
-  }
+  /** @type {Phase} */
+  phase = "idle";
+  /** Why the server said stop. @type {Fault | null} */
+  fault = null;
+  #wires = new Wires();
+  // intent: what the page wants, whether connected or not
+  #interrupted = false;
+  // a connection was lost since connect()
+  #askedAnew = false;
+  // fresh credentials were asked for since the last frame
+  #window = DEFAULT_WINDOW;
+  #frames = 0;
+  // handled since hello
+  #unacked = { frames: 0, bytes: 0 };
   /** What the page shows; `null` before connect(). @returns {State | null} */
   get state() {
     switch (this.phase) {
@@ -335,10 +299,10 @@ var Session = class {
         return null;
       case "opening":
       case "greeting":
-        return __privateGet(this, _interrupted) ? "offline" : "connecting";
+        return this.#interrupted ? "offline" : "connecting";
       case "ready":
-        if (__privateGet(this, _wires2).refused) return "refused";
-        return __privateGet(this, _wires2).live ? "live" : "catching-up";
+        if (this.#wires.refused) return "refused";
+        return this.#wires.live ? "live" : "catching-up";
       case "stopped":
         return "refused";
       default:
@@ -354,19 +318,19 @@ var Session = class {
   /** @returns {Effect[]} */
   connect() {
     const before = this.phase;
-    __privateMethod(this, _Session_instances, move_fn).call(this, "connect");
+    this.#move("connect");
     if (before === "stopped") {
       this.fault = null;
-      __privateSet(this, _interrupted, __privateSet(this, _askedAnew, false));
+      this.#interrupted = this.#askedAnew = false;
     }
     return this.phase === before ? [] : [{ do: "open" }];
   }
   /** The transport can carry messages. @returns {Effect[]} */
   opened() {
-    __privateMethod(this, _Session_instances, move_fn).call(this, "opened");
-    __privateSet(this, _frames, 0);
-    __privateSet(this, _unacked, { frames: 0, bytes: 0 });
-    return send([{ type: "hello", version: VERSION }, ...__privateGet(this, _wires2).askAll()]);
+    this.#move("opened");
+    this.#frames = 0;
+    this.#unacked = { frames: 0, bytes: 0 };
+    return send([{ type: "hello", version: VERSION }, ...this.#wires.askAll()]);
   }
   /**
    * The connection is gone, or is given up. The code decides what comes next.
@@ -378,51 +342,51 @@ var Session = class {
    */
   lost(code, reason, retry = 0) {
     const cure = remedy(code);
-    if (cure === "stop" || cure === "ask anew" && __privateGet(this, _askedAnew)) {
-      __privateMethod(this, _Session_instances, move_fn).call(this, "stop");
-      __privateMethod(this, _Session_instances, interrupt_fn).call(this);
+    if (cure === "stop" || cure === "ask anew" && this.#askedAnew) {
+      this.#move("stop");
+      this.#interrupt();
       this.fault = { code, reason };
       return [{ do: "close" }];
     }
-    __privateMethod(this, _Session_instances, move_fn).call(this, "lost");
-    __privateMethod(this, _Session_instances, interrupt_fn).call(this);
+    this.#move("lost");
+    this.#interrupt();
     if (cure === "ask anew") {
-      __privateSet(this, _askedAnew, true);
-      __privateGet(this, _wires2).forget();
+      this.#askedAnew = true;
+      this.#wires.forget();
     }
     return [{ do: "close" }, { do: "wait", retry }];
   }
   /** The wait is over. @returns {Effect[]} */
   due() {
-    __privateMethod(this, _Session_instances, move_fn).call(this, "due");
+    this.#move("due");
     return [{ do: "open" }];
   }
   /** The page leaves the screen, perhaps to come back. @returns {Effect[]} */
   suspend() {
     const before = this.phase;
-    __privateMethod(this, _Session_instances, move_fn).call(this, "suspend");
+    this.#move("suspend");
     if (this.phase === before) return [];
-    __privateMethod(this, _Session_instances, interrupt_fn).call(this);
+    this.#interrupt();
     return [{ do: "close" }];
   }
   /** The page is back. @returns {Effect[]} */
   resume() {
     const before = this.phase;
-    __privateMethod(this, _Session_instances, move_fn).call(this, "resume");
+    this.#move("resume");
     return this.phase === before ? [] : [{ do: "open" }];
   }
   /** @param {Wire} wire @returns {Effect[]} */
   subscribe(wire) {
-    __privateGet(this, _wires2).add(wire);
-    return __privateMethod(this, _Session_instances, ask_fn).call(this, wire);
+    this.#wires.add(wire);
+    return this.#ask(wire);
   }
   /** @param {Wire} wire @returns {Effect[]} */
   unsubscribe(wire) {
-    return __privateMethod(this, _Session_instances, tell_fn).call(this, __privateGet(this, _wires2).remove(wire));
+    return this.#tell(this.#wires.remove(wire));
   }
   /** The delay of a wire is over; a reconnect may have asked for it already. @param {Wire} wire @returns {Effect[]} */
   again(wire) {
-    return wire.status === "delayed" && __privateGet(this, _wires2).has(wire) ? __privateMethod(this, _Session_instances, ask_fn).call(this, wire) : [];
+    return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : [];
   }
   /**
    * What the page holds cannot be trusted: all rows are asked for, at once the first time and then after growing delays.
@@ -431,8 +395,8 @@ var Session = class {
    * @returns {Effect[]}
    */
   resync(wire) {
-    const told = __privateMethod(this, _Session_instances, tell_fn).call(this, __privateGet(this, _wires2).reset(wire));
-    return wire.failures === 1 ? [...told, ...__privateMethod(this, _Session_instances, ask_fn).call(this, wire)] : [...told, { do: "later", wire }];
+    const told = this.#tell(this.#wires.reset(wire));
+    return wire.failures === 1 ? [...told, ...this.#ask(wire)] : [...told, { do: "later", wire }];
   }
   /**
    * @param {import("./messages.js").ServerMessage} message
@@ -445,22 +409,22 @@ var Session = class {
     }
     switch (message.type) {
       case "welcome":
-        __privateMethod(this, _Session_instances, move_fn).call(this, "welcome");
-        __privateSet(this, _window, message.window ?? DEFAULT_WINDOW);
+        this.#move("welcome");
+        this.#window = message.window ?? DEFAULT_WINDOW;
         return [{ do: "greeted", beat: message.beat }];
       case "subscribed":
-        __privateGet(this, _wires2).accept(message);
+        this.#wires.accept(message);
         return [];
       case "frame":
-        return [{ do: "apply", cursor: message.cursor, updates: __privateGet(this, _wires2).updates(message), size }];
+        return [{ do: "apply", cursor: message.cursor, updates: this.#wires.updates(message), size }];
       case "behind":
-        __privateGet(this, _wires2).fallBehind();
+        this.#wires.fallBehind();
         return [];
       case "beat":
-        __privateGet(this, _wires2).beat(message.cursors ?? {});
-        return [__privateMethod(this, _Session_instances, ack_fn).call(this)];
+        this.#wires.beat(message.cursors ?? {});
+        return [this.#ack()];
       case "refused":
-        return __privateMethod(this, _Session_instances, refused_fn).call(this, message);
+        return this.#refused(message);
       case "reply":
         return [{ do: "reply", reply: message }];
       case "bye":
@@ -477,68 +441,73 @@ var Session = class {
    * @returns {Effect[]}
    */
   applied({ cursor, updates, size }, unfit) {
-    __privateSet(this, _askedAnew, false);
-    __privateSet(this, _frames, __privateGet(this, _frames) + 1);
-    __privateGet(this, _unacked).frames += 1;
-    __privateGet(this, _unacked).bytes += size;
+    this.#askedAnew = false;
+    this.#frames += 1;
+    this.#unacked.frames += 1;
+    this.#unacked.bytes += size;
     const effects = [];
     for (const { wire } of updates) {
-      if (!__privateGet(this, _wires2).has(wire)) continue;
+      if (!this.#wires.has(wire)) continue;
       if (unfit.has(wire)) effects.push(...this.resync(wire));
-      else __privateGet(this, _wires2).reach(wire, cursor);
+      else this.#wires.reach(wire, cursor);
     }
-    const { frames, bytes } = __privateGet(this, _unacked);
-    const due = frames >= __privateGet(this, _window).frames / 4 || bytes >= __privateGet(this, _window).bytes / 4;
-    return due && this.phase === "ready" ? [__privateMethod(this, _Session_instances, ack_fn).call(this), ...effects] : effects;
+    const { frames, bytes } = this.#unacked;
+    const due = frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
+    return due && this.phase === "ready" ? [this.#ack(), ...effects] : effects;
   }
-};
-_wires2 = new WeakMap();
-_interrupted = new WeakMap();
-_askedAnew = new WeakMap();
-_window = new WeakMap();
-_frames = new WeakMap();
-_unacked = new WeakMap();
-_Session_instances = new WeakSet();
-/** @param {Event} event */
-move_fn = function(event) {
-  const next = TRANSITIONS[this.phase][event];
-  if (!next) throw new Error(`A session that is '${this.phase}' does not know the event '${event}'.`);
-  this.phase = next;
-};
-interrupt_fn = function() {
-  __privateSet(this, _interrupted, true);
-  __privateGet(this, _wires2).interrupt();
-};
-/** @param {Wire} wire @returns {Effect[]} */
-ask_fn = function(wire) {
-  return __privateGet(this, _Session_instances, connected_get) ? send([__privateGet(this, _wires2).ask(wire)]) : [];
-};
-/** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
-tell_fn = function(messages) {
-  return __privateGet(this, _Session_instances, connected_get) ? send(messages) : [];
-};
-connected_get = function() {
-  return this.phase === "greeting" || this.phase === "ready";
-};
-/** @param {import("./messages.js").Refused} message @returns {Effect[]} */
-refused_fn = function(message) {
-  const wire = __privateGet(this, _wires2).refuse(message);
-  if (wire?.status === "wanted") return __privateMethod(this, _Session_instances, ask_fn).call(this, wire);
-  if (wire?.status === "delayed") return [{ do: "later", wire }];
-  return wire ? [{ do: "refused", wire, fault: { code: message.code, reason: message.reason } }] : [];
-};
-/** @returns {Effect} */
-ack_fn = function() {
-  __privateSet(this, _unacked, { frames: 0, bytes: 0 });
-  return { do: "send", message: { type: "ack", frames: __privateGet(this, _frames) } };
+  /** @param {Event} event */
+  #move(event) {
+    const next = TRANSITIONS[this.phase][event];
+    if (!next) throw new Error(`A session that is '${this.phase}' does not know the event '${event}'.`);
+    this.phase = next;
+  }
+  #interrupt() {
+    this.#interrupted = true;
+    this.#wires.interrupt();
+  }
+  /** @param {Wire} wire @returns {Effect[]} */
+  #ask(wire) {
+    return this.#connected ? send([this.#wires.ask(wire)]) : [];
+  }
+  /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
+  #tell(messages) {
+    return this.#connected ? send(messages) : [];
+  }
+  get #connected() {
+    return this.phase === "greeting" || this.phase === "ready";
+  }
+  /** @param {import("./messages.js").Refused} message @returns {Effect[]} */
+  #refused(message) {
+    const wire = this.#wires.refuse(message);
+    if (wire?.status === "wanted") return this.#ask(wire);
+    if (wire?.status === "delayed") return [{ do: "later", wire }];
+    return wire ? [{ do: "refused", wire, fault: { code: message.code, reason: message.reason } }] : [];
+  }
+  /** @returns {Effect} */
+  #ack() {
+    this.#unacked = { frames: 0, bytes: 0 };
+    return { do: "send", message: { type: "ack", frames: this.#frames } };
+  }
 };
 function send(messages) {
   return messages.map((message) => ({ do: "send", message }));
 }
 
 // src/connection.js
-var _session, _subscriptions, _delays, _transport, _url, _effects, _working, _Connection_instances, do_fn, doOne_fn, open_fn, close_fn, receive_fn, apply_fn, refuse_fn, tell_fn2, delay_fn, safely_fn;
 var Connection = class {
+  /** Called after anything may have changed a state. @type {Set<() => void>} */
+  watchers = /* @__PURE__ */ new Set();
+  #session = new Session();
+  /** @type {Map<Wire, Subscription>} */
+  #subscriptions = /* @__PURE__ */ new Map();
+  /** @type {Map<Wire, () => void>} */
+  #delays = /* @__PURE__ */ new Map();
+  /** @type {Transport | null} */
+  #transport = null;
+  #url = "";
+  /** @type {Effect[]} */
+  #effects = [];
+  #working = false;
   /**
    * @param {{
    *   monitor: import("./monitor.js").Monitor,
@@ -547,193 +516,171 @@ var Connection = class {
    * }} options report: takes what the page's own code throws
    */
   constructor({ monitor, newTransport, report }) {
-    __privateAdd(this, _Connection_instances);
-    /** Called after anything may have changed a state. @type {Set<() => void>} */
-    __publicField(this, "watchers", /* @__PURE__ */ new Set());
-    __privateAdd(this, _session, new Session());
-    /** @type {Map<Wire, Subscription>} */
-    __privateAdd(this, _subscriptions, /* @__PURE__ */ new Map());
-    /** @type {Map<Wire, () => void>} */
-    __privateAdd(this, _delays, /* @__PURE__ */ new Map());
-    /** @type {Transport | null} */
-    __privateAdd(this, _transport, null);
-    __privateAdd(this, _url, "");
-    /** @type {Effect[]} */
-    __privateAdd(this, _effects, []);
-    __privateAdd(this, _working, false);
     this.monitor = monitor;
     this.newTransport = newTransport;
     this.report = report;
     this.calls = new Calls({
-      send: (text) => __privateGet(this, _transport)?.send(text),
+      send: (text) => this.#transport?.send(text),
       after: (seconds, callback) => monitor.after(seconds, callback)
     });
     monitor.start({
-      due: () => __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).due()),
-      silent: () => __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).lost(1006, "Nothing was heard from the server.")),
-      suspend: () => __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).suspend()),
-      resume: () => __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).resume())
+      due: () => this.#do(this.#session.due()),
+      silent: () => this.#do(this.#session.lost(1006, "Nothing was heard from the server.")),
+      suspend: () => this.#do(this.#session.suspend()),
+      resume: () => this.#do(this.#session.resume())
     });
   }
   get state() {
-    return __privateGet(this, _session).state;
+    return this.#session.state;
   }
   /** Why the state is "refused": the connection is, or all that was asked for. */
   get fault() {
-    if (this.state !== "refused" || __privateGet(this, _session).fault) return __privateGet(this, _session).fault;
-    const [error] = [...__privateGet(this, _subscriptions).values()].map((subscription) => subscription.error);
+    if (this.state !== "refused" || this.#session.fault) return this.#session.fault;
+    const [error] = [...this.#subscriptions.values()].map((subscription) => subscription.error);
     return error && { code: error.code, reason: error.message };
   }
   /** @param {Subscription} subscription */
   stateOf({ wire }) {
-    return __privateGet(this, _session).stateOf(wire);
+    return this.#session.stateOf(wire);
   }
   /** @param {string} url */
   connect(url) {
-    const moved = __privateGet(this, _transport) !== null && url !== __privateGet(this, _url);
-    __privateSet(this, _url, url);
-    if (moved) __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).lost(1e3, "The page has connected to another address."));
-    __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).connect());
+    const moved = this.#transport !== null && url !== this.#url;
+    this.#url = url;
+    if (moved) this.#do(this.#session.lost(1e3, "The page has connected to another address."));
+    this.#do(this.#session.connect());
   }
   /** @param {Subscription} subscription */
   subscribe(subscription) {
-    __privateGet(this, _subscriptions).set(subscription.wire, subscription);
-    __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).subscribe(subscription.wire));
+    this.#subscriptions.set(subscription.wire, subscription);
+    this.#do(this.#session.subscribe(subscription.wire));
   }
   /** @param {Subscription} subscription */
   unsubscribe({ wire }) {
-    __privateGet(this, _delays).get(wire)?.();
-    __privateGet(this, _delays).delete(wire);
-    __privateGet(this, _subscriptions).delete(wire);
-    __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).unsubscribe(wire));
+    this.#delays.get(wire)?.();
+    this.#delays.delete(wire);
+    this.#subscriptions.delete(wire);
+    this.#do(this.#session.unsubscribe(wire));
   }
-};
-_session = new WeakMap();
-_subscriptions = new WeakMap();
-_delays = new WeakMap();
-_transport = new WeakMap();
-_url = new WeakMap();
-_effects = new WeakMap();
-_working = new WeakMap();
-_Connection_instances = new WeakSet();
-/** One by one, also where doing one brings more: a listener may call back. @param {Effect[]} effects */
-do_fn = function(effects) {
-  __privateGet(this, _effects).push(...effects);
-  if (__privateGet(this, _working)) return;
-  __privateSet(this, _working, true);
-  for (let effect = __privateGet(this, _effects).shift(); effect; effect = __privateGet(this, _effects).shift()) {
-    const next = effect;
-    __privateMethod(this, _Connection_instances, safely_fn).call(this, () => __privateMethod(this, _Connection_instances, doOne_fn).call(this, next));
+  /** One by one, also where doing one brings more: a listener may call back. @param {Effect[]} effects */
+  #do(effects) {
+    this.#effects.push(...effects);
+    if (this.#working) return;
+    this.#working = true;
+    for (let effect = this.#effects.shift(); effect; effect = this.#effects.shift()) {
+      const next = effect;
+      this.#safely(() => this.#doOne(next));
+    }
+    this.#working = false;
+    for (const watcher of this.watchers) this.#safely(watcher);
   }
-  __privateSet(this, _working, false);
-  for (const watcher of this.watchers) __privateMethod(this, _Connection_instances, safely_fn).call(this, watcher);
-};
-/** @param {Effect} effect */
-doOne_fn = function(effect) {
-  switch (effect.do) {
-    case "open":
-      return __privateMethod(this, _Connection_instances, open_fn).call(this);
-    case "close":
-      return __privateMethod(this, _Connection_instances, close_fn).call(this);
-    case "send":
-      return __privateGet(this, _transport)?.send(JSON.stringify(effect.message));
-    case "wait":
-      return this.monitor.wait(effect.retry);
-    case "greeted":
-      this.monitor.welcome(effect.beat);
-      return this.calls.opened();
-    case "apply":
-      return __privateMethod(this, _Connection_instances, apply_fn).call(this, effect);
-    case "refused":
-      return __privateMethod(this, _Connection_instances, refuse_fn).call(this, effect.wire, effect.fault);
-    case "later":
-      return __privateMethod(this, _Connection_instances, delay_fn).call(this, effect.wire);
-    case "reply":
-      return this.calls.reply(effect.reply);
+  /** @param {Effect} effect */
+  #doOne(effect) {
+    switch (effect.do) {
+      case "open":
+        return this.#open();
+      case "close":
+        return this.#close();
+      case "send":
+        return this.#transport?.send(JSON.stringify(effect.message));
+      case "wait":
+        return this.monitor.wait(effect.retry);
+      case "greeted":
+        this.monitor.welcome(effect.beat);
+        return this.calls.opened();
+      case "apply":
+        return this.#apply(effect);
+      case "refused":
+        return this.#refuse(effect.wire, effect.fault);
+      case "later":
+        return this.#delay(effect.wire);
+      case "reply":
+        return this.calls.reply(effect.reply);
+    }
   }
-};
-open_fn = function() {
-  this.calls.retried();
-  this.monitor.expect();
-  const transport = __privateSet(this, _transport, this.newTransport(__privateGet(this, _url)));
-  transport.on({
-    opened: () => {
-      this.monitor.expect();
-      __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).opened());
-    },
-    message: (text) => __privateMethod(this, _Connection_instances, receive_fn).call(this, text),
-    closed: (code, reason) => __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).lost(code, reason))
-  });
-  transport.open();
-};
-close_fn = function() {
-  this.monitor.rest();
-  __privateGet(this, _transport)?.close();
-  __privateSet(this, _transport, null);
-  this.calls.interrupted();
-  if (__privateGet(this, _session).fault) this.calls.refused(__privateGet(this, _session).fault);
-};
-/** @param {string} text */
-receive_fn = function(text) {
-  this.monitor.heard();
-  const effects = __privateMethod(this, _Connection_instances, safely_fn).call(this, () => __privateGet(this, _session).receive(JSON.parse(text), text.length));
-  __privateMethod(this, _Connection_instances, do_fn).call(this, effects ?? __privateGet(this, _session).lost(1002, "The server sent what is no message of the protocol."));
-};
-/**
- * Applies a frame whole: all rows, then all that shows them, then those who listen, then the cursor.
- *
- * @param {Extract<Effect, {do: "apply"}>} frame
- */
-apply_fn = function(frame) {
-  const unfit = /* @__PURE__ */ new Set();
-  const changed = [];
-  for (const { wire, deltas, fresh } of frame.updates) {
-    const subscription = __privateGet(this, _subscriptions).get(wire);
-    if (!subscription) continue;
-    const fits = __privateMethod(this, _Connection_instances, safely_fn).call(this, () => subscription.apply(deltas, { fresh }));
-    const change = fits ? subscription.commit() : null;
-    if (!fits) unfit.add(wire);
-    if (change) changed.push({ subscription, change });
+  #open() {
+    this.calls.retried();
+    this.monitor.expect();
+    const transport = this.#transport = this.newTransport(this.#url);
+    transport.on({
+      opened: () => {
+        this.monitor.expect();
+        this.#do(this.#session.opened());
+      },
+      message: (text) => this.#receive(text),
+      closed: (code, reason) => this.#do(this.#session.lost(code, reason))
+    });
+    transport.open();
   }
-  for (const { subscription, change } of changed) {
-    const { paint, keys, wire } = subscription;
-    if (paint && !__privateMethod(this, _Connection_instances, safely_fn).call(this, () => paint(keys, change))) unfit.add(wire);
+  #close() {
+    this.monitor.rest();
+    this.#transport?.close();
+    this.#transport = null;
+    this.calls.interrupted();
+    if (this.#session.fault) this.calls.refused(this.#session.fault);
   }
-  for (const { subscription, change } of changed) {
-    if (!unfit.has(subscription.wire)) __privateMethod(this, _Connection_instances, tell_fn2).call(this, subscription, change);
+  /** @param {string} text */
+  #receive(text) {
+    this.monitor.heard();
+    const effects = this.#safely(() => this.#session.receive(JSON.parse(text), text.length));
+    this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."));
   }
-  __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).applied(frame, unfit));
-};
-/** @param {Wire} wire @param {{code: number, reason: string}} fault */
-refuse_fn = function(wire, { code, reason }) {
-  const subscription = __privateGet(this, _subscriptions).get(wire);
-  if (!subscription) return;
-  const change = subscription.refuse(new RealtimeError(code, reason));
-  __privateMethod(this, _Connection_instances, safely_fn).call(this, () => subscription.paint?.(subscription.keys, change));
-  __privateMethod(this, _Connection_instances, tell_fn2).call(this, subscription, change);
-};
-/** @param {Subscription} subscription @param {Change} change */
-tell_fn2 = function(subscription, change) {
-  for (const listener of [...subscription.listeners]) __privateMethod(this, _Connection_instances, safely_fn).call(this, () => listener(subscription.rows, change));
-};
-/** @param {Wire} wire */
-delay_fn = function(wire) {
-  __privateGet(this, _delays).get(wire)?.();
-  __privateGet(this, _delays).set(wire, this.monitor.after(this.monitor.delay(wire.failures), () => __privateMethod(this, _Connection_instances, do_fn).call(this, __privateGet(this, _session).again(wire))));
-};
-/**
- * What one listener throws must not keep a frame from the others.
- *
- * @template T
- * @param {() => T} callback
- * @returns {T | undefined}
- */
-safely_fn = function(callback) {
-  try {
-    return callback();
-  } catch (error) {
-    this.report(error);
-    return void 0;
+  /**
+   * Applies a frame whole: all rows, then all that shows them, then those who listen, then the cursor.
+   *
+   * @param {Extract<Effect, {do: "apply"}>} frame
+   */
+  #apply(frame) {
+    const unfit = /* @__PURE__ */ new Set();
+    const changed = [];
+    for (const { wire, deltas, fresh } of frame.updates) {
+      const subscription = this.#subscriptions.get(wire);
+      if (!subscription) continue;
+      const fits = this.#safely(() => subscription.apply(deltas, { fresh }));
+      const change = fits ? subscription.commit() : null;
+      if (!fits) unfit.add(wire);
+      if (change) changed.push({ subscription, change });
+    }
+    for (const { subscription, change } of changed) {
+      const { paint, keys, wire } = subscription;
+      if (paint && !this.#safely(() => paint(keys, change))) unfit.add(wire);
+    }
+    for (const { subscription, change } of changed) {
+      if (!unfit.has(subscription.wire)) this.#tell(subscription, change);
+    }
+    this.#do(this.#session.applied(frame, unfit));
+  }
+  /** @param {Wire} wire @param {{code: number, reason: string}} fault */
+  #refuse(wire, { code, reason }) {
+    const subscription = this.#subscriptions.get(wire);
+    if (!subscription) return;
+    const change = subscription.refuse(new RealtimeError(code, reason));
+    this.#safely(() => subscription.paint?.(subscription.keys, change));
+    this.#tell(subscription, change);
+  }
+  /** @param {Subscription} subscription @param {Change} change */
+  #tell(subscription, change) {
+    for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change));
+  }
+  /** @param {Wire} wire */
+  #delay(wire) {
+    this.#delays.get(wire)?.();
+    this.#delays.set(wire, this.monitor.after(this.monitor.delay(wire.failures), () => this.#do(this.#session.again(wire))));
+  }
+  /**
+   * What one listener throws must not keep a frame from the others.
+   *
+   * @template T
+   * @param {() => T} callback
+   * @returns {T | undefined}
+   */
+  #safely(callback) {
+    try {
+      return callback();
+    } catch (error) {
+      this.report(error);
+      return void 0;
+    }
   }
 };
 
@@ -1039,35 +986,33 @@ function identity(node, marked) {
 
 // src/subscription.js
 var NOTHING = Object.freeze([]);
-var _end, _places, _change, _Subscription_instances, applyOne_fn, put_fn, drop_fn, arrange_fn, clear_fn, snapshot_fn;
 var Subscription = class {
+  /** The keys in order. @type {readonly string[]} */
+  keys = NOTHING;
+  /** The rows in order; those of a page's own HTML are in the page only. @type {readonly Row[]} */
+  rows = NOTHING;
+  /** Whether the rows have come. */
+  filled = false;
+  /** Why there are none. @type {RealtimeError | null} */
+  error = null;
+  /** @type {Set<Listener>} */
+  listeners = /* @__PURE__ */ new Set();
+  /** A ring through all places; this one is before the first and after the last. @type {Place} */
+  #end = ring();
+  /** @type {Map<string, Place>} */
+  #places = /* @__PURE__ */ new Map();
+  /** Since the last commit. @type {Change | null} */
+  #change = null;
   /**
    * @param {Parameters<typeof newWire>[0]} target
    * @param {{keys?: Iterable<string>, paint?: Painter}} [page] rows that the page holds already, and what shows them
    */
   constructor(target2, { keys, paint } = {}) {
-    __privateAdd(this, _Subscription_instances);
-    /** The keys in order. @type {readonly string[]} */
-    __publicField(this, "keys", NOTHING);
-    /** The rows in order; those of a page's own HTML are in the page only. @type {readonly Row[]} */
-    __publicField(this, "rows", NOTHING);
-    /** Whether the rows have come. */
-    __publicField(this, "filled", false);
-    /** Why there are none. @type {RealtimeError | null} */
-    __publicField(this, "error", null);
-    /** @type {Set<Listener>} */
-    __publicField(this, "listeners", /* @__PURE__ */ new Set());
-    /** A ring through all places; this one is before the first and after the last. @type {Place} */
-    __privateAdd(this, _end, ring());
-    /** @type {Map<string, Place>} */
-    __privateAdd(this, _places, /* @__PURE__ */ new Map());
-    /** Since the last commit. @type {Change | null} */
-    __privateAdd(this, _change, null);
     this.wire = newWire(target2);
     this.paint = paint;
     if (keys) {
-      for (const key of keys) __privateMethod(this, _Subscription_instances, put_fn).call(this, __privateGet(this, _end).before, key, null);
-      __privateMethod(this, _Subscription_instances, snapshot_fn).call(this);
+      for (const key of keys) this.#put(this.#end.before, key, null);
+      this.#snapshot();
       this.filled = true;
     }
   }
@@ -1080,13 +1025,13 @@ var Subscription = class {
    */
   apply(deltas, { fresh }) {
     let fits = true;
-    if (fresh) __privateMethod(this, _Subscription_instances, clear_fn).call(this);
+    if (fresh) this.#clear();
     for (const delta of deltas) {
       if (delta.reset) {
-        __privateMethod(this, _Subscription_instances, clear_fn).call(this);
+        this.#clear();
         fits = true;
       }
-      fits && (fits = __privateMethod(this, _Subscription_instances, applyOne_fn).call(this, delta));
+      fits &&= this.#applyOne(delta);
     }
     return fits;
   }
@@ -1096,18 +1041,18 @@ var Subscription = class {
    * @returns {Change | null} null if nothing has changed
    */
   commit() {
-    if (!__privateGet(this, _change) && this.filled) return null;
-    const change = __privateGet(this, _change) ?? { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
-    change.drops = this.keys.filter((key) => !__privateGet(this, _places).has(key));
-    __privateMethod(this, _Subscription_instances, snapshot_fn).call(this);
-    __privateSet(this, _change, null);
+    if (!this.#change && this.filled) return null;
+    const change = this.#change ?? { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
+    change.drops = this.keys.filter((key) => !this.#places.has(key));
+    this.#snapshot();
+    this.#change = null;
     this.filled = true;
     this.error = null;
     return change;
   }
   /** The subscription has ended: its rows leave the page. @param {RealtimeError} error @returns {Change} */
   refuse(error) {
-    __privateMethod(this, _Subscription_instances, clear_fn).call(this);
+    this.#clear();
     const change = (
       /** @type {Change} */
       this.commit()
@@ -1116,72 +1061,68 @@ var Subscription = class {
     this.error = error;
     return change;
   }
-};
-_end = new WeakMap();
-_places = new WeakMap();
-_change = new WeakMap();
-_Subscription_instances = new WeakSet();
-/** @param {Delta} delta */
-applyOne_fn = function({ drops, puts, order }) {
-  if (drops || puts || order) __privateGet(this, _change) ?? __privateSet(this, _change, { puts: /* @__PURE__ */ new Map(), drops: [], reset: false });
-  for (const key of drops ?? []) __privateMethod(this, _Subscription_instances, drop_fn).call(this, key);
-  let previous = __privateGet(this, _end);
-  for (const { key, row, after } of puts ?? []) {
-    const place2 = after === void 0 ? previous : after === null ? __privateGet(this, _end) : __privateGet(this, _places).get(after);
-    if (!place2 || place2.key === key) return false;
-    previous = __privateMethod(this, _Subscription_instances, put_fn).call(this, place2, key, row);
-    __privateGet(this, _change)?.puts.set(key, row);
+  /** @param {Delta} delta */
+  #applyOne({ drops, puts, order }) {
+    if (drops || puts || order) this.#change ??= { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
+    for (const key of drops ?? []) this.#drop(key);
+    let previous = this.#end;
+    for (const { key, row, after } of puts ?? []) {
+      const place2 = after === void 0 ? previous : after === null ? this.#end : this.#places.get(after);
+      if (!place2 || place2.key === key) return false;
+      previous = this.#put(place2, key, row);
+      this.#change?.puts.set(key, row);
+    }
+    return order ? this.#arrange(order) : true;
   }
-  return order ? __privateMethod(this, _Subscription_instances, arrange_fn).call(this, order) : true;
-};
-/** @param {Place} place @param {string} key @param {Row | null} row */
-put_fn = function(place2, key, row) {
-  const held = __privateGet(this, _places).get(key);
-  if (held) unlink(held);
-  const put = link(place2, key, row);
-  __privateGet(this, _places).set(key, put);
-  return put;
-};
-/** @param {string} key */
-drop_fn = function(key) {
-  const place2 = __privateGet(this, _places).get(key);
-  if (!place2) return;
-  unlink(place2);
-  __privateGet(this, _places).delete(key);
-  __privateGet(this, _change)?.puts.delete(key);
-};
-/** @param {string[]} order */
-arrange_fn = function(order) {
-  if (!order.every((key) => __privateGet(this, _places).has(key))) return false;
-  const wanted = new Set(order);
-  for (const key of [...__privateGet(this, _places).keys()]) {
-    if (!wanted.has(key)) __privateMethod(this, _Subscription_instances, drop_fn).call(this, key);
+  /** @param {Place} place @param {string} key @param {Row | null} row */
+  #put(place2, key, row) {
+    const held = this.#places.get(key);
+    if (held) unlink(held);
+    const put = link(place2, key, row);
+    this.#places.set(key, put);
+    return put;
   }
-  __privateSet(this, _end, ring());
-  for (const key of wanted) {
-    const { row } = (
-      /** @type {Place} */
-      __privateGet(this, _places).get(key)
-    );
-    __privateGet(this, _places).set(key, link(__privateGet(this, _end).before, key, row));
+  /** @param {string} key */
+  #drop(key) {
+    const place2 = this.#places.get(key);
+    if (!place2) return;
+    unlink(place2);
+    this.#places.delete(key);
+    this.#change?.puts.delete(key);
   }
-  return true;
-};
-clear_fn = function() {
-  __privateSet(this, _end, ring());
-  __privateGet(this, _places).clear();
-  __privateSet(this, _change, { puts: /* @__PURE__ */ new Map(), drops: [], reset: true });
-};
-snapshot_fn = function() {
-  const keys = [];
-  const rows = [];
-  for (let place2 = __privateGet(this, _end).after; place2 !== __privateGet(this, _end); place2 = place2.after) {
-    keys.push(place2.key);
-    if (place2.row !== null) rows.push(place2.row);
-    if (this.paint) place2.row = null;
+  /** @param {string[]} order */
+  #arrange(order) {
+    if (!order.every((key) => this.#places.has(key))) return false;
+    const wanted = new Set(order);
+    for (const key of [...this.#places.keys()]) {
+      if (!wanted.has(key)) this.#drop(key);
+    }
+    this.#end = ring();
+    for (const key of wanted) {
+      const { row } = (
+        /** @type {Place} */
+        this.#places.get(key)
+      );
+      this.#places.set(key, link(this.#end.before, key, row));
+    }
+    return true;
   }
-  this.keys = Object.freeze(keys);
-  this.rows = this.paint ? NOTHING : Object.freeze(rows);
+  #clear() {
+    this.#end = ring();
+    this.#places.clear();
+    this.#change = { puts: /* @__PURE__ */ new Map(), drops: [], reset: true };
+  }
+  #snapshot() {
+    const keys = [];
+    const rows = [];
+    for (let place2 = this.#end.after; place2 !== this.#end; place2 = place2.after) {
+      keys.push(place2.key);
+      if (place2.row !== null) rows.push(place2.row);
+      if (this.paint) place2.row = null;
+    }
+    this.keys = Object.freeze(keys);
+    this.rows = this.paint ? NOTHING : Object.freeze(rows);
+  }
 };
 function ring() {
   const end = (
@@ -1203,15 +1144,13 @@ function unlink(place2) {
 }
 
 // src/page.js
-var _containers, _state, _Page_instances, follow_fn, bindAll_fn, bind_fn, unbind_fn, showState_fn;
 var Page = class {
+  /** @type {Map<Element, Container>} */
+  #containers = /* @__PURE__ */ new Map();
+  /** @type {string | null} */
+  #state = null;
   /** @param {{document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void}} options */
   constructor({ document: document2, connection, connect: connect2, report }) {
-    __privateAdd(this, _Page_instances);
-    /** @type {Map<Element, Container>} */
-    __privateAdd(this, _containers, /* @__PURE__ */ new Map());
-    /** @type {string | null} */
-    __privateAdd(this, _state, null);
     this.document = document2;
     this.connection = connection;
     this.connect = connect2;
@@ -1221,81 +1160,76 @@ var Page = class {
     watchFields(this.document);
     forgetRestored(this.document);
     this.document.defaultView?.addEventListener("pageshow", ({ persisted }) => persisted || forgetRestored(this.document));
-    this.connection.watchers.add(() => __privateMethod(this, _Page_instances, showState_fn).call(this));
-    __privateMethod(this, _Page_instances, bindAll_fn).call(this, this.document.documentElement);
-    new MutationObserver((records) => __privateMethod(this, _Page_instances, follow_fn).call(this, records)).observe(this.document.documentElement, {
+    this.connection.watchers.add(() => this.#showState());
+    this.#bindAll(this.document.documentElement);
+    new MutationObserver((records) => this.#follow(records)).observe(this.document.documentElement, {
       childList: true,
       subtree: true,
       attributes: true,
       attributeFilter: ["data-live", "data-live-token"]
     });
   }
-};
-_containers = new WeakMap();
-_state = new WeakMap();
-_Page_instances = new WeakSet();
-/** @param {MutationRecord[]} records */
-follow_fn = function(records) {
-  for (const [element] of __privateGet(this, _containers)) {
-    if (!element.isConnected) __privateMethod(this, _Page_instances, unbind_fn).call(this, element);
-  }
-  for (const { type, target: target2, addedNodes } of records) {
-    const changed = type === "attributes" ? [target2] : addedNodes;
-    for (const node of changed) {
-      if (!(node instanceof Element)) continue;
-      if (type === "attributes" && !__privateGet(this, _containers).get(node)?.isCurrent) __privateMethod(this, _Page_instances, unbind_fn).call(this, node);
-      if (node.isConnected) __privateMethod(this, _Page_instances, bindAll_fn).call(this, node);
+  /** @param {MutationRecord[]} records */
+  #follow(records) {
+    for (const [element] of this.#containers) {
+      if (!element.isConnected) this.#unbind(element);
+    }
+    for (const { type, target: target2, addedNodes } of records) {
+      const changed = type === "attributes" ? [target2] : addedNodes;
+      for (const node of changed) {
+        if (!(node instanceof Element)) continue;
+        if (type === "attributes" && !this.#containers.get(node)?.isCurrent) this.#unbind(node);
+        if (node.isConnected) this.#bindAll(node);
+      }
     }
   }
-};
-/** @param {Element} root */
-bindAll_fn = function(root) {
-  const found = [...root.querySelectorAll("[data-live]")];
-  if (root.matches("[data-live]")) found.unshift(root);
-  for (const element of found) {
-    if (!__privateGet(this, _containers).has(element)) __privateMethod(this, _Page_instances, bind_fn).call(this, element);
+  /** @param {Element} root */
+  #bindAll(root) {
+    const found = [...root.querySelectorAll("[data-live]")];
+    if (root.matches("[data-live]")) found.unshift(root);
+    for (const element of found) {
+      if (!this.#containers.has(element)) this.#bind(element);
+    }
+  }
+  /** @param {Element} element */
+  #bind(element) {
+    try {
+      const container = new Container(element, (name) => [...this.#containers.values()].filter((each) => each.name === name));
+      this.#containers.set(element, container);
+      this.connection.subscribe(container.subscription);
+      this.connect();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+  /** @param {Element} element */
+  #unbind(element) {
+    const container = this.#containers.get(element);
+    if (!container) return;
+    this.#containers.delete(element);
+    container.release();
+    this.connection.unsubscribe(container.subscription);
+  }
+  #showState() {
+    const { state, fault } = this.connection;
+    for (const [element, { subscription }] of this.#containers) {
+      show(element, "data-live-state", this.connection.stateOf(subscription));
+    }
+    if (state === this.#state) return;
+    this.#state = state;
+    show(this.document.documentElement, "data-realtime", state);
+    const detail = fault ? { state, reason: fault.reason, code: fault.code } : { state };
+    this.document.dispatchEvent(new CustomEvent("realtime:state", { detail }));
   }
 };
-/** @param {Element} element */
-bind_fn = function(element) {
-  try {
-    const container = new Container(element, (name) => [...__privateGet(this, _containers).values()].filter((each) => each.name === name));
-    __privateGet(this, _containers).set(element, container);
-    this.connection.subscribe(container.subscription);
-    this.connect();
-  } catch (error) {
-    this.report(error);
-  }
-};
-/** @param {Element} element */
-unbind_fn = function(element) {
-  const container = __privateGet(this, _containers).get(element);
-  if (!container) return;
-  __privateGet(this, _containers).delete(element);
-  container.release();
-  this.connection.unsubscribe(container.subscription);
-};
-showState_fn = function() {
-  const { state, fault } = this.connection;
-  for (const [element, { subscription }] of __privateGet(this, _containers)) {
-    show(element, "data-live-state", this.connection.stateOf(subscription));
-  }
-  if (state === __privateGet(this, _state)) return;
-  __privateSet(this, _state, state);
-  show(this.document.documentElement, "data-realtime", state);
-  const detail = fault ? { state, reason: fault.reason, code: fault.code } : { state };
-  this.document.dispatchEvent(new CustomEvent("realtime:state", { detail }));
-};
-var _lead, _Container_instances, paint_fn, collect_fn, awaited_fn, leaving_fn, rows_fn, tell_fn3;
 var Container = class {
+  /** The child before the first row. @type {ChildNode | null} */
+  #lead = null;
   /**
    * @param {Element} element
    * @param {(name: string) => Container[]} containersOf those of a stream
    */
   constructor(element, containersOf) {
-    __privateAdd(this, _Container_instances);
-    /** The child before the first row. @type {ChildNode | null} */
-    __privateAdd(this, _lead, null);
     this.element = element;
     this.containersOf = containersOf;
     this.name = element.getAttribute("data-live") ?? "";
@@ -1308,9 +1242,9 @@ var Container = class {
         format: "html",
         cursor: element.getAttribute("data-live-cursor")
       },
-      { keys: __privateMethod(this, _Container_instances, rows_fn).call(this).keys(), paint: (keys, change) => __privateMethod(this, _Container_instances, paint_fn).call(this, keys, change) }
+      { keys: this.#rows().keys(), paint: (keys, change) => this.#paint(keys, change) }
     );
-    this.subscription.listeners.add((_rows, change) => __privateMethod(this, _Container_instances, tell_fn3).call(this, change));
+    this.subscription.listeners.add((_rows, change) => this.#tell(change));
   }
   /** Whether the element still asks for what it is bound to. */
   get isCurrent() {
@@ -1322,71 +1256,63 @@ var Container = class {
     show(this.element, "data-live-cursor", this.subscription.wire.cursor);
     show(this.element, "data-live-state", null);
   }
-};
-_lead = new WeakMap();
-_Container_instances = new WeakSet();
-/** @type {import("./subscription.js").Painter} */
-paint_fn = function(keys, { puts }) {
-  const rows = __privateMethod(this, _Container_instances, rows_fn).call(this);
-  if (!keys.every((key) => rows.has(key) || puts.has(key))) return false;
-  const first = rows.values().next().value;
-  if (first) __privateSet(this, _lead, first.previousSibling);
-  const wanted = new Set(keys);
-  const gone = [...this.element.children].filter((child) => {
-    const key = child.getAttribute("data-live-key");
-    return key !== null && !(wanted.has(key) && rows.get(key) === child);
-  });
-  const awaited = gone.length ? __privateMethod(this, _Container_instances, collect_fn).call(this, (other) => {
-    var _a;
-    return __privateMethod(_a = other, _Container_instances, awaited_fn).call(_a);
-  }) : /* @__PURE__ */ new Map();
-  for (const child of gone) {
-    if (!awaited.has(child.getAttribute("data-live-key"))) child.remove();
+  /** @type {import("./subscription.js").Painter} */
+  #paint(keys, { puts }) {
+    const rows = this.#rows();
+    if (!keys.every((key) => rows.has(key) || puts.has(key))) return false;
+    const first = rows.values().next().value;
+    if (first) this.#lead = first.previousSibling;
+    const wanted = new Set(keys);
+    const gone = [...this.element.children].filter((child) => {
+      const key = child.getAttribute("data-live-key");
+      return key !== null && !(wanted.has(key) && rows.get(key) === child);
+    });
+    const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
+    for (const child of gone) {
+      if (!awaited.has(child.getAttribute("data-live-key"))) child.remove();
+    }
+    const leaving = [...puts.keys()].every((key) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
+    for (const [key, html] of puts) {
+      const row = parse(String(html), key, this.element.ownerDocument);
+      const shown = rows.get(key) ?? leaving.get(key);
+      rows.set(key, shown ? morph(shown, row) : row);
+    }
+    const lead = this.#lead?.parentNode === this.element ? this.#lead : null;
+    arrange(this.element, keys.map((key) => (
+      /** @type {Element} */
+      rows.get(key)
+    )), lead);
+    return true;
   }
-  const leaving = [...puts.keys()].every((key) => rows.has(key)) ? /* @__PURE__ */ new Map() : __privateMethod(this, _Container_instances, collect_fn).call(this, (other) => {
-    var _a;
-    return __privateMethod(_a = other, _Container_instances, leaving_fn).call(_a);
-  });
-  for (const [key, html] of puts) {
-    const row = parse(String(html), key, this.element.ownerDocument);
-    const shown = rows.get(key) ?? leaving.get(key);
-    rows.set(key, shown ? morph(shown, row) : row);
+  /** From the stream's other containers. @template T @param {(other: Container) => [string, T][]} part @returns {Map<string, T>} */
+  #collect(part) {
+    return new Map(this.containersOf(this.name).flatMap((other) => other === this ? [] : part(other)));
   }
-  const lead = __privateGet(this, _lead)?.parentNode === this.element ? __privateGet(this, _lead) : null;
-  arrange(this.element, keys.map((key) => (
-    /** @type {Element} */
-    rows.get(key)
-  )), lead);
-  return true;
-};
-/** From the stream's other containers. @template T @param {(other: Container) => [string, T][]} part @returns {Map<string, T>} */
-collect_fn = function(part) {
-  return new Map(this.containersOf(this.name).flatMap((other) => other === this ? [] : part(other)));
-};
-/** The keys whose rows are still to be painted. @returns {[string, true][]} */
-awaited_fn = function() {
-  const rows = __privateMethod(this, _Container_instances, rows_fn).call(this);
-  return this.subscription.keys.filter((key) => !rows.has(key)).map((key) => [key, true]);
-};
-/** The rows that are still to be removed. */
-leaving_fn = function() {
-  const wanted = new Set(this.subscription.keys);
-  return [...__privateMethod(this, _Container_instances, rows_fn).call(this)].filter(([key]) => !wanted.has(key));
-};
-/** @returns {Map<string, Element>} */
-rows_fn = function() {
-  const rows = /* @__PURE__ */ new Map();
-  for (const child of this.element.children) {
-    const key = child.getAttribute("data-live-key");
-    if (key !== null && !rows.has(key)) rows.set(key, child);
+  /** The keys whose rows are still to be painted. @returns {[string, true][]} */
+  #awaited() {
+    const rows = this.#rows();
+    return this.subscription.keys.filter((key) => !rows.has(key)).map((key) => [key, true]);
   }
-  return rows;
-};
-/** @param {Change} change */
-tell_fn3 = function({ puts, drops, reset }) {
-  const { error } = this.subscription;
-  const event = error ? new CustomEvent("realtime:error", { bubbles: true, detail: error }) : new CustomEvent("realtime:change", { bubbles: true, detail: { puts: [...puts.keys()], drops, reset } });
-  this.element.dispatchEvent(event);
+  /** The rows that are still to be removed. */
+  #leaving() {
+    const wanted = new Set(this.subscription.keys);
+    return [...this.#rows()].filter(([key]) => !wanted.has(key));
+  }
+  /** @returns {Map<string, Element>} */
+  #rows() {
+    const rows = /* @__PURE__ */ new Map();
+    for (const child of this.element.children) {
+      const key = child.getAttribute("data-live-key");
+      if (key !== null && !rows.has(key)) rows.set(key, child);
+    }
+    return rows;
+  }
+  /** @param {Change} change */
+  #tell({ puts, drops, reset }) {
+    const { error } = this.subscription;
+    const event = error ? new CustomEvent("realtime:error", { bubbles: true, detail: error }) : new CustomEvent("realtime:change", { bubbles: true, detail: { puts: [...puts.keys()], drops, reset } });
+    this.element.dispatchEvent(event);
+  }
 };
 function readJSON(element, name) {
   const text = element.getAttribute(name);
@@ -1413,70 +1339,67 @@ function show(element, name, value) {
 
 // src/controls.js
 var FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])";
-var _running, _Controls_instances, click_fn, submit_fn, changed_fn, run_fn, count_fn;
 var Controls = class {
+  /** Calls under way, by element. @type {WeakMap<Element, number>} */
+  #running = /* @__PURE__ */ new WeakMap();
   /** @param {{document: Document, call: Caller}} options */
   constructor({ document: document2, call: call2 }) {
-    __privateAdd(this, _Controls_instances);
-    /** Calls under way, by element. @type {WeakMap<Element, number>} */
-    __privateAdd(this, _running, /* @__PURE__ */ new WeakMap());
     this.document = document2;
     this.call = call2;
   }
   start() {
-    this.document.addEventListener("click", (event) => __privateMethod(this, _Controls_instances, click_fn).call(this, event));
-    this.document.addEventListener("submit", (event) => __privateMethod(this, _Controls_instances, submit_fn).call(this, event));
-    this.document.addEventListener("change", ({ target: target2 }) => __privateMethod(this, _Controls_instances, changed_fn).call(this, target2));
+    this.document.addEventListener("click", (event) => this.#click(event));
+    this.document.addEventListener("submit", (event) => this.#submit(event));
+    this.document.addEventListener("change", ({ target: target2 }) => this.#changed(target2));
   }
-};
-_running = new WeakMap();
-_Controls_instances = new WeakSet();
-/** @param {MouseEvent} event */
-click_fn = function(event) {
-  const element = event.target instanceof Element ? event.target.closest("[data-live-call]") : null;
-  if (!element || element instanceof HTMLFormElement || element.matches(FIELDS) || event.defaultPrevented) return;
-  event.preventDefault();
-  if (!__privateGet(this, _running).has(element)) __privateMethod(this, _Controls_instances, run_fn).call(this, element, () => ({}));
-};
-/** @param {SubmitEvent} event */
-submit_fn = function(event) {
-  const form = event.target;
-  if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-live-call") || event.defaultPrevented) return;
-  event.preventDefault();
-  if (!__privateGet(this, _running).has(form)) __privateMethod(this, _Controls_instances, run_fn).call(this, form, () => formArgs(form, event.submitter));
-};
-/** @param {EventTarget | null} target */
-changed_fn = function(target2) {
-  if (target2 instanceof Element && target2.matches(FIELDS) && target2.hasAttribute("data-live-call")) {
-    __privateMethod(this, _Controls_instances, run_fn).call(this, target2, () => fieldArgs(target2));
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const element = event.target instanceof Element ? event.target.closest("[data-live-call]") : null;
+    if (!element || element instanceof HTMLFormElement || element.matches(FIELDS) || event.defaultPrevented) return;
+    event.preventDefault();
+    if (!this.#running.has(element)) this.#run(element, () => ({}));
   }
-};
-run_fn = async function(element, ownArgs) {
-  const held = contents(element);
-  showErrors(element, null);
-  __privateMethod(this, _Controls_instances, count_fn).call(this, element, 1);
-  try {
-    const { stream, params } = target(element);
-    const args = { ...readJSON(element, "data-live-args"), ...ownArgs() };
-    const result = await this.call(stream, params, element.getAttribute("data-live-call") ?? "", args);
-    settle(held);
-    if (element instanceof HTMLFormElement && element.hasAttribute("data-live-reset")) element.reset();
-    emit(element, "realtime:reply", result);
-  } catch (error) {
-    if (!(element instanceof HTMLFormElement)) held.forEach(({ field }) => restoreChoice(field));
-    showErrors(element, error);
-    emit(element, "realtime:error", error);
-  } finally {
-    __privateMethod(this, _Controls_instances, count_fn).call(this, element, -1);
+  /** @param {SubmitEvent} event */
+  #submit(event) {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-live-call") || event.defaultPrevented) return;
+    event.preventDefault();
+    if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter));
   }
-};
-/** @param {Element} element @param {1 | -1} step */
-count_fn = function(element, step) {
-  const running = (__privateGet(this, _running).get(element) ?? 0) + step;
-  if (running) __privateGet(this, _running).set(element, running);
-  else __privateGet(this, _running).delete(element);
-  if (running) element.setAttribute("aria-busy", "true");
-  else element.removeAttribute("aria-busy");
+  /** @param {EventTarget | null} target */
+  #changed(target2) {
+    if (target2 instanceof Element && target2.matches(FIELDS) && target2.hasAttribute("data-live-call")) {
+      this.#run(target2, () => fieldArgs(target2));
+    }
+  }
+  /** @param {Element} element @param {() => Record<string, unknown>} ownArgs */
+  async #run(element, ownArgs) {
+    const held = contents(element);
+    showErrors(element, null);
+    this.#count(element, 1);
+    try {
+      const { stream, params } = target(element);
+      const args = { ...readJSON(element, "data-live-args"), ...ownArgs() };
+      const result = await this.call(stream, params, element.getAttribute("data-live-call") ?? "", args);
+      settle(held);
+      if (element instanceof HTMLFormElement && element.hasAttribute("data-live-reset")) element.reset();
+      emit(element, "realtime:reply", result);
+    } catch (error) {
+      if (!(element instanceof HTMLFormElement)) held.forEach(({ field }) => restoreChoice(field));
+      showErrors(element, error);
+      emit(element, "realtime:error", error);
+    } finally {
+      this.#count(element, -1);
+    }
+  }
+  /** @param {Element} element @param {1 | -1} step */
+  #count(element, step) {
+    const running = (this.#running.get(element) ?? 0) + step;
+    if (running) this.#running.set(element, running);
+    else this.#running.delete(element);
+    if (running) element.setAttribute("aria-busy", "true");
+    else element.removeAttribute("aria-busy");
+  }
 };
 function target(element) {
   const owner = element.closest("[data-live], [data-live-stream]");
@@ -1540,58 +1463,57 @@ function emit(element, type, detail) {
 }
 
 // src/live.js
-var _ends, _close, _connection, _subscription;
 var LiveQuery = class {
+  /** What ends each of this user's listeners. @type {Set<() => void>} */
+  #ends = /* @__PURE__ */ new Set();
+  #close;
+  #connection;
+  #subscription;
   /**
    * @param {{connection: Connection, subscription: Subscription, stream: string, params: Params, close: () => void}} options
    */
   constructor({ connection, subscription, stream, params, close }) {
-    /** What ends each of this user's listeners. @type {Set<() => void>} */
-    __privateAdd(this, _ends, /* @__PURE__ */ new Set());
-    __privateAdd(this, _close);
-    __privateAdd(this, _connection);
-    __privateAdd(this, _subscription);
-    /**
-     * Calls back at once if the rows are there, and after each change.
-     *
-     * @param {(rows: readonly any[]) => void} callback
-     * @returns {() => void} ends it
-     */
-    __publicField(this, "subscribe", (callback) => {
-      const listener = () => callback(this.rows);
-      __privateGet(this, _subscription).listeners.add(listener);
-      if (__privateGet(this, _subscription).filled) callback(this.rows);
-      const end = () => void __privateGet(this, _subscription).listeners.delete(listener);
-      __privateGet(this, _ends).add(end);
-      return () => {
-        end();
-        __privateGet(this, _ends).delete(end);
-      };
-    });
-    /** The rows, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants them. */
-    __publicField(this, "getSnapshot", () => this.rows);
-    __privateSet(this, _connection, connection);
-    __privateSet(this, _subscription, subscription);
-    __privateSet(this, _close, close);
+    this.#connection = connection;
+    this.#subscription = subscription;
+    this.#close = close;
     this.stream = stream;
     this.params = params;
   }
   /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
   get rows() {
-    return __privateGet(this, _subscription).rows;
+    return this.#subscription.rows;
   }
   /** The primary keys of the rows, as strings. */
   get keys() {
-    return __privateGet(this, _subscription).keys;
+    return this.#subscription.keys;
   }
   /** "connecting", "catching-up", "live", "offline" or "refused". */
   get state() {
-    return __privateGet(this, _connection).stateOf(__privateGet(this, _subscription));
+    return this.#connection.stateOf(this.#subscription);
   }
   /** Why the state is "refused". */
   get error() {
-    return __privateGet(this, _subscription).error;
+    return this.#subscription.error;
   }
+  /**
+   * Calls back at once if the rows are there, and after each change.
+   *
+   * @param {(rows: readonly any[]) => void} callback
+   * @returns {() => void} ends it
+   */
+  subscribe = (callback) => {
+    const listener = () => callback(this.rows);
+    this.#subscription.listeners.add(listener);
+    if (this.#subscription.filled) callback(this.rows);
+    const end = () => void this.#subscription.listeners.delete(listener);
+    this.#ends.add(end);
+    return () => {
+      end();
+      this.#ends.delete(end);
+    };
+  };
+  /** The rows, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants them. */
+  getSnapshot = () => this.rows;
   /**
    * Calls an action of the stream.
    *
@@ -1601,36 +1523,31 @@ var LiveQuery = class {
    * @returns {Promise<any>}
    */
   call(action, args = {}, options = {}) {
-    return __privateGet(this, _connection).calls.call({ stream: this.stream, params: this.params, action, args }, options);
+    return this.#connection.calls.call({ stream: this.stream, params: this.params, action, args }, options);
   }
   /** Ends this use; the last one to end leaves the live query. */
   close() {
-    for (const end of __privateGet(this, _ends)) end();
-    __privateGet(this, _ends).clear();
-    __privateGet(this, _close).call(this);
-    __privateSet(this, _close, () => {
-    });
+    for (const end of this.#ends) end();
+    this.#ends.clear();
+    this.#close();
+    this.#close = () => {
+    };
   }
 };
-_ends = new WeakMap();
-_close = new WeakMap();
-_connection = new WeakMap();
-_subscription = new WeakMap();
-var _held;
 var LiveQueries = class {
+  /** @type {Map<string, {subscription: Subscription, uses: number}>} */
+  #held = /* @__PURE__ */ new Map();
   /** @param {Connection} connection */
   constructor(connection) {
-    /** @type {Map<string, {subscription: Subscription, uses: number}>} */
-    __privateAdd(this, _held, /* @__PURE__ */ new Map());
     this.connection = connection;
   }
   /** @param {string} stream @param {Params} params */
   open(stream, params) {
     const id = JSON.stringify([stream, sorted(params)]);
-    let held = __privateGet(this, _held).get(id);
+    let held = this.#held.get(id);
     if (!held) {
       held = { subscription: new Subscription({ stream, params, format: "data", cursor: null }), uses: 0 };
-      __privateGet(this, _held).set(id, held);
+      this.#held.set(id, held);
       this.connection.subscribe(held.subscription);
     }
     held.uses += 1;
@@ -1638,13 +1555,12 @@ var LiveQueries = class {
     const close = () => {
       shared.uses -= 1;
       if (shared.uses) return;
-      __privateGet(this, _held).delete(id);
+      this.#held.delete(id);
       this.connection.unsubscribe(shared.subscription);
     };
     return new LiveQuery({ connection: this.connection, subscription: held.subscription, stream, params, close });
   }
 };
-_held = new WeakMap();
 function sorted(value) {
   if (Array.isArray(value)) return value.map(sorted);
   if (value === null || typeof value !== "object") return value;
@@ -1664,73 +1580,71 @@ var BROWSER_CLOCK = {
   clearTimeout: (timer) => clearTimeout(timer),
   random: () => Math.random()
 };
-var _handlers, _mode, _timer, _heard, _patience, _notBefore, _attempts, _welcomed, _wasOffline, _hidden, _Monitor_instances, watch_fn, arm_fn, fire_fn, listen_fn, wake_fn, offline_fn, online_fn;
 var Monitor = class {
+  /** @type {Handlers | null} */
+  #handlers = null;
+  /** @type {"resting" | "waiting" | "watching"} */
+  #mode = "resting";
+  /** @type {any} */
+  #timer = null;
+  #heard = 0;
+  // when the server was heard last, or began to be expected
+  #patience = 0;
+  // seconds of silence that are borne
+  #notBefore = 0;
+  // the server wants nobody back before then
+  #attempts = 0;
+  /** When the server said welcome, if it did. @type {number | null} */
+  #welcomed = null;
+  #wasOffline = false;
+  #hidden = false;
   /** @param {{clock?: Clock, window?: EventTarget, document?: Pick<Document, "addEventListener" | "visibilityState">}} [environment] */
   constructor({ clock = BROWSER_CLOCK, window: window2 = globalThis.window, document: document2 = globalThis.document } = {}) {
-    __privateAdd(this, _Monitor_instances);
-    /** @type {Handlers | null} */
-    __privateAdd(this, _handlers, null);
-    /** @type {"resting" | "waiting" | "watching"} */
-    __privateAdd(this, _mode, "resting");
-    /** @type {any} */
-    __privateAdd(this, _timer, null);
-    __privateAdd(this, _heard, 0);
-    // when the server was heard last, or began to be expected
-    __privateAdd(this, _patience, 0);
-    // seconds of silence that are borne
-    __privateAdd(this, _notBefore, 0);
-    // the server wants nobody back before then
-    __privateAdd(this, _attempts, 0);
-    /** When the server said welcome, if it did. @type {number | null} */
-    __privateAdd(this, _welcomed, null);
-    __privateAdd(this, _wasOffline, false);
-    __privateAdd(this, _hidden, false);
     this.clock = clock;
     this.window = window2;
     this.document = document2;
   }
   /** @param {Handlers} handlers */
   start(handlers) {
-    __privateSet(this, _handlers, handlers);
-    this.window?.addEventListener("offline", () => __privateMethod(this, _Monitor_instances, offline_fn).call(this));
-    this.window?.addEventListener("online", () => __privateMethod(this, _Monitor_instances, online_fn).call(this));
+    this.#handlers = handlers;
+    this.window?.addEventListener("offline", () => this.#offline());
+    this.window?.addEventListener("online", () => this.#online());
     this.window?.addEventListener("pagehide", () => {
-      __privateSet(this, _hidden, true);
+      this.#hidden = true;
       handlers.suspend();
     });
     this.window?.addEventListener("pageshow", () => {
-      if (__privateGet(this, _hidden)) handlers.resume();
-      __privateSet(this, _hidden, false);
+      if (this.#hidden) handlers.resume();
+      this.#hidden = false;
     });
     this.document?.addEventListener("visibilitychange", () => {
-      if (this.document.visibilityState === "visible") __privateMethod(this, _Monitor_instances, wake_fn).call(this);
+      if (this.document.visibilityState === "visible") this.#wake();
     });
   }
   /** A connection is being opened, or greeted. */
   expect() {
-    __privateMethod(this, _Monitor_instances, watch_fn).call(this, OPEN_SECONDS);
+    this.#watch(OPEN_SECONDS);
   }
   /** The server has said welcome, and that it will beat. @param {number} beat seconds */
   welcome(beat) {
-    __privateSet(this, _welcomed, this.clock.now());
-    __privateMethod(this, _Monitor_instances, watch_fn).call(this, 2 * beat);
+    this.#welcomed = this.clock.now();
+    this.#watch(2 * beat);
   }
   heard() {
-    __privateSet(this, _heard, this.clock.now());
+    this.#heard = this.clock.now();
   }
   /** No connection: the next attempt is due after a delay. @param {number} retry seconds that the server asks for */
   wait(retry) {
     const now = this.clock.now();
-    if (__privateGet(this, _welcomed) !== null && now - __privateGet(this, _welcomed) >= GOOD_SECONDS) __privateSet(this, _attempts, 0);
-    __privateSet(this, _welcomed, null);
-    __privateSet(this, _notBefore, now + retry);
-    __privateSet(this, _mode, "waiting");
-    __privateMethod(this, _Monitor_instances, arm_fn).call(this, retry + this.delay(__privateWrapper(this, _attempts)._++));
+    if (this.#welcomed !== null && now - this.#welcomed >= GOOD_SECONDS) this.#attempts = 0;
+    this.#welcomed = null;
+    this.#notBefore = now + retry;
+    this.#mode = "waiting";
+    this.#arm(retry + this.delay(this.#attempts++));
   }
   rest() {
-    __privateSet(this, _mode, "resting");
-    this.clock.clearTimeout(__privateGet(this, _timer));
+    this.#mode = "resting";
+    this.clock.clearTimeout(this.#timer);
   }
   /** Seconds to wait after so many failures in a row: random, so that clients do not come back together. @param {number} failures */
   delay(failures) {
@@ -1741,105 +1655,89 @@ var Monitor = class {
     const timer = this.clock.setTimeout(callback, seconds * 1e3);
     return () => this.clock.clearTimeout(timer);
   }
-};
-_handlers = new WeakMap();
-_mode = new WeakMap();
-_timer = new WeakMap();
-_heard = new WeakMap();
-_patience = new WeakMap();
-_notBefore = new WeakMap();
-_attempts = new WeakMap();
-_welcomed = new WeakMap();
-_wasOffline = new WeakMap();
-_hidden = new WeakMap();
-_Monitor_instances = new WeakSet();
-/** @param {number} patience */
-watch_fn = function(patience) {
-  __privateSet(this, _mode, "watching");
-  __privateSet(this, _patience, patience);
-  this.heard();
-  __privateMethod(this, _Monitor_instances, arm_fn).call(this, patience);
-};
-/** @param {number} seconds */
-arm_fn = function(seconds) {
-  this.clock.clearTimeout(__privateGet(this, _timer));
-  __privateSet(this, _timer, this.clock.setTimeout(() => __privateMethod(this, _Monitor_instances, fire_fn).call(this), seconds * 1e3));
-};
-fire_fn = function() {
-  if (__privateGet(this, _mode) === "waiting") __privateGet(this, _handlers)?.due();
-  else if (__privateGet(this, _mode) === "watching") __privateMethod(this, _Monitor_instances, listen_fn).call(this);
-};
-/** One timer for many messages: it looks how long the silence has lasted, and sleeps on for the rest. */
-listen_fn = function() {
-  const silence = this.clock.now() - __privateGet(this, _heard);
-  if (silence < 0) this.heard();
-  const rest = __privateGet(this, _patience) - Math.max(0, silence);
-  if (rest <= 0) __privateGet(this, _handlers)?.silent();
-  else __privateMethod(this, _Monitor_instances, arm_fn).call(this, rest);
-};
-/** The user looks, or the network is back: no reason to wait on. */
-wake_fn = function() {
-  if (__privateGet(this, _mode) === "watching") __privateMethod(this, _Monitor_instances, listen_fn).call(this);
-  if (__privateGet(this, _mode) !== "waiting") return;
-  const rest = __privateGet(this, _notBefore) - this.clock.now();
-  if (rest > 0) __privateMethod(this, _Monitor_instances, arm_fn).call(this, rest);
-  else __privateGet(this, _handlers)?.due();
-};
-offline_fn = function() {
-  __privateSet(this, _wasOffline, true);
-  if (__privateGet(this, _mode) === "watching") __privateGet(this, _handlers)?.silent();
-};
-online_fn = function() {
-  if (__privateGet(this, _wasOffline) && __privateGet(this, _mode) === "watching") __privateGet(this, _handlers)?.silent();
-  __privateSet(this, _wasOffline, false);
-  __privateMethod(this, _Monitor_instances, wake_fn).call(this);
+  /** @param {number} patience */
+  #watch(patience) {
+    this.#mode = "watching";
+    this.#patience = patience;
+    this.heard();
+    this.#arm(patience);
+  }
+  /** @param {number} seconds */
+  #arm(seconds) {
+    this.clock.clearTimeout(this.#timer);
+    this.#timer = this.clock.setTimeout(() => this.#fire(), seconds * 1e3);
+  }
+  #fire() {
+    if (this.#mode === "waiting") this.#handlers?.due();
+    else if (this.#mode === "watching") this.#listen();
+  }
+  /** One timer for many messages: it looks how long the silence has lasted, and sleeps on for the rest. */
+  #listen() {
+    const silence = this.clock.now() - this.#heard;
+    if (silence < 0) this.heard();
+    const rest = this.#patience - Math.max(0, silence);
+    if (rest <= 0) this.#handlers?.silent();
+    else this.#arm(rest);
+  }
+  /** The user looks, or the network is back: no reason to wait on. */
+  #wake() {
+    if (this.#mode === "watching") this.#listen();
+    if (this.#mode !== "waiting") return;
+    const rest = this.#notBefore - this.clock.now();
+    if (rest > 0) this.#arm(rest);
+    else this.#handlers?.due();
+  }
+  #offline() {
+    this.#wasOffline = true;
+    if (this.#mode === "watching") this.#handlers?.silent();
+  }
+  #online() {
+    if (this.#wasOffline && this.#mode === "watching") this.#handlers?.silent();
+    this.#wasOffline = false;
+    this.#wake();
+  }
 };
 
 // src/transports/websocket.js
 var ABNORMAL = 1006;
-var _socket, _handlers2, _WebSocketTransport_instances, closed_fn;
 var WebSocketTransport = class {
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {TransportHandlers | null} */
+  #handlers = null;
   /** @param {string} url */
   constructor(url) {
-    __privateAdd(this, _WebSocketTransport_instances);
-    /** @type {WebSocket | null} */
-    __privateAdd(this, _socket, null);
-    /** @type {TransportHandlers | null} */
-    __privateAdd(this, _handlers2, null);
     this.url = url;
   }
   /** @param {TransportHandlers} handlers */
   on(handlers) {
-    __privateSet(this, _handlers2, handlers);
+    this.#handlers = handlers;
   }
   open() {
     try {
-      __privateSet(this, _socket, new WebSocket(this.url));
+      this.#socket = new WebSocket(this.url);
     } catch (error) {
-      queueMicrotask(() => __privateMethod(this, _WebSocketTransport_instances, closed_fn).call(this, ABNORMAL, String(error)));
+      queueMicrotask(() => this.#closed(ABNORMAL, String(error)));
       return;
     }
-    __privateGet(this, _socket).onopen = () => __privateGet(this, _handlers2)?.opened();
-    __privateGet(this, _socket).onmessage = ({ data }) => __privateGet(this, _handlers2)?.message(data);
-    __privateGet(this, _socket).onclose = ({ code, reason }) => __privateMethod(this, _WebSocketTransport_instances, closed_fn).call(this, code, reason);
+    this.#socket.onopen = () => this.#handlers?.opened();
+    this.#socket.onmessage = ({ data }) => this.#handlers?.message(data);
+    this.#socket.onclose = ({ code, reason }) => this.#closed(code, reason);
   }
   /** @param {string} text */
   send(text) {
-    __privateGet(this, _socket)?.send(text);
+    this.#socket?.send(text);
   }
   close() {
-    __privateSet(this, _handlers2, null);
-    __privateGet(this, _socket)?.close();
+    this.#handlers = null;
+    this.#socket?.close();
   }
-};
-_socket = new WeakMap();
-_handlers2 = new WeakMap();
-_WebSocketTransport_instances = new WeakSet();
-/** @param {number} code @param {string} reason */
-closed_fn = function(code, reason) {
-  const handlers = __privateGet(this, _handlers2);
-  __privateSet(this, _handlers2, null);
-  handlers?.closed(code, reason);
+  /** @param {number} code @param {string} reason */
+  #closed(code, reason) {
+    const handlers = this.#handlers;
+    this.#handlers = null;
+    handlers?.closed(code, reason);
+  }
 };
 
 // src/realtime.js
