@@ -1,0 +1,15 @@
+"""Settings of the site that the browser tests open: the demo, served as a careful site would serve it.
+
+Static files have hashed names and never expire, the policy for scripts is strict, and nothing is debugged.
+"""
+
+from demo_project.settings import *  # noqa: F403
+from demo_project.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE
+
+DEBUG = False
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.browser.site"]
+MIDDLEWARE = ["tests.browser.site.policy.content_security_policy", *MIDDLEWARE]
+ROOT_URLCONF = "tests.browser.site.urls"
+ASGI_APPLICATION = "tests.asgi.application"
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
+STATIC_ROOT = DATABASES["default"]["NAME"].parent / "static"

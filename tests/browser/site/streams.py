@@ -1,0 +1,68 @@
+"""Streams over the board's tasks, whose rows hold what the demo's cards do not."""
+
+from django.db.models import QuerySet
+
+from demo_project.board.models import Project, Task
+from realtime import ActionError, ModelStream, action, register
+
+
+class ProjectStream(ModelStream):
+    """Tasks of a project, for its members."""
+
+    model = Task
+    fields = ["id", "title", "done"]
+    partition_by = ["project"]
+
+    def authorize(self, user, project: int) -> bool:
+        return Project.objects.filter(pk=project, members=user).exists()
+
+    def get_queryset(self, project: int) -> QuerySet[Task]:
+        return Task.objects.filter(project=project).order_by("position", "pk")
+
+
+@register("lines")
+class LineStream(ProjectStream):
+    """Rows of a table."""
+
+    template_name = "site/line.html"
+
+
+@register("notes")
+class NoteStream(ProjectStream):
+    """Rows with every kind of field, and with what a user can open."""
+
+    template_name = "site/note.html"
+    partition_by = ["project", "column"]
+    authorize_depends_on = ["board.Project_members"]
+
+    def authorize(self, user, project: int, column: str | None = None) -> bool:
+        return super().authorize(user, project)
+
+    def get_queryset(self, project: int, column: str | None = None) -> QuerySet[Task]:
+        tasks = super().get_queryset(project)
+        return tasks if column is None else tasks.filter(column=column)
+
+    @action
+    def rename(self, user, pk: int, title: str) -> None:
+        task = Task.objects.get(pk=pk, project=self.params["project"])
+        task.title = title
+        task.full_clean()
+        task.save()
+
+    @action
+    def refuse(self, user, **fields: str) -> None:
+        raise ActionError("Not today.")
+
+    @action
+    def crash(self, user) -> None:
+        raise RuntimeError("the secret of the vault")
+
+
+@register("first-three")
+class FirstStream(ProjectStream):
+    """The first three tasks."""
+
+    template_name = "site/item.html"
+
+    def get_queryset(self, project: int) -> QuerySet[Task]:
+        return super().get_queryset(project)[:3]

@@ -1,0 +1,12 @@
+"""Addresses of the browser tests' site: the demo's, static files, and pages that a test writes itself."""
+
+from django.urls import include, path
+
+from tests.browser.site import views
+
+urlpatterns = [
+    path("page/", views.page),
+    path("part/", views.part),
+    path("static/<path:path>", views.static),
+    path("", include("demo_project.urls")),
+]

@@ -1,0 +1,37 @@
+"""Pages whose markup comes with the request, and static files as a web server would send them."""
+
+import mimetypes
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template import engines
+from django.utils._os import safe_join
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Page</title>{%% load realtime %%}{%% realtime_script %%}</head>
+<body>%s</body></html>"""
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """A page with the body that the request names, in Django's template language."""
+    return render(request, PAGE % request.GET["body"])
+
+
+def part(request: HttpRequest) -> HttpResponse:
+    """Markup that a page loads into itself."""
+    return render(request, "{% load realtime %}" + request.GET["body"])
+
+
+def render(request: HttpRequest, source: str) -> HttpResponse:
+    return HttpResponse(engines["django"].from_string(source).render({"user": request.user}, request))
+
+
+def static(request: HttpRequest, path: str) -> HttpResponse:
+    """A file that collectstatic has put there, which the browser may keep for a year."""
+    try:
+        with open(safe_join(settings.STATIC_ROOT, path), "rb") as file:
+            content = file.read()
+    except OSError:
+        raise Http404(path) from None
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return HttpResponse(content, content_type=mimetypes.guess_type(path)[0], headers=headers)
