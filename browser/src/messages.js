@@ -11,14 +11,14 @@ export const VERSION = 1
  * @typedef {{frames: number, bytes: number}} Window
  *
  * @typedef {{type: "hello", version: number}} Hello
- * @typedef {{type: "subscribe", id: number, token?: string, stream?: string, params?: Params, format?: Format, cursor?: string}} Subscribe
+ * @typedef {{type: "subscribe", id: number, token?: string, stream?: string, params?: Params, format?: Format, cursor?: string, view?: string}} Subscribe
  * @typedef {{type: "unsubscribe", id: number}} Unsubscribe
  * @typedef {{type: "call", id: string, stream: string, params: Params, action: string, args: Record<string, unknown>}} Call
  * @typedef {{type: "ack", frames: number}} Ack
  * @typedef {Hello | Subscribe | Unsubscribe | Call | Ack} ClientMessage
  *
  * @typedef {{type: "welcome", version: number, beat: number, window?: Window}} Welcome
- * @typedef {{type: "subscribed", id: number, query: number, log: number}} Subscribed
+ * @typedef {{type: "subscribed", id: number, query: number, log: number, view?: string}} Subscribed
  * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[]}} Frame
  * @typedef {{type: "behind"}} Behind
  * @typedef {{type: "beat", cursors?: Record<string, string>}} Beat

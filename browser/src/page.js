@@ -123,6 +123,7 @@ class Container {
         params: readJSON(element, "data-live-params") ?? (this.token ? undefined : {}),
         format: "html",
         cursor: element.getAttribute("data-live-cursor"),
+        view: element.getAttribute("data-live-view") ?? "",
       },
       {keys: this.#rows().keys(), paint: (keys, change) => this.#paint(keys, change)},
     )
@@ -137,7 +138,9 @@ class Container {
 
   /** Leaves the element such that it can be bound again. */
   release() {
-    show(this.element, "data-live-cursor", this.subscription.wire.cursor)
+    const {cursor, view} = this.subscription.wire
+    show(this.element, "data-live-cursor", cursor)
+    show(this.element, "data-live-view", view || null)
     show(this.element, "data-live-state", null)
   }
 

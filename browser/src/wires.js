@@ -13,12 +13,13 @@ import {remedy} from "./messages.js"
  *
  * @typedef {"wanted" | "asked" | "accepted" | "live" | "behind" | "delayed" | "refused"} Status
  *
- * `cursor` is the position of the rows that the page holds, `null` where they do not count. `failures` is how often in
- * a row the wire was delayed.
+ * `cursor` is the position of the rows that the page holds, `null` where they do not count; `view` is their tag, "" where
+ * it is not known, and `nextView` that of the frames to come. `failures` is how often in a row the wire was delayed.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
- *   cursor: string | null, id: number, query: number | null, log: number | null, status: Status, failures: number,
+ *   cursor: string | null, view: string, nextView: string, id: number, query: number | null, log: number | null,
+ *   status: Status, failures: number,
  * }} Wire
  *
  * What a frame holds for a wire. `fresh`: its rows start from nothing, whatever the page holds.
@@ -27,11 +28,11 @@ import {remedy} from "./messages.js"
  */
 
 /**
- * @param {Pick<Wire, "token" | "stream" | "params" | "format" | "cursor">} target
+ * @param {Pick<Wire, "token" | "stream" | "params" | "format" | "cursor"> & {view?: string}} target
  * @returns {Wire}
  */
-export function newWire(target) {
-  return {...target, id: 0, query: null, log: null, status: "wanted", failures: 0}
+export function newWire({view = "", ...target}) {
+  return {...target, view, nextView: "", id: 0, query: null, log: null, status: "wanted", failures: 0}
 }
 
 export class Wires {
@@ -69,9 +70,10 @@ export class Wires {
   ask(wire) {
     // A new id each time: what was sent for the one before may still be on the way.
     Object.assign(wire, {id: this.#nextId++, status: "asked"})
-    const {id, token, stream, params = {}, format, cursor} = wire
+    const {id, token, stream, params = {}, format, cursor, view} = wire
     const target = token ? {token} : {stream, params, format}
-    return {type: "subscribe", id, ...target, ...(cursor === null ? {} : {cursor})}
+    const held = cursor === null ? {} : view ? {cursor, view} : {cursor}
+    return {type: "subscribe", id, ...target, ...held}
   }
 
   askAll() {
@@ -94,11 +96,14 @@ export class Wires {
   }
 
   /** @param {import("./messages.js").Subscribed} message */
-  accept({id, query, log}) {
+  accept({id, query, log, view = ""}) {
     const wire = this.#find(id)
     if (!wire) return
-    if (wire.query !== null) wire.cursor = null // moved to another live query, whose rows are yet to come
-    Object.assign(wire, {query, log, status: "accepted"})
+    const moved = wire.query !== null
+    // Where a tag is not known, the server alone knows whether the rows count: it resets them if they do not.
+    const differs = wire.view !== "" && view !== "" && wire.view !== view
+    if (moved || differs) wire.cursor = null // all rows are yet to come
+    Object.assign(wire, {query, log, nextView: view, status: "accepted"})
   }
 
   /**
@@ -137,7 +142,7 @@ export class Wires {
 
   /** The page holds the wire's rows as they are at the cursor. @param {Wire} wire @param {string} cursor */
   reach(wire, cursor) {
-    Object.assign(wire, {cursor, status: "live", failures: 0})
+    Object.assign(wire, {cursor, view: wire.nextView, status: "live", failures: 0})
   }
 
   /** Nothing of the page's rows counts: they are to be asked for. @param {Wire} wire @returns {ClientMessage[]} */

@@ -101,6 +101,30 @@ describe("a page", () => {
     assert.deepEqual(server.received(), [{type: "subscribe", id: 2, token: "t", cursor: "e.2"}])
   })
 
+  test("sends the tag of a container's rows, and keeps the server's for its return", async () => {
+    open(container("1", 'data-live-token="t" data-live-cursor="e.1" data-live-view="v1"'))
+    server.accept()
+    assert.deepEqual(server.subscribe("v2"), [{type: "subscribe", id: 1, token: "t", cursor: "e.1", view: "v1"}])
+    server.frame("e.2", {query: 1, reset: true, puts: [put("2")]})
+    const element = list()
+    element.remove()
+    await settled()
+    assert.deepEqual([element.getAttribute("data-live-cursor"), element.getAttribute("data-live-view")], ["e.2", "v2"])
+    document.body.append(element)
+    await settled()
+    assert.deepEqual(server.received().at(-1), {type: "subscribe", id: 2, token: "t", cursor: "e.2", view: "v2"})
+  })
+
+  test("keeps no cursor of a container whose rows have become void", async () => {
+    open(container("1", 'data-live-token="t" data-live-cursor="e.1" data-live-view="v1"'))
+    server.accept()
+    server.subscribe("v2")
+    const element = list()
+    element.remove()
+    await settled()
+    assert.equal(element.hasAttribute("data-live-cursor"), false)
+  })
+
   test("holds on to a container that is moved", async () => {
     live(container("1"))
     document.body.append(list())

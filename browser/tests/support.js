@@ -78,9 +78,9 @@ export class Server {
   }
 
   /** Accepts the subscriptions that were asked for, each as a live query with its id. */
-  subscribe() {
+  subscribe(view) {
     const asked = this.received().filter(({type}) => type === "subscribe")
-    for (const {id} of asked) this.say({type: "subscribed", id, query: id, log: 0})
+    for (const {id} of asked) this.say({type: "subscribed", id, query: id, log: 0, view})
     return asked
   }
 

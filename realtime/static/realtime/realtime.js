@@ -142,8 +142,8 @@ function newId() {
 }
 
 // src/wires.js
-function newWire(target2) {
-  return { ...target2, id: 0, query: null, log: null, status: "wanted", failures: 0 };
+function newWire({ view = "", ...target2 }) {
+  return { ...target2, view, nextView: "", id: 0, query: null, log: null, status: "wanted", failures: 0 };
 }
 var Wires = class {
   /** @type {Set<Wire>} */
@@ -173,9 +173,10 @@ var Wires = class {
   /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
   ask(wire) {
     Object.assign(wire, { id: this.#nextId++, status: "asked" });
-    const { id, token, stream, params = {}, format, cursor } = wire;
+    const { id, token, stream, params = {}, format, cursor, view } = wire;
     const target2 = token ? { token } : { stream, params, format };
-    return { type: "subscribe", id, ...target2, ...cursor === null ? {} : { cursor } };
+    const held = cursor === null ? {} : view ? { cursor, view } : { cursor };
+    return { type: "subscribe", id, ...target2, ...held };
   }
   askAll() {
     return [...this.#wires].filter(({ status }) => status !== "refused").map((wire) => this.ask(wire));
@@ -194,11 +195,13 @@ var Wires = class {
     }
   }
   /** @param {import("./messages.js").Subscribed} message */
-  accept({ id, query, log }) {
+  accept({ id, query, log, view = "" }) {
     const wire = this.#find(id);
     if (!wire) return;
-    if (wire.query !== null) wire.cursor = null;
-    Object.assign(wire, { query, log, status: "accepted" });
+    const moved = wire.query !== null;
+    const differs = wire.view !== "" && view !== "" && wire.view !== view;
+    if (moved || differs) wire.cursor = null;
+    Object.assign(wire, { query, log, nextView: view, status: "accepted" });
   }
   /**
    * The wire is refused: asked for anew, delayed, or ended, which its status then says.
@@ -232,7 +235,7 @@ var Wires = class {
   }
   /** The page holds the wire's rows as they are at the cursor. @param {Wire} wire @param {string} cursor */
   reach(wire, cursor) {
-    Object.assign(wire, { cursor, status: "live", failures: 0 });
+    Object.assign(wire, { cursor, view: wire.nextView, status: "live", failures: 0 });
   }
   /** Nothing of the page's rows counts: they are to be asked for. @param {Wire} wire @returns {ClientMessage[]} */
   reset(wire) {
@@ -1240,7 +1243,8 @@ var Container = class {
         stream: this.name,
         params: readJSON(element, "data-live-params") ?? (this.token ? void 0 : {}),
         format: "html",
-        cursor: element.getAttribute("data-live-cursor")
+        cursor: element.getAttribute("data-live-cursor"),
+        view: element.getAttribute("data-live-view") ?? ""
       },
       { keys: this.#rows().keys(), paint: (keys, change) => this.#paint(keys, change) }
     );
@@ -1253,7 +1257,9 @@ var Container = class {
   }
   /** Leaves the element such that it can be bound again. */
   release() {
-    show(this.element, "data-live-cursor", this.subscription.wire.cursor);
+    const { cursor, view } = this.subscription.wire;
+    show(this.element, "data-live-cursor", cursor);
+    show(this.element, "data-live-view", view || null);
     show(this.element, "data-live-state", null);
   }
   /** @type {import("./subscription.js").Painter} */
