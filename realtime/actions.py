@@ -77,12 +77,14 @@ def _invalid(error: ValidationError) -> InvalidArguments:
 
 
 def _convert(stream: type[ModelStream], action: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    parameters, hints = signature(getattr(stream, action), skip=2)  # without self and user
+    method = getattr(stream, action)
+    parameters, hints = signature(method, skip=2)
+    own = list(inspect.signature(method).parameters)[:2]  # self and user, which a client does not give
     details: dict[str, list[str]] = {}
     args: dict[str, Any] = {}
     any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
     for name, value in given.items():
-        if name not in parameters and not any_name:
+        if name in own or (name not in parameters and not any_name):
             details[name] = [f"The action {action!r} has no such argument."]
             continue
         try:
