@@ -104,7 +104,24 @@ class TestResume:
             tick = live.tail.tick(wants, [])
 
         about_changes = [query for query in queries.captured_queries if "realtime_change" in query["sql"]]
-        assert (len(tick.answers), len(about_changes)) == (4, 2)  # since the last tick, and since their cursor
+        assert (len(tick.answers), len(about_changes)) == (4, 1)
+
+    @pytest.mark.parametrize("comers", [2, 20])
+    def test_who_comes_from_many_places_costs_no_more_statements(self, live, shelf, comers):
+        viewer = live("books", shelf=shelf.pk)
+        cursors = []
+        for number in range(comers):
+            cursors.append(viewer.cursor)
+            Book.objects.create(shelf=shelf, title=f"{number:02}")
+            live.tick()
+        wants = {Want(viewer.key, cursor): viewer.stream for cursor in cursors}
+        with CaptureQueriesContext(connection) as queries:
+            tick = live.tail.tick(wants, [])
+
+        assert len(set(tick.answers)) == comers
+        selects = [query["sql"] for query in queries.captured_queries if query["sql"].startswith("SELECT")]
+        assert len([sql for sql in selects if "tests_book" in sql]) <= 1  # the keys are known; the rows are read once
+        assert len([sql for sql in selects if "realtime_change" in sql]) == 1
 
 
 def write_something(chance: random.Random, shelves: list) -> None:
