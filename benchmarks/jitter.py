@@ -125,9 +125,10 @@ def measure(site: Site, *, clients: int, changes: int) -> dict[str, Any]:
     with subprocess.Popen(tied(command), stdout=subprocess.PIPE, text=True) as generator:
         assert generator.stdout is not None
         assert generator.stdout.readline() == "ready\n"
+        before = server.processor_seconds()
         writer.run(f"flow({changes}, {1 / CHANGES_PER_SECOND})")
         found: dict[str, Any] = json.loads(generator.stdout.readline())
-    return found
+    return found | {"processor": server.processor_seconds() - before}
 
 
 async def load(*, url: str, session: str, box: int, clients: int, changes: int) -> dict[str, Any]:
@@ -179,6 +180,7 @@ def report(found: dict[str, Any], *, database: str, clients: int, changes: int) 
     print(
         f"target      {'kept' if kept else 'MISSED'}: 100 %, in order, once, replay p99 below {REPLAY_P99_SECONDS:g} s"
     )
+    print(f"server      {found['processor']:.1f} s of processor time")
     return 0 if kept else 1
 
 

@@ -68,6 +68,11 @@ class SiteServer:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
+    def processor_seconds(self) -> float:
+        """Processor time that the process has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def open_sockets(self) -> int:
         """Connections that the process holds, to clients and to the database."""
         held = Path(f"/proc/{self.pid}/fd").iterdir()
