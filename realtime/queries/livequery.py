@@ -59,6 +59,7 @@ class LiveQuery:
         self.key = query_key(stream, format)
         self.stream = stream
         self.keys: list[str] = []
+        self._encoded: dict[str, msgspec.Raw] = {}  # the rows that this tick has read
         self._render = renderer(stream, format)
 
     @property
@@ -107,35 +108,31 @@ class LiveQuery:
         Which rows the client has is not known here, so it gets the keys of the present and drops what is not among
         them: that tells it of no row that it may not see.
         """
-        return self.resume_each(keys, [changed])[0]
-
-    def resume_each(self, keys: Sequence[str], changes: Sequence[Collection[str] | None]) -> list[Delta]:
-        """The same from several cursors at once: each row is read and encoded once."""
-        if any(changes) and self._queryset().query.is_sliced:  # a slice also takes in rows that have not changed
-            changes = [ALL if changed else changed for changed in changes]
-        if any(changed is ALL for changed in changes):
-            wanted = list(keys)
-        else:
-            changed_for_any = set().union(*(changed for changed in changes if changed is not ALL))
-            wanted = [key for key in keys if key in changed_for_any]
-        rows = self._encode(wanted, keys)
-        left = _without_lost(keys, wanted, rows)
-        return [self._resumed(left, changed, rows) for changed in changes]
-
-    def _resumed(self, keys: Sequence[str], changed: Collection[str] | None, rows: Mapping[str, msgspec.Raw]) -> Delta:
-        if changed is ALL:
-            return Delta(query=self.id, reset=True, puts=tuple(_puts(rows)))
-        if not changed:
+        if changed is not ALL and not changed:
             return Delta(query=self.id)
-        puts = _puts({key: row for key, row in rows.items() if key in changed})
-        return Delta(query=self.id, puts=tuple(puts), order=tuple(keys))
+        if changed is ALL or self._queryset().query.is_sliced:  # a slice also takes in rows that have not changed
+            return Delta(query=self.id, reset=True, puts=tuple(_puts(self._encode(keys, keys))))
+        wanted = [key for key in keys if key in changed]
+        rows = self._encode(wanted, keys)
+        return Delta(query=self.id, puts=tuple(_puts(rows)), order=tuple(_without_lost(keys, wanted, rows)))
+
+    def prepare(self, keys: Sequence[str], changed: Collection[str] | None) -> None:
+        """Read the rows that several `resume` of one tick need, in one go."""
+        self._encode(keys if changed is ALL else [key for key in keys if key in changed], keys)
+
+    def end_tick(self) -> None:
+        """What was read is of the tick's own state of the database, and not of the next one's."""
+        self._encoded.clear()
 
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:
         """The rows of the wanted keys, in their order."""
-        if not wanted:
-            return {}
-        instances = self._read_instances(wanted, everything=len(wanted) == len(keys))
-        return {key: encode_row(self._render(instances[key], key)) for key in wanted if key in instances}
+        missing = [key for key in wanted if key not in self._encoded]
+        if missing:
+            instances = self._read_instances(missing, everything=len(missing) == len(keys))
+            for key in missing:
+                if key in instances:
+                    self._encoded[key] = encode_row(self._render(instances[key], key))
+        return {key: self._encoded[key] for key in wanted if key in self._encoded}
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
         if everything:  # the QuerySet says so in fewer words
@@ -182,8 +179,8 @@ class ValueQuery(LiveQuery):
             return Delta(query=self.id)
         return Delta(query=self.id, puts=(Put(key=self.name, row=msgspec.Raw(keys[0].encode())),))
 
-    def resume_each(self, keys: Sequence[str], changes: Sequence[Collection[str] | None]) -> list[Delta]:
-        return [self.resume(keys, changed) for changed in changes]
+    def prepare(self, keys: Sequence[str], changed: Collection[str] | None) -> None:
+        pass
 
     def _compute(self) -> Any:
         return getattr(self.stream, self.name)()

@@ -7,17 +7,19 @@ frame brings is exactly the state at its cursor, and what one commit changed arr
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError
 
-from realtime.changelog.base import ChangeLog
+from realtime.changelog.base import ChangeLog, LoggedChange, Reading
 from realtime.exceptions import CursorExpired
 from realtime.protocol.codec import encode_delta
 from realtime.queries.dependencies import Dependencies, Own, StreamIndex
 from realtime.queries.livequery import ALL, LiveQuery, QueryKey, live_query
+from realtime.queries.recent import Recent
 from realtime.streams.grounds import EVERYONE, Access, Grounds
 from realtime.streams.stream import ModelStream
 
@@ -56,6 +58,14 @@ class Found(NamedTuple):
     tick: Tick
     opened: dict[QueryKey, LiveQuery]
     present: dict[LiveQuery, list[str]]  # the keys of live queries that were opened or have changed
+    changes: Sequence[LoggedChange] | None  # since the last tick; None where the log was not read on
+
+
+def _by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
+    groups: defaultdict[QueryKey, list[Want]] = defaultdict(list)
+    for want in wants:
+        groups[want.key].append(want)
+    return groups
 
 
 class _QueryFailed(Exception):
@@ -76,6 +86,9 @@ class Tail:
         self._grounds = Grounds()
         self._queries: dict[QueryKey, LiveQuery] = {}
         self._dependencies = Dependencies(max_changes)
+        self._recent = Recent(max_changes)
+        self._touched: set[LiveQuery] = set()  # by this tick
+        self._expanded: dict[tuple[str, StreamIndex], Own] = {}  # what this tick has found out about older cursors
 
     def tick(self, wants: Mapping[Want, ModelStream], retired: Iterable[QueryKey]) -> Tick:
         """One round: the deltas of all live queries that changed, and the answers to `wants`, with their streams.
@@ -97,8 +110,16 @@ class Tail:
                     raise error.error from None
                 self._discard(error.key)
                 continue
+            finally:
+                self._end_tick()
             self._store(found, failed)
             return found.tick
+
+    def _end_tick(self) -> None:
+        for query in self._touched:
+            query.end_tick()
+        self._touched.clear()
+        self._expanded.clear()
 
     def moved(self) -> bool:
         return self.log.moved()
@@ -111,10 +132,15 @@ class Tail:
         before = self.cursor
         routed: dict[LiveQuery, set[str] | None] = {}
         access = EVERYONE
+        changes: Sequence[LoggedChange] | None = None  # since the last tick, where they are known
         if before is None:
             cursor = self.log.head()
+        elif (reading := self._read_log(before)) is None:
+            cursor, routed = self.log.head(), self._dependencies.everything()
         else:
-            cursor, routed, access = self._changes(before)
+            cursor, changes = reading.cursor, reading.changes
+            routed = self._dependencies.route(changes) if changes else {}
+            access = self._grounds.access((change.model, change.key, change.operation) for change in changes)
         tick = Tick(before=before or cursor, cursor=cursor, access=access)
 
         present: dict[LiveQuery, list[str]] = {}
@@ -126,27 +152,39 @@ class Tail:
                     tick.deltas[query.id] = encode_delta(change)
 
         opened: dict[QueryKey, LiveQuery] = {}
-        expanded: dict[tuple[str, StreamIndex], Own] = {}
-        behind: dict[LiveQuery, dict[Want, Collection[str] | None]] = {}
-        for want, stream in wants.items():
-            if want.key in failed:
+        for key, group in _by_key(wants).items():
+            if key in failed:
                 continue
-            subject = self._queries.get(want.key) or opened.get(want.key) or self._open(want.key, stream, failed)
+            subject = self._queries.get(key) or self._open(key, wants[group[0]], failed)
             if subject is None:
                 continue
-            if want.key not in self._queries and want.key not in opened:
+            if key not in self._queries:
                 keys = self._guarded(subject, failed, subject.read_keys)
                 if keys is None:
                     continue
-                opened[want.key], present[subject] = subject, keys
-            behind.setdefault(subject, {})[want] = self._since(want.cursor, subject, expanded)
-        for subject, changes in behind.items():
-            keys = present.get(subject, subject.keys)
-            deltas = self._guarded(subject, failed, subject.resume_each, keys, list(changes.values())) or ()
-            for want, delta in zip(changes, deltas, strict=False):
-                tick.answers[want] = Answer(subject.id, encode_delta(delta) if delta else None)
+                opened[key], present[subject] = subject, keys
+            tick.answers.update(self._answers(subject, group, present.get(subject, subject.keys), changes, failed))
 
-        return Found(tick, opened, present)
+        return Found(tick, opened, present, changes)
+
+    def _answers(
+        self,
+        query: LiveQuery,
+        wants: Sequence[Want],
+        keys: list[str],
+        changes: Sequence[LoggedChange] | None,
+        failed: set[QueryKey],
+    ) -> dict[Want, Answer]:
+        since = {want: self._since(want.cursor, query, changes) for want in wants}
+        known = [changed for changed in since.values() if changed is not ALL]
+        together = ALL if len(known) < len(since) else set().union(*known)
+        self._guarded(query, failed, query.prepare, keys, together)
+        answers = {}
+        for want, changed in since.items():
+            delta = None if query.key in failed else self._guarded(query, failed, query.resume, keys, changed)
+            if delta is not None:
+                answers[want] = Answer(query.id, encode_delta(delta) if delta else None)
+        return answers
 
     def _store(self, found: Found, failed: set[QueryKey]) -> None:
         # after the transaction, which may fail at its very end: such a tick is repeated as if it had not been
@@ -160,39 +198,45 @@ class Tail:
                 self._dependencies.index(query).update(query, keys)
         for key in failed:
             self._discard(key)
+        if self.cursor is None or found.changes is None:
+            self._recent.clear()
+        elif self.cursor != found.tick.cursor:
+            self._recent.add(self.cursor, found.changes)
         self.cursor = found.tick.cursor
         found.tick.failed = failed
 
-    def _changes(self, after: str) -> tuple[str, dict[LiveQuery, Any], Access]:
+    def _read_log(self, after: str) -> Reading | None:
+        """What came after the last tick, or None where all has to be read afresh."""
         try:
             reading = self.log.read(after, limit=self.max_changes)
         except CursorExpired:  # another log has taken the place of the one that was read
             logger.warning(
                 "The log of the database %r is not the one read before; reading all afresh.", self.log.alias
             )
-            return self.log.head(), self._dependencies.everything(), EVERYONE
-        if not reading.complete:
-            return reading.cursor, self._dependencies.everything(), EVERYONE
-        if not reading.changes:
-            return reading.cursor, {}, Access()
-        access = self._grounds.access((change.model, change.key, change.operation) for change in reading.changes)
-        return reading.cursor, self._dependencies.route(reading.changes), access
+            return None
+        return reading if reading.complete else None
 
     def _since(
-        self, cursor: str | None, query: LiveQuery, expanded: dict[tuple[str, StreamIndex], Own]
+        self, cursor: str | None, query: LiveQuery, changes: Sequence[LoggedChange] | None
     ) -> Collection[str] | None:
         if cursor is None:
             return ALL
         index = self._dependencies.index(query)
-        if (cursor, index) not in expanded:
-            try:
-                reading = self.log.read(cursor, limit=self.max_changes)
-            except CursorExpired:
-                expanded[cursor, index] = ALL
-            else:
-                complete = reading.complete
-                expanded[cursor, index] = self._dependencies.expand(index, reading.changes) if complete else ALL
-        return index.since(query, expanded[cursor, index])
+        if (cursor, index) not in self._expanded:
+            found = self._changes_since(cursor, changes)
+            self._expanded[cursor, index] = ALL if found is None else self._dependencies.expand(index, found)
+        return index.since(query, self._expanded[cursor, index])
+
+    def _changes_since(self, cursor: str, changes: Sequence[LoggedChange] | None) -> Sequence[LoggedChange] | None:
+        if changes is not None and cursor == self.cursor:
+            return changes
+        if changes is not None and (recent := self._recent.since(cursor)) is not None:
+            return [*recent, *changes]
+        try:
+            reading = self.log.read(cursor, limit=self.max_changes)
+        except CursorExpired:
+            return None
+        return reading.changes if reading.complete else None
 
     def _open(self, key: QueryKey, stream: ModelStream, failed: set[QueryKey]) -> LiveQuery | None:
         try:
@@ -204,6 +248,7 @@ class Tail:
 
     def _guarded(self, query: LiveQuery, failed: set[QueryKey], read: Any, *args: Any) -> Any:
         """Call a method of a live query; its failure ends this live query and no other."""
+        self._touched.add(query)
         try:
             return read(*args)
         except Exception as error:
