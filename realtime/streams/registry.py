@@ -31,6 +31,11 @@ class Registry:
             raise StreamDefinitionError(
                 f"{name!r} is no name for the stream {place(stream)}.", hint="Give it one of 1 to 200 characters."
             )
+        if stream.name != name and self._streams.get(stream.name) is stream:
+            raise StreamDefinitionError(
+                f"The stream {place(stream)} is registered already, as {stream.name!r}.",
+                hint="Derive a class from it for another name.",
+            )
         other = self._streams.get(name)
         if other is not None and place(other) != place(stream):
             self.problems.append(

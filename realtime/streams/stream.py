@@ -176,7 +176,11 @@ class ModelStream:
     @classmethod
     def partition_values(cls, params: Mapping[str, Any]) -> dict[str, str | None]:
         """The values that a change has to have to concern these parameters; a parameter of None matches any."""
-        return {name: key_text(params[name]) for name in cls.partition_by if params.get(name) is not None}
+        return {
+            name: key_text(_as_stored(_target_field(cls.model, name), params[name]))
+            for name in cls.partition_by
+            if params.get(name) is not None
+        }
 
     @classmethod
     def dependencies(cls) -> Sequence[Dependency]:
@@ -212,6 +216,14 @@ class ModelStream:
             models = [apps.get_model(label) for label in options["depends_on"]]
             found[name] = [model._meta.concrete_model or model for model in models]
         return found
+
+
+def _as_stored(field: Any, value: Any) -> Any:
+    # a parameter may be annotated with another type than its field's: 1 for True, "07" for 7
+    try:
+        return field.to_python(value)
+    except ValidationError:  # no row can have it
+        return value
 
 
 def _target_field(model: type[Model], name: str) -> Any:
