@@ -45,18 +45,26 @@ def known_keys(table: Table, query: Any) -> list[Any] | None:
     return list(values)
 
 
+def matching(table: Table, query: Any, alias: str) -> QuerySet[Any]:
+    """The rows that a statement writes to."""
+    found = query.chain(klass=Query)
+    found.select_related = False
+    found.clear_ordering(force=True)
+    found.clear_select_clause()
+    found.extra = {}
+    found.get_initial_alias()
+    rows: QuerySet[Any] = QuerySet(model=query.model, query=found, using=alias)
+    if found.count_active_tables() > 1 or found.group_by is not None or found.distinct:
+        return QuerySet(model=table.model, using=alias).filter(pk__in=rows.values("pk"))
+    return rows
+
+
 def read_matching(table: Table, query: Any, alias: str, *, deleting: bool) -> list[Row] | None:
-    """The rows that a statement is about to write, locked as it would lock them, or None for too many."""
-    matching = query.chain(klass=Query)
-    matching.select_related = False
-    matching.clear_ordering(force=True)
-    matching.clear_select_clause()
-    matching.extra = {}
-    matching.get_initial_alias()
-    rows = QuerySet(model=query.model, query=matching, using=alias)
-    if matching.count_active_tables() > 1 or matching.group_by is not None or matching.distinct:
-        rows = QuerySet(model=table.model, using=alias).filter(pk__in=rows.values("pk"))
-    return _read(table, rows, alias, deleting=deleting)
+    """The same, locked as the statement would lock them, or None for too many."""
+    weaker = not deleting and connections[alias].features.has_select_for_no_key_update
+    locked = matching(table, query, alias).select_for_update(no_key=weaker)
+    found = list(locked.values(*table.names)[: MAX_ROWS + 1])
+    return None if len(found) > MAX_ROWS else found
 
 
 def read_keys(table: Table, rows: Sequence[Row], alias: str) -> list[Row]:
@@ -71,13 +79,6 @@ def read_keys(table: Table, rows: Sequence[Row], alias: str) -> list[Row]:
 def restrict(table: Table, query: Any, rows: Sequence[Row]) -> None:
     """Have a statement write these rows only, and not those that others make match meanwhile."""
     query.add_filter("pk__in", [_key_value(table, row) for row in rows])
-
-
-def _read(table: Table, rows: Any, alias: str, *, deleting: bool) -> list[Row] | None:
-    weaker = not deleting and connections[alias].features.has_select_for_no_key_update
-    locked = rows.select_for_update(no_key=weaker)
-    found = list(locked.values(*table.names)[: MAX_ROWS + 1])
-    return None if len(found) > MAX_ROWS else found
 
 
 def _key_value(table: Table, row: Row) -> Any:

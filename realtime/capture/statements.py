@@ -15,6 +15,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models, transaction
 from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
 
+from realtime.capture import inline
 from realtime.capture.inserts import record_insert
 from realtime.capture.rows import (
     DELETE,
@@ -50,11 +51,11 @@ def watch(tables: dict[type[models.Model], Table], databases: set[str], *, only_
     _databases.clear()
     _databases.update(databases)
     if not _originals:
-        _wrap(SQLInsertCompiler, "execute_sql", record_insert)
-        _wrap(SQLUpdateCompiler, "execute_sql", record_update)
-        _wrap(SQLDeleteCompiler, "execute_sql", record_delete)
+        _wrap(SQLInsertCompiler, "execute_sql", record_insert, inline.insert)
+        _wrap(SQLUpdateCompiler, "execute_sql", record_update, inline.update)
+        _wrap(SQLDeleteCompiler, "execute_sql", record_delete, inline.delete)
         if hasattr(SQLUpdateCompiler, "execute_returning_sql"):  # from Django 6.0
-            _wrap(SQLUpdateCompiler, "execute_returning_sql", record_update_returning)
+            _wrap(SQLUpdateCompiler, "execute_returning_sql", record_update_returning, inline.update_returning)
 
 
 def unwatch() -> None:
@@ -68,7 +69,7 @@ def unwatch() -> None:
     _tables.clear()
 
 
-def _wrap(compiler: Any, name: str, record: Callable[..., Any]) -> None:
+def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_inline: Callable[..., Any]) -> None:
     original = getattr(compiler, name)
     _originals[compiler, name] = vars(compiler).get(name)
 
@@ -79,8 +80,14 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any]) -> None:
             return original(self, *args, **kwargs)
         if _only_wakes:
             result = original(self, *args, **kwargs)
-            get_changelog(self.connection.alias).wake()
+            log = get_changelog(self.connection.alias)
+            if not log.triggers_wake:
+                log.wake_on_commit()
             return result
+        if self.connection.vendor == "postgresql":
+            result = record_inline(table, self, functools.partial(original, self), *args, **kwargs)
+            if result is not None:
+                return result
         with transaction.atomic(using=self.connection.alias, savepoint=False):
             return record(table, self, functools.partial(original, self), *args, **kwargs)
 

@@ -88,11 +88,21 @@ class Table:
         return {part.label for part in (*self.own, *self.links)} | self.rereads
 
     @cached_property
-    def names(self) -> list[str]:
-        """The attributes of a row to read: its key, what routes it, and what it links."""
+    def columns(self) -> dict[str, Column]:
+        """What the log needs of a row, by attribute: its key, what routes it, and what it links."""
         routing = [item for own in self.own for item in (own.routing or {}).values()]
         parts = [*self.keys, *routing, *(link.column for link in self.links)]
-        return list(dict.fromkeys(part.name for part in parts))
+        return {part.name: part for part in parts}
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The attributes of a row to read; with multi-table inheritance some are those of a parent's row."""
+        return list(self.columns)
+
+    @cached_property
+    def own_columns(self) -> list[Column]:
+        """Those that the table itself holds."""
+        return [part for part in self.columns.values() if part.field.model._meta.concrete_model is self.model]
 
     @cached_property
     def is_told_by_key(self) -> bool:

@@ -89,6 +89,7 @@ class ChangeLog(ABC):
 
     poll_seconds: float = 0.5
     transaction_sql = "NULL"  # the writer's transaction id
+    triggers_wake = False  # whether a trigger can wake the hubs
     now_sql: str  # milliseconds since 1970
 
     def __init__(self, alias: str) -> None:
@@ -107,16 +108,13 @@ class ChangeLog(ABC):
         for start in range(0, len(changes), ROWS_PER_INSERT):
             self._insert(changes[start : start + ROWS_PER_INSERT])
         if changes:
-            self._wake_on_commit()
+            self.wake_on_commit()
 
     def lock(self) -> None:
         """Take the lock that the next write will take, so that what is read before it stays true."""
 
-    def wake(self) -> None:
-        """Wake the hubs when the writer commits, where a trigger has recorded its changes."""
-        self._wake_on_commit()
-
-    def _wake_on_commit(self) -> None:
+    def wake_on_commit(self) -> None:
+        """Wake the hubs when the writer commits."""
         connection = self.connection
         savepoints = set(connection.savepoint_ids)
         for registered, function, *_ in connection.run_on_commit:

@@ -23,6 +23,7 @@ _SNAPSHOT = re.compile("([0-9]{1,18}):([0-9]{1,18}):([0-9]{1,18}(?:,[0-9]{1,18})
 class PostgreSQLChangeLog(ChangeLog):
     """The log of one PostgreSQL database, version 13 and up."""
 
+    triggers_wake = True
     transaction_sql = "pg_current_xact_id()::text::bigint"
     now_sql = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
@@ -93,9 +94,6 @@ class PostgreSQLChangeLog(ChangeLog):
                     [last, last_transaction or 0],
                 )
             return int(count)
-
-    def wake(self) -> None:
-        """Nothing: the trigger has sent NOTIFY."""
 
     def _committed(self) -> None:
         super()._committed()

@@ -79,7 +79,7 @@ class Triggers(ABC):
     def insert(self, select: str) -> str:
         names = ("model", "key", "operation", "routing", "call", "transaction", "at")
         columns = ", ".join(self.log.columns[name] for name in names)
-        return f"INSERT INTO {self.log.table} ({columns}) {select};"
+        return f"INSERT INTO {self.log.table} ({columns}) {select}"
 
     def change(self, label: str, key: str | None, operation: str, routing: str) -> str:
         """SELECT of a change, but for its FROM."""

@@ -26,7 +26,7 @@ class Expressions(ABC):
         """The text of a primary key."""
         if len(columns) == 1:
             return self.text(columns[0], self.cell(columns[0], row))
-        parts = [self.json(column, self.cell(column, row)) for column in columns]
+        parts = [self._string(column, self.cell(column, row)) for column in columns]
         if None in parts:
             return None
         pieces = [piece for part in parts for piece in ("','", str(part))]
@@ -77,12 +77,15 @@ class Expressions(ABC):
 
     def json(self, column: Column, sql: str) -> str | None:
         """The same as JSON: a string, or `null`."""
+        string = self._string(column, sql)
+        return string and f"COALESCE({string}, 'null')"
+
+    def _string(self, column: Column, sql: str) -> str | None:
         text = self.text(column, sql)
         if text is None:
             return None
         needs_escapes = column.target.get_internal_type() in TEXTS
-        string = self.escaped(text) if needs_escapes else self.concat("'\"'", text, "'\"'")
-        return f"COALESCE({string}, 'null')"
+        return self.escaped(text) if needs_escapes else self.concat("'\"'", text, "'\"'")
 
     @staticmethod
     def literal(text: str) -> str:

@@ -22,6 +22,13 @@ REFERENCING = {
 }
 
 
+EVENTS = {
+    "INSERT": (INSERT, "new_rows", None),
+    "UPDATE": (UPDATE, "new_rows", "old_rows"),
+    "DELETE": (DELETE, "old_rows", None),
+}
+
+
 class PostgreSQLExpressions(Expressions):
     """The SQL of PostgreSQL."""
 
@@ -61,57 +68,47 @@ class PostgreSQLTriggers(Triggers):
         return found
 
     def _body(self, table: Table, event: str) -> Iterator[str]:
-        everything = [self.reread(label) for label in sorted(table.labels)]
+        everything = [f"{self.reread(label)};" for label in sorted(table.labels)]
         notify = f"PERFORM pg_notify('{POSTGRESQL_CHANNEL}', '');"
         if event == "TRUNCATE":
             yield from ("BEGIN", *everything, notify, "RETURN NULL;", "END")
             return
-        rows = "old_rows" if event == "DELETE" else "new_rows"
-        yield "DECLARE number integer; told integer;"
-        yield "BEGIN"
+        operation, rows, old = EVENTS[event]
+        links = self.link_inserts(table, rows, old)
+        yield from ("DECLARE number integer;", "BEGIN")
         yield f"SELECT count(*) INTO number FROM (SELECT FROM {rows} LIMIT {MAX_ROWS + 1}) few;"
-        yield "IF number = 0 THEN RETURN NULL; END IF;"
-        yield f"IF number > {MAX_ROWS} THEN"
-        yield from everything
-        yield "ELSE"
-        yield from self._changes(table, event, rows)
-        yield "END IF;"
-        yield notify
-        yield "RETURN NULL;"
-        yield "END"
+        yield from ("IF number = 0 THEN RETURN NULL; END IF;", f"IF number > {MAX_ROWS} THEN", *everything, "ELSE")
+        yield from (f"{self.reread(label)};" for label in self.rereads(table))
+        yield from (f"{change};" for change in self.own_inserts(table, operation, rows, old))
+        if links:  # the plan for one row is kept, and is not the one for thousands: EXECUTE makes another
+            yield from ("IF number = 1 THEN", *(f"{change};" for change in links))
+            yield from ("ELSE", *(f"EXECUTE {self.sql.literal(change)};" for change in links), "END IF;")
+        yield from ("END IF;", notify, "RETURN NULL;", "END")
 
-    def _changes(self, table: Table, event: str, rows: str) -> Iterator[str]:
+    def own_inserts(
+        self, table: Table, operation: str, rows: str, old: str | None = None, *, join: str = "FULL JOIN"
+    ) -> Iterator[str]:
+        """INSERTs into the log of what rows tell of themselves: those of `rows`, which before were those of `old`."""
         rereads = self.rereads(table)
-        for label in rereads:
-            yield self.reread(label)
-        operation = {"INSERT": INSERT, "UPDATE": UPDATE, "DELETE": DELETE}[event]
-        key = self.sql.key(table.keys, "n")
+        key, source = self.sql.key(table.keys, "n"), f"{rows} n"
+        if old:
+            names = [self.quote(part.field.column) for part in table.keys]
+            source += f" {join} {old} o ON {' AND '.join(f'o.{name} = n.{name}' for name in names)}"
+        if old and join == "FULL JOIN":  # a row whose key was changed is told under both
+            key = f"COALESCE({key}, {self.sql.key(table.keys, 'o')})"
         for own in table.own:
-            if own.label in rereads:
-                continue
-            if event != "UPDATE":
-                routing = self.sql.routing(table.model, own.routing, "n")
-                yield self.insert(f"{self.change(own.label, key, operation, routing)} FROM {rows} n")
-                continue
-            same = " AND ".join(f"o.{name} = n.{name}" for name in (self.quote(k.field.column) for k in table.keys))
-            changed = self.sql.routing(table.model, own.routing, "n", "o")
-            yield self.insert(
-                f"{self.change(own.label, key, operation, changed)} FROM new_rows n JOIN old_rows o ON {same}"
-            )
-            yield "GET DIAGNOSTICS told = ROW_COUNT;"
-            yield "IF told < number THEN"  # some rows have another key now
-            for here, there in (("new_rows", "old_rows"), ("old_rows", "new_rows")):
-                routing = self.sql.routing(table.model, own.routing, "n")
-                yield self.insert(
-                    f"{self.change(own.label, key, operation, routing)} FROM {here} n"
-                    f" WHERE NOT EXISTS (SELECT FROM {there} o WHERE {same})"
-                )
-            yield "END IF;"
+            if own.label not in rereads:
+                routing = self.sql.routing(table.model, own.routing, "n", "o" if old else None)
+                yield self.insert(f"{self.change(own.label, key, operation, routing)} FROM {source}")
+
+    def link_inserts(self, table: Table, rows: str, old: str | None = None) -> list[str]:
+        """INSERTs into the log of what rows tell of the objects that they link."""
+        rereads, found = self.rereads(table), []
         for link in table.links:
             if link.label not in rereads:
-                names = ["old_rows", "new_rows"] if event == "UPDATE" else [rows]
-                linked = " UNION ".join(f"SELECT {self.sql.cell(link.column, name)} FROM {name}" for name in names)
-                yield self.insert(self.link_changes(link, f"{{}} IN ({linked})"))
+                cells = [f"SELECT {self.sql.cell(link.column, name)} FROM {name}" for name in (rows, old) if name]
+                found.append(self.insert(self.link_changes(link, f"{{}} IN ({' UNION '.join(cells)})")))
+        return found
 
     def _search_path(self) -> str:
         [(schema,)] = self.fetch("SELECT current_schema()")

@@ -17,7 +17,7 @@ class RowTriggers(Triggers):
     def of(self, table: Table) -> Sequence[Trigger]:
         found = []
         for operation, event, row, old in EVENTS:
-            statements = "\n".join(self._statements(table, operation, row, old))
+            statements = "\n".join(f"{statement};" for statement in self._statements(table, operation, row, old))
             timing = f"AFTER {event} ON {self.quote(table.name)} FOR EACH ROW\nBEGIN\n{statements}\nEND"
             name = self.named(table, operation, timing)
             found.append(Trigger(name, table.name, f"CREATE TRIGGER {self.quote(name)} {timing}"))
