@@ -2,10 +2,10 @@
  * Elements that call an action by themselves: [data-live-call] on buttons, forms and fields.
  */
 
+import {readJSON} from "./container.js"
 import {contents, restore} from "./fields.js"
 import {RealtimeError} from "./messages.js"
 import {settle} from "./morph.js"
-import {readJSON} from "./page.js"
 
 /** @typedef {(stream: string, params: Record<string, unknown>, action: string, args: Record<string, unknown>) => Promise<unknown>} Caller */
 

@@ -1,39 +1,31 @@
 /**
- * Live queries as data: what `live()` returns.
+ * Live queries as data: what `live()` and `value()` return.
  */
 
+import {valueFormat} from "./messages.js"
 import {Subscription} from "./subscription.js"
 
 /** @typedef {import("./messages.js").Params} Params */
 /** @typedef {import("./connection.js").Connection} Connection */
+/** @typedef {{connection: Connection, subscription: Subscription, stream: string, params: Params, close: () => void}} UseOptions */
 
-/** One user of a live query. Users of the same one share its subscription. */
-export class LiveQuery {
+/** One user of a subscription. Users of the same live query share it. */
+class Use {
   /** What ends each of this user's listeners. @type {Set<() => void>} */
   #ends = new Set()
   #close
   #connection
+  #read
   #subscription
 
-  /**
-   * @param {{connection: Connection, subscription: Subscription, stream: string, params: Params, close: () => void}} options
-   */
-  constructor({connection, subscription, stream, params, close}) {
+  /** @param {UseOptions & {read: (subscription: Subscription) => any}} options read: what the user sees of the subscription */
+  constructor({connection, subscription, stream, params, read, close}) {
     this.#connection = connection
     this.#subscription = subscription
+    this.#read = read
     this.#close = close
     this.stream = stream
     this.params = params
-  }
-
-  /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
-  get rows() {
-    return this.#subscription.rows
-  }
-
-  /** The primary keys of the rows, as strings. */
-  get keys() {
-    return this.#subscription.keys
   }
 
   /** "connecting", "catching-up", "live", "offline" or "refused". */
@@ -47,15 +39,15 @@ export class LiveQuery {
   }
 
   /**
-   * Calls back at once if the rows are there, and after each change.
+   * Calls back at once if there is something, and after each change.
    *
-   * @param {(rows: readonly any[]) => void} callback
+   * @param {(seen: any) => void} callback
    * @returns {() => void} ends it
    */
   subscribe = (callback) => {
-    const listener = () => callback(this.rows)
+    const listener = () => callback(this.getSnapshot())
     this.#subscription.listeners.add(listener)
-    if (this.#subscription.filled) callback(this.rows)
+    if (this.#subscription.filled) listener()
     const end = () => void this.#subscription.listeners.delete(listener)
     this.#ends.add(end)
     return () => {
@@ -64,8 +56,39 @@ export class LiveQuery {
     }
   }
 
-  /** The rows, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants them. */
-  getSnapshot = () => this.rows
+  /** What is there, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants it. @returns {any} */
+  getSnapshot = () => this.#read(this.#subscription)
+
+  /** Ends this use; the last one to end leaves the live query. */
+  close() {
+    for (const end of this.#ends) end()
+    this.#ends.clear()
+    this.#close()
+    this.#close = () => {}
+  }
+}
+
+/** The rows of a stream. */
+export class LiveQuery extends Use {
+  #connection
+  #subscription
+
+  /** @param {UseOptions} options */
+  constructor(options) {
+    super({...options, read: ({rows}) => rows})
+    this.#connection = options.connection
+    this.#subscription = options.subscription
+  }
+
+  /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
+  get rows() {
+    return this.#subscription.rows
+  }
+
+  /** The primary keys of the rows, as strings. */
+  get keys() {
+    return this.#subscription.keys
+  }
 
   /**
    * Calls an action of the stream.
@@ -78,17 +101,22 @@ export class LiveQuery {
   call(action, args = {}, options = {}) {
     return this.#connection.calls.call({stream: this.stream, params: this.params, action, args}, options)
   }
+}
 
-  /** Ends this use; the last one to end leaves the live query. */
-  close() {
-    for (const end of this.#ends) end()
-    this.#ends.clear()
-    this.#close()
-    this.#close = () => {}
+/** A value of a stream. */
+export class LiveValue extends Use {
+  /** @param {UseOptions} options */
+  constructor(options) {
+    super({...options, read: ({rows: [value]}) => value})
+  }
+
+  /** The value; undefined before it has come, and where it is refused. @returns {any} */
+  get value() {
+    return this.getSnapshot()
   }
 }
 
-/** The live queries in use, one subscription for each name with its parameters. */
+/** The live queries in use, one subscription for each name with its parameters and format. */
 export class LiveQueries {
   /** @type {Map<string, {subscription: Subscription, uses: number}>} */
   #held = new Map()
@@ -100,10 +128,20 @@ export class LiveQueries {
 
   /** @param {string} stream @param {Params} params */
   open(stream, params) {
-    const id = JSON.stringify([stream, sorted(params)])
+    return new LiveQuery(this.#use(stream, params, "data"))
+  }
+
+  /** @param {string} stream @param {Params} params @param {string} name */
+  openValue(stream, params, name) {
+    return new LiveValue(this.#use(stream, params, valueFormat(name)))
+  }
+
+  /** @param {string} stream @param {Params} params @param {import("./messages.js").Format} format @returns {UseOptions} */
+  #use(stream, params, format) {
+    const id = JSON.stringify([stream, sorted(params), format])
     let held = this.#held.get(id)
     if (!held) {
-      held = {subscription: new Subscription({stream, params, format: "data", cursor: null}), uses: 0}
+      held = {subscription: new Subscription({stream, params, format, cursor: null}), uses: 0}
       this.#held.set(id, held)
       this.connection.subscribe(held.subscription)
     }
@@ -115,7 +153,7 @@ export class LiveQueries {
       this.#held.delete(id)
       this.connection.unsubscribe(shared.subscription)
     }
-    return new LiveQuery({connection: this.connection, subscription: held.subscription, stream, params, close})
+    return {connection: this.connection, subscription: shared.subscription, stream, params, close}
   }
 }
 

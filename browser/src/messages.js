@@ -5,7 +5,7 @@
 export const VERSION = 1
 
 /**
- * @typedef {string | Record<string, unknown>} Row
+ * @typedef {string | number | boolean | object | null} Row
  * @typedef {{key: string, row: Row, after?: string | null}} Put
  * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[]}} Delta
  * @typedef {{frames: number, bytes: number}} Window
@@ -30,7 +30,7 @@ export const VERSION = 1
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details
- * @typedef {"html" | "data"} Format
+ * @typedef {"html" | "data" | `value:${string}`} Format
  */
 
 /** Every code of the protocol, by name. */
@@ -69,6 +69,13 @@ export function remedy(code) {
   if (code >= 4200 && code < 4300) return "stop"
   if (code >= 4100 && code < 4200) return "ask anew"
   return "come back"
+}
+
+/** The format of a live value. The server ends a connection that asks for one with a wrong name. @param {string} name @returns {Format} */
+export function valueFormat(name) {
+  if (/^[\p{L}\p{N}_]{1,100}$/u.test(name)) return `value:${name}`
+  const reason = `The name of a live value is made of letters, digits and underscores: '${name}' cannot be one.`
+  throw new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
 /**

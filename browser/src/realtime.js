@@ -1,5 +1,5 @@
 /**
- * The public object: connect(), live(), call(), state.
+ * The public object: connect(), live(), value(), call(), state.
  */
 
 import {Connection} from "./connection.js"
@@ -36,7 +36,7 @@ function create() {
   }
 
   /**
-   * Connects, if that has not happened; a page with [data-live] in it, live() and call() do so by themselves.
+   * Connects, if that has not happened; a page with [data-live] in it, live(), value() and call() do so by themselves.
    *
    * @param {{url?: string}} [options] url: in place of that of {% realtime_script %}
    */
@@ -54,6 +54,18 @@ function create() {
   const live = (name, params = {}) => {
     keepConnected()
     return queries.open(name, params)
+  }
+
+  /**
+   * Opens a live value.
+   *
+   * @param {string} stream
+   * @param {import("./messages.js").Params} params
+   * @param {string} name of the value
+   */
+  const value = (stream, params, name) => {
+    keepConnected()
+    return queries.openValue(stream, params, name)
   }
 
   /**
@@ -86,6 +98,7 @@ function create() {
     [MARK]: true,
     connect,
     live,
+    value,
     call,
     RealtimeError: messages.RealtimeError,
     codes: messages.codes,
@@ -102,5 +115,5 @@ const global = window
 const realtime = global.realtime?.[MARK] ? global.realtime : create()
 global.realtime = realtime
 
-export const {connect, live, call, RealtimeError, codes} = realtime
+export const {connect, live, value, call, RealtimeError, codes} = realtime
 export default realtime

@@ -19,7 +19,9 @@ import {newWire} from "./wires.js"
  * @typedef {(rows: readonly Row[], change: Change) => void} Listener
  * @typedef {(keys: readonly string[], change: Change) => boolean} Painter
  *
- * @typedef {{key: string, row: Row | null, before: Place, after: Place}} Place
+ * A row is undefined where the page alone holds it.
+ *
+ * @typedef {{key: string, row: Row | undefined, before: Place, after: Place}} Place
  */
 
 /** @type {readonly any[]} */
@@ -52,7 +54,7 @@ export class Subscription {
     this.wire = newWire(target)
     this.paint = paint
     if (keys) {
-      for (const key of keys) this.#put(this.#end.before, key, null)
+      for (const key of keys) this.#put(this.#end.before, key, undefined)
       this.#snapshot()
       this.filled = true
     }
@@ -119,7 +121,7 @@ export class Subscription {
     return order ? this.#arrange(order) : true
   }
 
-  /** @param {Place} place @param {string} key @param {Row | null} row */
+  /** @param {Place} place @param {string} key @param {Row | undefined} row */
   #put(place, key, row) {
     const held = this.#places.get(key)
     if (held) unlink(held)
@@ -163,8 +165,8 @@ export class Subscription {
     const rows = []
     for (let place = this.#end.after; place !== this.#end; place = place.after) {
       keys.push(place.key)
-      if (place.row !== null) rows.push(place.row)
-      if (this.paint) place.row = null // the page holds it
+      if (place.row !== undefined) rows.push(place.row)
+      if (this.paint) place.row = undefined // the page holds it
     }
     this.keys = Object.freeze(keys)
     this.rows = this.paint ? NOTHING : Object.freeze(rows)
@@ -173,12 +175,12 @@ export class Subscription {
 
 /** @returns {Place} */
 function ring() {
-  const end = /** @type {Place} */ ({key: "", row: null})
+  const end = /** @type {Place} */ ({key: "", row: undefined})
   end.before = end.after = end
   return end
 }
 
-/** @param {Place} place @param {string} key @param {Row | null} row @returns {Place} */
+/** @param {Place} place @param {string} key @param {Row | undefined} row @returns {Place} */
 function link(place, key, row) {
   const linked = {key, row, before: place, after: place.after}
   place.after.before = linked

@@ -5,11 +5,12 @@ import {LiveQueries} from "../src/live.js"
 import {Monitor} from "../src/monitor.js"
 import {Clock, Server} from "./support.js"
 
-let server, queries
+let server, queries, clock
 
 beforeEach(() => {
   server = new Server()
-  const monitor = new Monitor({clock: new Clock(), window: new EventTarget(), document: new EventTarget()})
+  clock = new Clock()
+  const monitor = new Monitor({clock, window: new EventTarget(), document: new EventTarget()})
   const connection = new Connection({monitor, newTransport: server.newTransport, report: assert.fail})
   queries = new LiveQueries(connection)
   connection.connect("ws://host/")
@@ -122,5 +123,83 @@ describe("users of the same live query", () => {
     server.received()
     queries.open("tasks", {})
     assert.deepEqual(server.received(), [{type: "subscribe", id: 2, stream: "tasks", params: {}, format: "data"}])
+  })
+})
+
+describe("a live value", () => {
+  const open = (name = "open_count", params = {project: 7}) => queries.openValue("tasks", params, name)
+  const put = (row) => ({puts: [{key: "open_count", row}]})
+
+  test("is asked for by its name, and is undefined until it comes", () => {
+    const count = open()
+    assert.deepEqual([count.value, count.state], [undefined, "catching-up"])
+    assert.deepEqual(server.received(), [
+      {type: "subscribe", id: 1, stream: "tasks", params: {project: 7}, format: "value:open_count"},
+    ])
+  })
+
+  test("is any JSON, null too", () => {
+    const count = open()
+    fill(put(5))
+    const seen = [[count.value, count.getSnapshot(), count.state]]
+    for (const value of [null, "five", {open: 5}, false]) {
+      server.frame("e.2", {query: server.query, ...put(value)})
+      seen.push(count.value)
+    }
+    assert.deepEqual(seen, [[5, 5, "live"], null, "five", {open: 5}, false])
+  })
+
+  test("calls back at once where it is there, and after each change", () => {
+    const count = open()
+    const seen = []
+    count.subscribe((value) => seen.push(value))
+    fill(put(5))
+    const end = count.subscribe((value) => seen.push(`late ${value}`))
+    server.frame("e.2", {query: server.query, ...put(6)})
+    end()
+    server.frame("e.3", {query: server.query, ...put(7)})
+    server.frame("e.4")
+    assert.deepEqual(seen, [5, "late 5", 6, "late 6", 7])
+  })
+
+  test("tells why when it is refused", () => {
+    const count = open()
+    const seen = []
+    count.subscribe((value) => seen.push(value))
+    fill(put(5))
+    server.say({type: "refused", id: server.query, code: 4214, reason: "No."})
+    assert.deepEqual([seen, count.value, count.state, count.error.name], [[5, undefined], undefined, "refused", "forbidden"])
+  })
+
+  test("is resumed from its cursor", () => {
+    const count = open()
+    fill(put(5))
+    server.cut()
+    clock.pass(1)
+    server.accept()
+    assert.deepEqual(server.subscribe().map(({cursor}) => cursor), ["e.1"])
+    server.frame("e.2")
+    assert.deepEqual([count.value, count.state], [5, "live"])
+  })
+
+  test("is shared by those who use the same one, and left when the last one closes", () => {
+    const [first, second] = [open(), open()]
+    assert.equal(server.received().length, 1)
+    open("done_count").close()
+    open("open_count", {project: 8}).close()
+    queries.open("tasks", {project: 7}).close()
+    assert.equal(server.received().length, 6)
+    first.close()
+    assert.deepEqual(server.received(), [])
+    second.close()
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}])
+  })
+
+  test("has a name that the server can read", () => {
+    assert.throws(() => open("open count"), {
+      name: "bad_arguments",
+      message: "The name of a live value is made of letters, digits and underscores: 'open count' cannot be one.",
+    })
+    assert.deepEqual(server.received(), [])
   })
 })

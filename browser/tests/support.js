@@ -2,6 +2,9 @@
 
 import {readFileSync} from "node:fs"
 import {JSDOM} from "jsdom"
+import {Connection} from "../src/connection.js"
+import {Monitor} from "../src/monitor.js"
+import {Page} from "../src/page.js"
 
 /** @param {string} name */
 export function cases(name) {
@@ -98,6 +101,18 @@ export function openPage(html = "", {url = "https://example.org/board/"} = {}) {
   ]
   for (const name of names) globalThis[name] = window[name]
   return window.document
+}
+
+/** Makes a page whose containers are bound; it connects if it has any. */
+export function bindPage(html) {
+  const document = openPage(html)
+  const [server, clock, reported] = [new Server(), new Clock(), []]
+  const monitor = new Monitor({clock, window: new EventTarget(), document: new EventTarget()})
+  const report = (error) => reported.push(error.message)
+  const connection = new Connection({monitor, newTransport: server.newTransport, report})
+  const connect = () => connection.state ?? connection.connect("ws://host/")
+  new Page({document, connection, connect, report}).start()
+  return {document, server, clock, reported}
 }
 
 /** Lets promises and mutation observers have their turn. */

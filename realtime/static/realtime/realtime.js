@@ -29,6 +29,11 @@ function remedy(code) {
   if (code >= 4100 && code < 4200) return "ask anew";
   return "come back";
 }
+function valueFormat(name) {
+  if (/^[\p{L}\p{N}_]{1,100}$/u.test(name)) return `value:${name}`;
+  const reason = `The name of a live value is made of letters, digits and underscores: '${name}' cannot be one.`;
+  throw new RealtimeError(null, reason, { name: "bad_arguments" });
+}
 var RealtimeError = class extends Error {
   /**
    * @param {number | null} code
@@ -71,15 +76,15 @@ var Calls = class {
     return new Promise((resolve, reject) => {
       if (this.#refusal) return reject(new RealtimeError(this.#refusal.code, this.#refusal.reason));
       const id = newId();
-      const text = encode({ type: "call", id, ...target2 });
+      const text2 = encode({ type: "call", id, ...target2 });
       if (!this.#open && this.#calls.size >= MAX_WAITING) {
         const reason = `${MAX_WAITING} calls wait for the connection already: call again when it is back.`;
         return reject(new RealtimeError(null, reason, { name: "queue_full" }));
       }
       const cancelTimer = Number.isFinite(timeout) ? this.after(timeout, () => this.#expire(id, timeout)) : () => {
       };
-      this.#calls.set(id, { text, sent: this.#open, resolve, reject, cancelTimer });
-      if (this.#open) this.send(text);
+      this.#calls.set(id, { text: text2, sent: this.#open, resolve, reject, cancelTimer });
+      if (this.#open) this.send(text2);
     });
   }
   /** The connection is there: what has waited goes out. */
@@ -523,7 +528,7 @@ var Connection = class {
     this.newTransport = newTransport;
     this.report = report;
     this.calls = new Calls({
-      send: (text) => this.#transport?.send(text),
+      send: (text2) => this.#transport?.send(text2),
       after: (seconds, callback) => monitor.after(seconds, callback)
     });
     monitor.start({
@@ -610,7 +615,7 @@ var Connection = class {
         this.monitor.expect();
         this.#do(this.#session.opened());
       },
-      message: (text) => this.#receive(text),
+      message: (text2) => this.#receive(text2),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason))
     });
     transport.open();
@@ -623,9 +628,9 @@ var Connection = class {
     if (this.#session.fault) this.calls.refused(this.#session.fault);
   }
   /** @param {string} text */
-  #receive(text) {
+  #receive(text2) {
     this.monitor.heard();
-    const effects = this.#safely(() => this.#session.receive(JSON.parse(text), text.length));
+    const effects = this.#safely(() => this.#session.receive(JSON.parse(text2), text2.length));
     this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."));
   }
   /**
@@ -686,6 +691,80 @@ var Connection = class {
     }
   }
 };
+
+// src/arrange.js
+function arrange(parent, nodes, lead = null) {
+  const places = new Map([...parent.childNodes].map((node, index) => [node, index]));
+  const placeOf = (node) => (
+    /** @type {number} */
+    places.get(node)
+  );
+  const present = nodes.filter((node) => places.has(node));
+  const stay = isRise(present, placeOf) ? new Set(present) : longestRise(present, placeOf, childInUse(parent));
+  let previous = lead;
+  for (const node of nodes) {
+    if (!stay.has(node)) place(parent, node, previous ? previous.nextSibling : parent.firstChild);
+    previous = node;
+  }
+}
+function isRise(nodes, placeOf) {
+  return nodes.every((node, index) => index === 0 || placeOf(nodes[index - 1]) < placeOf(node));
+}
+function childInUse(parent) {
+  const document2 = parent.ownerDocument;
+  const selection = document2?.getSelection();
+  const inUse = [document2?.activeElement, selection?.isCollapsed ? null : selection?.anchorNode];
+  for (let node of inUse) {
+    while (node && node.parentNode !== parent) node = node.parentNode;
+    if (node) return (
+      /** @type {ChildNode} */
+      node
+    );
+  }
+  return null;
+}
+function place(parent, node, before) {
+  if (!node.isConnected || !parent.isConnected || node.getRootNode() !== parent.getRootNode()) {
+    parent.insertBefore(node, before);
+  } else if (parent.moveBefore) {
+    parent.moveBefore(node, before);
+  } else {
+    const scrolled = scrollPositions(node);
+    const active = (
+      /** @type {HTMLElement | null} */
+      node.ownerDocument?.activeElement ?? null
+    );
+    const hadFocus = node.contains(active);
+    parent.insertBefore(node, before);
+    if (hadFocus) active?.focus({ preventScroll: true });
+    for (const { element, top, left } of scrolled) Object.assign(element, { scrollTop: top, scrollLeft: left });
+  }
+}
+function scrollPositions(node) {
+  if (!(node instanceof Element)) return [];
+  return [node, ...node.querySelectorAll("*")].map((element) => ({ element, top: element.scrollTop, left: element.scrollLeft })).filter(({ top, left }) => top || left);
+}
+function longestRise(nodes, placeOf, pinned) {
+  const pin = pinned ? nodes.indexOf(pinned) : -1;
+  const lowest = [];
+  const before = [];
+  nodes.forEach((node, index) => {
+    const place2 = placeOf(node);
+    if (pin >= 0 && index !== pin && index < pin !== place2 < placeOf(nodes[pin])) return;
+    let low = 0;
+    let high = lowest.length;
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (placeOf(nodes[lowest[middle]]) < place2) low = middle + 1;
+      else high = middle;
+    }
+    before[index] = low > 0 ? lowest[low - 1] : -1;
+    lowest[low] = index;
+  });
+  const rise = /* @__PURE__ */ new Set();
+  for (let index = lowest[lowest.length - 1]; index >= 0; index = before[index]) rise.add(nodes[index]);
+  return rise;
+}
 
 // src/fields.js
 var taken = /* @__PURE__ */ new WeakMap();
@@ -780,7 +859,7 @@ function holdsFocus(element) {
 }
 function contentOf(field) {
   if (isToggle(field)) return String(field.checked);
-  if (field instanceof HTMLSelectElement) return JSON.stringify([...field.selectedOptions].map(({ value }) => value));
+  if (field instanceof HTMLSelectElement) return JSON.stringify([...field.selectedOptions].map(({ value: value2 }) => value2));
   return field.value;
 }
 function setContent(field, content) {
@@ -799,9 +878,9 @@ function setInitial(field, to) {
   if (field instanceof HTMLTextAreaElement) {
     if (field.defaultValue !== to.defaultValue) field.defaultValue = to.defaultValue;
   } else if (field.getAttribute(name) !== to.getAttribute(name)) {
-    const value = to.getAttribute(name);
-    if (value === null) field.removeAttribute(name);
-    else field.setAttribute(name, value);
+    const value2 = to.getAttribute(name);
+    if (value2 === null) field.removeAttribute(name);
+    else field.setAttribute(name, value2);
   }
 }
 function isInitial(field, content) {
@@ -812,7 +891,7 @@ function initialOf(field) {
   if (isToggle(field)) return String(field.defaultChecked);
   if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value;
   const copy = field.ownerDocument.createElement(field.localName);
-  for (const { name, value } of field.attributes) copy.setAttribute(name, value);
+  for (const { name, value: value2 } of field.attributes) copy.setAttribute(name, value2);
   copy.innerHTML = field.innerHTML;
   return contentOf(
     /** @type {Field} */
@@ -830,80 +909,6 @@ function group(radio) {
   );
   const grouped = [...radios].filter((each) => each.name === radio.name && each.form === radio.form);
   return radio.name ? grouped : [radio];
-}
-
-// src/arrange.js
-function arrange(parent, nodes, lead = null) {
-  const places = new Map([...parent.childNodes].map((node, index) => [node, index]));
-  const placeOf = (node) => (
-    /** @type {number} */
-    places.get(node)
-  );
-  const present = nodes.filter((node) => places.has(node));
-  const stay = isRise(present, placeOf) ? new Set(present) : longestRise(present, placeOf, childInUse(parent));
-  let previous = lead;
-  for (const node of nodes) {
-    if (!stay.has(node)) place(parent, node, previous ? previous.nextSibling : parent.firstChild);
-    previous = node;
-  }
-}
-function isRise(nodes, placeOf) {
-  return nodes.every((node, index) => index === 0 || placeOf(nodes[index - 1]) < placeOf(node));
-}
-function childInUse(parent) {
-  const document2 = parent.ownerDocument;
-  const selection = document2?.getSelection();
-  const inUse = [document2?.activeElement, selection?.isCollapsed ? null : selection?.anchorNode];
-  for (let node of inUse) {
-    while (node && node.parentNode !== parent) node = node.parentNode;
-    if (node) return (
-      /** @type {ChildNode} */
-      node
-    );
-  }
-  return null;
-}
-function place(parent, node, before) {
-  if (!node.isConnected || !parent.isConnected || node.getRootNode() !== parent.getRootNode()) {
-    parent.insertBefore(node, before);
-  } else if (parent.moveBefore) {
-    parent.moveBefore(node, before);
-  } else {
-    const scrolled = scrollPositions(node);
-    const active = (
-      /** @type {HTMLElement | null} */
-      node.ownerDocument?.activeElement ?? null
-    );
-    const hadFocus = node.contains(active);
-    parent.insertBefore(node, before);
-    if (hadFocus) active?.focus({ preventScroll: true });
-    for (const { element, top, left } of scrolled) Object.assign(element, { scrollTop: top, scrollLeft: left });
-  }
-}
-function scrollPositions(node) {
-  if (!(node instanceof Element)) return [];
-  return [node, ...node.querySelectorAll("*")].map((element) => ({ element, top: element.scrollTop, left: element.scrollLeft })).filter(({ top, left }) => top || left);
-}
-function longestRise(nodes, placeOf, pinned) {
-  const pin = pinned ? nodes.indexOf(pinned) : -1;
-  const lowest = [];
-  const before = [];
-  nodes.forEach((node, index) => {
-    const place2 = placeOf(node);
-    if (pin >= 0 && index !== pin && index < pin !== place2 < placeOf(nodes[pin])) return;
-    let low = 0;
-    let high = lowest.length;
-    while (low < high) {
-      const middle = low + high >> 1;
-      if (placeOf(nodes[lowest[middle]]) < place2) low = middle + 1;
-      else high = middle;
-    }
-    before[index] = low > 0 ? lowest[low - 1] : -1;
-    lowest[low] = index;
-  });
-  const rise = /* @__PURE__ */ new Set();
-  for (let index = lowest[lowest.length - 1]; index >= 0; index = before[index]) rise.add(nodes[index]);
-  return rise;
 }
 
 // src/morph.js
@@ -941,8 +946,8 @@ function kind(element) {
   return element instanceof HTMLInputElement ? `${element.nodeName} ${element.type}` : element.nodeName;
 }
 function morphAttributes(from, to) {
-  for (const { name, value } of [...to.attributes]) {
-    if (!isUsersAttribute(from, name) && from.getAttribute(name) !== value) from.setAttribute(name, value);
+  for (const { name, value: value2 } of [...to.attributes]) {
+    if (!isUsersAttribute(from, name) && from.getAttribute(name) !== value2) from.setAttribute(name, value2);
   }
   for (const { name } of [...from.attributes]) {
     if (!isUsersAttribute(from, name) && !to.hasAttribute(name)) from.removeAttribute(name);
@@ -987,6 +992,88 @@ function identity(node, marked) {
   return `${like} name ${node.name} ${choice}`;
 }
 
+// src/rows.js
+var Rows = class {
+  /** The child before the first row. @type {ChildNode | null} */
+  #lead = null;
+  /**
+   * @param {Element} element
+   * @param {{wanted: () => readonly string[], others: () => Rows[]}} options wanted: the keys of the live query as they
+   *   are now, perhaps not painted yet; others: the rows of the stream's other containers
+   */
+  constructor(element, { wanted, others }) {
+    this.element = element;
+    this.wanted = wanted;
+    this.others = others;
+  }
+  keys() {
+    return this.#rows().keys();
+  }
+  /** @type {import("./subscription.js").Painter} */
+  paint(keys, { puts }) {
+    const rows = this.#rows();
+    if (!keys.every((key) => rows.has(key) || puts.has(key))) return false;
+    const first = rows.values().next().value;
+    if (first) this.#lead = first.previousSibling;
+    const wanted = new Set(keys);
+    const gone = [...this.element.children].filter((child) => {
+      const key = child.getAttribute("data-live-key");
+      return key !== null && !(wanted.has(key) && rows.get(key) === child);
+    });
+    const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
+    for (const child of gone) {
+      if (!awaited.has(child.getAttribute("data-live-key"))) child.remove();
+    }
+    const leaving = [...puts.keys()].every((key) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
+    for (const [key, html] of puts) {
+      const row = parse(String(html), key, this.element.ownerDocument);
+      const shown = rows.get(key) ?? leaving.get(key);
+      rows.set(key, shown ? morph(shown, row) : row);
+    }
+    const lead = this.#lead?.parentNode === this.element ? this.#lead : null;
+    arrange(this.element, keys.map((key) => (
+      /** @type {Element} */
+      rows.get(key)
+    )), lead);
+    return true;
+  }
+  /** @param {import("./subscription.js").Change} change */
+  detail({ puts, drops, reset }) {
+    return { puts: [...puts.keys()], drops, reset };
+  }
+  /** From the stream's other containers. @template T @param {(other: Rows) => [string, T][]} part @returns {Map<string, T>} */
+  #collect(part) {
+    return new Map(this.others().flatMap(part));
+  }
+  /** The keys whose rows are still to be painted. @returns {[string, true][]} */
+  #awaited() {
+    const rows = this.#rows();
+    return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true]);
+  }
+  /** The rows that are still to be removed. */
+  #leaving() {
+    const wanted = new Set(this.wanted());
+    return [...this.#rows()].filter(([key]) => !wanted.has(key));
+  }
+  /** @returns {Map<string, Element>} */
+  #rows() {
+    const rows = /* @__PURE__ */ new Map();
+    for (const child of this.element.children) {
+      const key = child.getAttribute("data-live-key");
+      if (key !== null && !rows.has(key)) rows.set(key, child);
+    }
+    return rows;
+  }
+};
+function parse(html, key, document2) {
+  const template = document2.createElement("template");
+  template.innerHTML = html;
+  const row = template.content.firstElementChild;
+  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
+  row.setAttribute("data-live-key", key);
+  return row;
+}
+
 // src/subscription.js
 var NOTHING = Object.freeze([]);
 var Subscription = class {
@@ -1014,7 +1101,7 @@ var Subscription = class {
     this.wire = newWire(target2);
     this.paint = paint;
     if (keys) {
-      for (const key of keys) this.#put(this.#end.before, key, null);
+      for (const key of keys) this.#put(this.#end.before, key, void 0);
       this.#snapshot();
       this.filled = true;
     }
@@ -1077,7 +1164,7 @@ var Subscription = class {
     }
     return order ? this.#arrange(order) : true;
   }
-  /** @param {Place} place @param {string} key @param {Row | null} row */
+  /** @param {Place} place @param {string} key @param {Row | undefined} row */
   #put(place2, key, row) {
     const held = this.#places.get(key);
     if (held) unlink(held);
@@ -1120,8 +1207,8 @@ var Subscription = class {
     const rows = [];
     for (let place2 = this.#end.after; place2 !== this.#end; place2 = place2.after) {
       keys.push(place2.key);
-      if (place2.row !== null) rows.push(place2.row);
-      if (this.paint) place2.row = null;
+      if (place2.row !== void 0) rows.push(place2.row);
+      if (this.paint) place2.row = void 0;
     }
     this.keys = Object.freeze(keys);
     this.rows = this.paint ? NOTHING : Object.freeze(rows);
@@ -1130,7 +1217,7 @@ var Subscription = class {
 function ring() {
   const end = (
     /** @type {Place} */
-    { key: "", row: null }
+    { key: "", row: void 0 }
   );
   end.before = end.after = end;
   return end;
@@ -1146,107 +1233,58 @@ function unlink(place2) {
   place2.after.before = place2.before;
 }
 
-// src/page.js
-var Page = class {
-  /** @type {Map<Element, Container>} */
-  #containers = /* @__PURE__ */ new Map();
-  /** @type {string | null} */
-  #state = null;
-  /** @param {{document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void}} options */
-  constructor({ document: document2, connection, connect: connect2, report }) {
-    this.document = document2;
-    this.connection = connection;
-    this.connect = connect2;
-    this.report = report;
+// src/valuetext.js
+var ValueText = class {
+  /** @param {Element} element @param {import("./messages.js").Format} format */
+  constructor(element, format) {
+    this.element = element;
+    this.name = format.slice("value:".length);
   }
-  start() {
-    watchFields(this.document);
-    forgetRestored(this.document);
-    this.document.defaultView?.addEventListener("pageshow", ({ persisted }) => persisted || forgetRestored(this.document));
-    this.connection.watchers.add(() => this.#showState());
-    this.#bindAll(this.document.documentElement);
-    new MutationObserver((records) => this.#follow(records)).observe(this.document.documentElement, {
-      childList: true,
-      subtree: true,
-      attributes: true,
-      attributeFilter: ["data-live", "data-live-token"]
-    });
+  keys() {
+    return [this.name];
   }
-  /** @param {MutationRecord[]} records */
-  #follow(records) {
-    for (const [element] of this.#containers) {
-      if (!element.isConnected) this.#unbind(element);
-    }
-    for (const { type, target: target2, addedNodes } of records) {
-      const changed = type === "attributes" ? [target2] : addedNodes;
-      for (const node of changed) {
-        if (!(node instanceof Element)) continue;
-        if (type === "attributes" && !this.#containers.get(node)?.isCurrent) this.#unbind(node);
-        if (node.isConnected) this.#bindAll(node);
-      }
-    }
+  /** @type {import("./subscription.js").Painter} */
+  paint(keys, { puts }) {
+    if (!keys.length) this.#show("");
+    else if (puts.has(this.name)) this.#show(text(puts.get(this.name)));
+    return true;
   }
-  /** @param {Element} root */
-  #bindAll(root) {
-    const found = [...root.querySelectorAll("[data-live]")];
-    if (root.matches("[data-live]")) found.unshift(root);
-    for (const element of found) {
-      if (!this.#containers.has(element)) this.#bind(element);
-    }
+  /** @param {import("./subscription.js").Change} change */
+  detail({ puts }) {
+    return { value: puts.get(this.name) };
   }
-  /** @param {Element} element */
-  #bind(element) {
-    try {
-      const container = new Container(element, (name) => [...this.#containers.values()].filter((each) => each.name === name));
-      this.#containers.set(element, container);
-      this.connection.subscribe(container.subscription);
-      this.connect();
-    } catch (error) {
-      this.report(error);
-    }
-  }
-  /** @param {Element} element */
-  #unbind(element) {
-    const container = this.#containers.get(element);
-    if (!container) return;
-    this.#containers.delete(element);
-    container.release();
-    this.connection.unsubscribe(container.subscription);
-  }
-  #showState() {
-    const { state, fault } = this.connection;
-    for (const [element, { subscription }] of this.#containers) {
-      show(element, "data-live-state", this.connection.stateOf(subscription));
-    }
-    if (state === this.#state) return;
-    this.#state = state;
-    show(this.document.documentElement, "data-realtime", state);
-    const detail = fault ? { state, reason: fault.reason, code: fault.code } : { state };
-    this.document.dispatchEvent(new CustomEvent("realtime:state", { detail }));
+  /** @param {string} content */
+  #show(content) {
+    if (this.element.textContent !== content) this.element.textContent = content;
   }
 };
+function text(value2) {
+  if (typeof value2 === "string") return value2;
+  return value2 === null ? "" : JSON.stringify(value2);
+}
+
+// src/container.js
 var Container = class {
-  /** The child before the first row. @type {ChildNode | null} */
-  #lead = null;
   /**
    * @param {Element} element
    * @param {(name: string) => Container[]} containersOf those of a stream
    */
   constructor(element, containersOf) {
     this.element = element;
-    this.containersOf = containersOf;
     this.name = element.getAttribute("data-live") ?? "";
     this.token = element.getAttribute("data-live-token") ?? void 0;
+    const format = readFormat(element);
+    this.content = format === "html" ? this.#newRows(containersOf) : new ValueText(element, format);
     this.subscription = new Subscription(
       {
         token: this.token,
         stream: this.name,
         params: readJSON(element, "data-live-params") ?? (this.token ? void 0 : {}),
-        format: "html",
+        format,
         cursor: element.getAttribute("data-live-cursor"),
         view: element.getAttribute("data-live-view") ?? ""
       },
-      { keys: this.#rows().keys(), paint: (keys, change) => this.#paint(keys, change) }
+      { keys: this.content.keys(), paint: (keys, change) => this.content.paint(keys, change) }
     );
     this.subscription.listeners.add((_rows, change) => this.#tell(change));
   }
@@ -1262,85 +1300,44 @@ var Container = class {
     show(this.element, "data-live-view", view || null);
     show(this.element, "data-live-state", null);
   }
-  /** @type {import("./subscription.js").Painter} */
-  #paint(keys, { puts }) {
-    const rows = this.#rows();
-    if (!keys.every((key) => rows.has(key) || puts.has(key))) return false;
-    const first = rows.values().next().value;
-    if (first) this.#lead = first.previousSibling;
-    const wanted = new Set(keys);
-    const gone = [...this.element.children].filter((child) => {
-      const key = child.getAttribute("data-live-key");
-      return key !== null && !(wanted.has(key) && rows.get(key) === child);
-    });
-    const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
-    for (const child of gone) {
-      if (!awaited.has(child.getAttribute("data-live-key"))) child.remove();
-    }
-    const leaving = [...puts.keys()].every((key) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
-    for (const [key, html] of puts) {
-      const row = parse(String(html), key, this.element.ownerDocument);
-      const shown = rows.get(key) ?? leaving.get(key);
-      rows.set(key, shown ? morph(shown, row) : row);
-    }
-    const lead = this.#lead?.parentNode === this.element ? this.#lead : null;
-    arrange(this.element, keys.map((key) => (
-      /** @type {Element} */
-      rows.get(key)
-    )), lead);
-    return true;
-  }
-  /** From the stream's other containers. @template T @param {(other: Container) => [string, T][]} part @returns {Map<string, T>} */
-  #collect(part) {
-    return new Map(this.containersOf(this.name).flatMap((other) => other === this ? [] : part(other)));
-  }
-  /** The keys whose rows are still to be painted. @returns {[string, true][]} */
-  #awaited() {
-    const rows = this.#rows();
-    return this.subscription.keys.filter((key) => !rows.has(key)).map((key) => [key, true]);
-  }
-  /** The rows that are still to be removed. */
-  #leaving() {
-    const wanted = new Set(this.subscription.keys);
-    return [...this.#rows()].filter(([key]) => !wanted.has(key));
-  }
-  /** @returns {Map<string, Element>} */
-  #rows() {
-    const rows = /* @__PURE__ */ new Map();
-    for (const child of this.element.children) {
-      const key = child.getAttribute("data-live-key");
-      if (key !== null && !rows.has(key)) rows.set(key, child);
-    }
-    return rows;
+  /** @param {(name: string) => Container[]} containersOf */
+  #newRows(containersOf) {
+    const others = () => {
+      const contents2 = containersOf(this.name).map(({ content }) => content);
+      return contents2.filter((content) => content instanceof Rows && content !== this.content);
+    };
+    return new Rows(this.element, { wanted: () => this.subscription.keys, others: (
+      /** @type {() => Rows[]} */
+      others
+    ) });
   }
   /** @param {Change} change */
-  #tell({ puts, drops, reset }) {
+  #tell(change) {
     const { error } = this.subscription;
-    const event = error ? new CustomEvent("realtime:error", { bubbles: true, detail: error }) : new CustomEvent("realtime:change", { bubbles: true, detail: { puts: [...puts.keys()], drops, reset } });
+    const event = error ? new CustomEvent("realtime:error", { bubbles: true, detail: error }) : new CustomEvent("realtime:change", { bubbles: true, detail: this.content.detail(change) });
     this.element.dispatchEvent(event);
   }
 };
+function readFormat(element) {
+  const format = element.getAttribute("data-live-format") ?? "html";
+  if (format === "html") return format;
+  if (format.startsWith("value:")) return valueFormat(format.slice("value:".length));
+  const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`;
+  throw new RealtimeError(null, reason, { name: "bad_arguments" });
+}
 function readJSON(element, name) {
-  const text = element.getAttribute(name);
-  if (text === null) return void 0;
+  const text2 = element.getAttribute(name);
+  if (text2 === null) return void 0;
   try {
-    const value = JSON.parse(text);
-    if (value !== null && typeof value === "object" && !Array.isArray(value)) return value;
+    const value2 = JSON.parse(text2);
+    if (value2 !== null && typeof value2 === "object" && !Array.isArray(value2)) return value2;
   } catch {
   }
-  throw new RealtimeError(null, `The attribute ${name} must be a JSON object, not '${text}'.`, { name: "bad_arguments" });
+  throw new RealtimeError(null, `The attribute ${name} must be a JSON object, not '${text2}'.`, { name: "bad_arguments" });
 }
-function parse(html, key, document2) {
-  const template = document2.createElement("template");
-  template.innerHTML = html;
-  const row = template.content.firstElementChild;
-  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
-  row.setAttribute("data-live-key", key);
-  return row;
-}
-function show(element, name, value) {
-  if (value === null) element.removeAttribute(name);
-  else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+function show(element, name, value2) {
+  if (value2 === null) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== value2) element.setAttribute(name, value2);
 }
 
 // src/controls.js
@@ -1418,11 +1415,11 @@ function target(element) {
 }
 function formArgs(form, submitter) {
   const data = new FormData(form);
-  const { name, value } = (
+  const { name, value: value2 } = (
     /** @type {{name?: string, value?: string}} */
     submitter ?? {}
   );
-  if (name) data.append(name, value ?? "");
+  if (name) data.append(name, value2 ?? "");
   data.delete("csrfmiddlewaretoken");
   const args = {};
   for (const name2 of new Set(data.keys())) {
@@ -1447,7 +1444,7 @@ function fieldArgs(element) {
     field.checked
   ) };
   if (field instanceof HTMLSelectElement && field.multiple) {
-    return { [field.name]: [...field.selectedOptions].map(({ value }) => value) };
+    return { [field.name]: [...field.selectedOptions].map(({ value: value2 }) => value2) };
   }
   return { [field.name]: field.value };
 }
@@ -1469,29 +1466,21 @@ function emit(element, type, detail) {
 }
 
 // src/live.js
-var LiveQuery = class {
+var Use = class {
   /** What ends each of this user's listeners. @type {Set<() => void>} */
   #ends = /* @__PURE__ */ new Set();
   #close;
   #connection;
+  #read;
   #subscription;
-  /**
-   * @param {{connection: Connection, subscription: Subscription, stream: string, params: Params, close: () => void}} options
-   */
-  constructor({ connection, subscription, stream, params, close }) {
+  /** @param {UseOptions & {read: (subscription: Subscription) => any}} options read: what the user sees of the subscription */
+  constructor({ connection, subscription, stream, params, read, close }) {
     this.#connection = connection;
     this.#subscription = subscription;
+    this.#read = read;
     this.#close = close;
     this.stream = stream;
     this.params = params;
-  }
-  /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
-  get rows() {
-    return this.#subscription.rows;
-  }
-  /** The primary keys of the rows, as strings. */
-  get keys() {
-    return this.#subscription.keys;
   }
   /** "connecting", "catching-up", "live", "offline" or "refused". */
   get state() {
@@ -1502,15 +1491,15 @@ var LiveQuery = class {
     return this.#subscription.error;
   }
   /**
-   * Calls back at once if the rows are there, and after each change.
+   * Calls back at once if there is something, and after each change.
    *
-   * @param {(rows: readonly any[]) => void} callback
+   * @param {(seen: any) => void} callback
    * @returns {() => void} ends it
    */
   subscribe = (callback) => {
-    const listener = () => callback(this.rows);
+    const listener = () => callback(this.getSnapshot());
     this.#subscription.listeners.add(listener);
-    if (this.#subscription.filled) callback(this.rows);
+    if (this.#subscription.filled) listener();
     const end = () => void this.#subscription.listeners.delete(listener);
     this.#ends.add(end);
     return () => {
@@ -1518,8 +1507,34 @@ var LiveQuery = class {
       this.#ends.delete(end);
     };
   };
-  /** The rows, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants them. */
-  getSnapshot = () => this.rows;
+  /** What is there, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants it. @returns {any} */
+  getSnapshot = () => this.#read(this.#subscription);
+  /** Ends this use; the last one to end leaves the live query. */
+  close() {
+    for (const end of this.#ends) end();
+    this.#ends.clear();
+    this.#close();
+    this.#close = () => {
+    };
+  }
+};
+var LiveQuery = class extends Use {
+  #connection;
+  #subscription;
+  /** @param {UseOptions} options */
+  constructor(options) {
+    super({ ...options, read: ({ rows }) => rows });
+    this.#connection = options.connection;
+    this.#subscription = options.subscription;
+  }
+  /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
+  get rows() {
+    return this.#subscription.rows;
+  }
+  /** The primary keys of the rows, as strings. */
+  get keys() {
+    return this.#subscription.keys;
+  }
   /**
    * Calls an action of the stream.
    *
@@ -1531,13 +1546,15 @@ var LiveQuery = class {
   call(action, args = {}, options = {}) {
     return this.#connection.calls.call({ stream: this.stream, params: this.params, action, args }, options);
   }
-  /** Ends this use; the last one to end leaves the live query. */
-  close() {
-    for (const end of this.#ends) end();
-    this.#ends.clear();
-    this.#close();
-    this.#close = () => {
-    };
+};
+var LiveValue = class extends Use {
+  /** @param {UseOptions} options */
+  constructor(options) {
+    super({ ...options, read: ({ rows: [value2] }) => value2 });
+  }
+  /** The value; undefined before it has come, and where it is refused. @returns {any} */
+  get value() {
+    return this.getSnapshot();
   }
 };
 var LiveQueries = class {
@@ -1549,10 +1566,18 @@ var LiveQueries = class {
   }
   /** @param {string} stream @param {Params} params */
   open(stream, params) {
-    const id = JSON.stringify([stream, sorted(params)]);
+    return new LiveQuery(this.#use(stream, params, "data"));
+  }
+  /** @param {string} stream @param {Params} params @param {string} name */
+  openValue(stream, params, name) {
+    return new LiveValue(this.#use(stream, params, valueFormat(name)));
+  }
+  /** @param {string} stream @param {Params} params @param {import("./messages.js").Format} format @returns {UseOptions} */
+  #use(stream, params, format) {
+    const id = JSON.stringify([stream, sorted(params), format]);
     let held = this.#held.get(id);
     if (!held) {
-      held = { subscription: new Subscription({ stream, params, format: "data", cursor: null }), uses: 0 };
+      held = { subscription: new Subscription({ stream, params, format, cursor: null }), uses: 0 };
       this.#held.set(id, held);
       this.connection.subscribe(held.subscription);
     }
@@ -1564,13 +1589,13 @@ var LiveQueries = class {
       this.#held.delete(id);
       this.connection.unsubscribe(shared.subscription);
     };
-    return new LiveQuery({ connection: this.connection, subscription: held.subscription, stream, params, close });
+    return { connection: this.connection, subscription: shared.subscription, stream, params, close };
   }
 };
-function sorted(value) {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (value === null || typeof value !== "object") return value;
-  const entries = Object.entries(value).filter(([, each]) => each !== void 0);
+function sorted(value2) {
+  if (Array.isArray(value2)) return value2.map(sorted);
+  if (value2 === null || typeof value2 !== "object") return value2;
+  const entries = Object.entries(value2).filter(([, each]) => each !== void 0);
   return Object.fromEntries(entries.sort(([a], [b]) => a < b ? -1 : 1).map(([name, each]) => [name, sorted(each)]));
 }
 
@@ -1704,6 +1729,86 @@ var Monitor = class {
   }
 };
 
+// src/page.js
+var Page = class {
+  /** @type {Map<Element, Container>} */
+  #containers = /* @__PURE__ */ new Map();
+  /** @type {string | null} */
+  #state = null;
+  /** @param {{document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void}} options */
+  constructor({ document: document2, connection, connect: connect2, report }) {
+    this.document = document2;
+    this.connection = connection;
+    this.connect = connect2;
+    this.report = report;
+  }
+  start() {
+    watchFields(this.document);
+    forgetRestored(this.document);
+    this.document.defaultView?.addEventListener("pageshow", ({ persisted }) => persisted || forgetRestored(this.document));
+    this.connection.watchers.add(() => this.#showState());
+    this.#bindAll(this.document.documentElement);
+    new MutationObserver((records) => this.#follow(records)).observe(this.document.documentElement, {
+      childList: true,
+      subtree: true,
+      attributes: true,
+      attributeFilter: ["data-live", "data-live-token"]
+    });
+  }
+  /** @param {MutationRecord[]} records */
+  #follow(records) {
+    for (const [element] of this.#containers) {
+      if (!element.isConnected) this.#unbind(element);
+    }
+    for (const { type, target: target2, addedNodes } of records) {
+      const changed = type === "attributes" ? [target2] : addedNodes;
+      for (const node of changed) {
+        if (!(node instanceof Element)) continue;
+        if (type === "attributes" && !this.#containers.get(node)?.isCurrent) this.#unbind(node);
+        if (node.isConnected) this.#bindAll(node);
+      }
+    }
+  }
+  /** @param {Element} root */
+  #bindAll(root) {
+    const found = [...root.querySelectorAll("[data-live]")];
+    if (root.matches("[data-live]")) found.unshift(root);
+    for (const element of found) {
+      if (!this.#containers.has(element)) this.#bind(element);
+    }
+  }
+  /** @param {Element} element */
+  #bind(element) {
+    try {
+      const container = new Container(element, (name) => [...this.#containers.values()].filter((each) => each.name === name));
+      this.#containers.set(element, container);
+      this.connection.subscribe(container.subscription);
+      this.connect();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+  /** @param {Element} element */
+  #unbind(element) {
+    const container = this.#containers.get(element);
+    if (!container) return;
+    this.#containers.delete(element);
+    container.release();
+    this.connection.unsubscribe(container.subscription);
+  }
+  #showState() {
+    const { state, fault } = this.connection;
+    for (const [element, { subscription }] of this.#containers) {
+      show(element, "data-live-state", this.connection.stateOf(subscription));
+    }
+    if (state === this.#state) return;
+    this.#state = state;
+    show(this.document.documentElement, "data-realtime", state);
+    const detail = fault ? { state, reason: fault.reason, code: fault.code } : { state };
+    this.document.dispatchEvent(new CustomEvent("realtime:state", { detail }));
+  }
+};
+
 // src/transports/websocket.js
 var ABNORMAL = 1006;
 var WebSocketTransport = class {
@@ -1731,8 +1836,8 @@ var WebSocketTransport = class {
     this.#socket.onclose = ({ code, reason }) => this.#closed(code, reason);
   }
   /** @param {string} text */
-  send(text) {
-    this.#socket?.send(text);
+  send(text2) {
+    this.#socket?.send(text2);
   }
   close() {
     this.#handlers = null;
@@ -1774,6 +1879,10 @@ function create() {
     keepConnected();
     return queries.open(name, params);
   };
+  const value2 = (stream, params, name) => {
+    keepConnected();
+    return queries.openValue(stream, params, name);
+  };
   const call2 = async (stream, params, action, args = {}, options = {}) => {
     keepConnected();
     return connection.calls.call({ stream, params, action, args }, options);
@@ -1791,6 +1900,7 @@ function create() {
     [MARK]: true,
     connect: connect2,
     live: live2,
+    value: value2,
     call: call2,
     RealtimeError,
     codes,
@@ -1803,7 +1913,7 @@ function create() {
 var global = window;
 var realtime = global.realtime?.[MARK] ? global.realtime : create();
 global.realtime = realtime;
-var { connect, live, call, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
+var { connect, live, value, call, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
 var realtime_default = realtime;
 export {
   RealtimeError2 as RealtimeError,
@@ -1811,5 +1921,6 @@ export {
   codes2 as codes,
   connect,
   realtime_default as default,
-  live
+  live,
+  value
 };
