@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types docs-images clean
+.PHONY: help demo test lint types faults jitter docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -19,6 +19,14 @@ lint:  ## Run the gates: style, types, import order, migrations
 types:  ## Check the types of Python and JavaScript
 	@scripts/setup dev
 	@.venv/bin/mypy && scripts/npm run types
+
+faults:  ## Kill what can be killed, and run the oracle at full size (hours; REALTIME_ORACLE makes it smaller)
+	@scripts/setup dev
+	@exec scripts/faults
+
+jitter:  ## Report what clients with bad connections get
+	@scripts/setup dev
+	@exec .venv/bin/python -m benchmarks.jitter
 
 docs-images:  ## Take the screenshots of the docs anew
 	@scripts/setup dev

@@ -2,7 +2,7 @@
 
 The path of a change, and the room that each step is in:
 
-    a row changes          capture     signals and bulk methods notice it
+    a row changes          capture     the ORM's statements, or triggers, notice it
     it is written down     changelog   in the writer's own transaction; on commit, wakeups
     it is read             hub         one per process; queries finds the live queries it concerns,
                                        reads what changed in them, and encodes it once
