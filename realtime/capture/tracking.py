@@ -132,7 +132,7 @@ def live_models() -> dict[type[Model], set[str]]:
             continue
         found[stream.model._meta.concrete_model or stream.model] |= set(stream.partition_by)
         for dependency in stream.dependencies():
-            found[dependency.model] |= set()
+            found[dependency.model] |= {dependency.points, dependency.kind} - {""}
         for dependencies in stream.value_models().values():
             for model in dependencies:
                 found[model] |= set()

@@ -17,7 +17,8 @@ from django.db import DatabaseError
 from realtime.changelog.base import ChangeLog, LoggedChange, Reading
 from realtime.exceptions import CursorExpired
 from realtime.protocol.codec import encode_delta
-from realtime.queries.dependencies import Dependencies, Own, StreamIndex
+from realtime.queries.dependencies import Dependencies, StreamIndex
+from realtime.queries.expansion import Own, by_model
 from realtime.queries.livequery import ALL, LiveQuery, QueryKey, live_query
 from realtime.queries.recent import Recent
 from realtime.streams.grounds import EVERYONE, Access, Grounds
@@ -88,7 +89,7 @@ class Tail:
         self._dependencies = Dependencies(max_changes)
         self._recent = Recent(max_changes)
         self._touched: set[LiveQuery] = set()  # by this tick
-        self._expanded: dict[tuple[str, StreamIndex], Own] = {}  # what this tick has found out about older cursors
+        self._expanded: dict[tuple[str, StreamIndex], Own | None] = {}  # what this tick has found out about older cursors
 
     def tick(self, wants: Mapping[Want, ModelStream], retired: Iterable[QueryKey]) -> Tick:
         """One round: the deltas of all live queries that changed, and the answers to `wants`, with their streams.
@@ -163,6 +164,13 @@ class Tail:
                 if keys is None:
                     continue
                 opened[key], present[subject] = subject, keys
+            elif subject not in present and self._guarded(subject, failed, subject.drifts):
+                result = self._guarded(subject, failed, subject.delta, ())
+                if result is None:
+                    continue
+                change, present[subject] = result
+                if change:
+                    tick.deltas[subject.id] = encode_delta(change)
             tick.answers.update(self._answers(subject, group, present.get(subject, subject.keys), changes, failed))
 
         return Found(tick, opened, present, changes)
@@ -224,7 +232,7 @@ class Tail:
         index = self._dependencies.index(query)
         if (cursor, index) not in self._expanded:
             found = self._changes_since(cursor, changes)
-            self._expanded[cursor, index] = ALL if found is None else self._dependencies.expand(index, found)
+            self._expanded[cursor, index] = ALL if found is None else self._dependencies.expand(index, by_model(found))
         return index.since(query, self._expanded[cursor, index])
 
     def _changes_since(self, cursor: str, changes: Sequence[LoggedChange] | None) -> Sequence[LoggedChange] | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import FieldDoesNotExist
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from django.db.models import Model
 
 
@@ -40,9 +39,13 @@ def follow(model: type[Model], path: str) -> Iterator[Dependency]:
             raise FieldDoesNotExist(f"{near.__name__}.{step} leads to no model")
         if field.many_to_many:
             yield _through(field, steps)
+        yield Dependency("__".join([*steps, step]), concrete(far), **_pointing(field, near, steps))
         steps.append(step)
-        yield Dependency("__".join(steps), _concrete(far), **_pointing(field, near, steps[:-1]))
         near = far
+
+
+def concrete(model: Any) -> Any:
+    return model._meta.concrete_model or model
 
 
 def _through(field: Any, steps: list[str]) -> Dependency:
@@ -50,23 +53,19 @@ def _through(field: Any, steps: list[str]) -> Dependency:
         through, points = field.through, field.field.m2m_reverse_field_name()
     else:
         through, points = field.remote_field.through, field.m2m_field_name()
-    target = through._meta.get_field(points).target_field.name
-    return Dependency("", _concrete(through), points=points, origin="__".join([*steps, target]))
+    value = through._meta.get_field(points).target_field.name
+    return Dependency("", concrete(through), points=points, origin="__".join([*steps, value]))
 
 
 def _pointing(field: Any, near: Any, steps: list[str]) -> dict[str, Any]:
     """How rows of the other model point to the near one, where it is they that do."""
-    if field.many_to_many or not (field.one_to_many or field.one_to_one):
+    if field.many_to_many:
         return {}
     if field.auto_created:  # the other side of a foreign key, or of a one-to-one field
-        points = field.field
-        return {"points": points.name, "origin": "__".join([*steps, points.target_field.name])}
+        pointer = field.field
+        return {"points": pointer.name, "origin": "__".join([*steps, pointer.target_field.name])}
     if field.one_to_many:  # a generic relation
         origin = "__".join([*steps, "pk"])
         kind = {"kind": field.content_type_field_name, "near": near}
         return {"points": field.object_id_field_name, "origin": origin, **kind}
     return {}
-
-
-def _concrete(model: Any) -> Any:
-    return model._meta.concrete_model or model

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
+import unicodedata
+from collections.abc import Callable
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import msgspec
-from django.db.models import CompositePrimaryKey, Model
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import CompositePrimaryKey, Field, IntegerField, Model
 
 
 def key_text(value: Any) -> str:
-    """The text of a primary key (or of a routing value): `3` is "3", a composite one is a JSON array."""
+    """The text of a primary key (or of a routing value): `3` is "3", a composite one is a JSON array.
+
+    Values that a database holds for equal have one text: a moment is in UTC, a decimal without trailing zeros.
+    """
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, Enum):
+        value = value.value
     if isinstance(value, str):
-        return value
+        return "".join(value)  # a safe string, or another kind of str
     if isinstance(value, tuple | list):
         return msgspec.json.encode([key_text(item) for item in value]).decode()
+    if isinstance(value, datetime.datetime) and value.tzinfo:
+        value = value.astimezone(datetime.UTC)
+    elif isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    elif isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode()
     return str(value)
+
+
+def key_of(instance: Model, model: type[Model] | None = None) -> str:
+    """The key of an object, or of its row in the table of a parent model; whatever type its attribute has."""
+    pk: Any = (model or type(instance))._meta.pk
+    if isinstance(pk, CompositePrimaryKey):
+        parts: Any = pk.fields
+        return key_text([_plain(part, getattr(instance, part.attname)) for part in parts])
+    return key_text(_plain(pk, getattr(instance, pk.attname)))
 
 
 def parse_key(model: type[Model], text: str) -> Any:
@@ -22,11 +52,59 @@ def parse_key(model: type[Model], text: str) -> Any:
     field: Any = model._meta.pk
     if isinstance(field, CompositePrimaryKey):
         parts = msgspec.json.decode(text, type=list[str])
-        return tuple(_target(part).to_python(item) for part, item in zip(field.fields, parts, strict=True))
-    return _target(field).to_python(text)
+        return tuple(target(part).to_python(item) for part, item in zip(field.fields, parts, strict=True))
+    return target(field).to_python(text)
 
 
-def _target(field: Any) -> Any:
+def comparable_key(model: type[Model]) -> Callable[[str], str]:
+    """A function that gives texts of one primary key, whoever wrote them, the same form."""
+    field: Any = model._meta.pk
+    if not isinstance(field, CompositePrimaryKey):
+        return comparable(field)
+    parts = [comparable(part) for part in field.fields]
+
+    def convert(text: str) -> str:
+        try:
+            items = msgspec.json.decode(text, type=list[str])
+            return key_text([part(item) for part, item in zip(parts, items, strict=True)])
+        except (msgspec.DecodeError, ValueError):
+            return text
+
+    return convert
+
+
+def comparable(field: Any) -> Callable[[str], str]:
+    """A function that gives texts of one value of this field, whoever wrote them, the same form."""
+    field = target(field)
+    if isinstance(field, IntegerField):
+        return str
+
+    def convert(text: str) -> str:
+        try:
+            value = field.to_python(text)
+        except (ValidationError, ValueError, TypeError):
+            return text
+        if isinstance(value, datetime.datetime) and value.tzinfo is None and settings.USE_TZ:
+            value = value.replace(tzinfo=datetime.UTC)  # as databases without time zones hold it
+        return _fold(value) if isinstance(value, str) else key_text(value)
+
+    return convert
+
+
+def target(field: Any) -> Any:
+    """The field that a foreign key has its values from, also over several steps; another field is its own."""
     while field.remote_field:
         field = field.target_field
     return field
+
+
+def _plain(field: Field[Any, Any], value: Any) -> Any:
+    return value if type(value) is int else target(field).to_python(value)
+
+
+def _fold(text: str) -> str:
+    # to some collations "É" equals "e": what a database may hold for equal has one form, at worst too much does
+    if not text.isascii():
+        parts = unicodedata.normalize("NFKD", text.casefold())
+        text = "".join(part for part in parts if not unicodedata.combining(part))
+    return text.casefold().rstrip(" ")

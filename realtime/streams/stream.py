@@ -12,11 +12,12 @@ from django.apps import apps
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import ValidationError
 from django.db import router
+from django.db.models import BooleanField, DecimalField, FloatField
 
 from realtime.exceptions import BadParameters
 from realtime.streams.decorators import ACTION, LIVE_VALUE
 from realtime.streams.dependencies import Dependency, follow
-from realtime.streams.keys import key_text
+from realtime.streams.keys import key_text, target
 from realtime.streams.signatures import signature
 
 if TYPE_CHECKING:
@@ -162,9 +163,7 @@ class ModelStream:
             if annotation is not None:
                 value = msgspec.convert(value, annotation, strict=False)
             elif name in cls.partition_by:
-                if isinstance(value, bool | float):
-                    raise wrong
-                value = _target_field(cls.model, name).to_python(value)
+                value = _cleaned(cls.model._meta.get_field(name), value)
             elif not isinstance(value, str | int | float | None):
                 raise wrong
         except (msgspec.ValidationError, ValidationError, ValueError, TypeError, OverflowError):
@@ -177,7 +176,7 @@ class ModelStream:
     def partition_values(cls, params: Mapping[str, Any]) -> dict[str, str | None]:
         """The values that a change has to have to concern these parameters; a parameter of None matches any."""
         return {
-            name: key_text(_as_stored(_target_field(cls.model, name), params[name]))
+            name: key_text(_as_stored(target(cls.model._meta.get_field(name)), params[name]))
             for name in cls.partition_by
             if params.get(name) is not None
         }
@@ -226,8 +225,10 @@ def _as_stored(field: Any, value: Any) -> Any:
         return value
 
 
-def _target_field(model: type[Model], name: str) -> Any:
-    field: Any = model._meta.get_field(name)
-    while field.remote_field:
-        field = field.target_field
-    return field
+def _cleaned(field: Any, value: Any) -> Any:
+    field = target(field)
+    # True is no key 1, and 1.5 no key 1
+    fitting = {bool: BooleanField, float: FloatField | DecimalField}.get(type(value))
+    if fitting is not None and not isinstance(field, fitting):
+        raise ValueError
+    return field.to_python(value)

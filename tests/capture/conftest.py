@@ -12,7 +12,8 @@ from django.test import override_settings
 from realtime.capture import installation, triggers
 from realtime.models import Change
 from realtime.streams.keys import key_text
-from tests.capture.models import Shelf
+from tests.capture.models import Loan, Shelf
+
 
 class Told(NamedTuple):
     """What the log was told of an object."""
@@ -66,7 +67,8 @@ REREAD = {Told("r", "", None)}
 
 
 def _routing(item: Any) -> tuple[str | None, ...]:
-    return (item.shelf_id and str(item.shelf_id),) if hasattr(item, "shelf_id") else ()
+    name = "book_id" if isinstance(item, Loan) else "shelf_id"  # books depend on readers, by way of loans
+    return (getattr(item, name) and str(getattr(item, name)),) if hasattr(item, name) else ()
 
 
 @pytest.fixture

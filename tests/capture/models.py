@@ -54,7 +54,7 @@ class Reader(models.Model):
 
 
 class Loan(models.Model):
-    """A through model of its own, not live itself."""
+    """A through model of its own."""
 
     book = models.ForeignKey(Book, models.CASCADE)
     reader = models.ForeignKey(Reader, models.CASCADE)
