@@ -16,6 +16,7 @@ from realtime import conf
 from realtime.capture import triggers
 from realtime.capture.tracking import log_databases
 from realtime.changelog import BACKENDS
+from realtime.queries.nature import unknown_models
 from realtime.queries.shape import shape_problem
 from realtime.streams.registry import place, registry
 from realtime.streams.validation import field_problems, probe, problems
@@ -36,14 +37,25 @@ def check_streams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 
 @register("realtime")
 def check_querysets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """E006: a QuerySet that cannot be live."""
+    """E006: a QuerySet that cannot be live. W003: one that reads models whose changes are not followed."""
     found: list[CheckMessage] = []
     for stream in registry:
         if any(problems(stream)):
             continue
         queryset = probe(stream)
-        if queryset is not None and (problem := shape_problem(queryset, stream)):
+        if queryset is None:
+            continue
+        if problem := shape_problem(queryset, stream):
             found.append(Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E006"))
+        elif unknown := unknown_models(queryset, stream):
+            found.append(
+                Warning(
+                    f"{stream.__name__} reads rows of {', '.join(unknown)}, whose changes it does not follow.",
+                    hint="Name the relations that lead there in depends_on, or silence this where they never change.",
+                    obj=place(stream),
+                    id="realtime.W003",
+                )
+            )
     return found
 
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
 from django.db.models import QuerySet
 
 from realtime.protocol.messages import Delta, Put
+from realtime.queries.nature import Nature, nature
 from realtime.queries.rendering import encode_row, renderer
-from realtime.queries.shape import shape
-from realtime.streams.keys import key_text, parse_key
+from realtime.queries.shape import shape, unsliced
+from realtime.streams.keys import comparable_key, key_text, parse_key
 from realtime.streams.stream import ModelStream
 
-KEYS_PER_QUERY = 500  # below every database's limit of parameters
+KEYS_PER_QUERY = 250  # below every database's limit of parameters, also where a key has several columns
+DIGEST_BYTES = 16
 
 _ids = itertools.count(1)  # one connection may have live queries of several logs
 
@@ -58,9 +61,21 @@ class LiveQuery:
         self.id = next(_ids)
         self.key = query_key(stream, format)
         self.stream = stream
-        self.keys: list[str] = []
+        self._keys: list[str] = []
+        self._shown: Mapping[str, bytes] = {}  # where rows show something of others: a digest of each, with `keys`
+        self._read: Mapping[str, bytes] = {}  # the same, of keys that are not stored yet
         self._encoded: dict[str, msgspec.Raw] = {}  # the rows that this tick has read
+        self._asked: tuple[QuerySet[Any], Nature] | None = None  # this tick's QuerySet
         self._render = renderer(stream, format)
+        self._same_key = comparable_key(stream.model)
+
+    @property
+    def keys(self) -> list[str]:
+        return self._keys
+
+    @keys.setter
+    def keys(self, keys: list[str]) -> None:
+        self._keys, self._shown = keys, self._read
 
     @property
     def members(self) -> Sequence[str]:
@@ -69,31 +84,41 @@ class LiveQuery:
 
     def rows(self) -> dict[str, Any]:
         """The rendered rows by key, in order."""
-        instances = {key_text(instance.pk): instance for instance in self._queryset()}
-        return {key: self._render(instance, key) for key, instance in instances.items()}
+        queryset, _ = self._ask()
+        return {key: self._render(instance, key) for key, instance in _by_key(queryset).items()}
+
+    def drifts(self) -> bool:
+        """Whether its rows may have changed without any change that it was told of."""
+        _, kind = self._ask()
+        return kind.unseen
 
     def read_keys(self) -> list[str]:
         """The keys of the present, in order."""
-        keys = self._queryset().values_list("pk", flat=True)
-        return list(dict.fromkeys(key_text(key) for key in keys))
+        queryset, kind = self._ask()
+        if kind.whole:
+            return self._read_whole(queryset)
+        self._read = {}
+        return _keys(queryset)
 
     def delta(self, changed: Collection[str] | None) -> tuple[Delta, list[str]]:
         """What takes those who have the rows of `keys` to the present, and the keys of the present.
 
-        `changed` are keys of rows that may have changed, or `ALL`.
+        `changed` are keys of rows that may have changed (as `comparable_key` has them), or `ALL`.
         """
-        keys = self.read_keys()
-        if changed is ALL:
+        _, kind = self._ask()
+        keys, was = self.read_keys(), set(self.keys)
+        if kind.whole:
+            wanted = [key for key in keys if key not in was or self._shown.get(key) != self._read[key]]
+        elif changed is ALL:
             return self.resume(keys, ALL), keys
-        was, members = set(self.keys), set(keys)
-        wanted = [key for key in keys if key in changed or key not in was]
-
+        else:
+            wanted = [key for key in keys if key not in was or self._same_key(key) in changed]
         rows = self._encode(wanted, keys)
         keys = _without_lost(keys, wanted, rows)
 
+        members = set(keys)
         stayed = [key for key in keys if key not in rows]
         kept_order = stayed == [key for key in self.keys if key in members and key not in rows]
-        members = set(keys)
         delta = Delta(
             query=self.id,
             puts=tuple(_places(rows, keys) if kept_order else _puts(rows)),
@@ -106,23 +131,31 @@ class LiveQuery:
         """What takes a client from an older cursor to the present, whose keys are `keys`; `changed` are those since.
 
         Which rows the client has is not known here, so it gets the keys of the present and drops what is not among
-        them: that tells it of no row that it may not see.
+        them: that tells it of no row that it may not see. Where rows may have come in without a change of their own,
+        it gets all rows.
         """
-        if changed is not ALL and not changed:
-            return Delta(query=self.id)
-        if changed is ALL or self._queryset().query.is_sliced:  # a slice also takes in rows that have not changed
+        changed = self._missed(changed)
+        if changed is ALL:
             return Delta(query=self.id, reset=True, puts=tuple(_puts(self._encode(keys, keys))))
-        wanted = [key for key in keys if key in changed]
+        if not changed:
+            return Delta(query=self.id)
+        wanted = [key for key in keys if self._same_key(key) in changed]
         rows = self._encode(wanted, keys)
         return Delta(query=self.id, puts=tuple(_puts(rows)), order=tuple(_without_lost(keys, wanted, rows)))
 
     def prepare(self, keys: Sequence[str], changed: Collection[str] | None) -> None:
         """Read the rows that several `resume` of one tick need, in one go."""
-        self._encode(keys if changed is ALL else [key for key in keys if key in changed], keys)
+        changed = self._missed(changed)
+        self._encode(keys if changed is ALL else [key for key in keys if self._same_key(key) in changed], keys)
 
     def end_tick(self) -> None:
         """What was read is of the tick's own state of the database, and not of the next one's."""
         self._encoded.clear()
+        self._asked = None
+
+    def _missed(self, changed: Collection[str] | None) -> Collection[str] | None:
+        _, kind = self._ask()
+        return ALL if kind.unseen or (kind.open and changed) else changed
 
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:
         """The rows of the wanted keys, in their order."""
@@ -131,59 +164,46 @@ class LiveQuery:
             instances = self._read_instances(missing, everything=len(missing) == len(keys))
             for key in missing:
                 if key in instances:
-                    self._encoded[key] = encode_row(self._render(instances[key], key))
+                    self._encoded[key] = self._row(instances[key], key)
         return {key: self._encoded[key] for key in wanted if key in self._encoded}
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
+        queryset, _ = self._ask()
         if everything:  # the QuerySet says so in fewer words
-            return {key_text(instance.pk): instance for instance in self._queryset()}
-        queryset = self._queryset(sliced=False)
-        instances = {}
+            return _by_key(queryset)
+        queryset = unsliced(queryset)
+        instances: dict[str, Any] = {}
         for start in range(0, len(keys), KEYS_PER_QUERY):
             chunk = [parse_key(self.stream.model, key) for key in keys[start : start + KEYS_PER_QUERY]]
-            instances.update({key_text(instance.pk): instance for instance in queryset.filter(pk__in=chunk)})
+            instances.update(_by_key(queryset.filter(pk__in=chunk)))
         return instances
 
-    def _queryset(self, *, sliced: bool = True) -> QuerySet[Any]:
-        queryset = self.stream.get_queryset(**self.stream.params)
-        shaped: QuerySet[Any] = shape(queryset, self.stream, sliced=sliced)
-        return shaped
+    def _read_whole(self, queryset: Any) -> list[str]:
+        """Read all rows, with digests by which the next delta tells those that differ; return their keys."""
+        self._encoded = {key: self._row(instance, key) for key, instance in _by_key(queryset).items()}
+        self._read = {key: blake2b(row, digest_size=DIGEST_BYTES).digest() for key, row in self._encoded.items()}
+        return list(self._encoded)
+
+    def _row(self, instance: Any, key: str) -> msgspec.Raw:
+        return encode_row(self._render(instance, key), self.stream)
+
+    def _ask(self) -> tuple[QuerySet[Any], Nature]:
+        if self._asked is None:
+            queryset = shape(self.stream.get_queryset(**self.stream.params), self.stream)
+            self._asked = queryset, nature(queryset, type(self.stream))
+        return self._asked
 
 
-class ValueQuery(LiveQuery):
-    """A computed value of a stream: one row, whose key is the value's name, sent when the value differs.
+def _keys(queryset: Any) -> list[str]:
+    return list(dict.fromkeys(map(key_text, queryset.values_list("pk", flat=True))))
 
-    `keys` hold the JSON of the value, in place of keys.
-    """
 
-    def __init__(self, stream: ModelStream, format: str, name: str) -> None:
-        super().__init__(stream, format)
-        self.name = name
-
-    @property
-    def members(self) -> Sequence[str]:
-        return ()
-
-    def rows(self) -> dict[str, Any]:
-        return {self.name: self._compute()}
-
-    def read_keys(self) -> list[str]:
-        return [bytes(encode_row(self._compute())).decode()]
-
-    def delta(self, changed: Collection[str] | None) -> tuple[Delta, list[str]]:
-        keys = self.read_keys()
-        return (Delta(query=self.id) if keys == self.keys else self.resume(keys, ALL)), keys
-
-    def resume(self, keys: Sequence[str], changed: Collection[str] | None) -> Delta:
-        if changed is not ALL and not changed:
-            return Delta(query=self.id)
-        return Delta(query=self.id, puts=(Put(key=self.name, row=msgspec.Raw(keys[0].encode())),))
-
-    def prepare(self, keys: Sequence[str], changed: Collection[str] | None) -> None:
-        pass
-
-    def _compute(self) -> Any:
-        return getattr(self.stream, self.name)()
+def _by_key(queryset: Any) -> dict[str, Any]:
+    """The objects by key; of one that joins give several times, the first."""
+    found: dict[str, Any] = {}
+    for instance in queryset.all():  # the rows are not kept
+        found.setdefault(key_text(instance.pk), instance)
+    return found
 
 
 def _puts(rows: Mapping[str, msgspec.Raw]) -> Iterable[Put]:
@@ -203,3 +223,42 @@ def _without_lost(keys: Sequence[str], wanted: Sequence[str], rows: Mapping[str,
     # a filter by the clock may let go of a row between the statement for the keys and the one for the rows
     lost = set(wanted) - set(rows)
     return [key for key in keys if key not in lost]
+
+
+class ValueQuery(LiveQuery):
+    """A computed value of a stream: one row, whose key is the value's name, sent when the value differs.
+
+    `keys` hold the JSON of the value, in place of keys.
+    """
+
+    def __init__(self, stream: ModelStream, format: str, name: str) -> None:
+        super().__init__(stream, format)
+        self.name = name
+
+    @property
+    def members(self) -> Sequence[str]:
+        return ()
+
+    def rows(self) -> dict[str, Any]:
+        return {self.name: self._compute()}
+
+    def drifts(self) -> bool:
+        return False
+
+    def read_keys(self) -> list[str]:
+        return [bytes(encode_row(self._compute(), self.stream)).decode()]
+
+    def delta(self, changed: Collection[str] | None) -> tuple[Delta, list[str]]:
+        keys = self.read_keys()
+        return (Delta(query=self.id) if keys == self.keys else self.resume(keys, ALL)), keys
+
+    def resume(self, keys: Sequence[str], changed: Collection[str] | None) -> Delta:
+        if changed is not ALL and not changed:
+            return Delta(query=self.id)
+        return Delta(query=self.id, puts=(Put(key=self.name, row=msgspec.Raw(keys[0].encode())),))
+
+    def prepare(self, keys: Sequence[str], changed: Collection[str] | None) -> None:
+        pass
+
+    def _compute(self) -> Any:
+        return getattr(self.stream, self.name)()

@@ -41,9 +41,44 @@ def renderer(stream: ModelStream, format: str) -> Renderer:
     return _html_renderer(stream) if format == "html" else _data_renderer(stream)
 
 
-def encode_row(row: Any) -> msgspec.Raw:
-    """The JSON of a rendered row. Raise `TypeError` for a value that JSON does not have."""
-    return msgspec.Raw(encode_value(row, default=plain))
+def encode_row(row: Any, stream: ModelStream) -> msgspec.Raw:
+    """The JSON of a rendered row. Raise `StreamDefinitionError` for a value that JSON does not have."""
+    try:
+        return msgspec.Raw(encode_value(row, default=plain))
+    except (UnicodeEncodeError, OverflowError):  # half of a character, or an integer of more than 64 bits
+        return msgspec.Raw(encode_value(_unusual(row), default=plain))
+    except TypeError as error:
+        raise _not_json(row, stream, error) from None
+
+
+def _unusual(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_unusual(key): _unusual(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_unusual(item) for item in value]
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return msgspec.Raw(str(value).encode())
+    return value
+
+
+def _not_json(row: Any, stream: ModelStream, error: TypeError) -> StreamDefinitionError:
+    for name, value in row.items() if isinstance(row, Mapping) else ():
+        try:
+            encode_value(value, default=plain)
+        except TypeError:
+            return StreamDefinitionError(
+                f"The field {name!r} of the stream {stream.name!r} has a value of type {type(value).__name__}, which "
+                f"JSON cannot hold.",
+                hint="Name a property in `fields` that returns text, a number, a list or a dictionary.",
+            )
+        except (UnicodeEncodeError, OverflowError):
+            continue
+    return StreamDefinitionError(
+        f"A row or value of the stream {stream.name!r} is nothing that JSON can hold: {error}.",
+        hint="Return text, a number, a list or a dictionary.",
+    )
 
 
 def _html_renderer(stream: ModelStream) -> Renderer:

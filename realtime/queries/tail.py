@@ -89,7 +89,9 @@ class Tail:
         self._dependencies = Dependencies(max_changes)
         self._recent = Recent(max_changes)
         self._touched: set[LiveQuery] = set()  # by this tick
-        self._expanded: dict[tuple[str, StreamIndex], Own | None] = {}  # what this tick has found out about older cursors
+        self._expanded: dict[
+            tuple[str, StreamIndex], Own | None
+        ] = {}  # what this tick has found out about older cursors
 
     def tick(self, wants: Mapping[Want, ModelStream], retired: Iterable[QueryKey]) -> Tick:
         """One round: the deltas of all live queries that changed, and the answers to `wants`, with their streams.
