@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "tests",
     "tests.capture",
     "tests.oracle",
+    "tests.shapes",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -14,6 +14,7 @@ from realtime.queries.tail import Tail, Tick, Want
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from tests.models import Shelf
+from tests.shapes.desk import desk  # noqa: F401 - a fixture
 from tests.support.replica import Replica
 
 

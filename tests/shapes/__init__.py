@@ -1,0 +1,1 @@
+"""An app of the tests: models of many kinds, to make live queries of many shapes."""
