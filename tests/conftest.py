@@ -146,15 +146,15 @@ def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
     end, before other tests need the thread, and a module with browser tests leaves the ORM to other processes:
     `server.shell` writes, `server.query` reads.
     """
-    from playwright.sync_api import sync_playwright  # here, because it takes longer to load than most tests to run
+    with chromium.running(chromium_program(pytestconfig)) as browser:
+        yield browser
 
+
+def chromium_program(config: pytest.Config) -> str:
     program = chromium.find()
     if program is None:
-        give_up(pytestconfig, "There is no Chromium: install it, or run `.venv/bin/playwright install chromium`.")
-    with sync_playwright() as playwright:
-        chromium_process = playwright.chromium.launch(executable_path=program, args=list(chromium.ARGUMENTS))
-        yield chromium_process
-        chromium_process.close()
+        give_up(config, "There is no Chromium: install it, or run `.venv/bin/playwright install chromium`.")
+    return program
 
 
 @pytest.fixture

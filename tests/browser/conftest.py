@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page
 from tests.browser.board import Board
 from tests.browser.desk import Desk
 from tests.browser.writer import Writer
+from tests.conftest import chromium_program
+from tests.support import chromium
 from tests.support.demo import DemoServer, DemoServers, Site, copy_database
 
 SITE = Site("tests.browser.site.settings", "tests.asgi:application")
@@ -42,19 +44,26 @@ def server(servers: DemoServers) -> DemoServer:
     return servers()
 
 
-@pytest.fixture(scope="module")
-def desk_of_module(browser: Browser, server: DemoServer) -> Iterator[Desk]:
+@pytest.fixture(scope="package")
+def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
+    """One Chromium for all modules here, none of which uses the loop or the ORM."""
+    with chromium.running(chromium_program(pytestconfig)) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def shared_desk(browser: Browser, server: DemoServer) -> Iterator[Desk]:
     desk = Desk(browser, server.url)
     yield desk
     desk.close()
 
 
 @pytest.fixture
-def desk(desk_of_module: Desk) -> Iterator[Desk]:
+def desk(shared_desk: Desk) -> Iterator[Desk]:
     """Opens the windows of a test; it fails when a script in one of them throws, or breaks the policy for scripts."""
-    yield desk_of_module
-    desk_of_module.clear()
-    errors, desk_of_module.errors = desk_of_module.errors, []
+    yield shared_desk
+    shared_desk.clear()
+    errors, shared_desk.errors = shared_desk.errors, []
     assert errors == []
 
 

@@ -13,7 +13,7 @@ POLICY = "Content Security Policy"
 
 
 class Desk:
-    """Windows of one test. The contexts behind them, with cookies and caches, last as long as a module."""
+    """Windows of one test. The contexts behind them, with cookies and caches, last longer."""
 
     def __init__(self, browser: Browser, url: str) -> None:
         self._browser = browser

@@ -1,9 +1,17 @@
 """Where the browser is: the system's Chromium, or the one that Playwright installed."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -38,6 +46,17 @@ def of_playwright() -> str | None:
 
 def find() -> str | None:
     return system() or of_playwright()
+
+
+@contextmanager
+def running(program: str) -> Iterator[Browser]:
+    """The program, started. Playwright runs an event loop in this thread until the end of the block."""
+    from playwright.sync_api import sync_playwright  # here, because it takes longer to load than most tests to run
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 if __name__ == "__main__":
