@@ -452,9 +452,9 @@ class TestQuerySets:
 
     def test_row_that_goes_between_two_statements(self, live, shelf, monkeypatch):
         """The database's own clock goes on between the statement for the keys and the one for the rows."""
+        viewer = live(self.stream(Book.objects.all))
         read = livequery._keys
         monkeypatch.setattr(livequery, "_keys", lambda queryset: ["0", *read(queryset)])
-        viewer = live(self.stream(Book.objects.all))
         add(shelf, "a")
         live.tick()
         assert viewer.titles == ["a"]
