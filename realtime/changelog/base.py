@@ -110,7 +110,7 @@ class ChangeLog(ABC):
         if changes:
             self.wake_on_commit()
 
-    def lock(self) -> None:
+    def lock(self) -> None:  # noqa: B027 - only where reading takes no lock by itself
         """Take the lock that the next write will take, so that what is read before it stays true."""
 
     def wake_on_commit(self) -> None:

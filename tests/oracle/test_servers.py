@@ -2,8 +2,8 @@
 
     REALTIME_ORACLE=200x50x10x10 pytest tests/oracle/test_servers.py
 
-tries 200 live queries and 50 batches of 10 transactions with 10 writes each. After each batch every client has to equal
-fresh QuerySets. REALTIME_ORACLE_SEED repeats a run; the seed is printed. What fails here is found smaller by
+tries 200 live queries and 50 batches of 10 transactions with 10 writes each. After each batch every client has to
+equal fresh QuerySets. REALTIME_ORACLE_SEED repeats a run; the seed is printed. What fails here is found smaller by
 `test_ticks.py`, which shrinks it.
 """
 
