@@ -1,7 +1,7 @@
 """Capture within the statement, on PostgreSQL: what the log is told is written by the statement itself.
 
-    WITH old_rows AS (SELECT … FOR NO KEY UPDATE), new_rows AS (UPDATE … RETURNING …),
-    told AS (INSERT INTO realtime_change SELECT … FROM new_rows n JOIN old_rows o …)
+    WITH old_rows AS (SELECT … FOR NO KEY UPDATE), new_rows AS (UPDATE … FROM old_rows … RETURNING …),
+    told AS (INSERT INTO realtime_change SELECT … FROM new_rows)
     SELECT count(*) FROM new_rows
 
 One round trip, no transaction of its own, and no rows that travel to Python. The SQL is that of the triggers. What
@@ -18,7 +18,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models.constants import OnConflict
 from django.db.models.sql.subqueries import UpdateQuery
 
-from realtime.capture.rows import DELETE, INSERT, MAX_ROWS, UPDATE, known_keys, matching
+from realtime.capture.rows import DELETE, INSERT, MAX_ROWS, UPDATE, known_keys, select_matching
 from realtime.capture.tracking import Table
 from realtime.capture.triggers.postgresql import PostgreSQLTriggers
 from realtime.changelog import get_changelog
@@ -32,22 +32,36 @@ class Inline:
     def __init__(self, table: Table, alias: str) -> None:
         self.table = table
         self.alias = alias
-        self.triggers = PostgreSQLTriggers(alias)
-        self.is_possible = not self.triggers.rereads(table) and bool(table.labels) and not table.cascades
-        self.columns = [part.field.column for part in table.own_columns]
+        self.triggers = triggers = PostgreSQLTriggers(alias)
+        self.quote = quote = triggers.quote
+        self.name = quote(table.name)
+        self.columns = [quote(part.field.column) for part in table.own_columns]
+        self.keys = [quote(part.field.column) for part in table.keys]
+        self.was = {column: quote(f"was {place}") for place, column in enumerate(self.columns)}
+        self.is_possible = bool(table.labels) and not triggers.rereads(table) and not table.cascades
         if self.is_possible:
-            own, links = self.triggers.own_inserts, self.triggers.link_inserts
-            self.inserted = [*own(table, INSERT, "new_rows"), *links(table, "new_rows")]
-            self.updated = [*own(table, UPDATE, "new_rows"), *links(table, "new_rows")]
-            moved = own(table, UPDATE, "new_rows", "old_rows", join="JOIN")
-            self.moved = [*moved, *links(table, "new_rows", "old_rows")]
-            self.deleted = [*own(table, DELETE, "new_rows"), *links(table, "new_rows")]
-            self.many = [self.triggers.reread(label) for label in sorted(table.labels)]
+            links = triggers.link_inserts(table, "new_rows")
+            self.inserted = [*triggers.own_inserts(table, INSERT, "new_rows"), *links]
+            self.updated = [*triggers.own_inserts(table, UPDATE, "new_rows"), *links]
+            self.deleted = [*triggers.own_inserts(table, DELETE, "new_rows"), *links]
+            self.moved = self._moved()
+            self.many = [triggers.reread(label) for label in sorted(table.labels)]
 
-    def returning(self, *names: str) -> str:
-        quote = self.triggers.quote
-        columns = dict.fromkeys([*self.columns, *names])
-        return ", ".join(f"{quote(self.table.name)}.{quote(name)}" for name in columns)
+    def _moved(self) -> list[str]:
+        key = str(self.triggers.sql.key(self.table.keys, "n"))
+        old = ", ".join(f"n.{was} AS {column}" for column, was in self.was.items())
+        source = f"new_rows n CROSS JOIN LATERAL (SELECT {old}) o"
+        links = self.triggers.link_inserts(self.table, "new_rows", "old_rows")
+        return [*self.triggers.inserts_of(self.table, UPDATE, key, source, "o"), *links]
+
+    def returning(self, *others: str) -> str:
+        return ", ".join(f"{self.name}.{column}" for column in dict.fromkeys([*self.columns, *others]))
+
+    def where_same(self) -> str:
+        """How UPDATE finds the rows of `old_rows`, whose columns it returns too; no name of theirs is in its way."""
+        names = ", ".join(f"{column} AS {was}" for column, was in self.was.items())
+        same = " AND ".join(f"{self.name}.{key} = was.{self.was[key]}" for key in self.keys)
+        return f"FROM (SELECT {names} FROM old_rows) was WHERE {same} RETURNING {self.returning()}, was.*"
 
     def statement(self, written: str, told: Sequence[str], answer: str, *, before: str = "", few: bool) -> str:
         """The statement `written`, which returns rows, with what it tells; `few` says that it writes not many."""
@@ -83,10 +97,10 @@ def insert(table: Table, compiler: Any, execute: Execute, returning_fields: Any 
 
     def as_sql() -> list[tuple[str, Any]]:
         [(sql, params)] = make()
-        names = [field.column for field in returning_fields or ()]
+        names = [part.quote(field.column) for field in returning_fields or ()]
         if names:
             sql, _, _ = sql.rpartition(" RETURNING ")
-        answer = ", ".join(part.triggers.quote(name) for name in names) or "1"
+        answer = ", ".join(names) or "1"
         return [(part.statement(f"{sql} RETURNING {part.returning(*names)}", part.inserted, answer, few=True), params)]
 
     compiler.as_sql = as_sql
@@ -111,16 +125,15 @@ def update(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | N
             statement = part.statement(f"{sql} RETURNING {part.returning()}", part.updated, "count(*)", few=few)
             return part.run(statement, params)
 
-        before, before_params = _locked(part, query)
+        # the lock that UPDATE takes has each row read as others have committed it
+        before, before_params = select_matching(table, compiler)
+        before += " FOR NO KEY UPDATE"
         change = UpdateQuery(query.model)
         change.values = query.values
         sql, params = change.get_compiler(part.alias).as_sql()
     except EmptyResultSet:
         return 0
-    keys = ", ".join(part.triggers.quote(key.field.column) for key in table.keys)
-    names = ", ".join(f"{part.triggers.quote(table.name)}.{part.triggers.quote(k.field.column)}" for k in table.keys)
-    sql = f"{sql} WHERE ({names}) IN (SELECT {keys} FROM old_rows) RETURNING {part.returning()}"
-    statement = part.statement(sql, part.moved, "count(*)", before=before, few=few)
+    statement = part.statement(f"{sql} {part.where_same()}", part.moved, "count(*)", before=before, few=few)
     return part.run(statement, (*before_params, *params))
 
 
@@ -142,11 +155,3 @@ def delete(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | N
     return part.run(
         part.statement(f"{sql} RETURNING {part.returning()}", part.deleted, "count(*)", few=few), params
     )
-
-
-def _locked(part: Inline, query: Any) -> tuple[str, Sequence[Any]]:
-    names = [column.name for column in part.table.own_columns]
-    rows = matching(part.table, query, part.alias).values_list(*names).query
-    sql, params = rows.get_compiler(part.alias).as_sql()
-    # the lock has each row read as others have committed it, which is the row that UPDATE will find
-    return f"{sql} FOR NO KEY UPDATE", params

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from django.db import connections
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import QuerySet
 from django.db.models.expressions import Col
 from django.db.models.lookups import Exact, In
@@ -45,8 +45,43 @@ def known_keys(table: Table, query: Any) -> list[Any] | None:
     return list(values)
 
 
-def matching(table: Table, query: Any, alias: str) -> QuerySet[Any]:
-    """The rows that a statement writes to."""
+def select_matching(table: Table, compiler: Any) -> tuple[str, Sequence[Any]]:
+    """SELECT, as SQL, of what the table itself holds of the rows that a statement is about to write."""
+    query, quote = compiler.query, compiler.connection.ops.quote_name
+    query.get_initial_alias()
+    if query.count_active_tables() > 1 or query.group_by is not None:
+        rows = _matching(table, query, compiler.connection.alias).values_list(*(part.name for part in table.own_columns))
+        sql, params = rows.query.get_compiler(compiler.connection.alias).as_sql()
+        return sql, params
+    try:
+        where, params = compiler.compile(query.where)
+    except FullResultSet:
+        where, params = "1 = 1", ()
+    name = quote(table.name)
+    columns = ", ".join(f"{name}.{quote(part.field.column)}" for part in table.own_columns)
+    return f"SELECT {columns} FROM {name} WHERE {where}", params
+
+
+def read_matching(table: Table, compiler: Any, *, deleting: bool) -> list[Row] | None:
+    """The rows that a statement is about to write, locked as it would lock them, or None for too many."""
+    connection = compiler.connection
+    weaker = not deleting and connection.features.has_select_for_no_key_update
+    if table.is_plain:
+        lock = f" FOR {'NO KEY ' if weaker else ''}UPDATE" if connection.features.has_select_for_update else ""
+        try:
+            sql, params = select_matching(table, compiler)
+        except EmptyResultSet:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(f"{sql} LIMIT {MAX_ROWS + 1}{lock}", params)
+            found = [dict(zip(table.names, values, strict=True)) for values in cursor.fetchall()]
+    else:
+        rows = _matching(table, compiler.query, connection.alias).select_for_update(no_key=weaker)
+        found = list(rows.values(*table.names)[: MAX_ROWS + 1])
+    return None if len(found) > MAX_ROWS else found
+
+
+def _matching(table: Table, query: Any, alias: str) -> QuerySet[Any]:
     found = query.chain(klass=Query)
     found.select_related = False
     found.clear_ordering(force=True)
@@ -57,14 +92,6 @@ def matching(table: Table, query: Any, alias: str) -> QuerySet[Any]:
     if found.count_active_tables() > 1 or found.group_by is not None or found.distinct:
         return QuerySet(model=table.model, using=alias).filter(pk__in=rows.values("pk"))
     return rows
-
-
-def read_matching(table: Table, query: Any, alias: str, *, deleting: bool) -> list[Row] | None:
-    """The same, locked as the statement would lock them, or None for too many."""
-    weaker = not deleting and connections[alias].features.has_select_for_no_key_update
-    locked = matching(table, query, alias).select_for_update(no_key=weaker)
-    found = list(locked.values(*table.names)[: MAX_ROWS + 1])
-    return None if len(found) > MAX_ROWS else found
 
 
 def read_keys(table: Table, rows: Sequence[Row], alias: str) -> list[Row]:

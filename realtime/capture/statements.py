@@ -107,7 +107,7 @@ def record_update(table: Table, compiler: Any, execute: Execute, *args: Any) -> 
         return count
 
     log.lock()
-    before = read_matching(table, query, alias, deleting=False)
+    before = read_matching(table, compiler, deleting=False)
     if before is not None and (keys is None or len(before) < len(keys)):
         restrict(table, query, before)
     count = execute(*args)
@@ -137,7 +137,7 @@ def record_delete(table: Table, compiler: Any, execute: Execute, *args: Any) -> 
     keys = known_keys(table, query)
     if table.labels and not (keys is not None and table.is_told_by_key):
         log.lock()
-        before = read_matching(table, query, alias, deleting=True)
+        before = read_matching(table, compiler, deleting=True)
         if before is not None and (keys is None or len(before) < len(keys)):
             restrict(table, query, before)
     else:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Of these types equal values have equal texts; a change routed by another type concerns every live query.
 ROUTABLE = (models.IntegerField, models.BooleanField, models.UUIDField, models.DateField, models.CharField)
 NOT_ROUTABLE = (models.DateTimeField,)
+PLAIN = (*ROUTABLE, models.AutoField)
 
 Row = Mapping[str, Any]
 """The values of a row by attribute name, as far as they are read."""
@@ -103,6 +104,16 @@ class Table:
     def own_columns(self) -> list[Column]:
         """Those that the table itself holds."""
         return [part for part in self.columns.values() if part.field.model._meta.concrete_model is self.model]
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether all that is to be read stands in the table itself, in types whose texts need no conversion."""
+        return len(self.own_columns) == len(self.columns) and all(
+            isinstance(part.target, PLAIN)
+            and not isinstance(part.target, NOT_ROUTABLE)
+            and not hasattr(part.target, "from_db_value")
+            for part in self.own_columns
+        )
 
     @cached_property
     def is_told_by_key(self) -> bool:

@@ -71,8 +71,9 @@ class SQLiteChangeLog(ChangeLog):
 
     def lock(self) -> None:
         # a transaction that reads first and writes then fails when another one has written in between
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"DELETE FROM {self.table} WHERE 0")
+        if self.connection.transaction_mode in (None, "DEFERRED"):
+            with self.connection.cursor() as cursor:
+                cursor.execute(f"DELETE FROM {self.table} WHERE 0")
 
     def moved(self) -> bool:
         # changes when another connection has committed: https://www.sqlite.org/pragma.html#pragma_data_version

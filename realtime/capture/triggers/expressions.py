@@ -34,18 +34,21 @@ class Expressions(ABC):
 
     def routing(self, model: Any, routing: Routing, row: str, old: str | None = None) -> str:
         """The JSON of the values that route a change: those of the row, and those that it had where they differ."""
-        parts = []
-        for name, column in (routing or {}).items():
-            new = self.json(column, self._cell_of_family(model, column, row))
-            if new is None:
+        if routing is None:
+            return "NULL"
+        parts = ["'{'"]
+        for name, column in routing.items():
+            cell = self._cell_of_family(model, column, row)
+            value = self.json(column, cell)
+            if value is None:
                 return "NULL"
-            values = new
+            parts += [self.literal(f'{"," if len(parts) > 1 else ""}"{name}":['), value]
             if old is not None:
-                was = str(self.json(column, self._cell_of_family(model, column, old)))
-                was = f"CASE WHEN {was} <> {new} THEN {self.concat(self.literal(','), was)} ELSE '' END"
-                values = self.concat(new, was)
-            parts.append(self.concat(self.literal(f'{"," if parts else ""}"{name}":['), values, "']'"))
-        return "NULL" if routing is None else self.concat("'{'", *parts, "'}'") if parts else "'{}'"
+                was = self._cell_of_family(model, column, old)
+                moved = self.concat("','", str(self.json(column, was)))
+                parts.append(f"CASE WHEN {self.differ(was, cell)} THEN {moved} ELSE '' END")
+            parts.append("']'")
+        return self.concat(*parts, "'}'")
 
     def cell(self, column: Column, row: str) -> str:
         return f"{row}.{self.quote(column.field.column)}"
@@ -78,7 +81,7 @@ class Expressions(ABC):
     def json(self, column: Column, sql: str) -> str | None:
         """The same as JSON: a string, or `null`."""
         string = self._string(column, sql)
-        return string and f"COALESCE({string}, 'null')"
+        return f"COALESCE({string}, 'null')" if string and column.field.null else string
 
     def _string(self, column: Column, sql: str) -> str | None:
         text = self.text(column, sql)
@@ -93,6 +96,10 @@ class Expressions(ABC):
 
     def concat(self, *parts: str) -> str:
         return f"({' || '.join(parts)})"
+
+    @abstractmethod
+    def differ(self, one: str, other: str) -> str:
+        """Whether two values differ, null being one as well."""
 
     @abstractmethod
     def escaped(self, text: str) -> str:

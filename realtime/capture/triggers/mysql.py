@@ -13,6 +13,9 @@ class MySQLExpressions(Expressions):
     def concat(self, *parts: str) -> str:
         return f"CONCAT({', '.join(parts)})"
 
+    def differ(self, one: str, other: str) -> str:
+        return f"NOT ({one} <=> {other})"
+
     def escaped(self, text: str) -> str:
         return f"JSON_QUOTE({text})"
 

@@ -32,6 +32,9 @@ EVENTS = {
 class PostgreSQLExpressions(Expressions):
     """The SQL of PostgreSQL."""
 
+    def differ(self, one: str, other: str) -> str:
+        return f"{one} IS DISTINCT FROM {other}"
+
     def escaped(self, text: str) -> str:
         return f"to_json(({text})::text)::text"
 
@@ -85,20 +88,21 @@ class PostgreSQLTriggers(Triggers):
             yield from ("ELSE", *(f"EXECUTE {self.sql.literal(change)};" for change in links), "END IF;")
         yield from ("END IF;", notify, "RETURN NULL;", "END")
 
-    def own_inserts(
-        self, table: Table, operation: str, rows: str, old: str | None = None, *, join: str = "FULL JOIN"
-    ) -> Iterator[str]:
+    def own_inserts(self, table: Table, operation: str, rows: str, old: str | None = None) -> Iterator[str]:
         """INSERTs into the log of what rows tell of themselves: those of `rows`, which before were those of `old`."""
-        rereads = self.rereads(table)
         key, source = self.sql.key(table.keys, "n"), f"{rows} n"
-        if old:
+        if old:  # a row whose key was changed is told under both
             names = [self.quote(part.field.column) for part in table.keys]
-            source += f" {join} {old} o ON {' AND '.join(f'o.{name} = n.{name}' for name in names)}"
-        if old and join == "FULL JOIN":  # a row whose key was changed is told under both
+            source += f" FULL JOIN {old} o ON {' AND '.join(f'o.{name} = n.{name}' for name in names)}"
             key = f"COALESCE({key}, {self.sql.key(table.keys, 'o')})"
+        return self.inserts_of(table, operation, str(key), source, "o" if old else None)
+
+    def inserts_of(self, table: Table, operation: str, key: str, source: str, old: str | None) -> Iterator[str]:
+        """The same, from a source that has the row `n` and the row `old`."""
+        rereads = self.rereads(table)
         for own in table.own:
             if own.label not in rereads:
-                routing = self.sql.routing(table.model, own.routing, "n", "o" if old else None)
+                routing = self.sql.routing(table.model, own.routing, "n", old)
                 yield self.insert(f"{self.change(own.label, key, operation, routing)} FROM {source}")
 
     def link_inserts(self, table: Table, rows: str, old: str | None = None) -> list[str]:

@@ -10,6 +10,9 @@ from realtime.capture.triggers.rowwise import RowTriggers
 class SQLiteExpressions(Expressions):
     """The SQL of SQLite, where a UUID is 32 digits and a date is text."""
 
+    def differ(self, one: str, other: str) -> str:
+        return f"{one} IS NOT {other}"
+
     def escaped(self, text: str) -> str:
         return f"json_quote({text})"
 
