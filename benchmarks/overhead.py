@@ -54,7 +54,8 @@ def measure(rounds: int) -> None:
         plain = tenth(by_capture["none"])
         for capture in CAPTURES:
             ours = tenth(by_capture[capture])
-            print(f"{connection.vendor:<12}{name:<26}{capture:<10}{ours * 1000:>14.3f}{ours / plain:>8.2f}", flush=True)
+            figures = f"{ours * 1000:>14.3f}{ours / plain:>8.2f}"
+            print(f"{connection.vendor:<12}{name:<26}{capture:<10}{figures}", flush=True)
 
 
 def tenth(times: list[float]) -> float:

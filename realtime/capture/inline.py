@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
+from django.db import connections
 from django.db.models.constants import OnConflict
 from django.db.models.sql.subqueries import UpdateQuery
 
@@ -76,7 +77,7 @@ class Inline:
         return f"WITH {', '.join(parts)} SELECT {answer} FROM {'new_rows' if few else 'all_rows'}"
 
     def run(self, sql: str, params: Sequence[Any]) -> int:
-        with self.triggers.connection.cursor() as cursor:
+        with connections[self.alias].cursor() as cursor:
             cursor.execute(sql, params)
             count = int(cursor.fetchone()[0])
         if count:
@@ -128,7 +129,7 @@ def update(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | N
         # the lock that UPDATE takes has each row read as others have committed it
         before, before_params = select_matching(table, compiler)
         before += " FOR NO KEY UPDATE"
-        change = UpdateQuery(query.model)
+        change: Any = UpdateQuery(query.model)
         change.values = query.values
         sql, params = change.get_compiler(part.alias).as_sql()
     except EmptyResultSet:
@@ -152,6 +153,4 @@ def delete(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | N
     except EmptyResultSet:
         return 0
     few = known_keys(table, compiler.query) is not None
-    return part.run(
-        part.statement(f"{sql} RETURNING {part.returning()}", part.deleted, "count(*)", few=few), params
-    )
+    return part.run(part.statement(f"{sql} RETURNING {part.returning()}", part.deleted, "count(*)", few=few), params)

@@ -50,7 +50,8 @@ def select_matching(table: Table, compiler: Any) -> tuple[str, Sequence[Any]]:
     query, quote = compiler.query, compiler.connection.ops.quote_name
     query.get_initial_alias()
     if query.count_active_tables() > 1 or query.group_by is not None:
-        rows = _matching(table, query, compiler.connection.alias).values_list(*(part.name for part in table.own_columns))
+        names = [part.name for part in table.own_columns]
+        rows = _matching(table, query, compiler.connection.alias).values_list(*names)
         sql, params = rows.query.get_compiler(compiler.connection.alias).as_sql()
         return sql, params
     try:
@@ -74,9 +75,9 @@ def read_matching(table: Table, compiler: Any, *, deleting: bool) -> list[Row] |
             return []
         with connection.cursor() as cursor:
             cursor.execute(f"{sql} LIMIT {MAX_ROWS + 1}{lock}", params)
-            found = [dict(zip(table.names, values, strict=True)) for values in cursor.fetchall()]
+            found: list[Row] = [dict(zip(table.names, values, strict=True)) for values in cursor.fetchall()]
     else:
-        rows = _matching(table, compiler.query, connection.alias).select_for_update(no_key=weaker)
+        rows: Any = _matching(table, compiler.query, connection.alias).select_for_update(no_key=weaker)
         found = list(rows.values(*table.names)[: MAX_ROWS + 1])
     return None if len(found) > MAX_ROWS else found
 
@@ -162,7 +163,7 @@ def _linked(link: Link, rows: Iterable[Row], alias: str) -> Iterator[NewChange]:
     parts = list((link.routing or {}).values())
     target = link.column.field.target_field.name
     for start in range(0, len(values), KEYS_PER_QUERY):
-        objects = QuerySet(model=link.model, using=alias).filter(
+        objects: QuerySet[Any] = QuerySet(model=link.model, using=alias).filter(
             **{f"{target}__in": values[start : start + KEYS_PER_QUERY]}
         )
         for row in objects.values("pk", *(part.name for part in parts)):

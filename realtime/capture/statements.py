@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -121,10 +122,8 @@ def record_update_returning(table: Table, compiler: Any, execute: Execute, retur
     rows: list[Any] = []
 
     def count() -> int:
-        try:
+        with suppress(EmptyResultSet):
             rows.extend(execute(returning_fields))
-        except EmptyResultSet:
-            pass
         return len(rows)
 
     record_update(table, compiler, count)

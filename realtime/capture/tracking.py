@@ -86,7 +86,7 @@ class Table:
     @cached_property
     def labels(self) -> set[str]:
         """The live models that the table is watched for."""
-        return {part.label for part in (*self.own, *self.links)} | self.rereads
+        return {part.label for part in self.own} | {part.label for part in self.links} | self.rereads
 
     @cached_property
     def columns(self) -> dict[str, Column]:
@@ -211,7 +211,8 @@ def _is_routable(field: Any, vendor: str) -> bool:
 
 def _link_fields(model: type[Model]) -> Iterator[Any]:
     """The foreign keys to the model in the tables of its many-to-many relations, from either side."""
-    for relation in model._meta.get_fields(include_hidden=True):
+    relations: Iterable[Any] = model._meta.get_fields(include_hidden=True)
+    for relation in relations:
         if not relation.many_to_many:
             continue
         if relation.auto_created:
@@ -222,7 +223,7 @@ def _link_fields(model: type[Model]) -> Iterator[Any]:
 
 
 def _database_cascades(model: type[Model]) -> set[type[Model]]:
-    """The models whose deletion the database carries on to this one by itself (Django 6.1: DB_CASCADE and its like)."""
+    """The models whose deletion the database carries on to this one by itself (Django 6.1: DB_CASCADE, ...)."""
     found: set[type[Model]] = set()
     waiting: list[Any] = [model]
     while waiting:

@@ -129,7 +129,7 @@ class TestUpdate:
     def test_update_of_the_key_with_an_expression(self, log, books, capture):
         Book.objects.filter(title="a").update(id=F("id") + 1000)
         if capture == "orm":
-            assert REREAD <= log.of(Book)
+            assert log.of(Book) >= REREAD
         else:
             assert log.keys(Book) == keys(books[0], Book.objects.get(title="a"))
 

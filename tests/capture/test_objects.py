@@ -93,7 +93,8 @@ def test_create_with_an_expression_for_the_partition(log, shelf):
 
 
 def test_save_by_a_deserializer(log, shelf):
-    [deserialized] = serializers.deserialize("python", [{"model": "capture.book", "pk": 5, "fields": {"shelf": shelf.pk}}])
+    plain = {"model": "capture.book", "pk": 5, "fields": {"shelf": shelf.pk}}
+    [deserialized] = serializers.deserialize("python", [plain])
     deserialized.save()
     assert log.of(Book) == {made(Book.objects.get())}
 
@@ -198,8 +199,6 @@ def test_cascade_that_sets_the_default(log, other):
     Shelf.objects.get(pk=other.pk).delete()
     reader.refresh_from_db()
     assert log.of(Reader) == {updated(reader, was=other)}
-
-
 
 
 def test_save_of_text_with_percent_signs(log, book):

@@ -32,10 +32,13 @@ class Triggers(ABC):
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
-        self.connection: Any = connections[alias]
         self.quote = self.connection.ops.quote_name
         self.sql = self.expressions_class(self.connection)
         self.log = get_changelog(alias)
+
+    @property
+    def connection(self) -> Any:
+        return connections[self.alias]
 
     def wanted(self, tables: Iterable[Table]) -> list[Trigger]:
         """The triggers that capture the changes of these tables, as far as the tables are in this database."""
@@ -111,5 +114,5 @@ class Triggers(ABC):
         if self.sql.key([column(field) for field in model.pk_fields], "m") is None:
             return None
         if target.primary_key:
-            return str(self.quote(model.pk.column))
+            return str(self.quote(str(model.pk.column)))
         return str(self.quote(target.column)) if target.model._meta.concrete_model is link.model else None

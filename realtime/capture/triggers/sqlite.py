@@ -32,4 +32,5 @@ class SQLiteTriggers(RowTriggers):
     expressions_class = SQLiteExpressions
 
     def present(self) -> dict[str, str]:
-        return dict(self.fetch(f"SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*'"))
+        ours = f"type = 'trigger' AND name GLOB '{PREFIX}*'"
+        return dict(self.fetch(f"SELECT name, tbl_name FROM sqlite_master WHERE {ours}"))
