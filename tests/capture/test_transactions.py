@@ -1,0 +1,260 @@
+"""The log and the rows are one: what is rolled back is not told, and what is written meanwhile is not missed."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+
+from realtime.capture import installation, statements
+from realtime.models import Change
+from tests.capture.conftest import Log, made, updated
+from tests.capture.models import Book, Page, Reader, Shelf, Tag
+from tests.support.waiting import seconds
+
+
+class Broken(Exception):
+    pass
+
+
+class TestRollback:
+    def test_rollback_leaves_nothing(self, log, shelf):
+        with pytest.raises(Broken), transaction.atomic():
+            Book.objects.create(shelf=shelf)
+            Book.objects.update(title="x")
+            raise Broken
+        assert log.of(Book) == set()
+
+    def test_rollback_to_a_savepoint_leaves_what_was_before(self, log, shelf):
+        with transaction.atomic():
+            book = Book.objects.create(shelf=shelf)
+            with pytest.raises(Broken), transaction.atomic():
+                Book.objects.bulk_create([Book(shelf=shelf)])
+                raise Broken
+        assert log.of(Book) == {made(book)}
+
+    def test_statement_that_fails_leaves_nothing(self, log, shelf):
+        Book.objects.create(isbn="1", shelf=shelf)
+        log.clear()
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Book.objects.create(isbn="1", shelf=shelf)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Book.objects.bulk_create([Book(isbn="2", shelf=shelf), Book(isbn="1", shelf=shelf)])
+        assert log.of(Book) == set()
+        assert Book.objects.count() == 1
+
+
+@pytest.fixture
+def shelves(committed):
+    found = [Shelf.objects.create(name=name) for name in ("first", "second")]
+    yield found
+    for model in (Reader, Book, Tag, Shelf):
+        model.objects.all().delete()
+
+
+class TestCommit:
+    def test_each_statement_commits_with_its_changes(self, shelves):
+        log = Log()
+        book = Book.objects.create(shelf=shelves[0])
+        assert log.of(Book) == {made(book)}
+        assert not connection.in_atomic_block
+
+    def test_log_that_cannot_be_written_undoes_the_statement(self, shelves, capture, vendor):
+        """The row is not there without its change."""
+        if (capture, vendor) == ("triggers", "sqlite"):
+            pytest.skip("SQLite renames the table within the triggers too")
+        book = Book.objects.create(title="a", shelf=shelves[0])
+        table = connection.ops.quote_name(Change._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table} RENAME TO realtime_elsewhere")
+        try:
+            with pytest.raises(Exception, match="realtime_change"):
+                Book.objects.filter(pk=book.pk).update(title="x")
+            with pytest.raises(Exception, match="realtime_change"):
+                Book.objects.create(title="b", shelf=shelves[0])
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute(f"ALTER TABLE realtime_elsewhere RENAME TO {table}")
+        assert list(Book.objects.values_list("title", flat=True)) == ["a"]
+
+    def test_hubs_are_woken_once_by_a_transaction(self, shelves, capture, vendor, monkeypatch):
+        if capture == "triggers" and vendor == "postgresql":
+            pytest.skip("the trigger sends NOTIFY")
+        woken = []
+        monkeypatch.setattr("realtime.wakeups.notify", woken.append)
+        with transaction.atomic():
+            Book.objects.create(shelf=shelves[0])
+            Book.objects.update(title="x")
+            assert woken == []
+        assert woken == ["default"]
+
+    def test_trigger_notifies(self, shelves, capture, vendor):
+        if vendor != "postgresql":
+            pytest.skip("PostgreSQL has NOTIFY")
+        listener = connection.copy()
+        with listener.cursor() as cursor:
+            cursor.execute("LISTEN realtime")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        Book.objects.create(shelf=shelves[0])
+        [notified] = listener.connection.notifies(timeout=seconds(5), stop_after=1)
+        listener.close()
+        assert notified.channel == "realtime"
+
+
+@pytest.mark.skipif("sqlite" in str(connection.settings_dict["ENGINE"]), reason="SQLite has one writer at a time")
+class TestOthersWriteMeanwhile:
+    """A transaction holds a row; a statement that waits for it tells of what it finds afterwards."""
+
+    def waiting(self, elsewhere, statement, *, then):
+        """Run the statement while another transaction is open that `then` has written in, and commits."""
+        elsewhere.begin()
+        elsewhere(then)
+        thread = threading.Thread(target=in_thread, args=(statement,))
+        thread.start()
+        thread.join(seconds(0.3))
+        elsewhere.commit()
+        thread.join(seconds(10))
+
+    def test_row_that_moves_before_the_statement_gets_it(self, shelves, elsewhere):
+        first, second = shelves
+        third = Shelf.objects.create(name="third")
+        book = Book.objects.create(shelf=first)
+        log = Log()
+        self.waiting(
+            elsewhere,
+            lambda: Book.objects.filter(pk=book.pk).update(shelf=third),
+            then=lambda: Book.objects.filter(pk=book.pk).update(shelf=second),
+        )
+        assert log.of(Book) == {
+            updated(Book(pk=book.pk, shelf=second), was=first),
+            updated(Book(pk=book.pk, shelf=third), was=second),
+        }
+
+    def test_row_that_leaves_the_filter_is_not_written(self, shelves, elsewhere):
+        first, second = shelves
+        book = Book.objects.create(shelf=first, pages=1)
+        log = Log()
+        self.waiting(
+            elsewhere,
+            lambda: Book.objects.filter(pages=1).update(shelf=second),
+            then=lambda: Book.objects.filter(pk=book.pk).update(pages=2),
+        )
+        book.refresh_from_db()
+        assert book.shelf == first
+        assert log.of(Book) == {updated(book)}
+
+    def test_counter_counts_each(self, shelves, elsewhere):
+        book = Book.objects.create(shelf=shelves[0])
+        self.waiting(
+            elsewhere,
+            lambda: Book.objects.update(pages=F("pages") + 1, shelf=shelves[1]),
+            then=lambda: Book.objects.update(pages=F("pages") + 1),
+        )
+        book.refresh_from_db()
+        assert (book.pages, book.shelf) == (2, shelves[1])
+
+    def test_all_that_was_written_was_told(self, shelves):
+        """Two writers move rows to and fro, each by what it finds: no row is written of which nothing is told."""
+        first, second = shelves
+        Book.objects.bulk_create([Book(shelf=first) for _ in range(20)])
+        log = Log()
+        counts = []
+
+        def move(here, there):
+            for _ in range(15):
+                with transaction.atomic():
+                    count = Book.objects.filter(shelf=here).update(shelf=there, pages=F("pages") + 1)
+                counts.append(count)
+
+        writers = [
+            threading.Thread(target=in_thread, args=(lambda a=a, b=b: move(a, b),))
+            for a, b in (shelves, shelves[::-1])
+        ]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join(seconds(60))
+        written = sum(Book.objects.values_list("pages", flat=True))
+        told = Change.objects.filter(model="capture.book", pk__gt=log._last).count()
+        assert written == sum(counts)
+        assert told >= written
+
+    def test_foreign_key_to_a_row_that_is_updated_does_not_wait(self, shelves, elsewhere, vendor):
+        """A weaker lock than FOR UPDATE, as that of UPDATE itself."""
+        if vendor != "postgresql":
+            pytest.skip("only PostgreSQL has the weaker lock")
+        book = Book.objects.create(shelf=shelves[0])
+        elsewhere.begin()
+        elsewhere(lambda: Book.objects.filter(pk=book.pk).update(title="x", shelf=shelves[1]))
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+            Book.objects.create(shelf=shelves[0], sequel=book)
+            cursor.execute("RESET lock_timeout")
+        elsewhere.commit()
+
+
+@pytest.mark.skipif("sqlite" not in str(connection.settings_dict["ENGINE"]), reason="a habit of SQLite")
+class TestOneWriterAtATime:
+    def test_deferred_transaction_that_begins_with_an_update_waits_for_the_lock(self, shelves, elsewhere, monkeypatch):
+        """A read before the first write would have SQLite refuse the write once somebody else had written."""
+        book = Book.objects.create(shelf=shelves[0])
+        monkeypatch.setattr(connection, "transaction_mode", "DEFERRED")
+        elsewhere.begin()
+        elsewhere(lambda: Book.objects.update(title="x"))
+        release = threading.Timer(0.3, elsewhere.commit)
+        release.start()
+        with transaction.atomic():
+            Book.objects.filter(pk=book.pk).update(pages=F("pages") + 1)
+        release.join()
+        book.refresh_from_db()
+        assert (book.title, book.pages) == ("x", 1)
+
+
+class TestNotLive:
+    """What nobody needs costs nothing."""
+
+    def test_one_statement_each(self, db, django_assert_num_queries):
+        page = Page.objects.create()
+        with django_assert_num_queries(1):
+            page.save()
+        with django_assert_num_queries(1):
+            Page.objects.update(text="x")
+        with django_assert_num_queries(1):
+            Page.objects.filter(text="x").delete()
+
+    def test_live_rows_cost_no_more_statements_on_postgresql(self, shelf, vendor, django_assert_num_queries):
+        if vendor != "postgresql":
+            pytest.skip("other databases cannot write the log within the statement")
+        with django_assert_num_queries(1):
+            book = Book.objects.create(shelf=shelf)
+        with django_assert_num_queries(1):
+            book.save()
+        with django_assert_num_queries(1):
+            Book.objects.filter(shelf__name="first").update(shelf=shelf)
+        with django_assert_num_queries(1):
+            Book.objects.filter(title="x")._raw_delete("default")
+
+    def test_undone(self, log, shelf, capture):
+        statements.unwatch()
+        try:
+            assert not hasattr(statements.SQLUpdateCompiler.execute_sql, "__wrapped__")
+            assert "execute_sql" not in vars(statements.SQLDeleteCompiler)
+            Book.objects.create(shelf=shelf)
+            assert bool(log.of(Book)) == (capture == "triggers")
+        finally:
+            installation.install()
+
+    def test_installed_twice_tells_once(self, log, shelf):
+        installation.install()
+        Book.objects.create(shelf=shelf)
+        assert Change.objects.filter(pk__gt=log._last, model="capture.book").count() == 1
+
+
+def in_thread(function):
+    try:
+        function()
+    finally:
+        connection.close()
