@@ -45,6 +45,8 @@ def test_every_client_equals_fresh_querysets_after_each_batch(make_site, clients
     with capsys.disabled():
         print(f"\noracle on {BACKEND}: {QUERIES}x{BATCHES}x{TRANSACTIONS}x{WRITES}, REALTIME_ORACLE_SEED={SEED}")
     chance = random.Random(SEED)
+    queries = strategies.draw(strategies.queries(), QUERIES, SEED)
+    transactions = strategies.draw(strategies.transactions(size=WRITES), TRANSACTIONS * BATCHES, SEED)
     site = make_site()
     servers = [site.serve() for _ in range(SERVERS)]
     reader, *writers = [site.worker() for _ in range(WRITERS + 1)]
@@ -55,15 +57,13 @@ def test_every_client_equals_fresh_querysets_after_each_batch(make_site, clients
     watched: list[tuple[int, int, Wanted]] = []  # client, subscription, live query
     for number in range(CLIENTS):
         clients(servers[number % SERVERS].url, session=users[number % len(users)][1])
-    for number, (stream, spec, format, box) in enumerate(strategies.draw(strategies.queries(), QUERIES, SEED)):
+    for number, (stream, spec, format, box) in enumerate(queries):
         client = number % CLIENTS
         user = users[client % len(users)][0] if stream == "oracle.mine" else None
         want = Wanted(stream, spec, boxes[box % len(boxes)] if stream == "oracle.box" else None, user, format)
         id = clients.all[client].subscribe(stream, want.params, format=format)
         watched.append((client, id, want))
 
-    size = TRANSACTIONS * BATCHES
-    transactions = strategies.draw(strategies.transactions(size=WRITES), size, SEED)
     for batch in range(BATCHES):
         part = transactions[batch * TRANSACTIONS : (batch + 1) * TRANSACTIONS]
         away = [client for client in clients.all if chance.random() < AWAY]

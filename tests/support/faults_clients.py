@@ -26,8 +26,10 @@ class LiveClient:
         self.protocol = ReferenceClient()
         self.error: BaseException | None = None
         self.connections = 0
+        self.asked: list[str] = []  # at the beginning of this connection
         self.messages: deque[tuple[float, dict[str, Any]]] = deque(maxlen=100_000)  # with the time of arrival
         self.text = 0  # characters that came
+        self._chance = random.Random()  # Hypothesis watches the one that all share
         self._clients = clients
         self._headers = {"Cookie": f"sessionid={session}"} if session else {}
         self._socket: ClientConnection | None = None
@@ -83,9 +85,11 @@ class LiveClient:
             except (OSError, WebSocketException, TimeoutError):
                 pass
             except AssertionError as error:
+                last = [message for _, message in list(self.messages)[-5:]]
+                error.add_note(f"Before it came: {last}\nAt last came: {self.protocol.last}\nAsked: {self.asked}")
                 self.error = error
             self.protocol.lose()
-            await asyncio.sleep(random.uniform(*PAUSE_SECONDS))
+            await asyncio.sleep(self._chance.uniform(*PAUSE_SECONDS))
 
     async def _connect(self) -> None:
         options: dict[str, Any] = {"ping_interval": None, "compression": None, "max_size": None, "close_timeout": 1}
@@ -93,7 +97,8 @@ class LiveClient:
             self.connections += 1
             self._socket = socket
             try:
-                for message in self.protocol.open():
+                self.asked = self.protocol.open()
+                for message in self.asked:
                     await socket.send(message)
                 silence = None
                 while True:
