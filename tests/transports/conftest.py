@@ -1,0 +1,157 @@
+"""A daphne on the tests' own database, for all tests of the folder, and clients that connect to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.models import Shelf
+from tests.support.demo import RECORD, TROUBLE
+from tests.support.elsewhere import Elsewhere
+from tests.support.processes import Process, accepts, free_port
+from tests.support.replica import ReferenceClient
+from tests.support.waiting import seconds
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.transports.settings"}
+
+
+class Daphne:
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        self.expected_trouble: list[str] = []
+        self._seen = 0
+        self._process = Process(
+            [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "tests.asgi:application"],
+            log=directory / "daphne.log",
+            ready=lambda: accepts(self.port),
+            env=environment(),
+            cwd=ROOT,
+        )
+        self.start, self.stop = self._process.start, self._process.stop
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/realtime/ws/"
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def news(self) -> str:
+        """What the log says since it was asked last."""
+        output = self._process.output()
+        news, self._seen = output[self._seen :], len(output)
+        return news
+
+
+@pytest.fixture(scope="session")
+def daphne(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daphne]:
+    daphne = Daphne(tmp_path_factory.mktemp("daphne"))
+    daphne.start()
+    yield daphne
+    daphne.stop()
+
+
+@pytest.fixture
+def server(daphne: Daphne, committed: None) -> Iterator[Daphne]:
+    """The server; a test fails when its log shows trouble that was not announced in `expected_trouble`."""
+    daphne.news()
+    daphne.expected_trouble = []
+    yield daphne
+    records = [record for record in RECORD.split(daphne.news()) if TROUBLE.search(record)]
+    assert [record for record in records if not any(text in record for text in daphne.expected_trouble)] == []
+
+
+class Remote:
+    """A reference client on a socket. `received` has every message."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.protocol = ReferenceClient()
+        self.received: list[dict[str, Any]] = []
+
+    async def say(self, *messages: str) -> None:
+        for message in messages:
+            await self.socket.send(message)
+
+    async def step(self) -> dict[str, Any]:
+        text = await self.socket.recv()
+        assert isinstance(text, str)
+        self.received.append(json.loads(text))
+        await self.say(*self.protocol.receive(text))
+        return self.received[-1]
+
+    async def until(self, condition: Any) -> None:
+        while not condition():
+            await self.step()
+
+    async def subscribe(self, stream: str, *, id: int = 1, **params: Any) -> None:
+        await self.say(*self.protocol.subscribe(id, stream=stream, params=params, format="data"))
+        await self.until(lambda: self.protocol.subscriptions[id].live or self.protocol.subscriptions[id].refusal)
+
+    async def call(self, id: str, stream: str, action: str, args: dict[str, Any], **params: Any) -> dict[str, Any]:
+        call = {"type": "call", "id": id, "stream": stream, "params": params, "action": action, "args": args}
+        await self.say(json.dumps(call))
+        await self.until(lambda: id in self.protocol.replies)
+        return self.protocol.replies[id]
+
+    def titles(self, id: int = 1) -> list[str]:
+        return [row["title"] for _, row in self.protocol.subscriptions[id].replica.ordered]
+
+    async def closed(self) -> tuple[int, str]:
+        """Read to the end; the code and reason of the close frame."""
+        with suppress(ConnectionClosed):
+            while True:
+                self.received.append(json.loads(await self.socket.recv()))
+        return self.socket.close_code, self.socket.close_reason
+
+
+@pytest.fixture
+def client(server: Daphne) -> Any:
+    """`async with client() as remote`: connected, as a user where a session is given, and greeted."""
+
+    @asynccontextmanager
+    async def client(session: str = "", *, origin: str | None = None, greet: bool = True) -> AsyncIterator[Remote]:
+        headers = {"Cookie": f"sessionid={session}"} if session else {}
+        async with connect(
+            server.url, additional_headers=headers, origin=origin, open_timeout=seconds(10), proxy=None
+        ) as socket:
+            remote = Remote(socket)
+            if greet:
+                await remote.say(*remote.protocol.open())
+                await remote.step()
+            yield remote
+
+    return client
+
+
+@pytest.fixture
+def session(elsewhere: Elsewhere) -> str:
+    """The session of ann, who is logged in."""
+
+    def log_in() -> str:
+        browser = Browser()
+        browser.force_login(User.objects.create_user("ann"))
+        return browser.cookies["sessionid"].value
+
+    return elsewhere(log_in)
+
+
+@pytest.fixture
+def shelf(elsewhere: Elsewhere) -> Shelf:
+    return elsewhere(Shelf.objects.create, name="one")
