@@ -1,0 +1,165 @@
+"""Triggers are kept in step with the streams by `migrate`, dropped where they are not wanted, and checked."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
+from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
+from django.db.migrations import Migration
+from django.test import override_settings
+
+from realtime import conf
+from realtime.capture import installation, triggers
+from realtime.changelog import get_changelog
+from realtime.models import Change
+from realtime.streams.registry import registry
+from tests.capture.models import Book, Page
+
+PLAN = [(Migration("0002_more", "tests"), False)]
+
+
+@pytest.fixture
+def present(committed):
+    """The triggers that there are."""
+    yield lambda: set(triggers.get_triggers("default").present())
+    triggers.install("default") if conf.settings.CAPTURE == "triggers" else triggers.remove("default")
+
+
+def migrate(plan=()):
+    """What `migrate` says before and after what it does."""
+    for emit in (emit_pre_migrate_signal, emit_post_migrate_signal):
+        emit(verbosity=0, interactive=False, db="default", plan=list(plan))
+
+
+def rereads():
+    return set(Change.objects.filter(operation="r").values_list("model", flat=True))
+
+
+def warnings():
+    return [message for message in run_checks(databases=["default"]) if message.id == "realtime.W003"]
+
+
+class TestMigrate:
+    def test_triggers_are_there_where_they_are_wanted(self, present, capture):
+        migrate()
+        assert bool(present()) == (capture == "triggers")
+
+    def test_nothing_changes_the_second_time(self, present):
+        migrate()
+        before = present()
+        migrate()
+        assert present() == before
+
+    def test_missing_ones_are_made(self, present, capture):
+        before = present()
+        triggers.remove("default")
+        assert present() == set()
+        migrate()
+        assert present() == before
+
+    def test_migrations_run_without_triggers(self, present, capture):
+        """One that names a column which is taken away would fail every write."""
+        before = present()
+        emit_pre_migrate_signal(verbosity=0, interactive=False, db="default", plan=PLAN)
+        assert present() == set()
+        emit_post_migrate_signal(verbosity=0, interactive=False, db="default", plan=PLAN)
+        assert present() == before
+
+    def test_what_migrations_wrote_is_read_afresh(self, present):
+        get_changelog("default").head()
+        migrate(PLAN)
+        assert {"capture.book", "capture.reader", "auth.user"} <= rereads()
+
+    def test_log_that_nobody_has_read_needs_no_word_of_it(self, present):
+        migrate(PLAN)
+        assert rereads() == set()
+
+    def test_without_migrations_nothing_is_read_afresh(self, present):
+        get_changelog("default").head()
+        migrate()
+        assert rereads() == set()
+
+    def test_stream_that_is_gone_takes_its_triggers_along(self, present, capture):
+        stream = registry.get("capture.slots")
+        before = present()
+        registry.remove("capture.slots")
+        try:
+            migrate()
+            assert (present() < before) == (capture == "triggers")
+        finally:
+            registry.add("capture.slots", stream)
+
+    def test_stream_that_routes_otherwise_has_others(self, present, capture, monkeypatch):
+        before = present()
+        monkeypatch.setattr(registry.get("capture.readers"), "partition_by", [])
+        migrate()
+        after = present()
+        assert len(after) == len(before)
+        assert (after != before) == (capture == "triggers")
+
+    def test_setting_that_is_taken_back_drops_them(self, present):
+        triggers.install("default")
+        with override_settings(REALTIME_CAPTURE="orm"):
+            migrate()
+        assert present() == set()
+
+
+class TestCommand:
+    def run(self, *args):
+        out = StringIO()
+        call_command("realtime_triggers", *args, stdout=out)
+        return out.getvalue()
+
+    def test_install_and_remove(self, present, capture):
+        triggers.remove("default")
+        self.run("--install")
+        count = len(present())
+        assert count > 0
+        assert self.run("--install") == "0 triggers made or dropped.\n"
+        assert self.run("--remove") == f"{count} triggers dropped.\n"
+        assert present() == set()
+
+    def test_check(self, present, capture):
+        assert self.run("--check") == "All triggers are in step.\n"
+        triggers.remove("default") if capture == "triggers" else triggers.install("default")
+        with pytest.raises(CommandError, match=r"out of date on: .*capture_book.*realtime_triggers --install"):
+            self.run("--check")
+
+
+class TestCheck:
+    def test_triggers_in_step(self, present):
+        assert warnings() == []
+
+    def test_triggers_that_are_missing_or_left_over(self, present, capture):
+        triggers.remove("default") if capture == "triggers" else triggers.install("default")
+        [warning] = warnings()
+        assert warning.msg.startswith("In the database 'default' the triggers of realtime are not those that")
+        assert Book._meta.db_table in warning.msg
+        assert Page._meta.db_table not in warning.msg
+
+    def test_setting_that_does_not_exist(self):
+        with override_settings(REALTIME_CAPTURE="signals"):
+            [problem] = conf.problems()
+        assert problem.message == "The setting REALTIME_CAPTURE is 'signals', which is not one of 'orm', 'triggers'."
+        assert problem.hint == "Its default is 'orm'."
+
+
+def test_triggers_record_in_place_of_the_orm(log, shelf, capture):
+    Book.objects.create(shelf=shelf)
+    assert Change.objects.filter(model="capture.book", pk__gt=log._last).count() == 1
+
+
+def test_database_of_no_stream_is_left_alone(shelf, monkeypatch):
+    monkeypatch.setattr("realtime.capture.installation.log_databases", set)
+    installation.install()
+    try:
+        before = Change.objects.count()
+        Book.objects.create(shelf=shelf)
+        if conf.settings.CAPTURE == "orm":
+            assert Change.objects.count() == before
+    finally:
+        monkeypatch.undo()
+        installation.install()
