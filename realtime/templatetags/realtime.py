@@ -53,7 +53,7 @@ def live(context: Any, name: str, container: str = "div", **params: Any) -> Safe
     The keywords are the stream's parameters, but for `container` (the element that holds the rows, a `div` by default)
     and `class` (its classes). Raise `Forbidden` where the user may not see them, which Django answers with 403.
     """
-    classes = params.pop("class", "")
+    classes = _plain(params.pop("class", ""))
     part = _part(context, name, "html", params)
     rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
     return _element(container, name, "html", part, classes, rows)
@@ -67,7 +67,7 @@ def live_value(context: Any, name: str, value: str, container: str = "span", **p
 
     The keywords are as for `{% live %}`.
     """
-    classes = params.pop("class", "")
+    classes = _plain(params.pop("class", ""))
     format = f"value:{value}"
     part = _part(context, name, format, params)
     (current,) = part.rows

@@ -1,0 +1,70 @@
+"""Settings: read when they are needed, and judged at start."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime.conf import Settings, names, problems, settings
+
+
+def found() -> list[str]:
+    return [str(problem) for problem in problems()]
+
+
+def test_defaults_are_right():
+    assert found() == []
+
+
+def test_settings_are_those_of_django_with_a_prefix():
+    assert "REALTIME_BEAT_SECONDS" in names()
+    assert all(name.startswith("REALTIME_") for name in names())
+
+
+def test_value_is_read_anew_each_time(settings):
+    own = Settings()
+    assert own.BEAT_SECONDS == 25.0
+    settings.REALTIME_BEAT_SECONDS = 5
+    assert own.BEAT_SECONDS == 5
+
+
+def test_list_stands_for_a_tuple(settings):
+    settings.REALTIME_ALLOWED_ORIGINS = ["https://a.example"]
+    assert Settings().ALLOWED_ORIGINS == ("https://a.example",)
+    assert found() == []
+
+
+def test_name_that_does_not_exist_lists_those_that_do():
+    with pytest.raises(AttributeError):
+        _ = settings.NO_SUCH_SETTING
+
+
+def test_unknown_setting_is_a_problem(settings):
+    settings.REALTIME_BEAT = 5
+    assert found() == [f"The setting REALTIME_BEAT does not exist. Existing ones: {', '.join(sorted(names()))}."]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("BEAT_SECONDS", 0, "is 0, which is not a positive float. Its default is 25.0."),
+        ("BEAT_SECONDS", -1, "is -1, which is not a positive float. Its default is 25.0."),
+        ("BEAT_SECONDS", "5", "is '5', which is not a positive float. Its default is 25.0."),
+        ("BEAT_SECONDS", None, "is None, which is not a positive float. Its default is 25.0."),
+        ("BEAT_SECONDS", True, "is True, which is not a positive float. Its default is 25.0."),
+        ("BEAT_SECONDS", float("nan"), "is nan, which is not a positive float. Its default is 25.0."),
+        ("WINDOW_FRAMES", 1.5, "is 1.5, which is not a positive int. Its default is 32."),
+        ("ALLOWED_ORIGINS", "https://a", "is 'https://a', which is not a list of strings. Its default is ()."),
+        ("ALLOWED_ORIGINS", [1], "is (1,), which is not a list of strings. Its default is ()."),
+        ("LISTEN_DSN", "host=db", "is 'host=db', which is not a dictionary of strings. Its default is {}."),
+        ("LISTEN_DSN", {"default": 5}, "is {'default': 5}, which is not a dictionary of strings. Its default is {}."),
+    ],
+)
+def test_wrong_value_is_a_problem(settings, name, value, message):
+    setattr(settings, f"REALTIME_{name}", value)
+    assert found() == [f"The setting REALTIME_{name} {message}"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("BEAT_SECONDS", 5), ("WINDOW_FRAMES", 1), ("LISTEN_DSN", {"a": "b"})])
+def test_right_value_is_none(settings, name, value):
+    setattr(settings, f"REALTIME_{name}", value)
+    assert found() == []

@@ -1,0 +1,28 @@
+"""The package is imported before Django's apps are ready, and its migrations are complete."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.core.management import call_command
+
+import realtime
+
+
+def test_import_needs_neither_settings_nor_apps():
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    code = "import realtime; print(*(name for name in realtime.__all__ if not hasattr(realtime, name)))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+def test_public_names_are_sorted():
+    assert sorted(realtime.__all__) == realtime.__all__
+
+
+@pytest.mark.django_db
+def test_models_have_their_migrations():
+    call_command("makemigrations", "realtime", check=True, dry_run=True, verbosity=0)

@@ -1,0 +1,160 @@
+"""Pages: what a template tag leaves in the page is the rows, their cursor, and a token for them."""
+
+from __future__ import annotations
+
+import enum
+import json
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.template import Context, Template, TemplateSyntaxError
+from django.test import RequestFactory
+from django.utils.functional import lazystr
+from django.utils.safestring import mark_safe
+
+from realtime import tokens
+from realtime.changelog import get_changelog
+from realtime.exceptions import BadParameters, Forbidden, StreamDefinitionError, UnknownStream
+from realtime.pages import page_part
+from tests.models import Book, Shelf
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def user() -> User:
+    return User.objects.create_user("ann")
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf.objects.create(name="one")
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+def render(source: str, user=None, **context) -> str:
+    request = RequestFactory().get("/")
+    request.user = user or AnonymousUser()
+    return Template("{% load realtime %}" + source).render(Context({"request": request} | context))
+
+
+def container(source: str, user=None, **context) -> tuple[str, dict[str, str | None]]:
+    return Elements(render(source, user, **context)).found[0]
+
+
+class TestPart:
+    def test_rows_stand_at_their_cursor(self, user, shelf):
+        Book.objects.create(shelf=shelf, title="a")
+        part = page_part(user, "books", {"shelf": str(shelf.pk)})
+
+        assert [row[:3] for row in part.rows] == ["<li"]
+        assert part.params == {"shelf": shelf.pk}
+        assert get_changelog("default").read(part.cursor, limit=10).changes == []
+
+    def test_position_is_taken_before_the_rows(self, user, shelf, monkeypatch):
+        """What is written between the two comes again; the other way round it would be missed."""
+        original = type(get_changelog("default")).head
+
+        def head_then_write(self):
+            cursor = original(self)
+            Book.objects.create(shelf=shelf, title="between")
+            return cursor
+
+        monkeypatch.setattr(type(get_changelog("default")), "head", head_then_write)
+        assert len(page_part(user, "books", {"shelf": shelf.pk}).rows) == 1
+
+    def test_token_is_for_this_user_and_these_parameters(self, user, shelf):
+        part = page_part(user, "books", {"shelf": shelf.pk})
+        token = tokens.read(part.token, user=str(user.pk), max_age=60)
+        assert token == tokens.Token("books", {"shelf": shelf.pk}, "html", str(user.pk))
+
+    def test_what_the_user_may_not_see_is_an_error(self, user, shelf):
+        for who, name, params, error in [
+            (user, "shelves", {}, Forbidden),
+            (AnonymousUser(), "books", {"shelf": shelf.pk}, Forbidden),
+            (user, "nowhere", {}, UnknownStream),
+            (user, "books", {}, BadParameters),
+        ]:
+            with pytest.raises(error):
+                page_part(who, name, params)
+
+    def test_stream_without_a_template_says_what_to_do(self, shelf):
+        with pytest.raises(StreamDefinitionError) as wrong:
+            page_part(AnonymousUser(), "top", {"shelf": shelf.pk})
+        assert str(wrong.value) == (
+            "The stream 'top' has no template, so it cannot be shown with {% live %}. "
+            "Set template_name to the template of one row."
+        )
+
+
+class TestLive:
+    def test_container_carries_what_the_browser_needs(self, user, shelf):
+        book = Book.objects.create(shelf=shelf, title="a")
+        html = render('{% live "books" shelf=shelf %}', user, shelf=shelf)
+        (tag, attributes), (row_tag, row) = Elements(html).found[:2]
+
+        assert (tag, attributes["data-live"]) == ("div", "books")
+        assert json.loads(attributes["data-live-params"]) == {"shelf": shelf.pk}
+        assert attributes["data-live-cursor"] == get_changelog("default").head()
+        assert tokens.read(attributes["data-live-token"], user=str(user.pk), max_age=60).format == "html"
+        assert (row_tag, row["data-live-key"]) == ("li", str(book.pk))
+
+    def test_rows_are_escaped_once(self, user, shelf):
+        Book.objects.create(shelf=shelf, title="<script>")
+        html = render('{% live "books" shelf=shelf.pk %}', user, shelf=shelf)
+        assert "&lt;script&gt;" in html
+        assert "<script>" not in html
+
+    def test_container_and_class_are_no_parameters(self, user, shelf):
+        source = '{% live "books" shelf=shelf.pk container="ul" class="a \\"b" %}'
+        tag, attributes = container(source, user, shelf=shelf)
+        assert (tag, attributes["class"]) == ("ul", 'a "b')
+
+    @pytest.mark.parametrize("name", ["input", "BR", "a b", "ul onclick", "", "<b>", "-"])
+    def test_container_has_to_hold_rows(self, user, shelf, name):
+        with pytest.raises(TemplateSyntaxError) as wrong:
+            render('{% live "books" shelf=shelf.pk container=name %}', user, shelf=shelf, name=name)
+        assert str(wrong.value) == f"{{% live %}} cannot make a container <{name}>: it must be able to hold rows."
+
+    @pytest.mark.parametrize("kind", [lambda pk: mark_safe(str(pk)), lazystr, str, int, SimpleNamespace])
+    def test_parameter_may_be_whatever_templates_hold(self, user, shelf, kind):
+        value = enum.IntEnum("Number", {"ONE": shelf.pk}).ONE if kind is SimpleNamespace else kind(shelf.pk)
+        _, attributes = container('{% live "books" shelf=value %}', user, value=value)
+        assert attributes["data-live-params"] == f'{{"shelf":{shelf.pk}}}'
+
+    def test_user_without_a_request(self, user, shelf):
+        source = '{% load realtime %}{% live "books" shelf=shelf.pk %}'
+        html = Template(source).render(Context({"user": user, "shelf": shelf}))
+        assert 'data-live="books"' in html
+
+    def test_forbidden_is_raised(self, shelf):
+        with pytest.raises(Forbidden):
+            render('{% live "books" shelf=shelf.pk %}', shelf=shelf)
+
+
+class TestScript:
+    def test_script_loads_the_module_and_names_the_address(self):
+        assert render("{% realtime_script %}") == (
+            '<script type="module" src="/static/realtime/realtime.js" data-realtime-url="/realtime/ws/"></script>'
+        )
+
+    def test_nonce_is_added(self):
+        assert container("{% realtime_script %}", csp_nonce='a"b')[1]["nonce"] == 'a"b'
+
+    def test_site_below_a_prefix(self):
+        request = RequestFactory().get("/", SCRIPT_NAME="/below")
+        html = Template("{% load realtime %}{% realtime_script %}").render(Context({"request": request}))
+        assert Elements(html).found[0][1]["data-realtime-url"] == "/below/realtime/ws/"
