@@ -2,6 +2,7 @@
 
 import uuid
 
+import django
 from django.db import models
 
 
@@ -85,3 +86,11 @@ class Page(models.Model):
     """Not live, and without anything that is."""
 
     text = models.CharField(max_length=100, default="")
+
+
+if django.VERSION >= (6, 1):
+
+    class Shadow(models.Model):
+        """Deleted by the database when its reader is."""
+
+        reader = models.ForeignKey(Reader, models.DB_CASCADE, related_name="+")

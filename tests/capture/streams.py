@@ -1,6 +1,7 @@
 """The streams that make the models live."""
 
 from realtime import ModelStream, register
+from tests.capture import models
 from tests.capture.models import Atlas, Book, Reader, Slot
 
 
@@ -46,3 +47,10 @@ class Slots(CaptureStream):
 
     def get_queryset(self, reader):
         return Slot.objects.filter(reader=reader)
+
+
+if hasattr(models, "Shadow"):
+
+    @register("capture.shadows")
+    class Shadows(CaptureStream):
+        model = models.Shadow
