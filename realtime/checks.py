@@ -132,7 +132,7 @@ def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 
 @register("realtime", Tags.database)
 def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
-    """W003: triggers that are missing, left over, or of streams as they were. Needs `--database`, as `migrate` has."""
+    """W004: triggers that are missing, left over, or of streams as they were. Needs `--database`, as `migrate` has."""
     found: list[CheckMessage] = []
     for alias in databases or ():
         if alias not in log_databases() or connections[alias].vendor not in BACKENDS:
@@ -143,7 +143,7 @@ def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **k
                     f"In the database {alias!r} the triggers of realtime are not those that REALTIME_CAPTURE and the "
                     f"streams ask for, on: {', '.join(tables)}.",
                     hint="Run `manage.py migrate` or `manage.py realtime_triggers --install`.",
-                    id="realtime.W003",
+                    id="realtime.W004",
                 )
             )
     return found

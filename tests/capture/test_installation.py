@@ -39,7 +39,7 @@ def rereads():
 
 
 def warnings():
-    return [message for message in run_checks(databases=["default"]) if message.id == "realtime.W003"]
+    return [message for message in run_checks(databases=["default"]) if message.id == "realtime.W004"]
 
 
 class TestMigrate:
