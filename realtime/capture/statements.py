@@ -51,6 +51,7 @@ def watch(tables: dict[type[models.Model], Table], databases: set[str], *, only_
     _tables.update(tables)
     _databases.clear()
     _databases.update(databases)
+    inline.inline.cache_clear()
     if not _originals:
         _wrap(SQLInsertCompiler, "execute_sql", record_insert, inline.insert)
         _wrap(SQLUpdateCompiler, "execute_sql", record_update, inline.update)

@@ -8,6 +8,7 @@ import pytest
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
+from django.db import connection
 from django.db.migrations import Migration
 from django.test import override_settings
 
@@ -57,6 +58,16 @@ class TestMigrate:
         before = present()
         triggers.remove("default")
         assert present() == set()
+        migrate()
+        assert present() == before
+
+    def test_disabled_ones_are_made_anew(self, present, capture, vendor):
+        if (capture, vendor) != ("triggers", "postgresql"):
+            pytest.skip("only PostgreSQL can disable a trigger")
+        before = present()
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE capture_book DISABLE TRIGGER USER")
+        assert present() < before
         migrate()
         assert present() == before
 

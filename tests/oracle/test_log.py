@@ -1,4 +1,4 @@
-"""The log under real concurrency: a read gives exactly what has become visible since its cursor, however old that is."""
+"""The log under real concurrency: a read gives exactly what has become visible since its cursor, however old it is."""
 
 import random
 import threading

@@ -62,6 +62,7 @@ class PostgreSQLTriggers(Triggers):
                 Trigger(
                     name,
                     table.name,
+                    f"DROP FUNCTION IF EXISTS {self.quote(name)}() CASCADE;\n"  # of a trigger that somebody disabled
                     f"CREATE FUNCTION {self.quote(name)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
                     f" SET search_path = {self._search_path()} AS $realtime$\n{body}\n$realtime$;\n"
                     f"CREATE TRIGGER {self.quote(name)} AFTER {event} ON {self.quote(table.name)} {referencing}"
