@@ -166,5 +166,6 @@ def steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
     rare = st.one_of(
         st.tuples(st.just("failing tick"), hub, st.sampled_from(["read", "end"])),
         st.tuples(st.just("tick meanwhile"), hub, quiet),
+        st.tuples(st.just("tick around"), hub, st.one_of(write, st.tuples(st.just("commit"), writer))),
     )
     return st.lists(st.one_of(quiet, quiet, quiet, tick, tick, rare), min_size=1, max_size=size)

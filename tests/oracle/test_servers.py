@@ -77,6 +77,8 @@ def test_every_client_equals_fresh_querysets_after_each_batch(make_site, clients
         for writer in writers:
             writer.answer()
         compare(clients, reader, watched, batch)
+    for server in servers:
+        assert not (trouble := server.trouble()), trouble
 
 
 def compare(clients, reader, watched, batch: int) -> None:

@@ -76,6 +76,8 @@ def take(world: World, step: tuple[Any, ...]) -> None:
             world.tick(number, fail=where)
         case ["tick meanwhile", number, inner]:
             world.tick(number, meanwhile=lambda: take_meanwhile(world, inner))
+        case ["tick around", number, [verb, *rest]]:
+            world.tick(number, inside=lambda: take_inside(world, verb, rest))
         case ["prune"]:
             world.prune()
         case [verb, number, *rest]:
@@ -109,6 +111,15 @@ def take_as_client(world: World, client: Client, verb: str, rest: list[Any]) -> 
             client.beat()
     if not world.loop.is_running():
         world.pump()
+
+
+def take_inside(world: World, verb: str, rest: list[Any]) -> None:
+    """What others can commit between two statements of a tick."""
+    match verb, rest:
+        case "write", [number, [name, a, b]]:
+            world.writer(number).write(name, a, b)
+        case "commit", [number]:
+            world.writer(number).end_all(keep=True)
 
 
 def take_meanwhile(world: World, step: tuple[Any, ...]) -> None:

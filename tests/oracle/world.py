@@ -6,6 +6,8 @@ tick's own transaction, so that a frame which is wrong for a moment is found too
 """
 
 import asyncio
+import itertools
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +25,7 @@ from realtime.hub import Hub, LogTask
 from realtime.identity import Identity
 from realtime.queries.livequery import QueryKey
 from realtime.queries.tail import Tail
+from realtime.streams.registry import registry
 from realtime.wakeups import Waiter
 from tests.oracle import expected, writes
 from tests.oracle.expected import Rows, Wanted
@@ -43,6 +46,14 @@ class FlakyLog:
     def __init__(self, log: Any) -> None:
         self._log = log
         self.fail_at_end = False
+        self.inside: Callable[[], None] | None = None  # happens when the log was read, and nothing else yet
+
+    def read(self, *args: Any, **kwargs: Any) -> Any:
+        reading = self._log.read(*args, **kwargs)
+        inside, self.inside = self.inside, None
+        if inside:
+            inside()
+        return reading
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
@@ -122,6 +133,7 @@ class Client:
         self.reading = True
         self._states: dict[str, dict[Wanted, Rows]] = {}
         self._inbox: deque[str] = deque()
+        self._ids = itertools.count(1)
 
     # the transport of its connection
 
@@ -153,12 +165,12 @@ class Client:
             self.world.run(connection.close())
 
     def subscribe(self, want: Wanted, *, cursor: str | None = None, rows: Rows = ()) -> None:
-        id = max(self.wants, default=0) + 1
+        id = next(self._ids)  # never one that was in use: what is still on the way would be taken for the new one's
         self.wants[id] = want
         self.seen[id] = {key for key, _ in rows}
-        messages = self.protocol.subscribe(
-            id, cursor=cursor, stream=want.stream, params=want.params, format=want.format
-        )
+        view = "" if cursor is None else registry.get(want.stream)(want.params, want.user).view(want.format)
+        target = {"stream": want.stream, "params": want.params, "format": want.format}
+        messages = self.protocol.subscribe(id, cursor=cursor, view=view, **target)
         replica = self.protocol.subscriptions[id].replica
         replica.keys, replica.rows = [key for key, _ in rows], dict(rows)
         self._say(messages)
@@ -326,6 +338,17 @@ def _is_conflict(error: DatabaseError) -> bool:
     return isinstance(error, OperationalError) or "foreign key" in str(error).lower()
 
 
+class Complaints(logging.Handler):
+    """What the app logs as an error: here nothing may go wrong that is not planned."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(self.format(record))
+
+
 class World:
     def __init__(self, *, hubs: int = HUBS, writers: int = WRITERS) -> None:
         self.loop = asyncio.new_event_loop()
@@ -335,6 +358,8 @@ class World:
         ]
         for patch in self._patches:
             patch.start()
+        self.complaints = Complaints()
+        logging.getLogger("realtime").addHandler(self.complaints)
         self.hubs = [SteppedHub() for _ in range(hubs)]
         self.writers = [Writer() for _ in range(writers)]
         self.clients: list[Client] = []
@@ -355,15 +380,24 @@ class World:
                     other.end_all(keep=True)
         return chosen
 
-    def tick(self, number: int, *, fail: str = "", meanwhile: Callable[[], None] | None = None) -> None:
+    def tick(
+        self,
+        number: int,
+        *,
+        fail: str = "",
+        meanwhile: Callable[[], None] | None = None,
+        inside: Callable[[], None] | None = None,
+    ) -> None:
         """One tick of a hub, and all that follows from it; `fail` is "", "read" or "end"."""
         log = self.hubs[number % len(self.hubs)].log
         if log is not None:
             log._tail.fail_in_read = fail == "read"
             log._tail.log.fail_at_end = fail == "end"
             log.meanwhile = meanwhile
+            log._tail.log.inside = inside
             self.run(log.step())
         self.pump()
+        assert not self.complaints.records, "\n".join(self.complaints.records)
 
     def pump(self) -> None:
         """Let every message arrive where somebody reads it, and every task be done."""
@@ -410,7 +444,8 @@ class World:
             client.check()
 
     def clear(self) -> None:
-        """As new, for the next example: no clients, no rows, an empty log."""
+        """As new, for the next example."""
+        self.complaints.records.clear()
         for client in self.clients:
             client.cut()
         self.clients.clear()
@@ -425,6 +460,7 @@ class World:
         for hub in self.hubs:
             self.run(hub.end())
         self.loop.close()
+        logging.getLogger("realtime").removeHandler(self.complaints)
         for patch in self._patches:
             patch.stop()
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.support import services
-from tests.support.demo import ROOT
+from tests.support.demo import ROOT, TROUBLE
 from tests.support.faults_worker import Worker
 from tests.support.processes import Process, accepts, free_port
 from tests.support.servers import Server
@@ -77,6 +77,10 @@ class SiteServer:
         """Connections that the process holds, to clients and to the database."""
         held = Path(f"/proc/{self.pid}/fd").iterdir()
         return sum(os.path.islink(entry) and os.readlink(entry).startswith("socket:") for entry in held)
+
+    def trouble(self) -> list[str]:
+        """The errors in its log, each with its first line."""
+        return [line for line in self._process.output().splitlines() if TROUBLE.search(line)]
 
     def output(self) -> str:
         return f"{self.url}:\n{self._process.output()}"

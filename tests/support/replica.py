@@ -75,6 +75,7 @@ class Subscription:
     query: int | None = None
     log: int | None = None
     live: bool = False
+    view: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
     refusal: dict[str, Any] | None = None
 
@@ -111,10 +112,10 @@ class ReferenceClient:
         """A message as it travels."""
         return json.dumps(message, separators=(",", ":"))
 
-    def subscribe(self, id: int, *, cursor: str | None = None, **target: Any) -> list[str]:
+    def subscribe(self, id: int, *, cursor: str | None = None, view: str = "", **target: Any) -> list[str]:
         """Want a live query; return what to send, which is nothing while there is no connection."""
         assert id not in self.subscriptions, f"The subscription id {id} is in use."
-        self.subscriptions[id] = Subscription(id, target, cursor=cursor)
+        self.subscriptions[id] = Subscription(id, target, cursor=cursor, view=view)
         return [self._ask(self.subscriptions[id])] if self._connected else []
 
     def unsubscribe(self, id: int) -> list[str]:
@@ -156,7 +157,7 @@ class ReferenceClient:
 
     def _ask(self, item: Subscription) -> str:
         item.fresh = item.cursor is None
-        cursor = {} if item.cursor is None else {"cursor": item.cursor}
+        cursor = {} if item.cursor is None else {"cursor": item.cursor, "view": item.view}
         return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
     def _welcome(self, message: dict[str, Any], size: int) -> None:
@@ -166,7 +167,9 @@ class ReferenceClient:
     def _subscribed(self, message: dict[str, Any], size: int) -> None:
         item = self.subscriptions.get(message["id"])
         if item is not None:
-            item.query, item.log = message["query"], message["log"]
+            if item.view not in ("", message["view"]):
+                item.fresh, item.cursor = True, None  # a reset follows
+            item.query, item.log, item.view = message["query"], message["log"], message["view"]
 
     def _frame(self, message: dict[str, Any], size: int) -> list[str]:
         assert self.window is not None
