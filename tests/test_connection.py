@@ -63,12 +63,12 @@ def of_type(client: WireClient, kind: str) -> list[dict]:
 
 class TestSubscribing:
     async def test_page_gets_only_what_it_missed(self, shelf, user, identity, add, elsewhere):
-        await add("a")
+        [had] = await add("a")
         cursor = await elsewhere.soon(get_changelog("default").head)
         [missed] = await add("b")
         async with WireClient(identity) as client:
             client.say(client.protocol.subscribe(1, token=page_token(shelf, user), cursor=cursor))
-            client.protocol.subscriptions[1].replica.rows["1"] = "ignored"
+            client.protocol.subscriptions[1].replica.rows[str(had.pk)] = "as it was"
             await until(lambda: of_type(client, "frame"))
             [delta] = client.received[-1]["deltas"]
 
