@@ -140,3 +140,10 @@ class BookCafe(Place, Shop):
 class Meal(models.Model):
     title = models.CharField(max_length=30)
     restaurant = models.ForeignKey(Restaurant, models.CASCADE, related_name="meals")
+
+
+class Ticket(models.Model):
+    """Points to another column than the key."""
+
+    lane = models.ForeignKey(Lane, models.CASCADE, to_field="code", related_name="tickets")
+    title = models.CharField(max_length=30)
