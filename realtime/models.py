@@ -12,6 +12,7 @@ class Change(models.Model):
         INSERT = "i"
         UPDATE = "u"
         DELETE = "d"
+        LINK = "l"  # a row of a many-to-many relation of the object came, went or changed
         REREAD = "r"  # more rows of the model changed than are listed
         ACCESS = "a"  # someone's access is to be asked again
 

@@ -21,10 +21,11 @@ KEYS_PER_QUERY = 500
 
 UNKNOWN = object()  # a value that only the database knows
 
-INSERT, UPDATE, DELETE, REREAD = (
+INSERT, UPDATE, DELETE, LINK, REREAD = (
     Change.Operation.INSERT,
     Change.Operation.UPDATE,
     Change.Operation.DELETE,
+    Change.Operation.LINK,
     Change.Operation.REREAD,
 )
 
@@ -157,7 +158,7 @@ def _linked(link: Link, rows: Iterable[Row], alias: str) -> Iterator[NewChange]:
     values = [value for value in values if value is not None]
     if link.is_key:
         for value in values:
-            yield NewChange(link.label, str(link.column.text(value)), UPDATE)
+            yield NewChange(link.label, str(link.column.text(value)), LINK)
         return
     # the object's own row has the values that route it; it may have been deleted meanwhile
     parts = list((link.routing or {}).values())
@@ -167,4 +168,4 @@ def _linked(link: Link, rows: Iterable[Row], alias: str) -> Iterator[NewChange]:
             **{f"{target}__in": values[start : start + KEYS_PER_QUERY]}
         )
         for row in objects.values("pk", *(part.name for part in parts)):
-            yield NewChange(link.label, key_text(row["pk"]), UPDATE, routing_of(link.routing, row))
+            yield NewChange(link.label, key_text(row["pk"]), LINK, routing_of(link.routing, row))

@@ -7,7 +7,7 @@ relations stand in the tables between. A change in any of them is a change of th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -132,24 +132,34 @@ def column(field: Any) -> Column:
     return Column(field.attname, field, target)
 
 
-def live_models() -> dict[type[Model], set[str]]:
-    """Every model whose changes are needed, with the fields that route them.
+class Needed(NamedTuple):
+    """The fields of a live model that the log has to tell: those that route its changes, and those that point.
+
+    What points is not compared as text: the rows that it leads to are looked up.
+    """
+
+    routing: set[str]
+    pointing: set[str]
+
+
+def live_models() -> dict[type[Model], Needed]:
+    """Every model whose changes are needed.
 
     They are the models of streams, those that streams and live values depend on, and those that access stands on.
     """
-    found: defaultdict[type[Model], set[str]] = defaultdict(set)
+    found: defaultdict[type[Model], Needed] = defaultdict(lambda: Needed(set(), set()))
     for stream in registry:
         if any(problems(stream)):
             continue
-        found[stream.model._meta.concrete_model or stream.model] |= set(stream.partition_by)
+        found[stream.model._meta.concrete_model or stream.model].routing.update(stream.partition_by)
         for dependency in stream.dependencies():
-            found[dependency.model] |= {dependency.points, dependency.kind} - {""}
+            found[dependency.model].pointing.update({dependency.points, dependency.kind} - {""})
         for dependencies in stream.value_models().values():
             for model in dependencies:
-                found[model] |= set()
+                found[model]
     for model in ground_models():
-        found[model] |= set()
-    return found
+        found[model]
+    return dict(found)
 
 
 def log_databases() -> set[str]:
@@ -165,8 +175,8 @@ def watched_tables() -> dict[type[Model], Table]:
         concrete = model._meta.concrete_model
         return tables.setdefault(concrete, Table(concrete))
 
-    for model, names in live_models().items():
-        label, routing = model._meta.label_lower, _routing(model, names)
+    for model, needed in live_models().items():
+        label, routing = model._meta.label_lower, _routing(model, needed)
         for member in family(model):
             if _shares_key(model, member):
                 table(member).own.append(Own(label, routing if _holds(member, routing) else None))
@@ -197,10 +207,12 @@ def _holds(member: type[Model], routing: Routing) -> bool:
     return all(item.field.model._meta.concrete_model in family(member) for item in (routing or {}).values())
 
 
-def _routing(model: type[Model], names: Collection[str]) -> Routing:
-    columns = {name: column(model._meta.get_field(name)) for name in sorted(names)}
+def _routing(model: type[Model], needed: Needed) -> Routing:
     vendor = connections[router.db_for_write(model)].vendor
-    return columns if all(_is_routable(item.target, vendor) for item in columns.values()) else None
+    columns = {name: column(model._meta.get_field(name)) for name in sorted(needed.routing | needed.pointing)}
+    if all(_is_routable(columns[name].target, vendor) for name in needed.routing):
+        return columns
+    return {name: columns[name] for name in sorted(needed.pointing)} or None
 
 
 def _is_routable(field: Any, vendor: str) -> bool:

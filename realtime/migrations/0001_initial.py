@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('model', models.CharField(max_length=200)),
                 ('key', models.CharField(max_length=500)),
-                ('operation', models.CharField(choices=[('i', 'Insert'), ('u', 'Update'), ('d', 'Delete'), ('r', 'Reread'), ('a', 'Access')], max_length=1)),
+                ('operation', models.CharField(choices=[('i', 'Insert'), ('u', 'Update'), ('d', 'Delete'), ('l', 'Link'), ('r', 'Reread'), ('a', 'Access')], max_length=1)),
                 ('routing', models.TextField(null=True)),
                 ('call', models.CharField(default='', max_length=64)),
                 ('transaction', models.BigIntegerField(null=True)),

@@ -77,7 +77,7 @@ class Expansion:
         for change in logged.get(self._own, ()):
             if change.operation == Change.Operation.REREAD:
                 return ALL
-            key, update = self.same_key(change.key), change.operation == Change.Operation.UPDATE
+            key, update = self.same_key(change.key), change.operation in (Change.Operation.UPDATE, Change.Operation.LINK)
             routing = self._routing(change)
             if routing is not None:
                 changes.append(OwnChange(key, routing, update))
@@ -126,6 +126,8 @@ class Expansion:
         for change in changes:
             if change.operation == Change.Operation.REREAD:
                 return ALL
+            if change.operation == Change.Operation.LINK:
+                continue  # it shows in the row's own relations, which are dependencies of their own
             if change.routing is not None and _tells(change, dependency):
                 if self._is_kind(dependency, change.routing):
                     pointed.update(value for value in change.routing[dependency.points] if value is not None)

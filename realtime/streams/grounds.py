@@ -21,6 +21,7 @@ GROUP = "auth.group"
 PERMISSION = "auth.permission"
 REREAD = "r"
 UPDATE = "u"
+LINK = "l"
 
 
 class Access(NamedTuple):
@@ -56,8 +57,8 @@ class Grounds:
         sessions: set[str] = set()
         streams: set[str] = set()
         for model, key, operation in changes:
-            # a permission that is given to someone is an update of it, and of theirs
-            lost = model == PERMISSION and operation != UPDATE
+            # a permission that is given to someone is linked, and so are they
+            lost = model == PERMISSION and operation not in (UPDATE, LINK)
             if model == GROUP or lost or (model in self.user_labels and operation == REREAD):
                 return EVERYONE
             if model in self.user_labels:

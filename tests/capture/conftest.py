@@ -55,6 +55,11 @@ def updated(item: Any, *, was: Any = ()) -> Told:
     return Told("u", key_text(item.pk), (*_routing(item), *old))
 
 
+def linked(item: Any) -> Told:
+    """A row between the object and another one has been written; the object is as it was."""
+    return Told("l", key_text(item.pk), _routing(item))
+
+
 def deleted(item: Any) -> Told:
     return Told("d", key_text(item.pk), _routing(item))
 

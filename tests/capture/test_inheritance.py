@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db.models import F
 
-from tests.capture.conftest import Told, deleted, keys, made, updated
+from tests.capture.conftest import Told, deleted, keys, linked, made, updated
 from tests.capture.models import Atlas, Book
 
 
@@ -80,7 +80,7 @@ def test_delete_that_keeps_the_parent(log, atlas):
 
 def test_links_of_the_parent(log, atlas):
     atlas.tags.create(name="red")
-    assert (log.of(Book), log.of(Atlas)) == ({updated(atlas)}, {updated(atlas)})
+    assert (log.of(Book), log.of(Atlas)) == ({linked(atlas)}, {linked(atlas)})
 
 
 def test_book_that_is_no_atlas(log, shelf):

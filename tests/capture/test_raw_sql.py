@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from tests.capture import models
-from tests.capture.conftest import REREAD, Log, deleted, keys, made, updated
+from tests.capture.conftest import REREAD, Log, deleted, keys, linked, made, updated
 from tests.capture.models import Book, Reader, Shelf, Slot
 
 
@@ -70,7 +70,7 @@ def test_link(log, book, seen):
     tag = book.tags.create(name="red")
     log.clear()
     execute("DELETE FROM capture_book_tags")
-    assert log.of(Book) == seen(updated(book))
+    assert log.of(Book) == seen(linked(book))
     assert log.keys(type(tag)) == (keys(tag) if seen(1) else set())
 
 

@@ -1,4 +1,4 @@
-"""Related rows: a change of theirs refreshes the rows that show them, in each live query that has one, and no other."""
+"""Related rows: a change refreshes the rows that show them, in each live query that has one, and in no other."""
 
 import pytest
 from django.db.models import Count
@@ -225,6 +225,20 @@ class TestManyToMany:
         assert sent(desk, lives) == [["a"], None, None]
         new.cards.remove(one)
         assert sent(desk, lives) == [["a"], None, None]
+
+    def test_row_linked_with_one_says_nothing_of_the_others(self, desk, lanes):
+        """Also where the related model is live itself, so that both ends are told to the log."""
+        one, two = card(lanes[0], "a"), card(lanes[1], "b")
+        tag = Tag.objects.create(name="new")
+        two.tags.add(tag)
+        tags = desk.stream(
+            Tag, lambda self: Tag.objects.annotate(n=Count("cards")), fields=["name"], depends_on=["cards"]
+        )
+        tags = desk.watch(tags)
+        lives = live_cards(desk, lanes, ["tags"], ["tag_names"])
+        one.tags.add(tag)
+        assert sent(desk, lives) == [["a"], None, None]
+        assert len(tags.deltas) == 1
 
     def test_deleted(self, desk, lanes):
         one, _ = card(lanes[0], "a"), card(lanes[1], "b")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import connections, router
 
-from realtime.capture.rows import REREAD, UPDATE
+from realtime.capture.rows import LINK, REREAD
 from realtime.capture.tracking import Link, Table, column
 from realtime.capture.triggers.expressions import Expressions
 from realtime.changelog import get_changelog
@@ -105,7 +105,7 @@ class Triggers(ABC):
         model = link.model._meta
         key = self.sql.key([column(field) for field in model.pk_fields], "m")
         routing = self.sql.routing(link.model, link.routing, "m")
-        select = self.change(link.label, key, UPDATE, routing)
+        select = self.change(link.label, key, LINK, routing)
         return f"{select} FROM {self.quote(model.db_table)} m WHERE {condition.format(f'm.{self._linked_by(link)}')}"
 
     def _linked_by(self, link: Link) -> str | None:
