@@ -19,6 +19,8 @@ from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
 
+UPDATES = (Change.Operation.UPDATE, Change.Operation.LINK)
+
 Logged = Mapping[str, Sequence[LoggedChange]]
 """Changes by the label of their model."""
 
@@ -77,7 +79,7 @@ class Expansion:
         for change in logged.get(self._own, ()):
             if change.operation == Change.Operation.REREAD:
                 return ALL
-            key, update = self.same_key(change.key), change.operation in (Change.Operation.UPDATE, Change.Operation.LINK)
+            key, update = self.same_key(change.key), change.operation in UPDATES
             routing = self._routing(change)
             if routing is not None:
                 changes.append(OwnChange(key, routing, update))

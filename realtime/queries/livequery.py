@@ -240,13 +240,13 @@ class ValueQuery(LiveQuery):
         return ()
 
     def rows(self) -> dict[str, Any]:
-        return {self.name: self._compute()}
+        return {self.name: msgspec.json.decode(self._encode_value())}
 
     def drifts(self) -> bool:
         return False
 
     def read_keys(self) -> list[str]:
-        return [bytes(encode_row(self._compute(), self.stream)).decode()]
+        return [self._encode_value().decode()]
 
     def delta(self, changed: Collection[str] | None) -> tuple[Delta, list[str]]:
         keys = self.read_keys()
@@ -260,5 +260,5 @@ class ValueQuery(LiveQuery):
     def prepare(self, keys: Sequence[str], changed: Collection[str] | None) -> None:
         pass
 
-    def _compute(self) -> Any:
-        return getattr(self.stream, self.name)()
+    def _encode_value(self) -> bytes:
+        return bytes(encode_row(getattr(self.stream, self.name)(), self.stream))

@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString, mark_safe
 
 from realtime.pages import WEBSOCKET_PATH, PagePart, page_part
 from realtime.protocol.codec import encode_value
-from realtime.queries.rendering import plain
 
 register = template.Library()
 
@@ -71,8 +70,15 @@ def live_value(context: Any, name: str, value: str, container: str = "span", **p
     format = f"value:{value}"
     part = _part(context, name, format, params)
     (current,) = part.rows
-    text = current if isinstance(current, str) else encode_value(current, default=plain).decode()
-    return _element(container, name, format, part, classes, "" if current is None else text)
+    return _element(container, name, format, part, classes, _text(current))
+
+
+def _text(value: Any) -> str:
+    """The text of a live value, as the browser's half has it."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    whole = isinstance(value, float) and value.is_integer()
+    return encode_value(int(value) if whole else value).decode()
 
 
 def _part(context: Any, name: str, format: str, params: dict[str, Any]) -> PagePart:
