@@ -236,7 +236,8 @@ def test_tag_says_what_the_browser_subscribes_to(desk, lanes):
     assert text == "1"
     assert re.sub(r'(cursor|view|token)="[^"]+"', r'\1="…"', element) == (
         f'<b data-live="{stream.name}" data-live-format="value:open_count"'
-        f' data-live-params="{{&quot;lane&quot;:{lanes[0].pk}}}" data-live-cursor="…" data-live-view="…" data-live-token="…"'
+        f' data-live-params="{{&quot;lane&quot;:{lanes[0].pk}}}"'
+        ' data-live-cursor="…" data-live-view="…" data-live-token="…"'
         ' class="big">'
     )
 
