@@ -179,6 +179,10 @@ class ChangeLog(ABC):
         with transaction.atomic(using=self.alias):
             yield
 
+    def begin(self) -> None:
+        """See to it that the log has an epoch; a tick's own transaction only reads."""
+        self._state()
+
     def _state(self) -> tuple[str, int, int]:
         """The epoch, and what has been pruned; a log that has none begins one."""
         sql = f"SELECT epoch, pruned, pruned_transaction FROM {self.log_table} WHERE id = 1"

@@ -84,6 +84,7 @@ class Tail:
         self.log = log
         self.max_changes = max_changes
         self.cursor: str | None = None  # of the last tick
+        self._begun = False  # the log is known to have an epoch
         self._grounds = Grounds()
         self._queries: dict[QueryKey, LiveQuery] = {}
         self._dependencies = Dependencies(max_changes)
@@ -105,6 +106,9 @@ class Tail:
                 self._discard(key)
         failed: set[QueryKey] = set()
         while True:
+            if not self._begun:
+                self.log.begin()
+            self._begun = False  # until this round has succeeded
             try:
                 with self.log.snapshot():
                     found = self._read(wants, failed)
@@ -116,6 +120,7 @@ class Tail:
             finally:
                 self._end_tick()
             self._store(found, failed)
+            self._begun = True
             return found.tick
 
     def _end_tick(self) -> None:
