@@ -91,6 +91,6 @@ class Page(models.Model):
 if django.VERSION >= (6, 1):
 
     class Shadow(models.Model):
-        """Deleted by the database when its reader is."""
+        """Deleted by the database when its tag is; Django wants a tag's own keys to be of this kind too."""
 
-        reader = models.ForeignKey(Reader, models.DB_CASCADE, related_name="+")
+        tag = models.ForeignKey(Tag, models.DB_CASCADE, related_name="+")
