@@ -7,12 +7,13 @@ The command takes the place of this script, so its process id is the one that th
 
 import ctypes
 import os
+import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # see prctl(2)
 
 
-def main(starter: str, signal: str, user: str, *command: str) -> None:
+def main(starter: str, end: str, user: str, *command: str) -> None:
     if user:
         import pwd
 
@@ -23,10 +24,12 @@ def main(starter: str, signal: str, user: str, *command: str) -> None:
 
     if sys.platform == "linux":
         # After setuid, which clears it; elsewhere an orphan stays until it is ended by hand.
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal))
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(end))
         if os.getppid() != int(starter):
             sys.exit("The process that wanted this command has ended.")
 
+    # A shell has its background jobs ignore SIGINT, and what is ignored stays so for all that they start.
+    signal.signal(int(end), signal.SIG_DFL)
     os.execvp(command[0], command)
 
 
