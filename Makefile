@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types faults jitter docs-images clean
+.PHONY: help demo test lint types faults jitter docs docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -27,6 +27,10 @@ faults:  ## Kill what can be killed, and run the oracle at full size (hours; REA
 jitter:  ## Report what clients with bad connections get
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.jitter
+
+docs:  ## Build the documentation into build/docs
+	@scripts/setup dev
+	@exec .venv/bin/sphinx-build -q -E -W --keep-going docs build/docs
 
 docs-images:  ## Take the screenshots of the docs anew
 	@scripts/setup dev

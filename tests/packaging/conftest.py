@@ -39,11 +39,18 @@ def wheel(dist: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs Python in a virtual environment in which only the wheel and what it depends on are installed."""
+def bare_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The Python of a virtual environment in which only the wheel and what it depends on are installed."""
     folder = tmp_path_factory.mktemp("bare")
     venv.create(folder / "venv", with_pip=True)
     python = str(folder / "venv" / "bin" / "python")
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel), cwd=folder)
+    return python
+
+
+@pytest.fixture(scope="session")
+def installed(bare_python: str) -> Run:
+    """Runs the Python of that environment."""
     # The working directory is no checkout, which would shadow the wheel.
-    return lambda *arguments, cwd=folder: run(python, *arguments, cwd=cwd)
+    folder = Path(bare_python).parents[2]
+    return lambda *arguments, cwd=folder: run(bare_python, *arguments, cwd=cwd)
