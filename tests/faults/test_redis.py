@@ -155,6 +155,6 @@ def test_listening_connections_are_ended(scene, clients, report):
     scene.wait_until_equal()
     for number in range(3):
         scene.site.end_listeners()
-        scene.worker.run(f"change('while nobody listened {number}')")
+        scene.worker.run(f"change('unheard {number}')")
         scene.wait_until_equal()
     report("the connection that listens ended 3 times; each change arrived without polling")
