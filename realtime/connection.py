@@ -12,8 +12,9 @@ from realtime.actions import perform
 from realtime.admission import Admitted, Verdict, admit
 from realtime.conf import settings
 from realtime.exceptions import ClientError, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
-from realtime.hub import Delivery, Hub
+from realtime.hub import Hub
 from realtime.identity import Identity, session_digest
+from realtime.logtask import Delivery
 from realtime.protocol.codec import Encoded
 from realtime.protocol.messages import Call, Failure, Reply, Subscribe, Window
 from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State, Subscription

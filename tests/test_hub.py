@@ -349,7 +349,7 @@ async def test_client_whose_handling_fails_does_not_keep_others_from_their_frame
 
 
 async def test_database_that_goes_away_is_asked_again_and_nothing_is_missed(shelf, add, monkeypatch, caplog):
-    monkeypatch.setattr("realtime.hub.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("realtime.logtask.RETRY_SECONDS", 0.01)
     async with WireClient() as client:
         await client.subscribe("top", shelf=shelf.pk)
         failures = iter([OSError("gone")] * 3)

@@ -10,16 +10,22 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from channels import DEFAULT_CHANNEL_LAYER
 from channels.exceptions import InvalidChannelLayerError
-from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 
 from realtime.wakeups.outages import Outage
 
-REJOIN_SECONDS = 20.0  # a layer that was flushed has forgotten its groups
-SEND_SECONDS = 2.0  # after which an unanswered send is given up
+REJOIN_SECONDS = 20.0  # a layer that was flushed has forgotten its groups, and a dead connection says nothing
+ANSWER_SECONDS = 5.0  # after which a layer that does not answer is given up
 EXIT_SECONDS = 1.0  # for which a process that ends waits for its last message
+
+ECHO = "realtime.echo"
+WAKE_UP = "realtime.wakeup"
 
 
 def is_usable() -> bool:
@@ -37,24 +43,84 @@ def group(alias: str) -> str:
 
 async def listen(alias: str, wake: Callable[[], None]) -> None:
     """Call `wake` at each message to the group, until cancelled; join again whenever the layer fails."""
-    layer: Any = get_channel_layer()
+    layer = _own_layer(alias)
     outage = Outage("the channel layer")
     while True:
         try:
-            channel = await layer.new_channel("realtime")
-            while True:
-                await layer.group_add(group(alias), channel)
-                outage.over()
-                wake()  # what was committed while nobody listened
-                try:
-                    async with asyncio.timeout(REJOIN_SECONDS):
-                        while True:
-                            await layer.receive(channel)
-                            wake()
-                except TimeoutError:
-                    continue
+            await _Membership(layer, group(alias), wake, joined=outage.over).keep()
         except Exception as error:  # every layer has errors of its own
             await asyncio.sleep(outage.failed(error))
+        finally:
+            await _hang_up(layer)
+
+
+class _Membership:
+    """One channel in the group, for as long as it hears itself: a dead connection gives no other sign."""
+
+    def __init__(self, layer: Any, group: str, wake: Callable[[], None], joined: Callable[[], None]) -> None:
+        self._layer = layer
+        self._group = group
+        self._wake = wake
+        self._joined = joined
+        self._echo = asyncio.Event()
+
+    async def keep(self) -> None:
+        """Return never; raise what the layer raises, or `TimeoutError` where it is silent."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            channel = await self._layer.new_channel("realtime")
+        # one task from beginning to end: to cancel `receive` is to give up the channel
+        receiving = asyncio.create_task(self._receive(channel), name="realtime channel")
+        try:
+            while not receiving.done():
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self._join(channel)
+                self._joined()
+                self._wake()  # what was committed while nobody listened
+                await asyncio.wait([receiving], timeout=REJOIN_SECONDS)
+            receiving.result()
+        finally:
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
+
+    async def _join(self, channel: str) -> None:
+        await self._layer.group_add(self._group, channel)
+        self._echo.clear()
+        while not self._echo.is_set():
+            await self._layer.send(channel, {"type": ECHO})
+            with suppress(TimeoutError):  # sent before the layer was listening
+                async with asyncio.timeout(ANSWER_SECONDS / 10):
+                    await self._echo.wait()
+
+    async def _receive(self, channel: str) -> None:
+        while True:
+            message = await self._layer.receive(channel)
+            if message["type"] == ECHO:
+                self._echo.set()
+            else:
+                self._wake()
+
+
+_own_layers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, tuple[Any, Any]]] = WeakKeyDictionary()
+
+
+def _own_layer(alias: str) -> Any:
+    """A layer of the listener's own, so that its connections can be closed without anyone else's."""
+    mine = _own_layers.setdefault(asyncio.get_running_loop(), {})
+    default = get_channel_layer()
+    if alias not in mine or mine[alias][0] is not default:  # the setting has changed
+        mine[alias] = default, channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
+    return mine[alias][1]
+
+
+async def _hang_up(layer: Any) -> None:
+    """Close the layer's connections, also those that only seem to be open; the next use makes new ones."""
+    close = getattr(layer, "close_pools", None)
+    if any(base.__module__ == "channels_redis.pubsub" for base in type(layer).__mro__):
+        close = layer.flush  # which there forgets the channels of this instance, and no more
+    if close is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await close()
 
 
 class _Sender:
@@ -93,9 +159,9 @@ class _Sender:
     async def _send(self, aliases: set[str]) -> None:
         layer: Any = get_channel_layer()
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 for alias in aliases:
-                    await layer.group_send(group(alias), {"type": "realtime.wakeup"})
+                    await layer.group_send(group(alias), {"type": WAKE_UP})
             self._outage.over()
         except Exception as error:  # a hint is lost; the poll behind it is not
             self._outage.failed(error)

@@ -18,11 +18,11 @@ from unittest import mock
 import msgspec
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 
-from realtime import hub as hub_module
 from realtime.changelog import get_changelog
 from realtime.connection import Connection
-from realtime.hub import Hub, LogTask
+from realtime.hub import Hub
 from realtime.identity import Identity
+from realtime.logtask import LogTask
 from realtime.queries.livequery import QueryKey
 from realtime.queries.tail import Tail
 from realtime.streams.registry import registry
@@ -353,8 +353,8 @@ class World:
     def __init__(self, *, hubs: int = HUBS, writers: int = WRITERS) -> None:
         self.loop = asyncio.new_event_loop()
         self._patches = [
-            mock.patch.object(hub_module, "LogTask", SteppedLog),
-            mock.patch.object(hub_module, "Waiter", QuietWaiter),
+            mock.patch("realtime.hub.LogTask", SteppedLog),
+            mock.patch("realtime.logtask.Waiter", QuietWaiter),
         ]
         for patch in self._patches:
             patch.start()

@@ -63,6 +63,10 @@ class SiteServer:
             counts: dict[str, int] = json.load(answer)
         return counts
 
+    def hints(self) -> int:
+        """How many wake-ups have come to the process from others, by the channel layer."""
+        return self.statements().get("hints", 0)
+
     def memory(self) -> int:
         """Bytes that the process has in memory."""
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -156,6 +160,13 @@ class Site:
         with connection, connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())
+
+    def end_listeners(self) -> None:
+        """End the connections of all servers that LISTEN; PostgreSQL alone."""
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE datname = '{self.name}' AND query LIKE 'LISTEN%'"
+        )
 
     def _create(self) -> None:
         if self.backend == "postgresql":

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.support.addresses import answers
 from tests.support.processes import Process, free_port, tied
@@ -188,6 +189,12 @@ class Redis(Server):
     def start_command(self) -> Sequence[str]:
         program = str(self.programs())
         return [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+
+    def client(self) -> Any:
+        """A connection to it, to be closed."""
+        import redis
+
+        return redis.Redis(host="127.0.0.1", port=self.port)
 
 
 def package(name: str) -> Path | None:

@@ -168,6 +168,15 @@ class TestLayer:
         assert await waiter.wait(SOON)  # each time that it joins, it wakes
         await waiter.close()
 
+    async def test_a_silent_group_is_no_outage(self, redis_layer, monkeypatch, caplog):
+        monkeypatch.setattr(layer, "REJOIN_SECONDS", 0.05)
+        with caplog.at_level(logging.WARNING):
+            waiter = Waiter("default")
+            for _ in range(4):
+                assert await waiter.wait(SOON)
+            await waiter.close()
+        assert caplog.text == ""
+
 
 @pytest.mark.parametrize(
     "backend", ["channels_redis.core.RedisChannelLayer", "channels_redis.pubsub.RedisPubSubChannelLayer"]

@@ -1,0 +1,282 @@
+"""LogTask: the loop that serves the subscribers of one log, and what a client has to be for it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
+
+from realtime.changelog import get_changelog
+from realtime.conf import settings
+from realtime.exceptions import InternalError, ProtocolError
+from realtime.protocol import codec
+from realtime.protocol.codec import Encoded
+from realtime.protocol.session import Subscription
+from realtime.queries.livequery import QueryKey
+from realtime.queries.tail import Tail, Tick, Want
+from realtime.queries.threads import LEAVE_SECONDS, ThreadPool
+from realtime.streams.grounds import Access
+from realtime.streams.stream import ModelStream
+from realtime.wakeups import Waiter
+
+logger = logging.getLogger("realtime")
+Result = TypeVar("Result")
+Run = Callable[..., Awaitable[object]]
+
+RETRY_SECONDS = 0.25  # after a failed tick; doubled up to the next
+MAX_RETRY_SECONDS = 5.0
+PRUNE_SECONDS = 600.0
+IDLE_SECONDS = 3600.0  # without subscribers there is nothing to poll for
+
+
+class Delivery(NamedTuple):
+    """What a tick has for one client: subscriptions accepted, with their live queries, and one frame."""
+
+    log: int
+    before: str
+    frame: Encoded
+    accepted: tuple[tuple[Subscription, int], ...]
+    caught_up: frozenset[int]
+
+
+class Client(Protocol):
+    """Whoever is subscribed: a connection. No method may block; one that raises ends this client alone."""
+
+    def deliver(self, delivery: Delivery) -> None: ...
+    def refuse(self, subscription: Subscription, error: InternalError) -> None: ...
+    def fail(self, query: int, error: InternalError) -> None: ...
+    def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
+    def reconsider(self, access: Access) -> None: ...
+    def stall(self) -> None: ...
+    def end(self, error: ProtocolError) -> None: ...
+
+
+class Waiting(NamedTuple):
+    """A client that wants a live query brought up to date; `subscription` is None where it has been accepted."""
+
+    client: Client
+    subscription: Subscription | None
+    stream: ModelStream
+    want: Want
+
+    def catches_up(self, key: QueryKey) -> bool:
+        return self.subscription is None and self.want.key == key
+
+
+class LogTask:
+    """The subscribers of one log, and the loop that serves them."""
+
+    def __init__(self, alias: str, number: int, clients: Collection[Client], run: Run) -> None:
+        self.number = number
+        self.position = ""  # the cursor of the last tick
+        self.started = asyncio.Event()  # the first tick is done: no later change is missed
+        self._clients = clients
+        self._tail = Tail(get_changelog(alias), max_changes=settings.MAX_CHANGES)
+        self._thread = ThreadPool(1, f"realtime-{alias}")
+        self._waiter = Waiter(alias)
+        self._waiting: dict[Client, list[Waiting]] = {}
+        self._served: dict[Client, list[Waiting]] = {}  # those whom the tick under way answers
+        self._retired: set[QueryKey] = set()  # live queries that nobody needs any more
+        self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
+        self._ids: dict[QueryKey, int] = {}
+        self._subscribers: dict[int, set[Client]] = {}
+        self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # what each client is subscribed to
+        self._stalled = False  # the log cannot be read, and the clients know that they may be behind
+        self._task = asyncio.create_task(self._run(), name=f"realtime log {alias}")
+        self._pruning = asyncio.create_task(self._prune(run), name=f"realtime pruning {alias}")
+
+    def subscribe(self, client: Client, subscription: Subscription, stream: ModelStream, want: Want) -> None:
+        if self._has(client, want.key):
+            want = Want(want.key, None)  # what one subscription is short of is not what the other is
+        self._wait(Waiting(client, subscription, stream, want))
+
+    def catch_up(self, client: Client, query: int, cursor: str | None) -> bool:
+        if query not in self._streams:
+            return False
+        key, stream = self._streams[query]
+        self._wait(Waiting(client, None, stream, Want(key, cursor)))
+        return True
+
+    def _wait(self, item: Waiting) -> None:
+        mine = self._waiting.setdefault(item.client, [])
+        same = [other for other in mine if other.want.key == item.want.key]
+        if any(other.want != item.want for other in same):
+            # from different places: all rows serve both
+            item = item._replace(want=Want(item.want.key, None))
+            mine[:] = [other._replace(want=item.want) if other in same else other for other in mine]
+        if item.subscription is not None or not same:
+            mine.append(item)
+        self._waiter.wake()
+
+    def leave(self, client: Client, query: int) -> None:
+        subscribers = self._subscribers.get(query)
+        if subscribers is None or client not in subscribers:
+            return
+        subscribers.discard(client)
+        self._queries[client].discard(query)
+        for waiting in (self._waiting, self._served):
+            # catching up, which may be under way, must not make it a subscriber again
+            left = [item for item in waiting.get(client, ()) if item.catches_up(self._streams[query][0])]
+            for item in left:
+                waiting[client].remove(item)
+        if not subscribers:
+            self._retired.add(self._forget(query))
+
+    def leave_all(self, client: Client) -> None:
+        self._waiting.pop(client, None)
+        self._served.pop(client, None)
+        for query in list(self._queries.get(client, ())):
+            self.leave(client, query)
+        self._queries.pop(client, None)
+
+    def _forget(self, query: int) -> QueryKey:
+        key, _ = self._streams.pop(query)
+        del self._subscribers[query], self._ids[key]
+        return key
+
+    async def close(self) -> None:
+        for task in (self._task, self._pruning):
+            task.cancel()
+        await asyncio.gather(self._task, self._pruning, self._waiter.close(), return_exceptions=True)
+        await ended(self._thread)
+
+    def _has(self, client: Client, key: QueryKey) -> bool:
+        if self._ids.get(key) in self._queries.get(client, ()):
+            return True
+        under_way = [*self._waiting.get(client, ()), *self._served.get(client, ())]
+        return any(item.want.key == key for item in under_way)
+
+    async def _run(self) -> None:
+        retry = 0.0
+        while True:
+            try:
+                if retry:
+                    await asyncio.sleep(retry)
+                else:
+                    await self._wait_for_news()
+                await self._round()
+                retry = 0.0
+            except Exception:
+                # the database is away, most likely: whoever waits is served when it is back
+                retry = min(max(2 * retry, RETRY_SECONDS), MAX_RETRY_SECONDS)
+                logger.exception("The log %s could not be read; trying again in %.2f s.", self.number, retry)
+                self._stall()
+
+    def _stall(self) -> None:
+        if not self._stalled:
+            self._stalled = True
+            for client in list(self._queries):
+                tell(client, client.stall)
+
+    async def _prune(self, run: Run) -> None:
+        while True:
+            await asyncio.sleep(PRUNE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - processes take turns
+            try:
+                await run(partial(self._tail.log.prune, older_than=settings.RETENTION_SECONDS))
+            except Exception:
+                logger.exception("The log %s could not be pruned.", self.number)
+
+    async def _wait_for_news(self) -> None:
+        while self.position and not self._waiting:
+            if not self._subscribers:
+                await self._waiter.wait(IDLE_SECONDS)
+            elif await self._waiter.wait(self._tail.log.poll_seconds) or await self._in_thread(self._tail.moved):
+                return
+
+    async def _round(self) -> None:
+        self._served, self._waiting = self._waiting, {}
+        retired, self._retired = self._retired, set()
+        wants = {item.want: item.stream for items in self._served.values() for item in items}
+        try:
+            tick = await self._in_thread(self._tail.tick, wants, retired)
+        except BaseException:
+            since, self._waiting = self._waiting, self._served
+            for item in itertools.chain(*since.values()):
+                self._wait(item)
+            self._retired |= retired
+            raise
+        finally:
+            served, self._served = list(itertools.chain(*self._served.values())), {}
+        self.position = tick.cursor
+        self.started.set()
+        if tick.access:
+            # before anything is handed on: what was written after a revocation must not reach those revoked
+            for client in list(self._clients):
+                tell(client, client.reconsider, tick.access)
+        self._fail(tick, served)
+        self._deliver(tick, served)
+
+    async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
+        return await asyncio.wrap_future(self._thread.submit(function, *args))
+
+    def _fail(self, tick: Tick, served: list[Waiting]) -> None:
+        for item in served:
+            if item.want.key in tick.failed and item.subscription is not None:
+                tell(item.client, item.client.refuse, item.subscription, InternalError())
+        for query in [query for query, (key, _) in self._streams.items() if key in tick.failed]:
+            subscribers = self._subscribers[query]
+            self._forget(query)
+            for client in subscribers:
+                self._queries[client].discard(query)
+                tell(client, client.fail, query, InternalError())
+
+    def _deliver(self, tick: Tick, served: list[Waiting]) -> None:
+        parts: defaultdict[Client, list[bytes]] = defaultdict(list)
+        accepted: defaultdict[Client, list[tuple[Subscription, int]]] = defaultdict(list)
+        caught_up: defaultdict[Client, set[int]] = defaultdict(set)
+        for item in served:
+            answer = tick.answers.get(item.want)
+            if answer is None:
+                continue
+            self._register(item, answer.query)
+            if answer.delta is not None and answer.query not in caught_up[item.client]:
+                parts[item.client].append(answer.delta)
+            caught_up[item.client].add(answer.query)
+            if item.subscription is not None:
+                accepted[item.client].append((item.subscription, answer.query))
+        for query, delta in tick.deltas.items():
+            for client in self._subscribers.get(query, ()):
+                if not caught_up or query not in caught_up.get(client, ()):
+                    parts[client].append(delta)
+
+        # one frame per distinct set of deltas, however many clients it goes to
+        frames: dict[tuple[int, ...], Encoded] = {}
+        concerned = {**parts, **caught_up, **(self._queries if self._stalled else {})}
+        self._stalled = False
+        for client in concerned:
+            deltas = parts.get(client, [])
+            composition = tuple(map(id, deltas))
+            if composition not in frames:
+                frames[composition] = codec.encode_frame(log=self.number, cursor=tick.cursor, deltas=deltas)
+            delivery = Delivery(
+                log=self.number,
+                before=tick.before,
+                frame=frames[composition],
+                accepted=tuple(accepted.get(client, ())),
+                caught_up=frozenset(caught_up.get(client, ())),
+            )
+            tell(client, client.deliver, delivery)
+
+    def _register(self, item: Waiting, query: int) -> None:
+        self._streams[query] = (item.want.key, item.stream)
+        self._ids[item.want.key] = query
+        self._subscribers.setdefault(query, set()).add(item.client)
+        self._queries[item.client].add(query)
+        self._retired.discard(item.want.key)
+
+
+def tell(client: Client, method: Callable[..., None], *args: object) -> None:
+    try:
+        method(*args)
+    except Exception:
+        logger.exception("A client could not be told of something; its connection ends.")
+        client.end(InternalError())
+
+
+async def ended(pool: ThreadPool) -> None:
+    await asyncio.wait([asyncio.wrap_future(future) for future in pool.close()], timeout=2 * LEAVE_SECONDS)
