@@ -25,6 +25,7 @@ from realtime.protocol.session import Subscription
 from realtime.queries.livequery import QueryKey, query_key
 from realtime.queries.tail import Tail, Tick, Want
 from realtime.queries.threads import LEAVE_SECONDS, ThreadPool
+from realtime.quotas import Quotas
 from realtime.streams.grounds import Access, access_database
 from realtime.streams.stream import ModelStream
 from realtime.wakeups import Waiter
@@ -281,6 +282,7 @@ class Hub:
     """Everything that is live in one server process."""
 
     def __init__(self) -> None:
+        self.quotas = Quotas()
         self._clients: set[Client] = set()
         self._logs: dict[str, LogTask] = {}
         self._pools: dict[str, ThreadPool] = {}  # by name, while there are clients
