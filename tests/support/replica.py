@@ -96,6 +96,7 @@ class ReferenceClient:
         self.bye: dict[str, Any] | None = None
         self.last: dict[str, Any] = {}  # the message that came last
         self.holding_acks = False
+        self.token: str | None = None  # who it is, where no cookie says so
         self._connected = False
         self._handled = 0
         self._unacked_frames = 0
@@ -127,7 +128,8 @@ class ReferenceClient:
         self.lose()
         self._connected = True
         wanted = [item for item in self.subscriptions.values() if item.refusal is None]
-        return [self.text(type="hello", version=1), *map(self._ask, wanted)]
+        named = {} if self.token is None else {"token": self.token}
+        return [self.text(type="hello", version=1, **named), *map(self._ask, wanted)]
 
     def lose(self) -> None:
         """The connection is gone; rows and cursors stay."""
@@ -196,6 +198,9 @@ class ReferenceClient:
             item.live, item.fresh = True, False
         self.behind = False
         self._unacked_frames += 1
+
+    def _authenticated(self, message: dict[str, Any]) -> None:
+        pass
 
     def _behind(self, message: dict[str, Any]) -> None:
         self.behind = True
