@@ -73,9 +73,8 @@ def test_right_value_is_none(settings, name, value):
 @pytest.mark.parametrize("path", ["nowhere.at.all", "tests.settings.SECRET_KEY", 5])
 def test_function_that_knows_tokens_has_to_be_there(settings, path):
     settings.REALTIME_AUTHENTICATE = path
-    assert found() == [
-        f"The setting REALTIME_AUTHENTICATE is {path!r}, which is not the dotted path of a function. Its default is ''."
-    ]
+    message = f"The setting REALTIME_AUTHENTICATE is {path!r}, which is not the dotted path of a function."
+    assert found() == [f"{message} Its default is ''."]
 
 
 def test_number_of_proxies_may_be_none_and_not_less(settings):
