@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from django.conf import settings as django_settings
+from django.utils.module_loading import import_string
 
 from realtime.exceptions import SettingError
 
@@ -31,6 +32,18 @@ class Settings:
     HELLO_SECONDS: float = 10.0
     """How long a new connection may stay silent."""
 
+    AUTHENTICATE: str = ""
+    """Dotted path of the function that knows users by a token, for clients without cookies; without it none may."""
+
+    TRUSTED_PROXIES: int = 0
+    """Proxies in front of the server that append to X-Forwarded-For, where a client's address is found then."""
+
+    MAX_CONNECTIONS_PER_USER: int = 100
+    """Connections of one user to one process."""
+
+    MAX_CONNECTIONS_PER_ADDRESS: int = 500
+    """Connections of visitors who are not logged in, from one address to one process."""
+
     WINDOW_FRAMES: int = 32
     """Frames on the way to a client before it must acknowledge."""
 
@@ -39,6 +52,15 @@ class Settings:
 
     MAX_MESSAGE_BYTES: int = 64 * 1024
     """The largest message that a client may send."""
+
+    MAX_MESSAGES_PER_SECOND: float = 50.0
+    """Messages of one connection in the long run; ten seconds' worth may come at once."""
+
+    MAX_CALLS_PER_SECOND: float = 20.0
+    """Calls of one user, or of one address's visitors, to one process; ten seconds' worth may come at once."""
+
+    MAX_PARAM_LENGTH: int = 1000
+    """Characters of a stream's parameter."""
 
     MAX_SUBSCRIPTIONS: int = 100
     """Subscriptions of one connection."""
@@ -93,16 +115,23 @@ def problems() -> list[SettingError]:
         choices = get_args(hint) if get_origin(hint) is Literal else ()
         if choices:
             right = value in choices
+        elif isinstance(default, str):
+            right = isinstance(value, str) and (not value or _is_callable(value))
         elif isinstance(default, tuple):
             right = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
         elif isinstance(default, Mapping):
             right = isinstance(value, Mapping) and all(isinstance(item, str) for item in [*value, *value.values()])
         else:
-            right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+            right = isinstance(value, int | float) and not isinstance(value, bool)
+            right = right and (value > 0 or value == default)
             right = right and (isinstance(default, float) or isinstance(value, int))
         if not right:
-            kinds: dict[type, str] = {tuple: "a list of strings", MappingProxyType: "a dictionary of strings"}
-            kind = kinds.get(type(default), f"a positive {type(default).__name__}")
+            kinds: dict[type, str] = {
+                tuple: "a list of strings",
+                MappingProxyType: "a dictionary of strings",
+                str: "the dotted path of a function",
+            }
+            kind = kinds.get(type(default), f"{'' if default else '0 or '}a positive {type(default).__name__}")
             if choices:
                 kind = f"one of {', '.join(map(repr, choices))}"
             found.append(
@@ -112,3 +141,10 @@ def problems() -> list[SettingError]:
                 )
             )
     return found
+
+
+def _is_callable(path: str) -> bool:
+    try:
+        return callable(import_string(path))
+    except ImportError:
+        return False

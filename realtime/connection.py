@@ -8,15 +8,18 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Protocol
 
+from msgspec import UNSET
+
 from realtime.actions import perform
 from realtime.admission import Admitted, Verdict, admit
 from realtime.conf import settings
 from realtime.exceptions import ClientError, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
 from realtime.hub import Hub
-from realtime.identity import Identity, session_digest
+from realtime.identity import Identity, identify, session_digest
 from realtime.logtask import Delivery
+from realtime.protocol.bucket import Bucket
 from realtime.protocol.codec import Encoded
-from realtime.protocol.messages import Call, Failure, Reply, Subscribe, Window
+from realtime.protocol.messages import Authenticate, Call, Failure, Reply, Subscribe, Window
 from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State, Subscription
 from realtime.streams.grounds import Access
 
@@ -33,12 +36,19 @@ class Transport(Protocol):
 
 
 class Connection:
-    """One client, from the moment that its transport is there until `close`."""
+    """One client, from the moment that its transport is there until `close`.
 
-    def __init__(self, *, hub: Hub, transport: Transport, identity: Identity) -> None:
+    `address` is where the client is, "" if that is not known. Raise `Overloaded` where the user, or the address, has
+    too many connections already.
+    """
+
+    def __init__(self, *, hub: Hub, transport: Transport, identity: Identity, address: str = "") -> None:
+        now = asyncio.get_running_loop().time()
+        self._quota = hub.quotas.enter(user=identity.user, address=address, now=now)
         self._hub = hub
         self._transport = transport
         self._identity = identity
+        self._address = address
         self._beat_seconds: float = settings.BEAT_SECONDS
         self._session = ClientSession(
             beat_seconds=self._beat_seconds,
@@ -48,10 +58,11 @@ class Connection:
         )
         self._subscribing: deque[Subscription] = deque()
         self._calling: deque[Call] = deque()
+        self._messages = Bucket(settings.MAX_MESSAGES_PER_SECOND, now)
+        self._new_token: str | None = None  # that nobody has looked at yet
         self._access_changes = 0  # how often access had to be asked again
         self._valid_until: float | None = None  # when the user's session ends, if it is not prolonged
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        now = asyncio.get_running_loop().time()
         self._opened = self._heard = self._beaten = now
         hub.attach(self)
 
@@ -59,9 +70,13 @@ class Connection:
         """Take one message of the client."""
         self._heard = asyncio.get_running_loop().time()
         try:
+            if (wait := self._messages.take(self._heard)) > 0:
+                rate = self._messages.rate
+                raise Overloaded(f"A connection may send {rate:g} messages a second in the long run.", retry=wait)
             answers, events = self._session.receive(data)
             self._send(answers)
             self._handle_all(events)
+            self._go_on()
         except ProtocolError as error:
             self.end(error)
         except Exception:
@@ -78,6 +93,7 @@ class Connection:
     async def close(self) -> None:
         """The transport is gone: leave nothing behind."""
         self._session.state = State.CLOSED
+        self._hub.quotas.leave(self._quota)
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -115,7 +131,7 @@ class Connection:
 
     def reconsider(self, access: Access) -> None:
         streams = {subject.stream.name for _, subject in self._admitted()}
-        user, session = self._identity
+        user, session = self._identity.user, self._identity.session
         mine = user in access.users or (session is not None and session_digest(session) in access.sessions)
         if access.everyone or mine or streams & access.streams or (access.streams and self._subscribing):
             self._reconsider()
@@ -147,6 +163,8 @@ class Connection:
     def _send(self, messages: list[Encoded]) -> None:
         for message in messages:
             self._transport.send(message.text)
+        if self._session.overdrawn:
+            self.end(Overloaded("The client does not acknowledge what it is sent."))
 
     def _handle_all(self, events: list[Event]) -> None:
         for event in events:
@@ -154,19 +172,40 @@ class Connection:
 
     def _handle(self, event: Event) -> None:
         match event:
+            case Authenticate(token=token):
+                self._new_token = token
+                self._start(self._authenticate)
             case Subscription():
+                if len(self._subscribing) >= settings.MAX_SUBSCRIPTIONS:  # most of them were left again
+                    self._subscribing = deque(filter(self._session.wants, self._subscribing))
                 self._subscribing.append(event)
-                self._start(self._subscribe_all)
-            case Call() if len(self._calling) >= settings.MAX_CALLS:
-                error = Overloaded(f"{settings.MAX_CALLS} calls are waiting already.")
-                self._reply(Reply(id=event.id, error=Failure(error.code, error.reason)))
             case Call():
-                self._calling.append(event)
-                self._start(self._call_all)
+                self._take_call(event)
             case CatchUp(queries=queries):
                 self._hub.catch_up(self, queries)
             case Leave(query=query):
                 self._hub.leave(self, query)
+
+    def _take_call(self, call: Call) -> None:
+        if len(self._calling) >= settings.MAX_CALLS:
+            error = Overloaded(f"{settings.MAX_CALLS} calls are waiting already.")
+        elif (wait := self._quota.calls.take(self._heard)) > 0:
+            rate = self._quota.calls.rate
+            error = Overloaded(f"You may make {rate:g} calls a second in the long run.", retry=wait)
+        else:
+            self._calling.append(call)
+            return
+        if not self._session.has_room:  # nobody reads the refusals
+            raise error
+        retry = UNSET if error.retry is None else error.retry
+        self._reply(Reply(id=call.id, error=Failure(error.code, error.reason, retry=retry)))
+
+    def _go_on(self) -> None:
+        """Take up what waits, if its answers may be sent."""
+        if self._subscribing and self._session.has_room:
+            self._start(self._subscribe_all)
+        if self._calling and self._session.has_room:
+            self._start(self._call_all)
 
     def _start(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         # one task per kind of work: what comes while it runs is taken up by it
@@ -185,15 +224,16 @@ class Connection:
 
     async def _subscribe_all(self) -> None:
         await self._hub.ready()
-        while self._subscribing:
+        while self._subscribing and self._session.has_room:
             # all that the client asks for at once is checked in one go, and so answered by one frame
             asked = list(self._subscribing)
             changes = self._access_changes
             verdict = await self._judge([subscription.asked for subscription in asked])
             if changes != self._access_changes:  # it may have been judged by what was true before
                 continue
+            answered = set(asked)
+            self._subscribing = deque(item for item in self._subscribing if item not in answered)
             for subscription, answer in zip(asked, verdict.answers, strict=True):
-                self._subscribing.popleft()
                 if isinstance(answer, ClientError):
                     self.refuse(subscription, answer)
                 elif self._session.wants(subscription):
@@ -228,15 +268,47 @@ class Connection:
 
     async def _judge(self, asked: Sequence[Subscribe | Admitted]) -> Verdict:
         verdict = await self._hub.run(admit, self._identity, asked)
-        seconds = verdict.seconds
-        self._valid_until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        self._valid_until = _after(verdict.seconds)
         return verdict
 
     async def _call_all(self) -> None:
-        while self._calling:
+        while self._calling and self._session.has_room:
             self._reply(await self._hub.perform(perform, self._identity, self._calling.popleft()))
+
+    async def _authenticate(self) -> None:
+        while self._new_token is not None:
+            token, self._new_token = self._new_token, None
+            known = self._session.state is State.OPEN
+            try:
+                identity, standing = await self._hub.run(identify, token)
+                if not known:
+                    self._enter(identity)
+                elif identity.user != self._identity.user:
+                    raise SessionEnded("The token is not of the user whose connection this is.")
+            except ProtocolError as error:
+                self.end(error)
+                return
+            self._identity = identity
+            self._valid_until = _after(standing.seconds)
+            welcome = self._session.welcome(standing.seconds)
+            if welcome is None:
+                return
+            self._send([welcome])
+            if known:
+                self._reconsider()
+            self._go_on()
+
+    def _enter(self, identity: Identity) -> None:
+        now = asyncio.get_running_loop().time()
+        quota = self._hub.quotas.enter(user=identity.user, address=self._address, now=now)
+        self._hub.quotas.leave(self._quota)
+        self._quota = quota
 
     def _reply(self, reply: Reply) -> None:
         encoded = self._session.reply(reply)
         if encoded is not None:
             self._send([encoded])
+
+
+def _after(seconds: float | None) -> float | None:
+    return None if seconds is None else asyncio.get_running_loop().time() + seconds

@@ -18,6 +18,7 @@ from realtime.protocol.session import Subscription
 from realtime.queries.livequery import query_key
 from realtime.queries.tail import Want
 from realtime.queries.threads import ThreadPool
+from realtime.quotas import Quotas
 from realtime.streams.grounds import access_database
 from realtime.streams.stream import ModelStream
 
@@ -31,6 +32,7 @@ class Hub:
     """Everything that is live in one server process."""
 
     def __init__(self) -> None:
+        self.quotas = Quotas()
         self._clients: set[Client] = set()
         self._logs: dict[str, LogTask] = {}
         self._pools: dict[str, ThreadPool] = {}  # by name, while there are clients

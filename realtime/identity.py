@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user, get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from realtime.conf import settings as own_settings
+from realtime.exceptions import BadMessage, SessionEnded
 
 UNKNOWN_END_SECONDS = 600.0  # how often sessions are looked at that may end without a word
 
 
 class Identity(NamedTuple):
-    """A user's key, and the session by which they are logged in; both None for a visitor."""
+    """A user's key, and the session or the token by which they are logged in; all None for a visitor."""
 
     user: str | None = None
     session: str | None = None
+    token: str | None = None
 
 
 class Standing(NamedTuple):
@@ -59,6 +68,8 @@ def current(identity: Identity) -> Standing:
     """Ask the database who this is now: session, password, `is_active` and all."""
     if identity.user is None:
         return Standing(AnonymousUser(), holds=True)
+    if identity.token is not None:
+        return _by_token(identity.user, identity.token)
     if identity.session is not None:
         return _by_session(identity, identity.session)
     try:
@@ -85,3 +96,41 @@ def _seconds_left(session: Any) -> float:
         return 0.0 if ends is None else max(0.0, (ends - timezone.now()).total_seconds())
     # other stores do not tell when a session ends
     return min(float(session.get_expiry_age()), UNKNOWN_END_SECONDS)
+
+
+def bearer_token(headers: Mapping[bytes, str]) -> str | None:
+    """The token of an `Authorization: Bearer …` header, by which a client without cookies names itself over HTTP."""
+    scheme, _, token = headers.get(b"authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def identify(token: str) -> tuple[Identity, Standing]:
+    """The user that a token names. Raise `SessionEnded`, or `BadMessage` where no tokens are taken."""
+    if not own_settings.AUTHENTICATE:
+        raise BadMessage("This server takes no tokens: REALTIME_AUTHENTICATE is not set.")
+    standing = _by_token(None, token)
+    if not standing.holds:
+        raise SessionEnded("The token is not valid, or not any more.")
+    return Identity(user_key(standing.user), token=token), standing
+
+
+def _by_token(key: str | None, token: str) -> Standing:
+    nobody = Standing(AnonymousUser(), holds=False)
+    if not own_settings.AUTHENTICATE:
+        return nobody
+    authenticate = import_string(own_settings.AUTHENTICATE)
+    answer = async_to_sync(authenticate)(token) if inspect.iscoroutinefunction(authenticate) else authenticate(token)
+    user, expires = answer if isinstance(answer, tuple) else (answer, None)
+    if user_key(user) is None or not user.is_active or key not in (None, user_key(user)):
+        return nobody
+    if expires is None:
+        return Standing(user, holds=True)
+    seconds = (_moment(expires) - timezone.now()) / timedelta(seconds=1)
+    return Standing(user, holds=True, seconds=seconds) if seconds > 0 else nobody
+
+
+def _moment(expires: datetime | float) -> datetime:
+    """When a token ends: a datetime, or the seconds since 1970 that a JWT has."""
+    if not isinstance(expires, datetime):
+        return datetime.fromtimestamp(expires, tz=UTC)
+    return expires if timezone.is_aware(expires) else timezone.make_aware(expires)

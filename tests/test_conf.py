@@ -68,3 +68,19 @@ def test_wrong_value_is_a_problem(settings, name, value, message):
 def test_right_value_is_none(settings, name, value):
     setattr(settings, f"REALTIME_{name}", value)
     assert found() == []
+
+
+@pytest.mark.parametrize("path", ["nowhere.at.all", "tests.settings.SECRET_KEY", 5])
+def test_function_that_knows_tokens_has_to_be_there(settings, path):
+    settings.REALTIME_AUTHENTICATE = path
+    message = f"The setting REALTIME_AUTHENTICATE is {path!r}, which is not the dotted path of a function."
+    assert found() == [f"{message} Its default is ''."]
+
+
+def test_number_of_proxies_may_be_none_and_not_less(settings):
+    settings.REALTIME_TRUSTED_PROXIES = 0
+    assert found() == []
+    settings.REALTIME_TRUSTED_PROXIES = -1
+    assert found() == [
+        "The setting REALTIME_TRUSTED_PROXIES is -1, which is not 0 or a positive int. Its default is 0."
+    ]

@@ -241,7 +241,7 @@ class TestProtocolErrors:
             ('{"type":"hello","version":1}', 4203, "A connection that is open does not take 'hello'."),
             ('{"type":"subscribe","id":1}', 4200, "A subscription names either 'token' or 'stream'."),
             ('{"type":"subscribe","id":7,"stream":"top"}', 4203, "The subscription id 7 is in use."),
-            ('{"type":"ack","frames":99}', 4200, "Acknowledged 99 frames, with 0 to 1 possible."),
+            ('{"type":"ack","messages":99}', 4200, "Acknowledged 99 messages, with 0 to 2 possible."),
             (
                 '{"type":"call","id":"c","stream":"s","action":"a","args":{"x":"\\u0000"}}',
                 4200,
@@ -262,7 +262,7 @@ class TestProtocolErrors:
             assert (client.received[-1]["type"], client.titles(7)) == ("bye", [])
 
     async def test_nothing_but_hello_comes_first(self, committed):
-        for data in ('{"type":"ack","frames":0}', '{"type":"subscribe","id":1,"stream":"top"}'):
+        for data in ('{"type":"ack","messages":0}', '{"type":"subscribe","id":1,"stream":"top"}'):
             client = WireClient()
             async with client:
                 client.connection.receive(data)
@@ -375,7 +375,7 @@ class TestFlow:
             await until(lambda: slow.protocol.behind)
             await asyncio.sleep(0.2)
             assert [message["type"] for message in slow.received] == ["welcome", "subscribed", "frame", "behind"]
-            assert len(slow.connection._session._sizes) == 1
+            assert slow.connection._session._credit.sent == 3
 
     async def test_window_is_that_of_the_settings(self, committed, settings):
         settings.REALTIME_WINDOW_FRAMES, settings.REALTIME_WINDOW_BYTES = 5, 5000

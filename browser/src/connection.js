@@ -11,6 +11,10 @@ import {Session} from "./session.js"
 /** @typedef {import("./subscription.js").Change} Change */
 /** @typedef {import("./wires.js").Wire} Wire */
 /** @typedef {import("./transports/websocket.js").Transport} Transport */
+/** @typedef {() => string | Promise<string>} Token */
+
+/** A token is replaced when a quarter of its time is left, or so many seconds. */
+const REFRESH_SECONDS = 30
 
 export class Connection {
   /** Called after anything may have changed a state. @type {Set<() => void>} */
@@ -24,6 +28,10 @@ export class Connection {
   /** @type {Transport | null} */
   #transport = null
   #url = ""
+  /** Gives a token, where users have one in place of a cookie. @type {Token | null} */
+  #token = null
+  /** Ends the wait for the time to send another token. */
+  #cancelRefresh = () => {}
   /** @type {Effect[]} */
   #effects = []
   #working = false
@@ -67,8 +75,9 @@ export class Connection {
     return this.#session.stateOf(wire)
   }
 
-  /** @param {string} url */
-  connect(url) {
+  /** @param {string} url @param {Token | null} [token] */
+  connect(url, token = null) {
+    this.#token = token ?? this.#token
     const moved = this.#transport !== null && url !== this.#url
     this.#url = url
     if (moved) this.#do(this.#session.lost(1000, "The page has connected to another address."))
@@ -116,6 +125,8 @@ export class Connection {
       case "greeted":
         this.monitor.welcome(effect.beat)
         return this.calls.opened()
+      case "expires":
+        return this.#refreshBefore(effect.seconds)
       case "apply":
         return this.#apply(effect)
       case "refused":
@@ -131,10 +142,14 @@ export class Connection {
     this.calls.retried()
     this.monitor.expect()
     const transport = (this.#transport = this.newTransport(this.#url))
+    const greet = (/** @type {string | undefined} */ token) => {
+      this.monitor.expect()
+      this.#do(this.#session.opened(token))
+    }
     transport.on({
       opened: () => {
-        this.monitor.expect()
-        this.#do(this.#session.opened())
+        if (this.#token) this.#withToken(transport, greet)
+        else greet(undefined)
       },
       message: (text) => this.#receive(text),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason)),
@@ -144,10 +159,34 @@ export class Connection {
 
   #close() {
     this.monitor.rest()
+    this.#cancelRefresh()
     this.#transport?.close()
     this.#transport = null
     this.calls.interrupted()
     if (this.#session.fault) this.calls.refused(this.#session.fault)
+  }
+
+  /** @param {number} seconds after which the token ends */
+  #refreshBefore(seconds) {
+    const transport = this.#transport
+    this.#cancelRefresh()
+    this.#cancelRefresh = this.monitor.after(seconds - Math.min(REFRESH_SECONDS, seconds / 4), () => {
+      if (transport) this.#withToken(transport, (token) => this.#do(this.#session.authenticate(token)))
+    })
+  }
+
+  /** @param {Transport} transport that the token is for @param {(token: string) => void} use */
+  #withToken(transport, use) {
+    Promise.resolve()
+      .then(() => this.#token?.())
+      .then((token) => {
+        if (transport === this.#transport) use(String(token))
+      })
+      .catch((error) => {
+        this.report(error)
+        // Without one there is nothing to do here; the next attempt asks for another.
+        if (transport === this.#transport) this.#do(this.#session.lost(1006, "There is no token."))
+      })
   }
 
   /** @param {string} text */

@@ -10,23 +10,25 @@ export const VERSION = 1
  * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[]}} Delta
  * @typedef {{frames: number, bytes: number}} Window
  *
- * @typedef {{type: "hello", version: number}} Hello
+ * @typedef {{type: "hello", version: number, token?: string}} Hello
+ * @typedef {{type: "authenticate", token: string}} Authenticate
  * @typedef {{type: "subscribe", id: number, token?: string, stream?: string, params?: Params, format?: Format, cursor?: string, view?: string}} Subscribe
  * @typedef {{type: "unsubscribe", id: number}} Unsubscribe
  * @typedef {{type: "call", id: string, stream: string, params: Params, action: string, args: Record<string, unknown>}} Call
- * @typedef {{type: "ack", frames: number}} Ack
- * @typedef {Hello | Subscribe | Unsubscribe | Call | Ack} ClientMessage
+ * @typedef {{type: "ack", messages: number}} Ack
+ * @typedef {Hello | Authenticate | Subscribe | Unsubscribe | Call | Ack} ClientMessage
  *
- * @typedef {{type: "welcome", version: number, beat: number, window?: Window}} Welcome
+ * @typedef {{type: "welcome", version: number, beat: number, window?: Window, expires?: number}} Welcome
+ * @typedef {{type: "authenticated", expires?: number}} Authenticated
  * @typedef {{type: "subscribed", id: number, query: number, log: number, view?: string}} Subscribed
  * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[]}} Frame
  * @typedef {{type: "behind"}} Behind
  * @typedef {{type: "beat", cursors?: Record<string, string>}} Beat
- * @typedef {{type: "refused", id: number, code: number, reason: string}} Refused
- * @typedef {{code: number, reason: string, details?: Details}} Failure
+ * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number}} Refused
+ * @typedef {{code: number, reason: string, details?: Details, retry?: number}} Failure
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
- * @typedef {Welcome | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye} ServerMessage
+ * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details

@@ -38,11 +38,12 @@ function create() {
   /**
    * Connects, if that has not happened; a page with [data-live] in it, live(), value() and call() do so by themselves.
    *
-   * @param {{url?: string}} [options] url: in place of that of {% realtime_script %}
+   * @param {{url?: string, token?: import("./connection.js").Token}} [options] url: in place of that of
+   *   {% realtime_script %}; token: gives a token for each connection, where no cookie says who the user is
    */
-  const connect = ({url} = {}) => {
+  const connect = ({url, token} = {}) => {
     chosen = url ?? chosen
-    connection.connect(address())
+    connection.connect(address(), token)
   }
 
   /**

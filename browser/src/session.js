@@ -22,7 +22,8 @@ import {Wires} from "./wires.js"
  *   | {do: "send", message: import("./messages.js").ClientMessage}
  *   | {do: "wait", retry: number}
  *   | {do: "greeted", beat: number}
- *   | {do: "apply", cursor: string, updates: import("./wires.js").Update[], size: number}
+ *   | {do: "expires", seconds: number}
+ *   | {do: "apply", cursor: string, updates: import("./wires.js").Update[]}
  *   | {do: "refused", wire: Wire, fault: Fault}
  *   | {do: "later", wire: Wire}
  *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
@@ -52,7 +53,7 @@ export class Session {
   #interrupted = false // a connection was lost since connect()
   #askedAnew = false // fresh credentials were asked for since the last frame
   #window = DEFAULT_WINDOW
-  #frames = 0 // handled since hello
+  #handled = 0 // messages since welcome
   #unacked = {frames: 0, bytes: 0}
 
   /** What the page shows; `null` before connect(). @returns {State | null} */
@@ -91,12 +92,23 @@ export class Session {
     return this.phase === before ? [] : [{do: "open"}]
   }
 
-  /** The transport can carry messages. @returns {Effect[]} */
-  opened() {
+  /**
+   * The transport can carry messages.
+   *
+   * @param {string} [token] names the user, where no cookie does
+   * @returns {Effect[]}
+   */
+  opened(token) {
     this.#move("opened")
-    this.#frames = 0
+    this.#handled = 0
     this.#unacked = {frames: 0, bytes: 0}
-    return send([{type: "hello", version: VERSION}, ...this.#wires.askAll()])
+    const named = token === undefined ? {} : {token}
+    return send([{type: "hello", version: VERSION, ...named}, ...this.#wires.askAll()])
+  }
+
+  /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
+  authenticate(token) {
+    return this.phase === "ready" ? send([{type: "authenticate", token}]) : []
   }
 
   /**
@@ -182,16 +194,28 @@ export class Session {
     if (this.phase === "greeting" && message.type !== "welcome" && message.type !== "bye") {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`)
     }
+    if (message.type === "welcome") {
+      this.#move("welcome")
+      this.#window = message.window ?? DEFAULT_WINDOW
+      return [{do: "greeted", beat: message.beat}, ...expires(message)]
+    }
+    this.#unacked.bytes += size
+    if (message.type === "frame") {
+      // It counts when the page has handled it.
+      return [{do: "apply", cursor: message.cursor, updates: this.#wires.updates(message)}]
+    }
+    this.#handled += 1
+    return [...this.#answer(message), ...this.#ackIfDue()]
+  }
+
+  /** @param {import("./messages.js").ServerMessage} message @returns {Effect[]} */
+  #answer(message) {
     switch (message.type) {
-      case "welcome":
-        this.#move("welcome")
-        this.#window = message.window ?? DEFAULT_WINDOW
-        return [{do: "greeted", beat: message.beat}]
+      case "authenticated":
+        return expires(message)
       case "subscribed":
         this.#wires.accept(message)
         return []
-      case "frame":
-        return [{do: "apply", cursor: message.cursor, updates: this.#wires.updates(message), size}]
       case "behind":
         this.#wires.fallBehind()
         return []
@@ -216,11 +240,10 @@ export class Session {
    * @param {Set<Wire>} unfit
    * @returns {Effect[]}
    */
-  applied({cursor, updates, size}, unfit) {
+  applied({cursor, updates}, unfit) {
     this.#askedAnew = false
-    this.#frames += 1
+    this.#handled += 1
     this.#unacked.frames += 1
-    this.#unacked.bytes += size
 
     /** @type {Effect[]} */
     const effects = []
@@ -229,9 +252,7 @@ export class Session {
       if (unfit.has(wire)) effects.push(...this.resync(wire))
       else this.#wires.reach(wire, cursor)
     }
-    const {frames, bytes} = this.#unacked
-    const due = frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
-    return due && this.phase === "ready" ? [this.#ack(), ...effects] : effects
+    return [...this.#ackIfDue(), ...effects]
   }
 
   /** @param {Event} event */
@@ -268,11 +289,23 @@ export class Session {
     return wire ? [{do: "refused", wire, fault: {code: message.code, reason: message.reason}}] : []
   }
 
+  /** @returns {Effect[]} */
+  #ackIfDue() {
+    const {frames, bytes} = this.#unacked
+    const due = frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
+    return due && this.phase === "ready" ? [this.#ack()] : []
+  }
+
   /** @returns {Effect} */
   #ack() {
     this.#unacked = {frames: 0, bytes: 0}
-    return {do: "send", message: {type: "ack", frames: this.#frames}}
+    return {do: "send", message: {type: "ack", messages: this.#handled}}
   }
+}
+
+/** @param {{expires?: number}} message @returns {Effect[]} */
+function expires({expires}) {
+  return expires === undefined ? [] : [{do: "expires", seconds: expires}]
 }
 
 /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */

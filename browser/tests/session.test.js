@@ -12,6 +12,7 @@ class Player {
   retry = null
   closed = false
   later = []
+  ends = null
 
   step(step) {
     const [[word, value]] = Object.entries(step)
@@ -23,6 +24,7 @@ class Player {
       if (effect.do === "send") this.sent.push(effect.message)
       if (effect.do === "wait") this.retry = effect.retry
       if (effect.do === "close") this.closed = true
+      if (effect.do === "expires") this.ends = effect.seconds
       if (effect.do === "later") this.later.push(this.nameOf(effect.wire))
       if (effect.do === "refused") this.subscriptions.get(this.nameOf(effect.wire)).refuse(new Error(effect.fault.reason))
       if (effect.do === "apply") this.apply(effect)
@@ -51,8 +53,17 @@ class Player {
     this.do(this.session.connect())
   }
 
-  opened() {
-    this.do(this.session.opened())
+  opened(token) {
+    this.do(this.session.opened(token === true ? undefined : token))
+  }
+
+  authenticate(token) {
+    this.do(this.session.authenticate(token))
+  }
+
+  expires(seconds) {
+    assert.equal(this.ends, seconds)
+    this.ends = null
   }
 
   subscribe(wanted) {

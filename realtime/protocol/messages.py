@@ -16,8 +16,13 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Scalar = str | int | float | bool | None
 
 
-class Hello(Struct, tag="hello", frozen=True):
+class Hello(Struct, tag="hello", omit_defaults=True, frozen=True):
     version: int
+    token: str | None = None
+
+
+class Authenticate(Struct, tag="authenticate", frozen=True):
+    token: str
 
 
 class Subscribe(Struct, tag="subscribe", frozen=True):
@@ -43,10 +48,10 @@ class Call(Struct, tag="call", frozen=True):
 
 
 class Ack(Struct, tag="ack", frozen=True):
-    frames: Annotated[int, Meta(ge=0, le=2**53)]
+    messages: Annotated[int, Meta(ge=0, le=2**53)]
 
 
-ClientMessage = Hello | Subscribe | Unsubscribe | Call | Ack
+ClientMessage = Hello | Authenticate | Subscribe | Unsubscribe | Call | Ack
 
 
 class Window(Struct, frozen=True):
@@ -54,10 +59,15 @@ class Window(Struct, frozen=True):
     bytes: int
 
 
-class Welcome(Struct, tag="welcome", frozen=True):
+class Welcome(Struct, tag="welcome", omit_defaults=True, frozen=True):
     version: int
     beat: float
     window: Window
+    expires: float | UnsetType = UNSET
+
+
+class Authenticated(Struct, tag="authenticated", omit_defaults=True, frozen=True):
+    expires: float | UnsetType = UNSET
 
 
 class Subscribed(Struct, tag="subscribed", omit_defaults=True, frozen=True):
@@ -100,16 +110,18 @@ class Beat(Struct, tag="beat", frozen=True):
     cursors: dict[str, str]
 
 
-class Refused(Struct, tag="refused", frozen=True):
+class Refused(Struct, tag="refused", omit_defaults=True, frozen=True):
     id: int
     code: int
     reason: str
+    retry: float | UnsetType = UNSET
 
 
 class Failure(Struct, omit_defaults=True, frozen=True):
     code: int
     reason: str
     details: dict[str, list[str]] | UnsetType = UNSET
+    retry: float | UnsetType = UNSET
 
 
 class Reply(Struct, tag="reply", omit_defaults=True, frozen=True):
@@ -124,4 +136,4 @@ class Bye(Struct, tag="bye", omit_defaults=True, frozen=True):
     retry: float | UnsetType = UNSET
 
 
-ServerMessage = Welcome | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye
+ServerMessage = Welcome | Authenticated | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye

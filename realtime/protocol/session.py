@@ -2,21 +2,28 @@
 
 What comes in is decoded and judged here; what the connection has to do about it comes back as an event. What goes
 out is offered here, and held back while the client has no credit: nothing is stored for it but a cursor.
+
+Whatever is sent after `welcome` uses up credit until it is acknowledged. Without credit a client gets no frames, and
+its requests wait (`has_room`); what cannot wait may use up as much again, then the connection ends (`overdrawn`).
 """
 
 from __future__ import annotations
 
 import enum
-from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from realtime.exceptions import BadMessage, ProtocolError, TooLarge, UnexpectedMessage, UnsupportedVersion
+import msgspec
+
+from realtime.exceptions import BadMessage, Overloaded, ProtocolError, UnexpectedMessage, UnsupportedVersion
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
+from realtime.protocol.credit import Credit
 from realtime.protocol.messages import (
     VERSION,
     Ack,
+    Authenticate,
+    Authenticated,
     Beat,
     Behind,
     Bye,
@@ -37,13 +44,18 @@ class State(enum.Enum):
     """Where a connection stands."""
 
     NEW = "new"  # nothing heard yet
-    OPEN = "open"  # hello was heard
+    GREETING = "greeting"  # hello was heard, with a token, and who that is is being found out
+    OPEN = "open"  # welcome was said
     CLOSED = "closed"  # bye was said, by either side
 
 
 #: Which messages a state knows; any other is an error of the client.
 TRANSITIONS: dict[tuple[State, type], State] = {
-    (State.NEW, Hello): State.OPEN,
+    (State.NEW, Hello): State.OPEN,  # or GREETING
+    (State.GREETING, Subscribe): State.GREETING,
+    (State.GREETING, Unsubscribe): State.GREETING,
+    (State.GREETING, Call): State.GREETING,
+    (State.OPEN, Authenticate): State.OPEN,
     (State.OPEN, Subscribe): State.OPEN,
     (State.OPEN, Unsubscribe): State.OPEN,
     (State.OPEN, Call): State.OPEN,
@@ -84,15 +96,15 @@ class Leave:
     query: int
 
 
-Event = Subscription | Call | CatchUp | Leave
+Event = Subscription | Authenticate | Call | CatchUp | Leave
 
 
 @dataclass(slots=True)
 class ClientSession:
     """The state of one client, from `hello` to `bye`.
 
-    `receive` takes a message and returns what to answer and the events that it means. `accept`, `refuse`, `offer`,
-    `reply`, `beat` and `close` return what is to be sent, or None where nothing is.
+    `receive` takes a message and returns what to answer and the events that it means. `welcome`, `accept`, `refuse`,
+    `offer`, `reply`, `beat` and `close` return what is to be sent, or None where nothing is.
     """
 
     beat_seconds: float
@@ -103,9 +115,11 @@ class ClientSession:
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     behind: bool = False  # a frame has been held back, and the client told so
     held: bool = False  # access is being asked again: nothing goes out until it is known
-    _sizes: deque[int] = field(default_factory=deque)  # frames not yet acknowledged
-    _unacknowledged: int = 0  # their bytes
-    _acknowledged: int = 0  # frames, since hello
+    _credit: Credit = field(init=False)
+    _beat: int = 0  # the last beat's number among the messages
+
+    def __post_init__(self) -> None:
+        self._credit = Credit(self.window)
 
     def receive(self, data: str | bytes) -> tuple[list[Encoded], list[Event]]:
         """Take what the client sent; return what to answer and what to do. Raise `ProtocolError`."""
@@ -120,7 +134,7 @@ class ClientSession:
             name = type(message).__name__.lower()
             raise UnexpectedMessage(f"A connection that is {self.state.value} does not take '{name}'.")
         answer, events = self._handle(message)
-        self.state = following
+        self.state = State.GREETING if isinstance(message, Hello) and message.token is not None else following
         return answer, events
 
     def _handle(self, message: ClientMessage) -> tuple[list[Encoded], list[Event]]:
@@ -128,28 +142,48 @@ class ClientSession:
             case Hello(version=version):
                 if version != VERSION:
                     raise UnsupportedVersion(f"This server speaks version {VERSION}, not {version}.")
-                welcome = Welcome(version=VERSION, beat=self.beat_seconds, window=self.window)
-                return [codec.encode(welcome)], []
+                if message.token is not None:
+                    return [], [Authenticate(message.token)]
+                return [self._welcome(None)], []
+            case Authenticate():
+                return [], [message]
             case Subscribe():
-                return [], [self._add(message)]
+                return self._add(message)
             case Unsubscribe():
                 subscription = self.subscriptions.pop(message.id, None)
                 return [], self.leave(subscription.query) if subscription and subscription.query else []
             case Call():
                 return [], [message]
             case Ack():
-                return [], self._acknowledge(message.frames)
+                return [], self._acknowledge(message.messages)
 
-    def _add(self, message: Subscribe) -> Subscription:
+    def welcome(self, expires: float | None) -> Encoded | None:
+        """The client's token is good, for so many seconds: the answer to `hello`, or to `authenticate`."""
+        if self.state is State.CLOSED:
+            return None
+        if self.state is State.OPEN:
+            return self._count(codec.encode(Authenticated(msgspec.UNSET if expires is None else expires)))
+        self.state = State.OPEN
+        return self._welcome(expires)
+
+    def _welcome(self, expires: float | None) -> Encoded:
+        ends = msgspec.UNSET if expires is None else expires
+        return codec.encode(Welcome(version=VERSION, beat=self.beat_seconds, window=self.window, expires=ends))
+
+    def _add(self, message: Subscribe) -> tuple[list[Encoded], list[Event]]:
         if message.id in self.subscriptions:
             raise UnexpectedMessage(f"The subscription id {message.id} is in use.")
         if (message.token is None) == (message.stream is None):
             raise BadMessage("A subscription names either 'token' or 'stream'.")
         if len(self.subscriptions) >= self.max_subscriptions:
-            raise TooLarge(f"A connection may have {self.max_subscriptions} subscriptions.")
+            error = Overloaded(f"A connection may have {self.max_subscriptions} subscriptions.")
+            if not self.has_room:  # nobody reads the refusals
+                raise error
+            refused = Refused(id=message.id, code=error.code, reason=error.reason)
+            return [self._count(codec.encode(refused))], []
         subscription = Subscription(asked=message, cursor=message.cursor)
         self.subscriptions[message.id] = subscription
-        return subscription
+        return [], [subscription]
 
     def wants(self, subscription: Subscription) -> bool:
         """Whether the client has not left the subscription."""
@@ -168,13 +202,15 @@ class ClientSession:
             return None
         subscription.query = query
         subscription.log = log
-        return codec.encode(Subscribed(id=subscription.id, query=query, log=log, view=view))
+        # as long as the client likes to make them, and not needed any more
+        subscription.asked = msgspec.structs.replace(subscription.asked, token=None, cursor=None)
+        return self._count(codec.encode(Subscribed(id=subscription.id, query=query, log=log, view=view)))
 
     def refuse(self, subscription: Subscription, *, code: int, reason: str) -> Encoded | None:
         if not self.wants(subscription):
             return None
         del self.subscriptions[subscription.id]
-        return codec.encode(Refused(id=subscription.id, code=code, reason=reason))
+        return self._count(codec.encode(Refused(id=subscription.id, code=code, reason=reason)))
 
     def offer(self, frame: Encoded, *, log: int, before: str, caught_up: Collection[int]) -> list[Encoded]:
         """Take a frame for the subscriptions of one log; return what to send.
@@ -195,9 +231,7 @@ class ClientSession:
         for item in mine:
             item.live = True
         self.behind = bool(self.lagging())
-        self._sizes.append(frame.size)
-        self._unacknowledged += frame.size
-        return [frame]
+        return [self._count(frame, is_frame=True)]
 
     def stall(self) -> list[Encoded]:
         """The server cannot tell what is new: the client hears that it may be behind, until the next frame."""
@@ -207,7 +241,7 @@ class ClientSession:
         if self.behind or self.held:
             return []
         self.behind = True
-        return [codec.encode(Behind())]
+        return [self._count(codec.encode(Behind()))]
 
     def lagging(self) -> list[Event]:
         """The event that brings up to date what was left behind, if anything was."""
@@ -222,11 +256,22 @@ class ClientSession:
 
     @property
     def has_credit(self) -> bool:
-        if self.held:
-            return False
-        if not self._sizes:
-            return True
-        return len(self._sizes) < self.window.frames and self._unacknowledged < self.window.bytes
+        """Whether a frame may be sent."""
+        return not self.held and self._credit.has_room
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a request may be answered: its answer uses up credit too."""
+        return self.state is State.OPEN and self._credit.has_room
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether so much was sent without credit that the client is not to have any more."""
+        return self._credit.overdrawn
+
+    def _count(self, message: Encoded, *, is_frame: bool = False) -> Encoded:
+        self._credit.use(message.size, is_frame=is_frame)
+        return message
 
     def hold(self) -> None:
         """Send no frame until `release`; what comes meanwhile leaves the subscriptions where they stand."""
@@ -244,25 +289,23 @@ class ClientSession:
         subscription.live = False
         return [] if query is None else self.leave(query)
 
-    def _acknowledge(self, frames: int) -> list[Event]:
-        sent = self._acknowledged + len(self._sizes)
-        if not self._acknowledged <= frames <= sent:
-            raise BadMessage(f"Acknowledged {frames} frames, with {self._acknowledged} to {sent} possible.")
-        while self._acknowledged < frames:
-            self._unacknowledged -= self._sizes.popleft()
-            self._acknowledged += 1
+    def _acknowledge(self, messages: int) -> list[Event]:
+        self._credit.acknowledge(messages)
         return self.lagging() if self.has_credit else []
 
     def reply(self, reply: Reply) -> Encoded | None:
-        return None if self.state is State.CLOSED else codec.encode(reply)
+        return None if self.state is State.CLOSED else self._count(codec.encode(reply))
 
     def beat(self, positions: Mapping[int, str]) -> Encoded | None:
-        """Proof of life, with the position of each log in which all subscriptions are live."""
-        if self.state is not State.OPEN:
+        """Proof of life, with the position of each log in which all subscriptions are live; one at a time."""
+        if self.state is not State.OPEN or self._beat > self._credit.acknowledged:
             return None
         mine = self.subscriptions.values()
         logs = {item.log for item in mine} - {item.log for item in mine if not item.live}
-        return codec.encode(Beat(cursors={str(log): cursor for log, cursor in positions.items() if log in logs}))
+        beat = codec.encode(Beat(cursors={str(log): cursor for log, cursor in positions.items() if log in logs}))
+        self._count(beat)
+        self._beat = self._credit.sent
+        return beat
 
     def close(self, error: ProtocolError) -> Encoded | None:
         if self.state is State.CLOSED:

@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import router
 from django.db.models import BooleanField, DecimalField, FloatField
 
+from realtime.conf import settings
 from realtime.exceptions import BadParameters
 from realtime.streams.decorators import ACTION, LIVE_VALUE
 from realtime.streams.dependencies import Dependency, follow
@@ -23,7 +24,6 @@ from realtime.streams.signatures import signature
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
-MAX_TEXT = 1000  # characters of a parameter
 MAX_INTEGER = 2**63 - 1  # what every database can hold
 
 
@@ -154,7 +154,7 @@ class ModelStream:
     def clean_param(cls, name: str, value: Any) -> Any:
         """One parameter, converted. Raise `BadParameters`."""
         wrong = BadParameters(f"The parameter {name!r} of the stream {cls.name!r} has a value of a wrong type.")
-        if isinstance(value, str) and (len(value) > MAX_TEXT or "\x00" in value):
+        if isinstance(value, str) and (len(value) > settings.MAX_PARAM_LENGTH or "\x00" in value):
             raise wrong
         if isinstance(value, int) and abs(value) > MAX_INTEGER:
             raise wrong

@@ -7,14 +7,16 @@ from collections import deque
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from msgspec import UNSET
 
 from realtime.connection import Connection
-from realtime.exceptions import OriginRefused, ProtocolError
+from realtime.exceptions import ProtocolError
 from realtime.hub import get_hub
 from realtime.identity import identity_of
 from realtime.origins import check_origin
 from realtime.protocol.codec import encode
 from realtime.protocol.messages import Bye
+from realtime.quotas import client_address
 
 
 class RealtimeConsumer(AsyncWebsocketConsumer):
@@ -47,13 +49,13 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
                 host=headers.get(b"host"),
                 forwarded_host=headers.get(b"x-forwarded-host"),
             )
-        except OriginRefused as error:
+            hub = get_hub()
+            identity = await hub.run(identity_of, self.scope.get("user"), self.scope.get("session"))
+            address = client_address(peer=(self.scope.get("client") or [None])[0], headers=headers)
+            self.connection = Connection(hub=hub, transport=_Face(self), identity=identity, address=address)
+        except ProtocolError as error:
             # accepted first: a browser hides from the page why a handshake failed
             self._say_bye(error)
-            return
-        hub = get_hub()
-        identity = await hub.run(identity_of, self.scope.get("user"), self.scope.get("session"))
-        self.connection = Connection(hub=hub, transport=_Face(self), identity=identity)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.connection is not None:
@@ -73,7 +75,8 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
             self._sending = None
 
     def _say_bye(self, error: ProtocolError) -> None:
-        self.put({"type": "websocket.send", "text": encode(Bye(error.code, error.reason)).text})
+        bye = Bye(error.code, error.reason, UNSET if error.retry is None else error.retry)
+        self.put({"type": "websocket.send", "text": encode(bye).text})
         self.put({"type": "websocket.close", "code": int(error.code)})
 
     async def _release(self) -> None:

@@ -21,6 +21,7 @@ if WRONG_SECONDS := float(os.environ.get("REALTIME_TEST_CLOCK", "0")):
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults"]
 ROOT_URLCONF = "tests.faults.urls"
+REALTIME_MAX_CONNECTIONS_PER_USER = 10_000  # a thousand clients may be one user here
 globals().update(json.loads(os.environ.get("REALTIME_TEST_SETTINGS", "{}")))
 
 if BACKEND == "sqlite":

@@ -25,7 +25,7 @@ def decode(message):
     [
         ({"type": "hello", "version": 1}, Hello(version=1)),
         ({"type": "unsubscribe", "id": 0}, Unsubscribe(id=0)),
-        ({"type": "ack", "frames": 12}, Ack(frames=12)),
+        ({"type": "ack", "messages": 12}, Ack(messages=12)),
         (
             {"type": "subscribe", "id": 1, "token": "eyJz", "cursor": "0kq3.41"},
             Subscribe(id=1, token="eyJz", cursor="0kq3.41"),
@@ -45,7 +45,7 @@ def test_messages_of_a_client_are_read(wire, message):
 
 
 def test_unknown_fields_are_ignored():
-    assert decode({"type": "ack", "frames": 1, "colour": "red", "nested": {"a": [1]}}) == Ack(frames=1)
+    assert decode({"type": "ack", "messages": 1, "colour": "red", "nested": {"a": [1]}}) == Ack(messages=1)
 
 
 def test_rows_are_objects_where_no_format_is_named():
@@ -60,14 +60,17 @@ def test_rows_are_objects_where_no_format_is_named():
         ("[]", "Not a message of this protocol: Expected `object`, got `array`."),
         ("null", "Not a message of this protocol: Expected `object`, got `null`."),
         ("{}", "Not a message of this protocol: Object missing required field `type`."),
-        ('{"type":"ack"}', "Not a message of this protocol: Object missing required field `frames`."),
+        ('{"type":"ack"}', "Not a message of this protocol: Object missing required field `messages`."),
         ('{"type":"shout"}', "Not a message of this protocol: Invalid value 'shout' - at `$.type`."),
         ('{"type":7}', "Not a message of this protocol: Expected `str` - at `$.type`."),
-        ('{"type":"ack","frames":"1"}', "Not a message of this protocol: Expected `int`, got `str` - at `$.frames`."),
-        ('{"type":"ack","frames":-1}', "Not a message of this protocol: Expected `int` >= 0 - at `$.frames`."),
         (
-            '{"type":"ack","frames":1.5}',
-            "Not a message of this protocol: Expected `int`, got `float` - at `$.frames`.",
+            '{"type":"ack","messages":"1"}',
+            "Not a message of this protocol: Expected `int`, got `str` - at `$.messages`.",
+        ),
+        ('{"type":"ack","messages":-1}', "Not a message of this protocol: Expected `int` >= 0 - at `$.messages`."),
+        (
+            '{"type":"ack","messages":1.5}',
+            "Not a message of this protocol: Expected `int`, got `float` - at `$.messages`.",
         ),
         (
             '{"type":"subscribe","id":1,"params":{"a":{}}}',
@@ -85,8 +88,8 @@ def test_rows_are_objects_where_no_format_is_named():
             "Not a message of this protocol: Expected `object`, got `array` - at `$.args`.",
         ),
         (
-            '{"type":"ack","frames":1} {}',
-            "Not a message of this protocol: JSON is malformed: trailing characters (byte 27).",
+            '{"type":"ack","messages":1} {}',
+            "Not a message of this protocol: JSON is malformed: trailing characters (byte 29).",
         ),
     ],
 )
@@ -109,10 +112,10 @@ def test_half_of_a_character_is_refused(text):
 
 
 def test_message_at_the_limit_is_read_and_one_byte_more_refused():
-    text = json.dumps({"type": "ack", "frames": 1, "pad": ""})
+    text = json.dumps({"type": "ack", "messages": 1, "pad": ""})
     fits = text[:-2] + "x" * (LIMIT - len(text)) + text[-2:]
 
-    assert decode(fits) == Ack(frames=1)
+    assert decode(fits) == Ack(messages=1)
     with pytest.raises(TooLarge) as refused:
         decode(fits + " ")
     assert refused.value.reason == "A message may have 1000 bytes; this one has 1001."
@@ -120,7 +123,7 @@ def test_message_at_the_limit_is_read_and_one_byte_more_refused():
 
 def test_limit_counts_bytes_not_characters():
     with pytest.raises(TooLarge):
-        decode('{"type":"ack","frames":1,"pad":"' + "€" * 400 + '"}')
+        decode('{"type":"ack","messages":1,"pad":"' + "€" * 400 + '"}')
 
 
 @pytest.mark.parametrize("escaped", [r"\u0000", r"a\u0000b", r"\\\u0000"])

@@ -12,14 +12,14 @@ from realtime.exceptions import (
     Forbidden,
     GoingAway,
     InternalError,
+    Overloaded,
     ProtocolError,
-    TooLarge,
     UnexpectedMessage,
     UnsupportedVersion,
 )
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
-from realtime.protocol.messages import Ack, Call, Hello, Reply, Subscribe, Unsubscribe, Window
+from realtime.protocol.messages import Ack, Authenticate, Call, Hello, Reply, Subscribe, Unsubscribe, Window
 from realtime.protocol.session import TRANSITIONS, CatchUp, ClientSession, Leave, State
 
 MESSAGES = {
@@ -27,7 +27,8 @@ MESSAGES = {
     Subscribe: '{"type":"subscribe","id":1,"stream":"tasks"}',
     Unsubscribe: '{"type":"unsubscribe","id":1}',
     Call: '{"type":"call","id":"c1","stream":"tasks","action":"toggle"}',
-    Ack: '{"type":"ack","frames":0}',
+    Ack: '{"type":"ack","messages":0}',
+    Authenticate: '{"type":"authenticate","token":"t"}',
 }
 
 
@@ -67,13 +68,14 @@ def offer(session, *, before="e.0", caught_up=(), log=0, size=10):
     return [message.text for message in session.offer(frame(size), log=log, before=before, caught_up=caught_up)]
 
 
-def ack(session, frames):
-    answer, events = session.receive(json.dumps({"type": "ack", "frames": frames}))
+def ack(session, messages):
+    answer, events = session.receive(json.dumps({"type": "ack", "messages": messages}))
     assert answer == []
     return events
 
 
 BEHIND = '{"type":"behind"}'
+SUBSCRIBED = '{"type":"subscribed","id":1,"query":10,"log":0}'
 SENT = "f" * 10
 
 
@@ -164,9 +166,19 @@ class TestSubscriptions:
         session = opened(max_subscriptions=2)
         subscribe(session, 1)
         subscribe(session, 2)
-        with pytest.raises(TooLarge) as refused:
-            session.receive('{"type":"subscribe","id":3,"stream":"tasks"}')
-        assert refused.value.reason == "A connection may have 2 subscriptions."
+        answer, events = session.receive('{"type":"subscribe","id":3,"stream":"tasks"}')
+        assert [message.text for message in answer] == [
+            '{"type":"refused","id":3,"code":4002,"reason":"A connection may have 2 subscriptions."}'
+        ]
+        assert (events, sorted(session.subscriptions)) == ([], [1, 2])
+
+    def test_subscription_beyond_the_limit_ends_a_connection_that_does_not_read(self):
+        session = opened(max_subscriptions=1, frames=1)
+        subscribe(session, 1)
+        offer(session, caught_up={10})
+        with pytest.raises(Overloaded) as refused:
+            session.receive('{"type":"subscribe","id":2,"stream":"tasks"}')
+        assert refused.value.reason == "A connection may have 1 subscriptions."
 
     def test_refused_subscription_leaves_its_id_free(self):
         session = opened()
@@ -225,13 +237,13 @@ class TestCredit:
         assert sent == [[SENT], [SENT], [SENT], [BEHIND], []]
 
     def test_window_of_bytes_bounds_what_is_on_the_way(self):
-        session = opened(bytes=25)
+        session = opened(bytes=25 + len(SUBSCRIBED))
         subscribe(session)
         sent = [offer(session, caught_up={10}) for _ in range(4)]
         assert sent == [[SENT], [SENT], [SENT], [BEHIND]]
 
     def test_single_frame_may_be_larger_than_the_window(self):
-        session = opened(bytes=25)
+        session = opened(bytes=25 + len(SUBSCRIBED))
         subscribe(session)
 
         assert offer(session, caught_up={10}, size=100) == ["f" * 100]
@@ -242,7 +254,7 @@ class TestCredit:
         subscribe(session)
         offer(session, caught_up={10})
 
-        assert ack(session, 1) == []
+        assert ack(session, 2) == []
         assert offer(session) == [SENT]
 
     def test_subscription_left_behind_keeps_the_cursor_at_which_it_was_live(self):
@@ -252,7 +264,7 @@ class TestCredit:
         offer(session, before="e.1")
         offer(session, before="e.2")
 
-        assert ack(session, 1) == [CatchUp({10: "e.1"})]
+        assert ack(session, 2) == [CatchUp({10: "e.1"})]
 
     def test_subscription_that_never_had_a_frame_keeps_its_own_cursor(self):
         session = opened(frames=1)
@@ -261,25 +273,25 @@ class TestCredit:
         subscribe(session, 2, query=11, cursor="e.old")
         assert offer(session, before="e.1", caught_up={11}) == [BEHIND]
 
-        assert ack(session, 1) == [CatchUp({10: "e.1", 11: "e.old"})]
+        assert ack(session, 2) == [CatchUp({10: "e.1", 11: "e.old"})]
 
     def test_catching_up_ends_with_one_frame(self):
         session = opened(frames=1)
         subscribe(session)
         offer(session, caught_up={10})
         offer(session, before="e.1")
-        ack(session, 1)
+        ack(session, 3)
 
         assert offer(session, before="e.9", caught_up={10}) == [SENT]
         assert not session.behind
-        assert ack(session, 2) == []
+        assert ack(session, 4) == []
 
     def test_frame_that_does_not_bring_everyone_along_is_withheld(self):
         session = opened(frames=1)
         subscribe(session)
         offer(session, caught_up={10})
         offer(session, before="e.1")
-        ack(session, 1)
+        ack(session, 2)
 
         assert offer(session, before="e.5") == []
         assert session.subscriptions[1].cursor == "e.1"
@@ -311,15 +323,15 @@ class TestCredit:
             subscribe(session, id, cursor=cursor)
         assert session.lagging() == [CatchUp({10: None})]
 
-    @pytest.mark.parametrize("frames", [3, 100, 2**53])
-    def test_ack_of_frames_that_were_not_sent_is_refused(self, frames):
+    @pytest.mark.parametrize("messages", [4, 100, 2**53])
+    def test_ack_of_messages_that_were_not_sent_is_refused(self, messages):
         session = opened()
         subscribe(session)
         offer(session, caught_up={10})
         offer(session)
         with pytest.raises(BadMessage) as refused:
-            ack(session, frames)
-        assert refused.value.reason == f"Acknowledged {frames} frames, with 0 to 2 possible."
+            ack(session, messages)
+        assert refused.value.reason == f"Acknowledged {messages} messages, with 0 to 3 possible."
 
     def test_ack_that_goes_back_is_refused(self):
         session = opened()
@@ -328,13 +340,119 @@ class TestCredit:
         ack(session, 1)
         with pytest.raises(BadMessage) as refused:
             ack(session, 0)
-        assert refused.value.reason == "Acknowledged 0 frames, with 1 to 1 possible."
+        assert refused.value.reason == "Acknowledged 0 messages, with 1 to 2 possible."
 
     def test_ack_may_be_repeated(self):
         session = opened()
         subscribe(session)
         offer(session, caught_up={10})
         assert (ack(session, 1), ack(session, 1)) == ([], [])
+
+
+class TestEverythingCounts:
+    """Each message that follows `welcome` uses up credit, until it is acknowledged."""
+
+    def full(self):
+        """A session that has no room any more: its window is one frame."""
+        session = opened(frames=1, bytes=200)
+        subscribe(session)
+        offer(session, caught_up={10})
+        assert not session.has_room
+        return session
+
+    def reply(self, session, size):
+        return session.reply(Reply(id="c1", result=msgspec.Raw(b'"' + b"x" * size + b'"')))
+
+    def test_replies_use_up_the_window_of_bytes(self):
+        session = opened(bytes=100)
+        assert session.has_room
+        self.reply(session, 100)
+        assert not session.has_room
+        ack(session, 1)
+        assert session.has_room
+
+    @pytest.mark.parametrize("kind", ["refused", "subscribed", "beat", "reply"])
+    def test_each_kind_is_counted(self, kind):
+        session = opened()
+        subscription = asked_for(session)
+        sent = {
+            "refused": lambda: session.refuse(subscription, code=4214, reason="No."),
+            "subscribed": lambda: session.accept(subscription, query=10, log=0),
+            "beat": lambda: session.beat({}),
+            "reply": lambda: self.reply(session, 1),
+        }
+        assert sent[kind]() is not None
+        ack(session, 1)
+        with pytest.raises(BadMessage):
+            ack(session, 2)
+
+    def test_refusal_of_one_too_many_is_counted(self):
+        session = opened(max_subscriptions=0)
+        session.receive(MESSAGES[Subscribe])
+        assert ack(session, 1) == []
+
+    def test_what_goes_out_without_room_may_come_to_a_window_more_and_then_is_too_much(self):
+        session = self.full()
+        self.reply(session, 100)
+        assert not session.overdrawn
+        self.reply(session, 100)
+        assert session.overdrawn
+
+    def test_acknowledging_ends_the_overdraft(self):
+        session = self.full()
+        self.reply(session, 150)
+        ack(session, 3)
+        offer(session)
+        self.reply(session, 150)
+        assert not session.overdrawn
+
+    def test_single_message_larger_than_the_window_is_none_too_much(self):
+        session = opened(bytes=100)
+        self.reply(session, 5000)
+        assert (session.has_room, session.overdrawn) == (False, False)
+
+
+class TestTokens:
+    """`hello` with a token is answered when it is known who that is."""
+
+    def greeting(self):
+        session = new()
+        assert session.receive('{"type":"hello","version":1,"token":"t"}') == ([], [Authenticate("t")])
+        return session
+
+    def test_welcome_says_when_the_token_ends(self):
+        session = self.greeting()
+        assert session.state is State.GREETING
+        assert session.welcome(60.0).text == (
+            '{"type":"welcome","version":1,"beat":25.0,"window":{"frames":3,"bytes":1000},"expires":60.0}'
+        )
+        assert session.state is State.OPEN
+
+    def test_welcome_of_a_token_that_does_not_end(self):
+        assert "expires" not in self.greeting().welcome(None).text
+
+    def test_requests_wait_for_the_welcome(self):
+        session = self.greeting()
+        _, [event] = session.receive(MESSAGES[Subscribe])
+        assert (event.id, session.has_room) == (1, False)
+        session.welcome(None)
+        assert session.has_room
+
+    def test_nothing_is_said_before_the_welcome(self):
+        session = self.greeting()
+        session.receive(MESSAGES[Subscribe])
+        assert (session.beat({}), session.stall()) == (None, [])
+
+    def test_another_token_on_the_live_connection_is_answered(self):
+        session = opened()
+        assert session.receive(MESSAGES[Authenticate]) == ([], [Authenticate("t")])
+        assert session.welcome(60.0).text == '{"type":"authenticated","expires":60.0}'
+        assert session.welcome(None).text == '{"type":"authenticated"}'
+
+    def test_no_welcome_follows_the_bye(self):
+        session = self.greeting()
+        session.close(InternalError())
+        assert session.welcome(None) is None
 
 
 class TestBeat:
@@ -353,6 +471,13 @@ class TestBeat:
         offer(session)
         assert session.beat({0: "e.5"}).text == '{"type":"beat","cursors":{}}'
 
+    def test_beat_that_is_not_acknowledged_is_not_followed_by_another(self):
+        session = opened()
+        assert session.beat({}) is not None
+        assert session.beat({}) is None
+        ack(session, 1)
+        assert session.beat({}) is not None
+
     def test_no_beat_before_hello(self):
         assert new().beat({0: "e.1"}) is None
 
@@ -366,9 +491,9 @@ class FlowControl(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.session = opened(frames=3, bytes=60, max_subscriptions=4)
+        self.session = opened(frames=3, bytes=400, max_subscriptions=4)
         self.now = 1
-        self.sent, self.acked, self.sizes = 0, 0, []
+        self.acked, self.sizes = 0, []  # of every message; of what is no frame, negative
         self.seen = {}  # by subscription id; None: nothing
         self.queries = {}
         self.wanted = []  # catch-ups that the hub has been asked for
@@ -383,8 +508,9 @@ class FlowControl(RuleBasedStateMachine):
         """A tick: `caught_up` maps live queries to the position from which they were asked to be brought."""
         before, self.now = self.now, self.now + 1
         texts = offer(self.session, before=str(before), caught_up=set(caught_up), size=size)
+        if texts and not texts[0].startswith("f"):
+            self.sizes.append(-len(texts[0]))
         if texts and texts[0].startswith("f"):
-            self.sent += 1
             self.sizes.append(size)
             for id, query in self.queries.items():
                 has, since = self.seen[id], caught_up.get(query, str(before))
@@ -403,19 +529,19 @@ class FlowControl(RuleBasedStateMachine):
             self.handle(self.session.lagging())
 
     @precondition(lambda self: len(self.queries) < 4)
-    @rule(query=st.sampled_from([10, 11]), old=st.booleans(), size=st.integers(1, 80))
+    @rule(query=st.sampled_from([10, 11]), old=st.booleans(), size=st.integers(1, 300))
     def subscribe(self, query, old, size):
         id, self.next_id = self.next_id, self.next_id + 1
         cursor = str(self.now) if old else None
         shared = query in self.queries.values()
         wanted = {"type": "subscribe", "id": id, "stream": "s"} | ({"cursor": cursor} if old else {})
         self.session.receive(json.dumps(wanted))
-        self.session.accept(self.session.subscriptions[id], query=query, log=0)
+        self.sizes.append(-self.session.accept(self.session.subscriptions[id], query=query, log=0).size)
         self.queries[id], self.seen[id] = query, self.now if old else None
         # as the hub does it: with two subscriptions of one live query, all rows serve both
         self.deliver(caught_up={query: None if shared else cursor}, size=size)
 
-    @rule(size=st.integers(1, 80))
+    @rule(size=st.integers(1, 300))
     def tick(self, size):
         if not self.queries:
             return
@@ -431,7 +557,7 @@ class FlowControl(RuleBasedStateMachine):
                 self.seen[id] = self.now
 
     @precondition(lambda self: self.wanted)
-    @rule(size=st.integers(1, 80))
+    @rule(size=st.integers(1, 300))
     def serve(self, size):
         wanted, self.wanted = self.wanted, []
         caught_up = {}
@@ -443,17 +569,17 @@ class FlowControl(RuleBasedStateMachine):
         if caught_up:
             self.deliver(caught_up=caught_up, size=size)
 
-    @precondition(lambda self: self.sent > self.acked)
+    @precondition(lambda self: len(self.sizes) > self.acked)
     @rule(data=st.data())
     def ack(self, data):
-        self.acked = data.draw(st.integers(self.acked + 1, self.sent))
+        self.acked = data.draw(st.integers(self.acked + 1, len(self.sizes)))
         self.handle(ack(self.session, self.acked))
 
     @rule(beyond=st.integers(1, 3))
     def wrong_ack(self, beyond):
-        for frames in (self.sent + beyond, self.acked - beyond):
+        for messages in (len(self.sizes) + beyond, self.acked - beyond):
             with pytest.raises(ProtocolError):
-                ack(self.session, frames)
+                ack(self.session, messages)
 
     @precondition(lambda self: self.queries)
     @rule(data=st.data())
@@ -465,8 +591,10 @@ class FlowControl(RuleBasedStateMachine):
     @invariant()
     def outstanding_frames_stay_within_the_window(self):
         outstanding = self.sizes[self.acked :]
-        assert len(outstanding) <= 3
-        assert sum(outstanding[:-1]) < 60, "a frame was sent without credit"
+        frames = [place for place, size in enumerate(outstanding) if size > 0]
+        assert len(frames) <= 3
+        before = outstanding[: frames[-1]] if frames else []
+        assert sum(map(abs, before)) < 400, "a frame was sent without credit"
 
     @invariant()
     def whoever_lags_is_being_caught_up_once_there_is_credit(self):

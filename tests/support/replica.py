@@ -96,6 +96,7 @@ class ReferenceClient:
         self.bye: dict[str, Any] | None = None
         self.last: dict[str, Any] = {}  # the message that came last
         self.holding_acks = False
+        self.token: str | None = None  # who it is, where no cookie says so
         self._connected = False
         self._handled = 0
         self._unacked_frames = 0
@@ -127,7 +128,8 @@ class ReferenceClient:
         self.lose()
         self._connected = True
         wanted = [item for item in self.subscriptions.values() if item.refusal is None]
-        return [self.text(type="hello", version=1), *map(self._ask, wanted)]
+        named = {} if self.token is None else {"token": self.token}
+        return [self.text(type="hello", version=1, **named), *map(self._ask, wanted)]
 
     def lose(self) -> None:
         """The connection is gone; rows and cursors stay."""
@@ -148,31 +150,40 @@ class ReferenceClient:
         assert self.bye is None, f"There is a {kind} after the bye."
         handler = getattr(self, f"_{kind}", None)
         assert handler, f"There is no message {kind}."
-        return handler(message, len(text.encode())) or []
+        if kind != "welcome":
+            self._handled += 1
+            self._unacked_bytes += len(text.encode())
+        handler(message)
+        return self.ack() if self._ack_is_due(kind) and not self.holding_acks else []
+
+    def _ack_is_due(self, kind: str) -> bool:
+        if kind == "beat" or self.window is None or self.bye is not None:
+            return kind == "beat"
+        frames, size = self._unacked_frames * QUARTER, self._unacked_bytes * QUARTER
+        return frames >= self.window["frames"] or size >= self.window["bytes"]
 
     def ack(self) -> list[str]:
         """Acknowledge all that was handled."""
         self._unacked_frames = self._unacked_bytes = 0
-        return [self.text(type="ack", frames=self._handled)]
+        return [self.text(type="ack", messages=self._handled)]
 
     def _ask(self, item: Subscription) -> str:
         item.fresh = item.cursor is None
         cursor = {} if item.cursor is None else {"cursor": item.cursor, "view": item.view}
         return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
-    def _welcome(self, message: dict[str, Any], size: int) -> None:
+    def _welcome(self, message: dict[str, Any]) -> None:
         assert message["version"] == 1
         self.window = message["window"]
 
-    def _subscribed(self, message: dict[str, Any], size: int) -> None:
+    def _subscribed(self, message: dict[str, Any]) -> None:
         item = self.subscriptions.get(message["id"])
         if item is not None:
             if item.view not in ("", message["view"]):
                 item.fresh, item.cursor = True, None  # a reset follows
             item.query, item.log, item.view = message["query"], message["log"], message["view"]
 
-    def _frame(self, message: dict[str, Any], size: int) -> list[str]:
-        assert self.window is not None
+    def _frame(self, message: dict[str, Any]) -> None:
         self.frames.append(message)
         mine = [item for item in self.subscriptions.values() if item.log == message["log"]]
         for item in mine:
@@ -186,26 +197,23 @@ class ReferenceClient:
             item.cursor = message["cursor"]
             item.live, item.fresh = True, False
         self.behind = False
-        self._handled += 1
         self._unacked_frames += 1
-        self._unacked_bytes += size
-        due = self._unacked_frames * QUARTER >= self.window["frames"]
-        due = due or self._unacked_bytes * QUARTER >= self.window["bytes"]
-        return self.ack() if due and not self.holding_acks else []
 
-    def _behind(self, message: dict[str, Any], size: int) -> None:
+    def _authenticated(self, message: dict[str, Any]) -> None:
+        pass
+
+    def _behind(self, message: dict[str, Any]) -> None:
         self.behind = True
         for item in self.subscriptions.values():
             item.live = False
 
-    def _beat(self, message: dict[str, Any], size: int) -> list[str]:
+    def _beat(self, message: dict[str, Any]) -> None:
         for log, cursor in message["cursors"].items():
             for item in self.subscriptions.values():
                 if item.log == int(log):
                     item.cursor = cursor
-        return [] if self.holding_acks else self.ack()
 
-    def _refused(self, message: dict[str, Any], size: int) -> None:
+    def _refused(self, message: dict[str, Any]) -> None:
         item = self.subscriptions.get(message["id"])
         if item is not None:
             item.refusal = message
@@ -214,8 +222,8 @@ class ReferenceClient:
             if message["code"] >= 4100:
                 item.replica.clear()
 
-    def _reply(self, message: dict[str, Any], size: int) -> None:
+    def _reply(self, message: dict[str, Any]) -> None:
         self.replies[message["id"]] = message
 
-    def _bye(self, message: dict[str, Any], size: int) -> None:
+    def _bye(self, message: dict[str, Any]) -> None:
         self.bye = message

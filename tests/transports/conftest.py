@@ -26,12 +26,12 @@ from tests.support.waiting import seconds
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.transports.settings"}
+def environment(settings: str) -> dict[str, str]:
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": settings}
 
 
 class Daphne:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, settings: str = "tests.transports.settings") -> None:
         self.port = free_port()
         self.expected_trouble: list[str] = []
         self._seen = 0
@@ -39,10 +39,14 @@ class Daphne:
             [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "tests.asgi:application"],
             log=directory / "daphne.log",
             ready=lambda: accepts(self.port),
-            env=environment(),
+            env=environment(settings),
             cwd=ROOT,
         )
         self.start, self.stop = self._process.start, self._process.stop
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def url(self) -> str:

@@ -115,7 +115,7 @@ async def test_session_that_does_not_exist_is_a_visitor(client, shelf):
         ("x" * 70_000, 4201),
         ("€" * 30_000, 4201),
         ('{"type":"hello","version":1}', 4203),
-        ('{"type":"ack","frames":5}', 4200),
+        ('{"type":"ack","messages":5}', 4200),
     ],
 )
 async def test_what_breaks_the_protocol_closes_its_own_connection_alone(client, shelf, elsewhere, data, code):

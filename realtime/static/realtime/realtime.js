@@ -297,8 +297,8 @@ var Session = class {
   #askedAnew = false;
   // fresh credentials were asked for since the last frame
   #window = DEFAULT_WINDOW;
-  #frames = 0;
-  // handled since hello
+  #handled = 0;
+  // messages since welcome
   #unacked = { frames: 0, bytes: 0 };
   /** What the page shows; `null` before connect(). @returns {State | null} */
   get state() {
@@ -333,12 +333,22 @@ var Session = class {
     }
     return this.phase === before ? [] : [{ do: "open" }];
   }
-  /** The transport can carry messages. @returns {Effect[]} */
-  opened() {
+  /**
+   * The transport can carry messages.
+   *
+   * @param {string} [token] names the user, where no cookie does
+   * @returns {Effect[]}
+   */
+  opened(token) {
     this.#move("opened");
-    this.#frames = 0;
+    this.#handled = 0;
     this.#unacked = { frames: 0, bytes: 0 };
-    return send([{ type: "hello", version: VERSION }, ...this.#wires.askAll()]);
+    const named = token === void 0 ? {} : { token };
+    return send([{ type: "hello", version: VERSION, ...named }, ...this.#wires.askAll()]);
+  }
+  /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
+  authenticate(token) {
+    return this.phase === "ready" ? send([{ type: "authenticate", token }]) : [];
   }
   /**
    * The connection is gone, or is given up. The code decides what comes next.
@@ -415,16 +425,26 @@ var Session = class {
     if (this.phase === "greeting" && message.type !== "welcome" && message.type !== "bye") {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`);
     }
+    if (message.type === "welcome") {
+      this.#move("welcome");
+      this.#window = message.window ?? DEFAULT_WINDOW;
+      return [{ do: "greeted", beat: message.beat }, ...expires(message)];
+    }
+    this.#unacked.bytes += size;
+    if (message.type === "frame") {
+      return [{ do: "apply", cursor: message.cursor, updates: this.#wires.updates(message) }];
+    }
+    this.#handled += 1;
+    return [...this.#answer(message), ...this.#ackIfDue()];
+  }
+  /** @param {import("./messages.js").ServerMessage} message @returns {Effect[]} */
+  #answer(message) {
     switch (message.type) {
-      case "welcome":
-        this.#move("welcome");
-        this.#window = message.window ?? DEFAULT_WINDOW;
-        return [{ do: "greeted", beat: message.beat }];
+      case "authenticated":
+        return expires(message);
       case "subscribed":
         this.#wires.accept(message);
         return [];
-      case "frame":
-        return [{ do: "apply", cursor: message.cursor, updates: this.#wires.updates(message), size }];
       case "behind":
         this.#wires.fallBehind();
         return [];
@@ -448,20 +468,17 @@ var Session = class {
    * @param {Set<Wire>} unfit
    * @returns {Effect[]}
    */
-  applied({ cursor, updates, size }, unfit) {
+  applied({ cursor, updates }, unfit) {
     this.#askedAnew = false;
-    this.#frames += 1;
+    this.#handled += 1;
     this.#unacked.frames += 1;
-    this.#unacked.bytes += size;
     const effects = [];
     for (const { wire } of updates) {
       if (!this.#wires.has(wire)) continue;
       if (unfit.has(wire)) effects.push(...this.resync(wire));
       else this.#wires.reach(wire, cursor);
     }
-    const { frames, bytes } = this.#unacked;
-    const due = frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
-    return due && this.phase === "ready" ? [this.#ack(), ...effects] : effects;
+    return [...this.#ackIfDue(), ...effects];
   }
   /** @param {Event} event */
   #move(event) {
@@ -491,17 +508,27 @@ var Session = class {
     if (wire?.status === "delayed") return [{ do: "later", wire }];
     return wire ? [{ do: "refused", wire, fault: { code: message.code, reason: message.reason } }] : [];
   }
+  /** @returns {Effect[]} */
+  #ackIfDue() {
+    const { frames, bytes } = this.#unacked;
+    const due = frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
+    return due && this.phase === "ready" ? [this.#ack()] : [];
+  }
   /** @returns {Effect} */
   #ack() {
     this.#unacked = { frames: 0, bytes: 0 };
-    return { do: "send", message: { type: "ack", frames: this.#frames } };
+    return { do: "send", message: { type: "ack", messages: this.#handled } };
   }
 };
+function expires({ expires: expires2 }) {
+  return expires2 === void 0 ? [] : [{ do: "expires", seconds: expires2 }];
+}
 function send(messages) {
   return messages.map((message) => ({ do: "send", message }));
 }
 
 // src/connection.js
+var REFRESH_SECONDS = 30;
 var Connection = class {
   /** Called after anything may have changed a state. @type {Set<() => void>} */
   watchers = /* @__PURE__ */ new Set();
@@ -513,6 +540,11 @@ var Connection = class {
   /** @type {Transport | null} */
   #transport = null;
   #url = "";
+  /** Gives a token, where users have one in place of a cookie. @type {Token | null} */
+  #token = null;
+  /** Ends the wait for the time to send another token. */
+  #cancelRefresh = () => {
+  };
   /** @type {Effect[]} */
   #effects = [];
   #working = false;
@@ -551,8 +583,9 @@ var Connection = class {
   stateOf({ wire }) {
     return this.#session.stateOf(wire);
   }
-  /** @param {string} url */
-  connect(url) {
+  /** @param {string} url @param {Token | null} [token] */
+  connect(url, token = null) {
+    this.#token = token ?? this.#token;
     const moved = this.#transport !== null && url !== this.#url;
     this.#url = url;
     if (moved) this.#do(this.#session.lost(1e3, "The page has connected to another address."));
@@ -596,6 +629,8 @@ var Connection = class {
       case "greeted":
         this.monitor.welcome(effect.beat);
         return this.calls.opened();
+      case "expires":
+        return this.#refreshBefore(effect.seconds);
       case "apply":
         return this.#apply(effect);
       case "refused":
@@ -610,10 +645,14 @@ var Connection = class {
     this.calls.retried();
     this.monitor.expect();
     const transport = this.#transport = this.newTransport(this.#url);
+    const greet = (token) => {
+      this.monitor.expect();
+      this.#do(this.#session.opened(token));
+    };
     transport.on({
       opened: () => {
-        this.monitor.expect();
-        this.#do(this.#session.opened());
+        if (this.#token) this.#withToken(transport, greet);
+        else greet(void 0);
       },
       message: (text2) => this.#receive(text2),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason))
@@ -622,10 +661,28 @@ var Connection = class {
   }
   #close() {
     this.monitor.rest();
+    this.#cancelRefresh();
     this.#transport?.close();
     this.#transport = null;
     this.calls.interrupted();
     if (this.#session.fault) this.calls.refused(this.#session.fault);
+  }
+  /** @param {number} seconds after which the token ends */
+  #refreshBefore(seconds) {
+    const transport = this.#transport;
+    this.#cancelRefresh();
+    this.#cancelRefresh = this.monitor.after(seconds - Math.min(REFRESH_SECONDS, seconds / 4), () => {
+      if (transport) this.#withToken(transport, (token) => this.#do(this.#session.authenticate(token)));
+    });
+  }
+  /** @param {Transport} transport that the token is for @param {(token: string) => void} use */
+  #withToken(transport, use2) {
+    Promise.resolve().then(() => this.#token?.()).then((token) => {
+      if (transport === this.#transport) use2(String(token));
+    }).catch((error) => {
+      this.report(error);
+      if (transport === this.#transport) this.#do(this.#session.lost(1006, "There is no token."));
+    });
   }
   /** @param {string} text */
   #receive(text2) {
@@ -1871,9 +1928,9 @@ function create() {
     url.hash = "";
     return url.href;
   };
-  const connect2 = ({ url } = {}) => {
+  const connect2 = ({ url, token } = {}) => {
     chosen = url ?? chosen;
-    connection.connect(address());
+    connection.connect(address(), token);
   };
   const live2 = (name, params = {}) => {
     keepConnected();

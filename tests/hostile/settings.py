@@ -1,0 +1,7 @@
+"""Settings of the server that is attacked: without the limits of rate, which would end an attack early."""
+
+from tests.transports.settings import *  # noqa: F403
+
+REALTIME_AUTHENTICATE = "tests.support.passes.authenticate"
+REALTIME_MAX_MESSAGES_PER_SECOND = 100_000.0
+REALTIME_MAX_CALLS_PER_SECOND = 100_000.0

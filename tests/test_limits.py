@@ -1,0 +1,171 @@
+"""Limits of a connection: each says so with a code and a sentence, and ends no more than it has to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from django.contrib.auth.models import User
+
+from realtime.exceptions import Overloaded
+from realtime.identity import Identity
+from realtime.protocol.messages import Failure, Reply
+from tests.models import Book, Shelf
+from tests.support.wire import WireClient, until
+
+pytestmark = pytest.mark.databases
+
+
+@pytest.fixture
+def shelf(elsewhere) -> Shelf:
+    return elsewhere(Shelf.objects.create, name="one")
+
+
+@pytest.fixture
+def identity(elsewhere) -> Identity:
+    return Identity(str(elsewhere(User.objects.create_user, "ann").pk))
+
+
+def call(id: str, shelf: Shelf, action: str = "refuse", **args) -> str:
+    params = {"shelf": shelf.pk}
+    return json.dumps({"type": "call", "id": id, "stream": "books", "params": params, "action": action, "args": args})
+
+
+def of_type(client: WireClient, kind: str) -> list[dict]:
+    return [message for message in client.received if message["type"] == kind]
+
+
+async def test_one_subscription_too_many_is_refused_alone(shelf, settings):
+    settings.REALTIME_MAX_SUBSCRIPTIONS = 2
+    async with WireClient() as client:
+        for id in (1, 2, 3):
+            await client.subscribe("top", id=id, shelf=shelf.pk)
+        assert of_type(client, "refused") == [
+            {"type": "refused", "id": 3, "code": 4002, "reason": "A connection may have 2 subscriptions."}
+        ]
+        client.say(client.protocol.unsubscribe(1))
+        await client.subscribe("top", id=4, shelf=shelf.pk)
+        assert client.protocol.subscriptions[4].live
+
+
+async def test_too_many_messages_end_the_connection_and_say_when_to_come_back(shelf, settings):
+    settings.REALTIME_MAX_MESSAGES_PER_SECOND = 1.0
+    async with WireClient() as client, WireClient() as other:
+        await until(lambda: client.received)
+        for _ in range(12):
+            client.connection.receive('{"type":"ack","messages":0}')
+        bye = client.received[-1]
+        assert (bye["code"], bye["reason"]) == (4002, "A connection may send 1 messages a second in the long run.")
+        assert 0 < bye["retry"] <= 1
+        await other.subscribe("top", shelf=shelf.pk)
+
+
+async def test_too_many_calls_are_refused_one_by_one_and_say_when_to_call_again(shelf, identity, settings):
+    settings.REALTIME_MAX_CALLS_PER_SECOND = 0.2
+    async with WireClient(identity) as client, WireClient(identity) as same:
+        await until(lambda: client.received and same.received)
+        client.connection.receive(call("c1", shelf))
+        client.connection.receive(call("c2", shelf))
+        same.connection.receive(call("c3", shelf))
+        await until(lambda: "c2" in client.protocol.replies and same.protocol.replies)
+        error = same.protocol.replies["c3"]["error"]
+        assert (error["code"], error["reason"]) == (4002, "You may make 0.2 calls a second in the long run.")
+        assert 0 < error["retry"] <= 5
+        assert client.protocol.replies["c2"]["error"]["code"] == 4218
+        assert same.closed is None
+
+
+async def test_one_connection_too_many_is_not_made(committed, identity, settings):
+    settings.REALTIME_MAX_CONNECTIONS_PER_USER = 1
+    async with WireClient(identity):
+        with pytest.raises(Overloaded):
+            await WireClient(identity).__aenter__()
+        async with WireClient():
+            pass
+    async with WireClient(identity):
+        pass
+
+
+@pytest.mark.parametrize("length", [1001, 50_000])
+async def test_long_parameter_is_refused(shelf, identity, length):
+    async with WireClient(identity) as client:
+        await client.subscribe("books", shelf="7" * length)
+        assert client.refusals == {1: 4213}
+        assert client.closed is None
+
+
+class TestClientThatDoesNotAcknowledge:
+    """Nothing is acknowledged; the window is small."""
+
+    @pytest.fixture(autouse=True)
+    def window(self, settings):
+        settings.REALTIME_WINDOW_BYTES = 500
+
+    async def silent(self, client: WireClient) -> None:
+        client.protocol.holding_acks = True
+        await until(lambda: client.received)
+
+    async def test_its_calls_wait_and_run_when_it_does(self, shelf, identity, elsewhere):
+        async with WireClient(identity) as client:
+            await self.silent(client)
+            for number in range(20):
+                client.connection.receive(call(f"c{number}", shelf, "add", title=str(number)))
+            await until(lambda: len(client.protocol.replies) > 5)
+            await asyncio.sleep(0.05)
+            done = await elsewhere.soon(Book.objects.count)
+            assert done == len(client.protocol.replies) < 20
+
+            client.protocol.holding_acks = False
+            client.say(client.protocol.ack())
+            await until(lambda: len(client.protocol.replies) == 20)
+
+    async def test_its_subscriptions_wait_and_come_when_it_does(self, shelf, identity):
+        async with WireClient(identity) as client:
+            await self.fill(client, shelf)
+            client.say(client.protocol.subscribe(1, stream="top", params={"shelf": shelf.pk}))
+            await asyncio.sleep(0.05)
+            assert of_type(client, "subscribed") == []
+
+            client.say(client.protocol.ack())
+            await until(lambda: client.protocol.subscriptions[1].live)
+
+    async def fill(self, client: WireClient, shelf: Shelf) -> None:
+        await self.silent(client)
+        for number in range(20):
+            client.connection.receive(call(f"c{number}", shelf))
+        await until(lambda: not client.connection._session.has_room)
+
+    async def test_more_calls_than_may_wait_end_it(self, shelf, identity, settings):
+        settings.REALTIME_MAX_CALLS = 30
+        async with WireClient(identity) as client:
+            await self.fill(client, shelf)
+            for number in range(50):
+                client.connection.receive(call(f"more {number}", shelf))
+            assert client.closed == (4002, "30 calls are waiting already.")
+
+    async def test_subscribing_and_leaving_endlessly_stores_nothing(self, shelf, identity, settings):
+        settings.REALTIME_MAX_MESSAGES_PER_SECOND = 1000.0
+        settings.REALTIME_MAX_SUBSCRIPTIONS = 10
+        async with WireClient(identity) as client:
+            await self.fill(client, shelf)
+            for _ in range(500):
+                client.connection.receive('{"type":"subscribe","id":1,"stream":"top"}')
+                client.connection.receive('{"type":"unsubscribe","id":1}')
+            assert len(client.connection._subscribing) <= 11
+
+    async def test_what_cannot_wait_may_come_to_a_window_more_and_then_ends_it(self, shelf, identity):
+        async with WireClient(identity) as client:
+            await self.fill(client, shelf)
+            for number in range(10):
+                client.connection._reply(Reply(id=f"late {number}", error=Failure(4218, "x" * 100)))
+            assert client.closed == (4002, "The client does not acknowledge what it is sent.")
+
+    async def test_beats_do_not_pile_up(self, shelf):
+        async with WireClient() as client:
+            await self.silent(client)
+            now = asyncio.get_running_loop().time()
+            for beat in range(1, 10):
+                client.connection._heard = now + 25 * beat
+                client.connection.sweep(now + 26 * beat, {})
+            assert len(of_type(client, "beat")) == 1
