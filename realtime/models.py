@@ -27,7 +27,7 @@ class Change(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["at"], name="realtime_change_at"),
+            # none on `at`: ids are in its order but for moments, and every writer would pay for it
             models.Index(fields=["transaction"], name="realtime_change_transaction"),
         ]
 

@@ -11,6 +11,7 @@ from realtime.changelog import get_changelog
 from realtime.exceptions import StreamDefinitionError
 from realtime.identity import user_key
 from realtime.queries.livequery import live_query
+from realtime.queries.site import as_the_site
 
 WEBSOCKET_PATH = "realtime/ws/"
 
@@ -43,7 +44,8 @@ def page_part(user: Any, name: str, params: Mapping[str, Any], format: str = "ht
         )
     # position first, then data: what is written in between comes again, and does no harm
     cursor = get_changelog(stream.database()).head()
-    rows = live_query(stream, format).rows()
+    with as_the_site():
+        rows = live_query(stream, format).rows()
     wire = stream.wire_params()
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user))
     return PagePart(list(rows.values()), cursor, token, stream.view(format), wire)

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {bindPage, settled} from "./support.js"
+import {bindPage, cases, settled} from "./support.js"
 
 let document, server, clock, reported
 
@@ -58,6 +58,15 @@ describe("a live value in the page", () => {
       return count().textContent
     })
     assert.deepEqual(shown, ["6", "six", "", "0", "false", '{"a":[1,null]}', '["x"]', ""])
+  })
+
+  test("has the text that the server has put into the page", () => {
+    live(span())
+    const shown = cases("valuetext").map(([value]) => {
+      say(JSON.parse(value))
+      return count().textContent
+    })
+    assert.deepEqual(shown, cases("valuetext").map(([, text]) => text))
   })
 
   test("is never taken for HTML", () => {

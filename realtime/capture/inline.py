@@ -1,5 +1,10 @@
 """Capture within the statement, on PostgreSQL: what the log is told is written by the statement itself.
 
+    WITH new_rows AS (UPDATE … FROM (SELECT … FOR NO KEY UPDATE) … RETURNING …)
+    INSERT INTO realtime_change SELECT … FROM new_rows
+
+where the statement names its keys, and otherwise, since there may be too many rows to tell,
+
     WITH old_rows AS (SELECT … FOR NO KEY UPDATE), new_rows AS (UPDATE … FROM old_rows … RETURNING …),
     told AS (INSERT INTO realtime_change SELECT … FROM new_rows)
     SELECT count(*) FROM new_rows
@@ -46,23 +51,29 @@ class Inline:
             self.updated = [*triggers.own_inserts(table, UPDATE, "new_rows"), *links]
             self.deleted = [*triggers.own_inserts(table, DELETE, "new_rows"), *links]
             self.moved = self._moved()
+            self.tells_each = bool(table.own)  # the first INSERT is of as many rows as are written
             self.many = [triggers.reread(label) for label in sorted(table.labels)]
 
     def _moved(self) -> list[str]:
         key = str(self.triggers.sql.key(self.table.keys, "n"))
-        old = ", ".join(f"n.{was} AS {column}" for column, was in self.was.items())
-        source = f"new_rows n CROSS JOIN LATERAL (SELECT {old}) o"
+        old = {part.field.column: f"n.{self.was[self.quote(part.field.column)]}" for part in self.table.own_columns}
         links = self.triggers.link_inserts(self.table, "new_rows", "old_rows")
-        return [*self.triggers.inserts_of(self.table, UPDATE, key, source, "o"), *links]
+        return [*self.triggers.inserts_of(self.table, UPDATE, key, "new_rows n", old), *links]
 
     def returning(self, *others: str) -> str:
         return ", ".join(f"{self.name}.{column}" for column in dict.fromkeys([*self.columns, *others]))
 
-    def where_same(self) -> str:
-        """How UPDATE finds the rows of `old_rows`, whose columns it returns too; no name of theirs is in its way."""
+    def where_same(self, source: str, *conditions: str) -> str:
+        """How UPDATE finds the rows of a source, whose columns it returns too; no name of theirs is in its way."""
         names = ", ".join(f"{column} AS {was}" for column, was in self.was.items())
-        same = " AND ".join(f"{self.name}.{key} = was.{self.was[key]}" for key in self.keys)
-        return f"FROM (SELECT {names} FROM old_rows) was WHERE {same} RETURNING {self.returning()}, was.*"
+        same = " AND ".join([*(f"{self.name}.{key} = was.{self.was[key]}" for key in self.keys), *conditions])
+        return f"FROM (SELECT {names} FROM {source}) was WHERE {same} RETURNING {self.returning()}, was.*"
+
+    def telling(self, written: str, told: Sequence[str]) -> str:
+        """The statement `written`, which returns not many rows, within the INSERT of what it tells of each."""
+        last, *others = [insert.replace("%", "%%") for insert in told]
+        parts = [f"new_rows AS ({written})", *(f"told{place} AS ({insert})" for place, insert in enumerate(others))]
+        return f"WITH {', '.join(parts)} {last}"
 
     def statement(self, written: str, told: Sequence[str], answer: str, *, before: str = "", few: bool) -> str:
         """The statement `written`, which returns rows, with what it tells; `few` says that it writes not many."""
@@ -76,10 +87,17 @@ class Inline:
         parts += [f"told{place} AS ({insert.replace('%', '%%')})" for place, insert in enumerate(told)]
         return f"WITH {', '.join(parts)} SELECT {answer} FROM {'new_rows' if few else 'all_rows'}"
 
+    def counted(self, written: str, told: Sequence[str], *, few: bool) -> str:
+        """The statement with what it tells, and the number of its rows."""
+        if few and self.tells_each:
+            return self.telling(written, told)
+        return self.statement(written, told, "count(*)", few=few)
+
     def run(self, sql: str, params: Sequence[Any]) -> int:
         with connections[self.alias].cursor() as cursor:
             cursor.execute(sql, params)
-            count = int(cursor.fetchone()[0])
+            # an INSERT at the end is of as many rows as were written
+            count = int(cursor.fetchone()[0]) if cursor.description else cursor.rowcount
         if count:
             get_changelog(self.alias).wake_on_commit()
         return count
@@ -119,12 +137,13 @@ def update(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | N
     written = {field.attname for field, _, _ in query.values}
     if not part.is_possible or query.related_updates or written & {key.name for key in table.keys}:
         return None
-    few = known_keys(table, query) is not None
+    few = _names_few(table, query)
     try:
         if not written & set(table.names):
             sql, params = compiler.as_sql()
-            statement = part.statement(f"{sql} RETURNING {part.returning()}", part.updated, "count(*)", few=few)
-            return part.run(statement, params)
+            return part.run(part.counted(f"{sql} RETURNING {part.returning()}", part.updated, few=few), params)
+        if few and part.tells_each and not table.links:
+            return part.run(*_moving_few(table, part, compiler))
 
         # the lock that UPDATE takes has each row read as others have committed it
         before, before_params = select_matching(table, compiler)
@@ -134,8 +153,26 @@ def update(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | N
         sql, params = change.get_compiler(part.alias).as_sql()
     except EmptyResultSet:
         return 0
-    statement = part.statement(f"{sql} {part.where_same()}", part.moved, "count(*)", before=before, few=few)
+    written_rows = f"{sql} {part.where_same('old_rows')}"
+    statement = part.statement(written_rows, part.moved, "count(*)", before=before, few=few)
     return part.run(statement, (*before_params, *params))
+
+
+def _names_few(table: Table, query: Any) -> bool:
+    keys = known_keys(table, query)
+    return keys is not None and len(keys) <= MAX_ROWS
+
+
+def _moving_few(table: Table, part: Inline, compiler: Any) -> tuple[str, Sequence[Any]]:
+    """An UPDATE of what routes rows, whose keys the statement names: the old row is read within it."""
+    sql, params = compiler.as_sql()
+    where, where_params = compiler.compile(compiler.query.where)
+    before, before_params = select_matching(table, compiler)
+    # the condition stands on both sides, so that both find the row by its key
+    same = part.where_same(f"({before} FOR NO KEY UPDATE) old_rows", where)
+    values = params[: len(params) - len(where_params)]
+    sql = f"{sql.removesuffix(f' WHERE {where}')} {same}"
+    return part.telling(sql, part.moved), (*values, *before_params, *where_params)
 
 
 def update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
@@ -152,5 +189,5 @@ def delete(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | N
         sql, params = compiler.as_sql()
     except EmptyResultSet:
         return 0
-    few = known_keys(table, compiler.query) is not None
-    return part.run(part.statement(f"{sql} RETURNING {part.returning()}", part.deleted, "count(*)", few=few), params)
+    few = _names_few(table, compiler.query)
+    return part.run(part.counted(f"{sql} RETURNING {part.returning()}", part.deleted, few=few), params)

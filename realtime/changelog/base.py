@@ -98,6 +98,11 @@ class ChangeLog(ABC):
         self.table = quote(Change._meta.db_table)
         self.log_table = quote(Log._meta.db_table)
         self.columns = {field.name: quote(str(field.column)) for field in Change._meta.fields}
+        # what may be pruned in one go (parameters: so many, from before when), by the key's index alone
+        self.old_rows = (
+            f"(SELECT id, at FROM {self.table} ORDER BY id LIMIT %s) oldest"
+            f" WHERE at < %s AND id < (SELECT MAX(id) FROM {self.table})"
+        )
 
     @property
     def connection(self) -> Any:

@@ -45,7 +45,7 @@ class MySQLChangeLog(ChangeLog):
         epoch, pruned, _ = self._state()
         with self.connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT id, at FROM {self.table} WHERE at < {self.now_sql} - %s ORDER BY at DESC, id DESC LIMIT 1",
+                f"SELECT id, at FROM {self.table} WHERE at < {self.now_sql} - %s ORDER BY id DESC LIMIT 1",
                 [GAP_SECONDS * 1000],
             )
             mark = Mark(*(cursor.fetchone() or (pruned, 0)))
@@ -115,11 +115,7 @@ class MySQLChangeLog(ChangeLog):
     def _prune_some(self, horizon: int) -> int:
         horizon = min(horizon, int((time.time() - GAP_SECONDS) * 1000))  # what is in a gap may still come
         with self.connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT MAX(id) FROM (SELECT id FROM {self.table} WHERE at < %s"
-                f" AND id < (SELECT MAX(id) FROM {self.table}) ORDER BY id LIMIT %s) old",
-                [horizon, ROWS_PER_PRUNE],
-            )
+            cursor.execute(f"SELECT MAX(id) FROM {self.old_rows}", [ROWS_PER_PRUNE, horizon])
             (last,) = cursor.fetchone()
             if last is None:
                 return 0

@@ -24,8 +24,8 @@ class PostgreSQLChangeLog(ChangeLog):
     """The log of one PostgreSQL database, version 13 and up."""
 
     triggers_wake = True
-    transaction_sql = "pg_current_xact_id()::text::bigint"
-    now_sql = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    transaction_sql = "(SELECT pg_current_xact_id()::text::bigint)"  # in brackets: once for all rows of a statement
+    now_sql = "(SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"
 
     def head(self) -> str:
         epoch, pruned, _ = self._state()
@@ -81,10 +81,9 @@ class PostgreSQLChangeLog(ChangeLog):
             if cursor.fetchone() is None:
                 return 0
             cursor.execute(
-                f"WITH gone AS (DELETE FROM {self.table} WHERE id IN (SELECT id FROM {self.table}"
-                f" WHERE at < %s AND id < (SELECT MAX(id) FROM {self.table}) ORDER BY id LIMIT %s)"
+                f"WITH gone AS (DELETE FROM {self.table} WHERE id IN (SELECT id FROM {self.old_rows})"
                 f" RETURNING id, transaction) SELECT COUNT(*), MAX(id), MAX(transaction) FROM gone",
-                [horizon, ROWS_PER_PRUNE],
+                [ROWS_PER_PRUNE, horizon],
             )
             count, last, last_transaction = cursor.fetchone()
             if count:

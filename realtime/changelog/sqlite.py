@@ -57,11 +57,7 @@ class SQLiteChangeLog(ChangeLog):
 
     def _prune_some(self, horizon: int) -> int:
         with self.connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT MAX(id) FROM (SELECT id FROM {self.table} WHERE at < %s"
-                f" AND id < (SELECT MAX(id) FROM {self.table}) ORDER BY id LIMIT %s)",
-                [horizon, ROWS_PER_PRUNE],
-            )
+            cursor.execute(f"SELECT MAX(id) FROM {self.old_rows}", [ROWS_PER_PRUNE, horizon])
             (last,) = cursor.fetchone()
             if last is None:
                 return 0

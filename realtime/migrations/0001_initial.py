@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('at', models.BigIntegerField()),
             ],
             options={
-                'indexes': [models.Index(fields=['at'], name='realtime_change_at'), models.Index(fields=['transaction'], name='realtime_change_transaction')],
+                'indexes': [models.Index(fields=['transaction'], name='realtime_change_transaction')],
             },
         ),
     ]

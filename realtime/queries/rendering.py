@@ -11,13 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model
 from django.db.models.fields.files import FieldFile
 from django.template.loader import get_template
-from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.html import escape
 
@@ -86,9 +84,7 @@ def _html_renderer(stream: ModelStream) -> Renderer:
     own_name = stream.model._meta.model_name or "row"
 
     def render(instance: Model, key: str) -> str:
-        # rows are shared: the language and the time zone are the site's, not those of whoever is looking
-        with translation.override(settings.LANGUAGE_CODE), timezone.override(None):
-            html = template.render({"object": instance, own_name: instance, "stream": stream}).strip()
+        html = template.render({"object": instance, own_name: instance, "stream": stream}).strip()
         opening = _OPENING.match(html)
         if opening is None:
             raise StreamDefinitionError(

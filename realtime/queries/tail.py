@@ -21,6 +21,7 @@ from realtime.queries.dependencies import Dependencies, StreamIndex
 from realtime.queries.expansion import Own, by_model
 from realtime.queries.livequery import ALL, LiveQuery, QueryKey, live_query
 from realtime.queries.recent import Recent
+from realtime.queries.site import as_the_site
 from realtime.streams.grounds import EVERYONE, Access, Grounds
 from realtime.streams.stream import ModelStream
 
@@ -110,7 +111,7 @@ class Tail:
                 self.log.begin()
             self._begun = False  # until this round has succeeded
             try:
-                with self.log.snapshot():
+                with self.log.snapshot(), as_the_site():
                     found = self._read(wants, failed)
             except _QueryFailed as error:
                 if not self.log.connection.is_usable():

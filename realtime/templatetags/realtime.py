@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from realtime.pages import WEBSOCKET_PATH, PagePart, page_part
 from realtime.protocol.codec import encode_value
+from realtime.queries.valuetext import value_text
 
 register = template.Library()
 
@@ -70,15 +71,7 @@ def live_value(context: Any, name: str, value: str, container: str = "span", **p
     format = f"value:{value}"
     part = _part(context, name, format, params)
     (current,) = part.rows
-    return _element(container, name, format, part, classes, _text(current))
-
-
-def _text(value: Any) -> str:
-    """The text of a live value, as the browser's half has it."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    whole = isinstance(value, float) and value.is_integer()
-    return encode_value(int(value) if whole else value).decode()
+    return _element(container, name, format, part, classes, value_text(current))
 
 
 def _part(context: Any, name: str, format: str, params: dict[str, Any]) -> PagePart:

@@ -33,9 +33,18 @@ def wanted(stream: str, params: Mapping[str, Any], audience: Any, format: str) -
 
 def rows(want: Wanted) -> Rows:
     """The keys and rows of the present, in order."""
+    kind, _, value = want.format.partition(":")
+    if kind == "value":
+        return [(value, _all(want).filter(done=True).count() if value == "done" else _count(want))]
     render = _html if want.format == "html" else _data
-    found = {str(instance.pk): instance for instance in specs.queryset(_all(want), want.spec, total=True)}
+    found: dict[str, Any] = {}
+    for instance in specs.queryset(_all(want), want.spec, total=True):
+        found.setdefault(str(instance.pk), instance)  # joins may give a row several times
     return [(key, render(instance)) for key, instance in found.items()]
+
+
+def _count(want: Wanted) -> int:
+    return sum(1 for _ in specs.queryset(_all(want), want.spec).iterator())
 
 
 def _all(want: Wanted) -> QuerySet[Any]:
@@ -53,7 +62,7 @@ def _all(want: Wanted) -> QuerySet[Any]:
 
 def _data(instance: Any) -> dict[str, Any]:
     if isinstance(instance, Box):
-        return {"id": instance.pk, "title": instance.title, "rank": instance.rank}
+        return {"id": instance.pk, "title": instance.title, "rank": instance.rank, "shown": instance.shown}
     person = instance.person
     return {
         "id": instance.pk,
@@ -65,6 +74,7 @@ def _data(instance: Any) -> dict[str, Any]:
         "person.name": person and person.name,
         "person.region.name": person and person.region and person.region.name,
         "parent.title": instance.parent and instance.parent.title,
+        "shown": instance.shown,
         "tag_names": sorted(instance.tags.values_list("name", flat=True)),
     }
 

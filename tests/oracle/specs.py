@@ -1,7 +1,8 @@
 """Specs: a random QuerySet as JSON, so that it can be the parameter of a stream.
 
-A spec has `where` (a condition), `order` (a list), `slice` (two numbers) and `distinct`, all of them optional. A
-condition is `[lookup, value]`, `["F", lookup, column]`, `["and" | "or", condition, …]` or `["not", condition]`.
+A spec has `where` (a condition), `show` (what the annotation `shown` is), `having` (a condition on it), `order` (a
+list), `slice` (two numbers), `distinct`, `values` and `only`, all of them optional. A condition is `[lookup, value]`,
+`["F", lookup, column]`, `["and" | "or", condition, …]` or `["not", condition]`.
 """
 
 import functools
@@ -9,7 +10,41 @@ import json
 import operator
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import Length, RowNumber
+
+from tests.oracle.models import Item
+
+# by name; those of boxes begin with "box"
+SHOWN: dict[str, Any] = {
+    "tags": lambda: Count("tags", distinct=True),
+    "children": lambda: Count("children"),
+    "last child": lambda: Max("children__number"),
+    "length": lambda: Length("title"),
+    "region": lambda: F("person__region__rank"),
+    "case": lambda: Case(When(done=True, then=F("number")), default=Value(-5)),
+    "tagged": lambda: Exists(Item.tags.through.objects.filter(item=OuterRef("pk"), tag__name__gte="b")),
+    "child": lambda: Subquery(Item.objects.filter(parent=OuterRef("pk")).order_by("-pk").values("number")[:1]),
+    "place": lambda: Window(RowNumber(), order_by=[F("number").asc(nulls_first=True), F("pk").asc()]),
+    "place in box": lambda: Window(RowNumber(), partition_by="box", order_by=["title", "pk"]),
+    "box items": lambda: Count("items"),
+    "box done": lambda: Count("items", filter=Q(items__done=True)),
+    "box number": lambda: Max("items__number"),
+}
 
 COMBINE = {"and": operator.and_, "or": operator.or_}
 
@@ -19,11 +54,19 @@ def queryset(rows: QuerySet[Any], text: str, *, total: bool = False) -> QuerySet
     spec = json.loads(text)
     if "where" in spec:
         rows = rows.filter(condition(spec["where"]))
+    shown = SHOWN[spec["show"]]() if "show" in spec else Value(0, output_field=IntegerField())
+    rows = rows.annotate(shown=shown)
+    if "having" in spec:
+        rows = rows.filter(condition(spec["having"]))
     if spec.get("distinct"):
         rows = rows.distinct()
     order = [ordering(item) for item in spec.get("order", ())]
     if order or total:
         rows = rows.order_by(*order, *(["pk"] if total else []))
+    if not total and "only" in spec:
+        rows = rows.only(*spec["only"])
+    if not total and spec.get("values"):
+        rows = rows.values("pk", "shown")
     if "slice" in spec:
         rows = rows[slice(*spec["slice"])]
     return rows

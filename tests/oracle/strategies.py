@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from tests.oracle.specs import SHOWN
 from tests.oracle.writes import NAMES, TITLES, WRITES
 
 NUMBER = st.integers(-1, 3)
@@ -52,6 +53,12 @@ BOX_LOOKUPS: dict[str, st.SearchStrategy[Any]] = {
 }
 BOX_ORDERS = ["title", "rank"]
 
+# a window counts the rows that joins make, in no certain order: it gets conditions without those
+SINGLE = ["title__gte", "done", "number__gte", "day__isnull", "box__title", "person__isnull", "parent__number__gte"]
+PLACES = sorted(name for name in SHOWN if name.startswith("place"))
+ITEM_SHOWN = sorted(name for name in SHOWN if not name.startswith(("box", "place")))
+BOX_SHOWN = sorted(name for name in SHOWN if name.startswith("box"))
+
 
 def conditions(lookups: dict[str, st.SearchStrategy[Any]], columns: list[str]) -> st.SearchStrategy[Any]:
     leaf = st.sampled_from(sorted(lookups)).flatmap(lambda name: lookups[name].map(lambda value: [name, value]))
@@ -72,9 +79,17 @@ def conditions(lookups: dict[str, st.SearchStrategy[Any]], columns: list[str]) -
 def specs(draw: Any, *, boxes: bool = False) -> str:
     lookups, columns = (BOX_LOOKUPS, []) if boxes else (ITEM_LOOKUPS, ITEM_COLUMNS)
     spec: dict[str, Any] = {}
+    if draw(st.integers(0, 2)) == 0:
+        spec["show"] = draw(st.sampled_from(BOX_SHOWN if boxes else [*ITEM_SHOWN, *PLACES]))
+        if draw(st.integers(0, 2)) == 0:
+            truth = spec["show"] == "tagged"
+            spec["having"] = ["shown", draw(BOOLEAN)] if truth else ["shown__gte", draw(NUMBER)]
+        if spec["show"] in PLACES:
+            lookups, columns = {name: lookups[name] for name in SINGLE}, []
     if draw(st.integers(0, 4)):
         spec["where"] = draw(conditions(lookups, columns))
-    order = draw(st.lists(st.sampled_from(BOX_ORDERS if boxes else ITEM_ORDERS), max_size=3, unique=True))
+    orders = [*(BOX_ORDERS if boxes else ITEM_ORDERS), *(["shown"] if "show" in spec else [])]
+    order = draw(st.lists(st.sampled_from(orders), max_size=3, unique=True))
     if order:
         spec["order"] = [f"-{name}" if draw(BOOLEAN) else name for name in order]
     if draw(st.integers(0, 3)) == 0:
@@ -82,6 +97,11 @@ def specs(draw: Any, *, boxes: bool = False) -> str:
         spec["slice"] = [low, low + draw(st.integers(1, 5))]
     if draw(st.integers(0, 3)) == 0:
         spec["distinct"] = True
+    match draw(st.integers(0, 7)):
+        case 0:
+            spec["values"] = True
+        case 1:
+            spec["only"] = ["title"]
     return json.dumps(spec, separators=(",", ":"))
 
 
@@ -89,6 +109,13 @@ def specs(draw: Any, *, boxes: bool = False) -> str:
 WITHOUT = set(os.environ.get("REALTIME_ORACLE_WITHOUT", "").split())
 
 SMALL = st.integers(0, 11)
+
+FORMATS = {
+    "oracle.items": ["data", "data", "data", "html", "value:count"],
+    "oracle.mine": ["data", "data", "html", "value:count"],
+    "oracle.box": ["data", "data", "html", "value:count", "value:done"],
+    "oracle.boxes": ["data", "data", "value:count"],
+}
 
 
 def queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
@@ -99,7 +126,7 @@ def queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
         lambda stream: st.tuples(
             st.just(stream),
             specs(boxes=stream == "oracle.boxes"),
-            st.just("data") if stream == "oracle.boxes" else st.sampled_from(["data", "data", "html"]),
+            st.sampled_from(FORMATS[stream]),
             SMALL,
         )
     )

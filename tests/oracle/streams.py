@@ -1,6 +1,6 @@
 """Streams over random QuerySets: shared, personal, and partitioned; of items and of what items belong to."""
 
-from realtime import ModelStream, register
+from realtime import ModelStream, live_value, register
 from tests.oracle import specs
 from tests.oracle.models import Box, Item
 
@@ -11,6 +11,10 @@ class OracleStream(ModelStream):
 
     def authorize(self, user, **params):
         return True
+
+    @live_value(depends_on=["oracle.Item", "oracle.Box", "oracle.Person", "oracle.Region", "oracle.Tag"])
+    def count(self):
+        return self.get_queryset(**self.params).count()
 
 
 class ItemStream(OracleStream):
@@ -32,12 +36,16 @@ class ItemStream(OracleStream):
 
 @register("oracle.items")
 class AllItems(ItemStream):
+    fields = [*ItemStream.fields, "shown"]
+
     def get_queryset(self, spec: str):
         return specs.queryset(Item.objects.all(), spec)
 
 
 @register("oracle.mine")
 class OwnItems(ItemStream):
+    fields = [*ItemStream.fields, "shown"]
+
     def audience(self, user, **params):
         return user.pk
 
@@ -47,16 +55,21 @@ class OwnItems(ItemStream):
 
 @register("oracle.box")
 class ItemsOfBox(ItemStream):
+    fields = [*ItemStream.fields, "shown"]
     partition_by = ["box"]
 
     def get_queryset(self, box: int, spec: str):
         return specs.queryset(Item.objects.filter(box=box), spec)
 
+    @live_value
+    def done(self):
+        return Item.objects.filter(box=self.params["box"], done=True).count()
+
 
 @register("oracle.boxes")
 class Boxes(OracleStream):
     model = Box
-    fields = ["id", "title", "rank"]
+    fields = ["id", "title", "rank", "shown"]
     depends_on = ["items"]
 
     def get_queryset(self, spec: str):

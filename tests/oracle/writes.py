@@ -4,12 +4,13 @@ import datetime
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import DatabaseError, transaction
-from django.db.models import F
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Case, F, OuterRef, Subquery, Value, When
 
-from tests.oracle.models import Box, Item, Person, Region, Tag
+from tests.oracle.models import Box, Errand, Item, Person, Region, Tag
 
 TITLES = ["", "a", "A", "b", "B", "ä", "Z", "z", "10", "9", " a", "<&>"]
 NAMES = ["ada", "Ada", "ben", "ärn"]
@@ -258,6 +259,129 @@ def update_items_in_bulk(choice: Choice) -> None:
 @write
 def delete_items(choice: Choice) -> None:
     choice.some(Item).filter(number=choice.of(NUMBERS)).delete()
+
+
+@write
+def upsert_items(choice: Choice) -> None:
+    items = [_new_item(Choice(choice.a + step, choice.b + step)) for step in range(2)]
+    if None in items:
+        return
+    if old := choice.row(Item):
+        items[0].pk = old.pk
+        items[1].pk = old.pk + 50
+        items[1].parent = None
+    target = {} if connection.vendor == "mysql" else {"unique_fields": ["id"]}
+    Item.objects.bulk_create(items, update_conflicts=True, update_fields=["title", "box", "number"], **target)
+
+
+@write
+def create_items_where_none_are(choice: Choice) -> None:
+    items = [_new_item(Choice(choice.a + step, choice.b + step)) for step in range(2)]
+    if (old := choice.row(Item)) and None not in items:
+        items[0].pk = old.pk
+        Item.objects.bulk_create(items, ignore_conflicts=True)
+
+
+@write
+def update_or_create_item(choice: Choice) -> None:
+    if box := choice.row(Box):
+        name = choice.of(TITLES)
+        if Item.objects.filter(title=name, box=box).count() < 2:
+            Item.objects.update_or_create(title=name, box=box, defaults={"number": choice.of(NUMBERS, choice.a)})
+
+
+@write
+def write_async(choice: Choice) -> None:
+    match choice.b % 4:
+        case 0 if item := choice.row(Item):
+            item.title = choice.of(TITLES, choice.a)
+            async_to_sync(item.asave)()
+        case 1:
+            async_to_sync(choice.some(Item).aupdate)(number=choice.of(NUMBERS))
+        case 2 if item := choice.row(Item):
+            async_to_sync(item.adelete)()
+        case 3 if (item := choice.row(Item)) and (tag := choice.row(Tag, by=choice.b)):
+            async_to_sync(item.tags.aadd)(tag)
+
+
+@write
+def write_by_the_proxy(choice: Choice) -> None:
+    match choice.b % 3:
+        case 0 if box := choice.row(Box):
+            Errand.objects.create(box=box, **_values(choice))
+        case 1:
+            Errand.objects.filter(number=choice.of(NUMBERS)).update(title=choice.of(TITLES))
+        case 2 if item := choice.row(Errand):
+            item.delete()
+
+
+@write
+def write_links(choice: Choice) -> None:
+    """The rows of the many-to-many relation, as objects of their own."""
+    links = Item.tags.through.objects
+    item, tag = choice.row(Item), choice.row(Tag, by=choice.b)
+    match choice.b % 3:
+        case 0 if item and tag:
+            links.bulk_create([links.model(item=item, tag=tag)], ignore_conflicts=True)
+        case 1 if tag:
+            links.filter(tag=tag).delete()
+        case 2 if item and tag and not links.filter(item=item, tag=tag).exists():
+            for link in links.filter(item=item)[:1]:
+                link.tag = tag
+                link.save()
+
+
+@write
+def write_by_related_managers(choice: Choice) -> None:
+    box, item = choice.row(Box), choice.row(Item, by=choice.b)
+    person = choice.row(Person)
+    match choice.b % 5:
+        case 0 if box and item:
+            box.items.add(item)
+        case 1 if box:
+            box.items.update(done=choice.a % 2 == 0)
+        case 2 if box:
+            box.items.create(**_values(choice))
+        case 3 if person:
+            person.item_set.clear()
+        case 4 if (tag := choice.row(Tag)) and item:
+            tag.items.set([item])
+
+
+@write
+def update_by_joins(choice: Choice) -> None:
+    match choice.b % 4:
+        case 0:
+            Item.objects.filter(box__rank=choice.a % 4).update(title=choice.of(TITLES))
+        case 1:
+            Item.objects.filter(tags__name=choice.of(NAMES)).update(number=choice.a % 3)
+        case 2:
+            choice.some(Item).update(number=Subquery(Box.objects.filter(pk=OuterRef("box")).values("rank")[:1]))
+        case 3:
+            choice.some(Item).update(title=Case(When(done=True, then=Value("done")), default=F("title")))
+
+
+@write
+def delete_by_joins(choice: Choice) -> None:
+    Item.objects.filter(tags__name=choice.of(NAMES), box__rank=choice.a % 4).delete()
+
+
+@write
+def move_items_in_bulk(choice: Choice) -> None:
+    items, boxes = list(choice.some(Item)), list(Box.objects.order_by("pk"))
+    for item in items:
+        item.box, item.done = boxes[(item.pk + choice.b) % len(boxes)], not item.done
+    Item.objects.bulk_update(items, ["box", "done"])
+
+
+@write
+def give_item_another_key(choice: Choice) -> None:
+    if item := choice.row(Item):
+        item.children.update(parent=None)
+        item.tags.clear()
+        new = item.pk + 1000
+        if not Item.objects.filter(pk=new).exists():
+            Item.objects.filter(pk=item.pk).update(id=new)
 
 
 class Undo(Exception):

@@ -7,22 +7,25 @@ change may concern every live query.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from realtime.capture.tracking import Column, Routing
+
+Cells = str | Mapping[str, str]
+"""A row: the name that it has in the statement, or the SQL of each of its columns."""
 
 TEXTS = ("CharField", "SlugField", "TextField", "FilePathField")
 
 
 class Expressions(ABC):
-    """SQL of one database. A row is given by the name that it has in the statement."""
+    """SQL of one database."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.quote = connection.ops.quote_name
 
-    def key(self, columns: Sequence[Column], row: str) -> str | None:
+    def key(self, columns: Sequence[Column], row: Cells) -> str | None:
         """The text of a primary key."""
         if len(columns) == 1:
             return self.text(columns[0], self.cell(columns[0], row))
@@ -32,7 +35,7 @@ class Expressions(ABC):
         pieces = [piece for part in parts for piece in ("','", str(part))]
         return self.concat("'['", *pieces[1:], "']'")
 
-    def routing(self, model: Any, routing: Routing, row: str, old: str | None = None) -> str:
+    def routing(self, model: Any, routing: Routing, row: Cells, old: Cells | None = None) -> str:
         """The JSON of the values that route a change: those of the row, and those that it had where they differ."""
         if routing is None:
             return "NULL"
@@ -50,16 +53,19 @@ class Expressions(ABC):
             parts.append("']'")
         return self.concat(*parts, "'}'")
 
-    def cell(self, column: Column, row: str) -> str:
-        return f"{row}.{self.quote(column.field.column)}"
+    def cell(self, column: Column, row: Cells) -> str:
+        return self._cell(column.field.column, row)
 
-    def _cell_of_family(self, model: Any, column: Column, row: str) -> str:
+    def _cell(self, column: str, row: Cells) -> str:
+        return f"{row}.{self.quote(column)}" if isinstance(row, str) else row[column]
+
+    def _cell_of_family(self, model: Any, column: Column, row: Cells) -> str:
         home = column.field.model._meta.concrete_model
         if home is model:
             return self.cell(column, row)
         # multi-table inheritance: the value stands in the parent's row, which has the same key
         name, table, key = (self.quote(n) for n in (column.field.column, home._meta.db_table, home._meta.pk.column))
-        return f"(SELECT {name} FROM {table} WHERE {key} = {row}.{self.quote(model._meta.pk.column)})"
+        return f"(SELECT {name} FROM {table} WHERE {key} = {self._cell(model._meta.pk.column, row)})"
 
     def text(self, column: Column, sql: str) -> str | None:
         """What `key_text` makes of the value in Python."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from realtime.capture.rows import DELETE, INSERT, MAX_ROWS, UPDATE
 from realtime.capture.tracking import Table
 from realtime.capture.triggers.base import PREFIX, Trigger, Triggers
-from realtime.capture.triggers.expressions import Expressions
+from realtime.capture.triggers.expressions import Cells, Expressions
 from realtime.wakeups import POSTGRESQL_CHANNEL
 
 REFERENCING = {
@@ -98,8 +98,8 @@ class PostgreSQLTriggers(Triggers):
             key = f"COALESCE({key}, {self.sql.key(table.keys, 'o')})"
         return self.inserts_of(table, operation, str(key), source, "o" if old else None)
 
-    def inserts_of(self, table: Table, operation: str, key: str, source: str, old: str | None) -> Iterator[str]:
-        """The same, from a source that has the row `n` and the row `old`."""
+    def inserts_of(self, table: Table, operation: str, key: str, source: str, old: Cells | None) -> Iterator[str]:
+        """The same, from a source that has the row `n`, and what it was before, `old`."""
         rereads = self.rereads(table)
         for own in table.own:
             if own.label not in rereads:
