@@ -34,14 +34,14 @@ class Transport(Protocol):
 class Connection:
     """One client, from the moment that its transport is there until `close`."""
 
-    def __init__(self, *, hub: Hub, transport: Transport, identity: Identity) -> None:
+    def __init__(self, *, hub: Hub, transport: Transport, identity: Identity, windows: int = 1) -> None:
         self._hub = hub
         self._transport = transport
         self._identity = identity
         self._beat_seconds: float = settings.BEAT_SECONDS
         self._session = ClientSession(
             beat_seconds=self._beat_seconds,
-            window=Window(frames=settings.WINDOW_FRAMES, bytes=settings.WINDOW_BYTES),
+            window=Window(frames=windows * settings.WINDOW_FRAMES, bytes=settings.WINDOW_BYTES),
             max_bytes=settings.MAX_MESSAGE_BYTES,
             max_subscriptions=settings.MAX_SUBSCRIPTIONS,
         )
@@ -73,6 +73,16 @@ class Connection:
         if bye is not None:
             self._transport.send(bye.text)
             self._transport.close(error.code, error.reason)
+
+    @property
+    def settled(self) -> bool:
+        """Whether each subscription that was asked for is live, or has been refused."""
+        return not self._subscribing and self._session.settled
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing more is sent before the client acknowledges."""
+        return self._session.spent
 
     async def close(self) -> None:
         """The transport is gone: leave nothing behind."""
