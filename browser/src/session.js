@@ -9,7 +9,7 @@ import {Wires} from "./wires.js"
 
 /**
  * @typedef {"idle" | "opening" | "greeting" | "ready" | "waiting" | "suspended" | "stopped"} Phase
- * @typedef {"connect" | "opened" | "welcome" | "lost" | "stop" | "due" | "suspend" | "resume"} Event
+ * @typedef {"connect" | "opened" | "welcome" | "renew" | "lost" | "stop" | "due" | "suspend" | "resume"} Event
  * @typedef {"connecting" | "live" | "catching-up" | "offline" | "refused"} State
  *
  * @typedef {{code: number, reason: string}} Fault
@@ -32,8 +32,8 @@ import {Wires} from "./wires.js"
 export const TRANSITIONS = {
   idle: {connect: "opening", suspend: "idle", resume: "idle"},
   opening: {connect: "opening", opened: "greeting", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "opening"},
-  greeting: {connect: "greeting", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "greeting"},
-  ready: {connect: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "ready"},
+  greeting: {connect: "greeting", renew: "greeting", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "greeting"},
+  ready: {connect: "ready", renew: "ready", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "ready"},
   waiting: {connect: "opening", due: "opening", suspend: "suspended", resume: "opening"},
   suspended: {connect: "suspended", suspend: "suspended", resume: "opening"},
   stopped: {connect: "opening", suspend: "stopped", resume: "stopped"},
@@ -73,6 +73,11 @@ export class Session {
     }
   }
 
+  /** Whether nothing is awaited but news. */
+  get settled() {
+    return this.#wires.settled
+  }
+
   /** @param {Wire} wire @returns {State | null} */
   stateOf(wire) {
     if (wire.status === "refused") return "refused"
@@ -94,9 +99,13 @@ export class Session {
   /** The transport can carry messages. @returns {Effect[]} */
   opened() {
     this.#move("opened")
-    this.#frames = 0
-    this.#unacked = {frames: 0, bytes: 0}
-    return send([{type: "hello", version: VERSION}, ...this.#wires.askAll()])
+    return this.#hello(this.#wires.askAll())
+  }
+
+  /** The transport goes on by another request: to the server it is another client, to the page nothing changes. @returns {Effect[]} */
+  renew() {
+    this.#move("renew")
+    return this.#hello(this.#wires.renewAll())
   }
 
   /**
@@ -183,10 +192,12 @@ export class Session {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`)
     }
     switch (message.type) {
-      case "welcome":
+      case "welcome": {
+        const isFirst = this.phase === "greeting"
         this.#move("welcome")
         this.#window = message.window ?? DEFAULT_WINDOW
-        return [{do: "greeted", beat: message.beat}]
+        return isFirst ? [{do: "greeted", beat: message.beat}] : []
+      }
       case "subscribed":
         this.#wires.accept(message)
         return []
@@ -232,6 +243,13 @@ export class Session {
     const {frames, bytes} = this.#unacked
     const due = frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
     return due && this.phase === "ready" ? [this.#ack(), ...effects] : effects
+  }
+
+  /** @param {import("./messages.js").ClientMessage[]} asked @returns {Effect[]} */
+  #hello(asked) {
+    this.#frames = 0
+    this.#unacked = {frames: 0, bytes: 0}
+    return send([{type: "hello", version: VERSION}, ...asked])
   }
 
   /** @param {Event} event */
