@@ -3,9 +3,13 @@
 REALTIME_TEST_TRANSPORT=sse (or longpoll) has all browser tests run behind such a network.
 """
 
-import os
+from __future__ import annotations
 
-from playwright.sync_api import BrowserContext
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
 
 TRANSPORTS = ("websocket", "sse", "longpoll")
 
