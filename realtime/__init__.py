@@ -7,7 +7,7 @@ The path of a change, and the room that each step is in:
     it is read             hub         one per process; queries finds the live queries it concerns,
                                        reads what changed in them, and encodes it once
     it is handed on        connection  protocol's ClientSession says what each client may be sent
-    it travels             transports  a Channels consumer
+    it travels             transports  WebSocket, Server-Sent Events, long-poll
     it is shown            static      the browser's half applies the frame whole
 
 and back: transports, connection, actions, the stream's own method, the ORM, and so to capture again.

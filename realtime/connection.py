@@ -38,11 +38,14 @@ class Transport(Protocol):
 class Connection:
     """One client, from the moment that its transport is there until `close`.
 
-    `address` is where the client is, "" if that is not known. Raise `Overloaded` where the user, or the address, has
-    too many connections already.
+    `address` is where the client is, "" if that is not known. It may be sent `windows` times as many messages as
+    REALTIME_WINDOW_FRAMES before it acknowledges. Raise `Overloaded` where the user, or the address, has too many
+    connections already.
     """
 
-    def __init__(self, *, hub: Hub, transport: Transport, identity: Identity, address: str = "") -> None:
+    def __init__(
+        self, *, hub: Hub, transport: Transport, identity: Identity, address: str = "", windows: int = 1
+    ) -> None:
         now = asyncio.get_running_loop().time()
         self._quota = hub.quotas.enter(user=identity.user, address=address, now=now)
         self._hub = hub
@@ -52,7 +55,7 @@ class Connection:
         self._beat_seconds: float = settings.BEAT_SECONDS
         self._session = ClientSession(
             beat_seconds=self._beat_seconds,
-            window=Window(frames=settings.WINDOW_FRAMES, bytes=settings.WINDOW_BYTES),
+            window=Window(frames=windows * settings.WINDOW_FRAMES, bytes=settings.WINDOW_BYTES),
             max_bytes=settings.MAX_MESSAGE_BYTES,
             max_subscriptions=settings.MAX_SUBSCRIPTIONS,
         )
@@ -89,6 +92,16 @@ class Connection:
         if bye is not None:
             self._transport.send(bye.text)
             self._transport.close(error.code, error.reason)
+
+    @property
+    def settled(self) -> bool:
+        """Whether each subscription that was asked for is live, or has been refused."""
+        return not self._subscribing and self._session.settled
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing more is sent before the client acknowledges."""
+        return self._session.spent
 
     async def close(self) -> None:
         """The transport is gone: leave nothing behind."""

@@ -8,7 +8,8 @@ RealtimeError
 └── ClientError                has a code and a sentence, and may reach a client
     ├── ProtocolError          closes the connection
     │   ├── BadMessage, TooLarge, UnsupportedVersion, UnexpectedMessage
-    │   └── OriginRefused, SessionEnded, TimedOut, Overloaded, GoingAway, InternalError
+    │   ├── OriginRefused, CsrfFailed, SessionEnded
+    │   └── TimedOut, Overloaded, GoingAway, InternalError
     └── Refusal                answers one subscription or one call
         ├── TokenExpired, TokenInvalid, UnknownStream, BadParameters, Forbidden
         └── UnknownAction, InvalidArguments, NotFound, ActionError
@@ -29,6 +30,7 @@ class Code(enum.IntEnum):
     TIMEOUT = 4003
     TOKEN_EXPIRED = 4100  # 41xx: ask anew
     SESSION_ENDED = 4101
+    CSRF_FAILED = 4102
     BAD_MESSAGE = 4200  # 42xx: stop
     TOO_LARGE = 4201
     UNSUPPORTED_VERSION = 4202
@@ -111,6 +113,10 @@ class UnexpectedMessage(ProtocolError):
 
 class OriginRefused(ProtocolError):
     code = Code.ORIGIN_REFUSED
+
+
+class CsrfFailed(ProtocolError):
+    code = Code.CSRF_FAILED
 
 
 class SessionEnded(ProtocolError):

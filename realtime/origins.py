@@ -19,7 +19,7 @@ def check_origin(*, origin: str | None, host: str | None, forwarded_host: str | 
     Browsers name the origin in every WebSocket handshake, so that a site can refuse pages of other sites, which would
     act with its users' cookies (RFC 6455, 10.2). A client without an origin is no browser and carries no such danger.
     """
-    if origin is None or origin.lower() in {allowed.lower().rstrip("/") for allowed in settings.ALLOWED_ORIGINS}:
+    if origin is None or is_listed(origin):
         return
     host = forwarded_host if django_settings.USE_X_FORWARDED_HOST and forwarded_host else host
     allowed_hosts = django_settings.ALLOWED_HOSTS
@@ -38,6 +38,11 @@ def check_origin(*, origin: str | None, host: str | None, forwarded_host: str | 
         f"Pages of {origin[:200]} may not connect to this server. Its own pages may, if ALLOWED_HOSTS has their host; "
         "others are listed in REALTIME_ALLOWED_ORIGINS."
     )
+
+
+def is_listed(origin: str) -> bool:
+    """Whether REALTIME_ALLOWED_ORIGINS names this origin."""
+    return origin.lower() in {allowed.lower().rstrip("/") for allowed in settings.ALLOWED_ORIGINS}
 
 
 def _authority(origin: str) -> str:

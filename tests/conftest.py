@@ -12,7 +12,7 @@ import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
-from tests.support import chromium, services
+from tests.support import chromium, services, transports
 from tests.support.demo import DemoServer, DemoServers, copy_database, prepare
 from tests.support.elsewhere import Elsewhere
 from tests.support.tables import empty_tables
@@ -46,6 +46,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(marker)
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+        if item.get_closest_marker("websocket") and transports.wanted() != "websocket":
+            item.add_marker(pytest.mark.skip("REALTIME_TEST_TRANSPORT names another transport."))
     refuse_mixed_modules(items)
 
 

@@ -152,9 +152,16 @@ export class Connection {
         else greet(undefined)
       },
       message: (text) => this.#receive(text),
+      renew: () => this.#renew(),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason)),
     })
     transport.open()
+  }
+
+  #renew() {
+    if (this.#session.phase !== "ready") this.monitor.expect()
+    this.#do(this.#session.renew())
+    return this.#session.settled
   }
 
   #close() {

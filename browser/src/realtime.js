@@ -8,42 +8,39 @@ import {LiveQueries} from "./live.js"
 import * as messages from "./messages.js"
 import {Monitor} from "./monitor.js"
 import {Page} from "./page.js"
-import {WebSocketTransport} from "./transports/websocket.js"
+import {roadsTo, storage} from "./roads.js"
+import {Roads} from "./transports/fallback.js"
 
 /** Marks the public object, so that the module, loaded under two addresses, still is one. */
 const MARK = Symbol.for("realtime")
 
 function create() {
-  /** @type {string | undefined} */
-  let chosen
+  /** @type {{url?: string, http?: string}} */
+  let chosen = {}
+  const monitor = new Monitor()
+  const roads = new Roads({
+    list: () => roadsTo(chosen),
+    after: (seconds, callback) => monitor.after(seconds, callback),
+    now: () => Date.now() / 1000,
+    memory: storage(),
+  })
   const connection = new Connection({
-    monitor: new Monitor(),
-    newTransport: (url) => new WebSocketTransport(url),
+    monitor,
+    newTransport: () => roads.newTransport(),
     report: (error) => console.error(error),
   })
   const queries = new LiveQueries(connection)
 
-  /** @returns {string} */
-  const address = () => {
-    const path = chosen ?? document.querySelector("script[data-realtime-url]")?.getAttribute("data-realtime-url")
-    if (!path) {
-      throw new Error("The address of the server is not known: put {% realtime_script %} into the page, or call connect({url}).")
-    }
-    const url = new URL(path, location.href)
-    url.protocol = url.protocol.replace(/^http/, "ws")
-    url.hash = ""
-    return url.href
-  }
-
   /**
    * Connects, if that has not happened; a page with [data-live] in it, live(), value() and call() do so by themselves.
    *
-   * @param {{url?: string, token?: import("./connection.js").Token}} [options] url: in place of that of
-   *   {% realtime_script %}; token: gives a token for each connection, where no cookie says who the user is
+   * @param {{url?: string, http?: string, token?: import("./connection.js").Token}} [options] url and http: in place of
+   *   the addresses of {% realtime_script %}, that of the WebSocket and the folder of those of the HTTP transports;
+   *   token: gives a token for each connection, where no cookie says who the user is
    */
-  const connect = ({url, token} = {}) => {
-    chosen = url ?? chosen
-    connection.connect(address(), token)
+  const connect = ({url, http, token} = {}) => {
+    if (url ?? http) chosen = {url, http}
+    connection.connect(roadsTo(chosen).map(({address}) => address).join(" "), token)
   }
 
   /**

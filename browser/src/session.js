@@ -9,7 +9,7 @@ import {Wires} from "./wires.js"
 
 /**
  * @typedef {"idle" | "opening" | "greeting" | "ready" | "waiting" | "suspended" | "stopped"} Phase
- * @typedef {"connect" | "opened" | "welcome" | "lost" | "stop" | "due" | "suspend" | "resume"} Event
+ * @typedef {"connect" | "opened" | "welcome" | "renew" | "lost" | "stop" | "due" | "suspend" | "resume"} Event
  * @typedef {"connecting" | "live" | "catching-up" | "offline" | "refused"} State
  *
  * @typedef {{code: number, reason: string}} Fault
@@ -33,8 +33,8 @@ import {Wires} from "./wires.js"
 export const TRANSITIONS = {
   idle: {connect: "opening", suspend: "idle", resume: "idle"},
   opening: {connect: "opening", opened: "greeting", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "opening"},
-  greeting: {connect: "greeting", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "greeting"},
-  ready: {connect: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "ready"},
+  greeting: {connect: "greeting", renew: "greeting", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "greeting"},
+  ready: {connect: "ready", renew: "ready", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "ready"},
   waiting: {connect: "opening", due: "opening", suspend: "suspended", resume: "opening"},
   suspended: {connect: "suspended", suspend: "suspended", resume: "opening"},
   stopped: {connect: "opening", suspend: "stopped", resume: "stopped"},
@@ -55,6 +55,8 @@ export class Session {
   #window = DEFAULT_WINDOW
   #handled = 0 // messages since welcome
   #unacked = {frames: 0, bytes: 0}
+  /** Names the user, where no cookie does. @type {string | undefined} */
+  #token
 
   /** What the page shows; `null` before connect(). @returns {State | null} */
   get state() {
@@ -72,6 +74,11 @@ export class Session {
       default:
         return "offline"
     }
+  }
+
+  /** Whether nothing is awaited but news. */
+  get settled() {
+    return this.#wires.settled
   }
 
   /** @param {Wire} wire @returns {State | null} */
@@ -100,14 +107,19 @@ export class Session {
    */
   opened(token) {
     this.#move("opened")
-    this.#handled = 0
-    this.#unacked = {frames: 0, bytes: 0}
-    const named = token === undefined ? {} : {token}
-    return send([{type: "hello", version: VERSION, ...named}, ...this.#wires.askAll()])
+    this.#token = token
+    return this.#hello(this.#wires.askAll())
+  }
+
+  /** The transport goes on by another request: to the server it is another client, to the page nothing changes. @returns {Effect[]} */
+  renew() {
+    this.#move("renew")
+    return this.#hello(this.#wires.renewAll())
   }
 
   /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
   authenticate(token) {
+    this.#token = token
     return this.phase === "ready" ? send([{type: "authenticate", token}]) : []
   }
 
@@ -195,9 +207,10 @@ export class Session {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`)
     }
     if (message.type === "welcome") {
+      const isFirst = this.phase === "greeting"
       this.#move("welcome")
       this.#window = message.window ?? DEFAULT_WINDOW
-      return [{do: "greeted", beat: message.beat}, ...expires(message)]
+      return isFirst ? [{do: "greeted", beat: message.beat}, ...expires(message)] : expires(message)
     }
     this.#unacked.bytes += size
     if (message.type === "frame") {
@@ -253,6 +266,14 @@ export class Session {
       else this.#wires.reach(wire, cursor)
     }
     return [...this.#ackIfDue(), ...effects]
+  }
+
+  /** @param {import("./messages.js").ClientMessage[]} asked @returns {Effect[]} */
+  #hello(asked) {
+    this.#handled = 0
+    this.#unacked = {frames: 0, bytes: 0}
+    const named = this.#token === undefined ? {} : {token: this.#token}
+    return send([{type: "hello", version: VERSION, ...named}, ...asked])
   }
 
   /** @param {Event} event */

@@ -66,6 +66,11 @@ export class Wires {
     return this.#wires.size > 0 && [...this.#wires].every((wire) => wire.status === "refused")
   }
 
+  /** No answer is awaited. */
+  get settled() {
+    return [...this.#wires].every(({status}) => status === "live" || status === "delayed" || status === "refused")
+  }
+
   /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
   ask(wire) {
     // A new id each time: what was sent for the one before may still be on the way.
@@ -78,6 +83,17 @@ export class Wires {
 
   askAll() {
     return [...this.#wires].filter(({status}) => status !== "refused").map((wire) => this.ask(wire))
+  }
+
+  /** Asks another server to go on; where the rows are live they stay so. */
+  renewAll() {
+    return [...this.#wires]
+      .filter(({status}) => status !== "refused" && status !== "delayed")
+      .map((wire) => {
+        const isLive = wire.status === "live"
+        const message = this.ask(wire)
+        return Object.assign(wire, {query: null, log: null, status: isLive ? "live" : "asked"}) && message
+      })
   }
 
   /** The connection is gone; the wires are still wanted. */
@@ -103,7 +119,8 @@ export class Wires {
     // Where a tag is not known, the server alone knows whether the rows count: it resets them if they do not.
     const differs = wire.view !== "" && view !== "" && wire.view !== view
     if (moved || differs) wire.cursor = null // all rows are yet to come
-    Object.assign(wire, {query, log, nextView: view, status: "accepted"})
+    const isRenewed = wire.status === "live" && wire.cursor !== null
+    Object.assign(wire, {query, log, nextView: view, status: isRenewed ? "live" : "accepted"})
   }
 
   /**

@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Raw
 
 from realtime.exceptions import BadMessage, TooLarge
 from realtime.protocol.messages import ClientMessage, Delta, Frame, ServerMessage
@@ -16,6 +17,7 @@ MAX_DEPTH = 16  # levels of arrays and objects in an incoming message
 
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 _server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
+_array_decoder: msgspec.json.Decoder[list[Raw]] = msgspec.json.Decoder(list[Raw])
 _encoder = msgspec.json.Encoder()
 
 
@@ -44,6 +46,16 @@ def decode(data: str | bytes, *, max_bytes: int) -> ClientMessage:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # msgspec's sentences name the field and the rule, and nothing of the server
         raise BadMessage(f"Not a message of this protocol: {error}.") from None
+
+
+def split(data: bytes) -> list[str]:
+    """The messages of a JSON array, each as its text. Raise `TooLarge` or `BadMessage`."""
+    if _depth_exceeds(data, MAX_DEPTH + 1):
+        raise TooLarge(f"A message may be {MAX_DEPTH} levels deep.")
+    try:
+        return [bytes(message).decode() for message in _array_decoder.decode(data)]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadMessage(f"Not an array of messages: {error}.") from None
 
 
 def decode_server(data: str | bytes) -> ServerMessage:

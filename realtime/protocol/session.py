@@ -273,6 +273,16 @@ class ClientSession:
         self._credit.use(message.size, is_frame=is_frame)
         return message
 
+    @property
+    def spent(self) -> bool:
+        """Whether nothing more can be sent before the client acknowledges."""
+        return not self.held and not self.has_credit
+
+    @property
+    def settled(self) -> bool:
+        """Whether every subscription is live."""
+        return all(item.live for item in self.subscriptions.values())
+
     def hold(self) -> None:
         """Send no frame until `release`; what comes meanwhile leaves the subscriptions where they stand."""
         self.held = True

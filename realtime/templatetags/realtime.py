@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
+from django.middleware.csrf import get_token
 from django.template import TemplateSyntaxError
 from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -29,18 +32,34 @@ def realtime_script(context: Any) -> SafeString:
         {% load realtime %}{% realtime_script %}
 
     becomes `<script type="module" src="/static/realtime/realtime.js" data-realtime-url="/realtime/ws/"></script>`. A
-    Content-Security-Policy nonce that Django or django-csp has put into the context or on the request is added.
+    Content-Security-Policy nonce that Django or django-csp has put into the context or on the request is added, and,
+    where `realtime.urls` is included, the address of the HTTP transports with what CSRF protection asks for.
     """
     request = context.get("request")
     nonce = context.get("csp_nonce") or getattr(request, "csp_nonce", "")
     prefix = request.META.get("SCRIPT_NAME", "") if request else ""
     return format_html(
-        '<script type="module" src="{}" data-realtime-url="{}/{}"{}></script>',
+        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}></script>',
         static("realtime/realtime.js"),
         prefix,
         WEBSOCKET_PATH,
+        _http_road(request),
         format_html(' nonce="{}"', nonce) if nonce else "",
     )
+
+
+def _http_road(request: Any) -> SafeString | str:
+    try:
+        folder = reverse("realtime:sse").removesuffix("sse/")
+    except NoReverseMatch:
+        return ""
+    road = format_html(' data-realtime-http="{}"', folder)
+    if request is None:
+        return road
+    token = get_token(request)  # sees to it that there is a cookie
+    if settings.CSRF_USE_SESSIONS or settings.CSRF_COOKIE_HTTPONLY:
+        return road + format_html(' data-realtime-csrf="{}"', token)
+    return road + format_html(' data-realtime-csrf-cookie="{}"', settings.CSRF_COOKIE_NAME)
 
 
 @register.simple_tag(takes_context=True)

@@ -11,12 +11,9 @@ from msgspec import UNSET
 
 from realtime.connection import Connection
 from realtime.exceptions import ProtocolError
-from realtime.hub import get_hub
-from realtime.identity import identity_of
-from realtime.origins import check_origin
 from realtime.protocol.codec import encode
 from realtime.protocol.messages import Bye
-from realtime.quotas import client_address
+from realtime.reception import let_in
 
 
 class RealtimeConsumer(AsyncWebsocketConsumer):
@@ -42,17 +39,9 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         await self.accept()
-        headers = {name: value.decode("latin1") for name, value in self.scope["headers"]}
+        user, session = self.scope.get("user"), self.scope.get("session")
         try:
-            check_origin(
-                origin=headers.get(b"origin"),
-                host=headers.get(b"host"),
-                forwarded_host=headers.get(b"x-forwarded-host"),
-            )
-            hub = get_hub()
-            identity = await hub.run(identity_of, self.scope.get("user"), self.scope.get("session"))
-            address = client_address(peer=(self.scope.get("client") or [None])[0], headers=headers)
-            self.connection = Connection(hub=hub, transport=_Face(self), identity=identity, address=address)
+            self.connection = await let_in(_Face(self), scope=self.scope, user=user, session=session)
         except ProtocolError as error:
             # accepted first: a browser hides from the page why a handshake failed
             self._say_bye(error)

@@ -5,6 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebSocket
 
+from tests.support import transports
 from tests.support.demo import session_cookie
 from tests.support.pages import wait_for_state
 from tests.support.waiting import seconds, wait_until
@@ -59,7 +60,7 @@ class Desk:
             context.close()
 
     def _context(self, user: str, url: str, **options: Any) -> BrowserContext:
-        context = self._browser.new_context(base_url=url, **options)
+        context = transports.limit(self._browser.new_context(base_url=url, **options))
         context.set_default_timeout(seconds(10) * 1000)
         context.add_cookies([session_cookie(user, url)])
         return context

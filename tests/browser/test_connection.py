@@ -84,6 +84,7 @@ def test_killed_server_costs_no_change(ada: Page, ben: Page, board: Board, serve
         assert "Undone" not in board.titles(column)
 
 
+@pytest.mark.websocket
 def test_reconnect_without_a_missed_change_brings_no_row(board: Board, desk: Desk) -> None:
     page, traffic = watched(desk, board.path)
     go_offline(page)
@@ -97,6 +98,7 @@ def test_reconnect_without_a_missed_change_brings_no_row(board: Board, desk: Des
     assert traffic.deltas == []
 
 
+@pytest.mark.websocket
 def test_reconnect_brings_the_one_row_that_was_missed(board: Board, desk: Desk) -> None:
     page, traffic = watched(desk, board.page('<ul>{% live "notes" project=PK column="todo" %}</ul>'))
     go_offline(page)
@@ -112,6 +114,7 @@ def test_reconnect_brings_the_one_row_that_was_missed(board: Board, desk: Desk) 
     wait_until_equal(page)
 
 
+@pytest.mark.websocket
 def test_reconnect_brings_a_hundred_changes_of_a_row_as_one(board: Board, desk: Desk) -> None:
     page, traffic = watched(desk, board.page('<ul>{% live "notes" project=PK column="todo" %}</ul>'))
     go_offline(page)

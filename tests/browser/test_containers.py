@@ -62,6 +62,7 @@ def test_two_containers_of_one_live_query_are_both_equal(
     wait_until_equal(page)
 
 
+@pytest.mark.websocket
 def test_live_query_of_two_containers_travels_once(board: Board, desk: Desk, change: Callable[[], None]) -> None:
     page = desk.blank("ada")
     traffic = Traffic(page)
@@ -94,6 +95,7 @@ def test_container_that_is_loaded_later_is_live(
     expect(page.locator("b")).to_have_text(["Three", "First", "Four", "New", "Five"])
 
 
+@pytest.mark.websocket
 def test_container_that_is_removed_is_left_and_another_takes_its_place(
     board: Board, desk: Desk, change: Callable[[], None]
 ) -> None:

@@ -93,6 +93,7 @@ def test_listener_that_has_unsubscribed_hears_nothing(page: Page, board: Board) 
     assert page.evaluate("window.seen.length") == 1
 
 
+@pytest.mark.websocket
 def test_closed_query_is_left_when_its_last_user_closes(board: Board, desk: Desk) -> None:
     page = desk.blank("ada")
     traffic = Traffic(page)

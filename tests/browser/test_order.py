@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.board import Board, card, titles, wait_until_equal
@@ -57,6 +58,7 @@ Task.objects.create(project_id=pk, title="Four more", position=7)
     wait_until_equal(ada)
 
 
+@pytest.mark.websocket
 def test_card_is_in_exactly_one_column_at_every_moment(board: Board, desk: Desk) -> None:
     page = desk.blank("ada")
     traffic = Traffic(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.board import Board, card, titles, wait_until_equal
@@ -118,6 +119,7 @@ def test_write_before_the_script_runs_is_shown(board: Board, desk: Desk) -> None
     wait_until_equal(page)
 
 
+@pytest.mark.websocket
 def test_write_before_the_socket_connects_is_shown(board: Board, desk: Desk) -> None:
     page = desk.alone("ada")
     said: list[str | bytes] = []
@@ -160,6 +162,7 @@ for number in range(50):
     wait_until_equal(ada, ben)
 
 
+@pytest.mark.websocket
 def test_thousand_rows_of_a_transaction_arrive_in_one_frame(board: Board, desk: Desk) -> None:
     page = desk.blank("ada")
     traffic = Traffic(page)

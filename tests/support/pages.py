@@ -4,6 +4,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.support import transports
 from tests.support.demo import session_cookie
 from tests.support.waiting import seconds
 
@@ -30,7 +31,7 @@ class Windows:
         return self.open(context)
 
     def context(self, *, url: str, **options: Any) -> BrowserContext:
-        context = self._browser.new_context(base_url=url, **options)
+        context = transports.limit(self._browser.new_context(base_url=url, **options))
         context.set_default_timeout(seconds(10) * 1000)
         self._contexts.append(context)
         return context

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import Client as Browser
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.models import Shelf
+from tests.support import http
 from tests.support.demo import RECORD, TROUBLE
 from tests.support.elsewhere import Elsewhere
 from tests.support.processes import Process, accepts, free_port
 from tests.support.replica import ReferenceClient
+from tests.support.tables import empty_tables
 from tests.support.waiting import seconds
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoDbBlocker
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,11 +63,36 @@ class Daphne:
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    async def until(self, condition: Callable[[int], bool]) -> None:
+        """Wait for a number of clients that the server has."""
+        async with asyncio.timeout(seconds(10)):
+            while True:
+                response = await http.request(f"http://{self.host}/clients/", method="GET")
+                if condition(await response.json()):
+                    return
+
     def news(self) -> str:
         """What the log says since it was asked last."""
         output = self._process.output()
         news, self._seen = output[self._seen :], len(output)
         return news
+
+
+@pytest.fixture(scope="package", autouse=True)
+def log(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The log of all tests here, which leave it alone: the server goes on reading it."""
+    yield
+    with django_db_blocker.unblock():
+        empty_tables()
+        connections.close_all()
+
+
+@pytest.fixture
+def committed(log: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        yield
+        empty_tables(with_log=False)
+        connections.close_all()
 
 
 @pytest.fixture(scope="session")

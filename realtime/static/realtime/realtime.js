@@ -175,6 +175,10 @@ var Wires = class {
   get refused() {
     return this.#wires.size > 0 && [...this.#wires].every((wire) => wire.status === "refused");
   }
+  /** No answer is awaited. */
+  get settled() {
+    return [...this.#wires].every(({ status }) => status === "live" || status === "delayed" || status === "refused");
+  }
   /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
   ask(wire) {
     Object.assign(wire, { id: this.#nextId++, status: "asked" });
@@ -185,6 +189,14 @@ var Wires = class {
   }
   askAll() {
     return [...this.#wires].filter(({ status }) => status !== "refused").map((wire) => this.ask(wire));
+  }
+  /** Asks another server to go on; where the rows are live they stay so. */
+  renewAll() {
+    return [...this.#wires].filter(({ status }) => status !== "refused" && status !== "delayed").map((wire) => {
+      const isLive = wire.status === "live";
+      const message = this.ask(wire);
+      return Object.assign(wire, { query: null, log: null, status: isLive ? "live" : "asked" }) && message;
+    });
   }
   /** The connection is gone; the wires are still wanted. */
   interrupt() {
@@ -206,7 +218,8 @@ var Wires = class {
     const moved = wire.query !== null;
     const differs = wire.view !== "" && view !== "" && wire.view !== view;
     if (moved || differs) wire.cursor = null;
-    Object.assign(wire, { query, log, nextView: view, status: "accepted" });
+    const isRenewed = wire.status === "live" && wire.cursor !== null;
+    Object.assign(wire, { query, log, nextView: view, status: isRenewed ? "live" : "accepted" });
   }
   /**
    * The wire is refused: asked for anew, delayed, or ended, which its status then says.
@@ -278,8 +291,8 @@ var Wires = class {
 var TRANSITIONS = {
   idle: { connect: "opening", suspend: "idle", resume: "idle" },
   opening: { connect: "opening", opened: "greeting", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "opening" },
-  greeting: { connect: "greeting", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "greeting" },
-  ready: { connect: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "ready" },
+  greeting: { connect: "greeting", renew: "greeting", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "greeting" },
+  ready: { connect: "ready", renew: "ready", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "ready" },
   waiting: { connect: "opening", due: "opening", suspend: "suspended", resume: "opening" },
   suspended: { connect: "suspended", suspend: "suspended", resume: "opening" },
   stopped: { connect: "opening", suspend: "stopped", resume: "stopped" }
@@ -300,6 +313,8 @@ var Session = class {
   #handled = 0;
   // messages since welcome
   #unacked = { frames: 0, bytes: 0 };
+  /** Names the user, where no cookie does. @type {string | undefined} */
+  #token;
   /** What the page shows; `null` before connect(). @returns {State | null} */
   get state() {
     switch (this.phase) {
@@ -316,6 +331,10 @@ var Session = class {
       default:
         return "offline";
     }
+  }
+  /** Whether nothing is awaited but news. */
+  get settled() {
+    return this.#wires.settled;
   }
   /** @param {Wire} wire @returns {State | null} */
   stateOf(wire) {
@@ -341,13 +360,17 @@ var Session = class {
    */
   opened(token) {
     this.#move("opened");
-    this.#handled = 0;
-    this.#unacked = { frames: 0, bytes: 0 };
-    const named = token === void 0 ? {} : { token };
-    return send([{ type: "hello", version: VERSION, ...named }, ...this.#wires.askAll()]);
+    this.#token = token;
+    return this.#hello(this.#wires.askAll());
+  }
+  /** The transport goes on by another request: to the server it is another client, to the page nothing changes. @returns {Effect[]} */
+  renew() {
+    this.#move("renew");
+    return this.#hello(this.#wires.renewAll());
   }
   /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
   authenticate(token) {
+    this.#token = token;
     return this.phase === "ready" ? send([{ type: "authenticate", token }]) : [];
   }
   /**
@@ -426,9 +449,10 @@ var Session = class {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`);
     }
     if (message.type === "welcome") {
+      const isFirst = this.phase === "greeting";
       this.#move("welcome");
       this.#window = message.window ?? DEFAULT_WINDOW;
-      return [{ do: "greeted", beat: message.beat }, ...expires(message)];
+      return isFirst ? [{ do: "greeted", beat: message.beat }, ...expires(message)] : expires(message);
     }
     this.#unacked.bytes += size;
     if (message.type === "frame") {
@@ -479,6 +503,13 @@ var Session = class {
       else this.#wires.reach(wire, cursor);
     }
     return [...this.#ackIfDue(), ...effects];
+  }
+  /** @param {import("./messages.js").ClientMessage[]} asked @returns {Effect[]} */
+  #hello(asked) {
+    this.#handled = 0;
+    this.#unacked = { frames: 0, bytes: 0 };
+    const named = this.#token === void 0 ? {} : { token: this.#token };
+    return send([{ type: "hello", version: VERSION, ...named }, ...asked]);
   }
   /** @param {Event} event */
   #move(event) {
@@ -655,9 +686,15 @@ var Connection = class {
         else greet(void 0);
       },
       message: (text2) => this.#receive(text2),
+      renew: () => this.#renew(),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason))
     });
     transport.open();
+  }
+  #renew() {
+    if (this.#session.phase !== "ready") this.monitor.expect();
+    this.#do(this.#session.renew());
+    return this.#session.settled;
   }
   #close() {
     this.monitor.rest();
@@ -1866,8 +1903,202 @@ var Page = class {
   }
 };
 
-// src/transports/websocket.js
+// src/transports/http.js
 var ABNORMAL = 1006;
+var MAX_CALLS = 50;
+var HELLO = JSON.stringify({ type: "hello", version: 1 });
+var HttpTransport = class {
+  /** Whether nothing is awaited but news. */
+  idle = false;
+  /** @type {TransportHandlers | null} */
+  #handlers = null;
+  /** Messages of the request that goes out when this turn is over. @type {string[] | null} */
+  #batch = null;
+  /** The request under way. @type {AbortController | null} */
+  #request = null;
+  #renewing = false;
+  /** @type {string[]} */
+  #calls = [];
+  #calling = false;
+  /** @param {HttpOptions} options */
+  constructor({ url, csrf }) {
+    this.url = url;
+    this.csrf = csrf;
+  }
+  /** Where messages come from. @returns {string} */
+  get address() {
+    throw new Error("A transport names its address.");
+  }
+  /**
+   * Takes the messages of a response, to its orderly end; throws where it is none.
+   *
+   * @param {Response} _response
+   * @param {(text: string) => void} _take
+   * @returns {Promise<void>}
+   */
+  async read(_response, _take) {
+    throw new Error("A transport reads its responses.");
+  }
+  /** @param {TransportHandlers} handlers */
+  on(handlers) {
+    this.#handlers = handlers;
+  }
+  open() {
+    queueMicrotask(() => this.#handlers?.opened());
+  }
+  /** @param {string} text */
+  send(text2) {
+    const { type } = JSON.parse(text2);
+    if (type === "hello") this.#begin(text2);
+    else if (type === "call") this.#call(text2);
+    else if (type === "ack") return;
+    else if (this.#batch) this.#batch.push(text2);
+    else this.#renewSoon();
+  }
+  close() {
+    this.#handlers = null;
+    this.#request?.abort();
+  }
+  /** Another transport goes on: only the replies of calls are awaited here. */
+  retire() {
+    const message = this.#handlers?.message ?? (() => {
+    });
+    this.#handlers = { opened() {
+    }, message, renew: () => false, closed() {
+    } };
+    this.#request?.abort();
+    this.#request = null;
+  }
+  /** @param {string} hello */
+  #begin(hello) {
+    this.#batch = [hello];
+    queueMicrotask(() => this.#flush());
+  }
+  #flush() {
+    const texts = this.#batch;
+    this.#batch = null;
+    this.#request?.abort();
+    if (!texts || !this.#handlers) return;
+    this.#run(texts, this.#request = new AbortController());
+  }
+  /** @param {string[]} texts @param {AbortController} request */
+  async #run(texts, request) {
+    const isCurrent = () => this.#request === request && !request.signal.aborted;
+    try {
+      const response = await this.#post(this.address, texts, request.signal);
+      await this.read(response, (text2) => {
+        if (isCurrent()) this.#handlers?.message(text2);
+      });
+    } catch (error) {
+      if (isCurrent()) this.#closed(error);
+      return;
+    }
+    if (isCurrent()) this.#renew();
+  }
+  #renewSoon() {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    queueMicrotask(() => this.#renewing && this.#renew());
+  }
+  #renew() {
+    this.#renewing = false;
+    this.#request?.abort();
+    this.idle = this.#handlers?.renew() ?? false;
+  }
+  /** @param {string} text */
+  #call(text2) {
+    this.#calls.push(text2);
+    if (this.#calling) return;
+    this.#calling = true;
+    queueMicrotask(() => this.#callAll());
+  }
+  /** One request at a time, so that calls run in their order. */
+  async #callAll() {
+    try {
+      while (this.#calls.length && this.#handlers) {
+        const response = await this.#post(`${this.url}call/`, [HELLO, ...this.#calls.splice(0, MAX_CALLS)]);
+        for (const message of await messagesOf(response)) {
+          if (message.type !== "welcome") this.#handlers?.message(JSON.stringify(message));
+        }
+      }
+    } catch (error) {
+      this.#calls = [];
+      this.#closed(error);
+    }
+    this.#calling = false;
+  }
+  /** @param {string} address @param {string[]} texts @param {AbortSignal} [signal] */
+  async #post(address, texts, signal) {
+    const token = this.csrf();
+    const response = await fetch(address, {
+      method: "POST",
+      body: `[${texts.join(",")}]`,
+      headers: { "Content-Type": "application/json", ...token && { "X-CSRFToken": token } },
+      credentials: "include",
+      cache: "no-store",
+      redirect: "error",
+      signal
+    });
+    if (response.ok) return response;
+    for (const message of await messagesOf(response)) this.#handlers?.message(JSON.stringify(message));
+    throw new Error(`The server answered ${response.status} ${response.statusText}.`);
+  }
+  /** @param {unknown} error */
+  #closed(error) {
+    const handlers = this.#handlers;
+    this.close();
+    handlers?.closed(ABNORMAL, String(error));
+  }
+};
+async function messagesOf(response) {
+  if (!response.headers.get("Content-Type")?.startsWith("application/json")) {
+    throw new Error(`The server answered ${response.status} and no messages.`);
+  }
+  return response.json();
+}
+
+// src/transports/longpoll.js
+var LongPollTransport = class extends HttpTransport {
+  get address() {
+    return this.idle ? `${this.url}poll/` : `${this.url}poll/?wait=0`;
+  }
+  /** @param {Response} response @param {(text: string) => void} take */
+  async read(response, take2) {
+    const messages = await messagesOf(response);
+    if (messages[0]?.type !== "welcome" && messages[0]?.type !== "bye") throw new Error("The server answered with no welcome.");
+    for (const message of messages) take2(JSON.stringify(message));
+  }
+};
+
+// src/transports/sse.js
+var SseTransport = class extends HttpTransport {
+  get address() {
+    return `${this.url}sse/`;
+  }
+  /** @param {Response} response @param {(text: string) => void} take */
+  async read(response, take2) {
+    if (!response.body || !response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
+      throw new Error("The server answered with no stream of events.");
+    }
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (; ; ) {
+      const { done, value: value2 } = await reader.read();
+      if (done) throw new Error("The stream of events was cut.");
+      const events = (rest + value2).split("\n\n");
+      rest = /** @type {string} */
+      events.pop();
+      for (const event of events) {
+        if (event.startsWith("event: end\n")) return;
+        const data = /^data: (.*)$/m.exec(event);
+        if (data) take2(data[1]);
+      }
+    }
+  }
+};
+
+// src/transports/websocket.js
+var ABNORMAL2 = 1006;
 var WebSocketTransport = class {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -1885,7 +2116,7 @@ var WebSocketTransport = class {
     try {
       this.#socket = new WebSocket(this.url);
     } catch (error) {
-      queueMicrotask(() => this.#closed(ABNORMAL, String(error)));
+      queueMicrotask(() => this.#closed(ABNORMAL2, String(error)));
       return;
     }
     this.#socket.onopen = () => this.#handlers?.opened();
@@ -1908,29 +2139,273 @@ var WebSocketTransport = class {
   }
 };
 
+// src/roads.js
+function roadsTo(chosen) {
+  const script = document.querySelector("script[data-realtime-url]");
+  const isChosen = chosen.url !== void 0 || chosen.http !== void 0;
+  const url = isChosen ? chosen.url : script?.getAttribute("data-realtime-url");
+  const http = isChosen ? chosen.http : script?.getAttribute("data-realtime-http");
+  const roads = [];
+  if (url) {
+    const address = absolute(url, /^http/, "ws");
+    roads.push({ name: "websocket", address, open: () => new WebSocketTransport(address) });
+  }
+  if (http) {
+    const address = absolute(http, /^ws/, "http");
+    const isOwn = new URL(address).origin === location.origin;
+    const options = { url: address, csrf: () => isOwn && script ? csrfToken(script) : "" };
+    roads.push({ name: "sse", address, open: () => new SseTransport(options) });
+    roads.push({ name: "longpoll", address, open: () => new LongPollTransport(options) });
+  }
+  if (!roads.length) {
+    throw new Error("The address of the server is not known: put {% realtime_script %} into the page, or call connect({url}).");
+  }
+  return roads;
+}
+function absolute(path, scheme, wanted) {
+  const url = new URL(path, location.href);
+  url.protocol = url.protocol.replace(scheme, wanted);
+  url.hash = "";
+  return url.href;
+}
+function csrfToken(script) {
+  const name = `${script.getAttribute("data-realtime-csrf-cookie") ?? ""}=`;
+  const cookie = document.cookie.split("; ").find((each) => name.length > 1 && each.startsWith(name));
+  return cookie ? decodeURIComponent(cookie.slice(name.length)) : script.getAttribute("data-realtime-csrf") ?? "";
+}
+function storage() {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
+// src/transports/fallback.js
+var PATIENCE_SECONDS = 4;
+var GOOD_SECONDS2 = 10;
+var MAX_FAILURES = 3;
+var FIRST_PROBE_SECONDS = 15;
+var LONGEST_PROBE_SECONDS = 300;
+var MEMORY_SECONDS = 600;
+var KEY = "realtime:road";
+var ABNORMAL3 = 1006;
+var HELLO2 = JSON.stringify({ type: "hello", version: 1 });
+var Roads = class {
+  /** The road of the last welcome in this page. @type {string | null} */
+  #current = null;
+  #failures = 0;
+  // attempts in a row without a welcome
+  #short = 0;
+  // attempts in a row that ended soon after it
+  /** When the last welcome came, of an attempt that is not over. @type {number | null} */
+  #welcomed = null;
+  /**
+   * @param {{
+   *   list: () => Road[],
+   *   after: (seconds: number, callback: () => void) => () => void,
+   *   now: () => number,
+   *   memory?: Storage | null,
+   * }} options list: the best road first
+   */
+  constructor({ list, after, now, memory = null }) {
+    this.list = list;
+    this.after = after;
+    this.now = now;
+    this.memory = memory;
+  }
+  /** A transport that takes one of the roads. @returns {Transport} */
+  newTransport() {
+    const list = this.list();
+    const place2 = Math.max(0, list.findIndex(({ name }) => name === (this.#current ?? this.#remembered())));
+    const start = this.#short >= MAX_FAILURES ? place2 + 1 : place2;
+    const order = list.map((_, index) => list[(start + index) % list.length]);
+    const keepsTo = this.#current !== null && this.#failures < MAX_FAILURES && this.#short < MAX_FAILURES;
+    return new FallbackTransport({ roads: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0] });
+  }
+  /** @param {Road} road */
+  welcomed({ name }) {
+    if (this.#current !== name) this.#short = 0;
+    this.#current = name;
+    this.#failures = 0;
+    this.#welcomed = this.now();
+    this.#remember(name);
+  }
+  /** An attempt is over. */
+  ended() {
+    if (this.#welcomed === null) this.#failures += 1;
+    else if (this.now() - this.#welcomed < GOOD_SECONDS2) this.#short += 1;
+    else this.#short = 0;
+    this.#welcomed = null;
+  }
+  #remembered() {
+    try {
+      const { name, until } = JSON.parse(this.memory?.getItem(KEY) ?? "{}");
+      return until > this.now() ? name : null;
+    } catch {
+      return null;
+    }
+  }
+  /** @param {string} name */
+  #remember(name) {
+    try {
+      if (name === this.list()[0].name) this.memory?.removeItem(KEY);
+      else this.memory?.setItem(KEY, JSON.stringify({ name, until: this.now() + MEMORY_SECONDS }));
+    } catch {
+    }
+  }
+};
+var FallbackTransport = class {
+  /** @type {TransportHandlers | null} */
+  #handlers = null;
+  /** @type {ReturnType<Road["open"]> | null} */
+  #inner = null;
+  #opened = false;
+  #greeted = false;
+  // by a probe: the server has heard hello
+  #cancelTimer = () => {
+  };
+  /** @type {Transport | null} */
+  #probe = null;
+  #probeSeconds = FIRST_PROBE_SECONDS;
+  /** @param {{roads: Roads, order: Road[], best: Road}} options */
+  constructor({ roads, order, best }) {
+    this.roads = roads;
+    this.order = order;
+    this.best = best;
+  }
+  /** @param {TransportHandlers} handlers */
+  on(handlers) {
+    this.#handlers = handlers;
+  }
+  open() {
+    this.#take(0);
+  }
+  /** @param {string} text */
+  send(text2) {
+    if (this.#greeted && JSON.parse(text2).type === "hello") this.#greeted = false;
+    else this.#inner?.send(text2);
+  }
+  close() {
+    if (!this.#handlers) return;
+    this.#handlers = null;
+    this.#cancelTimer();
+    this.#probe?.close();
+    this.#inner?.close();
+    this.roads.ended();
+  }
+  /** @param {number} index */
+  #take(index) {
+    const road = this.order[index];
+    const inner = this.#inner = road.open();
+    let heard = false;
+    const failed = (code, reason) => {
+      if (inner !== this.#inner) return;
+      if (heard || index + 1 >= this.order.length) return this.#closed(code, reason);
+      this.#cancelTimer();
+      inner.close();
+      this.#take(index + 1);
+    };
+    inner.on({
+      opened: () => this.#begin(),
+      message: (text2) => {
+        if (!heard) {
+          heard = true;
+          this.#cancelTimer();
+          this.#arrived(road, text2);
+        }
+        this.#handlers?.message(text2);
+      },
+      renew: () => this.#handlers?.renew() ?? false,
+      closed: failed
+    });
+    if (index + 1 < this.order.length) {
+      this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, () => failed(ABNORMAL3, "Nothing was heard from the server."));
+    }
+    inner.open();
+  }
+  #begin() {
+    if (this.#opened) return void this.#handlers?.renew();
+    this.#opened = true;
+    this.#handlers?.opened();
+  }
+  /** @param {Road} road @param {string} text the first message that came by it */
+  #arrived(road, text2) {
+    if (JSON.parse(text2).type !== "welcome") return;
+    this.roads.welcomed(road);
+    if (road.name !== this.best.name) this.#probeLater();
+  }
+  #probeLater() {
+    this.#probe = null;
+    this.#cancelTimer = this.roads.after(this.#probeSeconds, () => this.#try());
+    this.#probeSeconds = Math.min(2 * this.#probeSeconds, LONGEST_PROBE_SECONDS);
+  }
+  /** Sees whether the best road is free; this one is used meanwhile. */
+  #try() {
+    const probe = this.#probe = this.best.open();
+    const failed = () => {
+      if (probe !== this.#probe) return;
+      this.#cancelTimer();
+      probe.close();
+      this.#probeLater();
+    };
+    probe.on({
+      opened: () => probe.send(HELLO2),
+      message: (text2) => JSON.parse(text2).type === "welcome" ? this.#switch(probe, text2) : failed(),
+      renew: () => false,
+      closed: failed
+    });
+    this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, failed);
+    probe.open();
+  }
+  /** The subscriptions go on from their cursors, over the better road. @param {Transport} probe @param {string} welcome */
+  #switch(probe, welcome) {
+    this.#cancelTimer();
+    const old = this.#inner;
+    this.#probe = null;
+    this.#inner = probe;
+    this.#greeted = true;
+    probe.on({
+      opened() {
+      },
+      message: (text2) => this.#handlers?.message(text2),
+      renew: () => false,
+      closed: (code, reason) => this.#closed(code, reason)
+    });
+    if (old?.retire) old.retire();
+    else old?.close();
+    this.roads.welcomed(this.best);
+    this.#handlers?.renew();
+    this.#handlers?.message(welcome);
+  }
+  /** @param {number} code @param {string} reason */
+  #closed(code, reason) {
+    const handlers = this.#handlers;
+    this.close();
+    handlers?.closed(code, reason);
+  }
+};
+
 // src/realtime.js
 var MARK = /* @__PURE__ */ Symbol.for("realtime");
 function create() {
-  let chosen;
+  let chosen = {};
+  const monitor = new Monitor();
+  const roads = new Roads({
+    list: () => roadsTo(chosen),
+    after: (seconds, callback) => monitor.after(seconds, callback),
+    now: () => Date.now() / 1e3,
+    memory: storage()
+  });
   const connection = new Connection({
-    monitor: new Monitor(),
-    newTransport: (url) => new WebSocketTransport(url),
+    monitor,
+    newTransport: () => roads.newTransport(),
     report: (error) => console.error(error)
   });
   const queries = new LiveQueries(connection);
-  const address = () => {
-    const path = chosen ?? document.querySelector("script[data-realtime-url]")?.getAttribute("data-realtime-url");
-    if (!path) {
-      throw new Error("The address of the server is not known: put {% realtime_script %} into the page, or call connect({url}).");
-    }
-    const url = new URL(path, location.href);
-    url.protocol = url.protocol.replace(/^http/, "ws");
-    url.hash = "";
-    return url.href;
-  };
-  const connect2 = ({ url, token } = {}) => {
-    chosen = url ?? chosen;
-    connection.connect(address(), token);
+  const connect2 = ({ url, http, token } = {}) => {
+    if (url ?? http) chosen = { url, http };
+    connection.connect(roadsTo(chosen).map(({ address }) => address).join(" "), token);
   };
   const live2 = (name, params = {}) => {
     keepConnected();

@@ -1,0 +1,236 @@
+/**
+ * The choice of a transport: the first road by which the server says welcome, and back to a better one when it is free.
+ */
+
+/** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
+/** @typedef {import("./websocket.js").Transport} Transport */
+
+/** @typedef {{name: string, open: () => Transport & {retire?: () => void}}} Road */
+
+/** Seconds for a road to bring the welcome, where there is another one. */
+const PATIENCE_SECONDS = 4
+/** Seconds after which a worse road was not bad luck. */
+const GOOD_SECONDS = 10
+/** Failures in a row of a road that has worked before others are tried: the server may just be starting again. */
+const MAX_FAILURES = 3
+/** Seconds before the best road is tried again; twice as long each time. */
+const FIRST_PROBE_SECONDS = 15
+const LONGEST_PROBE_SECONDS = 300
+/** Seconds for which the pages of a window start with the road that worked. */
+const MEMORY_SECONDS = 600
+const KEY = "realtime:road"
+
+const ABNORMAL = 1006
+const HELLO = JSON.stringify({type: "hello", version: 1})
+
+/** What is known of the roads, over all attempts. */
+export class Roads {
+  /** The road of the last welcome in this page. @type {string | null} */
+  #current = null
+  #failures = 0 // attempts in a row without a welcome
+  #short = 0 // attempts in a row that ended soon after it
+  /** When the last welcome came, of an attempt that is not over. @type {number | null} */
+  #welcomed = null
+
+  /**
+   * @param {{
+   *   list: () => Road[],
+   *   after: (seconds: number, callback: () => void) => () => void,
+   *   now: () => number,
+   *   memory?: Storage | null,
+   * }} options list: the best road first
+   */
+  constructor({list, after, now, memory = null}) {
+    this.list = list
+    this.after = after
+    this.now = now
+    this.memory = memory
+  }
+
+  /** A transport that takes one of the roads. @returns {Transport} */
+  newTransport() {
+    const list = this.list()
+    const place = Math.max(0, list.findIndex(({name}) => name === (this.#current ?? this.#remembered())))
+    const start = this.#short >= MAX_FAILURES ? place + 1 : place
+    const order = list.map((_, index) => list[(start + index) % list.length])
+    const keepsTo = this.#current !== null && this.#failures < MAX_FAILURES && this.#short < MAX_FAILURES
+    return new FallbackTransport({roads: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0]})
+  }
+
+  /** @param {Road} road */
+  welcomed({name}) {
+    if (this.#current !== name) this.#short = 0
+    this.#current = name
+    this.#failures = 0
+    this.#welcomed = this.now()
+    this.#remember(name)
+  }
+
+  /** An attempt is over. */
+  ended() {
+    if (this.#welcomed === null) this.#failures += 1
+    else if (this.now() - this.#welcomed < GOOD_SECONDS) this.#short += 1
+    else this.#short = 0
+    this.#welcomed = null
+  }
+
+  #remembered() {
+    try {
+      const {name, until} = JSON.parse(this.memory?.getItem(KEY) ?? "{}")
+      return until > this.now() ? name : null
+    } catch {
+      return null
+    }
+  }
+
+  /** @param {string} name */
+  #remember(name) {
+    try {
+      if (name === this.list()[0].name) this.memory?.removeItem(KEY)
+      else this.memory?.setItem(KEY, JSON.stringify({name, until: this.now() + MEMORY_SECONDS}))
+    } catch {
+      // a page without storage chooses anew
+    }
+  }
+}
+
+/** @implements {Transport} */
+class FallbackTransport {
+  /** @type {TransportHandlers | null} */
+  #handlers = null
+  /** @type {ReturnType<Road["open"]> | null} */
+  #inner = null
+  #opened = false
+  #greeted = false // by a probe: the server has heard hello
+  #cancelTimer = () => {}
+  /** @type {Transport | null} */
+  #probe = null
+  #probeSeconds = FIRST_PROBE_SECONDS
+
+  /** @param {{roads: Roads, order: Road[], best: Road}} options */
+  constructor({roads, order, best}) {
+    this.roads = roads
+    this.order = order
+    this.best = best
+  }
+
+  /** @param {TransportHandlers} handlers */
+  on(handlers) {
+    this.#handlers = handlers
+  }
+
+  open() {
+    this.#take(0)
+  }
+
+  /** @param {string} text */
+  send(text) {
+    if (this.#greeted && JSON.parse(text).type === "hello") this.#greeted = false
+    else this.#inner?.send(text)
+  }
+
+  close() {
+    if (!this.#handlers) return
+    this.#handlers = null
+    this.#cancelTimer()
+    this.#probe?.close()
+    this.#inner?.close()
+    this.roads.ended()
+  }
+
+  /** @param {number} index */
+  #take(index) {
+    const road = this.order[index]
+    const inner = (this.#inner = road.open())
+    let heard = false
+    const failed = (/** @type {number} */ code, /** @type {string} */ reason) => {
+      if (inner !== this.#inner) return
+      if (heard || index + 1 >= this.order.length) return this.#closed(code, reason)
+      this.#cancelTimer()
+      inner.close()
+      this.#take(index + 1)
+    }
+    inner.on({
+      opened: () => this.#begin(),
+      message: (text) => {
+        if (!heard) {
+          heard = true
+          this.#cancelTimer()
+          this.#arrived(road, text)
+        }
+        this.#handlers?.message(text)
+      },
+      renew: () => this.#handlers?.renew() ?? false,
+      closed: failed,
+    })
+    if (index + 1 < this.order.length) {
+      this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, () => failed(ABNORMAL, "Nothing was heard from the server."))
+    }
+    inner.open()
+  }
+
+  #begin() {
+    if (this.#opened) return void this.#handlers?.renew() // the road before this one could carry messages, and did not
+    this.#opened = true
+    this.#handlers?.opened()
+  }
+
+  /** @param {Road} road @param {string} text the first message that came by it */
+  #arrived(road, text) {
+    if (JSON.parse(text).type !== "welcome") return
+    this.roads.welcomed(road)
+    if (road.name !== this.best.name) this.#probeLater()
+  }
+
+  #probeLater() {
+    this.#probe = null
+    this.#cancelTimer = this.roads.after(this.#probeSeconds, () => this.#try())
+    this.#probeSeconds = Math.min(2 * this.#probeSeconds, LONGEST_PROBE_SECONDS)
+  }
+
+  /** Sees whether the best road is free; this one is used meanwhile. */
+  #try() {
+    const probe = (this.#probe = this.best.open())
+    const failed = () => {
+      if (probe !== this.#probe) return
+      this.#cancelTimer()
+      probe.close()
+      this.#probeLater()
+    }
+    probe.on({
+      opened: () => probe.send(HELLO),
+      message: (text) => (JSON.parse(text).type === "welcome" ? this.#switch(probe, text) : failed()),
+      renew: () => false,
+      closed: failed,
+    })
+    this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, failed)
+    probe.open()
+  }
+
+  /** The subscriptions go on from their cursors, over the better road. @param {Transport} probe @param {string} welcome */
+  #switch(probe, welcome) {
+    this.#cancelTimer()
+    const old = this.#inner
+    this.#probe = null
+    this.#inner = probe
+    this.#greeted = true
+    probe.on({
+      opened() {},
+      message: (text) => this.#handlers?.message(text),
+      renew: () => false,
+      closed: (code, reason) => this.#closed(code, reason),
+    })
+    if (old?.retire) old.retire()
+    else old?.close()
+    this.roads.welcomed(this.best)
+    this.#handlers?.renew()
+    this.#handlers?.message(welcome) // its window is another one
+  }
+
+  /** @param {number} code @param {string} reason */
+  #closed(code, reason) {
+    const handlers = this.#handlers
+    this.close()
+    handlers?.closed(code, reason)
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * What both HTTP transports share: requests that carry the client's messages, one after the other.
+ *
+ * A request takes hello and all subscriptions; when its response is over, the next one names the cursors that were reached.
+ * The server keeps nothing in between. Calls are requests of their own, whose responses are the replies.
+ */
+
+/** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
+/** @typedef {import("./websocket.js").Transport} Transport */
+
+/** Nothing was said why the connection ended. */
+const ABNORMAL = 1006
+/** Calls in one request; the server lets so many wait, and more. */
+const MAX_CALLS = 50
+const HELLO = JSON.stringify({type: "hello", version: 1})
+
+/**
+ * `url`: the folder of the addresses; `csrf`: the token that the site wants to see, "" where it wants none.
+ *
+ * @typedef {{url: string, csrf: () => string}} HttpOptions
+ */
+
+/** @implements {Transport} */
+export class HttpTransport {
+  /** Whether nothing is awaited but news. */
+  idle = false
+
+  /** @type {TransportHandlers | null} */
+  #handlers = null
+  /** Messages of the request that goes out when this turn is over. @type {string[] | null} */
+  #batch = null
+  /** The request under way. @type {AbortController | null} */
+  #request = null
+  #renewing = false
+  /** @type {string[]} */
+  #calls = []
+  #calling = false
+
+  /** @param {HttpOptions} options */
+  constructor({url, csrf}) {
+    this.url = url
+    this.csrf = csrf
+  }
+
+  /** Where messages come from. @returns {string} */
+  get address() {
+    throw new Error("A transport names its address.")
+  }
+
+  /**
+   * Takes the messages of a response, to its orderly end; throws where it is none.
+   *
+   * @param {Response} _response
+   * @param {(text: string) => void} _take
+   * @returns {Promise<void>}
+   */
+  async read(_response, _take) {
+    throw new Error("A transport reads its responses.")
+  }
+
+  /** @param {TransportHandlers} handlers */
+  on(handlers) {
+    this.#handlers = handlers
+  }
+
+  open() {
+    queueMicrotask(() => this.#handlers?.opened())
+  }
+
+  /** @param {string} text */
+  send(text) {
+    const {type} = JSON.parse(text)
+    if (type === "hello") this.#begin(text)
+    else if (type === "call") this.#call(text)
+    else if (type === "ack") return // which the next request is
+    else if (this.#batch) this.#batch.push(text)
+    else this.#renewSoon() // with all subscriptions, this one among them
+  }
+
+  close() {
+    this.#handlers = null
+    this.#request?.abort()
+  }
+
+  /** Another transport goes on: only the replies of calls are awaited here. */
+  retire() {
+    const message = this.#handlers?.message ?? (() => {})
+    this.#handlers = {opened() {}, message, renew: () => false, closed() {}}
+    this.#request?.abort()
+    this.#request = null
+  }
+
+  /** @param {string} hello */
+  #begin(hello) {
+    this.#batch = [hello]
+    queueMicrotask(() => this.#flush())
+  }
+
+  #flush() {
+    const texts = this.#batch
+    this.#batch = null
+    this.#request?.abort()
+    if (!texts || !this.#handlers) return
+    this.#run(texts, (this.#request = new AbortController()))
+  }
+
+  /** @param {string[]} texts @param {AbortController} request */
+  async #run(texts, request) {
+    const isCurrent = () => this.#request === request && !request.signal.aborted
+    try {
+      const response = await this.#post(this.address, texts, request.signal)
+      await this.read(response, (text) => {
+        if (isCurrent()) this.#handlers?.message(text)
+      })
+    } catch (error) {
+      if (isCurrent()) this.#closed(error)
+      return
+    }
+    if (isCurrent()) this.#renew()
+  }
+
+  #renewSoon() {
+    if (this.#renewing) return
+    this.#renewing = true
+    queueMicrotask(() => this.#renewing && this.#renew())
+  }
+
+  #renew() {
+    this.#renewing = false
+    this.#request?.abort() // nothing of it may come between
+    this.idle = this.#handlers?.renew() ?? false
+  }
+
+  /** @param {string} text */
+  #call(text) {
+    this.#calls.push(text)
+    if (this.#calling) return
+    this.#calling = true
+    queueMicrotask(() => this.#callAll())
+  }
+
+  /** One request at a time, so that calls run in their order. */
+  async #callAll() {
+    try {
+      while (this.#calls.length && this.#handlers) {
+        const response = await this.#post(`${this.url}call/`, [HELLO, ...this.#calls.splice(0, MAX_CALLS)])
+        for (const message of await messagesOf(response)) {
+          if (message.type !== "welcome") this.#handlers?.message(JSON.stringify(message))
+        }
+      }
+    } catch (error) {
+      this.#calls = []
+      this.#closed(error) // as a socket would: the outcome is not known
+    }
+    this.#calling = false
+  }
+
+  /** @param {string} address @param {string[]} texts @param {AbortSignal} [signal] */
+  async #post(address, texts, signal) {
+    const token = this.csrf()
+    const response = await fetch(address, {
+      method: "POST",
+      body: `[${texts.join(",")}]`,
+      headers: {"Content-Type": "application/json", ...(token && {"X-CSRFToken": token})},
+      credentials: "include",
+      cache: "no-store",
+      redirect: "error",
+      signal,
+    })
+    if (response.ok) return response
+    for (const message of await messagesOf(response)) this.#handlers?.message(JSON.stringify(message))
+    throw new Error(`The server answered ${response.status} ${response.statusText}.`)
+  }
+
+  /** @param {unknown} error */
+  #closed(error) {
+    const handlers = this.#handlers
+    this.close()
+    handlers?.closed(ABNORMAL, String(error))
+  }
+}
+
+/** @param {Response} response @returns {Promise<any[]>} */
+export async function messagesOf(response) {
+  if (!response.headers.get("Content-Type")?.startsWith("application/json")) {
+    throw new Error(`The server answered ${response.status} and no messages.`)
+  }
+  return response.json()
+}

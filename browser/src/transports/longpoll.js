@@ -1,0 +1,19 @@
+/**
+ * The transport of long polls: requests that the server answers when there is news.
+ */
+
+import {HttpTransport, messagesOf} from "./http.js"
+
+export class LongPollTransport extends HttpTransport {
+  get address() {
+    return this.idle ? `${this.url}poll/` : `${this.url}poll/?wait=0`
+  }
+
+  /** @param {Response} response @param {(text: string) => void} take */
+  async read(response, take) {
+    const messages = await messagesOf(response)
+    // Another server's answer would have this one asked again and again.
+    if (messages[0]?.type !== "welcome" && messages[0]?.type !== "bye") throw new Error("The server answered with no welcome.")
+    for (const message of messages) take(JSON.stringify(message))
+  }
+}

@@ -1,0 +1,153 @@
+"""Endpoint: what each address of the HTTP transports does beside its own work: origin, CSRF, CORS, headers."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.csrf import csrf_exempt
+
+from realtime.exceptions import CsrfFailed, OriginRefused, ProtocolError, TooLarge
+from realtime.hub import get_hub
+from realtime.origins import is_listed
+from realtime.protocol.codec import encode, split
+from realtime.protocol.messages import Bye
+from realtime.reception import check_scope
+
+logger = logging.getLogger("realtime")
+
+#: A request, the messages in its body, and what answers them.
+View = Callable[[ASGIRequest, list[str]], Awaitable[HttpResponseBase]]
+AsyncView = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
+
+HEADERS = {
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",  # nginx passes on at once what comes
+    "X-Content-Type-Options": "nosniff",
+}
+PREFLIGHT_SECONDS = 600
+
+
+def endpoint(*methods: str) -> Callable[[View], AsyncView]:
+    """Make a view of a function that answers the messages of a request by one of these methods.
+
+    Django's own CSRF middleware leaves it alone: its check is made here, where a refusal is a message of the protocol
+    and the origins of REALTIME_ALLOWED_ORIGINS count.
+    """
+
+    def decorate(view: View) -> AsyncView:
+        @login_not_required
+        @csrf_exempt
+        @functools.wraps(view)
+        async def handle(request: HttpRequest) -> HttpResponseBase:
+            return _finish(request, await _answer(request))
+
+        async def _answer(request: HttpRequest) -> HttpResponseBase:
+            if not isinstance(request, ASGIRequest):
+                return HttpResponse("This address needs an ASGI server, such as daphne.", status=501)
+            if request.method == "OPTIONS":
+                return _preflight(request, methods)
+            if request.method not in methods:
+                return HttpResponseNotAllowed([*methods, "OPTIONS"])
+            try:
+                _check_origin(request)
+                if request.method != "GET":
+                    await get_hub().run(_check_csrf, request)
+                return await view(request, _messages(request))
+            except ProtocolError as error:
+                return _refusal(error)
+
+        return handle
+
+    return decorate
+
+
+def _check_origin(request: ASGIRequest) -> None:
+    try:
+        check_scope(request.scope)
+        # a browser names no origin where another site loads this address as a picture or a script
+        if "Origin" not in request.headers and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+            raise OriginRefused("Other sites may not load this address; their pages connect to it.")
+    except OriginRefused as error:
+        logger.warning("Refused: %s", error)  # which a page of another site is not shown
+        raise
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    """Django's check of the token alone; the origin has been judged by REALTIME_ALLOWED_ORIGINS."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda request: HttpResponse())
+
+    def _origin_verified(self, request: HttpRequest) -> bool:
+        return True
+
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return HttpResponse(reason)
+
+
+def _check_csrf(request: ASGIRequest) -> None:
+    """Raise `CsrfFailed`. A page of a listed origin cannot know the token: the list vouches for it.
+
+    A request without cookies carries nothing that another site could abuse.
+    """
+    origin = request.headers.get("Origin")
+    if (origin is not None and is_listed(origin)) or not request.COOKIES:
+        return
+    check = _CsrfCheck()
+    check.process_request(request)
+    refused = check.process_view(request, HttpResponse, (), {})
+    if isinstance(refused, HttpResponse):
+        raise CsrfFailed(
+            f"{refused.content.decode()} Send the cookie's token in the header X-CSRFToken, as Django's documentation "
+            "says, with CsrfViewMiddleware in MIDDLEWARE; pages of other sites are listed in REALTIME_ALLOWED_ORIGINS."
+        )
+
+
+def _messages(request: ASGIRequest) -> list[str]:
+    if request.method == "GET":
+        return []
+    try:
+        return split(request.body)
+    except RequestDataTooBig:
+        raise TooLarge("The request is larger than DATA_UPLOAD_MAX_MEMORY_SIZE.") from None
+
+
+def _refusal(error: ProtocolError) -> HttpResponse:
+    status = 403 if isinstance(error, OriginRefused | CsrfFailed) else 400
+    bye = encode(Bye(error.code, error.reason)).text
+    return HttpResponse(f"[{bye}]", status=status, content_type="application/json")
+
+
+def _preflight(request: ASGIRequest, methods: tuple[str, ...]) -> HttpResponse:
+    try:
+        _check_origin(request)
+    except OriginRefused as error:
+        return _refusal(error)
+    headers = {
+        "Access-Control-Allow-Methods": ", ".join(methods),
+        "Access-Control-Allow-Headers": "Content-Type, X-CSRFToken, Authorization",
+        "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+    }
+    return HttpResponse(status=204, headers=headers)
+
+
+def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    patch_vary_headers(response, ["Origin", "Cookie"])
+    origin = request.headers.get("Origin")
+    if origin is not None and is_listed(origin):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Credentials"] = "true"
+    # middleware that compresses would hold back what is to travel at once
+    request.META["HTTP_ACCEPT_ENCODING"] = "identity"
+    return response

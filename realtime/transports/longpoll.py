@@ -1,0 +1,56 @@
+"""Long-poll: a request that is answered as soon as there is news, with all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse, HttpResponseBase
+
+from realtime.conf import settings
+from realtime.endpoint import endpoint
+from realtime.exceptions import BadMessage
+from realtime.exchange import Exchange
+from realtime.protocol.messages import Frame, Refused, Reply, ServerMessage
+
+SETTLE_SECONDS = 5.0  # for subscriptions to become live, before a client that does not wait is answered
+
+
+@endpoint("POST")
+async def longpoll(request: ASGIRequest, messages: list[str]) -> HttpResponseBase:
+    """Answer with an array of messages, once each subscription is answered and there is news of one.
+
+    `?wait=0`: also without news, at once; by default, without news after the time of a beat.
+    """
+    now = asyncio.get_running_loop().time()
+    waits, settles = now + _wait(request), now + SETTLE_SECONDS
+    texts: list[str] = []
+    news = False
+    async with Exchange(request, messages) as exchange:
+        while not exchange.ended:
+            settled = exchange.connection.settled
+            if (settled and news) or exchange.connection.spent:
+                break
+            until = settles if news else waits if settled else max(waits, settles)
+            if not await exchange.wait(until):
+                break
+            for text, message in exchange.take():
+                texts.append(text)
+                news = news or _is_news(message)
+        texts += [text for text, _ in exchange.take()]
+        return HttpResponse(f"[{','.join(texts)}]", content_type="application/json")
+
+
+def _wait(request: ASGIRequest) -> float:
+    try:
+        wait = float(request.GET.get("wait", "inf"))
+    except ValueError:
+        wait = math.nan
+    if not wait >= 0:
+        raise BadMessage("In the query, 'wait' is a number of seconds.")
+    return min(wait, settings.BEAT_SECONDS)
+
+
+def _is_news(message: ServerMessage) -> bool:
+    return isinstance(message, Refused | Reply) or (isinstance(message, Frame) and bool(message.deltas))
