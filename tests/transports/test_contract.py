@@ -175,8 +175,10 @@ async def test_connection_has_so_many_subscriptions(connect, shelf):
     async with connect() as remote:
         for number in range(101):
             remote.protocol.subscribe(number, stream="top", params={"shelf": shelf.pk}, format="data")
-        code, reason = await remote.ended()
-    assert (code, reason) == (4201, "A connection may have 100 subscriptions.")
+        await remote.until(lambda: remote.protocol.subscriptions[100].refusal)
+        refusal = remote.protocol.subscriptions[100].refusal
+        await remote.until(lambda: all(remote.protocol.subscriptions[number].live for number in range(100)))
+    assert (refusal["code"], refusal["reason"]) == (4002, "A connection may have 100 subscriptions.")
 
 
 async def test_page_of_another_site_is_told_the_setting(connect):
