@@ -46,6 +46,9 @@ class Settings:
     MAX_CALLS: int = 100
     """Calls of one connection that may wait for their turn; they run one by one, in the order they came."""
 
+    EVENTS_PER_SECOND: float = 20.0
+    """Events that one connection may send a second, after a pause as many at once; more are dropped."""
+
     MAX_CHANGES: int = 10_000
     """Changes of one tick, or of one resume, beyond which live queries are read afresh instead."""
 

@@ -11,16 +11,19 @@ from typing import Protocol
 from realtime.actions import perform
 from realtime.admission import Admitted, Verdict, admit
 from realtime.conf import settings
-from realtime.exceptions import ClientError, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
+from realtime.exceptions import ClientError, Code, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
 from realtime.hub import Delivery, Hub
 from realtime.identity import Identity, session_digest
 from realtime.protocol.codec import Encoded
-from realtime.protocol.messages import Call, Failure, Reply, Subscribe, Window
-from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State, Subscription
+from realtime.protocol.messages import Call, Failure, Present, Reply, Send, Subscribe, Window
+from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, Sent, State, Subscription
+from realtime.rate import Rate
+from realtime.sending import judge
 from realtime.streams.grounds import Access
 
 logger = logging.getLogger("realtime")
 
+MAX_SENDING = 100  # events of one client that wait for their hook
 SILENT_BEATS = 2.5  # beats without an answer after which a client is taken for gone
 
 
@@ -47,12 +50,15 @@ class Connection:
         )
         self._subscribing: deque[Subscription] = deque()
         self._calling: deque[Call] = deque()
+        self._sending: deque[tuple[Send, Admitted]] = deque()
+        self._rate = Rate(settings.EVENTS_PER_SECOND)
+        self._too_fast = False  # and the client knows it
         self._access_changes = 0  # how often access had to be asked again
         self._valid_until: float | None = None  # when the user's session ends, if it is not prolonged
         self._tasks: dict[str, asyncio.Task[None]] = {}
         now = asyncio.get_running_loop().time()
         self._opened = self._heard = self._beaten = now
-        hub.attach(self)
+        hub.attach(self, identity.user)
 
     def receive(self, data: str | bytes) -> None:
         """Take one message of the client."""
@@ -81,7 +87,7 @@ class Connection:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._hub.detach(self)
+        await self._hub.detach(self, self._identity.user)
 
     # what the hub calls
 
@@ -121,6 +127,9 @@ class Connection:
 
     def stall(self) -> None:
         self._send(self._session.stall())
+
+    def notify(self, event: Encoded) -> None:
+        self._send(self._session.notify(event))
 
     def _reconsider(self) -> None:
         self._access_changes += 1
@@ -162,10 +171,41 @@ class Connection:
             case Call():
                 self._calling.append(event)
                 self._start(self._call_all)
+            case Sent(message=message, subscription=subscription):
+                self._take(message, subscription)
             case CatchUp(queries=queries):
                 self._hub.catch_up(self, queries)
             case Leave(query=query):
                 self._hub.leave(self, query)
+
+    def _take(self, message: Send | Present, subscription: Subscription) -> None:
+        if not self._rate.take(asyncio.get_running_loop().time()) or len(self._sending) >= MAX_SENDING:
+            if not self._too_fast:
+                self._too_fast = True
+                reason = f"A connection may send {settings.EVENTS_PER_SECOND:g} events a second; more are dropped."
+                self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
+            return
+        self._too_fast = False
+        if isinstance(message, Send) and isinstance(subscription.subject, Admitted) and not self._session.held:
+            self._sending.append((message, subscription.subject))
+            self._start(self._send_all)
+        elif isinstance(message, Send):  # an event may be lost, and is, until it is known who may get it
+            reason = "The subscription is not live yet."
+            self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
+
+    async def _send_all(self) -> None:
+        while self._sending:
+            message, subject = self._sending.popleft()
+            judged = await self._hub.perform(judge, self._identity, subject.stream, message)
+            if isinstance(judged, ClientError):
+                self._send(self._session.unsent(message, code=judged.code, reason=judged.reason))
+            elif self._session.state is State.OPEN and not self._session.held and self._still(message, subject):
+                self._hub.publish(judged, self)
+
+    def _still(self, message: Send, subject: Admitted) -> bool:
+        # its access may have ended while it was judged
+        subscription = self._session.subscriptions.get(message.id)
+        return subscription is not None and subscription.subject is subject
 
     def _start(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         # one task per kind of work: what comes while it runs is taken up by it

@@ -11,16 +11,18 @@ import itertools
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from realtime.changelog import get_changelog, log_number
 from realtime.conf import settings
+from realtime.events import Envelope, Exchange, audience_text, publish
 from realtime.exceptions import InternalError, ProtocolError
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
+from realtime.protocol.messages import Event
 from realtime.protocol.session import Subscription
 from realtime.queries.livequery import QueryKey, query_key
 from realtime.queries.tail import Tail, Tick, Want
@@ -60,6 +62,7 @@ class Client(Protocol):
     def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
     def reconsider(self, access: Access) -> None: ...
     def stall(self) -> None: ...
+    def notify(self, event: Encoded) -> None: ...
     def end(self, error: ProtocolError) -> None: ...
 
 
@@ -91,6 +94,7 @@ class LogTask:
         self._retired: set[QueryKey] = set()  # live queries that nobody needs any more
         self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
         self._ids: dict[QueryKey, int] = {}
+        self._places: defaultdict[tuple[str, str], set[QueryKey]] = defaultdict(set)  # by stream and parameters
         self._subscribers: dict[int, set[Client]] = {}
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # what each client is subscribed to
         self._stalled = False  # the log cannot be read, and the clients know that they may be behind
@@ -144,7 +148,17 @@ class LogTask:
     def _forget(self, query: int) -> QueryKey:
         key, _ = self._streams.pop(query)
         del self._subscribers[query], self._ids[key]
+        place = (key.stream, key.params.decode())
+        self._places[place].discard(key)
+        if not self._places[place]:
+            del self._places[place]
         return key
+
+    def addressed(self, envelope: Envelope) -> Iterator[tuple[int, set[Client]]]:
+        """The live queries that an event is for, with their subscribers."""
+        for key in self._places.get((envelope.stream, envelope.params), ()):
+            if envelope.audience in (None, audience_text(key.audience)):
+                yield self._ids[key], self._subscribers[self._ids[key]]
 
     async def close(self) -> None:
         for task in (self._task, self._pruning):
@@ -272,6 +286,7 @@ class LogTask:
     def _register(self, item: Waiting, query: int) -> None:
         self._streams[query] = (item.want.key, item.stream)
         self._ids[item.want.key] = query
+        self._places[item.want.key.stream, item.want.key.params.decode()].add(item.want.key)
         self._subscribers.setdefault(query, set()).add(item.client)
         self._queries[item.client].add(query)
         self._retired.discard(item.want.key)
@@ -282,26 +297,39 @@ class Hub:
 
     def __init__(self) -> None:
         self._clients: set[Client] = set()
+        self._users: defaultdict[str, set[Client]] = defaultdict(set)  # those who are logged in
+        self._exchange: Exchange | None = None  # while there are clients
         self._logs: dict[str, LogTask] = {}
         self._pools: dict[str, ThreadPool] = {}  # by name, while there are clients
         self._sweeper: asyncio.Task[None] | None = None
 
-    def attach(self, client: Client) -> None:
-        """The client is there; it will be swept, and may subscribe."""
+    def attach(self, client: Client, user: str | None = None) -> None:
+        """The client is there; it will be swept, and may subscribe. `user` is the key of who it is."""
         self._clients.add(client)
+        if user is not None:
+            self._users[user].add(client)
+        if self._exchange is None:
+            self._exchange = Exchange(self.deliver)
         self._log(access_database())
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="realtime sweep")
 
-    async def detach(self, client: Client) -> None:
+    async def detach(self, client: Client, user: str | None = None) -> None:
         """The client is gone. With the last one all tasks end."""
         self._clients.discard(client)
+        if user is not None:
+            self._users[user].discard(client)
+            if not self._users[user]:
+                del self._users[user]
         for log in self._logs.values():
             log.leave_all(client)
         if self._clients:
             return
         logs, self._logs = list(self._logs.values()), {}
         sweeper, self._sweeper = self._sweeper, None
+        exchange, self._exchange = self._exchange, None
+        if exchange:
+            await exchange.close()
         if sweeper:
             sweeper.cancel()
             pools, self._pools = list(self._pools.values()), {}
@@ -340,6 +368,23 @@ class Hub:
     def leave(self, client: Client, query: int) -> None:
         for log in self._logs.values():
             log.leave(client, query)
+
+    def publish(self, envelope: Envelope, sender: Client) -> None:
+        """Send a client's event to all others, in every process."""
+        self.deliver(envelope, sender)
+        publish(envelope, but=self._exchange)
+
+    def deliver(self, envelope: Envelope, sender: Client | None = None) -> None:
+        """Hand an event to those clients here that it is for."""
+        if envelope.user is not None:
+            event = codec.encode(Event(envelope.name, envelope.data, sender=envelope.sender))
+            for client in list(self._users.get(envelope.user, ())):
+                _tell(client, client.notify, event)
+            return
+        for query, clients in [found for log in self._logs.values() for found in log.addressed(envelope)]:
+            event = codec.encode(Event(envelope.name, envelope.data, query, envelope.sender))  # once for all
+            for client in clients - {sender}:
+                _tell(client, client.notify, event)
 
     def _log(self, alias: str) -> LogTask:
         if alias not in self._logs:

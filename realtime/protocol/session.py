@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from realtime.exceptions import BadMessage, ProtocolError, TooLarge, UnexpectedMessage, UnsupportedVersion
+from realtime.exceptions import BadMessage, Code, ProtocolError, TooLarge, UnexpectedMessage, UnsupportedVersion
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
 from realtime.protocol.messages import (
@@ -23,10 +23,13 @@ from realtime.protocol.messages import (
     Call,
     ClientMessage,
     Hello,
+    Present,
     Refused,
     Reply,
+    Send,
     Subscribe,
     Subscribed,
+    Unsent,
     Unsubscribe,
     Welcome,
     Window,
@@ -47,6 +50,8 @@ TRANSITIONS: dict[tuple[State, type], State] = {
     (State.OPEN, Subscribe): State.OPEN,
     (State.OPEN, Unsubscribe): State.OPEN,
     (State.OPEN, Call): State.OPEN,
+    (State.OPEN, Send): State.OPEN,
+    (State.OPEN, Present): State.OPEN,
     (State.OPEN, Ack): State.OPEN,
 }
 
@@ -64,6 +69,7 @@ class Subscription:
     log: int | None = None
     subject: object = None  # what it was admitted to; the session does not look at it
     live: bool = False  # has all up to the session's cursor of its log
+    present: dict[str, object] | None = None  # what the client says of its user's presence; None: it only looks
 
     @property
     def id(self) -> int:
@@ -84,7 +90,17 @@ class Leave:
     query: int
 
 
-Event = Subscription | Call | CatchUp | Leave
+@dataclass(slots=True, frozen=True)
+class Sent:
+    """Event: the client has something to say to others, through this subscription."""
+
+    message: Send | Present
+    subscription: Subscription
+
+
+Event = Subscription | Call | CatchUp | Leave | Sent
+
+EVENTS_PER_FRAME = 4  # events on the way for each frame of the window
 
 
 @dataclass(slots=True)
@@ -106,6 +122,8 @@ class ClientSession:
     _sizes: deque[int] = field(default_factory=deque)  # frames not yet acknowledged
     _unacknowledged: int = 0  # their bytes
     _acknowledged: int = 0  # frames, since hello
+    _events: int = 0  # sent since hello, with those that say that one was not sent
+    _events_acknowledged: int = 0
 
     def receive(self, data: str | bytes) -> tuple[list[Encoded], list[Event]]:
         """Take what the client sent; return what to answer and what to do. Raise `ProtocolError`."""
@@ -137,7 +155,10 @@ class ClientSession:
                 return [], self.leave(subscription.query) if subscription and subscription.query else []
             case Call():
                 return [], [message]
+            case Send() | Present():
+                return self._take(message)
             case Ack():
+                self._acknowledge_events(message.events)
                 return [], self._acknowledge(message.frames)
 
     def _add(self, message: Subscribe) -> Subscription:
@@ -150,6 +171,12 @@ class ClientSession:
         subscription = Subscription(asked=message, cursor=message.cursor)
         self.subscriptions[message.id] = subscription
         return subscription
+
+    def _take(self, message: Send | Present) -> tuple[list[Encoded], list[Event]]:
+        subscription = self.subscriptions.get(message.id)
+        if subscription is None:  # it may have ended while the message was on its way
+            return self.unsent(message, code=Code.FORBIDDEN, reason="There is no such subscription (any more)."), []
+        return [], [Sent(message, subscription)]
 
     def wants(self, subscription: Subscription) -> bool:
         """Whether the client has not left the subscription."""
@@ -252,6 +279,25 @@ class ClientSession:
             self._unacknowledged -= self._sizes.popleft()
             self._acknowledged += 1
         return self.lagging() if self.has_credit else []
+
+    def _acknowledge_events(self, events: int) -> None:
+        if not self._events_acknowledged <= events <= self._events:
+            possible = f"{self._events_acknowledged} to {self._events}"
+            raise BadMessage(f"Acknowledged {events} events, with {possible} possible.")
+        self._events_acknowledged = events
+
+    def notify(self, event: Encoded) -> list[Encoded]:
+        """Take an event; a client that is out of credit, or whose access is being asked again, loses it."""
+        on_the_way = self._events - self._events_acknowledged
+        if self.state is not State.OPEN or not self.has_credit or on_the_way >= self.window.frames * EVENTS_PER_FRAME:
+            return []
+        self._events += 1
+        return [event]
+
+    def unsent(self, message: Send | Present, *, code: int, reason: str) -> list[Encoded]:
+        """Tell the client that something it wanted to say to others was refused."""
+        name = message.name if isinstance(message, Send) else ""
+        return self.notify(codec.encode(Unsent(id=message.id, name=name, code=code, reason=reason)))
 
     def reply(self, reply: Reply) -> Encoded | None:
         return None if self.state is State.CLOSED else codec.encode(reply)

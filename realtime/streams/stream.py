@@ -15,7 +15,7 @@ from django.db import router
 from django.db.models import BooleanField, DecimalField, FloatField
 
 from realtime.exceptions import BadParameters
-from realtime.streams.decorators import ACTION, LIVE_VALUE
+from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE
 from realtime.streams.dependencies import Dependency, follow
 from realtime.streams.keys import key_text, target
 from realtime.streams.signatures import signature
@@ -107,6 +107,10 @@ class ModelStream:
         """The parameters as JSON has them: what a client sends to mean the same."""
         plain: dict[str, Any] = msgspec.to_builtins(self.params, enc_hook=str)
         return plain
+
+    def params_key(self) -> bytes:
+        """The parameters as text that is the same for all who mean the same."""
+        return msgspec.json.encode(self.params, order="deterministic", enc_hook=str)
 
     def view(self, format: str) -> str:
         """A tag of what is seen of a row, and by whom: rows of another view are no base for a delta."""
@@ -200,6 +204,11 @@ class ModelStream:
         """The names of the live values, with the options of `@live_value`."""
         members = inspect.getmembers(cls, lambda member: hasattr(member, LIVE_VALUE))
         return {name: getattr(member, LIVE_VALUE) for name, member in members}
+
+    @classmethod
+    def events(cls) -> Sequence[str]:
+        """The names of the events that clients may send."""
+        return [name for name, _ in inspect.getmembers(cls, lambda member: hasattr(member, EVENT))]
 
     @classmethod
     def authorize_models(cls) -> list[type[Model]]:
