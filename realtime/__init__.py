@@ -37,6 +37,7 @@ from realtime.exceptions import (
     UnknownStream,
 )
 from realtime.streams.decorators import action, event, live_value
+from realtime.streams.presence import PresenceStream
 from realtime.streams.registry import register
 from realtime.streams.stream import ModelStream
 
@@ -116,6 +117,7 @@ __all__ = [
     "InvalidArguments",
     "ModelStream",
     "NotFound",
+    "PresenceStream",
     "RealtimeError",
     "Refusal",
     "StreamDefinitionError",

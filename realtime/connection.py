@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from realtime.actions import perform
 from realtime.admission import Admitted, Verdict, admit
+from realtime.attendance import get_attendance
 from realtime.conf import settings
 from realtime.exceptions import ClientError, Code, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
 from realtime.hub import Delivery, Hub
@@ -18,8 +19,9 @@ from realtime.protocol.codec import Encoded
 from realtime.protocol.messages import Call, Failure, Present, Reply, Send, Subscribe, Window
 from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, Sent, State, Subscription
 from realtime.rate import Rate
-from realtime.sending import judge
+from realtime.sending import judge, presence_refusal
 from realtime.streams.grounds import Access
+from realtime.streams.presence import Place, PresenceStream
 
 logger = logging.getLogger("realtime")
 
@@ -51,6 +53,8 @@ class Connection:
         self._subscribing: deque[Subscription] = deque()
         self._calling: deque[Call] = deque()
         self._sending: deque[tuple[Send, Admitted]] = deque()
+        self._present: dict[str, tuple[Place, dict[str, Any]]] = {}  # the places where the user is, and what they say
+        self._watches = False  # sees who is somewhere
         self._rate = Rate(settings.EVENTS_PER_SECOND)
         self._too_fast = False  # and the client knows it
         self._access_changes = 0  # how often access had to be asked again
@@ -83,6 +87,8 @@ class Connection:
     async def close(self) -> None:
         """The transport is gone: leave nothing behind."""
         self._session.state = State.CLOSED
+        self._session.subscriptions.clear()
+        self._attend()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -99,6 +105,8 @@ class Connection:
                 self._send([accepted])
             else:
                 self._handle_all(self._session.leave(query))
+        if delivery.accepted:
+            self._attend()
         sent = self._session.offer(
             delivery.frame, log=delivery.log, before=delivery.before, caught_up=delivery.caught_up
         )
@@ -111,6 +119,7 @@ class Connection:
         if refused is not None:
             self._send([refused])
             if subscription.query is not None:
+                self._attend(at_once=True)
                 self._handle_all(self._session.leave(subscription.query))
 
     def fail(self, query: int, error: ClientError) -> None:
@@ -177,6 +186,7 @@ class Connection:
                 self._hub.catch_up(self, queries)
             case Leave(query=query):
                 self._hub.leave(self, query)
+                self._attend()
 
     def _take(self, message: Send | Present, subscription: Subscription) -> None:
         if not self._rate.take(asyncio.get_running_loop().time()) or len(self._sending) >= MAX_SENDING:
@@ -186,12 +196,53 @@ class Connection:
                 self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
             return
         self._too_fast = False
-        if isinstance(message, Send) and isinstance(subscription.subject, Admitted) and not self._session.held:
+        if isinstance(message, Present):
+            subscription.present = message.data
+            self._attend()
+        elif isinstance(subscription.subject, Admitted) and not self._session.held:
             self._sending.append((message, subscription.subject))
             self._start(self._send_all)
-        elif isinstance(message, Send):  # an event may be lost, and is, until it is known who may get it
+        else:  # an event may be lost, and is, until it is known who may get it
             reason = "The subscription is not live yet."
             self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
+
+    def _attend(self, *, at_once: bool = False) -> None:
+        """Say where the user is, as the subscriptions are now."""
+        present: dict[str, tuple[Place, dict[str, Any]]] = {}
+        watches = False
+        for item in self._session.subscriptions.values():
+            stream = item.subject.stream if isinstance(item.subject, Admitted) else None
+            watches = watches or (item.query is not None and stream is not None and stream.is_presence())
+            if item.present is None or stream is None:
+                continue
+            if refusal := presence_refusal(self._identity, stream, item.present):
+                message = Present(item.id, item.present)
+                item.present = None
+                self._send(self._session.unsent(message, code=refusal.code, reason=refusal.reason))
+            elif item.query is not None and isinstance(stream, PresenceStream):
+                place = stream.place()
+                _, said = present.get(place.key, (place, {}))
+                present[place.key] = place, item.present or said
+        self._tell_attendance(present, watches=watches, at_once=at_once)
+
+    def _tell_attendance(
+        self, present: dict[str, tuple[Place, dict[str, Any]]], *, watches: bool, at_once: bool
+    ) -> None:
+        before, self._present = self._present, present
+        watched, self._watches = self._watches, watches
+        if not (before or present or watched or watches):
+            return
+        attendance, user = get_attendance(), str(self._identity.user)
+        if watches and not watched:
+            attendance.watch(self)
+        for key, (place, data) in present.items():
+            if before.get(key) != (place, data):
+                attendance.enter(self, user, place, data)
+        for key, (place, _) in before.items():
+            if key not in present:
+                attendance.leave(self, user, place, at_once=at_once)
+        if watched and not watches:
+            attendance.unwatch(self)
 
     async def _send_all(self) -> None:
         while self._sending:

@@ -217,5 +217,6 @@ def _say_alone() -> None:
         _said_alone = True
         logger.warning(
             "An event was sent in a process without clients, and no channel layer reaches other processes: "
-            'nobody gets it. Set CHANNEL_LAYERS["default"]["BACKEND"] to "channels_redis.pubsub.RedisPubSubChannelLayer".'
+            'nobody gets it. Set CHANNEL_LAYERS["default"]["BACKEND"] to '
+            '"channels_redis.pubsub.RedisPubSubChannelLayer".'
         )

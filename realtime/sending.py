@@ -28,11 +28,14 @@ from realtime.exceptions import (
 from realtime.identity import Identity, current, user_key
 from realtime.protocol.codec import encode_value
 from realtime.protocol.messages import Send
+from realtime.streams.presence import PresenceStream
 from realtime.streams.registry import registry
 from realtime.streams.signatures import signature
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
+
+MAX_PRESENCE_BYTES = 1024  # of its data as JSON
 
 EVERYONE = object()  # of whatever audience
 
@@ -71,6 +74,17 @@ def _allowed(identity: Identity, stream: ModelStream, message: Send) -> Any:
     hook = async_to_sync(method) if inspect.iscoroutinefunction(method) else method
     answer = hook(user, **given)
     return given if answer is None else answer
+
+
+def presence_refusal(identity: Identity, stream: ModelStream, data: dict[str, Any]) -> ClientError | None:
+    """Why a client may not say this of its user's presence; None where it may. Touches no database."""
+    if not isinstance(stream, PresenceStream):
+        return Forbidden(f"Nobody can be present at {stream.name!r}: subscribe to a stream of presence.")
+    if identity.user is None:
+        return Forbidden("Only those who are logged in can be present.")
+    if (size := len(encode_value(data))) > MAX_PRESENCE_BYTES:
+        return EventTooLarge(f"What somebody says of themselves may have {MAX_PRESENCE_BYTES} bytes, not {size}.")
+    return None
 
 
 @cache

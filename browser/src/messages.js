@@ -14,8 +14,10 @@ export const VERSION = 1
  * @typedef {{type: "subscribe", id: number, token?: string, stream?: string, params?: Params, format?: Format, cursor?: string, view?: string}} Subscribe
  * @typedef {{type: "unsubscribe", id: number}} Unsubscribe
  * @typedef {{type: "call", id: string, stream: string, params: Params, action: string, args: Record<string, unknown>}} Call
- * @typedef {{type: "ack", frames: number}} Ack
- * @typedef {Hello | Subscribe | Unsubscribe | Call | Ack} ClientMessage
+ * @typedef {{type: "send", id: number, name: string, data?: unknown}} Send
+ * @typedef {{type: "present", id: number, data: object}} Present
+ * @typedef {{type: "ack", frames: number, events?: number}} Ack
+ * @typedef {Hello | Subscribe | Unsubscribe | Call | Send | Present | Ack} ClientMessage
  *
  * @typedef {{type: "welcome", version: number, beat: number, window?: Window}} Welcome
  * @typedef {{type: "subscribed", id: number, query: number, log: number, view?: string}} Subscribed
@@ -25,8 +27,10 @@ export const VERSION = 1
  * @typedef {{type: "refused", id: number, code: number, reason: string}} Refused
  * @typedef {{code: number, reason: string, details?: Details}} Failure
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
+ * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening
+ * @typedef {{type: "unsent", id: number, name: string, code: number, reason: string}} Unsent
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
- * @typedef {Welcome | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye} ServerMessage
+ * @typedef {Welcome | Subscribed | Frame | Behind | Beat | Refused | Reply | Happening | Unsent | Bye} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details
@@ -54,6 +58,7 @@ export const codes = Object.freeze({
   invalid: 4216,
   not_found: 4217,
   action_refused: 4218,
+  unknown_event: 4220,
 })
 
 /** @type {Map<number, string>} */

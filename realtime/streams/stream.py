@@ -78,6 +78,9 @@ class ModelStream:
     allow_anonymous: ClassVar[bool] = False
     """Whether visitors who are not logged in are asked about at all."""
 
+    presence: ClassVar[Any] = False
+    """Whether it is known who is here: True, or a class derived from `PresenceStream` that shows them."""
+
     def __init__(self, params: Mapping[str, Any], audience: Any = None) -> None:
         self.params = dict(params)
         self.audience_key = audience
@@ -124,6 +127,11 @@ class ModelStream:
         if kind == "value":
             return name in cls.values()
         return bool(cls.template_name) if kind == "html" else bool(cls.fields or cls.serializer_class)
+
+    @classmethod
+    def is_presence(cls) -> bool:
+        """Whether its rows say who is somewhere."""
+        return cls.model._meta.label_lower == "realtime.presence"
 
     @classmethod
     def database(cls) -> str:

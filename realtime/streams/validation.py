@@ -12,6 +12,7 @@ from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 
 from realtime.exceptions import BadParameters, StreamDefinitionError
+from realtime.streams.presence import PresenceStream, presence_of
 from realtime.streams.stream import ModelStream
 
 
@@ -29,6 +30,11 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
         if isinstance(getattr(stream, option), str):
             yield StreamDefinitionError(f"{stream.__name__}.{option} is a string.", hint="Make it a list of strings.")
             return
+    if stream.presence is not False and presence_of(stream) is None:
+        yield StreamDefinitionError(
+            f"{stream.__name__}.presence is {stream.presence!r}.",
+            hint="Set it to True, or to a class derived from realtime.PresenceStream.",
+        )
     yield from _parameter_problems(stream)
     try:
         stream.dependencies()
@@ -130,7 +136,7 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
                 f"{stream.__name__}.partition_by names {name!r}, which is no field of {stream.model.__name__}.",
                 hint="Name fields that the model's own table holds.",
             )
-        if name not in parameters:
+        if name not in parameters and not issubclass(stream, PresenceStream):  # which knows the value itself
             yield StreamDefinitionError(
                 f"{stream.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
                 hint=f"Add it: def get_queryset(self, {name}): ...",

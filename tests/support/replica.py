@@ -78,6 +78,7 @@ class Subscription:
     view: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
     refusal: dict[str, Any] | None = None
+    present: dict[str, Any] | None = None  # what the client says of its user's presence; None: it only looks
 
 
 class ReferenceClient:
@@ -97,7 +98,10 @@ class ReferenceClient:
         self.last: dict[str, Any] = {}  # the message that came last
         self.holding_acks = False
         self._connected = False
+        self.events: list[dict[str, Any]] = []  # of all connections
+        self.unsent: list[dict[str, Any]] = []
         self._handled = 0
+        self._notified = 0  # events of this connection
         self._unacked_frames = 0
         self._unacked_bytes = 0
 
@@ -127,7 +131,16 @@ class ReferenceClient:
         self.lose()
         self._connected = True
         wanted = [item for item in self.subscriptions.values() if item.refusal is None]
-        return [self.text(type="hello", version=1), *map(self._ask, wanted)]
+        here = [self._say(item) for item in wanted if item.present is not None]
+        return [self.text(type="hello", version=1), *map(self._ask, wanted), *here]
+
+    def be_present(self, id: int, data: dict[str, Any]) -> list[str]:
+        """Say that the user is here, through a subscription to a stream of presence."""
+        self.subscriptions[id].present = data
+        return [self._say(self.subscriptions[id])] if self._connected else []
+
+    def _say(self, item: Subscription) -> str:
+        return self.text(type="present", id=item.id, data=item.present)
 
     def lose(self) -> None:
         """The connection is gone; rows and cursors stay."""
@@ -135,6 +148,7 @@ class ReferenceClient:
         self.frames = []
         self.window = self.bye = None
         self.behind = False
+        self._notified = 0
         self._handled = self._unacked_frames = self._unacked_bytes = 0
         for item in self.subscriptions.values():
             item.query = item.log = None
@@ -153,7 +167,8 @@ class ReferenceClient:
     def ack(self) -> list[str]:
         """Acknowledge all that was handled."""
         self._unacked_frames = self._unacked_bytes = 0
-        return [self.text(type="ack", frames=self._handled)]
+        events = {"events": self._notified} if self._notified else {}
+        return [self.text(type="ack", frames=self._handled, **events)]
 
     def _ask(self, item: Subscription) -> str:
         item.fresh = item.cursor is None
@@ -216,6 +231,19 @@ class ReferenceClient:
 
     def _reply(self, message: dict[str, Any], size: int) -> None:
         self.replies[message["id"]] = message
+
+    def _event(self, message: dict[str, Any], size: int) -> list[str]:
+        self.events.append(message)
+        return self._count()
+
+    def _unsent(self, message: dict[str, Any], size: int) -> list[str]:
+        self.unsent.append(message)
+        return self._count()
+
+    def _count(self) -> list[str]:
+        assert self.window is not None
+        self._notified += 1
+        return self.ack() if self._notified % self.window["frames"] == 0 and not self.holding_acks else []
 
     def _bye(self, message: dict[str, Any], size: int) -> None:
         self.bye = message
