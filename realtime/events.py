@@ -81,6 +81,7 @@ class Exchange:
         self._deliver = deliver
         self._loop = asyncio.get_running_loop()
         self._listening: asyncio.Task[None] | None = None
+        self._joined = False  # the layer reaches this process
         with _lock:
             _exchanges.add(self)
         if layers.is_usable():
@@ -111,6 +112,7 @@ class Exchange:
                 channel = await layer.new_channel("realtime")
                 while True:
                     await layer.group_add(GROUP, channel)
+                    self._joined = True
                     outage.over()
                     try:
                         async with asyncio.timeout(JOIN_SECONDS):

@@ -69,10 +69,10 @@ def _allowed(identity: Identity, stream: ModelStream, message: Send) -> Any:
         raise InvalidArguments(f"The data of {message.name!r} is wrong. {error}.") from None
     given: dict[str, Any] = {name: getattr(arguments, name) for name in arguments.__struct_fields__}
 
-    # who it is is looked up only if the hook asks
-    user = SimpleLazyObject(lambda: current(identity).user)
-    hook = async_to_sync(method) if inspect.iscoroutinefunction(method) else method
-    answer = hook(user, **given)
+    if inspect.iscoroutinefunction(method):
+        answer = async_to_sync(method)(current(identity).user, **given)
+    else:  # who it is is looked up only if the hook asks
+        answer = method(SimpleLazyObject(lambda: current(identity).user), **given)
     return given if answer is None else answer
 
 

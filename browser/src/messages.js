@@ -83,6 +83,14 @@ export function valueFormat(name) {
   throw new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
+/** The same value with the names of objects in order. @param {unknown} value @returns {unknown} */
+export function sorted(value) {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (value === null || typeof value !== "object") return value
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined)
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, each]) => [name, sorted(each)]))
+}
+
 /**
  * A refusal, with the sentence as its message.
  *

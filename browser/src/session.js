@@ -25,6 +25,8 @@ import {Wires} from "./wires.js"
  *   | {do: "apply", cursor: string, updates: import("./wires.js").Update[], size: number}
  *   | {do: "refused", wire: Wire, fault: Fault}
  *   | {do: "later", wire: Wire}
+ *   | {do: "tell", event: import("./messages.js").Happening, wires: Wire[] | null}
+ *   | {do: "unsent", wire: Wire | undefined, name: string, fault: Fault}
  *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
  */
 
@@ -54,6 +56,7 @@ export class Session {
   #window = DEFAULT_WINDOW
   #frames = 0 // handled since hello
   #unacked = {frames: 0, bytes: 0}
+  #events = {handled: 0, unacked: 0} // since hello
 
   /** What the page shows; `null` before connect(). @returns {State | null} */
   get state() {
@@ -96,6 +99,7 @@ export class Session {
     this.#move("opened")
     this.#frames = 0
     this.#unacked = {frames: 0, bytes: 0}
+    this.#events = {handled: 0, unacked: 0}
     return send([{type: "hello", version: VERSION}, ...this.#wires.askAll()])
   }
 
@@ -157,6 +161,16 @@ export class Session {
     return this.#tell(this.#wires.remove(wire))
   }
 
+  /** An event for the others who see what the wire sees. @param {Wire} wire @param {string} name @param {unknown} data */
+  tell(wire, name, data) {
+    return this.#tell(this.#wires.tell(wire, name, data))
+  }
+
+  /** The user is present, and says this of themselves. @param {Wire} wire @param {object} data */
+  present(wire, data) {
+    return this.#tell(this.#wires.present(wire, data))
+  }
+
   /** The delay of a wire is over; a reconnect may have asked for it already. @param {Wire} wire @returns {Effect[]} */
   again(wire) {
     return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : []
@@ -202,6 +216,14 @@ export class Session {
         return this.#refused(message)
       case "reply":
         return [{do: "reply", reply: message}]
+      case "event": {
+        const wires = message.query === undefined ? null : this.#wires.of(message.query)
+        return [{do: "tell", event: message, wires}, ...this.#countEvent()]
+      }
+      case "unsent": {
+        const {id, name, code, reason} = message
+        return [{do: "unsent", wire: this.#wires.find(id), name, fault: {code, reason}}, ...this.#countEvent()]
+      }
       case "bye":
         return this.lost(message.code, message.reason, message.retry)
       default:
@@ -248,7 +270,7 @@ export class Session {
 
   /** @param {Wire} wire @returns {Effect[]} */
   #ask(wire) {
-    return this.#connected ? send([this.#wires.ask(wire)]) : []
+    return this.#connected ? send(this.#wires.ask(wire)) : []
   }
 
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
@@ -268,10 +290,19 @@ export class Session {
     return wire ? [{do: "refused", wire, fault: {code: message.code, reason: message.reason}}] : []
   }
 
+  /** @returns {Effect[]} */
+  #countEvent() {
+    this.#events.handled += 1
+    this.#events.unacked += 1
+    return this.#events.unacked >= this.#window.frames ? [this.#ack()] : []
+  }
+
   /** @returns {Effect} */
   #ack() {
     this.#unacked = {frames: 0, bytes: 0}
-    return {do: "send", message: {type: "ack", frames: this.#frames}}
+    this.#events.unacked = 0
+    const events = this.#events.handled ? {events: this.#events.handled} : {}
+    return {do: "send", message: {type: "ack", frames: this.#frames, ...events}}
   }
 }
 

@@ -80,7 +80,7 @@ def event(method: Method, /) -> Method:
     The method is the event's name, its check and its hook. It takes `self` (bound as for an action), `user`, and named
     values from the client, converted to their annotations. It may raise `PermissionDenied` or `ActionError` to refuse.
     What it returns is sent as the event's data; where it returns nothing, what the client gave is sent. It runs in
-    a thread and may use the database; `user` is looked up only if the method uses it.
+    a thread and may use the database, or is `async`; `user` is looked up only if the method uses it.
 
         @event
         def typing(self, user, card: int): ...

@@ -50,6 +50,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             f"{stream.__name__}.authorize_depends_on names no model: {error}", hint='Name models as "app_label.Model".'
         )
     yield from _value_problems(stream)
+    yield from _event_problems(stream)
     if stream.template_name:
         try:
             get_template(stream.template_name)
@@ -149,6 +150,17 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
             yield StreamDefinitionError(
                 f"{stream.__name__}.{method} does not take the parameters of get_queryset.",
                 hint=f"Declare it as def {method}(self, user, {', '.join(parameters)}).",
+            )
+
+
+def _event_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    unnamed = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}
+    for name in stream.events():
+        _, *parameters = inspect.signature(getattr(stream, name)).parameters.values()
+        if not parameters or any(parameter.kind in unnamed for parameter in parameters):
+            yield StreamDefinitionError(
+                f"The event {stream.__name__}.{name} does not say what it takes.",
+                hint=f"Declare it as def {name}(self, user, ...), with a name and a type for each value.",
             )
 
 
