@@ -82,8 +82,8 @@ def presence(context: Any, name: str, container: str = "ul", **params: Any) -> S
 
         {% presence "tasks" project=project.pk %}
 
-    The keywords are as for `{% live %}`; with `watch=True` whoever has the page open only looks on. Each person is a
-    row, as the template of the stream of presence has it: `<li class="realtime-person" data-live-key="3">Ada Novak</li>`.
+    The keywords are as for `{% live %}`; with `watch=True` whoever has the page open only looks on. Each person
+    is a row, as the stream of presence has it: `<li class="realtime-person" data-live-key="3">Ada Novak</li>`.
     """
     classes = _plain(params.pop("class", ""))
     mark = SafeString("" if params.pop("watch", False) else " data-live-presence")

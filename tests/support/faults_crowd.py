@@ -74,6 +74,7 @@ class Crowd:
         self.clients = clients
         self.place = place
         self.servers = list(servers)
+        self.killed_at = 0.0  # when a server was
         self.chance = random.Random(1)
         worker.run(SESSIONS)
         self.watcher = self._visit(servers[0])
@@ -127,7 +128,7 @@ class Crowd:
     def lose_server(self, server: SiteServer) -> None:
         """Kill a server; of its people, half go elsewhere at once and half have crashed with it."""
         self.servers.remove(server)
-        at = time.monotonic()
+        at = self.killed_at = time.monotonic()
         server.kill()
         for person in self.people:
             if person.server is server and (person.here or (person.cuts and at - person.cuts[-1] < 60)):
