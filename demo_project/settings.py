@@ -22,6 +22,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "realtime",
     "demo_project.board",
+    "demo_project.chat",
+    "demo_project.dashboard",
 ]
 
 MIDDLEWARE = [

@@ -5,10 +5,15 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from demo_project.board import views
+from demo_project.chat.views import chat, room
+from demo_project.dashboard.views import dashboard
 
 urlpatterns = [
     path("", views.projects, name="projects"),
     path("board/<int:pk>/", views.board, name="board"),
+    path("chat/", chat, name="chat"),
+    path("chat/<int:pk>/", room, name="room"),
+    path("dashboard/", dashboard, name="dashboard"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

@@ -17,12 +17,15 @@ This module reaches no model, so that it can be imported before Django's apps ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from asgiref.sync import sync_to_async
 
 from realtime.exceptions import (
     ActionError,
     BadParameters,
     ClientError,
+    EventTooLarge,
     Forbidden,
     InvalidArguments,
     NotFound,
@@ -30,9 +33,11 @@ from realtime.exceptions import (
     Refusal,
     StreamDefinitionError,
     UnknownAction,
+    UnknownEvent,
     UnknownStream,
 )
-from realtime.streams.decorators import action, live_value
+from realtime.streams.decorators import action, event, live_value
+from realtime.streams.presence import PresenceStream
 from realtime.streams.registry import register
 from realtime.streams.stream import ModelStream
 
@@ -59,22 +64,74 @@ async def arevoke(user: object) -> None:
     await sync_to_async(revoke)(user)
 
 
+_EVERYONE: object = object()
+
+
+def send_event(
+    stream: str, params: Mapping[str, object], name: str, data: object = None, *, audience: object = _EVERYONE
+) -> None:
+    """Send an event to all who look at a live query now, from any process. It may be lost.
+
+    `data` is anything that JSON has, up to 8 KiB. `audience` narrows it down to those whose audience the stream gives
+    as this value. It never waits: nothing is known of who got it. In a transaction, send it with `on_commit`. Other
+    processes are reached through a channel layer on Redis. Raise `UnknownStream`, `BadParameters` or `EventTooLarge`.
+
+        realtime.send_event("tasks", {"project": 7}, "imported", {"count": 120})
+    """
+    from realtime import events, sending  # reach models
+
+    narrowed = sending.EVERYONE if audience is _EVERYONE else audience
+    events.publish(sending.event_for(stream, params, name, data, audience=narrowed))
+
+
+async def asend_event(
+    stream: str, params: Mapping[str, object], name: str, data: object = None, *, audience: object = _EVERYONE
+) -> None:
+    """`send_event`, for async code."""
+    send_event(stream, params, name, data, audience=audience)
+
+
+def send_user_event(user: object, name: str, data: object = None) -> None:
+    """Send an event to all pages that a user has open and connected, from any process. It may be lost.
+
+    `user` is one or a user's primary key; the rest is as for `send_event`.
+
+        realtime.send_user_event(request.user, "toast", {"text": "Your export is ready."})
+    """
+    from realtime import events, sending  # reach models
+
+    events.publish(sending.user_event(user, name, data))
+
+
+async def asend_user_event(user: object, name: str, data: object = None) -> None:
+    """`send_user_event`, for async code."""
+    send_user_event(user, name, data)
+
+
 __all__ = [
     "ActionError",
     "BadParameters",
     "ClientError",
+    "EventTooLarge",
     "Forbidden",
     "InvalidArguments",
     "ModelStream",
     "NotFound",
+    "PresenceStream",
     "RealtimeError",
     "Refusal",
     "StreamDefinitionError",
     "UnknownAction",
+    "UnknownEvent",
     "UnknownStream",
     "action",
     "arevoke",
+    "asend_event",
+    "asend_user_event",
+    "event",
     "live_value",
     "register",
     "revoke",
+    "send_event",
+    "send_user_event",
 ]

@@ -20,6 +20,7 @@ from realtime.queries.nature import unknown_models
 from realtime.queries.shape import shape_problem
 from realtime.streams.registry import place, registry
 from realtime.streams.validation import field_problems, probe, problems
+from realtime.wakeups.layer import is_usable
 
 
 @register("realtime")
@@ -82,6 +83,22 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessag
             )
         ]
     return []
+
+
+@register("realtime")
+def check_events(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """W005: events that do not reach other processes."""
+    senders = [stream.__name__ for stream in registry if stream.events()]
+    if not senders or django_settings.DEBUG or is_usable():
+        return []
+    return [
+        Warning(
+            f"Events of {', '.join(sorted(senders))} reach the clients of one server process only.",
+            hint='With several processes set CHANNEL_LAYERS["default"]["BACKEND"] to '
+            '"channels_redis.pubsub.RedisPubSubChannelLayer"; with one, silence this.',
+            id="realtime.W005",
+        )
+    ]
 
 
 @register("realtime")

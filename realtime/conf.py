@@ -68,6 +68,15 @@ class Settings:
     MAX_CALLS: int = 100
     """Calls of one connection that may wait for their turn; they run one by one, in the order they came."""
 
+    EVENTS_PER_SECOND: float = 20.0
+    """Events that one connection may send a second, after a pause as many at once; more are dropped."""
+
+    PRESENCE_GRACE_SECONDS: float = 10.0
+    """How long somebody without a connection is still present: a page that reloads does not flicker."""
+
+    PRESENCE_LEASE_SECONDS: float = 20.0
+    """How long after the death of a server process its people are gone at the latest."""
+
     MAX_CHANGES: int = 10_000
     """Changes of one tick, or of one resume, beyond which live queries are read afresh instead."""
 

@@ -6,25 +6,29 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import UNSET
 
 from realtime.actions import perform
 from realtime.admission import Admitted, Verdict, admit
+from realtime.attendance import get_attendance
 from realtime.conf import settings
-from realtime.exceptions import ClientError, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
+from realtime.exceptions import ClientError, Code, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
 from realtime.hub import Hub
 from realtime.identity import Identity, identify, session_digest
 from realtime.logtask import Delivery
 from realtime.protocol.bucket import Bucket
 from realtime.protocol.codec import Encoded
-from realtime.protocol.messages import Authenticate, Call, Failure, Reply, Subscribe, Window
-from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State, Subscription
+from realtime.protocol.messages import Authenticate, Call, Failure, Present, Reply, Send, Subscribe, Window
+from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, Sent, State, Subscription
+from realtime.sending import judge, presence_refusal
 from realtime.streams.grounds import Access
+from realtime.streams.presence import Place, PresenceStream
 
 logger = logging.getLogger("realtime")
 
+MAX_SENDING = 100  # events of one client that wait for their hook
 SILENT_BEATS = 2.5  # beats without an answer after which a client is taken for gone
 
 
@@ -63,11 +67,16 @@ class Connection:
         self._calling: deque[Call] = deque()
         self._messages = Bucket(settings.MAX_MESSAGES_PER_SECOND, now)
         self._new_token: str | None = None  # that nobody has looked at yet
+        self._sending: deque[tuple[Send, Admitted]] = deque()
+        self._present: dict[str, tuple[Place, dict[str, Any]]] = {}  # the places where the user is, and what they say
+        self._watches = False  # sees who is somewhere
+        self._events = Bucket(settings.EVENTS_PER_SECOND, now)
+        self._too_fast = False  # and the client knows it
         self._access_changes = 0  # how often access had to be asked again
         self._valid_until: float | None = None  # when the user's session ends, if it is not prolonged
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._opened = self._heard = self._beaten = now
-        hub.attach(self)
+        hub.attach(self, identity.user)
 
     def receive(self, data: str | bytes) -> None:
         """Take one message of the client."""
@@ -107,11 +116,13 @@ class Connection:
         """The transport is gone: leave nothing behind."""
         self._session.state = State.CLOSED
         self._hub.quotas.leave(self._quota)
+        self._session.subscriptions.clear()
+        self._attend()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._hub.detach(self)
+        await self._hub.detach(self, self._identity.user)
 
     # what the hub calls
 
@@ -123,6 +134,8 @@ class Connection:
                 self._send([accepted])
             else:
                 self._handle_all(self._session.leave(query))
+        if delivery.accepted:
+            self._attend()
         sent = self._session.offer(
             delivery.frame, log=delivery.log, before=delivery.before, caught_up=delivery.caught_up
         )
@@ -135,6 +148,7 @@ class Connection:
         if refused is not None:
             self._send([refused])
             if subscription.query is not None:
+                self._attend(at_once=True)
                 self._handle_all(self._session.leave(subscription.query))
 
     def fail(self, query: int, error: ClientError) -> None:
@@ -151,6 +165,9 @@ class Connection:
 
     def stall(self) -> None:
         self._send(self._session.stall())
+
+    def notify(self, event: Encoded) -> None:
+        self._send(self._session.notify(event))
 
     def _reconsider(self) -> None:
         self._access_changes += 1
@@ -194,10 +211,83 @@ class Connection:
                 self._subscribing.append(event)
             case Call():
                 self._take_call(event)
+            case Sent(message=message, subscription=subscription):
+                self._take(message, subscription)
             case CatchUp(queries=queries):
                 self._hub.catch_up(self, queries)
             case Leave(query=query):
                 self._hub.leave(self, query)
+                self._attend()
+
+    def _take(self, message: Send | Present, subscription: Subscription) -> None:
+        if self._events.take(self._heard) > 0 or len(self._sending) >= MAX_SENDING:
+            if not self._too_fast:
+                self._too_fast = True
+                reason = f"A connection may send {settings.EVENTS_PER_SECOND:g} events a second; more are dropped."
+                self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
+            return
+        self._too_fast = False
+        if isinstance(message, Present):
+            subscription.present = message.data
+            self._attend()
+        elif isinstance(subscription.subject, Admitted) and not self._session.held:
+            self._sending.append((message, subscription.subject))
+            self._start(self._send_all)
+        else:  # an event may be lost, and is, until it is known who may get it
+            reason = "The subscription is not live yet."
+            self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
+
+    def _attend(self, *, at_once: bool = False) -> None:
+        """Say where the user is, as the subscriptions are now."""
+        present: dict[str, tuple[Place, dict[str, Any]]] = {}
+        watches = False
+        for item in self._session.subscriptions.values():
+            stream = item.subject.stream if isinstance(item.subject, Admitted) else None
+            watches = watches or (item.query is not None and stream is not None and stream.is_presence())
+            if item.present is None or stream is None:
+                continue
+            if refusal := presence_refusal(self._identity, stream, item.present):
+                message = Present(item.id, item.present)
+                item.present = None
+                self._send(self._session.unsent(message, code=refusal.code, reason=refusal.reason))
+            elif item.query is not None and isinstance(stream, PresenceStream):
+                place = stream.place()
+                _, said = present.get(place.key, (place, {}))
+                present[place.key] = place, item.present or said
+        self._tell_attendance(present, watches=watches, at_once=at_once)
+
+    def _tell_attendance(
+        self, present: dict[str, tuple[Place, dict[str, Any]]], *, watches: bool, at_once: bool
+    ) -> None:
+        before, self._present = self._present, present
+        watched, self._watches = self._watches, watches
+        if not (before or present or watched or watches):
+            return
+        attendance, user = get_attendance(), str(self._identity.user)
+        if watches and not watched:
+            attendance.watch(self)
+        for key, (place, data) in present.items():
+            if before.get(key) != (place, data):
+                attendance.enter(self, user, place, data)
+        for key, (place, _) in before.items():
+            if key not in present:
+                attendance.leave(self, user, place, at_once=at_once)
+        if watched and not watches:
+            attendance.unwatch(self)
+
+    async def _send_all(self) -> None:
+        while self._sending:
+            message, subject = self._sending.popleft()
+            judged = await self._hub.perform(judge, self._identity, subject.stream, message)
+            if isinstance(judged, ClientError):
+                self._send(self._session.unsent(message, code=judged.code, reason=judged.reason))
+            elif self._session.state is State.OPEN and not self._session.held and self._still(message, subject):
+                self._hub.publish(judged, self)
+
+    def _still(self, message: Send, subject: Admitted) -> bool:
+        # its access may have ended while it was judged
+        subscription = self._session.subscriptions.get(message.id)
+        return subscription is not None and subscription.subject is subject
 
     def _take_call(self, call: Call) -> None:
         if len(self._calling) >= settings.MAX_CALLS:

@@ -12,7 +12,8 @@ RealtimeError
     │   └── TimedOut, Overloaded, GoingAway, InternalError
     └── Refusal                answers one subscription or one call
         ├── TokenExpired, TokenInvalid, UnknownStream, BadParameters, Forbidden
-        └── UnknownAction, InvalidArguments, NotFound, ActionError
+        ├── UnknownAction, InvalidArguments, NotFound, ActionError
+        └── UnknownEvent, EventTooLarge
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Code(enum.IntEnum):
     INVALID = 4216
     NOT_FOUND = 4217
     ACTION_REFUSED = 4218
+    UNKNOWN_EVENT = 4220
 
 
 class RealtimeError(Exception):
@@ -199,3 +201,13 @@ class ActionError(Refusal):
     """
 
     code = Code.ACTION_REFUSED
+
+
+class UnknownEvent(Refusal):
+    code = Code.UNKNOWN_EVENT
+
+
+class EventTooLarge(Refusal):
+    """An event, or what someone says of their presence, with more bytes than the limit allows."""
+
+    code = Code.TOO_LARGE

@@ -17,7 +17,7 @@ from realtime.connection import Connection
 from realtime.exceptions import ClientError, ProtocolError
 from realtime.hub import Hub, get_hub
 from realtime.logtask import Delivery
-from realtime.protocol.codec import decode_server
+from realtime.protocol.codec import Encoded, decode_server
 from realtime.protocol.messages import ServerMessage
 from realtime.protocol.session import Subscription
 from realtime.reception import let_in
@@ -121,6 +121,7 @@ class _Pause:
     def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
     def reconsider(self, access: Access) -> None: ...
     def stall(self) -> None: ...
+    def notify(self, event: Encoded) -> None: ...
     def end(self, error: ProtocolError) -> None: ...
 
 

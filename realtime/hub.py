@@ -7,13 +7,17 @@ actions.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from realtime.changelog import log_number
 from realtime.conf import settings
+from realtime.events import Envelope, Exchange, publish
 from realtime.logtask import Client, LogTask, ended, tell
+from realtime.protocol import codec
+from realtime.protocol.messages import Event
 from realtime.protocol.session import Subscription
 from realtime.queries.livequery import query_key
 from realtime.queries.tail import Want
@@ -34,26 +38,39 @@ class Hub:
     def __init__(self) -> None:
         self.quotas = Quotas()
         self._clients: set[Client] = set()
+        self._users: defaultdict[str, set[Client]] = defaultdict(set)  # those who are logged in
+        self._exchange: Exchange | None = None  # while there are clients
         self._logs: dict[str, LogTask] = {}
         self._pools: dict[str, ThreadPool] = {}  # by name, while there are clients
         self._sweeper: asyncio.Task[None] | None = None
 
-    def attach(self, client: Client) -> None:
-        """The client is there; it will be swept, and may subscribe."""
+    def attach(self, client: Client, user: str | None = None) -> None:
+        """The client is there; it will be swept, and may subscribe. `user` is the key of who it is."""
         self._clients.add(client)
+        if user is not None:
+            self._users[user].add(client)
+        if self._exchange is None:
+            self._exchange = Exchange(self.deliver)
         self._log(access_database())
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="realtime sweep")
 
-    async def detach(self, client: Client) -> None:
+    async def detach(self, client: Client, user: str | None = None) -> None:
         """The client is gone. With the last one all tasks end."""
         self._clients.discard(client)
+        if user is not None:
+            self._users[user].discard(client)
+            if not self._users[user]:
+                del self._users[user]
         for log in self._logs.values():
             log.leave_all(client)
         if self._clients:
             return
         logs, self._logs = list(self._logs.values()), {}
         sweeper, self._sweeper = self._sweeper, None
+        exchange, self._exchange = self._exchange, None
+        if exchange:
+            await exchange.close()
         if sweeper:
             sweeper.cancel()
             pools, self._pools = list(self._pools.values()), {}
@@ -92,6 +109,23 @@ class Hub:
     def leave(self, client: Client, query: int) -> None:
         for log in self._logs.values():
             log.leave(client, query)
+
+    def publish(self, envelope: Envelope, sender: Client) -> None:
+        """Send a client's event to all others, in every process."""
+        self.deliver(envelope, sender)
+        publish(envelope, but=self._exchange)
+
+    def deliver(self, envelope: Envelope, sender: Client | None = None) -> None:
+        """Hand an event to those clients here that it is for."""
+        if envelope.user is not None:
+            event = codec.encode(Event(envelope.name, envelope.data, sender=envelope.sender))
+            for client in list(self._users.get(envelope.user, ())):
+                tell(client, client.notify, event)
+            return
+        for query, clients in [found for log in self._logs.values() for found in log.addressed(envelope)]:
+            event = codec.encode(Event(envelope.name, envelope.data, query, envelope.sender))  # once for all
+            for client in clients - {sender}:
+                tell(client, client.notify, event)
 
     def _log(self, alias: str) -> LogTask:
         if alias not in self._logs:

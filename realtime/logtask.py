@@ -7,12 +7,13 @@ import itertools
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from realtime.changelog import get_changelog
 from realtime.conf import settings
+from realtime.events import Envelope, audience_text
 from realtime.exceptions import InternalError, ProtocolError
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
@@ -53,6 +54,7 @@ class Client(Protocol):
     def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
     def reconsider(self, access: Access) -> None: ...
     def stall(self) -> None: ...
+    def notify(self, event: Encoded) -> None: ...
     def end(self, error: ProtocolError) -> None: ...
 
 
@@ -84,6 +86,7 @@ class LogTask:
         self._retired: set[QueryKey] = set()  # live queries that nobody needs any more
         self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
         self._ids: dict[QueryKey, int] = {}
+        self._places: defaultdict[tuple[str, str], set[QueryKey]] = defaultdict(set)  # by stream and parameters
         self._subscribers: dict[int, set[Client]] = {}
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # what each client is subscribed to
         self._stalled = False  # the log cannot be read, and the clients know that they may be behind
@@ -137,7 +140,17 @@ class LogTask:
     def _forget(self, query: int) -> QueryKey:
         key, _ = self._streams.pop(query)
         del self._subscribers[query], self._ids[key]
+        place = (key.stream, key.params.decode())
+        self._places[place].discard(key)
+        if not self._places[place]:
+            del self._places[place]
         return key
+
+    def addressed(self, envelope: Envelope) -> Iterator[tuple[int, set[Client]]]:
+        """The live queries that an event is for, with their subscribers."""
+        for key in self._places.get((envelope.stream, envelope.params), ()):
+            if envelope.audience in (None, audience_text(key.audience)):
+                yield self._ids[key], self._subscribers[self._ids[key]]
 
     async def close(self) -> None:
         for task in (self._task, self._pruning):
@@ -265,6 +278,7 @@ class LogTask:
     def _register(self, item: Waiting, query: int) -> None:
         self._streams[query] = (item.want.key, item.stream)
         self._ids[item.want.key] = query
+        self._places[item.want.key.stream, item.want.key.params.decode()].add(item.want.key)
         self._subscribers.setdefault(query, set()).add(item.client)
         self._queries[item.client].add(query)
         self._retired.discard(item.want.key)

@@ -1,7 +1,8 @@
-"""Models: the change log's tables."""
+"""Models: the change log's tables, and those of presence."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 
@@ -52,3 +53,51 @@ class Log(models.Model):
 
     def __str__(self) -> str:
         return self.epoch
+
+
+class Server(models.Model):
+    """A server process in which people are present. Its lease is renewed while it lives."""
+
+    id = models.CharField(max_length=32, primary_key=True)
+    expires = models.BigIntegerField()  # milliseconds since 1970, by the database's clock
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Presence(models.Model):
+    """One person at one place, a stream with parameters; however many pages they have open, and wherever."""
+
+    place = models.CharField(max_length=40)  # a digest of stream and parameters, which finds both
+    stream = models.CharField(max_length=200)
+    params = models.JSONField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    data = models.JSONField(default=dict)  # what they last said of themselves: the card that they edit
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "presences"
+        constraints = [models.UniqueConstraint(fields=["place", "user"], name="realtime_presence_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.stream}"
+
+    @property
+    def name(self) -> str:
+        """What the person is called."""
+        return str(getattr(self.user, "get_full_name", str)() or self.user.get_username())
+
+
+class Seat(models.Model):
+    """A server process that somebody is present through; the last seat to go takes the presence with it."""
+
+    presence = models.ForeignKey(Presence, models.CASCADE, related_name="seats")
+    server = models.ForeignKey(Server, models.CASCADE, related_name="seats")
+    data = models.JSONField(default=dict)
+    said = models.BigIntegerField(default=0)  # when, in milliseconds since 1970: the newest data is shown
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["presence", "server"], name="realtime_seat_once")]
+
+    def __str__(self) -> str:
+        return f"{self.presence_id} on {self.server_id}"

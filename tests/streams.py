@@ -1,6 +1,8 @@
 """The streams of the tests."""
 
-from realtime import ActionError, ModelStream, action, register
+from django.core.exceptions import PermissionDenied
+
+from realtime import ActionError, ModelStream, action, event, register
 from tests.models import Book, Note, Shelf
 
 
@@ -120,3 +122,60 @@ class NotedStream(ModelStream):
     def get_queryset(self, shelf):
         books = Book.objects.filter(shelf=shelf)
         return books if self.audience_key == "all" else books.filter(title__startswith=self.audience_key)
+
+
+@register("talk")
+class TalkStream(ModelStream):
+    """The books of a shelf, and what people say about them; a note may keep someone out."""
+
+    model = Book
+    fields = ["id", "title"]
+    template_name = "tests/book.html"
+    partition_by = ["shelf"]
+    authorize_depends_on = ["tests.Note"]
+    allow_anonymous = True
+    presence = True
+
+    def authorize(self, user, shelf):
+        return not Note.objects.filter(text=f"not {user.username}").exists()
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf)
+
+    @event
+    def typing(self, user, book: int, words: list[str] = []):  # noqa: B006 - each event gets its own
+        ...
+
+    @event
+    async def hello(self, user):
+        return {"name": user.username, "shelf": self.params["shelf"]}
+
+    @event
+    def whisper(self, user, text: str):
+        if text == "secret":
+            raise PermissionDenied("Not this.")
+        raise ActionError("Speak up.")
+
+    @event
+    def crash(self, user):
+        raise RuntimeError("secret")
+
+
+@register("own")
+class OwnStream(ModelStream):
+    """Everyone's own books, to which they may nod."""
+
+    model = Book
+    fields = ["id", "title"]
+
+    def authorize(self, user):
+        return True
+
+    def audience(self, user):
+        return user.pk
+
+    def get_queryset(self):
+        return Book.objects.filter(owner=self.audience_key)
+
+    @event
+    def nod(self, user): ...

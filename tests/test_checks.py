@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.checks import run_checks
 
-from realtime import ModelStream, live_value
+from realtime import ModelStream, event, live_value
 from realtime.conf import names
 from realtime.streams.registry import registry
 from tests.models import Book, Note
@@ -14,7 +14,9 @@ pytestmark = pytest.mark.django_db
 
 
 def found() -> list[tuple[str, str, str]]:
-    return [(message.id, message.msg, message.hint) for message in run_checks(tags=["realtime"])]
+    messages = run_checks(tags=["realtime"])
+    # the test project has events, and no channel layer unless a test sets one
+    return [(message.id, message.msg, message.hint) for message in messages if message.id != "realtime.W005"]
 
 
 @pytest.fixture
@@ -250,3 +252,31 @@ def test_database_without_a_log(declare, monkeypatch):
         "Keep live models on one of: mysql, postgresql, sqlite.",
         "E005",
     )
+
+
+@pytest.mark.parametrize("method", [lambda self: None, lambda self, *values: None, lambda self, user, **values: None])
+def test_event_that_does_not_say_what_it_takes(declare, method):
+    declare(typing=event(method))
+    assert found() == error(
+        "The event Made.typing does not say what it takes.",
+        "Declare it as def typing(self, user, ...), with a name and a type for each value.",
+    )
+
+
+def test_presence_that_is_none(declare):
+    declare(presence="yes")
+    assert found() == error(
+        "Made.presence is 'yes'.", "Set it to True, or to a class derived from realtime.PresenceStream."
+    )
+
+
+def test_presence_that_is_right(declare):
+    declare(presence=True, partition_by=["shelf"])
+    assert found() == []
+
+
+def test_events_that_reach_one_process_only(settings):
+    [message] = [message for message in run_checks(tags=["realtime"]) if message.id == "realtime.W005"]
+    assert message.msg == "Events of OwnStream, TalkStream reach the clients of one server process only."
+    settings.DEBUG = True
+    assert "realtime.W005" not in {message.id for message in run_checks(tags=["realtime"])}

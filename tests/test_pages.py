@@ -14,11 +14,13 @@ from django.test import RequestFactory
 from django.utils.functional import lazystr
 from django.utils.safestring import mark_safe
 
-from realtime import tokens
+from realtime import presence, tokens
 from realtime.changelog import get_changelog
 from realtime.exceptions import BadParameters, Forbidden, StreamDefinitionError, UnknownStream
 from realtime.pages import page_part
-from tests.models import Book, Shelf
+from realtime.presence import Arrival, Who
+from realtime.streams.registry import registry
+from tests.models import Book, Note, Shelf
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +160,29 @@ class TestScript:
         request = RequestFactory().get("/", SCRIPT_NAME="/below")
         html = Template("{% load realtime %}{% realtime_script %}").render(Context({"request": request}))
         assert Elements(html).found[0][1]["data-realtime-url"] == "/below/realtime/ws/"
+
+
+class TestPresence:
+    def test_shows_who_is_there_and_says_that_the_page_is(self, user, shelf):
+        stream = registry.get("talk:presence")({"shelf": shelf.pk})
+        place = stream.place()
+        presence.take_lease("one", seconds=60)
+        presence.seat("one", [Arrival(Who(place.key, str(user.pk)), place, {})], [], seconds=60)
+        html = render("{% presence 'talk' shelf=shelf class='people' %}", user, shelf=shelf)
+        (tag, attributes), (_, row) = Elements(html).found
+        assert (tag, attributes["data-live"], attributes["class"]) == ("ul", "talk:presence", "people")
+        assert "data-live-presence" in attributes
+        assert (row["class"], html.endswith(">ann</li></ul>")) == ("realtime-person", True)
+
+    def test_may_look_on(self, user, shelf):
+        _, attributes = container("{% presence 'talk' shelf=shelf watch=True %}", user, shelf=shelf)
+        assert "data-live-presence" not in attributes
+
+    def test_of_a_stream_without_it_is_an_error(self, user, shelf):
+        with pytest.raises(StreamDefinitionError, match="The stream 'books' has no presence. Set `presence = True`"):
+            render("{% presence 'books' shelf=shelf %}", user, shelf=shelf)
+
+    def test_is_for_those_who_may_see_the_stream(self, user, shelf):
+        Note.objects.create(text="not ann")
+        with pytest.raises(Forbidden):
+            render("{% presence 'talk' shelf=shelf %}", user, shelf=shelf)

@@ -3,7 +3,8 @@
  */
 
 import {Calls} from "./calls.js"
-import {RealtimeError} from "./messages.js"
+import {EventListeners} from "./events.js"
+import {RealtimeError, sorted} from "./messages.js"
 import {Session} from "./session.js"
 
 /** @typedef {import("./session.js").Effect} Effect */
@@ -19,6 +20,10 @@ const REFRESH_SECONDS = 30
 export class Connection {
   /** Called after anything may have changed a state. @type {Set<() => void>} */
   watchers = new Set()
+  /** Those who listen to events for the user. */
+  events = new EventListeners()
+  /** Told of an event or a presence that the server refused. @type {Set<(error: RealtimeError) => void>} */
+  refusals = new Set()
 
   #session = new Session()
   /** @type {Map<Wire, Subscription>} */
@@ -98,6 +103,32 @@ export class Connection {
     this.#do(this.#session.unsubscribe(wire))
   }
 
+  /**
+   * Sends an event to the others who see the same.
+   *
+   * @param {Subscription} subscription
+   * @param {string} name
+   * @param {unknown} data
+   * @returns {boolean} whether it went out
+   */
+  tell({wire}, name, data) {
+    const effects = this.#session.tell(wire, name, data)
+    this.#do(effects)
+    return effects.length > 0
+  }
+
+  /** @param {Subscription} subscription @param {object} data what the user says of themselves */
+  present({wire}, data) {
+    this.#do(this.#session.present(wire, data))
+  }
+
+  /** The subscriptions to a stream with these parameters. @param {string} stream @param {string} params in order, as JSON */
+  of(stream, params) {
+    return [...this.#subscriptions.values()].filter(
+      ({wire}) => wire.stream === stream && JSON.stringify(sorted(wire.params ?? {})) === params,
+    )
+  }
+
   /** One by one, also where doing one brings more: a listener may call back. @param {Effect[]} effects */
   #do(effects) {
     this.#effects.push(...effects)
@@ -135,6 +166,10 @@ export class Connection {
         return this.#delay(effect.wire)
       case "reply":
         return this.calls.reply(effect.reply)
+      case "tell":
+        return this.#happen(effect.event, effect.wires)
+      case "unsent":
+        return this.#unsent(effect)
     }
   }
 
@@ -243,6 +278,20 @@ export class Connection {
   /** @param {Subscription} subscription @param {Change} change */
   #tell(subscription, change) {
     for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change))
+  }
+
+  /** @param {import("./messages.js").Happening} event @param {Wire[] | null} wires null: it is for the user */
+  #happen({name, data, sender}, wires) {
+    const listeners = wires
+      ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? [])
+      : this.events.of(name)
+    for (const listener of listeners) this.#safely(() => listener(data, {name, sender}))
+  }
+
+  /** @param {Extract<Effect, {do: "unsent"}>} refusal */
+  #unsent({fault}) {
+    const error = new RealtimeError(fault.code, fault.reason)
+    for (const told of [...this.refusals]) this.#safely(() => told(error))
   }
 
   /** @param {Wire} wire */

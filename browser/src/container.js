@@ -42,6 +42,10 @@ export class Container {
       },
       {keys: this.content.keys(), paint: (keys, change) => this.content.paint(keys, change)},
     )
+    if (element.hasAttribute("data-live-presence")) this.subscription.wire.present = {}
+    this.subscription.events.all.add((data, about) => {
+      element.dispatchEvent(new CustomEvent("realtime:event", {bubbles: true, detail: {...about, data}}))
+    })
     this.subscription.listeners.add((_rows, change) => this.#tell(change))
   }
 

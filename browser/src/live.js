@@ -2,7 +2,7 @@
  * Live queries as data: what `live()` and `value()` return.
  */
 
-import {valueFormat} from "./messages.js"
+import {sorted, valueFormat} from "./messages.js"
 import {Subscription} from "./subscription.js"
 
 /** @typedef {import("./messages.js").Params} Params */
@@ -59,6 +59,11 @@ class Use {
   /** What is there, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants it. @returns {any} */
   getSnapshot = () => this.#read(this.#subscription)
 
+  /** @param {() => void} end called when this use ends */
+  endWith(end) {
+    this.#ends.add(end)
+  }
+
   /** Ends this use; the last one to end leaves the live query. */
   close() {
     for (const end of this.#ends) end()
@@ -91,6 +96,30 @@ export class LiveQuery extends Use {
   }
 
   /**
+   * Listens to an event of those who see the same.
+   *
+   * @param {string} name
+   * @param {import("./events.js").EventListener} callback
+   * @returns {() => void} ends it
+   */
+  on(name, callback) {
+    const end = this.#subscription.events.on(name, callback)
+    this.endWith(end)
+    return end
+  }
+
+  /**
+   * Sends an event to the others who see the same. It may be lost.
+   *
+   * @param {string} name
+   * @param {object} [data]
+   * @returns {boolean} whether it went out: false where the live query is not live
+   */
+  send(name, data) {
+    return this.#connection.tell(this.#subscription, name, data)
+  }
+
+  /**
    * Calls an action of the stream.
    *
    * @param {string} action
@@ -100,6 +129,24 @@ export class LiveQuery extends Use {
    */
   call(action, args = {}, options = {}) {
     return this.#connection.calls.call({stream: this.stream, params: this.params, action, args}, options)
+  }
+}
+
+/** The people who are somewhere: rows of a stream of presence. */
+export class Presence extends LiveQuery {
+  #connection
+  #subscription
+
+  /** @param {UseOptions} options */
+  constructor(options) {
+    super(options)
+    this.#connection = options.connection
+    this.#subscription = options.subscription
+  }
+
+  /** Says something of the user, which all others see; and that the user is here. @param {object} data up to 1 KiB as JSON */
+  set(data) {
+    this.#connection.present(this.#subscription, data)
   }
 }
 
@@ -131,6 +178,13 @@ export class LiveQueries {
     return new LiveQuery(this.#use(stream, params, "data"))
   }
 
+  /** @param {string} stream @param {Params} params @param {object | null} data null: to look on */
+  openPresence(stream, params, data) {
+    const presence = new Presence(this.#use(`${stream}:presence`, params, "data"))
+    if (data) presence.set(data)
+    return presence
+  }
+
   /** @param {string} stream @param {Params} params @param {string} name */
   openValue(stream, params, name) {
     return new LiveValue(this.#use(stream, params, valueFormat(name)))
@@ -155,12 +209,4 @@ export class LiveQueries {
     }
     return {connection: this.connection, subscription: shared.subscription, stream, params, close}
   }
-}
-
-/** The same value with the names of objects in order. @param {unknown} value @returns {unknown} */
-function sorted(value) {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (value === null || typeof value !== "object") return value
-  const entries = Object.entries(value).filter(([, each]) => each !== undefined)
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, each]) => [name, sorted(each)]))
 }

@@ -15,8 +15,10 @@ export const VERSION = 1
  * @typedef {{type: "subscribe", id: number, token?: string, stream?: string, params?: Params, format?: Format, cursor?: string, view?: string}} Subscribe
  * @typedef {{type: "unsubscribe", id: number}} Unsubscribe
  * @typedef {{type: "call", id: string, stream: string, params: Params, action: string, args: Record<string, unknown>}} Call
+ * @typedef {{type: "send", id: number, name: string, data?: unknown}} Send
+ * @typedef {{type: "present", id: number, data: object}} Present
  * @typedef {{type: "ack", messages: number}} Ack
- * @typedef {Hello | Authenticate | Subscribe | Unsubscribe | Call | Ack} ClientMessage
+ * @typedef {Hello | Authenticate | Subscribe | Unsubscribe | Call | Send | Present | Ack} ClientMessage
  *
  * @typedef {{type: "welcome", version: number, beat: number, window?: Window, expires?: number}} Welcome
  * @typedef {{type: "authenticated", expires?: number}} Authenticated
@@ -27,8 +29,10 @@ export const VERSION = 1
  * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number}} Refused
  * @typedef {{code: number, reason: string, details?: Details, retry?: number}} Failure
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
+ * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening
+ * @typedef {{type: "unsent", id: number, name: string, code: number, reason: string}} Unsent
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
- * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye} ServerMessage
+ * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Beat | Refused | Reply | Happening | Unsent | Bye} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details
@@ -56,6 +60,7 @@ export const codes = Object.freeze({
   invalid: 4216,
   not_found: 4217,
   action_refused: 4218,
+  unknown_event: 4220,
 })
 
 /** @type {Map<number, string>} */
@@ -78,6 +83,14 @@ export function valueFormat(name) {
   if (/^[\p{L}\p{N}_]{1,100}$/u.test(name)) return `value:${name}`
   const reason = `The name of a live value is made of letters, digits and underscores: '${name}' cannot be one.`
   throw new RealtimeError(null, reason, {name: "bad_arguments"})
+}
+
+/** The same value with the names of objects in order. @param {unknown} value @returns {unknown} */
+export function sorted(value) {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (value === null || typeof value !== "object") return value
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined)
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, each]) => [name, sorted(each)]))
 }
 
 /**

@@ -27,6 +27,8 @@ export class Page {
     forgetRestored(this.document) // Firefox has restored fields by now, Chromium does so at last
     this.document.defaultView?.addEventListener("pageshow", ({persisted}) => persisted || forgetRestored(this.document))
     this.connection.watchers.add(() => this.#showState())
+    this.connection.events.all.add((data, about) => this.#dispatch("realtime:event", {...about, data}))
+    this.connection.refusals.add((error) => this.#dispatch("realtime:unsent", error))
     this.#bindAll(this.document.documentElement)
     new MutationObserver((records) => this.#follow(records)).observe(this.document.documentElement, {
       childList: true,
@@ -90,6 +92,11 @@ export class Page {
     this.#state = state
     show(this.document.documentElement, "data-realtime", state)
     const detail = fault ? {state, reason: fault.reason, code: fault.code} : {state}
-    this.document.dispatchEvent(new CustomEvent("realtime:state", {detail}))
+    this.#dispatch("realtime:state", detail)
+  }
+
+  /** @param {string} name @param {object} detail */
+  #dispatch(name, detail) {
+    this.document.dispatchEvent(new CustomEvent(name, {detail}))
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The public object: connect(), live(), value(), call(), state.
+ * The public object: connect(), live(), value(), call(), presence(), send(), on(), state.
  */
 
 import {Connection} from "./connection.js"
@@ -81,6 +81,42 @@ function create() {
     return connection.calls.call({stream, params, action, args}, options)
   }
 
+  /**
+   * Says that the user is here, and shows who else is.
+   *
+   * @param {string} stream that has presence
+   * @param {import("./messages.js").Params} [params]
+   * @param {{data?: object, watch?: boolean}} [options] data: what the user says of themselves; watch: only look on
+   */
+  const presence = (stream, params = {}, {data = {}, watch = false} = {}) => {
+    keepConnected()
+    return queries.openPresence(stream, params, watch ? null : data)
+  }
+
+  /**
+   * Sends an event to the others who see a live query that this page has, in whatever format.
+   *
+   * @param {string} stream
+   * @param {import("./messages.js").Params} params
+   * @param {string} name
+   * @param {object} [data]
+   * @returns {boolean} whether it went out
+   */
+  const send = (stream, params, name, data) =>
+    connection.of(stream, JSON.stringify(messages.sorted(params))).some((each) => connection.tell(each, name, data))
+
+  /**
+   * Listens to an event that the server sends to this user.
+   *
+   * @param {string} name
+   * @param {import("./events.js").EventListener} callback
+   * @returns {() => void} ends it
+   */
+  const on = (name, callback) => {
+    keepConnected()
+    return connection.events.on(name, callback)
+  }
+
   const keepConnected = () => {
     if (connection.state === null) connect()
   }
@@ -98,6 +134,9 @@ function create() {
     live,
     value,
     call,
+    presence,
+    send,
+    on,
     RealtimeError: messages.RealtimeError,
     codes: messages.codes,
     /** "connecting", "catching-up", "live", "offline" or "refused"; null before anything was asked for. */
@@ -113,5 +152,5 @@ const global = window
 const realtime = global.realtime?.[MARK] ? global.realtime : create()
 global.realtime = realtime
 
-export const {connect, live, value, call, RealtimeError, codes} = realtime
+export const {connect, live, value, call, presence, send, on, RealtimeError, codes} = realtime
 export default realtime

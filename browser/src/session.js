@@ -26,6 +26,8 @@ import {Wires} from "./wires.js"
  *   | {do: "apply", cursor: string, updates: import("./wires.js").Update[]}
  *   | {do: "refused", wire: Wire, fault: Fault}
  *   | {do: "later", wire: Wire}
+ *   | {do: "tell", event: import("./messages.js").Happening, wires: Wire[] | null}
+ *   | {do: "unsent", wire: Wire | undefined, name: string, fault: Fault}
  *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
  */
 
@@ -181,6 +183,16 @@ export class Session {
     return this.#tell(this.#wires.remove(wire))
   }
 
+  /** An event for the others who see what the wire sees. @param {Wire} wire @param {string} name @param {unknown} data */
+  tell(wire, name, data) {
+    return this.#tell(this.#wires.tell(wire, name, data))
+  }
+
+  /** The user is present, and says this of themselves. @param {Wire} wire @param {object} data */
+  present(wire, data) {
+    return this.#tell(this.#wires.present(wire, data))
+  }
+
   /** The delay of a wire is over; a reconnect may have asked for it already. @param {Wire} wire @returns {Effect[]} */
   again(wire) {
     return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : []
@@ -239,6 +251,14 @@ export class Session {
         return this.#refused(message)
       case "reply":
         return [{do: "reply", reply: message}]
+      case "event": {
+        const wires = message.query === undefined ? null : this.#wires.of(message.query)
+        return [{do: "tell", event: message, wires}]
+      }
+      case "unsent": {
+        const {id, name, code, reason} = message
+        return [{do: "unsent", wire: this.#wires.find(id), name, fault: {code, reason}}]
+      }
       case "bye":
         return this.lost(message.code, message.reason, message.retry)
       default:
@@ -290,7 +310,7 @@ export class Session {
 
   /** @param {Wire} wire @returns {Effect[]} */
   #ask(wire) {
-    return this.#connected ? send([this.#wires.ask(wire)]) : []
+    return this.#connected ? send(this.#wires.ask(wire)) : []
   }
 
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */

@@ -2,6 +2,7 @@
  * The rows of one live query: takes deltas whole, gives immutable snapshots.
  */
 
+import {EventListeners} from "./events.js"
 import {RealtimeError} from "./messages.js"
 import {newWire} from "./wires.js"
 
@@ -38,6 +39,7 @@ export class Subscription {
   error = null
   /** @type {Set<Listener>} */
   listeners = new Set()
+  events = new EventListeners()
 
   /** A ring through all places; this one is before the first and after the last. @type {Place} */
   #end = ring()

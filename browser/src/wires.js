@@ -14,12 +14,13 @@ import {remedy} from "./messages.js"
  * @typedef {"wanted" | "asked" | "accepted" | "live" | "behind" | "delayed" | "refused"} Status
  *
  * `cursor` is the position of the rows that the page holds, `null` where they do not count; `view` is their tag, "" where
- * it is not known, and `nextView` that of the frames to come. `failures` is how often in a row the wire was delayed.
+ * it is not known, and `nextView` that of the frames to come. `failures` is how often in a row the wire was delayed,
+ * `present` what the page says of its user's presence: `null` where it only looks on.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
  *   cursor: string | null, view: string, nextView: string, id: number, query: number | null, log: number | null,
- *   status: Status, failures: number,
+ *   status: Status, failures: number, present: object | null,
  * }} Wire
  *
  * What a frame holds for a wire. `fresh`: its rows start from nothing, whatever the page holds.
@@ -32,7 +33,7 @@ import {remedy} from "./messages.js"
  * @returns {Wire}
  */
 export function newWire({view = "", ...target}) {
-  return {...target, view, nextView: "", id: 0, query: null, log: null, status: "wanted", failures: 0}
+  return {...target, view, nextView: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null}
 }
 
 export class Wires {
@@ -71,28 +72,47 @@ export class Wires {
     return [...this.#wires].every(({status}) => status === "live" || status === "delayed" || status === "refused")
   }
 
-  /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
+  /** The messages that ask for the wire. @param {Wire} wire @returns {ClientMessage[]} */
   ask(wire) {
     // A new id each time: what was sent for the one before may still be on the way.
     Object.assign(wire, {id: this.#nextId++, status: "asked"})
     const {id, token, stream, params = {}, format, cursor, view} = wire
     const target = token ? {token} : {stream, params, format}
     const held = cursor === null ? {} : view ? {cursor, view} : {cursor}
-    return {type: "subscribe", id, ...target, ...held}
+    /** @type {ClientMessage} */
+    const asked = {type: "subscribe", id, ...target, ...held}
+    return wire.present ? [asked, {type: "present", id, data: wire.present}] : [asked]
   }
 
   askAll() {
-    return [...this.#wires].filter(({status}) => status !== "refused").map((wire) => this.ask(wire))
+    return [...this.#wires].filter(({status}) => status !== "refused").flatMap((wire) => this.ask(wire))
+  }
+
+  /** An event is lost where the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
+  tell({id, status}, name, data) {
+    return status !== "asked" && isHeld(status) ? [{type: "send", id, name, data}] : []
+  }
+
+  /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
+  present(wire, data) {
+    wire.present = data
+    return isHeld(wire.status) ? [{type: "present", id: wire.id, data}] : []
+  }
+
+  /** Those that an event is for. @param {number} query */
+  of(query) {
+    return [...this.#wires].filter((wire) => wire.query === query)
   }
 
   /** Asks another server to go on; where the rows are live they stay so. */
   renewAll() {
     return [...this.#wires]
       .filter(({status}) => status !== "refused" && status !== "delayed")
-      .map((wire) => {
+      .flatMap((wire) => {
         const isLive = wire.status === "live"
-        const message = this.ask(wire)
-        return Object.assign(wire, {query: null, log: null, status: isLive ? "live" : "asked"}) && message
+        const messages = this.ask(wire)
+        Object.assign(wire, {query: null, log: null, status: isLive ? "live" : "asked"})
+        return messages
       })
   }
 
@@ -113,7 +133,7 @@ export class Wires {
 
   /** @param {import("./messages.js").Subscribed} message */
   accept({id, query, log, view = ""}) {
-    const wire = this.#find(id)
+    const wire = this.find(id)
     if (!wire) return
     const moved = wire.query !== null
     // Where a tag is not known, the server alone knows whether the rows count: it resets them if they do not.
@@ -130,7 +150,7 @@ export class Wires {
    * @returns {Wire | undefined}
    */
   refuse({id, code}) {
-    const wire = this.#find(id)
+    const wire = this.find(id)
     if (!wire) return undefined
     Object.assign(wire, {query: null, log: null})
     const cure = remedy(code)
@@ -189,12 +209,16 @@ export class Wires {
   #leave(wire) {
     const {id, status} = wire
     Object.assign(wire, {query: null, log: null, status: "wanted"})
-    const held = status === "asked" || status === "accepted" || status === "live" || status === "behind"
-    return held ? [{type: "unsubscribe", id}] : []
+    return isHeld(status) ? [{type: "unsubscribe", id}] : []
   }
 
   /** @param {number} id */
-  #find(id) {
+  find(id) {
     return [...this.#wires].find((wire) => wire.id === id && wire.status !== "wanted" && wire.status !== "delayed")
   }
+}
+
+/** Whether the server has the subscription. @param {Status} status */
+function isHeld(status) {
+  return status === "asked" || status === "accepted" || status === "live" || status === "behind"
 }

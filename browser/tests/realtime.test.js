@@ -43,8 +43,8 @@ describe("the module", () => {
     assert.deepEqual(urls, ["ws://localhost:8000/realtime/ws/"])
   })
 
-  test("connects for live(), value(), call() and connect()", async () => {
-    for (const use of [(r) => r.live("tasks", {}), (r) => r.value("tasks", {}, "open"), (r) => r.call("tasks", {}, "toggle"), (r) => r.connect()]) {
+  test("connects for live(), value(), call(), presence(), on() and connect()", async () => {
+    for (const use of [(r) => r.live("tasks", {}), (r) => r.value("tasks", {}, "open"), (r) => r.call("tasks", {}, "toggle"), (r) => r.presence("tasks"), (r) => r.on("toast", () => {}), (r) => r.connect()]) {
       openPage(SCRIPT)
       urls = []
       use(await load())
@@ -76,7 +76,7 @@ describe("the module", () => {
   test("has its public names as exports too", async () => {
     openPage(SCRIPT)
     const exported = await import(`../src/realtime.js?${loads++}`)
-    assert.deepEqual(Object.keys(exported).sort(), ["RealtimeError", "call", "codes", "connect", "default", "live", "value"])
+    assert.deepEqual(Object.keys(exported).sort(), ["RealtimeError", "call", "codes", "connect", "default", "live", "on", "presence", "send", "value"])
     assert.equal(exported.live, window.realtime.live)
   })
 })

@@ -13,6 +13,7 @@ class Player {
   closed = false
   later = []
   ends = null
+  toldWires = []
 
   step(step) {
     const [[word, value]] = Object.entries(step)
@@ -28,6 +29,7 @@ class Player {
       if (effect.do === "later") this.later.push(this.nameOf(effect.wire))
       if (effect.do === "refused") this.subscriptions.get(this.nameOf(effect.wire)).refuse(new Error(effect.fault.reason))
       if (effect.do === "apply") this.apply(effect)
+      if (effect.do === "tell") this.toldWires.push(...(effect.wires?.map((wire) => this.nameOf(wire)) ?? ["the user"]))
     }
   }
 
@@ -67,8 +69,9 @@ class Player {
   }
 
   subscribe(wanted) {
-    for (const [name, {keys, cursor = null, stream = "tasks", format = "html", ...target}] of Object.entries(wanted)) {
+    for (const [name, {keys, cursor = null, stream = "tasks", format = "html", present, ...target}] of Object.entries(wanted)) {
       const subscription = new Subscription({stream, format, cursor, ...target}, {keys, paint: () => true})
+      if (present) subscription.wire.present = present
       this.subscriptions.set(name, subscription)
       this.do(this.session.subscribe(subscription.wire))
     }
@@ -76,6 +79,20 @@ class Player {
 
   unsubscribe(name) {
     this.do(this.session.unsubscribe(this.wire(name)))
+  }
+
+  present(said) {
+    const [[name, data]] = Object.entries(said)
+    this.do(this.session.present(this.wire(name), data))
+  }
+
+  tell(said) {
+    const [[name, event]] = Object.entries(said)
+    this.do(this.session.tell(this.wire(name), event, null))
+  }
+
+  told(names) {
+    assert.deepEqual(this.toldWires.splice(0), names)
   }
 
   receive(message) {

@@ -6,9 +6,16 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 
 from demo_project.board.models import Column, Project, Task
-from realtime import ActionError, ModelStream, action, register
+from realtime import ActionError, ModelStream, PresenceStream, action, register
 
 User = AbstractBaseUser | AnonymousUser
+
+
+class People(PresenceStream):
+    """People as avatars."""
+
+    fields = ["user", "name", "data"]
+    template_name = "board/_person.html"
 
 
 @register("tasks")
@@ -20,6 +27,7 @@ class TaskStream(ModelStream):
     template_name = "board/_task.html"
     partition_by = ["project", "column"]
     depends_on = ["assignee"]
+    presence = People
 
     def authorize(self, user: User, project: int, column: str | None = None) -> bool:
         if column is not None and column not in Column:

@@ -47,11 +47,22 @@ class Call(Struct, tag="call", frozen=True):
     args: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class Send(Struct, tag="send", frozen=True):
+    id: Identifier
+    name: Name
+    data: Any = None
+
+
+class Present(Struct, tag="present", frozen=True):
+    id: Identifier
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
 class Ack(Struct, tag="ack", frozen=True):
     messages: Annotated[int, Meta(ge=0, le=2**53)]
 
 
-ClientMessage = Hello | Authenticate | Subscribe | Unsubscribe | Call | Ack
+ClientMessage = Hello | Authenticate | Subscribe | Unsubscribe | Call | Send | Present | Ack
 
 
 class Window(Struct, frozen=True):
@@ -130,10 +141,24 @@ class Reply(Struct, tag="reply", omit_defaults=True, frozen=True):
     error: Failure | UnsetType = UNSET
 
 
+class Event(Struct, tag="event", omit_defaults=True, frozen=True):
+    name: str
+    data: Raw | UnsetType = UNSET
+    query: int | UnsetType = UNSET
+    sender: str | UnsetType | None = UNSET
+
+
+class Unsent(Struct, tag="unsent", frozen=True):
+    id: int
+    name: str
+    code: int
+    reason: str
+
+
 class Bye(Struct, tag="bye", omit_defaults=True, frozen=True):
     code: int
     reason: str
     retry: float | UnsetType = UNSET
 
 
-ServerMessage = Welcome | Authenticated | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye
+ServerMessage = Welcome | Authenticated | Subscribed | Frame | Behind | Beat | Refused | Reply | Event | Unsent | Bye

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from realtime.exceptions import BadMessage, Overloaded, ProtocolError, UnexpectedMessage, UnsupportedVersion
+from realtime.exceptions import BadMessage, Code, Overloaded, ProtocolError, UnexpectedMessage, UnsupportedVersion
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
 from realtime.protocol.credit import Credit
@@ -30,10 +30,13 @@ from realtime.protocol.messages import (
     Call,
     ClientMessage,
     Hello,
+    Present,
     Refused,
     Reply,
+    Send,
     Subscribe,
     Subscribed,
+    Unsent,
     Unsubscribe,
     Welcome,
     Window,
@@ -59,6 +62,8 @@ TRANSITIONS: dict[tuple[State, type], State] = {
     (State.OPEN, Subscribe): State.OPEN,
     (State.OPEN, Unsubscribe): State.OPEN,
     (State.OPEN, Call): State.OPEN,
+    (State.OPEN, Send): State.OPEN,
+    (State.OPEN, Present): State.OPEN,
     (State.OPEN, Ack): State.OPEN,
 }
 
@@ -76,6 +81,7 @@ class Subscription:
     log: int | None = None
     subject: object = None  # what it was admitted to; the session does not look at it
     live: bool = False  # has all up to the session's cursor of its log
+    present: dict[str, object] | None = None  # what the client says of its user's presence; None: it only looks
 
     @property
     def id(self) -> int:
@@ -96,7 +102,15 @@ class Leave:
     query: int
 
 
-Event = Subscription | Authenticate | Call | CatchUp | Leave
+@dataclass(slots=True, frozen=True)
+class Sent:
+    """Event: the client has something to say to others, through this subscription."""
+
+    message: Send | Present
+    subscription: Subscription
+
+
+Event = Subscription | Authenticate | Call | CatchUp | Leave | Sent
 
 
 @dataclass(slots=True)
@@ -154,6 +168,8 @@ class ClientSession:
                 return [], self.leave(subscription.query) if subscription and subscription.query else []
             case Call():
                 return [], [message]
+            case Send() | Present():
+                return self._take(message)
             case Ack():
                 return [], self._acknowledge(message.messages)
 
@@ -184,6 +200,12 @@ class ClientSession:
         subscription = Subscription(asked=message, cursor=message.cursor)
         self.subscriptions[message.id] = subscription
         return [], [subscription]
+
+    def _take(self, message: Send | Present) -> tuple[list[Encoded], list[Event]]:
+        subscription = self.subscriptions.get(message.id)
+        if subscription is None:  # it may have ended while the message was on its way
+            return self.unsent(message, code=Code.FORBIDDEN, reason="There is no such subscription (any more)."), []
+        return [], [Sent(message, subscription)]
 
     def wants(self, subscription: Subscription) -> bool:
         """Whether the client has not left the subscription."""
@@ -302,6 +324,15 @@ class ClientSession:
     def _acknowledge(self, messages: int) -> list[Event]:
         self._credit.acknowledge(messages)
         return self.lagging() if self.has_credit else []
+
+    def notify(self, event: Encoded) -> list[Encoded]:
+        """Take an event; a client that is out of credit, or whose access is being asked again, loses it."""
+        return [self._count(event)] if self.state is State.OPEN and self.has_credit else []
+
+    def unsent(self, message: Send | Present, *, code: int, reason: str) -> list[Encoded]:
+        """Tell the client that something it wanted to say to others was refused."""
+        name = message.name if isinstance(message, Send) else ""
+        return self.notify(codec.encode(Unsent(id=message.id, name=name, code=code, reason=reason)))
 
     def reply(self, reply: Reply) -> Encoded | None:
         return None if self.state is State.CLOSED else self._count(codec.encode(reply))

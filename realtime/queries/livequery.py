@@ -40,8 +40,7 @@ class QueryKey(NamedTuple):
 
 
 def query_key(stream: ModelStream, format: str) -> QueryKey:
-    params = msgspec.json.encode(stream.params, order="deterministic", enc_hook=str)
-    return QueryKey(stream.name, params, stream.audience_key, type(stream.audience_key).__name__, format)
+    return QueryKey(stream.name, stream.params_key(), stream.audience_key, type(stream.audience_key).__name__, format)
 
 
 def live_query(stream: ModelStream, format: str) -> LiveQuery:

@@ -69,3 +69,23 @@ def live_value(
         return function
 
     return mark if method is None else mark(method)
+
+
+EVENT = "_realtime_event"
+
+
+def event(method: Method, /) -> Method:
+    """Let clients send an event to all who look at the same live query.
+
+    The method is the event's name, its check and its hook. It takes `self` (bound as for an action), `user`, and named
+    values from the client, converted to their annotations. It may raise `PermissionDenied` or `ActionError` to refuse.
+    What it returns is sent as the event's data; where it returns nothing, what the client gave is sent. It runs in
+    a thread and may use the database, or is `async`; `user` is looked up only if the method uses it.
+
+        @event
+        def typing(self, user, card: int): ...
+
+    From the browser: `tasks.send("typing", {card: 3})`, and `tasks.on("typing", (data, {sender}) => ...)`.
+    """
+    setattr(method, EVENT, True)
+    return method

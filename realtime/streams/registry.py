@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from django.utils.module_loading import autodiscover_modules
 
 from realtime.exceptions import DefinitionError, StreamDefinitionError, UnknownStream
+from realtime.streams.presence import SUFFIX, presence_of
 from realtime.streams.stream import ModelStream
 
 Stream = TypeVar("Stream", bound=type[ModelStream])
@@ -47,10 +48,16 @@ class Registry:
             return
         stream.name = name
         self._streams[name] = stream
+        self._streams.pop(name + SUFFIX, None)
+        if people := presence_of(stream):
+            derived = people.derive(stream)
+            derived.name = name + SUFFIX
+            self._streams[derived.name] = derived
 
     def remove(self, name: str) -> None:
         """Undo `add`, for tests."""
         del self._streams[name]
+        self._streams.pop(name + SUFFIX, None)
 
     def get(self, name: str) -> type[ModelStream]:
         """The stream of this name. Raise `UnknownStream`."""

@@ -16,7 +16,7 @@ from django.db.models import BooleanField, DecimalField, FloatField
 
 from realtime.conf import settings
 from realtime.exceptions import BadParameters
-from realtime.streams.decorators import ACTION, LIVE_VALUE
+from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE
 from realtime.streams.dependencies import Dependency, follow
 from realtime.streams.keys import key_text, target
 from realtime.streams.signatures import signature
@@ -78,6 +78,9 @@ class ModelStream:
     allow_anonymous: ClassVar[bool] = False
     """Whether visitors who are not logged in are asked about at all."""
 
+    presence: ClassVar[Any] = False
+    """Whether it is known who is here: True, or a class derived from `PresenceStream` that shows them."""
+
     def __init__(self, params: Mapping[str, Any], audience: Any = None) -> None:
         self.params = dict(params)
         self.audience_key = audience
@@ -108,6 +111,10 @@ class ModelStream:
         plain: dict[str, Any] = msgspec.to_builtins(self.params, enc_hook=str)
         return plain
 
+    def params_key(self) -> bytes:
+        """The parameters as text that is the same for all who mean the same."""
+        return msgspec.json.encode(self.params, order="deterministic", enc_hook=str)
+
     def view(self, format: str) -> str:
         """A tag of what is seen of a row, and by whom: rows of another view are no base for a delta."""
         seen = (self.audience_key, list(self.fields), self.template_name, format)
@@ -120,6 +127,11 @@ class ModelStream:
         if kind == "value":
             return name in cls.values()
         return bool(cls.template_name) if kind == "html" else bool(cls.fields or cls.serializer_class)
+
+    @classmethod
+    def is_presence(cls) -> bool:
+        """Whether its rows say who is somewhere."""
+        return cls.model._meta.label_lower == "realtime.presence"
 
     @classmethod
     def database(cls) -> str:
@@ -200,6 +212,11 @@ class ModelStream:
         """The names of the live values, with the options of `@live_value`."""
         members = inspect.getmembers(cls, lambda member: hasattr(member, LIVE_VALUE))
         return {name: getattr(member, LIVE_VALUE) for name, member in members}
+
+    @classmethod
+    def events(cls) -> Sequence[str]:
+        """The names of the events that clients may send."""
+        return [name for name, _ in inspect.getmembers(cls, lambda member: hasattr(member, EVENT))]
 
     @classmethod
     def authorize_models(cls) -> list[type[Model]]:

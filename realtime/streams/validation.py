@@ -12,6 +12,7 @@ from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 
 from realtime.exceptions import BadParameters, StreamDefinitionError
+from realtime.streams.presence import PresenceStream, presence_of
 from realtime.streams.stream import ModelStream
 
 
@@ -29,6 +30,11 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
         if isinstance(getattr(stream, option), str):
             yield StreamDefinitionError(f"{stream.__name__}.{option} is a string.", hint="Make it a list of strings.")
             return
+    if stream.presence is not False and presence_of(stream) is None:
+        yield StreamDefinitionError(
+            f"{stream.__name__}.presence is {stream.presence!r}.",
+            hint="Set it to True, or to a class derived from realtime.PresenceStream.",
+        )
     yield from _parameter_problems(stream)
     try:
         stream.dependencies()
@@ -44,6 +50,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             f"{stream.__name__}.authorize_depends_on names no model: {error}", hint='Name models as "app_label.Model".'
         )
     yield from _value_problems(stream)
+    yield from _event_problems(stream)
     if stream.template_name:
         try:
             get_template(stream.template_name)
@@ -130,7 +137,7 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
                 f"{stream.__name__}.partition_by names {name!r}, which is no field of {stream.model.__name__}.",
                 hint="Name fields that the model's own table holds.",
             )
-        if name not in parameters:
+        if name not in parameters and not issubclass(stream, PresenceStream):  # which knows the value itself
             yield StreamDefinitionError(
                 f"{stream.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
                 hint=f"Add it: def get_queryset(self, {name}): ...",
@@ -143,6 +150,17 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
             yield StreamDefinitionError(
                 f"{stream.__name__}.{method} does not take the parameters of get_queryset.",
                 hint=f"Declare it as def {method}(self, user, {', '.join(parameters)}).",
+            )
+
+
+def _event_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    unnamed = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}
+    for name in stream.events():
+        _, *parameters = inspect.signature(getattr(stream, name)).parameters.values()
+        if not parameters or any(parameter.kind in unnamed for parameter in parameters):
+            yield StreamDefinitionError(
+                f"The event {stream.__name__}.{name} does not say what it takes.",
+                hint=f"Declare it as def {name}(self, user, ...), with a name and a type for each value.",
             )
 
 

@@ -1,4 +1,4 @@
-"""Template tags: `{% realtime_script %}` and `{% live %}`."""
+"""Template tags: `{% realtime_script %}`, `{% live %}`, `{% live_value %}` and `{% presence %}`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from realtime.exceptions import StreamDefinitionError
 from realtime.pages import WEBSOCKET_PATH, PagePart, page_part
 from realtime.protocol.codec import encode_value
 from realtime.queries.valuetext import value_text
+from realtime.streams.presence import SUFFIX, presence_of
+from realtime.streams.registry import registry
 
 register = template.Library()
 
@@ -93,18 +96,41 @@ def live_value(context: Any, name: str, value: str, container: str = "span", **p
     return _element(container, name, format, part, classes, value_text(current))
 
 
+@register.simple_tag(takes_context=True)
+def presence(context: Any, name: str, container: str = "ul", **params: Any) -> SafeString:
+    """Show who is at a stream that has `presence`; and whoever has the page open is there.
+
+        {% presence "tasks" project=project.pk %}
+
+    The keywords are as for `{% live %}`; with `watch=True` whoever has the page open only looks on. Each person
+    is a row, as the stream of presence has it: `<li class="realtime-person" data-live-key="3">Ada Novak</li>`.
+    """
+    classes = _plain(params.pop("class", ""))
+    mark = SafeString("" if params.pop("watch", False) else " data-live-presence")
+    if presence_of(registry.get(_plain(name))) is None:
+        raise StreamDefinitionError(
+            f"The stream {name!r} has no presence.", hint="Set `presence = True` in its class."
+        )
+    name = _plain(name) + SUFFIX
+    part = _part(context, name, "html", params)
+    rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
+    return _element(container, name, "html", part, classes, rows, mark)
+
+
 def _part(context: Any, name: str, format: str, params: dict[str, Any]) -> PagePart:
     request = context.get("request")
     user = getattr(request, "user", None) or context.get("user") or AnonymousUser()
     return page_part(user, _plain(name), {key: _plain(value) for key, value in params.items()}, format)
 
 
-def _element(container: str, name: str, format: str, part: PagePart, classes: str, content: str) -> SafeString:
+def _element(
+    container: str, name: str, format: str, part: PagePart, classes: str, content: str, mark: str = ""
+) -> SafeString:
     if not container.replace("-", "").isalnum() or container.lower() in VOID:
         raise TemplateSyntaxError(f"{{% live %}} cannot make a container <{container}>: it must be able to hold rows.")
     return format_html(
-        '<{} data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-view="{}" data-live-token="{}"{}>'
-        "{}</{}>",
+        '<{} data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-view="{}"'
+        ' data-live-token="{}"{}{}>{}</{}>',
         container,
         name,
         "" if format == "html" else format_html(' data-live-format="{}"', format),
@@ -112,6 +138,7 @@ def _element(container: str, name: str, format: str, part: PagePart, classes: st
         part.cursor,
         part.view,
         part.token,
+        mark,
         format_html(' class="{}"', classes) if classes else "",
         content,
         container,

@@ -16,6 +16,7 @@ class FaultyBox(ItemStream):
 
     partition_by = ["box"]
     allow_anonymous = True
+    presence = True
 
     def get_queryset(self, box: int):
         return Item.objects.filter(box=box).order_by("number", "title")

@@ -20,14 +20,18 @@ from realtime.protocol.messages import (
     Bye,
     Call,
     ClientMessage,
+    Event,
     Failure,
     Frame,
     Hello,
+    Present,
     Refused,
     Reply,
+    Send,
     ServerMessage,
     Subscribe,
     Subscribed,
+    Unsent,
     Unsubscribe,
     Welcome,
     Window,
@@ -43,6 +47,8 @@ FROM_CLIENTS = [
     Subscribe(id=2, stream="tasks", params={"a": 1, "b": None, "c": "x", "d": 1.5, "e": True}, format="html"),
     Unsubscribe(id=1),
     Call(id="c1", stream="tasks", action="toggle", params={"project": 7}, args={"pk": [1, {"a": 2}]}),
+    Send(id=1, name="typing", data={"card": 3}),
+    Present(id=2, data={"card": [3]}),
     Ack(messages=2**53),
 ]
 FROM_SERVERS = [
@@ -59,6 +65,9 @@ FROM_SERVERS = [
     Reply(id="c1", result=Raw(b"null")),
     Reply(id="c1", error=Failure(4216, "No.", {"title": ["Wrong."]})),
     Reply(id="c1", error=Failure(4002, "No.", retry=0.5)),
+    Event(name="typing", data=Raw(b'{"card":3}'), query=17, sender=None),
+    Event(name="toast", data=Raw(b"null")),
+    Unsent(id=1, name="typing", code=4220, reason="No."),
     Bye(code=4000, reason="Later.", retry=5.0),
     Bye(code=4200, reason="No."),
 ]
@@ -100,11 +109,8 @@ def test_examples_of_the_reference_are_messages_of_their_section():
         for text in re.findall(r'^    (\{"type".+)$', body, re.MULTILINE):
             text = text.replace("[…]", "[]")
             assert json.loads(text)["type"] == name
-            kinds = (
-                ClientMessage
-                if name in {"hello", "authenticate", "subscribe", "unsubscribe", "call", "ack"}
-                else ServerMessage
-            )
+            clients = {"hello", "authenticate", "subscribe", "unsubscribe", "call", "send", "present", "ack"}
+            kinds = ClientMessage if name in clients else ServerMessage
             msgspec.json.decode(text, type=kinds)
 
 

@@ -48,6 +48,9 @@ class LiveClient:
         message = ReferenceClient.text(type="call", id=id, stream=stream, params=params, action=action, args=args)
         self._clients.call(self._send([message]))
 
+    def be_present(self, id: int, data: dict[str, Any]) -> None:
+        self._clients.call(self._say(id, data))
+
     def rows(self, id: int = 1) -> list[list[Any]]:
         return [list(row) for row in self.protocol.subscriptions[id].replica.ordered]
 
@@ -119,6 +122,9 @@ class LiveClient:
 
     async def _subscribe(self, id: int, target: dict[str, Any]) -> None:
         await self._send(self.protocol.subscribe(id, **target))
+
+    async def _say(self, id: int, data: dict[str, Any]) -> None:
+        await self._send(self.protocol.be_present(id, data))
 
     async def _send(self, messages: list[str]) -> None:
         for message in messages:

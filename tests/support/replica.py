@@ -78,6 +78,7 @@ class Subscription:
     view: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
     refusal: dict[str, Any] | None = None
+    present: dict[str, Any] | None = None  # what the client says of its user's presence; None: it only looks
 
 
 class ReferenceClient:
@@ -98,6 +99,8 @@ class ReferenceClient:
         self.holding_acks = False
         self.token: str | None = None  # who it is, where no cookie says so
         self._connected = False
+        self.events: list[dict[str, Any]] = []  # of all connections
+        self.unsent: list[dict[str, Any]] = []
         self._handled = 0
         self._unacked_frames = 0
         self._unacked_bytes = 0
@@ -129,7 +132,16 @@ class ReferenceClient:
         self._connected = True
         wanted = [item for item in self.subscriptions.values() if item.refusal is None]
         named = {} if self.token is None else {"token": self.token}
-        return [self.text(type="hello", version=1, **named), *map(self._ask, wanted)]
+        here = [self._say(item) for item in wanted if item.present is not None]
+        return [self.text(type="hello", version=1, **named), *map(self._ask, wanted), *here]
+
+    def be_present(self, id: int, data: dict[str, Any]) -> list[str]:
+        """Say that the user is here, through a subscription to a stream of presence."""
+        self.subscriptions[id].present = data
+        return [self._say(self.subscriptions[id])] if self._connected else []
+
+    def _say(self, item: Subscription) -> str:
+        return self.text(type="present", id=item.id, data=item.present)
 
     def lose(self) -> None:
         """The connection is gone; rows and cursors stay."""
@@ -224,6 +236,12 @@ class ReferenceClient:
 
     def _reply(self, message: dict[str, Any]) -> None:
         self.replies[message["id"]] = message
+
+    def _event(self, message: dict[str, Any]) -> None:
+        self.events.append(message)
+
+    def _unsent(self, message: dict[str, Any]) -> None:
+        self.unsent.append(message)
 
     def _bye(self, message: dict[str, Any]) -> None:
         self.bye = message

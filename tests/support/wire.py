@@ -56,6 +56,15 @@ class WireClient:
         self.say(self.protocol.subscribe(id, stream=stream, params=params, format=format))
         await until(lambda: id in self.refusals or self.protocol.subscriptions[id].live)
 
+    def tell(self, name: str, data: Any = None, *, id: int = 1) -> None:
+        """Send an event through a subscription."""
+        self.say([self.protocol.text(type="send", id=id, name=name, data=data)])
+
+    @property
+    def events(self) -> list[tuple[str, Any, str | None]]:
+        """Name, data and sender of each event that has come; the sender is "server" where none is named."""
+        return [(item["name"], item.get("data"), item.get("sender", "server")) for item in self.protocol.events]
+
     @property
     def refusals(self) -> dict[int, int]:
         """The code of each subscription that was refused."""

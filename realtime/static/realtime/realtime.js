@@ -21,7 +21,8 @@ var codes = Object.freeze({
   unknown_action: 4215,
   invalid: 4216,
   not_found: 4217,
-  action_refused: 4218
+  action_refused: 4218,
+  unknown_event: 4220
 });
 var names = new Map(Object.entries(codes).map(([name, code]) => [code, name]));
 function remedy(code) {
@@ -33,6 +34,12 @@ function valueFormat(name) {
   if (/^[\p{L}\p{N}_]{1,100}$/u.test(name)) return `value:${name}`;
   const reason = `The name of a live value is made of letters, digits and underscores: '${name}' cannot be one.`;
   throw new RealtimeError(null, reason, { name: "bad_arguments" });
+}
+function sorted(value2) {
+  if (Array.isArray(value2)) return value2.map(sorted);
+  if (value2 === null || typeof value2 !== "object") return value2;
+  const entries = Object.entries(value2).filter(([, each]) => each !== void 0);
+  return Object.fromEntries(entries.sort(([a], [b]) => a < b ? -1 : 1).map(([name, each]) => [name, sorted(each)]));
 }
 var RealtimeError = class extends Error {
   /**
@@ -63,8 +70,8 @@ var Calls = class {
    *   after: (seconds: number, callback: () => void) => () => void,
    * }} options
    */
-  constructor({ send: send2, after }) {
-    this.send = send2;
+  constructor({ send: send3, after }) {
+    this.send = send3;
     this.after = after;
   }
   /**
@@ -146,9 +153,31 @@ function newId() {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
 }
 
+// src/events.js
+var EventListeners = class {
+  /** @type {Map<string, Set<EventListener>>} */
+  #byName = /* @__PURE__ */ new Map();
+  /** Those who want every event. @type {Set<EventListener>} */
+  all = /* @__PURE__ */ new Set();
+  /** @param {string} name @param {EventListener} callback @returns {() => void} ends it */
+  on(name, callback) {
+    const listener = (
+      /** @type {EventListener} */
+      ((data, about) => callback(data, about))
+    );
+    const listeners = this.#byName.get(name) ?? /* @__PURE__ */ new Set();
+    this.#byName.set(name, listeners.add(listener));
+    return () => void listeners.delete(listener);
+  }
+  /** @param {string} name @returns {EventListener[]} */
+  of(name) {
+    return [...this.#byName.get(name) ?? [], ...this.all];
+  }
+};
+
 // src/wires.js
 function newWire({ view = "", ...target2 }) {
-  return { ...target2, view, nextView: "", id: 0, query: null, log: null, status: "wanted", failures: 0 };
+  return { ...target2, view, nextView: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null };
 }
 var Wires = class {
   /** @type {Set<Wire>} */
@@ -179,23 +208,38 @@ var Wires = class {
   get settled() {
     return [...this.#wires].every(({ status }) => status === "live" || status === "delayed" || status === "refused");
   }
-  /** The message that asks for the wire. @param {Wire} wire @returns {ClientMessage} */
+  /** The messages that ask for the wire. @param {Wire} wire @returns {ClientMessage[]} */
   ask(wire) {
     Object.assign(wire, { id: this.#nextId++, status: "asked" });
     const { id, token, stream, params = {}, format, cursor, view } = wire;
     const target2 = token ? { token } : { stream, params, format };
     const held = cursor === null ? {} : view ? { cursor, view } : { cursor };
-    return { type: "subscribe", id, ...target2, ...held };
+    const asked = { type: "subscribe", id, ...target2, ...held };
+    return wire.present ? [asked, { type: "present", id, data: wire.present }] : [asked];
   }
   askAll() {
-    return [...this.#wires].filter(({ status }) => status !== "refused").map((wire) => this.ask(wire));
+    return [...this.#wires].filter(({ status }) => status !== "refused").flatMap((wire) => this.ask(wire));
+  }
+  /** An event is lost where the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
+  tell({ id, status }, name, data) {
+    return status !== "asked" && isHeld(status) ? [{ type: "send", id, name, data }] : [];
+  }
+  /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
+  present(wire, data) {
+    wire.present = data;
+    return isHeld(wire.status) ? [{ type: "present", id: wire.id, data }] : [];
+  }
+  /** Those that an event is for. @param {number} query */
+  of(query) {
+    return [...this.#wires].filter((wire) => wire.query === query);
   }
   /** Asks another server to go on; where the rows are live they stay so. */
   renewAll() {
-    return [...this.#wires].filter(({ status }) => status !== "refused" && status !== "delayed").map((wire) => {
+    return [...this.#wires].filter(({ status }) => status !== "refused" && status !== "delayed").flatMap((wire) => {
       const isLive = wire.status === "live";
-      const message = this.ask(wire);
-      return Object.assign(wire, { query: null, log: null, status: isLive ? "live" : "asked" }) && message;
+      const messages = this.ask(wire);
+      Object.assign(wire, { query: null, log: null, status: isLive ? "live" : "asked" });
+      return messages;
     });
   }
   /** The connection is gone; the wires are still wanted. */
@@ -213,7 +257,7 @@ var Wires = class {
   }
   /** @param {import("./messages.js").Subscribed} message */
   accept({ id, query, log, view = "" }) {
-    const wire = this.#find(id);
+    const wire = this.find(id);
     if (!wire) return;
     const moved = wire.query !== null;
     const differs = wire.view !== "" && view !== "" && wire.view !== view;
@@ -228,7 +272,7 @@ var Wires = class {
    * @returns {Wire | undefined}
    */
   refuse({ id, code }) {
-    const wire = this.#find(id);
+    const wire = this.find(id);
     if (!wire) return void 0;
     Object.assign(wire, { query: null, log: null });
     const cure = remedy(code);
@@ -278,14 +322,16 @@ var Wires = class {
   #leave(wire) {
     const { id, status } = wire;
     Object.assign(wire, { query: null, log: null, status: "wanted" });
-    const held = status === "asked" || status === "accepted" || status === "live" || status === "behind";
-    return held ? [{ type: "unsubscribe", id }] : [];
+    return isHeld(status) ? [{ type: "unsubscribe", id }] : [];
   }
   /** @param {number} id */
-  #find(id) {
+  find(id) {
     return [...this.#wires].find((wire) => wire.id === id && wire.status !== "wanted" && wire.status !== "delayed");
   }
 };
+function isHeld(status) {
+  return status === "asked" || status === "accepted" || status === "live" || status === "behind";
+}
 
 // src/session.js
 var TRANSITIONS = {
@@ -425,6 +471,14 @@ var Session = class {
   unsubscribe(wire) {
     return this.#tell(this.#wires.remove(wire));
   }
+  /** An event for the others who see what the wire sees. @param {Wire} wire @param {string} name @param {unknown} data */
+  tell(wire, name, data) {
+    return this.#tell(this.#wires.tell(wire, name, data));
+  }
+  /** The user is present, and says this of themselves. @param {Wire} wire @param {object} data */
+  present(wire, data) {
+    return this.#tell(this.#wires.present(wire, data));
+  }
   /** The delay of a wire is over; a reconnect may have asked for it already. @param {Wire} wire @returns {Effect[]} */
   again(wire) {
     return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : [];
@@ -479,6 +533,14 @@ var Session = class {
         return this.#refused(message);
       case "reply":
         return [{ do: "reply", reply: message }];
+      case "event": {
+        const wires = message.query === void 0 ? null : this.#wires.of(message.query);
+        return [{ do: "tell", event: message, wires }];
+      }
+      case "unsent": {
+        const { id, name, code, reason } = message;
+        return [{ do: "unsent", wire: this.#wires.find(id), name, fault: { code, reason } }];
+      }
       case "bye":
         return this.lost(message.code, message.reason, message.retry);
       default:
@@ -523,7 +585,7 @@ var Session = class {
   }
   /** @param {Wire} wire @returns {Effect[]} */
   #ask(wire) {
-    return this.#connected ? send([this.#wires.ask(wire)]) : [];
+    return this.#connected ? send(this.#wires.ask(wire)) : [];
   }
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
   #tell(messages) {
@@ -563,6 +625,10 @@ var REFRESH_SECONDS = 30;
 var Connection = class {
   /** Called after anything may have changed a state. @type {Set<() => void>} */
   watchers = /* @__PURE__ */ new Set();
+  /** Those who listen to events for the user. */
+  events = new EventListeners();
+  /** Told of an event or a presence that the server refused. @type {Set<(error: RealtimeError) => void>} */
+  refusals = /* @__PURE__ */ new Set();
   #session = new Session();
   /** @type {Map<Wire, Subscription>} */
   #subscriptions = /* @__PURE__ */ new Map();
@@ -634,6 +700,29 @@ var Connection = class {
     this.#subscriptions.delete(wire);
     this.#do(this.#session.unsubscribe(wire));
   }
+  /**
+   * Sends an event to the others who see the same.
+   *
+   * @param {Subscription} subscription
+   * @param {string} name
+   * @param {unknown} data
+   * @returns {boolean} whether it went out
+   */
+  tell({ wire }, name, data) {
+    const effects = this.#session.tell(wire, name, data);
+    this.#do(effects);
+    return effects.length > 0;
+  }
+  /** @param {Subscription} subscription @param {object} data what the user says of themselves */
+  present({ wire }, data) {
+    this.#do(this.#session.present(wire, data));
+  }
+  /** The subscriptions to a stream with these parameters. @param {string} stream @param {string} params in order, as JSON */
+  of(stream, params) {
+    return [...this.#subscriptions.values()].filter(
+      ({ wire }) => wire.stream === stream && JSON.stringify(sorted(wire.params ?? {})) === params
+    );
+  }
   /** One by one, also where doing one brings more: a listener may call back. @param {Effect[]} effects */
   #do(effects) {
     this.#effects.push(...effects);
@@ -670,6 +759,10 @@ var Connection = class {
         return this.#delay(effect.wire);
       case "reply":
         return this.calls.reply(effect.reply);
+      case "tell":
+        return this.#happen(effect.event, effect.wires);
+      case "unsent":
+        return this.#unsent(effect);
     }
   }
   #open() {
@@ -763,6 +856,16 @@ var Connection = class {
   /** @param {Subscription} subscription @param {Change} change */
   #tell(subscription, change) {
     for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change));
+  }
+  /** @param {import("./messages.js").Happening} event @param {Wire[] | null} wires null: it is for the user */
+  #happen({ name, data, sender }, wires) {
+    const listeners = wires ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? []) : this.events.of(name);
+    for (const listener of listeners) this.#safely(() => listener(data, { name, sender }));
+  }
+  /** @param {Extract<Effect, {do: "unsent"}>} refusal */
+  #unsent({ fault }) {
+    const error = new RealtimeError(fault.code, fault.reason);
+    for (const told of [...this.refusals]) this.#safely(() => told(error));
   }
   /** @param {Wire} wire */
   #delay(wire) {
@@ -1181,6 +1284,7 @@ var Subscription = class {
   error = null;
   /** @type {Set<Listener>} */
   listeners = /* @__PURE__ */ new Set();
+  events = new EventListeners();
   /** A ring through all places; this one is before the first and after the last. @type {Place} */
   #end = ring();
   /** @type {Map<string, Place>} */
@@ -1380,6 +1484,10 @@ var Container = class {
       },
       { keys: this.content.keys(), paint: (keys, change) => this.content.paint(keys, change) }
     );
+    if (element.hasAttribute("data-live-presence")) this.subscription.wire.present = {};
+    this.subscription.events.all.add((data, about) => {
+      element.dispatchEvent(new CustomEvent("realtime:event", { bubbles: true, detail: { ...about, data } }));
+    });
     this.subscription.listeners.add((_rows, change) => this.#tell(change));
   }
   /** Whether the element still asks for what it is bound to. */
@@ -1603,6 +1711,10 @@ var Use = class {
   };
   /** What is there, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants it. @returns {any} */
   getSnapshot = () => this.#read(this.#subscription);
+  /** @param {() => void} end called when this use ends */
+  endWith(end) {
+    this.#ends.add(end);
+  }
   /** Ends this use; the last one to end leaves the live query. */
   close() {
     for (const end of this.#ends) end();
@@ -1630,6 +1742,28 @@ var LiveQuery = class extends Use {
     return this.#subscription.keys;
   }
   /**
+   * Listens to an event of those who see the same.
+   *
+   * @param {string} name
+   * @param {import("./events.js").EventListener} callback
+   * @returns {() => void} ends it
+   */
+  on(name, callback) {
+    const end = this.#subscription.events.on(name, callback);
+    this.endWith(end);
+    return end;
+  }
+  /**
+   * Sends an event to the others who see the same. It may be lost.
+   *
+   * @param {string} name
+   * @param {object} [data]
+   * @returns {boolean} whether it went out: false where the live query is not live
+   */
+  send(name, data) {
+    return this.#connection.tell(this.#subscription, name, data);
+  }
+  /**
    * Calls an action of the stream.
    *
    * @param {string} action
@@ -1639,6 +1773,20 @@ var LiveQuery = class extends Use {
    */
   call(action, args = {}, options = {}) {
     return this.#connection.calls.call({ stream: this.stream, params: this.params, action, args }, options);
+  }
+};
+var Presence = class extends LiveQuery {
+  #connection;
+  #subscription;
+  /** @param {UseOptions} options */
+  constructor(options) {
+    super(options);
+    this.#connection = options.connection;
+    this.#subscription = options.subscription;
+  }
+  /** Says something of the user, which all others see; and that the user is here. @param {object} data up to 1 KiB as JSON */
+  set(data) {
+    this.#connection.present(this.#subscription, data);
   }
 };
 var LiveValue = class extends Use {
@@ -1661,6 +1809,12 @@ var LiveQueries = class {
   /** @param {string} stream @param {Params} params */
   open(stream, params) {
     return new LiveQuery(this.#use(stream, params, "data"));
+  }
+  /** @param {string} stream @param {Params} params @param {object | null} data null: to look on */
+  openPresence(stream, params, data) {
+    const presence2 = new Presence(this.#use(`${stream}:presence`, params, "data"));
+    if (data) presence2.set(data);
+    return presence2;
   }
   /** @param {string} stream @param {Params} params @param {string} name */
   openValue(stream, params, name) {
@@ -1686,12 +1840,6 @@ var LiveQueries = class {
     return { connection: this.connection, subscription: shared.subscription, stream, params, close };
   }
 };
-function sorted(value2) {
-  if (Array.isArray(value2)) return value2.map(sorted);
-  if (value2 === null || typeof value2 !== "object") return value2;
-  const entries = Object.entries(value2).filter(([, each]) => each !== void 0);
-  return Object.fromEntries(entries.sort(([a], [b]) => a < b ? -1 : 1).map(([name, each]) => [name, sorted(each)]));
-}
 
 // src/monitor.js
 var OPEN_SECONDS = 10;
@@ -1841,6 +1989,8 @@ var Page = class {
     forgetRestored(this.document);
     this.document.defaultView?.addEventListener("pageshow", ({ persisted }) => persisted || forgetRestored(this.document));
     this.connection.watchers.add(() => this.#showState());
+    this.connection.events.all.add((data, about) => this.#dispatch("realtime:event", { ...about, data }));
+    this.connection.refusals.add((error) => this.#dispatch("realtime:unsent", error));
     this.#bindAll(this.document.documentElement);
     new MutationObserver((records) => this.#follow(records)).observe(this.document.documentElement, {
       childList: true,
@@ -1899,7 +2049,11 @@ var Page = class {
     this.#state = state;
     show(this.document.documentElement, "data-realtime", state);
     const detail = fault ? { state, reason: fault.reason, code: fault.code } : { state };
-    this.document.dispatchEvent(new CustomEvent("realtime:state", { detail }));
+    this.#dispatch("realtime:state", detail);
+  }
+  /** @param {string} name @param {object} detail */
+  #dispatch(name, detail) {
+    this.document.dispatchEvent(new CustomEvent(name, { detail }));
   }
 };
 
@@ -2419,6 +2573,15 @@ function create() {
     keepConnected();
     return connection.calls.call({ stream, params, action, args }, options);
   };
+  const presence2 = (stream, params = {}, { data = {}, watch = false } = {}) => {
+    keepConnected();
+    return queries.openPresence(stream, params, watch ? null : data);
+  };
+  const send3 = (stream, params, name, data) => connection.of(stream, JSON.stringify(sorted(params))).some((each) => connection.tell(each, name, data));
+  const on2 = (name, callback) => {
+    keepConnected();
+    return connection.events.on(name, callback);
+  };
   const keepConnected = () => {
     if (connection.state === null) connect2();
   };
@@ -2434,6 +2597,9 @@ function create() {
     live: live2,
     value: value2,
     call: call2,
+    presence: presence2,
+    send: send3,
+    on: on2,
     RealtimeError,
     codes,
     /** "connecting", "catching-up", "live", "offline" or "refused"; null before anything was asked for. */
@@ -2445,7 +2611,7 @@ function create() {
 var global = window;
 var realtime = global.realtime?.[MARK] ? global.realtime : create();
 global.realtime = realtime;
-var { connect, live, value, call, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
+var { connect, live, value, call, presence, send: send2, on, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
 var realtime_default = realtime;
 export {
   RealtimeError2 as RealtimeError,
@@ -2454,5 +2620,8 @@ export {
   connect,
   realtime_default as default,
   live,
+  on,
+  presence,
+  send2 as send,
   value
 };

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from demo_project.board.seeds import PEOPLE, SUPERUSER, seed
+from demo_project.chat.seeds import seed as seed_chat
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = "8000"
@@ -32,6 +33,7 @@ class Command(BaseCommand):
 
         call_command("migrate", verbosity=0, interactive=False)
         seed()
+        seed_chat()
         self.stdout.write(banner(port, database))
         self.stdout.flush()
         serve(port, database)

@@ -1,0 +1,70 @@
+"""The dashboard's streams: totals over all of a user's projects, and who is on their boards."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Count, Q, QuerySet
+
+from demo_project.board.models import Column, Project, Task
+from demo_project.chat.models import Message
+from realtime import ModelStream, live_value, register
+from realtime.models import Presence
+
+User = AbstractBaseUser | AnonymousUser
+
+
+class Personal(ModelStream):
+    """Everyone sees their own."""
+
+    def authorize(self, user: User) -> bool:
+        return True
+
+    def audience(self, user: User) -> int:
+        return user.pk
+
+
+@register("overview")
+class OverviewStream(Personal):
+    """The tasks of all projects that a user is a member of; the page shows what is computed of them."""
+
+    model = Task
+    fields = ["id"]
+
+    def get_queryset(self) -> QuerySet[Task]:
+        return Task.objects.filter(project__members=self.audience_key).order_by("pk")
+
+    depends_on = ["project__members"]
+
+    @live_value
+    def open(self) -> int:
+        return self.get_queryset().filter(done=False).count()
+
+    @live_value
+    def done(self) -> int:
+        return self.get_queryset().filter(done=True).count()
+
+    @live_value(depends_on=["chat.Message"])
+    def messages(self) -> int:
+        return Message.objects.filter(room__members=self.audience_key).count()
+
+    @live_value(depends_on=["board.Project"])
+    def projects(self) -> list[dict[str, object]]:
+        """For each project, its tasks by column."""
+        counts = {column: Count("tasks", filter=Q(tasks__column=column)) for column in Column.values}
+        mine = Project.objects.filter(members=self.audience_key).annotate(**counts).order_by("pk")
+        return list(mine.values("id", "name", *counts))
+
+
+@register("visitors")
+class VisitorStream(Personal):
+    """Who is on the boards of a user's projects: presence is rows like any other."""
+
+    model = Presence
+    fields = ["user", "name", "params"]
+    template_name = "dashboard/_visitor.html"
+    depends_on = ["user"]
+
+    def get_queryset(self) -> QuerySet[Presence]:
+        projects = list(Project.objects.filter(members=self.audience_key).values_list("pk", flat=True))
+        here = Presence.objects.filter(stream="tasks", params__project__in=projects)
+        return here.select_related("user").order_by("since", "pk")

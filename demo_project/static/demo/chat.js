@@ -1,0 +1,65 @@
+// What the chat adds to `{% live %}`: typing signs, what has been read, and whose messages and which room these are.
+
+const TYPING_SECONDS = 3 // for which a sign is shown
+const AGAIN_SECONDS = 2 // between two signs of one who goes on typing
+
+const talk = document.getElementById("talk")
+const text = document.getElementById("text")
+const typing = document.getElementById("typing")
+const params = JSON.parse(talk.dataset.liveParams)
+const me = talk.dataset.me
+const messages = window.realtime.live("messages", params)
+const typists = new Map() // user -> {name, timer}
+let told = 0 // when the others were told last that the user types
+let read = 0 // the newest message that the server knows to be read
+
+// Rows are the same for all who see them: what is one's own is said by a style sheet.
+const own = new CSSStyleSheet()
+own.replaceSync(`
+  .message-row[data-author="${Number(me)}"] { flex-direction: row-reverse; }
+  .message-row[data-author="${Number(me)}"] .bubble { background: var(--accent); color: var(--on-accent); --soft: var(--on-accent); }
+  .room[data-room="${Number(talk.dataset.room)}"] a { background: var(--panel); color: var(--text); font-weight: 600; box-shadow: var(--shadow); }
+`)
+document.adoptedStyleSheets.push(own)
+
+// Typing: an event, which may be lost, so a sign goes by itself.
+
+text.addEventListener("input", () => {
+  if (text.value && Date.now() - told > AGAIN_SECONDS * 1000 && messages.send("typing")) told = Date.now()
+})
+
+text.form.addEventListener("realtime:reply", () => (told = 0))
+
+messages.on("typing", ({name}, {sender}) => {
+  if (sender === me) return // another page of the same person
+  clearTimeout(typists.get(sender)?.timer)
+  typists.set(sender, {name, timer: setTimeout(() => stops(sender), TYPING_SECONDS * 1000)})
+  showTypists()
+})
+
+function stops(sender) {
+  clearTimeout(typists.get(sender)?.timer)
+  typists.delete(sender)
+  showTypists()
+}
+
+function showTypists() {
+  const names = [...typists.values()].map(({name}) => name)
+  typing.textContent = names.length ? `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} typing…` : ""
+}
+
+// Unread counts: what is on the screen has been read.
+
+messages.subscribe((rows) => {
+  if (rows[0]) stops(String(rows[0].author))
+  sayRead()
+})
+document.addEventListener("visibilitychange", sayRead)
+
+function sayRead() {
+  const [newest] = messages.rows
+  if (!newest || newest.id <= read || document.visibilityState !== "visible") return
+  const before = read
+  read = newest.id
+  messages.call("read", {upto: newest.id}).catch(() => (read = before))
+}

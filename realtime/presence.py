@@ -1,0 +1,200 @@
+"""Presence: who is where, as rows. Each server process holds a lease, and a seat for each person at each place.
+
+Rows are written when somebody comes to a place, leaves it, or says something new of themselves; not for a further page
+of theirs, nor for a heartbeat. The seats of a process whose lease has run out are taken away by any other one.
+
+Locks are taken in one order, so that processes wait for one another and do not block: the lease, presences by their
+keys, seats.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import connections, transaction
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
+
+from realtime.changelog import get_changelog
+from realtime.exceptions import RealtimeError
+from realtime.models import Presence, Seat, Server
+from realtime.streams.grounds import access_database
+from realtime.streams.presence import Place
+
+ROUNDS = 5  # in which a row that is taken away meanwhile is made again
+
+
+class Lapsed(RealtimeError):
+    """The lease of this process is gone: it seemed dead, and its people have been taken away."""
+
+
+class Who(NamedTuple):
+    """A person, by the text of their key, at a place, by its digest."""
+
+    place: str
+    user: str
+
+
+class Arrival(NamedTuple):
+    """Somebody is at a place, and says this of themselves."""
+
+    who: Who
+    place: Place
+    data: dict[str, Any]
+
+
+def take_lease(server: str, *, seconds: float) -> None:
+    """Make the lease of a process, or make it anew."""
+    now = _now()
+    Server.objects.using(access_database()).update_or_create(pk=server, defaults={"expires": now + _ms(seconds)})
+
+
+def renew_lease(server: str, *, seconds: float) -> bool:
+    """Prolong the lease; say whether it had not run out. Raise `Lapsed` where it has been taken away."""
+    now = _now()
+    mine = Server.objects.using(access_database()).filter(pk=server)
+    if mine.filter(expires__gte=now).update(expires=now + _ms(seconds)):
+        return True
+    if mine.update(expires=now + _ms(seconds)):
+        return False
+    raise Lapsed
+
+
+def end_lease(server: str) -> None:
+    """The process has nobody any more."""
+    _take_away(server)
+
+
+def seat(server: str, arrivals: Sequence[Arrival], departures: Collection[Who], *, seconds: float) -> None:
+    """Write down who came and who left through this process, and what they say of themselves.
+
+    All of it may be told again. Raise `Lapsed` where the process has no lease.
+    """
+    with transaction.atomic(using=access_database()):
+        renew_lease(server, seconds=seconds)  # first: on SQLite a transaction that begins by reading may not write
+        touched = [*_seat(server, arrivals), *_unseat(server, departures)]
+        _settle(touched)
+
+
+def sweep() -> int:
+    """Take away the people of processes whose lease has run out; return the number of these processes."""
+    dead = Server.objects.using(access_database()).filter(expires__lt=_now())
+    return sum(_take_away(server, expired=True) for server in dead.values_list("pk", flat=True))
+
+
+def _take_away(server: str, *, expired: bool = False) -> bool:
+    alias = access_database()
+    with transaction.atomic(using=alias):
+        gone = Server.objects.using(alias).filter(pk=server)
+        if expired:
+            gone = gone.filter(expires__lt=_now())
+        if not gone.update(expires=0):  # renewed, or taken away by another process
+            return False
+        theirs = _locked(Presence.objects.using(alias).filter(seats__server=server))
+        Seat.objects.using(alias).filter(server=server).delete()
+        _settle(theirs)
+        gone.delete()
+        return True
+
+
+def _seat(server: str, arrivals: Sequence[Arrival]) -> list[Presence]:
+    alias = access_database()
+    known = _known_users(alias, {arrival.who.user for arrival in arrivals})
+    wanted = {arrival.who: arrival for arrival in arrivals if arrival.who.user in known}
+    if not wanted:
+        return []
+    presences: dict[Who, Presence] = {}
+    for _ in range(ROUNDS):
+        presences = _presences(wanted, known)
+        # in one order, since whoever makes a row that somebody else is making waits for them
+        missing = [wanted[who] for who in sorted(wanted) if who not in presences]
+        if not missing:
+            break
+        new = [
+            Presence(
+                place=item.place.key, stream=item.place.stream, params=item.place.params, user_id=known[item.who.user]
+            )
+            for item in missing
+        ]
+        Presence.objects.using(alias).bulk_create(new, ignore_conflicts=True)
+    else:
+        raise RealtimeError("Somebody came and went in other processes all the time.")
+
+    keys = {presence.pk: who for who, presence in presences.items()}
+    held = {item.presence_id: item for item in Seat.objects.using(alias).filter(server=server, presence__in=keys)}
+    said = int(time.time() * 1000)
+    for pk, item in held.items():
+        if item.data != (data := wanted[keys[pk]].data):
+            Seat.objects.using(alias).filter(pk=item.pk).update(data=data, said=said)
+    Seat.objects.using(alias).bulk_create(
+        Seat(presence_id=pk, server_id=server, data=wanted[who].data, said=said)
+        for pk, who in keys.items()
+        if pk not in held
+    )
+    return list(presences.values())
+
+
+def _unseat(server: str, departures: Collection[Who]) -> list[Presence]:
+    alias = access_database()
+    known = _known_users(alias, {who.user for who in departures})
+    left = list(_presences([who for who in departures if who.user in known], known).values())
+    Seat.objects.using(alias).filter(server=server, presence__in=left).delete()
+    return left
+
+
+def _settle(presences: Sequence[Presence]) -> None:
+    """Who has no seat is gone; of the others, the newest word counts."""
+    alias = access_database()
+    # locking, so that the newest seats are read whatever the isolation
+    seats: defaultdict[int, list[Seat]] = defaultdict(list)
+    for item in Seat.objects.using(alias).filter(presence__in=presences).order_by("pk").select_for_update():
+        seats[item.presence_id].append(item)
+    Presence.objects.using(alias).filter(pk__in=[item.pk for item in presences if item.pk not in seats]).delete()
+    for presence in presences:
+        words = [item for item in seats.get(presence.pk, ()) if item.data]
+        data = max(words, key=lambda item: item.said).data if words else {}
+        if presence.pk in seats and data != presence.data:
+            Presence.objects.using(alias).filter(pk=presence.pk).update(data=data)
+
+
+def _presences(wanted: Collection[Who], known: dict[str, Any]) -> dict[Who, Presence]:
+    places, users = {who.place for who in wanted}, [known[who.user] for who in wanted]
+    texts = {pk: text for text, pk in known.items()}
+    rows = Presence.objects.using(access_database()).filter(place__in=places, user__in=users)
+    found = {Who(row.place, texts[row.user_id]): row for row in _locked(rows)}
+    return {who: row for who, row in found.items() if who in wanted}
+
+
+def _locked(presences: QuerySet[Presence]) -> list[Presence]:
+    return list(presences.order_by("pk").select_for_update(of=_of()))
+
+
+def _of() -> tuple[str, ...]:
+    features = connections[access_database()].features
+    return ("self",) if features.has_select_for_update_of else ()
+
+
+def _known_users(alias: str, texts: Collection[str]) -> dict[str, Any]:
+    """The keys of those users that still exist, by their text."""
+    model = get_user_model()
+    keys = {}
+    for text in texts:
+        try:
+            keys[text] = model._meta.pk.to_python(text)
+        except ValidationError:  # of a user model that has been replaced
+            continue
+    there = set(model._default_manager.using(alias).filter(pk__in=keys.values()).values_list("pk", flat=True))
+    return {text: key for text, key in keys.items() if key in there}
+
+
+def _now() -> Any:
+    return RawSQL(get_changelog(access_database()).now_sql, ())  # noqa: S611 - holds nothing from outside
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

@@ -1,0 +1,136 @@
+"""Sending: judges what a client wants to say to others, and makes the event that Python code sends."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+from asgiref.sync import async_to_sync
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db.models import Model
+from django.http import Http404
+from django.utils.functional import SimpleLazyObject
+
+from realtime.events import MAX_EVENT_BYTES, Envelope, audience_text
+from realtime.exceptions import (
+    ClientError,
+    EventTooLarge,
+    Forbidden,
+    InternalError,
+    InvalidArguments,
+    RealtimeError,
+    UnknownEvent,
+)
+from realtime.identity import Identity, current, user_key
+from realtime.protocol.codec import encode_value
+from realtime.protocol.messages import Send
+from realtime.streams.presence import PresenceStream
+from realtime.streams.registry import registry
+from realtime.streams.signatures import signature
+from realtime.streams.stream import ModelStream
+
+logger = logging.getLogger("realtime")
+
+MAX_PRESENCE_BYTES = 1024  # of its data as JSON
+
+EVERYONE = object()  # of whatever audience
+
+
+def judge(identity: Identity, stream: ModelStream, message: Send) -> Envelope | ClientError:
+    """The event of a client that may see this stream; or why it is refused. Its hook may use the database."""
+    try:
+        payload = _allowed(identity, stream, message)
+        data = _encode(message.name, payload)
+    except ClientError as error:
+        return error
+    except (PermissionDenied, ObjectDoesNotExist, Http404) as error:
+        return Forbidden((isinstance(error, PermissionDenied) and str(error)) or "You may not send this event.")
+    except ValidationError as error:
+        return InvalidArguments(" ".join(error.messages))
+    except Exception:
+        logger.exception("The event %s of the stream %s failed.", message.name, stream.name)
+        return InternalError()
+    return _envelope(stream, message.name, data, audience_text(stream.audience_key), identity.user)
+
+
+def _allowed(identity: Identity, stream: ModelStream, message: Send) -> Any:
+    names = stream.events()
+    if message.name not in names:
+        allowed = ", ".join(names) or "none"
+        raise UnknownEvent(f"Clients may not send {message.name!r} to {stream.name!r}; they may send: {allowed}.")
+    method = getattr(stream, message.name)
+    try:
+        arguments = msgspec.convert(message.data or {}, _payload(getattr(type(stream), message.name)), strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidArguments(f"The data of {message.name!r} is wrong. {error}.") from None
+    given: dict[str, Any] = {name: getattr(arguments, name) for name in arguments.__struct_fields__}
+
+    if inspect.iscoroutinefunction(method):
+        answer = async_to_sync(method)(current(identity).user, **given)
+    else:  # who it is is looked up only if the hook asks
+        answer = method(SimpleLazyObject(lambda: current(identity).user), **given)
+    return given if answer is None else answer
+
+
+def presence_refusal(identity: Identity, stream: ModelStream, data: dict[str, Any]) -> ClientError | None:
+    """Why a client may not say this of its user's presence; None where it may. Touches no database."""
+    if not isinstance(stream, PresenceStream):
+        return Forbidden(f"Nobody can be present at {stream.name!r}: subscribe to a stream of presence.")
+    if identity.user is None:
+        return Forbidden("Only those who are logged in can be present.")
+    if (size := len(encode_value(data))) > MAX_PRESENCE_BYTES:
+        return EventTooLarge(f"What somebody says of themselves may have {MAX_PRESENCE_BYTES} bytes, not {size}.")
+    return None
+
+
+@cache
+def _payload(method: Any) -> type[msgspec.Struct]:
+    """The type of an event's data: the arguments of its method, behind `self` and `user`."""
+    parameters, hints = signature(method, skip=2)
+    fields: list[Any] = [
+        (name, hints.get(name, Any))
+        if parameter.default is inspect.Parameter.empty
+        else (name, hints.get(name, Any), parameter.default)
+        for name, parameter in parameters.items()
+    ]
+    return msgspec.defstruct("Data", fields, kw_only=True, forbid_unknown_fields=True)
+
+
+def event_for(
+    stream: str, params: Mapping[str, Any] | None, name: str, data: object, *, audience: object = EVERYONE
+) -> Envelope:
+    """The event that Python code sends to a live query. Raise `UnknownStream`, `BadParameters` or `EventTooLarge`."""
+    given = {key: value.pk if isinstance(value, Model) else value for key, value in (params or {}).items()}
+    cls = registry.get(stream)
+    narrowed = None if audience is EVERYONE else audience_text(audience)
+    return _envelope(cls(cls.clean_params(given)), name, _encode(name, data), narrowed)
+
+
+def user_event(user: object, name: str, data: object) -> Envelope:
+    """The event that Python code sends to a user, or a user's primary key. Raise `EventTooLarge`."""
+    key = user_key(user) if hasattr(user, "is_authenticated") else str(user)
+    if key is None:
+        raise RealtimeError("An event cannot be sent to a visitor who is not logged in.")
+    return Envelope(name=name, data=_encode(name, data), user=key)
+
+
+def _envelope(
+    stream: ModelStream,
+    name: str,
+    data: msgspec.Raw,
+    audience: tuple[str, str] | None,
+    sender: str | msgspec.UnsetType | None = msgspec.UNSET,
+) -> Envelope:
+    params = stream.params_key().decode()
+    return Envelope(name=name, data=data, stream=stream.name, params=params, audience=audience, sender=sender)
+
+
+def _encode(name: str, data: object) -> msgspec.Raw:
+    encoded = encode_value(data, default=str)
+    if len(encoded) > MAX_EVENT_BYTES:
+        raise EventTooLarge(f"The data of an event may have {MAX_EVENT_BYTES} bytes; {name!r} has {len(encoded)}.")
+    return msgspec.Raw(encoded)

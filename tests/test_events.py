@@ -1,0 +1,337 @@
+"""Events: they reach those who look at the same, and nobody else; they may be lost, and never hold anyone up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from channels.layers import channel_layers
+from django.contrib.auth.models import User
+from django.db import connections
+
+import realtime
+from realtime import events
+from realtime.exceptions import BadParameters, EventTooLarge, RealtimeError, UnknownStream
+from realtime.hub import get_hub
+from realtime.identity import Identity
+from realtime.protocol.session import EVENTS_PER_FRAME
+from tests.models import Note, Shelf
+from tests.support.waiting import wait_until
+from tests.support.wire import WireClient, until
+
+
+@pytest.fixture
+def shelf(elsewhere) -> Shelf:
+    return elsewhere(Shelf.objects.create, name="one")
+
+
+@pytest.fixture
+def people(elsewhere) -> list[User]:
+    return [elsewhere(User.objects.create_user, name) for name in ("ann", "bob", "cid")]
+
+
+@pytest.fixture
+async def clients(shelf, people):
+    """Ann, Bob and Cid, each subscribed to the talk about a shelf."""
+    made = [WireClient(Identity(str(user.pk))) for user in people]
+    for client in made:
+        await client.__aenter__()
+        await client.subscribe("talk", shelf=shelf.pk)
+    yield made
+    for client in made:
+        await client.__aexit__()
+
+
+def of(user: User) -> str:
+    return str(user.pk)
+
+
+async def unsent(client: WireClient, number: int = 1) -> list[tuple[str, int, str]]:
+    await until(lambda: len(client.protocol.unsent) >= number)
+    return [(item["name"], item["code"], item["reason"]) for item in client.protocol.unsent]
+
+
+class TestFromClients:
+    async def test_reaches_all_others_who_look_at_the_same(self, clients, people):
+        ann, bob, cid = clients
+        ann.tell("typing", {"book": 3, "words": ["a"]})
+        await until(lambda: bob.events and cid.events)
+        assert bob.events == cid.events == [("typing", {"book": 3, "words": ["a"]}, of(people[0]))]
+        assert ann.events == []
+
+    async def test_reaches_other_pages_of_its_sender(self, clients, people, shelf):
+        async with WireClient(Identity(of(people[0]))) as second:
+            await second.subscribe("talk", shelf=shelf.pk)
+            clients[0].tell("typing", {"book": 3})
+            await until(lambda: second.events)
+        assert second.events == [("typing", {"book": 3, "words": []}, of(people[0]))]
+
+    async def test_reaches_those_who_see_the_rows_in_another_format(self, clients, people, shelf):
+        async with WireClient(Identity(of(people[1]))) as page:
+            await page.subscribe("talk", format="html", shelf=shelf.pk)
+            clients[0].tell("typing", {"book": 3})
+            await until(lambda: page.events)
+
+    async def test_does_not_reach_those_who_look_at_something_else(self, clients, people, elsewhere):
+        other = await elsewhere.soon(Shelf.objects.create, name="two")
+        async with WireClient(Identity(of(people[1]))) as away:
+            await away.subscribe("talk", shelf=other.pk)
+            await away.subscribe("books", id=2, shelf=other.pk)
+            clients[0].tell("typing", {"book": 3})
+            await until(lambda: clients[1].events)
+        assert away.events == []
+
+    async def test_does_not_reach_another_audience(self, people, committed):
+        async with WireClient(Identity(of(people[0]))) as ann, WireClient(Identity(of(people[1]))) as bob:
+            async with WireClient(Identity(of(people[0]))) as second:
+                for client in (ann, bob, second):
+                    await client.subscribe("own")
+                ann.tell("nod")
+                await until(lambda: second.events)
+            assert bob.events == []
+
+    async def test_the_hook_says_what_is_sent(self, clients, people, shelf):
+        ann, bob, _ = clients
+        ann.tell("hello")
+        await until(lambda: bob.events)
+        assert bob.events == [("hello", {"name": "ann", "shelf": shelf.pk}, of(people[0]))]
+
+    async def test_the_sender_is_whom_the_server_knows(self, clients, people):
+        ann, bob, _ = clients
+        ann.say([ann.protocol.text(type="send", id=1, name="typing", data={"book": 1}, sender="1", user="1")])
+        await until(lambda: bob.events)
+        assert bob.events[0][2] == of(people[0])
+
+    async def test_a_visitor_has_no_name(self, clients, shelf):
+        async with WireClient() as visitor:
+            await visitor.subscribe("talk", shelf=shelf.pk)
+            visitor.tell("typing", {"book": 1})
+            await until(lambda: clients[0].events)
+        assert clients[0].events[0][2] is None
+
+    async def test_order_is_kept(self, clients):
+        ann, bob, _ = clients
+        for book in range(10):
+            ann.tell("typing", {"book": book})
+        await until(lambda: len(bob.events) == 10)
+        assert [data["book"] for _, data, _ in bob.events] == list(range(10))
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("name", "data", "code", "reason"),
+        [
+            (
+                "toast",
+                {},
+                4220,
+                "Clients may not send 'toast' to 'talk'; they may send: crash, hello, ",
+            ),
+            (
+                "get_queryset",
+                {},
+                4220,
+                "Clients may not send 'get_queryset' to 'talk'; they may send: crash",
+            ),
+            ("typing", {}, 4216, "The data of 'typing' is wrong. Object missing required field `book`."),
+            ("typing", {"book": "x"}, 4216, "The data of 'typing' is wrong. Expected `int`, got `str` - at `$.book`."),
+            ("typing", {"book": 1, "more": 1}, 4216, "The data of 'typing' is wrong. Object contains unknown field "),
+            ("typing", {"book": 1, "user": 1}, 4216, "The data of 'typing' is wrong. Object contains unknown field "),
+            ("typing", [1], 4216, "The data of 'typing' is wrong. Expected `object`, got `array`."),
+            ("typing", "x", 4216, "The data of 'typing' is wrong. Expected `object`, got `str`."),
+            (
+                "typing",
+                {"book": 1, "words": ["x" * 9000]},
+                4201,
+                "The data of an event may have 8192 bytes; ",
+            ),
+            ("whisper", {"text": "secret"}, 4214, "Not this."),
+            ("whisper", {"text": "x"}, 4218, "Speak up."),
+        ],
+    )
+    async def test_what_is_refused_is_said_and_reaches_nobody(self, clients, name, data, code, reason):
+        ann, bob, _ = clients
+        ann.tell(name, data)
+        [(told_name, told_code, told_reason)] = await unsent(ann)
+        assert (told_name, told_code) == (name, code)
+        assert told_reason.startswith(reason)
+        assert bob.events == []
+
+    async def test_a_failing_hook_tells_nothing_of_the_inside(self, clients, caplog):
+        clients[0].tell("crash")
+        assert await unsent(clients[0]) == [("crash", 4001, "The server failed; the failure is in its log.")]
+        assert "The event crash of the stream talk failed." in caplog.text
+
+    async def test_without_a_subscription_there_is_nobody_to_send_to(self, clients):
+        clients[0].tell("typing", {"book": 1}, id=7)
+        assert await unsent(clients[0]) == [("typing", 4214, "There is no such subscription (any more).")]
+
+    async def test_before_the_subscription_is_admitted_an_event_is_lost(self, shelf, people):
+        async with WireClient(Identity(of(people[0]))) as ann:
+            ann.say(ann.protocol.subscribe(1, stream="talk", params={"shelf": shelf.pk}))
+            ann.tell("typing", {"book": 1})
+            assert await unsent(ann) == [("typing", 4002, "The subscription is not live yet.")]
+
+    async def test_too_many_are_dropped_and_it_is_said_once(self, clients):
+        ann, bob, _ = clients
+        for book in range(200):
+            ann.tell("typing", {"book": book})
+        told = await unsent(ann)
+        await until(lambda: len(bob.events) >= 20)
+        assert told == [("typing", 4002, "A connection may send 20 events a second; more are dropped.")]
+        assert len(bob.events) < 100
+
+    async def test_whoever_lost_access_neither_gets_nor_sends(self, clients, elsewhere):
+        ann, bob, cid = clients
+        await elsewhere.soon(Note.objects.create, text="not bob")
+        await until(lambda: bob.refusals)
+        bob.tell("typing", {"book": 1})
+        ann.tell("typing", {"book": 2})
+        await unsent(bob)
+        await until(lambda: cid.events)
+        assert bob.events == []
+        assert [data["book"] for _, data, _ in cid.events] == [2]
+
+
+class TestFromPython:
+    async def test_reaches_all_who_look(self, clients, shelf, elsewhere):
+        await elsewhere.soon(realtime.send_event, "talk", {"shelf": shelf.pk}, "imported", {"count": 3})
+        await until(lambda: all(client.events for client in clients))
+        assert clients[0].events == [("imported", {"count": 3}, "server")]
+
+    async def test_from_async_code_with_an_object_as_parameter(self, clients, shelf):
+        await realtime.asend_event("talk", {"shelf": shelf}, "imported")
+        await until(lambda: all(client.events for client in clients))
+        assert clients[0].events == [("imported", None, "server")]
+
+    async def test_may_be_for_one_audience(self, people, committed):
+        async with WireClient(Identity(of(people[0]))) as ann, WireClient(Identity(of(people[1]))) as bob:
+            for client in (ann, bob):
+                await client.subscribe("own")
+            realtime.send_event("own", {}, "one", audience=people[0].pk)
+            realtime.send_event("own", {}, "all")
+            await until(lambda: ("all", None, "server") in ann.events and bob.events)
+            assert [name for name, _, _ in ann.events] == ["one", "all"]
+            assert [name for name, _, _ in bob.events] == ["all"]
+
+    async def test_may_be_for_one_user_whatever_they_look_at(self, clients, people):
+        async with WireClient(Identity(of(people[0]))) as second:
+            await until(lambda: second.protocol.window)
+            realtime.send_user_event(people[0], "toast", "Done.")
+            await realtime.asend_user_event(people[0].pk, "toast", "Again.")
+            await until(lambda: len(clients[0].events) == len(second.events) == 2)
+        assert second.events == [("toast", "Done.", "server"), ("toast", "Again.", "server")]
+        assert next(message for message in second.received if message["type"] == "event") == {
+            "type": "event",
+            "name": "toast",
+            "data": "Done.",
+        }
+        assert clients[1].events == []
+
+    def test_what_cannot_be_sent_is_an_error(self, db):
+        with pytest.raises(UnknownStream):
+            realtime.send_event("nothing", {}, "x")
+        with pytest.raises(BadParameters):
+            realtime.send_event("talk", {"shelf": "x"}, "x")
+        with pytest.raises(EventTooLarge, match="may have 8192 bytes; 'x' has 9002"):
+            realtime.send_event("talk", {"shelf": 1}, "x", "y" * 9000)
+        with pytest.raises(RealtimeError, match="cannot be sent to a visitor"):
+            realtime.send_user_event(type("Visitor", (), {"is_authenticated": False})(), "x")
+
+    def test_a_process_alone_says_once_that_nobody_is_reached(self, db, caplog, monkeypatch):
+        monkeypatch.setattr(events, "_said_alone", False)
+        for _ in range(2):
+            realtime.send_user_event(1, "toast")
+        assert [record.getMessage()[:42] for record in caplog.records] == [
+            "An event was sent in a process without cli"
+        ]
+
+
+class TestSlowClients:
+    async def test_without_acknowledging_only_so_many_come(self, clients, shelf):
+        slow, quick, _ = clients
+        slow.protocol.holding_acks = True
+        most = slow.protocol.window["frames"] * EVENTS_PER_FRAME
+        for number in range(most + 50):
+            realtime.send_event("talk", {"shelf": shelf.pk}, "n", number)
+            await until(lambda number=number: len(quick.events) == number + 1)
+        assert len(slow.events) == most
+
+        slow.say(slow.protocol.ack())
+        await until(lambda: slow.connection._session._events_acknowledged == most)
+        realtime.send_event("talk", {"shelf": shelf.pk}, "n", "last")
+        await until(lambda: slow.events[-1] == ("n", "last", "server"))
+
+    async def test_more_acknowledged_than_came_is_a_bad_message(self, clients):
+        clients[0].say([clients[0].protocol.text(type="ack", frames=0, events=1)])
+        await until(lambda: clients[0].closed)
+        assert clients[0].closed == (4200, "Acknowledged 1 events, with 0 to 0 possible.")
+
+
+async def test_nothing_is_left_behind(people, committed, shelf):
+    before = asyncio.all_tasks()
+    async with WireClient(Identity(of(people[0]))) as client:
+        await client.subscribe("talk", shelf=shelf.pk)
+    assert (asyncio.all_tasks(), get_hub()._users, events._exchanges) == (before, {}, set())
+
+
+SCRIPT = """
+import django; django.setup()
+import realtime
+realtime.send_event("talk", {"shelf": %d}, "imported", {"count": 3})
+realtime.send_user_event(%d, "toast", "Done.")
+"""
+
+
+class TestBetweenProcesses:
+    """Through a channel layer on Redis."""
+
+    @pytest.fixture(params=["core.RedisChannelLayer", "pubsub.RedisPubSubChannelLayer"])
+    def layer(self, request, settings, redis_url):
+        config = {"hosts": [redis_url], "prefix": f"events-{os.getpid()}"}
+        settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"channels_redis.{request.param}", "CONFIG": config}}
+        channel_layers.backends.clear()
+        yield
+        channel_layers.backends.clear()
+
+    async def test_a_script_reaches_the_clients_of_a_server(self, layer, clients, shelf, people, settings):
+        script = SCRIPT % (shelf.pk, people[0].pk)
+        await until(lambda: get_hub()._exchange._joined)
+        await asyncio.to_thread(run_elsewhere, script, settings.CHANNEL_LAYERS)
+        await until(lambda: len(clients[0].events) == 2)
+        assert clients[0].events == [("imported", {"count": 3}, "server"), ("toast", "Done.", "server")]
+        assert clients[1].events == [("imported", {"count": 3}, "server")]
+
+    async def test_an_own_event_comes_once(self, layer, clients, shelf):
+        await until(lambda: get_hub()._exchange._joined)
+        for number in range(3):
+            clients[0].tell("typing", {"book": number})
+        await until(lambda: len(clients[1].events) == 3)
+        await asyncio.to_thread(wait_until, lambda: not events._sender._waiting, what="the sender to be done")
+        await asyncio.sleep(0.1)  # for what must not come
+        assert len(clients[1].events) == 3
+
+    async def test_a_layer_that_is_gone_holds_nobody_up(self, settings, clients, shelf, caplog):
+        config = {"hosts": ["redis://127.0.0.1:1"]}
+        backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+        settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": config}}
+        channel_layers.backends.clear()
+        with caplog.at_level(logging.WARNING, "realtime"):
+            clients[0].tell("typing", {"book": 1})
+            await until(lambda: clients[1].events)
+            await until(lambda: "events reach this process alone" in caplog.text)
+        channel_layers.backends.clear()
+
+
+def run_elsewhere(script: str, layers: dict) -> None:
+    name = str(connections["default"].settings_dict["NAME"])
+    prelude = (
+        "from django.conf import settings\n"
+        f"settings.CHANNEL_LAYERS = {layers!r}\nsettings.DATABASES['default']['NAME'] = {name!r}\n"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    subprocess.run([sys.executable, "-c", prelude + script], env=environment, check=True, timeout=60)
