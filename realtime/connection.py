@@ -6,21 +6,33 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
-from realtime.actions import perform
+from msgspec import UNSET
+
+from realtime.actions import failure, operation_content, operation_key, perform
 from realtime.admission import Admitted, Verdict, admit
 from realtime.conf import settings
-from realtime.exceptions import ClientError, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
+from realtime.exceptions import (
+    ClientError,
+    InternalError,
+    Overloaded,
+    ProtocolError,
+    SessionEnded,
+    TimedOut,
+)
 from realtime.hub import Delivery, Hub
 from realtime.identity import Identity, session_digest
 from realtime.protocol.codec import Encoded
-from realtime.protocol.messages import Call, Failure, Reply, Subscribe, Window
+from realtime.protocol.messages import Call, Reply, Subscribe, Window
 from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, State, Subscription
 from realtime.streams.grounds import Access
+from realtime.streams.registry import registry
 
 logger = logging.getLogger("realtime")
 
+VISITOR = Identity().owner  # of whom nothing is known
 SILENT_BEATS = 2.5  # beats without an answer after which a client is taken for gone
 
 
@@ -94,7 +106,11 @@ class Connection:
             else:
                 self._handle_all(self._session.leave(query))
         sent = self._session.offer(
-            delivery.frame, log=delivery.log, before=delivery.before, caught_up=delivery.caught_up
+            delivery.frame,
+            log=delivery.log,
+            before=delivery.before,
+            caught_up=delivery.caught_up,
+            calls=delivery.calls,
         )
         self._send(sent)
         if self._session.behind and self._session.has_credit:
@@ -114,7 +130,7 @@ class Connection:
 
     def reconsider(self, access: Access) -> None:
         streams = {subject.stream.name for _, subject in self._admitted()}
-        user, session = self._identity
+        user, session, _ = self._identity
         mine = user in access.users or (session is not None and session_digest(session) in access.sessions)
         if access.everyone or mine or streams & access.streams or (access.streams and self._subscribing):
             self._reconsider()
@@ -156,11 +172,12 @@ class Connection:
             case Subscription():
                 self._subscribing.append(event)
                 self._start(self._subscribe_all)
-            case Call() if len(self._calling) >= settings.MAX_CALLS:
+            case Call() if len(self._calling) + self._session.owing >= settings.MAX_CALLS:
                 error = Overloaded(f"{settings.MAX_CALLS} calls are waiting already.")
-                self._reply(Reply(id=event.id, error=Failure(error.code, error.reason)))
+                self._reply(Reply(id=event.id, error=failure(error)))
             case Call():
                 self._calling.append(event)
+                self._expect(event)
                 self._start(self._call_all)
             case CatchUp(queries=queries):
                 self._hub.catch_up(self, queries)
@@ -231,9 +248,29 @@ class Connection:
         self._valid_until = None if seconds is None else asyncio.get_running_loop().time() + seconds
         return verdict
 
+    def _expect(self, call: Call) -> None:
+        # before anything that is asked for later: the frame that brings the call's effects is to name it
+        if call.stream in registry:
+            key = operation_key(self._identity, call.id)
+            self._hub.expect(self, registry.get(call.stream), key, call.id)
+
     async def _call_all(self) -> None:
         while self._calling:
-            self._reply(await self._hub.perform(perform, self._identity, self._calling.popleft()))
+            await self._call(self._calling.popleft())
+
+    async def _call(self, call: Call) -> None:
+        key = operation_key(self._identity, call.id)
+        owner = self._identity.owner
+        if owner == VISITOR:  # nothing tells this visitor from others
+            owner = f"{owner}{id(self)}"
+        work = partial(perform, self._identity, call)
+        try:
+            reply: Reply = await self._hub.perform(owner, (key, operation_content(call)), work)
+        except ClientError as error:
+            reply = Reply(id=call.id, error=failure(error))
+        self._reply(reply)
+        if call.stream in registry:
+            self._hub.settle(self, registry.get(call.stream), key, ran=reply.error is UNSET)
 
     def _reply(self, reply: Reply) -> None:
         encoded = self._session.reply(reply)

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from realtime.changelog import get_changelog, log_number
 from realtime.conf import settings
+from realtime.deadline import Deadline
 from realtime.exceptions import InternalError, ProtocolError
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
@@ -27,6 +28,7 @@ from realtime.queries.tail import Tail, Tick, Want
 from realtime.queries.threads import LEAVE_SECONDS, ThreadPool
 from realtime.streams.grounds import Access, access_database
 from realtime.streams.stream import ModelStream
+from realtime.turns import Turns
 from realtime.wakeups import Waiter
 
 logger = logging.getLogger("realtime")
@@ -49,6 +51,7 @@ class Delivery(NamedTuple):
     frame: Encoded
     accepted: tuple[tuple[Subscription, int], ...]
     caught_up: frozenset[int]
+    calls: tuple[str, ...] = ()  # the client's calls whose effects are there at the frame's cursor
 
 
 class Client(Protocol):
@@ -93,6 +96,8 @@ class LogTask:
         self._ids: dict[QueryKey, int] = {}
         self._subscribers: dict[int, set[Client]] = {}
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # what each client is subscribed to
+        self._awaited: dict[Client, dict[str, str]] = {}  # the clients' calls, by the keys of their operations
+        self._due = False  # a call has run: a round is to look for its effects
         self._stalled = False  # the log cannot be read, and the clients know that they may be behind
         self._task = asyncio.create_task(self._run(), name=f"realtime log {alias}")
         self._pruning = asyncio.create_task(self._prune(run), name=f"realtime pruning {alias}")
@@ -120,6 +125,18 @@ class LogTask:
             mine.append(item)
         self._waiter.wake()
 
+    def expect(self, client: Client, key: str, call: str) -> None:
+        """Name the call in the frame that brings its effects."""
+        self._awaited.setdefault(client, {})[key] = call
+
+    def settle(self, client: Client, key: str, *, ran: bool) -> None:
+        """The call has been answered: look for its effects, or expect it no longer."""
+        if ran:
+            self._due = True
+            self._waiter.wake()
+        else:
+            self._awaited.get(client, {}).pop(key, None)
+
     def leave(self, client: Client, query: int) -> None:
         subscribers = self._subscribers.get(query)
         if subscribers is None or client not in subscribers:
@@ -137,6 +154,7 @@ class LogTask:
     def leave_all(self, client: Client) -> None:
         self._waiting.pop(client, None)
         self._served.pop(client, None)
+        self._awaited.pop(client, None)
         for query in list(self._queries.get(client, ())):
             self.leave(client, query)
         self._queries.pop(client, None)
@@ -189,7 +207,7 @@ class LogTask:
                 logger.exception("The log %s could not be pruned.", self.number)
 
     async def _wait_for_news(self) -> None:
-        while self.position and not self._waiting:
+        while self.position and not self._waiting and not self._due:
             if not self._subscribers:
                 await self._waiter.wait(IDLE_SECONDS)
             elif await self._waiter.wait(self._tail.log.poll_seconds) or await self._in_thread(self._tail.moved):
@@ -198,9 +216,11 @@ class LogTask:
     async def _round(self) -> None:
         self._served, self._waiting = self._waiting, {}
         retired, self._retired = self._retired, set()
+        self._due = False
+        awaited = {key for calls in self._awaited.values() for key in calls}
         wants = {item.want: item.stream for items in self._served.values() for item in items}
         try:
-            tick = await self._in_thread(self._tail.tick, wants, retired)
+            tick = await self._in_thread(self._tail.tick, wants, retired, awaited)
         except BaseException:
             since, self._waiting = self._waiting, self._served
             for item in itertools.chain(*since.values()):
@@ -251,9 +271,10 @@ class LogTask:
                 if not caught_up or query not in caught_up.get(client, ()):
                     parts[client].append(delta)
 
+        calls = self._take_calls(tick.ran)
         # one frame per distinct set of deltas, however many clients it goes to
         frames: dict[tuple[int, ...], Encoded] = {}
-        concerned = {**parts, **caught_up, **(self._queries if self._stalled else {})}
+        concerned = {**parts, **caught_up, **calls, **(self._queries if self._stalled else {})}
         self._stalled = False
         for client in concerned:
             deltas = parts.get(client, [])
@@ -266,8 +287,17 @@ class LogTask:
                 frame=frames[composition],
                 accepted=tuple(accepted.get(client, ())),
                 caught_up=frozenset(caught_up.get(client, ())),
+                calls=calls.get(client, ()),
             )
             _tell(client, client.deliver, delivery)
+
+    def _take_calls(self, ran: Collection[str]) -> dict[Client, tuple[str, ...]]:
+        if not ran:
+            return {}
+        found = {client: [key for key in calls if key in ran] for client, calls in self._awaited.items()}
+        return {
+            client: tuple(self._awaited[client].pop(key) for key in keys) for client, keys in found.items() if keys
+        }
 
     def _register(self, item: Waiting, query: int) -> None:
         self._streams[query] = (item.want.key, item.stream)
@@ -283,7 +313,8 @@ class Hub:
     def __init__(self) -> None:
         self._clients: set[Client] = set()
         self._logs: dict[str, LogTask] = {}
-        self._pools: dict[str, ThreadPool] = {}  # by name, while there are clients
+        self._checks: ThreadPool | None = None  # while there are clients
+        self._turns: Turns | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     def attach(self, client: Client) -> None:
@@ -304,7 +335,8 @@ class Hub:
         sweeper, self._sweeper = self._sweeper, None
         if sweeper:
             sweeper.cancel()
-            pools, self._pools = list(self._pools.values()), {}
+            pools: list[ThreadPool | Turns] = [pool for pool in (self._checks, self._turns) if pool is not None]
+            self._checks = self._turns = None
             await asyncio.gather(sweeper, *(log.close() for log in logs), return_exceptions=True)
             await asyncio.gather(*(_ended(pool) for pool in pools))
 
@@ -314,16 +346,23 @@ class Hub:
 
     async def run(self, function: Callable[..., Result], *args: object) -> Result:
         """Call a short function that may use the database, in a thread of the pool for checks."""
-        return await asyncio.wrap_future(self._pool("realtime-check", CHECK_THREADS).submit(function, *args))
+        if self._checks is None:
+            self._checks = ThreadPool(CHECK_THREADS, "realtime-check")
+        return await asyncio.wrap_future(self._checks.submit(function, *args))
 
-    async def perform(self, function: Callable[..., Result], *args: object) -> Result:
-        """Call an action, in a thread of the pool for actions: however slow they are, checks go on."""
-        return await asyncio.wrap_future(self._pool("realtime-action", settings.THREADS).submit(function, *args))
+    async def perform(self, owner: str, key: object, function: Callable[[Deadline], Result]) -> Result:
+        """Have an action run, when it is its owner's turn; however slow actions are, checks go on."""
+        if self._turns is None:
+            self._turns = Turns(threads=settings.THREADS, seconds=settings.ACTION_SECONDS)
+        return await self._turns.run(owner, key, function)
 
-    def _pool(self, name: str, size: int) -> ThreadPool:
-        if name not in self._pools:
-            self._pools[name] = ThreadPool(size, name)
-        return self._pools[name]
+    def expect(self, client: Client, stream: type[ModelStream], key: str, call: str) -> None:
+        """The client has called: name the call in the frame that brings its effects."""
+        self._log(stream.database()).expect(client, key, call)
+
+    def settle(self, client: Client, stream: type[ModelStream], key: str, *, ran: bool) -> None:
+        """The client's call has been answered."""
+        self._log(stream.database()).settle(client, key, ran=ran)
 
     def subscribe(
         self, client: Client, subscription: Subscription, stream: ModelStream, format: str, cursor: str | None
@@ -363,8 +402,9 @@ def _tell(client: Client, method: Callable[..., None], *args: object) -> None:
         client.end(InternalError())
 
 
-async def _ended(pool: ThreadPool) -> None:
-    await asyncio.wait([asyncio.wrap_future(future) for future in pool.close()], timeout=2 * LEAVE_SECONDS)
+async def _ended(pool: ThreadPool | Turns) -> None:
+    if threads := pool.close():
+        await asyncio.wait([asyncio.wrap_future(future) for future in threads], timeout=2 * LEAVE_SECONDS)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

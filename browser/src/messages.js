@@ -19,11 +19,11 @@ export const VERSION = 1
  *
  * @typedef {{type: "welcome", version: number, beat: number, window?: Window}} Welcome
  * @typedef {{type: "subscribed", id: number, query: number, log: number, view?: string}} Subscribed
- * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[]}} Frame
+ * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[], calls?: string[]}} Frame
  * @typedef {{type: "behind"}} Behind
  * @typedef {{type: "beat", cursors?: Record<string, string>}} Beat
  * @typedef {{type: "refused", id: number, code: number, reason: string}} Refused
- * @typedef {{code: number, reason: string, details?: Details}} Failure
+ * @typedef {{code: number, reason: string, details?: Details, version?: string}} Failure
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
  * @typedef {Welcome | Subscribed | Frame | Behind | Beat | Refused | Reply | Bye} ServerMessage
@@ -54,6 +54,7 @@ export const codes = Object.freeze({
   invalid: 4216,
   not_found: 4217,
   action_refused: 4218,
+  stale: 4219,
 })
 
 /** @type {Map<number, string>} */

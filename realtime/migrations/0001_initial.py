@@ -39,4 +39,16 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['at'], name='realtime_change_at'), models.Index(fields=['transaction'], name='realtime_change_transaction')],
             },
         ),
+        migrations.CreateModel(
+            name='Operation',
+            fields=[
+                ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('content', models.CharField(max_length=64)),
+                ('reply', models.TextField()),
+                ('at', models.BigIntegerField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['at'], name='realtime_operation_at')],
+            },
+        ),
     ]

@@ -86,10 +86,11 @@ class Delta(Struct, omit_defaults=True, frozen=True):
         return self.reset or bool(self.puts) or bool(self.drops) or self.order is not None
 
 
-class Frame(Struct, tag="frame", frozen=True):
+class Frame(Struct, tag="frame", omit_defaults=True, frozen=True):
     log: int
     cursor: str
     deltas: tuple[Raw, ...]
+    calls: tuple[str, ...] = ()
 
 
 class Behind(Struct, tag="behind", frozen=True):
@@ -110,6 +111,7 @@ class Failure(Struct, omit_defaults=True, frozen=True):
     code: int
     reason: str
     details: dict[str, list[str]] | UnsetType = UNSET
+    version: str | UnsetType = UNSET
 
 
 class Reply(Struct, tag="reply", omit_defaults=True, frozen=True):

@@ -106,6 +106,7 @@ class ClientSession:
     _sizes: deque[int] = field(default_factory=deque)  # frames not yet acknowledged
     _unacknowledged: int = 0  # their bytes
     _acknowledged: int = 0  # frames, since hello
+    _owed: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by log: calls that a frame held back names
 
     def receive(self, data: str | bytes) -> tuple[list[Encoded], list[Event]]:
         """Take what the client sent; return what to answer and what to do. Raise `ProtocolError`."""
@@ -176,16 +177,22 @@ class ClientSession:
         del self.subscriptions[subscription.id]
         return codec.encode(Refused(id=subscription.id, code=code, reason=reason))
 
-    def offer(self, frame: Encoded, *, log: int, before: str, caught_up: Collection[int]) -> list[Encoded]:
+    def offer(
+        self, frame: Encoded, *, log: int, before: str, caught_up: Collection[int], calls: tuple[str, ...] = ()
+    ) -> list[Encoded]:
         """Take a frame for the subscriptions of one log; return what to send.
 
         `caught_up` are the live queries that the frame takes to the present from wherever they stood; the others were
-        live at the cursor `before`. Without credit all are left where they stand.
+        live at the cursor `before`. Without credit all are left where they stand. `calls` are the client's calls whose
+        effects the frame brings; the next frame that is sent names them.
         """
         if self.state is State.CLOSED:
             return []
+        calls = (*self._owed.pop(log, ()), *calls)
         mine = [item for item in self.subscriptions.values() if item.log == log]
-        if not self.has_credit or any(not item.live and item.query not in caught_up for item in mine):
+        if mine and (not self.has_credit or any(not item.live and item.query not in caught_up for item in mine)):
+            if calls:
+                self._owed[log] = calls
             for item in mine:
                 if item.live:
                     item.live = False
@@ -195,6 +202,8 @@ class ClientSession:
         for item in mine:
             item.live = True
         self.behind = bool(self.lagging())
+        if calls:
+            frame = codec.with_calls(frame, calls)
         self._sizes.append(frame.size)
         self._unacknowledged += frame.size
         return [frame]
@@ -219,6 +228,11 @@ class ClientSession:
             differs = queries.get(item.query, item.cursor) != item.cursor
             queries[item.query] = None if differs else item.cursor
         return [CatchUp(queries)] if queries else []
+
+    @property
+    def owing(self) -> int:
+        """How many calls are to be named by the next frame that is sent."""
+        return sum(map(len, self._owed.values()))
 
     @property
     def has_credit(self) -> bool:

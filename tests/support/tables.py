@@ -5,14 +5,14 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
-from realtime.models import Change, Log
+from realtime.models import Change, Log, Operation
 
 
 def empty_tables() -> None:
     """Delete all that tests have committed; far quicker than Django's flush, which empties every table there is."""
     User = get_user_model()
     own = apps.get_app_config("tests").get_models(include_auto_created=True)
-    models = [*own, User.groups.through, User.user_permissions.through, User, Session, Change, Log]
+    models = [*own, User.groups.through, User.user_permissions.through, User, Session, Change, Log, Operation]
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
         for model in models:
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")
