@@ -89,14 +89,16 @@ export class RealtimeError extends Error {
   /**
    * @param {number | null} code
    * @param {string} reason
-   * @param {{name?: string, details?: Details}} [options]
+   * @param {{name?: string, details?: Details, version?: string}} [options]
    */
-  constructor(code, reason, {name, details = {}} = {}) {
+  constructor(code, reason, {name, details = {}, version} = {}) {
     super(reason)
     /** @type {number | null} */
     this.code = code
     this.name = name ?? (code === null ? "closed" : names.get(code) ?? `code_${code}`)
     /** @type {Details} */
     this.details = details
+    /** Of a stale form: what to send with it to overwrite the row knowingly. @type {string | undefined} */
+    this.version = version
   }
 }

@@ -19,9 +19,11 @@ function create() {
   const connection = new Connection({
     monitor: new Monitor(),
     newTransport: (url) => new WebSocketTransport(url),
-    report: (error) => console.error(error),
+    report: (error) => report(error),
   })
-  const queries = new LiveQueries(connection)
+  const report = (/** @type {unknown} */ error) => console.error(error)
+  const page = new Page({document, connection, connect: () => keepConnected(), report})
+  const queries = new LiveQueries(connection, (element) => page.subscriptionOf(element))
 
   /** @returns {string} */
   const address = () => {
@@ -75,12 +77,16 @@ function create() {
    * @param {import("./messages.js").Params} params
    * @param {string} action
    * @param {Record<string, unknown>} [args]
-   * @param {{timeout?: number}} [options] seconds
-   * @returns {Promise<any>} rejects with a RealtimeError
+   * @param {import("./live.js").CallOptions} [options]
+   * @returns {import("./calls.js").CallPromise} rejects with a RealtimeError
    */
-  const call = async (stream, params, action, args = {}, options = {}) => {
-    keepConnected()
-    return connection.calls.call({stream, params, action, args}, options)
+  const call = (stream, params, action, args = {}, options = {}) => {
+    try {
+      keepConnected()
+    } catch (error) {
+      return connection.calls.refuse(error)
+    }
+    return queries.call({stream, params, action, args}, options)
   }
 
   const keepConnected = () => {
@@ -88,7 +94,7 @@ function create() {
   }
 
   const start = () => {
-    new Page({document, connection, connect: keepConnected, report: (error) => console.error(error)}).start()
+    page.start()
     new Controls({document, call}).start()
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start)
@@ -105,6 +111,10 @@ function create() {
     /** "connecting", "catching-up", "live", "offline" or "refused"; null before anything was asked for. */
     get state() {
       return connection.state
+    },
+    /** How many calls wait for the connection. */
+    get waiting() {
+      return connection.calls.waiting
     },
   }
 }

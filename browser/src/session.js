@@ -15,14 +15,15 @@ import {Wires} from "./wires.js"
  * @typedef {{code: number, reason: string}} Fault
  *
  * What the session wants done. `wait`: for the next attempt, at least `retry` seconds. `later`: to be asked `again` after
- * a delay.
+ * a delay. `repeat`: to have the calls sent that wait for the connection.
  *
  * @typedef {{do: "open"}
  *   | {do: "close"}
  *   | {do: "send", message: import("./messages.js").ClientMessage}
  *   | {do: "wait", retry: number}
  *   | {do: "greeted", beat: number}
- *   | {do: "apply", cursor: string, updates: import("./wires.js").Update[], size: number}
+ *   | {do: "repeat"}
+ *   | {do: "apply", cursor: string, updates: import("./wires.js").Update[], calls: string[], size: number}
  *   | {do: "refused", wire: Wire, fault: Fault}
  *   | {do: "later", wire: Wire}
  *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
@@ -73,6 +74,11 @@ export class Session {
     }
   }
 
+  /** Connected, and nothing that the page is subscribed to is behind. */
+  get isCurrent() {
+    return this.phase === "ready" && this.#wires.live
+  }
+
   /** @param {Wire} wire @returns {State | null} */
   stateOf(wire) {
     if (wire.status === "refused") return "refused"
@@ -96,7 +102,8 @@ export class Session {
     this.#move("opened")
     this.#frames = 0
     this.#unacked = {frames: 0, bytes: 0}
-    return send([{type: "hello", version: VERSION}, ...this.#wires.askAll()])
+    // calls before subscriptions: the frame that brings their effects is to name them
+    return [...send([{type: "hello", version: VERSION}]), {do: "repeat"}, ...send(this.#wires.askAll())]
   }
 
   /**
@@ -191,7 +198,7 @@ export class Session {
         this.#wires.accept(message)
         return []
       case "frame":
-        return [{do: "apply", cursor: message.cursor, updates: this.#wires.updates(message), size}]
+        return [{do: "apply", cursor: message.cursor, updates: this.#wires.updates(message), calls: message.calls ?? [], size}]
       case "behind":
         this.#wires.fallBehind()
         return []
