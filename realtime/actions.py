@@ -14,7 +14,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ObjectDoesNotExist, Permiss
 from django.db import DatabaseError
 from django.http import Http404
 
-from realtime import operations
+from realtime import forms, operations
 from realtime.access import open_stream
 from realtime.conf import settings
 from realtime.deadline import Deadline
@@ -31,6 +31,7 @@ from realtime.identity import Identity, current
 from realtime.protocol.codec import encode_value
 from realtime.protocol.messages import Call, Failure, Reply
 from realtime.queries.rendering import plain
+from realtime.streams.decorators import ACTION
 from realtime.streams.registry import registry
 from realtime.streams.signatures import signature
 from realtime.streams.stream import ModelStream
@@ -124,14 +125,16 @@ def _work(stream: ModelStream, user: Any, call: Call, deadline: Deadline) -> Cal
     if options["permission"] and not user.has_perm(options["permission"]):
         raise Forbidden(f"You may not call the action {call.action!r}.")
 
-    method = getattr(stream, call.action)
-    args = _convert(type(stream), call.action, call.args)
+    method: Any = getattr(type(stream), call.action, None)
+    if not hasattr(method, ACTION):
+        method = forms.ACTIONS[call.action]
+    args = _convert(method, call.action, call.args)
 
     def work() -> Any:
         with refusals(call.action):
             if inspect.iscoroutinefunction(method):
-                return async_to_sync(deadline.within)(method(user, **args))
-            return method(user, **args)
+                return async_to_sync(deadline.within)(method(stream, user, **args))
+            return method(stream, user, **args)
 
     return work
 
@@ -158,8 +161,7 @@ def _invalid(error: ValidationError) -> InvalidArguments:
     return InvalidArguments(" ".join(error.messages))
 
 
-def _convert(stream: type[ModelStream], action: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    method = getattr(stream, action)
+def _convert(method: Any, action: str, given: Mapping[str, Any]) -> dict[str, Any]:
     parameters, hints = signature(method, skip=2)
     own = list(inspect.signature(method).parameters)[:2]  # self and user, which a client does not give
     details: dict[str, list[str]] = {}

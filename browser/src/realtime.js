@@ -4,6 +4,7 @@
 
 import {Connection} from "./connection.js"
 import {Controls} from "./controls.js"
+import {Forms} from "./forms.js"
 import {LiveQueries} from "./live.js"
 import * as messages from "./messages.js"
 import {Monitor} from "./monitor.js"
@@ -96,6 +97,7 @@ function create() {
   const start = () => {
     page.start()
     new Controls({document, call}).start()
+    new Forms({document, call, follow: (url) => location.assign(url)}).start()
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start)
   else start()

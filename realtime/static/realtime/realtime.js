@@ -1786,6 +1786,156 @@ function emit(element, type, detail) {
   heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
 }
 
+// src/forms.js
+var OWN = /^(_live_|csrfmiddlewaretoken$)/;
+var Forms = class {
+  /** Forms under way. @type {WeakSet<Element>} */
+  #running = /* @__PURE__ */ new WeakSet();
+  #nextId = 1;
+  /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: goes to another page */
+  constructor({ document: document2, call: call2, follow: follow2 }) {
+    this.document = document2;
+    this.call = call2;
+    this.follow = follow2;
+  }
+  start() {
+    this.document.addEventListener("submit", (event) => this.#submit(event));
+  }
+  /** @param {SubmitEvent} event */
+  #submit(event) {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-live-form") || event.defaultPrevented) return;
+    const data = formData(form, event.submitter);
+    if (!data) return;
+    event.preventDefault();
+    if (!this.#running.has(form)) this.#run(form, data);
+  }
+  /** @param {HTMLFormElement} form @param {Record<string, string | string[]>} data */
+  async #run(form, data) {
+    const held = contents(form);
+    this.#running.add(form);
+    form.setAttribute("aria-busy", "true");
+    try {
+      const action = form.getAttribute("data-live-form") ?? "";
+      const pk = form.getAttribute("data-live-pk");
+      const args = pk === null ? { data } : { pk, data, version: versionOf(form)?.value ?? "" };
+      const params = readJSON(form, "data-live-params") ?? {};
+      const result = await this.call(form.getAttribute("data-live-stream") ?? "", params, action, args);
+      this.#show(form, {});
+      settle(held);
+      if (pk === null) form.reset();
+      else setVersion(form, result.version);
+      emit2(form, "realtime:reply", result);
+      const next = form.getAttribute("data-live-next");
+      if (next) this.follow(next);
+    } catch (error) {
+      this.#refuse(form, error);
+    } finally {
+      this.#running.delete(form);
+      form.removeAttribute("aria-busy");
+    }
+  }
+  /** @param {HTMLFormElement} form @param {unknown} error */
+  #refuse(form, error) {
+    const details = error instanceof RealtimeError ? error.details : {};
+    const whole = details[""] ?? [];
+    const ownSentence = error instanceof RealtimeError && error.code === codes.invalid && Object.keys(details).length > 0;
+    this.#show(form, { ...details, "": ownSentence ? whole : [error instanceof Error ? error.message : String(error)] });
+    if (error instanceof RealtimeError && error.version !== void 0) setVersion(form, error.version);
+    emit2(form, "realtime:error", error);
+  }
+  /** Puts sentences at their fields, and the focus into the first of these. @param {HTMLFormElement} form @param {Record<string, string[]>} sentences */
+  #show(form, sentences) {
+    for (const place2 of form.querySelectorAll("[data-live-error]")) place2.textContent = "";
+    for (const control of form.querySelectorAll("[aria-invalid]")) {
+      control.removeAttribute("aria-invalid");
+      describe(control, null);
+    }
+    const wrong = [];
+    for (const [name, texts] of Object.entries(sentences)) {
+      if (!texts.length) continue;
+      const controls = controlsOf(form, name);
+      const place2 = this.#place(form, controls.length ? name : "", controls.at(-1));
+      place2.textContent = [place2.textContent, ...texts].join(" ").trim();
+      for (const control of controls) {
+        control.setAttribute("aria-invalid", "true");
+        describe(control, place2.id);
+        wrong.push(control);
+      }
+    }
+    const elements = (
+      /** @type {Control[]} */
+      [...form.elements]
+    );
+    elements.find((element) => wrong.includes(element))?.focus();
+  }
+  /** Where a field's sentences go. @param {HTMLFormElement} form @param {string} name @param {Control} [control] */
+  #place(form, name, control) {
+    let place2 = [...form.querySelectorAll("[data-live-error]")].find((each) => each.getAttribute("data-live-error") === name);
+    if (!place2) {
+      place2 = form.ownerDocument.createElement("p");
+      place2.setAttribute("data-live-error", name);
+      if (!name) place2.setAttribute("role", "alert");
+      if (control) control.after(place2);
+      else form.append(place2);
+    }
+    if (!place2.id) place2.id = `live-error-${this.#nextId++}`;
+    return place2;
+  }
+};
+function formData(form, submitter) {
+  const sent = new FormData(form);
+  const { name, value: value2 } = (
+    /** @type {{name?: string, value?: string}} */
+    submitter ?? {}
+  );
+  if (name) sent.append(name, value2 ?? "");
+  const data = {};
+  for (const field of new Set(sent.keys())) {
+    if (OWN.test(field)) continue;
+    const values = sent.getAll(field);
+    const files = values.filter((each) => typeof each !== "string");
+    if (files.some((file) => (
+      /** @type {File} */
+      file.size
+    ))) return null;
+    const texts = (
+      /** @type {string[]} */
+      values.filter((each) => typeof each === "string")
+    );
+    if (texts.length) data[field] = texts.length > 1 ? texts : texts[0];
+  }
+  return data;
+}
+function controlsOf(form, name) {
+  return (
+    /** @type {Control[]} */
+    [...form.elements].filter((each) => name && /** @type {Control} */
+    each.name === name)
+  );
+}
+function describe(control, id) {
+  const place2 = (each) => control.ownerDocument.getElementById(each)?.hasAttribute("data-live-error");
+  const others = (control.getAttribute("aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place2(each));
+  const all = id ? [...others, id] : others;
+  if (all.length) control.setAttribute("aria-describedby", all.join(" "));
+  else control.removeAttribute("aria-describedby");
+}
+function versionOf(form) {
+  return (
+    /** @type {HTMLInputElement | null} */
+    form.querySelector('input[name="_live_version"]')
+  );
+}
+function setVersion(form, version) {
+  const field = versionOf(form);
+  if (field && version !== void 0) field.value = version;
+}
+function emit2(element, type, detail) {
+  const heard = element.isConnected ? element : element.ownerDocument;
+  heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
+}
+
 // src/live.js
 var Use = class {
   /** What ends each of this user's listeners. @type {Set<() => void>} */
@@ -2256,6 +2406,7 @@ function create() {
   const start = () => {
     page.start();
     new Controls({ document, call: call2 }).start();
+    new Forms({ document, call: call2, follow: (url) => location.assign(url) }).start();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
