@@ -4,45 +4,120 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 from asgiref.sync import async_to_sync
 from django.core.exceptions import NON_FIELD_ERRORS, ObjectDoesNotExist, PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import DatabaseError
 from django.http import Http404
 
+from realtime import forms, operations
 from realtime.access import open_stream
-from realtime.exceptions import Forbidden, InternalError, InvalidArguments, NotFound, Refusal, UnknownAction
+from realtime.conf import settings
+from realtime.deadline import Deadline
+from realtime.exceptions import (
+    ClientError,
+    Forbidden,
+    InternalError,
+    InvalidArguments,
+    NotFound,
+    Refusal,
+    UnknownAction,
+)
 from realtime.identity import Identity, current
 from realtime.protocol.codec import encode_value
 from realtime.protocol.messages import Call, Failure, Reply
 from realtime.queries.rendering import plain
+from realtime.streams.decorators import ACTION
+from realtime.streams.registry import registry
 from realtime.streams.signatures import signature
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
 
 
-def perform(identity: Identity, call: Call) -> Reply:
-    """Run a client's call as this user; return the reply, whatever happened."""
+MAX_TRIES = 5  # of a transaction that loses to others
+
+
+def operation_key(identity: Identity, id: str) -> str:
+    """What the database calls a client's call: ids are unique for each user, or each visitor's session."""
+    return operations.digest(identity.owner, id)
+
+
+def operation_content(call: Call) -> str:
+    """A digest of what is called, with which arguments."""
+    parts = (call.stream, call.action, call.params, call.args)
+    return operations.digest(msgspec.json.encode(parts, order="deterministic"))
+
+
+def perform(identity: Identity, call: Call, deadline: Deadline | None = None) -> Reply:
+    """Run a client's call as this user, unless it has run before; return the reply, whatever happened."""
     try:
-        return Reply(id=call.id, result=msgspec.Raw(_run(identity, call)))
-    except InvalidArguments as error:
-        details = {name: list(sentences) for name, sentences in error.details.items()}
-        return Reply(id=call.id, error=Failure(error.code, error.reason, details or msgspec.UNSET))
+        return Reply(id=call.id, result=msgspec.Raw(_run(identity, call, deadline or Deadline()).encode()))
     except Refusal as error:
-        return Reply(id=call.id, error=Failure(error.code, error.reason))
+        return Reply(id=call.id, error=failure(error))
     except Exception:
         logger.exception("The action %s of the stream %s failed.", call.action, call.stream)
-        failure = InternalError()
-        return Reply(id=call.id, error=Failure(failure.code, failure.reason))
+        return Reply(id=call.id, error=failure(InternalError()))
 
 
-def _run(identity: Identity, call: Call) -> bytes:
-    user = current(identity).user
-    stream = open_stream(user, call.stream, call.params)
+def failure(error: ClientError) -> Failure:
+    """What the caller is told of an error."""
+    details = {name: list(sentences) for name, sentences in getattr(error, "details", {}).items()}
+    return Failure(error.code, error.reason, details or msgspec.UNSET, getattr(error, "version", msgspec.UNSET))
+
+
+def _run(identity: Identity, call: Call, deadline: Deadline) -> str:
+    """Run the action, and note that it has run, in one transaction; return the result as JSON."""
+    key, content = operation_key(identity, call.id), operation_content(call)
+    try:
+        user = current(identity).user
+        stream = open_stream(user, call.stream, call.params)
+        work = _work(stream, user, call, deadline)
+    except Refusal:
+        # the call itself may have taken away the right to repeat it
+        stored = operations.find(registry.get(call.stream).database(), key, content)
+        if stored is None:
+            raise
+        return stored
+    alias = stream.database()
+    tries = 0
+    while True:
+        try:
+            with operations.attempt(alias, first=not tries):
+                stored = operations.begin(alias, key, content)
+                if stored is not None:
+                    return stored
+                # encoded inside, so that a result which cannot be sent has no effect either
+                result = _encoded(work())
+                operations.finish(alias, key, content, result)
+                deadline.commit()
+            return result
+        except Exception as error:
+            if deadline.committing:
+                # a hook of the commit has failed, or the answer to COMMIT was lost: the database knows whether it ran
+                stored = operations.find(alias, key, content)
+                if stored is not None:
+                    logger.exception("The action has run; what was to follow its commit failed.")
+                    return stored
+            tries += 1
+            repeatable = isinstance(error, DatabaseError) and operations.is_conflict(error)
+            if tries == MAX_TRIES or deadline.given_up or not repeatable:
+                raise
+
+
+def _encoded(result: Any) -> str:
+    encoded = encode_value(result, default=plain)
+    if len(encoded) > settings.MAX_REPLY_BYTES:
+        raise ValueError(f"A result may have {settings.MAX_REPLY_BYTES} bytes; this one has {len(encoded)}.")
+    return encoded.decode()
+
+
+def _work(stream: ModelStream, user: Any, call: Call, deadline: Deadline) -> Callable[[], Any]:
+    """What the call asks for, checked: a function of no arguments."""
     options = stream.actions().get(call.action)
     if options is None:
         allowed = ", ".join(stream.actions()) or "none"
@@ -50,17 +125,27 @@ def _run(identity: Identity, call: Call) -> bytes:
     if options["permission"] and not user.has_perm(options["permission"]):
         raise Forbidden(f"You may not call the action {call.action!r}.")
 
-    method = getattr(stream, call.action)
-    args = _convert(type(stream), call.action, call.args)
+    method: Any = getattr(type(stream), call.action, None)
+    if not hasattr(method, ACTION):
+        method = forms.ACTIONS[call.action]
+    args = _convert(method, call.action, call.args)
+
+    def work() -> Any:
+        with refusals(call.action):
+            if inspect.iscoroutinefunction(method):
+                return async_to_sync(deadline.within)(method(stream, user, **args))
+            return method(stream, user, **args)
+
+    return work
+
+
+@contextmanager
+def refusals(action: str) -> Iterator[None]:
+    """Tell the caller what Django's own exceptions mean."""
     try:
-        with transaction.atomic(using=stream.database()):
-            result = (
-                async_to_sync(method)(user, **args) if inspect.iscoroutinefunction(method) else method(user, **args)
-            )
-            # encoded inside, so that a result which cannot be sent has no effect either
-            return encode_value(result, default=plain)
+        yield
     except PermissionDenied as error:
-        raise Forbidden(str(error) or f"You may not call the action {call.action!r}.") from error
+        raise Forbidden(str(error) or f"You may not call the action {action!r}.") from error
     except (ObjectDoesNotExist, Http404) as error:
         raise NotFound("What this call is about does not exist (any more).") from error
     except ValidationError as error:
@@ -76,8 +161,7 @@ def _invalid(error: ValidationError) -> InvalidArguments:
     return InvalidArguments(" ".join(error.messages))
 
 
-def _convert(stream: type[ModelStream], action: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    method = getattr(stream, action)
+def _convert(method: Any, action: str, given: Mapping[str, Any]) -> dict[str, Any]:
     parameters, hints = signature(method, skip=2)
     own = list(inspect.signature(method).parameters)[:2]  # self and user, which a client does not give
     details: dict[str, list[str]] = {}

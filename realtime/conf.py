@@ -92,6 +92,12 @@ class Settings:
     THREADS: int = 4
     """Threads (and database connections) of a server process for actions."""
 
+    ACTION_SECONDS: float = 20.0
+    """How long an action may run; then it is given up without an effect, and its thread is replaced."""
+
+    MAX_REPLY_BYTES: int = 64 * 1024
+    """The largest result of an action; it is stored with the call, to be given again to whoever repeats it."""
+
     def __getattribute__(self, name: str) -> Any:
         if not name.isupper():
             return super().__getattribute__(name)

@@ -6,29 +6,35 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec import UNSET
 
-from realtime.actions import perform
+from realtime.actions import failure, operation_content, operation_key, perform
 from realtime.admission import Admitted, Verdict, admit
 from realtime.attendance import get_attendance
 from realtime.conf import settings
+from realtime.deadline import Deadline
+from realtime.events import Envelope
 from realtime.exceptions import ClientError, Code, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
 from realtime.hub import Hub
 from realtime.identity import Identity, identify, session_digest
 from realtime.logtask import Delivery
 from realtime.protocol.bucket import Bucket
 from realtime.protocol.codec import Encoded
-from realtime.protocol.messages import Authenticate, Call, Failure, Present, Reply, Send, Subscribe, Window
+from realtime.protocol.messages import Authenticate, Call, Present, Reply, Send, Subscribe, Window
 from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, Sent, State, Subscription
 from realtime.sending import judge, presence_refusal
 from realtime.streams.grounds import Access
 from realtime.streams.presence import Place, PresenceStream
+from realtime.streams.registry import registry
+from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
 
 MAX_SENDING = 100  # events of one client that wait for their hook
+VISITOR = Identity().owner  # of whom nothing is known
 SILENT_BEATS = 2.5  # beats without an answer after which a client is taken for gone
 
 
@@ -137,7 +143,11 @@ class Connection:
         if delivery.accepted:
             self._attend()
         sent = self._session.offer(
-            delivery.frame, log=delivery.log, before=delivery.before, caught_up=delivery.caught_up
+            delivery.frame,
+            log=delivery.log,
+            before=delivery.before,
+            caught_up=delivery.caught_up,
+            calls=delivery.calls,
         )
         self._send(sent)
         if self._session.behind and self._session.has_credit:
@@ -278,11 +288,21 @@ class Connection:
     async def _send_all(self) -> None:
         while self._sending:
             message, subject = self._sending.popleft()
-            judged = await self._hub.perform(judge, self._identity, subject.stream, message)
+            judged = await self._judge_event(subject.stream, message)
             if isinstance(judged, ClientError):
                 self._send(self._session.unsent(message, code=judged.code, reason=judged.reason))
             elif self._session.state is State.OPEN and not self._session.held and self._still(message, subject):
                 self._hub.publish(judged, self)
+
+    async def _judge_event(self, stream: ModelStream, message: Send) -> Envelope | ClientError:
+        def work(deadline: Deadline) -> Envelope | ClientError:
+            return judge(self._identity, stream, message)
+
+        try:
+            # in turn with actions, since its hook is the project's code
+            return await self._hub.perform(self._identity.owner, object(), work)
+        except ClientError as error:
+            return error
 
     def _still(self, message: Send, subject: Admitted) -> bool:
         # its access may have ended while it was judged
@@ -290,18 +310,18 @@ class Connection:
         return subscription is not None and subscription.subject is subject
 
     def _take_call(self, call: Call) -> None:
-        if len(self._calling) >= settings.MAX_CALLS:
+        if len(self._calling) + self._session.owing >= settings.MAX_CALLS:
             error = Overloaded(f"{settings.MAX_CALLS} calls are waiting already.")
         elif (wait := self._quota.calls.take(self._heard)) > 0:
             rate = self._quota.calls.rate
             error = Overloaded(f"You may make {rate:g} calls a second in the long run.", retry=wait)
         else:
             self._calling.append(call)
+            self._expect(call)
             return
         if not self._session.has_room:  # nobody reads the refusals
             raise error
-        retry = UNSET if error.retry is None else error.retry
-        self._reply(Reply(id=call.id, error=Failure(error.code, error.reason, retry=retry)))
+        self._reply(Reply(id=call.id, error=failure(error)))
 
     def _go_on(self) -> None:
         """Take up what waits, if its answers may be sent."""
@@ -374,9 +394,29 @@ class Connection:
         self._valid_until = _after(verdict.seconds)
         return verdict
 
+    def _expect(self, call: Call) -> None:
+        # before anything that is asked for later: the frame that brings the call's effects is to name it
+        if call.stream in registry:
+            key = operation_key(self._identity, call.id)
+            self._hub.expect(self, registry.get(call.stream), key, call.id)
+
     async def _call_all(self) -> None:
         while self._calling and self._session.has_room:
-            self._reply(await self._hub.perform(perform, self._identity, self._calling.popleft()))
+            await self._call(self._calling.popleft())
+
+    async def _call(self, call: Call) -> None:
+        key = operation_key(self._identity, call.id)
+        owner = self._identity.owner
+        if owner == VISITOR:  # nothing tells this visitor from others
+            owner = f"{owner}{id(self)}"
+        work = partial(perform, self._identity, call)
+        try:
+            reply: Reply = await self._hub.perform(owner, (key, operation_content(call)), work)
+        except ClientError as error:
+            reply = Reply(id=call.id, error=failure(error))
+        self._reply(reply)
+        if call.stream in registry:
+            self._hub.settle(self, registry.get(call.stream), key, ran=reply.error is UNSET)
 
     async def _authenticate(self) -> None:
         while self._new_token is not None:

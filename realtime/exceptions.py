@@ -12,7 +12,8 @@ RealtimeError
     │   └── TimedOut, Overloaded, GoingAway, InternalError
     └── Refusal                answers one subscription or one call
         ├── TokenExpired, TokenInvalid, UnknownStream, BadParameters, Forbidden
-        ├── UnknownAction, InvalidArguments, NotFound, ActionError
+        ├── UnknownAction, InvalidArguments, NotFound, ActionError, Stale
+        ├── CallTimedOut, CallsOverloaded
         └── UnknownEvent, EventTooLarge
 """
 
@@ -45,6 +46,7 @@ class Code(enum.IntEnum):
     INVALID = 4216
     NOT_FOUND = 4217
     ACTION_REFUSED = 4218
+    STALE = 4219
     UNKNOWN_EVENT = 4220
 
 
@@ -211,3 +213,33 @@ class EventTooLarge(Refusal):
     """An event, or what someone says of their presence, with more bytes than the limit allows."""
 
     code = Code.TOO_LARGE
+
+
+class Stale(Refusal):
+    """A form that was filled in for a row which has changed since; nothing was written.
+
+    `details` maps the names of the fields that have changed to sentences; `version` is that of the row as it is now:
+    sent with the same values, it overwrites them knowingly.
+    """
+
+    code = Code.STALE
+
+    def __init__(self, reason: str, *, details: Mapping[str, Sequence[str]], version: str) -> None:
+        self.details = dict(details)
+        self.version = version
+        super().__init__(reason)
+
+
+class CallTimedOut(Refusal):
+    """The action took too long. It was given up before it committed: it has no effect."""
+
+    code = Code.TIMEOUT
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The action took longer than {seconds:g} seconds and was given up: it had no effect.")
+
+
+class CallsOverloaded(Refusal):
+    """The server process cannot take the call now; it has not run."""
+
+    code = Code.OVERLOADED

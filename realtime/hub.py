@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from realtime.changelog import log_number
 from realtime.conf import settings
+from realtime.deadline import Deadline
 from realtime.events import Envelope, Exchange, publish
 from realtime.logtask import Client, LogTask, ended, tell
 from realtime.protocol import codec
@@ -25,6 +26,7 @@ from realtime.queries.threads import ThreadPool
 from realtime.quotas import Quotas
 from realtime.streams.grounds import access_database
 from realtime.streams.stream import ModelStream
+from realtime.turns import Turns
 
 Result = TypeVar("Result")
 
@@ -41,7 +43,8 @@ class Hub:
         self._users: defaultdict[str, set[Client]] = defaultdict(set)  # those who are logged in
         self._exchange: Exchange | None = None  # while there are clients
         self._logs: dict[str, LogTask] = {}
-        self._pools: dict[str, ThreadPool] = {}  # by name, while there are clients
+        self._checks: ThreadPool | None = None  # while there are clients
+        self._turns: Turns | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     def attach(self, client: Client, user: str | None = None) -> None:
@@ -73,7 +76,8 @@ class Hub:
             await exchange.close()
         if sweeper:
             sweeper.cancel()
-            pools, self._pools = list(self._pools.values()), {}
+            pools: list[ThreadPool | Turns] = [pool for pool in (self._checks, self._turns) if pool is not None]
+            self._checks = self._turns = None
             await asyncio.gather(sweeper, *(log.close() for log in logs), return_exceptions=True)
             await asyncio.gather(*(ended(pool) for pool in pools))
 
@@ -83,16 +87,23 @@ class Hub:
 
     async def run(self, function: Callable[..., Result], *args: object) -> Result:
         """Call a short function that may use the database, in a thread of the pool for checks."""
-        return await asyncio.wrap_future(self._pool("realtime-check", CHECK_THREADS).submit(function, *args))
+        if self._checks is None:
+            self._checks = ThreadPool(CHECK_THREADS, "realtime-check")
+        return await asyncio.wrap_future(self._checks.submit(function, *args))
 
-    async def perform(self, function: Callable[..., Result], *args: object) -> Result:
-        """Call an action, in a thread of the pool for actions: however slow they are, checks go on."""
-        return await asyncio.wrap_future(self._pool("realtime-action", settings.THREADS).submit(function, *args))
+    async def perform(self, owner: str, key: object, function: Callable[[Deadline], Result]) -> Result:
+        """Have an action run, when it is its owner's turn; however slow actions are, checks go on."""
+        if self._turns is None:
+            self._turns = Turns(threads=settings.THREADS, seconds=settings.ACTION_SECONDS)
+        return await self._turns.run(owner, key, function)
 
-    def _pool(self, name: str, size: int) -> ThreadPool:
-        if name not in self._pools:
-            self._pools[name] = ThreadPool(size, name)
-        return self._pools[name]
+    def expect(self, client: Client, stream: type[ModelStream], key: str, call: str) -> None:
+        """The client has called: name the call in the frame that brings its effects."""
+        self._log(stream.database()).expect(client, key, call)
+
+    def settle(self, client: Client, stream: type[ModelStream], key: str, *, ran: bool) -> None:
+        """The client's call has been answered."""
+        self._log(stream.database()).settle(client, key, ran=ran)
 
     def subscribe(
         self, client: Client, subscription: Subscription, stream: ModelStream, format: str, cursor: str | None

@@ -24,11 +24,20 @@ UNKNOWN_END_SECONDS = 600.0  # how often sessions are looked at that may end wit
 
 
 class Identity(NamedTuple):
-    """A user's key, and the session or the token by which they are logged in; all None for a visitor."""
+    """A user's key, and the session or the token by which they are logged in; all None for a visitor.
+
+    `visitor` is a digest of a visitor's session, where there is one: it tells their calls from those of others.
+    """
 
     user: str | None = None
     session: str | None = None
     token: str | None = None
+    visitor: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """Whose calls these are."""
+        return f"visitor {self.visitor or ''}" if self.user is None else f"user {self.user}"
 
 
 class Standing(NamedTuple):
@@ -49,8 +58,10 @@ class _Request:
 def identity_of(user: Any, session: Any) -> Identity:
     """The identity of a connection, from what the middleware found; a session counts if the user came from it."""
     key = user_key(user)
-    if key is None or session is None or not session.session_key:
+    if session is None or not session.session_key:
         return Identity(key)
+    if key is None:
+        return Identity(visitor=session_digest(session.session_key))
     return Identity(key, session.session_key if str(session.get(SESSION_KEY)) == key else None)
 
 

@@ -8,6 +8,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -43,6 +44,7 @@ class Delivery(NamedTuple):
     frame: Encoded
     accepted: tuple[tuple[Subscription, int], ...]
     caught_up: frozenset[int]
+    calls: tuple[str, ...] = ()  # the client's calls whose effects are there at the frame's cursor
 
 
 class Client(Protocol):
@@ -89,6 +91,8 @@ class LogTask:
         self._places: defaultdict[tuple[str, str], set[QueryKey]] = defaultdict(set)  # by stream and parameters
         self._subscribers: dict[int, set[Client]] = {}
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # what each client is subscribed to
+        self._awaited: dict[Client, dict[str, str]] = {}  # the clients' calls, by the keys of their operations
+        self._due = False  # a call has run: a round is to look for its effects
         self._stalled = False  # the log cannot be read, and the clients know that they may be behind
         self._task = asyncio.create_task(self._run(), name=f"realtime log {alias}")
         self._pruning = asyncio.create_task(self._prune(run), name=f"realtime pruning {alias}")
@@ -116,6 +120,18 @@ class LogTask:
             mine.append(item)
         self._waiter.wake()
 
+    def expect(self, client: Client, key: str, call: str) -> None:
+        """Name the call in the frame that brings its effects."""
+        self._awaited.setdefault(client, {})[key] = call
+
+    def settle(self, client: Client, key: str, *, ran: bool) -> None:
+        """The call has been answered: look for its effects, or expect it no longer."""
+        if ran:
+            self._due = True
+            self._waiter.wake()
+        else:
+            self._awaited.get(client, {}).pop(key, None)
+
     def leave(self, client: Client, query: int) -> None:
         subscribers = self._subscribers.get(query)
         if subscribers is None or client not in subscribers:
@@ -133,6 +149,7 @@ class LogTask:
     def leave_all(self, client: Client) -> None:
         self._waiting.pop(client, None)
         self._served.pop(client, None)
+        self._awaited.pop(client, None)
         for query in list(self._queries.get(client, ())):
             self.leave(client, query)
         self._queries.pop(client, None)
@@ -195,7 +212,7 @@ class LogTask:
                 logger.exception("The log %s could not be pruned.", self.number)
 
     async def _wait_for_news(self) -> None:
-        while self.position and not self._waiting:
+        while self.position and not self._waiting and not self._due:
             if not self._subscribers:
                 await self._waiter.wait(IDLE_SECONDS)
             elif await self._waiter.wait(self._tail.log.poll_seconds) or await self._in_thread(self._tail.moved):
@@ -204,9 +221,11 @@ class LogTask:
     async def _round(self) -> None:
         self._served, self._waiting = self._waiting, {}
         retired, self._retired = self._retired, set()
+        self._due = False
+        awaited = {key for calls in self._awaited.values() for key in calls}
         wants = {item.want: item.stream for items in self._served.values() for item in items}
         try:
-            tick = await self._in_thread(self._tail.tick, wants, retired)
+            tick = await self._in_thread(self._tail.tick, wants, retired, awaited)
         except BaseException:
             since, self._waiting = self._waiting, self._served
             for item in itertools.chain(*since.values()):
@@ -257,9 +276,10 @@ class LogTask:
                 if not caught_up or query not in caught_up.get(client, ()):
                     parts[client].append(delta)
 
+        calls = self._take_calls(tick.ran)
         # one frame per distinct set of deltas, however many clients it goes to
         frames: dict[tuple[int, ...], Encoded] = {}
-        concerned = {**parts, **caught_up, **(self._queries if self._stalled else {})}
+        concerned = {**parts, **caught_up, **calls, **(self._queries if self._stalled else {})}
         self._stalled = False
         for client in concerned:
             deltas = parts.get(client, [])
@@ -272,8 +292,17 @@ class LogTask:
                 frame=frames[composition],
                 accepted=tuple(accepted.get(client, ())),
                 caught_up=frozenset(caught_up.get(client, ())),
+                calls=calls.get(client, ()),
             )
             tell(client, client.deliver, delivery)
+
+    def _take_calls(self, ran: Collection[str]) -> dict[Client, tuple[str, ...]]:
+        if not ran:
+            return {}
+        found = {client: [key for key in calls if key in ran] for client, calls in self._awaited.items()}
+        return {
+            client: tuple(self._awaited[client].pop(key) for key in keys) for client, keys in found.items() if keys
+        }
 
     def _register(self, item: Waiting, query: int) -> None:
         self._streams[query] = (item.want.key, item.stream)
@@ -292,5 +321,12 @@ def tell(client: Client, method: Callable[..., None], *args: object) -> None:
         client.end(InternalError())
 
 
-async def ended(pool: ThreadPool) -> None:
-    await asyncio.wait([asyncio.wrap_future(future) for future in pool.close()], timeout=2 * LEAVE_SECONDS)
+class Pool(Protocol):
+    """What ends with the hub: it returns what can be waited for."""
+
+    def close(self) -> list[Future[None]]: ...
+
+
+async def ended(pool: Pool) -> None:
+    if threads := pool.close():
+        await asyncio.wait([asyncio.wrap_future(future) for future in threads], timeout=2 * LEAVE_SECONDS)

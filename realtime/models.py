@@ -1,4 +1,4 @@
-"""Models: the change log's tables, and those of presence."""
+"""Models: the tables of the change log, of presence, and of the calls that have run."""
 
 from __future__ import annotations
 
@@ -101,3 +101,21 @@ class Seat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.presence_id} on {self.server_id}"
+
+
+class Operation(models.Model):
+    """A client's call that has run: it does not run again, and its reply is given again.
+
+    It is written in the action's own transaction, so that it is there exactly when the action's effects are.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)  # a digest of who called, and of the call's id
+    content = models.CharField(max_length=64)  # a digest of what was called, with which arguments
+    reply = models.TextField()  # JSON; empty while the action runs, which nobody else sees
+    at = models.BigIntegerField()  # milliseconds since 1970
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="realtime_operation_at")]
+
+    def __str__(self) -> str:
+        return self.key

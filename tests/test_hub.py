@@ -160,7 +160,7 @@ async def test_nothing_is_left_when_the_last_client_has_gone(shelf, add):
         assert threads() > others
     assert asyncio.all_tasks() == before
     await until(lambda: threads() == others)  # a thread ends a moment after its last work
-    assert (get_hub()._clients, get_hub()._logs, get_hub()._pools) == (set(), {}, {})
+    assert (get_hub()._clients, get_hub()._logs, get_hub()._turns) == (set(), {}, None)
 
 
 def threads() -> set[str]:

@@ -13,6 +13,8 @@ import {Session} from "./session.js"
 /** @typedef {import("./wires.js").Wire} Wire */
 /** @typedef {import("./transports/websocket.js").Transport} Transport */
 /** @typedef {() => string | Promise<string>} Token */
+/** @typedef {import("./overlays.js").Expectation} Expectation */
+/** @typedef {{subscription: Subscription, change: Change}} Changed */
 
 /** A token is replaced when a quarter of its time is left, or so many seconds. */
 const REFRESH_SECONDS = 30
@@ -55,6 +57,9 @@ export class Connection {
     this.calls = new Calls({
       send: (text) => this.#transport?.send(text),
       after: (seconds, callback) => monitor.after(seconds, callback),
+      now: () => monitor.clock.now(),
+      ended: (id) => this.#lift(id),
+      changed: () => this.#watch(),
     })
     monitor.start({
       due: () => this.#do(this.#session.due()),
@@ -129,6 +134,51 @@ export class Connection {
     )
   }
 
+  /**
+   * Calls an action, and shows at once what it is expected to do.
+   *
+   * @param {import("./calls.js").Target} target
+   * @param {{timeout?: number, expectations?: [Subscription, Expectation][]}} [options]
+   */
+  call(target, {timeout, expectations = []} = {}) {
+    return this.calls.call(target, {timeout, before: (id) => this.#expect(id, expectations)})
+  }
+
+  /** @param {string} id @param {[Subscription, Expectation][]} expectations */
+  #expect(id, expectations) {
+    /** @type {Changed[]} */
+    const changed = []
+    try {
+      for (const [subscription, expect] of expectations) {
+        changed.push({subscription, change: subscription.expect(id, expect)})
+      }
+    } catch (error) {
+      for (const {subscription} of changed) subscription.lift(id)
+      throw error
+    }
+    this.#showAll(changed)
+  }
+
+  /** What the call was expected to do is not, or no longer, to be shown. @param {string} id */
+  #lift(id) {
+    /** @type {Changed[]} */
+    const changed = []
+    for (const subscription of this.#subscriptions.values()) {
+      const change = subscription.lift(id)
+      if (change) changed.push({subscription, change})
+    }
+    this.#showAll(changed)
+  }
+
+  /** @param {Changed[]} changed */
+  #showAll(changed) {
+    for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire))
+  }
+
+  #watch() {
+    for (const watcher of this.watchers) this.#safely(watcher)
+  }
+
   /** One by one, also where doing one brings more: a listener may call back. @param {Effect[]} effects */
   #do(effects) {
     this.#effects.push(...effects)
@@ -139,7 +189,8 @@ export class Connection {
       this.#safely(() => this.#doOne(next))
     }
     this.#working = false
-    for (const watcher of this.watchers) this.#safely(watcher)
+    if (this.#session.isCurrent) this.calls.settle()
+    this.#watch()
   }
 
   /** @param {Effect} effect */
@@ -154,7 +205,8 @@ export class Connection {
       case "wait":
         return this.monitor.wait(effect.retry)
       case "greeted":
-        this.monitor.welcome(effect.beat)
+        return this.monitor.welcome(effect.beat)
+      case "repeat":
         return this.calls.opened()
       case "expires":
         return this.#refreshBefore(effect.seconds)
@@ -246,8 +298,9 @@ export class Connection {
   #apply(frame) {
     /** @type {Set<Wire>} */
     const unfit = new Set()
-    /** @type {{subscription: Subscription, change: Change}[]} */
+    /** @type {Changed[]} */
     const changed = []
+    if (frame.calls.length) this.#arrive(frame)
     for (const {wire, deltas, fresh} of frame.updates) {
       const subscription = this.#subscriptions.get(wire)
       if (!subscription) continue
@@ -256,14 +309,40 @@ export class Connection {
       if (!fits) unfit.add(wire)
       if (change) changed.push({subscription, change})
     }
+    for (const wire of this.#show(changed)) unfit.add(wire)
+    this.#do(this.#session.applied(frame, unfit))
+  }
+
+  /**
+   * The frame brings the effects of calls: what they were expected to do gives way to it. Where rows do not belong to the
+   * frame, it gives way with their next one if that is still to come, and at once if it is not.
+   *
+   * @param {Extract<Effect, {do: "apply"}>} frame
+   */
+  #arrive({calls, updates}) {
+    this.calls.arrive(calls)
+    for (const [wire, {overlays}] of this.#subscriptions) {
+      if (updates.some((update) => update.wire === wire) || wire.status !== "live") overlays.arrive(calls)
+    }
+  }
+
+  /**
+   * Shows what has changed: first all of it, then those who listen hear of it.
+   *
+   * @param {Changed[]} changed
+   * @returns {Set<Wire>} those whose rows could not be shown
+   */
+  #show(changed) {
+    /** @type {Set<Wire>} */
+    const unfit = new Set()
     for (const {subscription, change} of changed) {
-      const {paint, keys, wire} = subscription
-      if (paint && !this.#safely(() => paint(keys, change))) unfit.add(wire)
+      const {paint, shownKeys, wire} = subscription
+      if (paint && !this.#safely(() => paint(shownKeys, change))) unfit.add(wire)
     }
     for (const {subscription, change} of changed) {
       if (!unfit.has(subscription.wire)) this.#tell(subscription, change)
     }
-    this.#do(this.#session.applied(frame, unfit))
+    return unfit
   }
 
   /** @param {Wire} wire @param {{code: number, reason: string}} fault */
@@ -271,7 +350,7 @@ export class Connection {
     const subscription = this.#subscriptions.get(wire)
     if (!subscription) return
     const change = subscription.refuse(new RealtimeError(code, reason))
-    this.#safely(() => subscription.paint?.(subscription.keys, change))
+    this.#safely(() => subscription.paint?.(subscription.shownKeys, change))
     this.#tell(subscription, change)
   }
 

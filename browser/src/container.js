@@ -16,6 +16,7 @@ import {ValueText} from "./valuetext.js"
  *
  * @typedef {{
  *   keys: () => Iterable<string>, paint: import("./subscription.js").Painter, detail: (change: Change) => object,
+ *   read?: import("./subscription.js").PageRows["read"], expect?: import("./subscription.js").PageRows["expect"],
  * }} Content
  */
 
@@ -40,7 +41,12 @@ export class Container {
         cursor: element.getAttribute("data-live-cursor"),
         view: element.getAttribute("data-live-view") ?? "",
       },
-      {keys: this.content.keys(), paint: (keys, change) => this.content.paint(keys, change)},
+      {
+        keys: this.content.keys(),
+        paint: (keys, change) => this.content.paint(keys, change),
+        read: this.content.read?.bind(this.content),
+        expect: this.content.expect?.bind(this.content),
+      },
     )
     if (element.hasAttribute("data-live-presence")) this.subscription.wire.present = {}
     this.subscription.events.all.add((data, about) => {
@@ -69,7 +75,7 @@ export class Container {
       const contents = containersOf(this.name).map(({content}) => content)
       return contents.filter((content) => content instanceof Rows && content !== this.content)
     }
-    return new Rows(this.element, {wanted: () => this.subscription.keys, others: /** @type {() => Rows[]} */ (others)})
+    return new Rows(this.element, {wanted: () => this.subscription.shownKeys, others: /** @type {() => Rows[]} */ (others)})
   }
 
   /** @param {Change} change */

@@ -2,12 +2,19 @@
  * Live queries as data: what `live()` and `value()` return.
  */
 
-import {sorted, valueFormat} from "./messages.js"
+import {RealtimeError, sorted, valueFormat} from "./messages.js"
 import {Subscription} from "./subscription.js"
 
 /** @typedef {import("./messages.js").Params} Params */
 /** @typedef {import("./connection.js").Connection} Connection */
+/** @typedef {import("./overlays.js").Expectation} Expectation */
 /** @typedef {{connection: Connection, subscription: Subscription, stream: string, params: Params, close: () => void}} UseOptions */
+/**
+ * What a call is expected to do: of the live query that calls, or of several: live queries, or containers in the page.
+ *
+ * @typedef {Expectation | [LiveQuery | Element, Expectation][]} Optimistic
+ * @typedef {{timeout?: number, optimistic?: Optimistic}} CallOptions timeout: in seconds
+ */
 
 /** One user of a subscription. Users of the same live query share it. */
 class Use {
@@ -76,12 +83,14 @@ class Use {
 /** The rows of a stream. */
 export class LiveQuery extends Use {
   #connection
+  #queries
   #subscription
 
-  /** @param {UseOptions} options */
+  /** @param {UseOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super({...options, read: ({rows}) => rows})
     this.#connection = options.connection
+    this.#queries = options.queries
     this.#subscription = options.subscription
   }
 
@@ -124,11 +133,17 @@ export class LiveQuery extends Use {
    *
    * @param {string} action
    * @param {Record<string, unknown>} [args]
-   * @param {{timeout?: number}} [options] seconds
-   * @returns {Promise<any>}
+   * @param {CallOptions} [options]
    */
-  call(action, args = {}, options = {}) {
-    return this.#connection.calls.call({stream: this.stream, params: this.params, action, args}, options)
+  call(action, args = {}, {timeout, optimistic} = {}) {
+    const target = {stream: this.stream, params: this.params, action, args}
+    const several = typeof optimistic === "function" ? /** @type {[LiveQuery, Expectation][]} */ ([[this, optimistic]]) : optimistic
+    return this.#queries.call(target, {timeout, optimistic: several})
+  }
+
+  /** @param {LiveQuery} query */
+  static subscriptionOf(query) {
+    return query.#subscription
   }
 }
 
@@ -137,7 +152,7 @@ export class Presence extends LiveQuery {
   #connection
   #subscription
 
-  /** @param {UseOptions} options */
+  /** @param {UseOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super(options)
     this.#connection = options.connection
@@ -168,19 +183,36 @@ export class LiveQueries {
   /** @type {Map<string, {subscription: Subscription, uses: number}>} */
   #held = new Map()
 
-  /** @param {Connection} connection */
-  constructor(connection) {
+  /**
+   * @param {Connection} connection
+   * @param {(element: Element) => Subscription | undefined} [subscriptionOf] that of a container in the page
+   */
+  constructor(connection, subscriptionOf = () => undefined) {
     this.connection = connection
+    this.subscriptionOf = subscriptionOf
+  }
+
+  /** @param {import("./calls.js").Target} target @param {CallOptions} [options] */
+  call(target, {timeout, optimistic = []} = {}) {
+    /** @type {[Subscription, Expectation][]} */
+    const expectations = []
+    const pairs = Array.isArray(optimistic) ? optimistic : [[null, optimistic]]
+    for (const [shown, expect] of pairs) {
+      const subscription = shown instanceof LiveQuery ? LiveQuery.subscriptionOf(shown) : shown && this.subscriptionOf(/** @type {Element} */ (shown))
+      if (!subscription || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic())
+      expectations.push([subscription, expect])
+    }
+    return this.connection.call(target, {timeout, expectations})
   }
 
   /** @param {string} stream @param {Params} params */
   open(stream, params) {
-    return new LiveQuery(this.#use(stream, params, "data"))
+    return new LiveQuery({...this.#use(stream, params, "data"), queries: this})
   }
 
   /** @param {string} stream @param {Params} params @param {object | null} data null: to look on */
   openPresence(stream, params, data) {
-    const presence = new Presence(this.#use(`${stream}:presence`, params, "data"))
+    const presence = new Presence({...this.#use(`${stream}:presence`, params, "data"), queries: this})
     if (data) presence.set(data)
     return presence
   }
@@ -209,4 +241,9 @@ export class LiveQueries {
     }
     return {connection: this.connection, subscription: shared.subscription, stream, params, close}
   }
+}
+
+function badOptimistic() {
+  const reason = "The option 'optimistic' is a function of rows, in a live query's call(), or pairs of a live query or container and a function."
+  return new RealtimeError(null, reason, {name: "bad_arguments"})
 }

@@ -23,11 +23,11 @@ export const VERSION = 1
  * @typedef {{type: "welcome", version: number, beat: number, window?: Window, expires?: number}} Welcome
  * @typedef {{type: "authenticated", expires?: number}} Authenticated
  * @typedef {{type: "subscribed", id: number, query: number, log: number, view?: string}} Subscribed
- * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[]}} Frame
+ * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[], calls?: string[]}} Frame
  * @typedef {{type: "behind"}} Behind
  * @typedef {{type: "beat", cursors?: Record<string, string>}} Beat
  * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number}} Refused
- * @typedef {{code: number, reason: string, details?: Details, retry?: number}} Failure
+ * @typedef {{code: number, reason: string, details?: Details, retry?: number, version?: string}} Failure
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
  * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening
  * @typedef {{type: "unsent", id: number, name: string, code: number, reason: string}} Unsent
@@ -60,6 +60,7 @@ export const codes = Object.freeze({
   invalid: 4216,
   not_found: 4217,
   action_refused: 4218,
+  stale: 4219,
   unknown_event: 4220,
 })
 
@@ -103,14 +104,16 @@ export class RealtimeError extends Error {
   /**
    * @param {number | null} code
    * @param {string} reason
-   * @param {{name?: string, details?: Details}} [options]
+   * @param {{name?: string, details?: Details, version?: string}} [options]
    */
-  constructor(code, reason, {name, details = {}} = {}) {
+  constructor(code, reason, {name, details = {}, version} = {}) {
     super(reason)
     /** @type {number | null} */
     this.code = code
     this.name = name ?? (code === null ? "closed" : names.get(code) ?? `code_${code}`)
     /** @type {Details} */
     this.details = details
+    /** Of a stale form: what to send with it to overwrite the row knowingly. @type {string | undefined} */
+    this.version = version
   }
 }

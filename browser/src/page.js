@@ -22,6 +22,11 @@ export class Page {
     this.report = report
   }
 
+  /** @param {Element} element */
+  subscriptionOf(element) {
+    return this.#containers.get(element)?.subscription
+  }
+
   start() {
     watchFields(this.document)
     forgetRestored(this.document) // Firefox has restored fields by now, Chromium does so at last
@@ -88,6 +93,8 @@ export class Page {
     for (const [element, {subscription}] of this.#containers) {
       show(element, "data-live-state", this.connection.stateOf(subscription))
     }
+    const {waiting} = this.connection.calls
+    show(this.document.documentElement, "data-realtime-waiting", waiting ? String(waiting) : null)
     if (state === this.#state) return
     this.#state = state
     show(this.document.documentElement, "data-realtime", state)

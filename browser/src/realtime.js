@@ -4,6 +4,7 @@
 
 import {Connection} from "./connection.js"
 import {Controls} from "./controls.js"
+import {Forms} from "./forms.js"
 import {LiveQueries} from "./live.js"
 import * as messages from "./messages.js"
 import {Monitor} from "./monitor.js"
@@ -27,9 +28,11 @@ function create() {
   const connection = new Connection({
     monitor,
     newTransport: () => roads.newTransport(),
-    report: (error) => console.error(error),
+    report: (error) => report(error),
   })
-  const queries = new LiveQueries(connection)
+  const report = (/** @type {unknown} */ error) => console.error(error)
+  const page = new Page({document, connection, connect: () => keepConnected(), report})
+  const queries = new LiveQueries(connection, (element) => page.subscriptionOf(element))
 
   /**
    * Connects, if that has not happened; a page with [data-live] in it, live(), value() and call() do so by themselves.
@@ -73,12 +76,16 @@ function create() {
    * @param {import("./messages.js").Params} params
    * @param {string} action
    * @param {Record<string, unknown>} [args]
-   * @param {{timeout?: number}} [options] seconds
-   * @returns {Promise<any>} rejects with a RealtimeError
+   * @param {import("./live.js").CallOptions} [options]
+   * @returns {import("./calls.js").CallPromise} rejects with a RealtimeError
    */
-  const call = async (stream, params, action, args = {}, options = {}) => {
-    keepConnected()
-    return connection.calls.call({stream, params, action, args}, options)
+  const call = (stream, params, action, args = {}, options = {}) => {
+    try {
+      keepConnected()
+    } catch (error) {
+      return connection.calls.refuse(error)
+    }
+    return queries.call({stream, params, action, args}, options)
   }
 
   /**
@@ -122,8 +129,9 @@ function create() {
   }
 
   const start = () => {
-    new Page({document, connection, connect: keepConnected, report: (error) => console.error(error)}).start()
+    page.start()
     new Controls({document, call}).start()
+    new Forms({document, call, follow: (url) => location.assign(url)}).start()
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start)
   else start()
@@ -142,6 +150,10 @@ function create() {
     /** "connecting", "catching-up", "live", "offline" or "refused"; null before anything was asked for. */
     get state() {
       return connection.state
+    },
+    /** How many calls wait for the connection. */
+    get waiting() {
+      return connection.calls.waiting
     },
   }
 }

@@ -28,6 +28,28 @@ export class Rows {
     return this.#rows().keys()
   }
 
+  /** The rows as HTML. @returns {Map<string, string>} */
+  read() {
+    return new Map([...this.#rows()].map(([key, row]) => [key, row.outerHTML]))
+  }
+
+  /**
+   * Lays what a call is expected to do over rows: it is given their elements, which are copies.
+   *
+   * @param {readonly import("./subscription.js").Entry[]} rows
+   * @param {import("./overlays.js").Expectation} expect takes elements and returns those that are to stand there
+   * @param {string} id of the call: what has no key yet gets one from it
+   * @returns {import("./subscription.js").Entry[]}
+   */
+  expect(rows, expect, id) {
+    const document = this.element.ownerDocument
+    const shown = expect(rows.map(([key, html]) => parse(String(html), key, document)))
+    if (!Array.isArray(shown) || !shown.every((row) => row instanceof Element)) {
+      throw new TypeError("The function 'optimistic' must return an array of elements.")
+    }
+    return shown.map((row, index) => [row.getAttribute("data-live-key") ?? `optimistic ${id} ${index}`, row.outerHTML])
+  }
+
   /** @type {import("./subscription.js").Painter} */
   paint(keys, {puts}) {
     const rows = this.#rows()

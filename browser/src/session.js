@@ -15,15 +15,16 @@ import {Wires} from "./wires.js"
  * @typedef {{code: number, reason: string}} Fault
  *
  * What the session wants done. `wait`: for the next attempt, at least `retry` seconds. `later`: to be asked `again` after
- * a delay.
+ * a delay. `repeat`: to have the calls sent that wait for the connection.
  *
  * @typedef {{do: "open"}
  *   | {do: "close"}
  *   | {do: "send", message: import("./messages.js").ClientMessage}
  *   | {do: "wait", retry: number}
  *   | {do: "greeted", beat: number}
+ *   | {do: "repeat"}
  *   | {do: "expires", seconds: number}
- *   | {do: "apply", cursor: string, updates: import("./wires.js").Update[]}
+ *   | {do: "apply", cursor: string, updates: import("./wires.js").Update[], calls: string[]}
  *   | {do: "refused", wire: Wire, fault: Fault}
  *   | {do: "later", wire: Wire}
  *   | {do: "tell", event: import("./messages.js").Happening, wires: Wire[] | null}
@@ -83,6 +84,11 @@ export class Session {
     return this.#wires.settled
   }
 
+  /** Connected, and nothing that the page is subscribed to is behind. */
+  get isCurrent() {
+    return this.phase === "ready" && this.#wires.live
+  }
+
   /** @param {Wire} wire @returns {State | null} */
   stateOf(wire) {
     if (wire.status === "refused") return "refused"
@@ -110,7 +116,8 @@ export class Session {
   opened(token) {
     this.#move("opened")
     this.#token = token
-    return this.#hello(this.#wires.askAll())
+    // calls before subscriptions: the frame that brings their effects is to name them
+    return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.askAll())]
   }
 
   /** The transport goes on by another request: to the server it is another client, to the page nothing changes. @returns {Effect[]} */
@@ -227,7 +234,8 @@ export class Session {
     this.#unacked.bytes += size
     if (message.type === "frame") {
       // It counts when the page has handled it.
-      return [{do: "apply", cursor: message.cursor, updates: this.#wires.updates(message)}]
+      const {cursor, calls = []} = message
+      return [{do: "apply", cursor, updates: this.#wires.updates(message), calls}]
     }
     this.#handled += 1
     return [...this.#answer(message), ...this.#ackIfDue()]

@@ -4,6 +4,7 @@
 
 import {EventListeners} from "./events.js"
 import {RealtimeError} from "./messages.js"
+import {Overlays} from "./overlays.js"
 import {newWire} from "./wires.js"
 
 /** @typedef {import("./messages.js").Row} Row */
@@ -20,6 +21,14 @@ import {newWire} from "./wires.js"
  * @typedef {(rows: readonly Row[], change: Change) => void} Listener
  * @typedef {(keys: readonly string[], change: Change) => boolean} Painter
  *
+ * A page that holds rows can read them, by key, and lay what a call is expected to do over them, as [key, row].
+ *
+ * @typedef {readonly [string, Row]} Entry
+ * @typedef {{
+ *   keys?: Iterable<string>, paint?: Painter, read?: () => Map<string, Row>,
+ *   expect?: (rows: readonly Entry[], expect: import("./overlays.js").Expectation, id: string) => readonly Entry[],
+ * }} PageRows
+ *
  * A row is undefined where the page alone holds it.
  *
  * @typedef {{key: string, row: Row | undefined, before: Place, after: Place}} Place
@@ -29,10 +38,13 @@ import {newWire} from "./wires.js"
 const NOTHING = Object.freeze([])
 
 export class Subscription {
-  /** The keys in order. @type {readonly string[]} */
+  /** The keys of the server's rows in order. @type {readonly string[]} */
   keys = NOTHING
-  /** The rows in order; those of a page's own HTML are in the page only. @type {readonly Row[]} */
+  /** The rows in order, under the overlays; those of a page's own HTML are in the page only. @type {readonly Row[]} */
   rows = NOTHING
+  /** The keys of the rows that the page shows. @type {readonly string[]} */
+  shownKeys = NOTHING
+  overlays = new Overlays()
   /** Whether the rows have come. */
   filled = false
   /** Why there are none. @type {RealtimeError | null} */
@@ -47,16 +59,23 @@ export class Subscription {
   #places = new Map()
   /** Since the last commit. @type {Change | null} */
   #change = null
+  /** The server's rows, as far as they are here. @type {readonly Row[]} */
+  #truth = NOTHING
+  /** What the page shows, while there are overlays. @type {Map<string, Row> | null} */
+  #shown = null
+  /** What it is going to show. @type {Map<string, Row>} */
+  #next = new Map()
 
   /**
    * @param {Parameters<typeof newWire>[0]} target
-   * @param {{keys?: Iterable<string>, paint?: Painter}} [page] rows that the page holds already, and what shows them
+   * @param {PageRows} [page] rows that the page holds already, and what shows them
    */
-  constructor(target, {keys, paint} = {}) {
+  constructor(target, page) {
     this.wire = newWire(target)
-    this.paint = paint
-    if (keys) {
-      for (const key of keys) this.#put(this.#end.before, key, undefined)
+    this.paint = page?.paint
+    this.page = page?.paint ? page : undefined
+    if (page?.keys) {
+      for (const key of page.keys) this.#put(this.#end.before, key, undefined)
       this.#snapshot()
       this.filled = true
     }
@@ -88,18 +107,48 @@ export class Subscription {
    * @returns {Change | null} null if nothing has changed
    */
   commit() {
-    if (!this.#change && this.filled) return null
+    const settled = this.overlays.settle()
+    if (!this.#change && this.filled && !settled) return null
     const change = this.#change ?? {puts: new Map(), drops: [], reset: false}
     change.drops = this.keys.filter((key) => !this.#places.has(key))
     this.#snapshot()
     this.#change = null
     this.filled = true
     this.error = null
-    return change
+    return this.#shown ? this.#compare(change.reset) : change
+  }
+
+  /**
+   * Shows what a call is expected to do, until its effects come or it fails.
+   *
+   * @param {string} id of the call
+   * @param {import("./overlays.js").Expectation} expect
+   * @returns {Change} Throws what `expect` throws, and nothing has happened then.
+   */
+  expect(id, expect) {
+    if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.")
+    if (this.page && !this.#shown) this.#hold(this.page)
+    this.overlays.add(id, expect)
+    try {
+      this.#lay(id)
+    } catch (error) {
+      this.overlays.drop(id)
+      this.#lay()
+      throw error
+    }
+    return this.#compare(false)
+  }
+
+  /** Shows no longer what a call was expected to do. @param {string} id @returns {Change | null} null: it was not shown */
+  lift(id) {
+    if (!this.overlays.drop(id)) return null
+    this.#lay()
+    return this.#compare(false)
   }
 
   /** The subscription has ended: its rows leave the page. @param {RealtimeError} error @returns {Change} */
   refuse(error) {
+    this.overlays.clear()
     this.#clear()
     const change = /** @type {Change} */ (this.commit())
     this.filled = false
@@ -168,11 +217,48 @@ export class Subscription {
     for (let place = this.#end.after; place !== this.#end; place = place.after) {
       keys.push(place.key)
       if (place.row !== undefined) rows.push(place.row)
-      if (this.paint) place.row = undefined // the page holds it
+      if (this.paint && !this.overlays.size) place.row = undefined // the page holds it
     }
     this.keys = Object.freeze(keys)
-    this.rows = this.paint ? NOTHING : Object.freeze(rows)
+    this.#truth = Object.freeze(rows)
+    this.#lay()
   }
+
+  /** From now on the page's own rows are here too: overlays are laid over them. @param {PageRows} page */
+  #hold(page) {
+    this.#shown = page.read?.() ?? new Map()
+    for (const [key, place] of this.#places) place.row = this.#shown.get(key) ?? ""
+    this.#truth = this.keys.map((key) => this.#places.get(key)?.row ?? "")
+  }
+
+  /** @param {string} [strict] the call whose expectation may fail */
+  #lay(strict) {
+    if (!this.page) {
+      this.rows = this.overlays.size ? Object.freeze([...this.overlays.show(this.#truth, {strict})]) : this.#truth
+      this.shownKeys = this.keys
+    } else if (this.#shown) {
+      const entries = this.keys.map((key, index) => /** @type {Entry} */ ([key, this.#truth[index]]))
+      this.#next = new Map(this.overlays.show(entries, {strict, apply: this.page.expect}))
+      this.shownKeys = Object.freeze([...this.#next.keys()])
+    } else {
+      this.shownKeys = this.keys
+    }
+  }
+
+  /** What the page has to do to show what is expected. @param {boolean} reset all rows are to be shown anew @returns {Change} */
+  #compare(reset) {
+    const shown = this.#shown ?? new Map()
+    const puts = new Map([...this.#next].filter(([key, row]) => reset || shown.get(key) !== row))
+    const drops = [...shown.keys()].filter((key) => !this.#next.has(key))
+    this.#shown = this.page && this.overlays.size ? this.#next : null
+    this.#next = new Map()
+    return {puts, drops, reset}
+  }
+}
+
+/** @param {string} reason */
+function badTarget(reason) {
+  return new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
 /** @returns {Place} */

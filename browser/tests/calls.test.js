@@ -6,16 +6,20 @@ import {Clock} from "./support.js"
 
 const TARGET = {stream: "tasks", params: {project: 7}, action: "toggle", args: {pk: 3}}
 
-let clock, sent, calls
+let clock, sent, calls, ended, changes
 
 beforeEach(() => {
   clock = new Clock()
   sent = []
+  changes = 0
   const after = (seconds, callback) => {
     const timer = clock.setTimeout(callback, seconds * 1000)
     return () => clock.clearTimeout(timer)
   }
-  calls = new Calls({send: (text) => sent.push(JSON.parse(text)), after})
+  ended = []
+  calls = new Calls({
+    send: (text) => sent.push(JSON.parse(text)), after, now: clock.now, ended: (id) => ended.push(id), changed: () => (changes += 1),
+  })
 })
 
 const reject = (promise, {code = null, name, message}) =>
@@ -67,23 +71,116 @@ describe("a call", () => {
     })
   })
 
-  test("has an unknown outcome when the connection is lost before its reply", async () => {
+  test("is sent again, with its id, when the connection was lost before its reply", async () => {
     calls.opened()
     const call = calls.call(TARGET)
     calls.interrupted()
-    await reject(call, {
-      name: "outcome_unknown",
-      message: "The connection was lost before the reply: it is not known whether the action ran.",
-    })
+    assert.deepEqual([call.state, calls.waiting], ["waiting", 1])
+    calls.opened()
+    assert.deepEqual(sent[0], sent[1])
+    calls.reply({type: "reply", id: call.id, result: 5})
+    assert.equal(await call, 5)
   })
 
-  test("is not sent twice", async () => {
+  test("that was answered is not sent again once a frame has named it", () => {
     calls.opened()
     const call = calls.call(TARGET)
+    calls.reply({type: "reply", id: call.id, result: 5})
+    calls.arrive([call.id])
     calls.interrupted()
     calls.opened()
-    await assert.rejects(call)
     assert.equal(sent.length, 1)
+  })
+
+  test("that was answered is sent again while no frame has named it, and answers once", async () => {
+    calls.opened()
+    const call = calls.call(TARGET)
+    calls.reply({type: "reply", id: call.id, result: 5})
+    calls.interrupted()
+    assert.deepEqual([call.state, calls.waiting], ["answered", 0])
+    calls.opened()
+    assert.equal(sent.length, 2)
+    calls.reply({type: "reply", id: call.id, result: 6})
+    assert.equal(await call, 5)
+  })
+
+  test("that was sent half an hour ago is not repeated, since the server may not know it any more", async () => {
+    calls.opened()
+    const call = calls.call(TARGET, {timeout: Infinity})
+    calls.interrupted()
+    clock.pass(1800)
+    calls.opened()
+    const message = "It was sent too long ago to be repeated: it is not known whether the action ran."
+    await reject(call, {name: "outcome_unknown", message})
+    assert.equal(sent.length, 1)
+  })
+
+  test("that was never sent is sent however late", () => {
+    calls.call(TARGET, {timeout: Infinity})
+    clock.pass(7200)
+    calls.opened()
+    assert.equal(sent.length, 1)
+  })
+
+  test("is settled when it is answered, its frame has come and all is live", async () => {
+    calls.opened()
+    const call = calls.call(TARGET)
+    const states = [call.state]
+    calls.reply({type: "reply", id: call.id, result: null})
+    calls.settle()
+    states.push(call.state)
+    calls.arrive([call.id])
+    calls.settle()
+    await call.settled
+    assert.deepEqual([...states, call.state], ["sent", "answered", "settled"])
+    assert.deepEqual(ended, [call.id])
+  })
+
+  test("whose frame comes before its reply is settled with the reply", async () => {
+    calls.opened()
+    const call = calls.call(TARGET)
+    calls.arrive([call.id])
+    calls.settle()
+    assert.equal(call.state, "sent")
+    calls.reply({type: "reply", id: call.id, result: null})
+    calls.settle()
+    await call.settled
+  })
+
+  test("that is refused rejects both promises with one reason", async () => {
+    calls.opened()
+    const call = calls.call(TARGET)
+    calls.reply({type: "reply", id: call.id, error: {code: 4219, reason: "It has changed.", version: "v2"}})
+    await assert.rejects(call, {name: "stale", version: "v2"})
+    await assert.rejects(call.settled, {name: "stale"})
+    assert.deepEqual([call.state, ended], ["failed", [call.id]])
+  })
+
+  test("that is repeated for its effects and refused then is settled: it had its effects long ago", async () => {
+    calls.opened()
+    const call = calls.call(TARGET)
+    calls.reply({type: "reply", id: call.id, result: null})
+    calls.interrupted()
+    calls.opened()
+    calls.reply({type: "reply", id: call.id, error: {code: 4002, reason: "Too much."}})
+    calls.settle()
+    await call.settled
+  })
+
+  test("is not sent where it is stopped before", async () => {
+    calls.opened()
+    const before = () => {
+      throw new RangeError("No.")
+    }
+    await assert.rejects(calls.call(TARGET, {before}), RangeError)
+    assert.deepEqual(sent, [])
+  })
+
+  test("tells when it waits and when it waits no longer", () => {
+    calls.call(TARGET).catch(() => {})
+    assert.deepEqual([calls.waiting, changes], [1, 1])
+    clock.pass(30)
+    assert.deepEqual([calls.waiting, changes], [0, 2])
   })
 
   test("that waits outlives a lost connection", () => {

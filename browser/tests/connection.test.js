@@ -21,6 +21,8 @@ function subscribe(name = "tasks") {
   return subscription
 }
 
+const TARGET = {stream: "tasks", params: {}, action: "toggle", args: {}}
+
 const put = (query, ...keys) => ({query, puts: keys.map((key) => ({key, row: {id: key}}))})
 
 function open() {
@@ -200,20 +202,45 @@ describe("the life of a connection", () => {
     assert.equal(server.received().length, 1)
   })
 
-  test("a call that waits is sent after welcome", () => {
+  test("a call that waits is sent after hello, before the subscriptions that are to show its effects", () => {
     connection.connect("ws://host/one/")
-    connection.calls.call({stream: "tasks", params: {}, action: "toggle", args: {}})
+    subscribe()
+    connection.call(TARGET)
     server.attempt.handlers.opened()
-    assert.deepEqual(server.received().map(({type}) => type), ["hello"])
-    server.say({type: "welcome", version: 1, beat: 25})
-    assert.deepEqual(server.received().map(({type}) => type), ["call"])
+    assert.deepEqual(server.received().map(({type}) => type), ["hello", "call", "subscribe"])
   })
 
-  test("a call is rejected when its connection is lost", async () => {
+  test("a call is repeated when its connection was lost", async () => {
     open()
-    const call = connection.calls.call({stream: "tasks", params: {}, action: "toggle", args: {}})
+    const call = connection.call(TARGET)
     server.cut()
-    await assert.rejects(call, {name: "outcome_unknown"})
+    clock.pass(1)
+    server.accept()
+    assert.deepEqual(server.received().filter(({type}) => type === "call").map(({id}) => id), [call.id])
+    server.say({type: "reply", id: call.id, result: 5})
+    assert.equal(await call, 5)
+  })
+
+  test("a call is settled when all subscriptions are live again", async () => {
+    const subscription = subscribe()
+    open()
+    const call = connection.call(TARGET)
+    server.say({type: "reply", id: call.id, result: null})
+    server.say({type: "frame", log: 0, cursor: "e.0", deltas: [], calls: [call.id]})
+    assert.equal(call.state, "answered")
+    server.subscribe()
+    server.frame("e.1", put(1, "1"))
+    assert.equal(call.state, "settled")
+    await call.settled.then(() => assert.deepEqual(subscription.keys, ["1"]))
+  })
+
+  test("watchers are called when a call waits", () => {
+    open()
+    server.cut()
+    const seen = []
+    connection.watchers.add(() => seen.push(connection.calls.waiting))
+    connection.call(TARGET)
+    assert.deepEqual(seen, [1])
   })
 
   test("watchers are called when the state has changed", () => {

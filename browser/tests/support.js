@@ -111,8 +111,9 @@ export function bindPage(html) {
   const report = (error) => reported.push(error.message)
   const connection = new Connection({monitor, newTransport: server.newTransport, report})
   const connect = () => connection.state ?? connection.connect("ws://host/")
-  new Page({document, connection, connect, report}).start()
-  return {document, server, clock, reported}
+  const page = new Page({document, connection, connect, report})
+  page.start()
+  return {document, server, clock, reported, connection, page}
 }
 
 /** Lets promises and mutation observers have their turn. */

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 from django.db import connections, transaction
 
-from realtime import wakeups
+from realtime import operations, wakeups
 from realtime.exceptions import CursorExpired
 from realtime.models import Change, Log
 
@@ -158,8 +158,9 @@ class ChangeLog(ABC):
         """Delete changes that are older than so many seconds; return their number.
 
         Readers are not disturbed: it goes in small transactions, and the newest change, which is the mark of every
-        up-to-date cursor, stays.
+        up-to-date cursor, stays. Operations go with them.
         """
+        operations.prune(self.alias, older_than=older_than)
         self._state()
         horizon = int((time.time() - older_than) * 1000)
         total = 0

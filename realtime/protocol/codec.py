@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -78,6 +79,12 @@ def encode_delta(delta: Delta) -> bytes:
 
 def encode_frame(*, log: int, cursor: str, deltas: list[bytes]) -> Encoded:
     return encode(Frame(log=log, cursor=cursor, deltas=tuple(msgspec.Raw(delta) for delta in deltas)))
+
+
+def with_calls(frame: Encoded, calls: Sequence[str]) -> Encoded:
+    """The same frame for the client whose calls it brings the effects of; its deltas are not encoded again."""
+    text = f'{frame.text[:-1]},"calls":{_encoder.encode(calls).decode()}}}'
+    return Encoded(text, frame.size + len(text.encode()) - len(frame.text.encode()))
 
 
 def encode_value(value: Any, *, default: Any = None) -> bytes:

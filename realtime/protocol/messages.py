@@ -107,10 +107,11 @@ class Delta(Struct, omit_defaults=True, frozen=True):
         return self.reset or bool(self.puts) or bool(self.drops) or self.order is not None
 
 
-class Frame(Struct, tag="frame", frozen=True):
+class Frame(Struct, tag="frame", omit_defaults=True, frozen=True):
     log: int
     cursor: str
     deltas: tuple[Raw, ...]
+    calls: tuple[str, ...] = ()
 
 
 class Behind(Struct, tag="behind", frozen=True):
@@ -133,6 +134,7 @@ class Failure(Struct, omit_defaults=True, frozen=True):
     reason: str
     details: dict[str, list[str]] | UnsetType = UNSET
     retry: float | UnsetType = UNSET
+    version: str | UnsetType = UNSET
 
 
 class Reply(Struct, tag="reply", omit_defaults=True, frozen=True):

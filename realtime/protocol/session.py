@@ -129,6 +129,7 @@ class ClientSession:
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     behind: bool = False  # a frame has been held back, and the client told so
     held: bool = False  # access is being asked again: nothing goes out until it is known
+    _owed: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by log: calls that a frame held back names
     _credit: Credit = field(init=False)
     _beat: int = 0  # the last beat's number among the messages
 
@@ -234,16 +235,22 @@ class ClientSession:
         del self.subscriptions[subscription.id]
         return self._count(codec.encode(Refused(id=subscription.id, code=code, reason=reason)))
 
-    def offer(self, frame: Encoded, *, log: int, before: str, caught_up: Collection[int]) -> list[Encoded]:
+    def offer(
+        self, frame: Encoded, *, log: int, before: str, caught_up: Collection[int], calls: tuple[str, ...] = ()
+    ) -> list[Encoded]:
         """Take a frame for the subscriptions of one log; return what to send.
 
         `caught_up` are the live queries that the frame takes to the present from wherever they stood; the others were
-        live at the cursor `before`. Without credit all are left where they stand.
+        live at the cursor `before`. Without credit all are left where they stand. `calls` are the client's calls whose
+        effects the frame brings; the next frame that is sent names them.
         """
         if self.state is State.CLOSED:
             return []
+        calls = (*self._owed.pop(log, ()), *calls)
         mine = [item for item in self.subscriptions.values() if item.log == log]
-        if not self.has_credit or any(not item.live and item.query not in caught_up for item in mine):
+        if mine and (not self.has_credit or any(not item.live and item.query not in caught_up for item in mine)):
+            if calls:
+                self._owed[log] = calls
             for item in mine:
                 if item.live:
                     item.live = False
@@ -253,7 +260,7 @@ class ClientSession:
         for item in mine:
             item.live = True
         self.behind = bool(self.lagging())
-        return [self._count(frame, is_frame=True)]
+        return [self._count(codec.with_calls(frame, calls) if calls else frame, is_frame=True)]
 
     def stall(self) -> list[Encoded]:
         """The server cannot tell what is new: the client hears that it may be behind, until the next frame."""
@@ -275,6 +282,11 @@ class ClientSession:
             differs = queries.get(item.query, item.cursor) != item.cursor
             queries[item.query] = None if differs else item.cursor
         return [CatchUp(queries)] if queries else []
+
+    @property
+    def owing(self) -> int:
+        """How many calls are to be named by the next frame that is sent."""
+        return sum(map(len, self._owed.values()))
 
     @property
     def has_credit(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db import DatabaseError
 
+from realtime import operations
 from realtime.changelog.base import ChangeLog, LoggedChange, Reading
 from realtime.exceptions import CursorExpired
 from realtime.protocol.codec import encode_delta
@@ -52,6 +53,7 @@ class Tick:
     answers: dict[Want, Answer] = field(default_factory=dict)
     failed: set[QueryKey] = field(default_factory=set)  # could not be read; the log says why
     access: Access = EVERYONE  # whose access is to be asked again before any of this is handed on
+    ran: Collection[str] = ()  # operations whose effects are there at the cursor
 
 
 class Found(NamedTuple):
@@ -95,11 +97,14 @@ class Tail:
             tuple[str, StreamIndex], Own | None
         ] = {}  # what this tick has found out about older cursors
 
-    def tick(self, wants: Mapping[Want, ModelStream], retired: Iterable[QueryKey]) -> Tick:
+    def tick(
+        self, wants: Mapping[Want, ModelStream], retired: Iterable[QueryKey], awaited: Collection[str] = ()
+    ) -> Tick:
         """One round: the deltas of all live queries that changed, and the answers to `wants`, with their streams.
 
-        `retired` are live queries that nobody needs any more. Raise `DatabaseError` where the database does not
-        answer; nothing has happened then, and the round can be repeated.
+        `retired` are live queries that nobody needs any more, `awaited` the keys of operations that clients wait for.
+        Raise `DatabaseError` where the database does not answer; nothing has happened then, and the round can be
+        repeated.
         """
         wanted = {want.key for want in wants}
         for key in retired:
@@ -113,6 +118,7 @@ class Tail:
             try:
                 with self.log.snapshot(), as_the_site():
                     found = self._read(wants, failed)
+                    found.tick.ran = operations.ran(self.log.alias, awaited)
             except _QueryFailed as error:
                 if not self.log.connection.is_usable():
                     raise error.error from None

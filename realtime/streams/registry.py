@@ -69,6 +69,9 @@ class Registry:
     def names(self) -> list[str]:
         return sorted(self._streams)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._streams
+
     def __iter__(self) -> Iterator[type[ModelStream]]:
         return iter(list(self._streams.values()))
 

@@ -24,6 +24,7 @@ from realtime.streams.signatures import signature
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
+FORM_ACTIONS = ("create", "update")
 MAX_INTEGER = 2**63 - 1  # what every database can hold
 
 
@@ -75,6 +76,9 @@ class ModelStream:
     authorize_depends_on: ClassVar[Sequence[str]] = ()
     """Models that `authorize` and `audience` look at ("board.Membership"): a change of theirs has them asked again."""
 
+    form_class: ClassVar[Any] = None
+    """A ModelForm of the model: clients may `create` and `update` rows through it, where `authorize_form` allows."""
+
     allow_anonymous: ClassVar[bool] = False
     """Whether visitors who are not logged in are asked about at all."""
 
@@ -103,6 +107,19 @@ class ModelStream:
     def get_queryset(self) -> QuerySet[Any]:
         """The rows, in their order. Override it with the parameters that the stream has."""
         return self.model._default_manager.all()
+
+    def authorize_form(self, user: Any, instance: Any) -> bool:
+        """Whether the user may change this row through the form; None: make one. `authorize` has said yes already.
+
+        Default: the model's change and add permissions.
+        """
+        meta = self.model._meta
+        permission = get_permission_codename("add" if instance is None else "change", meta)
+        return bool(user.has_perm(f"{meta.app_label}.{permission}"))
+
+    def get_form(self, user: Any, *, instance: Any, data: Any) -> Any:
+        """The form for a row (a new one has the values of `partition_by`); `data` is None where it is only shown."""
+        return self.form_class(data=data, instance=instance)
 
     # what the rooms below ask
 
@@ -205,7 +222,8 @@ class ModelStream:
     def actions(cls) -> Mapping[str, Mapping[str, Any]]:
         """The names of the actions, with the options of `@action`."""
         members = inspect.getmembers(cls, lambda member: hasattr(member, ACTION))
-        return {name: getattr(member, ACTION) for name, member in members}
+        own = {name: getattr(member, ACTION) for name, member in members}
+        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | own
 
     @classmethod
     def values(cls) -> Mapping[str, Mapping[str, Any]]:

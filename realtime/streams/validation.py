@@ -51,6 +51,13 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
         )
     yield from _value_problems(stream)
     yield from _event_problems(stream)
+    if stream.form_class is not None:
+        model = getattr(getattr(stream.form_class, "_meta", None), "model", None)
+        if model is None or model._meta.concrete_model is not stream.model._meta.concrete_model:
+            yield StreamDefinitionError(
+                f"{stream.__name__}.form_class is no ModelForm of {stream.model.__name__}.",
+                hint=f"Derive it from django.forms.ModelForm, with `model = {stream.model.__name__}` in its Meta.",
+            )
     if stream.template_name:
         try:
             get_template(stream.template_name)

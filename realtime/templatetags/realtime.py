@@ -1,4 +1,4 @@
-"""Template tags: `{% realtime_script %}`, `{% live %}`, `{% live_value %}` and `{% presence %}`."""
+"""Template tags: `{% realtime_script %}`, `{% live %}`, `{% live_value %}`, `{% presence %}` and `{% live_form %}`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from realtime.access import open_stream
 from realtime.exceptions import StreamDefinitionError
+from realtime.formparts import Look, render_form, user_of
 from realtime.pages import WEBSOCKET_PATH, PagePart, page_part
 from realtime.protocol.codec import encode_value
 from realtime.queries.valuetext import value_text
@@ -115,6 +117,25 @@ def presence(context: Any, name: str, container: str = "ul", **params: Any) -> S
     part = _part(context, name, "html", params)
     rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
     return _element(container, name, "html", part, classes, rows, mark)
+
+
+@register.simple_tag(takes_context=True)
+def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> SafeString:
+    """Show the form of a stream, for a row or for a new one. It works without JavaScript too.
+
+        {% live_form "tasks" project=project.pk %}
+        {% live_form "tasks" task project=project.pk next=board_url submit="Save" class="wide" %}
+
+    The keywords are the stream's parameters, but for `next` (where the user goes when it is saved; without it, the
+    page stays), `submit` (the text of the button), `class` and `template`. Raise `Forbidden` where the user may not
+    make or change such a row.
+    """
+    request = context.get("request")
+    names = {"next": "next", "submit": "submit", "class": "classes", "template": "template"}
+    look = Look(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
+    values = {key: _plain(value) for key, value in params.items()}
+    stream = open_stream(user_of(request), _plain(name), values)
+    return render_form(request, stream, instance=instance, look=look)
 
 
 def _part(context: Any, name: str, format: str, params: dict[str, Any]) -> PagePart:

@@ -12,7 +12,7 @@ from realtime.conf import settings
 from realtime.endpoint import endpoint
 from realtime.exceptions import BadMessage
 from realtime.exchange import Exchange
-from realtime.protocol.messages import Frame, Refused, Reply, ServerMessage
+from realtime.protocol.messages import Event, Frame, Refused, Reply, ServerMessage, Unsent
 
 SETTLE_SECONDS = 5.0  # for subscriptions to become live, before a client that does not wait is answered
 
@@ -53,4 +53,6 @@ def _wait(request: ASGIRequest) -> float:
 
 
 def _is_news(message: ServerMessage) -> bool:
-    return isinstance(message, Refused | Reply) or (isinstance(message, Frame) and bool(message.deltas))
+    return isinstance(message, Event | Refused | Reply | Unsent) or (
+        isinstance(message, Frame) and bool(message.deltas)
+    )

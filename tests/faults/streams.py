@@ -26,6 +26,10 @@ class FaultyBox(ItemStream):
         Item.objects.create(box_id=self.params["box"], title=title)
 
     @action
+    def add_once(self, user, title: str):
+        return Item.objects.create(box_id=self.params["box"], title=title).pk
+
+    @action
     def add_and_die(self, user, title: str):
         """The process is killed when the transaction has been committed, before anyone is told."""
         transaction.on_commit(lambda: os.kill(os.getpid(), signal.SIGKILL))

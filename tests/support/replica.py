@@ -92,6 +92,7 @@ class ReferenceClient:
         self.subscriptions: dict[int, Subscription] = {}
         self.frames: list[dict[str, Any]] = []  # of this connection
         self.replies: dict[str, dict[str, Any]] = {}
+        self.named: list[str] = []  # calls whose effects have come, in the order of the frames that said so
         self.window: dict[str, int] | None = None  # None until welcome
         self.behind = False
         self.bye: dict[str, Any] | None = None
@@ -208,6 +209,7 @@ class ReferenceClient:
         for item in mine:
             item.cursor = message["cursor"]
             item.live, item.fresh = True, False
+        self.named += message.get("calls", ())
         self.behind = False
         self._unacked_frames += 1
 

@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
-from realtime.models import Change, Log
+from realtime.models import Change, Log, Operation
 
 
 def empty_tables(*, with_log: bool = True) -> None:
@@ -21,6 +21,7 @@ def empty_tables(*, with_log: bool = True) -> None:
         User.user_permissions.through,
         User,
         Session,
+        Operation,
         *([Change, Log] if with_log else []),
     ]
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:

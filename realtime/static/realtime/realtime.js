@@ -22,6 +22,7 @@ var codes = Object.freeze({
   invalid: 4216,
   not_found: 4217,
   action_refused: 4218,
+  stale: 4219,
   unknown_event: 4220
 });
 var names = new Map(Object.entries(codes).map(([name, code]) => [code, name]));
@@ -45,19 +46,21 @@ var RealtimeError = class extends Error {
   /**
    * @param {number | null} code
    * @param {string} reason
-   * @param {{name?: string, details?: Details}} [options]
+   * @param {{name?: string, details?: Details, version?: string}} [options]
    */
-  constructor(code, reason, { name, details = {} } = {}) {
+  constructor(code, reason, { name, details = {}, version } = {}) {
     super(reason);
     this.code = code;
     this.name = name ?? (code === null ? "closed" : names.get(code) ?? `code_${code}`);
     this.details = details;
+    this.version = version;
   }
 };
 
 // src/calls.js
 var MAX_WAITING = 100;
 var TIMEOUT_SECONDS = 30;
+var REPEAT_SECONDS = 1800;
 var Calls = class {
   /** @type {Map<string, Call>} */
   #calls = /* @__PURE__ */ new Map();
@@ -68,53 +71,80 @@ var Calls = class {
    * @param {{
    *   send: (text: string) => void,
    *   after: (seconds: number, callback: () => void) => () => void,
-   * }} options
+   *   now: () => number,
+   *   ended?: (id: string) => void,
+   *   changed?: () => void,
+   * }} options now: in seconds; ended: the call has failed, or is settled; changed: a call waits, or waits no longer
    */
-  constructor({ send: send3, after }) {
+  constructor({ send: send3, after, now, ended = () => {
+  }, changed = () => {
+  } }) {
     this.send = send3;
     this.after = after;
+    this.now = now;
+    this.ended = ended;
+    this.changed = changed;
+  }
+  /** How many wait for the connection. */
+  get waiting() {
+    return [...this.#calls.values()].filter(({ state }) => state === "waiting").length;
   }
   /**
    * @param {Target} target
-   * @param {{timeout?: number}} [options] seconds
-   * @returns {Promise<any>}
+   * @param {CallOptions} [options] timeout: in seconds, until the reply
+   * @returns {CallPromise}
    */
-  call(target2, { timeout = TIMEOUT_SECONDS } = {}) {
-    return new Promise((resolve, reject) => {
-      if (this.#refusal) return reject(new RealtimeError(this.#refusal.code, this.#refusal.reason));
-      const id = newId();
-      const text2 = encode({ type: "call", id, ...target2 });
-      if (!this.#open && this.#calls.size >= MAX_WAITING) {
+  call(target2, { timeout = TIMEOUT_SECONDS, before = () => {
+  } } = {}) {
+    const id = newId();
+    const { call: call2, promise } = newCall(id, this.now());
+    try {
+      if (this.#refusal) throw new RealtimeError(this.#refusal.code, this.#refusal.reason);
+      if (!this.#open && this.waiting >= MAX_WAITING) {
         const reason = `${MAX_WAITING} calls wait for the connection already: call again when it is back.`;
-        return reject(new RealtimeError(null, reason, { name: "queue_full" }));
+        throw new RealtimeError(null, reason, { name: "queue_full" });
       }
-      const cancelTimer = Number.isFinite(timeout) ? this.after(timeout, () => this.#expire(id, timeout)) : () => {
-      };
-      this.#calls.set(id, { text: text2, sent: this.#open, resolve, reject, cancelTimer });
-      if (this.#open) this.send(text2);
-    });
+      call2.text = encode({ type: "call", id, ...target2 });
+      before(id);
+    } catch (error) {
+      call2.reject(error);
+      return promise;
+    }
+    if (Number.isFinite(timeout)) call2.cancelTimer = this.after(timeout, () => this.#expire(id, timeout));
+    this.#calls.set(id, call2);
+    if (this.#open) this.#send(call2);
+    this.changed();
+    return promise;
   }
-  /** The connection is there: what has waited goes out. */
+  /** A call that cannot be made. @param {unknown} error @returns {CallPromise} */
+  refuse(error) {
+    const { call: call2, promise } = newCall(newId(), this.now());
+    call2.reject(error);
+    return promise;
+  }
+  /** The connection is there: what has waited goes out, and what has not been answered or settled is repeated. */
   opened() {
     this.#open = true;
     this.#refusal = null;
-    for (const call2 of this.#calls.values()) {
-      call2.sent = true;
-      this.send(call2.text);
+    const now = this.now();
+    for (const [id, call2] of this.#calls) {
+      const repeatable = !call2.everSent || now - call2.made < REPEAT_SECONDS;
+      if (call2.state === "answered" && (!repeatable || call2.arrived)) call2.arrived = true;
+      else if (repeatable) this.#send(call2);
+      else this.#fail(id, unknownOutcome("It was sent too long ago to be repeated"));
     }
   }
-  /** The connection is gone: what was sent has an unknown outcome, what was not waits on. */
+  /** The connection is gone. */
   interrupted() {
     this.#open = false;
-    const reason = "The connection was lost before the reply: it is not known whether the action ran.";
-    for (const [id, call2] of this.#calls) {
-      if (call2.sent) this.#take(id)?.reject(new RealtimeError(null, reason, { name: "outcome_unknown" }));
+    for (const call2 of this.#calls.values()) {
+      if (call2.state === "sent") call2.state = "waiting";
     }
   }
   /** The server wants no connection. @param {{code: number, reason: string}} refusal */
   refused(refusal) {
     this.#refusal = refusal;
-    for (const id of this.#calls.keys()) this.#take(id)?.reject(new RealtimeError(refusal.code, refusal.reason));
+    for (const id of [...this.#calls.keys()]) this.#fail(id, new RealtimeError(refusal.code, refusal.reason));
   }
   /** A connection is tried again after a refusal. */
   retried() {
@@ -122,25 +152,89 @@ var Calls = class {
   }
   /** @param {import("./messages.js").Reply} reply */
   reply({ id, result, error }) {
-    const call2 = this.#take(id);
+    const call2 = this.#calls.get(id);
     if (!call2) return;
-    if (error) call2.reject(new RealtimeError(error.code, error.reason, { details: error.details }));
-    else call2.resolve(result);
+    call2.cancelTimer();
+    if (call2.state === "answered") {
+      if (error) call2.arrived = true;
+    } else if (error) {
+      this.#fail(id, new RealtimeError(error.code, error.reason, { details: error.details, version: error.version }));
+    } else {
+      call2.state = "answered";
+      call2.resolve(result);
+    }
+  }
+  /** A frame brings the effects of these calls. @param {Iterable<string>} ids */
+  arrive(ids) {
+    for (const id of ids) {
+      const call2 = this.#calls.get(id);
+      if (call2) call2.arrived = true;
+    }
+  }
+  /** All subscriptions are live: what has arrived is in all of them. */
+  settle() {
+    for (const [id, call2] of this.#calls) {
+      if (!call2.arrived || call2.state !== "answered") continue;
+      this.#calls.delete(id);
+      this.ended(id);
+      call2.settle();
+    }
+  }
+  /** @param {Call} call */
+  #send(call2) {
+    if (call2.state !== "answered") call2.state = "sent";
+    call2.everSent = true;
+    this.send(call2.text);
   }
   /** @param {string} id @param {number} timeout */
   #expire(id, timeout) {
-    const call2 = this.#take(id);
-    const outcome = call2?.sent ? "it is not known whether the action ran" : "there was no connection, and it was not sent";
-    call2?.reject(new RealtimeError(null, `No reply within ${timeout} seconds: ${outcome}.`, { name: "no_reply" }));
+    const outcome = this.#calls.get(id)?.everSent ? "it is not known whether the action ran" : "there was no connection, and it was not sent";
+    this.#fail(id, new RealtimeError(null, `No reply within ${timeout} seconds: ${outcome}.`, { name: "no_reply" }));
+    this.changed();
   }
-  /** @param {string} id */
-  #take(id) {
+  /** @param {string} id @param {RealtimeError} error */
+  #fail(id, error) {
     const call2 = this.#calls.get(id);
+    if (!call2) return;
     this.#calls.delete(id);
-    call2?.cancelTimer();
-    return call2;
+    call2.cancelTimer();
+    this.ended(id);
+    call2.reject(error);
   }
 };
+function newCall(id, made) {
+  const call2 = { text: "", made, state: "waiting", everSent: false, arrived: false, cancelTimer: () => {
+  } };
+  let rejectSettled;
+  const settled = (
+    /** @type {Promise<void>} */
+    new Promise((resolve, reject) => {
+      call2.settle = () => {
+        call2.state = "settled";
+        resolve(void 0);
+      };
+      rejectSettled = reject;
+    })
+  );
+  settled.catch(() => {
+  });
+  const promise = new Promise((resolve, reject) => {
+    call2.resolve = resolve;
+    call2.reject = (error) => {
+      call2.state = "failed";
+      reject(error);
+      rejectSettled(error);
+    };
+  });
+  Object.defineProperties(promise, { id: { value: id }, state: { get: () => call2.state }, settled: { value: settled } });
+  return { call: call2, promise: (
+    /** @type {CallPromise} */
+    promise
+  ) };
+}
+function unknownOutcome(what) {
+  return new RealtimeError(null, `${what}: it is not known whether the action ran.`, { name: "outcome_unknown" });
+}
 function encode(message) {
   try {
     return JSON.stringify(message);
@@ -382,6 +476,10 @@ var Session = class {
   get settled() {
     return this.#wires.settled;
   }
+  /** Connected, and nothing that the page is subscribed to is behind. */
+  get isCurrent() {
+    return this.phase === "ready" && this.#wires.live;
+  }
   /** @param {Wire} wire @returns {State | null} */
   stateOf(wire) {
     if (wire.status === "refused") return "refused";
@@ -407,7 +505,7 @@ var Session = class {
   opened(token) {
     this.#move("opened");
     this.#token = token;
-    return this.#hello(this.#wires.askAll());
+    return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.askAll())];
   }
   /** The transport goes on by another request: to the server it is another client, to the page nothing changes. @returns {Effect[]} */
   renew() {
@@ -510,7 +608,8 @@ var Session = class {
     }
     this.#unacked.bytes += size;
     if (message.type === "frame") {
-      return [{ do: "apply", cursor: message.cursor, updates: this.#wires.updates(message) }];
+      const { cursor, calls = [] } = message;
+      return [{ do: "apply", cursor, updates: this.#wires.updates(message), calls }];
     }
     this.#handled += 1;
     return [...this.#answer(message), ...this.#ackIfDue()];
@@ -658,7 +757,10 @@ var Connection = class {
     this.report = report;
     this.calls = new Calls({
       send: (text2) => this.#transport?.send(text2),
-      after: (seconds, callback) => monitor.after(seconds, callback)
+      after: (seconds, callback) => monitor.after(seconds, callback),
+      now: () => monitor.clock.now(),
+      ended: (id) => this.#lift(id),
+      changed: () => this.#watch()
     });
     monitor.start({
       due: () => this.#do(this.#session.due()),
@@ -723,6 +825,44 @@ var Connection = class {
       ({ wire }) => wire.stream === stream && JSON.stringify(sorted(wire.params ?? {})) === params
     );
   }
+  /**
+   * Calls an action, and shows at once what it is expected to do.
+   *
+   * @param {import("./calls.js").Target} target
+   * @param {{timeout?: number, expectations?: [Subscription, Expectation][]}} [options]
+   */
+  call(target2, { timeout, expectations = [] } = {}) {
+    return this.calls.call(target2, { timeout, before: (id) => this.#expect(id, expectations) });
+  }
+  /** @param {string} id @param {[Subscription, Expectation][]} expectations */
+  #expect(id, expectations) {
+    const changed = [];
+    try {
+      for (const [subscription, expect] of expectations) {
+        changed.push({ subscription, change: subscription.expect(id, expect) });
+      }
+    } catch (error) {
+      for (const { subscription } of changed) subscription.lift(id);
+      throw error;
+    }
+    this.#showAll(changed);
+  }
+  /** What the call was expected to do is not, or no longer, to be shown. @param {string} id */
+  #lift(id) {
+    const changed = [];
+    for (const subscription of this.#subscriptions.values()) {
+      const change = subscription.lift(id);
+      if (change) changed.push({ subscription, change });
+    }
+    this.#showAll(changed);
+  }
+  /** @param {Changed[]} changed */
+  #showAll(changed) {
+    for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire));
+  }
+  #watch() {
+    for (const watcher of this.watchers) this.#safely(watcher);
+  }
   /** One by one, also where doing one brings more: a listener may call back. @param {Effect[]} effects */
   #do(effects) {
     this.#effects.push(...effects);
@@ -733,7 +873,8 @@ var Connection = class {
       this.#safely(() => this.#doOne(next));
     }
     this.#working = false;
-    for (const watcher of this.watchers) this.#safely(watcher);
+    if (this.#session.isCurrent) this.calls.settle();
+    this.#watch();
   }
   /** @param {Effect} effect */
   #doOne(effect) {
@@ -747,7 +888,8 @@ var Connection = class {
       case "wait":
         return this.monitor.wait(effect.retry);
       case "greeted":
-        this.monitor.welcome(effect.beat);
+        return this.monitor.welcome(effect.beat);
+      case "repeat":
         return this.calls.opened();
       case "expires":
         return this.#refreshBefore(effect.seconds);
@@ -828,6 +970,7 @@ var Connection = class {
   #apply(frame) {
     const unfit = /* @__PURE__ */ new Set();
     const changed = [];
+    if (frame.calls.length) this.#arrive(frame);
     for (const { wire, deltas, fresh } of frame.updates) {
       const subscription = this.#subscriptions.get(wire);
       if (!subscription) continue;
@@ -836,21 +979,44 @@ var Connection = class {
       if (!fits) unfit.add(wire);
       if (change) changed.push({ subscription, change });
     }
+    for (const wire of this.#show(changed)) unfit.add(wire);
+    this.#do(this.#session.applied(frame, unfit));
+  }
+  /**
+   * The frame brings the effects of calls: what they were expected to do gives way to it. Where rows do not belong to the
+   * frame, it gives way with their next one if that is still to come, and at once if it is not.
+   *
+   * @param {Extract<Effect, {do: "apply"}>} frame
+   */
+  #arrive({ calls, updates }) {
+    this.calls.arrive(calls);
+    for (const [wire, { overlays }] of this.#subscriptions) {
+      if (updates.some((update) => update.wire === wire) || wire.status !== "live") overlays.arrive(calls);
+    }
+  }
+  /**
+   * Shows what has changed: first all of it, then those who listen hear of it.
+   *
+   * @param {Changed[]} changed
+   * @returns {Set<Wire>} those whose rows could not be shown
+   */
+  #show(changed) {
+    const unfit = /* @__PURE__ */ new Set();
     for (const { subscription, change } of changed) {
-      const { paint, keys, wire } = subscription;
-      if (paint && !this.#safely(() => paint(keys, change))) unfit.add(wire);
+      const { paint, shownKeys, wire } = subscription;
+      if (paint && !this.#safely(() => paint(shownKeys, change))) unfit.add(wire);
     }
     for (const { subscription, change } of changed) {
       if (!unfit.has(subscription.wire)) this.#tell(subscription, change);
     }
-    this.#do(this.#session.applied(frame, unfit));
+    return unfit;
   }
   /** @param {Wire} wire @param {{code: number, reason: string}} fault */
   #refuse(wire, { code, reason }) {
     const subscription = this.#subscriptions.get(wire);
     if (!subscription) return;
     const change = subscription.refuse(new RealtimeError(code, reason));
-    this.#safely(() => subscription.paint?.(subscription.keys, change));
+    this.#safely(() => subscription.paint?.(subscription.shownKeys, change));
     this.#tell(subscription, change);
   }
   /** @param {Subscription} subscription @param {Change} change */
@@ -1206,6 +1372,26 @@ var Rows = class {
   keys() {
     return this.#rows().keys();
   }
+  /** The rows as HTML. @returns {Map<string, string>} */
+  read() {
+    return new Map([...this.#rows()].map(([key, row]) => [key, row.outerHTML]));
+  }
+  /**
+   * Lays what a call is expected to do over rows: it is given their elements, which are copies.
+   *
+   * @param {readonly import("./subscription.js").Entry[]} rows
+   * @param {import("./overlays.js").Expectation} expect takes elements and returns those that are to stand there
+   * @param {string} id of the call: what has no key yet gets one from it
+   * @returns {import("./subscription.js").Entry[]}
+   */
+  expect(rows, expect, id) {
+    const document2 = this.element.ownerDocument;
+    const shown = expect(rows.map(([key, html]) => parse(String(html), key, document2)));
+    if (!Array.isArray(shown) || !shown.every((row) => row instanceof Element)) {
+      throw new TypeError("The function 'optimistic' must return an array of elements.");
+    }
+    return shown.map((row, index) => [row.getAttribute("data-live-key") ?? `optimistic ${id} ${index}`, row.outerHTML]);
+  }
   /** @type {import("./subscription.js").Painter} */
   paint(keys, { puts }) {
     const rows = this.#rows();
@@ -1271,13 +1457,74 @@ function parse(html, key, document2) {
   return row;
 }
 
+// src/overlays.js
+var Overlays = class {
+  /** By the ids of the calls, in their order. `arrived`: the call's effects are in the next commit. @type {Map<string, {expect: Expectation, arrived: boolean}>} */
+  #overlays = /* @__PURE__ */ new Map();
+  get size() {
+    return this.#overlays.size;
+  }
+  /** @param {string} id @param {Expectation} expect */
+  add(id, expect) {
+    this.#overlays.set(id, { expect, arrived: false });
+  }
+  /** @param {string} id @returns {boolean} whether there was one */
+  drop(id) {
+    return this.#overlays.delete(id);
+  }
+  clear() {
+    this.#overlays.clear();
+  }
+  /** The effects of these calls come with the next commit. @param {Iterable<string>} ids */
+  arrive(ids) {
+    for (const id of ids) {
+      const overlay = this.#overlays.get(id);
+      if (overlay) overlay.arrived = true;
+    }
+  }
+  /** The server's rows speak for themselves now. @returns {boolean} whether that ends an overlay */
+  settle() {
+    const arrived = [...this.#overlays].filter(([, overlay]) => overlay.arrived);
+    for (const [id] of arrived) this.#overlays.delete(id);
+    return arrived.length > 0;
+  }
+  /**
+   * The rows under all overlays, in the order of the calls.
+   *
+   * @template T
+   * @param {readonly T[]} rows
+   * @param {{strict?: string, apply?: (rows: readonly T[], expect: Expectation, id: string) => readonly T[]}} [options]
+   *   strict: the call whose failure is thrown; of an older one, which may not know what has come since, it is left out.
+   * @returns {readonly T[]}
+   */
+  show(rows, { strict, apply = applyToRows } = {}) {
+    let shown = rows;
+    for (const [id, { expect }] of this.#overlays) {
+      try {
+        shown = apply(shown, expect, id);
+      } catch (error) {
+        if (id === strict) throw error;
+      }
+    }
+    return shown;
+  }
+};
+function applyToRows(rows, expect) {
+  const shown = expect(rows);
+  if (!Array.isArray(shown)) throw new TypeError("The function 'optimistic' must return an array of rows.");
+  return shown;
+}
+
 // src/subscription.js
 var NOTHING = Object.freeze([]);
 var Subscription = class {
-  /** The keys in order. @type {readonly string[]} */
+  /** The keys of the server's rows in order. @type {readonly string[]} */
   keys = NOTHING;
-  /** The rows in order; those of a page's own HTML are in the page only. @type {readonly Row[]} */
+  /** The rows in order, under the overlays; those of a page's own HTML are in the page only. @type {readonly Row[]} */
   rows = NOTHING;
+  /** The keys of the rows that the page shows. @type {readonly string[]} */
+  shownKeys = NOTHING;
+  overlays = new Overlays();
   /** Whether the rows have come. */
   filled = false;
   /** Why there are none. @type {RealtimeError | null} */
@@ -1291,15 +1538,22 @@ var Subscription = class {
   #places = /* @__PURE__ */ new Map();
   /** Since the last commit. @type {Change | null} */
   #change = null;
+  /** The server's rows, as far as they are here. @type {readonly Row[]} */
+  #truth = NOTHING;
+  /** What the page shows, while there are overlays. @type {Map<string, Row> | null} */
+  #shown = null;
+  /** What it is going to show. @type {Map<string, Row>} */
+  #next = /* @__PURE__ */ new Map();
   /**
    * @param {Parameters<typeof newWire>[0]} target
-   * @param {{keys?: Iterable<string>, paint?: Painter}} [page] rows that the page holds already, and what shows them
+   * @param {PageRows} [page] rows that the page holds already, and what shows them
    */
-  constructor(target2, { keys, paint } = {}) {
+  constructor(target2, page) {
     this.wire = newWire(target2);
-    this.paint = paint;
-    if (keys) {
-      for (const key of keys) this.#put(this.#end.before, key, void 0);
+    this.paint = page?.paint;
+    this.page = page?.paint ? page : void 0;
+    if (page?.keys) {
+      for (const key of page.keys) this.#put(this.#end.before, key, void 0);
       this.#snapshot();
       this.filled = true;
     }
@@ -1329,17 +1583,45 @@ var Subscription = class {
    * @returns {Change | null} null if nothing has changed
    */
   commit() {
-    if (!this.#change && this.filled) return null;
+    const settled = this.overlays.settle();
+    if (!this.#change && this.filled && !settled) return null;
     const change = this.#change ?? { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
     change.drops = this.keys.filter((key) => !this.#places.has(key));
     this.#snapshot();
     this.#change = null;
     this.filled = true;
     this.error = null;
-    return change;
+    return this.#shown ? this.#compare(change.reset) : change;
+  }
+  /**
+   * Shows what a call is expected to do, until its effects come or it fails.
+   *
+   * @param {string} id of the call
+   * @param {import("./overlays.js").Expectation} expect
+   * @returns {Change} Throws what `expect` throws, and nothing has happened then.
+   */
+  expect(id, expect) {
+    if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.");
+    if (this.page && !this.#shown) this.#hold(this.page);
+    this.overlays.add(id, expect);
+    try {
+      this.#lay(id);
+    } catch (error) {
+      this.overlays.drop(id);
+      this.#lay();
+      throw error;
+    }
+    return this.#compare(false);
+  }
+  /** Shows no longer what a call was expected to do. @param {string} id @returns {Change | null} null: it was not shown */
+  lift(id) {
+    if (!this.overlays.drop(id)) return null;
+    this.#lay();
+    return this.#compare(false);
   }
   /** The subscription has ended: its rows leave the page. @param {RealtimeError} error @returns {Change} */
   refuse(error) {
+    this.overlays.clear();
     this.#clear();
     const change = (
       /** @type {Change} */
@@ -1406,12 +1688,47 @@ var Subscription = class {
     for (let place2 = this.#end.after; place2 !== this.#end; place2 = place2.after) {
       keys.push(place2.key);
       if (place2.row !== void 0) rows.push(place2.row);
-      if (this.paint) place2.row = void 0;
+      if (this.paint && !this.overlays.size) place2.row = void 0;
     }
     this.keys = Object.freeze(keys);
-    this.rows = this.paint ? NOTHING : Object.freeze(rows);
+    this.#truth = Object.freeze(rows);
+    this.#lay();
+  }
+  /** From now on the page's own rows are here too: overlays are laid over them. @param {PageRows} page */
+  #hold(page) {
+    this.#shown = page.read?.() ?? /* @__PURE__ */ new Map();
+    for (const [key, place2] of this.#places) place2.row = this.#shown.get(key) ?? "";
+    this.#truth = this.keys.map((key) => this.#places.get(key)?.row ?? "");
+  }
+  /** @param {string} [strict] the call whose expectation may fail */
+  #lay(strict) {
+    if (!this.page) {
+      this.rows = this.overlays.size ? Object.freeze([...this.overlays.show(this.#truth, { strict })]) : this.#truth;
+      this.shownKeys = this.keys;
+    } else if (this.#shown) {
+      const entries = this.keys.map((key, index) => (
+        /** @type {Entry} */
+        [key, this.#truth[index]]
+      ));
+      this.#next = new Map(this.overlays.show(entries, { strict, apply: this.page.expect }));
+      this.shownKeys = Object.freeze([...this.#next.keys()]);
+    } else {
+      this.shownKeys = this.keys;
+    }
+  }
+  /** What the page has to do to show what is expected. @param {boolean} reset all rows are to be shown anew @returns {Change} */
+  #compare(reset) {
+    const shown = this.#shown ?? /* @__PURE__ */ new Map();
+    const puts = new Map([...this.#next].filter(([key, row]) => reset || shown.get(key) !== row));
+    const drops = [...shown.keys()].filter((key) => !this.#next.has(key));
+    this.#shown = this.page && this.overlays.size ? this.#next : null;
+    this.#next = /* @__PURE__ */ new Map();
+    return { puts, drops, reset };
   }
 };
+function badTarget(reason) {
+  return new RealtimeError(null, reason, { name: "bad_arguments" });
+}
 function ring() {
   const end = (
     /** @type {Place} */
@@ -1482,7 +1799,12 @@ var Container = class {
         cursor: element.getAttribute("data-live-cursor"),
         view: element.getAttribute("data-live-view") ?? ""
       },
-      { keys: this.content.keys(), paint: (keys, change) => this.content.paint(keys, change) }
+      {
+        keys: this.content.keys(),
+        paint: (keys, change) => this.content.paint(keys, change),
+        read: this.content.read?.bind(this.content),
+        expect: this.content.expect?.bind(this.content)
+      }
     );
     if (element.hasAttribute("data-live-presence")) this.subscription.wire.present = {};
     this.subscription.events.all.add((data, about) => {
@@ -1508,7 +1830,7 @@ var Container = class {
       const contents2 = containersOf(this.name).map(({ content }) => content);
       return contents2.filter((content) => content instanceof Rows && content !== this.content);
     };
-    return new Rows(this.element, { wanted: () => this.subscription.keys, others: (
+    return new Rows(this.element, { wanted: () => this.subscription.shownKeys, others: (
       /** @type {() => Rows[]} */
       others
     ) });
@@ -1667,6 +1989,156 @@ function emit(element, type, detail) {
   heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
 }
 
+// src/forms.js
+var OWN = /^(_live_|csrfmiddlewaretoken$)/;
+var Forms = class {
+  /** Forms under way. @type {WeakSet<Element>} */
+  #running = /* @__PURE__ */ new WeakSet();
+  #nextId = 1;
+  /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: goes to another page */
+  constructor({ document: document2, call: call2, follow: follow2 }) {
+    this.document = document2;
+    this.call = call2;
+    this.follow = follow2;
+  }
+  start() {
+    this.document.addEventListener("submit", (event) => this.#submit(event));
+  }
+  /** @param {SubmitEvent} event */
+  #submit(event) {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-live-form") || event.defaultPrevented) return;
+    const data = formData(form, event.submitter);
+    if (!data) return;
+    event.preventDefault();
+    if (!this.#running.has(form)) this.#run(form, data);
+  }
+  /** @param {HTMLFormElement} form @param {Record<string, string | string[]>} data */
+  async #run(form, data) {
+    const held = contents(form);
+    this.#running.add(form);
+    form.setAttribute("aria-busy", "true");
+    try {
+      const action = form.getAttribute("data-live-form") ?? "";
+      const pk = form.getAttribute("data-live-pk");
+      const args = pk === null ? { data } : { pk, data, version: versionOf(form)?.value ?? "" };
+      const params = readJSON(form, "data-live-params") ?? {};
+      const result = await this.call(form.getAttribute("data-live-stream") ?? "", params, action, args);
+      this.#show(form, {});
+      settle(held);
+      if (pk === null) form.reset();
+      else setVersion(form, result.version);
+      emit2(form, "realtime:reply", result);
+      const next = form.getAttribute("data-live-next");
+      if (next) this.follow(next);
+    } catch (error) {
+      this.#refuse(form, error);
+    } finally {
+      this.#running.delete(form);
+      form.removeAttribute("aria-busy");
+    }
+  }
+  /** @param {HTMLFormElement} form @param {unknown} error */
+  #refuse(form, error) {
+    const details = error instanceof RealtimeError ? error.details : {};
+    const whole = details[""] ?? [];
+    const ownSentence = error instanceof RealtimeError && error.code === codes.invalid && Object.keys(details).length > 0;
+    this.#show(form, { ...details, "": ownSentence ? whole : [error instanceof Error ? error.message : String(error)] });
+    if (error instanceof RealtimeError && error.version !== void 0) setVersion(form, error.version);
+    emit2(form, "realtime:error", error);
+  }
+  /** Puts sentences at their fields, and the focus into the first of these. @param {HTMLFormElement} form @param {Record<string, string[]>} sentences */
+  #show(form, sentences) {
+    for (const place2 of form.querySelectorAll("[data-live-error]")) place2.textContent = "";
+    for (const control of form.querySelectorAll("[aria-invalid]")) {
+      control.removeAttribute("aria-invalid");
+      describe(control, null);
+    }
+    const wrong = [];
+    for (const [name, texts] of Object.entries(sentences)) {
+      if (!texts.length) continue;
+      const controls = controlsOf(form, name);
+      const place2 = this.#place(form, controls.length ? name : "", controls.at(-1));
+      place2.textContent = [place2.textContent, ...texts].join(" ").trim();
+      for (const control of controls) {
+        control.setAttribute("aria-invalid", "true");
+        describe(control, place2.id);
+        wrong.push(control);
+      }
+    }
+    const elements = (
+      /** @type {Control[]} */
+      [...form.elements]
+    );
+    elements.find((element) => wrong.includes(element))?.focus();
+  }
+  /** Where a field's sentences go. @param {HTMLFormElement} form @param {string} name @param {Control} [control] */
+  #place(form, name, control) {
+    let place2 = [...form.querySelectorAll("[data-live-error]")].find((each) => each.getAttribute("data-live-error") === name);
+    if (!place2) {
+      place2 = form.ownerDocument.createElement("p");
+      place2.setAttribute("data-live-error", name);
+      if (!name) place2.setAttribute("role", "alert");
+      if (control) control.after(place2);
+      else form.append(place2);
+    }
+    if (!place2.id) place2.id = `live-error-${this.#nextId++}`;
+    return place2;
+  }
+};
+function formData(form, submitter) {
+  const sent = new FormData(form);
+  const { name, value: value2 } = (
+    /** @type {{name?: string, value?: string}} */
+    submitter ?? {}
+  );
+  if (name) sent.append(name, value2 ?? "");
+  const data = {};
+  for (const field of new Set(sent.keys())) {
+    if (OWN.test(field)) continue;
+    const values = sent.getAll(field);
+    const files = values.filter((each) => typeof each !== "string");
+    if (files.some((file) => (
+      /** @type {File} */
+      file.size
+    ))) return null;
+    const texts = (
+      /** @type {string[]} */
+      values.filter((each) => typeof each === "string")
+    );
+    if (texts.length) data[field] = texts.length > 1 ? texts : texts[0];
+  }
+  return data;
+}
+function controlsOf(form, name) {
+  return (
+    /** @type {Control[]} */
+    [...form.elements].filter((each) => name && /** @type {Control} */
+    each.name === name)
+  );
+}
+function describe(control, id) {
+  const place2 = (each) => control.ownerDocument.getElementById(each)?.hasAttribute("data-live-error");
+  const others = (control.getAttribute("aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place2(each));
+  const all = id ? [...others, id] : others;
+  if (all.length) control.setAttribute("aria-describedby", all.join(" "));
+  else control.removeAttribute("aria-describedby");
+}
+function versionOf(form) {
+  return (
+    /** @type {HTMLInputElement | null} */
+    form.querySelector('input[name="_live_version"]')
+  );
+}
+function setVersion(form, version) {
+  const field = versionOf(form);
+  if (field && version !== void 0) field.value = version;
+}
+function emit2(element, type, detail) {
+  const heard = element.isConnected ? element : element.ownerDocument;
+  heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
+}
+
 // src/live.js
 var Use = class {
   /** What ends each of this user's listeners. @type {Set<() => void>} */
@@ -1726,11 +2198,13 @@ var Use = class {
 };
 var LiveQuery = class extends Use {
   #connection;
+  #queries;
   #subscription;
-  /** @param {UseOptions} options */
+  /** @param {UseOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super({ ...options, read: ({ rows }) => rows });
     this.#connection = options.connection;
+    this.#queries = options.queries;
     this.#subscription = options.subscription;
   }
   /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
@@ -1768,17 +2242,25 @@ var LiveQuery = class extends Use {
    *
    * @param {string} action
    * @param {Record<string, unknown>} [args]
-   * @param {{timeout?: number}} [options] seconds
-   * @returns {Promise<any>}
+   * @param {CallOptions} [options]
    */
-  call(action, args = {}, options = {}) {
-    return this.#connection.calls.call({ stream: this.stream, params: this.params, action, args }, options);
+  call(action, args = {}, { timeout, optimistic } = {}) {
+    const target2 = { stream: this.stream, params: this.params, action, args };
+    const several = typeof optimistic === "function" ? (
+      /** @type {[LiveQuery, Expectation][]} */
+      [[this, optimistic]]
+    ) : optimistic;
+    return this.#queries.call(target2, { timeout, optimistic: several });
+  }
+  /** @param {LiveQuery} query */
+  static subscriptionOf(query) {
+    return query.#subscription;
   }
 };
 var Presence = class extends LiveQuery {
   #connection;
   #subscription;
-  /** @param {UseOptions} options */
+  /** @param {UseOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super(options);
     this.#connection = options.connection;
@@ -1802,17 +2284,35 @@ var LiveValue = class extends Use {
 var LiveQueries = class {
   /** @type {Map<string, {subscription: Subscription, uses: number}>} */
   #held = /* @__PURE__ */ new Map();
-  /** @param {Connection} connection */
-  constructor(connection) {
+  /**
+   * @param {Connection} connection
+   * @param {(element: Element) => Subscription | undefined} [subscriptionOf] that of a container in the page
+   */
+  constructor(connection, subscriptionOf = () => void 0) {
     this.connection = connection;
+    this.subscriptionOf = subscriptionOf;
+  }
+  /** @param {import("./calls.js").Target} target @param {CallOptions} [options] */
+  call(target2, { timeout, optimistic = [] } = {}) {
+    const expectations = [];
+    const pairs = Array.isArray(optimistic) ? optimistic : [[null, optimistic]];
+    for (const [shown, expect] of pairs) {
+      const subscription = shown instanceof LiveQuery ? LiveQuery.subscriptionOf(shown) : shown && this.subscriptionOf(
+        /** @type {Element} */
+        shown
+      );
+      if (!subscription || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic());
+      expectations.push([subscription, expect]);
+    }
+    return this.connection.call(target2, { timeout, expectations });
   }
   /** @param {string} stream @param {Params} params */
   open(stream, params) {
-    return new LiveQuery(this.#use(stream, params, "data"));
+    return new LiveQuery({ ...this.#use(stream, params, "data"), queries: this });
   }
   /** @param {string} stream @param {Params} params @param {object | null} data null: to look on */
   openPresence(stream, params, data) {
-    const presence2 = new Presence(this.#use(`${stream}:presence`, params, "data"));
+    const presence2 = new Presence({ ...this.#use(`${stream}:presence`, params, "data"), queries: this });
     if (data) presence2.set(data);
     return presence2;
   }
@@ -1840,6 +2340,10 @@ var LiveQueries = class {
     return { connection: this.connection, subscription: shared.subscription, stream, params, close };
   }
 };
+function badOptimistic() {
+  const reason = "The option 'optimistic' is a function of rows, in a live query's call(), or pairs of a live query or container and a function.";
+  return new RealtimeError(null, reason, { name: "bad_arguments" });
+}
 
 // src/monitor.js
 var OPEN_SECONDS = 10;
@@ -1984,6 +2488,10 @@ var Page = class {
     this.connect = connect2;
     this.report = report;
   }
+  /** @param {Element} element */
+  subscriptionOf(element) {
+    return this.#containers.get(element)?.subscription;
+  }
   start() {
     watchFields(this.document);
     forgetRestored(this.document);
@@ -2045,6 +2553,8 @@ var Page = class {
     for (const [element, { subscription }] of this.#containers) {
       show(element, "data-live-state", this.connection.stateOf(subscription));
     }
+    const { waiting } = this.connection.calls;
+    show(this.document.documentElement, "data-realtime-waiting", waiting ? String(waiting) : null);
     if (state === this.#state) return;
     this.#state = state;
     show(this.document.documentElement, "data-realtime", state);
@@ -2554,9 +3064,11 @@ function create() {
   const connection = new Connection({
     monitor,
     newTransport: () => roads.newTransport(),
-    report: (error) => console.error(error)
+    report: (error) => report(error)
   });
-  const queries = new LiveQueries(connection);
+  const report = (error) => console.error(error);
+  const page = new Page({ document, connection, connect: () => keepConnected(), report });
+  const queries = new LiveQueries(connection, (element) => page.subscriptionOf(element));
   const connect2 = ({ url, http, token } = {}) => {
     if (url ?? http) chosen = { url, http };
     connection.connect(roadsTo(chosen).map(({ address }) => address).join(" "), token);
@@ -2569,9 +3081,13 @@ function create() {
     keepConnected();
     return queries.openValue(stream, params, name);
   };
-  const call2 = async (stream, params, action, args = {}, options = {}) => {
-    keepConnected();
-    return connection.calls.call({ stream, params, action, args }, options);
+  const call2 = (stream, params, action, args = {}, options = {}) => {
+    try {
+      keepConnected();
+    } catch (error) {
+      return connection.calls.refuse(error);
+    }
+    return queries.call({ stream, params, action, args }, options);
   };
   const presence2 = (stream, params = {}, { data = {}, watch = false } = {}) => {
     keepConnected();
@@ -2586,8 +3102,9 @@ function create() {
     if (connection.state === null) connect2();
   };
   const start = () => {
-    new Page({ document, connection, connect: keepConnected, report: (error) => console.error(error) }).start();
+    page.start();
     new Controls({ document, call: call2 }).start();
+    new Forms({ document, call: call2, follow: (url) => location.assign(url) }).start();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
@@ -2605,6 +3122,10 @@ function create() {
     /** "connecting", "catching-up", "live", "offline" or "refused"; null before anything was asked for. */
     get state() {
       return connection.state;
+    },
+    /** How many calls wait for the connection. */
+    get waiting() {
+      return connection.calls.waiting;
     }
   };
 }

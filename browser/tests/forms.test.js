@@ -1,0 +1,165 @@
+import assert from "node:assert/strict"
+import {beforeEach, describe, test} from "node:test"
+import {Forms} from "../src/forms.js"
+import {RealtimeError} from "../src/messages.js"
+import {openPage, settled} from "./support.js"
+
+const FIELDS = `
+  <input type="hidden" name="csrfmiddlewaretoken" value="secret">
+  <input type="hidden" name="_live_form" value="{}">
+  <input type="hidden" name="_live_version" value="v1">
+  <input name="title" value="Milk" aria-describedby="help"><p id="help">Short.</p>
+  <input type="checkbox" name="done" checked>
+  <select name="tags" multiple><option value="1" selected>a<option value="2" selected>b</select>
+  <textarea name="text"></textarea>
+  <p data-live-error="title"></p>
+  <button name="how" value="fast">Save</button>`
+
+let document, form, calls, answer, events, followed
+
+function open({attributes = 'data-live-form="update" data-live-pk="3"', fields = FIELDS} = {}) {
+  document = openPage(`<form data-live-stream="tasks" data-live-params='{"project": 7}' ${attributes}>${fields}</form>`)
+  form = document.querySelector("form")
+  calls = []
+  events = []
+  followed = []
+  const call = (...args) => new Promise((resolve, reject) => calls.push(args) && (answer = {resolve, reject}))
+  new Forms({document, call, follow: (url) => followed.push(url)}).start()
+  for (const type of ["realtime:reply", "realtime:error"]) document.addEventListener(type, ({detail}) => events.push([type, detail]))
+}
+
+function submit() {
+  const event = new window.SubmitEvent("submit", {bubbles: true, cancelable: true, submitter: form.querySelector("button")})
+  form.dispatchEvent(event)
+  return event
+}
+
+async function refuse(code, reason, options) {
+  answer.reject(new RealtimeError(code, reason, options))
+  await settled()
+}
+
+const field = (name) => form.elements.namedItem(name)
+const place = (name) => form.querySelector(`[data-live-error="${name}"]`)
+
+describe("a form", () => {
+  beforeEach(() => open())
+
+  test("calls with its fields, its key and its version, and none of its own fields", () => {
+    const {defaultPrevented} = submit()
+    const data = {title: "Milk", done: "on", tags: ["1", "2"], text: "", how: "fast"}
+    assert.deepEqual([defaultPrevented, calls], [true, [["tasks", {project: 7}, "update", {pk: "3", data, version: "v1"}]]])
+  })
+
+  test("is busy until it is answered, and does not call twice meanwhile", async () => {
+    submit()
+    submit()
+    assert.deepEqual([calls.length, form.getAttribute("aria-busy")], [1, "true"])
+    answer.resolve({pk: "3", version: "v2"})
+    await settled()
+    assert.equal(form.hasAttribute("aria-busy"), false)
+  })
+
+  test("goes on with the version that comes back", async () => {
+    submit()
+    answer.resolve({pk: "3", version: "v2"})
+    await settled()
+    submit()
+    assert.equal(calls[1][3].version, "v2")
+    assert.deepEqual(events, [["realtime:reply", {pk: "3", version: "v2"}]])
+  })
+
+  test("shows what is wrong at its fields, says so to assistive technology, and goes to the first", async () => {
+    submit()
+    await refuse(4216, "Wrong.", {details: {text: ["Too short."], title: ["Too long.", "Taken."]}})
+    assert.deepEqual([place("title").textContent, place("text").textContent], ["Too long. Taken.", "Too short."])
+    assert.equal(field("text").nextElementSibling, place("text"))
+    assert.deepEqual(["title", "text", "done"].map((name) => field(name).getAttribute("aria-invalid")), ["true", "true", null])
+    assert.equal(field("title").getAttribute("aria-describedby"), `help ${place("title").id}`)
+    assert.equal(document.activeElement, field("title"))
+    assert.equal(place("")?.textContent ?? "", "")
+  })
+
+  test("shows what is wrong with the whole, or with a field that is not there, for itself", async () => {
+    submit()
+    await refuse(4216, "Wrong.", {details: {"": ["Not now."], gone: ["Unknown."]}})
+    assert.deepEqual([place("").textContent, place("").getAttribute("role")], ["Unknown. Not now.", "alert"])
+  })
+
+  test("clears what was wrong when it is right", async () => {
+    submit()
+    await refuse(4216, "Wrong.", {details: {title: ["Too long."]}})
+    submit()
+    answer.resolve({pk: "3", version: "v2"})
+    await settled()
+    assert.deepEqual(
+      [place("title").textContent, field("title").hasAttribute("aria-invalid"), field("title").getAttribute("aria-describedby")],
+      ["", false, "help"],
+    )
+  })
+
+  test("that is stale says so, and overwrites when it is saved again", async () => {
+    submit()
+    await refuse(4219, "It has changed.", {details: {title: ["Now “Bread”."]}, version: "v9"})
+    assert.deepEqual([place("").textContent, place("title").textContent], ["It has changed.", "Now “Bread”."])
+    submit()
+    assert.equal(calls[1][3].version, "v9")
+  })
+
+  test("shows the sentence of any other refusal", async () => {
+    submit()
+    await refuse(null, "No reply within 30 seconds.", {name: "no_reply"})
+    assert.equal(place("").textContent, "No reply within 30 seconds.")
+    assert.equal(events[0][0], "realtime:error")
+  })
+
+  test("is left alone where a listener has prevented it", () => {
+    form.addEventListener("submit", (event) => event.preventDefault())
+    submit()
+    assert.deepEqual(calls, [])
+  })
+})
+
+describe("another form", () => {
+  test("for a new row is emptied when it is saved", async () => {
+    open({attributes: 'data-live-form="create"', fields: '<input name="title">'})
+    field("title").value = "Milk"
+    submit()
+    answer.resolve({pk: "4", version: "v1"})
+    await settled()
+    assert.deepEqual([calls[0].slice(2), field("title").value], [["create", {data: {title: "Milk"}}], ""])
+  })
+
+  test("goes to the next page when it is saved, and not before", async () => {
+    open({attributes: 'data-live-form="create" data-live-next="/board/"', fields: '<input name="title">'})
+    submit()
+    await refuse(4216, "Wrong.", {details: {title: ["Too long."]}})
+    assert.deepEqual(followed, [])
+    submit()
+    answer.resolve({pk: "4", version: "v1"})
+    await settled()
+    assert.deepEqual(followed, ["/board/"])
+  })
+
+  test("with a file in it is sent by the browser itself", () => {
+    open({attributes: 'data-live-form="create"', fields: '<input type="file" name="scan">'})
+    const file = new window.File(["text"], "a.txt")
+    Object.defineProperty(globalThis, "FormData", {
+      configurable: true,
+      writable: true,
+      value: class extends window.FormData {
+        constructor() {
+          super()
+          this.append("scan", file)
+        }
+      },
+    })
+    assert.equal(submit().defaultPrevented, false)
+    assert.deepEqual(calls, [])
+  })
+
+  test("without data-live-form is none", () => {
+    open({attributes: "", fields: '<input name="title">'})
+    assert.equal(submit().defaultPrevented, false)
+  })
+})

@@ -1,0 +1,5 @@
+"""Addresses with those of live forms."""
+
+from django.urls import include, path
+
+urlpatterns = [path("realtime/", include("realtime.urls"))]
