@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "demo_project.board",
     "tests",
     "tests.capture",
+    "tests.fields",
     "tests.oracle",
     "tests.shapes",
 ]

@@ -142,7 +142,8 @@ def statements() -> Iterator[CaptureQueriesContext]:
 
 def empty() -> None:
     """Delete all that the tests have written."""
-    own = list(apps.get_app_config("shapes").get_models(include_auto_created=True))
+    configs = map(apps.get_app_config, ("shapes", "fields"))
+    own = [model for config in configs for model in config.get_models(include_auto_created=True)]
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
         for model in [*own, Change, Log]:
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")
