@@ -48,9 +48,10 @@ def key_of(instance: Model, model: type[Model] | None = None) -> str:
 
 
 def key_names(model: type[Model]) -> list[str]:
-    """The attributes of the key, to be read in place of `pk`: Django does not convert the values of a composite one."""
+    """The attributes of the key, to read in place of `pk`: Django converts no values of a composite one."""
     field: Any = model._meta.pk
-    return [part.attname for part in field.fields] if isinstance(field, CompositePrimaryKey) else ["pk"]
+    parts: Any = field.fields if isinstance(field, CompositePrimaryKey) else ()
+    return [part.attname for part in parts] or ["pk"]
 
 
 def key_of_values(values: Sequence[Any]) -> str:

@@ -145,7 +145,7 @@ def test_page_of_a_visitor_abroad_has_the_html_of_the_push(desk):
     assert html == seen.rows[str(row.pk)]
 
 
-@pytest.mark.skipif(connection.vendor == "mysql", reason="needs MySQL's tables of time zones, which are not loaded here")
+@pytest.mark.skipif(connection.vendor == "mysql", reason="needs MySQL's tables of time zones")
 def test_page_of_a_visitor_abroad_has_the_rows_of_the_push(desk):
     """A day begins and ends with the site's, also in conditions that look at the current time zone."""
     late = create(VALUES, date_time=datetime.datetime(2026, 1, 2, 22, 30, tzinfo=datetime.UTC))  # the third in Tokyo

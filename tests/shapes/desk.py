@@ -16,8 +16,9 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
-from realtime.capture import installation
+from realtime.capture import installation, triggers
 from realtime.changelog import get_changelog
+from realtime.conf import settings
 from realtime.models import Change, Log
 from realtime.queries.livequery import query_key
 from realtime.queries.tail import Tail, Want
@@ -74,6 +75,8 @@ class Desk:
         registry.add(name, stream)
         self._names.append(name)
         installation.install()
+        if settings.CAPTURE == "triggers":
+            triggers.install("default")
         return stream
 
     def watch(
