@@ -113,6 +113,13 @@ class Odd(models.Model):
     def thing(self) -> Opaque:
         return Opaque()
 
+    @property
+    def anything(self) -> Any:
+        return Opaque()
+
+    def get_thing(self) -> str:
+        return "thing"
+
 
 class Slot(models.Model):
     """A composite key of a UUID, a moment and a number."""
