@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types faults jitter docs-images clean
+.PHONY: help demo test lint types faults jitter overhead routing docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -27,6 +27,14 @@ faults:  ## Kill what can be killed, and run the oracle at full size (hours; REA
 jitter:  ## Report what clients with bad connections get
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.jitter
+
+overhead:  ## Report what writing costs with no live stream, and by each capture
+	@scripts/setup dev
+	@exec .venv/bin/python -m benchmarks.overhead
+
+routing:  ## Report what a change costs with 1 to 10,000 live queries in a process
+	@scripts/setup dev
+	@exec .venv/bin/python -m benchmarks.routing
 
 docs-images:  ## Take the screenshots of the docs anew
 	@scripts/setup dev
