@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types faults jitter docs docs-images clean
+.PHONY: help demo test lint types faults jitter overhead routing docs docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -31,6 +31,14 @@ jitter:  ## Report what clients with bad connections get
 docs:  ## Build the documentation into build/docs
 	@scripts/setup dev
 	@exec .venv/bin/sphinx-build -q -E -W --keep-going docs build/docs
+
+overhead:  ## Report what writing costs with no live stream, and by each capture
+	@scripts/setup dev
+	@exec .venv/bin/python -m benchmarks.overhead
+
+routing:  ## Report what a change costs with 1 to 10,000 live queries in a process
+	@scripts/setup dev
+	@exec .venv/bin/python -m benchmarks.routing
 
 docs-images:  ## Take the screenshots of the docs anew
 	@scripts/setup dev

@@ -16,9 +16,12 @@ from realtime import conf
 from realtime.capture import triggers
 from realtime.capture.tracking import log_databases
 from realtime.changelog import BACKENDS
+from realtime.exceptions import StreamDefinitionError
 from realtime.queries.nature import unknown_models
+from realtime.queries.sendable import serializer_problem, unsendable
 from realtime.queries.shape import shape_problem
 from realtime.streams.registry import place, registry
+from realtime.streams.stream import ModelStream
 from realtime.streams.validation import field_problems, probe, problems
 from realtime.wakeups.layer import is_usable
 
@@ -30,10 +33,18 @@ def check_streams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     for stream in registry:
         found += [
             Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E001")
-            for problem in [*problems(stream), *field_problems(stream)]
+            for problem in _stream_problems(stream)
         ]
     found += [Error(problem.message, hint=problem.hint, id="realtime.E002") for problem in registry.problems]
     return found
+
+
+def _stream_problems(stream: type[ModelStream]) -> list[StreamDefinitionError]:
+    found = [*problems(stream), *field_problems(stream)]
+    if found:
+        return found
+    serializer = serializer_problem(stream)
+    return [serializer] if serializer else list(unsendable(stream))
 
 
 @register("realtime")

@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "demo_project.dashboard",
     "tests",
     "tests.capture",
+    "tests.fields",
     "tests.oracle",
     "tests.shapes",
 ]

@@ -14,7 +14,7 @@ from django.db.models.sql.query import Query
 from realtime.capture.tracking import Link, Routing, Row, Table
 from realtime.changelog.base import NewChange
 from realtime.models import Change
-from realtime.streams.keys import key_text
+from realtime.streams.keys import key_names, key_of_values
 
 MAX_ROWS = 5000  # of one statement; more leave one change for each model, not one for each row
 KEYS_PER_QUERY = 500
@@ -167,5 +167,7 @@ def _linked(link: Link, rows: Iterable[Row], alias: str) -> Iterator[NewChange]:
         objects: QuerySet[Any] = QuerySet(model=link.model, using=alias).filter(
             **{f"{target}__in": values[start : start + KEYS_PER_QUERY]}
         )
-        for row in objects.values("pk", *(part.name for part in parts)):
-            yield NewChange(link.label, key_text(row["pk"]), LINK, routing_of(link.routing, row))
+        names = key_names(link.model)
+        for row in objects.values(*names, *(part.name for part in parts)):
+            key = key_of_values([row[name] for name in names])
+            yield NewChange(link.label, key, LINK, routing_of(link.routing, row))

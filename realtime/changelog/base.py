@@ -23,6 +23,7 @@ from realtime.exceptions import CursorExpired
 from realtime.models import Change, Log
 
 ROWS_PER_INSERT = 500
+MAX_KEY: int = Change._meta.get_field("key").max_length  # type: ignore[assignment] # characters
 ROWS_PER_PRUNE = 2000
 MAX_CURSOR = 8000  # characters
 
@@ -42,6 +43,13 @@ class NewChange(NamedTuple):
     operation: str
     routing: Routing | None = None
     call: str = ""
+
+
+def _fitting(change: NewChange) -> NewChange:
+    """The change, or one that has its model read afresh where the log cannot hold the key."""
+    if len(change.key) <= MAX_KEY:
+        return change
+    return NewChange(change.model, "", Change.Operation.REREAD, call=change.call)
 
 
 class LoggedChange(NamedTuple):
@@ -136,7 +144,7 @@ class ChangeLog(ABC):
         names = ("model", "key", "operation", "routing", "call", "transaction", "at")
         columns = ", ".join(self.columns[name] for name in names)
         params: list[str | None] = []
-        for change in changes:
+        for change in map(_fitting, changes):
             routing = None if change.routing is None else msgspec.json.encode(change.routing).decode()
             params += [change.model, change.key, change.operation, routing, change.call]
         with self.connection.cursor() as cursor:

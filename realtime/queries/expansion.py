@@ -14,7 +14,7 @@ from realtime.changelog.base import LoggedChange, Routing
 from realtime.models import Change
 from realtime.queries.livequery import ALL, KEYS_PER_QUERY
 from realtime.streams.dependencies import Dependency, concrete
-from realtime.streams.keys import comparable, comparable_key, key_text, parse_key, target
+from realtime.streams.keys import comparable, comparable_key, key_names, key_of_values, key_text, parse_key, target
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime")
@@ -161,16 +161,18 @@ class Expansion:
         # not by a manager, which may hide rows
         rows: QuerySet[Any] = QuerySet(self.stream.model, using=self.stream.database())
         columns = [field.attname for field in self._fields.values()]  # type: ignore[union-attr]
+        names = key_names(self.stream.model)
         found: list[OwnChange] = []
         for start in range(0, len(values), KEYS_PER_QUERY):
             chunk = values[start : start + KEYS_PER_QUERY]
-            query = rows.filter(Q((f"{lookup}__in", chunk))).order_by().values_list("pk", *columns)
-            for pk, *partition in query[: limit and limit + 1]:
+            query = rows.filter(Q((f"{lookup}__in", chunk))).order_by().values_list(*names, *columns)
+            for row in query[: limit and limit + 1]:
+                key, partition = key_of_values(row[: len(names)]), row[len(names) :]
                 routing = {
                     name: [None if value is None else self.same[name](key_text(value))]
                     for name, value in zip(self._fields, partition, strict=True)
                 }
-                found.append(OwnChange(self.same_key(key_text(pk)), routing, update=True))
+                found.append(OwnChange(self.same_key(key), routing, update=True))
             if limit and len(found) > limit:
                 break
         return found

@@ -18,7 +18,7 @@ from realtime.protocol.messages import Delta, Put
 from realtime.queries.nature import Nature, nature
 from realtime.queries.rendering import encode_row, renderer
 from realtime.queries.shape import shape, unsliced
-from realtime.streams.keys import comparable_key, key_text, parse_key
+from realtime.streams.keys import comparable_key, key_names, key_of_values, key_text, parse_key
 from realtime.streams.stream import ModelStream
 
 KEYS_PER_QUERY = 250  # below every database's limit of parameters, also where a key has several columns
@@ -194,7 +194,7 @@ class LiveQuery:
 
 
 def _keys(queryset: Any) -> list[str]:
-    return list(dict.fromkeys(map(key_text, queryset.values_list("pk", flat=True))))
+    return list(dict.fromkeys(map(key_of_values, queryset.values_list(*key_names(queryset.model)))))
 
 
 def _by_key(queryset: Any) -> dict[str, Any]:

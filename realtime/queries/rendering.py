@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model
+from django.db.models import Field, Model
 from django.db.models.fields.files import FieldFile
 from django.template.loader import get_template
 from django.utils.functional import Promise
@@ -28,7 +28,7 @@ Renderer = Callable[[Model, str], Any]
 _OPENING = re.compile(r"\s*(?:<!--.*?-->\s*)*<[A-Za-z][^\s/>]*", re.DOTALL)
 _django_encoder = DjangoJSONEncoder()
 
-_ENCODABLE = (
+ENCODABLE = (
     str, int, float, bytes, list, tuple, dict, set, Decimal, UUID, Enum, Promise, Model, FieldFile,
     datetime.date, datetime.time, datetime.timedelta,
 )  # fmt: skip
@@ -97,10 +97,11 @@ def _html_renderer(stream: ModelStream) -> Renderer:
 
 
 def _data_renderer(stream: ModelStream) -> Renderer:
-    if serializer_class := stream.serializer_class:  # Django REST framework's, or anything with its `data`
+    if stream.serializer_class:  # one for all rows, as Django REST framework has it with many=True
+        serializer = stream.serializer_class(context={"stream": stream})
 
         def serialize(instance: Model, key: str) -> Any:
-            return serializer_class(instance, context={"stream": stream}).data
+            return serializer.to_representation(instance)
 
         return serialize
 
@@ -121,9 +122,21 @@ def _value(instance: Any, steps: list[str], field: Any) -> Any:
             return None
         if value is None:
             return None
-    if field is not None and not isinstance(value, _ENCODABLE):
-        return field.value_to_string(owner)  # a custom field's own text, as Django's serializers have it
+    if field is not None and not isinstance(value, ENCODABLE):
+        # a custom field's own text, as Django's serializers have it
+        return field.value_to_string(owner) if sendable(field, owner, value) else value
     return value
+
+
+def sendable(field: Any, owner: Any, value: Any) -> bool:
+    """Whether JSON can hold this value of a field, or the text that the field makes of it."""
+    if value is None or isinstance(value, ENCODABLE):
+        return True
+    if type(field).value_to_string is not Field.value_to_string:
+        return isinstance(field.value_to_string(owner), str)
+    # Django's own takes str(), which is the object's address in memory where its class says nothing else
+    kind: Any = type(value)
+    return kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__
 
 
 def _final_field(model: Any, path: str) -> Any:

@@ -59,7 +59,8 @@ class Grounds:
         for model, key, operation in changes:
             # a permission that is given to someone is linked, and so are they
             lost = model == PERMISSION and operation not in (UPDATE, LINK)
-            if model == GROUP or lost or (model in self.user_labels and operation == REREAD):
+            untold = operation == REREAD and (model in self.user_labels or model == ACCESS_MODEL)
+            if model == GROUP or lost or untold:
                 return EVERYONE
             if model in self.user_labels:
                 users.add(key)

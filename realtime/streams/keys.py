@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -45,6 +45,18 @@ def key_of(instance: Model, model: type[Model] | None = None) -> str:
         parts: Any = pk.fields
         return key_text([_plain(part, getattr(instance, part.attname)) for part in parts])
     return key_text(_plain(pk, getattr(instance, pk.attname)))
+
+
+def key_names(model: type[Model]) -> list[str]:
+    """The attributes of the key, to read in place of `pk`: Django converts no values of a composite one."""
+    field: Any = model._meta.pk
+    parts: Any = field.fields if isinstance(field, CompositePrimaryKey) else ()
+    return [part.attname for part in parts] or ["pk"]
+
+
+def key_of_values(values: Sequence[Any]) -> str:
+    """The text of the key whose `key_names` have these values."""
+    return key_text(values) if len(values) > 1 else key_text(values[0])
 
 
 def parse_key(model: type[Model], text: str) -> Any:

@@ -62,7 +62,7 @@ class ModelStream:
     """The values of a row as data; a dot follows a relation ("assignee.username"). Without it, only HTML is served."""
 
     serializer_class: ClassVar[Any] = None
-    """A serializer of Django REST framework, in place of `fields`; its context has `stream`."""
+    """A serializer class of Django REST framework, in place of `fields`; its context has `stream`, and no request."""
 
     template_name: ClassVar[str | None] = None
     """The template of a row as HTML, with one root element. Its context: `object`, the model's name, and `stream`."""
@@ -134,7 +134,8 @@ class ModelStream:
 
     def view(self, format: str) -> str:
         """A tag of what is seen of a row, and by whom: rows of another view are no base for a delta."""
-        seen = (self.audience_key, list(self.fields), self.template_name, format)
+        serializer = getattr(self.serializer_class, "__qualname__", None)
+        seen = (self.audience_key, list(self.fields), serializer, self.template_name, format)
         return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:12]
 
     @classmethod

@@ -101,8 +101,11 @@ def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]
 def _has_attribute(stream: type[ModelStream], model: Any, name: str) -> bool:
     if hasattr(model, name):  # a property
         return True
-    queryset = probe(stream) if model is stream.model else None
-    return queryset is not None and name in queryset.query.annotations
+    if model is not stream.model:
+        return False
+    queryset = probe(stream)
+    # without one, whether it annotates its rows so cannot be told
+    return queryset is None or name in queryset.query.annotations
 
 
 def probe(stream: type[ModelStream]) -> Any:

@@ -94,3 +94,18 @@ if django.VERSION >= (6, 1):
         """Deleted by the database when its tag is; Django wants a tag's own keys to be of this kind too."""
 
         tag = models.ForeignKey(Tag, models.DB_CASCADE, related_name="+")
+
+
+class Document(models.Model):
+    """Its keys may be longer than the log can hold."""
+
+    path = models.CharField(max_length=700, primary_key=True)
+    title = models.CharField(max_length=20, default="")
+
+
+class Part(models.Model):
+    """So may these, as JSON."""
+
+    pk = models.CompositePrimaryKey("path", "number")
+    path = models.CharField(max_length=400)
+    number = models.IntegerField()

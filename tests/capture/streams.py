@@ -2,7 +2,7 @@
 
 from realtime import ModelStream, register
 from tests.capture import models
-from tests.capture.models import Atlas, Book, Reader, Slot
+from tests.capture.models import Atlas, Book, Document, Part, Reader, Slot
 
 
 class CaptureStream(ModelStream):
@@ -47,6 +47,16 @@ class Slots(CaptureStream):
 
     def get_queryset(self, reader):
         return Slot.objects.filter(reader=reader)
+
+
+@register("capture.documents")
+class Documents(CaptureStream):
+    model = Document
+
+
+@register("capture.parts")
+class Parts(CaptureStream):
+    model = Part
 
 
 if hasattr(models, "Shadow"):

@@ -38,7 +38,7 @@ class ItemStream(OracleStream):
 class AllItems(ItemStream):
     fields = [*ItemStream.fields, "shown"]
 
-    def get_queryset(self, spec: str):
+    def get_queryset(self, spec: str = "{}"):
         return specs.queryset(Item.objects.all(), spec)
 
 
@@ -49,7 +49,7 @@ class OwnItems(ItemStream):
     def audience(self, user, **params):
         return user.pk
 
-    def get_queryset(self, spec: str):
+    def get_queryset(self, spec: str = "{}"):
         return specs.queryset(Item.objects.filter(reader=self.audience_key), spec)
 
 
@@ -58,7 +58,7 @@ class ItemsOfBox(ItemStream):
     fields = [*ItemStream.fields, "shown"]
     partition_by = ["box"]
 
-    def get_queryset(self, box: int, spec: str):
+    def get_queryset(self, box: int, spec: str = "{}"):
         return specs.queryset(Item.objects.filter(box=box), spec)
 
     @live_value
@@ -72,5 +72,5 @@ class Boxes(OracleStream):
     fields = ["id", "title", "rank", "shown"]
     depends_on = ["items"]
 
-    def get_queryset(self, spec: str):
+    def get_queryset(self, spec: str = "{}"):
         return specs.queryset(Box.objects.all(), spec)

@@ -68,14 +68,25 @@ class Live:
         **params: Any,
     ) -> Viewer:
         """A viewer who has nothing, or these rows at this cursor; brought to the present by a tick."""
-        kind = registry.get(stream) if isinstance(stream, str) else stream
-        bound = kind(kind.clean_params(params), audience)
-        viewer = Viewer(self, bound, format, cursor)
+        viewer = self.viewer(stream, audience=audience, format=format, cursor=cursor, **params)
         viewer.replica.rows = dict(rows or {})
         viewer.replica.keys = list(viewer.replica.rows)
         self.tick(viewer)
         self.viewers.append(viewer)
         return viewer
+
+    def viewer(
+        self,
+        stream: str | type[ModelStream],
+        *,
+        audience: Any = None,
+        format: str = "data",
+        cursor: str | None = None,
+        **params: Any,
+    ) -> Viewer:
+        """A viewer who has nothing yet."""
+        kind = registry.get(stream) if isinstance(stream, str) else stream
+        return Viewer(self, kind(kind.clean_params(params), audience), format, cursor)
 
     def tick(self, *newcomers: Viewer, gone: tuple[Viewer, ...] = ()) -> Tick:
         wants = {Want(viewer.key, viewer.cursor): viewer.stream for viewer in newcomers}

@@ -16,8 +16,9 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
-from realtime.capture import installation
+from realtime.capture import installation, triggers
 from realtime.changelog import get_changelog
+from realtime.conf import settings
 from realtime.models import Change, Log
 from realtime.queries.livequery import query_key
 from realtime.queries.tail import Tail, Want
@@ -74,6 +75,8 @@ class Desk:
         registry.add(name, stream)
         self._names.append(name)
         installation.install()
+        if settings.CAPTURE == "triggers":
+            triggers.install("default")
         return stream
 
     def watch(
@@ -142,7 +145,8 @@ def statements() -> Iterator[CaptureQueriesContext]:
 
 def empty() -> None:
     """Delete all that the tests have written."""
-    own = list(apps.get_app_config("shapes").get_models(include_auto_created=True))
+    configs = map(apps.get_app_config, ("shapes", "fields"))
+    own = [model for config in configs for model in config.get_models(include_auto_created=True)]
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
         for model in [*own, Change, Log]:
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")

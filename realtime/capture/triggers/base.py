@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from django.db import connections, router
 
 from realtime.capture.rows import LINK, REREAD
-from realtime.capture.tracking import Link, Table, column
+from realtime.capture.tracking import Column, Link, Table, column
 from realtime.capture.triggers.expressions import Expressions
 from realtime.changelog import get_changelog
+from realtime.changelog.base import MAX_KEY
 
 PREFIX = "realtime_"
 
@@ -84,10 +85,15 @@ class Triggers(ABC):
         columns = ", ".join(self.log.columns[name] for name in names)
         return f"INSERT INTO {self.log.table} ({columns}) {select}"
 
-    def change(self, label: str, key: str | None, operation: str, routing: str) -> str:
-        """SELECT of a change, but for its FROM."""
+    def change(self, label: str, key: str | None, operation: str, routing: str, keys: Sequence[Column] = ()) -> str:
+        """SELECT of a change, but for its FROM; `keys` are the columns that the key is made of."""
         stamps = f"'', {self.log.transaction_sql}, {self.log.now_sql}"
-        return f"SELECT {self.sql.literal(label)}, {key}, '{operation}', {routing}, {stamps}"
+        told = f"'{operation}'"
+        if self.sql.may_be_long(keys):  # what the log cannot hold has the model read afresh
+            is_long = f"{self.sql.length(str(key))} > {MAX_KEY}"
+            told = f"CASE WHEN {is_long} THEN '{REREAD}' ELSE '{operation}' END"
+            key, routing = (f"CASE WHEN {is_long} THEN {n} ELSE {v} END" for n, v in (("''", key), ("NULL", routing)))
+        return f"SELECT {self.sql.literal(label)}, {key}, {told}, {routing}, {stamps}"
 
     def reread(self, label: str) -> str:
         return self.insert(self.change(label, "''", REREAD, "NULL"))
@@ -103,9 +109,9 @@ class Triggers(ABC):
     def link_changes(self, link: Link, condition: str) -> str:
         """SELECT of changes of the objects that `condition` finds: one on the column `{}`."""
         model = link.model._meta
-        key = self.sql.key([column(field) for field in model.pk_fields], "m")
+        keys = [column(field) for field in model.pk_fields]
         routing = self.sql.routing(link.model, link.routing, "m")
-        select = self.change(link.label, key, LINK, routing)
+        select = self.change(link.label, self.sql.key(keys, "m"), LINK, routing, keys)
         return f"{select} FROM {self.quote(model.db_table)} m WHERE {condition.format(f'm.{self._linked_by(link)}')}"
 
     def _linked_by(self, link: Link) -> str | None:

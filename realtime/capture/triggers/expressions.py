@@ -11,9 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from realtime.capture.tracking import Column, Routing
+from realtime.changelog.base import MAX_KEY
 
 Cells = str | Mapping[str, str]
 """A row: the name that it has in the statement, or the SQL of each of its columns."""
+
+LONGEST_ESCAPE = 6  # characters of JSON for one of text
+LONGEST_OTHER = 42  # characters of a number, a UUID or a date, with what is round it
 
 TEXTS = ("CharField", "SlugField", "TextField", "FilePathField")
 
@@ -34,6 +38,14 @@ class Expressions(ABC):
             return None
         pieces = [piece for part in parts for piece in ("','", str(part))]
         return self.concat("'['", *pieces[1:], "']'")
+
+    def may_be_long(self, columns: Sequence[Column]) -> bool:
+        """Whether the text of a key made of these may be longer than the log can hold."""
+        texts = [column.target for column in columns if column.target.get_internal_type() in TEXTS]
+        longest = sum(field.max_length or MAX_KEY + 1 for field in texts)
+        if len(columns) > 1:  # each in quotes, with escapes
+            longest = LONGEST_ESCAPE * longest + LONGEST_OTHER * len(columns)
+        return longest > MAX_KEY
 
     def routing(self, model: Any, routing: Routing, row: Cells, old: Cells | None = None) -> str:
         """The JSON of the values that route a change: those of the row, and those that it had where they differ."""
@@ -95,6 +107,9 @@ class Expressions(ABC):
             return None
         needs_escapes = column.target.get_internal_type() in TEXTS
         return self.escaped(text) if needs_escapes else self.concat("'\"'", text, "'\"'")
+
+    def length(self, sql: str) -> str:
+        return f"CHAR_LENGTH({sql})"
 
     @staticmethod
     def literal(text: str) -> str:

@@ -104,7 +104,7 @@ class PostgreSQLTriggers(Triggers):
         for own in table.own:
             if own.label not in rereads:
                 routing = self.sql.routing(table.model, own.routing, "n", old)
-                yield self.insert(f"{self.change(own.label, key, operation, routing)} FROM {source}")
+                yield self.insert(f"{self.change(own.label, key, operation, routing, table.keys)} FROM {source}")
 
     def link_inserts(self, table: Table, rows: str, old: str | None = None) -> list[str]:
         """INSERTs into the log of what rows tell of the objects that they link."""

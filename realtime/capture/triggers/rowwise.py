@@ -31,12 +31,12 @@ class RowTriggers(Triggers):
         for own in table.own:
             if own.label in rereads:
                 continue
-            yield self.insert(
-                self.change(own.label, key, operation, self.sql.routing(table.model, own.routing, row, old))
-            )
+            routing = self.sql.routing(table.model, own.routing, row, old)
+            yield self.insert(self.change(own.label, key, operation, routing, table.keys))
             if old is not None:  # a key that is no more
                 gone = self.sql.key(table.keys, old)
-                change = self.change(own.label, gone, operation, self.sql.routing(table.model, own.routing, old))
+                routing = self.sql.routing(table.model, own.routing, old)
+                change = self.change(own.label, gone, operation, routing, table.keys)
                 yield self.insert(f"{change} FROM (SELECT 1) one WHERE {gone} <> {key}")
         for link in table.links:
             if link.label not in rereads:

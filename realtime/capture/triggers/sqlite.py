@@ -16,6 +16,9 @@ class SQLiteExpressions(Expressions):
     def escaped(self, text: str) -> str:
         return f"json_quote({text})"
 
+    def length(self, sql: str) -> str:
+        return f"LENGTH({sql})"
+
     def integer(self, sql: str) -> str:
         return f"CAST({sql} AS TEXT)"
 

@@ -1,0 +1,111 @@
+"""Sendable: whether JSON can hold what a stream's `fields` give, told from their types before there are rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import inspect
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, get_type_hints
+from uuid import UUID
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import connections
+
+from realtime.exceptions import StreamDefinitionError
+from realtime.queries.rendering import ENCODABLE, sendable
+from realtime.streams.stream import ModelStream
+from realtime.streams.validation import probe
+
+# what a database may give for a field, to be tried on fields that convert it
+SAMPLES: tuple[Any, ...] = (
+    "1", 1, 1.5, True, Decimal("1.5"), "{}", {}, [], "[1, 2]", "a,b", b"1", UUID(int=1),
+    datetime.date(2000, 1, 1), datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC), datetime.time(1),
+    datetime.timedelta(1),
+)  # fmt: skip
+
+HINT = (
+    "Give the field a value_to_string(), or name a property in `fields` that returns text, a number, a list or a "
+    "dictionary."
+)
+
+
+def unsendable(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    """The `fields` whose values cannot be sent, as far as types tell."""
+    for path in stream.fields:
+        kind, type_name = _unsendable(stream, path) or ("", "")
+        if kind:
+            yield StreamDefinitionError(
+                f"{stream.__name__}.fields names {path!r}, {kind} whose values are of type {type_name}, which JSON "
+                "cannot hold.",
+                hint=HINT,
+            )
+
+
+def serializer_problem(stream: type[ModelStream]) -> StreamDefinitionError | None:
+    """What is wrong with `serializer_class`."""
+    serializer = stream.serializer_class
+    if serializer is None:
+        return None
+    if not (inspect.isclass(serializer) and hasattr(serializer, "data") and hasattr(serializer, "to_representation")):
+        return StreamDefinitionError(
+            f"{stream.__name__}.serializer_class is {serializer!r}, which is no serializer.",
+            hint="Set it to a class that derives from rest_framework.serializers.BaseSerializer.",
+        )
+    model = getattr(getattr(serializer, "Meta", None), "model", None)
+    if model is not None and not issubclass(stream.model, model):
+        return StreamDefinitionError(
+            f"{stream.__name__}.serializer_class is {serializer.__name__}, which serializes {model.__name__}.",
+            hint=f"Set it to a serializer of {stream.model.__name__}, the stream's model.",
+        )
+    return None
+
+
+def _unsendable(stream: type[ModelStream], path: str) -> tuple[str, str] | None:
+    model: Any = stream.model
+    *steps, last = path.split(".")
+    try:
+        for step in steps:
+            model = model._meta.get_field(step).related_model
+        field = model._meta.get_field(last)
+    except (FieldDoesNotExist, AttributeError):
+        return _unsendable_attribute(stream, model, last)
+    return _unsendable_field(stream, field)
+
+
+def _unsendable_field(stream: type[ModelStream], field: Any) -> tuple[str, str] | None:
+    convert = getattr(field, "from_db_value", None)
+    if convert is None or type(field).from_db_value.__module__.startswith("django."):
+        return None
+    for sample in SAMPLES:
+        try:
+            value = convert(sample, None, connections[stream.database()])
+        except Exception:  # noqa: S112 - no value that this field's column has
+            continue
+        owner = field.model()
+        vars(owner)[field.attname] = value
+        if not sendable(field, owner, value):
+            return f"a {type(field).__name__}", type(value).__name__
+    return None
+
+
+def _unsendable_attribute(stream: type[ModelStream], model: Any, name: str) -> tuple[str, str] | None:
+    queryset = probe(stream) if model is stream.model else None
+    if queryset is not None and name in queryset.query.annotations:
+        output = getattr(queryset.query.annotations[name], "_output_field_or_none", None)
+        custom = output is not None and hasattr(output, "model")
+        return _unsendable_field(stream, output) if custom else None
+    found = inspect.getattr_static(model, name, None)
+    if inspect.isfunction(found):
+        return "a method", "method"
+    function = getattr(found, "fget", None) or (found.func if isinstance(found, cached_property) else None)
+    try:
+        hint = get_type_hints(function).get("return") if function else None
+    except (NameError, TypeError):  # names that exist for type checkers alone
+        return None
+    if not inspect.isclass(hint) or hint in (object, type(None)):
+        return None
+    known = issubclass(hint, (*ENCODABLE, Mapping, frozenset)) or dataclasses.is_dataclass(hint)
+    return None if known or hasattr(hint, "__struct_fields__") else ("a property", hint.__name__)

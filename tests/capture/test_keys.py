@@ -1,0 +1,69 @@
+"""A key that is too long for the log: the write succeeds, and the model's live queries are read afresh."""
+
+import pytest
+from django.db import connection
+
+from realtime.changelog import get_changelog
+from realtime.changelog.base import NewChange
+from realtime.models import Change
+from tests.capture.conftest import REREAD, Told
+from tests.capture.models import Document, Part
+
+pytestmark = [pytest.mark.databases, pytest.mark.django_db]
+
+SHORT, LONG = "ä" * 500, "ä" * 501
+
+
+def test_key_that_fits_is_told(log):
+    Document.objects.create(path=SHORT)
+    assert log.of(Document) == {Told("i", SHORT, ())}
+
+
+def test_insert(log):
+    Document.objects.create(path=LONG)
+    assert log.of(Document) == REREAD
+
+
+def test_insert_of_many(log):
+    Document.objects.bulk_create([Document(path=LONG), Document(path="short")])
+    assert log.of(Document) == {*REREAD, Told("i", "short", ())}
+
+
+def test_update(log):
+    document = Document.objects.create(path=LONG)
+    log.clear()
+    document.title = "new"
+    document.save()
+    assert log.of(Document) == REREAD
+
+
+def test_update_of_many(log):
+    Document.objects.create(path=LONG)
+    log.clear()
+    Document.objects.update(title="new")
+    assert log.of(Document) == REREAD
+
+
+def test_delete(log):
+    Document.objects.create(path=LONG)
+    log.clear()
+    Document.objects.all().delete()
+    assert log.of(Document) == REREAD
+
+
+def test_composite_key(log):
+    Part.objects.create(path='"' * 300, number=1)  # each has a backslash in JSON
+    assert log.of(Part) == REREAD
+
+
+def test_composite_key_that_fits_is_told(log):
+    Part.objects.create(path="a", number=1)
+    assert log.of(Part) == {Told("i", '["a","1"]', ())}
+
+
+def test_append_by_hand(log):
+    with connection.cursor():
+        get_changelog("default").append([NewChange("a.model", LONG, Change.Operation.UPDATE, {}, "call")])
+    assert list(Change.objects.values_list("model", "key", "operation", "routing", "call")) == [
+        ("a.model", "", "r", None, "call")
+    ]

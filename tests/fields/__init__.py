@@ -1,0 +1,1 @@
+"""Rows with every type of field, as an app of the test project."""

@@ -1,0 +1,3 @@
+from tests.shapes.desk import desk
+
+__all__ = ["desk"]

@@ -1,0 +1,103 @@
+"""Routing: a change that concerns one live query costs the same, however many others there are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from realtime.queries.tail import Tail, Want
+from tests.models import Book, Shelf, Tag
+from tests.shapes.desk import statements
+
+FEW, MANY = 3, 300
+
+
+@contextmanager
+def calls() -> Iterator[list[int]]:
+    """How many functions of this package are called."""
+    count = [0]
+
+    def profile(frame: Any, event: str, arg: Any) -> None:
+        if event == "call" and "/realtime/" in frame.f_code.co_filename:
+            count[0] += 1
+
+    sys.setprofile(profile)
+    try:
+        yield count
+    finally:
+        sys.setprofile(None)
+
+
+def cost(live: Any, stream: str, number: int, change: Callable[[], Any]) -> tuple[int, int, int]:
+    """Open so many live queries, each of a shelf with a book; what the tick after a change takes.
+
+    Statements, calls of functions, and live queries that were told something.
+    """
+    shelves = Shelf.objects.bulk_create([Shelf(name=str(place)) for place in range(number)])
+    Book.objects.bulk_create([Book(title="a", shelf=shelf) for shelf in shelves])
+    live.tail = Tail(live.log, max_changes=1000)
+    viewers = [live.viewer(stream, shelf=shelf.pk) for shelf in shelves]
+    live.tail.tick({Want(viewer.key, None): viewer.stream for viewer in viewers}, [])
+    change()
+    live.tail.tick({}, [])  # what is made once has been made
+    change()
+    with statements() as captured, calls() as called:
+        tick = live.tail.tick({}, [])
+    return len(captured.only), called[0], len(tick.deltas)
+
+
+def last() -> Book:
+    return Book.objects.latest("pk")
+
+
+def update() -> None:
+    book = last()
+    book.pages += 1
+    book.save()
+
+
+def move() -> None:
+    """To another shelf, which has its live query too."""
+    book = last()
+    book.shelf = Shelf.objects.exclude(pk=book.shelf_id).latest("pk")
+    book.save()
+
+
+def tag() -> None:
+    last().tags.add(Tag.objects.create(name="new"))
+
+
+CHANGES = {
+    "update": update,
+    "update of many": lambda: Book.objects.filter(pk=last().pk).update(pages=7),
+    "insert": lambda: Book.objects.create(title="b", shelf=last().shelf),
+    "move": move,
+    "many-to-many": tag,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_change_costs_the_same_with_many_live_queries(live, change):
+    few = cost(live, "books", FEW, change)
+    assert cost(live, "books", MANY, change) == few
+
+
+def test_change_of_what_nobody_sees_costs_the_same_with_many_live_queries(live):
+    elsewhere = Shelf.objects.create(name="elsewhere")
+
+    def change() -> None:
+        Book.objects.create(title="unseen", shelf=elsewhere)
+
+    few = cost(live, "books", FEW, change)
+    many = cost(live, "books", MANY, change)
+    assert many == few
+    assert many[2] == 0
+
+
+def test_slice_costs_the_same_with_many_live_queries(live):
+    few = cost(live, "top", FEW, update)
+    assert cost(live, "top", MANY, update) == few
