@@ -42,7 +42,7 @@ class MySQLChangeLog(ChangeLog):
     now_sql = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
 
     def head(self) -> str:
-        epoch, pruned, _ = self._state()
+        epoch, pruned = self._state()
         with self.connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT id, at FROM {self.table} WHERE at < {self.now_sql} - %s ORDER BY at DESC, id DESC LIMIT 1",
