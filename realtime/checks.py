@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from channels.exceptions import InvalidChannelLayerError
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import connections
+from django.db import NotSupportedError, connections
 
 from realtime import conf
 from realtime.capture import triggers
@@ -76,7 +75,7 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessag
     """E007: a channel layer that cannot be made. W002: one that does not reach other processes."""
     try:
         layer = get_channel_layer()
-    except (InvalidChannelLayerError, TypeError) as error:
+    except Exception as error:  # every layer has errors of its own
         return [
             Error(
                 f"The channel layer cannot be made: {error}.",
@@ -153,6 +152,28 @@ def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                     f"The database {alias!r} is {vendor}, on which realtime keeps no log of changes.",
                     hint=f"Keep live models on one of: {', '.join(sorted(BACKENDS))}.",
                     id="realtime.E005",
+                )
+            )
+    return found
+
+
+@register("realtime", Tags.database)
+def check_database_versions(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> Sequence[CheckMessage]:
+    """E009: a database server that is too old, such as PostgreSQL 12. Needs `--database`, as `migrate` has."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        if alias not in log_databases():
+            continue
+        try:
+            connections[alias].check_database_version_supported()
+        except NotSupportedError as error:
+            found.append(
+                Error(
+                    f"The database {alias!r} is too old: {error}",
+                    hint="Upgrade the server: without it no page is served at all.",
+                    id="realtime.E009",
                 )
             )
     return found

@@ -214,6 +214,8 @@ class LogTask:
     async def _wait_for_news(self) -> None:
         while self.position and not self._waiting and not self._due:
             if not self._subscribers:
+                if self._retired:
+                    return
                 await self._waiter.wait(IDLE_SECONDS)
             elif await self._waiter.wait(self._tail.log.poll_seconds) or await self._in_thread(self._tail.moved):
                 return

@@ -15,6 +15,7 @@ from django.test.utils import setup_databases, teardown_databases
 from tests.support import chromium, services, transports
 from tests.support.demo import DemoServer, DemoServers, copy_database, prepare
 from tests.support.elsewhere import Elsewhere
+from tests.support.sessions import wait_until_alone
 from tests.support.tables import empty_tables
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def django_db_setup(
         created = setup_databases(verbosity=0, interactive=False)
     yield
     with django_db_blocker.unblock():
+        wait_until_alone()
         teardown_databases(created, verbosity=0)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.core.checks import run_checks
+from django.db import connection
 
 from realtime import ModelStream, event, live_value
+from realtime.checks import check_database_versions
 from realtime.conf import names
 from realtime.streams.registry import registry
 from tests.models import Book, Note
@@ -280,3 +282,39 @@ def test_events_that_reach_one_process_only(settings):
     assert message.msg == "Events of OwnStream, TalkStream reach the clients of one server process only."
     settings.DEBUG = True
     assert "realtime.W005" not in {message.id for message in run_checks(tags=["realtime"])}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"BACKEND": "nowhere.Layer"},
+        {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": "redis://127.0.0.1"}},
+        {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"colour": "red"}},
+    ],
+)
+def test_channel_layer_that_cannot_be_made(settings, setting):
+    settings.CHANNEL_LAYERS = {"default": setting}
+    [(id, message, hint)] = found()
+    assert id == "realtime.E007"
+    assert message.startswith("The channel layer cannot be made: ")
+    assert "channels_redis.pubsub.RedisPubSubChannelLayer" in hint
+
+
+def test_channel_layer_in_memory(settings):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    assert found() == error(
+        "The channel layer is in memory, so it carries nothing to other server processes.",
+        "With several processes use channels_redis.pubsub.RedisPubSubChannelLayer; with one, ignore it.",
+        "W002",
+    )
+
+
+def test_database_that_is_too_old(monkeypatch):
+    monkeypatch.setattr(connection.features, "minimum_database_version", (99,))
+    [(id, message, hint)] = [
+        (message.id, message.msg, message.hint)
+        for message in check_database_versions(None, databases=["default", "elsewhere"])
+    ]
+    assert (id, hint) == ("realtime.E009", "Upgrade the server: without it no page is served at all.")
+    assert message.startswith("The database 'default' is too old: ")
+    assert "99 or later is required" in message

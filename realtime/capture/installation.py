@@ -1,4 +1,4 @@
-"""Installation: begins to capture by what `REALTIME_CAPTURE` names, and keeps triggers in step with migrations."""
+"""Installation: begins to capture as `REALTIME_CAPTURE` says; `migrate` begins the log and keeps triggers in step."""
 
 from __future__ import annotations
 
@@ -40,10 +40,12 @@ def _after_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
         return
     wanted = settings.CAPTURE == "triggers"
     differed = triggers.install(using) if wanted else triggers.remove(using)
-    # what migrations have written was not captured; a log that nobody has read yet needs no word of it
-    if (plan or differed) and Log.objects.using(using).exists():
+    log = get_changelog(using)
+    # what migrations have written was not captured; a log that has just begun needs no word of it
+    if (plan or differed) and log.has_begun(log.head()):
         labels = {label for table in watched_tables().values() for label in table.labels}
-        get_changelog(using).append([NewChange(label, "", REREAD) for label in sorted(labels)])
+        log.append([NewChange(label, "", REREAD) for label in sorted(labels)])
+    log.begin()
 
 
 def _has_log(alias: str) -> bool:

@@ -153,7 +153,10 @@ class ChangeLog(ABC):
 
     @abstractmethod
     def head(self) -> str:
-        """The cursor of the present: everything that is committed now is behind it."""
+        """The cursor of the present: everything that is committed now is behind it.
+
+        It writes nothing: a log that has not begun gives a cursor that will have expired when it has.
+        """
 
     @abstractmethod
     def read(self, after: str, *, limit: int) -> Reading:
@@ -169,7 +172,7 @@ class ChangeLog(ABC):
         up-to-date cursor, stays. Operations go with them.
         """
         operations.prune(self.alias, older_than=older_than)
-        self._state()
+        self.begin()
         horizon = int((time.time() - older_than) * 1000)
         total = 0
         while True:
@@ -194,21 +197,24 @@ class ChangeLog(ABC):
             yield
 
     def begin(self) -> None:
-        """See to it that the log has an epoch; a tick's own transaction only reads."""
-        self._state()
+        """See to it that the log has an epoch.
 
-    def _state(self) -> tuple[str, int, int]:
-        """The epoch, and what has been pruned; a log that has none begins one."""
-        sql = f"SELECT epoch, pruned, pruned_transaction FROM {self.log_table} WHERE id = 1"
+        `migrate` does, and who reads the log in its own time; never a page, whose transaction may be long.
+        """
+        if not self.has_begun(self.head()):
+            Log.objects.using(self.alias).bulk_create([Log(epoch=secrets.token_hex(4))], ignore_conflicts=True)
+
+    @staticmethod
+    def has_begun(cursor: str) -> bool:
+        """Whether the log had an epoch where this cursor was taken."""
+        return not cursor.startswith(".")
+
+    def _state(self) -> tuple[str, int]:
+        """The epoch, which is empty for a log that has not begun, and the last id that has been pruned."""
         with self.connection.cursor() as cursor:
-            cursor.execute(sql)
-            row = cursor.fetchone()
-            if row is None:
-                Log.objects.using(self.alias).bulk_create([Log(epoch=secrets.token_hex(4))], ignore_conflicts=True)
-                cursor.execute(sql)
-                row = cursor.fetchone()
-        epoch, pruned, pruned_transaction = row
-        return epoch, pruned, pruned_transaction
+            cursor.execute(f"SELECT epoch, pruned FROM {self.log_table} WHERE id = 1")
+            epoch, pruned = cursor.fetchone() or ("", 0)
+        return epoch, pruned
 
     def _text(self, epoch: str, position: str) -> str:
         return f"{epoch}.{position}"

@@ -1,7 +1,8 @@
 """The log on MySQL and MariaDB: ids with the gaps between them, since ids are not in the order of commits.
 
 A gap is a range of ids that were not visible while a later one was: of a transaction still under way, or of one rolled
-back. It is waited for until the change behind it is older than `GAP_SECONDS`.
+back. It is waited for until the change behind it is older than `GAP_SECONDS`. Where the server counts in steps
+(`auto_increment_increment`), as many gaps as there are changes become one, which leaves out every so many ids.
 """
 
 from __future__ import annotations
@@ -21,18 +22,45 @@ from realtime.exceptions import CursorExpired
 GAP_SECONDS = 60  # a transaction that stays open for longer after its first live write may be missed
 MAX_GAPS = 100  # gaps that a cursor carries; more are joined, so that what is between them is read again
 
-_GAPS = re.compile(r"[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,18}(?:_[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,18})*")
+MAX_CELLS = 1000  # gaps of one width that become one; a bound for how long the first of them is waited for
+
+_GAP = "[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,18}(?:-[0-9]{1,4})?"
+_GAPS = re.compile(f"{_GAP}(?:_{_GAP})*")
 
 
 class Gap(NamedTuple):
-    """Ids from `first` to `last`; `at` is the time of the change behind them."""
+    """Ids from `first` to `last`, but each `step`-th where it is not 0; `at` is the time of the change behind them."""
 
     first: int
     last: int
     at: int
+    step: int = 0
 
     def __str__(self) -> str:
-        return f"{self.first}-{self.last}-{self.at}"
+        return "-".join(map(str, self if self.step else self[:3]))
+
+    @classmethod
+    def parse(cls, text: str) -> Gap:
+        """Raise `CursorExpired` for what is no gap; cursors come from clients."""
+        gap = cls(*map(int, text.split("-")))
+        if text.count("-") == 3 and (
+            gap.step < 2 or (gap.last - gap.first + 2) % gap.step or not 2 <= gap.cells <= MAX_CELLS
+        ):
+            raise CursorExpired
+        return gap
+
+    @property
+    def width(self) -> int:
+        return self.step - 1 if self.step else self.last - self.first + 1
+
+    @property
+    def cells(self) -> int:
+        return (self.last - self.first) // self.step + 1 if self.step else 1
+
+    def plain(self) -> Iterator[Gap]:
+        """The gaps that have become this one."""
+        for first in range(self.first, self.last + 1, self.step or self.last - self.first + 1):
+            yield Gap(first, first + self.width - 1, self.at)
 
 
 class MySQLChangeLog(ChangeLog):
@@ -42,7 +70,7 @@ class MySQLChangeLog(ChangeLog):
     now_sql = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
 
     def head(self) -> str:
-        epoch, pruned, _ = self._state()
+        epoch, pruned = self._state()
         with self.connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT id, at FROM {self.table} WHERE at < {self.now_sql} - %s ORDER BY id DESC LIMIT 1",
@@ -68,12 +96,14 @@ class MySQLChangeLog(ChangeLog):
         mark = Mark.parse(marked)
         if listed and not _GAPS.fullmatch(listed):
             raise CursorExpired
-        gaps = [Gap(*map(int, part.split("-"))) for part in listed.split("_") if part]
+        gaps = [Gap.parse(part) for part in listed.split("_") if part]
 
         names = ("id", "model", "key", "operation", "routing", "call", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
-        among = "".join(" OR c.id BETWEEN %s AND %s" for _ in gaps)
-        bounds = [id for gap in gaps for id in gap[:2]]
+        among, bounds = "", list[int]()
+        for gap in gaps:
+            among += " OR c.id BETWEEN %s AND %s" + (" AND MOD(c.id - %s, %s) <> 0" if gap.step else "")
+            bounds += [gap.first, gap.last, *([gap.first - 1, gap.step] if gap.step else [])]
         sql = (
             f"SELECT l.epoch, l.pruned, {self.now_sql}, {columns} FROM {self.log_table} l"
             f" LEFT JOIN {self.table} c ON c.id >= %s{among} WHERE l.id = 1 ORDER BY c.id LIMIT %s"
@@ -104,7 +134,7 @@ class MySQLChangeLog(ChangeLog):
 
     @staticmethod
     def _join(mark: Mark, gaps: Sequence[Gap]) -> str:
-        joined: list[Gap] = list(gaps)
+        joined = _merged(gaps)
         while len(joined) > MAX_GAPS:
             joined = [
                 Gap(one.first, max(one.last, other.last), max(one.at, other.at))
@@ -143,10 +173,31 @@ def _between(mark: Mark, seen: Sequence[tuple[int, int]]) -> Iterator[Gap]:
 def _without(gaps: Iterable[Gap], ids: Sequence[int]) -> Iterator[Gap]:
     """What is left of gaps when these ids, in their order, have come."""
     for gap in gaps:
+        came = ids[bisect_left(ids, gap.first) : bisect_right(ids, gap.last)]
+        if gap.step:
+            yield from _without(gap.plain(), came) if came else [gap]
+            continue
         first = gap.first
-        for id in ids[bisect_left(ids, gap.first) : bisect_right(ids, gap.last)]:
+        for id in came:
             if id > first:
                 yield Gap(first, id - 1, gap.at)
             first = id + 1
         if first <= gap.last:
             yield Gap(first, gap.last, gap.at)
+
+
+def _merged(gaps: Iterable[Gap]) -> list[Gap]:
+    """Gaps of one width with a single id between them become one."""
+    merged: list[Gap] = []
+    for gap in gaps:
+        last = merged[-1] if merged else None
+        if (
+            last is not None
+            and gap.first == last.last + 2
+            and gap.width == last.width < MAX_CELLS
+            and gap.cells + last.cells <= MAX_CELLS
+        ):
+            merged[-1] = Gap(last.first, gap.last, max(last.at, gap.at), gap.width + 1)
+        else:
+            merged.append(gap)
+    return merged

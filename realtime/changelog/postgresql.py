@@ -28,7 +28,7 @@ class PostgreSQLChangeLog(ChangeLog):
     now_sql = "(SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"
 
     def head(self) -> str:
-        epoch, pruned, _ = self._state()
+        epoch, pruned = self._state()
         with self.connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT pg_current_snapshot()::text, c.id, c.at FROM (SELECT 1) one"
@@ -57,10 +57,13 @@ class PostgreSQLChangeLog(ChangeLog):
         with self.connection.cursor() as cursor:
             cursor.execute(sql, [mark.id, xmin, snapshot, limit + 2])
             rows = cursor.fetchall()
-        if not rows or rows[0][0] != epoch or xmin <= rows[0][2]:
+        if not rows or rows[0][0] != epoch:
             raise CursorExpired
-        now = rows[0][3]
-        if int(now.split(":")[1]) < xmax:  # transactions that this database has not seen yet
+        _, _, pruned_transaction, now = rows[0][:4]
+        next_xid = int(now.split(":")[1])
+        if next_xid < xmax:  # transactions that this database has not seen yet
+            raise CursorExpired
+        if xmin <= pruned_transaction < next_xid:
             raise CursorExpired
 
         found = [row[4:] for row in rows if row[4] is not None]
@@ -80,17 +83,22 @@ class PostgreSQLChangeLog(ChangeLog):
             cursor.execute(f"SELECT 1 FROM {self.log_table} WHERE id = 1 FOR UPDATE SKIP LOCKED")
             if cursor.fetchone() is None:
                 return 0
+            cursor.execute("SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text FROM pg_current_snapshot() s")
+            oldest, next_xid = map(int, cursor.fetchone())
+            # what came after the oldest running transaction stays: cursors that were taken meanwhile begin there
             cursor.execute(
                 f"WITH gone AS (DELETE FROM {self.table} WHERE id IN (SELECT id FROM {self.old_rows})"
-                f" RETURNING id, transaction) SELECT COUNT(*), MAX(id), MAX(transaction) FROM gone",
-                [ROWS_PER_PRUNE, horizon],
+                f" AND (transaction < %s OR transaction >= %s) RETURNING id, transaction)"
+                f" SELECT COUNT(*), MAX(id), MAX(transaction) FILTER (WHERE transaction < %s) FROM gone",
+                [ROWS_PER_PRUNE, horizon, oldest, next_xid, next_xid],
             )
             count, last, last_transaction = cursor.fetchone()
             if count:
+                # a dump brings transaction ids that this server has yet to reach; they say nothing here
                 cursor.execute(
-                    f"UPDATE {self.log_table} SET pruned = GREATEST(pruned, %s),"
-                    f" pruned_transaction = GREATEST(pruned_transaction, %s) WHERE id = 1",
-                    [last, last_transaction or 0],
+                    f"UPDATE {self.log_table} SET pruned = GREATEST(pruned, %s), pruned_transaction = GREATEST("
+                    f"CASE WHEN pruned_transaction < %s THEN pruned_transaction ELSE 0 END, %s) WHERE id = 1",
+                    [last, next_xid, last_transaction or 0],
                 )
             return int(count)
 

@@ -22,7 +22,7 @@ class SQLiteChangeLog(ChangeLog):
         self._version: tuple[object, int] | None = None  # of which connection, and what it was
 
     def head(self) -> str:
-        epoch, pruned, _ = self._state()
+        epoch, pruned = self._state()
         with self.connection.cursor() as cursor:
             cursor.execute(f"SELECT id, at FROM {self.table} ORDER BY id DESC LIMIT 1")
             row = cursor.fetchone()

@@ -72,6 +72,10 @@ def _by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
     return groups
 
 
+class _NotBegun(Exception):
+    """The log has no epoch: its table has been emptied."""
+
+
 class _QueryFailed(Exception):
     """A live query's database error, after which the transaction is void."""
 
@@ -119,6 +123,8 @@ class Tail:
                 with self.log.snapshot(), as_the_site():
                     found = self._read(wants, failed)
                     found.tick.ran = operations.ran(self.log.alias, awaited)
+            except _NotBegun:
+                continue  # which it does outside of this transaction
             except _QueryFailed as error:
                 if not self.log.connection.is_usable():
                     raise error.error from None
@@ -149,9 +155,9 @@ class Tail:
         access = EVERYONE
         changes: Sequence[LoggedChange] | None = None  # since the last tick, where they are known
         if before is None:
-            cursor = self.log.head()
+            cursor = self._head()
         elif (reading := self._read_log(before)) is None:
-            cursor, routed = self.log.head(), self._dependencies.everything()
+            cursor, routed = self._head(), self._dependencies.everything()
         else:
             cursor, changes = reading.cursor, reading.changes
             routed = self._dependencies.route(changes) if changes else {}
@@ -227,11 +233,18 @@ class Tail:
         self.cursor = found.tick.cursor
         found.tick.failed = failed
 
+    def _head(self) -> str:
+        cursor = self.log.head()
+        if not self.log.has_begun(cursor):
+            raise _NotBegun
+        return cursor
+
     def _read_log(self, after: str) -> Reading | None:
         """What came after the last tick, or None where all has to be read afresh."""
         try:
             reading = self.log.read(after, limit=self.max_changes)
         except CursorExpired:  # another log has taken the place of the one that was read
+            self._head()
             logger.warning(
                 "The log of the database %r is not the one read before; reading all afresh.", self.log.alias
             )

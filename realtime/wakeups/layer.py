@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels import DEFAULT_CHANNEL_LAYER
-from channels.exceptions import InvalidChannelLayerError
 from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 
 from realtime.wakeups.outages import Outage
+
+logger = logging.getLogger("realtime")
 
 REJOIN_SECONDS = 20.0  # a layer that was flushed has forgotten its groups, and a dead connection says nothing
 ANSWER_SECONDS = 5.0  # after which a layer that does not answer is given up
@@ -32,9 +35,15 @@ def is_usable() -> bool:
     """Whether there is a channel layer that reaches other processes."""
     try:
         layer = get_channel_layer()
-    except InvalidChannelLayerError:  # the system check says what is wrong
+    except Exception as error:  # every layer has errors of its own; the check realtime.E007 says what to do
+        _say_once(f"The channel layer cannot be made ({type(error).__name__}: {error}); changes are found by polling.")
         return False
     return layer is not None and not isinstance(layer, InMemoryChannelLayer)
+
+
+@cache
+def _say_once(text: str) -> None:
+    logger.warning(text)
 
 
 def group(alias: str) -> str:

@@ -14,8 +14,7 @@ from django.test import override_settings
 
 from realtime import conf
 from realtime.capture import installation, triggers
-from realtime.changelog import get_changelog
-from realtime.models import Change
+from realtime.models import Change, Log
 from realtime.streams.registry import registry
 from tests.capture.models import Book, Page
 
@@ -80,16 +79,20 @@ class TestMigrate:
         assert present() == before
 
     def test_what_migrations_wrote_is_read_afresh(self, present):
-        get_changelog("default").head()
         migrate(PLAN)
         assert {"capture.book", "capture.reader", "auth.user"} <= rereads()
 
-    def test_log_that_nobody_has_read_needs_no_word_of_it(self, present):
+    def test_log_begins_and_needs_no_word_of_what_migrations_wrote(self, present):
+        Log.objects.all().delete()
         migrate(PLAN)
-        assert rereads() == set()
+        assert (Log.objects.count(), rereads()) == (1, set())
+
+    def test_log_that_was_begun_stays_the_same(self, present):
+        before = Log.objects.get().epoch
+        migrate(PLAN)
+        assert Log.objects.get().epoch == before
 
     def test_without_migrations_nothing_is_read_afresh(self, present):
-        get_changelog("default").head()
         migrate()
         assert rereads() == set()
 

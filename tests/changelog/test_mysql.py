@@ -120,7 +120,7 @@ def test_range_is_split_by_what_comes_of_it(log, write, skip, read):
     write(1)
     _, cursor = read(cursor)
     first, last, at = gaps(cursor)[0].split("-")
-    middle = int(first) + 2
+    middle = int(first) + 1
     Change.objects.create(id=middle, model="tests.book", key="middle", operation="u", at=at)
 
     seen, cursor = read(cursor)
@@ -192,3 +192,46 @@ def test_wrecked_gaps_have_expired(log, write, listed):
     write(1)
     with pytest.raises(CursorExpired):
         log.read(f"{log.head().partition('~')[0]}~{listed}", limit=10)
+
+
+@pytest.fixture
+def steps(write):
+    """The server counts by three, as one of several servers of a cluster does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION auto_increment_increment = 3")
+        yield
+        cursor.execute("SET SESSION auto_increment_increment = DEFAULT")
+
+
+def test_gaps_of_a_server_that_counts_in_steps_become_one(log, write, read, steps):
+    cursor = log.head()
+    for key in range(40):
+        write(key)
+    keys, cursor = read(cursor)
+    assert keys == [str(key) for key in range(40)]
+    assert len(gaps(cursor)) <= 2
+    assert len(gaps(log.head())) <= 2
+    assert (read(cursor)[0], read(log.head())[0]) == ([], [])
+
+
+def test_what_comes_late_in_such_a_gap_is_read_once(log, write, read, steps):
+    for key in range(10):
+        write(key)
+    cursor = log.head()
+    ids = [row.id for row in young()]
+    for late in (ids[4] + 1, ids[4] + 2, ids[7] + 1):
+        Change.objects.create(id=late, model="m", key=f"late {late}", operation="u", at=int(time.time() * 1000))
+        keys, cursor = read(cursor)
+        assert keys == [f"late {late}"]
+        assert read(cursor)[0] == []
+    write("new")
+    assert read(cursor)[0] == ["new"]
+
+
+@pytest.mark.parametrize(
+    "gap", ["5-9-1-0", "5-9-1-1", "9-5-1-2", "1-100000000000000000-1-2", "5-9-1-2-2", "5-9-1-99999"]
+)
+def test_wrecked_steps_have_expired(log, write, gap):
+    write(1)
+    with pytest.raises(CursorExpired):
+        log.read(f"{log.head()}~{gap}".replace("~~", "~"), limit=10)

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from realtime.exceptions import CursorExpired
-from realtime.models import Change
+from realtime.models import Change, Log
 
 pytestmark = pytest.mark.skipif("postgresql" not in connection.settings_dict["ENGINE"], reason="about PostgreSQL")
 
@@ -65,3 +65,40 @@ def test_dump_of_a_server_with_higher_transaction_ids_makes_its_cursors_expire(l
     mark = position.partition("~")[2]
     with pytest.raises(CursorExpired):
         log.read(f"{epoch}.{10**15}:{10**15}:~{mark}", limit=10)
+
+
+def test_cursor_taken_while_an_old_transaction_runs_outlives_the_pruning(log, write, read, elsewhere):
+    elsewhere.begin()
+    elsewhere(write, "early")
+    write(1, 2, 3)
+    cursor = log.head()
+    Change.objects.filter(key__in=["1", "2"]).update(at=1)  # the newest is the cursor's mark
+    log.prune(older_than=60)
+    assert read(cursor)[0] == []
+    elsewhere.commit()
+    assert read(cursor)[0] == ["early"]
+
+
+def test_what_an_old_transaction_held_up_is_pruned_when_it_has_ended(log, write, elsewhere):
+    elsewhere.begin()
+    elsewhere(write, "early")
+    write(1, 2, 3)
+    Change.objects.update(at=1)
+    assert log.prune(older_than=60) == 0
+    elsewhere.commit()
+    assert log.prune(older_than=60) == 2
+
+
+def test_log_of_a_dump_from_a_server_with_higher_transaction_ids_goes_on(log, write, read):
+    write("dumped", "too")
+    Change.objects.update(transaction=10**15, at=1)
+    Log.objects.update(pruned_transaction=10**15 - 1)
+    cursor = log.head()
+    write("new")
+    assert read(cursor)[0] == ["new"]
+
+    assert log.prune(older_than=60) == 2
+    assert Log.objects.get().pruned_transaction == 0
+    cursor = log.head()
+    write("newer")
+    assert read(cursor)[0] == ["newer"]

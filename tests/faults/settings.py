@@ -1,12 +1,13 @@
 """Settings of the processes under fault: the test project's, with what the environment changes.
 
 REALTIME_TEST_SITE is the folder of the site, where its SQLite file is. REALTIME_TEST_SETTINGS holds more settings as
-JSON. REALTIME_TEST_CLOCK is the number of seconds by which the process's clock is wrong. Every SQL statement is
-counted, by table.
+JSON. REALTIME_TEST_CLOCK is the number of seconds by which the process's clock is wrong; SIGUSR1 has it jump by as
+many more. Every SQL statement is counted, by table.
 """
 
 import json
 import os
+import signal
 import time
 
 from django.db.backends.signals import connection_created
@@ -17,7 +18,9 @@ from tests.support import faults_counting
 
 if WRONG_SECONDS := float(os.environ.get("REALTIME_TEST_CLOCK", "0")):
     true_time = time.time
-    time.time = lambda: true_time() + WRONG_SECONDS
+    jumps = [WRONG_SECONDS]
+    time.time = lambda: true_time() + sum(jumps)
+    signal.signal(signal.SIGUSR1, lambda *_: jumps.append(WRONG_SECONDS))
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults"]
 ROOT_URLCONF = "tests.faults.urls"

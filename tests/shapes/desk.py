@@ -150,6 +150,7 @@ def empty() -> None:
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
         for model in [*own, Change, Log]:
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")
+    get_changelog("default").begin()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
+from realtime.changelog import get_changelog
 from realtime.models import Change, Log, Operation
 
 
@@ -27,3 +28,4 @@ def empty_tables(*, with_log: bool = True) -> None:
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
         for model in models:
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")
+    get_changelog("default").begin()

@@ -200,10 +200,22 @@ def test_an_in_memory_layer_is_not_taken_for_one_that_reaches_others(settings):
     assert layer.is_usable() is False
 
 
-def test_a_layer_that_does_not_exist_is_left_to_the_check(settings):
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "nowhere.Layer"}}
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"BACKEND": "nowhere.Layer"},
+        {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": "redis://127.0.0.1"}},
+        {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"colour": "red"}},
+    ],
+)
+def test_a_layer_that_cannot_be_made_is_logged_once_and_not_used(settings, setting, caplog):
+    settings.CHANNEL_LAYERS = {"default": setting}
     channel_layers.backends.clear()
-    assert layer.is_usable() is False
+    layer._say_once.cache_clear()
+    assert [layer.is_usable(), layer.is_usable()] == [False, False]
+    [text] = [record.getMessage() for record in caplog.records]
+    assert text.startswith("The channel layer cannot be made (")
+    assert text.endswith("; changes are found by polling.")
 
 
 def write_elsewhere(channel_layers_setting: dict | None = None) -> None:
