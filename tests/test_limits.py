@@ -111,8 +111,7 @@ class TestClientThatDoesNotAcknowledge:
             await self.silent(client)
             for number in range(20):
                 client.connection.receive(call(f"c{number}", shelf, "add", title=str(number)))
-            await until(lambda: len(client.protocol.replies) > 5)
-            await asyncio.sleep(0.05)
+            await until(lambda: len(client.protocol.replies) > 5 and "_call_all" not in client.connection._tasks)
             done = await elsewhere.soon(Book.objects.count)
             assert done == len(client.protocol.replies) < 20
 
