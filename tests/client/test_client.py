@@ -139,6 +139,15 @@ class TestTokens:
         async with connect(server.url, token=lambda: passes.token("ann")) as client:
             await ready(client.subscribe("books", {"shelf": shelf.pk}))
 
+    async def test_token_stands_in_no_log(self, server, shelf, elsewhere):
+        await elsewhere.soon(User.objects.create_user, "ann")
+        token = passes.token("ann")
+        async with connect(server.url, token=token) as client:
+            await ready(client.subscribe("books", {"shelf": shelf.pk}))
+        news = server.news()
+        assert "WSCONNECT" in news
+        assert token not in news
+
     async def test_token_is_replaced_before_it_ends(self, server, shelf, elsewhere):
         await elsewhere.soon(User.objects.create_user, "ann")
         given = []
