@@ -101,6 +101,21 @@ class ModelStream:
         """The rows, in their order. Override it with the parameters that the stream has."""
         return self.model._default_manager.all()
 
+    def get_fields(self) -> Sequence[str]:
+        """The fields that this audience sees, of those in `fields`. Default: all.
+
+        def audience(self, user, project):
+            return "staff" if user.is_staff else "members"
+
+        def get_fields(self):
+            return self.fields if self.audience_key == "staff" else ["id", "title"]
+        """
+        return self.fields
+
+    def get_template_name(self) -> str | None:
+        """The template of a row for this audience. Default: `template_name`."""
+        return self.template_name
+
     # what the rooms below ask
 
     def wire_params(self) -> dict[str, Any]:
@@ -110,7 +125,7 @@ class ModelStream:
 
     def view(self, format: str) -> str:
         """A tag of what is seen of a row, and by whom: rows of another view are no base for a delta."""
-        seen = (self.audience_key, list(self.fields), self.template_name, format)
+        seen = (self.audience_key, list(self.get_fields()), self.get_template_name(), format)
         return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:12]
 
     @classmethod
