@@ -82,6 +82,42 @@ class MineStream(ModelStream):
         return Book.objects.filter(owner=self.audience_key)
 
 
+@register("priced")
+class PricedStream(ModelStream):
+    """The books of a shelf; staff see how thick they are, and another template."""
+
+    model = Book
+    fields = ["id", "title", "pages"]
+    template_name = "tests/book.html"
+    partition_by = ["shelf"]
+
+    def authorize(self, user, shelf):
+        return True
+
+    def audience(self, user, shelf):
+        return "staff" if user.is_staff else "all"
+
+    def get_fields(self):
+        return self.fields if self.audience_key == "staff" else ["id", "title"]
+
+    def get_template_name(self):
+        return "tests/staff_book.html" if self.audience_key == "staff" else self.template_name
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf).order_by("title")
+
+
+@register("staffroom")
+class StaffroomStream(ModelStream):
+    """The shelves, for staff."""
+
+    model = Shelf
+    fields = ["id", "name"]
+
+    def authorize(self, user):
+        return user.is_staff
+
+
 @register("shelves")
 class ShelfStream(ModelStream):
     """Needs Django's view permission: it has no authorize of its own."""

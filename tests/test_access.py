@@ -12,6 +12,7 @@ from django.http import Http404
 from realtime import ModelStream
 from realtime.access import open_stream
 from realtime.exceptions import Refusal, StreamDefinitionError
+from realtime.queries.rendering import renderer
 from realtime.streams.registry import registry
 from tests.models import Book, Shelf
 
@@ -134,4 +135,14 @@ def test_audience_of_another_type_is_an_error_of_the_stream(user, stream, audien
     assert str(wrong.value) == (
         f"audience of the stream 'made' returned {type(audience).__name__}. "
         "Return a string, a number, a UUID or None, such as user.pk."
+    )
+
+
+def test_fields_of_an_audience_are_fields_of_the_stream(stream):
+    stream(fields=["id"], get_fields=lambda self: ["id", "title"])
+    with pytest.raises(StreamDefinitionError) as wrong:
+        renderer(registry.get("made")({"shelf": 7}), "data")
+    assert str(wrong.value) == (
+        "get_fields of the stream 'made' returned 'title', which is not one of its fields. "
+        "Name in `fields` all that any audience sees."
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 
 import pytest
 from django.contrib.auth.models import User
 
+from realtime import action
 from realtime.exceptions import Overloaded
 from realtime.identity import Identity
 from realtime.protocol.messages import Failure, Reply
 from tests.models import Book, Shelf
+from tests.streams import BookStream
 from tests.support.wire import WireClient, until
 
 pytestmark = pytest.mark.databases
@@ -95,6 +98,21 @@ async def test_long_parameter_is_refused(shelf, identity, length):
         assert client.closed is None
 
 
+async def test_slow_actions_keep_nobody_from_subscribing(shelf, identity, settings, monkeypatch):
+    settings.REALTIME_THREADS = 1
+    done = threading.Event()
+    monkeypatch.setattr(BookStream, "crash", action(lambda self, user: done.wait(30)))
+    async with WireClient(identity) as client, WireClient(identity) as other:
+        await until(lambda: client.received)
+        for number in range(3):
+            client.connection.receive(call(f"c{number}", shelf, "crash"))
+        await other.subscribe("books", shelf=shelf.pk)
+        assert other.protocol.live
+        assert client.protocol.replies == {}
+        done.set()
+        await until(lambda: len(client.protocol.replies) == 3)
+
+
 class TestClientThatDoesNotAcknowledge:
     """Nothing is acknowledged; the window is small."""
 
@@ -111,8 +129,7 @@ class TestClientThatDoesNotAcknowledge:
             await self.silent(client)
             for number in range(20):
                 client.connection.receive(call(f"c{number}", shelf, "add", title=str(number)))
-            await until(lambda: len(client.protocol.replies) > 5)
-            await asyncio.sleep(0.05)
+            await until(lambda: len(client.protocol.replies) > 5 and "_call_all" not in client.connection._tasks)
             done = await elsewhere.soon(Book.objects.count)
             assert done == len(client.protocol.replies) < 20
 

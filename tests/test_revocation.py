@@ -13,6 +13,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.utils import timezone
 
 import realtime
@@ -37,6 +38,7 @@ class World:
         self.group.permissions.add(view)
         self.ann, self.bob = User.objects.create_user("ann"), User.objects.create_user("bob")
         self.cid = User.objects.create_superuser("cid")
+        self.dan = User.objects.create_user("dan", is_staff=True)
         self.ann.user_permissions.add(view)
         self.bob.groups.add(self.group)
 
@@ -84,6 +86,11 @@ def no_group(world: World) -> None:
 def no_superuser(world: World) -> None:
     world.cid.is_superuser = False
     world.cid.save()
+
+
+def no_staff(world: World) -> None:
+    world.dan.is_staff = False
+    world.dan.save()
 
 
 def no_user(world: World) -> None:
@@ -156,6 +163,40 @@ async def test_no_row_written_later_is_seen_after(name: str, revocation: Callabl
     }
     assert seen
     assert seen.isdisjoint(revoked)
+
+
+async def test_who_is_not_staff_any_more_is_refused_what_staff_see(world: World):
+    async with WireClient(Identity(str(world.dan.pk))) as client:
+        await client.subscribe("staffroom")
+        started = time.monotonic()
+        await sync_to_async(no_staff)(world)
+        await until(lambda: client.refusals)
+        assert (client.refusals, time.monotonic() - started < A_SECOND) == ({1: 4214}, True)
+
+
+async def test_who_is_not_staff_any_more_sees_fewer_fields_and_another_template(world: World):
+    await Book.objects.acreate(title="a", pages=7, shelf=world.shelf)
+    async with WireClient(Identity(str(world.dan.pk))) as client:
+        await client.subscribe("priced", id=1, shelf=world.shelf.pk)
+        await client.subscribe("priced", id=2, format="html", shelf=world.shelf.pk)
+        assert (set(client.rows(1)[0]), "(7)" in client.rows(2)[0]) == ({"id", "title", "pages"}, True)
+
+        await sync_to_async(no_staff)(world)
+        await until(lambda: set(client.rows(1)[0]) == {"id", "title"} and "(7)" not in client.rows(2)[0])
+        count = len(client.received)
+        await Book.objects.filter(title="a").aupdate(pages=8)
+        await until(lambda: len(client.received) > count)
+        assert "8" not in [str(row.get("pages")) for row in client.rows(1)]
+
+
+async def test_a_flushed_table_of_sessions_ends_all_of_them(world: World):
+    async with WireClient(await sync_to_async(log_in)(world.ann)) as client:
+        await client.subscribe("shelves")
+        await sync_to_async(call_command)("clearsessions")
+        await Session.objects.all().aupdate(expire_date=timezone.now() - timezone.timedelta(days=1))
+        await sync_to_async(call_command)("clearsessions")
+        await until(lambda: client.closed)
+        assert client.closed[0] == 4101
 
 
 async def test_a_session_that_is_logged_out_ends_its_connection_and_no_other(world: World):

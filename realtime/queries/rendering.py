@@ -80,7 +80,8 @@ def _not_json(row: Any, stream: ModelStream, error: TypeError) -> StreamDefiniti
 
 
 def _html_renderer(stream: ModelStream) -> Renderer:
-    template = get_template(str(stream.template_name))
+    name = str(stream.get_template_name())
+    template = get_template(name)
     own_name = stream.model._meta.model_name or "row"
 
     def render(instance: Model, key: str) -> str:
@@ -88,7 +89,7 @@ def _html_renderer(stream: ModelStream) -> Renderer:
         opening = _OPENING.match(html)
         if opening is None:
             raise StreamDefinitionError(
-                f"The template {stream.template_name!r} of the stream {stream.name!r} does not begin with an element.",
+                f"The template {name!r} of the stream {stream.name!r} does not begin with an element.",
                 hint="Give each row one root element: it bears the row's key in the page.",
             )
         return f'{html[: opening.end()]} data-live-key="{escape(key)}"{html[opening.end() :]}'
@@ -105,7 +106,13 @@ def _data_renderer(stream: ModelStream) -> Renderer:
 
         return serialize
 
-    paths = [(path, path.split("."), _final_field(stream.model, path)) for path in stream.fields]
+    fields = stream.get_fields()
+    if unknown := [path for path in fields if path not in stream.fields]:
+        raise StreamDefinitionError(
+            f"get_fields of the stream {stream.name!r} returned {unknown[0]!r}, which is not one of its fields.",
+            hint="Name in `fields` all that any audience sees.",
+        )
+    paths = [(path, path.split("."), _final_field(stream.model, path)) for path in fields]
 
     def render(instance: Model, key: str) -> dict[str, Any]:
         return {path: _value(instance, steps, field) for path, steps, field in paths}

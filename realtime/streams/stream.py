@@ -121,6 +121,21 @@ class ModelStream:
         """The form for a row (a new one has the values of `partition_by`); `data` is None where it is only shown."""
         return self.form_class(data=data, instance=instance)
 
+    def get_fields(self) -> Sequence[str]:
+        """The fields that this audience sees, of those in `fields`. Default: all.
+
+            def audience(self, user, project):
+                return "staff" if user.is_staff else "members"
+
+            def get_fields(self):
+                return self.fields if self.audience_key == "staff" else ["id", "title"]
+        """
+        return self.fields
+
+    def get_template_name(self) -> str | None:
+        """The template of a row for this audience. Default: `template_name`."""
+        return self.template_name
+
     # what the rooms below ask
 
     def wire_params(self) -> dict[str, Any]:
@@ -135,7 +150,7 @@ class ModelStream:
     def view(self, format: str) -> str:
         """A tag of what is seen of a row, and by whom: rows of another view are no base for a delta."""
         serializer = getattr(self.serializer_class, "__qualname__", None)
-        seen = (self.audience_key, list(self.fields), serializer, self.template_name, format)
+        seen = (self.audience_key, list(self.get_fields()), serializer, self.get_template_name(), format)
         return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:12]
 
     @classmethod

@@ -5,3 +5,4 @@ from tests.transports.settings import *  # noqa: F403
 REALTIME_AUTHENTICATE = "tests.support.passes.authenticate"
 REALTIME_MAX_MESSAGES_PER_SECOND = 100_000.0
 REALTIME_MAX_CALLS_PER_SECOND = 100_000.0
+ALLOWED_HOSTS = ["127.0.0.1"]

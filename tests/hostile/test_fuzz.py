@@ -119,7 +119,7 @@ def test_no_frame_does_any_harm(server, neighbour, memory):
     before = memory()
 
     @settings(
-        max_examples=max(1, FRAMES // (AT_ONCE // 2)),
+        max_examples=max(1, FRAMES // 5),
         deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],

@@ -5,63 +5,41 @@ connections. Both are strict: what the protocol does not allow the server is an 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from realtime.client.rows import Rows
 
 QUARTER = 4  # an ack is due when one such part of the window has arrived
 
 
 class Replica:
-    """The rows of one live query: `keys` in their order, and `rows` by key."""
+    """The rows of one live query, as the product's own client holds them; a delta that does not fit is an error."""
 
     def __init__(self) -> None:
-        self.keys: list[str] = []
-        self.rows: dict[str, Any] = {}
+        self._rows = Rows()
+        self.clear = self._rows.clear
 
     def __repr__(self) -> str:
         return f"<Replica {self.keys}>"
+
+    @property
+    def keys(self) -> list[str]:
+        return self._rows.keys
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        return self._rows.by_key
 
     @property
     def ordered(self) -> list[tuple[str, Any]]:
         return [(key, self.rows[key]) for key in self.keys]
 
     def apply(self, delta: Mapping[str, Any]) -> None:
-        """Apply one delta: drops first, then puts one by one, then the order."""
-        if delta.get("reset"):
-            self.clear()
-        for key in delta.get("drops", ()):
-            self._drop(key)
-        previous = None
-        for put in delta.get("puts", ()):
-            self._put(put["key"], put["row"], after=put.get("after", previous))
-            previous = put["key"]
-        if (order := delta.get("order")) is not None:
-            self._arrange(order)
-
-    def clear(self) -> None:
-        self.keys.clear()
-        self.rows.clear()
-
-    def _put(self, key: str, row: Any, *, after: str | None) -> None:
-        assert after != key, f"The row {key} cannot stand behind itself."
-        assert after is None or after in self.rows, f"The row {key} should stand behind {after}, which is not there."
-        self._drop(key)
-        self.keys.insert(0 if after is None else self.keys.index(after) + 1, key)
-        self.rows[key] = row
-
-    def _drop(self, key: str) -> None:
-        if key in self.rows:
-            del self.rows[key]
-            self.keys.remove(key)
-
-    def _arrange(self, order: Iterable[str]) -> None:
-        order = list(order)
+        order = delta.get("order") or ()
         assert len(set(order)) == len(order), f"A key stands twice in the order {order}."
-        missing = [key for key in order if key not in self.rows]
-        assert not missing, f"The order names rows that are not there: {missing}."
-        self.rows = {key: self.rows[key] for key in order}
-        self.keys = order
+        assert self._rows.apply([delta]), f"The delta {delta} does not fit the rows {self.keys}."
 
 
 @dataclass

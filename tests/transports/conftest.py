@@ -40,6 +40,7 @@ def environment(settings: str) -> dict[str, str]:
 class Daphne:
     def __init__(self, directory: Path, settings: str = "tests.transports.settings") -> None:
         self.port = free_port()
+        self.layer = ""  # the address of its channel layer, for others who are to reach it
         self.expected_trouble: list[str] = []
         self._seen = 0
         self._process = Process(

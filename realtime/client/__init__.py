@@ -1,0 +1,31 @@
+"""A client of live queries for other services, in async Python; it needs no settings of Django.
+
+Install it with `pip install django-live-queries[client]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from realtime.client.connection import Client, Token
+from realtime.client.errors import RemoteError
+from realtime.client.live import Change, LiveQuery
+
+__all__ = ["Change", "Client", "LiveQuery", "RemoteError", "connect"]
+
+
+def connect(
+    url: str, *, token: Token | None = None, session: str = "", headers: Mapping[str, str] | None = None
+) -> Client:
+    """A client of the server at this address ("wss://example.com/realtime/ws/").
+
+    `token` names the user: a string, or a function (a coroutine function too) that is asked for one on each
+    connection, and again before the one at hand ends. `session` is the key of a Django session, sent as the cookie
+    `sessionid`. `headers` are sent with each handshake.
+
+        async with connect("wss://example.com/realtime/ws/", token=new_token) as client:
+            tasks = client.subscribe("tasks", {"project": 7})
+            print(await tasks.ready())
+    """
+    cookie = {"Cookie": f"sessionid={session}"} if session else {}
+    return Client(url, token=token, headers={**cookie, **(headers or {})})

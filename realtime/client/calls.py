@@ -1,0 +1,83 @@
+"""Calls: each waits for the connection, then for its reply."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from realtime.client.errors import RemoteError
+from realtime.client.wires import Message
+
+MAX_WAITING = 100  # calls that wait for the connection
+
+
+@dataclass(slots=True)
+class _Call:
+    message: Message
+    answer: asyncio.Future[Any]
+    sent: bool  # on the connection that is open now
+
+
+class Calls:
+    """The calls of a client that have no reply yet."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send = send
+        self._calls: dict[str, _Call] = {}
+        self._open = False
+        self._refusal: RemoteError | None = None  # why no call is taken any more
+
+    async def call(self, target: Message, *, within: float) -> Any:
+        if self._refusal is not None:
+            raise self._refusal
+        if not self._open and len(self._calls) >= MAX_WAITING:
+            raise RemoteError(None, f"{MAX_WAITING} calls wait for the connection already.", name="queue_full")
+        id = str(uuid.uuid4())
+        call = _Call({"type": "call", "id": id, **target}, asyncio.get_running_loop().create_future(), self._open)
+        self._calls[id] = call
+        if self._open:
+            self._send(call.message)
+        try:
+            async with asyncio.timeout(within):
+                return await call.answer
+        except TimeoutError:
+            outcome = "it is not known whether the action ran" if call.sent else "it was not sent"
+            raise RemoteError(None, f"No reply within {within:g} seconds: {outcome}.", name="no_reply") from None
+        finally:
+            self._calls.pop(id, None)
+
+    def opened(self) -> None:
+        """The connection is there: what has waited goes out."""
+        self._open = True
+        for call in list(self._calls.values()):
+            call.sent = True
+            self._send(call.message)
+
+    def interrupted(self) -> None:
+        """The connection is gone: what was sent has an unknown outcome, what was not waits on."""
+        self._open = False
+        reason = "The connection was lost before the reply: it is not known whether the action ran."
+        for call in self._calls.values():
+            if call.sent and not call.answer.done():
+                call.answer.set_exception(RemoteError(None, reason, name="outcome_unknown"))
+
+    def refused(self, error: RemoteError) -> None:
+        """There will be no connection."""
+        self._refusal = error
+        for call in self._calls.values():
+            if not call.answer.done():
+                call.answer.set_exception(error)
+
+    def reply(self, reply: Message) -> None:
+        call = self._calls.get(reply["id"])
+        if call is None or call.answer.done():  # it has timed out
+            return
+        error = reply.get("error")
+        if error is None:
+            call.answer.set_result(reply.get("result"))
+        else:
+            details, retry = error.get("details"), error.get("retry")
+            call.answer.set_exception(RemoteError(error["code"], error["reason"], details=details, retry=retry))

@@ -1,0 +1,305 @@
+"""Client: drives the session over WebSockets: one connection after the other, until it is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import Any
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as open_socket
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from realtime.client.calls import Calls
+from realtime.client.errors import RemoteError
+from realtime.client.live import LiveQuery
+from realtime.client.session import (
+    Apply,
+    ClientState,
+    Close,
+    Effect,
+    Expires,
+    Greeted,
+    Later,
+    Open,
+    Refused,
+    Replied,
+    Send,
+    State,
+    Wait,
+)
+from realtime.client.wires import Message, Wire
+
+logger = logging.getLogger("realtime.client")
+
+OPEN_SECONDS = 10.0  # for a connection to open, and then for the server's welcome
+FIRST_DELAY_SECONDS = 0.5  # the first delay is up to this, each further one up to twice the one before
+LONGEST_DELAY_SECONDS = 15.0
+GOOD_SECONDS = 10.0  # a connection that lasted for so long counts as good: the delays start again
+SILENT_BEATS = 2.0  # beats without a word after which the connection is taken for dead
+REFRESH_SECONDS = 30.0  # a token is replaced when a quarter of its time is left, or so many seconds
+CLOSE_SECONDS = 5.0
+
+Token = str | Callable[[], str | Awaitable[str]]
+
+
+class Client:
+    """A client of a server's live queries; made by `connect`. Use it as an async context manager.
+
+    It comes back by itself after a lost connection, with growing random delays, and resumes from its cursors.
+    """
+
+    def __init__(self, url: str, *, token: Token | None, headers: Mapping[str, str]) -> None:
+        self.url = url
+        self.error: RemoteError | None = None  # why the server wants no connection
+        self._token = token
+        self._headers = dict(headers)
+        self._session = ClientState()
+        self._queries: dict[Wire, LiveQuery] = {}
+        self._calls = Calls(lambda message: self._do([Send(message)]))
+        self._socket: ClientConnection | None = None
+        self._outgoing: deque[str] = deque()
+        self._has_outgoing = asyncio.Event()
+        self._changed = asyncio.Event()  # a state may be another one
+        self._attempts = 0
+        self._retry = 0.0  # the server wants nobody back before so many seconds
+        self._silence = OPEN_SECONDS
+        self._welcomed: float | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refresh: asyncio.Task[None] | None = None
+        self._main: asyncio.Task[None] | None = None
+
+    # what a user calls
+
+    @property
+    def state(self) -> State | None:
+        """`connecting`, `live`, `catching-up`, `offline` or `refused`."""
+        return self._session.state
+
+    def subscribe(self, stream: str, params: Mapping[str, Any] | None = None, *, format: str = "data") -> LiveQuery:
+        """A live query; its rows come as soon as there is a connection.
+
+        `format` is "data", "html", or "value:" with a live value's name.
+        """
+        query = LiveQuery(self, Wire(stream, dict(params or {}), format))
+        self._queries[query._wire] = query
+        self._do(self._session.subscribe(query._wire))
+        return query
+
+    async def call(
+        self,
+        stream: str,
+        params: Mapping[str, Any],
+        action: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        within: float = 30.0,
+    ) -> Any:
+        """Call an action of a stream, and return its result. `within` so many seconds.
+
+        Raise `RemoteError`: a refusal has a code; without one, its name says whether the action may have run.
+        """
+        target = {"stream": stream, "params": dict(params), "action": action, "args": dict(args or {})}
+        return await self._calls.call(target, within=within)
+
+    async def wait_until_live(self) -> None:
+        """Wait until all that was subscribed is as the database has it. Raise `RemoteError` if the server says no."""
+        while self.state != "live":
+            if self.error is not None:
+                raise self.error
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def close(self) -> None:
+        """End the connection; live queries end, and calls that wait are not answered."""
+        tasks = [task for task in (self._main, self._refresh, *self._tasks) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._give_up(RemoteError(None, "The client is closed."))
+
+    async def __aenter__(self) -> Client:
+        self._do(self._session.connect())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # what live queries call
+
+    def state_of(self, wire: Wire) -> State | None:
+        return self._session.state_of(wire)
+
+    def close_query(self, query: LiveQuery) -> None:
+        if self._queries.pop(query._wire, None) is not None:
+            self._do(self._session.unsubscribe(query._wire))
+            query._end(RemoteError(None, "The live query is closed."), drop_rows=False)
+
+    # the connections, one after the other
+
+    async def _run(self) -> None:
+        while self._phase == "opening":
+            code, reason = await self._connect()
+            if self._phase in ("opening", "greeting", "ready"):
+                self._do(self._session.lost(code, reason))
+            if self._phase == "waiting":
+                await asyncio.sleep(self._retry + self._delay(self._attempts))
+                self._attempts += 1
+                self._do(self._session.due())
+        if self._session.fault is not None:
+            self._give_up(RemoteError(*self._session.fault))
+
+    @property
+    def _phase(self) -> str:
+        return self._session.phase
+
+    async def _connect(self) -> tuple[int, str]:
+        """One connection, from the handshake to its end; return why it ended."""
+        self._silence, self._welcomed = OPEN_SECONDS, None
+        try:
+            async with open_socket(
+                self.url,
+                additional_headers=self._headers,
+                open_timeout=OPEN_SECONDS,
+                close_timeout=CLOSE_SECONDS,
+                ping_interval=None,
+                max_size=None,
+            ) as socket:
+                self._do(self._session.opened(await self._new_token()))
+                self._socket = socket
+                sending = asyncio.create_task(self._send_all(socket))
+                try:
+                    await self._receive_all(socket)
+                finally:
+                    self._socket = None
+                    sending.cancel()
+                    await asyncio.gather(sending, return_exceptions=True)
+            return 1006, "The connection was ended."
+        except ConnectionClosed as closed:
+            return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "The connection was lost.")
+        except TimeoutError:
+            return 1006, "Nothing was heard from the server."
+        except (OSError, WebSocketException) as error:
+            return 1006, str(error)
+        except Exception:  # of the user's own function for tokens, or a message that is none
+            logger.exception("The connection to %s has failed; it is tried again.", self.url)
+            return 1006, "The connection has failed."
+
+    async def _new_token(self) -> str | None:
+        if not callable(self._token):
+            return self._token
+        token = self._token()
+        return await token if inspect.isawaitable(token) else token
+
+    async def _receive_all(self, socket: ClientConnection) -> None:
+        while self._session.phase in ("greeting", "ready"):
+            async with asyncio.timeout(self._silence):
+                data = await socket.recv()
+            message = msgspec.json.decode(data)
+            self._do(self._session.receive(message, len(data if isinstance(data, bytes) else data.encode())))
+
+    async def _send_all(self, socket: ClientConnection) -> None:
+        while True:
+            while self._outgoing:
+                await socket.send(self._outgoing.popleft())
+            self._has_outgoing.clear()
+            await self._has_outgoing.wait()
+
+    def _delay(self, failures: int) -> float:
+        # random, so that clients do not come back together
+        longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(failures, 10))
+        return random.uniform(0, longest)  # noqa: S311
+
+    def _do(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            self._do_one(effect)
+        self._changed.set()
+
+    def _do_one(self, effect: Effect) -> None:
+        match effect:
+            case Open() if self._main is None:
+                self._main = asyncio.create_task(self._run(), name="realtime client")
+            case Open():
+                pass  # `_run` goes on
+            case Close():
+                self._closed()
+            case Send(message):
+                self._put(message)
+            case Wait(retry):
+                self._retry = retry
+            case Greeted(beat):
+                self._silence = SILENT_BEATS * beat
+                self._welcomed = asyncio.get_running_loop().time()
+                self._calls.opened()
+            case Expires(seconds):
+                self._refresh_before(seconds)
+            case Apply():
+                self._apply(effect)
+            case Refused(wire, code, reason):
+                self._queries[wire]._end(RemoteError(code, reason), drop_rows=True)
+            case Later(wire):
+                self._start(self._ask_again(wire))
+            case Replied(reply):
+                self._calls.reply(reply)
+
+    def _put(self, message: Message) -> None:
+        self._outgoing.append(msgspec.json.encode(message).decode())
+        self._has_outgoing.set()
+
+    def _apply(self, frame: Apply) -> None:
+        unfit = set()
+        for wire, deltas, fresh in frame.updates:
+            query = self._queries.get(wire)
+            if query is not None and not query._apply(deltas, fresh=fresh):
+                unfit.add(wire)
+        self._do(self._session.applied(frame, unfit))
+
+    def _closed(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._welcomed is not None and now - self._welcomed >= GOOD_SECONDS:
+            self._attempts = 0
+        self._outgoing.clear()
+        self._calls.interrupted()
+        if self._refresh is not None:
+            self._refresh.cancel()
+            self._refresh = None
+
+    async def _ask_again(self, wire: Wire) -> None:
+        await asyncio.sleep(self._delay(wire.failures))
+        self._do(self._session.again(wire))
+
+    def _refresh_before(self, seconds: float) -> None:
+        if self._refresh is not None and self._refresh is not asyncio.current_task():
+            self._refresh.cancel()
+        self._refresh = asyncio.create_task(self._send_token(seconds - min(REFRESH_SECONDS, seconds / 4)))
+
+    async def _send_token(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        try:
+            token = await self._new_token()
+        except Exception:
+            logger.exception("There is no newer token; the connection ends with the one it has.")
+            return
+        if token is not None:
+            self._do(self._session.authenticate(token))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _give_up(self, error: RemoteError) -> None:
+        self.error = error
+        self._calls.refused(error)
+        for query in self._queries.values():
+            if query.error is None:
+                query._end(error, drop_rows=False)
+        self._changed.set()

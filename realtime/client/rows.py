@@ -1,0 +1,63 @@
+"""Rows: those of one live query, in their order, as the deltas of frames make them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Delta = Mapping[str, Any]  # as docs/reference/protocol.md describes it
+
+
+class Rows:
+    """Keys in their order, and the rows by key. A delta fits, or changes nothing."""
+
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        self.keys: list[str] = list(keys)
+        self.by_key: dict[str, Any] = dict.fromkeys(self.keys)
+
+    @property
+    def ordered(self) -> list[Any]:
+        return [self.by_key[key] for key in self.keys]
+
+    def clear(self) -> None:
+        self.keys, self.by_key = [], {}
+
+    def apply(self, deltas: Iterable[Delta], *, fresh: bool = False) -> bool:
+        """Apply the deltas of a frame, starting from nothing if they are `fresh`; return whether they fit."""
+        made = Rows()
+        if not fresh:
+            made.keys, made.by_key = self.keys[:], dict(self.by_key)
+        if not all(made._apply(delta) for delta in deltas):
+            return False
+        self.keys, self.by_key = made.keys, made.by_key
+        return True
+
+    def _apply(self, delta: Delta) -> bool:
+        """Drops first, then puts one by one, then the order; return whether it fits."""
+        if delta.get("reset"):
+            self.clear()
+        for key in delta.get("drops", ()):
+            self._drop(key)
+        previous = None
+        for put in delta.get("puts", ()):
+            key, after = put["key"], put.get("after", previous)
+            if after == key or not (after is None or after in self.by_key):
+                return False
+            self._drop(key)
+            self.keys.insert(0 if after is None else self.keys.index(after) + 1, key)
+            self.by_key[key] = put["row"]
+            previous = key
+        order = delta.get("order")
+        return order is None or self._arrange(order)
+
+    def _drop(self, key: str) -> None:
+        if key in self.by_key:
+            del self.by_key[key]
+            self.keys.remove(key)
+
+    def _arrange(self, order: Iterable[str]) -> bool:
+        wanted = list(dict.fromkeys(order))
+        if not all(key in self.by_key for key in wanted):
+            return False
+        self.keys, self.by_key = wanted, {key: self.by_key[key] for key in wanted}
+        return True

@@ -1,0 +1,238 @@
+"""The Python client, against a real daphne: rows, changes, calls, and what happens when the connection is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+from django.contrib.auth.models import User
+from websockets.asyncio.server import serve
+
+from realtime.client import Change, RemoteError, connect
+from tests.models import Book
+from tests.support import passes
+from tests.support.faults_proxy import Proxy
+from tests.support.waiting import seconds
+from tests.support.wire import until
+
+pytestmark = pytest.mark.databases
+
+
+@pytest.fixture
+def add(elsewhere, shelf):
+    async def add(*titles: str) -> None:
+        for title in titles:
+            await elsewhere.soon(Book.objects.create, shelf=shelf, title=title)
+
+    return add
+
+
+def titles(query) -> list[str]:
+    return [row["title"] for row in query.rows]
+
+
+async def ready(query):
+    async with asyncio.timeout(seconds(20)):
+        return await query.ready()
+
+
+async def following(changes) -> Change:
+    async with asyncio.timeout(seconds(20)):
+        return await anext(changes)
+
+
+async def test_rows_are_there_in_their_order_and_stay_so(server, session, shelf, add):
+    await add("b", "c")
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        assert [row["title"] for row in await ready(query)] == ["b", "c"]
+        await add("a")
+        await until(lambda: titles(query) == ["a", "b", "c"])
+        assert (client.state, query.state) == ("live", "live")
+
+
+async def test_changes_come_one_after_the_other(server, session, shelf, add, elsewhere):
+    await add("a")
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        changes = aiter(query)
+        first = await following(changes)
+        assert ([row["title"] for row in first.rows], first.reset) == (["a"], True)
+
+        await add("b")
+        second = await following(changes)
+        assert [row["title"] for row in second.puts.values()] == ["b"]
+        key = query.keys[0]
+        await elsewhere.soon(Book.objects.filter(title="a").delete)
+        third = await following(changes)
+        assert (third.drops, [row["title"] for row in third.rows]) == ([key], ["b"])
+        await changes.aclose()
+
+
+async def test_html_and_values_are_rows_too(server, session, shelf, add):
+    await add("a")
+    async with connect(server.url, session=session) as client:
+        [row] = await ready(client.subscribe("books", {"shelf": shelf.pk}, format="html"))
+        assert "a" in row
+
+
+async def test_call_returns_its_result(server, session, shelf):
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        result = await query.call("add", {"title": "a"})
+        await until(lambda: titles(query) == ["a"])
+        assert result == {"pk": int(query.keys[0])}
+
+
+async def test_call_that_is_refused_says_why(server, session, shelf):
+    async with connect(server.url, session=session) as client:
+        with pytest.raises(RemoteError) as refused:
+            await client.call("books", {"shelf": shelf.pk}, "add", {})
+    assert (refused.value.code, refused.value.name) == (4216, "invalid")
+    assert refused.value.details == {"title": ["This argument is required."]}
+
+
+async def test_query_that_is_refused_says_why_and_leaves_the_others(server, session, shelf, add):
+    async with connect(server.url, session=session) as client:
+        good = client.subscribe("books", {"shelf": shelf.pk})
+        bad = client.subscribe("shelves")
+        with pytest.raises(RemoteError) as refused:
+            await ready(bad)
+        assert (refused.value.name, bad.state) == ("forbidden", "refused")
+        with pytest.raises(RemoteError):
+            await following(aiter(bad))
+        await add("a")
+        await until(lambda: titles(good) == ["a"])
+
+
+async def test_query_that_is_closed_ends_its_iterators(server, session, shelf):
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        await ready(query)
+        seen = asyncio.create_task(_all(query))
+        await asyncio.sleep(0)
+        query.close()
+        assert len(await seen) <= 1
+
+
+async def _all(query) -> list[Change]:
+    return [change async for change in query]
+
+
+async def test_client_that_is_closed_ends_everything(server, session, shelf):
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        await ready(query)
+        seen = asyncio.create_task(_all(query))
+        await asyncio.sleep(0)
+    assert len(await seen) <= 1
+    with pytest.raises(RemoteError) as closed:
+        await client.call("books", {}, "add")
+    assert closed.value.name == "closed"
+
+
+class TestTokens:
+    async def test_user_is_the_tokens(self, server, shelf, elsewhere):
+        await elsewhere.soon(User.objects.create_user, "ann")
+        async with connect(server.url, token=lambda: passes.token("ann")) as client:
+            await ready(client.subscribe("books", {"shelf": shelf.pk}))
+
+    async def test_token_stands_in_no_log(self, server, shelf, elsewhere):
+        await elsewhere.soon(User.objects.create_user, "ann")
+        token = passes.token("ann")
+        async with connect(server.url, token=token) as client:
+            await ready(client.subscribe("books", {"shelf": shelf.pk}))
+        news = server.news()
+        assert "WSCONNECT" in news
+        assert token not in news
+
+    async def test_token_is_replaced_before_it_ends(self, server, shelf, elsewhere):
+        await elsewhere.soon(User.objects.create_user, "ann")
+        given = []
+
+        async def token() -> str:
+            given.append(passes.token("ann", seconds=2))
+            return given[-1]
+
+        async with connect(server.url, token=token) as client:
+            await ready(client.subscribe("books", {"shelf": shelf.pk}))
+            await until(lambda: len(given) == 2)
+            assert client.state == "live"
+
+    async def test_token_that_is_not_good_is_asked_for_once_more_and_then_given_up(self, server):
+        given = []
+        async with connect(server.url, token=lambda: given.append(1) or "forged") as client:
+            with pytest.raises(RemoteError) as refused:
+                await client.wait_until_live()
+        assert (refused.value.code, len(given)) == (4101, 2)
+
+
+class TestLostConnections:
+    @pytest.fixture
+    def proxy(self, server):
+        proxy = Proxy(server.port)
+        yield proxy
+        proxy.close()
+
+    async def test_client_comes_back_and_is_sent_only_what_it_missed(self, proxy, session, shelf, add):
+        await add("a")
+        async with connect(f"{proxy.url}", session=session) as client:
+            query = client.subscribe("books", {"shelf": shelf.pk})
+            await ready(query)
+            changes = aiter(query)
+            await following(changes)
+            proxy.cut()
+            await until(lambda: client.state == "offline")
+            await add("b")
+            change = await following(changes)
+            assert ([row["title"] for row in change.puts.values()], change.reset) == (["b"], False)
+            await changes.aclose()
+
+    async def test_call_that_was_sent_has_an_unknown_outcome(self, proxy, session, shelf):
+        async with connect(f"{proxy.url}", session=session) as client:
+            await ready(client.subscribe("books", {"shelf": shelf.pk}))
+            proxy.swallow()
+            call = asyncio.create_task(client.call("books", {"shelf": shelf.pk}, "add", {"title": "a"}))
+            await asyncio.sleep(0.05)
+            proxy.heal()
+            proxy.cut()
+            with pytest.raises(RemoteError) as lost:
+                await call
+        assert lost.value.name == "outcome_unknown"
+
+    async def test_call_waits_for_the_connection(self, session, server, shelf):
+        client = connect(server.url, session=session)
+        call = asyncio.create_task(client.call("books", {"shelf": shelf.pk}, "add", {"title": "a"}))
+        await asyncio.sleep(0)
+        async with client:
+            assert "pk" in await call
+
+    async def test_server_that_is_not_there_is_tried_again(self):
+        async with connect("ws://127.0.0.1:1/") as client:
+            await until(lambda: client.state == "offline")
+            with pytest.raises(RemoteError) as silent:
+                await client.call("books", {}, "add", within=0.05)
+        assert silent.value.reason == "No reply within 0.05 seconds: it was not sent."
+
+
+async def test_server_that_says_nothing_is_left(monkeypatch):
+    monkeypatch.setattr("realtime.client.connection.OPEN_SECONDS", 0.2)
+    monkeypatch.setattr("realtime.client.connection.CLOSE_SECONDS", 0.2)
+    attempts = []
+
+    async def silent(socket) -> None:
+        attempts.append(1)
+        await socket.wait_closed()
+
+    async with serve(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}/"):
+            await until(lambda: len(attempts) > 1)
+
+
+def test_client_needs_no_settings():
+    code = "import sys; sys.path.insert(0, '.'); from realtime.client import connect; print(connect('ws://h/').state)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, env={})
+    assert (done.stdout, done.stderr) == ("None\n", "")

@@ -1,0 +1,51 @@
+"""The examples of the docs run as they stand."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import signing
+
+from demo_project.board.models import Project, Task
+from tests.support import passes
+from tests.support.waiting import seconds
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def example(page: str) -> dict[str, Any]:
+    """The names that the Python code of a page defines."""
+    names: dict[str, Any] = {}
+    for code in re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL):
+        exec(compile(code, page, "exec"), names)
+    return names
+
+
+async def test_example_of_the_python_client(server, elsewhere, capsys):
+    def prepare() -> int:
+        project = Project.objects.create(name="one")
+        project.members.add(User.objects.create_user("ann"))
+        for title in ("Buy milk", "Mend the fence", "Sleep"):
+            Task.objects.create(project=project, title=title, column="todo")
+        return project.pk
+
+    project = await elsewhere.soon(prepare)
+    main = example("reference/python-client.md")["main"]
+    async with asyncio.timeout(seconds(20)):
+        rows = await main(server.url, passes.token("ann"), project)
+    assert "Mend the fence" in capsys.readouterr().out
+    assert len(rows) == 3
+    assert await elsewhere.soon(Task.objects.filter(column="done").count) == 1
+
+
+@pytest.mark.django_db
+def test_example_of_a_function_that_knows_tokens():
+    authenticate = example("howto/token-authentication.md")["authenticate"]
+    user = User.objects.create_user("ann")
+    assert authenticate(signing.dumps([user.pk, 5.0], salt="mysite.tokens")) == (user, 5.0)
+    assert authenticate("forged") is None

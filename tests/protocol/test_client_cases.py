@@ -1,0 +1,171 @@
+"""The cases shared with the browser's half, played by the Python client's own session."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime.client.rows import Rows
+from realtime.client.session import (
+    TRANSITIONS,
+    Apply,
+    ClientState,
+    Close,
+    Expires,
+    Later,
+    Refused,
+    Send,
+    Wait,
+)
+from realtime.client.wires import Wire
+
+FOLDER = Path(__file__).parent / "cases"
+# pages leave the screen and come back; a service does not
+CASES = [
+    case for case in json.loads((FOLDER / "client.json").read_text()) if "suspend" not in json.dumps(case["steps"])
+]
+DELTAS = json.loads((FOLDER / "deltas.json").read_text())
+
+
+class Player:
+    """Plays the steps of a case; each step has one word, which is what happens or what must hold."""
+
+    def __init__(self) -> None:
+        self.session = ClientState()
+        self.wires: dict[str, Wire] = {}
+        self.rows: dict[str, Rows] = {}
+        self.sent: list[Any] = []
+        self.later_names: list[str] = []
+        self.retry: float | None = None
+        self.ends: float | None = None
+        self.is_closed = False
+
+    def play(self, step: dict[str, Any]) -> None:
+        [(word, value)] = step.items()
+        getattr(self, f"do_{word}")(value)
+
+    def do(self, effects) -> None:
+        for effect in effects:
+            match effect:
+                case Send(message):
+                    self.sent.append(message)
+                case Wait(retry):
+                    self.retry = retry
+                case Close():
+                    self.is_closed = True
+                case Expires(seconds):
+                    self.ends = seconds
+                case Later(wire):
+                    self.later_names.append(self.name_of(wire))
+                case Refused(wire=wire):
+                    self.rows[self.name_of(wire)].clear()
+                case Apply(updates=updates):
+                    unfit = {
+                        wire
+                        for wire, deltas, fresh in updates
+                        if not self.rows[self.name_of(wire)].apply(deltas, fresh=fresh)
+                    }
+                    self.do(self.session.applied(effect, unfit))
+
+    def name_of(self, wire: Wire) -> str:
+        return next(name for name, own in self.wires.items() if own is wire)
+
+    def do_connect(self, _) -> None:
+        self.do(self.session.connect())
+
+    def do_opened(self, token) -> None:
+        self.do(self.session.opened(None if token is True else token))
+
+    def do_authenticate(self, token) -> None:
+        self.do(self.session.authenticate(token))
+
+    def do_expires(self, seconds) -> None:
+        assert self.ends == seconds
+        self.ends = None
+
+    def do_subscribe(self, wanted) -> None:
+        for name, target in wanted.items():
+            keys = target.pop("keys", ())
+            options = {"stream": "tasks", "format": "html", "params": None} | target
+            self.wires[name], self.rows[name] = Wire(**options), Rows(keys)
+            self.do(self.session.subscribe(self.wires[name]))
+
+    def do_unsubscribe(self, name) -> None:
+        self.do(self.session.unsubscribe(self.wires[name]))
+
+    def do_receive(self, message) -> None:
+        self.do(self.session.receive(message, len(json.dumps(message, separators=(",", ":")))))
+
+    def do_fails(self, message) -> None:
+        with pytest.raises(ValueError, match=f"The server sent '{message['type']}' before 'welcome'."):
+            self.do_receive(message)
+
+    def do_lost(self, code) -> None:
+        self.retry = None
+        self.do(self.session.lost(code, ""))
+
+    def do_due(self, _) -> None:
+        self.retry = None
+        self.do(self.session.due())
+
+    def do_again(self, name) -> None:
+        self.do(self.session.again(self.wires[name]))
+
+    def do_skip(self, _) -> None:
+        self.sent.clear()
+
+    def do_sends(self, messages) -> None:
+        sent, self.sent = self.sent, []
+        assert sent == messages
+
+    def do_state(self, state) -> None:
+        assert self.session.state == state
+
+    def do_states(self, states) -> None:
+        assert {name: self.session.state_of(self.wires[name]) for name in states} == states
+
+    def do_keys(self, keys) -> None:
+        assert {name: self.rows[name].keys for name in keys} == keys
+
+    def do_cursors(self, cursors) -> None:
+        assert {name: self.wires[name].cursor for name in cursors} == cursors
+
+    def do_waits(self, retry) -> None:
+        assert self.retry == retry
+
+    def do_closed(self, closed) -> None:
+        assert self.is_closed is closed
+
+    def do_later(self, names) -> None:
+        assert self.later_names == names
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_session(case):
+    player = Player()
+    for step in json.loads(json.dumps(case["steps"])):
+        player.play(step)
+    assert player.sent == []
+
+
+@pytest.mark.parametrize("case", DELTAS, ids=lambda case: case["name"])
+def test_delta(case):
+    rows = Rows(case["keys"])
+    fits = [rows.apply([delta]) for delta in case["deltas"]]
+    if case["result"] is None:
+        assert (fits, rows.keys) == ([False], case["keys"])
+    else:
+        assert rows.keys == case["result"]
+
+
+def test_event_that_a_phase_does_not_know_is_an_error():
+    with pytest.raises(ValueError, match="A session that is 'idle' does not know the event 'opened'."):
+        ClientState().opened()
+
+
+def test_each_phase_of_the_table_can_be_reached():
+    reached = {phase for events in TRANSITIONS.values() for phase in events.values()}
+    assert set(TRANSITIONS) - reached == {"idle"}
