@@ -277,6 +277,6 @@ def test_presence_that_is_right(declare):
 
 def test_events_that_reach_one_process_only(settings):
     [message] = [message for message in run_checks(tags=["realtime"]) if message.id == "realtime.W005"]
-    assert message.msg == "Events of OwnStream, TalkStream reach the clients of one server process only."
+    assert message.msg == "Events of MessageStream, OwnStream, TalkStream reach the clients of one server process only."
     settings.DEBUG = True
     assert "realtime.W005" not in {message.id for message in run_checks(tags=["realtime"])}

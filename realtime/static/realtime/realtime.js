@@ -216,6 +216,15 @@ var Wires = class {
   askAll() {
     return [...this.#wires].filter(({ status }) => status !== "refused").flatMap((wire) => this.ask(wire));
   }
+  /** An event is lost where the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
+  tell({ id, status }, name, data) {
+    return status !== "asked" && isHeld(status) ? [{ type: "send", id, name, data }] : [];
+  }
+  /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
+  present(wire, data) {
+    wire.present = data;
+    return isHeld(wire.status) ? [{ type: "present", id: wire.id, data }] : [];
+  }
   /** Those that an event is for. @param {number} query */
   of(query) {
     return [...this.#wires].filter((wire) => wire.query === query);
@@ -299,14 +308,16 @@ var Wires = class {
   #leave(wire) {
     const { id, status } = wire;
     Object.assign(wire, { query: null, log: null, status: "wanted" });
-    const held = status === "asked" || status === "accepted" || status === "live" || status === "behind";
-    return held ? [{ type: "unsubscribe", id }] : [];
+    return isHeld(status) ? [{ type: "unsubscribe", id }] : [];
   }
   /** @param {number} id */
   find(id) {
     return [...this.#wires].find((wire) => wire.id === id && wire.status !== "wanted" && wire.status !== "delayed");
   }
 };
+function isHeld(status) {
+  return status === "asked" || status === "accepted" || status === "live" || status === "behind";
+}
 
 // src/session.js
 var TRANSITIONS = {
@@ -429,18 +440,13 @@ var Session = class {
   unsubscribe(wire) {
     return this.#tell(this.#wires.remove(wire));
   }
-  /** Something for the others who see what the wire sees; lost where it is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {Effect[]} */
+  /** An event for the others who see what the wire sees. @param {Wire} wire @param {string} name @param {unknown} data */
   tell(wire, name, data) {
-    const { id, status } = wire;
-    const held = status === "accepted" || status === "live" || status === "behind";
-    return held && this.phase === "ready" ? send([{ type: "send", id, name, data }]) : [];
+    return this.#tell(this.#wires.tell(wire, name, data));
   }
-  /** The user is present, and says this of themselves. @param {Wire} wire @param {object} data @returns {Effect[]} */
+  /** The user is present, and says this of themselves. @param {Wire} wire @param {object} data */
   present(wire, data) {
-    wire.present = data;
-    const { id, status } = wire;
-    const asked = status === "asked" || status === "accepted" || status === "live" || status === "behind";
-    return asked ? this.#tell([{ type: "present", id, data }]) : [];
+    return this.#tell(this.#wires.present(wire, data));
   }
   /** The delay of a wire is over; a reconnect may have asked for it already. @param {Wire} wire @returns {Effect[]} */
   again(wire) {
