@@ -288,8 +288,11 @@ class ClientSession:
 
     def notify(self, event: Encoded) -> list[Encoded]:
         """Take an event; a client that is out of credit, or whose access is being asked again, loses it."""
+        return self._notify(event) if self.has_credit else []
+
+    def _notify(self, event: Encoded) -> list[Encoded]:
         on_the_way = self._events - self._events_acknowledged
-        if self.state is not State.OPEN or not self.has_credit or on_the_way >= self.window.frames * EVENTS_PER_FRAME:
+        if self.state is not State.OPEN or on_the_way >= self.window.frames * EVENTS_PER_FRAME:
             return []
         self._events += 1
         return [event]
@@ -297,7 +300,7 @@ class ClientSession:
     def unsent(self, message: Send | Present, *, code: int, reason: str) -> list[Encoded]:
         """Tell the client that something it wanted to say to others was refused."""
         name = message.name if isinstance(message, Send) else ""
-        return self.notify(codec.encode(Unsent(id=message.id, name=name, code=code, reason=reason)))
+        return self._notify(codec.encode(Unsent(id=message.id, name=name, code=code, reason=reason)))
 
     def reply(self, reply: Reply) -> Encoded | None:
         return None if self.state is State.CLOSED else codec.encode(reply)
