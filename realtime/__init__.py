@@ -12,6 +12,9 @@ The path of a change, and the room that each step is in:
 
 and back: transports, connection, actions, the stream's own method, the ORM, and so to capture again.
 
+Beside it: events carries what nobody needs to keep, judged by sending; attendance knows who is here, and presence
+writes it down, as rows like any other.
+
 This module reaches no model, so that it can be imported before Django's apps are ready.
 """
 

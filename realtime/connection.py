@@ -7,13 +7,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import UNSET
 
 from realtime.actions import failure, operation_content, operation_key, perform
 from realtime.admission import Admitted, Verdict, admit
-from realtime.attendance import get_attendance
 from realtime.conf import settings
 from realtime.deadline import Deadline
 from realtime.events import Envelope
@@ -25,11 +24,11 @@ from realtime.protocol.bucket import Bucket
 from realtime.protocol.codec import Encoded
 from realtime.protocol.messages import Authenticate, Call, Present, Reply, Send, Subscribe, Window
 from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, Sent, State, Subscription
-from realtime.sending import judge, presence_refusal
+from realtime.sending import judge
 from realtime.streams.grounds import Access
-from realtime.streams.presence import Place, PresenceStream
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
+from realtime.whereabouts import Whereabouts
 
 logger = logging.getLogger("realtime")
 
@@ -74,8 +73,7 @@ class Connection:
         self._messages = Bucket(settings.MAX_MESSAGES_PER_SECOND, now)
         self._new_token: str | None = None  # that nobody has looked at yet
         self._sending: deque[tuple[Send, Admitted]] = deque()
-        self._present: dict[str, tuple[Place, dict[str, Any]]] = {}  # the places where the user is, and what they say
-        self._watches = False  # sees who is somewhere
+        self._whereabouts = Whereabouts(identity)
         self._events = Bucket(settings.EVENTS_PER_SECOND, now)
         self._too_fast = False  # and the client knows it
         self._access_changes = 0  # how often access had to be asked again
@@ -248,42 +246,9 @@ class Connection:
             self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
 
     def _attend(self, *, at_once: bool = False) -> None:
-        """Say where the user is, as the subscriptions are now."""
-        present: dict[str, tuple[Place, dict[str, Any]]] = {}
-        watches = False
-        for item in self._session.subscriptions.values():
-            stream = item.subject.stream if isinstance(item.subject, Admitted) else None
-            watches = watches or (item.query is not None and stream is not None and stream.is_presence())
-            if item.present is None or stream is None:
-                continue
-            if refusal := presence_refusal(self._identity, stream, item.present):
-                message = Present(item.id, item.present)
-                item.present = None
-                self._send(self._session.unsent(message, code=refusal.code, reason=refusal.reason))
-            elif item.query is not None and isinstance(stream, PresenceStream):
-                place = stream.place()
-                _, said = present.get(place.key, (place, {}))
-                present[place.key] = place, item.present or said
-        self._tell_attendance(present, watches=watches, at_once=at_once)
-
-    def _tell_attendance(
-        self, present: dict[str, tuple[Place, dict[str, Any]]], *, watches: bool, at_once: bool
-    ) -> None:
-        before, self._present = self._present, present
-        watched, self._watches = self._watches, watches
-        if not (before or present or watched or watches):
-            return
-        attendance, user = get_attendance(), str(self._identity.user)
-        if watches and not watched:
-            attendance.watch(self)
-        for key, (place, data) in present.items():
-            if before.get(key) != (place, data):
-                attendance.enter(self, user, place, data)
-        for key, (place, _) in before.items():
-            if key not in present:
-                attendance.leave(self, user, place, at_once=at_once)
-        if watched and not watches:
-            attendance.unwatch(self)
+        for item, refusal in self._whereabouts.update(self._session.subscriptions.values(), at_once=at_once):
+            message = Present(item.id)
+            self._send(self._session.unsent(message, code=refusal.code, reason=refusal.reason))
 
     async def _send_all(self) -> None:
         while self._sending:

@@ -7,7 +7,7 @@ from django.core.checks import run_checks
 from django.db import connection
 
 from realtime import ModelStream, event, live_value
-from realtime.checks import check_database_versions
+from realtime.checks import check_database_versions, check_databases
 from realtime.conf import names
 from realtime.streams.registry import registry
 from tests.models import Book, Note
@@ -247,7 +247,7 @@ def test_database_without_a_log(declare, monkeypatch):
     vendor = type(connection._connections[connection._alias]).vendor
     monkeypatch.setattr(type(connection._connections[connection._alias]), "vendor", "oracle")
     declare()
-    messages = [message for message in found() if message[0] == "realtime.E005"]
+    messages = [(message.id, message.msg, message.hint) for message in check_databases(None)]
     assert vendor != "oracle"
     assert messages == error(
         "The database 'default' is oracle, on which realtime keeps no log of changes.",
@@ -279,7 +279,9 @@ def test_presence_that_is_right(declare):
 
 def test_events_that_reach_one_process_only(settings):
     [message] = [message for message in run_checks(tags=["realtime"]) if message.id == "realtime.W005"]
-    assert message.msg == "Events of OwnStream, TalkStream reach the clients of one server process only."
+    assert (
+        message.msg == "Events of MessageStream, OwnStream, TalkStream reach the clients of one server process only."
+    )
     settings.DEBUG = True
     assert "realtime.W005" not in {message.id for message in run_checks(tags=["realtime"])}
 

@@ -371,12 +371,12 @@ class TestDeclaration:
             fields = ["id"]
             presence = People
 
-        registry.add("rooms", Rooms)
+        registry.add("lounges", Rooms)
         try:
-            assert registry.get("rooms:presence").fields == ["user.email"]
+            assert registry.get("lounges:presence").fields == ["user.email"]
         finally:
-            registry.remove("rooms")
-        assert "rooms:presence" not in registry.names()
+            registry.remove("lounges")
+        assert "lounges:presence" not in registry.names()
 
     def test_anything_else_is_a_problem(self):
         class Rooms(ModelStream):

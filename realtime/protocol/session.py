@@ -339,12 +339,15 @@ class ClientSession:
 
     def notify(self, event: Encoded) -> list[Encoded]:
         """Take an event; a client that is out of credit, or whose access is being asked again, loses it."""
-        return [self._count(event)] if self.state is State.OPEN and self.has_credit else []
+        return self._notify(event) if self.has_credit else []
+
+    def _notify(self, event: Encoded) -> list[Encoded]:
+        return [self._count(event)] if self.state is State.OPEN and self._credit.has_room else []
 
     def unsent(self, message: Send | Present, *, code: int, reason: str) -> list[Encoded]:
         """Tell the client that something it wanted to say to others was refused."""
         name = message.name if isinstance(message, Send) else ""
-        return self.notify(codec.encode(Unsent(id=message.id, name=name, code=code, reason=reason)))
+        return self._notify(codec.encode(Unsent(id=message.id, name=name, code=code, reason=reason)))
 
     def reply(self, reply: Reply) -> Encoded | None:
         return None if self.state is State.CLOSED else self._count(codec.encode(reply))

@@ -124,11 +124,11 @@ class ModelStream:
     def get_fields(self) -> Sequence[str]:
         """The fields that this audience sees, of those in `fields`. Default: all.
 
-            def audience(self, user, project):
-                return "staff" if user.is_staff else "members"
+        def audience(self, user, project):
+            return "staff" if user.is_staff else "members"
 
-            def get_fields(self):
-                return self.fields if self.audience_key == "staff" else ["id", "title"]
+        def get_fields(self):
+            return self.fields if self.audience_key == "staff" else ["id", "title"]
         """
         return self.fields
 

@@ -5,7 +5,7 @@ import signal
 
 from django.db import transaction
 
-from realtime import action, register
+from realtime import action, event, register
 from tests.oracle.models import Item
 from tests.oracle.streams import ItemStream
 
@@ -24,6 +24,9 @@ class FaultyBox(ItemStream):
     @action
     def add(self, user, title: str):
         Item.objects.create(box_id=self.params["box"], title=title)
+
+    @event
+    def wave(self, user, hand: str): ...
 
     @action
     def add_once(self, user, title: str):

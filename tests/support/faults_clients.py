@@ -51,6 +51,9 @@ class LiveClient:
     def be_present(self, id: int, data: dict[str, Any]) -> None:
         self._clients.call(self._say(id, data))
 
+    def tell(self, id: int, name: str, data: Any) -> None:
+        self._clients.call(self._send([ReferenceClient.text(type="send", id=id, name=name, data=data)]))
+
     def rows(self, id: int = 1) -> list[list[Any]]:
         return [list(row) for row in self.protocol.subscriptions[id].replica.ordered]
 

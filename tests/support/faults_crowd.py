@@ -11,6 +11,8 @@ from tests.support.faults_site import SiteServer
 from tests.support.faults_worker import Worker
 from tests.support.replica import Replica
 
+AT_ONCE = 25  # people who come together: a server whose driver is slow is not to be drowned by handshakes
+
 SESSIONS = """
 from datetime import timedelta
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -84,6 +86,8 @@ class Crowd:
             client = self._visit(server, session=f"session-{user}")
             client.be_present(1, {})
             self.people.append(Person(user, client, server))
+            if len(self.people) % AT_ONCE == 0:
+                clients.wait_until_live(timeout=60)
 
     def _visit(self, server: SiteServer, *, session: str = "") -> LiveClient:
         client = self.clients(server.url, session=session)

@@ -13,3 +13,5 @@ ROOT_URLCONF = "tests.browser.site.urls"
 ASGI_APPLICATION = "tests.asgi.application"
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
 STATIC_ROOT = DATABASES["default"]["NAME"].parent / "static"
+REALTIME_PRESENCE_GRACE_SECONDS = 1.5
+REALTIME_PRESENCE_LEASE_SECONDS = 4

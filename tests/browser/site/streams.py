@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from demo_project.board.models import Project, Task
-from realtime import ActionError, ModelStream, action, register
+from realtime import ActionError, ModelStream, action, event, register
 
 
 class ProjectStream(ModelStream):
@@ -34,6 +34,7 @@ class NoteStream(ProjectStream):
     template_name = "site/note.html"
     partition_by = ["project", "column"]
     authorize_depends_on = ["board.Project_members"]
+    presence = True
 
     def authorize(self, user, project: int, column: str | None = None) -> bool:
         return super().authorize(user, project)
@@ -52,6 +53,9 @@ class NoteStream(ProjectStream):
     @action
     def refuse(self, user, **fields: str) -> None:
         raise ActionError("Not today.")
+
+    @event
+    def pointing(self, user, x: int) -> None: ...
 
     @action
     def crash(self, user) -> None:

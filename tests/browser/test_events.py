@@ -1,0 +1,95 @@
+"""Events between pages: they come at once, to those who look at the same, and refusals are told."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.board import Board
+from tests.browser.desk import Desk
+from tests.support.pages import wait_for_state
+
+LISTEN = """() => {
+    window.heard = []
+    document.addEventListener("realtime:event", ({target, detail}) => window.heard.push([target.dataset.live, detail]))
+}"""
+
+
+def heard(page: Page, number: int = 1) -> list:
+    page.wait_for_function("(number) => window.heard.length >= number", arg=number)
+    return page.evaluate("window.heard")
+
+
+def user(board: Board, name: str) -> str:
+    return str(board.write(f"User.objects.get(username='{name}').pk"))
+
+
+def test_event_reaches_the_containers_of_other_pages(desk: Desk, board: Board) -> None:
+    path = board.page('{% live "notes" project=PK %}')
+    ada, ben = (desk.open_live(user, path) for user in ("ada", "ben"))
+    ben.evaluate(LISTEN)
+    assert ada.evaluate(f"realtime.send('notes', {{column: null, project: {board.pk}}}, 'pointing', {{x: 3}})") is True
+    assert heard(ben) == [["notes", {"name": "pointing", "sender": user(board, "ada"), "data": {"x": 3}}]]
+
+
+def test_event_reaches_those_who_draw_themselves(desk: Desk, board: Board) -> None:
+    ada, ben = (desk.open(user, board.page("<p>Nothing</p>")) for user in ("ada", "ben"))
+    for page in (ada, ben):
+        page.evaluate(f"() => {{ window.heard = []; window.notes = realtime.live('notes', {{project: {board.pk}}}) }}")
+        page.evaluate("void window.notes.on('pointing', (data, {sender}) => window.heard.push([data.x, sender]))")
+        wait_for_state(page)
+    ada.evaluate("window.notes.send('pointing', {x: 3})")
+    assert heard(ben) == [[3, user(board, "ada")]]
+    assert ada.evaluate("window.heard") == []
+
+
+def test_refused_event_is_told(desk: Desk, board: Board) -> None:
+    page = desk.open_live("ada", board.page('{% live "notes" project=PK %}'))
+    page.evaluate("""() => {
+        window.refused = []
+        document.addEventListener("realtime:unsent", ({detail}) => window.refused.push([detail.name, detail.code]))
+    }""")
+    for name in ("pointing", "nothing"):
+        page.evaluate(f"realtime.send('notes', {{column: null, project: {board.pk}}}, '{name}', {{x: 'x'}})")
+    page.wait_for_function("() => window.refused.length === 2")
+    assert page.evaluate("window.refused") == [["invalid", 4216], ["unknown_event", 4220]]
+
+
+def test_event_is_lost_while_offline_and_the_next_one_comes(desk: Desk, board: Board) -> None:
+    path = board.page('{% live "notes" project=PK %}')
+    ada, ben = desk.alone("ada"), desk.open_live("ben", path)
+    desk.open_live("ada", path, page=ada)
+    ben.evaluate(LISTEN)
+    send = f"(x) => realtime.send('notes', {{column: null, project: {board.pk}}}, 'pointing', {{x}})"
+    ada.context.set_offline(True)
+    wait_for_state(ada, "offline")
+    assert ada.evaluate(send, 1) is False
+    ada.context.set_offline(False)
+    wait_for_state(ada)
+    assert ada.evaluate(send, 2) is True
+    assert [detail["data"] for _, detail in heard(ben)] == [{"x": 2}]
+
+
+def test_typing_shows_in_the_chat_and_goes_by_itself(desk: Desk) -> None:
+    ada, ben = (desk.open_live(user, "/chat/1/") for user in ("ada", "ben"))
+    ada.get_by_label("Message").press_sequentially("Hel")
+    expect(ben.locator("#typing")).to_have_text("Ada is typing…")
+    expect(ada.locator("#typing")).to_have_text("")
+    expect(ben.locator("#typing")).to_have_text("")
+
+
+def test_message_ends_the_sign_and_counts_as_unread_elsewhere(desk: Desk) -> None:
+    ada, ben = (desk.open_live(user, "/chat/1/") for user in ("ada", "ben"))
+    elsewhere = desk.open_live("cleo", "/chat/2/")
+    ada.get_by_label("Message").press_sequentially("Hello, all")
+    expect(ben.locator("#typing")).to_have_text("Ada is typing…")
+    ada.get_by_role("button", name="Send").click()
+    expect(ben.locator(".bubble-text").first).to_have_text("Hello, all")
+    expect(ben.locator("#typing")).to_have_text("", timeout=1000)
+    expect(ada.get_by_label("Message")).to_have_value("")
+    unread = elsewhere.locator("[data-room='1'] .unread")
+    expect(unread).to_have_text("1")
+    expect(ben.locator(".unread")).to_have_count(0)
+    expect(ada.locator(".unread")).to_have_count(0)
+
+    desk.open_live("cleo", "/chat/1/")
+    expect(unread).to_have_count(0)
