@@ -2,13 +2,15 @@
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 
 from demo_project.board import views
 
 urlpatterns = [
     path("", views.projects, name="projects"),
     path("board/<int:pk>/", views.board, name="board"),
+    path("board/<int:project>/tasks/<int:pk>/", views.task, name="task"),
+    path("realtime/", include("realtime.urls")),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
