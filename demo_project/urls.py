@@ -14,6 +14,8 @@ urlpatterns = [
     path("chat/", chat, name="chat"),
     path("chat/<int:pk>/", room, name="room"),
     path("dashboard/", dashboard, name="dashboard"),
+    path("board/<int:project>/tasks/<int:pk>/", views.task, name="task"),
+    path("realtime/", include("realtime.urls")),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

@@ -411,6 +411,8 @@ class Connection:
         quota = self._hub.quotas.enter(user=identity.user, address=self._address, now=now)
         self._hub.quotas.leave(self._quota)
         self._quota = quota
+        self._whereabouts = Whereabouts(identity)
+        self._hub.attach(self, identity.user)
 
     def _reply(self, reply: Reply) -> None:
         encoded = self._session.reply(reply)

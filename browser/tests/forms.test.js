@@ -83,7 +83,7 @@ describe("a form", () => {
   test("shows what is wrong with the whole, or with a field that is not there, for itself", async () => {
     submit()
     await refuse(4216, "Wrong.", {details: {"": ["Not now."], gone: ["Unknown."]}})
-    assert.deepEqual([place("").textContent, place("").getAttribute("role")], ["Unknown. Not now.", "alert"])
+    assert.deepEqual([place("").textContent, place("").getAttribute("role")], ["Not now. Unknown.", "alert"])
   })
 
   test("clears what was wrong when it is right", async () => {

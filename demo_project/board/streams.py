@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 
+from demo_project.board.forms import TaskForm
 from demo_project.board.models import Column, Project, Task
 from realtime import ActionError, ModelStream, PresenceStream, action, register
 
@@ -28,6 +31,7 @@ class TaskStream(ModelStream):
     partition_by = ["project", "column"]
     depends_on = ["assignee"]
     presence = People
+    form_class = TaskForm
 
     def authorize(self, user: User, project: int, column: str | None = None) -> bool:
         if column is not None and column not in Column:
@@ -37,6 +41,12 @@ class TaskStream(ModelStream):
     def get_queryset(self, project: int, column: str | None = None) -> QuerySet[Task]:
         tasks = Task.objects.filter(project=project).select_related("assignee").order_by("position", "pk")
         return tasks if column is None else tasks.filter(column=column)
+
+    def authorize_form(self, user: User, instance: Task | None) -> bool:
+        return True  # a member may change everything on the board
+
+    def get_form(self, user: User, *, instance: Task, data: Any) -> TaskForm:
+        return TaskForm(data=data, instance=instance, project=self.params["project"])
 
     @action
     def add(self, user: User, title: str, column: str = Column.TODO.value) -> dict[str, int]:

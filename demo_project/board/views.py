@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 
 from demo_project.board.models import Column
 
@@ -40,3 +40,13 @@ def board(request: HttpRequest, pk: int) -> HttpResponse:
         "counts": counts,
     }
     return render(request, "board/board.html", context)
+
+
+@login_required
+def task(request: HttpRequest, project: int, pk: int) -> HttpResponse:
+    """The form of one task; it works without JavaScript too."""
+    board = request.user.projects.filter(pk=project).first()
+    if board is None:
+        return render(request, "board/no_board.html", status=404)
+    context = {"project": board, "task": get_object_or_404(board.tasks, pk=pk)}
+    return render(request, "board/task.html", context)

@@ -13,6 +13,7 @@ from websockets.exceptions import WebSocketException
 
 WINDOW = 20  # calls of one caller that are on their way
 CUT_EVERY = 150  # messages of either direction, on average
+TROUBLE_SECONDS = 6
 ATTEMPTS = 200  # connections in a row without any reply
 
 
@@ -105,13 +106,16 @@ def call_all(
     callers: int,
     trouble: Callable[[], None],
 ) -> tuple[Counter[str], dict[str, Any]]:
-    """Call with all words from many callers at once, while `trouble` is made again and again; return the outcome."""
+    """Call with all words from many callers at once, while `trouble` is made again and again.
+
+    Return how often what happened, and the results by word.
+    """
     source = iter(words)
     made = [Caller(urls, source, params=params, seed=number) for number in range(callers)]
     done = threading.Event()
 
     def disturb() -> None:
-        while not done.wait(2):
+        while not done.wait(TROUBLE_SECONDS):
             trouble()
 
     async def run() -> None:

@@ -103,6 +103,7 @@ function fillMenu() {
     if ("assign" in button.dataset) args = {pk, assignee: Number(button.dataset.assign) || null}
     button.dataset.liveArgs = JSON.stringify(args)
   }
+  menu.querySelector("[data-edit]").href = `tasks/${pk}/`
   menu.querySelector("[data-move=up]").disabled = !previous
   menu.querySelector("[data-move=down]").disabled = !next
   for (const button of menu.querySelectorAll("[data-to]")) button.disabled = button.dataset.to === column
@@ -130,7 +131,25 @@ document.addEventListener("realtime:change", () => {
 
 // Drag and drop, and what went wrong.
 
-dragCards(board, (args) => window.realtime.call("tasks", params, "move", args).then(() => say(""), complain))
+dragCards(board, move)
+
+// The card is in its new place at once; the server's own rows take over when they come, or when it refuses.
+function move(args) {
+  const key = String(args.pk)
+  const card = cardOf(key)
+  if (!card) return
+  const from = card.closest(".cards")
+  const to = board.querySelector(`[data-column="${args.column}"] .cards`)
+  const without = (rows) => rows.filter((row) => row.dataset.liveKey !== key)
+  const inPlace = (rows) => {
+    const others = without(rows)
+    const next = others.findIndex((row) => row.dataset.liveKey === String(args.before))
+    others.splice(next < 0 ? others.length : next, 0, rows.find((row) => row.dataset.liveKey === key) ?? card)
+    return others
+  }
+  const optimistic = from === to ? [[to, inPlace]] : [[from, without], [to, inPlace]]
+  window.realtime.call("tasks", params, "move", args, {optimistic}).then(() => say(""), complain)
+}
 
 document.addEventListener("realtime:reply", () => say(""))
 document.addEventListener("realtime:error", (event) => complain(event.detail))

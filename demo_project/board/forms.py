@@ -1,0 +1,21 @@
+"""The form of a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from demo_project.board.models import Project, Task
+
+
+class TaskForm(forms.ModelForm):
+    """Title, assignee and whether it is done; only a member of the project can be given a task."""
+
+    class Meta:
+        model = Task
+        fields = ["title", "assignee", "done"]
+
+    def __init__(self, *args: Any, project: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["assignee"].queryset = Project.objects.get(pk=project).members.order_by("pk")
