@@ -21,7 +21,7 @@ class Settings:
     """The settings of `realtime`; the attribute `NAME` is the Django setting `REALTIME_NAME`."""
 
     ALLOWED_ORIGINS: tuple[str, ...] = ()
-    """Other origins whose pages may connect ("https://app.example.com"); the site's own host always may."""
+    """Other origins whose pages may connect and act as the user ("https://app.example.com"); one's own always may."""
 
     TOKEN_SECONDS: float = 14 * 24 * 3600
     """How long a page may stay unconnected before it has to be loaded anew; as long as Django's sessions."""

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.asgi import ASGIRequest
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
@@ -44,6 +45,7 @@ def endpoint(*methods: str) -> Callable[[View], AsyncView]:
     """
 
     def decorate(view: View) -> AsyncView:
+        @transaction.non_atomic_requests  # which async views cannot have
         @login_not_required
         @csrf_exempt
         @functools.wraps(view)

@@ -148,10 +148,32 @@ class TestLive:
 
 
 class TestScript:
-    def test_script_loads_the_module_and_names_the_address(self):
+    def test_script_loads_the_module_and_names_the_addresses(self):
+        assert render("{% realtime_script %}") == (
+            '<script type="module" src="/static/realtime/realtime.js" data-realtime-url="/realtime/ws/"'
+            ' data-realtime-http="/realtime/" data-realtime-csrf-cookie="csrftoken"></script>'
+        )
+
+    def test_site_without_the_http_transports_names_a_socket_alone(self, settings):
+        settings.ROOT_URLCONF = "django.contrib.auth.urls"
         assert render("{% realtime_script %}") == (
             '<script type="module" src="/static/realtime/realtime.js" data-realtime-url="/realtime/ws/"></script>'
         )
+
+    def test_script_names_the_csrf_cookie_and_has_it_set(self, settings):
+        settings.CSRF_COOKIE_NAME = "own"
+        request = RequestFactory().get("/")
+        html = Template("{% load realtime %}{% realtime_script %}").render(Context({"request": request}))
+        assert Elements(html).found[0][1]["data-realtime-csrf-cookie"] == "own"
+        assert request.META["CSRF_COOKIE_NEEDS_UPDATE"]
+
+    def test_script_carries_the_csrf_token_where_scripts_cannot_read_the_cookie(self, settings):
+        settings.CSRF_COOKIE_HTTPONLY = True
+        request = RequestFactory().get("/")
+        html = Template("{% load realtime %}{% realtime_script %}").render(Context({"request": request}))
+        attributes = Elements(html).found[0][1]
+        assert len(attributes["data-realtime-csrf"]) == 64
+        assert "data-realtime-csrf-cookie" not in attributes
 
     def test_nonce_is_added(self):
         assert container("{% realtime_script %}", csp_nonce='a"b')[1]["nonce"] == 'a"b'

@@ -47,6 +47,7 @@ export const codes = Object.freeze({
   timeout: 4003,
   token_expired: 4100,
   session_ended: 4101,
+  csrf_failed: 4102,
   bad_message: 4200,
   too_large: 4201,
   unsupported_version: 4202,

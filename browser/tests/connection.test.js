@@ -251,3 +251,26 @@ describe("the life of a connection", () => {
     assert.deepEqual(states, ["connecting", "live", "offline"])
   })
 })
+
+describe("a transport that goes on by another request", () => {
+  test("has all asked for again, and hears whether anything else than news is awaited", () => {
+    const subscription = subscribe()
+    open()
+    server.received()
+    assert.equal(server.attempt.handlers.renew(), false)
+    server.subscribe()
+    server.frame("e.1", put(2, "1"))
+    assert.equal(server.attempt.handlers.renew(), true)
+    assert.deepEqual(server.received().map(({type, cursor}) => [type, cursor]), [["hello", undefined], ["subscribe", "e.1"]])
+    assert.deepEqual([connection.state, subscription.keys], ["live", ["1"]])
+  })
+
+  test("does not have calls sent again", async () => {
+    open()
+    connection.calls.call({stream: "tasks", params: {}, action: "toggle", args: {}})
+    server.received()
+    server.attempt.handlers.renew()
+    server.say({type: "welcome", version: 1, beat: 25})
+    assert.deepEqual(server.received().map(({type}) => type), ["hello"])
+  })
+})

@@ -201,3 +201,75 @@ describe("session", () => {
     assert.deepEqual(session.again(wire), [])
   })
 })
+
+describe("a session that is renewed", () => {
+  /** One subscription that is live at the cursor e.1, of the query 5. */
+  function live() {
+    const player = new Player()
+    player.subscribe({tasks: {keys: []}})
+    player.connect()
+    player.opened()
+    player.receive({type: "welcome", version: 1, beat: 25})
+    player.receive({type: "subscribed", id: 1, query: 5, log: 0, view: "v"})
+    player.receive({type: "frame", log: 0, cursor: "e.1", deltas: []})
+    player.sent = []
+    return player
+  }
+
+  test("asks for all from where it stands, and stays live", () => {
+    const player = live()
+    player.do(player.session.renew())
+    const target = {stream: "tasks", params: {}, format: "html"}
+    assert.deepEqual(player.sent, [{type: "hello", version: 1}, {type: "subscribe", id: 2, ...target, cursor: "e.1", view: "v"}])
+    assert.deepEqual([player.session.state, player.session.settled], ["live", true])
+  })
+
+  test("goes on under the numbers of another server", () => {
+    const player = live()
+    player.do(player.session.renew())
+    player.receive({type: "welcome", version: 1, beat: 25})
+    player.receive({type: "subscribed", id: 2, query: 99, log: 0, view: "v"})
+    player.receive({type: "frame", log: 0, cursor: "e.2", deltas: [{query: 99, puts: [{key: "1", row: "<li>"}]}]})
+    assert.deepEqual([player.subscriptions.get("tasks").keys, player.wire("tasks").cursor], [["1"], "e.2"])
+    assert.equal(player.session.state, "live")
+  })
+
+  test("takes no frame that was meant for the request before", () => {
+    const player = live()
+    player.do(player.session.renew())
+    player.receive({type: "frame", log: 0, cursor: "e.9", deltas: [{query: 5, puts: [{key: "1", row: "<li>"}]}]})
+    assert.deepEqual([player.subscriptions.get("tasks").keys, player.wire("tasks").cursor], [[], "e.1"])
+  })
+
+  test("starts from nothing where the user now sees other rows", () => {
+    const player = live()
+    player.do(player.session.renew())
+    player.receive({type: "subscribed", id: 2, query: 7, log: 0, view: "other"})
+    assert.deepEqual([player.wire("tasks").cursor, player.session.state], [null, "catching-up"])
+  })
+
+  test("does not ask before its time for what was refused for now", () => {
+    const player = live()
+    player.receive({type: "refused", id: 1, code: 4001, reason: "later"})
+    player.do(player.session.renew())
+    assert.deepEqual([player.sent.map(({type}) => type), player.session.settled], [["hello"], true])
+  })
+
+  test("counts its frames anew", () => {
+    const player = live()
+    player.do(player.session.renew())
+    player.receive({type: "welcome", version: 1, beat: 25})
+    player.receive({type: "beat", cursors: {}})
+    assert.deepEqual(player.sent.at(-1), {type: "ack", frames: 0})
+  })
+
+  test("is asked for again where it was not greeted yet", () => {
+    const player = new Player()
+    player.subscribe({tasks: {keys: []}})
+    player.connect()
+    player.opened()
+    player.do(player.session.renew())
+    assert.deepEqual(player.sent.map(({id}) => id), [undefined, 1, undefined, 2])
+    assert.equal(player.session.settled, false)
+  })
+})

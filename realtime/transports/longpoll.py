@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import AsyncIterator
 
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase, StreamingHttpResponse
 
 from realtime.conf import settings
 from realtime.endpoint import endpoint
@@ -23,8 +24,13 @@ async def longpoll(request: ASGIRequest, messages: list[str]) -> HttpResponseBas
 
     `?wait=0`: also without news, at once; by default, without news after the time of a beat.
     """
+    return StreamingHttpResponse(_answer(request, messages, _wait(request)), content_type="application/json")
+
+
+async def _answer(request: ASGIRequest, messages: list[str], wait: float) -> AsyncIterator[str]:
+    # in the body, which no middleware waits for: one that is not async would hold a thread until then
     now = asyncio.get_running_loop().time()
-    waits, settles = now + _wait(request), now + SETTLE_SECONDS
+    waits, settles = now + wait, now + SETTLE_SECONDS
     texts: list[str] = []
     news = False
     async with Exchange(request, messages) as exchange:
@@ -39,7 +45,7 @@ async def longpoll(request: ASGIRequest, messages: list[str]) -> HttpResponseBas
                 texts.append(text)
                 news = news or _is_news(message)
         texts += [text for text, _ in exchange.take()]
-        return HttpResponse(f"[{','.join(texts)}]", content_type="application/json")
+        yield f"[{','.join(texts)}]"
 
 
 def _wait(request: ASGIRequest) -> float:

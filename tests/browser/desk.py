@@ -41,7 +41,7 @@ class Desk:
         return self._page(self._contexts[user])
 
     def alone(self, user: str, *, url: str | None = None, **options: Any) -> Page:
-        """A new window, still empty, in a context that no other window has."""
+        """A new window, still empty, in a context that no other window has, and a `transport` where one is named."""
         context = self._context(user, url or self._url, **options)
         self._extra.append(context)
         return self._page(context)
@@ -59,8 +59,8 @@ class Desk:
         for context in self._contexts.values():
             context.close()
 
-    def _context(self, user: str, url: str, **options: Any) -> BrowserContext:
-        context = transports.limit(self._browser.new_context(base_url=url, **options))
+    def _context(self, user: str, url: str, *, transport: str = "", **options: Any) -> BrowserContext:
+        context = transports.limit(self._browser.new_context(base_url=url, **options), transport)
         context.set_default_timeout(seconds(10) * 1000)
         context.add_cookies([session_cookie(user, url)])
         return context

@@ -196,6 +196,32 @@ def test_fields_of_any_shape_give_a_message_or_a_refusal(fields, kind):
         assert type(message).__name__.lower() == kind
 
 
+def test_array_is_split_into_the_texts_of_its_messages():
+    assert codec.split(b' [{"type": "hello", "version":1},\n"noise", [1, 2] ]') == [
+        '{"type": "hello", "version":1}',
+        '"noise"',
+        "[1, 2]",
+    ]
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1", b"1", b'["\xff"]', b"[1] [2]"])
+def test_what_is_no_array_is_refused(raw):
+    with pytest.raises(BadMessage, match="Not an array of messages: "):
+        codec.split(raw)
+
+
+def test_array_is_as_deep_as_its_messages():
+    assert codec.split(f"[{nested(codec.MAX_DEPTH - 2)}]".encode())
+    with pytest.raises(TooLarge):
+        codec.split(b"[" * 100_000)
+
+
+@given(st.binary(max_size=200))
+def test_nothing_but_a_refusal_comes_of_splitting_noise(data):
+    with suppress(BadMessage, TooLarge):
+        assert all(isinstance(text, str) for text in codec.split(data))
+
+
 def test_delta_leaves_out_what_is_not_there():
     put = Put(key="3", row=msgspec.Raw(b'"c"'))
     first = Put(key="4", row=msgspec.Raw(b'{"id":4}'), after=None)

@@ -139,6 +139,36 @@ class TestStates:
         assert session.receive("noise") == ([], [])
 
 
+class TestRequests:
+    """What a transport asks whose response is to end."""
+
+    def test_window_that_is_used_up_is_spent(self):
+        session = opened(frames=1)
+        subscribe(session)
+        assert not session.spent
+        offer(session, caught_up=[10])
+        assert session.spent
+
+    def test_what_is_held_is_not_spent(self):
+        session = opened(frames=1)
+        subscribe(session)
+        offer(session, caught_up=[10])
+        session.hold()
+        assert not session.spent
+
+    def test_subscription_is_settled_when_it_is_live_or_refused(self):
+        session = opened()
+        assert session.settled
+        subscribe(session)
+        assert not session.settled
+        offer(session, caught_up=[10])
+        assert session.settled
+        subscribe(session, id=2, query=20)
+        assert not session.settled
+        session.refuse(session.subscriptions[2], code=4214, reason="no")
+        assert session.settled
+
+
 class TestSubscriptions:
     def test_subscribe_comes_back_as_an_event(self):
         answer, [event] = opened().receive('{"type":"subscribe","id":7,"token":"t","cursor":"e.1"}')

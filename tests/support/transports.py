@@ -22,6 +22,12 @@ NO_WEBSOCKET = """
     }
 """
 
+NO_SSE = """
+    const fetch = window.fetch
+    window.fetch = (url, options) =>
+        String(url).includes("/realtime/sse/") ? Promise.reject(new TypeError("blocked")) : fetch(url, options)
+"""
+
 
 def wanted() -> str:
     name = os.environ.get("REALTIME_TEST_TRANSPORT", "websocket")
@@ -35,5 +41,5 @@ def limit(context: BrowserContext, transport: str = "") -> BrowserContext:
     if transport != "websocket":
         context.add_init_script(NO_WEBSOCKET)
     if transport == "longpoll":
-        context.route("**/realtime/sse/", lambda route: route.abort())
+        context.add_init_script(NO_SSE)
     return context

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client as Browser
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from realtime.hub import Hub, get_hub
 from tests.models import Shelf
 from tests.support import http
 from tests.support.demo import RECORD, TROUBLE
@@ -192,3 +194,15 @@ def session(elsewhere: Elsewhere) -> str:
 @pytest.fixture
 def shelf(elsewhere: Elsewhere) -> Shelf:
     return elsewhere(Shelf.objects.create, name="one")
+
+
+@pytest.fixture
+async def hub(committed: None, settings: Any) -> AsyncIterator[Hub]:
+    """The hub of a test whose requests are answered in this process."""
+    settings.ALLOWED_HOSTS = ["testserver"]
+    settings.REALTIME_BEAT_SECONDS = 0.3
+    hub = get_hub()
+    yield hub
+    for client in list(hub._clients):
+        await hub.detach(client)
+    await sync_to_async(connections.close_all)()

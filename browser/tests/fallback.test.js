@@ -1,0 +1,249 @@
+import assert from "node:assert/strict"
+import {beforeEach, describe, test} from "node:test"
+import {Roads} from "../src/transports/fallback.js"
+import {Clock} from "./support.js"
+
+const HELLO = '{"type":"hello","version":1}'
+const WELCOME = '{"type":"welcome"}'
+
+let clock, attempts, heard, roads, memory
+
+class Road {
+  sent = []
+  state = "new"
+
+  constructor(name) {
+    this.name = name
+    attempts.push(this)
+  }
+  on(handlers) {
+    this.handlers = handlers
+  }
+  open() {
+    this.state = "open"
+  }
+  send(text) {
+    this.sent.push(text)
+  }
+  close() {
+    this.state = "closed"
+  }
+  retire() {
+    this.state = "retired"
+  }
+  welcome() {
+    this.handlers.opened()
+    this.handlers.message(WELCOME)
+  }
+  cut() {
+    this.handlers.closed(1006, `${this.name} is gone`)
+  }
+}
+
+function makeRoads(names = ["websocket", "sse", "longpoll"]) {
+  const list = names.map((name) => ({name, open: () => new Road(name)}))
+  const after = (seconds, callback) => {
+    const timer = clock.setTimeout(callback, seconds * 1000)
+    return () => clock.clearTimeout(timer)
+  }
+  return new Roads({list: () => list, after, now: clock.now, memory})
+}
+
+function open() {
+  const transport = roads.newTransport()
+  transport.on({
+    opened: () => heard.push("opened"),
+    message: (text) => heard.push(JSON.parse(text).type),
+    renew: () => {
+      heard.push("renew")
+      transport.send(HELLO)
+      transport.send('{"type":"subscribe"}')
+      return true
+    },
+    closed: (code, reason) => heard.push([code, reason]),
+  })
+  transport.open()
+  return transport
+}
+
+const names = () => attempts.map(({name}) => name)
+const last = () => attempts.at(-1)
+
+beforeEach(() => {
+  clock = new Clock()
+  attempts = []
+  heard = []
+  const stored = new Map()
+  memory = {getItem: (key) => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value), removeItem: (key) => stored.delete(key)}
+  roads = makeRoads()
+})
+
+describe("the choice of a road", () => {
+  test("is the best one where it leads there", () => {
+    open()
+    last().welcome()
+    clock.pass(60)
+    assert.deepEqual([names(), heard], [["websocket"], ["opened", "welcome"]])
+  })
+
+  test("is the next one where the first is refused", () => {
+    open()
+    last().cut()
+    last().welcome()
+    assert.deepEqual([names(), heard], [["websocket", "sse"], ["opened", "welcome"]])
+  })
+
+  test("is the next one where the handshake is swallowed", () => {
+    open()
+    clock.pass(3.9)
+    assert.deepEqual(names(), ["websocket"])
+    clock.pass(0.2)
+    assert.deepEqual([names(), attempts[0].state], [["websocket", "sse"], "closed"])
+  })
+
+  test("is the next one where a socket opens and carries nothing", () => {
+    open()
+    last().handlers.opened()
+    clock.pass(4.1)
+    last().welcome()
+    assert.deepEqual(heard, ["opened", "renew", "welcome"])
+    assert.deepEqual(last().sent, [HELLO, '{"type":"subscribe"}'])
+  })
+
+  test("is the last one where all others fail, with no more haste", () => {
+    open()
+    last().cut()
+    clock.pass(4.1)
+    clock.pass(60)
+    assert.deepEqual([names(), last().state], [["websocket", "sse", "longpoll"], "open"])
+  })
+
+  test("is none where all fail, which is told once", () => {
+    open()
+    for (let count = 0; count < 3; count++) last().cut()
+    assert.deepEqual(heard, [[1006, "longpoll is gone"]])
+  })
+
+  test("is not changed by a road that was given up", () => {
+    open()
+    last().cut()
+    attempts[0].handlers.closed(1006, "late")
+    assert.deepEqual(names(), ["websocket", "sse"])
+  })
+
+  test("is not changed by a bye: the server was heard", () => {
+    open()
+    last().handlers.opened()
+    last().handlers.message('{"type":"bye"}')
+    last().cut()
+    assert.deepEqual([names(), heard], [["websocket"], ["opened", "bye", [1006, "websocket is gone"]]])
+  })
+})
+
+describe("after a loss", () => {
+  test("the road that has led there is tried alone, and then all", () => {
+    open()
+    last().welcome()
+    clock.pass(60)
+    last().cut()
+    attempts = []
+    for (let count = 0; count < 3; count++) {
+      open()
+      last().cut()
+    }
+    assert.deepEqual(names(), ["websocket", "websocket", "websocket"])
+    open()
+    last().cut()
+    assert.deepEqual(names().slice(3), ["websocket", "sse"])
+  })
+
+  test("a road that is cut again and again soon after the welcome is the last choice", () => {
+    for (let count = 0; count < 3; count++) {
+      open()
+      last().welcome()
+      clock.pass(2)
+      last().cut()
+    }
+    open()
+    assert.equal(last().name, "sse")
+  })
+
+  test("the next page begins with the road that worked, for a while", () => {
+    open()
+    last().cut()
+    last().welcome()
+    roads = makeRoads()
+    open()
+    assert.equal(last().name, "sse")
+    clock.pass(601)
+    roads = makeRoads()
+    open()
+    assert.equal(last().name, "websocket")
+  })
+
+  test("a window that stores nothing chooses anew", () => {
+    const broken = () => {
+      throw new Error("no storage")
+    }
+    memory = {getItem: broken, setItem: broken, removeItem: broken}
+    roads = makeRoads()
+    open()
+    last().cut()
+    last().welcome()
+    assert.deepEqual(heard, ["opened", "welcome"])
+  })
+})
+
+describe("the return to the best road", () => {
+  /** On Server-Sent Events, with a probe under way. */
+  function probing() {
+    const transport = open()
+    last().cut()
+    last().welcome()
+    clock.pass(15.1)
+    heard = []
+    return {transport, sse: attempts[1], probe: attempts[2]}
+  }
+
+  test("waits until the server has said welcome there", () => {
+    const {sse, probe} = probing()
+    probe.handlers.opened()
+    assert.deepEqual([probe.name, probe.sent, sse.state, heard], ["websocket", [HELLO], "open", []])
+  })
+
+  test("goes on from the cursors, without a second hello", () => {
+    const {transport, sse, probe} = probing()
+    probe.welcome()
+    assert.deepEqual([sse.state, heard, probe.sent], ["retired", ["renew", "welcome"], [HELLO, '{"type":"subscribe"}']])
+    transport.send("text")
+    probe.cut()
+    assert.deepEqual([probe.sent.at(-1), heard.at(-1)], ["text", [1006, "websocket is gone"]])
+  })
+
+  test("is remembered", () => {
+    probing().probe.welcome()
+    roads = makeRoads()
+    open()
+    assert.equal(last().name, "websocket")
+  })
+
+  test("is tried again after growing delays", () => {
+    probing().probe.cut()
+    clock.pass(29)
+    assert.equal(attempts.length, 3)
+    clock.pass(2)
+    assert.equal(attempts.length, 4)
+    clock.pass(4.1) // swallowed
+    assert.equal(last().state, "closed")
+    clock.pass(61)
+    assert.equal(attempts.length, 5)
+    assert.deepEqual(heard, [])
+  })
+
+  test("ends with the transport", () => {
+    const {transport, sse, probe} = probing()
+    transport.close()
+    clock.pass(1000)
+    assert.deepEqual([sse.state, probe.state, attempts.length, clock.pending], ["closed", "closed", 3, 0])
+  })
+})

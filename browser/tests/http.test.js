@@ -1,0 +1,226 @@
+import assert from "node:assert/strict"
+import {beforeEach, describe, test} from "node:test"
+import {LongPollTransport} from "../src/transports/longpoll.js"
+import {SseTransport} from "../src/transports/sse.js"
+import {settled} from "./support.js"
+
+const HELLO = '{"type":"hello","version":1}'
+const WELCOME = {type: "welcome", version: 1, beat: 25}
+const FRAME = {type: "frame", log: 0, cursor: "e.1", deltas: []}
+
+let requests, heard, transport, idle
+
+/** Each request waits for the test to answer it. */
+function fakeFetch(url, options) {
+  return new Promise((resolve, reject) => {
+    const request = {url, ...options, body: JSON.parse(options.body)}
+    request.answer = (body, {status = 200, type = "application/json"} = {}) =>
+      resolve(new Response(typeof body === "string" || body === null ? body : JSON.stringify(body), {status, headers: {"Content-Type": type}}))
+    request.stream = () => {
+      let controller
+      const body = new ReadableStream({start: (each) => void (controller = each)})
+      resolve(new Response(body, {headers: {"Content-Type": "text/event-stream"}}))
+      const encoder = new TextEncoder()
+      return {say: (text) => controller.enqueue(encoder.encode(text)), end: () => controller.close(), cut: () => controller.error(new Error("cut"))}
+    }
+    request.fail = reject
+    options.signal?.addEventListener("abort", () => reject(new Error("aborted")))
+    requests.push(request)
+  })
+}
+
+function open(Transport, {csrf = () => ""} = {}) {
+  transport = new Transport({url: "https://host/realtime/", csrf})
+  transport.on({
+    opened: () => {
+      heard.push("opened")
+      transport.send(HELLO)
+      transport.send('{"type":"subscribe","id":1}')
+    },
+    message: (text) => heard.push(JSON.parse(text).type),
+    renew: () => {
+      heard.push("renew")
+      transport.send(HELLO)
+      transport.send('{"type":"subscribe","id":2,"cursor":"e.1"}')
+      return idle
+    },
+    closed: (code, reason) => heard.push([code, reason]),
+  })
+  transport.open()
+  return settled()
+}
+
+const event = (message) => `data: ${JSON.stringify(message)}\n\n`
+
+beforeEach(() => {
+  globalThis.fetch = fakeFetch
+  requests = []
+  heard = []
+  idle = true
+})
+
+for (const [name, Transport] of [["Server-Sent Events", SseTransport], ["long-poll", LongPollTransport]]) {
+  describe(`the transport of ${name}`, () => {
+    test("sends hello and all subscriptions in one request, with cookies", async () => {
+      await open(Transport)
+      const [{method, body, credentials, redirect}] = requests
+      assert.deepEqual({method, body: body.map(({type}) => type), credentials, redirect}, {
+        method: "POST",
+        body: ["hello", "subscribe"],
+        credentials: "include",
+        redirect: "error",
+      })
+    })
+
+    test("sends the CSRF token as it is at that time", async () => {
+      let token = "one"
+      await open(Transport, {csrf: () => token})
+      token = "two"
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      assert.deepEqual(requests.map(({headers}) => headers["X-CSRFToken"]), ["one", "two"])
+    })
+
+    test("asks anew, with all, for a subscription that comes while a request is open", async () => {
+      await open(Transport)
+      transport.send('{"type":"subscribe","id":7}')
+      transport.send('{"type":"unsubscribe","id":1}')
+      await settled()
+      assert.deepEqual([heard, requests.length, requests[0].signal.aborted], [["opened", "renew"], 2, true])
+      assert.deepEqual(requests[1].body.map(({id}) => id), [undefined, 2])
+    })
+
+    test("sends no acknowledgement: the next request is one", async () => {
+      await open(Transport)
+      transport.send('{"type":"ack","frames":1}')
+      await settled()
+      assert.equal(requests.length, 1)
+    })
+
+    test("tells a network error as a closed connection", async () => {
+      await open(Transport)
+      requests[0].fail(new TypeError("blocked"))
+      await settled()
+      assert.deepEqual(heard, ["opened", [1006, "TypeError: blocked"]])
+    })
+
+    test("tells what a refusal says", async () => {
+      await open(Transport)
+      requests[0].answer([{type: "bye", code: 4210, reason: "no"}], {status: 403})
+      await settled()
+      assert.deepEqual(heard, ["opened", "bye", [1006, "Error: The server answered 403 ."]])
+    })
+
+    test("tells a page of a proxy's as a closed connection", async () => {
+      for (const options of [{status: 502, type: "text/html"}, {type: "text/html"}]) {
+        heard = []
+        requests = []
+        await open(Transport)
+        requests[0].answer("<p>sorry</p>", options)
+        await settled()
+        assert.equal(heard[1][0], 1006)
+      }
+    })
+
+    test("tells nothing after it was closed", async () => {
+      await open(Transport)
+      transport.close()
+      requests[0].answer([WELCOME])
+      await settled()
+      assert.deepEqual([heard, requests[0].signal.aborted, requests.length], [["opened"], true, 1])
+    })
+
+    test("sends calls one request after the other, and takes the replies alone", async () => {
+      await open(Transport)
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      transport.send('{"type":"call","id":"c2"}')
+      transport.send('{"type":"call","id":"c3"}')
+      await settled()
+      const calls = () => requests.filter(({url}) => url.endsWith("/call/"))
+      assert.equal(calls().length, 1)
+      calls()[0].answer([WELCOME, {type: "reply", id: "c1"}])
+      await settled()
+      assert.deepEqual(calls().map(({body}) => body.slice(1).map(({id}) => id)), [["c1"], ["c2", "c3"]])
+      assert.deepEqual(heard, ["opened", "reply"])
+    })
+
+    test("is lost with a call that is: its outcome is not known", async () => {
+      await open(Transport)
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      requests[1].fail(new TypeError("gone"))
+      await settled()
+      assert.deepEqual([heard, requests[0].signal.aborted], [["opened", [1006, "TypeError: gone"]], true])
+    })
+
+    test("still takes replies when another road has been taken, and nothing else", async () => {
+      await open(Transport)
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      transport.retire()
+      requests[0].answer([WELCOME, FRAME])
+      requests[1].answer([WELCOME, {type: "reply", id: "c1"}])
+      await settled()
+      assert.deepEqual([heard, requests[0].signal.aborted], [["opened", "reply"], true])
+    })
+  })
+}
+
+describe("Server-Sent Events", () => {
+  test("tells each event as it comes, however the network has cut it", async () => {
+    await open(SseTransport)
+    const stream = requests[0].stream()
+    stream.say(`:${" ".repeat(2048)}\nretry: 1000\n\n${event(WELCOME)}`)
+    await settled()
+    assert.deepEqual(heard, ["opened", "welcome"])
+    const text = event(FRAME)
+    stream.say(text.slice(0, 20))
+    await settled()
+    stream.say(text.slice(20) + event({type: "beat"}))
+    await settled()
+    assert.deepEqual(heard, ["opened", "welcome", "frame", "beat"])
+  })
+
+  test("asks anew when the server says that the stream is over", async () => {
+    await open(SseTransport)
+    requests[0].stream().say(`${event(WELCOME)}event: end\ndata: {}\n\n`)
+    await settled()
+    assert.deepEqual([heard, requests[1].url], [["opened", "welcome", "renew"], "https://host/realtime/sse/"])
+  })
+
+  test("takes a stream that ends without a word for a lost connection", async () => {
+    for (const end of ["end", "cut"]) {
+      heard = []
+      requests = []
+      await open(SseTransport)
+      const stream = requests[0].stream()
+      stream.say(event(WELCOME))
+      await settled()
+      stream[end]()
+      await settled()
+      assert.equal(heard.at(-1)[0], 1006)
+    }
+  })
+})
+
+describe("long-poll", () => {
+  test("does not wait before all is live, and waits for news then", async () => {
+    await open(LongPollTransport)
+    idle = false
+    requests[0].answer([WELCOME, FRAME])
+    await settled()
+    idle = true
+    requests[1].answer([WELCOME, FRAME])
+    await settled()
+    assert.deepEqual(requests.map(({url}) => url.split("realtime/")[1]), ["poll/?wait=0", "poll/?wait=0", "poll/"])
+    assert.deepEqual(heard, ["opened", "welcome", "frame", "renew", "welcome", "frame", "renew"])
+  })
+
+  test("does not ask for ever what answers without a welcome", async () => {
+    await open(LongPollTransport)
+    requests[0].answer([])
+    await settled()
+    assert.deepEqual(heard, ["opened", [1006, "Error: The server answered with no welcome."]])
+  })
+})
