@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from realtime.capture.triggers.base import PREFIX
 from realtime.capture.triggers.expressions import Expressions
 from realtime.capture.triggers.rowwise import RowTriggers
@@ -10,7 +12,7 @@ from realtime.capture.triggers.rowwise import RowTriggers
 class MySQLExpressions(Expressions):
     """The SQL of MySQL and MariaDB; only later releases of MariaDB have a type for UUIDs."""
 
-    def concat(self, *parts: str) -> str:
+    def join(self, parts: Sequence[str]) -> str:
         return f"CONCAT({', '.join(parts)})"
 
     def differ(self, one: str, other: str) -> str:
