@@ -87,7 +87,7 @@ def test_people_of_a_killed_server_are_gone_within_its_lease_and_come_back(
     expect(people(ada)).to_have_text([ADA, BEN])
     expect(people(ben)).to_have_text([ADA, BEN])
     ben.close()
-    other.stop()
+    other.kill()
 
 
 def test_whoever_is_removed_from_the_project_is_gone(desk: Desk, board: Board) -> None:
