@@ -71,8 +71,7 @@ class Live:
         kind = registry.get(stream) if isinstance(stream, str) else stream
         bound = kind(kind.clean_params(params), audience)
         viewer = Viewer(self, bound, format, cursor)
-        viewer.replica.rows = dict(rows or {})
-        viewer.replica.keys = list(viewer.replica.rows)
+        viewer.replica.hold(rows or {})
         self.tick(viewer)
         self.viewers.append(viewer)
         return viewer
