@@ -171,8 +171,7 @@ class Client:
         view = "" if cursor is None else registry.get(want.stream)(want.params, want.user).view(want.format)
         target = {"stream": want.stream, "params": want.params, "format": want.format}
         messages = self.protocol.subscribe(id, cursor=cursor, view=view, **target)
-        replica = self.protocol.subscriptions[id].replica
-        replica.keys, replica.rows = [key for key, _ in rows], dict(rows)
+        self.protocol.subscriptions[id].replica.hold(dict(rows))
         self._say(messages)
 
     def unsubscribe(self, number: int) -> None:

@@ -69,8 +69,7 @@ class Live:
     ) -> Viewer:
         """A viewer who has nothing, or these rows at this cursor; brought to the present by a tick."""
         viewer = self.viewer(stream, audience=audience, format=format, cursor=cursor, **params)
-        viewer.replica.rows = dict(rows or {})
-        viewer.replica.keys = list(viewer.replica.rows)
+        viewer.replica.hold(rows or {})
         self.tick(viewer)
         self.viewers.append(viewer)
         return viewer

@@ -32,6 +32,10 @@ class Replica:
     def rows(self) -> dict[str, Any]:
         return self._rows.by_key
 
+    def hold(self, rows: Mapping[str, Any]) -> None:
+        """Hold rows that did not come in a frame: those of a page."""
+        self._rows.keys, self._rows.by_key = list(rows), dict(rows)
+
     @property
     def ordered(self) -> list[tuple[str, Any]]:
         return [(key, self.rows[key]) for key in self.keys]
