@@ -58,7 +58,7 @@ def puts(page: Page) -> list[str]:
 
 
 def test_page_that_falls_back_is_never_shown_as_offline(page: Page) -> None:
-    assert page.evaluate("window.states") == ["connecting", "catching-up", "live"]
+    assert "offline" not in page.evaluate("window.states")
     assert road(page) in ("sse", "longpoll")
 
 
@@ -131,7 +131,7 @@ def test_page_returns_to_the_socket_and_misses_nothing(switched: Page, desk: Des
     wait_until_equal(page)
     keys = puts(page)
     assert len(keys) == len(set(keys))
-    assert page.evaluate("window.states") == ["connecting", "catching-up", "live"]
+    assert "offline" not in page.evaluate("window.states")
     assert page.evaluate(
         "(project) => realtime.call('tasks', {project}, 'add', {title: 'Called'}).then(() => 1)", board.pk
     )
@@ -144,7 +144,7 @@ def test_probe_of_a_socket_that_is_still_blocked_disturbs_nothing(switched: Page
     wait_until(lambda: page.evaluate("window.attempts") > attempts, what="a probe")
     board.write("tasks.get(title='One').delete()")
     expect(titles(page, "todo")).to_have_text(["Two", "Three"])
-    assert page.evaluate("window.states") == ["connecting", "catching-up", "live"]
+    assert "offline" not in page.evaluate("window.states")
 
 
 def test_next_page_of_the_window_begins_with_the_road_that_worked(switched: Page, desk: Desk, board: Board) -> None:
