@@ -13,4 +13,3 @@ ROOT_URLCONF = "tests.browser.site.urls"
 ASGI_APPLICATION = "tests.asgi.application"
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
 STATIC_ROOT = DATABASES["default"]["NAME"].parent / "static"
-REALTIME_ALLOWED_ORIGINS = ["http://app.example.test"]
