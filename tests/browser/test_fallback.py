@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.board import Board, card, cards, titles, wait_until_equal
 from tests.browser.desk import Desk
 from tests.conftest import give_up
-from tests.support import transports
-from tests.support.demo import ROOT, DemoServer
+from tests.support.demo import DemoServer
 from tests.support.nginx import Nginx, program
 from tests.support.pages import wait_for_state
 from tests.support.waiting import wait_until
@@ -210,31 +209,3 @@ def test_event_source_of_a_page_is_served(desk: Desk, board: Board) -> None:
     assert frame["deltas"][0]["drops"] == [key]
     assert last
     page.evaluate("window.source.close()")
-
-
-@pytest.mark.parametrize("transport", transports.TRANSPORTS)
-@pytest.mark.parametrize(("origin", "answer"), [("http://app.example.test", 4214), ("http://evil.example.test", 4210)])
-def test_page_of_another_origin_connects_where_it_is_listed(
-    server: DemoServer, desk: Desk, transport: str, origin: str, answer: int
-) -> None:
-    page = desk.alone("ada", transport=transport)
-    page.route(f"{origin}/**", lambda route: serve(route, server))
-    page.goto(f"{origin}/")
-    options = {"url": server.websocket_url} if transport == "websocket" else {"http": f"{server.url}/realtime/"}
-    page.evaluate("(options) => realtime.connect(options)", options)
-    page.evaluate("realtime.live('tasks', {project: 1})")
-    if transport != "websocket" and answer == 4210:
-        wait_for_state(page, "offline")  # the browser keeps the reason from the page
-    else:
-        wait_for_state(page, "refused")
-        assert page.evaluate("window.codes.at(-1)") == answer
-
-
-def serve(route: Route, server: DemoServer) -> None:
-    """A page of another site, with the module."""
-    if route.request.url.endswith(".js"):
-        route.fulfill(path=ROOT / "realtime/static/realtime/realtime.js", content_type="text/javascript")
-    else:
-        script = "window.codes = []; document.addEventListener('realtime:state', (e) => codes.push(e.detail.code))"
-        html = f"<!doctype html><script>{script}</script><script type=module src=/realtime.js></script>"
-        route.fulfill(body=html, content_type="text/html")
