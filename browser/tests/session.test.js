@@ -255,12 +255,12 @@ describe("a session that is renewed", () => {
     assert.deepEqual([player.sent.map(({type}) => type), player.session.settled], [["hello"], true])
   })
 
-  test("counts its frames anew", () => {
+  test("counts its messages anew", () => {
     const player = live()
     player.do(player.session.renew())
     player.receive({type: "welcome", version: 1, beat: 25})
     player.receive({type: "beat", cursors: {}})
-    assert.deepEqual(player.sent.at(-1), {type: "ack", frames: 0})
+    assert.deepEqual(player.sent.at(-1), {type: "ack", messages: 1})
   })
 
   test("is asked for again where it was not greeted yet", () => {

@@ -15,4 +15,3 @@ STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.Manif
 STATIC_ROOT = DATABASES["default"]["NAME"].parent / "static"
 REALTIME_PRESENCE_GRACE_SECONDS = 1.5
 REALTIME_PRESENCE_LEASE_SECONDS = 4
-REALTIME_ALLOWED_ORIGINS = ["http://app.example.test"]
