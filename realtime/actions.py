@@ -67,7 +67,13 @@ def perform(identity: Identity, call: Call, deadline: Deadline | None = None) ->
 def failure(error: ClientError) -> Failure:
     """What the caller is told of an error."""
     details = {name: list(sentences) for name, sentences in getattr(error, "details", {}).items()}
-    return Failure(error.code, error.reason, details or msgspec.UNSET, getattr(error, "version", msgspec.UNSET))
+    return Failure(
+        error.code,
+        error.reason,
+        details=details or msgspec.UNSET,
+        retry=msgspec.UNSET if error.retry is None else error.retry,
+        version=getattr(error, "version", msgspec.UNSET),
+    )
 
 
 def _run(identity: Identity, call: Call, deadline: Deadline) -> str:

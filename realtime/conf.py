@@ -69,7 +69,7 @@ class Settings:
     """Calls of one connection that may wait for their turn; they run one by one, in the order they came."""
 
     EVENTS_PER_SECOND: float = 20.0
-    """Events that one connection may send a second, after a pause as many at once; more are dropped."""
+    """Events of one connection a second in the long run, ten seconds' worth of them at once; more are dropped."""
 
     PRESENCE_GRACE_SECONDS: float = 10.0
     """How long somebody without a connection is still present: a page that reloads does not flicker."""

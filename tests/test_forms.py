@@ -283,7 +283,7 @@ class TestPage:
             self.render(ann, '{% live_form "closed" shelf=1 %}')
 
     def test_missing_address_says_what_to_do(self, ann, shelf, settings):
-        settings.ROOT_URLCONF = "tests.urls"
+        settings.ROOT_URLCONF = ()
         with pytest.raises(StreamDefinitionError, match=r'include\("realtime.urls"\)'):
             self.render(ann, '{% live_form "writing" shelf=1 %}')
 

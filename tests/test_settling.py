@@ -128,31 +128,35 @@ async def test_a_refused_call_is_never_named(shelf, identity):
         assert client.protocol.named == ["c2"]
 
 
-async def test_a_client_out_of_credit_is_told_with_the_frame_that_catches_up(shelf, identity, settings):
-    settings.REALTIME_WINDOW_FRAMES = 1
+async def test_a_client_out_of_credit_is_told_with_the_frame_that_catches_up(shelf, identity, settings, elsewhere):
+    settings.REALTIME_WINDOW_FRAMES = 2
     async with WireClient(identity) as client:
         client.protocol.holding_acks = True
         await client.subscribe("books", shelf=shelf.pk)
-        ask(client, "c1", "add", shelf, title="a")
+        ask_slow(client, "c1", shelf=shelf.pk)
+        await until(Slow.entered.is_set)
+        await elsewhere.soon(Book.objects.create, shelf=shelf, title="a")
+        await until(client.titles)  # the credit is used up
+        Slow.gate.set()
         await until(lambda: "c1" in client.protocol.replies and client.protocol.behind)
-        assert client.protocol.named == []
+        assert (client.protocol.named, client.titles()) == ([], ["a"])
+
         client.protocol.holding_acks = False
         client.say(client.protocol.ack())
         await until(lambda: client.protocol.named == ["c1"])
-        assert client.titles() == ["a"]
+        assert sorted(client.titles()) == ["a", "slow"]
 
 
-async def test_calls_of_a_client_that_reads_nothing_are_bounded(shelf, identity, settings):
+async def test_calls_of_a_client_that_reads_nothing_wait_and_are_bounded(shelf, identity, settings):
     settings.REALTIME_WINDOW_FRAMES, settings.REALTIME_MAX_CALLS = 1, 2
     async with WireClient(identity) as client:
         client.protocol.holding_acks = True
         await client.subscribe("books", shelf=shelf.pk)
-        for number in range(2):
+        for number in range(3):
             ask(client, f"c{number}", "add", shelf, title=str(number))
-            await until(lambda number=number: client.connection._session.owing == number + 1)
-        ask(client, "c2", "add", shelf, title="2")
-        await until(lambda: "c2" in client.protocol.replies)
-        assert client.protocol.replies["c2"]["error"]["code"] == 4002
+        await until(lambda: client.closed)
+        assert client.closed == (4002, "2 calls are waiting already.")
+        assert client.protocol.replies == {}
 
 
 async def test_a_client_that_comes_back_is_told_with_its_first_frame(shelf, identity):

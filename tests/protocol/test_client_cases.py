@@ -23,10 +23,16 @@ from realtime.client.session import (
 from realtime.client.wires import Wire
 
 FOLDER = Path(__file__).parent / "cases"
-# pages leave the screen and come back; a service does not
-CASES = [
-    case for case in json.loads((FOLDER / "client.json").read_text()) if "suspend" not in json.dumps(case["steps"])
-]
+# pages leave the screen and come back, send events and are present; this client does not
+OF_PAGES = {"suspend", "tell", "told"}
+
+
+def is_for_services(case: dict[str, Any]) -> bool:
+    words = {word for step in case["steps"] for word in step}
+    return not words & OF_PAGES and '"present"' not in json.dumps(case["steps"])
+
+
+CASES = [case for case in json.loads((FOLDER / "client.json").read_text()) if is_for_services(case)]
 DELTAS = json.loads((FOLDER / "deltas.json").read_text())
 
 
