@@ -115,7 +115,7 @@ def test_error_stands_at_the_field_until_it_is_mended(open_body: Callable[..., P
     [
         ("refuse", "Not today."),
         ("crash", "The server failed; the failure is in its log."),
-        ("nothing", "The stream 'notes' has no action 'nothing'; it has: crash, refuse, rename."),
+        ("nothing", "The stream 'notes' has no action 'nothing'; it has: add, add_and_die, crash, refuse, rename."),
     ],
 )
 def test_form_whose_action_fails_says_so_and_keeps_the_text(

@@ -29,7 +29,9 @@ SWITCH = """
 """
 NOTE_CHANGES = """
     window.changes = []
-    document.addEventListener("realtime:change", ({detail}) => window.changes.push(detail))
+    document.addEventListener("realtime:change", ({target, detail}) => {
+        window.changes.push({...detail, ofCards: target.closest("[data-column]") !== null})
+    })
     window.states = []
     document.addEventListener("realtime:state", ({detail}) => window.states.push(detail.state))
 """
@@ -53,7 +55,8 @@ def road(page: Page) -> str | None:
 
 
 def puts(page: Page) -> list[str]:
-    return page.evaluate("window.changes.flatMap(({puts}) => puts)")
+    """The keys of the cards that came; the people of the board come and go beside them."""
+    return page.evaluate("window.changes.filter(({ofCards}) => ofCards).flatMap(({puts}) => puts)")
 
 
 def test_page_that_falls_back_is_never_shown_as_offline(page: Page) -> None:
