@@ -162,18 +162,26 @@ class TokenInvalid(Refusal):
 
 
 class UnknownStream(Refusal):
+    """No stream is registered under the name."""
+
     code = Code.UNKNOWN_STREAM
 
 
 class BadParameters(Refusal):
+    """Parameters of a stream that are missing, unknown or of a wrong type."""
+
     code = Code.BAD_PARAMETERS
 
 
 class Forbidden(Refusal):
+    """The user may not see the stream, or may not call the action."""
+
     code = Code.FORBIDDEN
 
 
 class UnknownAction(Refusal):
+    """The stream has no action of the name."""
+
     code = Code.UNKNOWN_ACTION
 
 
@@ -191,6 +199,8 @@ class InvalidArguments(Refusal):
 
 
 class NotFound(Refusal):
+    """What a call is about does not exist, or not any more."""
+
     code = Code.NOT_FOUND
 
 
@@ -206,6 +216,8 @@ class ActionError(Refusal):
 
 
 class UnknownEvent(Refusal):
+    """The stream does not let clients send such an event."""
+
     code = Code.UNKNOWN_EVENT
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import realtime
 from realtime.conf import PREFIX, Settings, names
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text()
+API = (ROOT / "docs" / "reference" / "api.md").read_text()
 THREATS = (ROOT / "docs" / "explanation" / "threat-model.md").read_text()
 
 
@@ -22,6 +24,12 @@ def test_each_setting_stands_in_the_reference_once_with_its_default():
     for name, text in table:
         default = vars(Settings)[name.removeprefix(PREFIX)]
         assert ast.literal_eval(text) == (dict(default) if isinstance(default, Mapping) else default), name
+
+
+def test_each_public_name_stands_in_the_reference_with_a_docstring():
+    documented = re.findall(r"^\.\. auto(?:class|function|exception):: realtime\.(\w+)$", API, re.MULTILINE)
+    assert sorted(documented) == sorted(realtime.__all__)
+    assert [name for name in realtime.__all__ if not getattr(realtime, name).__doc__] == []
 
 
 def named_tests() -> list[str]:
