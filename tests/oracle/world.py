@@ -255,8 +255,8 @@ class SteppedHub(Hub):
         if self._sweeper:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for pool in self._pools.values():
-            for future in pool.close():
+        for pool in (self._checks, self._turns):
+            for future in pool.close() if pool is not None else ():
                 future.result(seconds(10))
 
 
