@@ -72,7 +72,7 @@ class Connection:
         self._calling: deque[Call] = deque()
         self._messages = Bucket(settings.MAX_MESSAGES_PER_SECOND, now)
         self._new_token: str | None = None  # that nobody has looked at yet
-        self._sending: deque[tuple[Send, Admitted]] = deque()
+        self._sending: deque[tuple[Send, Subscription]] = deque()
         self._whereabouts = Whereabouts(identity)
         self._events = Bucket(settings.EVENTS_PER_SECOND, now)
         self._too_fast = False  # and the client knows it
@@ -115,6 +115,11 @@ class Connection:
     def spent(self) -> bool:
         """Whether nothing more is sent before the client acknowledges."""
         return self._session.spent
+
+    async def said(self) -> None:
+        """Wait until the client's events are on their way, or refused, as far as its subscriptions are admitted."""
+        while sending := self._tasks.get("_send_all"):
+            await asyncio.wait([sending])
 
     async def close(self) -> None:
         """The transport is gone: leave nothing behind."""
@@ -238,12 +243,12 @@ class Connection:
         if isinstance(message, Present):
             subscription.present = message.data
             self._attend()
-        elif isinstance(subscription.subject, Admitted) and not self._session.held:
-            self._sending.append((message, subscription.subject))
-            self._start(self._send_all)
-        else:  # an event may be lost, and is, until it is known who may get it
+        elif self._session.held:  # an event may be lost, and is, while it is not known who may get it
             reason = "The subscription is not live yet."
             self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
+        else:
+            self._sending.append((message, subscription))
+            self._start(self._send_all)
 
     def _attend(self, *, at_once: bool = False) -> None:
         for item, refusal in self._whereabouts.update(self._session.subscriptions.values(), at_once=at_once):
@@ -252,7 +257,14 @@ class Connection:
 
     async def _send_all(self) -> None:
         while self._sending:
-            message, subject = self._sending.popleft()
+            message, subscription = self._sending[0]
+            subject = subscription.subject
+            if self._session.wants(subscription) and not isinstance(subject, Admitted):
+                return  # until it is admitted, or refused
+            self._sending.popleft()
+            if not isinstance(subject, Admitted) or not self._still(message, subject):
+                self._send(self._session.missing(message))
+                continue
             judged = await self._judge_event(subject.stream, message)
             if isinstance(judged, ClientError):
                 self._send(self._session.unsent(message, code=judged.code, reason=judged.reason))
@@ -329,6 +341,8 @@ class Connection:
                     if not answer.continues(subscription.asked.view):
                         subscription.cursor = None  # what the client has is no base for a delta
                     self._hub.subscribe(self, subscription, answer.stream, answer.format, subscription.cursor)
+            if self._sending:
+                self._start(self._send_all)
 
     async def _ask_again(self) -> None:
         changes = -1

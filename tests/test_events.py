@@ -169,11 +169,19 @@ class TestRefusals:
         clients[0].tell("typing", {"book": 1}, id=7)
         assert await unsent(clients[0]) == [("typing", 4214, "There is no such subscription (any more).")]
 
-    async def test_before_the_subscription_is_admitted_an_event_is_lost(self, shelf, people):
-        async with WireClient(Identity(of(people[0]))) as ann:
-            ann.say(ann.protocol.subscribe(1, stream="talk", params={"shelf": shelf.pk}))
-            ann.tell("typing", {"book": 1})
-            assert await unsent(ann) == [("typing", 4002, "The subscription is not live yet.")]
+    async def test_that_comes_with_its_subscription_waits_until_that_is_admitted(self, clients, shelf, people):
+        async with WireClient(Identity(of(people[0]))) as second:
+            second.say(second.protocol.subscribe(1, stream="talk", params={"shelf": shelf.pk}))
+            for book in (1, 2):
+                second.tell("typing", {"book": book})
+            await until(lambda: len(clients[1].events) == 2)
+        assert [data["book"] for _, data, _ in clients[1].events] == [1, 2]
+
+    async def test_whose_subscription_is_refused_is_told(self, shelf):
+        async with WireClient(Identity("999")) as stranger:
+            stranger.say(stranger.protocol.subscribe(1, stream="nowhere", params={}))
+            stranger.tell("typing", {"book": 1})
+            assert await unsent(stranger) == [("typing", 4214, "There is no such subscription (any more).")]
 
     async def test_too_many_are_dropped_and_it_is_said_once(self, clients):
         ann, bob, _ = clients

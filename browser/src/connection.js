@@ -239,15 +239,16 @@ export class Connection {
         else greet(undefined)
       },
       message: (text) => this.#receive(text),
-      renew: () => this.#renew(),
+      renew: (events) => this.#renew(events),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason)),
     })
     transport.open()
   }
 
-  #renew() {
+  /** @param {import("./messages.js").Send[]} [events] */
+  #renew(events) {
     if (this.#session.phase !== "ready") this.monitor.expect()
-    this.#do(this.#session.renew())
+    this.#do(this.#session.renew(events))
     return this.#session.settled
   }
 

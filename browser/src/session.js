@@ -120,10 +120,15 @@ export class Session {
     return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.askAll())]
   }
 
-  /** The transport goes on by another request: to the server it is another client, to the page nothing changes. @returns {Effect[]} */
-  renew() {
+  /**
+   * The transport goes on by another request: to the server it is another client, to the page nothing changes.
+   *
+   * @param {import("./messages.js").Send[]} [events] that go with it
+   * @returns {Effect[]}
+   */
+  renew(events = []) {
     this.#move("renew")
-    return this.#hello(this.#wires.renewAll())
+    return this.#hello(this.#wires.renewAll(events))
   }
 
   /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */

@@ -6,6 +6,7 @@ import {remedy} from "./messages.js"
 
 /** @typedef {import("./messages.js").ClientMessage} ClientMessage */
 /** @typedef {import("./messages.js").RealtimeError} RealtimeError */
+/** @typedef {import("./messages.js").Send} Send */
 
 /**
  * A subscription on its way. `wanted`: not asked for on this connection; `asked`, `accepted` (its first frame is awaited),
@@ -104,13 +105,14 @@ export class Wires {
     return [...this.#wires].filter((wire) => wire.query === query)
   }
 
-  /** Asks another server to go on; where the rows are live they stay so. */
-  renewAll() {
+  /** Asks another server to go on; where the rows are live they stay so. @param {Send[]} events on their way to the last one */
+  renewAll(events) {
     return [...this.#wires]
       .filter(({status}) => status !== "refused" && status !== "delayed")
       .flatMap((wire) => {
         const isLive = wire.status === "live"
-        const messages = this.ask(wire)
+        const own = events.filter(({id}) => id === wire.id)
+        const messages = [...this.ask(wire), ...own.map((event) => ({...event, id: wire.id}))]
         Object.assign(wire, {query: null, log: null, status: isLive ? "live" : "asked"})
         return messages
       })

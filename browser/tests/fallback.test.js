@@ -196,10 +196,11 @@ describe("after a loss", () => {
 
 describe("the return to the best road", () => {
   /** On Server-Sent Events, with a probe under way. */
-  function probing() {
+  function probing(hello = HELLO) {
     const transport = open()
     last().cut()
     last().welcome()
+    transport.send(hello)
     clock.pass(15.1)
     heard = []
     return {transport, sse: attempts[1], probe: attempts[2]}
@@ -211,13 +212,20 @@ describe("the return to the best road", () => {
     assert.deepEqual([probe.name, probe.sent, sse.state, heard], ["websocket", [HELLO], "open", []])
   })
 
+  test("is tried as whoever the last hello names", () => {
+    const hello = '{"type":"hello","version":1,"token":"t"}'
+    const {probe} = probing(hello)
+    probe.handlers.opened()
+    assert.deepEqual(probe.sent, [hello])
+  })
+
   test("goes on from the cursors, without a second hello", () => {
     const {transport, sse, probe} = probing()
     probe.welcome()
     assert.deepEqual([sse.state, heard, probe.sent], ["retired", ["renew", "welcome"], [HELLO, '{"type":"subscribe"}']])
-    transport.send("text")
+    transport.send('{"type":"ack"}')
     probe.cut()
-    assert.deepEqual([probe.sent.at(-1), heard.at(-1)], ["text", [1006, "websocket is gone"]])
+    assert.deepEqual([probe.sent.at(-1), heard.at(-1)], ['{"type":"ack"}', [1006, "websocket is gone"]])
   })
 
   test("is remembered", () => {

@@ -8,7 +8,7 @@ const HELLO = '{"type":"hello","version":1}'
 const WELCOME = {type: "welcome", version: 1, beat: 25}
 const FRAME = {type: "frame", log: 0, cursor: "e.1", deltas: []}
 
-let requests, heard, transport, idle
+let requests, heard, transport, idle, renewedWith
 
 /** Each request waits for the test to answer it. */
 function fakeFetch(url, options) {
@@ -38,8 +38,9 @@ function open(Transport, {csrf = () => ""} = {}) {
       transport.send('{"type":"subscribe","id":1}')
     },
     message: (text) => heard.push(JSON.parse(text).type),
-    renew: () => {
+    renew: (events) => {
       heard.push("renew")
+      renewedWith.push(events)
       transport.send(HELLO)
       transport.send('{"type":"subscribe","id":2,"cursor":"e.1"}')
       return idle
@@ -56,6 +57,7 @@ beforeEach(() => {
   globalThis.fetch = fakeFetch
   requests = []
   heard = []
+  renewedWith = []
   idle = true
 })
 
@@ -90,9 +92,27 @@ for (const [name, Transport] of [["Server-Sent Events", SseTransport], ["long-po
       assert.deepEqual(requests[1].body.map(({id}) => id), [undefined, 2])
     })
 
+    test("takes events along when it asks anew", async () => {
+      await open(Transport)
+      for (const name of ["a", "b"]) transport.send(JSON.stringify({type: "send", id: 1, name}))
+      await settled()
+      transport.send('{"type":"subscribe","id":7}')
+      await settled()
+      assert.deepEqual(renewedWith, [[{type: "send", id: 1, name: "a"}, {type: "send", id: 1, name: "b"}], []])
+    })
+
+    test("names with calls whoever its hello names", async () => {
+      await open(Transport)
+      const hello = {type: "hello", version: 1, token: "ann's"}
+      transport.send(JSON.stringify(hello))
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      assert.deepEqual(requests.at(-1).body, [hello, {type: "call", id: "c1"}])
+    })
+
     test("sends no acknowledgement: the next request is one", async () => {
       await open(Transport)
-      transport.send('{"type":"ack","frames":1}')
+      transport.send('{"type":"ack","messages":1}')
       await settled()
       assert.equal(requests.length, 1)
     })

@@ -224,6 +224,13 @@ describe("a session that is renewed", () => {
     assert.deepEqual([player.session.state, player.session.settled], ["live", true])
   })
 
+  test("takes events along under the new number of their subscription", () => {
+    const player = live()
+    const event = {type: "send", name: "typing", data: {}}
+    player.do(player.session.renew([{...event, id: 1}, {...event, id: 99}]))
+    assert.deepEqual(player.sent.slice(1).map(({type, id}) => [type, id]), [["subscribe", 2], ["send", 2]])
+  })
+
   test("goes on under the numbers of another server", () => {
     const player = live()
     player.do(player.session.renew())

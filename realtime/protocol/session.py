@@ -58,6 +58,8 @@ TRANSITIONS: dict[tuple[State, type], State] = {
     (State.GREETING, Subscribe): State.GREETING,
     (State.GREETING, Unsubscribe): State.GREETING,
     (State.GREETING, Call): State.GREETING,
+    (State.GREETING, Send): State.GREETING,
+    (State.GREETING, Present): State.GREETING,
     (State.OPEN, Authenticate): State.OPEN,
     (State.OPEN, Subscribe): State.OPEN,
     (State.OPEN, Unsubscribe): State.OPEN,
@@ -205,7 +207,7 @@ class ClientSession:
     def _take(self, message: Send | Present) -> tuple[list[Encoded], list[Event]]:
         subscription = self.subscriptions.get(message.id)
         if subscription is None:  # it may have ended while the message was on its way
-            return self.unsent(message, code=Code.FORBIDDEN, reason="There is no such subscription (any more)."), []
+            return self.missing(message), []
         return [], [Sent(message, subscription)]
 
     def wants(self, subscription: Subscription) -> bool:
@@ -348,6 +350,10 @@ class ClientSession:
         """Tell the client that something it wanted to say to others was refused."""
         name = message.name if isinstance(message, Send) else ""
         return self._notify(codec.encode(Unsent(id=message.id, name=name, code=code, reason=reason)))
+
+    def missing(self, message: Send | Present) -> list[Encoded]:
+        """Tell the client that it has not the subscription through which it wanted to say something."""
+        return self.unsent(message, code=Code.FORBIDDEN, reason="There is no such subscription (any more).")
 
     def reply(self, reply: Reply) -> Encoded | None:
         return None if self.state is State.CLOSED else self._count(codec.encode(reply))

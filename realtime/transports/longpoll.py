@@ -44,6 +44,7 @@ async def _answer(request: ASGIRequest, messages: list[str], wait: float) -> Asy
             for text, message in exchange.take():
                 texts.append(text)
                 news = news or _is_news(message)
+        await exchange.connection.said()
         texts += [text for text, _ in exchange.take()]
         yield f"[{','.join(texts)}]"
 

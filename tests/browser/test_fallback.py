@@ -93,6 +93,17 @@ def test_subscription_that_comes_later_joins_the_others(page: Page, board: Board
     expect(titles(page, "todo")).to_have_text(["Three"])
 
 
+def test_event_reaches_others_and_not_its_sender(page: Page, desk: Desk, board: Board) -> None:
+    windows = [page, desk.open_live("ben", board.path)]
+    for window in windows:
+        window.evaluate(f"() => {{ window.heard = []; window.notes = realtime.live('notes', {{project: {board.pk}}}) }}")
+        window.evaluate("void window.notes.on('pointing', ({x}) => window.heard.push(x))")
+        window.wait_for_function("() => window.notes.state === 'live'")
+    page.evaluate("window.notes.send('pointing', {x: 3})")
+    windows[1].wait_for_function("() => window.heard.length")
+    assert [window.evaluate("window.heard") for window in windows] == [[], [3]]
+
+
 def test_call_that_is_refused_says_why(page: Page, board: Board) -> None:
     reason = page.evaluate(
         "(project) => realtime.call('notes', {project}, 'refuse').catch((e) => e.message)", board.pk

@@ -19,7 +19,18 @@ from realtime.exceptions import (
 )
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
-from realtime.protocol.messages import Ack, Authenticate, Call, Hello, Reply, Subscribe, Unsubscribe, Window
+from realtime.protocol.messages import (
+    Ack,
+    Authenticate,
+    Call,
+    Hello,
+    Present,
+    Reply,
+    Send,
+    Subscribe,
+    Unsubscribe,
+    Window,
+)
 from realtime.protocol.session import TRANSITIONS, CatchUp, ClientSession, Leave, State
 
 MESSAGES = {
@@ -29,6 +40,8 @@ MESSAGES = {
     Call: '{"type":"call","id":"c1","stream":"tasks","action":"toggle"}',
     Ack: '{"type":"ack","messages":0}',
     Authenticate: '{"type":"authenticate","token":"t"}',
+    Send: '{"type":"send","id":1,"name":"typing"}',
+    Present: '{"type":"present","id":1,"data":{}}',
 }
 
 
@@ -467,6 +480,13 @@ class TestTokens:
         assert (event.id, session.has_room) == (1, False)
         session.welcome(None)
         assert session.has_room
+
+    @pytest.mark.parametrize("kind", [Send, Present])
+    def test_what_is_said_to_others_is_taken_before_the_welcome(self, kind):
+        session = self.greeting()
+        session.receive(MESSAGES[Subscribe])
+        _, [event] = session.receive(MESSAGES[kind])
+        assert isinstance(event.message, kind)
 
     def test_nothing_is_said_before_the_welcome(self):
         session = self.greeting()

@@ -73,6 +73,10 @@ class Remote:
         return [row["title"] for _, row in self.protocol.subscriptions[id].replica.ordered]
 
     @property
+    def events(self) -> list[dict[str, Any]]:
+        return [message for message in self.received if message["type"] == "event"]
+
+    @property
     def deltas(self) -> list[dict[str, Any]]:
         return [delta for message in self.received if message["type"] == "frame" for delta in message["deltas"]]
 

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from tests.models import Book, Note
-from tests.support.remotes import REMOTES, Remote
+from tests.support.remotes import REMOTES, Remote, WebSocketRemote
 from tests.support.waiting import FACTOR, seconds
 
 pytestmark = pytest.mark.databases
@@ -53,6 +53,17 @@ async def test_call_has_its_reply_and_its_effect(connect, session, shelf):
         reply = await remote.call("c1", "books", "add", {"title": "a"}, shelf=shelf.pk)
         await remote.until(remote.titles)
     assert reply["result"] == {"pk": int(remote.protocol.subscriptions[1].replica.keys[0])}
+
+
+async def test_event_reaches_those_who_see_the_same_and_not_its_sender(connect, server, session, shelf):
+    async with WebSocketRemote(server.host) as other, connect(session) as remote:
+        for each in (other, remote):
+            await each.subscribe("talk", shelf=shelf.pk)
+        await remote.send(json.dumps({"type": "send", "id": 1, "name": "typing", "data": {"book": 7}}))
+        reading = asyncio.create_task(remote.until(lambda: remote.events))
+        await other.until(lambda: other.events)
+        reading.cancel()
+    assert ([event["data"]["book"] for event in other.events], remote.events) == ([7], [])
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ const MEMORY_SECONDS = 600
 const KEY = "realtime:road"
 
 const ABNORMAL = 1006
-const HELLO = JSON.stringify({type: "hello", version: 1})
 
 /** What is known of the roads, over all attempts. */
 export class Roads {
@@ -101,6 +100,7 @@ class FallbackTransport {
   /** @type {ReturnType<Road["open"]> | null} */
   #inner = null
   #opened = false
+  #hello = "" // the last one, which names the user where no cookie does
   #greeted = false // by a probe: the server has heard hello
   #cancelTimer = () => {}
   /** @type {Transport | null} */
@@ -125,7 +125,9 @@ class FallbackTransport {
 
   /** @param {string} text */
   send(text) {
-    if (this.#greeted && JSON.parse(text).type === "hello") this.#greeted = false
+    const isHello = JSON.parse(text).type === "hello"
+    if (isHello) this.#hello = text
+    if (this.#greeted && isHello) this.#greeted = false
     else this.#inner?.send(text)
   }
 
@@ -160,7 +162,7 @@ class FallbackTransport {
         }
         this.#handlers?.message(text)
       },
-      renew: () => this.#handlers?.renew() ?? false,
+      renew: (events) => this.#handlers?.renew(events) ?? false,
       closed: failed,
     })
     if (index + 1 < this.order.length) {
@@ -198,7 +200,7 @@ class FallbackTransport {
       this.#probeLater()
     }
     probe.on({
-      opened: () => probe.send(HELLO),
+      opened: () => probe.send(this.#hello),
       message: (text) => (JSON.parse(text).type === "welcome" ? this.#switch(probe, text) : failed()),
       renew: () => false,
       closed: failed,

@@ -7,12 +7,12 @@
 
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
+/** @typedef {import("../messages.js").Send} Send */
 
 /** Nothing was said why the connection ended. */
 const ABNORMAL = 1006
 /** Calls in one request; the server lets so many wait, and more. */
 const MAX_CALLS = 50
-const HELLO = JSON.stringify({type: "hello", version: 1})
 
 /**
  * `url`: the folder of the addresses; `csrf`: the token that the site wants to see, "" where it wants none.
@@ -32,6 +32,10 @@ export class HttpTransport {
   /** The request under way. @type {AbortController | null} */
   #request = null
   #renewing = false
+  /** The last hello, which names the user where no cookie does. */
+  #hello = ""
+  /** Events that go with the next request. @type {Send[]} */
+  #events = []
   /** @type {string[]} */
   #calls = []
   #calling = false
@@ -69,12 +73,16 @@ export class HttpTransport {
 
   /** @param {string} text */
   send(text) {
-    const {type} = JSON.parse(text)
+    const message = JSON.parse(text)
+    const {type} = message
     if (type === "hello") this.#begin(text)
     else if (type === "call") this.#call(text)
     else if (type === "ack") return // which the next request is
     else if (this.#batch) this.#batch.push(text)
-    else this.#renewSoon() // with all subscriptions, this one among them
+    else {
+      if (type === "send") this.#events.push(message)
+      this.#renewSoon() // with all subscriptions, this one among them
+    }
   }
 
   close() {
@@ -92,6 +100,7 @@ export class HttpTransport {
 
   /** @param {string} hello */
   #begin(hello) {
+    this.#hello = hello
     this.#batch = [hello]
     queueMicrotask(() => this.#flush())
   }
@@ -128,7 +137,7 @@ export class HttpTransport {
   #renew() {
     this.#renewing = false
     this.#request?.abort() // nothing of it may come between
-    this.idle = this.#handlers?.renew() ?? false
+    this.idle = this.#handlers?.renew(this.#events.splice(0)) ?? false
   }
 
   /** @param {string} text */
@@ -143,7 +152,7 @@ export class HttpTransport {
   async #callAll() {
     try {
       while (this.#calls.length && this.#handlers) {
-        const response = await this.#post(`${this.url}call/`, [HELLO, ...this.#calls.splice(0, MAX_CALLS)])
+        const response = await this.#post(`${this.url}call/`, [this.#hello, ...this.#calls.splice(0, MAX_CALLS)])
         for (const message of await messagesOf(response)) {
           if (message.type !== "welcome") this.#handlers?.message(JSON.stringify(message))
         }

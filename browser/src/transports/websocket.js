@@ -3,12 +3,13 @@
  *
  * Every transport has this face: `open`, `send`, `close`, and `on` for what comes. One object is one attempt; after
  * `closed`, or its own `close`, nothing comes any more. A transport that goes on by a new request asks for `renew`: hello
- * and all subscriptions are sent again, from their cursors. It returns whether nothing is awaited but news.
+ * and all subscriptions are sent again, from their cursors, and the events that it could not send by the request at hand.
+ * It returns whether nothing is awaited but news.
  *
  * @typedef {{
  *   opened: () => void,
  *   message: (text: string) => void,
- *   renew: () => boolean,
+ *   renew: (events?: import("../messages.js").Send[]) => boolean,
  *   closed: (code: number, reason: string) => void,
  * }} TransportHandlers
  *

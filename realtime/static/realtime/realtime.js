@@ -328,11 +328,12 @@ var Wires = class {
   of(query) {
     return [...this.#wires].filter((wire) => wire.query === query);
   }
-  /** Asks another server to go on; where the rows are live they stay so. */
-  renewAll() {
+  /** Asks another server to go on; where the rows are live they stay so. @param {Send[]} events on their way to the last one */
+  renewAll(events) {
     return [...this.#wires].filter(({ status }) => status !== "refused" && status !== "delayed").flatMap((wire) => {
       const isLive = wire.status === "live";
-      const messages = this.ask(wire);
+      const own = events.filter(({ id }) => id === wire.id);
+      const messages = [...this.ask(wire), ...own.map((event) => ({ ...event, id: wire.id }))];
       Object.assign(wire, { query: null, log: null, status: isLive ? "live" : "asked" });
       return messages;
     });
@@ -508,10 +509,15 @@ var Session = class {
     this.#token = token;
     return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.askAll())];
   }
-  /** The transport goes on by another request: to the server it is another client, to the page nothing changes. @returns {Effect[]} */
-  renew() {
+  /**
+   * The transport goes on by another request: to the server it is another client, to the page nothing changes.
+   *
+   * @param {import("./messages.js").Send[]} [events] that go with it
+   * @returns {Effect[]}
+   */
+  renew(events = []) {
     this.#move("renew");
-    return this.#hello(this.#wires.renewAll());
+    return this.#hello(this.#wires.renewAll(events));
   }
   /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
   authenticate(token) {
@@ -922,14 +928,15 @@ var Connection = class {
         else greet(void 0);
       },
       message: (text2) => this.#receive(text2),
-      renew: () => this.#renew(),
+      renew: (events) => this.#renew(events),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason))
     });
     transport.open();
   }
-  #renew() {
+  /** @param {import("./messages.js").Send[]} [events] */
+  #renew(events) {
     if (this.#session.phase !== "ready") this.monitor.expect();
-    this.#do(this.#session.renew());
+    this.#do(this.#session.renew(events));
     return this.#session.settled;
   }
   #close() {
@@ -2571,7 +2578,6 @@ var Page = class {
 // src/transports/http.js
 var ABNORMAL = 1006;
 var MAX_CALLS = 50;
-var HELLO = JSON.stringify({ type: "hello", version: 1 });
 var HttpTransport = class {
   /** Whether nothing is awaited but news. */
   idle = false;
@@ -2582,6 +2588,10 @@ var HttpTransport = class {
   /** The request under way. @type {AbortController | null} */
   #request = null;
   #renewing = false;
+  /** The last hello, which names the user where no cookie does. */
+  #hello = "";
+  /** Events that go with the next request. @type {Send[]} */
+  #events = [];
   /** @type {string[]} */
   #calls = [];
   #calling = false;
@@ -2613,12 +2623,16 @@ var HttpTransport = class {
   }
   /** @param {string} text */
   send(text2) {
-    const { type } = JSON.parse(text2);
+    const message = JSON.parse(text2);
+    const { type } = message;
     if (type === "hello") this.#begin(text2);
     else if (type === "call") this.#call(text2);
     else if (type === "ack") return;
     else if (this.#batch) this.#batch.push(text2);
-    else this.#renewSoon();
+    else {
+      if (type === "send") this.#events.push(message);
+      this.#renewSoon();
+    }
   }
   close() {
     this.#handlers = null;
@@ -2636,6 +2650,7 @@ var HttpTransport = class {
   }
   /** @param {string} hello */
   #begin(hello) {
+    this.#hello = hello;
     this.#batch = [hello];
     queueMicrotask(() => this.#flush());
   }
@@ -2668,7 +2683,7 @@ var HttpTransport = class {
   #renew() {
     this.#renewing = false;
     this.#request?.abort();
-    this.idle = this.#handlers?.renew() ?? false;
+    this.idle = this.#handlers?.renew(this.#events.splice(0)) ?? false;
   }
   /** @param {string} text */
   #call(text2) {
@@ -2681,7 +2696,7 @@ var HttpTransport = class {
   async #callAll() {
     try {
       while (this.#calls.length && this.#handlers) {
-        const response = await this.#post(`${this.url}call/`, [HELLO, ...this.#calls.splice(0, MAX_CALLS)]);
+        const response = await this.#post(`${this.url}call/`, [this.#hello, ...this.#calls.splice(0, MAX_CALLS)]);
         for (const message of await messagesOf(response)) {
           if (message.type !== "welcome") this.#handlers?.message(JSON.stringify(message));
         }
@@ -2855,7 +2870,6 @@ var LONGEST_PROBE_SECONDS = 300;
 var MEMORY_SECONDS = 600;
 var KEY = "realtime:road";
 var ABNORMAL3 = 1006;
-var HELLO2 = JSON.stringify({ type: "hello", version: 1 });
 var Roads = class {
   /** The road of the last welcome in this page. @type {string | null} */
   #current = null;
@@ -2926,6 +2940,8 @@ var FallbackTransport = class {
   /** @type {ReturnType<Road["open"]> | null} */
   #inner = null;
   #opened = false;
+  #hello = "";
+  // the last one, which names the user where no cookie does
   #greeted = false;
   // by a probe: the server has heard hello
   #cancelTimer = () => {
@@ -2948,7 +2964,9 @@ var FallbackTransport = class {
   }
   /** @param {string} text */
   send(text2) {
-    if (this.#greeted && JSON.parse(text2).type === "hello") this.#greeted = false;
+    const isHello = JSON.parse(text2).type === "hello";
+    if (isHello) this.#hello = text2;
+    if (this.#greeted && isHello) this.#greeted = false;
     else this.#inner?.send(text2);
   }
   close() {
@@ -2981,7 +2999,7 @@ var FallbackTransport = class {
         }
         this.#handlers?.message(text2);
       },
-      renew: () => this.#handlers?.renew() ?? false,
+      renew: (events) => this.#handlers?.renew(events) ?? false,
       closed: failed
     });
     if (index + 1 < this.order.length) {
@@ -3015,7 +3033,7 @@ var FallbackTransport = class {
       this.#probeLater();
     };
     probe.on({
-      opened: () => probe.send(HELLO2),
+      opened: () => probe.send(this.#hello),
       message: (text2) => JSON.parse(text2).type === "welcome" ? this.#switch(probe, text2) : failed(),
       renew: () => false,
       closed: failed
