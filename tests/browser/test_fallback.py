@@ -96,7 +96,8 @@ def test_subscription_that_comes_later_joins_the_others(page: Page, board: Board
 def test_event_reaches_others_and_not_its_sender(page: Page, desk: Desk, board: Board) -> None:
     windows = [page, desk.open_live("ben", board.path)]
     for window in windows:
-        window.evaluate(f"() => {{ window.heard = []; window.notes = realtime.live('notes', {{project: {board.pk}}}) }}")
+        window.evaluate("window.heard = []")
+        window.evaluate("(project) => { window.notes = realtime.live('notes', {project}) }", board.pk)
         window.evaluate("void window.notes.on('pointing', ({x}) => window.heard.push(x))")
         window.wait_for_function("() => window.notes.state === 'live'")
     page.evaluate("window.notes.send('pointing', {x: 3})")

@@ -80,7 +80,7 @@ async def test_calls_have_their_replies_in_their_order():
 
 
 @pytest.mark.parametrize(
-    "asked", [[], [HELLO], [call()], [HELLO, HELLO], [HELLO, call(), {"type": "ack", "frames": 0}]]
+    "asked", [[], [HELLO], [call()], [HELLO, HELLO], [HELLO, call(), {"type": "ack", "messages": 0}]]
 )
 async def test_address_of_calls_takes_nothing_else(asked):
     received = await messages(await post("call/", *asked))

@@ -49,7 +49,9 @@ async def test_stream_ends_after_two_beats():
 
 async def test_stream_ends_when_the_window_is_used_up(settings, shelf, elsewhere):
     settings.REALTIME_BEAT_SECONDS = 60
-    settings.REALTIME_WINDOW_BYTES = 10
+    settings.REALTIME_WINDOW_BYTES = 250  # which the rows use up
+    await elsewhere.soon(Book.objects.create, shelf=shelf, title="a" * 100)
+    await elsewhere.soon(Book.objects.create, shelf=shelf, title="b" * 100)
     found = events(await text(await post("sse/", HELLO, subscribe("top", shelf=shelf.pk))))
     assert kinds([event["data"] for event in found[:-1]]) == ["welcome", "subscribed", "frame"]
     assert found[-1]["event"] == "end"
