@@ -6,6 +6,7 @@ import signal
 from django.db import transaction
 
 from realtime import action, event, register
+from tests.oracle import specs
 from tests.oracle.models import Item
 from tests.oracle.streams import ItemStream
 
@@ -14,12 +15,13 @@ from tests.oracle.streams import ItemStream
 class FaultyBox(ItemStream):
     """The items of a box, for everyone."""
 
+    fields = [*ItemStream.fields, "shown"]  # as the oracle expects rows of items
     partition_by = ["box"]
     allow_anonymous = True
     presence = True
 
     def get_queryset(self, box: int):
-        return Item.objects.filter(box=box).order_by("number", "title")
+        return specs.queryset(Item.objects.filter(box=box), '{"order": ["number", "title"]}')
 
     @action
     def add(self, user, title: str):
