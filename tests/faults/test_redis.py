@@ -78,9 +78,8 @@ class Pair:
         return found
 
 
-@pytest.mark.short
 @on_redis
-@both_layers
+@pytest.mark.parametrize("kind", [pytest.param("core", marks=pytest.mark.short), "pub/sub"])
 def test_redis_is_killed_and_started_again(make_site, clients, redis, report, kind):
     pair = Pair(make_site, clients, LAYERS[kind], redis.url)
     redis.kill()

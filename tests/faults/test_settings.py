@@ -1,7 +1,5 @@
 """Settings that are wrong: each is named in the server's log, and pages converge by polling."""
 
-import pytest
-
 from tests.support.faults_scene import Scene
 from tests.support.processes import free_port
 
@@ -10,7 +8,6 @@ def layer(backend: str, **config: object) -> dict[str, object]:
     return {"default": {"BACKEND": backend, "CONFIG": config}}
 
 
-@pytest.mark.short
 def test_wrong_channel_layers(make_site, clients, report):
     """Servers on one database, each with a layer that cannot work, and a writer in a process of its own."""
     nobody = f"redis://127.0.0.1:{free_port()}/0"
