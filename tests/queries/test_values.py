@@ -247,7 +247,8 @@ def test_value_of_a_page_is_brought_to_the_present_from_its_cursor(desk, lanes):
     part = page_part(AnonymousUser(), stream.name, {"lane": lanes[0].pk}, "value:open_count")
     Card.objects.create(title="a", lane=lanes[0])
     seen = Seen(stream({"lane": lanes[0].pk}), "value:open_count", None)
-    seen.cursor, seen.keys, seen.rows = part.cursor, ["open_count"], {"open_count": part.rows[0]}
+    seen.cursor = part.cursor
+    seen.hold({"open_count": part.rows[0]})
     assert seen.rows == {"open_count": 0}
     desk.bring(seen)
     assert seen.rows == {"open_count": 1}

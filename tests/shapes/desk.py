@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,8 +55,9 @@ class Seen(Replica):
 
     def past(self) -> Seen:
         """A client that has what this one has now, and will be away."""
-        past = copy.copy(self)
-        past.keys, past.rows, past.deltas = list(self.keys), dict(self.rows), []
+        past = Seen(self.stream, self.format, self._fresh)
+        past.cursor, past.query, past.answer = self.cursor, self.query, self.answer
+        past.hold(dict(self.ordered))
         return past
 
 
