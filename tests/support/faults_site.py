@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from tests.support import services
 from tests.support.demo import ROOT, TROUBLE
+from tests.support.faults_databases import copy_mysql, template
 from tests.support.faults_worker import Worker
 from tests.support.processes import Process, accepts, free_port
 from tests.support.servers import Server
@@ -100,15 +101,14 @@ class Site:
     def __init__(self, backend: str, *, server: Server | None = None, **settings: Any) -> None:
         self.backend = backend
         self.settings = settings
-        self.directory = Path(tempfile.mkdtemp(prefix="realtime-site-"))
         self.run_name = f"{os.getpid()}_{next(_numbers)}"
+        self.directory = self._folder(self.run_name)
         self.name = f"realtime_{self.run_name}"
         self.servers: list[SiteServer] = []
         self.workers: list[Worker] = []
         self.database_server = server
         self._url = "" if backend == "sqlite" else server.url if server else services.url(backend)
         self._create()
-        self._manage("migrate", "--run-syncdb", "-v", "0")
 
     def env(self, *, clock: float = 0, **settings: Any) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
@@ -144,26 +144,32 @@ class Site:
             if server.running:
                 server.thaw()
                 server.kill()  # a clean stop is what no test here is about
-        self._drop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if self.database_server is None:
+            self._remove(self.run_name)
+        else:
+            self.database_server.remove()
+            shutil.rmtree(self.directory, ignore_errors=True)
 
-    def execute(self, sql: str) -> list[Any]:
-        """Ask the database server, outside of the site's database."""
-        parts = urlsplit(self._url)
+    def execute(self, *statements: str) -> list[Any]:
+        """Ask the database server, outside of the site's database; return the rows of the last statement."""
         if self.backend == "postgresql":
             import psycopg
 
             with psycopg.connect(self._url, autocommit=True) as connection:
-                cursor = connection.execute(sql)
+                for sql in statements:
+                    cursor = connection.execute(sql)
                 return cursor.fetchall() if cursor.description else []
+        with self._mysql() as connection, connection.cursor() as cursor:
+            for sql in statements:
+                cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def _mysql(self) -> Any:
         import pymysql
 
-        host, user = parts.hostname, unquote(parts.username or "")
-        password = unquote(parts.password or "")
-        connection = pymysql.connect(host=host, port=parts.port or 3306, user=user, password=password)
-        with connection, connection.cursor() as cursor:
-            cursor.execute(sql)
-            return list(cursor.fetchall())
+        parts = urlsplit(self._url)
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return pymysql.connect(host=parts.hostname, port=parts.port or 3306, user=user, password=password)
 
     @property
     def port(self) -> int:
@@ -178,21 +184,46 @@ class Site:
         )
 
     def _create(self) -> None:
+        if self.database_server is not None:  # which ends with the test, and a template in it
+            self._make(self.run_name)
+            return
+        key = json.dumps([self.backend, self.settings], sort_keys=True)
+        source = template(key, self._make, self._remove)
+        shutil.copytree(self._folder(source), self.directory)
+        if self.backend == "sqlite":
+            return
         if self.backend == "postgresql":
-            self.execute(f'CREATE DATABASE "{self.name}"')
-        elif self.backend == "mysql":
-            self.execute(f"CREATE DATABASE `{self.name}` CHARACTER SET utf8mb4")
+            self.execute(f'CREATE DATABASE "{self.name}" TEMPLATE "realtime_{source}"')
+        else:
+            self._empty(self.run_name)
+            with self._mysql() as connection, connection.cursor() as cursor:
+                copy_mysql(cursor, f"realtime_{source}", self.name)
+                connection.commit()
 
-    def _drop(self) -> None:
-        if self.database_server is not None:
-            self.database_server.remove()
-        elif self.backend == "postgresql":
-            self.execute(f'DROP DATABASE "{self.name}" WITH (FORCE)')
-        elif self.backend == "mysql":
-            self.execute(f"DROP DATABASE `{self.name}`")
-
-    def _manage(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "django", *arguments]
-        done = subprocess.run(command, env=self.env(), cwd=ROOT, capture_output=True, text=True, check=False)
+    def _make(self, run: str) -> None:
+        """A migrated database for a run."""
+        if self.backend != "sqlite":
+            self._empty(run)
+        folder = self._folder(run)
+        folder.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "-v", "0"]
+        env = self.env() | {"REALTIME_TEST_RUN": run, "REALTIME_TEST_SITE": str(folder)}
+        done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise AssertionError(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+            raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+
+    def _folder(self, run: str) -> Path:
+        return Path(tempfile.gettempdir()) / f"realtime-site-{run}"
+
+    def _empty(self, run: str) -> None:
+        if self.backend == "postgresql":
+            self.execute(f'CREATE DATABASE "realtime_{run}"')
+        else:
+            self.execute(f"CREATE DATABASE `realtime_{run}` CHARACTER SET utf8mb4")
+
+    def _remove(self, run: str) -> None:
+        if self.backend == "postgresql":
+            self.execute(f'DROP DATABASE IF EXISTS "realtime_{run}" WITH (FORCE)')
+        elif self.backend == "mysql":
+            self.execute(f"DROP DATABASE IF EXISTS `realtime_{run}`")
+        shutil.rmtree(self._folder(run), ignore_errors=True)
