@@ -299,11 +299,12 @@ class TestAttendance:
 
     async def test_one_process_takes_away_the_dead_of_another(self, ann, bob, shelf, elsewhere):
         place = registry.get("talk:presence")({"shelf": shelf.pk}).place()
-        await elsewhere.soon(presence.take_lease, "dead", seconds=0.3)
-        await elsewhere.soon(lambda: presence.seat("dead", [arrive(bob, place=place)], [], seconds=0.3))
+        await elsewhere.soon(presence.take_lease, "dead", seconds=600)
+        await elsewhere.soon(lambda: presence.seat("dead", [arrive(bob, place=place)], [], seconds=600))
         async with client(ann) as first:
             await first.subscribe("talk:presence", shelf=shelf.pk)
             assert names(first) == ["bob"]
+            await elsewhere.soon(presence.take_lease, "dead", seconds=-1)
             await until(lambda: names(first) == [])
 
     async def test_what_fails_is_tried_again(self, ann, shelf, monkeypatch, caplog):

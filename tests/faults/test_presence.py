@@ -74,7 +74,7 @@ def churn(scene, *, number: int, grace: float, lease: float, duration: float, pa
 
 @pytest.mark.short
 def test_a_small_crowd_with_a_killed_server(scene, report):
-    _, line = churn(scene, number=16, grace=1.0, lease=3.0, duration=2.0, pause=0.02)
+    _, line = churn(scene, number=16, grace=2.0, lease=12.0, duration=2.0, pause=0.02)
     report(line)
 
 
