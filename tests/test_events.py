@@ -177,8 +177,8 @@ class TestRefusals:
             await until(lambda: len(clients[1].events) == 2)
         assert [data["book"] for _, data, _ in clients[1].events] == [1, 2]
 
-    async def test_whose_subscription_is_refused_is_told(self, shelf):
-        async with WireClient(Identity("999")) as stranger:
+    async def test_whose_subscription_is_refused_is_told(self, clients, people):
+        async with WireClient(Identity(of(people[0]))) as stranger:
             stranger.say(stranger.protocol.subscribe(1, stream="nowhere", params={}))
             stranger.tell("typing", {"book": 1})
             assert await unsent(stranger) == [("typing", 4214, "There is no such subscription (any more).")]

@@ -14,7 +14,7 @@ CHUNK = 65536
 class Link:
     """One connection through the proxy. A dead one is open at both ends and passes nothing."""
 
-    def __init__(self, writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter], *, dead: bool) -> None:
+    def __init__(self, writers: tuple[asyncio.StreamWriter, ...], *, dead: bool) -> None:
         self.writers = writers
         self.dead = dead
 
@@ -74,12 +74,15 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(seconds(20))
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._swallowing:  # nothing comes through to the port, nor a new connection
+            self._links.add(Link((writer,), dead=True))
+            return
         try:
             upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             writer.transport.abort()
             return
-        link = Link((writer, upstream_writer), dead=self._swallowing)
+        link = Link((writer, upstream_writer), dead=False)
         self._links.add(link)
         for source, sink, down in ((reader, upstream_writer, False), (upstream_reader, writer, True)):
             task = asyncio.create_task(self._pass(link, source, sink, down=down))
