@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from tests.support.demo import ROOT, copy_database, environment, manage
-from tests.support.processes import Process, accepts, free_port
+from tests.support.processes import Process, free_port, serves
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def make_demo(database: Path, port: int) -> Process:
     return Process(
         [sys.executable, "manage.py", "demo"],
         log=database.with_suffix(".log"),
-        ready=lambda: accepts(port),
+        ready=lambda: serves(port),
         env={**environment(database), "PORT": str(port)},
         cwd=ROOT,
         end=signal.SIGINT,

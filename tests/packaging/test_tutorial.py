@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from tests.packaging.conftest import ROOT, run
 from tests.support.pages import Windows, wait_for_state
-from tests.support.processes import Process, accepts, free_port
+from tests.support.processes import Process, free_port, serves
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-live-page.md"
 CAPTION = r'(?::caption: "(?P<caption>[^"\n]*)"\n)?'
@@ -41,7 +41,7 @@ class Project:
         self.server = Process(
             [python, "manage.py", "runserver", "--noreload", str(self.port)],
             log=folder / "server.log",
-            ready=lambda: accepts(self.port),
+            ready=lambda: serves(self.port),
             env=env,
             cwd=folder,
             end=signal.SIGINT,

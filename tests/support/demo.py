@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.support.processes import Process, accepts, free_port
+from tests.support.processes import Process, free_port, serves
 from tests.support.waiting import seconds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ class DemoServer:
         self._process = Process(
             [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), site.application],
             log=log,
-            ready=lambda: accepts(self.port),
+            ready=lambda: serves(self.port),
             env=environment(database, site),
             cwd=ROOT,
             end=signal.SIGINT,

@@ -17,7 +17,7 @@ from tests.support import services
 from tests.support.demo import ROOT, TROUBLE
 from tests.support.faults_databases import copy_mysql, template
 from tests.support.faults_worker import Worker
-from tests.support.processes import Process, accepts, free_port
+from tests.support.processes import Process, free_port, serves
 from tests.support.servers import Server
 from tests.support.waiting import seconds
 
@@ -33,7 +33,7 @@ class SiteServer:
         self._process = Process(
             [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "tests.asgi:application"],
             log=log,
-            ready=lambda: accepts(self.port),
+            ready=lambda: serves(self.port),
             env=env,
             cwd=ROOT,
             end=signal.SIGINT,

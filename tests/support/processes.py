@@ -31,6 +31,16 @@ def accepts(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def serves(port: int) -> bool:
+    """Whether a web server answers on the port. One that only listens may not have its signal handlers yet."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=seconds(10)) as probe:
+            probe.sendall(b"OPTIONS * HTTP/1.0\r\n\r\n")
+            return probe.recv(1) == b"H"
+    except OSError:
+        return False
+
+
 def tied(command: Sequence[str], *, end: signal.Signals = signal.SIGTERM, user: str = "") -> list[str]:
     """The command, made to end with this process, and run as another system user where one is named."""
     script = Path(__file__).with_name("tied.py")

@@ -24,7 +24,7 @@ from tests.models import Shelf
 from tests.support import http
 from tests.support.demo import RECORD, TROUBLE
 from tests.support.elsewhere import Elsewhere
-from tests.support.processes import Process, accepts, free_port
+from tests.support.processes import Process, free_port, serves
 from tests.support.replica import ReferenceClient
 from tests.support.tables import empty_tables
 from tests.support.waiting import seconds
@@ -48,7 +48,7 @@ class Daphne:
         self._process = Process(
             [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "tests.asgi:application"],
             log=directory / "daphne.log",
-            ready=lambda: accepts(self.port),
+            ready=lambda: serves(self.port),
             env=environment(settings),
             cwd=ROOT,
         )
