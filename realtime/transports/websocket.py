@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
+from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 from msgspec import UNSET
 
@@ -14,6 +15,9 @@ from realtime.exceptions import ProtocolError
 from realtime.protocol.codec import encode
 from realtime.protocol.messages import Bye
 from realtime.reception import let_in
+
+GONE = (OSError, Disconnected)
+"""What a server raises that is to send to a client who has gone: by the rules of ASGI, and daphne."""
 
 
 class RealtimeConsumer(AsyncWebsocketConsumer):
@@ -60,6 +64,8 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
         try:
             while self._outgoing:
                 await self.base_send(self._outgoing.popleft())
+        except GONE:
+            self._outgoing.clear()  # the server tells of it by `websocket.disconnect`
         finally:
             self._sending = None
 
