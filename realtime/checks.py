@@ -48,15 +48,14 @@ def _stream_problems(stream: type[ModelStream]) -> list[StreamDefinitionError]:
 
 @register("realtime")
 def check_querysets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """E006: a QuerySet that cannot be live. W003: one that reads models whose changes are not followed."""
+    """E006: a QuerySet that cannot be live. W003: a stream that reads models whose changes it does not follow."""
     found: list[CheckMessage] = []
     for stream in registry:
         if any(problems(stream)):
             continue
-        queryset = probe(stream)
-        if queryset is None:
-            continue
-        if problem := shape_problem(queryset, stream):
+        queryset = probe(stream)  # None where it cannot be made without real parameters
+        problem = None if queryset is None else shape_problem(queryset, stream)
+        if problem:
             found.append(Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E006"))
         elif unknown := unknown_models(queryset, stream):
             found.append(

@@ -136,13 +136,16 @@ class Connection:
     # what the hub calls
 
     def deliver(self, delivery: Delivery) -> None:
+        left: list[int] = []
         for subscription, query in delivery.accepted:
             view = subscription.subject.view() if isinstance(subscription.subject, Admitted) else ""
             accepted = self._session.accept(subscription, query=query, log=delivery.log, view=view)
             if accepted is not None:
                 self._send([accepted])
             else:
-                self._handle_all(self._session.leave(query))
+                left.append(query)
+        for query in left:  # when all are accepted: the client may have asked for the same live query again
+            self._handle_all(self._session.leave(query))
         if delivery.accepted:
             self._attend()
         sent = self._session.offer(

@@ -22,7 +22,6 @@ class Change(models.Model):
     key = models.CharField(max_length=500)  # the primary key as text
     operation = models.CharField(max_length=1, choices=Operation)
     routing = models.TextField(null=True)  # noqa: DJ001 - JSON of values by field name; null: unknown, concerns all
-    call = models.CharField(max_length=64, default="")  # the id of the client's call that caused it
     transaction = models.BigIntegerField(null=True)  # PostgreSQL: the writer's transaction id
     at = models.BigIntegerField()  # milliseconds since 1970, by the database's clock
 

@@ -258,6 +258,22 @@ async def test_id_used_anew_during_a_tick_is_answered_for_the_new_one(shelf, add
         assert [message["id"] for message in client.received if message["type"] == "subscribed"] == [1, 2]
 
 
+async def test_live_query_that_was_left_and_asked_for_again_before_a_tick_stays_live(shelf, add, held_ticks):
+    async with WireClient() as client:
+        await client.subscribe("top", id=1, shelf=shelf.pk + 1)
+        await hold(held_ticks, client, client.protocol.subscribe(4, stream="top", params={"shelf": 0}))
+        [log] = get_hub()._logs.values()
+        for id in (2, 3):  # both are answered by the next tick
+            client.say(client.protocol.subscribe(id, stream="top", params={"shelf": shelf.pk}))
+            await until(lambda id=id: len(log._waiting.get(client.connection, ())) == id - 1)
+            if id == 2:
+                client.say(client.protocol.unsubscribe(2))
+        held_ticks.set()
+        await until(lambda: client.protocol.live)
+        await add("a")
+        await until(lambda: client.titles(3) == ["a"])
+
+
 async def test_one_who_left_while_it_caught_up_is_not_a_subscriber_again(shelf, add, held_ticks, settings):
     settings.REALTIME_WINDOW_FRAMES = 1
     async with WireClient() as client, WireClient() as other:

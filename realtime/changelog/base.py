@@ -42,14 +42,13 @@ class NewChange(NamedTuple):
     key: str
     operation: str
     routing: Routing | None = None
-    call: str = ""
 
 
 def _fitting(change: NewChange) -> NewChange:
     """The change, or one that has its model read afresh where the log cannot hold the key."""
     if len(change.key) <= MAX_KEY:
         return change
-    return NewChange(change.model, "", Change.Operation.REREAD, call=change.call)
+    return NewChange(change.model, "", Change.Operation.REREAD)
 
 
 class LoggedChange(NamedTuple):
@@ -60,7 +59,6 @@ class LoggedChange(NamedTuple):
     key: str
     operation: str
     routing: Routing | None
-    call: str
 
 
 class Reading(NamedTuple):
@@ -140,13 +138,13 @@ class ChangeLog(ABC):
         wakeups.notify(self.alias)
 
     def _insert(self, changes: Sequence[NewChange]) -> None:
-        row = f"(%s, %s, %s, %s, %s, {self.transaction_sql}, {self.now_sql})"
-        names = ("model", "key", "operation", "routing", "call", "transaction", "at")
+        row = f"(%s, %s, %s, %s, {self.transaction_sql}, {self.now_sql})"
+        names = ("model", "key", "operation", "routing", "transaction", "at")
         columns = ", ".join(self.columns[name] for name in names)
         params: list[str | None] = []
         for change in map(_fitting, changes):
             routing = None if change.routing is None else msgspec.json.encode(change.routing).decode()
-            params += [change.model, change.key, change.operation, routing, change.call]
+            params += [change.model, change.key, change.operation, routing]
         with self.connection.cursor() as cursor:
             values = ", ".join([row] * len(changes))
             cursor.execute(f"INSERT INTO {self.table} ({columns}) VALUES {values}", params)
@@ -226,9 +224,9 @@ class ChangeLog(ABC):
         return epoch, position
 
     def _logged(self, row: Sequence[Any]) -> LoggedChange:
-        id, model, key, operation, routing, call = row
+        id, model, key, operation, routing = row
         try:
             decoded = None if routing is None else _routing_decoder.decode(routing)
         except msgspec.DecodeError:  # written by something else: it concerns every live query
             decoded = None
-        return LoggedChange(id, model, key, operation, decoded, call)
+        return LoggedChange(id, model, key, operation, decoded)

@@ -98,7 +98,7 @@ class MySQLChangeLog(ChangeLog):
             raise CursorExpired
         gaps = [Gap.parse(part) for part in listed.split("_") if part]
 
-        names = ("id", "model", "key", "operation", "routing", "call", "at")
+        names = ("id", "model", "key", "operation", "routing", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
         among, bounds = "", list[int]()
         for gap in gaps:

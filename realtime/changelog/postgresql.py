@@ -44,7 +44,7 @@ class PostgreSQLChangeLog(ChangeLog):
         mark = Mark.parse(marked)
         xmin, xmax = _bounds(snapshot)
 
-        names = ("id", "model", "key", "operation", "routing", "call", "at")
+        names = ("id", "model", "key", "operation", "routing", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
         sql = (
             f"SELECT l.epoch, l.pruned, l.pruned_transaction, pg_current_snapshot()::text, {columns}"

@@ -33,7 +33,7 @@ class SQLiteChangeLog(ChangeLog):
         mark = Mark.parse(position)
 
         # one statement, so that it is one state of the file: the log's row, the mark, and what came behind it
-        names = ("id", "model", "key", "operation", "routing", "call", "at")
+        names = ("id", "model", "key", "operation", "routing", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
         sql = (
             f"SELECT l.epoch, l.pruned, {columns} FROM {self.log_table} l"

@@ -41,7 +41,6 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=500)),
                 ('operation', models.CharField(choices=[('i', 'Insert'), ('u', 'Update'), ('d', 'Delete'), ('l', 'Link'), ('r', 'Reread'), ('a', 'Access')], max_length=1)),
                 ('routing', models.TextField(null=True)),
-                ('call', models.CharField(default='', max_length=64)),
                 ('transaction', models.BigIntegerField(null=True)),
                 ('at', models.BigIntegerField()),
             ],

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist
 from django.db.models.expressions import RawSQL, Subquery, Window
 from django.db.models.functions import Now, Random
 from django.db.models.sql import Query
 from django.db.models.sql.where import ExtraWhere
 
+from realtime.queries.shown import shown_relations
 from realtime.streams.dependencies import concrete
 from realtime.streams.stream import ModelStream
 
@@ -51,26 +51,30 @@ def nature(queryset: Any, stream: type[ModelStream]) -> Nature:
 
 
 def unknown_models(queryset: Any, stream: type[ModelStream]) -> list[str]:
-    """The labels of models that the QuerySet or `fields` read, and whose changes the stream does not follow."""
+    """The labels of models that the stream reads, and whose changes it does not follow.
+
+    It reads them in its QuerySet (None where there is none to look at), for `fields`, or in its serializer.
+    """
+    found = {model._meta.label for model in _unfollowed(stream)}
+    if queryset is None:
+        return sorted(found)
     query = queryset.query.clone()
     query.get_compiler(using=queryset.db).pre_sql_setup()  # joins for the order and for select_related too
-    shown = set().union(*(_tables_of(model) for path in stream.fields for model in _along(stream.model, path)))
     labels = {model._meta.db_table: model._meta.label for model in apps.get_models(include_auto_created=True)}
-    found = {labels[name] for name in (_tables(query) | shown) - _known_tables(stream) if name in labels}
+    found |= {labels[name] for name in _tables(query) - _known_tables(stream) if name in labels}
     if _joins_itself(query) and not _follows_itself(stream):
         found.add(concrete(stream.model)._meta.label)
     return sorted(found)
 
 
-def _along(model: Any, path: str) -> Iterator[Any]:
-    for step in path.split(".")[:-1]:
-        try:
-            model = model._meta.get_field(step).related_model
-        except FieldDoesNotExist:
-            return
-        if model is None:
-            return
-        yield model
+def _unfollowed(stream: type[ModelStream]) -> Iterator[Any]:
+    """The models of rows that are shown along relations which `depends_on` does not name."""
+    followed = {tuple(path.replace(".", "__").split("__")) for path in stream.depends_on}
+    own = _tables_of(stream.model)
+    for steps, model in shown_relations(stream):
+        is_parent = own >= _tables_of(model) and concrete(model) is not concrete(stream.model)
+        if not is_parent and not any(path[: len(steps)] == steps for path in followed):
+            yield concrete(model)
 
 
 def _tables(query: Any) -> set[str]:

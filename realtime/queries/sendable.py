@@ -11,11 +11,12 @@ from functools import cached_property
 from typing import Any, get_type_hints
 from uuid import UUID
 
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import connections
 
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries.rendering import ENCODABLE, sendable
+from realtime.queries.shown import new_serializer
 from realtime.streams.stream import ModelStream
 from realtime.streams.validation import probe
 
@@ -60,6 +61,20 @@ def serializer_problem(stream: type[ModelStream]) -> StreamDefinitionError | Non
             f"{stream.__name__}.serializer_class is {serializer.__name__}, which serializes {model.__name__}.",
             hint=f"Set it to a serializer of {stream.model.__name__}, the stream's model.",
         )
+    return _serializer_fields_problem(stream)
+
+
+def _serializer_fields_problem(stream: type[ModelStream]) -> StreamDefinitionError | None:
+    try:
+        getattr(new_serializer(stream), "fields", None)
+    except (AssertionError, ImproperlyConfigured) as error:  # what Django REST framework says of wrong declarations
+        return StreamDefinitionError(
+            f"{stream.__name__}.serializer_class is {stream.serializer_class.__name__}, whose fields cannot be made: "
+            f"{error}",
+            hint="Correct the serializer: no row of the stream can be sent.",
+        )
+    except Exception:  # it has no fields without real parameters
+        return None
     return None
 
 

@@ -110,11 +110,16 @@ def _has_attribute(stream: type[ModelStream], model: Any, name: str) -> bool:
 
 def probe(stream: type[ModelStream]) -> Any:
     """The QuerySet for some parameters, not to be run; None where it cannot be made without real ones."""
-    params = {name: _placeholder(stream, name, parameter) for name, parameter in stream.parameters().items()}
     try:
-        return stream(params).get_queryset(**params)
+        bound = sample(stream)
+        return bound.get_queryset(**bound.params)
     except Exception:
         return None
+
+
+def sample(stream: type[ModelStream]) -> ModelStream:
+    """The stream with some parameters."""
+    return stream({name: _placeholder(stream, name, parameter) for name, parameter in stream.parameters().items()})
 
 
 def _placeholder(stream: type[ModelStream], name: str, parameter: inspect.Parameter) -> Any:

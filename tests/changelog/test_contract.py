@@ -28,10 +28,10 @@ several_writers = pytest.mark.skipif(
 class TestAppend:
     def test_change_is_read_as_it_was_written(self, log):
         cursor = log.head()
-        log.append([change(7, routing={"shelf": ["1", None]}, call="c1")])
+        log.append([change(7, routing={"shelf": ["1", None]})])
 
         [found] = log.read(cursor, limit=10).changes
-        assert found == LoggedChange(found.id, "tests.book", "7", "u", {"shelf": ["1", None]}, "c1")
+        assert found == LoggedChange(found.id, "tests.book", "7", "u", {"shelf": ["1", None]})
 
     def test_routing_that_is_not_known_stays_so(self, log):
         cursor = log.head()

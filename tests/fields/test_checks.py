@@ -92,3 +92,16 @@ def test_serializer_of_another_model_is_named(said):
 
 def test_serializer_that_fits(said):
     assert said(Kind, serializer_class=KindSerializer) == []
+
+
+def test_serializer_whose_fields_cannot_be_made_is_named(said):
+    class Wrong(serializers.ModelSerializer):
+        class Meta:
+            model = Kind
+            fields = ["no_such_field"]
+
+    [(message, hint)] = said(Kind, serializer_class=Wrong)
+    assert message.startswith(
+        "Made.serializer_class is Wrong, whose fields cannot be made: Field name `no_such_field`"
+    )
+    assert hint == "Correct the serializer: no row of the stream can be sent."

@@ -1,12 +1,16 @@
 """Rows by serializers of Django REST framework."""
 
+import copy
 import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from rest_framework import serializers
 
+from realtime.checks import check_querysets
+from realtime.streams.registry import place
 from tests.fields.models import Everything, Kind
 from tests.shapes.desk import statements
 from tests.shapes.models import Card, Comment, Lane, Person, Tag
@@ -45,11 +49,16 @@ class CardSerializer(serializers.ModelSerializer):
         return self.context["stream"].params
 
 
+PEOPLE = "shapes.Person, shapes.Team"
 DEPENDS = ["lane", "comments", "tags", "person"]
 
 
 def cards(self):
     return Card.objects.select_related("lane", "person").prefetch_related("comments", "tags").order_by("pk")
+
+
+def plain(self):
+    return Card.objects.order_by("pk")
 
 
 @pytest.fixture
@@ -149,6 +158,82 @@ def test_values_are_the_serializers(desk):
             "foreign_key": str(row.foreign_key_id),
         }
     }
+
+
+class PersonSerializer(serializers.ModelSerializer):
+    team = serializers.StringRelatedField()
+
+    class Meta:
+        model = Person
+        fields = ["name", "team"]
+
+
+UNFOLLOWED: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "nested": ({"lane": LaneSerializer()}, [], "shapes.Lane"),
+    "nested in what is nested": ({"person": PersonSerializer()}, ["person"], "shapes.Team"),
+    "many": ({"comments": CommentSerializer(many=True)}, [], "shapes.Comment"),
+    "source": ({"who": serializers.CharField(source="person.team.name")}, ["person"], "shapes.Team"),
+    "slug": ({"tags": serializers.SlugRelatedField("name", many=True, read_only=True)}, [], "shapes.Tag"),
+    "slug of a relation": (
+        {"person": serializers.SlugRelatedField("team__name", read_only=True)},
+        ["person"],
+        "shapes.Team",
+    ),
+    "text of a related row": ({"parent": serializers.StringRelatedField()}, ["children"], "shapes.Card"),
+    "keys of those that point": (
+        {"comments": serializers.PrimaryKeyRelatedField(many=True, read_only=True)},
+        [],
+        "shapes.Comment",
+    ),
+    "another relation to the same model": ({"card": PersonSerializer(source="person")}, ["lane__members"], PEOPLE),
+}
+
+
+def serializer_with(parts):
+    meta = type("Meta", (), {"model": Card, "fields": ["id", *parts]})
+    return type("MadeSerializer", (serializers.ModelSerializer,), {**parts, "Meta": meta})
+
+
+def warnings(stream):
+    return [message for message in check_querysets(None) if message.obj == place(stream)]
+
+
+@pytest.mark.parametrize(("parts", "depends_on", "models"), UNFOLLOWED.values(), ids=UNFOLLOWED)
+def test_relation_that_is_serialized_and_not_followed_is_a_warning(desk, parts, depends_on, models):
+    serializer = serializer_with(copy.deepcopy(parts))
+    stream = desk.stream(Card, plain, fields=[], serializer_class=serializer, depends_on=depends_on)
+    assert [(message.msg, message.id) for message in warnings(stream)] == [
+        (f"ShapeStream reads rows of {models}, whose changes it does not follow.", "realtime.W003")
+    ]
+
+
+FOLLOWED: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "all that is read": ({"person": PersonSerializer(), "lane": LaneSerializer()}, ["person__team", "lane"]),
+    "keys in the row": ({"lane": serializers.PrimaryKeyRelatedField(read_only=True)}, []),
+    "keys in the rows between": ({"tags": serializers.PrimaryKeyRelatedField(many=True, read_only=True)}, []),
+    "what is only written": ({"lane": LaneSerializer(write_only=True)}, []),
+    "methods, which cannot be seen": ({"label": serializers.SerializerMethodField(method_name="get_fields")}, []),
+}
+
+
+@pytest.mark.parametrize(("parts", "depends_on"), FOLLOWED.values(), ids=FOLLOWED)
+def test_serializer_whose_relations_are_followed_passes_the_check(desk, parts, depends_on):
+    serializer = serializer_with(copy.deepcopy(parts))
+    assert warnings(desk.stream(Card, plain, fields=[], serializer_class=serializer, depends_on=depends_on)) == []
+
+
+def test_serializer_that_nests_itself_is_checked(desk):
+    class Nested(serializers.ModelSerializer):
+        class Meta:
+            model = Card
+            fields = ["id", "lane"]
+
+        def get_fields(self):
+            return super().get_fields() | {"parent": Nested(), "lane": LaneSerializer()}
+
+    stream = desk.stream(Card, plain, fields=[], serializer_class=Nested, depends_on=["lane"])
+    [message] = warnings(stream)
+    assert message.msg == "ShapeStream reads rows of shapes.Card, whose changes it does not follow."
 
 
 def test_rows_of_another_serializer_are_no_base_for_a_delta(desk):

@@ -178,6 +178,7 @@ def steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
         st.tuples(st.just("commit"), writer),
         st.tuples(st.just("roll back"), writer),
         st.tuples(st.just("join"), client, queries()),
+        st.tuples(st.just("join again"), client, SMALL),
         st.tuples(st.just("open page"), client, queries(), single_writes()),
         st.tuples(st.just("leave"), client, SMALL),
         st.tuples(st.just("cut"), client),

@@ -48,8 +48,8 @@ def test_every_client_equals_fresh_querysets_after_each_batch(make_site, clients
     queries = strategies.draw(strategies.queries(), QUERIES, SEED)
     transactions = strategies.draw(strategies.transactions(size=WRITES), TRANSACTIONS * BATCHES, SEED)
     site = make_site()
+    reader, *writers = [site.worker() for _ in range(WRITERS + 1)]  # which start while the servers do
     servers = [site.serve() for _ in range(SERVERS)]
-    reader, *writers = [site.worker() for _ in range(WRITERS + 1)]
     reader.run(LOGIN)
     users = [reader.ask(f"login({name!r})") for name in ("ada", "ben", "cleo")]
     boxes = reader.ask("list(Box.objects.values_list('pk', flat=True))")

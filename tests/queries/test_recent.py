@@ -5,7 +5,7 @@ from realtime.queries.recent import MAX_TICKS, Recent
 
 
 def change(number: int) -> LoggedChange:
-    return LoggedChange(number, "tests.book", str(number), "u", None, "")
+    return LoggedChange(number, "tests.book", str(number), "u", None)
 
 
 def test_changes_since_a_cursor_are_all_that_came_after_it():

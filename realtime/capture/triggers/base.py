@@ -81,13 +81,13 @@ class Triggers(ABC):
     # what the log is told, in SQL
 
     def insert(self, select: str) -> str:
-        names = ("model", "key", "operation", "routing", "call", "transaction", "at")
+        names = ("model", "key", "operation", "routing", "transaction", "at")
         columns = ", ".join(self.log.columns[name] for name in names)
         return f"INSERT INTO {self.log.table} ({columns}) {select}"
 
     def change(self, label: str, key: str | None, operation: str, routing: str, keys: Sequence[Column] = ()) -> str:
         """SELECT of a change, but for its FROM; `keys` are the columns that the key is made of."""
-        stamps = f"'', {self.log.transaction_sql}, {self.log.now_sql}"
+        stamps = f"{self.log.transaction_sql}, {self.log.now_sql}"
         told = f"'{operation}'"
         if self.sql.may_be_long(keys):  # what the log cannot hold has the model read afresh
             is_long = f"{self.sql.length(str(key))} > {MAX_KEY}"

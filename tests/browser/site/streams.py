@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from demo_project.board.models import Project, Task
 from realtime import ActionError, ModelStream, action, event, register
+from tests.browser.site.models import Booking
 
 
 class ProjectStream(ModelStream):
@@ -84,3 +85,15 @@ class FirstStream(ProjectStream):
 
     def get_queryset(self, project: int) -> QuerySet[Task]:
         return super().get_queryset(project)[:3]
+
+
+@register("bookings")
+class BookingStream(ProjectStream):
+    """Rows whose key has two columns."""
+
+    model = Booking
+    fields = ["room", "place", "name"]
+    template_name = "site/booking.html"
+
+    def get_queryset(self, project: int) -> QuerySet[Booking]:
+        return Booking.objects.filter(project=project).order_by("position")

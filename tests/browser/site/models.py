@@ -1,0 +1,19 @@
+"""A table whose rows have a key of two columns, which the demo has not."""
+
+from django.db import models
+
+from demo_project.board.models import Project
+
+
+class Booking(models.Model):
+    """A place in a room, booked. Its order is `position`."""
+
+    pk = models.CompositePrimaryKey("room", "place")
+    room = models.CharField(max_length=40)
+    place = models.IntegerField()
+    project = models.ForeignKey(Project, models.CASCADE)
+    name = models.CharField(max_length=40)
+    position = models.IntegerField()
+
+    class Meta:
+        app_label = "site"
