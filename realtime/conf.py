@@ -35,6 +35,9 @@ class Settings:
     AUTHENTICATE: str = ""
     """Dotted path of the function that knows users by a token, for clients without cookies; without it none may."""
 
+    DRAIN_SECONDS: float = 8.0
+    """How long a process that is told to stop may take to send its clients away; Docker kills it after ten."""
+
     TRUSTED_PROXIES: int = 0
     """Proxies in front of the server that append to X-Forwarded-For, where a client's address is found then."""
 

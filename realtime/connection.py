@@ -107,6 +107,11 @@ class Connection:
             self._transport.close(error.code, error.reason)
 
     @property
+    def busy(self) -> bool:
+        """Whether a call of the client waits for its reply."""
+        return bool(self._calling) or "_call_all" in self._tasks
+
+    @property
     def settled(self) -> bool:
         """Whether each subscription that was asked for is live, or has been refused."""
         return not self._subscribing and self._session.settled

@@ -139,7 +139,12 @@ class Overloaded(ProtocolError):
 
 
 class GoingAway(ProtocolError):
+    """The server process is stopping; the client is to come back, to another one or to the one that follows."""
+
     code = Code.GOING_AWAY
+
+    def __init__(self, reason: str = "The server is stopping; come back.") -> None:
+        super().__init__(reason)
 
 
 class InternalError(ProtocolError):

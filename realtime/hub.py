@@ -39,6 +39,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.quotas = Quotas()
+        self.draining = False  # the process is about to stop: whoever comes is sent on
         self._clients: set[Client] = set()
         self._users: defaultdict[str, set[Client]] = defaultdict(set)  # those who are logged in
         self._exchange: Exchange | None = None  # while there are clients
@@ -46,6 +47,11 @@ class Hub:
         self._checks: ThreadPool | None = None  # while there are clients
         self._turns: Turns | None = None
         self._sweeper: asyncio.Task[None] | None = None
+
+    @property
+    def clients(self) -> list[Client]:
+        """Those who are there now."""
+        return list(self._clients)
 
     def attach(self, client: Client, user: str | None = None) -> None:
         """The client is there; it will be swept, and may subscribe. `user` is the key of who it is."""

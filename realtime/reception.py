@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from realtime import drain
 from realtime.connection import Connection, Transport
+from realtime.exceptions import GoingAway
 from realtime.hub import get_hub
 from realtime.identity import identity_of
 from realtime.origins import check_origin
@@ -27,6 +29,7 @@ async def let_in(
 ) -> Connection:
     """A connection for whoever has sent this ASGI scope; user and session are what the middleware found in it.
 
+    A server that is stopping tells it so at once.
     It may be sent `windows` times REALTIME_WINDOW_FRAMES messages before it acknowledges; the bytes are the same.
     Raise `OriginRefused`, or `Overloaded` where the user or the address has too many connections.
     """
@@ -34,7 +37,11 @@ async def let_in(
     hub = get_hub()
     identity = await hub.run(identity_of, user, session)
     address = client_address(peer=(scope.get("client") or [None])[0], headers=_headers(scope["headers"]))
-    return Connection(hub=hub, transport=transport, identity=identity, address=address, windows=windows)
+    connection = Connection(hub=hub, transport=transport, identity=identity, address=address, windows=windows)
+    drain.watch(hub)
+    if hub.draining:
+        connection.end(GoingAway())
+    return connection
 
 
 def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:

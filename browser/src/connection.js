@@ -203,7 +203,7 @@ export class Connection {
       case "send":
         return this.#transport?.send(JSON.stringify(effect.message))
       case "wait":
-        return this.monitor.wait(effect.retry)
+        return this.monitor.wait(effect.retry, {planned: effect.planned})
       case "greeted":
         return this.monitor.welcome(effect.beat)
       case "repeat":

@@ -90,14 +90,21 @@ export class Monitor {
     this.#heard = this.clock.now()
   }
 
-  /** No connection: the next attempt is due after a delay. @param {number} retry seconds that the server asks for */
-  wait(retry) {
+  /**
+   * No connection: the next attempt is due after a delay.
+   *
+   * @param {number} retry seconds that the server asks for
+   * @param {{planned?: boolean}} [options] planned: the server has sent its clients on, which is no failure
+   */
+  wait(retry, {planned = false} = {}) {
     const now = this.clock.now()
-    if (this.#welcomed !== null && now - this.#welcomed >= GOOD_SECONDS) this.#attempts = 0
+    const wasGood = this.#welcomed !== null && (planned || now - this.#welcomed >= GOOD_SECONDS)
+    if (wasGood) this.#attempts = 0
     this.#welcomed = null
     this.#notBefore = now + retry
     this.#mode = "waiting"
-    this.#arm(retry + this.delay(this.#attempts++))
+    this.#arm(retry + this.delay(this.#attempts))
+    if (!wasGood || !planned) this.#attempts += 1
   }
 
   rest() {

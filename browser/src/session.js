@@ -2,7 +2,7 @@
  * The client's side of the protocol as a state machine: events in, effects out, with no DOM, socket or timer.
  */
 
-import {VERSION, remedy} from "./messages.js"
+import {VERSION, codes, remedy} from "./messages.js"
 import {Wires} from "./wires.js"
 
 /** @typedef {import("./wires.js").Wire} Wire */
@@ -14,13 +14,13 @@ import {Wires} from "./wires.js"
  *
  * @typedef {{code: number, reason: string}} Fault
  *
- * What the session wants done. `wait`: for the next attempt, at least `retry` seconds. `later`: to be asked `again` after
+ * What the session wants done. `wait`: for the next attempt, at least `retry` seconds; `planned` where the server sent the page on. `later`: to be asked `again` after
  * a delay. `repeat`: to have the calls sent that wait for the connection.
  *
  * @typedef {{do: "open"}
  *   | {do: "close"}
  *   | {do: "send", message: import("./messages.js").ClientMessage}
- *   | {do: "wait", retry: number}
+ *   | {do: "wait", retry: number, planned?: boolean}
  *   | {do: "greeted", beat: number}
  *   | {do: "repeat"}
  *   | {do: "expires", seconds: number}
@@ -53,7 +53,8 @@ export class Session {
   fault = null
 
   #wires = new Wires() // intent: what the page wants, whether connected or not
-  #interrupted = false // a connection was lost since connect()
+  /** What the page shows until the next welcome. @type {State} */
+  #absence = "connecting"
   #askedAnew = false // fresh credentials were asked for since the last frame
   #window = DEFAULT_WINDOW
   #handled = 0 // messages since welcome
@@ -66,16 +67,13 @@ export class Session {
     switch (this.phase) {
       case "idle":
         return null
-      case "opening":
-      case "greeting":
-        return this.#interrupted ? "offline" : "connecting"
       case "ready":
         if (this.#wires.refused) return "refused"
         return this.#wires.live ? "live" : "catching-up"
       case "stopped":
         return "refused"
       default:
-        return "offline"
+        return this.#absence
     }
   }
 
@@ -102,7 +100,8 @@ export class Session {
     this.#move("connect")
     if (before === "stopped") {
       this.fault = null
-      this.#interrupted = this.#askedAnew = false
+      this.#askedAnew = false
+      this.#absence = "connecting"
     }
     return this.phase === before ? [] : [{do: "open"}]
   }
@@ -153,13 +152,15 @@ export class Session {
       this.fault = {code, reason}
       return [{do: "close"}]
     }
+    const planned = code === codes.going_away
+    // A page that is sent on is soon back: until that fails, it has only a little to catch up with.
+    this.#interrupt(!planned ? "offline" : this.phase === "ready" ? "catching-up" : this.#absence)
     this.#move("lost")
-    this.#interrupt()
     if (cure === "ask anew") {
       this.#askedAnew = true
       this.#wires.forget()
     }
-    return [{do: "close"}, {do: "wait", retry}]
+    return [{do: "close"}, {do: "wait", retry, ...(planned && {planned})}]
   }
 
   /** The wait is over. @returns {Effect[]} */
@@ -316,8 +317,9 @@ export class Session {
     this.phase = next
   }
 
-  #interrupt() {
-    this.#interrupted = true
+  /** @param {State} shown */
+  #interrupt(shown = "offline") {
+    this.#absence = shown
     this.#wires.interrupt()
   }
 

@@ -52,6 +52,30 @@ describe("back-off", () => {
     assert.deepEqual(delays(1), [0.5])
   })
 
+  test("a page that the server sends on comes back soon, and its delays do not grow", () => {
+    delays(4)
+    for (const planned of [0.5, 0.5]) {
+      monitor.welcome(25)
+      heard = []
+      const before = clock.time
+      monitor.wait(0, {planned: true})
+      clock.pass(60)
+      assert.deepEqual(heard, [["due", before + planned]])
+    }
+    assert.deepEqual(delays(2), [0.5, 1])
+  })
+
+  test("delays grow where the server sends on those who have just come", () => {
+    const waits = [1, 2, 3].map(() => {
+      heard = []
+      const before = clock.time
+      monitor.wait(0, {planned: true})
+      clock.pass(60)
+      return heard[0][1] - before
+    })
+    assert.deepEqual(waits, [0.5, 1, 2])
+  })
+
   test("delays go on growing after a connection that was cut at once", () => {
     delays(4)
     monitor.welcome(25)

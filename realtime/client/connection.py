@@ -69,6 +69,7 @@ class Client:
         self._changed = asyncio.Event()  # a state may be another one
         self._attempts = 0
         self._retry = 0.0  # the server wants nobody back before so many seconds
+        self._planned = False  # the last connection ended because the server sent its clients on
         self._silence = OPEN_SECONDS
         self._welcomed: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -152,7 +153,8 @@ class Client:
                 self._do(self._session.lost(code, reason))
             if self._phase == "waiting":
                 await asyncio.sleep(self._retry + self._delay(self._attempts))
-                self._attempts += 1
+                if not self._planned:
+                    self._attempts += 1
                 self._do(self._session.due())
         if self._session.fault is not None:
             self._give_up(RemoteError(*self._session.fault))
@@ -233,8 +235,11 @@ class Client:
                 self._closed()
             case Send(message):
                 self._put(message)
-            case Wait(retry):
+            case Wait(retry, planned):
                 self._retry = retry
+                self._planned = planned and self._welcomed is not None
+                if self._planned:
+                    self._attempts = 0
             case Greeted(beat):
                 self._silence = SILENT_BEATS * beat
                 self._welcomed = asyncio.get_running_loop().time()

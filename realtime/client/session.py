@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from realtime.client.wires import Message, Update, Wire, Wires, remedy
+from realtime.exceptions import Code
 from realtime.protocol.messages import VERSION
 
 Phase = Literal["idle", "opening", "greeting", "ready", "waiting", "stopped"]
@@ -45,9 +46,13 @@ class Send:
 
 @dataclass(slots=True, frozen=True)
 class Wait:
-    """The next attempt comes after a delay, and not before so many seconds."""
+    """The next attempt comes after a delay, and not before so many seconds.
+
+    `planned`: the server has sent its clients on, which is no failure.
+    """
 
     retry: float
+    planned: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -99,7 +104,7 @@ class ClientState:
         self.phase: Phase = "idle"
         self.fault: tuple[int, str] | None = None  # why the server said stop
         self._wires = Wires()
-        self._interrupted = False  # a connection was lost since `connect`
+        self._absence: State = "connecting"  # what is shown until the next welcome
         self._asked_anew = False  # fresh credentials were asked for since the last frame
         self._window = DEFAULT_WINDOW
         self._handled = 0  # messages since welcome
@@ -111,16 +116,14 @@ class ClientState:
         match self.phase:
             case "idle":
                 return None
-            case "opening" | "greeting":
-                return "offline" if self._interrupted else "connecting"
+            case "opening" | "greeting" | "waiting":
+                return self._absence
             case "ready" if self._wires.refused:
                 return "refused"
             case "ready":
                 return "live" if self._wires.live else "catching-up"
             case "stopped":
                 return "refused"
-            case "waiting":
-                return "offline"
 
     def state_of(self, wire: Wire) -> State | None:
         if wire.status == "refused":
@@ -134,7 +137,8 @@ class ClientState:
         self._move("connect")
         if before == "stopped":
             self.fault = None
-            self._interrupted = self._asked_anew = False
+            self._asked_anew = False
+            self._absence = "connecting"
         return [] if self.phase == before else [Open()]
 
     def opened(self, token: str | None = None) -> list[Effect]:
@@ -154,15 +158,20 @@ class ClientState:
         cure = remedy(code)
         if cure == "stop" or (cure == "ask anew" and self._asked_anew):
             self._move("stop")
-            self._interrupt()
+            self._wires.interrupt()
             self.fault = (code, reason)
             return [Close()]
+        planned = code == Code.GOING_AWAY
+        if not planned:
+            self._absence = "offline"
+        elif self.phase == "ready":  # until the return fails, there is only a little to catch up with
+            self._absence = "catching-up"
         self._move("lost")
-        self._interrupt()
+        self._wires.interrupt()
         if cure == "ask anew":
             self._asked_anew = True
             self._wires.forget()
-        return [Close(), Wait(retry)]
+        return [Close(), Wait(retry, planned)]
 
     def due(self) -> list[Effect]:
         """The wait is over."""
@@ -246,10 +255,6 @@ class ClientState:
         if following is None:
             raise ValueError(f"A session that is '{self.phase}' does not know the event '{event}'.")
         self.phase = following
-
-    def _interrupt(self) -> None:
-        self._interrupted = True
-        self._wires.interrupt()
 
     def _ask(self, wire: Wire) -> list[Effect]:
         return _send([self._wires.ask(wire)]) if self._connected else []

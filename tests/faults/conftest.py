@@ -13,7 +13,7 @@ from tests.conftest import give_up
 from tests.settings import BACKEND
 from tests.support import services
 from tests.support.faults_clients import Clients
-from tests.support.faults_proxy import Proxy
+from tests.support.faults_proxy import Balancer, Proxy
 from tests.support.faults_scene import Scene
 from tests.support.faults_site import Site
 
@@ -105,6 +105,20 @@ def make_proxy() -> Iterator[Callable[[int], Proxy]]:
     yield make
     for proxy in proxies:
         proxy.close()
+
+
+@pytest.fixture
+def make_balancer() -> Iterator[Callable[[list[int]], Balancer]]:
+    """Makes one proxy in front of several ports."""
+    balancers: list[Balancer] = []
+
+    def make(ports: list[int]) -> Balancer:
+        balancers.append(Balancer(ports))
+        return balancers[-1]
+
+    yield make
+    for balancer in balancers:
+        balancer.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from django.db import transaction
 
@@ -33,6 +34,13 @@ class FaultyBox(ItemStream):
     @action
     def add_once(self, user, title: str):
         return Item.objects.create(box_id=self.params["box"], title=title).pk
+
+    @action
+    def add_after(self, user, title: str, file: str):
+        """Wait for a file to be there before the item is."""
+        while not os.path.exists(file):
+            time.sleep(0.01)
+        self.add(user, title)
 
     @action
     def add_and_die(self, user, title: str):

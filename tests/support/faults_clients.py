@@ -26,6 +26,7 @@ class LiveClient:
         self.protocol = ReferenceClient()
         self.error: BaseException | None = None
         self.connections = 0
+        self.ends: list[tuple[bool, int | None]] = []  # of connections: whether open, and the last code
         self.asked: list[str] = []  # at the beginning of this connection
         self.messages: deque[tuple[float, dict[str, Any]]] = deque(maxlen=100_000)  # with the time of arrival
         self.text = 0  # characters that came
@@ -114,6 +115,7 @@ class LiveClient:
                     silence = await self._take(socket, text) or silence
             finally:
                 self._socket = None
+                self.ends.append((self.protocol.window is not None, socket.close_code))
 
     async def _take(self, socket: ClientConnection, text: str) -> float | None:
         self.text += len(text)

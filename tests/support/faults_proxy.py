@@ -78,7 +78,7 @@ class Proxy:
             self._links.add(Link((writer,), dead=True))
             return
         try:
-            upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.target)
+            upstream_reader, upstream_writer = await self._connect()
         except OSError:
             writer.transport.abort()
             return
@@ -88,6 +88,9 @@ class Proxy:
             task = asyncio.create_task(self._pass(link, source, sink, down=down))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.target)
 
     async def _pass(
         self, link: "Link", source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, down: bool
@@ -104,7 +107,10 @@ class Proxy:
             pass
         finally:
             if not link.dead:
-                link.abort()
+                self._end(link, sink)
+
+    def _end(self, link: "Link", sink: asyncio.StreamWriter) -> None:
+        link.abort()
 
     async def _count(self, data: bytes) -> bytes:
         if self._limit is not None and self.passed + len(data) >= self._limit:
@@ -126,3 +132,23 @@ class Proxy:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class Balancer(Proxy):
+    """Passes connections to several ports in turn, and leaves out those on which nobody listens."""
+
+    def __init__(self, targets: list[int]) -> None:
+        self._targets = targets
+        super().__init__(targets[0])
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for _ in range(len(self._targets)):
+            self._targets.append(self._targets.pop(0))
+            try:
+                return await asyncio.open_connection("127.0.0.1", self._targets[-1])
+            except OSError:
+                continue
+        raise OSError("Nobody listens.")
+
+    def _end(self, link: Link, sink: asyncio.StreamWriter) -> None:
+        sink.close()  # what is on its way arrives, also at a client that is slow to read

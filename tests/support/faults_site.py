@@ -24,14 +24,21 @@ from tests.support.waiting import seconds
 _numbers = iter(range(1, 1000))
 
 
-class SiteServer:
-    """One daphne process."""
+PROGRAMS = {
+    "daphne": ["-m", "daphne", "-b", "127.0.0.1", "-p", "{port}"],
+    "uvicorn": ["-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"],
+}
 
-    def __init__(self, env: Mapping[str, str], *, log: Path) -> None:
+
+class SiteServer:
+    """One server process; `program` is daphne or uvicorn."""
+
+    def __init__(self, env: Mapping[str, str], *, log: Path, program: str = "daphne") -> None:
         self.port = free_port()
         self.log = log
+        options = [option.format(port=self.port) for option in PROGRAMS[program]]
         self._process = Process(
-            [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "tests.asgi:application"],
+            [sys.executable, *options, "tests.asgi:application"],
             log=log,
             ready=lambda: serves(self.port),
             env=env,
@@ -39,6 +46,7 @@ class SiteServer:
             end=signal.SIGINT,
         )
         self.start, self.stop, self.kill = self._process.start, self._process.stop, self._process.kill
+        self.terminate = self._process.terminate
 
     @property
     def url(self) -> str:
@@ -123,10 +131,10 @@ class Site:
         address = {services.variable(self.backend): self._url} if self._url else {}
         return inherited | own | address
 
-    def serve(self, *, clock: float = 0, **settings: Any) -> SiteServer:
+    def serve(self, *, clock: float = 0, program: str = "daphne", **settings: Any) -> SiteServer:
         """One more server process, started."""
         log = self.directory / f"server-{len(self.servers)}.log"
-        server = SiteServer(self.env(clock=clock, **settings), log=log)
+        server = SiteServer(self.env(clock=clock, **settings), log=log, program=program)
         self.servers.append(server)
         server.start()
         return server

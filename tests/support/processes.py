@@ -98,6 +98,10 @@ class Process:
         """End the process in good order."""
         self._end(self.end)
 
+    def terminate(self) -> None:
+        """End the process as process managers do (SIGTERM)."""
+        self._end(signal.SIGTERM)
+
     def kill(self) -> None:
         """End the process at once (SIGKILL), as a crash would."""
         self._end(signal.SIGKILL)

@@ -447,8 +447,8 @@ var Session = class {
   fault = null;
   #wires = new Wires();
   // intent: what the page wants, whether connected or not
-  #interrupted = false;
-  // a connection was lost since connect()
+  /** What the page shows until the next welcome. @type {State} */
+  #absence = "connecting";
   #askedAnew = false;
   // fresh credentials were asked for since the last frame
   #window = DEFAULT_WINDOW;
@@ -462,16 +462,13 @@ var Session = class {
     switch (this.phase) {
       case "idle":
         return null;
-      case "opening":
-      case "greeting":
-        return this.#interrupted ? "offline" : "connecting";
       case "ready":
         if (this.#wires.refused) return "refused";
         return this.#wires.live ? "live" : "catching-up";
       case "stopped":
         return "refused";
       default:
-        return "offline";
+        return this.#absence;
     }
   }
   /** Whether nothing is awaited but news. */
@@ -494,7 +491,8 @@ var Session = class {
     this.#move("connect");
     if (before === "stopped") {
       this.fault = null;
-      this.#interrupted = this.#askedAnew = false;
+      this.#askedAnew = false;
+      this.#absence = "connecting";
     }
     return this.phase === before ? [] : [{ do: "open" }];
   }
@@ -540,13 +538,14 @@ var Session = class {
       this.fault = { code, reason };
       return [{ do: "close" }];
     }
+    const planned = code === codes.going_away;
+    this.#interrupt(!planned ? "offline" : this.phase === "ready" ? "catching-up" : this.#absence);
     this.#move("lost");
-    this.#interrupt();
     if (cure === "ask anew") {
       this.#askedAnew = true;
       this.#wires.forget();
     }
-    return [{ do: "close" }, { do: "wait", retry }];
+    return [{ do: "close" }, { do: "wait", retry, ...planned && { planned } }];
   }
   /** The wait is over. @returns {Effect[]} */
   due() {
@@ -685,8 +684,9 @@ var Session = class {
     if (!next) throw new Error(`A session that is '${this.phase}' does not know the event '${event}'.`);
     this.phase = next;
   }
-  #interrupt() {
-    this.#interrupted = true;
+  /** @param {State} shown */
+  #interrupt(shown = "offline") {
+    this.#absence = shown;
     this.#wires.interrupt();
   }
   /** @param {Wire} wire @returns {Effect[]} */
@@ -893,7 +893,7 @@ var Connection = class {
       case "send":
         return this.#transport?.send(JSON.stringify(effect.message));
       case "wait":
-        return this.monitor.wait(effect.retry);
+        return this.monitor.wait(effect.retry, { planned: effect.planned });
       case "greeted":
         return this.monitor.welcome(effect.beat);
       case "repeat":
@@ -2418,14 +2418,21 @@ var Monitor = class {
   heard() {
     this.#heard = this.clock.now();
   }
-  /** No connection: the next attempt is due after a delay. @param {number} retry seconds that the server asks for */
-  wait(retry) {
+  /**
+   * No connection: the next attempt is due after a delay.
+   *
+   * @param {number} retry seconds that the server asks for
+   * @param {{planned?: boolean}} [options] planned: the server has sent its clients on, which is no failure
+   */
+  wait(retry, { planned = false } = {}) {
     const now = this.clock.now();
-    if (this.#welcomed !== null && now - this.#welcomed >= GOOD_SECONDS) this.#attempts = 0;
+    const wasGood = this.#welcomed !== null && (planned || now - this.#welcomed >= GOOD_SECONDS);
+    if (wasGood) this.#attempts = 0;
     this.#welcomed = null;
     this.#notBefore = now + retry;
     this.#mode = "waiting";
-    this.#arm(retry + this.delay(this.#attempts++));
+    this.#arm(retry + this.delay(this.#attempts));
+    if (!wasGood || !planned) this.#attempts += 1;
   }
   rest() {
     this.#mode = "resting";
