@@ -1,4 +1,4 @@
-"""A client of live queries for other services, in async Python; it needs no settings of Django.
+"""A client of live queries for other services, in async Python; it imports no Django.
 
 Install it with `pip install django-live-queries[client]`.
 """

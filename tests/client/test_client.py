@@ -232,7 +232,14 @@ async def test_server_that_says_nothing_is_left(monkeypatch):
             await until(lambda: len(attempts) > 1)
 
 
-def test_client_needs_no_settings():
-    code = "import sys; sys.path.insert(0, '.'); from realtime.client import connect; print(connect('ws://h/').state)"
+def test_client_needs_no_django():
+    code = (
+        "import sys\n"
+        "for name in ('django', 'asgiref', 'channels'): sys.modules[name] = None  # as if it were not installed\n"
+        "sys.path.insert(0, '.')\n"
+        "from realtime.client import RemoteError, connect\n"
+        "import realtime\n"
+        "print(connect('ws://h/').state, issubclass(RemoteError, realtime.RealtimeError))"
+    )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, env={})
-    assert (done.stdout, done.stderr) == ("None\n", "")
+    assert (done.stdout, done.stderr) == ("None True\n", "")
