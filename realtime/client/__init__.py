@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from realtime.client.connection import Client, Token
+from realtime.client.client import Client
+from realtime.client.connection import Token
 from realtime.client.errors import RemoteError
-from realtime.client.live import Change, LiveQuery
+from realtime.client.events import Event
+from realtime.client.live import Change, LiveQuery, Presence
 
-__all__ = ["Change", "Client", "LiveQuery", "RemoteError", "connect"]
+__all__ = ["Change", "Client", "Event", "LiveQuery", "Presence", "RemoteError", "connect"]
 
 
 def connect(
