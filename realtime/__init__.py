@@ -15,34 +15,57 @@ and back: transports, connection, actions, the stream's own method, the ORM, and
 Beside it: events carries what nobody needs to keep, judged by sending; attendance knows who is here, and presence
 writes it down, as rows like any other.
 
-This module reaches no model, so that it can be imported before Django's apps are ready.
+Its names are loaded when they are asked for. So this module reaches no model, and can be imported before Django's apps
+are ready; and `realtime.client`, which lies in the same package, needs no Django at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
+if TYPE_CHECKING:
+    from realtime.exceptions import (
+        ActionError,
+        BadParameters,
+        ClientError,
+        EventTooLarge,
+        Forbidden,
+        InvalidArguments,
+        NotFound,
+        RealtimeError,
+        Refusal,
+        StreamDefinitionError,
+        UnknownAction,
+        UnknownEvent,
+        UnknownStream,
+    )
+    from realtime.streams.decorators import action, event, live_value
+    from realtime.streams.presence import PresenceStream
+    from realtime.streams.registry import register
+    from realtime.streams.stream import ModelStream
+else:  # where a type checker would take every name for one that there is
 
-from realtime.exceptions import (
-    ActionError,
-    BadParameters,
-    ClientError,
-    EventTooLarge,
-    Forbidden,
-    InvalidArguments,
-    NotFound,
-    RealtimeError,
-    Refusal,
-    StreamDefinitionError,
-    UnknownAction,
-    UnknownEvent,
-    UnknownStream,
-)
-from realtime.streams.decorators import action, event, live_value
-from realtime.streams.presence import PresenceStream
-from realtime.streams.registry import register
-from realtime.streams.stream import ModelStream
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_MODULES.get(name, "realtime.exceptions")), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+_MODULES = {
+    "ModelStream": "realtime.streams.stream",
+    "PresenceStream": "realtime.streams.presence",
+    "action": "realtime.streams.decorators",
+    "event": "realtime.streams.decorators",
+    "live_value": "realtime.streams.decorators",
+    "register": "realtime.streams.registry",
+}
 
 __version__ = "0.1.0"
 
@@ -64,6 +87,8 @@ def revoke(user: object) -> None:
 
 async def arevoke(user: object) -> None:
     """`revoke`, for async code."""
+    from asgiref.sync import sync_to_async  # which comes with Django
+
     await sync_to_async(revoke)(user)
 
 

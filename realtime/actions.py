@@ -111,8 +111,9 @@ def _run(identity: Identity, call: Call, deadline: Deadline) -> str:
                     return stored
             tries += 1
             repeatable = isinstance(error, DatabaseError) and operations.is_conflict(error)
-            if tries == MAX_TRIES or deadline.given_up or not repeatable:
+            if tries == MAX_TRIES or not repeatable:
                 raise
+            deadline.retry()
 
 
 def _encoded(result: Any) -> str:

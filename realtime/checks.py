@@ -19,10 +19,10 @@ from realtime.exceptions import StreamDefinitionError
 from realtime.queries.nature import unknown_models
 from realtime.queries.sendable import serializer_problem, unsendable
 from realtime.queries.shape import shape_problem
+from realtime.relay import is_usable
 from realtime.streams.registry import place, registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.validation import field_problems, probe, problems
-from realtime.wakeups.layer import is_usable
 
 
 @register("realtime")

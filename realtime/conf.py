@@ -72,7 +72,7 @@ class Settings:
     """Calls of one connection that may wait for their turn; they run one by one, in the order they came."""
 
     EVENTS_PER_SECOND: float = 20.0
-    """Events of one connection a second in the long run, ten seconds' worth of them at once; more are dropped."""
+    """Events of one user, or of one address's visitors, to one process; ten seconds' worth may come at once."""
 
     PRESENCE_GRACE_SECONDS: float = 10.0
     """How long somebody without a connection is still present: a page that reloads does not flicker."""

@@ -74,7 +74,8 @@ class Connection:
         self._new_token: str | None = None  # that nobody has looked at yet
         self._sending: deque[tuple[Send, Subscription]] = deque()
         self._whereabouts = Whereabouts(identity)
-        self._events = Bucket(settings.EVENTS_PER_SECOND, now)
+        # not the user's: over HTTP each request says it again, and the attendance writes a burst once
+        self._presences = Bucket(settings.EVENTS_PER_SECOND, now)
         self._too_fast = False  # and the client knows it
         self._access_changes = 0  # how often access had to be asked again
         self._valid_until: float | None = None  # when the user's session ends, if it is not prolonged
@@ -241,10 +242,11 @@ class Connection:
                 self._attend()
 
     def _take(self, message: Send | Present, subscription: Subscription) -> None:
-        if self._events.take(self._heard) > 0 or len(self._sending) >= MAX_SENDING:
+        bucket = self._presences if isinstance(message, Present) else self._quota.events
+        if bucket.take(self._heard) > 0 or len(self._sending) >= MAX_SENDING:
             if not self._too_fast:
                 self._too_fast = True
-                reason = f"A connection may send {settings.EVENTS_PER_SECOND:g} events a second; more are dropped."
+                reason = f"You may send {bucket.rate:g} events a second in the long run; more are dropped."
                 self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
             return
         self._too_fast = False

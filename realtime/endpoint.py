@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
@@ -21,12 +21,20 @@ from realtime.hub import get_hub
 from realtime.origins import is_listed
 from realtime.protocol.codec import encode, split
 from realtime.protocol.messages import Bye
-from realtime.reception import check_scope
+from realtime.reception import Arrival, arrive
 
 logger = logging.getLogger("realtime")
 
-#: A request, the messages in its body, and what answers them.
-View = Callable[[ASGIRequest, list[str]], Awaitable[HttpResponseBase]]
+
+class Asked(NamedTuple):
+    """A request whose origin and CSRF token are good, and the messages in its body."""
+
+    request: ASGIRequest
+    arrival: Arrival
+    messages: list[str]
+
+
+View = Callable[[Asked], Awaitable[HttpResponseBase]]
 AsyncView = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 
 HEADERS = {
@@ -60,10 +68,10 @@ def endpoint(*methods: str) -> Callable[[View], AsyncView]:
             if request.method not in methods:
                 return HttpResponseNotAllowed([*methods, "OPTIONS"])
             try:
-                _check_origin(request)
+                arrival = _arrive(request)
                 if request.method != "GET":
                     await get_hub().run(_check_csrf, request)
-                return await view(request, _messages(request))
+                return await view(Asked(request, arrival, _messages(request)))
             except ProtocolError as error:
                 return _refusal(error)
 
@@ -72,12 +80,12 @@ def endpoint(*methods: str) -> Callable[[View], AsyncView]:
     return decorate
 
 
-def _check_origin(request: ASGIRequest) -> None:
+def _arrive(request: ASGIRequest) -> Arrival:
     try:
-        check_scope(request.scope)
         # a browser names no origin where another site loads this address as a picture or a script
         if "Origin" not in request.headers and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
             raise OriginRefused("Other sites may not load this address; their pages connect to it.")
+        return arrive(request.scope)
     except OriginRefused as error:
         logger.warning("Refused: %s", error)  # which a page of another site is not shown
         raise
@@ -131,7 +139,7 @@ def _refusal(error: ProtocolError) -> HttpResponse:
 
 def _preflight(request: ASGIRequest, methods: tuple[str, ...]) -> HttpResponse:
     try:
-        _check_origin(request)
+        _arrive(request)
     except OriginRefused as error:
         return _refusal(error)
     headers = {

@@ -20,7 +20,7 @@ from realtime.logtask import Delivery
 from realtime.protocol.codec import Encoded, decode_server
 from realtime.protocol.messages import ServerMessage
 from realtime.protocol.session import Subscription
-from realtime.reception import let_in
+from realtime.reception import Arrival, let_in
 from realtime.streams.grounds import Access
 
 WINDOWS = 32  # of messages on the way, since each acknowledgement is a request
@@ -34,11 +34,12 @@ class Exchange:
     cancelled.
     """
 
-    def __init__(self, request: ASGIRequest, messages: list[str]) -> None:
+    def __init__(self, request: ASGIRequest, arrival: Arrival, messages: list[str]) -> None:
         self.messages = messages
         self.ended = False  # bye was said
         self.connection: Connection
         self._request = request
+        self._arrival = arrival
         self._texts: list[str] = []
         self._news = asyncio.Event()
         self._pause = _pauses.setdefault(get_hub(), _Pause())
@@ -48,7 +49,7 @@ class Exchange:
         user, session = getattr(request, "user", None), getattr(request, "session", None)
         self._pause.begin()
         try:
-            self.connection = await let_in(self, scope=request.scope, user=user, session=session, windows=WINDOWS)
+            self.connection = await let_in(self, self._arrival, user=user, session=session, windows=WINDOWS)
         except BaseException:
             self._pause.cease()
             raise

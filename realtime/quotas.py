@@ -1,4 +1,4 @@
-"""Quotas: how many connections, and how many calls a second, one user or one address may have in this process."""
+"""Quotas: how many connections, and how many calls and events a second, one user or address may have in a process."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ SWEEP_EVERY = 1000  # entries between two looks for those that are not needed an
 class Quota:
     """What the connections of one user, or of one address's visitors, use together."""
 
-    __slots__ = ("calls", "connections")
+    __slots__ = ("calls", "connections", "events")
 
     def __init__(self, now: float) -> None:
         self.connections = 0
         self.calls = Bucket(settings.MAX_CALLS_PER_SECOND, now)
+        self.events = Bucket(settings.EVENTS_PER_SECOND, now)
+
+    def is_unused(self, now: float) -> bool:
+        """Whether a new one would do as well."""
+        return self.connections <= 0 and self.calls.is_full(now) and self.events.is_full(now)
 
 
 class Quotas:
@@ -51,13 +56,11 @@ class Quotas:
         return quota
 
     def leave(self, quota: Quota) -> None:
-        """A connection is gone; its calls count until their time has passed."""
+        """A connection is gone; its calls and events count until their time has passed."""
         quota.connections -= 1
 
     def _sweep(self, now: float) -> None:
-        self._quotas = {
-            key: quota for key, quota in self._quotas.items() if quota.connections > 0 or not quota.calls.is_full(now)
-        }
+        self._quotas = {key: quota for key, quota in self._quotas.items() if not quota.is_unused(now)}
         self._sweep_at = len(self._quotas) + SWEEP_EVERY
 
 

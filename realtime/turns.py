@@ -102,6 +102,7 @@ class Turns:
             if queue:
                 self._waiting[owner] = queue  # behind all others
             self._busy[owner] += 1
+            turn.deadline.begin()
             turn.timer = asyncio.get_running_loop().call_later(self._seconds, self._expire, turn)
             future = asyncio.wrap_future(self._workers.submit(turn.work, turn.deadline))
             future.add_done_callback(lambda future, turn=turn: self._end(turn, future))  # type: ignore[misc]

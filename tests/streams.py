@@ -2,7 +2,7 @@
 
 from django.core.exceptions import PermissionDenied
 
-from realtime import ActionError, ModelStream, action, event, register
+from realtime import ActionError, ModelStream, action, event, register, send_user_event
 from tests.models import Book, Note, Shelf
 
 
@@ -181,6 +181,10 @@ class TalkStream(ModelStream):
     @event
     def typing(self, user, book: int, words: list[str] = []):  # noqa: B006 - each event gets its own
         ...
+
+    @action
+    def announce(self, user, text: str):
+        send_user_event(user, "toast", {"text": text})
 
     @event
     async def hello(self, user):

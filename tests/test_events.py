@@ -14,12 +14,13 @@ from django.contrib.auth.models import User
 from django.db import connections
 
 import realtime
-from realtime import events
+from realtime import events, relay
 from realtime.exceptions import BadParameters, EventTooLarge, RealtimeError, UnknownStream
 from realtime.hub import get_hub
 from realtime.identity import Identity
+from realtime.quotas import Quotas
 from tests.models import Note, Shelf
-from tests.support.waiting import seconds, wait_until
+from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
 
@@ -189,8 +190,25 @@ class TestRefusals:
             ann.tell("typing", {"book": book})
         told = await unsent(ann)
         await until(lambda: len(bob.events) >= 20)
-        assert told == [("typing", 4002, "A connection may send 20 events a second; more are dropped.")]
+        assert told == [("typing", 4002, "You may send 20 events a second in the long run; more are dropped.")]
         assert len(bob.events) < 100
+
+    async def test_all_connections_of_a_user_use_up_one_allowance(self, clients, people, shelf, settings):
+        settings.REALTIME_EVENTS_PER_SECOND = 0.001
+        get_hub().quotas = Quotas()
+        async with WireClient(Identity(of(people[0]))) as ann:
+            await ann.subscribe("talk", shelf=shelf.pk)
+            ann.tell("typing", {"book": 1})
+            await until(lambda: clients[1].events)
+        async with WireClient(Identity(of(people[0]))) as ann:  # as the next request over HTTP is
+            await ann.subscribe("talk", shelf=shelf.pk)
+            ann.tell("typing", {"book": 1})
+            reason = "You may send 0.001 events a second in the long run; more are dropped."
+            assert await unsent(ann) == [("typing", 4002, reason)]
+        async with WireClient(Identity(of(people[1]))) as bob:
+            await bob.subscribe("talk", shelf=shelf.pk)
+            bob.tell("typing", {"book": 2})
+            await until(lambda: ("typing", {"book": 2, "words": []}, of(people[1])) in clients[2].events)
 
     async def test_whoever_lost_access_neither_gets_nor_sends(self, clients, elsewhere):
         ann, bob, cid = clients
@@ -319,7 +337,7 @@ class TestBetweenProcesses:
         for number in range(3):
             clients[0].tell("typing", {"book": number})
         await until(lambda: len(clients[1].events) == 3)
-        await asyncio.to_thread(wait_until, lambda: not events._sender._waiting, what="the sender to be done")
+        assert await asyncio.to_thread(relay.flush, seconds(10))
         await asyncio.sleep(0.1)  # for what must not come
         assert len(clients[1].events) == 3
 

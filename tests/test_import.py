@@ -19,6 +19,12 @@ def test_import_needs_neither_settings_nor_apps():
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
+def test_unknown_name_is_an_attribute_error():
+    assert set(realtime.__all__) <= set(dir(realtime))
+    with pytest.raises(AttributeError, match="^module 'realtime' has no attribute 'nothing'$"):
+        realtime.nothing  # noqa: B018
+
+
 def test_public_names_are_sorted():
     assert sorted(realtime.__all__) == realtime.__all__
 

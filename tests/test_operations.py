@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import OperationalError, connections, transaction
 
 from realtime import ActionError, ModelStream, action, operations
 from realtime.actions import operation_key, perform
@@ -191,6 +192,49 @@ def test_a_call_that_commits_is_not_given_up(ann):
     deadline = Deadline(3)
     call(ann, "c1", "write", deadline, text="a")
     assert not deadline.give_up()
+
+
+@pytest.fixture
+def losing(monkeypatch):
+    """Commits that lose to another transaction; `at_commit` is called when they are about to."""
+    losing = SimpleNamespace(times=1, at_commit=lambda: None)
+    connection = connections["default"]
+    commit = connection.commit
+
+    def lose() -> None:
+        if not losing.times:
+            return commit()
+        losing.times -= 1
+        losing.at_commit()
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(connection, "commit", lose)
+    yield losing
+    losing.times = 0
+
+
+def test_a_commit_that_lost_to_another_one_is_repeated(ann, losing):
+    assert "error" not in call(ann, "c1", "write", Deadline(60), text="a")
+    assert (texts(), losing.times) == (["a"], 0)
+
+
+def test_a_commit_that_lost_is_not_repeated_when_the_time_is_over(ann, losing):
+    deadline = Deadline(3)
+    given_up = []
+    losing.times, losing.at_commit = 2, lambda: given_up.append(deadline.give_up())
+    assert call(ann, "c1", "write", deadline, text="a")["error"]["code"] == 4003
+    losing.times -= 1
+    assert (texts(), losing.times, given_up) == ([], 0, [False])
+
+
+def test_a_call_that_is_repeated_can_be_given_up(ann, losing):
+    class Late(Deadline):
+        def commit(self) -> None:
+            assert losing.times or self.give_up()
+            super().commit()
+
+    assert call(ann, "c1", "write", Late(3), text="a")["error"]["code"] == 4003
+    assert (texts(), losing.times) == ([], 0)
 
 
 def test_a_result_that_is_too_large_to_keep_has_no_effect(ann, settings, caplog):

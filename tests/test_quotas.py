@@ -50,12 +50,17 @@ def test_connection_that_is_gone_makes_room(few):
     enter(few, "5")
 
 
-def test_calls_count_after_the_connection_that_made_them(few, settings):
-    settings.REALTIME_MAX_CALLS_PER_SECOND = 0.1
-    quota = enter(few, "5")
-    quota.calls.take(0.0)
+@pytest.mark.parametrize(
+    ("kind", "setting"), [("calls", "REALTIME_MAX_CALLS_PER_SECOND"), ("events", "REALTIME_EVENTS_PER_SECOND")]
+)
+@pytest.mark.parametrize("whose", [{"user": "5"}, {"address": "192.0.2.1"}])
+def test_calls_and_events_count_after_the_connection_that_made_them(few, settings, kind, setting, whose):
+    setattr(settings, setting, 0.1)
+    quota = enter(few, **whose)
+    getattr(quota, kind).take(0.0)
     few.leave(quota)
-    assert enter(few, "5", now=1.0).calls.take(1.0) == pytest.approx(9.0)
+    few._sweep(0.5)
+    assert getattr(enter(few, **whose, now=1.0), kind).take(1.0) == pytest.approx(9.0)
 
 
 def test_quotas_that_nobody_uses_are_forgotten(few, monkeypatch):

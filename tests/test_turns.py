@@ -108,6 +108,16 @@ async def test_work_that_takes_too_long_is_given_up_and_cannot_commit(make, gate
     assert turns._lost == 0
 
 
+async def test_async_work_that_is_repeated_has_the_time_that_is_left(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("realtime.deadline.monotonic", lambda: now)
+    deadline = Deadline(60)
+    assert await deadline.within(asyncio.sleep(0, "in time")) == "in time"
+    now += 60
+    with pytest.raises(CallTimedOut):
+        await deadline.within(asyncio.sleep(60))
+
+
 async def test_work_that_never_returns_is_replaced(make, gate):
     turns = make(threads=2, seconds=0.3)
     stuck = [asyncio.create_task(turns.run(owner, owner, gate)) for owner in ("ann", "ben")]

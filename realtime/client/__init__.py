@@ -1,4 +1,4 @@
-"""A client of live queries for other services, in async Python; it needs no settings of Django.
+"""A client of live queries for other services, in async Python; it imports no Django.
 
 Install it with `pip install django-live-queries[client]`.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from realtime.client.connection import Client, Token
+from realtime.client.client import Client
+from realtime.client.connection import Token
 from realtime.client.errors import RemoteError
-from realtime.client.live import Change, LiveQuery
+from realtime.client.events import Event
+from realtime.client.live import Change, LiveQuery, Presence
 
-__all__ = ["Change", "Client", "LiveQuery", "RemoteError", "connect"]
+__all__ = ["Change", "Client", "Event", "LiveQuery", "Presence", "RemoteError", "connect"]
 
 
 def connect(

@@ -1,4 +1,4 @@
-"""Client: drives the session over WebSockets: one connection after the other, until it is closed."""
+"""Connection: drives the session over WebSockets, one after the other, until it is closed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -17,23 +16,25 @@ from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from realtime.client.calls import Calls
-from realtime.client.errors import RemoteError
-from realtime.client.live import LiveQuery
-from realtime.client.session import (
+from realtime.client.effects import (
     Apply,
-    ClientState,
     Close,
     Effect,
     Expires,
     Greeted,
+    Happened,
     Later,
     Open,
     Refused,
     Replied,
     Send,
-    State,
+    Unsent,
     Wait,
 )
+from realtime.client.errors import RemoteError
+from realtime.client.events import EventListeners, call_safely
+from realtime.client.live import LiveQuery
+from realtime.client.session import ClientState, State
 from realtime.client.wires import Message, Wire
 
 logger = logging.getLogger("realtime.client")
@@ -49,20 +50,19 @@ CLOSE_SECONDS = 5.0
 Token = str | Callable[[], str | Awaitable[str]]
 
 
-class Client:
-    """A client of a server's live queries; made by `connect`. Use it as an async context manager.
-
-    It comes back by itself after a lost connection, with growing random delays, and resumes from its cursors.
-    """
+class Connection:
+    """What a client and its live queries stand on: the session, and the sockets that carry it."""
 
     def __init__(self, url: str, *, token: Token | None, headers: Mapping[str, str]) -> None:
         self.url = url
         self.error: RemoteError | None = None  # why the server wants no connection
+        self.events = EventListeners()  # for the user
+        self.refusals: list[Callable[[RemoteError], object]] = []  # told what was refused of events and presence
+        self.calls = Calls(lambda message: self._do([Send(message)]))
         self._token = token
         self._headers = dict(headers)
         self._session = ClientState()
         self._queries: dict[Wire, LiveQuery] = {}
-        self._calls = Calls(lambda message: self._do([Send(message)]))
         self._socket: ClientConnection | None = None
         self._outgoing: deque[str] = deque()
         self._has_outgoing = asyncio.Event()
@@ -76,41 +76,41 @@ class Client:
         self._refresh: asyncio.Task[None] | None = None
         self._main: asyncio.Task[None] | None = None
 
-    # what a user calls
-
     @property
     def state(self) -> State | None:
-        """`connecting`, `live`, `catching-up`, `offline` or `refused`."""
         return self._session.state
 
-    def subscribe(self, stream: str, params: Mapping[str, Any] | None = None, *, format: str = "data") -> LiveQuery:
-        """A live query; its rows come as soon as there is a connection.
+    def state_of(self, wire: Wire) -> State | None:
+        return self._session.state_of(wire)
 
-        `format` is "data", "html", or "value:" with a live value's name.
-        """
-        query = LiveQuery(self, Wire(stream, dict(params or {}), format))
+    def connect(self) -> None:
+        self._do(self._session.connect())
+
+    def subscribe(self, query: LiveQuery) -> None:
         self._queries[query._wire] = query
         self._do(self._session.subscribe(query._wire))
-        return query
+
+    def unsubscribe(self, query: LiveQuery) -> None:
+        if self._queries.pop(query._wire, None) is not None:
+            self._do(self._session.unsubscribe(query._wire))
+            query._end(RemoteError(None, "The live query is closed."), drop_rows=False)
+
+    def tell(self, wire: Wire, name: str, data: Any) -> bool:
+        """Send an event to the others who see the same; say whether it went out."""
+        effects = self._session.tell(wire, name, data)
+        self._do(effects)
+        return bool(effects)
+
+    def present(self, wire: Wire, data: Mapping[str, Any]) -> None:
+        self._do(self._session.present(wire, dict(data)))
 
     async def call(
-        self,
-        stream: str,
-        params: Mapping[str, Any],
-        action: str,
-        args: Mapping[str, Any] | None = None,
-        *,
-        within: float = 30.0,
+        self, stream: str, params: Mapping[str, Any], action: str, args: Mapping[str, Any], *, within: float
     ) -> Any:
-        """Call an action of a stream, and return its result. `within` so many seconds.
-
-        Raise `RemoteError`: a refusal has a code; without one, its name says whether the action may have run.
-        """
-        target = {"stream": stream, "params": dict(params), "action": action, "args": dict(args or {})}
-        return await self._calls.call(target, within=within)
+        target = {"stream": stream, "params": dict(params), "action": action, "args": dict(args)}
+        return await self.calls.call(target, within=within)
 
     async def wait_until_live(self) -> None:
-        """Wait until all that was subscribed is as the database has it. Raise `RemoteError` if the server says no."""
         while self.state != "live":
             if self.error is not None:
                 raise self.error
@@ -118,31 +118,11 @@ class Client:
             await self._changed.wait()
 
     async def close(self) -> None:
-        """End the connection; live queries end, and calls that wait are not answered."""
         tasks = [task for task in (self._main, self._refresh, *self._tasks) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._give_up(RemoteError(None, "The client is closed."))
-
-    async def __aenter__(self) -> Client:
-        self._do(self._session.connect())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    # what live queries call
-
-    def state_of(self, wire: Wire) -> State | None:
-        return self._session.state_of(wire)
-
-    def close_query(self, query: LiveQuery) -> None:
-        if self._queries.pop(query._wire, None) is not None:
-            self._do(self._session.unsubscribe(query._wire))
-            query._end(RemoteError(None, "The live query is closed."), drop_rows=False)
 
     # the connections, one after the other
 
@@ -243,7 +223,7 @@ class Client:
             case Greeted(beat):
                 self._silence = SILENT_BEATS * beat
                 self._welcomed = asyncio.get_running_loop().time()
-                self._calls.opened()
+                self.calls.opened()
             case Expires(seconds):
                 self._refresh_before(seconds)
             case Apply():
@@ -253,7 +233,12 @@ class Client:
             case Later(wire):
                 self._start(self._ask_again(wire))
             case Replied(reply):
-                self._calls.reply(reply)
+                self.calls.reply(reply)
+            case Happened(event, wires):
+                self._happen(event, wires)
+            case Unsent(code, reason):
+                for callback in list(self.refusals):
+                    call_safely(callback, RemoteError(code, reason))
 
     def _put(self, message: Message) -> None:
         self._outgoing.append(msgspec.json.encode(message).decode())
@@ -267,12 +252,19 @@ class Client:
                 unfit.add(wire)
         self._do(self._session.applied(frame, unfit))
 
+    def _happen(self, event: Message, wires: list[Wire] | None) -> None:
+        if wires is None:
+            self.events.tell(event)
+            return
+        for query in [self._queries[wire] for wire in wires if wire in self._queries]:
+            query._events.tell(event)
+
     def _closed(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._welcomed is not None and now - self._welcomed >= GOOD_SECONDS:
             self._attempts = 0
         self._outgoing.clear()
-        self._calls.interrupted()
+        self.calls.interrupted()
         if self._refresh is not None:
             self._refresh.cancel()
             self._refresh = None
@@ -303,7 +295,7 @@ class Client:
 
     def _give_up(self, error: RemoteError) -> None:
         self.error = error
-        self._calls.refused(error)
+        self.calls.refused(error)
         for query in self._queries.values():
             if query.error is None:
                 query._end(error, drop_rows=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from realtime.client.errors import RemoteError
+from realtime.client.events import EventListener, EventListeners, Forget
 from realtime.client.rows import Rows
 from realtime.client.session import State
 from realtime.client.wires import Wire
@@ -27,12 +28,14 @@ class Change:
 
 
 class Owner(Protocol):
-    """The client that a live query belongs to."""
+    """The connection that a live query belongs to."""
 
     def state_of(self, wire: Wire) -> State | None: ...
-    def close_query(self, query: LiveQuery) -> None: ...
+    def unsubscribe(self, query: LiveQuery) -> None: ...
+    def tell(self, wire: Wire, name: str, data: Any) -> bool: ...
+    def present(self, wire: Wire, data: Mapping[str, Any]) -> None: ...
     async def call(
-        self, stream: str, params: Mapping[str, Any], action: str, args: Mapping[str, Any], *, within: float = ...
+        self, stream: str, params: Mapping[str, Any], action: str, args: Mapping[str, Any], *, within: float
     ) -> Any: ...
 
 
@@ -53,6 +56,7 @@ class LiveQuery:
         self._rows = Rows()
         self._filled = asyncio.Event()  # rows or an error are there
         self._listeners: set[Callable[[Change | None], None]] = set()
+        self._events = EventListeners()
 
     @property
     def rows(self) -> list[Any]:
@@ -80,9 +84,20 @@ class LiveQuery:
         """Call an action of the stream, with its parameters; see `Client.call`."""
         return await self._owner.call(self._wire.stream, self._wire.params or {}, action, args or {}, within=within)
 
+    def send(self, name: str, data: Mapping[str, Any] | None = None) -> bool:
+        """Send an event to the others who see the same; say whether it went out: not where this is not live.
+
+        The stream says by `@event` what may be sent. It may be lost.
+        """
+        return self._owner.tell(self._wire, name, data)
+
+    def on(self, name: str, callback: EventListener) -> Forget:
+        """Have this called for each event of the name from those who see the same; return what ends it."""
+        return self._events.on(name, callback)
+
     def close(self) -> None:
         """Want it no more. Its iterators end."""
-        self._owner.close_query(self)
+        self._owner.unsubscribe(self)
 
     async def __aiter__(self) -> AsyncIterator[Change]:
         """Changes from now on, the first with all rows; raise `RemoteError` when the server refuses the query."""
@@ -139,6 +154,14 @@ class LiveQuery:
     def _tell(self, change: Change | None) -> None:
         for listener in list(self._listeners):
             listener(change)
+
+
+class Presence(LiveQuery):
+    """The people who are somewhere, as rows; made by `Client.presence`."""
+
+    def set(self, data: Mapping[str, Any]) -> None:
+        """Say something of the user, which all others see; and that the user is here. Up to 1 KiB as JSON."""
+        self._owner.present(self._wire, data)
 
 
 def _merged(first: Change, second: Change) -> Change:

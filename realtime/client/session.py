@@ -5,11 +5,25 @@ It is the twin of the browser's `session.js`, and is tested with the same cases.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
-from realtime.client.wires import Message, Update, Wire, Wires, remedy
+from realtime.client.effects import (
+    Apply,
+    Close,
+    Effect,
+    Expires,
+    Greeted,
+    Happened,
+    Later,
+    Open,
+    Refused,
+    Replied,
+    Send,
+    Unsent,
+    Wait,
+)
+from realtime.client.wires import Message, Wire, Wires, remedy
 from realtime.exceptions import Code
 from realtime.protocol.messages import VERSION
 
@@ -27,74 +41,6 @@ TRANSITIONS: dict[Phase, dict[str, Phase]] = {
 }
 
 DEFAULT_WINDOW = {"frames": 32, "bytes": 1048576}  # where the server does not say
-
-
-@dataclass(slots=True, frozen=True)
-class Open:
-    """A connection is to be opened."""
-
-
-@dataclass(slots=True, frozen=True)
-class Close:
-    """The connection is to be closed."""
-
-
-@dataclass(slots=True, frozen=True)
-class Send:
-    message: Message
-
-
-@dataclass(slots=True, frozen=True)
-class Wait:
-    """The next attempt comes after a delay, and not before so many seconds.
-
-    `planned`: the server has sent its clients on, which is no failure.
-    """
-
-    retry: float
-    planned: bool = False
-
-
-@dataclass(slots=True, frozen=True)
-class Greeted:
-    beat: float  # seconds
-
-
-@dataclass(slots=True, frozen=True)
-class Expires:
-    """The token ends after so many seconds."""
-
-    seconds: float
-
-
-@dataclass(slots=True, frozen=True)
-class Apply:
-    """A frame: `applied` is to be told when its deltas have been applied."""
-
-    cursor: str
-    updates: list[Update]
-
-
-@dataclass(slots=True, frozen=True)
-class Refused:
-    wire: Wire
-    code: int
-    reason: str
-
-
-@dataclass(slots=True, frozen=True)
-class Later:
-    """The wire is to be asked for `again` after a delay."""
-
-    wire: Wire
-
-
-@dataclass(slots=True, frozen=True)
-class Replied:
-    reply: Message
-
-
-Effect = Open | Close | Send | Wait | Greeted | Expires | Apply | Refused | Later | Replied
 
 
 class ClientState:
@@ -185,6 +131,14 @@ class ClientState:
     def unsubscribe(self, wire: Wire) -> list[Effect]:
         return self._tell(self._wires.remove(wire))
 
+    def tell(self, wire: Wire, name: str, data: Any) -> list[Effect]:
+        """An event for the others who see what the wire sees."""
+        return self._tell(self._wires.tell(wire, name, data))
+
+    def present(self, wire: Wire, data: Mapping[str, Any]) -> list[Effect]:
+        """The user is present, and says this of themselves."""
+        return self._tell(self._wires.present(wire, data))
+
     def again(self, wire: Wire) -> list[Effect]:
         """The delay of a wire is over; a reconnect may have asked for it already."""
         return self._ask(wire) if wire.status == "delayed" and wire in self._wires else []
@@ -219,6 +173,11 @@ class ClientState:
                 return self._refused(message)
             case "reply":
                 return [Replied(message)]
+            case "event":
+                query = message.get("query")
+                return [Happened(message, None if query is None else self._wires.of(query))]
+            case "unsent":
+                return [Unsent(message["code"], message["reason"])]
             case "bye":
                 return self.lost(message["code"], message["reason"], message.get("retry", 0.0))
         return []  # also for a message that a later server may add
@@ -257,7 +216,7 @@ class ClientState:
         self.phase = following
 
     def _ask(self, wire: Wire) -> list[Effect]:
-        return _send([self._wires.ask(wire)]) if self._connected else []
+        return _send(self._wires.ask(wire)) if self._connected else []
 
     def _tell(self, messages: list[Message]) -> list[Effect]:
         return _send(messages) if self._connected else []

@@ -25,6 +25,7 @@ class Wire:
     """A subscription on its way, from what is wanted to what is held.
 
     `cursor` is the position of the rows that the client holds, None where they do not count; `view` is their tag.
+    `present` is what the client says of its user's presence, None where it only looks on.
     """
 
     stream: str
@@ -39,6 +40,7 @@ class Wire:
     log: int | None = None
     status: Status = "wanted"
     failures: int = 0  # how often in a row it was delayed
+    present: Mapping[str, Any] | None = None
 
 
 class Update(NamedTuple):
@@ -77,7 +79,8 @@ class Wires:
         """There is something, and all of it is refused."""
         return bool(self._wires) and all(wire.status == "refused" for wire in self._wires)
 
-    def ask(self, wire: Wire) -> Message:
+    def ask(self, wire: Wire) -> list[Message]:
+        """The messages that ask for the wire."""
         # a new id each time: what was sent for the one before may still be on the way
         wire.id, wire.status = self._next_id, "asked"
         self._next_id += 1
@@ -87,10 +90,24 @@ class Wires:
             else {"stream": wire.stream, "params": dict(wire.params or {}), "format": wire.format}
         )
         held = {} if wire.cursor is None else {"cursor": wire.cursor} | ({"view": wire.view} if wire.view else {})
-        return {"type": "subscribe", "id": wire.id, **target, **held}
+        asked = {"type": "subscribe", "id": wire.id, **target, **held}
+        return [asked] if wire.present is None else [asked, _present(wire)]
 
     def ask_all(self) -> list[Message]:
-        return [self.ask(wire) for wire in self._wires if wire.status != "refused"]
+        return [message for wire in self._wires if wire.status != "refused" for message in self.ask(wire)]
+
+    def tell(self, wire: Wire, name: str, data: Any) -> list[Message]:
+        """An event is lost where the server has not accepted the wire."""
+        accepted = wire.status in ON_SERVER and wire.status != "asked"
+        return [{"type": "send", "id": wire.id, "name": name, "data": data}] if accepted else []
+
+    def present(self, wire: Wire, data: Mapping[str, Any]) -> list[Message]:
+        wire.present = data
+        return [_present(wire)] if wire.status in ON_SERVER else []
+
+    def of(self, query: int) -> list[Wire]:
+        """Those that an event is for."""
+        return [wire for wire in self._wires if wire.query == query]
 
     def interrupt(self) -> None:
         """The connection is gone; the wires are still wanted."""
@@ -170,3 +187,7 @@ class Wires:
     def _find(self, id: int) -> Wire | None:
         asked: Iterable[Wire] = (wire for wire in self._wires if wire.status not in ("wanted", "delayed"))
         return next((wire for wire in asked if wire.id == id), None)
+
+
+def _present(wire: Wire) -> Message:
+    return {"type": "present", "id": wire.id, "data": dict(wire.present or {})}

@@ -10,7 +10,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponseBase, StreamingHttpResponse
 
 from realtime.conf import settings
-from realtime.endpoint import endpoint
+from realtime.endpoint import Asked, endpoint
 from realtime.exceptions import BadMessage
 from realtime.exchange import Exchange
 from realtime.protocol.messages import Event, Frame, Refused, Reply, ServerMessage, Unsent
@@ -19,21 +19,21 @@ SETTLE_SECONDS = 5.0  # for subscriptions to become live, before a client that d
 
 
 @endpoint("POST")
-async def longpoll(request: ASGIRequest, messages: list[str]) -> HttpResponseBase:
+async def longpoll(asked: Asked) -> HttpResponseBase:
     """Answer with an array of messages, once each subscription is answered and there is news of one.
 
     `?wait=0`: also without news, at once; by default, without news after the time of a beat.
     """
-    return StreamingHttpResponse(_answer(request, messages, _wait(request)), content_type="application/json")
+    return StreamingHttpResponse(_answer(asked, _wait(asked.request)), content_type="application/json")
 
 
-async def _answer(request: ASGIRequest, messages: list[str], wait: float) -> AsyncIterator[str]:
+async def _answer(asked: Asked, wait: float) -> AsyncIterator[str]:
     # in the body, which no middleware waits for: one that is not async would hold a thread until then
     now = asyncio.get_running_loop().time()
     waits, settles = now + wait, now + SETTLE_SECONDS
     texts: list[str] = []
     news = False
-    async with Exchange(request, messages) as exchange:
+    async with Exchange(*asked) as exchange:
         while not exchange.ended:
             settled = exchange.connection.settled
             if (settled and news) or exchange.connection.spent:

@@ -12,7 +12,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponseBase, StreamingHttpResponse
 
 from realtime.conf import settings
-from realtime.endpoint import endpoint
+from realtime.endpoint import Asked, endpoint
 from realtime.exceptions import BadMessage
 from realtime.exchange import Exchange
 from realtime.protocol.messages import VERSION, Beat, Frame, Refused, ServerMessage, Subscribed
@@ -24,18 +24,18 @@ END = "event: end\ndata: {}\n\n"
 
 
 @endpoint("GET", "POST")
-async def sse(request: ASGIRequest, messages: list[str]) -> HttpResponseBase:
+async def sse(asked: Asked) -> HttpResponseBase:
     """Answer with messages as they come. The client's are in the body or, for `EventSource`, in the query."""
     bookmark = None
-    if request.method == "GET":
-        bookmark = Bookmark(request.headers.get("Last-Event-ID", ""))
-        messages = _asked(request, bookmark)
-    return StreamingHttpResponse(_events(request, messages, bookmark), content_type="text/event-stream")
+    if asked.request.method == "GET":
+        bookmark = Bookmark(asked.request.headers.get("Last-Event-ID", ""))
+        asked = asked._replace(messages=_wanted(asked.request, bookmark))
+    return StreamingHttpResponse(_events(asked, bookmark), content_type="text/event-stream")
 
 
-async def _events(request: ASGIRequest, messages: list[str], bookmark: Bookmark | None) -> AsyncIterator[str]:
+async def _events(asked: Asked, bookmark: Bookmark | None) -> AsyncIterator[str]:
     ends = asyncio.get_running_loop().time() + BEATS * settings.BEAT_SECONDS
-    async with Exchange(request, messages) as exchange:
+    async with Exchange(*asked) as exchange:
         yield BEGIN
         while not exchange.ended and not exchange.connection.spent and await exchange.wait(ends):
             yield "".join(_event(text, message, bookmark) for text, message in exchange.take())
@@ -49,7 +49,7 @@ def _event(text: str, message: ServerMessage, bookmark: Bookmark | None) -> str:
     return f"data: {text}\n\n"
 
 
-def _asked(request: ASGIRequest, bookmark: Bookmark) -> list[str]:
+def _wanted(request: ASGIRequest, bookmark: Bookmark) -> list[str]:
     """The messages of a client that cannot send any: `token` and `subscribe` in the query, numbered in their order."""
     wanted: list[dict[str, Any]] = [{"token": token} for token in request.GET.getlist("token")]
     try:

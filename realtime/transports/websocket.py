@@ -14,7 +14,7 @@ from realtime.connection import Connection
 from realtime.exceptions import ProtocolError
 from realtime.protocol.codec import encode
 from realtime.protocol.messages import Bye
-from realtime.reception import let_in
+from realtime.reception import arrive, let_in
 
 GONE = (OSError, Disconnected)
 """What a server raises that is to send to a client who has gone: by the rules of ASGI, and daphne."""
@@ -45,7 +45,7 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
         await self.accept()
         user, session = self.scope.get("user"), self.scope.get("session")
         try:
-            self.connection = await let_in(_Face(self), scope=self.scope, user=user, session=session)
+            self.connection = await let_in(_Face(self), arrive(self.scope), user=user, session=session)
         except ProtocolError as error:
             # accepted first: a browser hides from the page why a handshake failed
             self._say_bye(error)

@@ -6,7 +6,7 @@ interval, whichever comes first. Between processes a hint travels by what is the
     source       file          database           sender                         receiver
     local        __init__.py   every one          the writer's process           the same process
     postgresql   postgresql.py PostgreSQL         NOTIFY, by the log on commit   LISTEN, on one connection
-    layer        layer.py      every other one    a thread of the writer         one channel of the channel layer
+    layer        layer.py      every other one    the relay of the writer        one channel of the channel layer
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Coroutine
 
 from django.db import connections
 
+from realtime.relay import Listener, is_usable
 from realtime.wakeups import layer, postgresql
 from realtime.wakeups.postgresql import POSTGRESQL_CHANNEL
 
@@ -30,7 +31,7 @@ def source(alias: str) -> str:
     """What carries hints between processes for this database: "postgresql", "layer", or "" for polling alone."""
     if connections[alias].vendor == "postgresql":
         return "postgresql" if postgresql.is_usable() else ""
-    return "layer" if layer.is_usable() else ""
+    return "layer" if is_usable() else ""
 
 
 def notify(alias: str) -> None:
@@ -43,18 +44,15 @@ def notify(alias: str) -> None:
         layer.send(alias)
 
 
-class Waiter:
+class Waiter(Listener):
     """Waits in one event loop for wake-ups of one log."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
-        self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
-        self._listening: asyncio.Task[None] | None = None
+        super().__init__(self._listen(), name=f"realtime wake-ups {alias}")
         with _lock:
             _waiters.setdefault(alias, set()).add(self)
-        if listening := self._listen():
-            self._listening = asyncio.create_task(listening, name=f"realtime wake-ups {alias}")
 
     def _listen(self) -> Coroutine[None, None, None] | None:
         match source(self.alias):
@@ -66,10 +64,7 @@ class Waiter:
 
     def wake(self) -> None:
         """May be called from any thread."""
-        try:
-            self._loop.call_soon_threadsafe(self._event.set)
-        except RuntimeError:  # the loop has been closed, and `close` never called
-            self._forget()
+        self._hear(self._event.set)
 
     async def wait(self, seconds: float) -> bool:
         """Return when woken, or after so many seconds; say whether it was woken."""
@@ -80,12 +75,6 @@ class Waiter:
             return False
         self._event.clear()
         return True
-
-    async def close(self) -> None:
-        self._forget()
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
 
     def _forget(self) -> None:
         with _lock:

@@ -1,34 +1,13 @@
-"""Outages: a source of hints that fails is tried again; the log says once that it is gone, once that it is back."""
+"""Outages of a source of hints, as the log names them."""
 
 from __future__ import annotations
 
-import logging
-
-logger = logging.getLogger("realtime")
-
-FIRST_SECONDS = 0.5
-LAST_SECONDS = 15.0
+from realtime.relay import Outage
 
 
-class Outage:
-    """The state of one source: `failed` gives the seconds to wait before the next try."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._seconds = 0.0
-
-    def failed(self, error: BaseException) -> float:
-        if not self._seconds:
-            logger.warning(
-                "Wake-ups by %s are not available (%s: %s); changes are found by polling.",
-                self.name,
-                type(error).__name__,
-                error,
-            )
-        self._seconds = min(max(FIRST_SECONDS, 2 * self._seconds), LAST_SECONDS)
-        return self._seconds
-
-    def over(self) -> None:
-        if self._seconds:
-            logger.warning("Wake-ups by %s are available again.", self.name)
-        self._seconds = 0.0
+def hints_outage(source: str) -> Outage:
+    """The outage of a source, which is named as in "the channel layer"."""
+    return Outage(
+        gone=f"Wake-ups by {source} are not available (%s); changes are found by polling.",
+        back=f"Wake-ups by {source} are available again.",
+    )

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connections
 
 from realtime.conf import settings
-from realtime.wakeups.outages import Outage
+from realtime.wakeups.outages import hints_outage
 
 POSTGRESQL_CHANNEL = "realtime"
 
@@ -32,7 +32,7 @@ async def listen(alias: str, wake: Callable[[], None]) -> None:
     """Call `wake` at each NOTIFY, until cancelled; connect again whenever the connection is lost."""
     import psycopg  # an optional dependency
 
-    outage = Outage(f"LISTEN on the database {alias!r}")
+    outage = hints_outage(f"LISTEN on the database {alias!r}")
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(**connection_params(alias)) as connection:

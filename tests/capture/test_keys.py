@@ -64,6 +64,4 @@ def test_composite_key_that_fits_is_told(log):
 def test_append_by_hand(log):
     with connection.cursor():
         get_changelog("default").append([NewChange("a.model", LONG, Change.Operation.UPDATE, {})])
-    assert list(Change.objects.values_list("model", "key", "operation", "routing")) == [
-        ("a.model", "", "r", None)
-    ]
+    assert list(Change.objects.values_list("model", "key", "operation", "routing")) == [("a.model", "", "r", None)]

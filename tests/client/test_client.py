@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from websockets.asyncio.server import serve
 
-from realtime.client import Change, RemoteError, connect
+from realtime.client import Change, Event, RemoteError, connect
 from tests.models import Book
 from tests.support import passes
 from tests.support.faults_proxy import Proxy
@@ -133,6 +133,88 @@ async def test_client_that_is_closed_ends_everything(server, session, shelf):
     assert closed.value.name == "closed"
 
 
+class TestEvents:
+    @pytest.fixture
+    async def talks(self, server, session, shelf):
+        """Ann's live query, and a visitor's."""
+        async with connect(server.url, session=session) as ann, connect(server.url) as visitor:
+            talks = [client.subscribe("talk", {"shelf": shelf.pk}) for client in (ann, visitor)]
+            for client in (ann, visitor):
+                await client.wait_until_live()
+            yield talks
+
+    async def test_event_reaches_those_who_see_the_same_and_not_its_sender(self, talks, elsewhere):
+        heard = {"ann": [], "visitor": []}
+        for name, talk in zip(heard, talks, strict=True):
+            talk.on("typing", heard[name].append)
+        user = str(await elsewhere.soon(lambda: User.objects.get(username="ann").pk))
+        data = {"book": 3, "words": []}
+        assert talks[0].send("typing", {"book": 3}) is True
+        await until(lambda: heard["visitor"])
+        assert talks[1].send("typing", {"book": 3}) is True
+        await until(lambda: heard["ann"])
+        assert heard == {"ann": [Event("typing", data, None, False)], "visitor": [Event("typing", data, user, False)]}
+
+    async def test_listener_is_told_until_it_ends_and_one_that_fails_disturbs_nothing(self, talks, caplog):
+        ann, visitor = talks
+        heard = []
+        end = visitor.on("hello", heard.append)
+        visitor.on("hello", lambda event: 1 / 0)
+        visitor.on("typing", heard.append)
+        ann.send("hello")
+        await until(lambda: heard)
+        end()
+        end()
+        ann.send("hello")
+        ann.send("typing", {"book": 1})
+        await until(lambda: len(heard) == 2)
+        assert [event.name for event in heard] == ["hello", "typing"]
+        assert caplog.text.count("A listener has failed.") == 2
+
+    async def test_event_of_the_server_names_no_sender(self, server, session, shelf, elsewhere):
+        heard = []
+        async with connect(server.url, session=session) as client:
+            client.on("toast", heard.append)
+            await client.call("talk", {"shelf": shelf.pk}, "announce", {"text": "Done."})
+            await until(lambda: heard)
+        assert heard == [Event("toast", {"text": "Done."}, None, True)]
+
+    async def test_event_that_is_refused_says_why(self, server, session, shelf):
+        refused = []
+        async with connect(server.url, session=session) as client:
+            end = client.on_unsent(refused.append)
+            talk = client.subscribe("talk", {"shelf": shelf.pk})
+            assert talk.send("typing", {"book": 1}) is False  # there is no connection yet
+            await client.wait_until_live()
+            talk.send("typing", {"book": "x"})
+            await until(lambda: refused)
+            end()
+        assert [(error.name, error.code) for error in refused] == [("invalid", 4216)]
+
+
+class TestPresence:
+    async def test_user_is_there_with_what_they_say_and_goes_with_the_client(self, server, session, shelf):
+        place = {"shelf": shelf.pk}
+        async with connect(server.url, session=session) as looking:
+            people = looking.presence("talk", place, watch=True)
+            assert await ready(people) == []
+            async with connect(server.url, session=session) as client:
+                mine = client.presence("talk", place, data={"book": 1})
+                await until(lambda: [row["data"] for row in people.rows] == [{"book": 1}])
+                mine.set({"book": 2})
+                await until(lambda: [row["data"] for row in people.rows] == [{"book": 2}])
+                assert [row["name"] for row in mine.rows] == ["ann"]
+            await until(lambda: people.rows == [], within=30)
+
+    async def test_visitor_who_says_that_they_are_there_is_told_why_not(self, server, shelf):
+        refused = []
+        async with connect(server.url) as client:
+            client.on_unsent(refused.append)
+            client.presence("talk", {"shelf": shelf.pk})
+            await until(lambda: refused)
+        assert str(refused[0]) == "Only those who are logged in can be present. (4214 forbidden)"
+
+
 class TestTokens:
     async def test_user_is_the_tokens(self, server, shelf, elsewhere):
         await elsewhere.soon(User.objects.create_user, "ann")
@@ -232,7 +314,14 @@ async def test_server_that_says_nothing_is_left(monkeypatch):
             await until(lambda: len(attempts) > 1)
 
 
-def test_client_needs_no_settings():
-    code = "import sys; sys.path.insert(0, '.'); from realtime.client import connect; print(connect('ws://h/').state)"
+def test_client_needs_no_django():
+    code = (
+        "import sys\n"
+        "for name in ('django', 'asgiref', 'channels'): sys.modules[name] = None  # as if it were not installed\n"
+        "sys.path.insert(0, '.')\n"
+        "from realtime.client import RemoteError, connect\n"
+        "import realtime\n"
+        "print(connect('ws://h/').state, issubclass(RemoteError, realtime.RealtimeError))"
+    )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, env={})
-    assert (done.stdout, done.stderr) == ("None\n", "")
+    assert (done.stdout, done.stderr) == ("None True\n", "")

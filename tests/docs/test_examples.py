@@ -12,6 +12,8 @@ from django.contrib.auth.models import User
 from django.core import signing
 
 from demo_project.board.models import Project, Task
+from demo_project.chat.models import Membership, Room
+from realtime.client import connect
 from tests.support import passes
 from tests.support.waiting import seconds
 
@@ -41,6 +43,25 @@ async def test_example_of_the_python_client(server, elsewhere, capsys):
     assert "Mend the fence" in capsys.readouterr().out
     assert len(rows) == 3
     assert await elsewhere.soon(Task.objects.filter(column="done").count) == 1
+
+
+async def test_example_of_events_of_the_python_client(server, elsewhere, capsys):
+    def prepare() -> tuple[int, int]:
+        room, ann = Room.objects.create(name="one"), User.objects.create_user("ann")
+        Membership.objects.create(room=room, user=ann)
+        return room.pk, ann.pk
+
+    room, ann = await elsewhere.soon(prepare)
+    greet = example("reference/python-client.md")["greet"]
+    async with asyncio.timeout(seconds(20)), connect(server.url, token=passes.token("ann")) as client:
+        assert await greet(client, room) is True
+        async with connect(server.url, token=passes.token("ann")) as other:
+            messages = other.subscribe("messages", {"room": room})
+            await messages.ready()
+            messages.send("typing")
+            while not (said := capsys.readouterr().out):  # noqa: ASYNC110 - what is printed calls nobody
+                await asyncio.sleep(0.01)
+    assert said == f"{ann} is typing\n"
 
 
 @pytest.mark.django_db

@@ -13,6 +13,7 @@ from channels.layers import channel_layers
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from realtime import relay
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 from realtime.wakeups import Waiter, layer, notify, source
@@ -197,7 +198,7 @@ async def test_an_unreachable_redis_is_logged_once_and_harms_nobody(backend, set
 def test_an_in_memory_layer_is_not_taken_for_one_that_reaches_others(settings):
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     channel_layers.backends.clear()
-    assert layer.is_usable() is False
+    assert relay.is_usable() is False
 
 
 @pytest.mark.parametrize(
@@ -211,8 +212,8 @@ def test_an_in_memory_layer_is_not_taken_for_one_that_reaches_others(settings):
 def test_a_layer_that_cannot_be_made_is_logged_once_and_not_used(settings, setting, caplog):
     settings.CHANNEL_LAYERS = {"default": setting}
     channel_layers.backends.clear()
-    layer._say_once.cache_clear()
-    assert [layer.is_usable(), layer.is_usable()] == [False, False]
+    relay._say_once.cache_clear()
+    assert [relay.is_usable(), relay.is_usable()] == [False, False]
     [text] = [record.getMessage() for record in caplog.records]
     assert text.startswith("The channel layer cannot be made (")
     assert text.endswith("; changes are found by polling.")

@@ -1,0 +1,91 @@
+"""Effects: what the session wants done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from realtime.client.wires import Message, Update, Wire
+
+
+@dataclass(slots=True, frozen=True)
+class Open:
+    """A connection is to be opened."""
+
+
+@dataclass(slots=True, frozen=True)
+class Close:
+    """The connection is to be closed."""
+
+
+@dataclass(slots=True, frozen=True)
+class Send:
+    message: Message
+
+
+@dataclass(slots=True, frozen=True)
+class Wait:
+    """The next attempt comes after a delay, and not before so many seconds.
+
+    `planned`: the server has sent its clients on, which is no failure.
+    """
+
+    retry: float
+    planned: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Greeted:
+    beat: float  # seconds
+
+
+@dataclass(slots=True, frozen=True)
+class Expires:
+    """The token ends after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(slots=True, frozen=True)
+class Apply:
+    """A frame: `applied` is to be told when its deltas have been applied."""
+
+    cursor: str
+    updates: list[Update]
+
+
+@dataclass(slots=True, frozen=True)
+class Refused:
+    wire: Wire
+    code: int
+    reason: str
+
+
+@dataclass(slots=True, frozen=True)
+class Later:
+    """The wire is to be asked for `again` after a delay."""
+
+    wire: Wire
+
+
+@dataclass(slots=True, frozen=True)
+class Replied:
+    reply: Message
+
+
+@dataclass(slots=True, frozen=True)
+class Happened:
+    """An event, for these wires, or for the user (None)."""
+
+    event: Message
+    wires: list[Wire] | None
+
+
+@dataclass(slots=True, frozen=True)
+class Unsent:
+    """An event, or what was said of the user's presence, was refused."""
+
+    code: int
+    reason: str
+
+
+Effect = Open | Close | Send | Wait | Greeted | Expires | Apply | Refused | Later | Replied | Happened | Unsent

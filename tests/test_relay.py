@@ -1,0 +1,93 @@
+"""The relay: what this process has to say to others goes out in one thread, and holds nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+
+import pytest
+from channels.layers import BaseChannelLayer, channel_layers
+
+from realtime import relay
+from tests.support.waiting import seconds
+
+
+class NotingLayer(BaseChannelLayer):
+    """Notes what is sent to groups, once `open` is set; fails while `broken` is."""
+
+    noted: list[tuple[str, object]] = []
+    open = threading.Event()
+    broken = False
+
+    async def group_send(self, group: str, message: dict) -> None:
+        await asyncio.to_thread(self.open.wait, seconds(10))
+        if self.broken:
+            raise OSError("nobody there")
+        self.noted.append((group, message["body"]))
+
+
+@pytest.fixture
+def layer(settings):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{__name__}.NotingLayer"}}
+    channel_layers.backends.clear()
+    NotingLayer.noted, NotingLayer.broken = [], False
+    NotingLayer.open.clear()
+    relay.send("first", {"body": "keeps the thread busy"})
+    yield NotingLayer
+    NotingLayer.open.set()
+    assert relay.flush(seconds(10))
+    channel_layers.backends.clear()
+
+
+def sent(layer) -> list[tuple[str, object]]:
+    """What goes out behind the first message."""
+    layer.open.set()
+    assert relay.flush(seconds(10))
+    return layer.noted[1:]
+
+
+def busy() -> bool:
+    return relay._sender is not None and not relay._sender._messages
+
+
+def until_busy() -> None:
+    while not busy():
+        threading.Event().wait(0.001)
+
+
+def test_messages_go_out_in_their_order_and_a_burst_of_hints_once_before_them(layer):
+    until_busy()
+    for number in range(3):
+        relay.send("talk", {"body": number})
+        relay.hint("log", {"body": "wake up"})
+    assert sent(layer) == [("log", "wake up"), ("talk", 0), ("talk", 1), ("talk", 2)]
+
+
+def test_the_oldest_messages_are_lost_where_too_many_wait_and_no_hint_is(layer):
+    until_busy()
+    relay.hint("log", {"body": "wake up"})
+    for number in range(relay.MAX_WAITING + 2):
+        relay.send("talk", {"body": number})
+    found = sent(layer)
+    assert (found[0], found[1], len(found)) == (("log", "wake up"), ("talk", 2), relay.MAX_WAITING + 1)
+
+
+def test_a_layer_that_fails_is_named_once_and_so_is_its_return(layer, caplog):
+    until_busy()
+    layer.broken = True
+    with caplog.at_level(logging.WARNING, "realtime"):
+        layer.open.set()
+        for number in range(3):
+            relay.send("talk", {"body": number})
+            assert relay.flush(seconds(10))
+        layer.broken = False
+        relay.send("talk", {"body": "there"})
+        assert relay.flush(seconds(10))
+    assert layer.noted == [("talk", "there")]
+    gone, back = [record.getMessage() for record in caplog.records]
+    assert gone == (
+        "The channel layer is gone (OSError: nobody there): "
+        "events reach this process alone, others find changes by polling."
+    )
+    assert back == "The channel layer is back: other processes are told of changes and events again."
