@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types faults jitter overhead routing docs docs-images clean
+.PHONY: help demo test lint types faults bench bench-quick jitter overhead routing docs docs-images clean
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -24,6 +24,14 @@ faults:  ## Kill what can be killed, and run the oracle at full size (hours; REA
 	@scripts/setup dev
 	@exec scripts/faults
 
+bench:  ## Compare realtime with its peers: under 15 minutes, results in build/bench
+	@scripts/setup bench
+	@exec .venv-bench/bin/python -m benchmarks.suite
+
+bench-quick:  ## The same with fewer peers and clients: under 3 minutes
+	@scripts/setup bench
+	@exec .venv-bench/bin/python -m benchmarks.suite --quick
+
 jitter:  ## Report what clients with bad connections get
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.jitter
@@ -45,4 +53,4 @@ docs-images:  ## Take the screenshots of the docs anew
 	@exec .venv/bin/python -m scripts.screenshots
 
 clean:  ## Remove what the other targets made
-	@rm -rf .venv .venv-newest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache browser/node_modules
+	@rm -rf .venv .venv-newest .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache browser/node_modules benchmarks/node_modules

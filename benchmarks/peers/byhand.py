@@ -1,0 +1,27 @@
+"""Channels by hand: a consumer in a group, and `group_send`. No row is written for it."""
+
+import time
+from typing import Any
+
+from channels.auth import AuthMiddlewareStack
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.layers import get_channel_layer
+
+from benchmarks.peers.control import controlled
+
+
+class ItemConsumer(AsyncWebsocketConsumer):
+    groups = ["items"]
+
+    async def item(self, event: dict[str, Any]) -> None:
+        await self.send(text_data=event["text"])
+
+
+async def publish(text: str) -> float:
+    at = time.time()
+    layer: Any = get_channel_layer()
+    await layer.group_send("items", {"type": "item", "text": text})
+    return at
+
+
+application = controlled(AuthMiddlewareStack(ItemConsumer.as_asgi()), publish)

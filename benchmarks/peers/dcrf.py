@@ -1,0 +1,39 @@
+"""djangochannelsrestframework: the model observer of its documentation."""
+
+from typing import Any
+
+from channels.auth import AuthMiddlewareStack
+from djangochannelsrestframework.generics import GenericAsyncAPIConsumer
+from djangochannelsrestframework.observer import model_observer
+from rest_framework.serializers import ModelSerializer
+
+from benchmarks.peers.control import controlled
+from benchmarks.peers.models import Item
+from benchmarks.peers.rows import publish
+
+
+class ItemSerializer(ModelSerializer):
+    class Meta:
+        model = Item
+        fields = ["id", "text"]
+
+
+class ItemConsumer(GenericAsyncAPIConsumer):
+    queryset = Item.objects.all()
+    serializer_class = ItemSerializer
+    permission_classes = ()
+
+    async def connect(self, **kwargs: Any) -> None:
+        await super().connect(**kwargs)
+        await self.items.subscribe()
+
+    @model_observer(Item)
+    async def items(self, message: Any, observer: Any = None, **kwargs: Any) -> None:
+        await self.send_json(message)
+
+    @items.serializer
+    def items(self, instance: Item, action: Any, **kwargs: Any) -> Any:
+        return ItemSerializer(instance).data
+
+
+application = controlled(AuthMiddlewareStack(ItemConsumer.as_asgi()), publish)

@@ -1,0 +1,57 @@
+"""Settings of the peers that are written in Python.
+
+BENCH_PEER is the peer, BENCH_DATABASE the database: a path of an SQLite file, or the URL of a PostgreSQL database.
+BENCH_LAYER is the channel layer: memory, redis or pubsub; the latter two are at BENCH_REDIS.
+"""
+
+import os
+from typing import Any
+
+from tests.support.addresses import database
+
+PEER = os.environ.get("BENCH_PEER", "ours")
+
+SECRET_KEY = "only for benchmarks"
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1"]
+ROOT_URLCONF = "benchmarks.peers.urls"
+ASGI_APPLICATION = "benchmarks.peers.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "benchmarks.peers"]
+if PEER == "ours":
+    INSTALLED_APPS.append("realtime")
+if PEER == "eventstream":
+    INSTALLED_APPS.append("django_eventstream")
+MIDDLEWARE: list[str] = []
+
+where = os.environ.get("BENCH_DATABASE", ":memory:")
+DATABASES: dict[str, Any] = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": where,
+        "OPTIONS": {
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+        },
+    }
+}
+if where.startswith("postgresql:"):
+    DATABASES = {"default": database(where) | {"NAME": where.rpartition("/")[2]}}
+
+# Nothing may be dropped for want of room: what is compared is what everything costs.
+CAPACITY = 1_000_000
+redis = {"hosts": [os.environ.get("BENCH_REDIS", "")], "capacity": CAPACITY}
+layers: dict[str, Any] = {
+    "memory": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": CAPACITY}},
+    "redis": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": redis},
+    "pubsub": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": redis["hosts"]}},
+}
+if layer := os.environ.get("BENCH_LAYER"):
+    CHANNEL_LAYERS = {"default": layers[layer]}
+
+# All clients are one user at one address.
+REALTIME_MAX_CONNECTIONS_PER_USER = 1_000_000
+REALTIME_MAX_CONNECTIONS_PER_ADDRESS = 1_000_000
+REALTIME_MAX_CHANGES = int(os.environ.get("BENCH_MAX_CHANGES", "20000"))
