@@ -23,7 +23,7 @@ from realtime.protocol.codec import encode, split
 from realtime.protocol.messages import Bye
 from realtime.reception import check_scope
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.connections")
 
 #: A request, the messages in its body, and what answers them.
 View = Callable[[ASGIRequest, list[str]], Awaitable[HttpResponseBase]]
@@ -79,7 +79,8 @@ def _check_origin(request: ASGIRequest) -> None:
         if "Origin" not in request.headers and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
             raise OriginRefused("Other sites may not load this address; their pages connect to it.")
     except OriginRefused as error:
-        logger.warning("Refused: %s", error)  # which a page of another site is not shown
+        fields = {"code": error.code.name.lower()}
+        logger.warning("Refused: %s", error, extra=fields)  # which a page of another site is not shown
         raise
 
 

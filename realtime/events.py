@@ -22,7 +22,7 @@ from channels.layers import get_channel_layer
 from realtime.wakeups import layer as layers
 from realtime.wakeups.outages import FIRST_SECONDS, LAST_SECONDS
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.wakeups")
 
 GROUP = "realtime.events"
 MAX_EVENT_BYTES = 8 * 1024  # of its data as JSON

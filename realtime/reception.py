@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from realtime import drain
+from realtime import drain, reporting
 from realtime.connection import Connection, Transport
 from realtime.exceptions import GoingAway
+from realtime.figures import count
 from realtime.hub import get_hub
 from realtime.identity import identity_of
 from realtime.origins import check_origin
@@ -38,7 +39,9 @@ async def let_in(
     identity = await hub.run(identity_of, user, session)
     address = client_address(peer=(scope.get("client") or [None])[0], headers=_headers(scope["headers"]))
     connection = Connection(hub=hub, transport=transport, identity=identity, address=address, windows=windows)
+    count("connections", scope["type"])
     drain.watch(hub)
+    reporting.watch(hub)
     if hub.draining:
         connection.end(GoingAway())
     return connection

@@ -21,7 +21,7 @@ from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_la
 
 from realtime.wakeups.outages import Outage
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.wakeups")
 
 REJOIN_SECONDS = 20.0  # a layer that was flushed has forgotten its groups, and a dead connection says nothing
 ANSWER_SECONDS = 5.0  # after which a layer that does not answer is given up

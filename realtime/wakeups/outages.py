@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.wakeups")
 
 FIRST_SECONDS = 0.5
 LAST_SECONDS = 15.0
@@ -24,11 +24,12 @@ class Outage:
                 self.name,
                 type(error).__name__,
                 error,
+                extra={"source": self.name},
             )
         self._seconds = min(max(FIRST_SECONDS, 2 * self._seconds), LAST_SECONDS)
         return self._seconds
 
     def over(self) -> None:
         if self._seconds:
-            logger.warning("Wake-ups by %s are available again.", self.name)
+            logger.warning("Wake-ups by %s are available again.", self.name, extra={"source": self.name})
         self._seconds = 0.0
