@@ -36,7 +36,7 @@ from realtime.streams.registry import registry
 from realtime.streams.signatures import signature
 from realtime.streams.stream import ModelStream
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.actions")
 
 
 MAX_TRIES = 5  # of a transaction that loses to others
@@ -60,7 +60,8 @@ def perform(identity: Identity, call: Call, deadline: Deadline | None = None) ->
     except Refusal as error:
         return Reply(id=call.id, error=failure(error))
     except Exception:
-        logger.exception("The action %s of the stream %s failed.", call.action, call.stream)
+        fields = {"stream": call.stream, "action": call.action}
+        logger.exception("The action %s of the stream %s failed.", call.action, call.stream, extra=fields)
         return Reply(id=call.id, error=failure(InternalError()))
 
 

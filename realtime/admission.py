@@ -14,7 +14,7 @@ from realtime.identity import Identity, current, user_key
 from realtime.protocol.messages import Subscribe
 from realtime.streams.stream import ModelStream
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.connections")
 
 
 class Admitted(NamedTuple):

@@ -19,7 +19,7 @@ from realtime.presence import Arrival, Lapsed, Who
 from realtime.queries.threads import LEAVE_SECONDS, ThreadPool
 from realtime.streams.presence import Place
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.presence")
 Result = TypeVar("Result")
 
 PAUSE_SECONDS = 0.1  # between two writes: who comes meanwhile is written with the others

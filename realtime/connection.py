@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
@@ -16,7 +18,17 @@ from realtime.admission import Admitted, Verdict, admit
 from realtime.conf import settings
 from realtime.deadline import Deadline
 from realtime.events import Envelope
-from realtime.exceptions import ClientError, Code, InternalError, Overloaded, ProtocolError, SessionEnded, TimedOut
+from realtime.exceptions import (
+    ClientError,
+    Code,
+    GoingAway,
+    InternalError,
+    Overloaded,
+    ProtocolError,
+    SessionEnded,
+    TimedOut,
+)
+from realtime.figures import count, get_figures
 from realtime.hub import Hub
 from realtime.identity import Identity, identify, session_digest
 from realtime.logtask import Delivery
@@ -30,11 +42,13 @@ from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.whereabouts import Whereabouts
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.connections")
 
 MAX_SENDING = 100  # events of one client that wait for their hook
 VISITOR = Identity().owner  # of whom nothing is known
 SILENT_BEATS = 2.5  # beats without an answer after which a client is taken for gone
+
+_numbers = itertools.count(1)
 
 
 class Transport(Protocol):
@@ -57,6 +71,8 @@ class Connection:
     ) -> None:
         now = asyncio.get_running_loop().time()
         self._quota = hub.quotas.enter(user=identity.user, address=address, now=now)
+        self.number = next(_numbers)  # its name in this process
+        self.behind_since: float | None = None  # by the monotonic clock, while it cannot be sent what is new
         self._hub = hub
         self._transport = transport
         self._identity = identity
@@ -104,8 +120,19 @@ class Connection:
         """Tell the client why, and close its transport."""
         bye = self._session.close(error)
         if bye is not None:
+            count("closes", error.code.name.lower())
             self._transport.send(bye.text)
             self._transport.close(error.code, error.reason)
+
+    @property
+    def user(self) -> str | None:
+        """The key of whose it is; None for a visitor."""
+        return self._identity.user
+
+    @property
+    def subscriptions(self) -> int:
+        """How many there are."""
+        return len(self._session.subscriptions)
 
     @property
     def busy(self) -> bool:
@@ -162,12 +189,18 @@ class Connection:
             calls=delivery.calls,
         )
         self._send(sent)
+        if not self._session.behind:
+            self.behind_since = None
+        elif self.behind_since is None:
+            self.behind_since = time.monotonic()
+            count("behind")
         if self._session.behind and self._session.has_credit:
             self._handle_all(self._session.lagging())
 
     def refuse(self, subscription: Subscription, error: ClientError) -> None:
         refused = self._session.refuse(subscription, code=error.code, reason=error.reason)
         if refused is not None:
+            count("refusals", error.code.name.lower())
             self._send([refused])
             if subscription.query is not None:
                 self._attend(at_once=True)
@@ -181,6 +214,12 @@ class Connection:
     def reconsider(self, access: Access) -> None:
         streams = {subject.stream.name for _, subject in self._admitted()}
         user, session = self._identity.user, self._identity.session
+        if f"user:{user}" in access.ended and user is not None:
+            self.end(SessionEnded("An administrator has ended your connections."))
+            return
+        if f"{get_figures().process}-{self.number}" in access.ended:
+            self.end(GoingAway("An administrator has ended this connection."))
+            return
         mine = user in access.users or (session is not None and session_digest(session) in access.sessions)
         if access.everyone or mine or streams & access.streams or (access.streams and self._subscribing):
             self._reconsider()
@@ -287,7 +326,7 @@ class Connection:
 
         try:
             # in turn with actions, since its hook is the project's code
-            return await self._hub.perform(self._identity.owner, object(), work)
+            return await self._hub.perform(self._identity.owner, object(), work, name=f"{stream.name}.{message.name}")
         except ClientError as error:
             return error
 
@@ -400,7 +439,8 @@ class Connection:
             owner = f"{owner}{id(self)}"
         work = partial(perform, self._identity, call)
         try:
-            reply: Reply = await self._hub.perform(owner, (key, operation_content(call)), work)
+            name = f"{call.stream}.{call.action}"
+            reply: Reply = await self._hub.perform(owner, (key, operation_content(call)), work, name=name)
         except ClientError as error:
             reply = Reply(id=call.id, error=failure(error))
         self._reply(reply)
@@ -439,6 +479,7 @@ class Connection:
         self._hub.attach(self, identity.user)
 
     def _reply(self, reply: Reply) -> None:
+        count("calls", "ok" if reply.error is UNSET else Code(reply.error.code).name.lower())
         encoded = self._session.reply(reply)
         if encoded is not None:
             self._send([encoded])

@@ -20,7 +20,7 @@ from realtime.connection import Connection
 from realtime.exceptions import GoingAway
 from realtime.hub import Hub
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.connections")
 
 RETURNS_PER_SECOND = 200  # that other processes take without their own clients noticing
 LOOK_SECONDS = 0.02

@@ -23,7 +23,7 @@ from realtime.protocol.codec import encode, split
 from realtime.protocol.messages import Bye
 from realtime.reception import Arrival, arrive
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.connections")
 
 
 class Asked(NamedTuple):
@@ -87,7 +87,8 @@ def _arrive(request: ASGIRequest) -> Arrival:
             raise OriginRefused("Other sites may not load this address; their pages connect to it.")
         return arrive(request.scope)
     except OriginRefused as error:
-        logger.warning("Refused: %s", error)  # which a page of another site is not shown
+        fields = {"code": error.code.name.lower()}
+        logger.warning("Refused: %s", error, extra=fields)  # which a page of another site is not shown
         raise
 
 

@@ -19,7 +19,7 @@ from channels.layers import get_channel_layer
 
 from realtime.relay import Listener, Outage, is_usable, send
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.wakeups")
 
 GROUP = "realtime.events"
 MAX_EVENT_BYTES = 8 * 1024  # of its data as JSON
@@ -90,6 +90,7 @@ class Exchange(Listener):
     async def _listen(self) -> None:
         layer: Any = get_channel_layer()
         outage = Outage(
+            "the channel layer",
             gone="The channel layer is gone (%s): events reach this process alone.",
             back="The channel layer is back: events reach all processes again.",
         )

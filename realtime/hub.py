@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from realtime.changelog import log_number
 from realtime.conf import settings
 from realtime.deadline import Deadline
 from realtime.events import Envelope, Exchange, publish
+from realtime.figures import count
 from realtime.logtask import Client, LogTask, ended, tell
 from realtime.protocol import codec
 from realtime.protocol.messages import Event
@@ -34,11 +36,19 @@ SWEEP_SECONDS = 1.0  # how often clients look at their deadlines
 CHECK_THREADS = 2
 
 
+class Observer(Protocol):
+    """Looks at the hub as it sweeps. Neither method blocks."""
+
+    def sweep(self, now: float) -> None: ...
+    def emptied(self) -> None: ...
+
+
 class Hub:
     """Everything that is live in one server process."""
 
     def __init__(self) -> None:
         self.quotas = Quotas()
+        self.observer: Observer | None = None
         self.draining = False  # the process is about to stop: whoever comes is sent on
         self._clients: set[Client] = set()
         self._users: defaultdict[str, set[Client]] = defaultdict(set)  # those who are logged in
@@ -52,6 +62,11 @@ class Hub:
     def clients(self) -> list[Client]:
         """Those who are there now."""
         return list(self._clients)
+
+    @property
+    def logs(self) -> list[LogTask]:
+        """The logs that are read now."""
+        return list(self._logs.values())
 
     def attach(self, client: Client, user: str | None = None) -> None:
         """The client is there; it will be swept, and may subscribe. `user` is the key of who it is."""
@@ -75,6 +90,8 @@ class Hub:
             log.leave_all(client)
         if self._clients:
             return
+        if self.observer is not None:
+            self.observer.emptied()
         logs, self._logs = list(self._logs.values()), {}
         sweeper, self._sweeper = self._sweeper, None
         exchange, self._exchange = self._exchange, None
@@ -93,15 +110,21 @@ class Hub:
 
     async def run(self, function: Callable[..., Result], *args: object) -> Result:
         """Call a short function that may use the database, in a thread of the pool for checks."""
+        return await asyncio.wrap_future(self.submit(function, *args))
+
+    def submit(self, function: Callable[..., Result], *args: object) -> Future[Result]:
+        """The same, for who does not wait."""
         if self._checks is None:
             self._checks = ThreadPool(CHECK_THREADS, "realtime-check")
-        return await asyncio.wrap_future(self._checks.submit(function, *args))
+        return self._checks.submit(function, *args)
 
-    async def perform(self, owner: str, key: object, function: Callable[[Deadline], Result]) -> Result:
+    async def perform(
+        self, owner: str, key: object, function: Callable[[Deadline], Result], *, name: str = "?"
+    ) -> Result:
         """Have an action run, when it is its owner's turn; however slow actions are, checks go on."""
         if self._turns is None:
             self._turns = Turns(threads=settings.THREADS, seconds=settings.ACTION_SECONDS)
-        return await self._turns.run(owner, key, function)
+        return await self._turns.run(owner, key, function, name=name)
 
     def expect(self, client: Client, stream: type[ModelStream], key: str, call: str) -> None:
         """The client has called: name the call in the frame that brings its effects."""
@@ -129,6 +152,7 @@ class Hub:
 
     def publish(self, envelope: Envelope, sender: Client) -> None:
         """Send a client's event to all others, in every process."""
+        count("events")
         self.deliver(envelope, sender)
         publish(envelope, but=self._exchange)
 
@@ -156,6 +180,8 @@ class Hub:
             positions = {log.number: log.position for log in self._logs.values() if log.position}
             for client in list(self._clients):
                 tell(client, client.sweep, loop.time(), positions)
+            if self.observer is not None:
+                self.observer.sweep(loop.time())
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import random
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
@@ -16,17 +17,18 @@ from realtime.changelog import get_changelog
 from realtime.conf import settings
 from realtime.events import Envelope, audience_text
 from realtime.exceptions import InternalError, ProtocolError
+from realtime.figures import count
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
 from realtime.protocol.session import Subscription
 from realtime.queries.livequery import QueryKey
-from realtime.queries.tail import Tail, Tick, Want
+from realtime.queries.tail import Cost, Tail, Tick, Want
 from realtime.queries.threads import LEAVE_SECONDS, ThreadPool
 from realtime.streams.grounds import Access
 from realtime.streams.stream import ModelStream
 from realtime.wakeups import Waiter
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.log")
 Result = TypeVar("Result")
 Run = Callable[..., Awaitable[object]]
 
@@ -76,6 +78,7 @@ class LogTask:
     """The subscribers of one log, and the loop that serves them."""
 
     def __init__(self, alias: str, number: int, clients: Collection[Client], run: Run) -> None:
+        self.alias = alias
         self.number = number
         self.position = ""  # the cursor of the last tick
         self.started = asyncio.Event()  # the first tick is done: no later change is missed
@@ -94,6 +97,8 @@ class LogTask:
         self._awaited: dict[Client, dict[str, str]] = {}  # the clients' calls, by the keys of their operations
         self._due = False  # a call has run: a round is to look for its effects
         self._stalled = False  # the log cannot be read, and the clients know that they may be behind
+        self._failing: float | None = None  # since when the log cannot be read
+        self._took = 0.0  # seconds that the last round took, to the frames being handed on
         self._task = asyncio.create_task(self._run(), name=f"realtime log {alias}")
         self._pruning = asyncio.create_task(self._prune(run), name=f"realtime pruning {alias}")
 
@@ -190,11 +195,16 @@ class LogTask:
                 else:
                     await self._wait_for_news()
                 await self._round()
-                retry = 0.0
+                retry, self._failing = 0.0, None
             except Exception:
+                count("log_failures", self.alias)
+                self._failing = self._failing or time.monotonic()
                 # the database is away, most likely: whoever waits is served when it is back
                 retry = min(max(2 * retry, RETRY_SECONDS), MAX_RETRY_SECONDS)
-                logger.exception("The log %s could not be read; trying again in %.2f s.", self.number, retry)
+                fields = {"log": self.alias, "retry": retry}
+                logger.exception(
+                    "The log %s could not be read; trying again in %.2f s.", self.alias, retry, extra=fields
+                )
                 self._stall()
 
     def _stall(self) -> None:
@@ -209,7 +219,7 @@ class LogTask:
             try:
                 await run(partial(self._tail.log.prune, older_than=settings.RETENTION_SECONDS))
             except Exception:
-                logger.exception("The log %s could not be pruned.", self.number)
+                logger.exception("The log %s could not be pruned.", self.alias, extra={"log": self.alias})
 
     async def _wait_for_news(self) -> None:
         while self.position and not self._waiting and not self._due:
@@ -220,7 +230,17 @@ class LogTask:
             elif await self._waiter.wait(self._tail.log.poll_seconds) or await self._in_thread(self._tail.moved):
                 return
 
+    @property
+    def lag(self) -> float:
+        """Seconds from a wake-up to the frames being handed on, in the last round; or since the log cannot be read."""
+        return self._took if self._failing is None else time.monotonic() - self._failing
+
+    def costs(self) -> list[tuple[Cost, int]]:
+        """What each live query has cost, and how many subscribers it has."""
+        return [(cost, len(self._subscribers.get(cost.id, ()))) for cost in self._tail.costs()]
+
     async def _round(self) -> None:
+        begun = time.monotonic()
         self._served, self._waiting = self._waiting, {}
         retired, self._retired = self._retired, set()
         self._due = False
@@ -244,6 +264,9 @@ class LogTask:
                 tell(client, client.reconsider, tick.access)
         self._fail(tick, served)
         self._deliver(tick, served)
+        self._took = time.monotonic() - begun
+        count("ticks", self.alias)
+        count("tick_seconds", self.alias, amount=self._took)
 
     async def _in_thread(self, function: Callable[..., Result], *args: object) -> Result:
         return await asyncio.wrap_future(self._thread.submit(function, *args))
@@ -283,6 +306,7 @@ class LogTask:
         frames: dict[tuple[int, ...], Encoded] = {}
         concerned = {**parts, **caught_up, **calls, **(self._queries if self._stalled else {})}
         self._stalled = False
+        size = 0
         for client in concerned:
             deltas = parts.get(client, [])
             composition = tuple(map(id, deltas))
@@ -296,7 +320,11 @@ class LogTask:
                 caught_up=frozenset(caught_up.get(client, ())),
                 calls=calls.get(client, ()),
             )
+            size += delivery.frame.size
             tell(client, client.deliver, delivery)
+        if concerned:
+            count("frames", amount=len(concerned))
+            count("frame_bytes", amount=size)
 
     def _take_calls(self, ran: Collection[str]) -> dict[Client, tuple[str, ...]]:
         if not ran:

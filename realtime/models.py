@@ -64,6 +64,26 @@ class Server(models.Model):
         return self.id
 
 
+class Process(models.Model):
+    """What a server process that has clients says of itself, every few seconds."""
+
+    id = models.CharField(max_length=32, primary_key=True)
+    host = models.CharField(max_length=200)
+    pid = models.IntegerField()
+    uptime = models.FloatField()  # seconds, when it reported
+    heard = models.BigIntegerField()  # milliseconds since 1970, by the database's clock
+    figures = models.JSONField()
+
+    class Meta:
+        verbose_name = "server process"
+        verbose_name_plural = "server processes"
+        default_permissions = ("view",)
+        permissions = [("end_connection", "Can end connections of clients")]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"
+
+
 class Presence(models.Model):
     """One person at one place, a stream with parameters; however many pages they have open, and wherever."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from realtime import drain
+from realtime import drain, reporting
 from realtime.connection import Connection, Transport
 from realtime.exceptions import GoingAway
+from realtime.figures import count
 from realtime.hub import get_hub
 from realtime.identity import identity_of
 from realtime.origins import check_origin
@@ -18,6 +19,7 @@ class Arrival(NamedTuple):
     """Where a client comes from, whose origin is one that may connect; `arrive` makes it, nothing else does."""
 
     address: str  # "" where it is not known
+    scheme: str  # "websocket" or "http"
 
 
 def arrive(scope: Mapping[str, Any]) -> Arrival:
@@ -28,7 +30,8 @@ def arrive(scope: Mapping[str, Any]) -> Arrival:
         host=headers.get(b"host"),
         forwarded_host=headers.get(b"x-forwarded-host"),
     )
-    return Arrival(client_address(peer=(scope.get("client") or [None])[0], headers=headers))
+    address = client_address(peer=(scope.get("client") or [None])[0], headers=headers)
+    return Arrival(address, scope["type"])
 
 
 async def let_in(transport: Transport, arrival: Arrival, *, user: Any, session: Any, windows: int = 1) -> Connection:
@@ -41,7 +44,9 @@ async def let_in(transport: Transport, arrival: Arrival, *, user: Any, session: 
     hub = get_hub()
     identity = await hub.run(identity_of, user, session)
     connection = Connection(hub=hub, transport=transport, identity=identity, address=arrival.address, windows=windows)
+    count("connections", arrival.scheme)
     drain.watch(hub)
+    reporting.watch(hub)
     if hub.draining:
         connection.end(GoingAway())
     return connection

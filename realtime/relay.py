@@ -17,7 +17,7 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.wakeups")
 
 FIRST_SECONDS = 0.5  # before a layer, or a database, that has failed is tried again; then twice as long each time
 LAST_SECONDS = 15.0
@@ -62,10 +62,11 @@ def flush(seconds: float) -> bool:
 class Outage:
     """Something that fails is tried again; the log says once that it is gone, once that it is back.
 
-    `gone` has a %s for the error.
+    `gone` has a %s for the error; the records carry `source`.
     """
 
-    def __init__(self, *, gone: str, back: str) -> None:
+    def __init__(self, source: str, *, gone: str, back: str) -> None:
+        self._extra = {"source": source}
         self.gone = gone
         self.back = back
         self._seconds = 0.0
@@ -73,13 +74,13 @@ class Outage:
     def failed(self, error: BaseException) -> float:
         """Return the seconds to wait before the next try."""
         if not self._seconds:
-            logger.warning(self.gone, f"{type(error).__name__}: {error}")
+            logger.warning(self.gone, f"{type(error).__name__}: {error}", extra=self._extra)
         self._seconds = min(max(FIRST_SECONDS, 2 * self._seconds), LAST_SECONDS)
         return self._seconds
 
     def over(self) -> None:
         if self._seconds:
-            logger.warning(self.back)
+            logger.warning(self.back, extra=self._extra)
         self._seconds = 0.0
 
 
@@ -121,6 +122,7 @@ class _Sender:
         self._condition = threading.Condition()
         self._sending = False
         self._outage = Outage(
+            "the channel layer",
             gone="The channel layer is gone (%s): events reach this process alone, others find changes by polling.",
             back="The channel layer is back: other processes are told of changes and events again.",
         )

@@ -33,7 +33,7 @@ from realtime.streams.registry import registry
 from realtime.streams.signatures import signature
 from realtime.streams.stream import ModelStream
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.actions")
 
 MAX_PRESENCE_BYTES = 1024  # of its data as JSON
 
@@ -52,7 +52,8 @@ def judge(identity: Identity, stream: ModelStream, message: Send) -> Envelope | 
     except ValidationError as error:
         return InvalidArguments(" ".join(error.messages))
     except Exception:
-        logger.exception("The event %s of the stream %s failed.", message.name, stream.name)
+        fields = {"stream": stream.name, "event": message.name}
+        logger.exception("The event %s of the stream %s failed.", message.name, stream.name, extra=fields)
         return InternalError()
     return _envelope(stream, message.name, data, audience_text(stream.audience_key), identity.user)
 

@@ -18,7 +18,7 @@ from realtime.deadline import Deadline
 from realtime.exceptions import CallsOverloaded, CallTimedOut
 from realtime.queries.threads import Workers
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.actions")
 Result = TypeVar("Result")
 
 MAX_LOST = 16  # threads that are replaced, each with its connections to databases
@@ -27,9 +27,12 @@ MAX_LOST = 16  # threads that are replaced, each with its connections to databas
 class _Turn:
     """A call, from the moment that it is asked for until its thread is free again."""
 
-    __slots__ = ("deadline", "key", "lost", "owner", "result", "timer", "waiters", "work")
+    __slots__ = ("deadline", "key", "lost", "name", "owner", "result", "timer", "waiters", "work")
 
-    def __init__(self, owner: str, key: Hashable, work: Callable[[Deadline], Any], seconds: float) -> None:
+    def __init__(
+        self, owner: str, key: Hashable, work: Callable[[Deadline], Any], seconds: float, *, name: str
+    ) -> None:
+        self.name = name
         self.owner = owner
         self.key = key
         self.work = work
@@ -58,8 +61,8 @@ class Turns:
         self._busy: Counter[str] = Counter()  # threads by owner
         self._lost = 0
 
-    async def run(self, owner: str, key: Hashable, work: Callable[[Deadline], Result]) -> Result:
-        """Do the work when it is the owner's turn, or join the work of the same key.
+    async def run(self, owner: str, key: Hashable, work: Callable[[Deadline], Result], *, name: str = "?") -> Result:
+        """Do the work when it is the owner's turn, or join the work of the same key; the log knows it by its name.
 
         Raise `CallTimedOut` where it takes too long, and `CallsOverloaded` where no thread is to be had.
         """
@@ -67,7 +70,7 @@ class Turns:
         if turn is None:
             if self._lost >= self._threads + MAX_LOST:
                 raise CallsOverloaded("Actions that do not return hold all threads of this server process.")
-            turn = self._turns[key] = _Turn(owner, key, work, self._seconds)
+            turn = self._turns[key] = _Turn(owner, key, work, self._seconds, name=name)
             self._waiting.setdefault(owner, deque()).append(turn)
             self._start()
         turn.waiters += 1
@@ -112,7 +115,9 @@ class Turns:
             return  # its effects are there, or about to be: the reply is on its way
         turn.lost = True
         self._lost += 1
-        logger.error("An action of %s has not returned within %g seconds; it is given up.", turn.owner, self._seconds)
+        fields = {"action": turn.name, "seconds": self._seconds}
+        text = "The action %s has not returned within %g seconds; it is given up."
+        logger.error(text, turn.name, self._seconds, extra=fields)
         turn.fail(CallTimedOut(self._seconds))
         if self._lost >= self._threads + MAX_LOST:
             self._refuse_all()
@@ -130,7 +135,7 @@ class Turns:
             turn.timer.cancel()
         if turn.lost:
             self._lost -= 1
-            logger.warning("An action of %s that was given up has returned.", turn.owner)
+            logger.warning("The action %s, which was given up, has returned.", turn.name, extra={"action": turn.name})
         self._busy[turn.owner] -= 1
         if not self._busy[turn.owner]:
             del self._busy[turn.owner]

@@ -104,7 +104,7 @@ async def test_work_that_takes_too_long_is_given_up_and_cannot_commit(make, gate
         await turns.run("ann", 1, gate)
     gate.open.set()
     await until(lambda: not turns._turns)
-    assert "An action of ann has not returned within 0.3 seconds; it is given up." in caplog.text
+    assert "The action ? has not returned within 0.3 seconds; it is given up." in caplog.text
     assert turns._lost == 0
 
 

@@ -29,6 +29,19 @@ def revoke(user: Any) -> None:
     _record(f"user:{getattr(user, 'pk', user)}")
 
 
+def end_connection(id: str) -> None:
+    """End one connection, in whichever process it is; its client comes back by itself."""
+    _record(f"end:{id}")
+
+
+def end_connections(user: Any) -> None:
+    """End all connections of a user, or of a user's primary key; their pages ask for everything anew.
+
+    They come back if they still may: to keep somebody out, deactivate them, which ends their subscriptions too.
+    """
+    _record(f"end:user:{getattr(user, 'pk', user)}")
+
+
 def install() -> None:
     """Begin to notice sessions that end, by the row where they have one, else by the store's own methods."""
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore

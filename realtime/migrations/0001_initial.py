@@ -34,6 +34,23 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Process',
+            fields=[
+                ('id', models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ('host', models.CharField(max_length=200)),
+                ('pid', models.IntegerField()),
+                ('uptime', models.FloatField()),
+                ('heard', models.BigIntegerField()),
+                ('figures', models.JSONField()),
+            ],
+            options={
+                'verbose_name': 'server process',
+                'verbose_name_plural': 'server processes',
+                'permissions': [('end_connection', 'Can end connections of clients')],
+                'default_permissions': ('view',),
+            },
+        ),
+        migrations.CreateModel(
             name='Change',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),

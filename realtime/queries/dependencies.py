@@ -13,7 +13,7 @@ from realtime.queries.expansion import Expansion, Logged, Own, OwnChange, by_mod
 from realtime.queries.livequery import ALL, LiveQuery
 from realtime.streams.stream import ModelStream
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.log")
 
 
 class StreamIndex:
@@ -139,7 +139,10 @@ class Dependencies:
         except DatabaseError:  # the transaction is void
             raise
         except Exception:
-            logger.exception("What concerns the stream %r cannot be told; reading all of it.", index.stream.name)
+            name = index.stream.name
+            logger.exception(
+                "What concerns the stream %r cannot be told; reading all of it.", name, extra={"stream": name}
+            )
             return ALL
 
     def everything(self) -> dict[LiveQuery, set[str] | None]:

@@ -17,7 +17,7 @@ from realtime.streams.dependencies import Dependency, concrete
 from realtime.streams.keys import comparable, comparable_key, key_names, key_of_values, key_text, parse_key, target
 from realtime.streams.stream import ModelStream
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.log")
 
 UPDATES = (Change.Operation.UPDATE, Change.Operation.LINK)
 

@@ -59,6 +59,7 @@ class LiveQuery:
     def __init__(self, stream: ModelStream, format: str) -> None:
         self.id = next(_ids)
         self.key = query_key(stream, format)
+        self.seconds = 0.0  # for which it has been read and rendered
         self.stream = stream
         self._keys: list[str] = []
         self._shown: Mapping[str, bytes] = {}  # where rows show something of others: a digest of each, with `keys`

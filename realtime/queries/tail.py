@@ -7,6 +7,7 @@ frame brings is exactly the state at its cursor, and what one commit changed arr
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ from django.db import DatabaseError
 from realtime import operations
 from realtime.changelog.base import ChangeLog, LoggedChange, Reading
 from realtime.exceptions import CursorExpired
+from realtime.figures import count
 from realtime.protocol.codec import encode_delta
+from realtime.protocol.messages import Delta
 from realtime.queries.dependencies import Dependencies, StreamIndex
 from realtime.queries.expansion import Own, by_model
 from realtime.queries.livequery import ALL, LiveQuery, QueryKey, live_query
@@ -26,7 +29,7 @@ from realtime.queries.site import as_the_site
 from realtime.streams.grounds import EVERYONE, Access, Grounds
 from realtime.streams.stream import ModelStream
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.log")
 
 
 class Want(NamedTuple):
@@ -70,6 +73,15 @@ def _by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
     for want in wants:
         groups[want.key].append(want)
     return groups
+
+
+class Cost(NamedTuple):
+    """A live query, how many rows it has now, and for how many seconds it was read and rendered since it began."""
+
+    key: QueryKey
+    id: int
+    rows: int
+    seconds: float
 
 
 class _NotBegun(Exception):
@@ -145,6 +157,10 @@ class Tail:
     def moved(self) -> bool:
         return self.log.moved()
 
+    def costs(self) -> list[Cost]:
+        """What each live query has cost; may be asked by another thread."""
+        return [Cost(query.key, query.id, len(query.keys), query.seconds) for query in list(self._queries.values())]
+
     def _discard(self, key: QueryKey) -> None:
         if query := self._queries.pop(key, None):
             self._dependencies.discard(query)
@@ -170,6 +186,7 @@ class Tail:
             if result is not None:
                 change, present[query] = result
                 if change:
+                    _count_reset(change)
                     tick.deltas[query.id] = encode_delta(change)
 
         opened: dict[QueryKey, LiveQuery] = {}
@@ -211,6 +228,8 @@ class Tail:
         for want, changed in since.items():
             delta = None if query.key in failed else self._guarded(query, failed, query.resume, keys, changed)
             if delta is not None:
+                if want.cursor is not None:
+                    _count_reset(delta)
                 answers[want] = Answer(query.id, encode_delta(delta) if delta else None)
         return answers
 
@@ -246,7 +265,9 @@ class Tail:
         except CursorExpired:  # another log has taken the place of the one that was read
             self._head()
             logger.warning(
-                "The log of the database %r is not the one read before; reading all afresh.", self.log.alias
+                "The log of the database %r is not the one read before; reading all afresh.",
+                self.log.alias,
+                extra={"log": self.log.alias},
             )
             return None
         return reading if reading.complete else None
@@ -277,18 +298,30 @@ class Tail:
         try:
             return live_query(stream, key.format)
         except Exception:
-            logger.exception("The live query %s %s cannot be made.", key.stream, key.params.decode())
+            params = key.params.decode()
+            fields = {"stream": key.stream, "params": params}
+            logger.exception("The live query %s %s cannot be made.", key.stream, params, extra=fields)
             failed.add(key)
             return None
 
     def _guarded(self, query: LiveQuery, failed: set[QueryKey], read: Any, *args: Any) -> Any:
         """Call a method of a live query; its failure ends this live query and no other."""
         self._touched.add(query)
+        begun = time.perf_counter()
         try:
             return read(*args)
         except Exception as error:
-            logger.exception("The live query %s %s cannot be read.", query.key.stream, query.key.params.decode())
+            params = query.key.params.decode()
+            fields = {"stream": query.key.stream, "params": params}
+            logger.exception("The live query %s %s cannot be read.", query.key.stream, params, extra=fields)
             failed.add(query.key)
             if isinstance(error, DatabaseError):
                 raise _QueryFailed(query.key, error) from error
             return None
+        finally:
+            query.seconds += time.perf_counter() - begun
+
+
+def _count_reset(delta: Delta) -> None:
+    if delta.reset:
+        count("resets")

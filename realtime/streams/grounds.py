@@ -16,7 +16,8 @@ from realtime.streams.validation import problems
 if TYPE_CHECKING:
     from django.db.models import Model
 
-ACCESS_MODEL = "realtime.access"  # stands in the log where no model's row tells it: "user:5", "session:<digest>"
+# stands in the log where no model's row tells it: "user:5", "session:<digest>", "end:<connection>"
+ACCESS_MODEL = "realtime.access"
 GROUP = "auth.group"
 PERMISSION = "auth.permission"
 REREAD = "r"
@@ -31,9 +32,10 @@ class Access(NamedTuple):
     sessions: frozenset[str] = frozenset()
     streams: frozenset[str] = frozenset()
     everyone: bool = False
+    ended: frozenset[str] = frozenset()  # connections that are to end whatever the answer, by id or by "user:" and key
 
     def __bool__(self) -> bool:
-        return self.everyone or bool(self.users or self.sessions or self.streams)
+        return self.everyone or bool(self.users or self.sessions or self.streams or self.ended)
 
 
 EVERYONE = Access(everyone=True)
@@ -56,6 +58,7 @@ class Grounds:
         users: set[str] = set()
         sessions: set[str] = set()
         streams: set[str] = set()
+        ended: set[str] = set()
         for model, key, operation in changes:
             # a permission that is given to someone is linked, and so are they
             lost = model == PERMISSION and operation not in (UPDATE, LINK)
@@ -67,8 +70,8 @@ class Grounds:
             streams |= self.stream_labels.get(model, set())
             if model == ACCESS_MODEL:
                 kind, _, name = key.partition(":")
-                (users if kind == "user" else sessions).add(name)
-        return Access(frozenset(users), frozenset(sessions), frozenset(streams))
+                {"user": users, "end": ended}.get(kind, sessions).add(name)
+        return Access(frozenset(users), frozenset(sessions), frozenset(streams), ended=frozenset(ended))
 
 
 def ground_models() -> list[type[Model]]:

@@ -1,0 +1,119 @@
+"""Metrics for Prometheus: the figures of a server process, or of all. Needs the extra `prometheus`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from realtime import processes, reporting
+
+PREFIX = "realtime_"
+
+#: Counters, with the name of their label ("" where they have none) and what they count.
+COUNTERS: dict[str, tuple[str, str]] = {
+    "connections": ("transport", "Connections that were let in; over HTTP each request is one."),
+    "closes": ("code", "Connections that the server ended, by the code that it gave."),
+    "refusals": ("code", "Subscriptions that were refused, or ended."),
+    "calls": ("outcome", "Calls that were answered: ok, or the code of the refusal."),
+    "events": ("", "Events that clients sent."),
+    "frames": ("", "Frames that were handed to clients."),
+    "frame_bytes": ("", "Bytes of these frames."),
+    "resets": ("", "Resets that were made, for clients that were away too long or where too much had changed."),
+    "behind": ("", "Times that a client fell behind, since it did not acknowledge what it was sent."),
+    "ticks": ("log", "Rounds in which a log was read."),
+    "tick_seconds": ("log", "Seconds that these rounds took, to the frames being handed on."),
+    "log_failures": ("log", "Rounds that failed, since the log could not be read."),
+}
+
+#: Gauges without a label, with the figure that they show.
+GAUGES: dict[str, tuple[str, str]] = {
+    "clients": ("clients", "Clients that are connected."),
+    "users": ("users", "Users that they belong to."),
+    "subscriptions": ("subscriptions", "Subscriptions of clients."),
+    "slow_clients": ("slow", "Clients that are behind."),
+    "draining": ("draining", "1 while the process sends its clients away."),
+}
+
+#: Gauges by stream or by log.
+LABELLED_GAUGES: dict[str, tuple[str, str]] = {
+    "live_queries": ("stream", "Live queries that are kept."),
+    "subscribers": ("stream", "Subscribers of these live queries."),
+    "log_lag_seconds": (
+        "log",
+        "Seconds from a wake-up to the frames in the last round; or since the log cannot be read.",
+    ),
+}
+
+
+class Figures(NamedTuple):
+    """What a process has; `process` is "" for this one."""
+
+    process: str
+    gauges: Mapping[str, Any]
+    counts: Mapping[str, Mapping[str, float]]
+
+
+class RealtimeCollector(Collector):
+    """A collector of `prometheus_client`: what this process does or, `everywhere`, what each process said last.
+
+    `everywhere` reads the rows of all processes from the database, and gives each metric the label `process`.
+
+        REGISTRY.register(RealtimeCollector())
+    """
+
+    def __init__(self, *, everywhere: bool = False) -> None:
+        self._everywhere = everywhere
+
+    def describe(self) -> Iterable[Metric]:
+        """The names, which the registry asks for when the collector is registered."""
+        return self._families([])
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, when Prometheus asks for them."""
+        return self._families(list(self._figures()))
+
+    def _figures(self) -> Iterator[Figures]:
+        if not self._everywhere:
+            merged: dict[str, Any] = {}
+            for gauges in reporting.gauges():  # one, but where a process has several event loops
+                merged = gauges if not merged or gauges["clients"] else merged
+            yield Figures("", merged, reporting.counts())
+            return
+        for report in processes.reports():
+            if not report.silent:
+                yield Figures(f"{report.host}:{report.pid}", report.figures, report.figures["counts"])
+
+    def _families(self, figures: list[Figures]) -> Iterator[Metric]:
+        mine = ["process"] if self._everywhere else []
+
+        def whose(item: Figures) -> list[str]:
+            return [item.process] if self._everywhere else []
+
+        for name, (label, documentation) in COUNTERS.items():
+            counter = CounterMetricFamily(PREFIX + name, documentation, labels=[*mine, *([label] if label else [])])
+            for item in figures:
+                values = item.counts.get(name, {} if label else {"": 0.0})
+                for value, number in values.items():
+                    counter.add_metric([*whose(item), *([value] if label else [])], number)
+            yield counter
+        for name, (figure, documentation) in GAUGES.items():
+            gauge = GaugeMetricFamily(PREFIX + name, documentation, labels=mine)
+            for item in figures:
+                gauge.add_metric(whose(item), float(item.gauges.get(figure, 0)))
+            yield gauge
+        for name, (label, documentation) in LABELLED_GAUGES.items():
+            gauge = GaugeMetricFamily(PREFIX + name, documentation, labels=[*mine, label])
+            for item in figures:
+                for value, number in _labelled(name, item.gauges):
+                    gauge.add_metric([*whose(item), value], number)
+            yield gauge
+
+
+def _labelled(name: str, gauges: Mapping[str, Any]) -> list[tuple[str, float]]:
+    if name == "log_lag_seconds":
+        return [(alias, log["lag"]) for alias, log in gauges.get("logs", {}).items()]
+    figure = {"live_queries": "queries", "subscribers": "subscribers"}[name]
+    return [(stream, numbers[figure]) for stream, numbers in gauges.get("streams", {}).items()]

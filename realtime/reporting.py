@@ -1,0 +1,130 @@
+"""Reporting: what a hub has at present, as figures, and the rows by which other processes know them.
+
+A process that has clients writes its row every few seconds, and takes it away when the last client has left.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections import Counter, defaultdict
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+from weakref import WeakSet
+
+from realtime import processes, wakeups
+from realtime.connection import Connection
+from realtime.figures import Counts, get_figures
+from realtime.hub import Hub
+
+logger = logging.getLogger("realtime.status")
+
+MOST_QUERIES = 50  # that are listed, the most expensive first
+MOST_CONNECTIONS = 50  # that are listed, the slowest first
+
+_hubs: WeakSet[Hub] = WeakSet()
+
+
+def watch(hub: Hub) -> None:
+    """Report of this hub for as long as it has clients."""
+    if hub.observer is None:
+        hub.observer = Reporter(hub)
+        _hubs.add(hub)
+
+
+def counts() -> Counts:
+    """The counters of this process."""
+    return get_figures().counts()
+
+
+def gauges() -> list[dict[str, Any]]:
+    """The figures of the hubs of this process, usually one; may be asked by any thread."""
+    return [figures_of(hub) for hub in list(_hubs)]
+
+
+class Reporter:
+    """Writes the row of this process; as an `Observer`, it is told when there is time to."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._due = 0.0
+        self._failed = False
+        self._writing: Future[None] | None = None
+
+    def sweep(self, now: float) -> None:
+        if now < self._due or (self._writing is not None and not self._writing.done()):
+            return
+        self._due = now + processes.REPORT_SECONDS
+        own = get_figures()
+        figures = {**figures_of(self._hub), "counts": own.counts()}
+        report = partial(
+            processes.report,
+            own.process,
+            host=socket.gethostname(),
+            pid=own.pid,
+            uptime=time.time() - own.started,
+            figures=figures,
+        )
+        self._writing = self._hub.submit(self._guarded, report)
+
+    def emptied(self) -> None:
+        self._due = 0.0
+        if self._writing is not None:
+            self._writing = None
+            self._hub.submit(self._guarded, partial(processes.forget, get_figures().process))
+
+    def _guarded(self, write: Any) -> None:
+        try:
+            write()
+            self._failed = False
+        except Exception as error:
+            if not self._failed:  # the log says once that it is so
+                logger.warning("The status of this process could not be written: %r.", error)
+            self._failed = True
+
+
+def figures_of(hub: Hub) -> dict[str, Any]:
+    """What the hub has at present, as JSON has it."""
+    process = get_figures().process
+    connections = [client for client in hub.clients if isinstance(client, Connection)]
+    now = time.monotonic()
+    slow = {client: now - since for client in connections if (since := client.behind_since) is not None}
+    listed = sorted(connections, key=lambda client: (-slow.get(client, 0.0), -client.subscriptions))
+    queries: list[dict[str, Any]] = [
+        {
+            "stream": cost.key.stream,
+            "params": cost.key.params.decode(),
+            "format": cost.key.format,
+            "personal": cost.key.audience is not None,
+            "rows": cost.rows,
+            "subscribers": subscribers,
+            "seconds": round(cost.seconds, 4),
+        }
+        for log in hub.logs
+        for cost, subscribers in log.costs()
+    ]
+    streams: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for query in queries:
+        streams[query["stream"]]["queries"] += 1
+        streams[query["stream"]]["subscribers"] += query["subscribers"]
+    return {
+        "draining": hub.draining,
+        "clients": len(connections),
+        "users": len({client.user for client in connections if client.user is not None}),
+        "subscriptions": sum(client.subscriptions for client in connections),
+        "slow": len(slow),
+        "connections": [
+            {
+                "id": f"{process}-{client.number}",
+                "user": client.user,
+                "subscriptions": client.subscriptions,
+                "behind": round(slow.get(client, 0.0), 1),
+            }
+            for client in listed[:MOST_CONNECTIONS]
+        ],
+        "streams": {name: dict(numbers) for name, numbers in sorted(streams.items())},
+        "queries": sorted(queries, key=lambda query: -query["seconds"])[:MOST_QUERIES],
+        "logs": {log.alias: {"lag": round(log.lag, 4), "wakeups": wakeups.source(log.alias)} for log in hub.logs},
+    }
