@@ -1,4 +1,4 @@
-"""Admin: who is present, to be looked at."""
+"""Admin: the base of live admins, and who is present, to be looked at."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from realtime.liveadmin import LiveModelAdmin
 from realtime.models import Presence
+
+__all__ = ["LiveModelAdmin", "PresenceAdmin"]
 
 
 @admin.register(Presence)
