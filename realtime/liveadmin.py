@@ -7,6 +7,7 @@ and what may be seen is what the admin's own view shows to this user.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -30,6 +31,7 @@ from realtime.exceptions import ClientError
 from realtime.liveadminstreams import ListStream, ObjectStream
 from realtime.pages import page_part
 from realtime.protocol.codec import encode_value
+from realtime.streams.dependencies import follow
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.templatetags.realtime import realtime_script
@@ -185,18 +187,10 @@ def _list_models(model_admin: LiveModelAdmin) -> list[str]:
     return sorted({model._meta.label for model in found})
 
 
-def _along(model: Any, path: str) -> Iterator[Any]:
-    for step in path.lstrip("-^=@").split("__"):
-        try:
-            field = model._meta.get_field(step)
-        except FieldDoesNotExist:  # a method, an annotation, a lookup
-            return
-        if field.related_model is None or isinstance(field.related_model, str):
-            return
-        if field.many_to_many:
-            yield field.remote_field.through if field.concrete else field.through
-        model = field.related_model
-        yield model
+def _along(model: type[Model], path: str) -> Iterator[type[Model]]:
+    with contextlib.suppress(FieldDoesNotExist):  # where the path ends in a lookup, or names a method or an annotation
+        for dependency in follow(model, path.lstrip("-^=@")):
+            yield dependency.model
 
 
 def _form_dependencies(model_admin: LiveModelAdmin) -> tuple[list[str], list[str]]:
