@@ -1,4 +1,4 @@
-"""Admin: the status of the server processes, and who is present; to be looked at."""
+"""Admin: the base of live admins; the status of the server processes, and who is present, to be looked at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from django.template.response import TemplateResponse
 
 from realtime import processes
 from realtime.capture import access
+from realtime.liveadmin import LiveModelAdmin
 from realtime.models import Presence, Process
+
+__all__ = ["LiveModelAdmin", "PresenceAdmin", "ProcessAdmin", "ReadOnlyAdmin"]
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers only

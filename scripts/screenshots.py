@@ -1,10 +1,11 @@
-"""Takes the pictures of the docs from the demo: board, chat and dashboard, on a desktop and on a phone.
+"""Takes the pictures of the docs from the demo: board, chat, dashboard and admin, on a desktop and on a phone.
 
 Run it from the root of the checkout, with `python -m scripts.screenshots`.
 """
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -37,7 +38,17 @@ def main() -> None:
 def take(server: DemoServer) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
-        for picture in (board, phone, chat, chat_phone, dashboard):
+        for picture in (
+            board,
+            phone,
+            chat,
+            chat_phone,
+            dashboard,
+            admin_list,
+            admin_list_phone,
+            admin_form,
+            admin_form_phone,
+        ):
             windows = Windows(browser)
             name = picture.__name__.replace("_", "-")
             picture(windows, server).screenshot(path=IMAGES / f"{name}.png")
@@ -100,6 +111,45 @@ def dashboard(windows: Windows, server: DemoServer) -> Page:
     page.evaluate("window.later(6)")
     page.wait_for_timeout(1000)  # the bars glide
     return page
+
+
+def admin_list(windows: Windows, server: DemoServer, **options: Any) -> Page:
+    """Others add a task and finish one while ada is choosing."""
+    page = windows.login("ada", url=server.url, **{"viewport": DESKTOP, **options})
+    page.goto("/admin/board/task/?project__id__exact=1&o=1")
+    expect(page.locator(".realtime-line")).to_have_attribute("data-state", "live")
+    page.locator(".action-select").nth(1).check()
+    code = "from demo_project.board.models import Task; tasks = Task.objects.filter(project=1);"
+    code += (
+        "tasks.filter(title__startswith='Ask').delete(); tasks.filter(title__startswith='Build').update(done=True);"
+    )
+    server.shell(code + "Task.objects.create(project_id=1, title='Ask Ben for a second opinion')")
+    expect(page.get_by_role("status")).to_contain_text("New: 1.")
+    page.wait_for_timeout(300)  # the new row is marked for a second
+    return page
+
+
+def admin_list_phone(windows: Windows, server: DemoServer) -> Page:
+    return admin_list(windows, server, viewport=PHONE, color_scheme="dark")
+
+
+def admin_form(windows: Windows, server: DemoServer, **options: Any) -> Page:
+    """Ben edits the task that ada has open, and somebody has changed it."""
+    make = "from django.contrib.auth.models import User; User.objects.filter(username='ben').update("
+    server.shell(make + "is_staff=True, is_superuser=True)")
+    ada, ben = (windows.login(user, url=server.url, **{"viewport": DESKTOP, **options}) for user in ("ada", "ben"))
+    for page in (ada, ben):
+        open_live(page, "/admin/board/task/8/change/")
+    ben.get_by_label("Title").press_sequentially("Now: ")
+    code = "from demo_project.board.models import Task; task = Task.objects.get(pk=8);"
+    server.shell(code + "task.column = 'doing' if task.column == 'todo' else 'todo'; task.save()")
+    expect(ada.locator(".realtime-warning")).to_contain_text("Column")
+    expect(ada.locator(".realtime-people")).to_contain_text("editing")
+    return ada
+
+
+def admin_form_phone(windows: Windows, server: DemoServer) -> Page:
+    return admin_form(windows, server, viewport=PHONE, color_scheme="dark")
 
 
 if __name__ == "__main__":

@@ -83,6 +83,11 @@ export function follow(field, {content, clean, next, to}) {
   if (chosen) chosen.checked = true // a new default has taken the choice from it
 }
 
+/** Whether the user has changed what the server says. @param {Field} field */
+export function isEdited(field) {
+  return !isInitial(field, contentOf(field))
+}
+
 /** The fields that belong to an element which calls an action, and what they hold. @param {Element} element */
 export function contents(element) {
   const elements = element instanceof HTMLFormElement ? element.elements : isRadio(element) ? group(element) : [element]
@@ -150,8 +155,8 @@ function holdsFocus(element) {
   return element.contains(element.ownerDocument.activeElement)
 }
 
-/** @param {Field} field @returns {string} */
-function contentOf(field) {
+/** What a field holds now. @param {Field} field @returns {string} */
+export function contentOf(field) {
   if (isToggle(field)) return String(field.checked)
   if (field instanceof HTMLSelectElement) return JSON.stringify([...field.selectedOptions].map(({value}) => value))
   return field.value

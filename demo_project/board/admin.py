@@ -1,18 +1,19 @@
-"""The board in Django's admin, where a write shows on every open board."""
+"""The board in Django's admin, where a write shows on every open board, and in every open list."""
 
 from django.contrib import admin
 
 from demo_project.board.models import Project, Task
+from realtime.admin import LiveModelAdmin
 
 
 @admin.register(Project)
-class ProjectAdmin(admin.ModelAdmin):
+class ProjectAdmin(LiveModelAdmin):
     list_display = ["name", "description"]
     filter_horizontal = ["members"]
 
 
 @admin.register(Task)
-class TaskAdmin(admin.ModelAdmin):
+class TaskAdmin(LiveModelAdmin):
     list_display = ["title", "project", "column", "done", "assignee"]
     list_editable = ["column", "done", "assignee"]
     list_filter = ["project", "column", "done", "assignee"]

@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from demo_project.chat.models import Membership, Message, Room
+from realtime.admin import LiveModelAdmin
 
 
 class MembershipInline(admin.TabularInline):
@@ -11,12 +12,12 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Room)
-class RoomAdmin(admin.ModelAdmin):
+class RoomAdmin(LiveModelAdmin):
     inlines = [MembershipInline]
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin):
+class MessageAdmin(LiveModelAdmin):
     list_display = ["text", "room", "author", "at"]
     list_filter = ["room", "author"]
     list_select_related = ["room", "author"]

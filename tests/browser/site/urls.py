@@ -3,10 +3,12 @@
 from django.urls import include, path
 
 from tests.browser.site import views
+from tests.browser.site.admin import desk
 
 urlpatterns = [
     path("page/", views.page),
     path("part/", views.part),
+    path("desk/", desk.urls),
     path("static/<path:path>", views.static),
     path("", include("demo_project.urls")),
 ]

@@ -1,0 +1,35 @@
+/**
+ * The pages of a LiveModelAdmin: begins what belongs to the page that this script is in.
+ */
+
+import {watchFields} from "../morph.js"
+import {ChangeForm} from "./changeform.js"
+import {ChangeList} from "./changelist.js"
+import {aboutOf, container, parse} from "./page.js"
+import {ListStatus} from "./status.js"
+
+const about = aboutOf(document)
+// as it came: the admin's own scripts begin when all of it is there
+const source = parse(document.documentElement.outerHTML)
+const {realtime} = /** @type {any} */ (window)
+
+if (about?.kind === "list" && about.paused) {
+  new ListStatus({document, about}).paused()
+} else if (about?.kind === "list") {
+  const status = new ListStatus({document, about})
+  watchFields(document)
+  follow(about, new ChangeList({document, source, about, status}))
+  document.addEventListener("realtime:state", () => status.show(realtime.state))
+} else if (about) {
+  const form = new ChangeForm({document, source, about})
+  follow(about, form)
+  form.meet(realtime, about)
+}
+
+/** @param {import("./page.js").About} about @param {{changed: () => void, refused: () => void}} page */
+function follow(about, page) {
+  const watched = container(document, about)
+  watched.addEventListener("realtime:change", () => page.changed())
+  watched.addEventListener("realtime:error", () => page.refused())
+  document.body.append(watched)
+}

@@ -1,0 +1,98 @@
+/**
+ * The change form: warns when the object changes while somebody edits it, and says who else does.
+ */
+
+import {contentOf, isField} from "../fields.js"
+import {element, read} from "./page.js"
+import {Refresher} from "./refresher.js"
+import {FormNotices} from "./status.js"
+
+/** @typedef {import("./page.js").About} About */
+/** @typedef {{user: unknown, name: string, data: {editing?: boolean}}} Person */
+
+const FORM = "#content-main form:has([name=csrfmiddlewaretoken])"
+
+export class ChangeForm {
+  #document
+  #form
+  #notices
+  #refresher
+  #submitted = false
+  /** What the form showed when it came; null: it shows what was posted. @type {Map<string, string> | null} */
+  #shown
+
+  /** @param {{document: Document, source: Document, about: About}} options source: the page as it came */
+  constructor({document, source, about}) {
+    this.#document = document
+    this.#form = /** @type {HTMLFormElement | null} */ (document.querySelector(FORM))
+    this.#notices = new FormNotices({document, form: this.#form, about})
+    this.#shown = about.posted ? null : contents(source)
+    this.#refresher = new Refresher({document, work: () => this.#refresh()})
+    // a form that comes back with errors is still the one that was opened at this position
+    this.#form?.append(element(document, "input", {type: "hidden", name: about.since.name, value: about.since.cursor}))
+    this.#form?.addEventListener("submit", (event) => (this.#submitted ||= !event.defaultPrevented))
+    addEventListener("pageshow", ({persisted}) => persisted && (this.#submitted = false))
+  }
+
+  /** Tells the others that this user is here, and who they are. @param {any} realtime @param {About} about */
+  meet(realtime, {stream, live, user}) {
+    const people = realtime.presence(stream, JSON.parse(live["data-live-params"]))
+    people.subscribe((/** @type {Person[]} */ rows) => this.#notices.here(rows.filter((person) => String(person.user) !== user)))
+    this.#form?.addEventListener("input", () => people.set({editing: true}), {once: true})
+  }
+
+  /** The object may be different now. */
+  changed() {
+    this.#refresher.wake()
+  }
+
+  /** The server has refused to tell of changes. */
+  async refused() {
+    const found = await read(location.href).catch(() => "denied")
+    if (found === "denied") this.#deny()
+    else if (found === "gone") this.#notices.deleted()
+  }
+
+  async #refresh() {
+    const found = await read(location.href)
+    if (this.#submitted) return // the change is this form's own, most likely; the next page will tell
+    if (found === "denied") return this.#deny()
+    if (found === "gone") return this.#notices.deleted()
+    if (!this.#shown) return this.#notices.changed([])
+    const names = differences(this.#shown, contents(found.page))
+    if (names.length) this.#notices.changed(names)
+    else this.#notices.unchanged()
+  }
+
+  #deny() {
+    this.#refresher.end()
+    this.#form?.remove()
+    for (const tool of this.#document.querySelectorAll("#content > h2, .object-tools")) tool.remove() // name the object
+    this.#notices.denied()
+  }
+}
+
+/** What a form shows, by the labels of its parts. @param {Document} page @returns {Map<string, string>} */
+function contents(page) {
+  /** @type {Map<string, string>} */
+  const found = new Map()
+  const add = (/** @type {string} */ name, /** @type {string} */ text) => found.set(name, `${found.get(name) ?? ""}${text}\n`)
+  for (const part of page.querySelectorAll(`${FORM} :is(input, select, textarea, .readonly, .file-upload a)`)) {
+    const name = nameOf(part)
+    if (isField(part)) add(name, contentOf(part))
+    else if (!(part instanceof HTMLInputElement)) add(name, part.textContent ?? "")
+  }
+  return found
+}
+
+/** The label of a field; of one that belongs to another object, the heading of these. @param {Element} part */
+function nameOf(part) {
+  const group = part.closest(".inline-group")?.querySelector(".inline-heading, h2")
+  const label = group ?? part.closest(".fieldBox, .form-row")?.querySelector("label, legend")
+  return (label?.textContent ?? "").replace(/\s+/g, " ").trim().replace(/:$/, "")
+}
+
+/** @param {Map<string, string>} before @param {Map<string, string>} now */
+function differences(before, now) {
+  return [...new Set([...before.keys(), ...now.keys()])].filter((name) => before.get(name) !== now.get(name))
+}

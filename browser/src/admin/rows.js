@@ -1,0 +1,98 @@
+/**
+ * The rows of a change list: known by their objects' keys, with fields whose names hold the number of their row.
+ */
+
+import {isEdited, isField} from "../fields.js"
+import {morph} from "../morph.js"
+
+export const BODY = "#result_list > tbody"
+const NUMBER = /(?<![a-z])form-\d+-/g
+const NUMBERED = ["id", "name", "for", "aria-describedby", "aria-labelledby"]
+const MARK = "\u0000" // no name has it
+
+/** What scripts of the admin have added to a cell. */
+const ADDED = ".datetimeshortcuts, .timezonewarning, .select2-container"
+
+/**
+ * Gives the rows their keys.
+ *
+ * @param {ParentNode} root
+ * @param {string[]} keys in the order of the rows
+ * @returns {Map<string, Element> | null} null: there are other rows between them, so which is which cannot be told
+ */
+export function keyRows(root, keys) {
+  const rows = [...(root.querySelector(BODY)?.children ?? [])]
+  if (rows.length !== keys.length) return null
+  rows.forEach((row, index) => row.setAttribute("data-live-key", keys[index]))
+  return new Map(rows.map((row, index) => [keys[index], row]))
+}
+
+/** @param {ParentNode} root @returns {Map<string, Element>} */
+export function keyedRows(root) {
+  return new Map([...root.querySelectorAll(`${BODY} > [data-live-key]`)].map((row) => [row.getAttribute("data-live-key") ?? "", row]))
+}
+
+/** The markup of a row, wherever it stands. @param {Element} row */
+export function markup(row) {
+  return row.outerHTML.replace(NUMBER, "form-")
+}
+
+/** Whether the user is changing something in the row. @param {Element} row */
+export function isInUse(row) {
+  const fields = [...row.querySelectorAll("input:not(.action-select), select, textarea")].filter(isField)
+  return fields.some((field) => isEdited(field) || field === field.ownerDocument.activeElement)
+}
+
+/**
+ * Gives rows their numbers: in two steps, since radio buttons of the same name would take each other's choice.
+ *
+ * @param {Iterable<[Element, number]>} rows
+ */
+export function renumber(rows) {
+  const moved = [...rows]
+  for (const [row, number] of moved) rename(row, (text) => text.replace(NUMBER, `${MARK}form-${number}-`))
+  for (const [row] of moved) rename(row, (text) => text.replaceAll(MARK, ""))
+}
+
+/** @param {Element} row @param {(text: string) => string} change */
+function rename(row, change) {
+  for (const element of row.querySelectorAll(NUMBERED.map((name) => `[${name}]`).join())) {
+    for (const name of NUMBERED) {
+      const text = element.getAttribute(name)
+      if (text !== null && change(text) !== text) element.setAttribute(name, change(text))
+    }
+  }
+}
+
+/**
+ * Changes a row into what the server says now, and leaves alone what the user and the admin's scripts have done in it.
+ *
+ * @param {Element} row
+ * @param {Element} to
+ */
+export function change(row, to) {
+  const $ = /** @type {any} */ (window).django?.jQuery
+  const box = row.querySelector("input.action-select")
+  if (box instanceof HTMLInputElement && box.checked) to.classList.add("selected")
+  for (const select of row.querySelectorAll("select.select2-hidden-accessible")) {
+    if (isField(select) && isEdited(select)) select.setAttribute("data-live-keep", "")
+    else $?.(select).select2("destroy")
+  }
+  for (const added of row.querySelectorAll(ADDED)) added.setAttribute("data-live-keep", "")
+  const changed = morph(row, to)
+  for (const kept of changed.querySelectorAll("[data-live-keep]")) kept.removeAttribute("data-live-keep")
+  enliven(changed)
+  return changed
+}
+
+/** Lets the admin's scripts do in a row what they did in all others when the page was loaded. @param {Element} row */
+export function enliven(row) {
+  const {DateTimeShortcuts: shortcuts, django} = /** @type {any} */ (window)
+  row.dispatchEvent(new CustomEvent("formset:added", {bubbles: true, detail: {formsetName: "form"}}))
+  for (const input of row.querySelectorAll("input.vDateField, input.vTimeField")) {
+    if (!shortcuts || input.parentElement?.querySelector(".datetimeshortcuts")) continue
+    if (input.classList.contains("vDateField")) shortcuts.addCalendar(input)
+    else shortcuts.addClock(input)
+  }
+  django?.jQuery(row).find(".related-widget-wrapper select").trigger("change") // links to the chosen object
+}

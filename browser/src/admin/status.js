@@ -1,0 +1,147 @@
+/**
+ * What a page of the admin says of itself: whether it is live, and what has changed. Screen readers read it, in their turn.
+ */
+
+import {element} from "./page.js"
+
+const QUIET = 3000 // milliseconds between two announcements of changes
+
+/** @typedef {import("./page.js").About} About */
+
+/** The line above a change list. */
+export class ListStatus {
+  #counts = {added: 0, changed: 0, gone: 0}
+  #heard = ""
+  #line
+  #message
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #quiet
+  #state
+  #texts
+  #total = ""
+
+  /** @param {{document: Document, about: About}} options */
+  constructor({document, about}) {
+    this.#texts = about.texts
+    this.#state = element(document, "span", {class: "realtime-state"})
+    this.#message = element(document, "span", {role: "status"})
+    this.#line = element(document, "p", {class: "realtime-line", hidden: ""}, this.#state, " ", this.#message)
+    document.querySelector("#changelist")?.before(this.#line)
+  }
+
+  /** @param {string} state of the connection */
+  show(state) {
+    if (this.#heard === "ended") return
+    if (state === "live") this.#set("live", this.#texts.live, this.#heard === "offline" ? "" : undefined)
+    else if (state === "offline") this.#set("offline", "", this.#texts.offline)
+  }
+
+  stopped() {
+    this.#end(this.#texts.stopped)
+  }
+
+  denied() {
+    this.#end(this.#texts.denied)
+  }
+
+  paused() {
+    this.#set("ended", "", this.#texts.paused)
+  }
+
+  /**
+   * @param {Record<"added" | "changed" | "gone", unknown[]>} found
+   * @param {string} total how many rows there are in the whole list, if that has changed
+   */
+  changed(found, total) {
+    this.#counts.added += found.added.length
+    this.#counts.changed += found.changed.length
+    this.#counts.gone += found.gone.length
+    this.#total = total || this.#total
+    this.#announce()
+  }
+
+  #announce() {
+    const {added, changed, gone} = this.#counts
+    if (this.#quiet || this.#heard === "ended" || !(added || changed || gone || this.#total)) return
+    const counted = /** @type {const} */ (["added", "changed", "gone"]).filter((name) => this.#counts[name])
+    const parts = counted.map((name) => this.#texts[name].replace("%s", String(this.#counts[name])))
+    this.#message.textContent = [this.#total && `${this.#total}.`, ...parts].filter(Boolean).join(" ")
+    this.#counts = {added: 0, changed: 0, gone: 0}
+    this.#total = ""
+    this.#quiet = setTimeout(() => {
+      this.#quiet = undefined
+      this.#announce()
+    }, QUIET)
+  }
+
+  /** @param {string} message */
+  #end(message) {
+    this.#set("ended", "", message)
+    this.#message.append(" ", element(document, "a", {href: location.href}, this.#texts.again))
+  }
+
+  /** @param {string} state @param {string} label @param {string} [message] undefined: as it is */
+  #set(state, label, message) {
+    this.#heard = state
+    this.#line.hidden = false
+    this.#line.setAttribute("data-state", state)
+    this.#state.textContent = label
+    if (message !== undefined) this.#message.textContent = message
+  }
+}
+
+/** The notices above a form. */
+export class FormNotices {
+  #document
+  #people
+  #texts
+  #warning
+
+  /** @param {{document: Document, form: Element | null, about: About}} options */
+  constructor({document, form, about}) {
+    this.#document = document
+    this.#texts = about.texts
+    this.#warning = element(document, "p", {class: "realtime-warning", hidden: ""})
+    this.#people = element(document, "p", {class: "realtime-people", hidden: ""})
+    const notices = element(document, "div", {class: "realtime-notices", role: "status"}, this.#warning, this.#people)
+    form?.before(notices)
+  }
+
+  /** @param {string[]} names of what differs; none: that is not known */
+  changed(names) {
+    const what = names.length ? ` ${this.#texts.fields} ${names.join(", ")}.` : ""
+    this.#warn(`${this.#texts.changed}${what}`, this.#texts.again)
+  }
+
+  /** What was changed has been changed back. */
+  unchanged() {
+    this.#warning.hidden = true
+    this.#warning.replaceChildren()
+  }
+
+  deleted() {
+    this.#warn(this.#texts.deleted)
+  }
+
+  denied() {
+    this.#warn(this.#texts.denied, this.#texts.again)
+  }
+
+  /** @param {{name: string, data: {editing?: boolean}}[]} people the others who have this form open */
+  here(people) {
+    const names = people.map(({name, data}) => {
+      const person = element(this.#document, "span", {class: "realtime-person"}, name)
+      if (data.editing) person.append(" ", element(this.#document, "em", {}, `(${this.#texts.editing})`))
+      return person
+    })
+    this.#people.replaceChildren(`${this.#texts.people} `, ...names.flatMap((name, index) => (index ? [", ", name] : [name])))
+    this.#people.hidden = !names.length
+  }
+
+  /** @param {string} sentence @param {string} [link] leads to this page as it is now */
+  #warn(sentence, link) {
+    this.#warning.hidden = false
+    const parts = link ? [" ", element(this.#document, "a", {href: location.href}, link)] : []
+    this.#warning.replaceChildren(sentence, ...parts)
+  }
+}

@@ -1,0 +1,239 @@
+"""LiveModelAdmin: an admin whose change list follows the database, and whose forms warn of what others change.
+
+Its pages subscribe to nothing but a version, which differs after each change that may concern them. They then read
+themselves anew and show what differs: so filters, search, order, page and cells are always those of the admin itself,
+and what may be seen is what the admin's own view shows to this user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.messages.storage.base import BaseStorage
+from django.core.exceptions import FieldDoesNotExist
+from django.db import router
+from django.db.models import Model
+from django.forms import Media
+from django.forms.models import _get_foreign_key  # as Django's own inlines find it
+from django.forms.widgets import MediaAsset, Script
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from realtime.capture import installation
+from realtime.changelog import get_changelog
+from realtime.exceptions import ClientError
+from realtime.liveadminstreams import ListStream, ObjectStream
+from realtime.pages import page_part
+from realtime.protocol.codec import encode_value
+from realtime.streams.dependencies import follow
+from realtime.streams.registry import registry
+from realtime.streams.stream import ModelStream
+from realtime.templatetags.realtime import realtime_script
+
+REFRESH = "Realtime-Refresh"  # the header of a page that reads itself anew
+SINCE = "_realtime_since"  # the field with the cursor of the form that is shown again
+FORMAT = "value:version"
+
+
+class LiveModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers only
+    """A ModelAdmin whose change list is live, and whose forms warn when the object changes under the editor.
+
+    Derive from it in place of `ModelAdmin`, or put it before another: `class StaffAdmin(LiveModelAdmin, UserAdmin)`.
+    Register it in the app's `admin.py`, so that each process knows which models are live.
+
+        @admin.register(Task)
+        class TaskAdmin(LiveModelAdmin):
+            list_display = ["title", "assignee", "open_comments"]
+            live_depends_on = ["board.Comment"]  # open_comments counts them
+    """
+
+    live_depends_on: ClassVar[Sequence[str]] = ()
+    """Models ("app.Model") that the list shows or that `get_queryset` reads, besides those that options lead to."""
+
+    live_authorize_depends_on: ClassVar[Sequence[str]] = ()
+    """Models that the `has_…_permission` methods look at: a change of theirs has access asked again."""
+
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        name = f"{admin_site.name}:{model._meta.label_lower}"
+        paths, labels = _form_dependencies(self)
+        streams: list[type[ModelStream]] = [
+            ListStream.derive(self, models=[*_list_models(self), *self.live_depends_on]),
+            ObjectStream.derive(self, models=labels, depends_on=paths),
+        ]
+        self._live_names = (name, f"{name}:object")
+        for stream, own in zip(streams, self._live_names, strict=True):
+            if own in registry:  # another class has taken the place of the first
+                registry.remove(own)
+            registry.add(own, stream)
+        installation.install()
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        cursor = self._live_begin(request)
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        if changelist := context.get("cl"):
+            about = {
+                "kind": "list",
+                "live": self._live_attributes(request, self._live_names[0], {}, cursor),
+                "keys": [str(item.pk) for item in changelist.result_list],
+                "count": _counted(changelist),
+                "pk": str(self.opts.pk.name),
+                # what was posted and refused is shown, and is not to be lost
+                "paused": request.method == "POST",
+                "texts": _list_texts(),
+            }
+            self._live_attach(request, context, about)
+        return response
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        cursor = self._live_begin(request)
+        response = super().changeform_view(request, object_id, form_url, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        original = context.get("original")
+        if object_id is not None and original is not None:
+            posted = request.method == "POST"
+            cursor = request.POST.get(SINCE) or cursor
+            params = {str(self.opts.pk.name): original.pk}
+            about = {
+                "kind": "form",
+                "live": self._live_attributes(request, self._live_names[1], params, cursor),
+                "stream": self._live_names[1],
+                "user": str(request.user.pk),
+                "since": {"name": SINCE, "cursor": cursor},
+                "posted": posted,
+                "texts": _form_texts(capfirst(str(self.opts.verbose_name))),
+            }
+            self._live_attach(request, context, about)
+        return response
+
+    def _live_begin(self, request: HttpRequest) -> str:
+        """The position of the page that is going to be read: what is written from now on comes as a change."""
+        if REFRESH in request.headers:
+            # the messages of a page that the user is waiting for elsewhere are not to be used up here
+            request._messages = _NoMessages(request)  # type: ignore[attr-defined]
+        return get_changelog(router.db_for_write(self.model)).head()
+
+    def _live_attributes(
+        self, request: HttpRequest, name: str, params: Mapping[str, Any], cursor: str
+    ) -> dict[str, str] | None:
+        try:
+            part = page_part(request.user, name, params, FORMAT)
+        except ClientError:  # access has gone since the view has shown the page
+            return None
+        return {
+            "data-live": name,
+            "data-live-format": FORMAT,
+            "data-live-params": encode_value(part.params).decode(),
+            "data-live-cursor": cursor,
+            "data-live-view": part.view,
+            "data-live-token": part.token,
+        }
+
+    def _live_attach(self, request: HttpRequest, context: dict[str, Any], about: Mapping[str, Any]) -> None:
+        if about["live"] is None:
+            return
+        script = Script("realtime/admin.js", type="module", **{"data-realtime-admin": json.dumps(about)})
+        scripts: list[Any] = [_BrowserScript(request), script]
+        context["media"] = context["media"] + Media(css={"all": ["realtime/admin.css"]}, js=scripts)
+
+
+class _BrowserScript(MediaAsset):
+    """The browser's half, as `{% realtime_script %}` loads it, among the scripts of an admin page."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__("realtime/realtime.js")
+        self._request = request
+
+    def render(self, *, attrs: Any = None) -> SafeString:
+        return realtime_script({"request": self._request, "csp_nonce": (attrs or {}).get("nonce", "")})
+
+    def __str__(self) -> str:
+        return self.render()
+
+
+class _NoMessages(BaseStorage):
+    """Shows none of the user's messages, and leaves them where they are."""
+
+    def _get(self, *args: Any, **kwargs: Any) -> tuple[list[Any], bool]:
+        return [], True
+
+    def _store(self, messages: Any, response: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        return []
+
+
+def _list_models(model_admin: LiveModelAdmin) -> list[str]:
+    """The labels of the models that the options of a change list lead to."""
+    opts = model_admin.opts
+    paths: list[Any] = [*model_admin.list_display, *model_admin.search_fields, *(opts.ordering or ())]
+    paths += [item[0] if isinstance(item, list | tuple) else item for item in model_admin.list_filter]
+    paths += [*(model_admin.ordering or ()), model_admin.date_hierarchy]
+    if model_admin.list_select_related is True:
+        paths += [field.name for field in opts.get_fields() if field.many_to_one and field.concrete]
+    elif isinstance(model_admin.list_select_related, list | tuple):
+        paths += model_admin.list_select_related
+    for name in model_admin.list_display:
+        method = name if callable(name) else getattr(model_admin, str(name), None)
+        paths.append(getattr(method, "admin_order_field", None))
+    found = (model for path in paths if isinstance(path, str) for model in _along(model_admin.model, path))
+    return sorted({model._meta.label for model in found})
+
+
+def _along(model: type[Model], path: str) -> Iterator[type[Model]]:
+    with contextlib.suppress(FieldDoesNotExist):  # where the path ends in a lookup, or names a method or an annotation
+        for dependency in follow(model, path.lstrip("-^=@")):
+            yield dependency.model
+
+
+def _form_dependencies(model_admin: LiveModelAdmin) -> tuple[list[str], list[str]]:
+    """What else a form shows: relations of its object, and models where no relation leads to the inline's rows."""
+    opts = model_admin.opts
+    paths, labels = [field.name for field in opts.many_to_many], []
+    for inline in model_admin.inlines:
+        try:
+            key = _get_foreign_key(model_admin.model, inline.model, fk_name=getattr(inline, "fk_name", None))
+            paths.append(opts.get_field(key.remote_field.name).name)
+        except (ValueError, FieldDoesNotExist, AttributeError):  # a generic relation, or one without a way back
+            labels.append(inline.model._meta.label)
+    return list(dict.fromkeys(paths)), labels
+
+
+def _counted(changelist: Any) -> str:
+    opts, count = changelist.opts, changelist.result_count
+    return f"{count} {opts.verbose_name if count == 1 else opts.verbose_name_plural}"
+
+
+def _list_texts() -> dict[str, str]:
+    return {
+        "live": _("Live"),
+        "offline": _("No connection: the list may be behind."),
+        "stopped": _("The list is not live any more."),
+        "denied": _("You may not see this list any more."),
+        "paused": _("The list is not live while there is something to correct."),
+        "again": _("Load the page again"),
+        "added": _("New: %s."),
+        "changed": _("Changed: %s."),
+        "gone": _("Gone: %s."),
+        "kept": _("Not in this list any more; kept because you are changing it."),
+    }
+
+
+def _form_texts(name: str) -> dict[str, str]:
+    names = {"name": name}
+    return {
+        "changed": _("%(name)s has been changed since you opened it. Saving overwrites that.") % names,
+        "fields": _("Different now:"),
+        "deleted": _("%(name)s has been deleted since you opened it, or moved out of your sight.") % names,
+        "denied": _("You may not see this page any more."),
+        "again": _("Open it anew"),
+        "people": _("Also here:"),
+        "editing": _("is editing"),
+    }

@@ -1,0 +1,33 @@
+"""A second admin over the board's tasks, whose list has what that of the demo has not."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from demo_project.board.models import Project, Task
+from realtime.admin import LiveModelAdmin
+
+desk = admin.AdminSite(name="desk")
+
+
+@admin.register(Task, site=desk)
+class TaskAdmin(LiveModelAdmin):
+    """Three tasks on a page, with titles to type in, and members to whom alone a project is shown."""
+
+    list_display = ["id", "title", "column", "done", "in_words"]
+    list_editable = ["title"]
+    list_filter = ["project", "column"]
+    search_fields = ["title"]
+    ordering = ["title"]
+    list_per_page = 3
+    fields = ["title", "column", "done"]
+    live_depends_on = ["board.Project_members"]
+
+    @admin.display(description="In words")
+    def in_words(self, task: Task) -> str:
+        return format_html("<b>{}</b> of {}", task.get_column_display(), task.project)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
+        projects = Project.objects.filter(members=request.user)
+        return super().get_queryset(request).filter(project__in=projects).select_related("project")
