@@ -10,6 +10,7 @@ import * as messages from "./messages.js"
 import {Monitor} from "./monitor.js"
 import {Page} from "./page.js"
 import {roadsTo, storage} from "./roads.js"
+import {Store} from "./store.js"
 import {Roads} from "./transports/fallback.js"
 
 /** Marks the public object, so that the module, loaded under two addresses, still is one. */
@@ -124,6 +125,14 @@ function create() {
     return connection.events.on(name, callback)
   }
 
+  const status = new Store(
+    () => ({state: connection.state, waiting: connection.calls.waiting}),
+    (callback) => {
+      connection.watchers.add(callback)
+      return () => void connection.watchers.delete(callback)
+    },
+  )
+
   const keepConnected = () => {
     if (connection.state === null) connect()
   }
@@ -155,6 +164,8 @@ function create() {
     get waiting() {
       return connection.calls.waiting
     },
+    /** Both together, as a store: `{state, waiting}`. */
+    status,
   }
 }
 
@@ -164,5 +175,5 @@ const global = window
 const realtime = global.realtime?.[MARK] ? global.realtime : create()
 global.realtime = realtime
 
-export const {connect, live, value, call, presence, send, on, RealtimeError, codes} = realtime
+export const {connect, live, value, call, presence, send, on, status, RealtimeError, codes} = realtime
 export default realtime

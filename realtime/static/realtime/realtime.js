@@ -301,7 +301,7 @@ var Wires = class {
   }
   /** No answer is awaited. */
   get settled() {
-    return [...this.#wires].every(({ status }) => status === "live" || status === "delayed" || status === "refused");
+    return [...this.#wires].every(({ status: status2 }) => status2 === "live" || status2 === "delayed" || status2 === "refused");
   }
   /** The messages that ask for the wire. @param {Wire} wire @returns {ClientMessage[]} */
   ask(wire) {
@@ -313,11 +313,11 @@ var Wires = class {
     return wire.present ? [asked, { type: "present", id, data: wire.present }] : [asked];
   }
   askAll() {
-    return [...this.#wires].filter(({ status }) => status !== "refused").flatMap((wire) => this.ask(wire));
+    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.ask(wire));
   }
   /** An event is lost where the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
-  tell({ id, status }, name, data) {
-    return status !== "asked" && isHeld(status) ? [{ type: "send", id, name, data }] : [];
+  tell({ id, status: status2 }, name, data) {
+    return status2 !== "asked" && isHeld(status2) ? [{ type: "send", id, name, data }] : [];
   }
   /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
   present(wire, data) {
@@ -330,7 +330,7 @@ var Wires = class {
   }
   /** Asks another server to go on; where the rows are live they stay so. @param {Send[]} events on their way to the last one */
   renewAll(events) {
-    return [...this.#wires].filter(({ status }) => status !== "refused" && status !== "delayed").flatMap((wire) => {
+    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused" && status2 !== "delayed").flatMap((wire) => {
       const isLive = wire.status === "live";
       const own = events.filter(({ id }) => id === wire.id);
       const messages = [...this.ask(wire), ...own.map((event) => ({ ...event, id: wire.id }))];
@@ -416,17 +416,17 @@ var Wires = class {
   }
   /** @param {Wire} wire @returns {ClientMessage[]} */
   #leave(wire) {
-    const { id, status } = wire;
+    const { id, status: status2 } = wire;
     Object.assign(wire, { query: null, log: null, status: "wanted" });
-    return isHeld(status) ? [{ type: "unsubscribe", id }] : [];
+    return isHeld(status2) ? [{ type: "unsubscribe", id }] : [];
   }
   /** @param {number} id */
   find(id) {
     return [...this.#wires].find((wire) => wire.id === id && wire.status !== "wanted" && wire.status !== "delayed");
   }
 };
-function isHeld(status) {
-  return status === "asked" || status === "accepted" || status === "live" || status === "behind";
+function isHeld(status2) {
+  return status2 === "asked" || status2 === "accepted" || status2 === "live" || status2 === "behind";
 }
 
 // src/session.js
@@ -2147,6 +2147,46 @@ function emit2(element, type, detail) {
   heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
 }
 
+// src/store.js
+var Store = class {
+  #see;
+  #watch;
+  /** What was seen last. @type {Readonly<Snapshot> | undefined} */
+  #snapshot;
+  /**
+   * @param {() => Snapshot} see an object, made anew each time
+   * @param {(callback: () => void) => () => void} watch calls back whenever something may have changed; returns what ends it
+   */
+  constructor(see, watch) {
+    this.#see = see;
+    this.#watch = watch;
+  }
+  /** What is seen: the same object as long as all in it is the same. @returns {Readonly<Snapshot>} */
+  getSnapshot = () => {
+    const seen = this.#see();
+    if (this.#snapshot === void 0 || !equal(this.#snapshot, seen)) this.#snapshot = Object.freeze(seen);
+    return this.#snapshot;
+  };
+  /**
+   * Calls back when what is seen has changed.
+   *
+   * @param {(snapshot: Readonly<Snapshot>) => void} callback
+   * @returns {() => void} ends it
+   */
+  subscribe = (callback) => {
+    let told = this.getSnapshot();
+    return this.#watch(() => {
+      const snapshot = this.getSnapshot();
+      if (snapshot === told) return;
+      told = snapshot;
+      callback(snapshot);
+    });
+  };
+};
+function equal(one, other) {
+  return Object.keys(other).every((name) => Object.is(one[name], other[name]));
+}
+
 // src/live.js
 var Use = class {
   /** What ends each of this user's listeners. @type {Set<() => void>} */
@@ -2191,6 +2231,26 @@ var Use = class {
   };
   /** What is there, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants it. @returns {any} */
   getSnapshot = () => this.#read(this.#subscription);
+  /**
+   * What `see` gives, as a store that hears of each change of the rows and of the state.
+   *
+   * @template Snapshot
+   * @param {() => Snapshot} see
+   * @returns {Store<Snapshot>}
+   */
+  storeOf(see) {
+    return new Store(see, (callback) => {
+      const [{ listeners }, { watchers }] = [this.#subscription, this.#connection];
+      listeners.add(callback);
+      watchers.add(callback);
+      const end = () => void (listeners.delete(callback), watchers.delete(callback));
+      this.#ends.add(end);
+      return () => {
+        end();
+        this.#ends.delete(end);
+      };
+    });
+  }
   /** @param {() => void} end called when this use ends */
   endWith(end) {
     this.#ends.add(end);
@@ -2215,6 +2275,8 @@ var LiveQuery = class extends Use {
     this.#queries = options.queries;
     this.#subscription = options.subscription;
   }
+  /** Rows and state together, for React's useSyncExternalStore and the like: `{rows, state, error}`. */
+  store = this.storeOf(() => ({ rows: this.rows, state: this.state, error: this.error }));
   /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
   get rows() {
     return this.#subscription.rows;
@@ -2284,6 +2346,8 @@ var LiveValue = class extends Use {
   constructor(options) {
     super({ ...options, read: ({ rows: [value2] }) => value2 });
   }
+  /** Value and state together: `{value, state, error}`. */
+  store = this.storeOf(() => ({ value: this.value, state: this.state, error: this.error }));
   /** The value; undefined before it has come, and where it is refused. @returns {any} */
   get value() {
     return this.getSnapshot();
@@ -3117,6 +3181,13 @@ function create() {
     keepConnected();
     return connection.events.on(name, callback);
   };
+  const status2 = new Store(
+    () => ({ state: connection.state, waiting: connection.calls.waiting }),
+    (callback) => {
+      connection.watchers.add(callback);
+      return () => void connection.watchers.delete(callback);
+    }
+  );
   const keepConnected = () => {
     if (connection.state === null) connect2();
   };
@@ -3145,13 +3216,15 @@ function create() {
     /** How many calls wait for the connection. */
     get waiting() {
       return connection.calls.waiting;
-    }
+    },
+    /** Both together, as a store: `{state, waiting}`. */
+    status: status2
   };
 }
 var global = window;
 var realtime = global.realtime?.[MARK] ? global.realtime : create();
 global.realtime = realtime;
-var { connect, live, value, call, presence, send: send2, on, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
+var { connect, live, value, call, presence, send: send2, on, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
 var realtime_default = realtime;
 export {
   RealtimeError2 as RealtimeError,
@@ -3163,5 +3236,6 @@ export {
   on,
   presence,
   send2 as send,
+  status,
   value
 };
