@@ -10,6 +10,7 @@ import * as messages from "./messages.js"
 import {Monitor} from "./monitor.js"
 import {Page} from "./page.js"
 import {roadsTo, storage} from "./roads.js"
+import {serve} from "./sharedworker.js"
 import {Store} from "./store.js"
 import {Roads} from "./transports/fallback.js"
 
@@ -169,11 +170,15 @@ function create() {
   }
 }
 
-/** @type {any} */
-const global = window
-/** @type {ReturnType<typeof create>} */
-const realtime = global.realtime?.[MARK] ? global.realtime : create()
-global.realtime = realtime
+/** In a page the public object, in a shared worker nothing but the worker's work. @returns {ReturnType<typeof create>} */
+function start() {
+  /** @type {any} */
+  const global = globalThis.window
+  if (global) return (global.realtime = global.realtime?.[MARK] ? global.realtime : create())
+  serve(globalThis)
+  return /** @type {any} */ ({})
+}
+const realtime = start()
 
 export const {connect, live, value, call, presence, send, on, status, RealtimeError, codes} = realtime
 export default realtime

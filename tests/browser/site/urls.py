@@ -3,8 +3,10 @@
 from django.urls import include, path
 
 from tests.browser.site import views
+from tests.urls import clients
 
 urlpatterns = [
+    path("clients/", clients),
     path("page/", views.page),
     path("part/", views.part),
     path("static/<path:path>", views.static),

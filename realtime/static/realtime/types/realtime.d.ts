@@ -6,7 +6,7 @@ import * as messages from "./messages.js";
 import { Store } from "./store.js";
 /** Marks the public object, so that the module, loaded under two addresses, still is one. */
 declare const MARK: unique symbol;
-declare function create(): {
+declare const realtime: {
     [MARK]: boolean;
     connect: ({ url, http, token }?: {
         url?: string;
@@ -57,8 +57,6 @@ declare function create(): {
         waiting: number;
     }>;
 };
-/** @type {ReturnType<typeof create>} */
-declare const realtime: ReturnType<typeof create>;
 export declare const connect: ({ url, http, token }?: {
     url?: string;
     http?: string;
