@@ -1,21 +1,23 @@
 /**
- * Joins src/ into the files that are committed and served; with --check, fails when they differ from it.
+ * Makes what is committed and served of src/: the module in one file, its types, and the package that both are to npm.
+ * With --check, fails when any of it differs.
  *
- * One file for a page, because a storage that hashes names leaves the imports inside a module alone, and modules of two versions would mix.
+ * One file, because a storage that hashes names leaves the imports inside a module alone, and modules of two versions would mix.
  */
 
-import {readFile, writeFile} from "node:fs/promises"
+import {execFileSync} from "node:child_process"
+import {mkdtemp, mkdir, readFile, readdir, rm, writeFile} from "node:fs/promises"
+import {tmpdir} from "node:os"
+import {dirname, join, posix} from "node:path"
 import {fileURLToPath} from "node:url"
 import {build} from "esbuild"
 
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url))
-const files = {
-  "src/realtime.js": "realtime.js",
-  "src/admin/admin.js": "admin.js",
-}
+const target = path("../realtime/static/realtime/")
+const MADE = "// Made from browser/src by `npm run build`; change it there.\n"
 
-for (const [entry, name] of Object.entries(files)) {
-  const target = path(`../realtime/static/realtime/${name}`)
+/** @param {string} entry */
+async function bundled(entry) {
   const result = await build({
     absWorkingDir: path("."),
     entryPoints: [entry],
@@ -25,17 +27,77 @@ for (const [entry, name] of Object.entries(files)) {
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
-    banner: {js: "// Made from browser/src by `npm run build`; change it there."},
+    banner: {js: MADE.trim()},
   })
-  const built = result.outputFiles[0].text
+  return result.outputFiles[0].text
+}
 
-  if (process.argv.includes("--check")) {
-    const committed = await readFile(target, "utf8").catch(() => "")
-    if (committed !== built) {
-      console.error(`realtime/static/realtime/${name} differs from browser/src: run \`npm run build\` in browser/ and commit the result.`)
-      process.exitCode = 1
+/** The declarations that those of the module refer to, by their name under types/. @returns {Promise<Map<string, string>>} */
+async function declarations() {
+  const directory = await mkdtemp(join(tmpdir(), "realtime-types-"))
+  try {
+    const tsc = path("node_modules/typescript/bin/tsc")
+    execFileSync(process.execPath, [tsc, "--project", path("tsconfig.types.json"), "--outDir", directory], {stdio: "inherit"})
+    const found = new Map()
+    const waiting = ["realtime.d.ts"]
+    for (let name = waiting.pop(); name; name = waiting.pop()) {
+      if (found.has(name)) continue
+      const text = await readFile(join(directory, name), "utf8")
+      found.set(name, text)
+      for (const [, other] of text.matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) waiting.push(posix.join(posix.dirname(name), `${other}.d.ts`))
     }
-  } else {
-    await writeFile(target, built)
+    return found
+  } finally {
+    await rm(directory, {recursive: true})
+  }
+}
+
+async function manifest() {
+  const [, version] = /** @type {RegExpMatchArray} */ ((await readFile(path("../realtime/__init__.py"), "utf8")).match(/^__version__ = "(.+)"$/m))
+  const about = {
+    name: "django-live-queries",
+    version,
+    description: "The browser's half of the Django app `realtime`: live queries in a page.",
+    license: "BSD-3-Clause",
+    type: "module",
+    exports: {".": {types: "./realtime.d.ts", default: "./realtime.js"}},
+    types: "./realtime.d.ts",
+    sideEffects: true,
+  }
+  return `${JSON.stringify(about, null, 2)}\n`
+}
+
+/** All files, by their name under realtime/static/realtime/. @returns {Promise<Map<string, string>>} */
+async function made() {
+  const files = new Map([
+    ["realtime.js", await bundled("src/realtime.js")],
+    ["admin.js", await bundled("src/admin/admin.js")],
+    ["realtime.d.ts", `${MADE}export * from "./types/realtime.js"\nexport {default} from "./types/realtime.js"\n`],
+    ["package.json", await manifest()],
+  ])
+  for (const [name, text] of await declarations()) files.set(`types/${name}`, MADE + text)
+  return files
+}
+
+/** Names of what is there and not as it is made, or not made any more. @param {Map<string, string>} files */
+async function differences(files) {
+  const types = await readdir(join(target, "types"), {recursive: true}).catch(() => [])
+  const names = new Set([...files.keys(), ...types.filter((name) => name.endsWith(".ts")).map((name) => `types/${name}`)])
+  const held = await Promise.all([...names].map((name) => readFile(join(target, name), "utf8").catch(() => undefined)))
+  return [...names].filter((name, index) => held[index] !== files.get(name))
+}
+
+const files = await made()
+if (process.argv.includes("--check")) {
+  const differing = await differences(files)
+  if (differing.length) {
+    console.error(`realtime/static/realtime/ differs from browser/src in ${differing.join(", ")}: run \`npm run build\` in browser/ and commit the result.`)
+    process.exitCode = 1
+  }
+} else {
+  await rm(join(target, "types"), {recursive: true, force: true})
+  for (const [name, text] of files) {
+    await mkdir(dirname(join(target, name)), {recursive: true})
+    await writeFile(join(target, name), text)
   }
 }

@@ -30,6 +30,7 @@ MARKED_FOLDERS = {
     "changelog": "databases",
     "packaging": "packaging",
     "queries": "databases",
+    "testing": "databases",
 }
 
 MISSING = pytest.StashKey[set[str]]()

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
 from django.template import Context, Template, TemplateSyntaxError
 from django.test import RequestFactory
 from django.utils.functional import lazystr
@@ -174,6 +175,20 @@ class TestScript:
         attributes = Elements(html).found[0][1]
         assert len(attributes["data-realtime-csrf"]) == 64
         assert "data-realtime-csrf-cookie" not in attributes
+
+    def test_pages_of_a_session_are_told_that_they_may_share(self):
+        def shared(key):
+            request = RequestFactory().get("/")
+            request.session = SessionStore(key)
+            html = Template("{% load realtime %}{% realtime_script share=True %}").render(
+                Context({"request": request})
+            )
+            return Elements(html).found[0][1].get("data-realtime-share")
+
+        assert shared("a" * 32) == shared("a" * 32) != shared("b" * 32)
+        assert "a" * 32 not in shared("a" * 32)
+        assert shared(None) is None
+        assert "share" not in render("{% realtime_script share=True %}")
 
     def test_nonce_is_added(self):
         assert container("{% realtime_script %}", csp_nonce='a"b')[1]["nonce"] == 'a"b'

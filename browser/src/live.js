@@ -3,6 +3,7 @@
  */
 
 import {RealtimeError, sorted, valueFormat} from "./messages.js"
+import {Store} from "./store.js"
 import {Subscription} from "./subscription.js"
 
 /** @typedef {import("./messages.js").Params} Params */
@@ -66,6 +67,27 @@ class Use {
   /** What is there, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants it. @returns {any} */
   getSnapshot = () => this.#read(this.#subscription)
 
+  /**
+   * What `see` gives, as a store that hears of each change of the rows and of the state.
+   *
+   * @template Snapshot
+   * @param {() => Snapshot} see
+   * @returns {Store<Snapshot>}
+   */
+  storeOf(see) {
+    return new Store(see, (callback) => {
+      const [{listeners}, {watchers}] = [this.#subscription, this.#connection]
+      listeners.add(callback)
+      watchers.add(callback)
+      const end = () => void (listeners.delete(callback), watchers.delete(callback))
+      this.#ends.add(end)
+      return () => {
+        end()
+        this.#ends.delete(end)
+      }
+    })
+  }
+
   /** @param {() => void} end called when this use ends */
   endWith(end) {
     this.#ends.add(end)
@@ -93,6 +115,9 @@ export class LiveQuery extends Use {
     this.#queries = options.queries
     this.#subscription = options.subscription
   }
+
+  /** Rows and state together, for React's useSyncExternalStore and the like: `{rows, state, error}`. */
+  store = this.storeOf(() => ({rows: this.rows, state: this.state, error: this.error}))
 
   /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
   get rows() {
@@ -171,6 +196,9 @@ export class LiveValue extends Use {
   constructor(options) {
     super({...options, read: ({rows: [value]}) => value})
   }
+
+  /** Value and state together: `{value, state, error}`. */
+  store = this.storeOf(() => ({value: this.value, state: this.state, error: this.error}))
 
   /** The value; undefined before it has come, and where it is refused. @returns {any} */
   get value() {

@@ -9,6 +9,10 @@ const FIRST_DELAY_SECONDS = 0.5
 const LONGEST_DELAY_SECONDS = 15
 /** A connection that lasted for so long counts as good: the delays start again. */
 const GOOD_SECONDS = 10
+/** A timer looks at least so often whether the device has slept: while it does, timers stand still on some. */
+const LOOK_SECONDS = 10
+/** A timer that is late by so much, or a beat: the device has slept, or the page was throttled. */
+const LATE_SECONDS = 5
 
 /**
  * The browser's clock and events; tests bring their own.
@@ -43,6 +47,7 @@ export class Monitor {
   #timer = null
   #heard = 0 // when the server was heard last, or began to be expected
   #patience = 0 // seconds of silence that are borne
+  #expected = 0 // when the timer should fire
   #notBefore = 0 // the server wants nobody back before then
   #attempts = 0
   /** When the server said welcome, if it did. @type {number | null} */
@@ -62,14 +67,18 @@ export class Monitor {
     this.#handlers = handlers
     this.window?.addEventListener("offline", () => this.#offline())
     this.window?.addEventListener("online", () => this.#online())
-    this.window?.addEventListener("pagehide", () => {
+    const leave = () => {
       this.#hidden = true
       handlers.suspend()
-    })
-    this.window?.addEventListener("pageshow", () => {
+    }
+    const back = () => {
       if (this.#hidden) handlers.resume()
       this.#hidden = false
-    })
+    }
+    this.window?.addEventListener("pagehide", leave) // perhaps into the back-forward cache
+    this.window?.addEventListener("pageshow", back)
+    this.document?.addEventListener("freeze", leave) // nothing runs until `resume`, and a socket would fill up
+    this.document?.addEventListener("resume", back)
     this.document?.addEventListener("visibilitychange", () => {
       if (this.document.visibilityState === "visible") this.#wake()
     })
@@ -133,27 +142,34 @@ export class Monitor {
 
   /** @param {number} seconds */
   #arm(seconds) {
+    if (this.#mode === "watching") seconds = Math.min(seconds, LOOK_SECONDS)
+    this.#expected = this.clock.now() + seconds
     this.clock.clearTimeout(this.#timer)
     this.#timer = this.clock.setTimeout(() => this.#fire(), seconds * 1000)
   }
 
   #fire() {
     if (this.#mode === "waiting") this.#handlers?.due()
-    else if (this.#mode === "watching") this.#listen()
+    else if (this.#mode === "watching") this.#listen({late: this.clock.now() - this.#expected > LATE_SECONDS})
   }
 
-  /** One timer for many messages: it looks how long the silence has lasted, and sleeps on for the rest. */
-  #listen() {
+  /**
+   * One timer for many messages: it looks how long the silence has lasted, and sleeps on for the rest.
+   *
+   * @param {{late: boolean}} options late: nobody has looked for a while, and one beat that did not come is enough
+   */
+  #listen({late}) {
     const silence = this.clock.now() - this.#heard
     if (silence < 0) this.heard() // the clock was set back
-    const rest = this.#patience - Math.max(0, silence)
+    const patience = late ? Math.min(this.#patience, this.#patience / 2 + LATE_SECONDS) : this.#patience
+    const rest = patience - Math.max(0, silence)
     if (rest <= 0) this.#handlers?.silent()
     else this.#arm(rest)
   }
 
   /** The user looks, or the network is back: no reason to wait on. */
   #wake() {
-    if (this.#mode === "watching") this.#listen()
+    if (this.#mode === "watching") this.#listen({late: true})
     if (this.#mode !== "waiting") return
     const rest = this.#notBefore - this.clock.now()
     if (rest > 0) this.#arm(rest)

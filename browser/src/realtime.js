@@ -10,6 +10,8 @@ import * as messages from "./messages.js"
 import {Monitor} from "./monitor.js"
 import {Page} from "./page.js"
 import {roadsTo, storage} from "./roads.js"
+import {serve} from "./sharedworker.js"
+import {Store} from "./store.js"
 import {Roads} from "./transports/fallback.js"
 
 /** Marks the public object, so that the module, loaded under two addresses, still is one. */
@@ -124,6 +126,14 @@ function create() {
     return connection.events.on(name, callback)
   }
 
+  const status = new Store(
+    () => ({state: connection.state, waiting: connection.calls.waiting}),
+    (callback) => {
+      connection.watchers.add(callback)
+      return () => void connection.watchers.delete(callback)
+    },
+  )
+
   const keepConnected = () => {
     if (connection.state === null) connect()
   }
@@ -155,14 +165,20 @@ function create() {
     get waiting() {
       return connection.calls.waiting
     },
+    /** Both together, as a store: `{state, waiting}`. */
+    status,
   }
 }
 
-/** @type {any} */
-const global = window
-/** @type {ReturnType<typeof create>} */
-const realtime = global.realtime?.[MARK] ? global.realtime : create()
-global.realtime = realtime
+/** In a page the public object, in a shared worker nothing but the worker's work. @returns {ReturnType<typeof create>} */
+function start() {
+  /** @type {any} */
+  const global = globalThis.window
+  if (global) return (global.realtime = global.realtime?.[MARK] ? global.realtime : create())
+  serve(globalThis)
+  return /** @type {any} */ ({})
+}
+const realtime = start()
 
-export const {connect, live, value, call, presence, send, on, RealtimeError, codes} = realtime
+export const {connect, live, value, call, presence, send, on, status, RealtimeError, codes} = realtime
 export default realtime

@@ -3,6 +3,7 @@
  */
 
 import {LongPollTransport} from "./transports/longpoll.js"
+import {SharedTransport, canShare} from "./transports/shared.js"
 import {SseTransport} from "./transports/sse.js"
 import {WebSocketTransport} from "./transports/websocket.js"
 
@@ -24,6 +25,10 @@ export function roadsTo(chosen) {
   const roads = []
   if (url) {
     const address = absolute(url, /^http/, "ws")
+    const session = script?.getAttribute("data-realtime-share")
+    if (session && !isChosen && canShare()) {
+      roads.push({name: "shared", address, open: () => new SharedTransport({url: address, session, script: import.meta.url})})
+    }
     roads.push({name: "websocket", address, open: () => new WebSocketTransport(address)})
   }
   if (http) {

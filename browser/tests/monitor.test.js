@@ -180,6 +180,60 @@ describe("silence", () => {
   })
 })
 
+describe("a device that sleeps", () => {
+  const frozen = (type) => document.dispatchEvent(new Event(type))
+
+  test("is noticed at the first look when a beat has not come", () => {
+    monitor.welcome(25)
+    clock.pass(1)
+    clock.time += 30
+    look()
+    assert.deepEqual(heard, [["silent", 31]])
+  })
+
+  test("that slept for less than a beat keeps its connection", () => {
+    monitor.welcome(25)
+    clock.pass(1)
+    clock.time += 20
+    look()
+    assert.deepEqual(heard, [])
+  })
+
+  test("is noticed within ten seconds where its timers stood still", () => {
+    monitor.welcome(25)
+    clock.pass(5)
+    clock.sleep(3600)
+    clock.pass(5)
+    assert.deepEqual(heard, [["silent", 3610]])
+  })
+
+  test("throttled timers alone end no connection that is heard", () => {
+    monitor.welcome(25)
+    for (let minute = 0; minute < 5; minute++) {
+      clock.sleep(50)
+      monitor.heard()
+      clock.pass(10)
+    }
+    assert.deepEqual(heard, [])
+  })
+
+  test("a page that is frozen is suspended, and resumed at once", () => {
+    monitor.welcome(25)
+    frozen("freeze")
+    clock.sleep(3600)
+    frozen("resume")
+    assert.deepEqual(heard, [["suspend", 0], ["resume", 3600]])
+  })
+
+  test("a page that is frozen in the back-forward cache is suspended and resumed once", () => {
+    window_("pagehide")
+    frozen("freeze")
+    frozen("resume")
+    window_("pageshow")
+    assert.deepEqual(heard.map(([name]) => name), ["suspend", "suspend", "resume"])
+  })
+})
+
 describe("back-forward cache", () => {
   test("a page that leaves is suspended, and resumed when it is back", () => {
     window_("pagehide")

@@ -76,7 +76,7 @@ describe("the module", () => {
   test("has its public names as exports too", async () => {
     openPage(SCRIPT)
     const exported = await import(`../src/realtime.js?${loads++}`)
-    assert.deepEqual(Object.keys(exported).sort(), ["RealtimeError", "call", "codes", "connect", "default", "live", "on", "presence", "send", "value"])
+    assert.deepEqual(Object.keys(exported).sort(), ["RealtimeError", "call", "codes", "connect", "default", "live", "on", "presence", "send", "status", "value"])
     assert.equal(exported.live, window.realtime.live)
   })
 })

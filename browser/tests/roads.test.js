@@ -29,6 +29,18 @@ describe("the roads to the server", () => {
     assert.deepEqual(addresses({http: "https://live.example.net/realtime/"}).map(([name]) => name), ["sse", "longpoll"])
   })
 
+  test("begin with the shared one, where the page names its session and the browser has workers", () => {
+    const names = (chosen) => addresses(chosen).map(([name]) => name)
+    openPage(SCRIPT.replace("<script", '<script data-realtime-share="s"'))
+    assert.deepEqual(names(), ["websocket", "sse", "longpoll"])
+    globalThis.SharedWorker = class {}
+    assert.deepEqual(names(), ["shared", "websocket", "sse", "longpoll"])
+    assert.deepEqual(names({url: "https://live.example.net/ws/"}), ["websocket"])
+    openPage(SCRIPT)
+    assert.deepEqual(names(), ["websocket", "sse", "longpoll"])
+    delete globalThis.SharedWorker
+  })
+
   test("carry the CSRF cookie as it is now", () => {
     openPage(SCRIPT)
     document.cookie = "other=1"

@@ -29,6 +29,12 @@ export class Clock {
     return this.#timers.size
   }
 
+  /** Time passes, and timers stand still. */
+  sleep(seconds) {
+    this.time += seconds
+    for (const timer of this.#timers.values()) timer.at += seconds
+  }
+
   /** Lets so many seconds pass. */
   pass(seconds) {
     const end = this.time + seconds

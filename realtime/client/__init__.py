@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from realtime.client.client import Client
-from realtime.client.connection import Token
+from realtime.client.connection import Connection, Token
 from realtime.client.errors import RemoteError
 from realtime.client.events import Event
 from realtime.client.live import Change, LiveQuery, Presence
@@ -30,4 +30,4 @@ def connect(
             print(await tasks.ready())
     """
     cookie = {"Cookie": f"sessionid={session}"} if session else {}
-    return Client(url, token=token, headers={**cookie, **(headers or {})})
+    return Client(Connection(url, token=token, headers={**cookie, **(headers or {})}))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from realtime.client.connection import Connection, Token
+from realtime.client.connection import Connection
 from realtime.client.errors import RemoteError
 from realtime.client.events import EventListener, Forget
 from realtime.client.live import LiveQuery, Presence
@@ -20,9 +20,12 @@ class Client:
     It comes back by itself after a lost connection, with growing random delays, and resumes from its cursors.
     """
 
-    def __init__(self, url: str, *, token: Token | None, headers: Mapping[str, str]) -> None:
-        self.url = url
-        self._connection = Connection(url, token=token, headers=headers)
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def url(self) -> str:
+        return self._connection.url
 
     @property
     def state(self) -> State | None:

@@ -8,10 +8,10 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 import msgspec
-from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
@@ -47,6 +47,14 @@ SILENT_BEATS = 2.0  # beats without a word after which the connection is taken f
 REFRESH_SECONDS = 30.0  # a token is replaced when a quarter of its time is left, or so many seconds
 CLOSE_SECONDS = 5.0
 
+
+class Socket(Protocol):
+    """What carries the messages of one connection; `recv` raises `ConnectionClosed` at its end."""
+
+    async def recv(self) -> str | bytes: ...
+    async def send(self, message: str, /) -> None: ...
+
+
 Token = str | Callable[[], str | Awaitable[str]]
 
 
@@ -63,7 +71,7 @@ class Connection:
         self._headers = dict(headers)
         self._session = ClientState()
         self._queries: dict[Wire, LiveQuery] = {}
-        self._socket: ClientConnection | None = None
+        self._socket: Socket | None = None
         self._outgoing: deque[str] = deque()
         self._has_outgoing = asyncio.Event()
         self._changed = asyncio.Event()  # a state may be another one
@@ -147,14 +155,7 @@ class Connection:
         """One connection, from the handshake to its end; return why it ended."""
         self._silence, self._welcomed = OPEN_SECONDS, None
         try:
-            async with open_socket(
-                self.url,
-                additional_headers=self._headers,
-                open_timeout=OPEN_SECONDS,
-                close_timeout=CLOSE_SECONDS,
-                ping_interval=None,
-                max_size=None,
-            ) as socket:
+            async with self._open_socket() as socket:
                 self._do(self._session.opened(await self._new_token()))
                 self._socket = socket
                 sending = asyncio.create_task(self._send_all(socket))
@@ -175,20 +176,31 @@ class Connection:
             logger.exception("The connection to %s has failed; it is tried again.", self.url)
             return 1006, "The connection has failed."
 
+    def _open_socket(self) -> AbstractAsyncContextManager[Socket]:
+        """What carries the messages of one connection, opened."""
+        return open_socket(
+            self.url,
+            additional_headers=self._headers,
+            open_timeout=OPEN_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+            ping_interval=None,
+            max_size=None,
+        )
+
     async def _new_token(self) -> str | None:
         if not callable(self._token):
             return self._token
         token = self._token()
         return await token if inspect.isawaitable(token) else token
 
-    async def _receive_all(self, socket: ClientConnection) -> None:
+    async def _receive_all(self, socket: Socket) -> None:
         while self._session.phase in ("greeting", "ready"):
             async with asyncio.timeout(self._silence):
                 data = await socket.recv()
             message = msgspec.json.decode(data)
             self._do(self._session.receive(message, len(data if isinstance(data, bytes) else data.encode())))
 
-    async def _send_all(self, socket: ClientConnection) -> None:
+    async def _send_all(self, socket: Socket) -> None:
         while True:
             while self._outgoing:
                 await socket.send(self._outgoing.popleft())

@@ -12,6 +12,7 @@ from django.middleware.csrf import get_token
 from django.template import TemplateSyntaxError
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
+from django.utils.crypto import salted_hmac
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -31,7 +32,7 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 
 
 @register.simple_tag(takes_context=True)
-def realtime_script(context: Any) -> SafeString:
+def realtime_script(context: Any, *, share: bool = False) -> SafeString:
     """Load the browser's half. Once per page, in the head.
 
         {% load realtime %}{% realtime_script %}
@@ -39,17 +40,30 @@ def realtime_script(context: Any) -> SafeString:
     becomes `<script type="module" src="/static/realtime/realtime.js" data-realtime-url="/realtime/ws/"></script>`. A
     Content-Security-Policy nonce that Django or django-csp has put into the context or on the request is added, and,
     where `realtime.urls` is included, the address of the HTTP transports with what CSRF protection asks for.
+
+    With `share=True` all pages of a session in one browser use one connection, where the browser can.
     """
     request = context.get("request")
     nonce = context.get("csp_nonce") or getattr(request, "csp_nonce", "")
     prefix = request.META.get("SCRIPT_NAME", "") if request else ""
     return format_html(
-        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}></script>',
+        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}></script>',
         static("realtime/realtime.js"),
         prefix,
         WEBSOCKET_PATH,
         _http_road(request),
+        _shared_by(request) if share else "",
         format_html(' nonce="{}"', nonce) if nonce else "",
+    )
+
+
+def _shared_by(request: Any) -> SafeString | str:
+    """Names the session, without telling its key: pages of another one share nothing with this page."""
+    key = getattr(getattr(request, "session", None), "session_key", None)
+    if not key:
+        return ""
+    return format_html(
+        ' data-realtime-share="{}"', salted_hmac("realtime.share", key, algorithm="sha256").hexdigest()[:32]
     )
 
 

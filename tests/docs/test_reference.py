@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 import realtime
+from realtime import testing
 from realtime.conf import PREFIX, Settings, names
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text()
 API = (ROOT / "docs" / "reference" / "api.md").read_text()
+TESTING = (ROOT / "docs" / "reference" / "testing.md").read_text()
 THREATS = (ROOT / "docs" / "explanation" / "threat-model.md").read_text()
 
 
@@ -30,6 +32,18 @@ def test_each_public_name_stands_in_the_reference_with_a_docstring():
     documented = re.findall(r"^\.\. auto(?:class|function|exception):: realtime\.(\w+)$", API, re.MULTILINE)
     assert sorted(documented) == sorted(realtime.__all__)
     assert [name for name in realtime.__all__ if not getattr(realtime, name).__doc__] == []
+
+
+def test_each_name_for_tests_stands_in_the_reference_with_a_docstring():
+    documented = re.findall(r"^\.\. auto(?:class|function):: realtime\.testing\.(\w+)$", TESTING, re.MULTILINE)
+    assert sorted(documented) == sorted(testing.__all__)
+    assert [name for name in testing.__all__ if not getattr(testing, name).__doc__] == []
+
+
+def test_each_fixture_stands_in_the_reference():
+    source = (ROOT / "pytest_realtime.py").read_text()
+    named = set(re.findall(r'fixture\(name="(\w+)"\)', source)) | set(re.findall(r"fixture\ndef (\w+)", source))
+    assert set(re.findall(r"^\| `(\w+)` \|", TESTING, re.MULTILINE)) == named
 
 
 def named_tests() -> list[str]:

@@ -301,7 +301,7 @@ var Wires = class {
   }
   /** No answer is awaited. */
   get settled() {
-    return [...this.#wires].every(({ status }) => status === "live" || status === "delayed" || status === "refused");
+    return [...this.#wires].every(({ status: status2 }) => status2 === "live" || status2 === "delayed" || status2 === "refused");
   }
   /** The messages that ask for the wire. @param {Wire} wire @returns {ClientMessage[]} */
   ask(wire) {
@@ -313,11 +313,11 @@ var Wires = class {
     return wire.present ? [asked, { type: "present", id, data: wire.present }] : [asked];
   }
   askAll() {
-    return [...this.#wires].filter(({ status }) => status !== "refused").flatMap((wire) => this.ask(wire));
+    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.ask(wire));
   }
   /** An event is lost where the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
-  tell({ id, status }, name, data) {
-    return status !== "asked" && isHeld(status) ? [{ type: "send", id, name, data }] : [];
+  tell({ id, status: status2 }, name, data) {
+    return status2 !== "asked" && isHeld(status2) ? [{ type: "send", id, name, data }] : [];
   }
   /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
   present(wire, data) {
@@ -330,7 +330,7 @@ var Wires = class {
   }
   /** Asks another server to go on; where the rows are live they stay so. @param {Send[]} events on their way to the last one */
   renewAll(events) {
-    return [...this.#wires].filter(({ status }) => status !== "refused" && status !== "delayed").flatMap((wire) => {
+    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused" && status2 !== "delayed").flatMap((wire) => {
       const isLive = wire.status === "live";
       const own = events.filter(({ id }) => id === wire.id);
       const messages = [...this.ask(wire), ...own.map((event) => ({ ...event, id: wire.id }))];
@@ -416,17 +416,17 @@ var Wires = class {
   }
   /** @param {Wire} wire @returns {ClientMessage[]} */
   #leave(wire) {
-    const { id, status } = wire;
+    const { id, status: status2 } = wire;
     Object.assign(wire, { query: null, log: null, status: "wanted" });
-    return isHeld(status) ? [{ type: "unsubscribe", id }] : [];
+    return isHeld(status2) ? [{ type: "unsubscribe", id }] : [];
   }
   /** @param {number} id */
   find(id) {
     return [...this.#wires].find((wire) => wire.id === id && wire.status !== "wanted" && wire.status !== "delayed");
   }
 };
-function isHeld(status) {
-  return status === "asked" || status === "accepted" || status === "live" || status === "behind";
+function isHeld(status2) {
+  return status2 === "asked" || status2 === "accepted" || status2 === "live" || status2 === "behind";
 }
 
 // src/session.js
@@ -2147,6 +2147,46 @@ function emit2(element, type, detail) {
   heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
 }
 
+// src/store.js
+var Store = class {
+  #see;
+  #watch;
+  /** What was seen last. @type {Readonly<Snapshot> | undefined} */
+  #snapshot;
+  /**
+   * @param {() => Snapshot} see an object, made anew each time
+   * @param {(callback: () => void) => () => void} watch calls back whenever something may have changed; returns what ends it
+   */
+  constructor(see, watch) {
+    this.#see = see;
+    this.#watch = watch;
+  }
+  /** What is seen: the same object as long as all in it is the same. @returns {Readonly<Snapshot>} */
+  getSnapshot = () => {
+    const seen = this.#see();
+    if (this.#snapshot === void 0 || !equal(this.#snapshot, seen)) this.#snapshot = Object.freeze(seen);
+    return this.#snapshot;
+  };
+  /**
+   * Calls back when what is seen has changed.
+   *
+   * @param {(snapshot: Readonly<Snapshot>) => void} callback
+   * @returns {() => void} ends it
+   */
+  subscribe = (callback) => {
+    let told = this.getSnapshot();
+    return this.#watch(() => {
+      const snapshot = this.getSnapshot();
+      if (snapshot === told) return;
+      told = snapshot;
+      callback(snapshot);
+    });
+  };
+};
+function equal(one, other) {
+  return Object.keys(other).every((name) => Object.is(one[name], other[name]));
+}
+
 // src/live.js
 var Use = class {
   /** What ends each of this user's listeners. @type {Set<() => void>} */
@@ -2191,6 +2231,26 @@ var Use = class {
   };
   /** What is there, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants it. @returns {any} */
   getSnapshot = () => this.#read(this.#subscription);
+  /**
+   * What `see` gives, as a store that hears of each change of the rows and of the state.
+   *
+   * @template Snapshot
+   * @param {() => Snapshot} see
+   * @returns {Store<Snapshot>}
+   */
+  storeOf(see) {
+    return new Store(see, (callback) => {
+      const [{ listeners }, { watchers }] = [this.#subscription, this.#connection];
+      listeners.add(callback);
+      watchers.add(callback);
+      const end = () => void (listeners.delete(callback), watchers.delete(callback));
+      this.#ends.add(end);
+      return () => {
+        end();
+        this.#ends.delete(end);
+      };
+    });
+  }
   /** @param {() => void} end called when this use ends */
   endWith(end) {
     this.#ends.add(end);
@@ -2215,6 +2275,8 @@ var LiveQuery = class extends Use {
     this.#queries = options.queries;
     this.#subscription = options.subscription;
   }
+  /** Rows and state together, for React's useSyncExternalStore and the like: `{rows, state, error}`. */
+  store = this.storeOf(() => ({ rows: this.rows, state: this.state, error: this.error }));
   /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
   get rows() {
     return this.#subscription.rows;
@@ -2284,6 +2346,8 @@ var LiveValue = class extends Use {
   constructor(options) {
     super({ ...options, read: ({ rows: [value2] }) => value2 });
   }
+  /** Value and state together: `{value, state, error}`. */
+  store = this.storeOf(() => ({ value: this.value, state: this.state, error: this.error }));
   /** The value; undefined before it has come, and where it is refused. @returns {any} */
   get value() {
     return this.getSnapshot();
@@ -2358,6 +2422,8 @@ var OPEN_SECONDS = 10;
 var FIRST_DELAY_SECONDS = 0.5;
 var LONGEST_DELAY_SECONDS = 15;
 var GOOD_SECONDS = 10;
+var LOOK_SECONDS = 10;
+var LATE_SECONDS = 5;
 var BROWSER_CLOCK = {
   now: () => Date.now() / 1e3,
   // not performance.now(), which stands still while some systems sleep
@@ -2376,6 +2442,8 @@ var Monitor = class {
   // when the server was heard last, or began to be expected
   #patience = 0;
   // seconds of silence that are borne
+  #expected = 0;
+  // when the timer should fire
   #notBefore = 0;
   // the server wants nobody back before then
   #attempts = 0;
@@ -2394,14 +2462,18 @@ var Monitor = class {
     this.#handlers = handlers;
     this.window?.addEventListener("offline", () => this.#offline());
     this.window?.addEventListener("online", () => this.#online());
-    this.window?.addEventListener("pagehide", () => {
+    const leave = () => {
       this.#hidden = true;
       handlers.suspend();
-    });
-    this.window?.addEventListener("pageshow", () => {
+    };
+    const back = () => {
       if (this.#hidden) handlers.resume();
       this.#hidden = false;
-    });
+    };
+    this.window?.addEventListener("pagehide", leave);
+    this.window?.addEventListener("pageshow", back);
+    this.document?.addEventListener("freeze", leave);
+    this.document?.addEventListener("resume", back);
     this.document?.addEventListener("visibilitychange", () => {
       if (this.document.visibilityState === "visible") this.#wake();
     });
@@ -2456,24 +2528,31 @@ var Monitor = class {
   }
   /** @param {number} seconds */
   #arm(seconds) {
+    if (this.#mode === "watching") seconds = Math.min(seconds, LOOK_SECONDS);
+    this.#expected = this.clock.now() + seconds;
     this.clock.clearTimeout(this.#timer);
     this.#timer = this.clock.setTimeout(() => this.#fire(), seconds * 1e3);
   }
   #fire() {
     if (this.#mode === "waiting") this.#handlers?.due();
-    else if (this.#mode === "watching") this.#listen();
+    else if (this.#mode === "watching") this.#listen({ late: this.clock.now() - this.#expected > LATE_SECONDS });
   }
-  /** One timer for many messages: it looks how long the silence has lasted, and sleeps on for the rest. */
-  #listen() {
+  /**
+   * One timer for many messages: it looks how long the silence has lasted, and sleeps on for the rest.
+   *
+   * @param {{late: boolean}} options late: nobody has looked for a while, and one beat that did not come is enough
+   */
+  #listen({ late }) {
     const silence = this.clock.now() - this.#heard;
     if (silence < 0) this.heard();
-    const rest = this.#patience - Math.max(0, silence);
+    const patience = late ? Math.min(this.#patience, this.#patience / 2 + LATE_SECONDS) : this.#patience;
+    const rest = patience - Math.max(0, silence);
     if (rest <= 0) this.#handlers?.silent();
     else this.#arm(rest);
   }
   /** The user looks, or the network is back: no reason to wait on. */
   #wake() {
-    if (this.#mode === "watching") this.#listen();
+    if (this.#mode === "watching") this.#listen({ late: true });
     if (this.#mode !== "waiting") return;
     const rest = this.#notBefore - this.clock.now();
     if (rest > 0) this.#arm(rest);
@@ -2757,6 +2836,73 @@ var LongPollTransport = class extends HttpTransport {
   }
 };
 
+// src/transports/shared.js
+var ABNORMAL2 = 1006;
+var canShare = () => typeof SharedWorker !== "undefined";
+var SharedTransport = class {
+  /** @type {MessagePort | null} */
+  #port = null;
+  /** @type {TransportHandlers | null} */
+  #handlers = null;
+  #release = () => {
+  };
+  /** @param {{url: string, session: string, script: string}} options script: the address of this module, which is the worker's too */
+  constructor({ url, session, script }) {
+    this.url = url;
+    this.session = session;
+    this.script = script;
+  }
+  /** @param {TransportHandlers} handlers */
+  on(handlers) {
+    this.#handlers = handlers;
+  }
+  open() {
+    try {
+      const worker = new SharedWorker(this.script, { type: "module", name: `realtime ${this.session} ${this.url}` });
+      worker.onerror = () => this.#closed(ABNORMAL2, "The shared worker could not be started.");
+      this.#port = worker.port;
+    } catch (error) {
+      queueMicrotask(() => this.#closed(ABNORMAL2, String(error)));
+      return;
+    }
+    this.#port.onmessage = ({ data }) => {
+      if (typeof data === "string") this.#handlers?.message(data);
+      else this.#closed(data.code, data.reason);
+    };
+    this.#port.postMessage({ url: this.url });
+    this.#holdLock(this.#port);
+    queueMicrotask(() => this.#handlers?.opened());
+  }
+  /** @param {string} text */
+  send(text2) {
+    this.#port?.postMessage(text2);
+  }
+  close() {
+    this.#handlers = null;
+    this.#port?.postMessage(null);
+    this.#port?.close();
+    this.#port = null;
+    this.#release();
+  }
+  /** The worker gets this lock when the page is no more, however it ended. @param {MessagePort} port */
+  #holdLock(port) {
+    const name = `realtime ${crypto.randomUUID()}`;
+    const released = new Promise((resolve) => this.#release = () => resolve(void 0));
+    const held = () => {
+      port.postMessage({ alive: name });
+      return released;
+    };
+    navigator.locks?.request(name, held).catch(() => {
+    });
+  }
+  /** @param {number} code @param {string} reason */
+  #closed(code, reason) {
+    const handlers = this.#handlers;
+    this.close();
+    handlers?.closed(code, reason);
+  }
+};
+
 // src/transports/sse.js
 var SseTransport = class extends HttpTransport {
   get address() {
@@ -2785,7 +2931,7 @@ var SseTransport = class extends HttpTransport {
 };
 
 // src/transports/websocket.js
-var ABNORMAL2 = 1006;
+var ABNORMAL3 = 1006;
 var WebSocketTransport = class {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -2803,7 +2949,7 @@ var WebSocketTransport = class {
     try {
       this.#socket = new WebSocket(this.url);
     } catch (error) {
-      queueMicrotask(() => this.#closed(ABNORMAL2, String(error)));
+      queueMicrotask(() => this.#closed(ABNORMAL3, String(error)));
       return;
     }
     this.#socket.onopen = () => this.#handlers?.opened();
@@ -2835,6 +2981,10 @@ function roadsTo(chosen) {
   const roads = [];
   if (url) {
     const address = absolute(url, /^http/, "ws");
+    const session = script?.getAttribute("data-realtime-share");
+    if (session && !isChosen && canShare()) {
+      roads.push({ name: "shared", address, open: () => new SharedTransport({ url: address, session, script: import.meta.url }) });
+    }
     roads.push({ name: "websocket", address, open: () => new WebSocketTransport(address) });
   }
   if (http) {
@@ -2868,6 +3018,315 @@ function storage() {
   }
 }
 
+// src/switchboard.js
+var ABNORMAL4 = 1006;
+var VERSION2 = 1;
+var MAX_SUBSCRIPTIONS = 50;
+var MAX_WINDOWS = 4;
+var MAX_BEATS = 3;
+var DEFAULT_WINDOW2 = { frames: 32, bytes: 1048576 };
+var Page2 = class {
+  greeted = false;
+  bytes = 0;
+  // sent, and not acknowledged
+  beats = 0;
+  // since the page was heard
+  /** @param {Switchboard} board @param {Port} port */
+  constructor(board, port) {
+    this.board = board;
+    this.port = port;
+  }
+  /** @param {string} text a message of the page */
+  receive(text2) {
+    this.beats = 0;
+    this.board.take(this, JSON.parse(text2));
+  }
+  /** The page is gone, or wants no connection. */
+  leave() {
+    this.board.leave(this);
+  }
+};
+var Switchboard = class {
+  /** @type {Set<Page>} */
+  #pages = /* @__PURE__ */ new Set();
+  /** By the id that the server knows. @type {Map<number, Entry>} */
+  #entries = /* @__PURE__ */ new Map();
+  /** Who waits for a reply, by the id of the call. @type {Map<string, Page>} */
+  #calls = /* @__PURE__ */ new Map();
+  /** @type {Transport | null} */
+  #line = null;
+  #opened = false;
+  /** What is to be sent when the line is open. @type {string[]} */
+  #waiting = [];
+  /** The server's, as text. @type {string | null} */
+  #welcome = null;
+  #beat = 0;
+  // seconds
+  #window = DEFAULT_WINDOW2;
+  #heard = 0;
+  #handled = 0;
+  // messages since welcome
+  #unacked = { frames: 0, bytes: 0 };
+  #nextId = 1;
+  #cancelWatch = () => {
+  };
+  /**
+   * @param {{
+   *   newTransport: () => Transport,
+   *   after: (seconds: number, callback: () => void) => () => void,
+   *   now: () => number,
+   * }} options
+   */
+  constructor({ newTransport, after, now }) {
+    this.newTransport = newTransport;
+    this.after = after;
+    this.now = now;
+  }
+  /** A page comes; it is served once it has said hello. @param {Port} port */
+  join(port) {
+    const page = new Page2(this, port);
+    this.#pages.add(page);
+    return page;
+  }
+  /** @param {Page} page @param {any} message */
+  take(page, message) {
+    if (!this.#pages.has(page)) return;
+    if (message.type === "hello") return this.#greet(page, message);
+    if (!page.greeted) return;
+    switch (message.type) {
+      case "ack":
+        page.bytes = 0;
+        return;
+      case "subscribe": {
+        const id = this.#nextId++;
+        this.#entries.set(id, { page, id: message.id, query: null, log: null });
+        return this.#send({ ...message, id });
+      }
+      case "unsubscribe": {
+        const id = this.#idOf(page, message.id);
+        if (id === void 0) return;
+        this.#entries.delete(id);
+        return this.#send({ ...message, id });
+      }
+      case "send":
+      case "present": {
+        const id = this.#idOf(page, message.id);
+        return id === void 0 ? void 0 : this.#send({ ...message, id });
+      }
+      case "call":
+        this.#calls.set(message.id, page);
+        return this.#send(message);
+    }
+  }
+  /** @param {Page} page */
+  leave(page) {
+    if (!this.#pages.delete(page)) return;
+    this.#forget(page);
+    if (![...this.#pages].some(({ greeted }) => greeted)) this.#hangUp();
+  }
+  /** The line is not to be trusted any more. @param {string} reason */
+  cut(reason) {
+    if (this.#line) this.#lost(ABNORMAL4, reason);
+  }
+  /** @param {Page} page @param {{token?: string}} hello */
+  #greet(page, { token }) {
+    this.#forget(page);
+    const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS;
+    if (token !== void 0 || isFull) return this.#turnAway(page, "This page needs a connection of its own.");
+    if (this.#welcome && this.now() - this.#heard > 2 * this.#beat) this.cut("Nothing was heard from the server.");
+    page.greeted = true;
+    page.bytes = 0;
+    if (this.#welcome) page.port.send(this.#welcome);
+    else if (!this.#line) this.#call();
+  }
+  /** @param {Page} page @param {string} reason */
+  #turnAway(page, reason) {
+    this.leave(page);
+    page.port.closed(ABNORMAL4, reason);
+  }
+  /** What the page has asked for on this line is left. @param {Page} page */
+  #forget(page) {
+    for (const [id, entry] of this.#entries) {
+      if (entry.page !== page) continue;
+      this.#entries.delete(id);
+      this.#send({ type: "unsubscribe", id });
+    }
+    for (const [id, caller] of this.#calls) if (caller === page) this.#calls.delete(id);
+  }
+  /** @param {Page} page @param {number} wanted the page's own id */
+  #idOf(page, wanted) {
+    for (const [id, entry] of this.#entries) if (entry.page === page && entry.id === wanted) return id;
+    return void 0;
+  }
+  #call() {
+    const line = this.#line = this.newTransport();
+    line.on({
+      opened: () => {
+        this.#opened = true;
+        line.send(JSON.stringify({ type: "hello", version: VERSION2 }));
+        for (const text2 of this.#waiting.splice(0)) line.send(text2);
+      },
+      message: (text2) => this.#receive(text2),
+      renew: () => false,
+      closed: (code, reason) => this.#lost(code, reason)
+    });
+    line.open();
+  }
+  /** @param {object} message */
+  #send(message) {
+    const text2 = JSON.stringify(message);
+    if (this.#opened) this.#line?.send(text2);
+    else if (this.#line) this.#waiting.push(text2);
+  }
+  #hangUp() {
+    const line = this.#line;
+    this.#cancelWatch();
+    this.#line = this.#welcome = null;
+    this.#opened = false;
+    this.#waiting = [];
+    this.#entries.clear();
+    this.#calls.clear();
+    line?.close();
+  }
+  /** The pages come back by themselves, each after its own delay. @param {number} code @param {string} reason */
+  #lost(code, reason) {
+    this.#hangUp();
+    for (const page of this.#greeted()) {
+      this.#pages.delete(page);
+      page.port.closed(code, reason);
+    }
+  }
+  /** @param {string} text */
+  #receive(text2) {
+    const message = JSON.parse(text2);
+    this.#heard = this.now();
+    if (message.type === "welcome") return this.#welcomed(message, text2);
+    this.#deliver(message, text2);
+    this.#handled += 1;
+    this.#unacked.bytes += text2.length;
+    if (message.type === "frame") this.#unacked.frames += 1;
+    const { frames, bytes } = this.#unacked;
+    const isDue = message.type === "beat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
+    if (isDue && this.#line) this.#acknowledge();
+  }
+  #acknowledge() {
+    this.#unacked = { frames: 0, bytes: 0 };
+    this.#send({ type: "ack", messages: this.#handled });
+  }
+  /** @param {{beat: number, window?: typeof DEFAULT_WINDOW}} message @param {string} text */
+  #welcomed({ beat, window: window2 = DEFAULT_WINDOW2 }, text2) {
+    this.#welcome = text2;
+    this.#beat = beat;
+    this.#window = window2;
+    this.#handled = 0;
+    this.#unacked = { frames: 0, bytes: 0 };
+    this.#watch(2 * beat);
+    for (const page of this.#greeted()) page.port.send(text2);
+  }
+  /** @param {number} seconds */
+  #watch(seconds) {
+    this.#cancelWatch();
+    this.#cancelWatch = this.after(seconds, () => {
+      const rest = 2 * this.#beat - (this.now() - this.#heard);
+      if (rest > 0) this.#watch(rest);
+      else this.cut("Nothing was heard from the server.");
+    });
+  }
+  /** @param {any} message @param {string} text */
+  #deliver(message, text2) {
+    switch (message.type) {
+      case "subscribed": {
+        const entry = this.#entries.get(message.id);
+        if (!entry) return;
+        entry.query = message.query;
+        entry.log = message.log;
+        return this.#tell(entry.page, { ...message, id: entry.id });
+      }
+      case "refused":
+      case "unsent": {
+        const entry = this.#entries.get(message.id);
+        if (!entry) return;
+        if (message.type === "refused") this.#entries.delete(message.id);
+        return this.#tell(entry.page, { ...message, id: entry.id });
+      }
+      case "frame":
+        return this.#frame(message);
+      case "event": {
+        if (message.query === void 0) break;
+        for (const page of this.#whoSee((entry) => entry.query === message.query)) this.#pass(page, text2);
+        return;
+      }
+      case "reply": {
+        const page = this.#calls.get(message.id);
+        this.#calls.delete(message.id);
+        return page && this.#pass(page, text2);
+      }
+      case "beat":
+        for (const page of this.#greeted()) if (++page.beats > MAX_BEATS) this.#turnAway(page, "The page does not answer.");
+        break;
+      case "authenticated":
+        return;
+    }
+    for (const page of this.#greeted()) this.#pass(page, text2);
+  }
+  /** To each page the deltas of its own live queries, and the cursor, which counts for all of one log. @param {any} frame */
+  #frame(frame) {
+    const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log);
+    for (const page of concerned) {
+      const queries = new Set([...this.#entries.values()].filter((entry) => entry.page === page).map(({ query }) => query));
+      this.#tell(page, { ...frame, deltas: frame.deltas.filter(({ query }) => queries.has(query)) });
+    }
+  }
+  /** @param {(entry: Entry) => boolean} sees */
+  #whoSee(sees) {
+    return new Set([...this.#entries.values()].filter(sees).map(({ page }) => page));
+  }
+  #greeted() {
+    return [...this.#pages].filter(({ greeted }) => greeted);
+  }
+  /** @param {Page} page @param {object} message */
+  #tell(page, message) {
+    this.#pass(page, JSON.stringify(message));
+  }
+  /** @param {Page} page @param {string} text */
+  #pass(page, text2) {
+    page.bytes += text2.length;
+    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#turnAway(page, "The page does not read what it is sent.");
+    else page.port.send(text2);
+  }
+};
+
+// src/sharedworker.js
+function serve(scope, { newTransport = (url) => new WebSocketTransport(url), locks = globalThis.navigator?.locks ?? null } = {}) {
+  let address = "";
+  const board = new Switchboard({
+    newTransport: () => newTransport(address),
+    after: (seconds, callback) => {
+      const timer = setTimeout(callback, seconds * 1e3);
+      return () => clearTimeout(timer);
+    },
+    now: () => Date.now() / 1e3
+  });
+  scope.addEventListener("offline", () => board.cut("The network is gone."));
+  scope.addEventListener("connect", (event) => {
+    const [port] = (
+      /** @type {MessageEvent} */
+      event.ports
+    );
+    const page = board.join({
+      send: (text2) => port.postMessage(text2),
+      closed: (code, reason) => port.postMessage({ code, reason })
+    });
+    port.onmessage = ({ data }) => {
+      if (typeof data === "string") page.receive(data);
+      else if (data === null) page.leave();
+      else if (data.url) address = data.url;
+      else locks?.request(data.alive, () => page.leave()).catch(() => {
+      });
+    };
+  });
+}
+
 // src/transports/fallback.js
 var PATIENCE_SECONDS = 4;
 var GOOD_SECONDS2 = 10;
@@ -2876,7 +3335,7 @@ var FIRST_PROBE_SECONDS = 15;
 var LONGEST_PROBE_SECONDS = 300;
 var MEMORY_SECONDS = 600;
 var KEY = "realtime:road";
-var ABNORMAL3 = 1006;
+var ABNORMAL5 = 1006;
 var Roads = class {
   /** The road of the last welcome in this page. @type {string | null} */
   #current = null;
@@ -2904,8 +3363,8 @@ var Roads = class {
   newTransport() {
     const list = this.list();
     const place2 = Math.max(0, list.findIndex(({ name }) => name === (this.#current ?? this.#remembered())));
-    const start = this.#short >= MAX_FAILURES ? place2 + 1 : place2;
-    const order = list.map((_, index) => list[(start + index) % list.length]);
+    const start2 = this.#short >= MAX_FAILURES ? place2 + 1 : place2;
+    const order = list.map((_, index) => list[(start2 + index) % list.length]);
     const keepsTo = this.#current !== null && this.#failures < MAX_FAILURES && this.#short < MAX_FAILURES;
     return new FallbackTransport({ roads: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0] });
   }
@@ -3010,7 +3469,7 @@ var FallbackTransport = class {
       closed: failed
     });
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, () => failed(ABNORMAL3, "Nothing was heard from the server."));
+      this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, () => failed(ABNORMAL5, "Nothing was heard from the server."));
     }
     inner.open();
   }
@@ -3124,16 +3583,23 @@ function create() {
     keepConnected();
     return connection.events.on(name, callback);
   };
+  const status2 = new Store(
+    () => ({ state: connection.state, waiting: connection.calls.waiting }),
+    (callback) => {
+      connection.watchers.add(callback);
+      return () => void connection.watchers.delete(callback);
+    }
+  );
   const keepConnected = () => {
     if (connection.state === null) connect2();
   };
-  const start = () => {
+  const start2 = () => {
     page.start();
     new Controls({ document, call: call2 }).start();
     new Forms({ document, call: call2, follow: (url) => location.assign(url) }).start();
   };
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start2);
+  else start2();
   return {
     [MARK]: true,
     connect: connect2,
@@ -3152,13 +3618,22 @@ function create() {
     /** How many calls wait for the connection. */
     get waiting() {
       return connection.calls.waiting;
-    }
+    },
+    /** Both together, as a store: `{state, waiting}`. */
+    status: status2
   };
 }
-var global = window;
-var realtime = global.realtime?.[MARK] ? global.realtime : create();
-global.realtime = realtime;
-var { connect, live, value, call, presence, send: send2, on, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
+function start() {
+  const global = globalThis.window;
+  if (global) return global.realtime = global.realtime?.[MARK] ? global.realtime : create();
+  serve(globalThis);
+  return (
+    /** @type {any} */
+    {}
+  );
+}
+var realtime = start();
+var { connect, live, value, call, presence, send: send2, on, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
 var realtime_default = realtime;
 export {
   RealtimeError2 as RealtimeError,
@@ -3170,5 +3645,6 @@ export {
   on,
   presence,
   send2 as send,
+  status,
   value
 };

@@ -1,4 +1,7 @@
-"""A strict Content-Security-Policy: no inline script, and on the tests' own pages none without the nonce."""
+"""A strict Content-Security-Policy: no inline script, on the tests' own pages none without the nonce, and no workers.
+
+A request that names `workers` may have them from there.
+"""
 
 import secrets
 from collections.abc import Callable
@@ -13,7 +16,10 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         request.csp_nonce = secrets.token_urlsafe(16)  # where django-csp puts it
         response = get_response(request)
         scripts = f"'nonce-{request.csp_nonce}'" if request.path == "/page/" else "'self'"
-        response["Content-Security-Policy"] = f"default-src 'self'; script-src {scripts}; object-src 'none'"
+        workers = request.GET.get("workers", "'none'")
+        response["Content-Security-Policy"] = (
+            f"default-src 'self'; script-src {scripts}; worker-src {workers}; object-src 'none'"
+        )
         return response
 
     return middleware

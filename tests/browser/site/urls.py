@@ -4,8 +4,10 @@ from django.urls import include, path
 
 from tests.browser.site import views
 from tests.browser.site.admin import desk
+from tests.urls import clients
 
 urlpatterns = [
+    path("clients/", clients),
     path("page/", views.page),
     path("part/", views.part),
     path("desk/", desk.urls),

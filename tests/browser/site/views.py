@@ -8,7 +8,8 @@ from django.template import engines
 from django.utils._os import safe_join
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Page</title>{%% load realtime %%}{%% realtime_script %%}</head>
+<html lang="en"><head><meta charset="utf-8"><title>Page</title>
+{%% load realtime %%}{%% realtime_script share=share %%}</head>
 <body>%s</body></html>"""
 
 
@@ -23,7 +24,9 @@ def part(request: HttpRequest) -> HttpResponse:
 
 
 def render(request: HttpRequest, source: str) -> HttpResponse:
-    return HttpResponse(engines["django"].from_string(source).render({"user": request.user}, request))
+    return HttpResponse(
+        engines["django"].from_string(source).render({"user": request.user, "share": "share" in request.GET}, request)
+    )
 
 
 def static(request: HttpRequest, path: str) -> HttpResponse:

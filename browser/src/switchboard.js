@@ -1,0 +1,315 @@
+/**
+ * A switchboard: one connection to the server, which several pages use as if each had its own.
+ *
+ * To the server it is one client, which says hello, asks, and acknowledges. To each page it is a server: what the page asks
+ * goes out under another id, and what comes goes to those whose it is. It keeps no rows and no cursors: a page that is cut
+ * off comes back with its own, as after any lost connection. It knows no worker and no port, so that it is tested without.
+ */
+
+/** @typedef {import("./transports/websocket.js").Transport} Transport */
+/** @typedef {{send: (text: string) => void, closed: (code: number, reason: string) => void}} Port */
+/** @typedef {{page: Page, id: number, query: number | null, log: number | null}} Entry */
+
+const ABNORMAL = 1006
+const VERSION = 1
+/** The server allows 100 subscriptions to a connection: from here on, a page that comes takes one of its own. */
+const MAX_SUBSCRIPTIONS = 50
+/** Windows of bytes that a page may leave unacknowledged. */
+const MAX_WINDOWS = 4
+/** Beats that a page may leave unanswered: it is frozen, or has crashed. */
+const MAX_BEATS = 3
+const DEFAULT_WINDOW = {frames: 32, bytes: 1048576}
+
+/** A page's end. */
+class Page {
+  greeted = false
+  bytes = 0 // sent, and not acknowledged
+  beats = 0 // since the page was heard
+
+  /** @param {Switchboard} board @param {Port} port */
+  constructor(board, port) {
+    this.board = board
+    this.port = port
+  }
+
+  /** @param {string} text a message of the page */
+  receive(text) {
+    this.beats = 0
+    this.board.take(this, JSON.parse(text))
+  }
+
+  /** The page is gone, or wants no connection. */
+  leave() {
+    this.board.leave(this)
+  }
+}
+
+export class Switchboard {
+  /** @type {Set<Page>} */
+  #pages = new Set()
+  /** By the id that the server knows. @type {Map<number, Entry>} */
+  #entries = new Map()
+  /** Who waits for a reply, by the id of the call. @type {Map<string, Page>} */
+  #calls = new Map()
+  /** @type {Transport | null} */
+  #line = null
+  #opened = false
+  /** What is to be sent when the line is open. @type {string[]} */
+  #waiting = []
+  /** The server's, as text. @type {string | null} */
+  #welcome = null
+  #beat = 0 // seconds
+  #window = DEFAULT_WINDOW
+  #heard = 0
+  #handled = 0 // messages since welcome
+  #unacked = {frames: 0, bytes: 0}
+  #nextId = 1
+  #cancelWatch = () => {}
+
+  /**
+   * @param {{
+   *   newTransport: () => Transport,
+   *   after: (seconds: number, callback: () => void) => () => void,
+   *   now: () => number,
+   * }} options
+   */
+  constructor({newTransport, after, now}) {
+    this.newTransport = newTransport
+    this.after = after
+    this.now = now
+  }
+
+  /** A page comes; it is served once it has said hello. @param {Port} port */
+  join(port) {
+    const page = new Page(this, port)
+    this.#pages.add(page)
+    return page
+  }
+
+  /** @param {Page} page @param {any} message */
+  take(page, message) {
+    if (!this.#pages.has(page)) return
+    if (message.type === "hello") return this.#greet(page, message)
+    if (!page.greeted) return
+    switch (message.type) {
+      case "ack":
+        page.bytes = 0
+        return
+      case "subscribe": {
+        const id = this.#nextId++
+        this.#entries.set(id, {page, id: message.id, query: null, log: null})
+        return this.#send({...message, id})
+      }
+      case "unsubscribe": {
+        const id = this.#idOf(page, message.id)
+        if (id === undefined) return
+        this.#entries.delete(id)
+        return this.#send({...message, id})
+      }
+      case "send":
+      case "present": {
+        const id = this.#idOf(page, message.id)
+        return id === undefined ? undefined : this.#send({...message, id})
+      }
+      case "call":
+        this.#calls.set(message.id, page)
+        return this.#send(message)
+    }
+  }
+
+  /** @param {Page} page */
+  leave(page) {
+    if (!this.#pages.delete(page)) return
+    this.#forget(page)
+    if (![...this.#pages].some(({greeted}) => greeted)) this.#hangUp()
+  }
+
+  /** The line is not to be trusted any more. @param {string} reason */
+  cut(reason) {
+    if (this.#line) this.#lost(ABNORMAL, reason)
+  }
+
+  /** @param {Page} page @param {{token?: string}} hello */
+  #greet(page, {token}) {
+    this.#forget(page)
+    const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS
+    if (token !== undefined || isFull) return this.#turnAway(page, "This page needs a connection of its own.")
+    if (this.#welcome && this.now() - this.#heard > 2 * this.#beat) this.cut("Nothing was heard from the server.") // it has slept
+    page.greeted = true
+    page.bytes = 0
+    if (this.#welcome) page.port.send(this.#welcome)
+    else if (!this.#line) this.#call()
+  }
+
+  /** @param {Page} page @param {string} reason */
+  #turnAway(page, reason) {
+    this.leave(page)
+    page.port.closed(ABNORMAL, reason)
+  }
+
+  /** What the page has asked for on this line is left. @param {Page} page */
+  #forget(page) {
+    for (const [id, entry] of this.#entries) {
+      if (entry.page !== page) continue
+      this.#entries.delete(id)
+      this.#send({type: "unsubscribe", id})
+    }
+    for (const [id, caller] of this.#calls) if (caller === page) this.#calls.delete(id)
+  }
+
+  /** @param {Page} page @param {number} wanted the page's own id */
+  #idOf(page, wanted) {
+    for (const [id, entry] of this.#entries) if (entry.page === page && entry.id === wanted) return id
+    return undefined
+  }
+
+  #call() {
+    const line = (this.#line = this.newTransport())
+    line.on({
+      opened: () => {
+        this.#opened = true
+        line.send(JSON.stringify({type: "hello", version: VERSION}))
+        for (const text of this.#waiting.splice(0)) line.send(text)
+      },
+      message: (text) => this.#receive(text),
+      renew: () => false,
+      closed: (code, reason) => this.#lost(code, reason),
+    })
+    line.open()
+  }
+
+  /** @param {object} message */
+  #send(message) {
+    const text = JSON.stringify(message)
+    if (this.#opened) this.#line?.send(text)
+    else if (this.#line) this.#waiting.push(text)
+  }
+
+  #hangUp() {
+    const line = this.#line
+    this.#cancelWatch()
+    this.#line = this.#welcome = null
+    this.#opened = false
+    this.#waiting = []
+    this.#entries.clear()
+    this.#calls.clear()
+    line?.close()
+  }
+
+  /** The pages come back by themselves, each after its own delay. @param {number} code @param {string} reason */
+  #lost(code, reason) {
+    this.#hangUp()
+    for (const page of this.#greeted()) {
+      this.#pages.delete(page)
+      page.port.closed(code, reason)
+    }
+  }
+
+  /** @param {string} text */
+  #receive(text) {
+    const message = JSON.parse(text)
+    this.#heard = this.now()
+    if (message.type === "welcome") return this.#welcomed(message, text)
+    this.#deliver(message, text)
+    this.#handled += 1
+    this.#unacked.bytes += text.length
+    if (message.type === "frame") this.#unacked.frames += 1
+    const {frames, bytes} = this.#unacked
+    const isDue = message.type === "beat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
+    if (isDue && this.#line) this.#acknowledge()
+  }
+
+  #acknowledge() {
+    this.#unacked = {frames: 0, bytes: 0}
+    this.#send({type: "ack", messages: this.#handled})
+  }
+
+  /** @param {{beat: number, window?: typeof DEFAULT_WINDOW}} message @param {string} text */
+  #welcomed({beat, window = DEFAULT_WINDOW}, text) {
+    this.#welcome = text
+    this.#beat = beat
+    this.#window = window
+    this.#handled = 0
+    this.#unacked = {frames: 0, bytes: 0}
+    this.#watch(2 * beat)
+    for (const page of this.#greeted()) page.port.send(text)
+  }
+
+  /** @param {number} seconds */
+  #watch(seconds) {
+    this.#cancelWatch()
+    this.#cancelWatch = this.after(seconds, () => {
+      const rest = 2 * this.#beat - (this.now() - this.#heard)
+      if (rest > 0) this.#watch(rest)
+      else this.cut("Nothing was heard from the server.")
+    })
+  }
+
+  /** @param {any} message @param {string} text */
+  #deliver(message, text) {
+    switch (message.type) {
+      case "subscribed": {
+        const entry = this.#entries.get(message.id)
+        if (!entry) return
+        entry.query = message.query
+        entry.log = message.log
+        return this.#tell(entry.page, {...message, id: entry.id})
+      }
+      case "refused":
+      case "unsent": {
+        const entry = this.#entries.get(message.id)
+        if (!entry) return
+        if (message.type === "refused") this.#entries.delete(message.id)
+        return this.#tell(entry.page, {...message, id: entry.id})
+      }
+      case "frame":
+        return this.#frame(message)
+      case "event": {
+        if (message.query === undefined) break
+        for (const page of this.#whoSee((entry) => entry.query === message.query)) this.#pass(page, text)
+        return
+      }
+      case "reply": {
+        const page = this.#calls.get(message.id)
+        this.#calls.delete(message.id)
+        return page && this.#pass(page, text)
+      }
+      case "beat":
+        for (const page of this.#greeted()) if (++page.beats > MAX_BEATS) this.#turnAway(page, "The page does not answer.")
+        break
+      case "authenticated":
+        return
+    }
+    for (const page of this.#greeted()) this.#pass(page, text)
+  }
+
+  /** To each page the deltas of its own live queries, and the cursor, which counts for all of one log. @param {any} frame */
+  #frame(frame) {
+    const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log)
+    for (const page of concerned) {
+      const queries = new Set([...this.#entries.values()].filter((entry) => entry.page === page).map(({query}) => query))
+      this.#tell(page, {...frame, deltas: frame.deltas.filter((/** @type {{query: number}} */ {query}) => queries.has(query))})
+    }
+  }
+
+  /** @param {(entry: Entry) => boolean} sees */
+  #whoSee(sees) {
+    return new Set([...this.#entries.values()].filter(sees).map(({page}) => page))
+  }
+
+  #greeted() {
+    return [...this.#pages].filter(({greeted}) => greeted)
+  }
+
+  /** @param {Page} page @param {object} message */
+  #tell(page, message) {
+    this.#pass(page, JSON.stringify(message))
+  }
+
+  /** @param {Page} page @param {string} text */
+  #pass(page, text) {
+    page.bytes += text.length
+    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#turnAway(page, "The page does not read what it is sent.")
+    else page.port.send(text)
+  }
+}

@@ -1,0 +1,48 @@
+"""Testing: what a project's own tests need to see its live queries as its users do.
+
+What needs no network is imported at once; the rest when it is asked for, since it needs packages of its own.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from realtime.testing.layer import FaultyLayer
+from realtime.testing.network import FaultyNetwork
+from realtime.testing.pushes import Changed, Pushes, SentEvent, capture_pushes
+from realtime.testing.viewer import Push, Viewer
+
+if TYPE_CHECKING:
+    from realtime.testing.client import UserClient, connect
+    from realtime.testing.server import LiveServer, LiveServerTestCase, live_server
+
+_LATE = {
+    "LiveServer": "server",
+    "LiveServerTestCase": "server",
+    "UserClient": "client",
+    "connect": "client",
+    "live_server": "server",
+}
+
+__all__ = [
+    "Changed",
+    "FaultyLayer",
+    "FaultyNetwork",
+    "LiveServer",
+    "LiveServerTestCase",
+    "Push",
+    "Pushes",
+    "SentEvent",
+    "UserClient",
+    "Viewer",
+    "capture_pushes",
+    "connect",
+    "live_server",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

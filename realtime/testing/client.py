@@ -1,0 +1,144 @@
+"""Client: a client of this process's own server side, as a user, in an async test; no network, no login."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import AnonymousUser
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Close
+
+from realtime.client import Client
+from realtime.client.connection import Connection, Socket
+from realtime.client.live import LiveQuery
+from realtime.testing.logs import check_databases
+from realtime.transports.websocket import RealtimeConsumer
+
+PATH = "/realtime/ws/"
+RECONNECT_SECONDS = 0.02
+ABNORMAL = 1006  # RFC 6455, 7.1.5: no close frame was received
+
+
+def connect(user: Any = None, *, application: Any = None) -> UserClient:
+    """A client that is logged in as `user` (None: a visitor), for async tests; an async context manager.
+
+    It is the Python client (`realtime.client`) on the ASGI application of this process, without a network between:
+    its rows come by hub, session and frames like those of a page. `application` is what it speaks to, by default the
+    endpoint of WebSockets: `FaultyNetwork(...)` makes it a bad one. The hub reads over connections of its own, so the
+    test has to commit: `TransactionTestCase`, or `@pytest.mark.django_db(transaction=True)`.
+
+        async with connect(ada) as client:
+            tasks = client.subscribe("tasks", {"project": 7})
+            await tasks.ready()
+            await Task.objects.acreate(project_id=7, title="Buy milk")
+            await client.wait_for(tasks, lambda rows: rows[-1]["title"] == "Buy milk")
+    """
+    return UserClient(user, application or RealtimeConsumer.as_asgi())
+
+
+class UserClient(Client):
+    """A client as a user; made by `connect`."""
+
+    def __init__(self, user: Any, application: Any) -> None:
+        self._local = _LocalConnection(AnonymousUser() if user is None else user, application)
+        super().__init__(self._local)
+
+    async def wait_for(
+        self, query: LiveQuery, condition: Callable[[list[Any]], object], *, within: float = 10.0
+    ) -> list[Any]:
+        """Wait until `condition` is true of a live query's rows, at most so many seconds; return the rows.
+
+        Raise `RemoteError` where the server refuses the query, `AssertionError` where the time is over.
+        """
+        try:
+            async with asyncio.timeout(within):
+                async for change in query:
+                    if condition(change.rows):
+                        return change.rows
+        except TimeoutError:
+            pass
+        raise AssertionError(
+            f"Waited {within:g} s in vain; the live query is {query.state}, its rows are {query.rows}."
+        )
+
+    def cut(self) -> None:
+        """Lose the connection, without a word to either side; the client comes back by itself."""
+        if self._local.open is not None:
+            self._local.open.end(ABNORMAL)
+
+    async def __aenter__(self) -> UserClient:
+        await sync_to_async(check_databases)("A client")
+        await super().__aenter__()
+        return self
+
+
+class _LocalConnection(Connection):
+    """A connection whose sockets end in an ASGI application of this process."""
+
+    def __init__(self, user: Any, application: Any) -> None:
+        super().__init__("", token=None, headers={})
+        self.open: _ApplicationSocket | None = None
+        self._user = user
+        self._application = application
+
+    def _delay(self, failures: int) -> float:
+        return RECONNECT_SECONDS  # there is no crowd to be spread over time
+
+    @asynccontextmanager
+    async def _open_socket(self) -> AsyncIterator[Socket]:
+        socket = self.open = _ApplicationSocket(self._application, self._user)
+        try:
+            yield socket
+        finally:
+            self.open = None
+            await socket.close()
+
+
+class _ApplicationSocket:
+    """The client's end of an ASGI WebSocket."""
+
+    def __init__(self, application: Any, user: Any) -> None:
+        scope = {
+            "type": "websocket",
+            "path": PATH,
+            "headers": [],
+            "query_string": b"",
+            "subprotocols": [],
+            "user": user,
+            "session": None,
+        }
+        self._up: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._down: asyncio.Queue[str | int] = asyncio.Queue()  # texts, then the code of the end
+        self._up.put_nowait({"type": "websocket.connect"})
+        self._serving = asyncio.create_task(application(scope, self._up.get, self._take), name="realtime test client")
+        self._serving.add_done_callback(lambda task: self._down.put_nowait(ABNORMAL))
+
+    async def recv(self) -> str:
+        text = await self._down.get()
+        if isinstance(text, int):
+            raise ConnectionClosed(None if text == ABNORMAL else Close(text, ""), None)
+        return text
+
+    async def send(self, message: str, /) -> None:
+        self._up.put_nowait({"type": "websocket.receive", "text": message})
+
+    def end(self, code: int) -> None:
+        """Nothing more goes either way."""
+        self._down.put_nowait(code)
+        self._up.put_nowait({"type": "websocket.disconnect", "code": code})
+
+    async def close(self) -> None:
+        """End it, and wait until the application has."""
+        self._up.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        with suppress(asyncio.CancelledError):
+            await self._serving
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            self._down.put_nowait(message["text"])
+        elif message["type"] == "websocket.close":
+            self._down.put_nowait(message.get("code", 1000))

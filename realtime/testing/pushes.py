@@ -1,0 +1,154 @@
+"""Pushes: what a block of code changes, and whom it reaches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.test import TestCase
+from msgspec.json import decode
+
+from realtime import events
+from realtime.capture.tracking import log_databases
+from realtime.events import Envelope
+from realtime.testing.logs import in_test_transaction, log_of
+from realtime.testing.viewer import Push, Viewer
+
+MAX_CHANGES = 1_000_000  # a test is told of all
+
+
+class Changed(NamedTuple):
+    """A change that the log holds: the model ("board.task"), the key, and "i", "u", "d" or another operation."""
+
+    model: str
+    key: str
+    operation: str
+
+
+class SentEvent(NamedTuple):
+    """An event that was sent: to a stream with parameters, or to one user, by the key."""
+
+    name: str
+    data: Any
+    stream: str
+    params: Mapping[str, Any]
+    user: str | None
+
+
+class Pushes:
+    """What a block of code has pushed. `pushed[viewer]` is what that viewer got."""
+
+    viewers: tuple[Viewer, ...]
+    """Those who look."""
+
+    changes: list[Changed]
+    """The changes of live models that were logged. Empty: no page of anybody can have changed."""
+
+    events: list[SentEvent]
+    """The events that were sent, to whomever."""
+
+    def __init__(self, viewers: tuple[Viewer, ...]) -> None:
+        self.viewers = viewers
+        self.changes = []
+        self.events = []
+        self._pushes: dict[Viewer, Push] = {}
+
+    def __getitem__(self, viewer: Viewer) -> Push:
+        """What this viewer got."""
+        return self._pushes[viewer]
+
+    @property
+    def reached(self) -> list[Viewer]:
+        """The viewers who got anything."""
+        return [viewer for viewer in self.viewers if self._pushes.get(viewer)]
+
+
+class _Sink(events.Exchange):
+    """Takes events in as a hub does, without a loop."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+        self._listening = None
+
+    def __enter__(self) -> _Sink:
+        with events._lock:
+            events._exchanges.add(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._forget()
+
+    def put(self, envelope: Envelope) -> None:
+        self.envelopes.append(envelope)
+
+
+class capture_pushes:
+    """Tell what a block of code pushes to these viewers; a context manager, also for `async with`.
+
+    Each viewer looks before the block and after it: what the block did in between comes as one frame. In a `TestCase`
+    the callbacks of `on_commit` run at the end of the block, as with `captureOnCommitCallbacks(execute=True)`; what is
+    rolled back within it pushes nothing. A viewer's first look may raise; see `Viewer.refresh`.
+
+        with capture_pushes(ada, eve) as pushed:
+            task.assign(ada_user)
+
+        assert pushed[ada].puts["3"]["assignee.username"] == "ada"
+        assert pushed.reached == [ada]
+    """
+
+    def __init__(self, *viewers: Viewer) -> None:
+        self._pushes = Pushes(viewers)
+        self._stack = ExitStack()
+        self._sink = _Sink()
+        self._heads: dict[str, str] = {}
+
+    def __enter__(self) -> Pushes:
+        for viewer in self._pushes.viewers:
+            viewer.refresh()
+        aliases = log_databases()
+        for alias in aliases:
+            log = log_of(alias)
+            log.begin()
+            self._heads[alias] = log.head()
+        self._stack.enter_context(self._sink)
+        for alias in aliases | set(connections):
+            if in_test_transaction(alias):
+                self._stack.enter_context(TestCase.captureOnCommitCallbacks(using=alias, execute=True))
+        return self._pushes
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+        if error is None:
+            self._look()
+
+    async def __aenter__(self) -> Pushes:
+        return await sync_to_async(self.__enter__)()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await sync_to_async(self.__exit__)(kind, error, traceback)
+
+    def _look(self) -> None:
+        pushes = self._pushes
+        for alias, head in self._heads.items():
+            reading = log_of(alias).read(head, limit=MAX_CHANGES)
+            pushes.changes += [Changed(change.model, change.key, change.operation) for change in reading.changes]
+        pushes.events = [_event(envelope) for envelope in self._sink.envelopes]
+        for viewer in pushes.viewers:
+            got = [envelope for envelope in self._sink.envelopes if viewer.gets(envelope)]
+            push = viewer.refresh()
+            push.events = [(envelope.name, decode(envelope.data)) for envelope in got]
+            pushes._pushes[viewer] = push
+
+
+def _event(envelope: Envelope) -> SentEvent:
+    params = json.loads(envelope.params) if envelope.params else {}
+    return SentEvent(envelope.name, decode(envelope.data), envelope.stream, params, envelope.user)
