@@ -15,10 +15,13 @@ def false_leaves(crowd: Crowd, grace: float) -> list[str]:
     history = crowd.history()
     found = []
     for person in crowd.people:
-        for start, end in person.stays(grace):
+        stays = person.stays(grace)
+        for (start, end), before in zip(stays, [None, *stays[:-1]], strict=True):
+            # who came back when the grace had hardly run out may be seen to go for their earlier stay
+            due = start if before is None else before[1] + grace / 0.9 + seconds(SLACK_SECONDS)
             seen = False
             for at, here in history:
-                if at < start or (end is not None and at > end):
+                if at < max(start, due) or (end is not None and at > end):
                     continue
                 if seen and person.user not in here:
                     found.append(f"{person.user} was here from {start:.2f} to {end}, and not seen at {at:.2f}")
