@@ -1,6 +1,6 @@
 """Capture within the statement, on PostgreSQL: what the log is told is written by the statement itself.
 
-    WITH new_rows AS (UPDATE … FROM (SELECT … FOR NO KEY UPDATE) … RETURNING …)
+    WITH new_rows AS (UPDATE … FROM (SELECT … FOR NO KEY UPDATE) was … RETURNING …)
     INSERT INTO realtime_change SELECT … FROM new_rows
 
 where the statement names its keys, and otherwise, since there may be too many rows to tell,
@@ -28,6 +28,7 @@ from realtime.capture.rows import DELETE, INSERT, MAX_ROWS, UPDATE, known_keys, 
 from realtime.capture.tracking import Table
 from realtime.capture.triggers.postgresql import PostgreSQLTriggers
 from realtime.changelog import get_changelog
+from realtime.changelog.postgresql import PostgreSQLChangeLog
 
 Execute = Callable[..., Any]  # Django's own method
 
@@ -35,10 +36,12 @@ Execute = Callable[..., Any]  # Django's own method
 class Inline:
     """The parts of statements to one table that stay the same."""
 
-    def __init__(self, table: Table, alias: str) -> None:
+    def __init__(self, table: Table, alias: str, *, one: bool = False) -> None:
         self.table = table
         self.alias = alias
         self.triggers = triggers = PostgreSQLTriggers(alias)
+        if one:  # one row needs nothing that is computed once for many, which takes longer to plan
+            triggers.stamps = ", ".join(PostgreSQLChangeLog.row_stamps)
         self.quote = quote = triggers.quote
         self.name = quote(table.name)
         self.columns = [quote(part.field.column) for part in table.own_columns]
@@ -63,11 +66,21 @@ class Inline:
     def returning(self, *others: str) -> str:
         return ", ".join(f"{self.name}.{column}" for column in dict.fromkeys([*self.columns, *others]))
 
-    def where_same(self, source: str, *conditions: str) -> str:
+    def where_same(self, source: str) -> str:
         """How UPDATE finds the rows of a source, whose columns it returns too; no name of theirs is in its way."""
         names = ", ".join(f"{column} AS {was}" for column, was in self.was.items())
-        same = " AND ".join([*(f"{self.name}.{key} = was.{self.was[key]}" for key in self.keys), *conditions])
-        return f"FROM (SELECT {names} FROM {source}) was WHERE {same} RETURNING {self.returning()}, was.*"
+        return f"FROM (SELECT {names} FROM {source}) was WHERE {self.same()} {self.returning_both()}"
+
+    def same(self) -> str:
+        return " AND ".join(f"{self.name}.{key} = was.{self.was[key]}" for key in self.keys)
+
+    def returning_both(self) -> str:
+        return f"RETURNING {self.returning()}, was.*"
+
+    def select_was(self, where: str) -> str:
+        """SELECT of the rows as they were, locked as UPDATE locks them: each is read as others have committed it."""
+        names = ", ".join(f"{self.name}.{column} AS {was}" for column, was in self.was.items())
+        return f"SELECT {names} FROM {self.name} WHERE {where} FOR NO KEY UPDATE"
 
     def telling(self, written: str, told: Sequence[str]) -> str:
         """The statement `written`, which returns not many rows, within the INSERT of what it tells of each."""
@@ -103,13 +116,15 @@ class Inline:
         return count
 
 
-inline = cache(Inline)
+@cache
+def inline(table: Table, alias: str, *, one: bool = False) -> Inline:
+    return Inline(table, alias, one=one)
 
 
 def insert(table: Table, compiler: Any, execute: Execute, returning_fields: Any = None) -> Any:
     """Execute an INSERT with what it tells, or return None where it has no such form."""
-    part = inline(table, compiler.connection.alias)
     query = compiler.query
+    part = inline(table, compiler.connection.alias, one=len(query.objs) == 1)
     if not part.is_possible or query.on_conflict is OnConflict.UPDATE or len(query.objs) > MAX_ROWS:
         return None
     make = compiler.as_sql
@@ -130,24 +145,24 @@ def insert(table: Table, compiler: Any, execute: Execute, returning_fields: Any 
 
 def update(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | None:
     """Execute an UPDATE with what it tells, and return the number of rows, or None where it has no such form."""
-    part = inline(table, compiler.connection.alias)
     query = compiler.query
     if not query.values:
         return None
+    named = _named(table, query)
+    part = inline(table, compiler.connection.alias, one=named == 1)
     written = {field.attname for field, _, _ in query.values}
     if not part.is_possible or query.related_updates or written & {key.name for key in table.keys}:
         return None
-    few = _names_few(table, query)
+    few = 0 < named <= MAX_ROWS
     try:
         if not written & set(table.names):
             sql, params = compiler.as_sql()
             return part.run(part.counted(f"{sql} RETURNING {part.returning()}", part.updated, few=few), params)
-        if few and part.tells_each and not table.links:
-            return part.run(*_moving_few(table, part, compiler))
+        if few and part.tells_each and not table.links and query.count_active_tables() <= 1:
+            return part.run(*_moving_few(part, compiler, named))
 
-        # the lock that UPDATE takes has each row read as others have committed it
         before, before_params = select_matching(table, compiler)
-        before += " FOR NO KEY UPDATE"
+        before += " FOR NO KEY UPDATE"  # as in `select_was`
         change: Any = UpdateQuery(query.model)
         change.values = query.values
         sql, params = change.get_compiler(part.alias).as_sql()
@@ -158,21 +173,20 @@ def update(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | N
     return part.run(statement, (*before_params, *params))
 
 
-def _names_few(table: Table, query: Any) -> bool:
-    keys = known_keys(table, query)
-    return keys is not None and len(keys) <= MAX_ROWS
+def _named(table: Table, query: Any) -> int:
+    """How many keys the statement names; 0 for one that says otherwise which rows it writes."""
+    return len(known_keys(table, query) or ())
 
 
-def _moving_few(table: Table, part: Inline, compiler: Any) -> tuple[str, Sequence[Any]]:
+def _moving_few(part: Inline, compiler: Any, named: int) -> tuple[str, Sequence[Any]]:
     """An UPDATE of what routes rows, whose keys the statement names: the old row is read within it."""
     sql, params = compiler.as_sql()
     where, where_params = compiler.compile(compiler.query.where)
-    before, before_params = select_matching(table, compiler)
-    # the condition stands on both sides, so that both find the row by its key
-    same = part.where_same(f"({before} FOR NO KEY UPDATE) old_rows", where)
+    # the condition stands on both sides, so that both find the row by its key; of one there is no other to take it for
+    condition = where if named == 1 else f"{part.same()} AND {where}"
+    sql = f"{sql.removesuffix(f' WHERE {where}')} FROM ({part.select_was(where)}) was WHERE {condition}"
     values = params[: len(params) - len(where_params)]
-    sql = f"{sql.removesuffix(f' WHERE {where}')} {same}"
-    return part.telling(sql, part.moved), (*values, *before_params, *where_params)
+    return part.telling(f"{sql} {part.returning_both()}", part.moved), (*values, *where_params, *where_params)
 
 
 def update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
@@ -182,12 +196,13 @@ def update_returning(table: Table, compiler: Any, execute: Execute, returning_fi
 
 def delete(table: Table, compiler: Any, execute: Execute, *args: Any) -> int | None:
     """Execute a DELETE with what it tells, and return the number of rows, or None where it has no such form."""
-    part = inline(table, compiler.connection.alias)
+    named = _named(table, compiler.query)
+    part = inline(table, compiler.connection.alias, one=named == 1)
     if not part.is_possible:
         return None
     try:
         sql, params = compiler.as_sql()
     except EmptyResultSet:
         return 0
-    few = _names_few(table, compiler.query)
+    few = 0 < named <= MAX_ROWS
     return part.run(part.counted(f"{sql} RETURNING {part.returning()}", part.deleted, few=few), params)

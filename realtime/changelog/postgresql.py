@@ -24,8 +24,9 @@ class PostgreSQLChangeLog(ChangeLog):
     """The log of one PostgreSQL database, version 13 and up."""
 
     triggers_wake = True
-    transaction_sql = "(SELECT pg_current_xact_id()::text::bigint)"  # in brackets: once for all rows of a statement
-    now_sql = "(SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"
+    row_stamps = ("pg_current_xact_id()::text::bigint", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+    transaction_sql = f"(SELECT {row_stamps[0]})"  # in brackets: once for all rows of a statement
+    now_sql = f"(SELECT {row_stamps[1]})"
 
     def head(self) -> str:
         epoch, pruned = self._state()

@@ -24,7 +24,11 @@ EXAMPLES = int(os.environ.get("REALTIME_ORACLE_EXAMPLES", "30"))
 SIZE = int(os.environ.get("REALTIME_ORACLE_SIZE", "40"))  # steps of a history
 PEOPLE = ("ada", "ben")
 
-pytestmark = [pytest.mark.databases, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.databases,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(900 + 10 * EXAMPLES),  # a marker is stronger than --timeout
+]
 
 
 @pytest.fixture

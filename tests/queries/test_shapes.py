@@ -149,6 +149,7 @@ if connection.vendor == "postgresql":
     SHAPES["one of each"] = lambda cards, *tie: cards.order_by(*(("lane", *tie) if tie else ())).distinct("lane")
 
 
+@pytest.mark.timeout(180 + 20 * ROUNDS)
 @pytest.mark.parametrize(
     ("shapes", "fields"),
     [

@@ -36,6 +36,7 @@ class Triggers(ABC):
         self.quote = self.connection.ops.quote_name
         self.sql = self.expressions_class(self.connection)
         self.log = get_changelog(alias)
+        self.stamps = f"{self.log.transaction_sql}, {self.log.now_sql}"  # of a change: its transaction and time
 
     @property
     def connection(self) -> Any:
@@ -87,13 +88,12 @@ class Triggers(ABC):
 
     def change(self, label: str, key: str | None, operation: str, routing: str, keys: Sequence[Column] = ()) -> str:
         """SELECT of a change, but for its FROM; `keys` are the columns that the key is made of."""
-        stamps = f"{self.log.transaction_sql}, {self.log.now_sql}"
         told = f"'{operation}'"
         if self.sql.may_be_long(keys):  # what the log cannot hold has the model read afresh
             is_long = f"{self.sql.length(str(key))} > {MAX_KEY}"
             told = f"CASE WHEN {is_long} THEN '{REREAD}' ELSE '{operation}' END"
             key, routing = (f"CASE WHEN {is_long} THEN {n} ELSE {v} END" for n, v in (("''", key), ("NULL", routing)))
-        return f"SELECT {self.sql.literal(label)}, {key}, {told}, {routing}, {stamps}"
+        return f"SELECT {self.sql.literal(label)}, {key}, {told}, {routing}, {self.stamps}"
 
     def reread(self, label: str) -> str:
         return self.insert(self.change(label, "''", REREAD, "NULL"))
