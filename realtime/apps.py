@@ -11,7 +11,7 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from realtime import checks  # noqa: F401 - registers the checks; models are ready only now
+        from realtime import checks, probe  # noqa: F401 - they register themselves; models are ready only now
         from realtime.capture import access, installation
         from realtime.streams.registry import registry
 
