@@ -7,8 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+from django.apps import apps
 from django.core.checks import ERROR, run_checks
-from django.db import connections
+from django.db import connections, router
+from django.db.migrations.loader import MigrationLoader
 
 from realtime.capture.tracking import log_databases
 from realtime.changelog import BACKENDS, get_changelog
@@ -32,6 +34,25 @@ def checks() -> Iterator[Finding]:
             yield Finding(f"check {message.id}", state, f"{message.msg} {message.hint or ''}".strip())
     if not found:
         yield Finding("checks", State.OK, "nothing is set up wrongly")
+
+
+def tables() -> Iterator[Finding]:
+    """Whether the migrations of realtime have been applied, to each database that has a log."""
+    for alias in sorted({*log_databases(), access_database()}):
+        what = f"tables {alias}"
+        try:
+            there = set(connections[alias].introspection.table_names())
+            models = apps.get_app_config("realtime").get_models()
+            wanted = {model._meta.db_table for model in models if router.allow_migrate_model(alias, model)}
+            if missing := sorted(wanted - there):
+                raise Broken(f"there is no {', '.join(missing)}")
+            loader = MigrationLoader(connections[alias])
+            names = sorted(name for app, name in loader.graph.nodes if app == "realtime")
+            if behind := [name for name in names if ("realtime", name) not in loader.applied_migrations]:
+                raise Broken(f"not migrated: {', '.join(behind)}")
+            yield Finding(what, State.OK, "all are there")
+        except Exception as error:  # every driver has errors of its own
+            yield broken(what, error, f"Run `manage.py migrate --database {alias}`.")
 
 
 def logs() -> Iterator[Finding]:

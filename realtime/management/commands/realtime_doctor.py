@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from realtime.doctor.backstage import checks, logs, wakeups
+from realtime.doctor.backstage import checks, logs, tables, wakeups
 from realtime.doctor.findings import Broken, Finding, State, broken
 from realtime.doctor.roads import roads
 from realtime.doctor.server import own_headers, own_server
@@ -43,7 +44,7 @@ class Command(BaseCommand):
     def _findings(self, url: str) -> Iterator[Finding]:
         yield from checks()
         works = True
-        for finding in logs():
+        for finding in itertools.chain(tables(), logs()):
             works = works and finding.state is not State.BROKEN
             yield finding
         if not works:
