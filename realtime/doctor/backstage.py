@@ -12,6 +12,7 @@ from django.core.checks import ERROR, run_checks
 from django.db import connections, router
 from django.db.migrations.loader import MigrationLoader
 
+from realtime import relay
 from realtime.capture.tracking import log_databases
 from realtime.changelog import BACKENDS, get_changelog
 from realtime.changelog.base import NewChange
@@ -92,7 +93,7 @@ async def wakeups() -> list[Finding]:
                 seconds = get_changelog(alias).poll_seconds if connections[alias].vendor in BACKENDS else 0
                 text = f"none between processes: changes are found by polling, every {seconds:g} s"
                 found.append(Finding(what, State.OFF, text))
-    if layer.is_usable():
+    if relay.is_usable():
         if not any(source(alias) == "layer" for alias in log_databases()):
             listen = lambda wake: layer.listen(access_database(), wake)  # noqa: E731
             found.append(await _hears("channel layer", "the layer", listen, access_database(), by_layer=True))
