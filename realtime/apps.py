@@ -11,7 +11,8 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from realtime import checks  # noqa: F401 - registers the checks; models are ready only now
+        # they register themselves; models are ready only now
+        from realtime import checks, checks_databases, checks_site, probe  # noqa: F401
         from realtime.capture import access, installation
         from realtime.streams.registry import registry
 

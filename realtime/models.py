@@ -84,6 +84,20 @@ class Process(models.Model):
         return f"{self.host}:{self.pid}"
 
 
+class Probe(models.Model):
+    """A row that `realtime_doctor` makes, changes and takes away again."""
+
+    key = models.CharField(max_length=200)
+    text = models.CharField(max_length=50)
+    at = models.BigIntegerField()  # seconds since 1970
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Presence(models.Model):
     """One person at one place, a stream with parameters; however many pages they have open, and wherever."""
 

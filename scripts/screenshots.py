@@ -48,6 +48,8 @@ def take(server: DemoServer) -> None:
             admin_list_phone,
             admin_form,
             admin_form_phone,
+            status,
+            status_phone,
         ):
             windows = Windows(browser)
             name = picture.__name__.replace("_", "-")
@@ -150,6 +152,20 @@ def admin_form(windows: Windows, server: DemoServer, **options: Any) -> Page:
 
 def admin_form_phone(windows: Windows, server: DemoServer) -> Page:
     return admin_form(windows, server, viewport=PHONE, color_scheme="dark")
+
+
+def status(windows: Windows, server: DemoServer, **options: Any) -> Page:
+    """Ada looks at the server process while she and others have pages open."""
+    for user, path in (("ben", "/board/1/"), ("cleo", "/chat/1/"), ("ada", "/dashboard/")):
+        open_live(windows.login(user, url=server.url), path)
+    page = windows.login("ada", url=server.url, **{"viewport": DESKTOP, **options})
+    page.goto("/admin/realtime/process/")
+    expect(page.locator(".realtime-numbers dd").nth(1)).to_have_text("3", timeout=20_000)  # it looks again by itself
+    return page
+
+
+def status_phone(windows: Windows, server: DemoServer) -> Page:
+    return status(windows, server, viewport=PHONE, color_scheme="dark")
 
 
 if __name__ == "__main__":

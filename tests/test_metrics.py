@@ -38,7 +38,7 @@ def test_each_logger_stands_in_the_documentation():
 def test_each_field_of_a_record_stands_in_the_documentation():
     source = Path(metrics.__file__).parent
     texts = [file.read_text() for file in source.rglob("*.py")]
-    calls = [found for text in texts for found in re.findall(r"(?:extra=|fields = )\{(.*?)\}", text)]
+    calls = [found for text in texts for found in re.findall(r"(?:extra|fields) ?= ?\{(.*?)\}", text)]
     used = {name for call in calls for name in re.findall(r'"(\w+)":', call)}
     assert used == set(re.findall(r"`(\w+)`", DOCS.partition("(`extra`):")[2].partition("\n\n")[0]))
     assert not used & set(vars(logging.makeLogRecord({})))

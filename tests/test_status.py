@@ -105,6 +105,34 @@ class TestReporting:
             "The status of this process could not be written: OSError('away')."
         ]
 
+    async def test_client_that_is_slow_is_named_until_it_acknowledges(self, shelf, elsewhere, settings):
+        settings.REALTIME_WINDOW_FRAMES = 1
+        hub = get_hub()
+        before = get_figures().counts().get("behind", {}).get("", 0)
+        async with WireClient() as client:
+            client.protocol.holding_acks = True
+            await client.subscribe("top", shelf=shelf.pk)
+            await elsewhere.soon(Book.objects.create, shelf=shelf, title="b")
+            await until(lambda: client.protocol.behind)
+            found = reporting.figures_of(hub)
+            name = f"{get_figures().process}-{client.connection.number}"
+            assert (found["slow"], found["connections"][0]["id"]) == (1, name)
+            assert get_figures().counts()["behind"][""] == before + 1
+            client.say(client.protocol.ack())
+            await until(lambda: not client.protocol.behind)
+            assert reporting.figures_of(hub)["slow"] == 0
+
+    async def test_rows_that_are_sent_anew_are_counted_as_a_reset(self, shelf):
+        before = get_figures().counts().get("resets", {}).get("", 0)
+        async with WireClient() as client:
+            await client.subscribe("top", shelf=shelf.pk)
+            assert get_figures().counts().get("resets", {}).get("", 0) == before
+        async with WireClient() as client:
+            stale = {"stream": "top", "params": {"shelf": shelf.pk}, "format": "data"}
+            client.say(client.protocol.subscribe(1, cursor="another.1", **stale))
+            await until(lambda: client.protocol.subscriptions[1].live)
+        assert get_figures().counts()["resets"][""] == before + 1
+
     async def test_refusals_calls_and_ends_are_counted(self, shelf):
         before = get_figures().counts()
         async with WireClient() as client:
