@@ -612,6 +612,7 @@ var NUMBER = /(?<![a-z])form-\d+-/g;
 var NUMBERED = ["id", "name", "for", "aria-describedby", "aria-labelledby"];
 var MARK = "\0";
 var ADDED = ".datetimeshortcuts, .timezonewarning, .select2-container";
+var widgets = 0;
 function keyRows(root, keys) {
   const rows = [...root.querySelector(BODY)?.children ?? []];
   if (rows.length !== keys.length) return null;
@@ -663,9 +664,12 @@ function enliven(row) {
     /** @type {any} */
     window
   );
+  for (const select of row.querySelectorAll(".admin-autocomplete:not([data-select2-id])")) {
+    select.setAttribute("data-select2-id", `realtime-${++widgets}`);
+  }
   row.dispatchEvent(new CustomEvent("formset:added", { bubbles: true, detail: { formsetName: "form" } }));
   for (const input of row.querySelectorAll("input.vDateField, input.vTimeField")) {
-    if (!shortcuts || input.parentElement?.querySelector(".datetimeshortcuts")) continue;
+    if (!shortcuts || input.nextElementSibling?.matches(".datetimeshortcuts")) continue;
     if (input.classList.contains("vDateField")) shortcuts.addCalendar(input);
     else shortcuts.addClock(input);
   }
