@@ -18,6 +18,9 @@ DIFFERENCES = """async () => {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html")
     const plain = (root, selector) => Array.from(root.querySelectorAll(selector), (part) => {
         const copy = part.cloneNode(true)
+        for (const widget of copy.querySelectorAll(".related-widget-wrapper")) { // full of what scripts have done
+            widget.replaceWith(widget.querySelector("option[selected]")?.textContent ?? "")
+        }
         for (const each of [copy, ...copy.querySelectorAll("*")]) {
             for (const {name} of [...each.attributes]) if (name.startsWith("data-live-")) each.removeAttribute(name)
             if (each.getAttribute("class") === "") each.removeAttribute("class")
@@ -148,7 +151,7 @@ def test_what_is_typed_and_chosen_stays(board: Board, open_list: Callable[..., P
 def test_widgets_and_the_bar_of_actions_go_on_working(board: Board, open_list: Callable[..., Page]) -> None:
     page = open_list()
     assert shown(page) == ["Five", "Four", "One"]
-    four = page.locator("tr", has=title(page, "Four"))
+    four = page.locator("#result_list tr:has(input[value='Four'])")
     looked_up = page.locator(".select2-selection__rendered")
     four.locator(".select2-selection").click()
     page.locator(".select2-search__field").fill("cle")
