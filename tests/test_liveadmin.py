@@ -205,12 +205,16 @@ class TestStreams:
             type("Behind", (admin.ModelAdmin, LiveModelAdmin), {})
 
 
-@pytest.mark.databases
-async def test_versions_differ_after_what_concerns_them_and_nothing_else(elsewhere: Any) -> None:
-    def prepare() -> tuple[User, list[Room]]:
-        return User.objects.create_superuser("ada"), [Room.objects.create(name=name) for name in ("one", "two")]
+@pytest.fixture
+def rooms(elsewhere: Any) -> Iterator[list[Room]]:
+    yield [elsewhere(Room.objects.create, name=name) for name in ("one", "two")]
+    elsewhere(Room.objects.all().delete)
 
-    ada, (one, two) = await elsewhere.soon(prepare)
+
+@pytest.mark.databases
+async def test_versions_differ_after_what_concerns_them_and_nothing_else(elsewhere: Any, rooms: list[Room]) -> None:
+    one, two = rooms
+    ada = await elsewhere.soon(User.objects.create_superuser, "ada")
     async with WireClient(Identity(str(ada.pk))) as client:
         asked = [("chat.room", {}), ("chat.room:object", {"id": one.pk}), ("chat.room:object", {"id": two.pk})]
         for id, (name, params) in enumerate(asked):
