@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -35,6 +36,8 @@ from realtime.streams.dependencies import follow
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.templatetags.realtime import realtime_script
+
+logger = logging.getLogger("realtime")
 
 REFRESH = "Realtime-Refresh"  # the header of a page that reads itself anew
 SINCE = "_realtime_since"  # the field with the cursor of the form that is shown again
@@ -128,6 +131,9 @@ class LiveModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for
         try:
             part = page_part(request.user, name, params, FORMAT)
         except ClientError:  # access has gone since the view has shown the page
+            return None
+        except Exception:  # a method that wants more of a request than its user: the page is as good as without
+            logger.exception("The admin page %s is not live: access cannot be asked without its request.", name)
             return None
         return {
             "data-live": name,

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils.html import escape
 
 from demo_project.board.models import Project, Task
@@ -83,6 +83,17 @@ class TestPages:
         assert (page["kind"], page["stream"], page["user"]) == ("form", "admin:board.task:object", str(admin_user.pk))
         assert json.loads(page["live"]["data-live-params"]) == {"id": task.pk}
         assert page["posted"] is False
+
+    def test_list_is_shown_where_access_cannot_be_asked_without_a_request(
+        self, own: LiveModelAdmin, admin_user: User, rf: RequestFactory, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        own.has_view_permission = lambda request, obj=None: bool(request.session)  # type: ignore[method-assign]
+        own.has_change_permission = lambda request, obj=None: False  # type: ignore[method-assign]
+        request = rf.get("/")
+        request.user, request.session = admin_user, {"here": True}
+        response = own.changelist_view(request)
+        assert about(str(response.context_data["media"]).encode()) is None
+        assert "The admin page own:board.task is not live" in caplog.text
 
     def test_other_pages_are_left_alone(self, admin_client: Client, task: Task) -> None:
         assert about(admin_client.get(f"{TASKS}add/").content) is None
@@ -205,12 +216,16 @@ class TestStreams:
             type("Behind", (admin.ModelAdmin, LiveModelAdmin), {})
 
 
-@pytest.mark.databases
-async def test_versions_differ_after_what_concerns_them_and_nothing_else(elsewhere: Any) -> None:
-    def prepare() -> tuple[User, list[Room]]:
-        return User.objects.create_superuser("ada"), [Room.objects.create(name=name) for name in ("one", "two")]
+@pytest.fixture
+def rooms(elsewhere: Any) -> Iterator[list[Room]]:
+    yield [elsewhere(Room.objects.create, name=name) for name in ("one", "two")]
+    elsewhere(Room.objects.all().delete)
 
-    ada, (one, two) = await elsewhere.soon(prepare)
+
+@pytest.mark.databases
+async def test_versions_differ_after_what_concerns_them_and_nothing_else(elsewhere: Any, rooms: list[Room]) -> None:
+    one, two = rooms
+    ada = await elsewhere.soon(User.objects.create_superuser, "ada")
     async with WireClient(Identity(str(ada.pk))) as client:
         asked = [("chat.room", {}), ("chat.room:object", {"id": one.pk}), ("chat.room:object", {"id": two.pk})]
         for id, (name, params) in enumerate(asked):

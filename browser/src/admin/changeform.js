@@ -10,7 +10,7 @@ import {FormNotices} from "./status.js"
 /** @typedef {import("./page.js").About} About */
 /** @typedef {{user: unknown, name: string, data: {editing?: boolean}}} Person */
 
-const FORM = "#content-main form:has([name=csrfmiddlewaretoken])"
+const TOKEN = "#content-main form [name=csrfmiddlewaretoken]"
 
 export class ChangeForm {
   #document
@@ -24,7 +24,7 @@ export class ChangeForm {
   /** @param {{document: Document, source: Document, about: About}} options source: the page as it came */
   constructor({document, source, about}) {
     this.#document = document
-    this.#form = /** @type {HTMLFormElement | null} */ (document.querySelector(FORM))
+    this.#form = formOf(document)
     this.#notices = new FormNotices({document, form: this.#form, about})
     this.#shown = about.posted ? null : contents(source)
     this.#refresher = new Refresher({document, work: () => this.#refresh()})
@@ -72,12 +72,17 @@ export class ChangeForm {
   }
 }
 
+/** @param {Document} page */
+function formOf(page) {
+  return page.querySelector(TOKEN)?.closest("form") ?? null
+}
+
 /** What a form shows, by the labels of its parts. @param {Document} page @returns {Map<string, string>} */
 function contents(page) {
   /** @type {Map<string, string>} */
   const found = new Map()
   const add = (/** @type {string} */ name, /** @type {string} */ text) => found.set(name, `${found.get(name) ?? ""}${text}\n`)
-  for (const part of page.querySelectorAll(`${FORM} :is(input, select, textarea, .readonly, .file-upload a)`)) {
+  for (const part of formOf(page)?.querySelectorAll("input, select, textarea, .readonly, .file-upload a") ?? []) {
     const name = nameOf(part)
     if (isField(part)) add(name, contentOf(part))
     else if (!(part instanceof HTMLInputElement)) add(name, part.textContent ?? "")

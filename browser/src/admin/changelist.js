@@ -58,7 +58,7 @@ export class ChangeList {
   async #refresh() {
     const found = await this.#readPage()
     if (typeof found === "string") return this.#deny()
-    if (found.url !== location.href) history.replaceState(history.state, "", found.url)
+    if (found.url !== location.href.split("#")[0]) history.replaceState(history.state, "", found.url)
     this.#paint(found)
   }
 

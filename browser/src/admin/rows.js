@@ -13,6 +13,8 @@ const MARK = "\u0000" // no name has it
 /** What scripts of the admin have added to a cell. */
 const ADDED = ".datetimeshortcuts, .timezonewarning, .select2-container"
 
+let widgets = 0
+
 /**
  * Gives the rows their keys.
  *
@@ -88,9 +90,12 @@ export function change(row, to) {
 /** Lets the admin's scripts do in a row what they did in all others when the page was loaded. @param {Element} row */
 export function enliven(row) {
   const {DateTimeShortcuts: shortcuts, django} = /** @type {any} */ (window)
+  for (const select of row.querySelectorAll(".admin-autocomplete:not([data-select2-id])")) {
+    select.setAttribute("data-select2-id", `realtime-${++widgets}`) // else the id, which another row may have had
+  }
   row.dispatchEvent(new CustomEvent("formset:added", {bubbles: true, detail: {formsetName: "form"}}))
   for (const input of row.querySelectorAll("input.vDateField, input.vTimeField")) {
-    if (!shortcuts || input.parentElement?.querySelector(".datetimeshortcuts")) continue
+    if (!shortcuts || input.nextElementSibling?.matches(".datetimeshortcuts")) continue
     if (input.classList.contains("vDateField")) shortcuts.addCalendar(input)
     else shortcuts.addClock(input)
   }

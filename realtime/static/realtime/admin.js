@@ -481,7 +481,7 @@ var FormNotices = class {
 };
 
 // src/admin/changeform.js
-var FORM = "#content-main form:has([name=csrfmiddlewaretoken])";
+var TOKEN = "#content-main form [name=csrfmiddlewaretoken]";
 var ChangeForm = class {
   #document;
   #form;
@@ -493,8 +493,7 @@ var ChangeForm = class {
   /** @param {{document: Document, source: Document, about: About}} options source: the page as it came */
   constructor({ document: document2, source: source2, about: about2 }) {
     this.#document = document2;
-    this.#form = /** @type {HTMLFormElement | null} */
-    document2.querySelector(FORM);
+    this.#form = formOf(document2);
     this.#notices = new FormNotices({ document: document2, form: this.#form, about: about2 });
     this.#shown = about2.posted ? null : contents(source2);
     this.#refresher = new Refresher({ document: document2, work: () => this.#refresh() });
@@ -535,11 +534,14 @@ var ChangeForm = class {
     this.#notices.denied();
   }
 };
+function formOf(page) {
+  return page.querySelector(TOKEN)?.closest("form") ?? null;
+}
 function contents(page) {
   const found = /* @__PURE__ */ new Map();
   const add = (name, text) => found.set(name, `${found.get(name) ?? ""}${text}
 `);
-  for (const part of page.querySelectorAll(`${FORM} :is(input, select, textarea, .readonly, .file-upload a)`)) {
+  for (const part of formOf(page)?.querySelectorAll("input, select, textarea, .readonly, .file-upload a") ?? []) {
     const name = nameOf(part);
     if (isField(part)) add(name, contentOf(part));
     else if (!(part instanceof HTMLInputElement)) add(name, part.textContent ?? "");
@@ -612,6 +614,7 @@ var NUMBER = /(?<![a-z])form-\d+-/g;
 var NUMBERED = ["id", "name", "for", "aria-describedby", "aria-labelledby"];
 var MARK = "\0";
 var ADDED = ".datetimeshortcuts, .timezonewarning, .select2-container";
+var widgets = 0;
 function keyRows(root, keys) {
   const rows = [...root.querySelector(BODY)?.children ?? []];
   if (rows.length !== keys.length) return null;
@@ -663,9 +666,12 @@ function enliven(row) {
     /** @type {any} */
     window
   );
+  for (const select of row.querySelectorAll(".admin-autocomplete:not([data-select2-id])")) {
+    select.setAttribute("data-select2-id", `realtime-${++widgets}`);
+  }
   row.dispatchEvent(new CustomEvent("formset:added", { bubbles: true, detail: { formsetName: "form" } }));
   for (const input of row.querySelectorAll("input.vDateField, input.vTimeField")) {
-    if (!shortcuts || input.parentElement?.querySelector(".datetimeshortcuts")) continue;
+    if (!shortcuts || input.nextElementSibling?.matches(".datetimeshortcuts")) continue;
     if (input.classList.contains("vDateField")) shortcuts.addCalendar(input);
     else shortcuts.addClock(input);
   }
@@ -716,7 +722,7 @@ var ChangeList = class {
   async #refresh() {
     const found = await this.#readPage();
     if (typeof found === "string") return this.#deny();
-    if (found.url !== location.href) history.replaceState(history.state, "", found.url);
+    if (found.url !== location.href.split("#")[0]) history.replaceState(history.state, "", found.url);
     this.#paint(found);
   }
   #deny() {

@@ -1,6 +1,7 @@
 """A second admin over the board's tasks, whose list has what that of the demo has not."""
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -11,12 +12,18 @@ from realtime.admin import LiveModelAdmin
 desk = admin.AdminSite(name="desk")
 
 
+@admin.register(User, site=desk)
+class UserAdmin(admin.ModelAdmin):
+    search_fields = ["username"]
+
+
 @admin.register(Task, site=desk)
 class TaskAdmin(LiveModelAdmin):
-    """Three tasks on a page, with titles to type in, and members to whom alone a project is shown."""
+    """Three tasks on a page, of the user's own projects, with titles to type in and assignees to look for."""
 
-    list_display = ["id", "title", "column", "done", "in_words"]
-    list_editable = ["title"]
+    list_display = ["id", "title", "assignee", "column", "done", "in_words"]
+    list_editable = ["title", "assignee"]
+    autocomplete_fields = ["assignee"]
     list_filter = ["project", "column"]
     search_fields = ["title"]
     ordering = ["title"]

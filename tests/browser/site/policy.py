@@ -17,8 +17,9 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         scripts = f"'nonce-{request.csp_nonce}'" if request.path == "/page/" else "'self'"
         workers = request.GET.get("workers", "'none'")
+        styles = "'self' 'unsafe-inline'" if request.path.startswith("/desk/") else "'self'"  # the admin's select2
         response["Content-Security-Policy"] = (
-            f"default-src 'self'; script-src {scripts}; worker-src {workers}; object-src 'none'"
+            f"default-src 'self'; script-src {scripts}; style-src {styles}; worker-src {workers}; object-src 'none'"
         )
         return response
 
