@@ -277,6 +277,14 @@ export class Switchboard {
       case "beat":
         for (const page of this.#greeted()) if (++page.beats > MAX_BEATS) this.#turnAway(page, "The page does not answer.")
         break
+      case "bye": {
+        // the line is over with it: a page that comes back before the others have left gets another one
+        const pages = this.#greeted()
+        for (const page of pages) this.#pages.delete(page)
+        this.#hangUp()
+        for (const {port} of pages) port.send(text)
+        return
+      }
       case "authenticated":
         return
     }

@@ -209,12 +209,28 @@ describe("the line", () => {
   test("that the server ends tells all pages why", () => {
     const [one, two] = [new Tab(), new Tab()]
     server.accept()
-    server.say({type: "bye", code: 4000, reason: "The server restarts.", retry: 2})
+    server.say({type: "bye", code: 4002, reason: "There are too many.", retry: 2})
     assert.deepEqual([one.connection.state, two.connection.state], ["offline", "offline"])
     one.clock.pass(1.9)
     assert.equal(server.attempts.length, 1)
     one.clock.pass(1)
     assert.equal(server.attempts.length, 2)
+  })
+
+  test("that the server ends is not offered to a page that comes back before the others have left", () => {
+    const heard = []
+    const join = () => {
+      const page = board.join({send: (text) => heard.push(JSON.parse(text).type), closed: (code) => heard.push(code)})
+      page.receive(JSON.stringify({type: "hello", version: 1}))
+      return page
+    }
+    const [one] = [join(), join()]
+    server.accept()
+    server.say({type: "bye", code: 4000, reason: "The server restarts."})
+    assert.equal(server.attempts[0].closed, true)
+    one.leave()
+    join()
+    assert.deepEqual([heard, server.attempts.length], [["welcome", "welcome", "bye", "bye"], 2])
   })
 
   test("that is silent for two beats is given up", () => {

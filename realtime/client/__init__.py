@@ -6,12 +6,15 @@ Install it with `pip install django-live-queries[client]`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from realtime.client.client import Client
-from realtime.client.connection import Connection, Token
 from realtime.client.errors import RemoteError
 from realtime.client.events import Event
 from realtime.client.live import Change, LiveQuery, Presence
+
+if TYPE_CHECKING:
+    from realtime.client.client import Client
+    from realtime.client.connection import Token
 
 __all__ = ["Change", "Client", "Event", "LiveQuery", "Presence", "RemoteError", "connect"]
 
@@ -29,5 +32,17 @@ def connect(
             tasks = client.subscribe("tasks", {"project": 7})
             print(await tasks.ready())
     """
+    # here, since both need the extra, and what else is in this package does not
+    from realtime.client.client import Client
+    from realtime.client.connection import Connection
+
     cookie = {"Cookie": f"sessionid={session}"} if session else {}
     return Client(Connection(url, token=token, headers={**cookie, **(headers or {})}))
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Client":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from realtime.client.client import Client
+
+    return Client

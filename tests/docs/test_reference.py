@@ -12,6 +12,7 @@ import pytest
 import realtime
 from realtime import testing
 from realtime.conf import PREFIX, Settings, names
+from realtime.protocol.messages import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text()
@@ -63,3 +64,9 @@ def test_each_threat_names_a_test():
     rows = [line for line in THREATS.splitlines() if line.startswith("| ") and not line.startswith("| threat")]
     assert len(rows) > 20
     assert [row for row in rows if "`tests/" not in row] == []
+
+
+def test_policy_for_versions_names_the_protocol_as_it_is():
+    policy = (ROOT / "docs" / "explanation" / "versioning.md").read_text()
+
+    assert re.search(r"The protocol has a number of its own, now (\d+),", policy)[1] == str(VERSION)

@@ -54,3 +54,10 @@ def installed(bare_python: str) -> Run:
     # The working directory is no checkout, which would shadow the wheel.
     folder = Path(bare_python).parents[2]
     return lambda *arguments, cwd=folder: run(bare_python, *arguments, cwd=cwd)
+
+
+@pytest.fixture(scope="session")
+def tested(installed: Run) -> Run:
+    """Runs pytest in that environment, which gets it beside the wheel."""
+    installed("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pytest", "pytest-django")
+    return lambda *arguments, cwd: installed("-m", "pytest", "-p", "no:cacheprovider", *arguments, cwd=cwd)

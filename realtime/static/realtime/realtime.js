@@ -3264,6 +3264,13 @@ var Switchboard = class {
       case "beat":
         for (const page of this.#greeted()) if (++page.beats > MAX_BEATS) this.#turnAway(page, "The page does not answer.");
         break;
+      case "bye": {
+        const pages = this.#greeted();
+        for (const page of pages) this.#pages.delete(page);
+        this.#hangUp();
+        for (const { port } of pages) port.send(text2);
+        return;
+      }
       case "authenticated":
         return;
     }
