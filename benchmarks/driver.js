@@ -3,6 +3,7 @@
 
 const MARK = Buffer.from("@@") // each change carries one
 const FRAME = 0x66 // "f" of {"type":"frame"…
+const BEAT = 0x62
 const WELCOME = 0x77 // "w"
 const TYPE_AT = 9 // where a message's type begins in {"type":"…
 
@@ -189,7 +190,7 @@ function acknowledge(client, chunk, start, end) {
   client.messages++
   client.bytes += end - start
   if (type === FRAME) client.frames++
-  const beat = chunk[start + TYPE_AT + 2] === 0x61 // "a"
+  const beat = type === BEAT && chunk[start + TYPE_AT + 2] === 0x61 // "a": no "behind"
   if (client.frames >= client.quarter || client.bytes >= 262144 || beat) {
     client.frames = client.bytes = 0
     client.write(frame(`{"type":"ack","messages":${client.messages}}`))
