@@ -16,7 +16,11 @@ from realtime.reception import arrive, let_in
 
 
 class RealtimeConsumer(AsyncWebsocketConsumer):
-    """The endpoint of browsers. Wrap it in Channels' `AuthMiddlewareStack`, so that it knows the user."""
+    """The endpoint of browsers.
+
+    It knows the user by the session's cookie; or, behind middleware such as Channels' `AuthMiddlewareStack`, by the
+    scope's `user` and `session`.
+    """
 
     connection: Connection | None = None
     outlet: Outlet
@@ -39,9 +43,11 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         await self.accept()
-        user, session = self.scope.get("user"), self.scope.get("session")
+        known: dict[str, Any] = (
+            {name: self.scope.get(name) for name in ("user", "session")} if "user" in self.scope else {}
+        )
         try:
-            self.connection = await let_in(_Face(self.outlet), arrive(self.scope), user=user, session=session)
+            self.connection = await let_in(_Face(self.outlet), arrive(self.scope), **known)
         except ProtocolError as error:
             # accepted first: a browser hides from the page why a handshake failed
             bye = Bye(error.code, error.reason, UNSET if error.retry is None else error.retry)
