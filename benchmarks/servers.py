@@ -228,7 +228,7 @@ class Driver:
     """The load driver, on its own core."""
 
     def __init__(self) -> None:
-        command = ["taskset", "-c", str(DRIVER_CORE), str(BUN), str(HERE / "driver.js")]
+        command = ["taskset", "-c", str(DRIVER_CORE), str(BUN), str(HERE / "load" / "driver.js")]
         self._popen = subprocess.Popen(tied(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:

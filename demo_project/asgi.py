@@ -2,7 +2,6 @@
 
 import os
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
@@ -17,6 +16,6 @@ application = ProtocolTypeRouter(
     {
         # daphne serves no static files by itself; a real site leaves them to its web server or WhiteNoise.
         "http": ASGIStaticFilesHandler(django_application),
-        "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns)),
+        "websocket": URLRouter(websocket_urlpatterns),
     }
 )

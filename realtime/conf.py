@@ -47,8 +47,8 @@ class Settings:
     MAX_CONNECTIONS_PER_ADDRESS: int = 500
     """Connections of visitors who are not logged in, from one address to one process."""
 
-    WINDOW_FRAMES: int = 32
-    """Frames on the way to a client before it must acknowledge."""
+    WINDOW_FRAMES: int = 256
+    """Frames on the way to a client before it must acknowledge, which it does at each quarter of them."""
 
     WINDOW_BYTES: int = 1024 * 1024
     """Bytes of frames on the way to a client before it must acknowledge; bounds the memory for a slow one."""

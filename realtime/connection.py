@@ -181,14 +181,8 @@ class Connection:
             self._handle_all(self._session.leave(query))
         if delivery.accepted:
             self._attend()
-        sent = self._session.offer(
-            delivery.frame,
-            log=delivery.log,
-            before=delivery.before,
-            caught_up=delivery.caught_up,
-            calls=delivery.calls,
-        )
-        self._send(sent)
+        log, before, frame, _, caught_up, calls = delivery
+        self._send(self._session.offer(frame, log=log, before=before, caught_up=caught_up, calls=calls))
         if not self._session.behind:
             self.behind_since = None
         elif self.behind_since is None:

@@ -65,6 +65,18 @@ def identity_of(user: Any, session: Any) -> Identity:
     return Identity(key, session.session_key if str(session.get(SESSION_KEY)) == key else None)
 
 
+def identity_by_cookie(session_key: str | None) -> Identity:
+    """The identity of a connection whose session no middleware has looked up, by the session's key in its cookie."""
+    if not session_key:
+        return Identity()
+    session = _session_store(session_key)
+    return identity_of(get_user(_Request(session)), session)  # type: ignore[arg-type]
+
+
+def _session_store(session_key: str) -> Any:
+    return import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+
+
 def user_key(user: Any) -> str | None:
     """The user's primary key as text; None for a visitor who is not logged in."""
     return str(user.pk) if getattr(user, "is_authenticated", False) else None
@@ -91,7 +103,7 @@ def current(identity: Identity) -> Standing:
 
 
 def _by_session(identity: Identity, session_key: str) -> Standing:
-    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    session = _session_store(session_key)
     # checks the session's own end, the backend's get_user (is_active), and the hash of the password
     user: Any = get_user(_Request(session))  # type: ignore[arg-type]
     if user_key(user) != identity.user:

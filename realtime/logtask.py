@@ -296,35 +296,47 @@ class LogTask:
             caught_up[item.client].add(answer.query)
             if item.subscription is not None:
                 accepted[item.client].append((item.subscription, answer.query))
+        calls = self._take_calls(tick.ran)
+        stalled, self._stalled = self._stalled, False
+
+        if len(tick.deltas) == 1 and not caught_up and not calls and not stalled:
+            # most ticks: the same for all subscribers of one live query
+            for query, delta in tick.deltas.items():
+                delivery = self._delivery(tick, [delta])
+                clients = list(self._subscribers.get(query, ()))
+                for client in clients:
+                    tell(client, client.deliver, delivery)
+                count("frames", amount=len(clients))
+                count("frame_bytes", amount=len(clients) * delivery.frame.size)
+            return
         for query, delta in tick.deltas.items():
             for client in self._subscribers.get(query, ()):
                 if not caught_up or query not in caught_up.get(client, ()):
                     parts[client].append(delta)
 
-        calls = self._take_calls(tick.ran)
-        # one frame per distinct set of deltas, however many clients it goes to
-        frames: dict[tuple[int, ...], Encoded] = {}
-        concerned = {**parts, **caught_up, **calls, **(self._queries if self._stalled else {})}
-        self._stalled = False
+        # one frame per distinct set of deltas, and one delivery of it for all those who are told nothing else
+        shared: dict[tuple[int, ...], Delivery] = {}
+        concerned = {**parts, **caught_up, **calls, **(self._queries if stalled else {})}
         size = 0
         for client in concerned:
             deltas = parts.get(client, [])
             composition = tuple(map(id, deltas))
-            if composition not in frames:
-                frames[composition] = codec.encode_frame(log=self.number, cursor=tick.cursor, deltas=deltas)
-            delivery = Delivery(
-                log=self.number,
-                before=tick.before,
-                frame=frames[composition],
-                accepted=tuple(accepted.get(client, ())),
-                caught_up=frozenset(caught_up.get(client, ())),
-                calls=calls.get(client, ()),
-            )
+            delivery = shared.get(composition) or shared.setdefault(composition, self._delivery(tick, deltas))
+            if client in caught_up or client in calls:
+                delivery = delivery._replace(
+                    accepted=tuple(accepted.get(client, ())),
+                    caught_up=frozenset(caught_up.get(client, ())),
+                    calls=calls.get(client, ()),
+                )
             size += delivery.frame.size
             tell(client, client.deliver, delivery)
         if concerned:
             count("frames", amount=len(concerned))
             count("frame_bytes", amount=size)
+
+    def _delivery(self, tick: Tick, deltas: list[bytes]) -> Delivery:
+        frame = codec.encode_frame(log=self.number, cursor=tick.cursor, deltas=deltas)
+        return Delivery(self.number, tick.before, frame, (), frozenset())
 
     def _take_calls(self, ran: Collection[str]) -> dict[Client, tuple[str, ...]]:
         if not ran:

@@ -2,7 +2,7 @@
 
 application = ProtocolTypeRouter({
     "http": get_asgi_application(),
-    "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns)),
+    "websocket": URLRouter(websocket_urlpatterns),
 })
 """
 

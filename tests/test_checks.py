@@ -218,7 +218,7 @@ def test_setting_that_does_not_exist(settings):
 def test_setting_with_a_wrong_value(settings):
     settings.REALTIME_WINDOW_FRAMES = 0
     assert found() == error(
-        "The setting REALTIME_WINDOW_FRAMES is 0, which is not a positive int.", "Its default is 32.", "E003"
+        "The setting REALTIME_WINDOW_FRAMES is 0, which is not a positive int.", "Its default is 256.", "E003"
     )
 
 

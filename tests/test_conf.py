@@ -52,7 +52,7 @@ def test_unknown_setting_is_a_problem(settings):
         ("BEAT_SECONDS", None, "is None, which is not a positive float. Its default is 25.0."),
         ("BEAT_SECONDS", True, "is True, which is not a positive float. Its default is 25.0."),
         ("BEAT_SECONDS", float("nan"), "is nan, which is not a positive float. Its default is 25.0."),
-        ("WINDOW_FRAMES", 1.5, "is 1.5, which is not a positive int. Its default is 32."),
+        ("WINDOW_FRAMES", 1.5, "is 1.5, which is not a positive int. Its default is 256."),
         ("ALLOWED_ORIGINS", "https://a", "is 'https://a', which is not a list of strings. Its default is ()."),
         ("ALLOWED_ORIGINS", [1], "is (1,), which is not a list of strings. Its default is ()."),
         ("LISTEN_DSN", "host=db", "is 'host=db', which is not a dictionary of strings. Its default is {}."),

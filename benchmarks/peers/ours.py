@@ -3,7 +3,6 @@
 import gc
 from typing import Any
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.db.backends.signals import connection_created
 
@@ -33,4 +32,4 @@ async def statements(rest: str) -> dict[str, Any]:
 
 
 commands = {"burst": burst, "fill": fill, "flood": flood, "statements": statements}
-application = controlled(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)), publish, commands)
+application = controlled(URLRouter(websocket_urlpatterns), publish, commands)

@@ -16,11 +16,12 @@ class Credit:
     much again, the credit is overdrawn.
     """
 
-    __slots__ = ("_beyond", "_bytes", "_frames", "_sizes", "_window", "acknowledged")
+    __slots__ = ("_beyond", "_bytes", "_frames", "_most_bytes", "_most_frames", "_sizes", "acknowledged", "has_room")
 
     def __init__(self, window: Window) -> None:
         self.acknowledged = 0  # messages
-        self._window = window
+        self.has_room = True
+        self._most_frames, self._most_bytes = window.frames, window.bytes
         self._sizes: deque[int] = deque()  # of messages not yet acknowledged; of frames, negative
         self._bytes = 0  # their sum
         self._frames = 0  # how many of them are frames
@@ -32,20 +33,20 @@ class Credit:
         return self.acknowledged + len(self._sizes)
 
     @property
-    def has_room(self) -> bool:
-        return self._frames < self._window.frames and self._bytes < self._window.bytes
-
-    @property
     def overdrawn(self) -> bool:
-        return self._beyond > self._window.bytes
+        return self._beyond > self._most_bytes
 
     def use(self, size: int, *, is_frame: bool = False) -> None:
         """A message of so many bytes is sent."""
         if not self.has_room:
             self._beyond += size
-        self._sizes.append(-size if is_frame else size)
         self._bytes += size
-        self._frames += is_frame
+        if is_frame:
+            self._frames += 1
+            self._sizes.append(-size)
+        else:
+            self._sizes.append(size)
+        self.has_room = self._frames < self._most_frames and self._bytes < self._most_bytes
 
     def acknowledge(self, messages: int) -> None:
         """The client has handled so many messages in all. Raise `BadMessage`."""
@@ -56,5 +57,6 @@ class Credit:
             self._bytes -= abs(size)
             self._frames -= size < 0
             self.acknowledged += 1
+        self.has_room = self._frames < self._most_frames and self._bytes < self._most_bytes
         if self.has_room:
             self._beyond = 0

@@ -248,21 +248,33 @@ class ClientSession:
         """
         if self.state is State.CLOSED:
             return []
-        calls = (*self._owed.pop(log, ()), *calls)
-        mine = [item for item in self.subscriptions.values() if item.log == log]
-        if mine and (not self.has_credit or any(not item.live and item.query not in caught_up for item in mine)):
+        if self._owed:
+            calls = (*self._owed.pop(log, ()), *calls)
+        # one plain loop where nothing is amiss: this runs for each client in each tick
+        mine, catching_up, late = 0, False, False
+        for item in self.subscriptions.values():
+            if item.log == log:
+                mine += 1
+                if not item.live:
+                    catching_up = True
+                    late = late or item.query not in caught_up
+        if late or (mine and (self.held or not self._credit.has_room)):
             if calls:
                 self._owed[log] = calls
-            for item in mine:
-                if item.live:
+            for item in self.subscriptions.values():
+                if item.log == log and item.live:
                     item.live = False
                     item.cursor = before
             return self._fall_behind()
 
-        for item in mine:
-            item.live = True
-        self.behind = bool(self.lagging())
-        return [self._count(codec.with_calls(frame, calls) if calls else frame, is_frame=True)]
+        if catching_up:
+            for item in self.subscriptions.values():
+                item.live = item.live or item.log == log
+        self.behind = mine < len(self.subscriptions) and bool(self.lagging())
+        if calls:
+            frame = codec.with_calls(frame, calls)
+        self._credit.use(frame.size, is_frame=True)
+        return [frame]
 
     def stall(self) -> list[Encoded]:
         """The server cannot tell what is new: the client hears that it may be behind, until the next frame."""
