@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import OriginValidator
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.staticfiles import finders
@@ -28,7 +27,7 @@ AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
 @register("realtime")
 def check_asgi_application(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """E010: an ASGI application that cannot be imported. W006: no route to the WebSocket. W007: one without users."""
+    """E010: an ASGI application that cannot be imported. W006: no route to the WebSocket."""
     path = getattr(django_settings, "ASGI_APPLICATION", None)
     if not path:
         return []  # which realtime.E004 tells
@@ -47,23 +46,13 @@ def check_asgi_application(app_configs: Any, **kwargs: Any) -> Sequence[CheckMes
         application = _unwrapped(application)
     if application is None:
         return []  # of another make, of which nothing can be said
-    ways = list(_ways(application.application_mapping.get("websocket")))
-    if not ways:
+    if not _leads_in(application.application_mapping.get("websocket")):
         return [
             Warning(
                 f"The ASGI application {path!r} has no route to the WebSocket of realtime.",
-                hint='Put "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns)) into its '
+                hint='Put "websocket": URLRouter(websocket_urlpatterns) into its '
                 "ProtocolTypeRouter, with websocket_urlpatterns of realtime.routing.",
                 id="realtime.W006",
-            )
-        ]
-    plain = all(isinstance(step, URLRouter | OriginValidator) for step in ways[0])
-    if plain and not settings.AUTHENTICATE and apps.is_installed("django.contrib.auth"):
-        return [
-            Warning(
-                f"In the ASGI application {path!r} nothing tells the WebSocket its user: everyone is a visitor.",
-                hint="Wrap the URLRouter in channels.auth.AuthMiddlewareStack.",
-                id="realtime.W007",
             )
         ]
     return []
@@ -80,18 +69,15 @@ def _unwrapped(application: Any) -> ProtocolTypeRouter | None:
     return None
 
 
-def _ways(application: Any, *steps: Any) -> Iterator[list[Any]]:
-    """The ways to the consumer of realtime, each as the applications that it leads through."""
+def _leads_in(application: Any, *, depth: int = 20) -> bool:
+    """Whether a way leads to the consumer of realtime."""
     consumer = getattr(application, "consumer_class", None)
     if isinstance(consumer, type) and issubclass(consumer, RealtimeConsumer):
-        yield list(steps)
-    elif isinstance(application, URLRouter):
-        for route in application.routes:
-            yield from _ways(getattr(route, "callback", None), *steps, application)
-    else:
-        inside = getattr(application, "inner", None) or getattr(application, "application", None)
-        if inside is not None and len(steps) < 20:
-            yield from _ways(inside, *steps, application)
+        return True
+    if isinstance(application, URLRouter):
+        return any(_leads_in(getattr(route, "callback", None), depth=depth) for route in application.routes)
+    inside = getattr(application, "inner", None) or getattr(application, "application", None)
+    return inside is not None and depth > 0 and _leads_in(inside, depth=depth - 1)
 
 
 @register("realtime")

@@ -41,7 +41,7 @@ wrapped = Outer(Outer(right))
 unknown = consumer
 no_websocket = ProtocolTypeRouter({"http": consumer})
 no_route = Outer(ProtocolTypeRouter({"websocket": AuthMiddlewareStack(URLRouter([path("chat/", consumer)]))}))
-no_user = ProtocolTypeRouter({"websocket": AllowedHostsOriginValidator(ROUTES)})
+plain = ProtocolTypeRouter({"websocket": AllowedHostsOriginValidator(ROUTES)})
 
 
 def found(messages) -> list[str]:
@@ -57,19 +57,13 @@ def found(messages) -> list[str]:
         ("unknown", []),
         ("no_websocket", ["realtime.W006"]),
         ("no_route", ["realtime.W006"]),
-        ("no_user", ["realtime.W007"]),
+        ("plain", []),
         ("nothing", ["realtime.E010"]),
     ],
 )
 def test_application(settings, name, ids):
     settings.ASGI_APPLICATION = f"tests.test_checks_site.{name}"
     assert found(check_asgi_application(None)) == ids
-
-
-def test_application_that_needs_no_session_where_tokens_name_the_user(settings):
-    settings.ASGI_APPLICATION = "tests.test_checks_site.no_user"
-    settings.REALTIME_AUTHENTICATE = "tests.support.passes.authenticate"
-    assert check_asgi_application(None) == []
 
 
 def test_application_that_cannot_be_imported_says_why(settings):
@@ -79,7 +73,7 @@ def test_application_that_cannot_be_imported_says_why(settings):
     assert (error.msg, "get_asgi_application() comes before" in error.hint) == (said, True)
 
 
-def test_middleware_that_knows_no_user(settings):
+def test_middleware_that_knows_plain(settings):
     settings.MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware", "no.such.Middleware"]
     [warning] = check_middleware(None)
     assert warning.id == "realtime.W008"
