@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 
 from django.db import transaction
 
@@ -126,6 +125,6 @@ def _bounds(snapshot: str) -> tuple[int, int]:
     running = [int(xid) for xid in match[3].split(",")] if match[3] else []
     # in rising order, and within its bounds; anything else is an error inside of PostgreSQL
     ranks = [xmin - 1, *running, xmax]
-    if not 0 < xmin <= xmax or any(high <= low for low, high in pairwise(ranks)):
+    if not 0 < xmin <= xmax or ranks != sorted(set(ranks)):
         raise CursorExpired
     return xmin, xmax

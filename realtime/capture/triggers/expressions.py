@@ -61,19 +61,26 @@ class Expressions(ABC):
         """The JSON of the values that route a change: those of the row, and those that it had where they differ."""
         if routing is None:
             return "NULL"
-        parts = ["'{'"]
+        if not routing:
+            return "'{}'"
+        parts, last = ["'{'"], [*routing][-1]
         for name, column in routing.items():
             cell = self._cell_of_family(model, column, row)
             value = self.json(column, cell)
             if value is None:
                 return "NULL"
-            parts += [self.literal(f'{"," if len(parts) > 1 else ""}"{name}":['), value]
-            if old is not None:
-                was = self._cell_of_family(model, column, old)
-                moved = self.concat("','", str(self.json(column, was)))
-                parts.append(f"CASE WHEN {self.differ(was, cell)} THEN {moved} ELSE '' END")
-            parts.append("']'")
-        return self.concat(*parts, "'}'")
+            parts.append(self.literal(f'{"," if len(parts) > 1 else ""}"{name}":['))
+            end = "']}'" if name == last else "']'"
+            if old is None:
+                parts += [value, end]
+                continue
+            was = self._cell_of_family(model, column, old)
+            # what ends the value stands in both cases: so little is joined for a row that stays where it is
+            *pieces, quote = value.parts if isinstance(value, Joined) else [value, "''"]
+            stayed = self.concat(quote, end)
+            moved = self.concat(quote, "','", self.json(column, was) or "'null'", end)
+            parts += [*pieces, f"CASE WHEN {self.differ(was, cell)} THEN {moved} ELSE {stayed} END"]
+        return self.concat(*parts)
 
     def cell(self, column: Column, row: Cells) -> str:
         return self._cell(column.field.column, row)
