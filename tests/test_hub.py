@@ -382,7 +382,7 @@ async def test_database_that_goes_away_is_asked_again_and_nothing_is_missed(shel
             await late.subscribe("top", shelf=shelf.pk)
             assert late.titles() == ["a"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"The log 0 could not be read; trying again in {seconds} s." for seconds in ("0.01", "0.02", "0.04")
+        f"The log default could not be read; trying again in {seconds} s." for seconds in ("0.01", "0.02", "0.04")
     ]
 
 
