@@ -143,8 +143,8 @@ class GoingAway(ProtocolError):
 
     code = Code.GOING_AWAY
 
-    def __init__(self, reason: str = "The server is stopping; come back.") -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str = "The server is stopping; come back.", *, retry: float | None = None) -> None:
+        super().__init__(reason, retry=retry)
 
 
 class InternalError(ProtocolError):

@@ -37,7 +37,7 @@ from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.templatetags.realtime import realtime_script
 
-logger = logging.getLogger("realtime")
+logger = logging.getLogger("realtime.admin")
 
 REFRESH = "Realtime-Refresh"  # the header of a page that reads itself anew
 SINCE = "_realtime_since"  # the field with the cursor of the form that is shown again

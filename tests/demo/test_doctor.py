@@ -38,7 +38,7 @@ def rows(server) -> int:
 def test_everything_works(server, elsewhere):
     found = examine(server, *(["--url", server.url] if elsewhere else []))
     states = {what: state for state, what, _ in found}
-    assert list(states)[:2] == ["checks", "log default"]
+    assert list(states)[:3] == ["checks", "tables default", "log default"]
     assert {state for what, state in states.items() if what in ROADS} <= {"ok", "slow"}
     assert [what for what in states if what in ROADS] == ROADS
     assert rows(server) == 0
