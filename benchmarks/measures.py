@@ -68,7 +68,14 @@ def fan_out(context: Context, peer: Peer, *, sizes: list[int], seconds: float, f
                 latencies=latencies(found),
             )
             if size == flood_at:
-                flood(context, server, peer, clients=size, changes=300 if peer.fast else 10)
+                flood(context, server, peer, clients=size, changes=flooding(peer))
+
+
+def flooding(peer: Peer) -> int:
+    """How many changes: enough to last for a second or so."""
+    if peer.server and peer.kind != "realtime":
+        return 60 if peer.fast else 10
+    return 300
 
 
 def flood(context: Context, server: Server, peer: Peer, *, clients: int, changes: int) -> None:

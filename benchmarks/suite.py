@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def main() -> None:
         if why := missing(peer):
             results["failed"].append(f"{peer.label} was left out: {why}.")
     peers = [peer for peer in peers if not missing(peer)]
-    with Bench() as bench, Driver() as driver:
+    with Bench() as bench, Driver() as driver, suppress(KeyboardInterrupt):  # what there is then is written
         context = measures.Context(bench, driver, results["records"].append)
         for run, (name, peer, step) in steps(peers, quick=options.quick, runs=options.runs, only=options.only):
             context.run = run
@@ -85,7 +86,7 @@ def steps(peers: Sequence[Peer], *, quick: bool, runs: int, only: Sequence[str])
     runs = runs or (2 if quick else 3)
     for run in range(runs):
         turn = run * len(peers) // runs
-        for step in one_run(peers[turn:] + peers[:turn], quick=quick):  # type: ignore[operator]
+        for step in one_run([*peers[turn:], *peers[:turn]], quick=quick):
             if step[0] in only:
                 yield run, step
     for step in once(peers, quick=quick):
