@@ -1997,6 +1997,55 @@ function emit(element, type, detail) {
   heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
 }
 
+// src/csrf.js
+var FIELD = "csrfmiddlewaretoken";
+function csrfToken(document2) {
+  const script = document2.querySelector("script[data-realtime-url]");
+  const name = `${script?.getAttribute("data-realtime-csrf-cookie") ?? ""}=`;
+  const cookie = document2.cookie.split("; ").find((each) => name.length > 1 && each.startsWith(name));
+  return cookie ? decodeURIComponent(cookie.slice(name.length)) : script?.getAttribute("data-realtime-csrf") ?? "";
+}
+var RowForms = class {
+  /** The button of the form that is being sent. @type {HTMLElement | null} */
+  #submitter = null;
+  /** @param {Document} document */
+  constructor(document2) {
+    this.document = document2;
+  }
+  start() {
+    const { document: document2 } = this;
+    document2.addEventListener("submit", ({ submitter }) => this.#note(submitter), true);
+    document2.addEventListener("formdata", ({ target: target2, formData: formData2 }) => {
+      const form = (
+        /** @type {HTMLFormElement} */
+        target2
+      );
+      if (!form.closest("[data-live-key]") || !this.#staysHere(form)) return;
+      const other = [...document2.getElementsByName(FIELD)].find((input) => !input.closest("[data-live-key]"));
+      const token = csrfToken(document2) || /** @type {HTMLInputElement | undefined} */
+      other?.value;
+      if (token) formData2.set(FIELD, token);
+    });
+  }
+  /** The event before `formdata`, where a user sends the form. @param {HTMLElement | null} submitter */
+  #note(submitter) {
+    this.#submitter = submitter;
+    setTimeout(() => this.#submitter = null);
+  }
+  /** Whether it is a POST to this site: nobody else is to know the token. @param {HTMLFormElement} form */
+  #staysHere(form) {
+    const button = this.#submitter && /** @type {HTMLButtonElement} */
+    this.#submitter.form === form ? this.#submitter : null;
+    const method = button?.getAttribute("formmethod") ?? form.getAttribute("method") ?? "get";
+    const action = button?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
+    try {
+      return method.toLowerCase() === "post" && new URL(action, this.document.baseURI).origin === this.document.defaultView?.location.origin;
+    } catch {
+      return false;
+    }
+  }
+};
+
 // src/forms.js
 var OWN = /^(_live_|csrfmiddlewaretoken$)/;
 var Forms = class {
@@ -2833,7 +2882,7 @@ function roadsTo(chosen) {
   if (http) {
     const address = absolute(http, /^ws/, "http");
     const isOwn = new URL(address).origin === location.origin;
-    const options = { url: address, csrf: () => isOwn && script ? csrfToken(script) : "" };
+    const options = { url: address, csrf: () => isOwn && script ? csrfToken(document) : "" };
     roads.push({ name: "sse", address, open: () => new SseTransport(options) });
     roads.push({ name: "longpoll", address, open: () => new LongPollTransport(options) });
   }
@@ -2847,11 +2896,6 @@ function absolute(path, scheme, wanted) {
   url.protocol = url.protocol.replace(scheme, wanted);
   url.hash = "";
   return url.href;
-}
-function csrfToken(script) {
-  const name = `${script.getAttribute("data-realtime-csrf-cookie") ?? ""}=`;
-  const cookie = document.cookie.split("; ").find((each) => name.length > 1 && each.startsWith(name));
-  return cookie ? decodeURIComponent(cookie.slice(name.length)) : script.getAttribute("data-realtime-csrf") ?? "";
 }
 function storage() {
   try {
@@ -3124,6 +3168,7 @@ function create() {
     page.start();
     new Controls({ document, call: call2 }).start();
     new Forms({ document, call: call2, follow: (url) => location.assign(url) }).start();
+    new RowForms(document).start();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
