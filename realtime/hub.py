@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+from realtime import exits
 from realtime.changelog import log_number
 from realtime.conf import settings
 from realtime.deadline import Deadline
@@ -160,4 +161,5 @@ def get_hub() -> Hub:
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
         _hubs[loop] = Hub()
+        exits.watch(loop)
     return _hubs[loop]
