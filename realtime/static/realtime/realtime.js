@@ -519,6 +519,11 @@ var Session = class {
     this.#move("renew");
     return this.#hello(this.#wires.renewAll(events));
   }
+  /** As `renew`, where nothing was heard of what was sent: the calls are sent again too. @returns {Effect[]} */
+  moved() {
+    this.#move("renew");
+    return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.renewAll([]))];
+  }
   /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
   authenticate(token) {
     this.#token = token;
@@ -929,6 +934,7 @@ var Connection = class {
       },
       message: (text2) => this.#receive(text2),
       renew: (events) => this.#renew(events),
+      moved: () => this.#do(this.#session.moved()),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason))
     });
     transport.open();
@@ -2644,6 +2650,14 @@ var HttpTransport = class {
   /** @type {string[]} */
   #calls = [];
   #calling = false;
+  /** Calls that have run, whose effects the next request brings. @type {string[]} */
+  #ran = [];
+  /** What the request at hand owes to these: answers to its subscriptions, then a frame of each of their logs. */
+  #naming = { calls: (
+    /** @type {string[]} */
+    []
+  ), answers: 0, logs: /* @__PURE__ */ new Set() };
+  #retired = false;
   /** @param {HttpOptions} options */
   constructor({ url, csrf }) {
     this.url = url;
@@ -2692,8 +2706,10 @@ var HttpTransport = class {
     const message = this.#handlers?.message ?? (() => {
     });
     this.#handlers = { opened() {
-    }, message, renew: () => false, closed() {
+    }, message, renew: () => false, moved() {
+    }, closed() {
     } };
+    this.#retired = true;
     this.#request?.abort();
     this.#request = null;
   }
@@ -2708,6 +2724,8 @@ var HttpTransport = class {
     this.#batch = null;
     this.#request?.abort();
     if (!texts || !this.#handlers) return;
+    const answers = texts.filter((text2) => JSON.parse(text2).type === "subscribe").length;
+    this.#naming = { calls: [...this.#naming.calls, ...this.#ran.splice(0)], answers, logs: /* @__PURE__ */ new Set() };
     this.#run(texts, this.#request = new AbortController());
   }
   /** @param {string[]} texts @param {AbortController} request */
@@ -2716,7 +2734,7 @@ var HttpTransport = class {
     try {
       const response = await this.#post(this.address, texts, request.signal);
       await this.read(response, (text2) => {
-        if (isCurrent()) this.#handlers?.message(text2);
+        if (isCurrent()) this.#handlers?.message(this.#naming.calls.length ? this.#name(text2) : text2);
       });
     } catch (error) {
       if (isCurrent()) this.#closed(error);
@@ -2732,7 +2750,28 @@ var HttpTransport = class {
   #renew() {
     this.#renewing = false;
     this.#request?.abort();
-    this.idle = this.#handlers?.renew(this.#events.splice(0)) ?? false;
+    const isSettled = this.#handlers?.renew(this.#events.splice(0)) ?? false;
+    this.idle = isSettled && !this.#ran.length && !this.#naming.calls.length;
+  }
+  /**
+   * This request began when the calls had run, so that the first frames bring their effects: the last of these names them,
+   * which the server cannot do, to which each request is another client.
+   *
+   * @param {string} text a message
+   */
+  #name(text2) {
+    const { answers, calls, logs } = this.#naming;
+    const message = JSON.parse(text2);
+    if (message.type === "subscribed") logs.add(message.log);
+    if (message.type === "subscribed" || message.type === "refused") this.#naming.answers -= 1;
+    if (message.type === "frame") logs.delete(message.log);
+    if (this.#naming.answers > 0 || logs.size) return text2;
+    const isLast = message.type === "frame" || message.type === "refused" && answers > 0;
+    if (!isLast && (message.type !== "welcome" || answers > 0)) return text2;
+    this.#naming.calls = [];
+    if (message.type === "frame") return JSON.stringify({ ...message, calls: [...message.calls ?? [], ...calls] });
+    this.#handlers?.message(text2);
+    return nameOnly(calls);
   }
   /** @param {string} text */
   #call(text2) {
@@ -2746,15 +2785,22 @@ var HttpTransport = class {
     try {
       while (this.#calls.length && this.#handlers) {
         const response = await this.#post(`${this.url}call/`, [this.#hello, ...this.#calls.splice(0, MAX_CALLS)]);
-        for (const message of await messagesOf(response)) {
-          if (message.type !== "welcome") this.#handlers?.message(JSON.stringify(message));
-        }
+        const messages = (await messagesOf(response)).filter(({ type }) => type !== "welcome" && type !== "frame");
+        for (const message of messages) this.#handlers?.message(JSON.stringify(message));
+        this.#follow(messages.filter(({ type, error }) => type === "reply" && !error).map(({ id }) => id));
       }
     } catch (error) {
       this.#calls = [];
       this.#closed(error);
     }
     this.#calling = false;
+  }
+  /** @param {string[]} calls that have run */
+  #follow(calls) {
+    if (!calls.length || !this.#handlers) return;
+    if (this.#retired) return this.#handlers.message(nameOnly(calls));
+    this.#ran.push(...calls);
+    this.#renewSoon();
   }
   /** @param {string} address @param {string[]} texts @param {AbortSignal} [signal] */
   async #post(address, texts, signal) {
@@ -2779,6 +2825,9 @@ var HttpTransport = class {
     handlers?.closed(ABNORMAL, String(error));
   }
 };
+function nameOnly(calls) {
+  return JSON.stringify({ type: "frame", log: -1, cursor: "", deltas: [], calls });
+}
 async function messagesOf(response) {
   if (!response.headers.get("Content-Type")?.startsWith("application/json")) {
     throw new Error(`The server answered ${response.status} and no messages.`);
@@ -3044,6 +3093,8 @@ var FallbackTransport = class {
         this.#handlers?.message(text2);
       },
       renew: (events) => this.#handlers?.renew(events) ?? false,
+      moved() {
+      },
       closed: failed
     });
     if (index + 1 < this.order.length) {
@@ -3052,7 +3103,7 @@ var FallbackTransport = class {
     inner.open();
   }
   #begin() {
-    if (this.#opened) return void this.#handlers?.renew();
+    if (this.#opened) return this.#handlers?.moved();
     this.#opened = true;
     this.#handlers?.opened();
   }
@@ -3080,6 +3131,8 @@ var FallbackTransport = class {
       opened: () => probe.send(this.#hello),
       message: (text2) => JSON.parse(text2).type === "welcome" ? this.#switch(probe, text2) : failed(),
       renew: () => false,
+      moved() {
+      },
       closed: failed
     });
     this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, failed);
@@ -3097,6 +3150,8 @@ var FallbackTransport = class {
       },
       message: (text2) => this.#handlers?.message(text2),
       renew: () => false,
+      moved() {
+      },
       closed: (code, reason) => this.#closed(code, reason)
     });
     if (old?.retire) old.retire();
