@@ -13,7 +13,10 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         request.csp_nonce = secrets.token_urlsafe(16)  # where django-csp puts it
         response = get_response(request)
         scripts = f"'nonce-{request.csp_nonce}'" if request.path == "/page/" else "'self'"
-        response["Content-Security-Policy"] = f"default-src 'self'; script-src {scripts}; object-src 'none'"
+        policy = f"default-src 'self'; script-src {scripts}; object-src 'none'"
+        if request.path == "/foreign/":
+            policy += "; connect-src *"
+        response["Content-Security-Policy"] = policy
         return response
 
     return middleware

@@ -7,6 +7,9 @@ from tests.browser.site import views
 urlpatterns = [
     path("page/", views.page),
     path("part/", views.part),
+    path("foreign/", views.foreign),
+    path("rename/", views.rename),
+    path("delete/", views.delete),
     path("static/<path:path>", views.static),
     path("", include("demo_project.urls")),
 ]
