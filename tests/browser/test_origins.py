@@ -84,5 +84,3 @@ def test_page_of_a_listed_origin_is_live_as_the_user(
     wait_until(lambda: window.evaluate("window.query.rows.length") == 4, what="the change")
     window.evaluate("window.query.call('add', {title: 'From elsewhere'})")
     assert "From elsewhere" in board.titles("todo")
-    if transport != "websocket":
-        assert window.evaluate("JSON.parse(sessionStorage.getItem('realtime:road')).name") == transport
