@@ -173,8 +173,14 @@ class Connection:
     def reconsider(self, access: Access) -> None:
         streams = {subject.stream.name for _, subject in self._admitted()}
         user, session = self._identity.user, self._identity.session
-        mine = user in access.users or (session is not None and session_digest(session) in access.sessions)
-        if access.everyone or mine or streams & access.streams or (access.streams and self._subscribing):
+        if session is not None and session_digest(session) in access.sessions:
+            self.end(SessionEnded())  # its store may go on knowing it: a signed cookie has no other place to end in
+        elif (
+            access.everyone
+            or user in access.users
+            or streams & access.streams
+            or (access.streams and self._subscribing)
+        ):
             self._reconsider()
 
     def stall(self) -> None:

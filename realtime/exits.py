@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures.thread  # noqa: F401 - which registers its own end first
+import threading
 from weakref import WeakSet
 
 EXIT_SECONDS = 2.0  # for tasks to end
@@ -20,15 +22,21 @@ def watch(loop: asyncio.AbstractEventLoop) -> None:
     _loops.add(loop)
 
 
-@atexit.register
 def _end_all() -> None:
     for loop in list(_loops):
         if not loop.is_closed() and not loop.is_running():
-            loop.run_until_complete(_end(asyncio.all_tasks(loop)))
+            loop.run_until_complete(_end())
 
 
-async def _end(tasks: set[asyncio.Task[object]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=EXIT_SECONDS)
+async def _end() -> None:
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + EXIT_SECONDS
+    # one that ends may begin another
+    while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) and loop.time() < ends:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=max(0.0, ends - loop.time()))
+
+
+# what tasks do when they end may need thread pools, which are shut down before `atexit` comes to its functions
+getattr(threading, "_register_atexit", atexit.register)(_end_all)
