@@ -210,12 +210,16 @@ class Connection:
         user, session = self._identity.user, self._identity.session
         if f"user:{user}" in access.ended and user is not None:
             self.end(SessionEnded("An administrator has ended your connections."))
-            return
-        if f"{get_figures().process}-{self.number}" in access.ended:
+        elif f"{get_figures().process}-{self.number}" in access.ended:
             self.end(GoingAway("An administrator has ended this connection."))
-            return
-        mine = user in access.users or (session is not None and session_digest(session) in access.sessions)
-        if access.everyone or mine or streams & access.streams or (access.streams and self._subscribing):
+        elif session is not None and session_digest(session) in access.sessions:
+            self.end(SessionEnded())  # its store may go on knowing it: a signed cookie has no other place to end in
+        elif (
+            access.everyone
+            or user in access.users
+            or streams & access.streams
+            or (access.streams and self._subscribing)
+        ):
             self._reconsider()
 
     def stall(self) -> None:

@@ -18,7 +18,7 @@ from realtime.exceptions import ClientError, ProtocolError
 from realtime.hub import Hub, get_hub
 from realtime.logtask import Delivery
 from realtime.protocol.codec import Encoded, decode_server
-from realtime.protocol.messages import ServerMessage
+from realtime.protocol.messages import Behind, ServerMessage
 from realtime.protocol.session import Subscription
 from realtime.reception import Arrival, let_in
 from realtime.streams.grounds import Access
@@ -85,7 +85,11 @@ class Exchange:
         """What is to be sent since the last look: each message as its text, and read."""
         texts, self._texts = self._texts, []
         self._news.clear()
-        return [(text, decode_server(text)) for text in texts]
+        taken = [(text, decode_server(text)) for text in texts]
+        if self.connection.spent:
+            # no news to a client that asks anew at once: its page would not be live for the time of a request
+            taken = [(text, message) for text, message in taken if not isinstance(message, Behind)]
+        return taken
 
 
 class _Pause:

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
+from realtime import exits
 from realtime.changelog import log_number
 from realtime.conf import settings
 from realtime.deadline import Deadline
@@ -192,4 +193,5 @@ def get_hub() -> Hub:
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
         _hubs[loop] = Hub()
+        exits.watch(loop)
     return _hubs[loop]

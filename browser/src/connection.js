@@ -240,6 +240,7 @@ export class Connection {
       },
       message: (text) => this.#receive(text),
       renew: (events) => this.#renew(events),
+      moved: () => this.#do(this.#session.moved()),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason)),
     })
     transport.open()

@@ -4,6 +4,7 @@
 
 import {Connection} from "./connection.js"
 import {Controls} from "./controls.js"
+import {RowForms} from "./csrf.js"
 import {Forms} from "./forms.js"
 import {LiveQueries} from "./live.js"
 import * as messages from "./messages.js"
@@ -142,6 +143,7 @@ function create() {
     page.start()
     new Controls({document, call}).start()
     new Forms({document, call, follow: (url) => location.assign(url)}).start()
+    new RowForms(document).start()
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start)
   else start()

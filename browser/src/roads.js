@@ -2,6 +2,7 @@
  * The roads that a page has to its server: what {% realtime_script %} says of them, or connect().
  */
 
+import {csrfToken} from "./csrf.js"
 import {LongPollTransport} from "./transports/longpoll.js"
 import {SharedTransport, canShare} from "./transports/shared.js"
 import {SseTransport} from "./transports/sse.js"
@@ -34,7 +35,7 @@ export function roadsTo(chosen) {
   if (http) {
     const address = absolute(http, /^ws/, "http")
     const isOwn = new URL(address).origin === location.origin // no other site is to know the token
-    const options = {url: address, csrf: () => (isOwn && script ? csrfToken(script) : "")}
+    const options = {url: address, csrf: () => (isOwn && script ? csrfToken(document) : "")}
     roads.push({name: "sse", address, open: () => new SseTransport(options)})
     roads.push({name: "longpoll", address, open: () => new LongPollTransport(options)})
   }
@@ -50,13 +51,6 @@ function absolute(path, scheme, wanted) {
   url.protocol = url.protocol.replace(scheme, wanted)
   url.hash = ""
   return url.href
-}
-
-/** As it is now: a login in another window changes the cookie. @param {Element} script */
-function csrfToken(script) {
-  const name = `${script.getAttribute("data-realtime-csrf-cookie") ?? ""}=`
-  const cookie = document.cookie.split("; ").find((each) => name.length > 1 && each.startsWith(name))
-  return cookie ? decodeURIComponent(cookie.slice(name.length)) : script.getAttribute("data-realtime-csrf") ?? ""
 }
 
 /** Of this window; null where the browser grants none. @returns {Storage | null} */

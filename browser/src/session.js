@@ -130,6 +130,12 @@ export class Session {
     return this.#hello(this.#wires.renewAll(events))
   }
 
+  /** As `renew`, where nothing was heard of what was sent: the calls are sent again too. @returns {Effect[]} */
+  moved() {
+    this.#move("renew")
+    return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.renewAll([]))]
+  }
+
   /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
   authenticate(token) {
     this.#token = token

@@ -60,6 +60,10 @@ function open() {
       transport.send('{"type":"subscribe"}')
       return true
     },
+    moved: () => {
+      heard.push("moved")
+      for (const text of [HELLO, '{"type":"call"}', '{"type":"subscribe"}']) transport.send(text)
+    },
     closed: (code, reason) => heard.push([code, reason]),
   })
   transport.open()
@@ -106,8 +110,8 @@ describe("the choice of a road", () => {
     last().handlers.opened()
     clock.pass(4.1)
     last().welcome()
-    assert.deepEqual(heard, ["opened", "renew", "welcome"])
-    assert.deepEqual(last().sent, [HELLO, '{"type":"subscribe"}'])
+    assert.deepEqual(heard, ["opened", "moved", "welcome"])
+    assert.deepEqual(last().sent, [HELLO, '{"type":"call"}', '{"type":"subscribe"}'])
   })
 
   test("is the last one where all others fail, with no more haste", () => {

@@ -8,7 +8,7 @@ const HELLO = '{"type":"hello","version":1}'
 const WELCOME = {type: "welcome", version: 1, beat: 25}
 const FRAME = {type: "frame", log: 0, cursor: "e.1", deltas: []}
 
-let requests, heard, transport, idle, renewedWith
+let requests, heard, transport, idle, named, renewedWith
 
 /** Each request waits for the test to answer it. */
 function fakeFetch(url, options) {
@@ -37,7 +37,11 @@ function open(Transport, {csrf = () => ""} = {}) {
       transport.send(HELLO)
       transport.send('{"type":"subscribe","id":1}')
     },
-    message: (text) => heard.push(JSON.parse(text).type),
+    message: (text) => {
+      const {type, calls} = JSON.parse(text)
+      heard.push(type)
+      if (calls) named.push([type, calls])
+    },
     renew: (events) => {
       heard.push("renew")
       renewedWith.push(events)
@@ -58,6 +62,7 @@ beforeEach(() => {
   requests = []
   heard = []
   renewedWith = []
+  named = []
   idle = true
 })
 
@@ -162,6 +167,47 @@ for (const [name, Transport] of [["Server-Sent Events", SseTransport], ["long-po
       calls()[0].answer([WELCOME, {type: "reply", id: "c1"}])
       await settled()
       assert.deepEqual(calls().map(({body}) => body.slice(1).map(({id}) => id)), [["c1"], ["c2", "c3"]])
+      assert.deepEqual(heard, ["opened", "reply", "renew"])
+    })
+
+    test("asks anew when a call has run, and names it in the last frame that brings what it did", async () => {
+      await open(Transport)
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      const row = {type: "frame", log: 0, cursor: "e.2", deltas: []}
+      requests.at(-1).answer([WELCOME, {...row, calls: ["c1"]}, {type: "reply", id: "c1", result: 1}])
+      await settled()
+      assert.deepEqual([heard, named], [["opened", "reply", "renew"], []])
+
+      const second = requests.at(-1)
+      assert.equal(second.url.endsWith("/sse/") || second.url.endsWith("/poll/?wait=0"), true)
+      const messages = [WELCOME, {type: "subscribed", id: 2, query: 1, log: 0}, row, {...row, cursor: "e.3"}]
+      if (Transport === SseTransport) second.stream().say(messages.map(event).join(""))
+      else second.answer(messages)
+      await settled()
+      assert.deepEqual(heard.slice(3, 7), ["welcome", "subscribed", "frame", "frame"])
+      assert.deepEqual(named, [["frame", ["c1"]]])
+    })
+
+    test("names a call at once where the page is subscribed to nothing more", async () => {
+      await open(Transport)
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      requests.at(-1).answer([WELCOME, {type: "reply", id: "c1", result: 1}])
+      await settled()
+      const messages = [WELCOME, {type: "refused", id: 2, code: 4214, reason: "No."}]
+      if (Transport === SseTransport) requests.at(-1).stream().say(messages.map(event).join(""))
+      else requests.at(-1).answer(messages)
+      await settled()
+      assert.deepEqual(named, [["frame", ["c1"]]])
+    })
+
+    test("waits for no effects of a call that was refused", async () => {
+      await open(Transport)
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      requests.at(-1).answer([WELCOME, {type: "reply", id: "c1", error: {code: 4218, reason: "No."}}])
+      await settled()
       assert.deepEqual(heard, ["opened", "reply"])
     })
 
@@ -174,7 +220,7 @@ for (const [name, Transport] of [["Server-Sent Events", SseTransport], ["long-po
       assert.deepEqual([heard, requests[0].signal.aborted], [["opened", [1006, "TypeError: gone"]], true])
     })
 
-    test("still takes replies when another road has been taken, and nothing else", async () => {
+    test("still takes replies when another road has been taken, and says at once that these calls have run", async () => {
       await open(Transport)
       transport.send('{"type":"call","id":"c1"}')
       await settled()
@@ -182,7 +228,7 @@ for (const [name, Transport] of [["Server-Sent Events", SseTransport], ["long-po
       requests[0].answer([WELCOME, FRAME])
       requests[1].answer([WELCOME, {type: "reply", id: "c1"}])
       await settled()
-      assert.deepEqual([heard, requests[0].signal.aborted], [["opened", "reply"], true])
+      assert.deepEqual([heard, requests[0].signal.aborted], [["opened", "reply", "frame"], true])
     })
   })
 }

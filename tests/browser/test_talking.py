@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.board import Board, card, titles, wait_until_equal
 from tests.browser.desk import Desk
+from tests.support import transports
 from tests.support.demo import DemoServer
 from tests.support.pages import wait_for_state
 from tests.support.waiting import wait_until
@@ -31,14 +32,17 @@ ADD = """([action, args]) => {
 
 
 class Wire:
-    """The WebSocket of a window, between the page and the server."""
+    """What carries a window's calls, between the page and the server: its WebSocket, or its requests."""
 
     def __init__(self, page: Page) -> None:
         self.cut_at = ""  # "call": it does not reach the server; "reply" or "frame": the page does not get it
         self.holding = False
         self.held: list[Callable[[], None]] = []
         self.called = False
-        page.route_web_socket("**/realtime/ws/", self._open)
+        if transports.wanted() == "websocket":
+            page.route_web_socket("**/realtime/ws/", self._open)
+        else:
+            page.route("**/realtime/call/", self._request)
 
     def release(self) -> None:
         self.holding = False
@@ -63,6 +67,17 @@ class Wire:
             self.held.append(lambda: to.send(text))
         else:
             to.send(text)
+
+    def _request(self, route: Route) -> None:
+        cut_at, self.cut_at = self.cut_at, ""
+        if cut_at == "reply":
+            route.fetch()
+        if cut_at:
+            route.abort()
+        elif self.holding:
+            self.held.append(route.continue_)
+        else:
+            route.continue_()
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +109,7 @@ def notes(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("step", ["call", "reply", "frame"])
+@pytest.mark.parametrize("step", ["call", "reply", pytest.param("frame", marks=pytest.mark.websocket)])
 def test_a_call_whose_connection_is_cut_runs_once(
     ada_on_the_wire: tuple[Page, Wire], step: str, board: Board, desk: Desk
 ) -> None:
@@ -112,7 +127,9 @@ def test_a_call_whose_connection_is_cut_runs_once(
     assert board.titles("todo") == ["One", "Two", "Three", "New"]
     # from the first moment on there was one new note, and it never went away
     [first, *later] = page.evaluate("window.shown")
-    assert all(shown.split().count("New") == 1 for shown in later), later
+    counts = {shown.split().count("New") for shown in later}
+    # over HTTP the page hears with its next request that the call is done; until then both may be shown
+    assert counts == {1} or (transports.wanted() != "websocket" and counts == {1, 2}), later
     assert "New" not in first
 
 
@@ -122,7 +139,8 @@ def test_a_server_that_is_killed_between_action_and_reply_has_run_it_once(
     page, _ = ada_on_the_wire
     ben = desk.open_live("ben", board.page(BODY))
     page.evaluate(ADD, ["add_and_die", {"title": "New"}])
-    wait_until(lambda: not server.running, what="the server to be gone")
+    # Playwright passes a request on only while it is asked something
+    wait_until(lambda: page.evaluate("1") and not server.running, what="the server to be gone")
     wait_for_state(page, "offline")
     server.restart()
 
@@ -219,7 +237,7 @@ def form_path(board: Board, title: str) -> str:
 def test_a_form_saves_over_the_wire_and_goes_back_to_the_board(desk: Desk, board: Board, ben: Page) -> None:
     page = desk.open("ada", form_path(board, "Two"))
     posts: list[str] = []
-    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    page.on("request", lambda request: posts.append(request.url) if "/realtime/form/" in request.url else None)
     page.get_by_label("Title").fill("Second")
     page.get_by_role("button", name="Save").click()
 

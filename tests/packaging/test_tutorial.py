@@ -76,6 +76,7 @@ def project(bare_python, tmp_path):
         project.server.stop()
 
 
+@pytest.mark.websocket  # the one road of the tutorial's site
 def test_the_tutorial_leads_to_a_live_page(project: Project, windows: Windows):
     environment, setting_up, (*preparing, serving), changes = _chapters()
     assert environment == ["python -m venv venv", ". venv/bin/activate", "python -m pip install django-live-queries"]

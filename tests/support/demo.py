@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,7 +65,7 @@ class DemoServer:
     of its own, and reads with `query`.
     """
 
-    def __init__(self, database: Path, *, log: Path, site: Site = DEMO) -> None:
+    def __init__(self, database: Path, *, log: Path, site: Site = DEMO, more: Mapping[str, str] | None = None) -> None:
         self.database = database
         self.log = log
         self.site = site
@@ -74,7 +75,7 @@ class DemoServer:
             [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), site.application],
             log=log,
             ready=lambda: serves(self.port),
-            env=environment(database, site),
+            env={**environment(database, site), **(more or {})},
             cwd=ROOT,
             end=signal.SIGINT,
         )
@@ -144,10 +145,10 @@ class DemoServers:
         self._directory = directory  # for the logs
         self._servers: list[DemoServer] = []
 
-    def __call__(self) -> DemoServer:
-        """One more server, started."""
+    def __call__(self, **more: str) -> DemoServer:
+        """One more server, started; `more` is added to its environment."""
         log = self._directory / f"server-{len(self._servers)}.log"
-        server = DemoServer(self.database, log=log, site=self.site)
+        server = DemoServer(self.database, log=log, site=self.site, more=more)
         self._servers.append(server)
         server.start()
         return server

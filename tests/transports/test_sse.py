@@ -9,7 +9,9 @@ import pytest
 from django.test import AsyncClient
 
 from realtime import tokens
+from realtime.connection import Connection
 from tests.models import Book
+from tests.support.wire import until
 from tests.transports.inside import HELLO, events, kinds, post, subscribe, text
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -54,6 +56,23 @@ async def test_stream_ends_when_the_window_is_used_up(settings, shelf, elsewhere
     await elsewhere.soon(Book.objects.create, shelf=shelf, title="b" * 100)
     found = events(await text(await post("sse/", HELLO, subscribe("top", shelf=shelf.pk))))
     assert kinds([event["data"] for event in found[:-1]]) == ["welcome", "subscribed", "frame"]
+    assert found[-1]["event"] == "end"
+
+
+async def test_client_that_reads_slowly_asks_anew_and_is_not_told_that_it_is_behind(hub, settings, shelf, elsewhere):
+    settings.REALTIME_BEAT_SECONDS = 60
+    settings.REALTIME_WINDOW_BYTES = 1000
+    response = await post("sse/", HELLO, subscribe("top", shelf=shelf.pk))
+    parts = aiter(response)
+    body = ""
+    while '"frame"' not in body:
+        body += (await anext(parts)).decode()
+    [connection] = [client for client in hub._clients if isinstance(client, Connection)]
+    for number in range(20):  # more than the window, while nothing is read
+        await elsewhere.soon(Book.objects.create, shelf=shelf, title=f"{number:02}" + "x" * 100, pages=number)
+    await until(lambda: connection._session.behind)
+    found = events(body + b"".join([part async for part in parts]).decode())
+    assert set(kinds([event["data"] for event in found[:-1]])) == {"welcome", "subscribed", "frame"}
     assert found[-1]["event"] == "end"
 
 

@@ -163,6 +163,7 @@ class FallbackTransport {
         this.#handlers?.message(text)
       },
       renew: (events) => this.#handlers?.renew(events) ?? false,
+      moved() {},
       closed: failed,
     })
     if (index + 1 < this.order.length) {
@@ -172,7 +173,7 @@ class FallbackTransport {
   }
 
   #begin() {
-    if (this.#opened) return void this.#handlers?.renew() // the road before this one could carry messages, and did not
+    if (this.#opened) return this.#handlers?.moved() // the road before this one could carry messages, and did not
     this.#opened = true
     this.#handlers?.opened()
   }
@@ -203,6 +204,7 @@ class FallbackTransport {
       opened: () => probe.send(this.#hello),
       message: (text) => (JSON.parse(text).type === "welcome" ? this.#switch(probe, text) : failed()),
       renew: () => false,
+      moved() {},
       closed: failed,
     })
     this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, failed)
@@ -220,6 +222,7 @@ class FallbackTransport {
       opened() {},
       message: (text) => this.#handlers?.message(text),
       renew: () => false,
+      moved() {},
       closed: (code, reason) => this.#closed(code, reason),
     })
     if (old?.retire) old.retire()

@@ -39,6 +39,11 @@ export class HttpTransport {
   /** @type {string[]} */
   #calls = []
   #calling = false
+  /** Calls that have run, whose effects the next request brings. @type {string[]} */
+  #ran = []
+  /** What the request at hand owes to these: answers to its subscriptions, then a frame of each of their logs. */
+  #naming = {calls: /** @type {string[]} */ ([]), answers: 0, logs: new Set()}
+  #retired = false
 
   /** @param {HttpOptions} options */
   constructor({url, csrf}) {
@@ -93,7 +98,8 @@ export class HttpTransport {
   /** Another transport goes on: only the replies of calls are awaited here. */
   retire() {
     const message = this.#handlers?.message ?? (() => {})
-    this.#handlers = {opened() {}, message, renew: () => false, closed() {}}
+    this.#handlers = {opened() {}, message, renew: () => false, moved() {}, closed() {}}
+    this.#retired = true
     this.#request?.abort()
     this.#request = null
   }
@@ -110,6 +116,8 @@ export class HttpTransport {
     this.#batch = null
     this.#request?.abort()
     if (!texts || !this.#handlers) return
+    const answers = texts.filter((text) => JSON.parse(text).type === "subscribe").length
+    this.#naming = {calls: [...this.#naming.calls, ...this.#ran.splice(0)], answers, logs: new Set()}
     this.#run(texts, (this.#request = new AbortController()))
   }
 
@@ -119,7 +127,7 @@ export class HttpTransport {
     try {
       const response = await this.#post(this.address, texts, request.signal)
       await this.read(response, (text) => {
-        if (isCurrent()) this.#handlers?.message(text)
+        if (isCurrent()) this.#handlers?.message(this.#naming.calls.length ? this.#name(text) : text)
       })
     } catch (error) {
       if (isCurrent()) this.#closed(error)
@@ -137,7 +145,29 @@ export class HttpTransport {
   #renew() {
     this.#renewing = false
     this.#request?.abort() // nothing of it may come between
-    this.idle = this.#handlers?.renew(this.#events.splice(0)) ?? false
+    const isSettled = this.#handlers?.renew(this.#events.splice(0)) ?? false
+    this.idle = isSettled && !this.#ran.length && !this.#naming.calls.length
+  }
+
+  /**
+   * This request began when the calls had run, so that the first frames bring their effects: the last of these names them,
+   * which the server cannot do, to which each request is another client.
+   *
+   * @param {string} text a message
+   */
+  #name(text) {
+    const {answers, calls, logs} = this.#naming
+    const message = JSON.parse(text)
+    if (message.type === "subscribed") logs.add(message.log)
+    if (message.type === "subscribed" || message.type === "refused") this.#naming.answers -= 1
+    if (message.type === "frame") logs.delete(message.log)
+    if (this.#naming.answers > 0 || logs.size) return text
+    const isLast = message.type === "frame" || (message.type === "refused" && answers > 0)
+    if (!isLast && (message.type !== "welcome" || answers > 0)) return text
+    this.#naming.calls = []
+    if (message.type === "frame") return JSON.stringify({...message, calls: [...(message.calls ?? []), ...calls]})
+    this.#handlers?.message(text)
+    return nameOnly(calls)
   }
 
   /** @param {string} text */
@@ -153,15 +183,24 @@ export class HttpTransport {
     try {
       while (this.#calls.length && this.#handlers) {
         const response = await this.#post(`${this.url}call/`, [this.#hello, ...this.#calls.splice(0, MAX_CALLS)])
-        for (const message of await messagesOf(response)) {
-          if (message.type !== "welcome") this.#handlers?.message(JSON.stringify(message))
-        }
+        // A frame of that request is about its own client, which has no rows.
+        const messages = (await messagesOf(response)).filter(({type}) => type !== "welcome" && type !== "frame")
+        for (const message of messages) this.#handlers?.message(JSON.stringify(message))
+        this.#follow(messages.filter(({type, error}) => type === "reply" && !error).map(({id}) => id))
       }
     } catch (error) {
       this.#calls = []
       this.#closed(error) // as a socket would: the outcome is not known
     }
     this.#calling = false
+  }
+
+  /** @param {string[]} calls that have run */
+  #follow(calls) {
+    if (!calls.length || !this.#handlers) return
+    if (this.#retired) return this.#handlers.message(nameOnly(calls))
+    this.#ran.push(...calls)
+    this.#renewSoon()
   }
 
   /** @param {string} address @param {string[]} texts @param {AbortSignal} [signal] */
@@ -187,6 +226,11 @@ export class HttpTransport {
     this.close()
     handlers?.closed(ABNORMAL, String(error))
   }
+}
+
+/** A frame without rows. @param {string[]} calls */
+function nameOnly(calls) {
+  return JSON.stringify({type: "frame", log: -1, cursor: "", deltas: [], calls})
 }
 
 /** @param {Response} response @returns {Promise<any[]>} */

@@ -517,6 +517,11 @@ var Session = class {
     this.#move("renew");
     return this.#hello(this.#wires.renewAll(events));
   }
+  /** As `renew`, where nothing was heard of what was sent: the calls are sent again too. @returns {Effect[]} */
+  moved() {
+    this.#move("renew");
+    return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.renewAll([]))];
+  }
   /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
   authenticate(token) {
     this.#token = token;
@@ -929,6 +934,7 @@ var Connection = class {
       },
       message: (text2) => this.#receive(text2),
       renew: (events) => this.#renew(events),
+      moved: () => this.#do(this.#session.moved()),
       closed: (code, reason) => this.#do(this.#session.lost(code, reason))
     });
     transport.open();
@@ -1997,6 +2003,55 @@ function emit(element, type, detail) {
   heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
 }
 
+// src/csrf.js
+var FIELD = "csrfmiddlewaretoken";
+function csrfToken(document2) {
+  const script = document2.querySelector("script[data-realtime-url]");
+  const name = `${script?.getAttribute("data-realtime-csrf-cookie") ?? ""}=`;
+  const cookie = document2.cookie.split("; ").find((each) => name.length > 1 && each.startsWith(name));
+  return cookie ? decodeURIComponent(cookie.slice(name.length)) : script?.getAttribute("data-realtime-csrf") ?? "";
+}
+var RowForms = class {
+  /** The button of the form that is being sent. @type {HTMLElement | null} */
+  #submitter = null;
+  /** @param {Document} document */
+  constructor(document2) {
+    this.document = document2;
+  }
+  start() {
+    const { document: document2 } = this;
+    document2.addEventListener("submit", ({ submitter }) => this.#note(submitter), true);
+    document2.addEventListener("formdata", ({ target: target2, formData: formData2 }) => {
+      const form = (
+        /** @type {HTMLFormElement} */
+        target2
+      );
+      if (!form.closest("[data-live-key]") || !this.#staysHere(form)) return;
+      const other = [...document2.getElementsByName(FIELD)].find((input) => !input.closest("[data-live-key]"));
+      const token = csrfToken(document2) || /** @type {HTMLInputElement | undefined} */
+      other?.value;
+      if (token) formData2.set(FIELD, token);
+    });
+  }
+  /** The event before `formdata`, where a user sends the form. @param {HTMLElement | null} submitter */
+  #note(submitter) {
+    this.#submitter = submitter;
+    setTimeout(() => this.#submitter = null);
+  }
+  /** Whether it is a POST to this site: nobody else is to know the token. @param {HTMLFormElement} form */
+  #staysHere(form) {
+    const button = this.#submitter && /** @type {HTMLButtonElement} */
+    this.#submitter.form === form ? this.#submitter : null;
+    const method = button?.getAttribute("formmethod") ?? form.getAttribute("method") ?? "get";
+    const action = button?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
+    try {
+      return method.toLowerCase() === "post" && new URL(action, this.document.baseURI).origin === this.document.defaultView?.location.origin;
+    } catch {
+      return false;
+    }
+  }
+};
+
 // src/forms.js
 var OWN = /^(_live_|csrfmiddlewaretoken$)/;
 var Forms = class {
@@ -2681,6 +2736,14 @@ var HttpTransport = class {
   /** @type {string[]} */
   #calls = [];
   #calling = false;
+  /** Calls that have run, whose effects the next request brings. @type {string[]} */
+  #ran = [];
+  /** What the request at hand owes to these: answers to its subscriptions, then a frame of each of their logs. */
+  #naming = { calls: (
+    /** @type {string[]} */
+    []
+  ), answers: 0, logs: /* @__PURE__ */ new Set() };
+  #retired = false;
   /** @param {HttpOptions} options */
   constructor({ url, csrf }) {
     this.url = url;
@@ -2729,8 +2792,10 @@ var HttpTransport = class {
     const message = this.#handlers?.message ?? (() => {
     });
     this.#handlers = { opened() {
-    }, message, renew: () => false, closed() {
+    }, message, renew: () => false, moved() {
+    }, closed() {
     } };
+    this.#retired = true;
     this.#request?.abort();
     this.#request = null;
   }
@@ -2745,6 +2810,8 @@ var HttpTransport = class {
     this.#batch = null;
     this.#request?.abort();
     if (!texts || !this.#handlers) return;
+    const answers = texts.filter((text2) => JSON.parse(text2).type === "subscribe").length;
+    this.#naming = { calls: [...this.#naming.calls, ...this.#ran.splice(0)], answers, logs: /* @__PURE__ */ new Set() };
     this.#run(texts, this.#request = new AbortController());
   }
   /** @param {string[]} texts @param {AbortController} request */
@@ -2753,7 +2820,7 @@ var HttpTransport = class {
     try {
       const response = await this.#post(this.address, texts, request.signal);
       await this.read(response, (text2) => {
-        if (isCurrent()) this.#handlers?.message(text2);
+        if (isCurrent()) this.#handlers?.message(this.#naming.calls.length ? this.#name(text2) : text2);
       });
     } catch (error) {
       if (isCurrent()) this.#closed(error);
@@ -2769,7 +2836,28 @@ var HttpTransport = class {
   #renew() {
     this.#renewing = false;
     this.#request?.abort();
-    this.idle = this.#handlers?.renew(this.#events.splice(0)) ?? false;
+    const isSettled = this.#handlers?.renew(this.#events.splice(0)) ?? false;
+    this.idle = isSettled && !this.#ran.length && !this.#naming.calls.length;
+  }
+  /**
+   * This request began when the calls had run, so that the first frames bring their effects: the last of these names them,
+   * which the server cannot do, to which each request is another client.
+   *
+   * @param {string} text a message
+   */
+  #name(text2) {
+    const { answers, calls, logs } = this.#naming;
+    const message = JSON.parse(text2);
+    if (message.type === "subscribed") logs.add(message.log);
+    if (message.type === "subscribed" || message.type === "refused") this.#naming.answers -= 1;
+    if (message.type === "frame") logs.delete(message.log);
+    if (this.#naming.answers > 0 || logs.size) return text2;
+    const isLast = message.type === "frame" || message.type === "refused" && answers > 0;
+    if (!isLast && (message.type !== "welcome" || answers > 0)) return text2;
+    this.#naming.calls = [];
+    if (message.type === "frame") return JSON.stringify({ ...message, calls: [...message.calls ?? [], ...calls] });
+    this.#handlers?.message(text2);
+    return nameOnly(calls);
   }
   /** @param {string} text */
   #call(text2) {
@@ -2783,15 +2871,22 @@ var HttpTransport = class {
     try {
       while (this.#calls.length && this.#handlers) {
         const response = await this.#post(`${this.url}call/`, [this.#hello, ...this.#calls.splice(0, MAX_CALLS)]);
-        for (const message of await messagesOf(response)) {
-          if (message.type !== "welcome") this.#handlers?.message(JSON.stringify(message));
-        }
+        const messages = (await messagesOf(response)).filter(({ type }) => type !== "welcome" && type !== "frame");
+        for (const message of messages) this.#handlers?.message(JSON.stringify(message));
+        this.#follow(messages.filter(({ type, error }) => type === "reply" && !error).map(({ id }) => id));
       }
     } catch (error) {
       this.#calls = [];
       this.#closed(error);
     }
     this.#calling = false;
+  }
+  /** @param {string[]} calls that have run */
+  #follow(calls) {
+    if (!calls.length || !this.#handlers) return;
+    if (this.#retired) return this.#handlers.message(nameOnly(calls));
+    this.#ran.push(...calls);
+    this.#renewSoon();
   }
   /** @param {string} address @param {string[]} texts @param {AbortSignal} [signal] */
   async #post(address, texts, signal) {
@@ -2816,6 +2911,9 @@ var HttpTransport = class {
     handlers?.closed(ABNORMAL, String(error));
   }
 };
+function nameOnly(calls) {
+  return JSON.stringify({ type: "frame", log: -1, cursor: "", deltas: [], calls });
+}
 async function messagesOf(response) {
   if (!response.headers.get("Content-Type")?.startsWith("application/json")) {
     throw new Error(`The server answered ${response.status} and no messages.`);
@@ -2990,7 +3088,7 @@ function roadsTo(chosen) {
   if (http) {
     const address = absolute(http, /^ws/, "http");
     const isOwn = new URL(address).origin === location.origin;
-    const options = { url: address, csrf: () => isOwn && script ? csrfToken(script) : "" };
+    const options = { url: address, csrf: () => isOwn && script ? csrfToken(document) : "" };
     roads.push({ name: "sse", address, open: () => new SseTransport(options) });
     roads.push({ name: "longpoll", address, open: () => new LongPollTransport(options) });
   }
@@ -3004,11 +3102,6 @@ function absolute(path, scheme, wanted) {
   url.protocol = url.protocol.replace(scheme, wanted);
   url.hash = "";
   return url.href;
-}
-function csrfToken(script) {
-  const name = `${script.getAttribute("data-realtime-csrf-cookie") ?? ""}=`;
-  const cookie = document.cookie.split("; ").find((each) => name.length > 1 && each.startsWith(name));
-  return cookie ? decodeURIComponent(cookie.slice(name.length)) : script.getAttribute("data-realtime-csrf") ?? "";
 }
 function storage() {
   try {
@@ -3473,6 +3566,8 @@ var FallbackTransport = class {
         this.#handlers?.message(text2);
       },
       renew: (events) => this.#handlers?.renew(events) ?? false,
+      moved() {
+      },
       closed: failed
     });
     if (index + 1 < this.order.length) {
@@ -3481,7 +3576,7 @@ var FallbackTransport = class {
     inner.open();
   }
   #begin() {
-    if (this.#opened) return void this.#handlers?.renew();
+    if (this.#opened) return this.#handlers?.moved();
     this.#opened = true;
     this.#handlers?.opened();
   }
@@ -3509,6 +3604,8 @@ var FallbackTransport = class {
       opened: () => probe.send(this.#hello),
       message: (text2) => JSON.parse(text2).type === "welcome" ? this.#switch(probe, text2) : failed(),
       renew: () => false,
+      moved() {
+      },
       closed: failed
     });
     this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, failed);
@@ -3526,6 +3623,8 @@ var FallbackTransport = class {
       },
       message: (text2) => this.#handlers?.message(text2),
       renew: () => false,
+      moved() {
+      },
       closed: (code, reason) => this.#closed(code, reason)
     });
     if (old?.retire) old.retire();
@@ -3604,6 +3703,7 @@ function create() {
     page.start();
     new Controls({ document, call: call2 }).start();
     new Forms({ document, call: call2, follow: (url) => location.assign(url) }).start();
+    new RowForms(document).start();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start2);
   else start2();

@@ -17,9 +17,10 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         scripts = f"'nonce-{request.csp_nonce}'" if request.path == "/page/" else "'self'"
         workers = f"; worker-src {request.GET['workers']}" if "workers" in request.GET else ""
         styles = "'self' 'unsafe-inline'" if request.path.startswith("/desk/") else "'self'"  # the admin's select2
-        response["Content-Security-Policy"] = (
-            f"default-src 'self'; script-src {scripts}; style-src {styles}; object-src 'none'{workers}"
-        )
+        policy = f"default-src 'self'; script-src {scripts}; style-src {styles}; object-src 'none'{workers}"
+        if request.path == "/foreign/":
+            policy += "; connect-src *"
+        response["Content-Security-Policy"] = policy
         return response
 
     return middleware

@@ -3,6 +3,8 @@
 Static files have hashed names and never expire, the policy for scripts is strict, and nothing is debugged.
 """
 
+import os
+
 from demo_project.settings import *  # noqa: F403
 from demo_project.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE
 
@@ -15,3 +17,4 @@ STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.Manif
 STATIC_ROOT = DATABASES["default"]["NAME"].parent / "static"
 REALTIME_PRESENCE_GRACE_SECONDS = 1.5
 REALTIME_PRESENCE_LEASE_SECONDS = 4
+REALTIME_ALLOWED_ORIGINS = os.environ.get("SITE_ORIGINS", "").split()

@@ -32,6 +32,13 @@ class LineStream(ProjectStream):
     template_name = "site/line.html"
 
 
+@register("plain")
+class PlainStream(ProjectStream):
+    """Rows with forms that know nothing of realtime."""
+
+    template_name = "site/plain.html"
+
+
 @register("notes")
 class NoteStream(ProjectStream):
     """Rows with every kind of field, and with what a user can open."""

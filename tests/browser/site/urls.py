@@ -11,6 +11,9 @@ urlpatterns = [
     path("page/", views.page),
     path("part/", views.part),
     path("desk/", desk.urls),
+    path("foreign/", views.foreign),
+    path("rename/", views.rename),
+    path("delete/", views.delete),
     path("static/<path:path>", views.static),
     path("", include("demo_project.urls")),
 ]

@@ -5,12 +5,19 @@ import mimetypes
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template import engines
+from django.templatetags.static import static as static_url
 from django.utils._os import safe_join
+
+from demo_project.board.models import Task
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Page</title>
 {%% load realtime %%}{%% realtime_script share=share %%}</head>
 <body>%s</body></html>"""
+
+FOREIGN = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Foreign</title>
+<script type="module" src="%s"></script></head></html>"""
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -27,6 +34,22 @@ def render(request: HttpRequest, source: str) -> HttpResponse:
     return HttpResponse(
         engines["django"].from_string(source).render({"user": request.user, "share": "share" in request.GET}, request)
     )
+
+
+def foreign(request: HttpRequest) -> HttpResponse:
+    """A page that has the module, and says itself where its server is."""
+    return HttpResponse(FOREIGN % static_url("realtime/realtime.js"))
+
+
+def rename(request: HttpRequest) -> HttpResponse:
+    """What a form of a row is sent to; Django's middleware wants its CSRF token."""
+    Task.objects.filter(pk=request.POST["pk"], project__members=request.user).update(title=request.POST["title"])
+    return HttpResponse(status=204)
+
+
+def delete(request: HttpRequest) -> HttpResponse:
+    Task.objects.filter(pk=request.POST["pk"], project__members=request.user).delete()
+    return HttpResponse("Deleted.")
 
 
 def static(request: HttpRequest, path: str) -> HttpResponse:

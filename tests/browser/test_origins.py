@@ -1,0 +1,86 @@
+"""Pages of other origins: refused by default on each transport; where they are listed, let in as the user."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.board import Board
+from tests.browser.desk import Desk
+from tests.support import transports
+from tests.support.demo import DemoServer, DemoServers
+from tests.support.pages import wait_for_state
+from tests.support.waiting import wait_until
+
+NOTE_STATES = """
+    window.states = []
+    document.addEventListener("realtime:state", ({detail}) => window.states.push(detail))
+"""
+OPEN = """([options, project]) => {
+    realtime.connect(options)
+    window.query = realtime.live("tasks", {project})
+}"""
+
+
+@pytest.fixture(scope="package")
+def listing(server: DemoServer, servers: DemoServers) -> DemoServer:
+    """Another server, on another port and so of another origin, which lists the first one's pages."""
+    return servers(SITE_ORIGINS=server.url)
+
+
+@pytest.fixture(params=transports.TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    if request.param == "websocket" and transports.wanted() != "websocket":
+        pytest.skip("REALTIME_TEST_TRANSPORT names another transport.")
+    return request.param
+
+
+@pytest.fixture
+def window(desk: Desk, transport: str) -> Page:
+    """Ada's, in which only this transport gets through. Her cookie goes to all servers of the machine."""
+    page = desk.alone("ada", transport=transport)
+    page.add_init_script(NOTE_STATES)
+    return page
+
+
+def open_foreign(page: Page, origin: str) -> None:
+    page.goto(f"{origin}/foreign/")
+    page.wait_for_function("() => window.realtime")
+
+
+def connect(page: Page, server: DemoServer, transport: str, board: Board) -> None:
+    road = {"url": server.websocket_url} if transport == "websocket" else {"http": f"{server.url}/realtime/"}
+    page.evaluate(OPEN, [road, board.pk])
+
+
+@pytest.mark.parametrize("site", ["localhost", "127.0.0.1"])  # another site, and another port of the same
+def test_page_of_another_origin_is_refused_and_the_setting_is_named(
+    window: Page, server: DemoServer, listing: DemoServer, transport: str, board: Board, site: str
+) -> None:
+    origin = f"http://{site}:{server.port if site == 'localhost' else listing.port}"
+    before = len(server.log.read_text())
+    open_foreign(window, origin)
+    connect(window, server, transport, board)
+    if transport == "websocket":
+        wait_for_state(window, "refused")
+        told = window.evaluate("window.states.at(-1)")
+        assert (told["code"], "others are listed in REALTIME_ALLOWED_ORIGINS" in told["reason"]) == (4210, True)
+    else:  # the browser keeps the answer from the page
+        wait_for_state(window, "offline")
+        said = server.log.read_text()[before:]
+        assert f"Refused: Pages of {origin} may not connect to this server." in said
+        assert "others are listed in REALTIME_ALLOWED_ORIGINS" in said
+    assert window.evaluate("window.query.rows.length") == 0
+
+
+def test_page_of_a_listed_origin_is_live_as_the_user(
+    window: Page, server: DemoServer, listing: DemoServer, transport: str, board: Board
+) -> None:
+    open_foreign(window, server.url)
+    connect(window, listing, transport, board)
+    wait_for_state(window)
+    wait_until(lambda: window.evaluate("window.query.rows.length") == 5, what="the rows")
+    board.write("tasks.get(title='One').delete()")
+    wait_until(lambda: window.evaluate("window.query.rows.length") == 4, what="the change")
+    window.evaluate("window.query.call('add', {title: 'From elsewhere'})")
+    assert "From elsewhere" in board.titles("todo")
