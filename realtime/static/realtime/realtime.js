@@ -3261,6 +3261,7 @@ var Switchboard = class {
       },
       message: (text2) => this.#receive(text2),
       renew: () => false,
+      moved: () => this.cut("The line goes on by another road."),
       closed: (code, reason) => this.#lost(code, reason)
     });
     line.open();

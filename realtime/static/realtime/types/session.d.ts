@@ -111,6 +111,8 @@ export declare class Session {
      * @returns {Effect[]}
      */
     renew(events?: import("./messages.js").Send[]): Effect[];
+    /** As `renew`, where nothing was heard of what was sent: the calls are sent again too. @returns {Effect[]} */
+    moved(): Effect[];
     /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
     authenticate(token: string): Effect[];
     /**

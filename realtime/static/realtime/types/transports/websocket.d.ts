@@ -5,12 +5,14 @@
  * Every transport has this face: `open`, `send`, `close`, and `on` for what comes. One object is one attempt; after
  * `closed`, or its own `close`, nothing comes any more. A transport that goes on by a new request asks for `renew`: hello
  * and all subscriptions are sent again, from their cursors, and the events that it could not send by the request at hand.
- * It returns whether nothing is awaited but news.
+ * It returns whether nothing is awaited but news. `moved` asks for the same and for the calls: they went out by a road on
+ * which nothing was heard.
  *
  * @typedef {{
  *   opened: () => void,
  *   message: (text: string) => void,
  *   renew: (events?: import("../messages.js").Send[]) => boolean,
+ *   moved: () => void,
  *   closed: (code: number, reason: string) => void,
  * }} TransportHandlers
  *
@@ -25,6 +27,7 @@ export type TransportHandlers = {
     opened: () => void;
     message: (text: string) => void;
     renew: (events?: import("../messages.js").Send[]) => boolean;
+    moved: () => void;
     closed: (code: number, reason: string) => void;
 };
 export type Transport = {
