@@ -11,7 +11,6 @@ import pytest
 
 from realtime.client import connect
 from tests.models import Book
-from tests.support import http
 from tests.support.remotes import REMOTES
 from tests.support.waiting import seconds
 from tests.support.wire import until
@@ -62,12 +61,10 @@ async def test_page_of_another_site_is_told_why_it_is_refused(server):
 async def test_it_ends_with_clients_connected(log, tmp_path):
     uvicorn = Uvicorn(tmp_path, ws="auto")
     uvicorn.start()
-    response = await http.request(f"http://{uvicorn.host}/realtime/sse/", body='[{"type":"hello","version":1}]')
-    async with connect(uvicorn.url) as client:
+    async with connect(uvicorn.url) as client, REMOTES["sse"](uvicorn.host) as remote:
         await client.wait_until_live()
+        await remote.subscribe("nowhere")
         process = uvicorn._process._popen
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, seconds(20)) in (0, -signal.SIGTERM)
-    response.cut()
-    await asyncio.sleep(0)  # for the socket to be closed
     assert "Traceback" not in uvicorn.news()
