@@ -19,6 +19,7 @@ export const load = {
   onAll: null,
   bytes: 0, // received in all
   failures: 0,
+  returns: false, // clients that were not let in try again
 }
 
 /** A text frame of a client; its mask of zeros leaves the text as it is. */
@@ -154,7 +155,14 @@ const handlers = {
     load.failures++
   },
   close(socket) {
-    if (!socket.data.gone) load.failures++
+    const client = socket.data
+    if (client.gone) return
+    load.failures++
+    if (load.returns && !client.live) {
+      // as the browser's client: it tries again, not at once
+      client.open = false
+      setTimeout(() => client.connect(), 500 + 500 * Math.random())
+    }
   },
 }
 

@@ -164,7 +164,9 @@ const commands = {
       client.messages = client.frames = client.bytes = client.rows = 0
     }
     const started = now()
+    load.returns = true
     const opened = await launch(clients, load.ready + clients.length, concurrency)
+    load.returns = false
     const seconds = (now() - started) / 1000
     const rows = clients.map((client) => client.rows).sort((one, two) => one - two)
     return { seconds, opened, rows: [rows[0], rows.at(-1)], failures: load.failures }
