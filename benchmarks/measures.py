@@ -46,7 +46,7 @@ class Context:
 def fan_out(context: Context, peer: Peer, *, sizes: list[int], seconds: float, flood_at: int = 0) -> None:
     """One change after the other to all clients; then, at one size, changes as fast as they can be handed over."""
     driver = context.driver
-    with context.served(peer) as server:
+    with context.served(peer, patience=60 + max(sizes) / 50) as server:
         connected = 0
         for size in sorted(size for size in sizes if size <= peer.most):
             driver("grow", count=size - connected)
@@ -74,7 +74,7 @@ def fan_out(context: Context, peer: Peer, *, sizes: list[int], seconds: float, f
 def flooding(peer: Peer) -> int:
     """How many changes: enough to last for a second or so."""
     if peer.server and peer.kind != "realtime":
-        return 60 if peer.fast else 10
+        return 60 if peer.fast else 3
     return 300
 
 

@@ -83,10 +83,11 @@ SERVERS = ("daphne", "uvicorn")
 REALTIME = _pair("realtime", "realtime", module="ours", kind="realtime", path="/realtime/ws/")
 BARE = _pair("bare", "bare ASGI loop", module="bare")
 PLAIN = _pair("plain", "bare Channels consumer", module="plain")
+REDIS: dict[str, Any] = {"module": "byhand", "needs": ("redis",), "most": 1000}
 BY_HAND = [
     *_pair("channels-memory", "Channels, in memory", module="byhand", layer="memory", most=1000),
-    *_pair("channels-redis", "Channels, Redis", module="byhand", layer="redis", needs=("redis",), most=1000),
-    *_pair("channels-pubsub", "Channels, Redis pub/sub", module="byhand", layer="pubsub", needs=("redis",), most=1000),
+    _pair("channels-redis", "Channels, Redis", layer="redis", **REDIS)[1],
+    _pair("channels-pubsub", "Channels, Redis pub/sub", layer="pubsub", **REDIS)[1],
 ]
 DCRF = _pair("dcrf", "djangochannelsrestframework", module="dcrf", layer="memory", most=1000)
 EVENTSTREAM = [
