@@ -19,8 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from realtime.exceptions import CsrfFailed, OriginRefused, ProtocolError, TooLarge
 from realtime.hub import get_hub
 from realtime.origins import is_listed
-from realtime.protocol.codec import encode, split
-from realtime.protocol.messages import Bye
+from realtime.protocol.codec import encode_bye, split
 from realtime.reception import Arrival, arrive
 
 logger = logging.getLogger("realtime.connections")
@@ -134,7 +133,7 @@ def _messages(request: ASGIRequest) -> list[str]:
 
 def _refusal(error: ProtocolError) -> HttpResponse:
     status = 403 if isinstance(error, OriginRefused | CsrfFailed) else 400
-    bye = encode(Bye(error.code, error.reason)).text
+    bye = encode_bye(error).text
     return HttpResponse(f"[{bye}]", status=status, content_type="application/json")
 
 

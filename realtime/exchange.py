@@ -17,7 +17,7 @@ from realtime.connection import Connection
 from realtime.exceptions import ClientError, ProtocolError
 from realtime.hub import Hub, get_hub
 from realtime.logtask import Delivery
-from realtime.protocol.codec import Encoded, decode_server
+from realtime.protocol.codec import Encoded, decode_server, encode_bye
 from realtime.protocol.messages import Behind, ServerMessage
 from realtime.protocol.session import Subscription
 from realtime.reception import Arrival, let_in
@@ -37,7 +37,7 @@ class Exchange:
     def __init__(self, request: ASGIRequest, arrival: Arrival, messages: list[str]) -> None:
         self.messages = messages
         self.ended = False  # bye was said
-        self.connection: Connection
+        self._connection: Connection | None = None  # None where the client was turned away
         self._request = request
         self._arrival = arrival
         self._texts: list[str] = []
@@ -49,12 +49,18 @@ class Exchange:
         user, session = getattr(request, "user", None), getattr(request, "session", None)
         self._pause.begin()
         try:
-            self.connection = await let_in(self, self._arrival, user=user, session=session, windows=WINDOWS)
+            connection = await let_in(self, self._arrival, user=user, session=session, windows=WINDOWS)
+        except ProtocolError as error:
+            # in the response, whose status has gone out already
+            self.send(encode_bye(error).text)
+            self.close(error.code, error.reason)
+            return self
         except BaseException:
             self._pause.cease()
             raise
+        self._connection = connection
         for message in self.messages:
-            self.connection.receive(message)
+            connection.receive(message)
         return self
 
     async def __aexit__(
@@ -62,7 +68,23 @@ class Exchange:
     ) -> None:
         self._pause.cease()
         # a client that hangs up just now must not keep the connection from being released
-        await asyncio.shield(_kept(self.connection.close()))
+        if self._connection is not None:
+            await asyncio.shield(_kept(self._connection.close()))
+
+    @property
+    def settled(self) -> bool:
+        """Whether each subscription that was asked for is live, or has been refused."""
+        return self._connection is None or self._connection.settled
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing more is sent before the client acknowledges."""
+        return self._connection is not None and self._connection.spent
+
+    async def said(self) -> None:
+        """Wait until the client's events are on their way, or refused, as far as its subscriptions are admitted."""
+        if self._connection is not None:
+            await self._connection.said()
 
     def send(self, text: str) -> None:
         self._texts.append(text)
@@ -86,7 +108,7 @@ class Exchange:
         texts, self._texts = self._texts, []
         self._news.clear()
         taken = [(text, decode_server(text)) for text in texts]
-        if self.connection.spent:
+        if self.spent:
             # no news to a client that asks anew at once: its page would not be live for the time of a request
             taken = [(text, message) for text, message in taken if not isinstance(message, Behind)]
         return taken

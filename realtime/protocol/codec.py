@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
-from realtime.exceptions import BadMessage, TooLarge
-from realtime.protocol.messages import ClientMessage, Delta, Frame, ServerMessage
+from realtime.exceptions import BadMessage, ProtocolError, TooLarge
+from realtime.protocol.messages import Bye, ClientMessage, Delta, Frame, ServerMessage
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -70,6 +70,11 @@ def decode_server(data: str | bytes) -> ServerMessage:
 def encode(message: ServerMessage | ClientMessage) -> Encoded:
     data = _encoder.encode(message)
     return Encoded(data.decode(), len(data))
+
+
+def encode_bye(error: ProtocolError) -> Encoded:
+    """The last message to a client, which says why it is turned away."""
+    return encode(Bye(error.code, error.reason, UNSET if error.retry is None else error.retry))
 
 
 def encode_delta(delta: Delta) -> bytes:

@@ -26,7 +26,6 @@ from realtime.protocol.messages import (
     Authenticated,
     Beat,
     Behind,
-    Bye,
     Call,
     ClientMessage,
     Hello,
@@ -386,5 +385,4 @@ class ClientSession:
             return None
         self.state = State.CLOSED
         self.subscriptions.clear()
-        bye = Bye(code=error.code, reason=error.reason)
-        return codec.encode(bye if error.retry is None else Bye(bye.code, bye.reason, error.retry))
+        return codec.encode_bye(error)

@@ -35,8 +35,8 @@ async def _answer(asked: Asked, wait: float) -> AsyncIterator[str]:
     news = False
     async with Exchange(*asked) as exchange:
         while not exchange.ended:
-            settled = exchange.connection.settled
-            if (settled and news) or exchange.connection.spent:
+            settled = exchange.settled
+            if (settled and news) or exchange.spent:
                 break
             until = settles if news else waits if settled else max(waits, settles)
             if not await exchange.wait(until):
@@ -44,7 +44,7 @@ async def _answer(asked: Asked, wait: float) -> AsyncIterator[str]:
             for text, message in exchange.take():
                 texts.append(text)
                 news = news or _is_news(message)
-        await exchange.connection.said()
+        await exchange.said()
         texts += [text for text, _ in exchange.take()]
         yield f"[{','.join(texts)}]"
 

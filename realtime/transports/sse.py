@@ -37,7 +37,7 @@ async def _events(asked: Asked, bookmark: Bookmark | None) -> AsyncIterator[str]
     ends = asyncio.get_running_loop().time() + BEATS * settings.BEAT_SECONDS
     async with Exchange(*asked) as exchange:
         yield BEGIN
-        while not exchange.ended and not exchange.connection.spent and await exchange.wait(ends):
+        while not exchange.ended and not exchange.spent and await exchange.wait(ends):
             yield "".join(_event(text, message, bookmark) for text, message in exchange.take())
         last = "".join(_event(text, message, bookmark) for text, message in exchange.take())
         yield last if exchange.ended else last + END

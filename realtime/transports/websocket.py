@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from msgspec import UNSET
 
 from realtime.connection import Connection
 from realtime.exceptions import ProtocolError
 from realtime.outlet import Outlet
-from realtime.protocol.codec import encode
-from realtime.protocol.messages import Bye
+from realtime.protocol.codec import encode_bye
 from realtime.reception import arrive, let_in
 
 
@@ -50,8 +48,7 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
             self.connection = await let_in(_Face(self.outlet), arrive(self.scope), **known)
         except ProtocolError as error:
             # accepted first: a browser hides from the page why a handshake failed
-            bye = Bye(error.code, error.reason, UNSET if error.retry is None else error.retry)
-            self.outlet.send(encode(bye).text)
+            self.outlet.send(encode_bye(error).text)
             self.outlet.close(int(error.code))
 
     async def _release(self) -> None:

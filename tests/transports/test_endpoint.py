@@ -215,3 +215,11 @@ def test_server_without_asgi_is_told_so(committed, settings):
     settings.ALLOWED_HOSTS = ["testserver"]
     response = Client().post("/realtime/poll/", json.dumps([HELLO]), content_type="application/json")
     assert (response.status_code, response.content) == (501, b"This address needs an ASGI server, such as daphne.")
+
+
+async def test_one_connection_too_many_is_told_on_each_transport(path, settings, monkeypatch):
+    settings.REALTIME_MAX_CONNECTIONS_PER_ADDRESS = 0
+    monkeypatch.setattr("realtime.reception.client_address", lambda **_: "192.0.2.1")
+    assert await messages(await post(path, *PATHS[path])) == [
+        {"type": "bye", "code": 4002, "reason": "There are 0 connections from this address already.", "retry": 30.0}
+    ]
