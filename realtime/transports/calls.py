@@ -33,4 +33,5 @@ async def _replies(asked: Asked) -> AsyncIterator[str]:
             for text, message in exchange.take():
                 texts.append(text)
                 waiting -= isinstance(message, Reply)
+        texts += [text for text, _ in exchange.take()]  # why it has ended
         yield f"[{','.join(texts)}]"
