@@ -27,7 +27,7 @@ def connections_needed() -> int:
 
 @register("realtime")
 def check_connections(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """W012: persistent connections under ASGI. W013: a pool that is too small."""
+    """W011: persistent connections under ASGI. W012: a pool that is too small."""
     found: list[CheckMessage] = []
     for alias in _aliases():
         values = connections[alias].settings_dict
@@ -38,7 +38,7 @@ def check_connections(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]
                     f"CONN_MAX_AGE of the database {alias!r} is {age!r}: under ASGI the connections of requests stay "
                     "open in threads that no request uses again.",
                     hint="Set it to 0, or take PostgreSQL's pool; realtime's threads keep theirs anyway.",
-                    id="realtime.W012",
+                    id="realtime.W011",
                 )
             )
         if pool:
@@ -50,7 +50,7 @@ def check_connections(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]
                         f"The pool of the database {alias!r} has up to {size} connections, of which a server process "
                         f"of realtime keeps {needed}.",
                         hint=f'Set OPTIONS["pool"]["max_size"] to {needed} and as many as requests need.',
-                        id="realtime.W013",
+                        id="realtime.W012",
                     )
                 )
     return found

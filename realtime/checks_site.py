@@ -82,7 +82,7 @@ def _leads_in(application: Any, *, depth: int = 20) -> bool:
 
 @register("realtime")
 def check_middleware(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """W008: requests that do not know their user, by pages and by the HTTP transports."""
+    """W007: requests that do not know their user, by pages and by the HTTP transports."""
     if not apps.is_installed("django.contrib.auth"):
         return []
     missing = [name for name in (SESSION, AUTHENTICATION) if not _has_middleware(name)]
@@ -92,7 +92,7 @@ def check_middleware(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         Warning(
             f"MIDDLEWARE has no {' and no '.join(missing)}: pages and the HTTP transports know no user.",
             hint="Put both into MIDDLEWARE, sessions first.",
-            id="realtime.W008",
+            id="realtime.W007",
         )
     ]
 
@@ -111,7 +111,7 @@ def _has_middleware(path: str) -> bool:
 
 @register("realtime")
 def check_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """E011: what is no origin. W009: no host. W010: origins whose pages may post, and may not connect."""
+    """E011: what is no origin. W008: no host. W009: origins whose pages may post, and may not connect."""
     found: list[CheckMessage] = []
     for origin in settings.ALLOWED_ORIGINS:
         parts = urlsplit(origin)
@@ -128,7 +128,7 @@ def check_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             Warning(
                 "ALLOWED_HOSTS is empty, so no page may connect.",
                 hint='Name the hosts of the site: ALLOWED_HOSTS = ["example.org"].',
-                id="realtime.W009",
+                id="realtime.W008",
             )
         )
         return found
@@ -139,7 +139,7 @@ def check_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             Warning(
                 f"Pages of {', '.join(strangers)} may post forms, by CSRF_TRUSTED_ORIGINS, and may not connect.",
                 hint="List them in REALTIME_ALLOWED_ORIGINS too, if they show live rows; or silence this.",
-                id="realtime.W010",
+                id="realtime.W009",
             )
         )
     return found
@@ -154,7 +154,7 @@ def _is_own(origin: str, listed: set[str]) -> bool:
 
 @register("realtime")
 def check_assets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """W011: the browser's half is not among the static files. E012: forms that have no address."""
+    """W010: the browser's half is not among the static files. E012: forms that have no address."""
     found: list[CheckMessage] = []
     if not apps.is_installed("django.contrib.staticfiles"):
         found.append(
@@ -162,7 +162,7 @@ def check_assets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                 "'django.contrib.staticfiles' is not in INSTALLED_APPS: nobody collects the file that "
                 "{% realtime_script %} names.",
                 hint=f"Install it, or serve {SCRIPT} of the package under STATIC_URL yourself.",
-                id="realtime.W011",
+                id="realtime.W010",
             )
         )
     elif finders.find(SCRIPT) is None:
@@ -170,7 +170,7 @@ def check_assets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             Warning(
                 f"The static file {SCRIPT} is not found.",
                 hint='Put "django.contrib.staticfiles.finders.AppDirectoriesFinder" into STATICFILES_FINDERS.',
-                id="realtime.W011",
+                id="realtime.W010",
             )
         )
     forms = [stream.__name__ for stream in registry if stream.form_class]

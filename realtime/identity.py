@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -119,12 +118,6 @@ def _seconds_left(session: Any) -> float:
         return 0.0 if ends is None else max(0.0, (ends - timezone.now()).total_seconds())
     # other stores do not tell when a session ends
     return min(float(session.get_expiry_age()), UNKNOWN_END_SECONDS)
-
-
-def bearer_token(headers: Mapping[bytes, str]) -> str | None:
-    """The token of an `Authorization: Bearer …` header, by which a client without cookies names itself over HTTP."""
-    scheme, _, token = headers.get(b"authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def identify(token: str) -> tuple[Identity, Standing]:

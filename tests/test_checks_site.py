@@ -76,7 +76,7 @@ def test_application_that_cannot_be_imported_says_why(settings):
 def test_middleware_that_knows_plain(settings):
     settings.MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware", "no.such.Middleware"]
     [warning] = check_middleware(None)
-    assert warning.id == "realtime.W008"
+    assert warning.id == "realtime.W007"
     assert warning.msg == (
         "MIDDLEWARE has no django.contrib.auth.middleware.AuthenticationMiddleware: "
         "pages and the HTTP transports know no user."
@@ -91,7 +91,7 @@ def test_what_is_no_origin(settings, origin):
 
 def test_no_host(settings):
     settings.ALLOWED_HOSTS = []
-    assert found(check_origins(None)) == ["realtime.W009"]
+    assert found(check_origins(None)) == ["realtime.W008"]
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_no_host(settings):
         ("https://www.example.org", []),
         ("https://*.example.org", []),
         ("https://app.example.net:8000", []),
-        ("https://elsewhere.example.com", ["realtime.W010"]),
-        ("https://*.example.com", ["realtime.W010"]),
+        ("https://elsewhere.example.com", ["realtime.W009"]),
+        ("https://*.example.com", ["realtime.W009"]),
     ],
 )
 def test_origins_that_may_post_and_not_connect(settings, trusted, ids):
@@ -114,12 +114,12 @@ def test_origins_that_may_post_and_not_connect(settings, trusted, ids):
 
 def test_script_that_is_not_found(settings):
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
-    assert found(check_assets(None)) == ["realtime.W011"]
+    assert found(check_assets(None)) == ["realtime.W010"]
 
 
 def test_no_staticfiles(settings):
     settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "django.contrib.staticfiles"]
-    assert found(check_assets(None)) == ["realtime.W011"]
+    assert found(check_assets(None)) == ["realtime.W010"]
 
 
 def test_forms_without_an_address(settings):
@@ -138,10 +138,10 @@ def test_forms_without_an_address(settings):
     ("values", "ids"),
     [
         ({}, []),
-        ({"CONN_MAX_AGE": 60}, ["realtime.W012"]),
-        ({"CONN_MAX_AGE": None}, ["realtime.W012"]),
-        ({"OPTIONS": {"pool": True}}, ["realtime.W013"]),
-        ({"OPTIONS": {"pool": {"min_size": 2, "max_size": 8}}}, ["realtime.W013"]),
+        ({"CONN_MAX_AGE": 60}, ["realtime.W011"]),
+        ({"CONN_MAX_AGE": None}, ["realtime.W011"]),
+        ({"OPTIONS": {"pool": True}}, ["realtime.W012"]),
+        ({"OPTIONS": {"pool": {"min_size": 2, "max_size": 8}}}, ["realtime.W012"]),
         ({"OPTIONS": {"pool": {"max_size": 20}}}, []),
     ],
 )

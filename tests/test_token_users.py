@@ -12,7 +12,7 @@ from django.utils import timezone
 
 import realtime
 from realtime.exceptions import BadMessage, SessionEnded
-from realtime.identity import Identity, bearer_token, current, identify
+from realtime.identity import Identity, current, identify
 from tests.models import Shelf
 from tests.support import passes
 from tests.support.replica import ReferenceClient
@@ -218,19 +218,3 @@ class TestIdentify:
         with pytest.raises(BadMessage):
             identify("t")
         assert not current(Identity("5", None, "t")).holds
-
-
-@pytest.mark.parametrize(
-    ("header", "token"),
-    [
-        ("Bearer abc", "abc"),
-        ("bearer  abc ", "abc"),
-        ("Basic abc", None),
-        ("Bearer", None),
-        ("Bearer ", None),
-        ("", None),
-    ],
-)
-def test_bearer_token_of_a_request(header, token):
-    assert bearer_token({b"authorization": header}) == token
-    assert bearer_token({}) is None
