@@ -17,8 +17,6 @@ from tests.models import Book, Shelf
 from tests.streams import BookStream
 from tests.support.wire import WireClient, until
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture
 def shelf(elsewhere) -> Shelf:

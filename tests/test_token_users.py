@@ -18,8 +18,6 @@ from tests.support import passes
 from tests.support.replica import ReferenceClient
 from tests.support.wire import WireClient, until
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture(autouse=True)
 def hook(settings) -> Iterator[None]:

@@ -17,8 +17,6 @@ from tests.support.faults_proxy import Proxy
 from tests.support.waiting import seconds
 from tests.support.wire import until
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture
 def add(elsewhere, shelf):

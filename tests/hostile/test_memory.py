@@ -9,8 +9,6 @@ import pytest
 from tests.models import Book
 from tests.support.rawsocket import PING, TEXT, RawSocket, frame
 
-pytestmark = pytest.mark.databases
-
 MESSAGES = 20_000
 GROWTH_MEGABYTES = 30  # of a process of 100 or so; what was sent below would come to more, were it kept
 WINDOW_BYTES = 1024 * 1024

@@ -29,7 +29,8 @@ def main(starter: str, end: str, user: str, *command: str) -> None:
             sys.exit("The process that wanted this command has ended.")
 
     # A shell has its background jobs ignore SIGINT, and what is ignored stays so for all that they start.
-    signal.signal(int(end), signal.SIG_DFL)
+    for number in {int(end), signal.SIGINT}:
+        signal.signal(number, signal.SIG_DFL)
     os.execvp(command[0], command)
 
 

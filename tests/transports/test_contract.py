@@ -14,8 +14,6 @@ from tests.models import Book, Note
 from tests.support.remotes import REMOTES, Remote, WebSocketRemote
 from tests.support.waiting import FACTOR, seconds
 
-pytestmark = pytest.mark.databases
-
 Connect = Callable[..., Remote]
 
 

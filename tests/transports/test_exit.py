@@ -25,7 +25,10 @@ def test_daphne_ends_in_good_order_with_a_response_under_way(log, tmp_path):
             received += part
         process = daphne._process._popen
         process.send_signal(signal.SIGINT)
-        # a crash of the interpreter would be a negative number
-        assert process.wait(seconds(20)) == 0
+        try:
+            # a crash of the interpreter would be a negative number
+            assert process.wait(seconds(20)) == 0
+        finally:
+            daphne._process.kill()
     trouble = [record for record in RECORD.split(daphne.news()) if TROUBLE.search(record)]
     assert [record for record in trouble if ABORTED not in record] == []

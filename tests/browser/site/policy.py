@@ -16,8 +16,9 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         scripts = f"'nonce-{request.csp_nonce}'" if request.path == "/page/" else "'self'"
         workers = f"; worker-src {request.GET['workers']}" if "workers" in request.GET else ""
-        styles = "'self' 'unsafe-inline'" if request.path.startswith("/desk/") else "'self'"  # the admin's select2
-        policy = f"default-src 'self'; script-src {scripts}; style-src {styles}; object-src 'none'{workers}"
+        policy = f"default-src 'self'; script-src {scripts}; object-src 'none'{workers}"
+        if request.path.startswith("/desk/"):
+            policy += "; style-src 'self' 'unsafe-inline'"  # the admin's select2
         if request.path == "/foreign/":
             policy += "; connect-src *"
         response["Content-Security-Policy"] = policy
