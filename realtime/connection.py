@@ -46,6 +46,7 @@ logger = logging.getLogger("realtime.connections")
 
 MAX_SENDING = 100  # events of one client that wait for their hook
 VISITOR = Identity().owner  # of whom nothing is known
+JUDGE_SECONDS = 2.0  # for a client to subscribe; one that does not is judged by itself
 SILENT_BEATS = 2.5  # beats without an answer after which a client is taken for gone
 
 _numbers = itertools.count(1)
@@ -95,6 +96,7 @@ class Connection:
         self._too_fast = False  # and the client knows it
         self._access_changes = 0  # how often access had to be asked again
         self._valid_until: float | None = None  # when the user's session ends, if it is not prolonged
+        self._never_judged = identity.session is not None  # so it is not known when the session ends
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._opened = self._heard = self._beaten = now
         hub.attach(self, identity.user)
@@ -241,6 +243,9 @@ class Connection:
         elif self._valid_until is not None and now >= self._valid_until:
             self._valid_until = None
             self._reconsider()
+        elif self._never_judged and now - self._opened > JUDGE_SECONDS:
+            self._never_judged = False
+            self._reconsider()
         elif now - self._beaten >= self._beat_seconds:
             self._beaten = now
             beat = self._session.beat(positions)
@@ -378,6 +383,9 @@ class Connection:
             verdict = await self._judge([subscription.asked for subscription in asked])
             if changes != self._access_changes:  # it may have been judged by what was true before
                 continue
+            if not verdict.holds:
+                self.end(SessionEnded())
+                return
             answered = set(asked)
             self._subscribing = deque(item for item in self._subscribing if item not in answered)
             for subscription, answer in zip(asked, verdict.answers, strict=True):
@@ -418,6 +426,7 @@ class Connection:
     async def _judge(self, asked: Sequence[Subscribe | Admitted]) -> Verdict:
         verdict = await self._hub.run(admit, self._identity, asked)
         self._valid_until = _after(verdict.seconds)
+        self._never_judged = False
         return verdict
 
     def _expect(self, call: Call) -> None:

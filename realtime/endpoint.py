@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from realtime.exceptions import CsrfFailed, OriginRefused, ProtocolError, TooLarge
 from realtime.hub import get_hub
+from realtime.identity import user_key
 from realtime.origins import is_listed
 from realtime.protocol.codec import encode_bye, split
 from realtime.reception import Arrival, arrive
@@ -70,6 +71,8 @@ def endpoint(*methods: str) -> Callable[[View], AsyncView]:
                 arrival = _arrive(request)
                 if request.method != "GET":
                     await get_hub().run(_check_csrf, request)
+                # before the response begins: it may bring a new session cookie
+                await get_hub().run(user_key, getattr(request, "user", None))
                 return await view(Asked(request, arrival, _messages(request)))
             except ProtocolError as error:
                 return _refusal(error)

@@ -7,10 +7,11 @@ actions.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from realtime import exits
@@ -30,6 +31,8 @@ from realtime.quotas import Quotas
 from realtime.streams.grounds import access_database
 from realtime.streams.stream import ModelStream
 from realtime.turns import Turns
+
+logger = logging.getLogger("realtime.status")
 
 Result = TypeVar("Result")
 
@@ -92,7 +95,7 @@ class Hub:
         if self._clients:
             return
         if self.observer is not None:
-            self.observer.emptied()
+            _guarded(self.observer.emptied)
         logs, self._logs = list(self._logs.values()), {}
         sweeper, self._sweeper = self._sweeper, None
         exchange, self._exchange = self._exchange, None
@@ -182,7 +185,15 @@ class Hub:
             for client in list(self._clients):
                 tell(client, client.sweep, loop.time(), positions)
             if self.observer is not None:
-                self.observer.sweep(loop.time())
+                _guarded(self.observer.sweep, loop.time())
+
+
+def _guarded(observe: Callable[..., None], *args: Any) -> None:
+    # the clients are served without it
+    try:
+        observe(*args)
+    except Exception:
+        logger.exception("The status of this process could not be gathered.")
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -51,6 +51,8 @@ class _Request:
     """As much of a request as Django's `get_user` looks at."""
 
     def __init__(self, session: Any) -> None:
+        # with a key of SECRET_KEY_FALLBACKS, `get_user` would move the session, and no response tells the browser
+        session.cycle_key = lambda: None
         self.session = session
 
 

@@ -24,6 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 Handover = Callable[[str], bool]
 
 MAX_UNCOMPRESSED = 1400  # bytes: what fits into a packet is not worth compressing for each client by itself
+MAX_FRAMES = 1000
 
 _frames: dict[str, bytes] = {}  # of the messages of this iteration of the event loop, by their text
 
@@ -131,7 +132,9 @@ def _uvicorn(protocol: Any) -> Handover:
 
 def _daphne(protocol: Any) -> Handover:
     opened, transport = protocol.STATE_OPEN, protocol.transport
-    write, write_now = transport.write, None if transport.TLS else transport.writeSomeData
+    write, write_now = transport.write, transport.writeSomeData
+    if transport.TLS or write_now.__self__ is not transport:  # TLS stands around it, and passes its attributes on
+        write_now = None
     _ = protocol.state, protocol.muted, transport.dataBuffer, transport.offset, transport._tempDataBuffer
 
     def handover(text: str) -> bool:
@@ -161,6 +164,8 @@ def _frame(text: str) -> bytes:
         header = b"\x81\x7e" + size.to_bytes(2, "big")
     else:
         header = b"\x81\x7f" + size.to_bytes(8, "big")
+    if len(_frames) >= MAX_FRAMES:  # of a loop that ended before it came to clear them
+        _frames.clear()
     if not _frames:  # a tick is handed to all its clients in one iteration
         asyncio.get_running_loop().call_soon(_frames.clear)
     _frames[text] = frame = header + payload

@@ -158,7 +158,10 @@ class _Sender:
                     self._hints.clear()
                     self._messages.clear()
                     self._sending = True
-                runner.run(self._send(batch))
+                try:
+                    runner.run(self._send(batch))
+                except (Exception, asyncio.CancelledError):  # which some layer may let out
+                    logger.exception("Messages to other processes were lost.")
 
     async def _send(self, batch: list[tuple[str, Message]]) -> None:
         layer: Any = get_channel_layer()

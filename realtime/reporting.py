@@ -9,7 +9,7 @@ import logging
 import socket
 import time
 from collections import Counter, defaultdict
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any
 from weakref import WeakSet
@@ -21,6 +21,7 @@ from realtime.hub import Hub
 
 logger = logging.getLogger("realtime.status")
 
+WRITE_SECONDS = 2.0  # for a row to be written
 MOST_QUERIES = 50  # that are listed, the most expensive first
 MOST_CONNECTIONS = 50  # that are listed, the slowest first
 
@@ -71,9 +72,9 @@ class Reporter:
 
     def emptied(self) -> None:
         self._due = 0.0
-        if self._writing is not None:
-            self._writing = None
-            self._hub.submit(self._guarded, partial(processes.forget, get_figures().process))
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            self._hub.submit(self._guarded, partial(_forget_after, writing, get_figures().process))
 
     def _guarded(self, write: Any) -> None:
         try:
@@ -128,3 +129,8 @@ def figures_of(hub: Hub) -> dict[str, Any]:
         "queries": sorted(queries, key=lambda query: -query["seconds"])[:MOST_QUERIES],
         "logs": {log.alias: {"lag": round(log.lag, 4), "wakeups": wakeups.source(log.alias)} for log in hub.logs},
     }
+
+
+def _forget_after(writing: Future[Any], process: str) -> None:
+    wait([writing], timeout=WRITE_SECONDS)  # one that ended later would bring the row back
+    processes.forget(process)

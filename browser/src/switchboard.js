@@ -11,6 +11,7 @@
 /** @typedef {{page: Page, id: number, query: number | null, log: number | null}} Entry */
 
 const ABNORMAL = 1006
+const OVERLOADED = 4002
 const VERSION = 1
 /** The server allows 100 subscriptions to a connection: from here on, a page that comes takes one of its own. */
 const MAX_SUBSCRIPTIONS = 50
@@ -261,6 +262,10 @@ export class Switchboard {
         const entry = this.#entries.get(message.id)
         if (!entry) return
         if (message.type === "refused") this.#entries.delete(message.id)
+        const shares = [...this.#entries.values()].some(({page}) => page !== entry.page)
+        if (message.type === "refused" && message.code === OVERLOADED && shares) {
+          return this.#turnAway(entry.page, "This page needs a connection of its own.")
+        }
         return this.#tell(entry.page, {...message, id: entry.id})
       }
       case "frame":

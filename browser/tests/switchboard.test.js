@@ -153,6 +153,15 @@ describe("pages that share a connection", () => {
     assert.deepEqual([mine.state, yours.state, yours.error.message], ["live", "refused", "Not you."])
   })
 
+  test("that the server has no room for go on by a connection of their own", () => {
+    const [one, two] = [new Tab(), new Tab()]
+    const [mine, yours] = [one.open(7), two.open(8)]
+    server.accept()
+    server.say({type: "refused", id: 2, code: 4002, reason: "A connection may have 1 subscription."})
+    answer(7)
+    assert.deepEqual([mine.state, yours.state], ["live", "offline"]) // which tries again, and takes the next road
+  })
+
   test("hear the events of what they see, and all those of the user", () => {
     const [one, two] = [new Tab(), new Tab()]
     const heard = []

@@ -8,6 +8,7 @@ import pytest
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
+from django.contrib.sessions.models import Session
 
 from realtime.routing import websocket_urlpatterns
 
@@ -39,6 +40,12 @@ async def test_session_cookie_tells_the_user(application, session, shelf):
 @pytest.mark.parametrize("cookie", ["", "a=b", "sessionid=", "sessionid=nonsense"])
 async def test_without_a_session_it_is_a_visitor(application, shelf, cookie):
     assert await answer(application, shelf, cookie=cookie) == "refused"
+
+
+async def test_session_of_a_key_that_was_replaced_stays(session, shelf, settings):
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a new one"
+    assert await answer(PLAIN, shelf, cookie=f"sessionid={session}") == "subscribed"
+    assert await Session.objects.filter(pk=session).aexists()
 
 
 async def test_user_of_the_middleware_counts_before_the_cookie(session, shelf):

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -17,6 +24,7 @@ from tests.transports.conftest import ROOT
 
 COMMANDS = {
     "daphne": ["daphne", "-b", "127.0.0.1", "-p", "{port}"],
+    "daphne with TLS": ["daphne", "-e", "ssl:{port}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"],
     "uvicorn": ["uvicorn", "--host", "127.0.0.1", "--port", "{port}"],
 }
 SIZES = [0, 1, 62, 63, 700, 32_767, 32_768, 70_000]  # on both sides of what a frame's header can say
@@ -26,7 +34,9 @@ class Site:
     def __init__(self, name: str, directory) -> None:
         self.name = name
         self.port = free_port()
-        command = [part.format(port=self.port) for part in COMMANDS[name]]
+        pem = directory / "site.pem"
+        self.certificate = make_certificate(pem) if "TLS" in name else None
+        command = [part.format(port=self.port, pem=pem) for part in COMMANDS[name]]
         self.process = Process(
             [sys.executable, "-m", *command, "tests.transports.outlet_app:application"],
             log=directory / "log",
@@ -35,7 +45,29 @@ class Site:
         )
 
     def client(self, **options):
-        return connect(f"ws://127.0.0.1:{self.port}/", max_size=None, **options)
+        if self.certificate is None:
+            return connect(f"ws://127.0.0.1:{self.port}/", max_size=None, **options)
+        return connect(f"wss://127.0.0.1:{self.port}/", ssl=self.certificate, max_size=None, **options)
+
+
+def make_certificate(path: Path) -> ssl.SSLContext:
+    """Write a key with its certificate, and return what trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "site")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = certificate.public_bytes(serialization.Encoding.PEM)
+    path.write_bytes(private + public)
+    return ssl.create_default_context(cadata=public.decode())
 
 
 @pytest.fixture(scope="module", params=COMMANDS)

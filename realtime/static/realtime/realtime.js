@@ -3113,6 +3113,7 @@ function storage() {
 
 // src/switchboard.js
 var ABNORMAL4 = 1006;
+var OVERLOADED = 4002;
 var VERSION2 = 1;
 var MAX_SUBSCRIPTIONS = 50;
 var MAX_WINDOWS = 4;
@@ -3341,6 +3342,10 @@ var Switchboard = class {
         const entry = this.#entries.get(message.id);
         if (!entry) return;
         if (message.type === "refused") this.#entries.delete(message.id);
+        const shares = [...this.#entries.values()].some(({ page }) => page !== entry.page);
+        if (message.type === "refused" && message.code === OVERLOADED && shares) {
+          return this.#turnAway(entry.page, "This page needs a connection of its own.");
+        }
         return this.#tell(entry.page, { ...message, id: entry.id });
       }
       case "frame":
