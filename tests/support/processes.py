@@ -1,6 +1,7 @@
 """A process under test: started, killed, started again, its output kept."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -10,18 +11,25 @@ from pathlib import Path
 
 from tests.support.waiting import seconds, wait_until
 
+PORTS = (20_000, 32_000)  # below those of outgoing connections, on Linux and elsewhere
+
 # Ports given out in this process, so that two servers that start later do not get the same one.
 _ports: set[int] = set()
 
 
 def free_port() -> int:
+    """A port that nothing listens on; none that the system would give to an outgoing connection meanwhile."""
     while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        if port in _ports:
+            continue
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port not in _ports:
-            _ports.add(port)
-            return port
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _ports.add(port)
+        return port
 
 
 def accepts(port: int) -> bool:
