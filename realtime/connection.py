@@ -245,7 +245,7 @@ class Connection:
             self._reconsider()
         elif self._never_judged and now - self._opened > JUDGE_SECONDS:
             self._never_judged = False
-            self._reconsider()
+            self._start(self._look)
         elif now - self._beaten >= self._beat_seconds:
             self._beaten = now
             beat = self._session.beat(positions)
@@ -429,6 +429,15 @@ class Connection:
         self._never_judged = False
         return verdict
 
+    async def _look(self) -> None:
+        """See when the session ends of a client that has nothing to judge; nothing is held meanwhile."""
+        changes = -1
+        while changes != self._access_changes:
+            changes = self._access_changes
+            verdict = await self._judge([])
+        if not verdict.holds:
+            self.end(SessionEnded())
+
     def _expect(self, call: Call) -> None:
         # before anything that is asked for later: the frame that brings the call's effects is to name it
         if call.stream in registry:
@@ -468,6 +477,8 @@ class Connection:
                 self.end(error)
                 return
             self._identity = identity
+            self._access_changes += 1  # what is being judged meanwhile is judged for who it was before
+            self._never_judged = False
             self._valid_until = _after(standing.seconds)
             welcome = self._session.welcome(standing.seconds)
             if welcome is None:

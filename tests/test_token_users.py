@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -11,11 +12,14 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 import realtime
+from realtime.admission import admit
+from realtime.connection import Connection
 from realtime.exceptions import BadMessage, SessionEnded
 from realtime.identity import Identity, current, identify
 from tests.models import Shelf
 from tests.support import passes
 from tests.support.replica import ReferenceClient
+from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
 
@@ -100,6 +104,25 @@ async def test_hook_may_be_a_coroutine(shelf, ann, settings):
 async def test_token_that_ends_ends_the_connection(shelf, ann):
     async with greeting(passes.token("ann", seconds=0.6)) as client:
         await until(lambda: client.received)
+        await until(lambda: client.closed)
+        assert client.closed == (4101, "You are no longer logged in as you were.")
+
+
+async def test_token_ends_the_connection_though_access_was_being_asked_for_who_it_was_before(shelf, ann, monkeypatch):
+    asking, go_on = threading.Event(), threading.Event()
+
+    def slow(identity, asked):
+        if identity.user is None:
+            asking.set()
+            go_on.wait(seconds(10))
+        return admit(identity, asked)
+
+    monkeypatch.setattr("realtime.connection.admit", slow)
+    monkeypatch.setattr(Connection, "reconsider", lambda self, access: None)  # whatever the fixtures have changed
+    async with greeting(passes.token("ann", seconds=0.6)) as client:
+        client.connection._reconsider()
+        await until(lambda: asking.is_set() and client.received)
+        go_on.set()
         await until(lambda: client.closed)
         assert client.closed == (4101, "You are no longer logged in as you were.")
 
