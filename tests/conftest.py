@@ -30,7 +30,6 @@ MARKED_FOLDERS = {
     "changelog": "databases",
     "packaging": "packaging",
     "queries": "databases",
-    "testing": "databases",
 }
 
 MISSING = pytest.StashKey[set[str]]()

@@ -13,6 +13,8 @@ from realtime import send_event, send_user_event
 from realtime.testing import Changed, SentEvent, Viewer, capture_pushes
 from tests.models import Book, Shelf
 
+pytestmark = pytest.mark.databases
+
 
 class InATransactionTests(TestCase):
     def setUp(self) -> None:

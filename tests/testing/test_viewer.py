@@ -14,6 +14,8 @@ from realtime.testing import Push, Viewer
 from tests.models import Book, Shelf
 from tests.support.elsewhere import Elsewhere
 
+pytestmark = pytest.mark.databases
+
 
 def titles(viewer: Viewer) -> list[str]:
     return [row["title"] for row in viewer.rows]
