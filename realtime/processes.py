@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import BigIntegerField, F
-from django.db.models.expressions import RawSQL
+from django.db.models import F
 
 from realtime.capture.tracking import log_databases
 from realtime.changelog import get_changelog
@@ -45,13 +44,19 @@ class LogState(NamedTuple):
 def report(id: str, *, host: str, pid: int, uptime: float, figures: dict[str, Any]) -> None:
     """Write down what a process says of itself, and forget those that died long ago."""
     alias = access_database()
-    rows = Process.objects.using(alias)
+    rows, now = Process.objects.using(alias), get_changelog(alias).now
     with transaction.atomic(using=alias):
         rows.update_or_create(
             pk=id,
-            defaults={"host": host[:200], "pid": pid, "uptime": uptime, "heard": _now(alias), "figures": figures},
+            defaults={
+                "host": host[:200],
+                "pid": pid,
+                "uptime": uptime,
+                "heard": get_changelog(alias).now,
+                "figures": figures,
+            },
         )
-        rows.filter(heard__lt=_now(alias) - int(KEPT_SECONDS * 1000)).delete()
+        rows.filter(heard__lt=now - int(KEPT_SECONDS * 1000)).delete()
 
 
 def forget(id: str) -> None:
@@ -62,7 +67,7 @@ def forget(id: str) -> None:
 def reports() -> list[Report]:
     """What each process said last."""
     alias = access_database()
-    rows = Process.objects.using(alias).annotate(age=_now(alias) - F("heard")).order_by("host", "pid")
+    rows = Process.objects.using(alias).annotate(age=get_changelog(alias).now - F("heard")).order_by("host", "pid")
     return [Report(row.pk, row.host, row.pid, row.uptime, max(0, row.age) / 1000, row.figures) for row in rows]
 
 
@@ -104,15 +109,10 @@ def logs() -> list[LogState]:
     found = []
     for alias in sorted(log_databases()):
         log = get_changelog(alias)
-        rows = Change.objects.using(alias).annotate(age=_now(alias) - F("at")).values_list("id", "age")
+        rows = Change.objects.using(alias).annotate(age=log.now - F("at")).values_list("id", "age")
         first, last = rows.order_by("id").first(), rows.order_by("-id").first()
         if first is None or last is None:
             found.append(LogState(log.alias, 0, 0.0))
         else:
             found.append(LogState(log.alias, last[0] - first[0] + 1, max(0, first[1]) / 1000))
     return found
-
-
-def _now(alias: str) -> Any:
-    sql = get_changelog(alias).now_sql
-    return RawSQL(sql, (), output_field=BigIntegerField())  # noqa: S611 - holds nothing from outside

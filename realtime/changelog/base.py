@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.db import connections, transaction
+from django.db.models import BigIntegerField
+from django.db.models.expressions import RawSQL
 
 from realtime import operations, wakeups
 from realtime.exceptions import CursorExpired
@@ -113,6 +115,11 @@ class ChangeLog(ABC):
     @property
     def connection(self) -> Any:
         return connections[self.alias]
+
+    @property
+    def now(self) -> RawSQL:
+        """The database's own clock, in milliseconds since 1970, as an expression for the ORM."""
+        return RawSQL(self.now_sql, (), output_field=BigIntegerField())  # noqa: S611 - holds nothing from outside
 
     def append(self, changes: Sequence[NewChange]) -> None:
         """Record changes in the writer's own transaction, and wake the hubs when it commits."""
