@@ -72,7 +72,7 @@ class Connection:
     ) -> None:
         now = asyncio.get_running_loop().time()
         self._quota = hub.quotas.enter(user=identity.user, address=address, now=now)
-        self.number = next(_numbers)  # its name in this process
+        self.id = f"{get_figures().process}-{next(_numbers)}"  # among those of all processes
         self.behind_since: float | None = None  # by the monotonic clock, while it cannot be sent what is new
         self._hub = hub
         self._transport = transport
@@ -212,7 +212,7 @@ class Connection:
         user, session = self._identity.user, self._identity.session
         if f"user:{user}" in access.ended and user is not None:
             self.end(SessionEnded("An administrator has ended your connections."))
-        elif f"{get_figures().process}-{self.number}" in access.ended:
+        elif self.id in access.ended:
             self.end(GoingAway("An administrator has ended this connection."))
         elif session is not None and session_digest(session) in access.sessions:
             self.end(SessionEnded())  # its store may go on knowing it: a signed cookie has no other place to end in
@@ -245,7 +245,7 @@ class Connection:
             self._reconsider()
         elif self._never_judged and now - self._opened > JUDGE_SECONDS:
             self._never_judged = False
-            self._start(self._look)
+            self._start(self._ask_again)  # nothing is held meanwhile
         elif now - self._beaten >= self._beat_seconds:
             self._beaten = now
             beat = self._session.beat(positions)
@@ -428,15 +428,6 @@ class Connection:
         self._valid_until = _after(verdict.seconds)
         self._never_judged = False
         return verdict
-
-    async def _look(self) -> None:
-        """See when the session ends of a client that has nothing to judge; nothing is held meanwhile."""
-        changes = -1
-        while changes != self._access_changes:
-            changes = self._access_changes
-            verdict = await self._judge([])
-        if not verdict.holds:
-            self.end(SessionEnded())
 
     def _expect(self, call: Call) -> None:
         # before anything that is asked for later: the frame that brings the call's effects is to name it

@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from realtime import processes, reporting
+from realtime.figures import get_figures
 
 PREFIX = "realtime_"
 
@@ -80,7 +81,7 @@ class RealtimeCollector(Collector):
             merged: dict[str, Any] = {}
             for gauges in reporting.gauges():  # one, but where a process has several event loops
                 merged = gauges if not merged or gauges["clients"] else merged
-            yield Figures("", merged, reporting.counts())
+            yield Figures("", merged, get_figures().counts())
             return
         for report in processes.reports():
             if not report.silent:

@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from realtime import processes, wakeups
 from realtime.connection import Connection
-from realtime.figures import Counts, get_figures
+from realtime.figures import get_figures
 from realtime.hub import Hub
 
 logger = logging.getLogger("realtime.status")
@@ -33,11 +33,6 @@ def watch(hub: Hub) -> None:
     if hub.observer is None:
         hub.observer = Reporter(hub)
         _hubs.add(hub)
-
-
-def counts() -> Counts:
-    """The counters of this process."""
-    return get_figures().counts()
 
 
 def gauges() -> list[dict[str, Any]]:
@@ -88,7 +83,6 @@ class Reporter:
 
 def figures_of(hub: Hub) -> dict[str, Any]:
     """What the hub has at present, as JSON has it."""
-    process = get_figures().process
     connections = [client for client in hub.clients if isinstance(client, Connection)]
     now = time.monotonic()
     slow = {client: now - since for client in connections if (since := client.behind_since) is not None}
@@ -118,7 +112,7 @@ def figures_of(hub: Hub) -> dict[str, Any]:
         "slow": len(slow),
         "connections": [
             {
-                "id": f"{process}-{client.number}",
+                "id": client.id,
                 "user": client.user,
                 "subscriptions": client.subscriptions,
                 "behind": round(slow.get(client, 0.0), 1),

@@ -115,7 +115,7 @@ class TestReporting:
             await elsewhere.soon(Book.objects.create, shelf=shelf, title="b")
             await until(lambda: client.protocol.behind)
             found = reporting.figures_of(hub)
-            name = f"{get_figures().process}-{client.connection.number}"
+            name = client.connection.id
             assert (found["slow"], found["connections"][0]["id"]) == (1, name)
             assert get_figures().counts()["behind"][""] == before + 1
             client.say(client.protocol.ack())
@@ -162,7 +162,7 @@ class TestEndingConnections:
     async def test_connection_is_ended_and_comes_back(self, people, elsewhere):
         async with WireClient(people[0]) as one, WireClient(people[0]) as two:
             await two.subscribe("top", shelf=1)
-            await elsewhere.soon(access.end_connection, f"{get_figures().process}-{one.connection.number}")
+            await elsewhere.soon(access.end_connection, one.connection.id)
             await until(lambda: one.closed)
             assert one.closed == (4000, "An administrator has ended this connection.")
             assert two.closed is None
