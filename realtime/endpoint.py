@@ -69,10 +69,7 @@ def endpoint(*methods: str) -> Callable[[View], AsyncView]:
                 return HttpResponseNotAllowed([*methods, "OPTIONS"])
             try:
                 arrival = _arrive(request)
-                if request.method != "GET":
-                    await get_hub().run(_check_csrf, request)
-                # before the response begins: it may bring a new session cookie
-                await get_hub().run(user_key, getattr(request, "user", None))
+                await get_hub().run(_receive, request)
                 return await view(Asked(request, arrival, _messages(request)))
             except ProtocolError as error:
                 return _refusal(error)
@@ -105,6 +102,13 @@ class _CsrfCheck(CsrfViewMiddleware):
 
     def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
         return HttpResponse(reason)
+
+
+def _receive(request: ASGIRequest) -> None:
+    """Look at who asks, and with what proof. Raise `CsrfFailed`."""
+    if request.method != "GET":
+        _check_csrf(request)
+    user_key(getattr(request, "user", None))  # before the response begins: it may bring a new session cookie
 
 
 def _check_csrf(request: ASGIRequest) -> None:
