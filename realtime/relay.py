@@ -158,19 +158,17 @@ class _Sender:
                     self._hints.clear()
                     self._messages.clear()
                     self._sending = True
-                try:
-                    runner.run(self._send(batch))
-                except (Exception, asyncio.CancelledError):  # which some layer may let out
-                    logger.exception("Messages to other processes were lost.")
+                runner.run(self._send(batch))
 
     async def _send(self, batch: list[tuple[str, Message]]) -> None:
-        layer: Any = get_channel_layer()
         try:
+            layer: Any = get_channel_layer()
             async with asyncio.timeout(SEND_SECONDS):
                 for group, message in batch:
                     await layer.group_send(group, message)
             self._outage.over()
-        except Exception as error:  # the rest is lost: behind a hint is a poll, and events may be lost
+        # a layer may let a cancellation out too, which would end the thread for good
+        except (Exception, asyncio.CancelledError) as error:  # the rest is lost: behind a hint is a poll
             self._outage.failed(error)
 
 
