@@ -12,6 +12,7 @@
 
 const ABNORMAL = 1006
 const OVERLOADED = 4002
+const NO_ROOM = "This page needs a connection of its own."
 const VERSION = 1
 /** The server allows 100 subscriptions to a connection: from here on, a page that comes takes one of its own. */
 const MAX_SUBSCRIPTIONS = 50
@@ -134,7 +135,7 @@ export class Switchboard {
   #greet(page, {token}) {
     this.#forget(page)
     const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS
-    if (token !== undefined || isFull) return this.#turnAway(page, "This page needs a connection of its own.")
+    if (token !== undefined || isFull) return this.#turnAway(page, NO_ROOM)
     if (this.#welcome && this.now() - this.#heard > 2 * this.#beat) this.cut("Nothing was heard from the server.") // it has slept
     page.greeted = true
     page.bytes = 0
@@ -257,16 +258,17 @@ export class Switchboard {
         entry.log = message.log
         return this.#tell(entry.page, {...message, id: entry.id})
       }
-      case "refused":
-      case "unsent": {
+      case "refused": {
         const entry = this.#entries.get(message.id)
         if (!entry) return
-        if (message.type === "refused") this.#entries.delete(message.id)
+        this.#entries.delete(message.id)
         const shares = [...this.#entries.values()].some(({page}) => page !== entry.page)
-        if (message.type === "refused" && message.code === OVERLOADED && shares) {
-          return this.#turnAway(entry.page, "This page needs a connection of its own.")
-        }
+        if (message.code === OVERLOADED && shares) return this.#turnAway(entry.page, NO_ROOM)
         return this.#tell(entry.page, {...message, id: entry.id})
+      }
+      case "unsent": {
+        const entry = this.#entries.get(message.id)
+        return entry && this.#tell(entry.page, {...message, id: entry.id})
       }
       case "frame":
         return this.#frame(message)

@@ -3114,6 +3114,7 @@ function storage() {
 // src/switchboard.js
 var ABNORMAL4 = 1006;
 var OVERLOADED = 4002;
+var NO_ROOM = "This page needs a connection of its own.";
 var VERSION2 = 1;
 var MAX_SUBSCRIPTIONS = 50;
 var MAX_WINDOWS = 4;
@@ -3226,7 +3227,7 @@ var Switchboard = class {
   #greet(page, { token }) {
     this.#forget(page);
     const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS;
-    if (token !== void 0 || isFull) return this.#turnAway(page, "This page needs a connection of its own.");
+    if (token !== void 0 || isFull) return this.#turnAway(page, NO_ROOM);
     if (this.#welcome && this.now() - this.#heard > 2 * this.#beat) this.cut("Nothing was heard from the server.");
     page.greeted = true;
     page.bytes = 0;
@@ -3337,16 +3338,17 @@ var Switchboard = class {
         entry.log = message.log;
         return this.#tell(entry.page, { ...message, id: entry.id });
       }
-      case "refused":
-      case "unsent": {
+      case "refused": {
         const entry = this.#entries.get(message.id);
         if (!entry) return;
-        if (message.type === "refused") this.#entries.delete(message.id);
+        this.#entries.delete(message.id);
         const shares = [...this.#entries.values()].some(({ page }) => page !== entry.page);
-        if (message.type === "refused" && message.code === OVERLOADED && shares) {
-          return this.#turnAway(entry.page, "This page needs a connection of its own.");
-        }
+        if (message.code === OVERLOADED && shares) return this.#turnAway(entry.page, NO_ROOM);
         return this.#tell(entry.page, { ...message, id: entry.id });
+      }
+      case "unsent": {
+        const entry = this.#entries.get(message.id);
+        return entry && this.#tell(entry.page, { ...message, id: entry.id });
       }
       case "frame":
         return this.#frame(message);
