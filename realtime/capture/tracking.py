@@ -43,7 +43,10 @@ class Column(NamedTuple):
 
 
 Routing = Mapping[str, Column] | None
-"""The columns that route a model's changes, by field name; None: they cannot, each concerns every live query."""
+"""The columns that route a model's changes, by field name; None: they cannot, each concerns every live query.
+
+Those of one table: what stands in another table is left out, since a statement to this one does not change it.
+"""
 
 
 class Own(NamedTuple):
@@ -179,7 +182,7 @@ def watched_tables() -> dict[type[Model], Table]:
         label, routing = model._meta.label_lower, _routing(model, needed)
         for member in family(model):
             if _shares_key(model, member):
-                table(member).own.append(Own(label, routing if _holds(member, routing) else None))
+                table(member).own.append(Own(label, _held(member, routing)))
             else:
                 table(member).rereads.add(label)
         for field in _link_fields(model):
@@ -202,9 +205,11 @@ def _shares_key(model: Any, parent: type[Model]) -> bool:
     return model is parent or all(path.join_field.primary_key for path in model._meta.get_path_to_parent(parent))
 
 
-def _holds(member: type[Model], routing: Routing) -> bool:
+def _held(member: type[Model], routing: Routing) -> Routing:
     # what a parent's row says nothing of is not looked up in the child's
-    return all(item.field.model._meta.concrete_model in family(member) for item in (routing or {}).values())
+    if routing is None:
+        return None
+    return {name: item for name, item in routing.items() if item.field.model._meta.concrete_model in family(member)}
 
 
 def _routing(model: type[Model], needed: Needed) -> Routing:

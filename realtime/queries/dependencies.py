@@ -74,7 +74,7 @@ class StreamIndex:
                 for values in _combinations(change.routing, names):
                     found |= group.get(values, set())
         if not change.settled:
-            found.update(*self._by_format.values())  # a live value has no keys by which it would be found
+            found.update(query for query in self.queries if query.is_open)  # its keys do not find such a one
         return found
 
     def computed(self, own: Own) -> Iterable[LiveQuery]:

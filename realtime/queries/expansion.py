@@ -76,6 +76,7 @@ class Expansion:
         """What the changes mean to this stream: its own rows, those that dependencies lead to, its live values."""
         changes: list[OwnChange] = []
         unsettled: dict[str, bool] = {}  # whether a row was updated, by key
+        silent: dict[str, bool] = {}  # the same of the rows of parents, which say nothing of it
         for change in logged.get(self._own, ()):
             if change.operation == Change.Operation.REREAD:
                 return ALL
@@ -84,11 +85,12 @@ class Expansion:
             if routing is not None:
                 changes.append(OwnChange(key, routing, update))
             else:
-                unsettled[key] = unsettled.get(key, False) or update
+                unknown = silent if self._is_silent(change) else unsettled
+                unknown[key] = unknown.get(key, False) or update
         for settled in changes:  # one of the tables that a row is in tells its partition
-            unsettled.pop(settled.key, None)
-        if unsettled:
-            changes += self._located(unsettled)
+            silent.pop(settled.key, None)
+        if unsettled or silent:
+            changes += self._located(silent | unsettled)
 
         for label, dependencies in self._dependencies.items():
             if label in logged:
@@ -108,6 +110,9 @@ class Expansion:
             name: [None if value is None else self.same[name](value) for value in routing[name]]
             for name in self._fields
         }
+
+    def _is_silent(self, change: LoggedChange) -> bool:
+        return change.routing is not None and self._fields.keys().isdisjoint(change.routing)
 
     def _located(self, keys: Mapping[str, bool]) -> list[OwnChange]:
         """Changes whose log says nothing of their partition, with the one that the row is in."""
@@ -133,9 +138,9 @@ class Expansion:
             if change.routing is not None and _tells(change, dependency):
                 if self._is_kind(dependency, change.routing):
                     pointed.update(value for value in change.routing[dependency.points] if value is not None)
-            elif not dependency.points or (dependency.lookup and change.operation != Change.Operation.DELETE):
+            elif not dependency.points or (dependency.lookup and _stands_where_it_was(change)):
                 keys.add(change.key)
-            elif change.key not in told:
+            elif change.key not in told or _may_have_moved(change):
                 return ALL  # nothing tells which rows these were
 
         found: list[OwnChange] = []
@@ -181,6 +186,15 @@ class Expansion:
 def _tells(change: LoggedChange, dependency: Dependency) -> bool:
     """Whether the change says what the row pointed to."""
     return bool(dependency.points) and change.routing is not None and dependency.points in change.routing
+
+
+def _may_have_moved(change: LoggedChange) -> bool:
+    """Whether a row was updated, and nothing is known of where it was: by an upsert, which reads no old row."""
+    return change.routing is None and change.operation == Change.Operation.UPDATE
+
+
+def _stands_where_it_was(change: LoggedChange) -> bool:
+    return change.operation != Change.Operation.DELETE and not _may_have_moved(change)
 
 
 def _parsed(texts: Iterable[str], convert: Any, model: type) -> list[Any]:

@@ -61,6 +61,7 @@ class LiveQuery:
         self.key = query_key(stream, format)
         self.seconds = 0.0  # for which it has been read and rendered
         self.stream = stream
+        self.is_open = True  # whether rows that it does not have may change it, as far as is known
         self._keys: list[str] = []
         self._shown: Mapping[str, bytes] = {}  # where rows show something of others: a digest of each, with `keys`
         self._read: Mapping[str, bytes] = {}  # the same, of keys that are not stored yet
@@ -191,6 +192,7 @@ class LiveQuery:
         if self._asked is None:
             queryset = shape(self.stream.get_queryset(**self.stream.params), self.stream)
             self._asked = queryset, nature(queryset, type(self.stream))
+            self.is_open = self._asked[1].open
         return self._asked
 
 

@@ -29,6 +29,7 @@ from django.db.models import (
 from django.db.models.expressions import RawSQL, Window
 from django.db.models.functions import Length, Lower, Random, RowNumber
 
+from realtime import live_value
 from realtime.checks import check_querysets
 from realtime.streams.registry import place
 from tests.shapes.desk import Desk, Seen
@@ -46,7 +47,7 @@ from tests.shapes.models import (
     Slug,
     Uuid,
 )
-from tests.shapes.writes import seed, write_some
+from tests.shapes.writes import seed, upsert, write_some
 
 ROUNDS = int(os.environ.get("REALTIME_SHAPES_ROUNDS", "8"))
 SEED = int(os.environ.get("REALTIME_SHAPES_SEED", "7"))
@@ -249,6 +250,44 @@ def test_a_parents_row_finds_the_partition_of_its_child(desk):
     place.save()
     desk.check()
     assert (rome.keys, paris.keys) == ([], [str(place.pk)])
+
+
+def test_a_slice_is_told_of_a_row_that_it_did_not_show_and_that_an_upsert_took_away(desk):
+    lanes = [Lane.objects.create(name=name, code=name) for name in ("todo", "done")]
+    cards = [Card.objects.create(title=title, lane=lanes[0]) for title in "abc"]
+
+    def second(self, lane):
+        return Card.objects.filter(lane=lane).order_by("title")[1:2]
+
+    stream = desk.stream(Card, second, partition_by=["lane"])
+    todo, done = desk.watch(stream, lane=lanes[0].pk), desk.watch(stream, lane=lanes[1].pk)
+    upsert(Card(pk=cards[0].pk, title="a", lane=lanes[1]), ["lane"])
+    desk.check()
+    assert (todo.keys, done.keys) == ([str(cards[2].pk)], [])
+
+
+def test_a_partition_by_the_columns_of_two_tables(desk):
+    """A live value is found by its partition alone, of which each statement tells a half."""
+
+    def restaurants(self, city, stars):
+        return Restaurant.objects.filter(city=city, stars=stars)
+
+    def titles(self):
+        return sorted(self.get_queryset(**self.params).values_list("title", flat=True))
+
+    stream = desk.stream(Restaurant, restaurants, partition_by=["city", "stars"], titles=live_value(titles))
+    values = [
+        desk.watch(stream, format="value:titles", city=city, stars=stars)
+        for city in ("rome", "paris")
+        for stars in (1, 2)
+    ]
+    one = Restaurant.objects.create(title="a", city="rome", stars=1)
+    desk.tick()
+    assert [seen.rows["titles"] for seen in values] == [["a"], [], [], []]
+    one.city, one.stars = "paris", 2
+    one.save()
+    desk.tick()
+    assert [seen.rows["titles"] for seen in values] == [[], [], [], ["a"]]
 
 
 def test_the_second_parent_of_a_row_is_followed_by_its_own_key(desk):

@@ -124,6 +124,7 @@ class Place(models.Model):
 
 class Restaurant(Place):
     stars = models.IntegerField(default=0)
+    lane = models.ForeignKey(Lane, models.CASCADE, null=True, related_name="restaurants")
 
 
 class Shop(models.Model):
