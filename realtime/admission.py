@@ -11,6 +11,7 @@ from realtime.access import open_stream
 from realtime.conf import settings
 from realtime.exceptions import BadParameters, ClientError, InternalError
 from realtime.identity import Identity, current, user_key
+from realtime.logins import Logins
 from realtime.protocol.messages import Subscribe
 from realtime.streams.stream import ModelStream
 
@@ -44,9 +45,22 @@ class Verdict(NamedTuple):
     answers: list[Admitted | ClientError]
 
 
-def admit(identity: Identity, asked: Sequence[Subscribe | Admitted]) -> Verdict:
-    """Judge requests of a client: new ones, or what it was admitted to before."""
-    standing = current(identity)
+class Request(NamedTuple):
+    """What a client asks for: something new, or what it was admitted to before."""
+
+    identity: Identity
+    asked: Sequence[Subscribe | Admitted]
+
+
+def logins_of(requests: Sequence[Request]) -> Logins:
+    """What `admit` needs to know of these."""
+    return Logins(request.identity.session for request in requests if request.identity.session is not None)
+
+
+def admit(request: Request, logins: Logins) -> Verdict:
+    """Judge all that a client asks for."""
+    identity, asked = request
+    standing = current(identity, logins)
     answers: list[Admitted | ClientError] = []
     for wanted in asked:
         try:

@@ -14,7 +14,7 @@ from typing import Protocol
 from msgspec import UNSET
 
 from realtime.actions import failure, operation_content, operation_key, perform
-from realtime.admission import Admitted, Verdict, admit
+from realtime.admission import Admitted, Request, Verdict, admit, logins_of
 from realtime.conf import settings
 from realtime.deadline import Deadline
 from realtime.events import Envelope
@@ -424,7 +424,7 @@ class Connection:
         return [(item, item.subject) for item in mine if isinstance(item.subject, Admitted)]
 
     async def _judge(self, asked: Sequence[Subscribe | Admitted]) -> Verdict:
-        verdict = await self._hub.run(admit, self._identity, asked)
+        verdict = await self._hub.run_together(admit, logins_of, Request(self._identity, asked))
         self._valid_until = _after(verdict.seconds)
         self._never_judged = False
         return verdict

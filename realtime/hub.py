@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -20,6 +20,7 @@ from realtime.conf import settings
 from realtime.deadline import Deadline
 from realtime.events import Envelope, Exchange, publish
 from realtime.figures import count
+from realtime.gathering import Gathering
 from realtime.logtask import Client, LogTask, ended, tell
 from realtime.protocol import codec
 from realtime.protocol.messages import Event
@@ -35,6 +36,8 @@ from realtime.turns import Turns
 logger = logging.getLogger("realtime.status")
 
 Result = TypeVar("Result")
+Asked = TypeVar("Asked")
+Known = TypeVar("Known")
 
 SWEEP_SECONDS = 1.0  # how often clients look at their deadlines
 CHECK_THREADS = 2
@@ -59,6 +62,7 @@ class Hub:
         self._exchange: Exchange | None = None  # while there are clients
         self._logs: dict[str, LogTask] = {}
         self._checks: ThreadPool | None = None  # while there are clients
+        self._gatherings: dict[Callable[..., Any], Gathering[Any, Any, Any]] = {}  # by what they answer with
         self._turns: Turns | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -121,6 +125,15 @@ class Hub:
         if self._checks is None:
             self._checks = ThreadPool(CHECK_THREADS, "realtime-check")
         return self._checks.submit(function, *args)
+
+    async def run_together(
+        self, answer: Callable[[Asked, Known], Result], read: Callable[[Sequence[Asked]], Known], asked: Asked
+    ) -> Result:
+        """Answer in a thread of the same pool, with what is read at once for all who ask it meanwhile."""
+        if answer not in self._gatherings:
+            self._gatherings[answer] = Gathering(self.submit, CHECK_THREADS, read=read, answer=answer)
+        result: Result = await self._gatherings[answer](asked)
+        return result
 
     async def perform(
         self, owner: str, key: object, function: Callable[[Deadline], Result], *, name: str = "?"

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync
-from django.conf import settings
-from django.contrib.auth import SESSION_KEY, get_user, get_user_model
+from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.utils import timezone
@@ -18,8 +16,7 @@ from django.utils.module_loading import import_string
 
 from realtime.conf import settings as own_settings
 from realtime.exceptions import BadMessage, SessionEnded
-
-UNKNOWN_END_SECONDS = 600.0  # how often sessions are looked at that may end without a word
+from realtime.logins import Logins
 
 
 class Identity(NamedTuple):
@@ -47,15 +44,6 @@ class Standing(NamedTuple):
     seconds: float | None = None
 
 
-class _Request:
-    """As much of a request as Django's `get_user` looks at."""
-
-    def __init__(self, session: Any) -> None:
-        # with a key of SECRET_KEY_FALLBACKS, `get_user` would move the session, and no response tells the browser
-        session.cycle_key = lambda: None
-        self.session = session
-
-
 def identity_of(user: Any, session: Any) -> Identity:
     """The identity of a connection, from what the middleware found; a session counts if the user came from it."""
     key = user_key(user)
@@ -66,16 +54,12 @@ def identity_of(user: Any, session: Any) -> Identity:
     return Identity(key, session.session_key if str(session.get(SESSION_KEY)) == key else None)
 
 
-def identity_by_cookie(session_key: str | None) -> Identity:
+def identity_by_cookie(session_key: str | None, logins: Logins) -> Identity:
     """The identity of a connection whose session no middleware has looked up, by the session's key in its cookie."""
     if not session_key:
         return Identity()
-    session = _session_store(session_key)
-    return identity_of(get_user(_Request(session)), session)  # type: ignore[arg-type]
-
-
-def _session_store(session_key: str) -> Any:
-    return import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    login = logins[session_key]
+    return identity_of(login.user, login.session)
 
 
 def user_key(user: Any) -> str | None:
@@ -88,38 +72,22 @@ def session_digest(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()[:40]
 
 
-def current(identity: Identity) -> Standing:
-    """Ask the database who this is now: session, password, `is_active` and all."""
+def current(identity: Identity, logins: Logins | None = None) -> Standing:
+    """Ask the database who this is now: session, password, `is_active` and all. What is in `logins` has been asked."""
     if identity.user is None:
         return Standing(AnonymousUser(), holds=True)
     if identity.token is not None:
         return _by_token(identity.user, identity.token)
     if identity.session is not None:
-        return _by_session(identity, identity.session)
+        login = (logins or Logins([identity.session]))[identity.session]
+        if user_key(login.user) != identity.user:
+            return Standing(AnonymousUser(), holds=False)
+        return Standing(login.user, holds=True, seconds=login.seconds)
     try:
         user = get_user_model()._default_manager.get(pk=identity.user)
     except (ObjectDoesNotExist, ValidationError, ValueError):
         return Standing(AnonymousUser(), holds=False)
     return Standing(user, holds=True) if user.is_active else Standing(AnonymousUser(), holds=False)
-
-
-def _by_session(identity: Identity, session_key: str) -> Standing:
-    session = _session_store(session_key)
-    # checks the session's own end, the backend's get_user (is_active), and the hash of the password
-    user: Any = get_user(_Request(session))  # type: ignore[arg-type]
-    if user_key(user) != identity.user:
-        return Standing(AnonymousUser(), holds=False)
-    return Standing(user, holds=True, seconds=_seconds_left(session))
-
-
-def _seconds_left(session: Any) -> float:
-    if hasattr(session, "get_model_class"):
-        ends = (
-            session.model.objects.filter(session_key=session.session_key).values_list("expire_date", flat=True).first()
-        )
-        return 0.0 if ends is None else max(0.0, (ends - timezone.now()).total_seconds())
-    # other stores do not tell when a session ends
-    return min(float(session.get_expiry_age()), UNKNOWN_END_SECONDS)
 
 
 def identify(token: str) -> tuple[Identity, Standing]:

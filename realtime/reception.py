@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from realtime.exceptions import GoingAway
 from realtime.figures import count
 from realtime.hub import get_hub
 from realtime.identity import identity_by_cookie, identity_of
+from realtime.logins import Logins
 from realtime.origins import check_origin
 from realtime.quotas import client_address
 
@@ -41,6 +42,10 @@ def arrive(scope: Mapping[str, Any]) -> Arrival:
     return Arrival(address, scope["type"], session_key)
 
 
+def _logins(session_keys: Sequence[str | None]) -> Logins:
+    return Logins(key for key in session_keys if key)
+
+
 async def let_in(
     transport: Transport, arrival: Arrival, *, user: Any = UNKNOWN, session: Any = None, windows: int = 1
 ) -> Connection:
@@ -54,7 +59,7 @@ async def let_in(
     """
     hub = get_hub()
     if user is UNKNOWN:
-        identity = await hub.run(identity_by_cookie, arrival.session_key)
+        identity = await hub.run_together(identity_by_cookie, _logins, arrival.session_key)
     else:
         identity = await hub.run(identity_of, user, session)
     connection = Connection(hub=hub, transport=transport, identity=identity, address=arrival.address, windows=windows)

@@ -111,11 +111,11 @@ async def test_token_that_ends_ends_the_connection(shelf, ann):
 async def test_token_ends_the_connection_though_access_was_being_asked_for_who_it_was_before(shelf, ann, monkeypatch):
     asking, go_on = threading.Event(), threading.Event()
 
-    def slow(identity, asked):
-        if identity.user is None:
+    def slow(request, logins):
+        if request.identity.user is None:
             asking.set()
             go_on.wait(seconds(10))
-        return admit(identity, asked)
+        return admit(request, logins)
 
     monkeypatch.setattr("realtime.connection.admit", slow)
     monkeypatch.setattr(Connection, "reconsider", lambda self, access: None)  # whatever the fixtures have changed

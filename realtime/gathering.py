@@ -1,0 +1,81 @@
+"""Gathering: work for many clients that is done together, so that what it reads is read once for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+Asked = TypeVar("Asked")
+Known = TypeVar("Known")
+Answer = TypeVar("Answer")
+
+MOST = 64  # of one round: the first of them waits for the last
+
+
+class Gathering(Generic[Asked, Known, Answer]):
+    """Answers what is asked by `answer(asked, known)` in a thread, `known` being `read` for all of a round.
+
+    A round begins at once where a thread is free, and so has one member where there is no rush; what is asked while
+    all of them work waits for the next one. `submit` calls a function in one of so many threads.
+    """
+
+    def __init__(
+        self,
+        submit: Callable[..., Future[Any]],
+        threads: int,
+        *,
+        read: Callable[[Sequence[Asked]], Known],
+        answer: Callable[[Asked, Known], Answer],
+    ) -> None:
+        self._submit = submit
+        self._threads = threads
+        self._read = read
+        self._answer = answer
+        self._waiting: deque[tuple[Asked, asyncio.Future[Answer]]] = deque()
+        self._rounds = 0  # at work
+
+    async def __call__(self, asked: Asked) -> Answer:
+        """Raise whatever `read` or `answer` raise."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, future))
+        self._begin()
+        return await future
+
+    def _begin(self) -> None:
+        while self._waiting and self._rounds < self._threads:
+            members: list[tuple[Asked, asyncio.Future[Answer]]] = []
+            while self._waiting and len(members) < MOST:
+                member = self._waiting.popleft()
+                if not member[1].done():  # whoever asked has gone
+                    members.append(member)
+            if members:
+                self._rounds += 1
+                done = asyncio.wrap_future(self._submit(self._work, [asked for asked, _ in members]))
+                done.add_done_callback(partial(self._end, members))
+
+    def _work(self, asked: Sequence[Asked]) -> list[Answer | Exception]:
+        known = self._read(asked)
+        answers: list[Answer | Exception] = []
+        for each in asked:
+            try:
+                answers.append(self._answer(each, known))
+            except Exception as error:
+                answers.append(error)
+        return answers
+
+    def _end(self, members: list[tuple[Asked, asyncio.Future[Answer]]], done: asyncio.Future[Any]) -> None:
+        self._rounds -= 1
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        answers = [error] * len(members) if error is not None else done.result()
+        for (_, future), answer in zip(members, answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, BaseException):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+        self._begin()

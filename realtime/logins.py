@@ -1,0 +1,124 @@
+"""Logins: sessions, and the users whom they log in, read for many connections at once.
+
+A thousand clients that come back at once cost a few statements. Read together is what Django's own way reads one by
+one: sessions in the database, and users by `ModelBackend.get_user`. All else (another store, another backend, a login
+that does not hold) goes Django's own way, which decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user, get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.module_loading import import_string
+
+UNKNOWN_END_SECONDS = 600.0  # how often sessions are looked at that may end without a word
+KEYS_PER_QUERY = 250
+
+
+class Login(NamedTuple):
+    """A session and whoever it logs in, a visitor too; `seconds` is how long the session lasts."""
+
+    user: Any
+    session: Any
+    seconds: float
+
+
+class Logins:
+    """The logins of these sessions, as they are now."""
+
+    def __init__(self, session_keys: Iterable[str]) -> None:
+        self._store: Any = import_module(settings.SESSION_ENGINE).SessionStore
+        self._ends: dict[str, Any] = {}
+        # a key that no store of Django's has made might spoil the statement for all
+        keys = {key for key in session_keys if key.isascii() and key.isalnum()}
+        self._sessions = self._read_sessions(keys) if _reads_rows(self._store) else {}
+        self._users = _read_users({key for session in self._sessions.values() if (key := _user_key(session))})
+
+    def __getitem__(self, session_key: str) -> Login:
+        """The login of one of them, or of another one, which is read by itself."""
+        session = self._sessions.get(session_key) or self._store(session_key)
+        user = self._user(session) or get_user(_Request(session))  # type: ignore[arg-type]
+        return Login(user, session, self._seconds_left(session))
+
+    def _read_sessions(self, keys: Collection[str]) -> dict[str, Any]:
+        found = {}
+        for row in _in_parts(
+            self._store.get_model_class().objects, "session_key", keys, expire_date__gt=timezone.now()
+        ):
+            session = found[row.session_key] = self._store(row.session_key)
+            session.load = partial(session.decode, row.session_data)
+            self._ends[row.session_key] = row.expire_date
+        return found
+
+    def _user(self, session: Any) -> Any:
+        """The user, where all that Django asks of a login is so; None leaves it to Django."""
+        user = self._users.get(str(_user_key(session)))
+        proof = session.get(HASH_SESSION_KEY)
+        if user is None or not proof or not hasattr(user, "get_session_auth_hash"):
+            return None
+        backend = import_string(session[BACKEND_SESSION_KEY])()
+        holds = backend.user_can_authenticate(user) and constant_time_compare(proof, user.get_session_auth_hash())
+        return user if holds else None
+
+    def _seconds_left(self, session: Any) -> float:
+        if not hasattr(session, "get_model_class"):  # other stores do not tell when a session ends
+            return min(float(session.get_expiry_age()), UNKNOWN_END_SECONDS)
+        ends = self._ends.get(session.session_key)
+        if ends is None:
+            rows = session.model.objects.filter(session_key=session.session_key)
+            ends = rows.values_list("expire_date", flat=True).first()
+        return 0.0 if ends is None else max(0.0, (ends - timezone.now()) / timedelta(seconds=1))
+
+
+class _Request:
+    """As much of a request as Django's `get_user` looks at."""
+
+    def __init__(self, session: Any) -> None:
+        # with a key of SECRET_KEY_FALLBACKS, `get_user` would move the session, and no response tells the browser
+        session.cycle_key = lambda: None
+        self.session = session
+
+
+def _reads_rows(store: Any) -> bool:
+    """Whether a session is what its row in the database says, and nothing but that."""
+    names = ("load", "_get_session_from_db")
+    return issubclass(store, SessionStore) and all(
+        getattr(store, each) is getattr(SessionStore, each) for each in names
+    )
+
+
+def _user_key(session: Any) -> str | None:
+    """The key of the user whom `ModelBackend` would look up for this session."""
+    path = session.get(BACKEND_SESSION_KEY)
+    if path not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    by_model = getattr(import_string(path), "get_user", None) is ModelBackend.get_user
+    return session.get(SESSION_KEY) if by_model else None
+
+
+def _read_users(keys: Collection[str]) -> dict[str, Any]:
+    model: Any = get_user_model()
+    known = set()
+    for key in keys:
+        try:
+            known.add(model._meta.pk.to_python(key))
+        except ValidationError:
+            continue
+    return {model._meta.pk.value_to_string(user): user for user in _in_parts(model._default_manager, "pk", known)}
+
+
+def _in_parts(manager: Any, name: str, values: Collection[Any], **conditions: Any) -> Iterable[Any]:
+    values = list(values)
+    for start in range(0, len(values), KEYS_PER_QUERY):
+        yield from manager.filter(**{f"{name}__in": values[start : start + KEYS_PER_QUERY]}, **conditions)

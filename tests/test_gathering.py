@@ -1,0 +1,105 @@
+"""Work that is gathered: who asks while the threads are busy is answered together."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from realtime.gathering import MOST, Gathering
+
+pytestmark = pytest.mark.asyncio
+
+
+class Work:
+    """Notes the rounds, each of which waits until it is let go."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self.rounds: list[list[int]] = []
+        self.go_on = threading.Semaphore(0)
+        self.pool = ThreadPoolExecutor(threads)
+        self.gathering = Gathering(self.pool.submit, threads, read=self.read, answer=self.answer)
+
+    def read(self, asked: list[int]) -> str:
+        self.rounds.append(list(asked))
+        assert self.go_on.acquire(timeout=10)
+        if -2 in asked:
+            raise LookupError("the database is away")
+        return "known"
+
+    def answer(self, asked: int, known: str) -> str:
+        if asked == -1:
+            raise ValueError("no such number")
+        return f"{known} {asked}"
+
+    async def ask(self, *numbers: int) -> list[asyncio.Task[str]]:
+        tasks = [asyncio.create_task(self.gathering(number)) for number in numbers]
+        await asyncio.sleep(0)
+        return tasks
+
+
+async def test_first_is_not_kept_waiting_and_the_others_go_together():
+    work = Work()
+    tasks = await work.ask(0, 1, 2, 3)
+    work.go_on.release(2)
+    assert await asyncio.gather(*tasks) == ["known 0", "known 1", "known 2", "known 3"]
+    assert work.rounds == [[0], [1, 2, 3]]
+
+
+async def test_as_many_rounds_at_a_time_as_there_are_threads():
+    work = Work(threads=2)
+    tasks = await work.ask(0, 1, 2, 3)
+    work.go_on.release(3)
+    assert await asyncio.gather(*tasks) == ["known 0", "known 1", "known 2", "known 3"]
+    assert sorted(work.rounds) == [[0], [1], [2, 3]]
+
+
+async def test_round_is_bounded():
+    work = Work()
+    tasks = await work.ask(*range(MOST + 2))
+    work.go_on.release(3)
+    await asyncio.gather(*tasks)
+    assert [len(asked) for asked in work.rounds] == [1, MOST, 1]
+
+
+async def test_error_of_one_is_no_others():
+    work = Work()
+    tasks = await work.ask(0, -1, 2)
+    work.go_on.release(2)
+    first, second, third = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (first, third) == ("known 0", "known 2")
+    assert isinstance(second, ValueError)
+
+
+async def test_error_of_reading_is_everybodys_and_ends_with_its_round():
+    work = Work()
+    tasks = await work.ask(0, -2, 2)
+    work.go_on.release(2)
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(each) for each in answers] == [str, LookupError, LookupError]
+    [again] = await work.ask(3)
+    work.go_on.release()
+    assert await again == "known 3"
+
+
+async def test_who_has_gone_is_not_answered():
+    work = Work()
+    tasks = await work.ask(0, 1, 2)
+    tasks[1].cancel()
+    await asyncio.sleep(0)
+    work.go_on.release(2)
+    assert await asyncio.gather(tasks[0], tasks[2]) == ["known 0", "known 2"]
+    assert work.rounds == [[0], [2]]
+
+
+async def test_who_goes_in_the_middle_of_a_round_disturbs_nobody():
+    work = Work()
+    tasks = await work.ask(0, 1)
+    tasks[0].cancel()
+    await asyncio.sleep(0)
+    work.go_on.release(2)
+    assert await tasks[1] == "known 1"
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
