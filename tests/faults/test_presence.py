@@ -82,7 +82,5 @@ def test_a_small_crowd_with_a_killed_server(scene, report):
 
 
 def test_a_crowd_with_a_killed_server(scene, report):
-    # PyMySQL is pure Python: the handshakes of more people than this, all of whom come back at once, drown a server
-    number = 100 if scene.site.backend == "mysql" else 300
-    _, line = churn(scene, number=number, grace=4.0, lease=10.0, duration=60.0, pause=0.02)
+    _, line = churn(scene, number=300, grace=4.0, lease=10.0, duration=60.0, pause=0.02)
     report(line)
