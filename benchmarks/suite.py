@@ -122,7 +122,7 @@ def once(peers: Sequence[Peer], *, quick: bool) -> Iterator[Step]:
     for peer in [*ours, *(peer for peer in BARE if ours)]:
         yield "storm", peer, _do(measures.storm, peer, clients=500 if quick else 5000)
     for peer in ours[-1:]:
-        for processes in (1, 2):
+        for processes in (1, 2) if quick else (1, 2, 4):
             clients = 200 if quick else 1000
             step = _do(measures.scale, peer, processes=processes, clients=clients, seconds=0.5 if quick else 2)
             yield "scale", peer, step
