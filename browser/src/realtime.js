@@ -45,6 +45,9 @@ function create() {
    *   token: gives a token for each connection, where no cookie says who the user is
    */
   const connect = ({url, http, token} = {}) => {
+    if (token && typeof token !== "function") {
+      throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.")
+    }
     if (url ?? http) chosen = {url, http}
     connection.connect(roadsTo(chosen).map(({address}) => address).join(" "), token)
   }

@@ -52,6 +52,14 @@ describe("the module", () => {
     }
   })
 
+  test("refuses a token that is not a function", async () => {
+    const realtime = await load()
+    assert.throws(() => realtime.connect({token: "secret"}), {
+      name: "TypeError",
+      message: "connect(): 'token' must be a function that returns a token; each connection asks it for one.",
+    })
+  })
+
   test("connects where connect() says", async () => {
     openPage(SCRIPT)
     ;(await load()).connect({url: "wss://live.example.org/ws/"})

@@ -16,8 +16,8 @@ NOTE_STATES = """
     window.states = []
     document.addEventListener("realtime:state", ({detail}) => window.states.push(detail))
 """
-OPEN = """([options, project]) => {
-    realtime.connect(options)
+OPEN = """([options, token, project]) => {
+    realtime.connect({...options, token: token && (() => token)})
     window.query = realtime.live("tasks", {project})
 }"""
 
@@ -48,9 +48,9 @@ def open_foreign(page: Page, origin: str) -> None:
     page.wait_for_function("() => window.realtime")
 
 
-def connect(page: Page, server: DemoServer, transport: str, board: Board) -> None:
+def connect(page: Page, server: DemoServer, transport: str, board: Board, token: str | None = None) -> None:
     road = {"url": server.websocket_url} if transport == "websocket" else {"http": f"{server.url}/realtime/"}
-    page.evaluate(OPEN, [road, board.pk])
+    page.evaluate(OPEN, [road, token, board.pk])
 
 
 @pytest.mark.parametrize("site", ["localhost", "127.0.0.1"])  # another site, and another port of the same
@@ -84,3 +84,37 @@ def test_page_of_a_listed_origin_is_live_as_the_user(
     wait_until(lambda: window.evaluate("window.query.rows.length") == 4, what="the change")
     window.evaluate("window.query.call('add', {title: 'From elsewhere'})")
     assert "From elsewhere" in board.titles("todo")
+
+
+@pytest.fixture(scope="package")
+def listing_a_site(server: DemoServer, servers: DemoServers) -> DemoServer:
+    """Another server that lists pages of another site: to a browser, `localhost` and `127.0.0.1` are two sites."""
+    return servers(SITE_ORIGINS=f"http://localhost:{server.port}", SITE_TOKENS="tests.support.passes.aauthenticate")
+
+
+def open_on_another_site(page: Page, server: DemoServer) -> None:
+    """With a cookie that may travel between sites, as far as the server is concerned."""
+    cookies = [{**cookie, "sameSite": "None", "secure": True} for cookie in page.context.cookies()]
+    page.context.clear_cookies()
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    open_foreign(page, f"http://localhost:{server.port}")
+
+
+def test_page_of_a_listed_site_is_nobodys_as_browsers_keep_cookies_of_other_sites(
+    window: Page, server: DemoServer, listing_a_site: DemoServer, transport: str, board: Board
+) -> None:
+    open_on_another_site(window, server)
+    connect(window, listing_a_site, transport, board)
+    wait_until(lambda: window.evaluate("window.query.error?.code") == 4214, what="the refusal")
+    assert window.evaluate("window.query.rows.length") == 0
+
+
+def test_page_of_a_listed_site_is_live_as_the_user_of_its_token(
+    window: Page, server: DemoServer, listing_a_site: DemoServer, transport: str, board: Board
+) -> None:
+    open_on_another_site(window, server)
+    connect(window, listing_a_site, transport, board, token="ada")
+    wait_for_state(window)
+    wait_until(lambda: window.evaluate("window.query.rows.length") == 5, what="the rows")
+    window.evaluate("window.query.call('add', {title: 'From another site'})")
+    assert "From another site" in board.titles("todo")

@@ -3669,6 +3669,9 @@ function create() {
   const page = new Page({ document, connection, connect: () => keepConnected(), report });
   const queries = new LiveQueries(connection, (element) => page.subscriptionOf(element));
   const connect2 = ({ url, http, token } = {}) => {
+    if (token && typeof token !== "function") {
+      throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.");
+    }
     if (url ?? http) chosen = { url, http };
     connection.connect(roadsTo(chosen).map(({ address }) => address).join(" "), token);
   };
