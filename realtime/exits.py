@@ -1,7 +1,8 @@
-"""Exits: event loops that nobody runs any more have their tasks ended before the interpreter goes down.
+"""Exits: what has to be done before the interpreter goes down, while thread pools still work.
 
-`asyncio.run`, and so uvicorn, does that by itself. daphne stops its loop with all tasks still pending, those of open
-requests among them; CPython 3.11 takes these apart with the modules that they need, and may crash on it.
+Event loops that nobody runs any more have their tasks ended. `asyncio.run`, and so uvicorn, does so by itself. daphne
+stops its loop with all tasks still pending, those of open requests among them; CPython 3.11 takes these apart with the
+modules that they need, and may crash on it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ import asyncio
 import atexit
 import concurrent.futures.thread  # noqa: F401 - which registers its own end first
 import threading
+from collections.abc import Callable
 from weakref import WeakSet
 
 EXIT_SECONDS = 2.0  # for tasks to end
 
 _loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+
+
+def before(function: Callable[[], object]) -> None:
+    """Have this called at exit before thread pools are shut down; `atexit` comes to its functions after that."""
+    getattr(threading, "_register_atexit", atexit.register)(function)
 
 
 def watch(loop: asyncio.AbstractEventLoop) -> None:
@@ -38,5 +45,4 @@ async def _end() -> None:
         await asyncio.wait(tasks, timeout=max(0.0, ends - loop.time()))
 
 
-# what tasks do when they end may need thread pools, which are shut down before `atexit` comes to its functions
-getattr(threading, "_register_atexit", atexit.register)(_end_all)
+before(_end_all)  # what tasks do when they end may need thread pools

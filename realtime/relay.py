@@ -6,16 +6,18 @@ Whoever has something to say never waits for the layer: one thread of the proces
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+from realtime import exits
 
 logger = logging.getLogger("realtime.wakeups")
 
@@ -126,8 +128,10 @@ class _Sender:
             gone="The channel layer is gone (%s): events reach this process alone, others find changes by polling.",
             back="The channel layer is back: other processes are told of changes and events again.",
         )
+        # a layer looks up its host in such a thread, and from Python 3.12 on none can be begun at exit
+        self._lookups = ThreadPoolExecutor(1, thread_name_prefix="realtime relay look-up")
+        self._lookups.submit(int)
         threading.Thread(target=self._run, name="realtime relay", daemon=True).start()
-        atexit.register(self.flush, EXIT_SECONDS)  # so that a short script's last message is not lost
 
     def send(self, group: str, message: Message) -> None:
         with self._condition:
@@ -149,6 +153,7 @@ class _Sender:
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:  # one loop, so that the layer keeps its connections
+            runner.get_loop().set_default_executor(self._lookups)
             while True:
                 with self._condition:
                     self._sending = False
@@ -182,3 +187,7 @@ def _get_sender() -> _Sender:
         if _sender is None or _sender.pid != os.getpid():
             _sender = _Sender()
         return _sender
+
+
+# so that a short script's last message is not lost; a layer that looks up a host does so in a thread pool
+exits.before(lambda: flush(EXIT_SECONDS))

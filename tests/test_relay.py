@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -91,3 +93,26 @@ def test_a_layer_that_fails_is_named_once_and_so_is_its_return(layer, caplog):
         "events reach this process alone, others find changes by polling."
     )
     assert back == "The channel layer is back: other processes are told of changes and events again."
+
+
+SCRIPT = """
+import asyncio
+from channels.layers import BaseChannelLayer
+from django.conf import settings
+
+class Looking(BaseChannelLayer):
+    async def group_send(self, group, message):
+        await asyncio.sleep(0.2)  # the script has come to its end meanwhile
+        await asyncio.get_running_loop().getaddrinfo("localhost", 1)  # in a thread of the loop's pool
+        print(group, message["body"], flush=True)
+
+settings.configure(CHANNEL_LAYERS={"default": {"BACKEND": "__main__.Looking"}})
+from realtime import relay
+relay.send("first", {"body": "one"})
+relay.send("last", {"body": "two"})
+"""
+
+
+def test_last_message_of_a_script_goes_out_though_the_layer_needs_a_thread():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout.split("\n"), done.stderr) == (["first one", "last two", ""], "")
