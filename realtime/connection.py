@@ -34,8 +34,10 @@ from realtime.identity import Identity, identify, session_digest
 from realtime.logtask import Delivery
 from realtime.protocol.bucket import Bucket
 from realtime.protocol.codec import Encoded
+from realtime.protocol.demands import CatchUp, Demand, Leave, Sent, Subscription
 from realtime.protocol.messages import Authenticate, Call, Present, Reply, Send, Subscribe, Window
-from realtime.protocol.session import CatchUp, ClientSession, Event, Leave, Sent, State, Subscription
+from realtime.protocol.session import ClientSession
+from realtime.protocol.states import State
 from realtime.sending import judge
 from realtime.streams.grounds import Access
 from realtime.streams.registry import registry
@@ -108,9 +110,9 @@ class Connection:
             if (wait := self._messages.take(self._heard)) > 0:
                 rate = self._messages.rate
                 raise Overloaded(f"A connection may send {rate:g} messages a second in the long run.", retry=wait)
-            answers, events = self._session.receive(data)
+            answers, demands = self._session.receive(data)
             self._send(answers)
-            self._handle_all(events)
+            self._handle_all(demands)
             self._go_on()
         except ProtocolError as error:
             self.end(error)
@@ -260,21 +262,21 @@ class Connection:
         if self._session.overdrawn:
             self.end(Overloaded("The client does not acknowledge what it is sent."))
 
-    def _handle_all(self, events: list[Event]) -> None:
-        for event in events:
-            self._handle(event)
+    def _handle_all(self, demands: list[Demand]) -> None:
+        for demand in demands:
+            self._handle(demand)
 
-    def _handle(self, event: Event) -> None:
-        match event:
+    def _handle(self, demand: Demand) -> None:
+        match demand:
             case Authenticate(token=token):
                 self._new_token = token
                 self._start(self._authenticate)
             case Subscription():
                 if len(self._subscribing) >= settings.MAX_SUBSCRIPTIONS:  # most of them were left again
                     self._subscribing = deque(filter(self._session.wants, self._subscribing))
-                self._subscribing.append(event)
+                self._subscribing.append(demand)
             case Call():
-                self._take_call(event)
+                self._take_call(demand)
             case Sent(message=message, subscription=subscription):
                 self._take(message, subscription)
             case CatchUp(queries=queries):

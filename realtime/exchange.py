@@ -18,8 +18,8 @@ from realtime.exceptions import ClientError, ProtocolError
 from realtime.hub import Hub, get_hub
 from realtime.logtask import Delivery
 from realtime.protocol.codec import Encoded, decode_server, encode_bye
+from realtime.protocol.demands import Subscription
 from realtime.protocol.messages import Behind, ServerMessage
-from realtime.protocol.session import Subscription
 from realtime.reception import Arrival, let_in
 from realtime.streams.grounds import Access
 

@@ -23,8 +23,8 @@ from realtime.figures import count
 from realtime.gathering import Gathering
 from realtime.logtask import Client, LogTask, ended, tell
 from realtime.protocol import codec
+from realtime.protocol.demands import Subscription
 from realtime.protocol.messages import Event
-from realtime.protocol.session import Subscription
 from realtime.queries.livequery import query_key
 from realtime.queries.tail import Want
 from realtime.queries.threads import ThreadPool

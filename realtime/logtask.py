@@ -20,7 +20,7 @@ from realtime.exceptions import InternalError, ProtocolError
 from realtime.figures import count
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
-from realtime.protocol.session import Subscription
+from realtime.protocol.demands import Subscription
 from realtime.queries.livequery import QueryKey
 from realtime.queries.tail import Cost, Tail, Tick, Want
 from realtime.queries.threads import LEAVE_SECONDS, ThreadPool

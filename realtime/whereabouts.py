@@ -9,7 +9,7 @@ from realtime.admission import Admitted
 from realtime.attendance import get_attendance
 from realtime.exceptions import ClientError
 from realtime.identity import Identity
-from realtime.protocol.session import Subscription
+from realtime.protocol.demands import Subscription
 from realtime.sending import presence_refusal
 from realtime.streams.presence import Place, PresenceStream
 

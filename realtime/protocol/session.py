@@ -1,6 +1,6 @@
 """ClientSession: one client's state. It has no socket, clock or database; the connection drives it.
 
-What comes in is decoded and judged here; what the connection has to do about it comes back as an event. What goes
+What comes in is decoded and judged here; what the connection has to do about it comes back as a demand. What goes
 out is offered here, and held back while the client has no credit: nothing is stored for it but a cursor.
 
 Whatever is sent after `welcome` uses up credit until it is acknowledged. Without credit a client gets no frames, and
@@ -9,7 +9,6 @@ its requests wait (`has_room`); what cannot wait may use up as much again, then 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +18,7 @@ from realtime.exceptions import BadMessage, Code, Overloaded, ProtocolError, Une
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
 from realtime.protocol.credit import Credit
+from realtime.protocol.demands import CatchUp, Demand, Leave, Sent, Subscription
 from realtime.protocol.messages import (
     VERSION,
     Ack,
@@ -40,85 +40,14 @@ from realtime.protocol.messages import (
     Welcome,
     Window,
 )
-
-
-class State(enum.Enum):
-    """Where a connection stands."""
-
-    NEW = "new"  # nothing heard yet
-    GREETING = "greeting"  # hello was heard, with a token, and who that is is being found out
-    OPEN = "open"  # welcome was said
-    CLOSED = "closed"  # bye was said, by either side
-
-
-#: Which messages a state knows; any other is an error of the client.
-TRANSITIONS: dict[tuple[State, type], State] = {
-    (State.NEW, Hello): State.OPEN,  # or GREETING
-    (State.GREETING, Subscribe): State.GREETING,
-    (State.GREETING, Unsubscribe): State.GREETING,
-    (State.GREETING, Call): State.GREETING,
-    (State.GREETING, Send): State.GREETING,
-    (State.GREETING, Present): State.GREETING,
-    (State.OPEN, Authenticate): State.OPEN,
-    (State.OPEN, Subscribe): State.OPEN,
-    (State.OPEN, Unsubscribe): State.OPEN,
-    (State.OPEN, Call): State.OPEN,
-    (State.OPEN, Send): State.OPEN,
-    (State.OPEN, Present): State.OPEN,
-    (State.OPEN, Ack): State.OPEN,
-}
-
-
-@dataclass(slots=True, eq=False)
-class Subscription:
-    """One subscription of the client, from the moment it is asked for; as an event: that it is asked for.
-
-    It goes to whoever answers and comes back with the answer, since the client may use its id anew meanwhile.
-    """
-
-    asked: Subscribe
-    cursor: str | None  # where it stands while it is not live
-    query: int | None = None  # the live query, once accepted
-    log: int | None = None
-    subject: object = None  # what it was admitted to; the session does not look at it
-    live: bool = False  # has all up to the session's cursor of its log
-    present: dict[str, object] | None = None  # what the client says of its user's presence; None: it only looks
-
-    @property
-    def id(self) -> int:
-        return self.asked.id
-
-
-@dataclass(slots=True, frozen=True)
-class CatchUp:
-    """Event: these live queries are to be brought up to date from these cursors, the client having credit again."""
-
-    queries: dict[int, str | None]
-
-
-@dataclass(slots=True, frozen=True)
-class Leave:
-    """Event: no subscription of the client needs this live query any more."""
-
-    query: int
-
-
-@dataclass(slots=True, frozen=True)
-class Sent:
-    """Event: the client has something to say to others, through this subscription."""
-
-    message: Send | Present
-    subscription: Subscription
-
-
-Event = Subscription | Authenticate | Call | CatchUp | Leave | Sent
+from realtime.protocol.states import TRANSITIONS, State
 
 
 @dataclass(slots=True)
 class ClientSession:
     """The state of one client, from `hello` to `bye`.
 
-    `receive` takes a message and returns what to answer and the events that it means. `welcome`, `accept`, `refuse`,
+    `receive` takes a message and returns what to answer and the demands that it makes. `welcome`, `accept`, `refuse`,
     `offer`, `reply`, `beat` and `close` return what is to be sent, or None where nothing is.
     """
 
@@ -137,7 +66,7 @@ class ClientSession:
     def __post_init__(self) -> None:
         self._credit = Credit(self.window)
 
-    def receive(self, data: str | bytes) -> tuple[list[Encoded], list[Event]]:
+    def receive(self, data: str | bytes) -> tuple[list[Encoded], list[Demand]]:
         """Take what the client sent; return what to answer and what to do. Raise `ProtocolError`."""
         if self.state is State.CLOSED:
             return [], []
@@ -149,11 +78,11 @@ class ClientSession:
         if following is None:
             name = type(message).__name__.lower()
             raise UnexpectedMessage(f"A connection that is {self.state.value} does not take '{name}'.")
-        answer, events = self._handle(message)
+        answer, demands = self._handle(message)
         self.state = State.GREETING if isinstance(message, Hello) and message.token is not None else following
-        return answer, events
+        return answer, demands
 
-    def _handle(self, message: ClientMessage) -> tuple[list[Encoded], list[Event]]:
+    def _handle(self, message: ClientMessage) -> tuple[list[Encoded], list[Demand]]:
         match message:
             case Hello(version=version):
                 if version != VERSION:
@@ -188,7 +117,7 @@ class ClientSession:
         ends = msgspec.UNSET if expires is None else expires
         return codec.encode(Welcome(version=VERSION, beat=self.beat_seconds, window=self.window, expires=ends))
 
-    def _add(self, message: Subscribe) -> tuple[list[Encoded], list[Event]]:
+    def _add(self, message: Subscribe) -> tuple[list[Encoded], list[Demand]]:
         if message.id in self.subscriptions:
             raise UnexpectedMessage(f"The subscription id {message.id} is in use.")
         if (message.token is None) == (message.stream is None):
@@ -203,7 +132,7 @@ class ClientSession:
         self.subscriptions[message.id] = subscription
         return [], [subscription]
 
-    def _take(self, message: Send | Present) -> tuple[list[Encoded], list[Event]]:
+    def _take(self, message: Send | Present) -> tuple[list[Encoded], list[Demand]]:
         subscription = self.subscriptions.get(message.id)
         if subscription is None:  # it may have ended while the message was on its way
             return self.missing(message), []
@@ -213,8 +142,8 @@ class ClientSession:
         """Whether the client has not left the subscription."""
         return self.subscriptions.get(subscription.id) is subscription
 
-    def leave(self, query: int) -> list[Event]:
-        """The event that a subscription of this live query is gone, unless another one is left."""
+    def leave(self, query: int) -> list[Demand]:
+        """The demand that follows where a subscription of this live query is gone: none where another one is left."""
         return [] if any(item.query == query for item in self.subscriptions.values()) else [Leave(query)]
 
     def accept(self, subscription: Subscription, *, query: int, log: int, view: str = "") -> Encoded | None:
@@ -285,8 +214,8 @@ class ClientSession:
         self.behind = True
         return [self._count(codec.encode(Behind()))]
 
-    def lagging(self) -> list[Event]:
-        """The event that brings up to date what was left behind, if anything was."""
+    def lagging(self) -> list[Demand]:
+        """The demand to bring up to date what was left behind, if anything was."""
         queries: dict[int, str | None] = {}
         for item in self.subscriptions.values():
             if item.query is None or item.live:
@@ -334,19 +263,19 @@ class ClientSession:
         """Send no frame until `release`; what comes meanwhile leaves the subscriptions where they stand."""
         self.held = True
 
-    def release(self) -> list[Event]:
-        """Go on; return the event that brings up to date what was held."""
+    def release(self) -> list[Demand]:
+        """Go on; return the demand to bring up to date what was held."""
         self.held = False
         return self.lagging() if self.has_credit else []
 
-    def move(self, subscription: Subscription) -> list[Event]:
+    def move(self, subscription: Subscription) -> list[Demand]:
         """The client sees other rows than before: the subscription is to be accepted by another live query."""
         query = subscription.query
         subscription.query = subscription.log = subscription.cursor = None
         subscription.live = False
         return [] if query is None else self.leave(query)
 
-    def _acknowledge(self, messages: int) -> list[Event]:
+    def _acknowledge(self, messages: int) -> list[Demand]:
         self._credit.acknowledge(messages)
         return self.lagging() if self.has_credit else []
 

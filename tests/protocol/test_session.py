@@ -19,6 +19,7 @@ from realtime.exceptions import (
 )
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
+from realtime.protocol.demands import CatchUp, Leave
 from realtime.protocol.messages import (
     Ack,
     Authenticate,
@@ -31,7 +32,8 @@ from realtime.protocol.messages import (
     Unsubscribe,
     Window,
 )
-from realtime.protocol.session import TRANSITIONS, CatchUp, ClientSession, Leave, State
+from realtime.protocol.session import ClientSession
+from realtime.protocol.states import TRANSITIONS, State
 
 MESSAGES = {
     Hello: '{"type":"hello","version":1}',
