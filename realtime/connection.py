@@ -8,19 +8,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import partial
 from typing import Protocol
 
-from msgspec import UNSET
-
-from realtime.actions import failure, operation_content, operation_key, perform
 from realtime.admission import Admitted, Request, Verdict, admit, logins_of
+from realtime.calls import Calls
 from realtime.conf import settings
-from realtime.deadline import Deadline
-from realtime.events import Envelope
 from realtime.exceptions import (
     ClientError,
-    Code,
     GoingAway,
     InternalError,
     Overloaded,
@@ -35,19 +29,14 @@ from realtime.logtask import Delivery
 from realtime.protocol.bucket import Bucket
 from realtime.protocol.codec import Encoded
 from realtime.protocol.demands import CatchUp, Demand, Leave, Sent, Subscription
-from realtime.protocol.messages import Authenticate, Call, Present, Reply, Send, Subscribe, Window
+from realtime.protocol.messages import Authenticate, Call, Subscribe, Window
 from realtime.protocol.session import ClientSession
 from realtime.protocol.states import State
-from realtime.sending import judge
+from realtime.speech import Speech
 from realtime.streams.grounds import Access
-from realtime.streams.registry import registry
-from realtime.streams.stream import ModelStream
-from realtime.whereabouts import Whereabouts
 
 logger = logging.getLogger("realtime.connections")
 
-MAX_SENDING = 100  # events of one client that wait for their hook
-VISITOR = Identity().owner  # of whom nothing is known
 JUDGE_SECONDS = 2.0  # for a client to subscribe; one that does not is judged by itself
 SILENT_BEATS = 2.5  # beats without an answer after which a client is taken for gone
 
@@ -73,45 +62,41 @@ class Connection:
         self, *, hub: Hub, transport: Transport, identity: Identity, address: str = "", windows: int = 1
     ) -> None:
         now = asyncio.get_running_loop().time()
-        self._quota = hub.quotas.enter(user=identity.user, address=address, now=now)
+        self.quota = hub.quotas.enter(user=identity.user, address=address, now=now)
         self.id = f"{get_figures().process}-{next(_numbers)}"  # among those of all processes
         self.behind_since: float | None = None  # by the monotonic clock, while it cannot be sent what is new
         self._hub = hub
         self._transport = transport
-        self._identity = identity
+        self.identity = identity
         self._address = address
         self._beat_seconds: float = settings.BEAT_SECONDS
-        self._session = ClientSession(
+        self.session = ClientSession(
             beat_seconds=self._beat_seconds,
             window=Window(frames=windows * settings.WINDOW_FRAMES, bytes=settings.WINDOW_BYTES),
             max_bytes=settings.MAX_MESSAGE_BYTES,
             max_subscriptions=settings.MAX_SUBSCRIPTIONS,
         )
         self._subscribing: deque[Subscription] = deque()
-        self._calling: deque[Call] = deque()
         self._messages = Bucket(settings.MAX_MESSAGES_PER_SECOND, now)
         self._new_token: str | None = None  # that nobody has looked at yet
-        self._sending: deque[tuple[Send, Subscription]] = deque()
-        self._whereabouts = Whereabouts(identity)
-        # not the user's: over HTTP each request says it again, and the attendance writes a burst once
-        self._presences = Bucket(settings.EVENTS_PER_SECOND, now)
-        self._too_fast = False  # and the client knows it
         self._access_changes = 0  # how often access had to be asked again
         self._valid_until: float | None = None  # when the user's session ends, if it is not prolonged
         self._never_judged = identity.session is not None  # so it is not known when the session ends
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._opened = self._heard = self._beaten = now
+        self._opened = self.heard = self._beaten = now
+        self._calls = Calls(self, hub)
+        self._speech = Speech(self, hub)
         hub.attach(self, identity.user)
 
     def receive(self, data: str | bytes) -> None:
         """Take one message of the client."""
-        self._heard = asyncio.get_running_loop().time()
+        self.heard = asyncio.get_running_loop().time()
         try:
-            if (wait := self._messages.take(self._heard)) > 0:
+            if (wait := self._messages.take(self.heard)) > 0:
                 rate = self._messages.rate
                 raise Overloaded(f"A connection may send {rate:g} messages a second in the long run.", retry=wait)
-            answers, demands = self._session.receive(data)
-            self._send(answers)
+            answers, demands = self.session.receive(data)
+            self.say(answers)
             self._handle_all(demands)
             self._go_on()
         except ProtocolError as error:
@@ -122,7 +107,7 @@ class Connection:
 
     def end(self, error: ProtocolError) -> None:
         """Tell the client why, and close its transport."""
-        bye = self._session.close(error)
+        bye = self.session.close(error)
         if bye is not None:
             count("closes", error.code.name.lower())
             self._transport.send(bye.text)
@@ -131,44 +116,43 @@ class Connection:
     @property
     def user(self) -> str | None:
         """The key of whose it is; None for a visitor."""
-        return self._identity.user
+        return self.identity.user
 
     @property
     def subscriptions(self) -> int:
         """How many there are."""
-        return len(self._session.subscriptions)
+        return len(self.session.subscriptions)
 
     @property
     def busy(self) -> bool:
         """Whether a call of the client waits for its reply."""
-        return bool(self._calling) or "_call_all" in self._tasks
+        return self._calls.open
 
     @property
     def settled(self) -> bool:
         """Whether each subscription that was asked for is live, or has been refused."""
-        return not self._subscribing and self._session.settled
+        return not self._subscribing and self.session.settled
 
     @property
     def spent(self) -> bool:
         """Whether nothing more is sent before the client acknowledges."""
-        return self._session.spent
+        return self.session.spent
 
     async def said(self) -> None:
         """Wait until the client's events are on their way, or refused, as far as its subscriptions are admitted."""
-        while sending := self._tasks.get("_send_all"):
-            await asyncio.wait([sending])
+        await self._speech.said()
 
     async def close(self) -> None:
         """The transport is gone: leave nothing behind."""
-        self._session.state = State.CLOSED
-        self._hub.quotas.leave(self._quota)
-        self._session.subscriptions.clear()
-        self._attend()
+        self.session.state = State.CLOSED
+        self._hub.quotas.leave(self.quota)
+        self.session.subscriptions.clear()
+        self._speech.attend()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._hub.detach(self, self._identity.user)
+        await self._hub.detach(self, self.identity.user)
 
     # what the hub calls
 
@@ -176,42 +160,42 @@ class Connection:
         left: list[int] = []
         for subscription, query in delivery.accepted:
             view = subscription.subject.view() if isinstance(subscription.subject, Admitted) else ""
-            accepted = self._session.accept(subscription, query=query, log=delivery.log, view=view)
+            accepted = self.session.accept(subscription, query=query, log=delivery.log, view=view)
             if accepted is not None:
-                self._send([accepted])
+                self.say([accepted])
             else:
                 left.append(query)
         for query in left:  # when all are accepted: the client may have asked for the same live query again
-            self._handle_all(self._session.leave(query))
+            self._handle_all(self.session.leave(query))
         if delivery.accepted:
-            self._attend()
+            self._speech.attend()
         log, before, frame, _, caught_up, calls = delivery
-        self._send(self._session.offer(frame, log=log, before=before, caught_up=caught_up, calls=calls))
-        if not self._session.behind:
+        self.say(self.session.offer(frame, log=log, before=before, caught_up=caught_up, calls=calls))
+        if not self.session.behind:
             self.behind_since = None
         elif self.behind_since is None:
             self.behind_since = time.monotonic()
             count("behind")
-        if self._session.behind and self._session.has_credit:
-            self._handle_all(self._session.lagging())
+        if self.session.behind and self.session.has_credit:
+            self._handle_all(self.session.lagging())
 
     def refuse(self, subscription: Subscription, error: ClientError) -> None:
-        refused = self._session.refuse(subscription, code=error.code, reason=error.reason)
+        refused = self.session.refuse(subscription, code=error.code, reason=error.reason)
         if refused is not None:
             count("refusals", error.code.name.lower())
-            self._send([refused])
+            self.say([refused])
             if subscription.query is not None:
-                self._attend(at_once=True)
-                self._handle_all(self._session.leave(subscription.query))
+                self._speech.attend(at_once=True)
+                self._handle_all(self.session.leave(subscription.query))
 
     def fail(self, query: int, error: ClientError) -> None:
-        for item in list(self._session.subscriptions.values()):
+        for item in list(self.session.subscriptions.values()):
             if item.query == query:
                 self.refuse(item, error)
 
     def reconsider(self, access: Access) -> None:
         streams = {subject.stream.name for _, subject in self._admitted()}
-        user, session = self._identity.user, self._identity.session
+        user, session = self.identity.user, self.identity.session
         if f"user:{user}" in access.ended and user is not None:
             self.end(SessionEnded("An administrator has ended your connections."))
         elif self.id in access.ended:
@@ -227,39 +211,39 @@ class Connection:
             self._reconsider()
 
     def stall(self) -> None:
-        self._send(self._session.stall())
+        self.say(self.session.stall())
 
     def notify(self, event: Encoded) -> None:
-        self._send(self._session.notify(event))
+        self.say(self.session.notify(event))
 
     def _reconsider(self) -> None:
         self._access_changes += 1
-        self._session.hold()
-        self._start(self._ask_again)
+        self.session.hold()
+        self.start(self._ask_again)
 
     def sweep(self, now: float, positions: Mapping[int, str]) -> None:
-        if self._session.state is State.NEW and now - self._opened > settings.HELLO_SECONDS:
+        if self.session.state is State.NEW and now - self._opened > settings.HELLO_SECONDS:
             self.end(TimedOut(f"No hello came within {settings.HELLO_SECONDS:g} seconds."))
-        elif now - self._heard > SILENT_BEATS * self._beat_seconds:
+        elif now - self.heard > SILENT_BEATS * self._beat_seconds:
             self.end(TimedOut(f"Nothing was heard for {SILENT_BEATS * self._beat_seconds:g} seconds."))
         elif self._valid_until is not None and now >= self._valid_until:
             self._valid_until = None
             self._reconsider()
         elif self._never_judged and now - self._opened > JUDGE_SECONDS:
             self._never_judged = False
-            self._start(self._ask_again)  # nothing is held meanwhile
+            self.start(self._ask_again)  # nothing is held meanwhile
         elif now - self._beaten >= self._beat_seconds:
             self._beaten = now
-            beat = self._session.beat(positions)
+            beat = self.session.beat(positions)
             if beat is not None:
-                self._send([beat])
+                self.say([beat])
 
     # what the client wants
 
-    def _send(self, messages: list[Encoded]) -> None:
+    def say(self, messages: list[Encoded]) -> None:
         for message in messages:
             self._transport.send(message.text)
-        if self._session.overdrawn:
+        if self.session.overdrawn:
             self.end(Overloaded("The client does not acknowledge what it is sent."))
 
     def _handle_all(self, demands: list[Demand]) -> None:
@@ -270,115 +254,45 @@ class Connection:
         match demand:
             case Authenticate(token=token):
                 self._new_token = token
-                self._start(self._authenticate)
+                self.start(self._authenticate)
             case Subscription():
                 if len(self._subscribing) >= settings.MAX_SUBSCRIPTIONS:  # most of them were left again
-                    self._subscribing = deque(filter(self._session.wants, self._subscribing))
+                    self._subscribing = deque(filter(self.session.wants, self._subscribing))
                 self._subscribing.append(demand)
             case Call():
-                self._take_call(demand)
+                self._calls.take(demand)
             case Sent(message=message, subscription=subscription):
-                self._take(message, subscription)
+                self._speech.take(message, subscription)
             case CatchUp(queries=queries):
                 self._hub.catch_up(self, queries)
             case Leave(query=query):
                 self._hub.leave(self, query)
-                self._attend()
-
-    def _take(self, message: Send | Present, subscription: Subscription) -> None:
-        bucket = self._presences if isinstance(message, Present) else self._quota.events
-        if bucket.take(self._heard) > 0 or len(self._sending) >= MAX_SENDING:
-            if not self._too_fast:
-                self._too_fast = True
-                reason = f"You may send {bucket.rate:g} events a second in the long run; more are dropped."
-                self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
-            return
-        self._too_fast = False
-        if isinstance(message, Present):
-            subscription.present = message.data
-            self._attend()
-        elif self._session.held:  # an event may be lost, and is, while it is not known who may get it
-            reason = "The subscription is not live yet."
-            self._send(self._session.unsent(message, code=Code.OVERLOADED, reason=reason))
-        else:
-            self._sending.append((message, subscription))
-            self._start(self._send_all)
-
-    def _attend(self, *, at_once: bool = False) -> None:
-        for item, refusal in self._whereabouts.update(self._session.subscriptions.values(), at_once=at_once):
-            message = Present(item.id)
-            self._send(self._session.unsent(message, code=refusal.code, reason=refusal.reason))
-
-    async def _send_all(self) -> None:
-        while self._sending:
-            message, subscription = self._sending[0]
-            subject = subscription.subject
-            if self._session.wants(subscription) and not isinstance(subject, Admitted):
-                return  # until it is admitted, or refused
-            self._sending.popleft()
-            if not isinstance(subject, Admitted) or not self._still(message, subject):
-                self._send(self._session.missing(message))
-                continue
-            judged = await self._judge_event(subject.stream, message)
-            if isinstance(judged, ClientError):
-                self._send(self._session.unsent(message, code=judged.code, reason=judged.reason))
-            elif self._session.state is State.OPEN and not self._session.held and self._still(message, subject):
-                self._hub.publish(judged, self)
-
-    async def _judge_event(self, stream: ModelStream, message: Send) -> Envelope | ClientError:
-        def work(deadline: Deadline) -> Envelope | ClientError:
-            return judge(self._identity, stream, message)
-
-        try:
-            # in turn with actions, since its hook is the project's code
-            return await self._hub.perform(self._identity.owner, object(), work, name=f"{stream.name}.{message.name}")
-        except ClientError as error:
-            return error
-
-    def _still(self, message: Send, subject: Admitted) -> bool:
-        # its access may have ended while it was judged
-        subscription = self._session.subscriptions.get(message.id)
-        return subscription is not None and subscription.subject is subject
-
-    def _take_call(self, call: Call) -> None:
-        if len(self._calling) + self._session.owing >= settings.MAX_CALLS:
-            error = Overloaded(f"{settings.MAX_CALLS} calls are waiting already.")
-        elif (wait := self._quota.calls.take(self._heard)) > 0:
-            rate = self._quota.calls.rate
-            error = Overloaded(f"You may make {rate:g} calls a second in the long run.", retry=wait)
-        else:
-            self._calling.append(call)
-            self._expect(call)
-            return
-        if not self._session.has_room:  # nobody reads the refusals
-            raise error
-        self._reply(Reply(id=call.id, error=failure(error)))
+                self._speech.attend()
 
     def _go_on(self) -> None:
         """Take up what waits, if its answers may be sent."""
-        if self._subscribing and self._session.has_room:
-            self._start(self._subscribe_all)
-        if self._calling and self._session.has_room:
-            self._start(self._call_all)
+        if self._subscribing and self.session.has_room:
+            self.start(self._subscribe_all)
+        self._calls.go_on()
 
-    def _start(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        # one task per kind of work: what comes while it runs is taken up by it
-        if work.__name__ not in self._tasks:
-            task = asyncio.create_task(self._finish(work), name=f"realtime {work.__name__}")
-            self._tasks[work.__name__] = task
+    def start(self, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
+        name = work.__qualname__  # one task per kind of work
+        if name not in self._tasks:
+            self._tasks[name] = asyncio.create_task(self._finish(name, work), name=f"realtime {name}")
+        return self._tasks[name]
 
-    async def _finish(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    async def _finish(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
         try:
             await work()
         except Exception:
             logger.exception("A client's request could not be handled.")
             self.end(InternalError())
         finally:
-            del self._tasks[work.__name__]
+            del self._tasks[name]
 
     async def _subscribe_all(self) -> None:
         await self._hub.ready()
-        while self._subscribing and self._session.has_room:
+        while self._subscribing and self.session.has_room:
             # all that the client asks for at once is checked in one go, and so answered by one frame
             asked = list(self._subscribing)
             changes = self._access_changes
@@ -393,13 +307,12 @@ class Connection:
             for subscription, answer in zip(asked, verdict.answers, strict=True):
                 if isinstance(answer, ClientError):
                     self.refuse(subscription, answer)
-                elif self._session.wants(subscription):
+                elif self.session.wants(subscription):
                     subscription.subject = answer
                     if not answer.continues(subscription.asked.view):
                         subscription.cursor = None  # what the client has is no base for a delta
                     self._hub.subscribe(self, subscription, answer.stream, answer.format, subscription.cursor)
-            if self._sending:
-                self._start(self._send_all)
+            self._speech.go_on()
 
     async def _ask_again(self) -> None:
         changes = -1
@@ -411,72 +324,47 @@ class Connection:
             self.end(SessionEnded())
             return
         for (subscription, subject), answer in zip(admitted, verdict.answers, strict=True):
-            if not self._session.wants(subscription):
+            if not self.session.wants(subscription):
                 continue
             if isinstance(answer, ClientError):
                 self.refuse(subscription, answer)
             elif not answer.shares(subject):
                 subscription.subject = answer
-                self._handle_all(self._session.move(subscription))
+                self._handle_all(self.session.move(subscription))
                 self._hub.subscribe(self, subscription, answer.stream, answer.format, None)
-        self._handle_all(self._session.release())
+        self._handle_all(self.session.release())
 
     def _admitted(self) -> list[tuple[Subscription, Admitted]]:
-        mine = self._session.subscriptions.values()
+        mine = self.session.subscriptions.values()
         return [(item, item.subject) for item in mine if isinstance(item.subject, Admitted)]
 
     async def _judge(self, asked: Sequence[Subscribe | Admitted]) -> Verdict:
-        verdict = await self._hub.run_together(admit, logins_of, Request(self._identity, asked))
+        verdict = await self._hub.run_together(admit, logins_of, Request(self.identity, asked))
         self._valid_until = _after(verdict.seconds)
         self._never_judged = False
         return verdict
 
-    def _expect(self, call: Call) -> None:
-        # before anything that is asked for later: the frame that brings the call's effects is to name it
-        if call.stream in registry:
-            key = operation_key(self._identity, call.id)
-            self._hub.expect(self, registry.get(call.stream), key, call.id)
-
-    async def _call_all(self) -> None:
-        while self._calling and self._session.has_room:
-            await self._call(self._calling.popleft())
-
-    async def _call(self, call: Call) -> None:
-        key = operation_key(self._identity, call.id)
-        owner = self._identity.owner
-        if owner == VISITOR:  # nothing tells this visitor from others
-            owner = f"{owner}{id(self)}"
-        work = partial(perform, self._identity, call)
-        try:
-            name = f"{call.stream}.{call.action}"
-            reply: Reply = await self._hub.perform(owner, (key, operation_content(call)), work, name=name)
-        except ClientError as error:
-            reply = Reply(id=call.id, error=failure(error))
-        self._reply(reply)
-        if call.stream in registry:
-            self._hub.settle(self, registry.get(call.stream), key, ran=reply.error is UNSET)
-
     async def _authenticate(self) -> None:
         while self._new_token is not None:
             token, self._new_token = self._new_token, None
-            known = self._session.state is State.OPEN
+            known = self.session.state is State.OPEN
             try:
                 identity, standing = await self._hub.run(identify, token)
                 if not known:
                     self._enter(identity)
-                elif identity.user != self._identity.user:
+                elif identity.user != self.identity.user:
                     raise SessionEnded("The token is not of the user whose connection this is.")
             except ProtocolError as error:
                 self.end(error)
                 return
-            self._identity = identity
+            self.identity = identity
             self._access_changes += 1  # what is being judged meanwhile is judged for who it was before
             self._never_judged = False
             self._valid_until = _after(standing.seconds)
-            welcome = self._session.welcome(standing.seconds)
+            welcome = self.session.welcome(standing.seconds)
             if welcome is None:
                 return
-            self._send([welcome])
+            self.say([welcome])
             if known:
                 self._reconsider()
             self._go_on()
@@ -484,16 +372,11 @@ class Connection:
     def _enter(self, identity: Identity) -> None:
         now = asyncio.get_running_loop().time()
         quota = self._hub.quotas.enter(user=identity.user, address=self._address, now=now)
-        self._hub.quotas.leave(self._quota)
-        self._quota = quota
-        self._whereabouts = Whereabouts(identity)
+        self._hub.quotas.leave(self.quota)
+        self.quota = quota
+        self.identity = identity
+        self._speech.enter()
         self._hub.attach(self, identity.user)
-
-    def _reply(self, reply: Reply) -> None:
-        count("calls", "ok" if reply.error is UNSET else Code(reply.error.code).name.lower())
-        encoded = self._session.reply(reply)
-        if encoded is not None:
-            self._send([encoded])
 
 
 def _after(seconds: float | None) -> float | None:

@@ -276,7 +276,7 @@ class TestProtocolErrors:
     async def test_failure_of_the_server_itself_is_logged(self, committed, caplog, monkeypatch):
         async with WireClient() as client:
             await asyncio.sleep(0)
-            monkeypatch.setattr(type(client.connection._session), "receive", lambda *args: 1 / 0)
+            monkeypatch.setattr(type(client.connection.session), "receive", lambda *args: 1 / 0)
             client.connection.receive("{}")
             assert client.closed == (4001, "The server failed; the failure is in its log.")
         assert "ZeroDivisionError" in caplog.text
@@ -375,7 +375,7 @@ class TestFlow:
             await until(lambda: slow.protocol.behind)
             await asyncio.sleep(0.2)
             assert [message["type"] for message in slow.received] == ["welcome", "subscribed", "frame", "behind"]
-            assert slow.connection._session._credit.sent == 3
+            assert slow.connection.session._credit.sent == 3
 
     async def test_window_is_that_of_the_settings(self, committed, settings):
         settings.REALTIME_WINDOW_FRAMES, settings.REALTIME_WINDOW_BYTES = 5, 5000
@@ -429,7 +429,7 @@ class TestDeadlines:
     async def test_answer_to_a_beat_is_a_sign_of_life(self, shelf):
         async with WireClient() as client:
             await client.subscribe("top", shelf=shelf.pk)
-            client.connection._heard -= 60
+            client.connection.heard -= 60
             client.connection._beaten -= 60
             client.connection.sweep(self.now(0), {})
             await asyncio.sleep(0.01)  # the answer

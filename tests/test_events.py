@@ -293,7 +293,7 @@ class TestSlowClients:
             assert 0 < len(slow.events) < 50
 
             slow.say(slow.protocol.ack())
-            await until(lambda: slow.connection._session.has_room)
+            await until(lambda: slow.connection.session.has_room)
             realtime.send_event("talk", {"shelf": shelf.pk}, "n", "last")
             await until(lambda: slow.events[-1] == ("n", "last", "server"))
 

@@ -400,7 +400,7 @@ async def test_beat_brings_the_position_to_those_who_heard_nothing(shelf, add, s
         await add("a")
         await until(lambda: busy.titles())
         now = asyncio.get_running_loop().time() + 1000
-        idle.connection._heard = now
+        idle.connection.heard = now
         position = get_hub()._logs["default"].position
         idle.connection.sweep(now, {0: position})
         await until(lambda: idle.protocol.subscriptions[1].cursor != before)

@@ -128,7 +128,7 @@ class TestClientThatDoesNotAcknowledge:
             for number in range(20):
                 client.connection.receive(call(f"c{number}", shelf, "add", title=str(number)))
             connection = client.connection
-            await until(lambda: not connection._session.has_room and "_call_all" not in connection._tasks)
+            await until(lambda: not connection.session.has_room and "Calls._run" not in connection._tasks)
             done = await elsewhere.soon(Book.objects.count)
             assert 0 < done == len(client.protocol.replies) < 20
 
@@ -151,7 +151,7 @@ class TestClientThatDoesNotAcknowledge:
         await self.silent(client)
         for number in range(20):
             client.connection.receive(call(f"c{number}", shelf))
-        await until(lambda: not client.connection._session.has_room)
+        await until(lambda: not client.connection.session.has_room)
 
     async def test_more_calls_than_may_wait_end_it(self, shelf, identity, settings):
         settings.REALTIME_MAX_CALLS = 30
@@ -175,7 +175,7 @@ class TestClientThatDoesNotAcknowledge:
         async with WireClient(identity) as client:
             await self.fill(client, shelf)
             for number in range(10):
-                client.connection._reply(Reply(id=f"late {number}", error=Failure(4218, "x" * 100)))
+                client.connection._calls._reply(Reply(id=f"late {number}", error=Failure(4218, "x" * 100)))
             assert client.closed == (4002, "The client does not acknowledge what it is sent.")
 
     async def test_beats_do_not_pile_up(self, shelf):
@@ -183,6 +183,6 @@ class TestClientThatDoesNotAcknowledge:
             await self.silent(client)
             now = asyncio.get_running_loop().time()
             for beat in range(1, 10):
-                client.connection._heard = now + 25 * beat
+                client.connection.heard = now + 25 * beat
                 client.connection.sweep(now + 26 * beat, {})
             assert len(of_type(client, "beat")) == 1

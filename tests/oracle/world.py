@@ -188,7 +188,7 @@ class Client:
         if self.connection is not None and self._hub.log is not None and self._hub.log.position:
             now = self.world.loop.time() + self.connection._beat_seconds
             self.connection.sweep(now, {self._hub.log.number: self._hub.log.position})
-            self.connection._beaten = self.connection._heard = self.world.loop.time()
+            self.connection._beaten = self.connection.heard = self.world.loop.time()
 
     def pump(self) -> bool:
         """Read what has come, and answer; say whether there was anything."""

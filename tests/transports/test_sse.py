@@ -70,7 +70,7 @@ async def test_client_that_reads_slowly_asks_anew_and_is_not_told_that_it_is_beh
     [connection] = [client for client in hub._clients if isinstance(client, Connection)]
     for number in range(20):  # more than the window, while nothing is read
         await elsewhere.soon(Book.objects.create, shelf=shelf, title=f"{number:02}" + "x" * 100, pages=number)
-    await until(lambda: connection._session.behind)
+    await until(lambda: connection.session.behind)
     found = events(body + b"".join([part async for part in parts]).decode())
     assert set(kinds([event["data"] for event in found[:-1]])) == {"welcome", "subscribed", "frame"}
     assert found[-1]["event"] == "end"

@@ -1,0 +1,28 @@
+"""Party: one client, as the parts of its connection know it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from realtime.identity import Identity
+from realtime.logtask import Client
+from realtime.protocol.codec import Encoded
+from realtime.protocol.session import ClientSession
+from realtime.quotas import Quota
+
+
+class Party(Client, Protocol):
+    """What a part may look at, and do; only the connection itself changes it."""
+
+    identity: Identity
+    quota: Quota
+    session: ClientSession
+    heard: float  # when the client's last message came, by the loop's clock
+
+    def say(self, messages: list[Encoded]) -> None: ...
+
+    def start(self, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
+        """Have this work done in a task, or go on in the one that is at it: it takes up what has come meanwhile."""
+        ...
