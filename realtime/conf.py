@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from realtime.exceptions import SettingError
@@ -102,6 +103,8 @@ class Settings:
     """The largest result of an action; it is stored with the call, to be given again to whoever repeats it."""
 
     def __getattribute__(self, name: str) -> Any:
+        if name in _values:
+            return _values[name]
         if not name.isupper():
             return super().__getattribute__(name)
 
@@ -109,8 +112,12 @@ class Settings:
         value = getattr(django_settings, PREFIX + name, default)
         if isinstance(default, tuple) and isinstance(value, list):
             value = tuple(value)
+        _values[name] = value
         return value
 
+
+_values: dict[str, Any] = {}  # that have been looked up, which takes Django long where a setting is not there
+setting_changed.connect(lambda **kwargs: _values.clear(), weak=False)  # in tests
 
 settings = Settings()
 

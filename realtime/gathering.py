@@ -14,13 +14,14 @@ Known = TypeVar("Known")
 Answer = TypeVar("Answer")
 
 MOST = 64  # of one round: the first of them waits for the last
+RUSH_SECONDS = 0.01  # between the beginnings of two rounds, so that in a rush they have many members
 
 
 class Gathering(Generic[Asked, Known, Answer]):
     """Answers what is asked by `answer(asked, known)` in a thread, `known` being `read` for all of a round.
 
-    A round begins at once where a thread is free, and so has one member where there is no rush; what is asked while
-    all of them work waits for the next one. `submit` calls a function in one of so many threads.
+    A round begins at once where there is no rush, and so has one member; what is asked right after it, or while all
+    threads work, waits for the next one. `submit` calls a function in one of so many threads.
     """
 
     def __init__(
@@ -37,25 +38,33 @@ class Gathering(Generic[Asked, Known, Answer]):
         self._answer = answer
         self._waiting: deque[tuple[Asked, asyncio.Future[Answer]]] = deque()
         self._rounds = 0  # at work
+        self._begins_at = 0.0  # the next round, at the earliest
+        self._timer: asyncio.TimerHandle | None = None  # for it
 
     async def __call__(self, asked: Asked) -> Answer:
         """Raise whatever `read` or `answer` raise."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, future))
-        self._begin()
+        self._go_on()
         return await future
 
+    def _go_on(self) -> None:
+        if self._waiting and self._timer is None and self._rounds < self._threads:
+            self._timer = asyncio.get_running_loop().call_at(self._begins_at, self._begin)
+
     def _begin(self) -> None:
-        while self._waiting and self._rounds < self._threads:
-            members: list[tuple[Asked, asyncio.Future[Answer]]] = []
-            while self._waiting and len(members) < MOST:
-                member = self._waiting.popleft()
-                if not member[1].done():  # whoever asked has gone
-                    members.append(member)
-            if members:
-                self._rounds += 1
-                done = asyncio.wrap_future(self._submit(self._work, [asked for asked, _ in members]))
-                done.add_done_callback(partial(self._end, members))
+        self._timer = None
+        self._begins_at = asyncio.get_running_loop().time() + RUSH_SECONDS
+        members: list[tuple[Asked, asyncio.Future[Answer]]] = []
+        while self._waiting and len(members) < MOST:
+            member = self._waiting.popleft()
+            if not member[1].done():  # whoever asked has gone
+                members.append(member)
+        if members:
+            self._rounds += 1
+            done = asyncio.wrap_future(self._submit(self._work, [asked for asked, _ in members]))
+            done.add_done_callback(partial(self._end, members))
+        self._go_on()
 
     def _work(self, asked: Sequence[Asked]) -> list[Answer | Exception]:
         known = self._read(asked)
@@ -78,4 +87,4 @@ class Gathering(Generic[Asked, Known, Answer]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        self._begin()
+        self._go_on()

@@ -65,6 +65,7 @@ class Hub:
         self._gatherings: dict[Callable[..., Any], Gathering[Any, Any, Any]] = {}  # by what they answer with
         self._turns: Turns | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._access = ""  # the database whose log tells of access, while there are clients
 
     @property
     def clients(self) -> list[Client]:
@@ -83,8 +84,9 @@ class Hub:
             self._users[user].add(client)
         if self._exchange is None:
             self._exchange = Exchange(self.deliver)
-        self._log(access_database())
         if self._sweeper is None:
+            self._access = access_database()
+            self._log(self._access)
             self._sweeper = asyncio.create_task(self._sweep(), name="realtime sweep")
 
     async def detach(self, client: Client, user: str | None = None) -> None:
@@ -114,7 +116,7 @@ class Hub:
 
     async def ready(self) -> None:
         """Return when changes of access are being read: none that comes after is missed."""
-        await self._log(access_database()).started.wait()
+        await self._log(self._access).started.wait()
 
     async def run(self, function: Callable[..., Result], *args: object) -> Result:
         """Call a short function that may use the database, in a thread of the pool for checks."""

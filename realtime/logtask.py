@@ -18,6 +18,7 @@ from realtime.conf import settings
 from realtime.events import Envelope, audience_text
 from realtime.exceptions import InternalError, ProtocolError
 from realtime.figures import count
+from realtime.gathering import RUSH_SECONDS
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
 from realtime.protocol.demands import Subscription
@@ -88,6 +89,7 @@ class LogTask:
         self._waiter = Waiter(alias)
         self._waiting: dict[Client, list[Waiting]] = {}
         self._served: dict[Client, list[Waiting]] = {}  # those whom the tick under way answers
+        self._rush_until = 0.0  # who comes in a rush is served together
         self._retired: set[QueryKey] = set()  # live queries that nobody needs any more
         self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
         self._ids: dict[QueryKey, int] = {}
@@ -222,6 +224,11 @@ class LogTask:
                 logger.exception("The log %s could not be pruned.", self.alias, extra={"log": self.alias})
 
     async def _wait_for_news(self) -> None:
+        await self._wait_for_any()
+        if self._waiting and (rest := self._rush_until - time.monotonic()) > 0:
+            await asyncio.sleep(rest)
+
+    async def _wait_for_any(self) -> None:
         while self.position and not self._waiting and not self._due:
             if not self._subscribers:
                 if self._retired:
@@ -241,6 +248,7 @@ class LogTask:
 
     async def _round(self) -> None:
         begun = time.monotonic()
+        self._rush_until = begun + RUSH_SECONDS
         self._served, self._waiting = self._waiting, {}
         retired, self._retired = self._retired, set()
         self._due = False

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from realtime.gathering import MOST, Gathering
+from realtime.gathering import MOST, RUSH_SECONDS, Gathering
+from tests.support.wire import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -35,8 +36,11 @@ class Work:
         return f"{known} {asked}"
 
     async def ask(self, *numbers: int) -> list[asyncio.Task[str]]:
-        tasks = [asyncio.create_task(self.gathering(number)) for number in numbers]
-        await asyncio.sleep(0)
+        """The first one asks before the others; they are there when this returns."""
+        tasks = []
+        for number in numbers:
+            tasks.append(asyncio.create_task(self.gathering(number)))
+            await until(lambda: self.rounds)
         return tasks
 
 
@@ -50,10 +54,23 @@ async def test_first_is_not_kept_waiting_and_the_others_go_together():
 
 async def test_as_many_rounds_at_a_time_as_there_are_threads():
     work = Work(threads=2)
-    tasks = await work.ask(0, 1, 2, 3)
+    tasks = await work.ask(0, 1)
+    await until(lambda: len(work.rounds) == 2)
+    tasks += await work.ask(2, 3)
+    await asyncio.sleep(2 * RUSH_SECONDS)
+    assert work.rounds == [[0], [1]]
     work.go_on.release(3)
     assert await asyncio.gather(*tasks) == ["known 0", "known 1", "known 2", "known 3"]
-    assert sorted(work.rounds) == [[0], [1], [2, 3]]
+    assert work.rounds == [[0], [1], [2, 3]]
+
+
+async def test_who_asks_right_after_a_round_waits_for_others_as_long_as_it_takes_them_to_come():
+    work = Work(threads=2)
+    work.go_on.release(3)
+    [first] = await work.ask(0)
+    others = [asyncio.create_task(work.gathering(number)) for number in (1, 2)]
+    assert await asyncio.gather(first, *others) == ["known 0", "known 1", "known 2"]
+    assert work.rounds == [[0], [1, 2]]
 
 
 async def test_round_is_bounded():
