@@ -11,7 +11,7 @@ Publish = Callable[[str], Awaitable[float]]
 Command = Callable[[str], Awaitable[dict[str, Any]]]
 
 
-# thousands of connections stay: to look through all of them each time that a few hundred objects are made costs seconds
+# thousands of connections stay: looking through all of them each time that some hundred objects are made costs seconds
 gc.set_threshold(10_000, 20, 50)
 
 
