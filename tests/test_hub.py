@@ -151,6 +151,7 @@ async def test_what_one_transaction_changed_comes_in_one_frame(shelf, elsewhere,
 
 
 async def test_nothing_is_left_when_the_last_client_has_gone(shelf, add):
+    await until(lambda: not any(name.startswith("realtime-") for name in threads()))  # those of the test before
     before, others = asyncio.all_tasks(), threads()
     async with WireClient() as one, WireClient() as two:
         await one.subscribe("top", shelf=shelf.pk)
