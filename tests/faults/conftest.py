@@ -18,6 +18,7 @@ from tests.support.faults_scene import Scene
 from tests.support.faults_site import Site
 
 LINES = pytest.StashKey[list[str]]()
+SAME_EVERYWHERE = ("test_drain.py", "test_events.py")  # of these the long run alone tries every database
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,8 +30,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = []
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker("databases")
-            if not os.environ.get("REALTIME_TEST_FAULTS") and not item.get_closest_marker("short"):
+            long = os.environ.get("REALTIME_TEST_FAULTS")
+            if long or item.path.name not in SAME_EVERYWHERE:
+                item.add_marker("databases")
+            if not long and not item.get_closest_marker("short"):
                 left_out.append(item)
     if left_out:
         items[:] = [item for item in items if item not in left_out]

@@ -143,10 +143,9 @@ class TestPostgreSQL:
         assert [query["sql"] for query in captured if "NOTIFY" in query["sql"]] == ["NOTIFY realtime"]
 
 
-@pytest.mark.databases
 @pytest.mark.django_db(transaction=True)
 class TestLayer:
-    """The channel layer on Redis, both kinds."""
+    """The channel layer on Redis, both kinds; the same for every database but PostgreSQL, which needs none."""
 
     async def test_a_commit_in_another_process_is_told(self, redis_layer, redis_url):
         waiter = Waiter("default")
