@@ -36,6 +36,7 @@ Run = Callable[..., Awaitable[object]]
 RETRY_SECONDS = 0.25  # after a failed tick; doubled up to the next
 MAX_RETRY_SECONDS = 5.0
 PRUNE_SECONDS = 600.0
+FLOOD_SECONDS = 0.05
 IDLE_SECONDS = 3600.0  # without subscribers there is nothing to poll for
 
 
@@ -90,6 +91,7 @@ class LogTask:
         self._waiting: dict[Client, list[Waiting]] = {}
         self._served: dict[Client, list[Waiting]] = {}  # those whom the tick under way answers
         self._rush_until = 0.0  # who comes in a rush is served together
+        self._flood_until = 0.0  # and so is what changes faster than it can be sent
         self._retired: set[QueryKey] = set()  # live queries that nobody needs any more
         self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
         self._ids: dict[QueryKey, int] = {}
@@ -225,7 +227,8 @@ class LogTask:
 
     async def _wait_for_news(self) -> None:
         await self._wait_for_any()
-        if self._waiting and (rest := self._rush_until - time.monotonic()) > 0:
+        until = self._rush_until if self._waiting else self._flood_until
+        if (rest := until - time.monotonic()) > 0:
             await asyncio.sleep(rest)
 
     async def _wait_for_any(self) -> None:
@@ -272,7 +275,9 @@ class LogTask:
                 tell(client, client.reconsider, tick.access)
         self._fail(tick, served)
         self._deliver(tick, served)
-        self._took = time.monotonic() - begun
+        ended = time.monotonic()
+        self._took = ended - begun
+        self._flood_until = ended + min(self._took, FLOOD_SECONDS) if tick.changes > 1 else 0.0
         count("ticks", self.alias)
         count("tick_seconds", self.alias, amount=self._took)
 

@@ -57,6 +57,7 @@ class Tick:
     failed: set[QueryKey] = field(default_factory=set)  # could not be read; the log says why
     access: Access = EVERYONE  # whose access is to be asked again before any of this is handed on
     ran: Collection[str] = ()  # operations whose effects are there at the cursor
+    changes: int = 0  # that it brought
 
 
 class Found(NamedTuple):
@@ -210,6 +211,7 @@ class Tail:
                     tick.deltas[subject.id] = encode_delta(change)
             tick.answers.update(self._answers(subject, group, present.get(subject, subject.keys), changes, failed))
 
+        tick.changes = len(changes or ())
         return Found(tick, opened, present, changes)
 
     def _answers(
