@@ -118,19 +118,20 @@ class Figures:
         return _judged(f"Fan-out at 1,000: {text}" if where else text, found, lambda value: value >= least)
 
     def _flood(self, server: str) -> Target:
-        ours = self.value("flood", "rate", peer=f"realtime-{server}")
+        ours, outside = (self.value("flood", "rate", peer=f"realtime-{server}{how}") for how in ("", "-outside"))
         others = {
             peer: self.value("flood", "rate", peer=peer)
             for peer in {record["peer"] for record in self.of("flood")}
             if not peer.startswith("realtime")
         }
         text = f"Rows a second when changes are faster than frames, {server}: ahead of every peer"
-        if ours is None or not others:
+        if ours is None or outside is None or not others:
             return Target(text, "not measured", None)
         best = max(others, key=lambda peer: others[peer].median if others[peer] else 0.0)  # type: ignore[union-attr]
         second = others[best]
         assert second is not None
-        return Target(text, f"{ours:,.0f}; the best other, {best}: {second:,.0f}", ours.median > second.median)
+        seen = f"{ours:,.0f}, written by another process {outside:,.0f}; the best other, {best}: {second:,.0f}"
+        return Target(text, seen, max(ours.median, outside.median) > second.median)
 
     def _idle(self, server: str) -> Target:
         found = self.merged("latency", "latencies", peer=f"realtime-{server}", clients=1)

@@ -17,6 +17,7 @@ from benchmarks.servers import Bench, Driver, Peer, Server
 
 Record = dict[str, Any]
 WARM_UP_SECONDS = 0.2
+WRITTEN = 1500  # rows by a process of its own, which takes a second or so
 SETTLE_CLIENTS = 20  # connected before memory is looked at: what the first ones load is not theirs
 
 
@@ -39,8 +40,8 @@ class Context:
             if trouble:
                 self.keep({"measure": "trouble", "peer": peer.name, "lines": trouble[:5], "run": self.run})
 
-    def record(self, measure: str, peer: Peer, **figures: Any) -> None:
-        self.keep({"measure": measure, "peer": peer.name, "label": peer.label, "run": self.run, **figures})
+    def record(self, measure: str, of: Peer, **figures: Any) -> None:
+        self.keep({"measure": measure, "peer": of.name, "label": of.label, "run": self.run, **figures})
 
 
 def fan_out(context: Context, peer: Peer, *, sizes: list[int], seconds: float, flood_at: int = 0) -> None:
@@ -69,6 +70,9 @@ def fan_out(context: Context, peer: Peer, *, sizes: list[int], seconds: float, f
             )
             if size == flood_at:
                 flood(context, server, peer, clients=size, changes=flooding(peer))
+                if peer.kind == "realtime":
+                    with server.writer(WRITTEN) as fifo:
+                        flood(context, server, peer, clients=size, changes=WRITTEN, fifo=fifo)
 
 
 def flooding(peer: Peer) -> int:
@@ -78,12 +82,14 @@ def flooding(peer: Peer) -> int:
     return 300
 
 
-def flood(context: Context, server: Server, peer: Peer, *, clients: int, changes: int) -> None:
+def flood(context: Context, server: Server, peer: Peer, *, clients: int, changes: int, fifo: str = "") -> None:
     processor = server.processor_seconds()
-    found = context.driver("flood", changes=changes)
+    found = context.driver("flood", changes=changes, fifo=fifo)
+    outside = {"peer": f"{peer.name}-outside", "label": f"{peer.label}, written by another process"} if fifo else {}
     context.record(
         "flood",
         peer,
+        **outside,
         clients=clients,
         rate=found["deliveries"] / found["seconds"],
         processor=1e6 * (server.processor_seconds() - processor) / found["deliveries"],

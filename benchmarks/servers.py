@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -172,11 +173,12 @@ class Server:
         command = nchan(bench, self.port) if peer.name == "nchan" else peer.command
         redis = bench.service("redis").url if "redis" in peer.needs or more.get("BENCH_LAYER") == "redis" else ""
         environment = {"BENCH_PEER": peer.module, "BENCH_LAYER": peer.layer, "BENCH_REDIS": redis} | more
+        self._environment = bench.environment(database or bench.database(), **environment)
         self._process = Process(
             ["taskset", "-c", str(core), *(part.format(port=self.port) for part in command)],
             log=bench.directory / f"{peer.name}-{self.port}.log",
             ready=lambda: accepts(self.port),
-            env=bench.environment(database or bench.database(), **environment),
+            env=self._environment,
             cwd=ROOT,
         )
 
@@ -190,6 +192,22 @@ class Server:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @contextmanager
+    def writer(self, number: int) -> Iterator[str]:
+        """A process on the driver's core that writes so many rows, once something is written to the FIFO."""
+        fifo = self.bench.directory / f"writer-{time.monotonic_ns()}"
+        os.mkfifo(fifo)
+        command = [sys.executable, "-m", "benchmarks.writer", str(number), str(fifo)]
+        command = ["taskset", "-c", str(DRIVER_CORE), *command]
+        with subprocess.Popen(tied(command), env=self._environment, cwd=ROOT, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(0.5)  # until its first row is with all clients
+            try:
+                yield str(fifo)
+            finally:
+                writer.kill()
 
     def connection(self, **more: Any) -> dict[str, Any]:
         """What the driver has to know to speak to it."""

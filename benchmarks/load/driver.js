@@ -1,5 +1,6 @@
 // Load driver: many clients of one server, in one thread. It reads commands as lines of JSON, and answers each with one.
 
+import { writeFileSync } from "node:fs"
 import { Client, frame, load, now, publisher, subscriber } from "./client.js"
 
 let control = null
@@ -108,12 +109,13 @@ const commands = {
   },
 
   /** Changes as fast as they can be handed over, each a new row; until all clients have all of them. */
-  async flood({ changes, clients: wanted = clients.length }) {
+  async flood({ changes, fifo = null, clients: wanted = clients.length }) {
     publisher.answers = []
     const started = now()
     const bytes = load.bytes
     const done = all(changes * wanted, null)
-    if (load.peer.kind === "realtime") control.write(frame(`flood ${changes}`))
+    if (fifo) writeFileSync(fifo, "go")
+    else if (load.peer.kind === "realtime") control.write(frame(`flood ${changes}`))
     else for (let step = 0; step < changes; step += 50) {
       const some = Array.from({ length: Math.min(50, changes - step) }, () => frame(change("++")))
       control.write(Buffer.concat(some))

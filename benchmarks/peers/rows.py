@@ -49,7 +49,7 @@ async def fill(number: str) -> dict[str, Any]:
     return {"rows": await sync_to_async(_fill)(int(number))}
 
 
-def _flood(number: int) -> float:
+def write_all(number: int) -> float:
     """Write new rows as fast as it goes, each in its own transaction."""
     for row in range(number):
         Item.objects.create(room=1, text=f"@@{row:08}".ljust(200, "x"))
@@ -57,4 +57,4 @@ def _flood(number: int) -> float:
 
 
 async def flood(number: str) -> dict[str, Any]:
-    return {"at": await sync_to_async(_flood)(int(number))}
+    return {"at": await sync_to_async(write_all)(int(number))}
