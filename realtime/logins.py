@@ -42,8 +42,8 @@ class Logins:
         self._ends: dict[str, Any] = {}
         # a key that no store of Django's has made might spoil the statement for all
         keys = {key for key in session_keys if key.isascii() and key.isalnum()}
-        self._sessions = self._read_sessions(keys) if _reads_rows(self._store) else {}
-        self._users = _read_users({key for session in self._sessions.values() if (key := _user_key(session))})
+        self._sessions = self._read_sessions(keys) if keys and _reads_rows(self._store) else {}
+        self._users = _read_users(self._user_keys())
 
     def __getitem__(self, session_key: str) -> Login:
         """The login of one of them, or of another one, which is read by itself."""
@@ -59,6 +59,17 @@ class Logins:
             session = found[row.session_key] = self._store(row.session_key)
             session.load = partial(session.decode, row.session_data)
             self._ends[row.session_key] = row.expire_date
+        return found
+
+    def _user_keys(self) -> set[str]:
+        found = set()
+        for session_key, session in list(self._sessions.items()):
+            try:
+                user_key = _user_key(session)
+            except Exception:  # which Django raises again for this one, and for no other
+                del self._sessions[session_key]
+            else:
+                found |= {user_key} if user_key else set()
         return found
 
     def _user(self, session: Any) -> Any:
@@ -108,6 +119,8 @@ def _user_key(session: Any) -> str | None:
 
 
 def _read_users(keys: Collection[str]) -> dict[str, Any]:
+    if not keys:
+        return {}
     model: Any = get_user_model()
     known = set()
     for key in keys:

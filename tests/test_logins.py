@@ -111,6 +111,34 @@ def test_key_that_the_database_cannot_hold_spoils_no_other():
     assert Logins([good, "nul\x00nul\x00"])[good].user == ada
 
 
+def test_session_that_cannot_be_read_spoils_no_other(monkeypatch):
+    ada = User.objects.create_user("ada")
+    good, bad = session_key(ada), session_key(ada, old="x")
+    store = import_module("django.contrib.sessions.backends.db").SessionStore
+    decode = store.decode
+    lost = Session.objects.get(pk=bad).session_data
+
+    def reading(self: Any, data: str) -> Any:
+        if data == lost:
+            raise LookupError("no such class any more")
+        return decode(self, data)
+
+    monkeypatch.setattr(store, "decode", reading)
+    logins = Logins([good, bad])
+    assert logins[good].user == ada
+    with pytest.raises(LookupError):
+        logins[bad]
+
+
+def test_who_has_no_session_needs_no_table_of_sessions(monkeypatch):
+    """The app of sessions may not be there."""
+    store = import_module("django.contrib.sessions.backends.db").SessionStore
+    monkeypatch.setattr(store, "get_model_class", lambda: 1 / 0)
+    with CaptureQueriesContext(connection) as captured:
+        Logins([])
+    assert len(captured) == 0
+
+
 def test_statements_do_not_grow_with_the_number():
     users = [User.objects.create_user(f"user{number}") for number in range(30)]
     keys = [session_key(user) for user in users]
