@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 Asked = TypeVar("Asked")
 Known = TypeVar("Known")
 Answer = TypeVar("Answer")
+Member = tuple[Any, asyncio.Future[Any]]
+"""What somebody asks, and where the answer goes."""
 
 MOST = 64  # of one round: the first of them waits for the last
 RUSH_SECONDS = 0.01  # between the beginnings of two rounds, so that in a rush they have many members
@@ -55,31 +57,41 @@ class Gathering(Generic[Asked, Known, Answer]):
     def _begin(self) -> None:
         self._timer = None
         self._begins_at = asyncio.get_running_loop().time() + RUSH_SECONDS
-        members: list[tuple[Asked, asyncio.Future[Answer]]] = []
+        members: list[Member] = []
         while self._waiting and len(members) < MOST:
             member = self._waiting.popleft()
             if not member[1].done():  # whoever asked has gone
                 members.append(member)
         if members:
             self._rounds += 1
-            done = asyncio.wrap_future(self._submit(self._work, [asked for asked, _ in members]))
-            done.add_done_callback(partial(self._end, members))
+            try:
+                done = asyncio.wrap_future(self._submit(self._work, [asked for asked, _ in members]))
+            except Exception as error:  # no thread can be had
+                self._answer_all(members, [error] * len(members))
+            else:
+                done.add_done_callback(partial(self._end, members))
         self._go_on()
 
     def _work(self, asked: Sequence[Asked]) -> list[Answer | Exception]:
-        known = self._read(asked)
+        try:
+            known = self._read(asked)
+        except Exception as error:
+            return [_fit(error)] * len(asked)
         answers: list[Answer | Exception] = []
         for each in asked:
             try:
                 answers.append(self._answer(each, known))
             except Exception as error:
-                answers.append(error)
+                answers.append(_fit(error))
         return answers
 
-    def _end(self, members: list[tuple[Asked, asyncio.Future[Answer]]], done: asyncio.Future[Any]) -> None:
-        self._rounds -= 1
+    def _end(self, members: list[Member], done: asyncio.Future[Any]) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
-        answers = [error] * len(members) if error is not None else done.result()
+        self._answer_all(members, [error] * len(members) if error is not None else done.result())
+        self._go_on()
+
+    def _answer_all(self, members: list[Member], answers: Sequence[Any]) -> None:
+        self._rounds -= 1
         for (_, future), answer in zip(members, answers, strict=True):
             if future.done():
                 continue
@@ -87,4 +99,12 @@ class Gathering(Generic[Asked, Known, Answer]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        self._go_on()
+
+
+def _fit(error: Exception) -> Exception:
+    """The error, as a future can hold it."""
+    if not isinstance(error, StopIteration):
+        return error
+    fit = RuntimeError("StopIteration was raised where there is nothing to iterate.")
+    fit.__cause__ = error
+    return fit

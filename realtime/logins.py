@@ -74,7 +74,8 @@ class Logins:
 
     def _user(self, session: Any) -> Any:
         """The user, where all that Django asks of a login is so; None leaves it to Django."""
-        user = self._users.get(str(_user_key(session)))
+        key = _user_key(session)
+        user = self._users.get(key) if key else None
         proof = session.get(HASH_SESSION_KEY)
         if user is None or not proof or not hasattr(user, "get_session_auth_hash"):
             return None

@@ -6,12 +6,14 @@ Whoever has something to say never waits for the layer: one thread of the proces
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -47,18 +49,21 @@ def _say_once(text: str) -> None:
 
 def send(group: str, message: Message) -> None:
     """Send a message to a group, soon, or lose it; never block, never raise; from any thread."""
-    _get_sender().send(group, message)
+    with suppress(RuntimeError):  # the process ends, and no thread can be had
+        _get_sender().send(group, message)
 
 
 def hint(group: str, message: Message) -> None:
     """As `send`, for a message that says the same each time: a burst of it is sent once, and before all others."""
-    _get_sender().hint(group, message)
+    with suppress(RuntimeError):  # as above
+        _get_sender().hint(group, message)
 
 
 def flush(seconds: float) -> bool:
     """Wait for what this process has on its way; whether all of it is sent, or lost."""
     sender = _sender
-    return sender is None or sender.flush(seconds)
+    # after a fork, that of the parent has no thread here
+    return sender is None or sender.pid != os.getpid() or sender.flush(seconds)
 
 
 class Outage:
@@ -130,7 +135,8 @@ class _Sender:
         )
         # a layer looks up its host in such a thread, and from Python 3.12 on none can be begun at exit
         self._lookups = ThreadPoolExecutor(1, thread_name_prefix="realtime relay look-up")
-        self._lookups.submit(int)
+        with suppress(RuntimeError):  # too late for one
+            self._lookups.submit(int)
         threading.Thread(target=self._run, name="realtime relay", daemon=True).start()
 
     def send(self, group: str, message: Message) -> None:
@@ -189,5 +195,7 @@ def _get_sender() -> _Sender:
         return _sender
 
 
-# so that a short script's last message is not lost; a layer that looks up a host does so in a thread pool
+# So that a script's last message is not lost: once while threads can be had, in which a layer may look up a host, and
+# once for what is said after that, by threads that have outlived the main one and by other functions of `atexit`.
 exits.before(lambda: flush(EXIT_SECONDS))
+atexit.register(flush, EXIT_SECONDS)

@@ -28,11 +28,15 @@ class Work:
         assert self.go_on.acquire(timeout=10)
         if -2 in asked:
             raise LookupError("the database is away")
+        if -4 in asked:
+            next(iter(""))
         return "known"
 
     def answer(self, asked: int, known: str) -> str:
         if asked == -1:
             raise ValueError("no such number")
+        if asked == -3:
+            return next(iter(""))
         return f"{known} {asked}"
 
     async def ask(self, *numbers: int) -> list[asyncio.Task[str]]:
@@ -90,12 +94,22 @@ async def test_error_of_one_is_no_others():
     assert isinstance(second, ValueError)
 
 
-async def test_error_of_reading_is_everybodys_and_ends_with_its_round():
+async def test_exception_that_no_future_can_hold_is_told_as_another_one():
     work = Work()
-    tasks = await work.ask(0, -2, 2)
+    tasks = await work.ask(0, -3, 2)
+    work.go_on.release(2)
+    first, second, third = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (first, third) == ("known 0", "known 2")
+    assert str(second) == "StopIteration was raised where there is nothing to iterate."
+
+
+@pytest.mark.parametrize(("number", "error"), [(-2, LookupError), (-4, RuntimeError)])
+async def test_error_of_reading_is_everybodys_and_ends_with_its_round(number, error):
+    work = Work()
+    tasks = await work.ask(0, number, 2)
     work.go_on.release(2)
     answers = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(each) for each in answers] == [str, LookupError, LookupError]
+    assert [type(each) for each in answers] == [str, error, error]
     [again] = await work.ask(3)
     work.go_on.release()
     assert await again == "known 3"
@@ -120,3 +134,18 @@ async def test_who_goes_in_the_middle_of_a_round_disturbs_nobody():
     assert await tasks[1] == "known 1"
     with pytest.raises(asyncio.CancelledError):
         await tasks[0]
+
+
+async def test_round_for_which_there_is_no_thread_fails_and_the_next_one_does_not(monkeypatch):
+    work = Work()
+    work.go_on.release(1)
+
+    def submit(*args):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work.gathering, "_submit", submit)
+        for _ in range(3):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                await work.gathering(0)
+    assert await work.gathering(1) == "known 1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -116,3 +117,48 @@ relay.send("last", {"body": "two"})
 def test_last_message_of_a_script_goes_out_though_the_layer_needs_a_thread():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout.split("\n"), done.stderr) == (["first one", "last two", ""], "")
+
+
+LATE = """
+import asyncio, atexit, os, sys, threading, time
+from channels.layers import BaseChannelLayer
+from django.conf import settings
+
+class Plain(BaseChannelLayer):
+    async def group_send(self, group, message):
+        print(message["body"], flush=True)
+
+settings.configure(CHANNEL_LAYERS={"default": {"BACKEND": "__main__.Plain"}})
+from realtime import relay
+
+def late():
+    time.sleep(0.5)
+    relay.send("group", {"body": "by a thread"})
+
+if "early" in sys.argv:
+    relay.send("group", {"body": "early"})
+    threading.Thread(target=late).start()
+atexit.register(relay.send, "group", {"body": "by atexit"})
+"""
+
+
+def test_what_is_said_after_the_main_thread_has_ended_goes_out_too():
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, "early"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout.split("\n"), done.stderr) == (["early", "by a thread", "by atexit", ""], "")
+
+
+def test_first_word_at_the_very_end_is_lost_without_an_error():
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+def test_forked_process_does_not_wait_for_what_its_parent_says(layer):
+    until_busy()
+    relay.send("second", {"body": "waits"})
+    if (pid := os.fork()) == 0:
+        os._exit(0 if relay.flush(0) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert sent(layer) == [("second", "waits")]

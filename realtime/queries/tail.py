@@ -211,7 +211,7 @@ class Tail:
                     tick.deltas[subject.id] = encode_delta(change)
             tick.answers.update(self._answers(subject, group, present.get(subject, subject.keys), changes, failed))
 
-        tick.changes = len(changes or ())
+        tick.changes = len(changes) if changes is not None else self.max_changes if before else 0
         return Found(tick, opened, present, changes)
 
     def _answers(
