@@ -16,7 +16,7 @@ Member = tuple[Any, asyncio.Future[Any]]
 """What somebody asks, and where the answer goes."""
 
 MOST = 64  # of one round: the first of them waits for the last
-RUSH_SECONDS = 0.01  # between the beginnings of two rounds, so that in a rush they have many members
+RUSH_SECONDS = 0.025  # between the beginnings of two rounds, so that in a rush they have many members
 
 
 class Gathering(Generic[Asked, Known, Answer]):

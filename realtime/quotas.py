@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 
 from realtime.conf import settings
@@ -73,10 +74,17 @@ def client_address(*, peer: str | None, headers: Mapping[bytes, str]) -> str:
     if settings.TRUSTED_PROXIES:
         chain = [item.strip() for item in headers.get(b"x-forwarded-for", "").split(",") if item.strip()]
         return _network(chain[-settings.TRUSTED_PROXIES]) if len(chain) >= settings.TRUSTED_PROXIES else ""
-    network = _network(peer or "")
+    return _public(peer or "")
+
+
+@lru_cache(maxsize=4096)
+def _public(text: str) -> str:
+    """The same as `_network`, "" for what is no address of the internet's."""
+    network = _network(text)
     return network if network and ip_address(network.partition("/")[0]).is_global else ""
 
 
+@lru_cache(maxsize=4096)
 def _network(text: str) -> str:
     """The address; of IPv6 the /64 network, all of which one customer has. "" for what is no address."""
     try:
