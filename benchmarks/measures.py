@@ -17,7 +17,7 @@ from benchmarks.servers import Bench, Driver, Peer, Server
 
 Record = dict[str, Any]
 WARM_UP_SECONDS = 0.2
-WRITTEN = 1500  # rows by a process of its own, which takes a second or so
+WRITTEN = 4000  # rows by a process of its own, which takes a second or so
 SETTLE_CLIENTS = 20  # connected before memory is looked at: what the first ones load is not theirs
 
 
@@ -85,7 +85,11 @@ def flooding(peer: Peer) -> int:
 def flood(context: Context, server: Server, peer: Peer, *, clients: int, changes: int, fifo: str = "") -> None:
     processor = server.processor_seconds()
     found = context.driver("flood", changes=changes, fifo=fifo)
-    outside = {"peer": f"{peer.name}-outside", "label": f"{peer.label}, written by another process"} if fifo else {}
+    outside = (
+        {"peer": f"{peer.name}-outside", "label": f"{peer.label}, written by another process, ten in a transaction"}
+        if fifo
+        else {}
+    )
     context.record(
         "flood",
         peer,

@@ -1,4 +1,4 @@
-"""Writer: a process beside the server that commits new rows, each in a transaction of its own, as a worker does.
+"""Writer: a process beside the server that commits new rows, ten in each transaction.
 
     python -m benchmarks.writer NUMBER FIFO
 
@@ -21,4 +21,4 @@ if __name__ == "__main__":
     write_all(1)
     print("ready", flush=True)
     fifo.read_bytes()
-    write_all(number)
+    write_all(number, at_once=10)
