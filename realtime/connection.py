@@ -374,8 +374,7 @@ class Connection:
         quota = self._hub.quotas.enter(user=identity.user, address=self._address, now=now)
         self._hub.quotas.leave(self.quota)
         self.quota = quota
-        self.identity = identity
-        self._speech.enter()
+        self._speech.enter(identity)
         self._hub.attach(self, identity.user)
 
 

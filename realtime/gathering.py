@@ -38,7 +38,7 @@ class Gathering(Generic[Asked, Known, Answer]):
         self._threads = threads
         self._read = read
         self._answer = answer
-        self._waiting: deque[tuple[Asked, asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[Member] = deque()
         self._rounds = 0  # at work
         self._begins_at = 0.0  # the next round, at the earliest
         self._timer: asyncio.TimerHandle | None = None  # for it

@@ -79,10 +79,11 @@ def current(identity: Identity, logins: Logins | None = None) -> Standing:
     if identity.token is not None:
         return _by_token(identity.user, identity.token)
     if identity.session is not None:
-        login = (logins or Logins([identity.session]))[identity.session]
+        logins = logins or Logins([identity.session])
+        login = logins[identity.session]
         if user_key(login.user) != identity.user:
             return Standing(AnonymousUser(), holds=False)
-        return Standing(login.user, holds=True, seconds=login.seconds)
+        return Standing(login.user, holds=True, seconds=logins.seconds_left(login.session))
     try:
         user = get_user_model()._default_manager.get(pk=identity.user)
     except (ObjectDoesNotExist, ValidationError, ValueError):

@@ -23,19 +23,17 @@ from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
 
 UNKNOWN_END_SECONDS = 600.0  # how often sessions are looked at that may end without a word
-KEYS_PER_QUERY = 250
 
 
 class Login(NamedTuple):
-    """A session and whoever it logs in, a visitor too; `seconds` is how long the session lasts."""
+    """A session and whoever it logs in, a visitor too."""
 
     user: Any
     session: Any
-    seconds: float
 
 
 class Logins:
-    """The logins of these sessions, as they are now."""
+    """The logins of these sessions, as they are now; there are no more of them than a statement may name."""
 
     def __init__(self, session_keys: Iterable[str]) -> None:
         self._store: Any = import_module(settings.SESSION_ENGINE).SessionStore
@@ -49,13 +47,12 @@ class Logins:
         """The login of one of them, or of another one, which is read by itself."""
         session = self._sessions.get(session_key) or self._store(session_key)
         user = self._user(session) or get_user(_Request(session))  # type: ignore[arg-type]
-        return Login(user, session, self._seconds_left(session))
+        return Login(user, session)
 
     def _read_sessions(self, keys: Collection[str]) -> dict[str, Any]:
         found = {}
-        for row in _in_parts(
-            self._store.get_model_class().objects, "session_key", keys, expire_date__gt=timezone.now()
-        ):
+        rows = self._store.get_model_class().objects
+        for row in rows.filter(session_key__in=keys, expire_date__gt=timezone.now()):
             session = found[row.session_key] = self._store(row.session_key)
             session.load = partial(session.decode, row.session_data)
             self._ends[row.session_key] = row.expire_date
@@ -65,12 +62,10 @@ class Logins:
         found = set()
         for session_key, session in list(self._sessions.items()):
             try:
-                user_key = _user_key(session)
+                found.add(_user_key(session))
             except Exception:  # which Django raises again for this one, and for no other
                 del self._sessions[session_key]
-            else:
-                found |= {user_key} if user_key else set()
-        return found
+        return {key for key in found if key}
 
     def _user(self, session: Any) -> Any:
         """The user, where all that Django asks of a login is so; None leaves it to Django."""
@@ -83,7 +78,8 @@ class Logins:
         holds = backend.user_can_authenticate(user) and constant_time_compare(proof, user.get_session_auth_hash())
         return user if holds else None
 
-    def _seconds_left(self, session: Any) -> float:
+    def seconds_left(self, session: Any) -> float:
+        """How long the session of a login lasts."""
         if not hasattr(session, "get_model_class"):  # other stores do not tell when a session ends
             return min(float(session.get_expiry_age()), UNKNOWN_END_SECONDS)
         ends = self._ends.get(session.session_key)
@@ -129,10 +125,4 @@ def _read_users(keys: Collection[str]) -> dict[str, Any]:
             known.add(model._meta.pk.to_python(key))
         except ValidationError:
             continue
-    return {model._meta.pk.value_to_string(user): user for user in _in_parts(model._default_manager, "pk", known)}
-
-
-def _in_parts(manager: Any, name: str, values: Collection[Any], **conditions: Any) -> Iterable[Any]:
-    values = list(values)
-    for start in range(0, len(values), KEYS_PER_QUERY):
-        yield from manager.filter(**{f"{name}__in": values[start : start + KEYS_PER_QUERY]}, **conditions)
+    return {model._meta.pk.value_to_string(user): user for user in model._default_manager.filter(pk__in=known)}

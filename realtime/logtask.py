@@ -36,7 +36,7 @@ Run = Callable[..., Awaitable[object]]
 RETRY_SECONDS = 0.25  # after a failed tick; doubled up to the next
 MAX_RETRY_SECONDS = 5.0
 PRUNE_SECONDS = 600.0
-FLOOD_SECONDS = 0.05
+FLOOD_SECONDS = 0.05  # the longest rest after a round that brought several changes
 IDLE_SECONDS = 3600.0  # without subscribers there is nothing to poll for
 
 
@@ -275,9 +275,9 @@ class LogTask:
                 tell(client, client.reconsider, tick.access)
         self._fail(tick, served)
         self._deliver(tick, served)
-        ended = time.monotonic()
-        self._took = ended - begun
-        self._flood_until = ended + min(self._took, FLOOD_SECONDS) if tick.changes > 1 else 0.0
+        done = time.monotonic()
+        self._took = done - begun
+        self._flood_until = done + min(self._took, FLOOD_SECONDS) if tick.changes > 1 else 0.0
         count("ticks", self.alias)
         count("tick_seconds", self.alias, amount=self._took)
 

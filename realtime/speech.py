@@ -11,6 +11,7 @@ from realtime.deadline import Deadline
 from realtime.events import Envelope
 from realtime.exceptions import ClientError, Code
 from realtime.hub import Hub
+from realtime.identity import Identity
 from realtime.party import Party
 from realtime.protocol.bucket import Bucket
 from realtime.protocol.demands import Subscription
@@ -36,9 +37,9 @@ class Speech:
         self._too_fast = False  # and the client knows it
         self._task: asyncio.Task[None] | None = None
 
-    def enter(self) -> None:
+    def enter(self, identity: Identity) -> None:
         """Who the client is is known now."""
-        self._whereabouts = Whereabouts(self._party.identity)
+        self._whereabouts = Whereabouts(identity)
 
     def take(self, message: Send | Present, subscription: Subscription) -> None:
         """A message of the client; what may not be said is told it, or dropped where that has been told already."""
