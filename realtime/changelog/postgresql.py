@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from django.db import transaction
 
@@ -109,11 +110,42 @@ class PostgreSQLChangeLog(ChangeLog):
             cursor.execute(f"NOTIFY {POSTGRESQL_CHANNEL}")
 
     @contextmanager
+    def one_trip(self) -> Iterator[bool]:
+        """Send the statement that is executed within with its COMMIT and the NOTIFY, where no transaction is open.
+
+        Yield whether it is so; what is written in a transaction calls `wake_on_commit`.
+        """
+        if not self.connection.get_autocommit() or not _takes_several(self.connection):
+            yield False
+            return
+        with self.connection.execute_wrapper(_with_commit_and_notify):
+            yield True
+        super()._committed()
+
+    @contextmanager
     def snapshot(self) -> Iterator[None]:
         with transaction.atomic(using=self.alias):
             with self.connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield
+
+
+def _takes_several(connection: Any) -> bool:
+    """Whether one query may hold several statements: where parameters stand in its text, and with psycopg 3."""
+    client_cursor = getattr(connection.Database, "ClientCursor", None)
+    return client_cursor is not None and issubclass(connection.connection.cursor_factory, client_cursor)
+
+
+def _with_commit_and_notify(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    """A wrapper of `execute` (Django's `execute_wrapper`): the cursor has the statement's answer, as without it."""
+    try:
+        result = execute(f"BEGIN; {sql}; COMMIT; NOTIFY {POSTGRESQL_CHANNEL}", params, many, context)
+    except BaseException:  # the transaction that has failed is still open
+        with suppress(context["connection"].Database.Error):
+            context["connection"].connection.rollback()
+        raise
+    context["cursor"].cursor.nextset()  # past that of BEGIN
+    return result
 
 
 def _bounds(snapshot: str) -> tuple[int, int]:
