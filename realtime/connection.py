@@ -144,9 +144,8 @@ class Connection:
 
     async def close(self) -> None:
         """The transport is gone: leave nothing behind."""
-        self.session.state = State.CLOSED
+        self.session.abandon()
         self._hub.quotas.leave(self.quota)
-        self.session.subscriptions.clear()
         self._speech.attend()
         tasks = list(self._tasks.values())
         for task in tasks:
@@ -157,6 +156,9 @@ class Connection:
     # what the hub calls
 
     def deliver(self, delivery: Delivery) -> None:
+        if delivery.plain and self.session.passes(delivery.frame, delivery.log):
+            self._transport.send(delivery.frame.text)
+            return
         left: list[int] = []
         for subscription, query in delivery.accepted:
             view = subscription.subject.view() if isinstance(subscription.subject, Admitted) else ""
@@ -169,7 +171,7 @@ class Connection:
             self._handle_all(self.session.leave(query))
         if delivery.accepted:
             self._speech.attend()
-        log, before, frame, _, caught_up, calls = delivery
+        log, before, frame, _, caught_up, calls, _ = delivery
         self.say(self.session.offer(frame, log=log, before=before, caught_up=caught_up, calls=calls))
         if not self.session.behind:
             self.behind_since = None

@@ -49,6 +49,7 @@ class Delivery(NamedTuple):
     accepted: tuple[tuple[Subscription, int], ...]
     caught_up: frozenset[int]
     calls: tuple[str, ...] = ()  # the client's calls whose effects are there at the frame's cursor
+    plain: bool = True  # the frame is all there is
 
 
 class Client(Protocol):
@@ -318,7 +319,10 @@ class LogTask:
                 delivery = self._delivery(tick, [delta])
                 clients = list(self._subscribers.get(query, ()))
                 for client in clients:
-                    tell(client, client.deliver, delivery)
+                    try:
+                        client.deliver(delivery)
+                    except Exception:
+                        give_up(client)
                 count("frames", amount=len(clients))
                 count("frame_bytes", amount=len(clients) * delivery.frame.size)
             return
@@ -340,6 +344,7 @@ class LogTask:
                     accepted=tuple(accepted.get(client, ())),
                     caught_up=frozenset(caught_up.get(client, ())),
                     calls=calls.get(client, ()),
+                    plain=False,
                 )
             size += delivery.frame.size
             tell(client, client.deliver, delivery)
@@ -372,8 +377,12 @@ def tell(client: Client, method: Callable[..., None], *args: object) -> None:
     try:
         method(*args)
     except Exception:
-        logger.exception("A client could not be told of something; its connection ends.")
-        client.end(InternalError())
+        give_up(client)
+
+
+def give_up(client: Client) -> None:
+    logger.exception("A client could not be told of something; its connection ends.")
+    client.end(InternalError())
 
 
 class Pool(Protocol):

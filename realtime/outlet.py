@@ -32,11 +32,11 @@ _frames: dict[str, bytes] = {}  # of the messages of this iteration of the event
 class Outlet:
     """Takes messages without blocking, and sends them when the server takes them; the caller bounds how many."""
 
-    __slots__ = ("_ended", "_handover", "_send", "_task", "_waiting")
+    __slots__ = ("_direct", "_ended", "_handover", "_send", "_task", "_waiting")
 
     def __init__(self, send: Send) -> None:
         self._send = _innermost(send)
-        self._handover = _handover(self._send)
+        self._handover = self._direct = _handover(self._send)  # the second while nothing waits
         self._waiting: deque[Message] = deque()
         self._task: asyncio.Task[None] | None = None  # while something waits
         self._ended = False  # nothing more is to be sent, or can be
@@ -48,26 +48,31 @@ class Outlet:
 
     def send(self, text: str) -> None:
         """Send a text message."""
-        if self._task is None and self._handover is not None and not self._ended and self._handover(text):
-            return
-        self._put({"type": "websocket.send", "text": text})
+        direct = self._direct
+        if direct is None or not direct(text):
+            self._put({"type": "websocket.send", "text": text})
 
     def close(self, code: int, reason: str = "") -> None:
         """Close the connection, after what was sent before; what comes after is dropped."""
         self._put({"type": "websocket.close", "code": code, "reason": reason})
-        self._ended = True
+        self._end()
 
     async def release(self) -> None:
         """Send nothing more."""
-        self._ended = True
+        self._end()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    def _end(self) -> None:
+        self._ended = True
+        self._direct = None
+
     def _put(self, message: Message) -> None:
         if self._ended:
             return
+        self._direct = None
         self._waiting.append(message)
         if self._task is None:
             self._task = asyncio.create_task(self._send_all(), name="realtime outlet")
@@ -78,14 +83,16 @@ class Outlet:
                 await self._send(self._waiting.popleft())
         except (OSError, Disconnected) as error:
             # what ASGI has servers raise, and what daphne does: the client has gone, and the server says so next
-            self._ended = True
+            self._end()
             logger.debug("A client has gone before it was sent everything (%s).", type(error).__name__)
         except Exception:
-            self._ended = True
+            self._end()
             logger.exception("A client cannot be sent anything any more.")
         finally:
             self._waiting.clear()
             self._task = None
+            if not self._ended:
+                self._direct = self._handover
 
 
 def _innermost(send: Send) -> Send:

@@ -60,6 +60,7 @@ class ClientSession:
     behind: bool = False  # a frame has been held back, and the client told so
     held: bool = False  # access is being asked again: nothing goes out until it is known
     _owed: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by log: calls that a frame held back names
+    _steady: int | None = None  # the log of all subscriptions, while each is live and nothing else is to be told
     _credit: Credit = field(init=False)
     _beat: int = 0  # the last beat's number among the messages
 
@@ -78,6 +79,8 @@ class ClientSession:
         if following is None:
             name = type(message).__name__.lower()
             raise UnexpectedMessage(f"A connection that is {self.state.value} does not take '{name}'.")
+        if type(message) is not Ack:
+            self._steady = None
         answer, demands = self._handle(message)
         self.state = State.GREETING if isinstance(message, Hello) and message.token is not None else following
         return answer, demands
@@ -153,6 +156,7 @@ class ClientSession:
         """
         if not self.wants(subscription):
             return None
+        self._steady = None
         subscription.query = query
         subscription.log = log
         # as long as the client likes to make them, and not needed any more
@@ -162,8 +166,19 @@ class ClientSession:
     def refuse(self, subscription: Subscription, *, code: int, reason: str) -> Encoded | None:
         if not self.wants(subscription):
             return None
+        self._steady = None
         del self.subscriptions[subscription.id]
         return self._count(codec.encode(Refused(id=subscription.id, code=code, reason=reason)))
+
+    def passes(self, frame: Encoded, log: int) -> bool:
+        """Whether a frame of which nothing else is to be told goes out as it is, which is most often so.
+
+        Where not, it is to be offered.
+        """
+        if self._steady != log or not self._credit.has_room:
+            return False
+        self._credit.use(frame.size, is_frame=True)
+        return True
 
     def offer(
         self, frame: Encoded, *, log: int, before: str, caught_up: Collection[int], calls: tuple[str, ...] = ()
@@ -176,9 +191,9 @@ class ClientSession:
         """
         if self.state is State.CLOSED:
             return []
+        self._steady = None
         if self._owed:
             calls = (*self._owed.pop(log, ()), *calls)
-        # one plain loop where nothing is amiss: this runs for each client in each tick
         mine, catching_up, late = 0, False, False
         for item in self.subscriptions.values():
             if item.log == log:
@@ -199,6 +214,8 @@ class ClientSession:
             for item in self.subscriptions.values():
                 item.live = item.live or item.log == log
         self.behind = mine < len(self.subscriptions) and bool(self.lagging())
+        if mine == len(self.subscriptions):
+            self._steady = log
         if calls:
             frame = codec.with_calls(frame, calls)
         self._credit.use(frame.size, is_frame=True)
@@ -209,6 +226,7 @@ class ClientSession:
         return self._fall_behind() if self.subscriptions and self.state is State.OPEN else []
 
     def _fall_behind(self) -> list[Encoded]:
+        self._steady = None
         if self.behind or self.held:
             return []
         self.behind = True
@@ -261,6 +279,7 @@ class ClientSession:
 
     def hold(self) -> None:
         """Send no frame until `release`; what comes meanwhile leaves the subscriptions where they stand."""
+        self._steady = None
         self.held = True
 
     def release(self) -> list[Demand]:
@@ -270,6 +289,7 @@ class ClientSession:
 
     def move(self, subscription: Subscription) -> list[Demand]:
         """The client sees other rows than before: the subscription is to be accepted by another live query."""
+        self._steady = None
         query = subscription.query
         subscription.query = subscription.log = subscription.cursor = None
         subscription.live = False
@@ -312,6 +332,11 @@ class ClientSession:
     def close(self, error: ProtocolError) -> Encoded | None:
         if self.state is State.CLOSED:
             return None
-        self.state = State.CLOSED
-        self.subscriptions.clear()
+        self.abandon()
         return codec.encode_bye(error)
+
+    def abandon(self) -> None:
+        """The client is gone: nothing more is taken from it, or sent."""
+        self.state = State.CLOSED
+        self._steady = None
+        self.subscriptions.clear()

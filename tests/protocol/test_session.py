@@ -1,5 +1,6 @@
 """ClientSession: what each state takes, and the arithmetic of subscriptions, cursors and credit."""
 
+import copy
 import json
 
 import msgspec
@@ -80,7 +81,20 @@ def frame(size=10):
 
 
 def offer(session, *, before="e.0", caught_up=(), log=0, size=10):
-    return [message.text for message in session.offer(frame(size), log=log, before=before, caught_up=caught_up)]
+    twin = copy.deepcopy(session)
+    texts = [message.text for message in session.offer(frame(size), log=log, before=before, caught_up=caught_up)]
+    if not caught_up and twin.passes(frame(size), log):
+        assert (texts, facts(session)) == ([frame(size).text], facts(twin))
+    return texts
+
+
+def facts(session):
+    """All that there is to know of a session."""
+    subscriptions = [
+        (item.id, item.query, item.log, item.live, item.cursor) for item in session.subscriptions.values()
+    ]
+    credit = {name: getattr(session._credit, name) for name in session._credit.__slots__}
+    return session.state, session.behind, session.held, session._owed, subscriptions, credit
 
 
 def ack(session, messages):
@@ -534,6 +548,45 @@ class TestBeat:
         assert new().beat({0: "e.1"}) is None
 
 
+class TestPasses:
+    """A frame goes out without a closer look while nothing has happened since the last one but acknowledgements."""
+
+    def steady(self):
+        session = opened()
+        subscribe(session)
+        offer(session, caught_up={10})
+        assert session.passes(frame(10), 0)
+        return session
+
+    def test_until_credit_is_used_up(self):
+        session = self.steady()
+        assert session.passes(frame(10), 0)
+        assert not session.passes(frame(10), 0)
+        ack(session, 4)
+        assert session.passes(frame(10), 0)
+
+    @pytest.mark.parametrize(
+        "happens",
+        [
+            lambda session: session.hold(),
+            lambda session: session.stall(),
+            lambda session: session.move(session.subscriptions[1]),
+            lambda session: session.refuse(session.subscriptions[1], code=4003, reason="no"),
+            lambda session: session.receive(MESSAGES[Unsubscribe]),
+            lambda session: session.receive(MESSAGES[Subscribe].replace("1", "2")),
+            lambda session: session.close(InternalError()),
+            lambda session: session.abandon(),
+        ],
+    )
+    def test_not_after(self, happens):
+        session = self.steady()
+        happens(session)
+        assert not session.passes(frame(10), 0)
+
+    def test_not_of_another_log(self):
+        assert not self.steady().passes(frame(10), 1)
+
+
 class FlowControl(RuleBasedStateMachine):
     """Any order of ticks, acks and subscriptions, with the connection's few lines played by the machine.
 
@@ -639,6 +692,19 @@ class FlowControl(RuleBasedStateMachine):
         id = data.draw(st.sampled_from(sorted(self.queries)))
         self.session.receive(json.dumps({"type": "unsubscribe", "id": id}))
         del self.queries[id], self.seen[id]
+
+    @rule()
+    def hold(self):
+        self.session.hold()
+
+    @precondition(lambda self: self.session.held)
+    @rule()
+    def release(self):
+        self.handle(self.session.release())
+
+    @rule()
+    def stall(self):
+        self.sizes += [-message.size for message in self.session.stall()]
 
     @invariant()
     def outstanding_frames_stay_within_the_window(self):
