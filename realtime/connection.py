@@ -6,38 +6,35 @@ import asyncio
 import itertools
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol
 
-from realtime.admission import Admitted, Request, Verdict, admit, logins_of
+from realtime.admission import Admitted
 from realtime.calls import Calls
 from realtime.conf import settings
 from realtime.exceptions import (
     ClientError,
-    GoingAway,
     InternalError,
     Overloaded,
     ProtocolError,
-    SessionEnded,
     TimedOut,
 )
 from realtime.figures import count, get_figures
 from realtime.hub import Hub
-from realtime.identity import Identity, identify, session_digest
-from realtime.logtask import Delivery
+from realtime.identity import Identity
+from realtime.judging import Judging
 from realtime.protocol.bucket import Bucket
 from realtime.protocol.codec import Encoded
 from realtime.protocol.demands import CatchUp, Demand, Leave, Sent, Subscription
-from realtime.protocol.messages import Authenticate, Call, Subscribe, Window
+from realtime.protocol.messages import Authenticate, Call, Window
 from realtime.protocol.session import ClientSession
 from realtime.protocol.states import State
 from realtime.speech import Speech
 from realtime.streams.grounds import Access
+from realtime.subscribers import Delivery
 
 logger = logging.getLogger("realtime.connections")
 
-JUDGE_SECONDS = 2.0  # for a client to subscribe; one that does not is judged by itself
 SILENT_BEATS = 2.5  # beats without an answer after which a client is taken for gone
 
 _numbers = itertools.count(1)
@@ -76,14 +73,10 @@ class Connection:
             max_bytes=settings.MAX_MESSAGE_BYTES,
             max_subscriptions=settings.MAX_SUBSCRIPTIONS,
         )
-        self._subscribing: deque[Subscription] = deque()
         self._messages = Bucket(settings.MAX_MESSAGES_PER_SECOND, now)
-        self._new_token: str | None = None  # that nobody has looked at yet
-        self._access_changes = 0  # how often access had to be asked again
-        self._valid_until: float | None = None  # when the user's session ends, if it is not prolonged
-        self._never_judged = identity.session is not None  # so it is not known when the session ends
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._opened = self.heard = self._beaten = now
+        self._judging = Judging(self, hub)
         self._calls = Calls(self, hub)
         self._speech = Speech(self, hub)
         hub.attach(self, identity.user)
@@ -97,8 +90,8 @@ class Connection:
                 raise Overloaded(f"A connection may send {rate:g} messages a second in the long run.", retry=wait)
             answers, demands = self.session.receive(data)
             self.say(answers)
-            self._handle_all(demands)
-            self._go_on()
+            self.handle(demands)
+            self.go_on()
         except ProtocolError as error:
             self.end(error)
         except Exception:
@@ -131,7 +124,7 @@ class Connection:
     @property
     def settled(self) -> bool:
         """Whether each subscription that was asked for is live, or has been refused."""
-        return not self._subscribing and self.session.settled
+        return self._judging.settled and self.session.settled
 
     @property
     def spent(self) -> bool:
@@ -168,7 +161,7 @@ class Connection:
             else:
                 left.append(query)
         for query in left:  # when all are accepted: the client may have asked for the same live query again
-            self._handle_all(self.session.leave(query))
+            self.handle(self.session.leave(query))
         if delivery.accepted:
             self._speech.attend()
         log, before, frame, _, caught_up, calls, _ = delivery
@@ -179,7 +172,7 @@ class Connection:
             self.behind_since = time.monotonic()
             count("behind")
         if self.session.behind and self.session.has_credit:
-            self._handle_all(self.session.lagging())
+            self.handle(self.session.lagging())
 
     def refuse(self, subscription: Subscription, error: ClientError) -> None:
         refused = self.session.refuse(subscription, code=error.code, reason=error.reason)
@@ -188,7 +181,7 @@ class Connection:
             self.say([refused])
             if subscription.query is not None:
                 self._speech.attend(at_once=True)
-                self._handle_all(self.session.leave(subscription.query))
+                self.handle(self.session.leave(subscription.query))
 
     def fail(self, query: int, error: ClientError) -> None:
         for item in list(self.session.subscriptions.values()):
@@ -196,21 +189,7 @@ class Connection:
                 self.refuse(item, error)
 
     def reconsider(self, access: Access) -> None:
-        streams = {subject.stream.name for _, subject in self._admitted()}
-        user, session = self.identity.user, self.identity.session
-        if f"user:{user}" in access.ended and user is not None:
-            self.end(SessionEnded("An administrator has ended your connections."))
-        elif self.id in access.ended:
-            self.end(GoingAway("An administrator has ended this connection."))
-        elif session is not None and session_digest(session) in access.sessions:
-            self.end(SessionEnded())  # its store may go on knowing it: a signed cookie has no other place to end in
-        elif (
-            access.everyone
-            or user in access.users
-            or streams & access.streams
-            or (access.streams and self._subscribing)
-        ):
-            self._reconsider()
+        self._judging.reconsider(access)
 
     def stall(self) -> None:
         self.say(self.session.stall())
@@ -218,22 +197,13 @@ class Connection:
     def notify(self, event: Encoded) -> None:
         self.say(self.session.notify(event))
 
-    def _reconsider(self) -> None:
-        self._access_changes += 1
-        self.session.hold()
-        self.start(self._ask_again)
-
     def sweep(self, now: float, positions: Mapping[int, str]) -> None:
         if self.session.state is State.NEW and now - self._opened > settings.HELLO_SECONDS:
             self.end(TimedOut(f"No hello came within {settings.HELLO_SECONDS:g} seconds."))
         elif now - self.heard > SILENT_BEATS * self._beat_seconds:
             self.end(TimedOut(f"Nothing was heard for {SILENT_BEATS * self._beat_seconds:g} seconds."))
-        elif self._valid_until is not None and now >= self._valid_until:
-            self._valid_until = None
-            self._reconsider()
-        elif self._never_judged and now - self._opened > JUDGE_SECONDS:
-            self._never_judged = False
-            self.start(self._ask_again)  # nothing is held meanwhile
+        elif self._judging.sweep(now):
+            return
         elif now - self._beaten >= self._beat_seconds:
             self._beaten = now
             beat = self.session.beat(positions)
@@ -248,19 +218,16 @@ class Connection:
         if self.session.overdrawn:
             self.end(Overloaded("The client does not acknowledge what it is sent."))
 
-    def _handle_all(self, demands: list[Demand]) -> None:
+    def handle(self, demands: list[Demand]) -> None:
         for demand in demands:
             self._handle(demand)
 
     def _handle(self, demand: Demand) -> None:
         match demand:
             case Authenticate(token=token):
-                self._new_token = token
-                self.start(self._authenticate)
+                self._judging.authenticate(token)
             case Subscription():
-                if len(self._subscribing) >= settings.MAX_SUBSCRIPTIONS:  # most of them were left again
-                    self._subscribing = deque(filter(self.session.wants, self._subscribing))
-                self._subscribing.append(demand)
+                self._judging.take(demand)
             case Call():
                 self._calls.take(demand)
             case Sent(message=message, subscription=subscription):
@@ -271,10 +238,9 @@ class Connection:
                 self._hub.leave(self, query)
                 self._speech.attend()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Take up what waits, if its answers may be sent."""
-        if self._subscribing and self.session.has_room:
-            self.start(self._subscribe_all)
+        self._judging.go_on()
         self._calls.go_on()
 
     def start(self, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
@@ -292,93 +258,17 @@ class Connection:
         finally:
             del self._tasks[name]
 
-    async def _subscribe_all(self) -> None:
-        await self._hub.ready()
-        while self._subscribing and self.session.has_room:
-            # all that the client asks for at once is checked in one go, and so answered by one frame
-            asked = list(self._subscribing)
-            changes = self._access_changes
-            verdict = await self._judge([subscription.asked for subscription in asked])
-            if changes != self._access_changes:  # it may have been judged by what was true before
-                continue
-            if not verdict.holds:
-                self.end(SessionEnded())
-                return
-            answered = set(asked)
-            self._subscribing = deque(item for item in self._subscribing if item not in answered)
-            for subscription, answer in zip(asked, verdict.answers, strict=True):
-                if isinstance(answer, ClientError):
-                    self.refuse(subscription, answer)
-                elif self.session.wants(subscription):
-                    subscription.subject = answer
-                    if not answer.continues(subscription.asked.view):
-                        subscription.cursor = None  # what the client has is no base for a delta
-                    self._hub.subscribe(self, subscription, answer.stream, answer.format, subscription.cursor)
-            self._speech.go_on()
+    def admitted(self) -> None:
+        """Subscriptions have been admitted: what was to be said through them may be."""
+        self._speech.go_on()
 
-    async def _ask_again(self) -> None:
-        changes = -1
-        while changes != self._access_changes:
-            changes = self._access_changes
-            admitted = self._admitted()
-            verdict = await self._judge([subject for _, subject in admitted])
-        if not verdict.holds:
-            self.end(SessionEnded())
-            return
-        for (subscription, subject), answer in zip(admitted, verdict.answers, strict=True):
-            if not self.session.wants(subscription):
-                continue
-            if isinstance(answer, ClientError):
-                self.refuse(subscription, answer)
-            elif not answer.shares(subject):
-                subscription.subject = answer
-                self._handle_all(self.session.move(subscription))
-                self._hub.subscribe(self, subscription, answer.stream, answer.format, None)
-        self._handle_all(self.session.release())
-
-    def _admitted(self) -> list[tuple[Subscription, Admitted]]:
-        mine = self.session.subscriptions.values()
-        return [(item, item.subject) for item in mine if isinstance(item.subject, Admitted)]
-
-    async def _judge(self, asked: Sequence[Subscribe | Admitted]) -> Verdict:
-        verdict = await self._hub.run_together(admit, logins_of, Request(self.identity, asked))
-        self._valid_until = _after(verdict.seconds)
-        self._never_judged = False
-        return verdict
-
-    async def _authenticate(self) -> None:
-        while self._new_token is not None:
-            token, self._new_token = self._new_token, None
-            known = self.session.state is State.OPEN
-            try:
-                identity, standing = await self._hub.run(identify, token)
-                if not known:
-                    self._enter(identity)
-                elif identity.user != self.identity.user:
-                    raise SessionEnded("The token is not of the user whose connection this is.")
-            except ProtocolError as error:
-                self.end(error)
-                return
-            self.identity = identity
-            self._access_changes += 1  # what is being judged meanwhile is judged for who it was before
-            self._never_judged = False
-            self._valid_until = _after(standing.seconds)
-            welcome = self.session.welcome(standing.seconds)
-            if welcome is None:
-                return
-            self.say([welcome])
-            if known:
-                self._reconsider()
-            self._go_on()
-
-    def _enter(self, identity: Identity) -> None:
-        now = asyncio.get_running_loop().time()
-        quota = self._hub.quotas.enter(user=identity.user, address=self._address, now=now)
-        self._hub.quotas.leave(self.quota)
-        self.quota = quota
-        self._speech.enter(identity)
-        self._hub.attach(self, identity.user)
-
-
-def _after(seconds: float | None) -> float | None:
-    return None if seconds is None else asyncio.get_running_loop().time() + seconds
+    def enter(self, identity: Identity, *, renewed: bool) -> None:
+        """Who the client is is known now, or known anew. Raise `Overloaded` where it has too many connections."""
+        if not renewed:
+            now = asyncio.get_running_loop().time()
+            quota = self._hub.quotas.enter(user=identity.user, address=self._address, now=now)
+            self._hub.quotas.leave(self.quota)
+            self.quota = quota
+            self._speech.enter(identity)
+            self._hub.attach(self, identity.user)
+        self.identity = identity

@@ -16,12 +16,12 @@ from django.core.handlers.asgi import ASGIRequest
 from realtime.connection import Connection
 from realtime.exceptions import ClientError, ProtocolError
 from realtime.hub import Hub, get_hub
-from realtime.logtask import Delivery
 from realtime.protocol.codec import Encoded, decode_server, encode_bye
 from realtime.protocol.demands import Subscription
 from realtime.protocol.messages import Behind, ServerMessage
 from realtime.reception import Arrival, let_in
 from realtime.streams.grounds import Access
+from realtime.subscribers import Delivery
 
 WINDOWS = 32  # of messages on the way, since each acknowledgement is a request
 PAUSE_SECONDS = 10.0  # between two requests of a client, for which the hub stays up

@@ -21,7 +21,7 @@ from realtime.deadline import Deadline
 from realtime.events import Envelope, Exchange, publish
 from realtime.figures import count
 from realtime.gathering import Gathering
-from realtime.logtask import Client, LogTask, ended, tell
+from realtime.logtask import LogTask, ended
 from realtime.protocol import codec
 from realtime.protocol.demands import Subscription
 from realtime.protocol.messages import Event
@@ -31,6 +31,7 @@ from realtime.queries.threads import ThreadPool
 from realtime.quotas import Quotas
 from realtime.streams.grounds import access_database
 from realtime.streams.stream import ModelStream
+from realtime.subscribers import Client, tell
 from realtime.turns import Turns
 
 logger = logging.getLogger("realtime.status")
@@ -182,7 +183,7 @@ class Hub:
             for client in list(self._users.get(envelope.user, ())):
                 tell(client, client.notify, event)
             return
-        for query, clients in [found for log in self._logs.values() for found in log.addressed(envelope)]:
+        for query, clients in [found for log in self._logs.values() for found in log.subscribers.addressed(envelope)]:
             event = codec.encode(Event(envelope.name, envelope.data, query, envelope.sender))  # once for all
             for client in clients - {sender}:
                 tell(client, client.notify, event)

@@ -1,4 +1,4 @@
-"""LogTask: the loop that serves the subscribers of one log, and what a client has to be for it."""
+"""LogTask: the loop that serves the subscribers of one log."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Future
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from realtime.changelog import get_changelog
 from realtime.conf import settings
-from realtime.events import Envelope, audience_text
-from realtime.exceptions import InternalError, ProtocolError
+from realtime.exceptions import InternalError
 from realtime.figures import count
 from realtime.gathering import RUSH_SECONDS
 from realtime.protocol import codec
-from realtime.protocol.codec import Encoded
 from realtime.protocol.demands import Subscription
 from realtime.queries.livequery import QueryKey
 from realtime.queries.tail import Cost, Tail, Tick, Want
 from realtime.queries.threads import LEAVE_SECONDS, ThreadPool
-from realtime.streams.grounds import Access
 from realtime.streams.stream import ModelStream
+from realtime.subscribers import Client, Delivery, Subscribers, give_up, tell
 from realtime.wakeups import Waiter
 
 logger = logging.getLogger("realtime.log")
@@ -38,31 +36,6 @@ MAX_RETRY_SECONDS = 5.0
 PRUNE_SECONDS = 600.0
 FLOOD_SECONDS = 0.05  # the longest rest after a round that brought several changes
 IDLE_SECONDS = 3600.0  # without subscribers there is nothing to poll for
-
-
-class Delivery(NamedTuple):
-    """What a tick has for one client: subscriptions accepted, with their live queries, and one frame."""
-
-    log: int
-    before: str
-    frame: Encoded
-    accepted: tuple[tuple[Subscription, int], ...]
-    caught_up: frozenset[int]
-    calls: tuple[str, ...] = ()  # the client's calls whose effects are there at the frame's cursor
-    plain: bool = True  # the frame is all there is
-
-
-class Client(Protocol):
-    """Whoever is subscribed: a connection. No method may block; one that raises ends this client alone."""
-
-    def deliver(self, delivery: Delivery) -> None: ...
-    def refuse(self, subscription: Subscription, error: InternalError) -> None: ...
-    def fail(self, query: int, error: InternalError) -> None: ...
-    def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
-    def reconsider(self, access: Access) -> None: ...
-    def stall(self) -> None: ...
-    def notify(self, event: Encoded) -> None: ...
-    def end(self, error: ProtocolError) -> None: ...
 
 
 class Waiting(NamedTuple):
@@ -85,6 +58,7 @@ class LogTask:
         self.number = number
         self.position = ""  # the cursor of the last tick
         self.started = asyncio.Event()  # the first tick is done: no later change is missed
+        self.subscribers = Subscribers()
         self._clients = clients
         self._tail = Tail(get_changelog(alias), max_changes=settings.MAX_CHANGES)
         self._thread = ThreadPool(1, f"realtime-{alias}")
@@ -94,11 +68,6 @@ class LogTask:
         self._rush_until = 0.0  # who comes in a rush is served together
         self._flood_until = 0.0  # and so is what changes faster than it can be sent
         self._retired: set[QueryKey] = set()  # live queries that nobody needs any more
-        self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
-        self._ids: dict[QueryKey, int] = {}
-        self._places: defaultdict[tuple[str, str], set[QueryKey]] = defaultdict(set)  # by stream and parameters
-        self._subscribers: dict[int, set[Client]] = {}
-        self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # what each client is subscribed to
         self._awaited: dict[Client, dict[str, str]] = {}  # the clients' calls, by the keys of their operations
         self._due = False  # a call has run: a round is to look for its effects
         self._stalled = False  # the log cannot be read, and the clients know that they may be behind
@@ -113,9 +82,10 @@ class LogTask:
         self._wait(Waiting(client, subscription, stream, want))
 
     def catch_up(self, client: Client, query: int, cursor: str | None) -> bool:
-        if query not in self._streams:
+        found = self.subscribers.find(query)
+        if found is None:
             return False
-        key, stream = self._streams[query]
+        key, stream = found
         self._wait(Waiting(client, None, stream, Want(key, cursor)))
         return True
 
@@ -143,41 +113,20 @@ class LogTask:
             self._awaited.get(client, {}).pop(key, None)
 
     def leave(self, client: Client, query: int) -> None:
-        subscribers = self._subscribers.get(query)
-        if subscribers is None or client not in subscribers:
+        if client not in self.subscribers.of(query) or (found := self.subscribers.find(query)) is None:
             return
-        subscribers.discard(client)
-        self._queries[client].discard(query)
         for waiting in (self._waiting, self._served):
             # catching up, which may be under way, must not make it a subscriber again
-            left = [item for item in waiting.get(client, ()) if item.catches_up(self._streams[query][0])]
-            for item in left:
+            for item in [item for item in waiting.get(client, ()) if item.catches_up(found[0])]:
                 waiting[client].remove(item)
-        if not subscribers:
-            self._retired.add(self._forget(query))
+        if key := self.subscribers.remove(client, query):
+            self._retired.add(key)
 
     def leave_all(self, client: Client) -> None:
         self._waiting.pop(client, None)
         self._served.pop(client, None)
         self._awaited.pop(client, None)
-        for query in list(self._queries.get(client, ())):
-            self.leave(client, query)
-        self._queries.pop(client, None)
-
-    def _forget(self, query: int) -> QueryKey:
-        key, _ = self._streams.pop(query)
-        del self._subscribers[query], self._ids[key]
-        place = (key.stream, key.params.decode())
-        self._places[place].discard(key)
-        if not self._places[place]:
-            del self._places[place]
-        return key
-
-    def addressed(self, envelope: Envelope) -> Iterator[tuple[int, set[Client]]]:
-        """The live queries that an event is for, with their subscribers."""
-        for key in self._places.get((envelope.stream, envelope.params), ()):
-            if envelope.audience in (None, audience_text(key.audience)):
-                yield self._ids[key], self._subscribers[self._ids[key]]
+        self._retired.update(self.subscribers.remove_all(client))
 
     async def close(self) -> None:
         for task in (self._task, self._pruning):
@@ -186,7 +135,7 @@ class LogTask:
         await ended(self._thread)
 
     def _has(self, client: Client, key: QueryKey) -> bool:
-        if self._ids.get(key) in self._queries.get(client, ()):
+        if self.subscribers.has(client, key):
             return True
         under_way = [*self._waiting.get(client, ()), *self._served.get(client, ())]
         return any(item.want.key == key for item in under_way)
@@ -215,7 +164,7 @@ class LogTask:
     def _stall(self) -> None:
         if not self._stalled:
             self._stalled = True
-            for client in list(self._queries):
+            for client in list(self.subscribers.clients):
                 tell(client, client.stall)
 
     async def _prune(self, run: Run) -> None:
@@ -234,7 +183,7 @@ class LogTask:
 
     async def _wait_for_any(self) -> None:
         while self.position and not self._waiting and not self._due:
-            if not self._subscribers:
+            if not self.subscribers:
                 if self._retired:
                     return
                 await self._waiter.wait(IDLE_SECONDS)
@@ -248,7 +197,7 @@ class LogTask:
 
     def costs(self) -> list[tuple[Cost, int]]:
         """What each live query has cost, and how many subscribers it has."""
-        return [(cost, len(self._subscribers.get(cost.id, ()))) for cost in self._tail.costs()]
+        return [(cost, len(self.subscribers.of(cost.id))) for cost in self._tail.costs()]
 
     async def _round(self) -> None:
         begun = time.monotonic()
@@ -289,12 +238,8 @@ class LogTask:
         for item in served:
             if item.want.key in tick.failed and item.subscription is not None:
                 tell(item.client, item.client.refuse, item.subscription, InternalError())
-        for query in [query for query, (key, _) in self._streams.items() if key in tick.failed]:
-            subscribers = self._subscribers[query]
-            self._forget(query)
-            for client in subscribers:
-                self._queries[client].discard(query)
-                tell(client, client.fail, query, InternalError())
+        for query, client in self.subscribers.dismiss(tick.failed):
+            tell(client, client.fail, query, InternalError())
 
     def _deliver(self, tick: Tick, served: list[Waiting]) -> None:
         parts: defaultdict[Client, list[bytes]] = defaultdict(list)
@@ -304,7 +249,8 @@ class LogTask:
             answer = tick.answers.get(item.want)
             if answer is None:
                 continue
-            self._register(item, answer.query)
+            self.subscribers.add(item.client, answer.query, item.want.key, item.stream)
+            self._retired.discard(item.want.key)
             if answer.delta is not None and answer.query not in caught_up[item.client]:
                 parts[item.client].append(answer.delta)
             caught_up[item.client].add(answer.query)
@@ -317,7 +263,7 @@ class LogTask:
             # most ticks: the same for all subscribers of one live query
             for query, delta in tick.deltas.items():
                 delivery = self._delivery(tick, [delta])
-                clients = list(self._subscribers.get(query, ()))
+                clients = list(self.subscribers.of(query))
                 for client in clients:
                     try:
                         client.deliver(delivery)
@@ -327,13 +273,13 @@ class LogTask:
                 count("frame_bytes", amount=len(clients) * delivery.frame.size)
             return
         for query, delta in tick.deltas.items():
-            for client in self._subscribers.get(query, ()):
+            for client in self.subscribers.of(query):
                 if not caught_up or query not in caught_up.get(client, ()):
                     parts[client].append(delta)
 
         # one frame per distinct set of deltas, and one delivery of it for all those who are told nothing else
         shared: dict[tuple[int, ...], Delivery] = {}
-        concerned = {**parts, **caught_up, **calls, **(self._queries if stalled else {})}
+        concerned = {*parts, *caught_up, *calls, *(self.subscribers.clients if stalled else ())}
         size = 0
         for client in concerned:
             deltas = parts.get(client, [])
@@ -354,7 +300,7 @@ class LogTask:
 
     def _delivery(self, tick: Tick, deltas: list[bytes]) -> Delivery:
         frame = codec.encode_frame(log=self.number, cursor=tick.cursor, deltas=deltas)
-        return Delivery(self.number, tick.before, frame, (), frozenset())
+        return Delivery(self.number, tick.before, frame)
 
     def _take_calls(self, ran: Collection[str]) -> dict[Client, tuple[str, ...]]:
         if not ran:
@@ -363,26 +309,6 @@ class LogTask:
         return {
             client: tuple(self._awaited[client].pop(key) for key in keys) for client, keys in found.items() if keys
         }
-
-    def _register(self, item: Waiting, query: int) -> None:
-        self._streams[query] = (item.want.key, item.stream)
-        self._ids[item.want.key] = query
-        self._places[item.want.key.stream, item.want.key.params.decode()].add(item.want.key)
-        self._subscribers.setdefault(query, set()).add(item.client)
-        self._queries[item.client].add(query)
-        self._retired.discard(item.want.key)
-
-
-def tell(client: Client, method: Callable[..., None], *args: object) -> None:
-    try:
-        method(*args)
-    except Exception:
-        give_up(client)
-
-
-def give_up(client: Client) -> None:
-    logger.exception("A client could not be told of something; its connection ends.")
-    client.end(InternalError())
 
 
 class Pool(Protocol):

@@ -192,7 +192,8 @@ async def test_live_query_is_let_go_of_with_its_last_subscriber(shelf, add):
         client.say(client.protocol.unsubscribe(1))
         [log] = get_hub()._logs.values()
         await until(lambda: not log._tail._queries)
-        assert (log._subscribers, log._streams, log._ids) == ({}, {}, {})
+        kept = log.subscribers
+        assert (kept._clients, kept._streams, kept._ids, kept._places) == ({}, {}, {}, {})
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ async def test_client_that_leaves_during_a_tick_is_not_served(shelf, held_ticks)
         held_ticks.set()
         [log] = get_hub()._logs.values()
         await until(lambda: not log._served)
-        assert leaves.connection not in log._queries
+        assert leaves.connection not in log.subscribers._queries
 
 
 async def test_subscription_left_during_a_tick_leaves_its_live_query(shelf, held_ticks):
@@ -240,7 +241,7 @@ async def test_subscription_left_during_a_tick_leaves_its_live_query(shelf, held
         await asyncio.sleep(0)
         held_ticks.set()
         [log] = get_hub()._logs.values()
-        await until(lambda: not log._served and len(log._subscribers) == 1)
+        await until(lambda: not log._served and len(log.subscribers._clients) == 1)
         assert [message["id"] for message in client.received if message["type"] == "subscribed"] == [1]
 
 
@@ -288,7 +289,7 @@ async def test_one_who_left_while_it_caught_up_is_not_a_subscriber_again(shelf, 
         held_ticks.set()
         [log] = get_hub()._logs.values()
         await until(lambda: not log._served)
-        assert client.connection not in {item for subscribers in log._subscribers.values() for item in subscribers}
+        assert not any(client.connection in found for found in log.subscribers._clients.values())
 
 
 class Failing(ModelStream):

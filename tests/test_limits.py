@@ -169,7 +169,7 @@ class TestClientThatDoesNotAcknowledge:
             for _ in range(500):
                 client.connection.receive('{"type":"subscribe","id":1,"stream":"top"}')
                 client.connection.receive('{"type":"unsubscribe","id":1}')
-            assert len(client.connection._subscribing) <= 11
+            assert len(client.connection._judging._subscribing) <= 11
 
     async def test_what_cannot_wait_may_come_to_a_window_more_and_then_ends_it(self, shelf, identity):
         async with WireClient(identity) as client:

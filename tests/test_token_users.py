@@ -117,10 +117,10 @@ async def test_token_ends_the_connection_though_access_was_being_asked_for_who_i
             go_on.wait(seconds(10))
         return admit(request, logins)
 
-    monkeypatch.setattr("realtime.connection.admit", slow)
+    monkeypatch.setattr("realtime.judging.admit", slow)
     monkeypatch.setattr(Connection, "reconsider", lambda self, access: None)  # whatever the fixtures have changed
     async with greeting(passes.token("ann", seconds=0.6)) as client:
-        client.connection._reconsider()
+        client.connection._judging._reconsider()
         await until(lambda: asking.is_set() and client.received)
         go_on.set()
         await until(lambda: client.closed)
