@@ -21,7 +21,7 @@ logger = logging.getLogger("realtime.connections")
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
-Handover = Callable[[str], bool]
+Handover = Callable[[Any, str], bool]
 
 MAX_UNCOMPRESSED = 1400  # bytes: what fits into a packet is not worth compressing for each client by itself
 MAX_FRAMES = 1000
@@ -32,11 +32,12 @@ _frames: dict[str, bytes] = {}  # of the messages of this iteration of the event
 class Outlet:
     """Takes messages without blocking, and sends them when the server takes them; the caller bounds how many."""
 
-    __slots__ = ("_direct", "_ended", "_handover", "_send", "_task", "_waiting")
+    __slots__ = ("_connection", "_direct", "_ended", "_handover", "_send", "_task", "_waiting")
 
     def __init__(self, send: Send) -> None:
         self._send = _innermost(send)
-        self._handover = self._direct = _handover(self._send)  # the second while nothing waits
+        self._handover, self._connection = _server(self._send)
+        self._direct = self._handover  # while nothing waits
         self._waiting: deque[Message] = deque()
         self._task: asyncio.Task[None] | None = None  # while something waits
         self._ended = False  # nothing more is to be sent, or can be
@@ -47,9 +48,9 @@ class Outlet:
         return self._handover is not None
 
     def send(self, text: str) -> None:
-        """Send a text message."""
+        """Send a text message, once the connection has been accepted."""
         direct = self._direct
-        if direct is None or not direct(text):
+        if direct is None or not direct(self._connection, text):
             self._put({"type": "websocket.send", "text": text})
 
     def close(self, code: int, reason: str = "") -> None:
@@ -103,8 +104,8 @@ def _innermost(send: Send) -> Send:
     return cast("Send", innermost)
 
 
-def _handover(send: Send) -> Handover | None:
-    """What hands a message to the server's connection, or returns False; None for an unknown server.
+def _server(send: Send) -> tuple[Handover | None, Any]:
+    """How a message is handed to the server's connection, and this; None for an unknown server.
 
     Servers are told by where their classes are defined, so that none is imported that does not run.
     """
@@ -112,53 +113,61 @@ def _handover(send: Send) -> Handover | None:
     module = type(owner).__module__
     try:
         if module == "uvicorn.protocols.websockets.websockets_sansio_impl":
-            return _uvicorn(owner)
+            transport: Any = cast("Any", owner).transport
+            _ = transport.write, transport.is_closing, transport.get_write_buffer_size
+            return (_uvicorn_compressing if cast("Any", owner).conn.extensions else _uvicorn), transport
         if module == "daphne.server" and isinstance(send, partial):
             return _daphne(send.args[0])
     except AttributeError:  # another version than those known
         logger.debug("A server of %s is not the one known; it is spoken to by ASGI.", module, exc_info=True)
-    return None
+    return None, None
 
 
-def _uvicorn(protocol: Any) -> Handover:
-    write, is_closing, may_write = protocol.transport.write, protocol.transport.is_closing, protocol.writable.is_set
-    most = MAX_UNCOMPRESSED if protocol.conn.extensions else None
-    _ = protocol.close_sent
-
-    def handover(text: str) -> bool:
-        if not may_write() or protocol.close_sent or is_closing() or not protocol.handshake_complete:
-            return False
-        frame = _frames.get(text) or _frame(text)
-        if most is not None and len(frame) > most:
-            return False
-        write(frame)
-        return True
-
-    return handover
+def _uvicorn(transport: Any, text: str) -> bool:
+    # what the socket has not taken yet, the server's own flow control is to see
+    if transport.is_closing() or transport.get_write_buffer_size():
+        return False
+    transport.write(_frames.get(text) or _frame(text))
+    return True
 
 
-def _daphne(protocol: Any) -> Handover:
-    opened, transport = protocol.STATE_OPEN, protocol.transport
-    write, write_now = transport.write, transport.writeSomeData
-    if transport.TLS or write_now.__self__ is not transport:  # TLS stands around it, and passes its attributes on
-        write_now = None
-    _ = protocol.state, protocol.muted, transport.dataBuffer, transport.offset, transport._tempDataBuffer
+def _uvicorn_compressing(transport: Any, text: str) -> bool:
+    return len(_frames.get(text) or _frame(text)) <= MAX_UNCOMPRESSED and _uvicorn(transport, text)
 
-    def handover(text: str) -> bool:
-        # Autobahn keeps the compression of a connection there; daphne offers none
-        if protocol.state != opened or protocol.muted or protocol._perMessageCompress is not None:
-            return False
-        frame = _frames.get(text) or _frame(text)
-        if write_now is None or transport._tempDataBuffer or len(transport.dataBuffer) > transport.offset:
-            write(frame)
-            return True
-        # Twisted's `write` waits for the socket to be writable, which costs more than the rest
-        written = write_now(frame) if transport.connected and not transport.disconnecting else 0
-        if not isinstance(written, int) or written < len(frame):
-            write(frame[written:] if isinstance(written, int) and written > 0 else frame)
-        return True
 
-    return handover
+def _daphne(protocol: Any) -> tuple[Handover, Any]:
+    transport = protocol.transport
+    _ = protocol.STATE_OPEN, protocol.state, protocol.muted, protocol._perMessageCompress
+    _ = transport.write, transport.dataBuffer, transport.offset, transport._tempDataBuffer, transport.writeSomeData
+    # TLS stands around the transport, and passes its attributes on
+    is_bare = not transport.TLS and transport.writeSomeData.__self__ is transport
+    return (_daphne_now if is_bare else _daphne_later), protocol
+
+
+def _daphne_is_open(protocol: Any) -> bool:
+    # Autobahn keeps the compression of a connection there; daphne offers none
+    return protocol.state == protocol.STATE_OPEN and not protocol.muted and protocol._perMessageCompress is None
+
+
+def _daphne_later(protocol: Any, text: str) -> bool:
+    if not _daphne_is_open(protocol):
+        return False
+    protocol.transport.write(_frames.get(text) or _frame(text))
+    return True
+
+
+def _daphne_now(protocol: Any, text: str) -> bool:
+    transport = protocol.transport
+    if transport._tempDataBuffer or len(transport.dataBuffer) > transport.offset:
+        return _daphne_later(protocol, text)
+    if not _daphne_is_open(protocol):
+        return False
+    frame = _frames.get(text) or _frame(text)
+    # Twisted's `write` waits for the socket to be writable, which costs more than the rest
+    written = transport.writeSomeData(frame) if transport.connected and not transport.disconnecting else 0
+    if not isinstance(written, int) or written < len(frame):
+        transport.write(frame[written:] if isinstance(written, int) and written > 0 else frame)
+    return True
 
 
 def _frame(text: str) -> bytes:
