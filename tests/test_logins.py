@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from realtime.logins import Logins
+from tests.support.logins import new_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 
@@ -44,16 +45,7 @@ def backends(settings):
 
 
 def session_key(user: User, backend: str = MODEL, **other: Any) -> str:
-    store = import_module("django.contrib.sessions.backends.db").SessionStore()
-    told = {
-        SESSION_KEY: str(user.pk),
-        BACKEND_SESSION_KEY: backend,
-        HASH_SESSION_KEY: user.get_session_auth_hash(),
-        **other,
-    }
-    store.update({name: value for name, value in told.items() if value is not None})
-    store.save()
-    return str(store.session_key)
+    return new_session(user, **{BACKEND_SESSION_KEY: backend, **other})
 
 
 def by_django(key: str) -> Any:
@@ -167,10 +159,8 @@ def test_end_of_a_session_is_that_of_its_row():
 def test_other_stores_are_asked_one_by_one(settings, engine):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     ada = User.objects.create_user("ada")
-    store = import_module(settings.SESSION_ENGINE).SessionStore()
-    store.update({SESSION_KEY: str(ada.pk), BACKEND_SESSION_KEY: MODEL, HASH_SESSION_KEY: ada.get_session_auth_hash()})
-    store.save()
-    logins = Logins([store.session_key])
-    login = logins[store.session_key]
+    key = new_session(ada)
+    logins = Logins([key])
+    login = logins[key]
     assert login.user == ada
     assert 0 < logins.seconds_left(login.session) <= 600 or engine == "cached_db"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
@@ -19,6 +19,7 @@ from django.utils import timezone
 import realtime
 from realtime.identity import Identity
 from tests.models import Book, Note, Shelf
+from tests.support.logins import new_session
 from tests.support.waiting import FACTOR
 from tests.support.wire import WireClient, until
 
@@ -49,12 +50,7 @@ def world(transactional_db: None) -> World:
 
 
 def log_in(user: Any) -> Identity:
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.save()
-    return Identity(str(user.pk), session.session_key)
+    return Identity(str(user.pk), new_session(user))
 
 
 def no_permission(world: World) -> None:

@@ -10,6 +10,7 @@ from django.db.models import Count, F, OuterRef, Subquery
 from realtime.capture import rows
 from tests.capture.conftest import REREAD, Told, deleted, keys, made, updated
 from tests.capture.models import Book, Reader, Shelf, Slot
+from tests.support.upserts import upsert
 
 
 def awaited(method, *args, **kwargs):
@@ -239,22 +240,18 @@ class TestBulkCreate:
         assert made(new) in log.of(Reader)
         assert log.of(Reader) <= {made(new), made(reader)}
 
-    def test_bulk_create_that_updates_on_conflict(self, log, shelf, vendor):
+    def test_bulk_create_that_updates_on_conflict(self, log, shelf):
         Book.objects.create(isbn="0", shelf=shelf)
         log.clear()
         books = [Book(isbn=str(number), title="x", shelf=shelf) for number in range(2)]
-        unique = {} if vendor == "mysql" else {"unique_fields": ["isbn"]}
-        Book.objects.bulk_create(books, update_conflicts=True, update_fields=["title"], **unique)
+        upsert(*books, fields=["title"], on="isbn")
         assert log.keys(Book) == keys(*Book.objects.all())
         assert {told.values for told in log.of(Book)} == {(str(shelf.pk),)}
 
-    def test_bulk_create_that_moves_on_conflict(self, log, shelf, other, vendor, capture):
+    def test_bulk_create_that_moves_on_conflict(self, log, shelf, other, capture):
         book = Book.objects.create(isbn="0", shelf=shelf)
         log.clear()
-        unique = {} if vendor == "mysql" else {"unique_fields": ["isbn"]}
-        Book.objects.bulk_create(
-            [Book(isbn="0", shelf=other)], update_conflicts=True, update_fields=["shelf"], **unique
-        )
+        upsert(Book(isbn="0", shelf=other), fields=["shelf"], on="isbn")
         values = None if capture == "orm" else (str(other.pk), str(shelf.pk))
         assert log.of(Book) == {Told("u", str(book.pk), values)}
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Case, F, OuterRef, Subquery, Value, When
 
 from tests.oracle.models import Box, Errand, Item, Person, Region, Tag
+from tests.support.upserts import upsert
 
 TITLES = ["", "a", "A", "b", "B", "ä", "Z", "z", "10", "9", " a", "<&>"]
 NAMES = ["ada", "Ada", "ben", "ärn"]
@@ -271,8 +272,7 @@ def upsert_items(choice: Choice) -> None:
         items[0].pk = old.pk
         items[1].pk = old.pk + 50
         items[1].parent = None
-    target = {} if connection.vendor == "mysql" else {"unique_fields": ["id"]}
-    Item.objects.bulk_create(items, update_conflicts=True, update_fields=["title", "box", "number"], **target)
+    upsert(*items, fields=["title", "box", "number"])
 
 
 @write

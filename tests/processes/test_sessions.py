@@ -7,15 +7,14 @@ import json
 import os
 import subprocess
 import sys
-from importlib import import_module
 
 import pytest
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.db import connections
 
 from realtime.identity import Identity
 from tests.models import Book, Shelf
+from tests.support.logins import new_session
 from tests.support.wire import WireClient, until
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -38,17 +37,8 @@ class Store:
 
     def log_in(self, user: User, number: int) -> str:
         """The key of a new session."""
-        session = import_module(str(self.options["SESSION_ENGINE"])).SessionStore()
-        session.update(
-            {
-                SESSION_KEY: str(user.pk),
-                BACKEND_SESSION_KEY: BACKEND,
-                HASH_SESSION_KEY: user.get_session_auth_hash(),
-                "number": number,  # a signed cookie of the same second would be the same
-            }
-        )
-        session.save()
-        return session.session_key
+        # a signed cookie of the same second would be the same, but for the number
+        return new_session(user, engine=str(self.options["SESSION_ENGINE"]), number=number)
 
     def run(self, session: str, code: str) -> None:
         """Run code in another process, whose `client` has the session."""

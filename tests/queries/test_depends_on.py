@@ -22,7 +22,7 @@ from tests.shapes.models import (
     Team,
     Ticket,
 )
-from tests.shapes.writes import upsert
+from tests.support.upserts import upsert
 
 
 @pytest.fixture
@@ -165,14 +165,14 @@ class TestReverseForeignKeys:
         elif way == "update":
             Comment.objects.update(card=two)
         else:
-            upsert(Comment(pk=comment.pk, card=two), ["card"])
+            upsert(Comment(pk=comment.pk, card=two), fields=["card"])
         assert sent(desk, lives)[:2] == [["a"], ["b"]]
 
     def test_row_that_points_elsewhere_by_an_upsert_and_then_elsewhere_again(self, desk, lanes):
         one, two, three = card(lanes[0], "a"), card(lanes[1], "b"), card(lanes[2], "c")
         comment = Comment.objects.create(card=one)
         lives = live_cards(desk, lanes, ["comments"], ["comment_count"])
-        upsert(Comment(pk=comment.pk, card=two), ["card"])
+        upsert(Comment(pk=comment.pk, card=two), fields=["card"])
         Comment.objects.update(card=three)
         assert sent(desk, lives) == [["a"], ["b"], ["c"]]
 

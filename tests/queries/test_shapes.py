@@ -47,7 +47,8 @@ from tests.shapes.models import (
     Slug,
     Uuid,
 )
-from tests.shapes.writes import seed, upsert, write_some
+from tests.shapes.writes import seed, write_some
+from tests.support.upserts import upsert
 
 ROUNDS = int(os.environ.get("REALTIME_SHAPES_ROUNDS", "8"))
 SEED = int(os.environ.get("REALTIME_SHAPES_SEED", "7"))
@@ -261,7 +262,7 @@ def test_a_slice_is_told_of_a_row_that_it_did_not_show_and_that_an_upsert_took_a
 
     stream = desk.stream(Card, second, partition_by=["lane"])
     todo, done = desk.watch(stream, lane=lanes[0].pk), desk.watch(stream, lane=lanes[1].pk)
-    upsert(Card(pk=cards[0].pk, title="a", lane=lanes[1]), ["lane"])
+    upsert(Card(pk=cards[0].pk, title="a", lane=lanes[1]), fields=["lane"])
     desk.check()
     assert (todo.keys, done.keys) == ([str(cards[2].pk)], [])
 

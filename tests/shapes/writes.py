@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import F, Model
+from django.db import transaction
+from django.db.models import F
 
 from tests.shapes.models import Card, Comment, Lane, Membership, Person, Remark, Tag, Team
 
@@ -34,12 +34,6 @@ def write_some(rng: random.Random) -> None:
     with transaction.atomic():
         for _ in range(rng.randint(1, 4)):
             rng.choice(WRITES)(rng)
-
-
-def upsert(row: Model, fields: list[str]) -> None:
-    """Write a row, or these fields of the one that has its key already."""
-    unique = {} if connection.vendor == "mysql" else {"unique_fields": ["id"]}
-    type(row)._default_manager.bulk_create([row], update_conflicts=True, update_fields=fields, **unique)
 
 
 def _write(function: Callable[[random.Random], None]) -> Callable[[random.Random], None]:

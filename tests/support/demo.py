@@ -165,19 +165,14 @@ class DemoServers:
 SESSIONS = """
 from datetime import timedelta
 
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+from tests.support.logins import session_data
 
 for user in User.objects.all():
-    data = {
-        SESSION_KEY: str(user.pk),
-        BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
-        HASH_SESSION_KEY: user.get_session_auth_hash(),
-    }
     Session.objects.create(
         session_key=f"session-of-{user.username}",
-        session_data=Session.objects.encode(data),
+        session_data=Session.objects.encode(session_data(user)),
         expire_date=timezone.now() + timedelta(days=1),
     )
 """

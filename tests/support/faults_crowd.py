@@ -15,22 +15,17 @@ AT_ONCE = 25  # people who come together: a server whose driver is slow is not t
 
 SESSIONS = """
 from datetime import timedelta
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+from tests.support.logins import session_data
 
 def enroll(number):
     User.objects.bulk_create([User(username=f"p{each}") for each in range(number)])
     people = list(User.objects.order_by("pk"))
-    data = lambda user: {
-        SESSION_KEY: str(user.pk),
-        BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
-        HASH_SESSION_KEY: user.get_session_auth_hash(),
-    }
     Session.objects.bulk_create([
         Session(
             session_key=f"session-{user.pk}",
-            session_data=Session.objects.encode(data(user)),
+            session_data=Session.objects.encode(session_data(user)),
             expire_date=timezone.now() + timedelta(days=1),
         )
         for user in people
