@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
@@ -107,18 +107,13 @@ class Inline:
         return self.statement(written, told, "count(*)", few=few)
 
     def run(self, sql: str, params: Sequence[Any]) -> int:
-        log = self.changelog
-        with log.one_trip() as is_woken, connections[self.alias].cursor() as cursor:
+        with connections[self.alias].cursor() as cursor:
             cursor.execute(sql, params)
             # an INSERT at the end is of as many rows as were written
             count = int(cursor.fetchone()[0]) if cursor.description else cursor.rowcount
-        if count and not is_woken:
-            log.wake_on_commit()
+        if count:
+            get_changelog(self.alias).wake_on_commit()
         return count
-
-    @property
-    def changelog(self) -> PostgreSQLChangeLog:
-        return cast("PostgreSQLChangeLog", get_changelog(self.alias))
 
 
 @cache
@@ -143,10 +138,8 @@ def insert(table: Table, compiler: Any, execute: Execute, returning_fields: Any 
         return [(part.statement(f"{sql} RETURNING {part.returning(*names)}", part.inserted, answer, few=True), params)]
 
     compiler.as_sql = as_sql
-    with part.changelog.one_trip() as is_woken:
-        rows = execute(returning_fields)
-    if not is_woken:
-        part.changelog.wake_on_commit()
+    rows = execute(returning_fields)
+    get_changelog(part.alias).wake_on_commit()
     return rows
 
 

@@ -7,16 +7,17 @@ and Snapshot Information Functions" in PostgreSQL's manual.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading
 from realtime.exceptions import CursorExpired
-from realtime.wakeups import POSTGRESQL_CHANNEL
+from realtime.wakeups.postgresql import POSTGRESQL_CHANNEL, QUIET_SECONDS
 
+IDLE = 0  # libpq's PQTRANS_IDLE
 _SNAPSHOT = re.compile("([0-9]{1,18}):([0-9]{1,18}):([0-9]{1,18}(?:,[0-9]{1,18})*)?")
 
 
@@ -27,6 +28,10 @@ class PostgreSQLChangeLog(ChangeLog):
     row_stamps = ("pg_current_xact_id()::text::bigint", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
     transaction_sql = f"(SELECT {row_stamps[0]})"  # in brackets: once for all rows of a statement
     now_sql = f"(SELECT {row_stamps[1]})"
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(alias)
+        self._notified = -QUIET_SECONDS  # when the last NOTIFY was about to be sent, by the monotonic clock
 
     def head(self) -> str:
         epoch, pruned = self._state()
@@ -105,22 +110,24 @@ class PostgreSQLChangeLog(ChangeLog):
 
     def _committed(self) -> None:
         super()._committed()
-        # after the commit: a NOTIFY inside would have all commits of the database queue for one lock
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"NOTIFY {POSTGRESQL_CHANNEL}")
-
-    @contextmanager
-    def one_trip(self) -> Iterator[bool]:
-        """Send the statement that is executed within with its COMMIT and the NOTIFY, where no transaction is open.
-
-        Yield whether it is so; what is written in a transaction calls `wake_on_commit`.
-        """
-        if not self.connection.get_autocommit() or not _takes_several(self.connection):
-            yield False
+        now = time.monotonic()
+        if now < self._notified + QUIET_SECONDS:
             return
-        with self.connection.execute_wrapper(_with_commit_and_notify):
-            yield True
-        super()._committed()
+        # after the commit: a NOTIFY inside would have all commits of the database queue for one lock
+        notify = f"NOTIFY {POSTGRESQL_CHANNEL}"
+        pgconn = getattr(self.connection.connection, "pgconn", None)
+        if pgconn is None or pgconn.pipeline_status:  # another driver, or several queries are under way
+            with self.connection.cursor() as cursor:
+                cursor.execute(notify)
+            return
+        # psycopg 3: by libpq alone, since the cursors around it cost more than the NOTIFY
+        result = pgconn.exec_(notify.encode())
+        if result.error_message:
+            raise DatabaseError(result.error_message.decode(errors="replace").strip())
+        if (
+            pgconn.transaction_status == IDLE
+        ):  # within a transaction that Django does not know of, it waits for its end
+            self._notified = now
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -128,24 +135,6 @@ class PostgreSQLChangeLog(ChangeLog):
             with self.connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield
-
-
-def _takes_several(connection: Any) -> bool:
-    """Whether one query may hold several statements: where parameters stand in its text, and with psycopg 3."""
-    client_cursor = getattr(connection.Database, "ClientCursor", None)
-    return client_cursor is not None and issubclass(connection.connection.cursor_factory, client_cursor)
-
-
-def _with_commit_and_notify(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    """A wrapper of `execute` (Django's `execute_wrapper`): the cursor has the statement's answer, as without it."""
-    try:
-        result = execute(f"BEGIN; {sql}; COMMIT; NOTIFY {POSTGRESQL_CHANNEL}", params, many, context)
-    except BaseException:  # the transaction that has failed is still open
-        with suppress(context["connection"].Database.Error):
-            context["connection"].connection.rollback()
-        raise
-    context["cursor"].cursor.nextset()  # past that of BEGIN
-    return result
 
 
 def _bounds(snapshot: str) -> tuple[int, int]:

@@ -19,9 +19,8 @@ from django.db import connections
 
 from realtime.relay import Listener, is_usable
 from realtime.wakeups import layer, postgresql
-from realtime.wakeups.postgresql import POSTGRESQL_CHANNEL
 
-__all__ = ["POSTGRESQL_CHANNEL", "Waiter", "notify", "source"]
+__all__ = ["Waiter", "notify", "source"]
 
 _waiters: dict[str, set[Waiter]] = {}
 _lock = threading.Lock()

@@ -1,5 +1,8 @@
 """Wake-ups by PostgreSQL: LISTEN on a connection of its own. The log sends NOTIFY when a writer has committed.
 
+A process that writes much sends one in `QUIET_SECONDS`, and whoever hears it looks again when these are over: what was
+committed meanwhile was committed before that.
+
 A pooler in transaction mode loses LISTEN; `REALTIME_LISTEN_DSN` names a way round it. See "NOTIFY" in PostgreSQL's
 manual.
 """
@@ -18,6 +21,8 @@ from realtime.conf import settings
 from realtime.wakeups.outages import hints_outage
 
 POSTGRESQL_CHANNEL = "realtime"
+QUIET_SECONDS = 0.005  # after a NOTIFY, in which the process that has sent it sends no other
+AGAIN_SECONDS = 2 * QUIET_SECONDS  # timers are not exact
 
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3}
 
@@ -33,16 +38,29 @@ async def listen(alias: str, wake: Callable[[], None]) -> None:
     import psycopg  # an optional dependency
 
     outage = hints_outage(f"LISTEN on the database {alias!r}")
-    while True:
-        try:
-            async with await psycopg.AsyncConnection.connect(**connection_params(alias)) as connection:
-                await connection.execute(f"LISTEN {POSTGRESQL_CHANNEL}")
-                outage.over()
-                wake()  # what was committed while nobody listened
-                async for _ in connection.notifies():
-                    wake()
-        except (psycopg.Error, OSError) as error:
-            await asyncio.sleep(outage.failed(error))
+    again: asyncio.TimerHandle | None = None
+
+    def hear() -> None:
+        nonlocal again
+        wake()
+        if again is not None:
+            again.cancel()
+        again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, wake)
+
+    try:
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(**connection_params(alias)) as connection:
+                    await connection.execute(f"LISTEN {POSTGRESQL_CHANNEL}")
+                    outage.over()
+                    hear()  # what was committed while nobody listened
+                    async for _ in connection.notifies():
+                        hear()
+            except (psycopg.Error, OSError) as error:
+                await asyncio.sleep(outage.failed(error))
+    finally:
+        if again is not None:
+            again.cancel()
 
 
 def connection_params(alias: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from realtime.capture.rows import DELETE, INSERT, MAX_ROWS, UPDATE
 from realtime.capture.tracking import Table
 from realtime.capture.triggers.base import PREFIX, Trigger, Triggers
 from realtime.capture.triggers.expressions import Cells, Expressions
-from realtime.wakeups import POSTGRESQL_CHANNEL
+from realtime.wakeups.postgresql import POSTGRESQL_CHANNEL
 
 REFERENCING = {
     "INSERT": "REFERENCING NEW TABLE AS new_rows",

@@ -1,0 +1,122 @@
+"""PostgreSQL: a NOTIFY follows each commit that has told the log something, and no other."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from tests.changelog.conftest import change
+from tests.models import Book, Shelf
+from tests.support.waiting import seconds
+
+pytestmark = pytest.mark.skipif("postgresql" not in connection.settings_dict["ENGINE"], reason="about PostgreSQL")
+
+
+@pytest.fixture(autouse=True)
+def quiet(log, monkeypatch):
+    """Each commit has a NOTIFY of its own, but for a test that says otherwise."""
+    monkeypatch.setattr("realtime.changelog.postgresql.QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(log, "_notified", 0.0)
+    return lambda seconds: monkeypatch.setattr("realtime.changelog.postgresql.QUIET_SECONDS", seconds)
+
+
+@pytest.fixture
+def heard(committed):
+    """The number of NOTIFYs since the last call."""
+    listener = connection.copy()
+    with listener.cursor() as cursor:
+        cursor.execute("LISTEN realtime")
+
+    def count():
+        with connection.cursor() as cursor:
+            cursor.execute("NOTIFY realtime, 'end'")
+        for number, notified in enumerate(listener.connection.notifies(timeout=seconds(5))):
+            if notified.payload == "end":
+                return number
+        raise AssertionError("The end was not told.")
+
+    yield count
+    listener.close()
+
+
+def test_one_for_each_statement_outside_of_a_transaction(heard):
+    shelf = Shelf.objects.create(name="a")
+    heard()
+    book = Book.objects.create(title="a", shelf=shelf)
+    assert heard() == 1
+    book.save()
+    Book.objects.filter(title="a").update(title="b")
+    book.delete()
+    assert heard() == 3
+    Book.objects.filter(title="b").update(title="c")
+    assert heard() == 0
+    shelf.delete()
+
+
+def test_one_for_a_transaction_of_many_changes(heard, log):
+    with transaction.atomic():
+        log.append([change(1)])
+        log.append([change(2)])
+        with transaction.atomic():
+            log.append([change(3)])
+    assert heard() == 1
+
+
+def test_one_where_only_a_savepoint_was_rolled_back(heard, log):
+    with transaction.atomic():
+        with transaction.atomic():
+            log.append([change(1)])
+            transaction.set_rollback(True)
+        log.append([change(2)])
+    assert heard() == 1
+
+
+def test_none_for_what_is_rolled_back(heard, log):
+    with transaction.atomic():
+        log.append([change(1)])
+        transaction.set_rollback(True)
+    with pytest.raises(IntegrityError):
+        Book.objects.create(title="a", shelf_id=0)
+    assert heard() == 0
+
+
+def test_one_for_commits_that_follow_one_another_closely(heard, log, quiet):
+    quiet(60.0)
+    for key in range(3):
+        log.append([change(key)])
+    assert heard() == 1
+    quiet(0.0)
+    log.append([change(4)])
+    assert heard() == 1
+
+
+def test_one_that_waits_for_the_end_of_a_transaction_stands_for_no_other(heard, log, quiet):
+    """Django does not know of a transaction that a cursor has begun."""
+    quiet(60.0)
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        log.append([change(1)])
+        log.append([change(2)])
+        cursor.execute("COMMIT")
+    assert heard() == 1  # of two in a transaction PostgreSQL keeps one
+    assert log._notified == 0.0
+
+
+def test_one_by_a_cursor_while_several_queries_are_under_way(heard, log):
+    connection.ensure_connection()
+    with connection.connection.pipeline():
+        log.append([change(1)])
+    assert heard() == 1
+
+
+def test_commit_holds_though_the_notify_fails(heard, log, caplog, monkeypatch):
+    monkeypatch.setattr("realtime.changelog.postgresql.POSTGRESQL_CHANNEL", "no channel")
+    with caplog.at_level(logging.ERROR, "django"):
+        log.append([change(1)])
+    assert 'syntax error at or near "channel"' in caplog.text
+    assert not connection.in_atomic_block
+    monkeypatch.undo()
+    log.append([change(1)])
+    assert heard() == 1
