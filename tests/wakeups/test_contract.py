@@ -119,13 +119,14 @@ class TestPostgreSQL:
         await waiter.close()
 
     async def test_each_notify_has_the_log_looked_at_twice(self, monkeypatch):
-        monkeypatch.setattr("realtime.wakeups.postgresql.AGAIN_SECONDS", 2.0)  # longer than the script takes to end
+        monkeypatch.setattr("realtime.wakeups.postgresql.AGAIN_SECONDS", 1.0)
         waiter = Waiter("default")
         await settled(waiter)
         assert await waiter.wait(SOON)  # once more for having begun to listen
-        await asyncio.to_thread(write_elsewhere)
+        writing = asyncio.create_task(asyncio.to_thread(write_elsewhere))
         assert await waiter.wait(SOON)
         assert await waiter.wait(SOON)
+        await writing
         assert await waiter.wait(POLLED) is False
         await waiter.close()
 
