@@ -14,6 +14,26 @@ import {build} from "esbuild"
 
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url))
 const target = path("../realtime/static/realtime/")
+/** What a project in TypeScript imports. */
+const TYPES = `import realtime from "./types/realtime.js"
+
+export * from "./types/realtime.js"
+export {RealtimeError} from "./types/protocol/messages.js"
+export type {CallPromise, CallState} from "./types/connection/calls.js"
+export type {About, EventListener} from "./types/data/events.js"
+export type {CallOptions, LiveQuery, LiveValue, Optimistic, Presence, Row} from "./types/data/live_query.js"
+export type {Store} from "./types/data/store.js"
+export type {Params} from "./types/protocol/messages.js"
+export type {State} from "./types/protocol/session.js"
+export default realtime
+
+declare global {
+  interface Window {
+    /** The public object of realtime, which {% realtime_script %} makes. */
+    realtime: typeof realtime
+  }
+}
+`
 const MADE = "// Made from browser/src by `npm run build`; change it there.\n"
 
 /** @param {string} entry */
@@ -72,7 +92,8 @@ async function made() {
   const files = new Map([
     ["realtime.js", await bundled("src/realtime.js")],
     ["admin.js", await bundled("src/admin/admin.js")],
-    ["realtime.d.ts", `${MADE}export * from "./types/realtime.js"\nexport {default} from "./types/realtime.js"\n`],
+    ["debug.js", await bundled("src/debug.js")],
+    ["realtime.d.ts", MADE + TYPES],
     ["package.json", await manifest()],
   ])
   for (const [name, text] of await declarations()) files.set(`types/${name}`, MADE + text)

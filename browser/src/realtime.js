@@ -2,20 +2,21 @@
  * The public object: connect(), live(), value(), call(), presence(), send(), on(), state.
  */
 
-import {Connection} from "./connection.js"
-import {Controls} from "./controls.js"
-import {RowForms} from "./csrf.js"
-import {Forms} from "./forms.js"
-import {LiveQueries} from "./live.js"
-import * as messages from "./messages.js"
-import {Monitor} from "./monitor.js"
-import {Page} from "./page.js"
-import {roadsTo, storage} from "./roads.js"
-import {serve} from "./sharedworker.js"
-import {Store} from "./store.js"
-import {Roads} from "./transports/fallback.js"
+import {Connection} from "./connection/connection.js"
+import {Controls} from "./dom/action_elements.js"
+import {RowForms} from "./dom/csrf.js"
+import {Forms} from "./dom/forms.js"
+import {LiveQueries} from "./data/live_query.js"
+import * as messages from "./protocol/messages.js"
+import {translateAs} from "./protocol/sentences.js"
+import {Monitor} from "./connection/reconnect.js"
+import {Page} from "./dom/page.js"
+import {roadsTo, storage} from "./transports/endpoints.js"
+import {serve} from "./transports/shared_worker.js"
+import {Store} from "./data/store.js"
+import {Roads} from "./transports/selector.js"
 
-/** Marks the public object, so that the module, loaded under two addresses, still is one. */
+/** Marks the public object, so that a module loaded from two URLs uses the same one. */
 const MARK = Symbol.for("realtime")
 
 function create() {
@@ -32,17 +33,18 @@ function create() {
     monitor,
     newTransport: () => roads.newTransport(),
     report: (error) => report(error),
+    warn: (text) => console.warn(text),
   })
   const report = (/** @type {unknown} */ error) => console.error(error)
   const page = new Page({document, connection, connect: () => keepConnected(), report})
   const queries = new LiveQueries(connection, (element) => page.subscriptionOf(element))
 
   /**
-   * Connects, if that has not happened; a page with [data-live] in it, live(), value() and call() do so by themselves.
+   * Connects, unless already connected. A page with [data-live], live(), value() and call() connect by themselves.
    *
-   * @param {{url?: string, http?: string, token?: import("./connection.js").Token}} [options] url and http: in place of
-   *   the addresses of {% realtime_script %}, that of the WebSocket and the folder of those of the HTTP transports;
-   *   token: gives a token for each connection, where no cookie says who the user is
+   * @param {{url?: string, http?: string, token?: import("./connection/connection.js").Token}} [options] url and http: the
+   *   WebSocket's URL and the base URL of the HTTP transports, instead of those of {% realtime_script %};
+   *   token: returns a token for each connection, if no cookie identifies the user
    */
   const connect = ({url, http, token} = {}) => {
     if (token && typeof token !== "function") {
@@ -53,10 +55,12 @@ function create() {
   }
 
   /**
-   * Opens a live query, whose rows come as data.
+   * Opens a live query whose rows are data.
    *
+   * @template [T=import("./data/live_query.js").Row] the type of a row
    * @param {string} name of the stream
-   * @param {import("./messages.js").Params} [params]
+   * @param {import("./protocol/messages.js").Params} [params]
+   * @returns {import("./data/live_query.js").LiveQuery<T>}
    */
   const live = (name, params = {}) => {
     keepConnected()
@@ -67,8 +71,10 @@ function create() {
    * Opens a live value.
    *
    * @param {string} stream
-   * @param {import("./messages.js").Params} params
+   * @param {import("./protocol/messages.js").Params} params
    * @param {string} name of the value
+   * @template [T=any] its type
+   * @returns {import("./data/live_query.js").LiveValue<T>}
    */
   const value = (stream, params, name) => {
     keepConnected()
@@ -79,38 +85,45 @@ function create() {
    * Calls an action of a stream.
    *
    * @param {string} stream
-   * @param {import("./messages.js").Params} params
+   * @param {import("./protocol/messages.js").Params} params
    * @param {string} action
    * @param {Record<string, unknown>} [args]
-   * @param {import("./live.js").CallOptions} [options]
-   * @returns {import("./calls.js").CallPromise} rejects with a RealtimeError
+   * @param {import("./data/live_query.js").CallOptions} [options]
+   * @template [Result=any]
+   * @returns {import("./connection/calls.js").CallPromise<Result>} rejects with a RealtimeError
    */
-  const call = (stream, params, action, args = {}, options = {}) => {
+  const call = (stream, params, action, args = {}, options = {}) => callTarget({stream, params, action, args}, options)
+
+  /** @param {import("./connection/calls.js").Target} target @param {import("./data/live_query.js").CallOptions} [options] */
+  const callTarget = (target, options) => {
     try {
       keepConnected()
     } catch (error) {
       return connection.calls.refuse(error)
     }
-    return queries.call({stream, params, action, args}, options)
+    return queries.call(target, options)
   }
 
   /**
-   * Says that the user is here, and shows who else is.
+   * Marks the user as present, and opens a live query of the present users.
    *
    * @param {string} stream that has presence
-   * @param {import("./messages.js").Params} [params]
-   * @param {{data?: object, watch?: boolean}} [options] data: what the user says of themselves; watch: only look on
+   * @param {import("./protocol/messages.js").Params} [params]
+   * @param {{data?: object, watch?: boolean, everyone?: boolean}} [options] data: what the user says of themselves; watch: only
+   *   look on; everyone: all rows of a crowd, not the first fifty
+   * @template [T=import("./data/live_query.js").Row] the type of a row
+   * @returns {import("./data/live_query.js").Presence<T>}
    */
-  const presence = (stream, params = {}, {data = {}, watch = false} = {}) => {
+  const presence = (stream, params = {}, {data = {}, watch = false, everyone = false} = {}) => {
     keepConnected()
-    return queries.openPresence(stream, params, watch ? null : data)
+    return queries.openPresence(stream, params, watch ? null : data, everyone)
   }
 
   /**
-   * Sends an event to the others who see a live query that this page has, in whatever format.
+   * Sends an event to the other subscribers of a live query of this page, in any format.
    *
    * @param {string} stream
-   * @param {import("./messages.js").Params} params
+   * @param {import("./protocol/messages.js").Params} params
    * @param {string} name
    * @param {object} [data]
    * @returns {boolean} whether it went out
@@ -119,10 +132,10 @@ function create() {
     connection.of(stream, JSON.stringify(messages.sorted(params))).some((each) => connection.tell(each, name, data))
 
   /**
-   * Listens to an event that the server sends to this user.
+   * Listens for an event that the server sends to this user.
    *
    * @param {string} name
-   * @param {import("./events.js").EventListener} callback
+   * @param {import("./data/events.js").EventListener} callback
    * @returns {() => void} ends it
    */
   const on = (name, callback) => {
@@ -130,8 +143,14 @@ function create() {
     return connection.events.on(name, callback)
   }
 
+  /** Holds back changes of all containers until resume(). See data-live-paused for single containers. */
+  const pause = () => page.pause()
+
+  /** Applies the changes that were held back. */
+  const resume = () => page.resume()
+
   const status = new Store(
-    () => ({state: connection.state, waiting: connection.calls.waiting}),
+    () => ({state: connection.state, waiting: connection.calls.waiting, held: page.held}),
     (callback) => {
       connection.watchers.add(callback)
       return () => void connection.watchers.delete(callback)
@@ -142,10 +161,11 @@ function create() {
     if (connection.state === null) connect()
   }
 
+  translateAs(document)
   const start = () => {
     page.start()
-    new Controls({document, call}).start()
-    new Forms({document, call, follow: (url) => location.assign(url)}).start()
+    new Controls({document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire}).start()
+    new Forms({document, call: callTarget, follow: (url) => location.assign(url)}).start()
     new RowForms(document).start()
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start)
@@ -160,30 +180,55 @@ function create() {
     presence,
     send,
     on,
+    pause,
+    resume,
     RealtimeError: messages.RealtimeError,
     codes: messages.codes,
-    /** "connecting", "catching-up", "live", "offline" or "refused"; null before anything was asked for. */
+    /** "connecting", "catching-up", "live", "offline" or "refused"; null until the page needs a connection. */
     get state() {
       return connection.state
     },
-    /** How many calls wait for the connection. */
+    /** The number of calls that wait for the connection. */
     get waiting() {
       return connection.calls.waiting
     },
-    /** Both together, as a store: `{state, waiting}`. */
+    /** The number of rows that wait for resume(). */
+    get held() {
+      return page.held
+    },
+    /** These three values as a store: `{state, waiting, held}`. */
     status,
   }
 }
 
-/** In a page the public object, in a shared worker nothing but the worker's work. @returns {ReturnType<typeof create>} */
+/**
+ * The object for server rendering and workers: it can be imported, but its functions throw.
+ *
+ * @returns {any}
+ */
+function withoutPage() {
+  const seen = Object.freeze({state: null, waiting: 0, held: 0})
+  const needsPage = (/** @type {string} */ name) => () => {
+    throw new Error(`realtime.${name}() needs a page: call it in the browser, not where a server renders.`)
+  }
+  return {
+    ...Object.fromEntries(["connect", "live", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
+    RealtimeError: messages.RealtimeError,
+    codes: messages.codes,
+    ...seen,
+    status: new Store(() => seen, () => () => {}),
+  }
+}
+
+/** Returns the public object in a page; in a shared worker, serves the pages. @returns {ReturnType<typeof create>} */
 function start() {
   /** @type {any} */
-  const global = globalThis.window
-  if (global) return (global.realtime = global.realtime?.[MARK] ? global.realtime : create())
-  serve(globalThis)
-  return /** @type {any} */ ({})
+  const global = globalThis
+  if (global.window?.document) return (global.window.realtime = global.window.realtime?.[MARK] ? global.window.realtime : create())
+  if (typeof global.SharedWorkerGlobalScope === "function" && global instanceof global.SharedWorkerGlobalScope) serve(global)
+  return withoutPage()
 }
 const realtime = start()
 
-export const {connect, live, value, call, presence, send, on, status, RealtimeError, codes} = realtime
+export const {connect, live, value, call, presence, send, on, pause, resume, status, RealtimeError, codes} = realtime
 export default realtime

@@ -1,9 +1,9 @@
 /**
- * A live value, shown as the text of its element.
+ * Shows a live value as the text of its element.
  */
 
 export class ValueText {
-  /** @param {Element} element @param {import("./messages.js").Format} format */
+  /** @param {Element} element @param {import("./protocol/messages.js").Format} format */
   constructor(element, format) {
     this.element = element
     this.name = format.slice("value:".length)
@@ -13,21 +13,20 @@ export class ValueText {
     return [this.name]
   }
 
-  /** @type {import("./subscription.js").Painter} */
-  paint(keys, {puts}) {
+  /** @param {readonly string[]} keys @param {import("./data/result_set.js").Change} change @returns {Generator<void, void>} */
+  *paint(keys, {puts}) {
     if (!keys.length) this.#show("") // refused
     else if (puts.has(this.name)) this.#show(text(puts.get(this.name)))
-    return true
   }
 
-  /** @param {import("./subscription.js").Change} change */
+  /** @param {import("./data/result_set.js").Change} change */
   detail({puts}) {
     return {value: puts.get(this.name)}
   }
 
   /** @param {string} content */
   #show(content) {
-    // The same text, put anew, would lose the user's selection.
+    // Setting the same text again would lose the user's selection.
     if (this.element.textContent !== content) this.element.textContent = content
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {arrange} from "../src/arrange.js"
+import {arrange} from "../src/dom/reorder.js"
 import {openPage} from "./support.js"
 
 let document, list, moved
@@ -79,5 +79,62 @@ describe("arrange", () => {
       to(names.join(""))
       assert.equal(order(), names.join(""))
     }
+  })
+})
+
+describe("where a browser cannot move an element whole", () => {
+  /** Notes what is read and what is moved, in its order. */
+  function watch() {
+    const done = []
+    for (const {prototype} of [window.Element]) {
+      Object.defineProperty(prototype, "scrollTop", {configurable: true, get: () => (done.push("read"), 0)})
+    }
+    const insertBefore = list.insertBefore
+    list.insertBefore = (...args) => (done.push("move"), insertBefore.apply(list, args))
+    return done
+  }
+
+  test("all scroll positions are read before the first row moves: each read after a move asks for a layout", () => {
+    fill("abcdefgh")
+    const done = watch()
+    arrange(list, [..."hgfedcba"].map((name) => document.getElementById(name)))
+    assert.deepEqual([done.indexOf("move") > done.lastIndexOf("read"), order()], [true, "hgfedcba"])
+  })
+
+  test("nothing is read where the browser keeps what an element holds", () => {
+    fill("abc")
+    const done = watch()
+    list.moveBefore = (node, before) => window.Node.prototype.insertBefore.call(list, node, before)
+    arrange(list, [..."cab"].map((name) => document.getElementById(name)))
+    assert.deepEqual([done, order()], [[], "cab"])
+  })
+
+  test("what Firefox scrolls back is scrolled again", () => {
+    fill("abc")
+    const box = document.getElementById("c")
+    box.scrollTop = 7
+    list.moveBefore = (node, before) => {
+      node.scrollTop = 0
+      window.Node.prototype.insertBefore.call(list, node, before)
+    }
+    globalThis.CSS = {supports: (property) => property === "-moz-appearance"}
+    arrange(list, [..."cab"].map((name) => document.getElementById(name)))
+    delete globalThis.CSS
+    assert.equal(box.scrollTop, 7)
+  })
+
+  test("a page that resets a field when it gets the focus does not hear of the focus that comes back", () => {
+    const other = document.body.appendChild(document.createElement("ol"))
+    fill("a")
+    const field = document.querySelector("input")
+    field.focus()
+    field.value = "half"
+    field.setSelectionRange(1, 2)
+    const heard = []
+    for (const type of ["focus", "focusin", "blur", "focusout"]) {
+      document.addEventListener(type, ({target}) => (heard.push(type), (target.value = "")), true)
+    }
+    arrange(other, [document.getElementById("a")])
+    assert.deepEqual([document.activeElement, field.value, field.selectionStart, heard], [field, "half", 1, []])
   })
 })

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Calls} from "../src/calls.js"
-import {RealtimeError} from "../src/messages.js"
+import {Calls} from "../src/connection/calls.js"
+import {RealtimeError} from "../src/protocol/messages.js"
 import {Clock} from "./support.js"
 
 const TARGET = {stream: "tasks", params: {project: 7}, action: "toggle", args: {pk: 3}}
@@ -67,7 +67,7 @@ describe("a call", () => {
     for (let i = 0; i < 100; i++) calls.call(TARGET, {timeout: Infinity})
     await reject(calls.call(TARGET), {
       name: "queue_full",
-      message: "100 calls wait for the connection already: call again when it is back.",
+      message: "100 calls are already waiting for the connection. Try again when it is back.",
     })
   })
 
@@ -110,7 +110,7 @@ describe("a call", () => {
     calls.interrupted()
     clock.pass(1800)
     calls.opened()
-    const message = "It was sent too long ago to be repeated: it is not known whether the action ran."
+    const message = "The call is too old to be retried. The action may or may not have run."
     await reject(call, {name: "outcome_unknown", message})
     assert.equal(sent.length, 1)
   })
@@ -194,14 +194,14 @@ describe("a call", () => {
     calls.opened()
     const call = calls.call(TARGET)
     clock.pass(30)
-    await reject(call, {name: "no_reply", message: "No reply within 30 seconds: it is not known whether the action ran."})
+    await reject(call, {name: "no_reply", message: "No reply within 30 seconds. The action may or may not have run."})
   })
 
   test("that waited too long is not sent", async () => {
     const call = calls.call(TARGET, {timeout: 5})
     clock.pass(5)
     calls.opened()
-    await reject(call, {name: "no_reply", message: "No reply within 5 seconds: there was no connection, and it was not sent."})
+    await reject(call, {name: "no_reply", message: "No reply within 5 seconds. There was no connection, so the call was not sent."})
     assert.deepEqual(sent, [])
   })
 

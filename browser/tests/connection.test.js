@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Connection} from "../src/connection.js"
-import {Monitor} from "../src/monitor.js"
-import {Subscription} from "../src/subscription.js"
+import {Connection} from "../src/connection/connection.js"
+import {Monitor} from "../src/connection/reconnect.js"
+import {Subscription} from "../src/data/result_set.js"
 import {Clock, Server} from "./support.js"
 
 let clock, server, connection, reported
@@ -148,7 +148,7 @@ describe("the life of a connection", () => {
     assert.equal(connection.state, "offline")
   })
 
-  test("a connection that is silent for two beats is closed and repeated", () => {
+  test("a connection that is silent for two heartbeats is closed and repeated", () => {
     open()
     clock.pass(50)
     assert.deepEqual([server.attempt.closed, connection.state], [true, "offline"])
@@ -167,6 +167,22 @@ describe("the life of a connection", () => {
     open()
     server.say({type: "bye", code: 4214, reason: "No."})
     assert.deepEqual([connection.state, connection.fault, clock.pending], ["refused", {code: 4214, reason: "No."}, 0])
+  })
+
+  test("what the server refuses for good is one line for the developer each", () => {
+    const warned = []
+    connection.warn = (text) => warned.push(text)
+    subscribe("nots")
+    subscribe("tasks")
+    open()
+    const [{id}, later] = server.received().filter(({type}) => type === "subscribe")
+    server.say({type: "refused", id, code: 4212, reason: "There is no stream 'nots'. Did you mean 'notes'?"})
+    server.say({type: "refused", id: later.id, code: 4002, reason: "Later."})
+    server.say({type: "bye", code: 4210, reason: "Pages of evil.com may not connect."})
+    assert.deepEqual(warned, [
+      "realtime: The live query of the stream 'nots' is refused: There is no stream 'nots'. Did you mean 'notes'? (4212)",
+      "realtime: The connection is refused: Pages of evil.com may not connect. (4210)",
+    ])
   })
 
   test("a subscription refused for now is asked for after growing delays", () => {
@@ -270,7 +286,7 @@ describe("a transport that goes on by another request", () => {
     connection.calls.call({stream: "tasks", params: {}, action: "toggle", args: {}})
     server.received()
     server.attempt.handlers.renew()
-    server.say({type: "welcome", version: 1, beat: 25})
+    server.say({type: "welcome", version: 1, heartbeat: 25})
     assert.deepEqual(server.received().map(({type}) => type), ["hello"])
   })
 })

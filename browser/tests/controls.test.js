@@ -1,19 +1,19 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {Controls} from "../src/controls.js"
-import {RealtimeError} from "../src/messages.js"
-import {morph} from "../src/morph.js"
+import {Controls} from "../src/dom/action_elements.js"
+import {RealtimeError} from "../src/protocol/messages.js"
+import {morph} from "../src/dom/morph.js"
 import {openPage, settled} from "./support.js"
 
 let document, calls, events
 
 /** Opens a page whose calls wait for answer() or refuse(). */
-function open(html, owner = `data-live="tasks" data-live-params='{"project": 7}'`) {
+function open(html, owner = 'data-live="tasks" data-live-token="t"', wireOf = undefined) {
   document = openPage(`<div ${owner}>${html}</div>`)
   calls = []
   events = []
-  const call = (...message) => new Promise((resolve, reject) => calls.push({message, resolve, reject}))
-  new Controls({document, call}).start()
+  const call = (message) => new Promise((resolve, reject) => calls.push({message, resolve, reject}))
+  new Controls({document, call, wireOf}).start()
   for (const type of ["realtime:reply", "realtime:error"]) {
     document.addEventListener(type, ({target, detail}) => events.push([type, target.id, detail]))
   }
@@ -50,13 +50,42 @@ describe("a button", () => {
   test("calls with its arguments for the stream that it stands in", () => {
     open(BUTTON)
     find("b").click()
-    assert.deepEqual(called(), [["tasks", {project: 7}, "toggle", {pk: 3}]])
+    assert.deepEqual(called(), [{token: "t", action: "toggle", args: {pk: 3}}])
   })
 
-  test("takes the stream from data-live-stream too", () => {
-    open(BUTTON, `data-live-stream="tasks" data-live-params='{"project": 8}'`)
+  test("takes the token of an element with data-live-stream too", () => {
+    open(BUTTON, 'data-live-stream="tasks" data-live-token="u"')
     find("button").click()
-    assert.deepEqual(called(), [["tasks", {project: 8}, "toggle", {pk: 3}]])
+    assert.deepEqual(called(), [{token: "u", action: "toggle", args: {pk: 3}}])
+  })
+
+  test("calls by name where the token has ended that the server had taken", () => {
+    open(BUTTON, undefined, () => ({vouched: true, stream: "tasks", params: {project: 7}}))
+    find("button").click()
+    assert.deepEqual(called(), [{stream: "tasks", params: {project: 7}, action: "toggle", args: {pk: 3}}])
+  })
+
+  test("keeps a key that JavaScript cannot hold", () => {
+    open(`<button data-live-call="toggle" data-live-args='{"pk": 9007199254740993, "n": -12, "s": "9007199254740993"}'>x</button>`)
+    find("button").click()
+    assert.deepEqual(called()[0].args, {pk: "9007199254740993", n: -12, s: "9007199254740993"})
+  })
+
+  for (const owner of ['data-live="tasks"', `data-live-stream="tasks" data-live-params='{"project": 7}'`]) {
+    test(`in an element that the server has not signed calls nothing, though a signed one is around it: ${owner}`, async () => {
+      open(`<div ${owner}>${BUTTON}</div>`)
+      find("button").click()
+      await settled()
+      assert.deepEqual([called(), events[0][2].name], [[], "bad_arguments"])
+    })
+  }
+
+  test("in foreign markup calls nothing", async () => {
+    open(`<div data-live-ignore>${BUTTON}<form data-live-call="x"></form><input id="field" data-live-call="y"></div>`)
+    find("button").click()
+    change({value: "a"})
+    assert.equal(submit().defaultPrevented, false)
+    assert.deepEqual([called(), events], [[], []])
   })
 
   test("is busy until the reply", async () => {
@@ -118,7 +147,7 @@ describe("a button", () => {
     await settled()
     assert.equal(
       events[0][2].message,
-      "An element with data-live-call must stand in one with data-live, or with data-live-stream and data-live-params.",
+      "An element with data-live-call must stand in what {% live %} shows, or in an element with {% live_actions %}: its call needs their data-live-token.",
     )
   })
 
@@ -144,27 +173,27 @@ describe("a form", () => {
   test("calls with its named fields over its arguments, and is not sent", () => {
     open(FORM)
     const event = submit()
-    assert.deepEqual([called(), event.defaultPrevented], [[["tasks", {project: 7}, "rename", {pk: 3, title: "New"}]], true])
+    assert.deepEqual([called(), event.defaultPrevented], [[{token: "t", action: "rename", args: {pk: 3, title: "New"}}], true])
   })
 
   test("sends the button that submitted it", () => {
     open(`<form data-live-call="x"><button name="way" value="up">x</button></form>`)
     submit(find("button"))
-    assert.deepEqual(called()[0][3], {way: "up"})
+    assert.deepEqual(called()[0].args, {way: "up"})
   })
 
   test("sends a list for several values and for a select of several", () => {
     open(`<form data-live-call="x"><input name="a" value="1"><input name="a" value="2">
       <select name="b" multiple><option selected>3</option></select><select name="c"><option selected>4</option></select></form>`)
     submit()
-    assert.deepEqual(called()[0][3], {a: ["1", "2"], b: ["3"], c: "4"})
+    assert.deepEqual(called()[0].args, {a: ["1", "2"], b: ["3"], c: "4"})
   })
 
   test("says that it does not send files", async () => {
     open(`<form data-live-call="x"><input type="file" name="f"></form>`)
     submit()
     await settled()
-    assert.equal(events[0][2].message, "The field 'f' holds a file: files are not sent with an action.")
+    assert.equal(events[0][2].message, "The field 'f' contains a file. Actions cannot send files; use a form.")
   })
 
   test("that is submitted twice calls once", () => {
@@ -183,6 +212,19 @@ describe("a form", () => {
     assert.deepEqual(shown(), ["Too long. Too loud.", "Wrong."])
     submit()
     assert.deepEqual(shown(), ["", ""])
+  })
+
+  test("tells assistive technology of its errors, and goes to the first field that is wrong", async () => {
+    open(FORM)
+    submit()
+    await refuse({title: ["Too long."]})
+    const [field, place, whole] = ["[name=title]", '[data-live-error="title"]', '[data-live-error=""]'].map(find)
+    assert.deepEqual(
+      [field.getAttribute("aria-invalid"), field.getAttribute("aria-describedby"), document.activeElement, whole.getAttribute("role")],
+      ["true", place.id, field, "alert"],
+    )
+    submit()
+    assert.deepEqual([field.hasAttribute("aria-invalid"), field.hasAttribute("aria-describedby")], [false, false])
   })
 
   test("whose action was done follows the server again", async () => {
@@ -212,25 +254,25 @@ describe("a field", () => {
   test("checkbox calls with its state", () => {
     open(`<input id="field" type="checkbox" name="checked" data-live-call="done" data-live-args='{"pk": 3}'>`)
     change({checked: true})
-    assert.deepEqual(called(), [["tasks", {project: 7}, "done", {pk: 3, checked: true}]])
+    assert.deepEqual(called(), [{token: "t", action: "done", args: {pk: 3, checked: true}}])
   })
 
   test("select calls with its value", () => {
     open(`<select id="field" name="column" data-live-call="move"><option>a<option>b</select>`)
     change({value: "b"})
-    assert.deepEqual(called()[0][3], {column: "b"})
+    assert.deepEqual(called()[0].args, {column: "b"})
   })
 
   test("text calls with its value", () => {
     open(`<input id="field" name="title" data-live-call="rename">`)
     change({value: "New"})
-    assert.deepEqual(called()[0][3], {title: "New"})
+    assert.deepEqual(called()[0].args, {title: "New"})
   })
 
   test("without a name adds nothing to the arguments", () => {
     open(`<input id="field" type="checkbox" data-live-call="toggle" data-live-args='{"pk": 3}'>`)
     change({checked: true})
-    assert.deepEqual(called()[0][3], {pk: 3})
+    assert.deepEqual(called()[0].args, {pk: 3})
   })
 
   test("does not call when it is clicked", () => {
@@ -257,7 +299,7 @@ describe("a field", () => {
     open(`<input id="field" name="title" value="old" data-live-call="rename">`)
     change({value: "new"})
     await refuse()
-    assert.equal(find("#field").value, "new")
+    assert.deepEqual([find("#field").value, find("#field").getAttribute("aria-invalid")], ["new", "true"])
   })
 
   test("calls again while its call is under way, and is busy until the last reply", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {RowForms} from "../src/csrf.js"
+import {RowForms} from "../src/dom/csrf.js"
 import {openPage} from "./support.js"
 
 const SCRIPT = '<script data-realtime-url="/realtime/ws/" data-realtime-csrf="token"></script>'

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Connection} from "../src/connection.js"
-import {LiveQueries} from "../src/live.js"
-import {Monitor} from "../src/monitor.js"
+import {Connection} from "../src/connection/connection.js"
+import {LiveQueries} from "../src/data/live_query.js"
+import {Monitor} from "../src/connection/reconnect.js"
 import {Clock, Server, bindPage} from "./support.js"
 
 let server, queries, connection, reported
@@ -85,7 +85,7 @@ test("events for the user reach those who listen to them", () => {
 test("a refused event is told, with code and sentence", () => {
   const seen = []
   connection.refusals.add(({code, name, message}) => seen.push([code, name, message]))
-  server.say({type: "unsent", id: 1, name: "typing", code: 4220, reason: "No."})
+  server.say({type: "event_rejected", id: 1, name: "typing", code: 4220, reason: "No."})
   assert.deepEqual(seen, [[4220, "unknown_event", "No."]])
 })
 
@@ -101,6 +101,11 @@ describe("presence", () => {
     begin()
     people.set({card: 3})
     assert.deepEqual(server.received(), [{type: "present", id: 1, data: {card: 3}}])
+  })
+
+  test("shows all of a crowd where it is asked to", () => {
+    queries.openPresence("tasks", {}, null, true)
+    assert.deepEqual(server.received().map(({stream}) => stream), ["tasks:presence:all"])
   })
 
   test("can look on", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Roads} from "../src/transports/fallback.js"
+import {Roads} from "../src/transports/selector.js"
 import {Clock} from "./support.js"
 
 const HELLO = '{"type":"hello","version":1}'

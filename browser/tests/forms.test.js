@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Forms} from "../src/forms.js"
-import {RealtimeError} from "../src/messages.js"
+import {Forms} from "../src/dom/forms.js"
+import {RealtimeError} from "../src/protocol/messages.js"
 import {openPage, settled} from "./support.js"
 
 const FIELDS = `
@@ -18,7 +18,7 @@ const FIELDS = `
 let document, form, calls, answer, events, followed
 
 function open({attributes = 'data-live-form="update" data-live-pk="3"', fields = FIELDS} = {}) {
-  document = openPage(`<form data-live-stream="tasks" data-live-params='{"project": 7}' ${attributes}>${fields}</form>`)
+  document = openPage(`<form data-live-stream="tasks" data-live-token="t" ${attributes}>${fields}</form>`)
   form = document.querySelector("form")
   calls = []
   events = []
@@ -48,7 +48,7 @@ describe("a form", () => {
   test("calls with its fields, its key and its version, and none of its own fields", () => {
     const {defaultPrevented} = submit()
     const data = {title: "Milk", done: "on", tags: ["1", "2"], text: "", how: "fast"}
-    assert.deepEqual([defaultPrevented, calls], [true, [["tasks", {project: 7}, "update", {pk: "3", data, version: "v1"}]]])
+    assert.deepEqual([defaultPrevented, calls], [true, [[{token: "t", action: "update", args: {pk: "3", data, version: "v1"}}]]])
   })
 
   test("is busy until it is answered, and does not call twice meanwhile", async () => {
@@ -65,7 +65,7 @@ describe("a form", () => {
     answer.resolve({pk: "3", version: "v2"})
     await settled()
     submit()
-    assert.equal(calls[1][3].version, "v2")
+    assert.equal(calls[1][0].args.version, "v2")
     assert.deepEqual(events, [["realtime:reply", {pk: "3", version: "v2"}]])
   })
 
@@ -103,7 +103,7 @@ describe("a form", () => {
     await refuse(4219, "It has changed.", {details: {title: ["Now “Bread”."]}, version: "v9"})
     assert.deepEqual([place("").textContent, place("title").textContent], ["It has changed.", "Now “Bread”."])
     submit()
-    assert.equal(calls[1][3].version, "v9")
+    assert.equal(calls[1][0].args.version, "v9")
   })
 
   test("shows the sentence of any other refusal", async () => {
@@ -127,7 +127,7 @@ describe("another form", () => {
     submit()
     answer.resolve({pk: "4", version: "v1"})
     await settled()
-    assert.deepEqual([calls[0].slice(2), field("title").value], [["create", {data: {title: "Milk"}}], ""])
+    assert.deepEqual([calls[0][0], field("title").value], [{token: "t", action: "create", args: {data: {title: "Milk"}}}, ""])
   })
 
   test("goes to the next page when it is saved, and not before", async () => {
@@ -156,6 +156,24 @@ describe("another form", () => {
     })
     assert.equal(submit().defaultPrevented, false)
     assert.deepEqual(calls, [])
+  })
+
+  for (const next of ["javascript:alert(1)", "data:text/html,x", "https://example.com/"]) {
+    test(`goes nowhere else: ${next}`, async () => {
+      open({attributes: `data-live-form="create" data-live-next="${next}"`, fields: '<input name="title">'})
+      submit()
+      answer.resolve({pk: "4", version: "v1"})
+      await settled()
+      assert.deepEqual(followed, [])
+    })
+  }
+
+  test("that the server has not signed, or that is foreign, is the browser's", () => {
+    for (const attributes of ['data-live-form="create" data-live-token=""', 'data-live-form="create" data-live-ignore']) {
+      open({attributes, fields: '<input name="title">'})
+      if (attributes.includes("token")) form.setAttribute("data-live-token", "")
+      assert.deepEqual([submit().defaultPrevented, calls], [false, []])
+    }
   })
 
   test("without data-live-form is none", () => {

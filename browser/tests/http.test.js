@@ -5,7 +5,7 @@ import {SseTransport} from "../src/transports/sse.js"
 import {settled} from "./support.js"
 
 const HELLO = '{"type":"hello","version":1}'
-const WELCOME = {type: "welcome", version: 1, beat: 25}
+const WELCOME = {type: "welcome", version: 1, heartbeat: 25}
 const FRAME = {type: "frame", log: 0, cursor: "e.1", deltas: []}
 
 let requests, heard, transport, idle, named, renewedWith
@@ -243,9 +243,9 @@ describe("Server-Sent Events", () => {
     const text = event(FRAME)
     stream.say(text.slice(0, 20))
     await settled()
-    stream.say(text.slice(20) + event({type: "beat"}))
+    stream.say(text.slice(20) + event({type: "heartbeat"}))
     await settled()
-    assert.deepEqual(heard, ["opened", "welcome", "frame", "beat"])
+    assert.deepEqual(heard, ["opened", "welcome", "frame", "heartbeat"])
   })
 
   test("asks anew when the server says that the stream is over", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {Connection} from "../src/connection.js"
-import {LiveQueries} from "../src/live.js"
-import {Monitor} from "../src/monitor.js"
+import {Connection} from "../src/connection/connection.js"
+import {LiveQueries} from "../src/data/live_query.js"
+import {Monitor} from "../src/connection/reconnect.js"
 import {bindPage, Clock, Server} from "./support.js"
 
 // the keys of composite primary keys, as the server writes them: JSON, whatever the parts hold

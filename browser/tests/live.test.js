@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Connection} from "../src/connection.js"
-import {LiveQueries} from "../src/live.js"
-import {Monitor} from "../src/monitor.js"
+import {Connection} from "../src/connection/connection.js"
+import {LiveQueries} from "../src/data/live_query.js"
+import {Monitor} from "../src/connection/reconnect.js"
 import {Clock, Server} from "./support.js"
 
 let server, queries, clock

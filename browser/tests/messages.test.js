@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {readFileSync} from "node:fs"
 import {describe, test} from "node:test"
-import {RealtimeError, codes, remedy} from "../src/messages.js"
+import {RealtimeError, codes, remedy} from "../src/protocol/messages.js"
 
 describe("codes", () => {
   test("are those of the reference", () => {

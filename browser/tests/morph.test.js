@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {contents} from "../src/fields.js"
-import {morph, settle, watchFields} from "../src/morph.js"
+import {contents} from "../src/dom/form_fields.js"
+import {morph, settle, watchFields} from "../src/dom/morph.js"
 import {openPage} from "./support.js"
 
 let document, row
@@ -95,6 +95,87 @@ describe("elements", () => {
     show('<li><button data-live-call="x" aria-busy="true"></button><p aria-busy="true"></p></li>')
     push('<li><button data-live-call="x"></button><p></p></li>')
     assert.equal(row.innerHTML, '<button data-live-call="x" aria-busy="true"></button><p></p>')
+  })
+})
+
+describe("identity below wrappers", () => {
+  const same = (selector, html) => {
+    const element = find(selector)
+    push(html)
+    assert.equal(find(selector), element)
+    return element
+  }
+
+  test("a field is the same behind an element that comes, and when that goes", () => {
+    show('<li><div><input id="n" name="note"></div></li>')
+    type(find("#n"), "half")
+    same("#n", '<li><div>Overdue</div><div><input id="n" name="note"></div></li>')
+    same("#n", '<li><div><input id="n" name="note"></div></li>')
+    assert.equal(find("#n").value, "half")
+  })
+
+  test("it is the same in a wrapper that is put around it and taken off", () => {
+    show('<li><label><input name="note"></label></li>')
+    type(find("input"), "half")
+    const label = find("label")
+    same("input", '<li><fieldset><div><label><input name="note"></label></div></fieldset></li>')
+    assert.equal(find("fieldset label"), label)
+    same("input", '<li><label><input name="note"></label></li>')
+    assert.deepEqual([find("label") === label, find("input").value, find("fieldset"), document.activeElement === find("input")], [true, "half", null, true])
+  })
+
+  test("what holds an id is the same behind others of its kind", () => {
+    show('<li><div class="box"><p id="p">text</p></div></li>')
+    same(".box", '<li><div>one</div><div>two</div><div class="box"><p id="p">text</p></div></li>')
+  })
+
+  test("a key is known wherever it stands", () => {
+    show('<li><ul><li data-live-key="1">a</li><li data-live-key="2">b</li></ul><ol></ol></li>')
+    same('[data-live-key="2"]', '<li><ul><li data-live-key="1">a</li></ul><ol><li data-live-key="2">b</li></ol></li>')
+    assert.equal(row.innerHTML, '<ul><li data-live-key="1">a</li></ul><ol><li data-live-key="2">b</li></ol>')
+  })
+
+  test("two that change places with one in the other", () => {
+    show('<li><div id="a"><div id="b">x</div></div></li>')
+    const [a, b] = [find("#a"), find("#b")]
+    push('<li><div id="b"><div id="a">y</div></div></li>')
+    assert.deepEqual([row.innerHTML, find("#a") === a, find("#b") === b], ['<div id="b"><div id="a">y</div></div>', true, true])
+  })
+
+  test("of those without a name, the one that says the same stays", () => {
+    show("<li><p>one</p><p>two</p></li>")
+    const two = row.children[1]
+    push("<li><p>two</p></li>")
+    assert.equal(row.firstChild, two)
+  })
+
+  test("the root is replaced by one of another kind, and a field in it stays", () => {
+    show('<li><input name="note"></li>')
+    const field = find("input")
+    push('<div><p>new</p><input name="note"></div>')
+    assert.deepEqual([row.outerHTML, find("input") === field], ['<div><p>new</p><input name="note"></div>', true])
+  })
+
+  test("what is in a template follows the server", () => {
+    show("<li><template><i>a</i></template></li>")
+    push("<li><template><i>b</i></template></li>")
+    assert.equal(row.innerHTML, "<template><i>b</i></template>")
+  })
+
+  test("random rows become what was sent", () => {
+    let seed = 7
+    const random = (n) => (seed = (seed * 48271) % 2147483647) % n
+    const tree = (depth) =>
+      Array.from({length: random(4)}, () => {
+        const kind = ["div", "p", "span", "b"][random(depth ? 4 : 1)]
+        const mark = ["", "", ` id="${"abcdefgh"[random(8)]}"`, ` data-live-key="${random(4)}"`, ` class="${random(3)}"`][random(5)]
+        return random(4) === 0 ? `t${random(9)}` : `<${kind === "p" ? "i" : kind}${mark}>${depth < 3 ? tree(depth + 1) : ""}</${kind === "p" ? "i" : kind}>`
+      }).join("")
+    show("<li></li>")
+    for (let round = 0; round < 400; round++) {
+      const sent = `<li>${tree(0)}</li>`
+      assert.equal(push(sent).outerHTML, sent)
+    }
   })
 })
 

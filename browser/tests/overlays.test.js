@@ -1,9 +1,9 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Connection} from "../src/connection.js"
-import {LiveQueries} from "../src/live.js"
-import {Monitor} from "../src/monitor.js"
-import {Overlays} from "../src/overlays.js"
+import {Connection} from "../src/connection/connection.js"
+import {LiveQueries} from "../src/data/live_query.js"
+import {Monitor} from "../src/connection/reconnect.js"
+import {Overlays} from "../src/data/optimistic.js"
 import {bindPage, Clock, Server} from "./support.js"
 
 const row = (id, more) => ({id, title: `task ${id}`, done: false, ...more})

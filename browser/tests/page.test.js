@@ -85,21 +85,21 @@ describe("a page", () => {
   })
 
   test("sends the tag of a container's rows, and keeps the server's for its return", async () => {
-    open(container("1", 'data-live-token="t" data-live-cursor="e.1" data-live-view="v1"'))
+    open(container("1", 'data-live-token="t" data-live-cursor="e.1" data-live-fingerprint="v1"'))
     server.accept()
-    assert.deepEqual(server.subscribe("v2"), [{type: "subscribe", id: 1, token: "t", cursor: "e.1", view: "v1"}])
+    assert.deepEqual(server.subscribe("v2"), [{type: "subscribe", id: 1, token: "t", cursor: "e.1", fingerprint: "v1"}])
     server.frame("e.2", {query: 1, reset: true, puts: [{key: "2", row: "<li>2</li>"}]})
     const element = list()
     element.remove()
     await settled()
-    assert.deepEqual([element.getAttribute("data-live-cursor"), element.getAttribute("data-live-view")], ["e.2", "v2"])
+    assert.deepEqual([element.getAttribute("data-live-cursor"), element.getAttribute("data-live-fingerprint")], ["e.2", "v2"])
     document.body.append(element)
     await settled()
-    assert.deepEqual(server.received().at(-1), {type: "subscribe", id: 2, token: "t", cursor: "e.2", view: "v2"})
+    assert.deepEqual(server.received().at(-1), {type: "subscribe", id: 2, token: "t", cursor: "e.2", fingerprint: "v2"})
   })
 
   test("keeps no cursor of a container whose rows have become void", async () => {
-    open(container("1", 'data-live-token="t" data-live-cursor="e.1" data-live-view="v1"'))
+    open(container("1", 'data-live-token="t" data-live-cursor="e.1" data-live-fingerprint="v1"'))
     server.accept()
     server.subscribe("v2")
     const element = list()
@@ -122,13 +122,38 @@ describe("a page", () => {
     assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}, {type: "subscribe", id: 2, token: "u", cursor: "e.1"}])
   })
 
-  test("asks by name for a container without a token", () => {
-    const asked = live(container("", `data-live-params='{"project": 7}'`))
-    assert.deepEqual(asked, [{type: "subscribe", id: 1, stream: "tasks", params: {project: 7}, format: "html"}])
+  test("binds nothing that the server has not signed", () => {
+    open(container("1", `data-live-params='{"project": 7}' data-live-presence`))
+    assert.deepEqual([server.attempts, reported], [[], [
+      'The element with data-live="tasks" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().',
+    ]])
+  })
+
+  test("binds nothing in foreign markup", () => {
+    open(`<div data-live-ignore>${container("1", 'data-live-token="t" data-live-presence')}</div>`)
+    assert.deepEqual([server.attempts, reported], [[], []])
   })
 
   test("reports parameters that are no JSON object", () => {
-    open(container("", 'data-live-params="[7]"'))
+    open(container("", 'data-live-token="t" data-live-params="[7]"'))
     assert.deepEqual(reported, ["The attribute data-live-params must be a JSON object, not '[7]'."])
   })
+})
+
+test("a page in which Alpine has begun before says so", () => {
+  const warned = []
+  const {warn} = console
+  console.warn = (text) => warned.push(text)
+  try {
+    const html = '<ul data-live="tasks" data-live-token="t"><li data-live-key="1" x-data="{}"></li></ul>'
+    open(html)
+    const {page} = bindPage(html)
+    page.document.querySelector("li")._x_dataStack = [{}]
+    page.start()
+  } finally {
+    console.warn = warn
+  }
+  assert.deepEqual(warned, [
+    "Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.",
+  ])
 })

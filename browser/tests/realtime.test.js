@@ -25,6 +25,21 @@ beforeEach(() => {
 afterEach(() => mock.timers.reset())
 
 describe("the module", () => {
+  test("can be imported without a page, and says so when it is called", async () => {
+    const {window} = globalThis
+    delete globalThis.window
+    try {
+      const realtime = await load()
+      assert.deepEqual([realtime.state, realtime.status.getSnapshot()], [null, {state: null, waiting: 0, held: 0}])
+      for (const name of ["connect", "live", "value", "call", "presence", "send", "on", "pause", "resume"]) {
+        const message = `realtime.${name}() needs a page: call it in the browser, not where a server renders.`
+        assert.throws(() => realtime[name](), {message})
+      }
+    } finally {
+      if (window) globalThis.window = window
+    }
+  })
+
   test("does not connect where nothing is live", async () => {
     openPage(SCRIPT)
     const realtime = await load()
@@ -84,7 +99,7 @@ describe("the module", () => {
   test("has its public names as exports too", async () => {
     openPage(SCRIPT)
     const exported = await import(`../src/realtime.js?${loads++}`)
-    assert.deepEqual(Object.keys(exported).sort(), ["RealtimeError", "call", "codes", "connect", "default", "live", "on", "presence", "send", "status", "value"])
+    assert.deepEqual(Object.keys(exported).sort(), ["RealtimeError", "call", "codes", "connect", "default", "live", "on", "pause", "presence", "resume", "send", "status", "value"])
     assert.equal(exported.live, window.realtime.live)
   })
 })

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {roadsTo} from "../src/roads.js"
+import {roadsTo} from "../src/transports/endpoints.js"
 import {openPage} from "./support.js"
 
 const SCRIPT = '<script data-realtime-url="/realtime/ws/" data-realtime-http="/realtime/" data-realtime-csrf-cookie="csrftoken"></script>'

@@ -92,21 +92,32 @@ describe("a container", () => {
     assert.equal(keys(), "123")
   })
 
-  test("shows nothing of a frame when a script has removed a row, and asks for all rows", () => {
+  test("leaves away a row that a script has removed, until the server changes it", () => {
     live(container("123"))
-    const told = []
-    list().addEventListener("realtime:change", ({detail}) => told.push(detail))
     list().children[0].remove()
     frame({drops: ["2"], puts: [put("4", "3")]})
-    assert.deepEqual([keys(), told], ["23", []])
-    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}, {type: "subscribe", id: 2, token: "t"}])
+    assert.deepEqual([keys(), server.received()], ["34", []])
+    server.frame("e.3", {query: 1, puts: [put("1", null, "new")]})
+    assert.deepEqual([keys(), list().firstChild.textContent], ["134", "new"])
   })
 
-  test("reports a row without an element, and asks for all rows", () => {
-    live(container("1"))
-    frame({puts: [{key: "2", row: "text", after: "1"}]})
-    assert.deepEqual(reported, ["The row '2' has no element: a row's template must have one root element."])
-    assert.equal(server.received().length, 2)
+  test("shows the others when one row cannot be shown, and says which", () => {
+    live(container("12"))
+    const seen = []
+    document.addEventListener("realtime:error", ({target, detail}) => seen.push([target.id, detail.name]))
+    frame({drops: ["1"], puts: [{key: "3", row: "text", after: "2"}, put("4", "2")]})
+    const reason = "The row '3' of 'tasks' cannot be shown: The row '3' has no element: a row's template must have one root element."
+    assert.deepEqual([keys(), list().getAttribute("data-live-error"), seen, reported], ["24", reason, [["list", "not_shown"]], [reason]])
+    assert.deepEqual(server.received(), [])
+  })
+
+  test("says at a row that it could not be changed, and no longer when it could", () => {
+    live(container("12"))
+    frame({puts: [{key: "2", row: "", after: "1"}]})
+    const row = list().children[1]
+    const said = row.getAttribute("data-live-error")
+    server.frame("e.3", {query: 1, puts: [put("2", "1", "two")]})
+    assert.deepEqual([/^The row '2' of 'tasks' cannot be shown/.test(said), row.outerHTML], [true, '<li data-live-key="2">two</li>'])
   })
 
   test("tells what a frame has changed", () => {
@@ -181,4 +192,121 @@ test("all containers of a frame are changed before the first is told", () => {
   list().addEventListener("realtime:change", () => seen.push(document.querySelector("ol").children.length))
   server.frame("e.2", {query: 1, drops: ["1"]}, {query: 2, puts: [put("1", null)]})
   assert.deepEqual(seen, [1])
+})
+
+describe("the page's own code", () => {
+  const asked = (type, listener) => document.addEventListener(`realtime:${type}`, listener)
+
+  test("is asked before a row is added, changed and removed, and told after", () => {
+    live(container("12"))
+    const told = []
+    for (const kind of ["add", "morph", "remove"]) {
+      for (const when of ["before", "after"]) {
+        asked(`${when}-${kind}`, ({target, detail, cancelable}) => told.push([when, kind, target.id || target.textContent, detail.key, cancelable]))
+      }
+    }
+    frame({drops: ["1"], puts: [put("2", null, "two"), put("3", "2")]})
+    assert.deepEqual(told, [
+      ["before", "remove", "1", "1", true],
+      ["after", "remove", "list", "1", false],
+      ["before", "morph", "2", "2", true],
+      ["after", "morph", "two", "2", false],
+      ["before", "add", "list", "3", true],
+      ["after", "add", "3", "3", false],
+    ])
+  })
+
+  test("can keep a row from being added or changed", () => {
+    live(container("12"))
+    for (const type of ["before-add", "before-morph"]) asked(type, (event) => event.preventDefault())
+    frame({puts: [put("2", "1", "two"), put("3", "2")]})
+    assert.equal(list().textContent, "12")
+  })
+
+  test("can keep an element that leaves, which is no row any more", () => {
+    live(container("12"))
+    asked("before-remove", (event) => event.preventDefault())
+    frame({drops: ["1"]})
+    assert.equal(list().innerHTML, '<li>1</li><li data-live-key="2">2</li>')
+  })
+})
+
+describe("the focus of a row that is removed", () => {
+  const item = (key) => `<li data-live-key="${key}"><a href="#">open ${key}</a><button class="done">done ${key}</button></li>`
+  const open3 = () => live(`<ul id="list" data-live="tasks" data-live-token="t" data-live-cursor="e.1">${item(1)}${item(2)}${item(3)}</ul>`)
+  const focusOn = (place) => list().children[place].querySelector("button").focus()
+  const inFocus = () => document.activeElement.textContent
+
+  test("goes to the same control of the next row", () => {
+    open3()
+    focusOn(1)
+    frame({drops: ["2"]})
+    assert.equal(inFocus(), "done 3")
+  })
+
+  test("goes to the previous row where there is no next one", () => {
+    open3()
+    focusOn(2)
+    frame({drops: ["3"]})
+    assert.equal(inFocus(), "done 2")
+  })
+
+  test("goes to the container of the last row", () => {
+    open3()
+    focusOn(2)
+    frame({order: []})
+    assert.deepEqual([document.activeElement === list(), list().getAttribute("tabindex")], [true, "-1"])
+  })
+
+  test("stays where it is when it is elsewhere, and where a listener says so", () => {
+    open3()
+    focusOn(0)
+    frame({drops: ["2"]})
+    assert.equal(inFocus(), "done 1")
+    document.addEventListener("realtime:before-focus", (event) => event.preventDefault())
+    frame({drops: ["1"]})
+    assert.equal(document.activeElement, document.body)
+  })
+})
+
+describe("an element in a row that shares the name of one of the DOM's own members", () => {
+  const NAMES = [
+    "remove", "matches", "attributes", "children", "childNodes", "parentNode", "getAttribute", "setAttribute", "hasAttribute",
+    "id", "nodeName", "nextSibling", "closest", "querySelectorAll", "replaceWith", "isConnected", "contains", "elements", "dispatchEvent",
+  ]
+  const form = (text, name) => `<form class="${text}"><input name="${name}" value="x"><b>${text}</b></form>`
+
+  for (const name of NAMES) {
+    test(`${name}: the row is changed, moved and removed`, () => {
+      live(`<ul id="list" data-live="tasks" data-live-token="t" data-live-cursor="e.1"><li data-live-key="1">${form("a", name)}</li>${row("2")}</ul>`)
+      frame({puts: [{key: "1", row: `<li>${form("b", name)}</li>`, after: "2"}]})
+      assert.deepEqual([list().querySelector("b").textContent, list().querySelector("form").className, keys()], ["b", "b", "21"])
+      frame({drops: ["1"], puts: [put("2", null, "two")]})
+      assert.deepEqual([list().textContent, reported], ["two", []])
+    })
+
+    test(`${name}: the form is a row itself`, () => {
+      live(`<div id="list" data-live="tasks" data-live-token="t" data-live-cursor="e.1"><form data-live-key="1"><input name="${name}"><b>a</b></form></div>`)
+      frame({puts: [{key: "1", row: `<form><input name="${name}"><b>b</b></form>`, after: null}, {key: "2", row: `<form><input name="${name}"></form>`, after: null}]})
+      frame({order: ["2", "1"]})
+      assert.deepEqual([list().querySelectorAll("form").length, list().querySelector("b").textContent, reported], [2, "b", []])
+      frame({order: []})
+      assert.equal(list().innerHTML, "")
+    })
+  }
+})
+
+describe("rows stand in the context of their container", () => {
+  test("in SVG they are SVG", () => {
+    live('<svg><g id="list" data-live="tasks" data-live-token="t" data-live-cursor="e.1"></g></svg>')
+    frame({puts: [{key: "1", row: '<circle r="1"></circle>', after: null}]})
+    frame({puts: [{key: "1", row: '<circle r="2"></circle>', after: null}]})
+    assert.deepEqual([list().firstChild.namespaceURI, list().firstChild.getAttribute("r")], ["http://www.w3.org/2000/svg", "2"])
+  })
+
+  test("in MathML they are MathML", () => {
+    live('<math><mrow id="list" data-live="tasks" data-live-token="t" data-live-cursor="e.1"></mrow></math>')
+    frame({puts: [{key: "1", row: "<mi>x</mi>", after: null}]})
+    assert.equal(list().firstChild.namespaceURI, "http://www.w3.org/1998/Math/MathML")
+  })
 })

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {Session, TRANSITIONS} from "../src/session.js"
-import {Subscription} from "../src/subscription.js"
+import {Session, TRANSITIONS} from "../src/protocol/session.js"
+import {Subscription} from "../src/data/result_set.js"
 import {cases} from "./support.js"
 
 /** Plays the steps of a case; each step has one word, which is what happens or what must hold. */
@@ -192,7 +192,7 @@ describe("session", () => {
     const {wire} = new Subscription({token: "t", stream: "tasks", format: "html", cursor: null})
     session.connect()
     session.opened()
-    session.receive({type: "welcome", version: 1, beat: 25}, 0)
+    session.receive({type: "welcome", version: 1, heartbeat: 25}, 0)
     session.subscribe(wire)
     session.receive({type: "refused", id: wire.id, code: 4002, reason: ""}, 0)
     session.lost(1006, "")
@@ -209,8 +209,8 @@ describe("a session that is renewed", () => {
     player.subscribe({tasks: {keys: []}})
     player.connect()
     player.opened()
-    player.receive({type: "welcome", version: 1, beat: 25})
-    player.receive({type: "subscribed", id: 1, query: 5, log: 0, view: "v"})
+    player.receive({type: "welcome", version: 1, heartbeat: 25})
+    player.receive({type: "subscribed", id: 1, query: 5, log: 0, fingerprint: "v"})
     player.receive({type: "frame", log: 0, cursor: "e.1", deltas: []})
     player.sent = []
     return player
@@ -220,7 +220,7 @@ describe("a session that is renewed", () => {
     const player = live()
     player.do(player.session.renew())
     const target = {stream: "tasks", params: {}, format: "html"}
-    assert.deepEqual(player.sent, [{type: "hello", version: 1}, {type: "subscribe", id: 2, ...target, cursor: "e.1", view: "v"}])
+    assert.deepEqual(player.sent, [{type: "hello", version: 1}, {type: "subscribe", id: 2, ...target, cursor: "e.1", fingerprint: "v"}])
     assert.deepEqual([player.session.state, player.session.settled], ["live", true])
   })
 
@@ -234,8 +234,8 @@ describe("a session that is renewed", () => {
   test("goes on under the numbers of another server", () => {
     const player = live()
     player.do(player.session.renew())
-    player.receive({type: "welcome", version: 1, beat: 25})
-    player.receive({type: "subscribed", id: 2, query: 99, log: 0, view: "v"})
+    player.receive({type: "welcome", version: 1, heartbeat: 25})
+    player.receive({type: "subscribed", id: 2, query: 99, log: 0, fingerprint: "v"})
     player.receive({type: "frame", log: 0, cursor: "e.2", deltas: [{query: 99, puts: [{key: "1", row: "<li>"}]}]})
     assert.deepEqual([player.subscriptions.get("tasks").keys, player.wire("tasks").cursor], [["1"], "e.2"])
     assert.equal(player.session.state, "live")
@@ -251,7 +251,7 @@ describe("a session that is renewed", () => {
   test("starts from nothing where the user now sees other rows", () => {
     const player = live()
     player.do(player.session.renew())
-    player.receive({type: "subscribed", id: 2, query: 7, log: 0, view: "other"})
+    player.receive({type: "subscribed", id: 2, query: 7, log: 0, fingerprint: "other"})
     assert.deepEqual([player.wire("tasks").cursor, player.session.state], [null, "catching-up"])
   })
 
@@ -265,8 +265,8 @@ describe("a session that is renewed", () => {
   test("counts its messages anew", () => {
     const player = live()
     player.do(player.session.renew())
-    player.receive({type: "welcome", version: 1, beat: 25})
-    player.receive({type: "beat", cursors: {}})
+    player.receive({type: "welcome", version: 1, heartbeat: 25})
+    player.receive({type: "heartbeat", cursors: {}})
     assert.deepEqual(player.sent.at(-1), {type: "ack", messages: 1})
   })
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import {afterEach, beforeEach, describe, test} from "node:test"
-import {serve} from "../src/sharedworker.js"
+import {serve} from "../src/transports/shared_worker.js"
 import {SharedTransport} from "../src/transports/shared.js"
 import {Server} from "./support.js"
 
@@ -46,6 +46,20 @@ beforeEach(() => {
   ;[workers, server, opened, locks] = [new Map(), new Server(), [], new Locks()]
   globalThis.SharedWorker = Worker
   Object.defineProperty(globalThis, "navigator", {value: {locks}, configurable: true})
+})
+
+test("a page that is not in a secure context shares too: such a page has no crypto.randomUUID", async () => {
+  const {randomUUID} = crypto
+  Object.defineProperty(crypto, "randomUUID", {value: undefined, configurable: true, writable: true})
+  try {
+    const page = open()
+    hello(page)
+    await until(() => server.attempts.length === 1)
+    assert.deepEqual(page.heard.filter(([kind]) => kind === "closed"), [])
+    page.transport.close()
+  } finally {
+    crypto.randomUUID = randomUUID
+  }
 })
 
 afterEach(() => {

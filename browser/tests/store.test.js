@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import {afterEach, beforeEach, describe, test} from "node:test"
-import {Connection} from "../src/connection.js"
-import {LiveQueries} from "../src/live.js"
-import {Monitor} from "../src/monitor.js"
+import {Connection} from "../src/connection/connection.js"
+import {LiveQueries} from "../src/data/live_query.js"
+import {Monitor} from "../src/connection/reconnect.js"
 import {Clock, Server, openPage, settled} from "./support.js"
 
 let server, queries, connection, tasks
@@ -38,7 +38,7 @@ describe("a store", () => {
     connect()
     const id = fill("one")
     const before = tasks.store.getSnapshot()
-    server.say({type: "beat", cursors: {0: "e.2"}})
+    server.say({type: "heartbeat", cursors: {0: "e.2"}})
     assert.equal(tasks.store.getSnapshot(), before)
     server.frame("e.3", {query: id, puts: [{key: "0", row: {title: "two"}}]})
     assert.notEqual(tasks.store.getSnapshot(), before)
@@ -57,7 +57,7 @@ describe("a store", () => {
     tasks.store.subscribe(({rows, state}) => told.push([rows.length, state]))
     connect()
     fill("one", "two")
-    server.say({type: "beat", cursors: {0: "e.2"}})
+    server.say({type: "heartbeat", cursors: {0: "e.2"}})
     server.cut()
     assert.deepEqual(told.map(String), ["0,connecting", "0,catching-up", "2,catching-up", "2,live", "2,offline"])
   })
@@ -121,7 +121,7 @@ describe("in a framework", () => {
     assert.equal(text(), "live: one,two")
 
     const before = renders
-    await act(async () => server.say({type: "beat", cursors: {0: "e.2"}}))
+    await act(async () => server.say({type: "heartbeat", cursors: {0: "e.2"}}))
     assert.equal(renders, before)
     await act(async () => server.cut())
     assert.equal(text(), "offline: one,two")

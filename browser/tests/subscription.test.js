@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {RealtimeError} from "../src/messages.js"
-import {Subscription} from "../src/subscription.js"
+import {RealtimeError} from "../src/protocol/messages.js"
+import {Subscription} from "../src/data/result_set.js"
 import {cases} from "./support.js"
 
 const data = () => new Subscription({stream: "tasks", params: {}, format: "data", cursor: null})
@@ -140,6 +140,17 @@ describe("snapshots", () => {
     subscription.apply([{query: 1, puts: [{key: "5", row: "e"}]}], {fresh: true})
     subscription.commit()
     assert.deepEqual([before, [...subscription.keys]], [["1", "2"], ["5"]])
+  })
+
+  test("a row that the server could not make keeps its place and is left out of the rows", () => {
+    const subscription = data()
+    const puts = ["1", "2", "3"].map((key) => ({key, row: key === "2" ? null : {id: key}}))
+    subscription.apply([{query: 1, reset: true, puts}], {fresh: true})
+    subscription.commit()
+    assert.deepEqual([[...subscription.keys], [...subscription.rows]], [["1", "2", "3"], [{id: "1"}, {id: "3"}]])
+    subscription.apply([{query: 1, puts: [{key: "2", row: {id: "2"}, after: "1"}]}], {fresh: false})
+    subscription.commit()
+    assert.deepEqual([...subscription.rows], [{id: "1"}, {id: "2"}, {id: "3"}])
   })
 
   test("a refusal empties the rows and says why", () => {

@@ -2,9 +2,9 @@
 
 import {readFileSync} from "node:fs"
 import {JSDOM} from "jsdom"
-import {Connection} from "../src/connection.js"
-import {Monitor} from "../src/monitor.js"
-import {Page} from "../src/page.js"
+import {Connection} from "../src/connection/connection.js"
+import {Monitor} from "../src/connection/reconnect.js"
+import {Page} from "../src/dom/page.js"
 
 /** @param {string} name */
 export function cases(name) {
@@ -75,7 +75,7 @@ export class Server {
 
   accept() {
     this.attempt.handlers.opened()
-    this.say({type: "welcome", version: 1, beat: 25, window: {frames: 32, bytes: 1048576}})
+    this.say({type: "welcome", version: 1, heartbeat: 25, window: {frames: 32, bytes: 1048576}})
   }
 
   say(message) {
@@ -87,9 +87,9 @@ export class Server {
   }
 
   /** Accepts the subscriptions that were asked for, each as a live query with its id. */
-  subscribe(view) {
+  subscribe(fingerprint) {
     const asked = this.received().filter(({type}) => type === "subscribe")
-    for (const {id} of asked) this.say({type: "subscribed", id, query: id, log: 0, view})
+    for (const {id} of asked) this.say({type: "subscribed", id, query: id, log: 0, fingerprint})
     return asked
   }
 
@@ -103,7 +103,7 @@ export function openPage(html = "", {url = "https://example.org/board/"} = {}) {
   const {window} = new JSDOM(`<!doctype html><body>${html}</body>`, {url, pretendToBeVisual: true})
   const names = [
     "window", "document", "location", "Node", "Element", "Document", "ShadowRoot", "MutationObserver", "CustomEvent", "Event", "FormData",
-    "HTMLInputElement", "HTMLTextAreaElement", "HTMLSelectElement", "HTMLFormElement", "HTMLDetailsElement", "HTMLDialogElement",
+    "HTMLTemplateElement", "HTMLInputElement", "HTMLTextAreaElement", "HTMLSelectElement", "HTMLFormElement", "HTMLDetailsElement", "HTMLDialogElement",
   ]
   for (const name of names) globalThis[name] = window[name]
   return window.document

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Connection} from "../src/connection.js"
-import {LiveQueries} from "../src/live.js"
-import {Monitor} from "../src/monitor.js"
-import {Switchboard} from "../src/switchboard.js"
+import {Connection} from "../src/connection/connection.js"
+import {LiveQueries} from "../src/data/live_query.js"
+import {Monitor} from "../src/connection/reconnect.js"
+import {Switchboard} from "../src/transports/multiplexer.js"
 import {Clock, Server} from "./support.js"
 
 let clock, server, board
@@ -196,7 +196,7 @@ describe("the line", () => {
     server.received()
     for (let number = 2; number < 9; number++) server.frame(`e.${number}`, put(7, "2", "new"))
     assert.deepEqual(server.received(), [{type: "ack", messages: 10}])
-    server.say({type: "beat", cursors: {0: "e.9"}})
+    server.say({type: "heartbeat", cursors: {0: "e.9"}})
     assert.deepEqual(server.received(), [{type: "ack", messages: 11}])
   })
 
@@ -242,7 +242,7 @@ describe("the line", () => {
     assert.deepEqual([heard, server.attempts.length], [["welcome", "welcome", "bye", "bye"], 2])
   })
 
-  test("that is silent for two beats is given up", () => {
+  test("that is silent for two heartbeats is given up", () => {
     const one = new Tab()
     server.accept()
     clock.pass(49)
@@ -262,11 +262,11 @@ describe("the line", () => {
 })
 
 describe("a page that does not follow", () => {
-  const beats = (number) => {
-    for (let beat = 0; beat < number; beat++) server.say({type: "beat", cursors: {}})
+  const heartbeats = (number) => {
+    for (let heartbeat = 0; heartbeat < number; heartbeat++) server.say({type: "heartbeat", cursors: {}})
   }
 
-  test("is cut off after three beats, and the others are not", () => {
+  test("is cut off after three heartbeats, and the others are not", () => {
     const [one, two] = [new Tab(), new Tab()]
     one.open(7)
     two.open(8)
@@ -274,9 +274,9 @@ describe("a page that does not follow", () => {
     answer(7, 8)
     server.received()
     one.frozen = true
-    beats(3)
+    heartbeats(3)
     assert.deepEqual(kinds(), ["ack", "ack", "ack"])
-    beats(1)
+    heartbeats(1)
     assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}, {type: "ack", messages: 7}])
     assert.equal(two.connection.state, "live")
   })
@@ -300,7 +300,7 @@ describe("a page that does not follow", () => {
     server.accept()
     answer(7)
     one.frozen = true
-    beats(4)
+    heartbeats(4)
     one.frozen = false
     one.clock.pass(60) // its own monitor notices the silence, and waits for the delay
     const [asked] = server.received().filter(({type}) => type === "subscribe")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Connection} from "../src/connection.js"
-import {Monitor} from "../src/monitor.js"
+import {Connection} from "../src/connection/connection.js"
+import {Monitor} from "../src/connection/reconnect.js"
 import {Clock, Server, settled} from "./support.js"
 
 let clock, server, connection, reported, tokens
@@ -18,7 +18,7 @@ beforeEach(() => {
 async function greet(expires) {
   server.attempt.handlers.opened()
   await settled()
-  server.say({type: "welcome", version: 1, beat: 1000, expires})
+  server.say({type: "welcome", version: 1, heartbeat: 1000, expires})
 }
 
 describe("a token", () => {

@@ -4,7 +4,7 @@ import {bindPage, cases, settled} from "./support.js"
 
 let document, server, clock, reported
 
-const KNOWN = 'data-live-token="t" data-live-cursor="e.1" data-live-view="v1"'
+const KNOWN = 'data-live-token="t" data-live-cursor="e.1" data-live-fingerprint="v1"'
 const span = (attributes = KNOWN, text = "5") =>
   `<span id="count" data-live="tasks" data-live-format="value:open_count" ${attributes}>${text}</span>`
 
@@ -33,16 +33,10 @@ describe("a live value in the page", () => {
     const text = count().firstChild
     const changes = heard("realtime:change")
     server.accept()
-    assert.deepEqual(server.subscribe("v1"), [{type: "subscribe", id: 1, token: "t", cursor: "e.1", view: "v1"}])
+    assert.deepEqual(server.subscribe("v1"), [{type: "subscribe", id: 1, token: "t", cursor: "e.1", fingerprint: "v1"}])
     server.frame("e.1")
     assert.deepEqual([count().firstChild === text, text.data, changes], [true, "5", []])
     assert.equal(count().getAttribute("data-live-state"), "live")
-  })
-
-  test("without a token is asked for by name", () => {
-    assert.deepEqual(live(span(`data-live-params='{"project": 7}'`)), [
-      {type: "subscribe", id: 1, stream: "tasks", params: {project: 7}, format: "value:open_count"},
-    ])
   })
 
   test("without a cursor comes", () => {
@@ -99,7 +93,7 @@ describe("a live value in the page", () => {
     server.cut()
     clock.pass(1)
     server.accept()
-    assert.deepEqual(server.subscribe("v1"), [{type: "subscribe", id: 2, token: "t", cursor: "e.2", view: "v1"}])
+    assert.deepEqual(server.subscribe("v1"), [{type: "subscribe", id: 2, token: "t", cursor: "e.2", fingerprint: "v1"}])
     server.frame("e.3")
     assert.deepEqual([count().firstChild === text, text.data, changes], [true, "6", []])
   })
@@ -137,11 +131,11 @@ describe("a live value in the page", () => {
     await settled()
     document.body.append(element)
     await settled()
-    assert.deepEqual(server.received().at(-1), {type: "subscribe", id: 2, token: "t", cursor: "e.2", view: "v1"})
+    assert.deepEqual(server.received().at(-1), {type: "subscribe", id: 2, token: "t", cursor: "e.2", fingerprint: "v1"})
   })
 
   test("has a format that is known", () => {
-    open('<p data-live="tasks" data-live-format="data"></p><p data-live="tasks" data-live-format="value:"></p>')
+    open('<p data-live="tasks" data-live-token="t" data-live-format="data"></p><p data-live="tasks" data-live-token="t" data-live-format="value:"></p>')
     assert.deepEqual(reported, [
       "The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not 'data'.",
       "The name of a live value is made of letters, digits and underscores: '' cannot be one.",

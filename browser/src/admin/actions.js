@@ -2,7 +2,7 @@
  * The bar of actions of a change list, which the admin's own script drives: it is left to it, and told of other rows.
  */
 
-import {morph} from "../morph.js"
+import {morph} from "../dom/morph.js"
 
 const BOXES = "tr input.action-select"
 

@@ -2,7 +2,7 @@
  * The pages of a LiveModelAdmin: begins what belongs to the page that this script is in.
  */
 
-import {watchFields} from "../morph.js"
+import {watchFields} from "../dom/morph.js"
 import {ChangeForm} from "./changeform.js"
 import {ChangeList} from "./changelist.js"
 import {aboutOf, container, parse} from "./page.js"

@@ -2,7 +2,7 @@
  * The change form: warns when the object changes while somebody edits it, and says who else does.
  */
 
-import {contentOf, isField} from "../fields.js"
+import {contentOf, isField} from "../dom/form_fields.js"
 import {element, read} from "./page.js"
 import {Refresher} from "./refresher.js"
 import {FormNotices} from "./status.js"

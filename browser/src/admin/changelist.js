@@ -3,8 +3,8 @@
  */
 
 import * as actions from "./actions.js"
-import {arrange} from "../arrange.js"
-import {morph} from "../morph.js"
+import {arrange} from "../dom/reorder.js"
+import {morph} from "../dom/morph.js"
 import {BODY, change, enliven, isInUse, keyedRows, keyRows, markup, renumber} from "./rows.js"
 import {element, read} from "./page.js"
 import {Refresher} from "./refresher.js"

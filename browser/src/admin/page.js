@@ -2,8 +2,10 @@
  * A page of the admin as the server renders it: what it says about itself, and how it is read anew.
  */
 
+import {trusted} from "../dom/html.js"
+
 /**
- * What the server says of a page, see realtime/liveadmin.py.
+ * What the server says of a page, see realtime/admin/live.py.
  *
  * @typedef {{
  *   kind: "list" | "form", live: Record<string, string>, texts: Record<string, string>,
@@ -22,7 +24,7 @@ export function aboutOf(page) {
 
 /** The page as it came, also where scripts have changed it since. @param {string} html */
 export function parse(html) {
-  return new DOMParser().parseFromString(html, "text/html")
+  return new DOMParser().parseFromString(/** @type {string} */ (trusted("createHTML", html)), "text/html")
 }
 
 /**

@@ -2,8 +2,8 @@
  * The rows of a change list: known by their objects' keys, with fields whose names hold the number of their row.
  */
 
-import {isEdited, isField} from "../fields.js"
-import {morph} from "../morph.js"
+import {isEdited, isField} from "../dom/form_fields.js"
+import {morph} from "../dom/morph.js"
 
 export const BODY = "#result_list > tbody"
 const NUMBER = /(?<![a-z])form-\d+-/g

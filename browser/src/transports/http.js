@@ -1,47 +1,49 @@
 /**
  * What both HTTP transports share: requests that carry the client's messages, one after the other.
  *
- * A request takes hello and all subscriptions; when its response is over, the next one names the cursors that were reached.
- * The server keeps nothing in between. Calls are requests of their own, whose responses are the replies.
+ * A request has hello and all subscriptions; after its response, the next one has the cursors that were reached.
+ * The server need not keep anything in between. Calls are separate requests, whose responses are the replies.
  */
+
+import {parseJSON} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
-/** @typedef {import("../messages.js").Send} Send */
+/** @typedef {import("../protocol/messages.js").Send} Send */
 
-/** Nothing was said why the connection ended. */
+/** The connection ended without a reason. */
 const ABNORMAL = 1006
-/** Calls in one request; the server lets so many wait, and more. */
+/** Calls in one request; the server's queue is longer. */
 const MAX_CALLS = 50
 
 /**
- * `url`: the folder of the addresses; `csrf`: the token that the site wants to see, "" where it wants none.
+ * `url`: the base URL; `csrf`: the site's CSRF token, "" if it needs none.
  *
  * @typedef {{url: string, csrf: () => string}} HttpOptions
  */
 
 /** @implements {Transport} */
 export class HttpTransport {
-  /** Whether nothing is awaited but news. */
+  /** Whether nothing is pending except news. */
   idle = false
 
   /** @type {TransportHandlers | null} */
   #handlers = null
-  /** Messages of the request that goes out when this turn is over. @type {string[] | null} */
+  /** Messages of the request that is sent after this turn of the event loop. @type {string[] | null} */
   #batch = null
-  /** The request under way. @type {AbortController | null} */
+  /** The running request. @type {AbortController | null} */
   #request = null
   #renewing = false
-  /** The last hello, which names the user where no cookie does. */
+  /** The last hello, which identifies the user if no cookie does. */
   #hello = ""
-  /** Events that go with the next request. @type {Send[]} */
+  /** Events to send with the next request. @type {Send[]} */
   #events = []
   /** @type {string[]} */
   #calls = []
   #calling = false
-  /** Calls that have run, whose effects the next request brings. @type {string[]} */
+  /** Calls that have run, whose effects arrive with the next request. @type {string[]} */
   #ran = []
-  /** What the request at hand owes to these: answers to its subscriptions, then a frame of each of their logs. */
+  /** What this request must still receive: answers to its subscriptions, then a frame of each of their logs. */
   #naming = {calls: /** @type {string[]} */ ([]), answers: 0, logs: new Set()}
   #retired = false
 
@@ -51,13 +53,13 @@ export class HttpTransport {
     this.csrf = csrf
   }
 
-  /** Where messages come from. @returns {string} */
+  /** The URL of the message stream. @returns {string} */
   get address() {
     throw new Error("A transport names its address.")
   }
 
   /**
-   * Takes the messages of a response, to its orderly end; throws where it is none.
+   * Passes on the messages of a response until its regular end; throws if there is none.
    *
    * @param {Response} _response
    * @param {(text: string) => void} _take
@@ -82,11 +84,11 @@ export class HttpTransport {
     const {type} = message
     if (type === "hello") this.#begin(text)
     else if (type === "call") this.#call(text)
-    else if (type === "ack") return // which the next request is
+    else if (type === "ack") return // the next request acknowledges
     else if (this.#batch) this.#batch.push(text)
     else {
       if (type === "send") this.#events.push(message)
-      this.#renewSoon() // with all subscriptions, this one among them
+      this.#renewSoon() // with all subscriptions, including this one
     }
   }
 
@@ -95,7 +97,7 @@ export class HttpTransport {
     this.#request?.abort()
   }
 
-  /** Another transport goes on: only the replies of calls are awaited here. */
+  /** Retires after another transport has taken over: only replies of calls are still awaited. */
   retire() {
     const message = this.#handlers?.message ?? (() => {})
     this.#handlers = {opened() {}, message, renew: () => false, moved() {}, closed() {}}
@@ -144,7 +146,7 @@ export class HttpTransport {
 
   #renew() {
     this.#renewing = false
-    this.#request?.abort() // nothing of it may come between
+    this.#request?.abort() // none of its messages may interfere
     const isSettled = this.#handlers?.renew(this.#events.splice(0)) ?? false
     this.idle = isSettled && !this.#ran.length && !this.#naming.calls.length
   }
@@ -157,7 +159,7 @@ export class HttpTransport {
    */
   #name(text) {
     const {answers, calls, logs} = this.#naming
-    const message = JSON.parse(text)
+    const message = parseJSON(text)
     if (message.type === "subscribed") logs.add(message.log)
     if (message.type === "subscribed" || message.type === "refused") this.#naming.answers -= 1
     if (message.type === "frame") logs.delete(message.log)
@@ -178,19 +180,19 @@ export class HttpTransport {
     queueMicrotask(() => this.#callAll())
   }
 
-  /** One request at a time, so that calls run in their order. */
+  /** Sends one request at a time, so that calls run in order. */
   async #callAll() {
     try {
       while (this.#calls.length && this.#handlers) {
         const response = await this.#post(`${this.url}call/`, [this.#hello, ...this.#calls.splice(0, MAX_CALLS)])
-        // A frame of that request is about its own client, which has no rows.
+        // A frame of that request is for its own client, which has no rows.
         const messages = (await messagesOf(response)).filter(({type}) => type !== "welcome" && type !== "frame")
         for (const message of messages) this.#handlers?.message(JSON.stringify(message))
         this.#follow(messages.filter(({type, error}) => type === "reply" && !error).map(({id}) => id))
       }
     } catch (error) {
       this.#calls = []
-      this.#closed(error) // as a socket would: the outcome is not known
+      this.#closed(error) // like a socket: the outcome is unknown
     }
     this.#calling = false
   }
@@ -238,5 +240,5 @@ export async function messagesOf(response) {
   if (!response.headers.get("Content-Type")?.startsWith("application/json")) {
     throw new Error(`The server answered ${response.status} and no messages.`)
   }
-  return response.json()
+  return parseJSON(await response.text())
 }

@@ -1,16 +1,19 @@
 /**
- * The transport of pages that share one connection: a port to the shared worker that holds it.
+ * The transport of pages that share a connection: a port to the shared worker that has it.
  *
- * A worker, and not one of the pages: none of them has to stay for the others, and none can freeze what is in between. Its
- * name has the address and the session, so pages of two sessions never meet in one.
+ * It is in a worker, not in one of the pages, so that any page may be closed or frozen without affecting the others. The
+ * worker's name has the URL and the session, so pages of two sessions never share one.
  */
+
+import {trusted} from "../dom/html.js"
+import {newId} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
 
 const ABNORMAL = 1006
 
-/** Whether this browser has what it takes. */
+/** Whether this browser supports sharing. */
 export const canShare = () => typeof SharedWorker !== "undefined"
 
 /** @implements {Transport} */
@@ -21,7 +24,7 @@ export class SharedTransport {
   #handlers = null
   #release = () => {}
 
-  /** @param {{url: string, session: string, script: string}} options script: the address of this module, which is the worker's too */
+  /** @param {{url: string, session: string, script: string}} options script: the URL of this module, which the worker loads too */
   constructor({url, session, script}) {
     this.url = url
     this.session = session
@@ -35,8 +38,8 @@ export class SharedTransport {
 
   open() {
     try {
-      const worker = new SharedWorker(this.script, {type: "module", name: `realtime ${this.session} ${this.url}`})
-      worker.onerror = () => this.#closed(ABNORMAL, "The shared worker could not be started.") // a policy forbids it
+      const worker = new SharedWorker(trusted("createScriptURL", this.script), {type: "module", name: `realtime ${this.session} ${this.url}`})
+      worker.onerror = () => this.#closed(ABNORMAL, "The shared worker could not be started.") // forbidden by a policy
       this.#port = worker.port
     } catch (error) {
       queueMicrotask(() => this.#closed(ABNORMAL, String(error)))
@@ -48,7 +51,7 @@ export class SharedTransport {
     }
     this.#port.postMessage({url: this.url})
     this.#holdLock(this.#port)
-    queueMicrotask(() => this.#handlers?.opened()) // what is sent waits in the port
+    queueMicrotask(() => this.#handlers?.opened()) // messages wait in the port
   }
 
   /** @param {string} text */
@@ -64,15 +67,15 @@ export class SharedTransport {
     this.#release()
   }
 
-  /** The worker gets this lock when the page is no more, however it ended. @param {MessagePort} port */
+  /** The worker gets this lock when the page has ended, for whatever reason. @param {MessagePort} port */
   #holdLock(port) {
-    const name = `realtime ${crypto.randomUUID()}`
+    const name = `realtime ${newId()}`
     const released = new Promise((resolve) => (this.#release = () => resolve(undefined)))
     const held = () => {
       port.postMessage({alive: name})
       return released
     }
-    navigator.locks?.request(name, held).catch(() => {}) // a page that may have none is noticed by its silence
+    navigator.locks?.request(name, held).catch(() => {}) // without locks, the worker notices the page's silence
   }
 
   /** @param {number} code @param {string} reason */

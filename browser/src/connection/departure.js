@@ -1,0 +1,46 @@
+/**
+ * Detects that the page is about to be left, before the browser does. Only Firefox needs this: its back-forward cache keeps
+ * no page that has a socket, even in a worker, when the next page is requested; `beforeunload` is too late.
+ */
+
+/** After this time the page was not left after all: a download, or the pointer was released elsewhere. */
+const STAY_SECONDS = 2
+
+/** Detects Firefox by a CSS feature that only it has. */
+const isNeeded = () => globalThis.CSS?.supports?.("-moz-appearance", "none") ?? false
+
+/**
+ * A link is pressed some time before it is followed. Once a page handles its links itself, this does nothing more.
+ *
+ * @param {{
+ *   document: Pick<Document, "addEventListener">, window: EventTarget, leave: () => void, back: () => void,
+ *   after: (seconds: number, callback: () => void) => () => void,
+ * }} options
+ */
+export function watchDepartures({document, window, leave, back, after}) {
+  if (!isNeeded()) return
+  let isTrusted = true
+  let cancel = () => {}
+  document.addEventListener("pointerdown", (event) => {
+    if (!isTrusted || !isDeparture(/** @type {PointerEvent} */ (event))) return
+    leave()
+    cancel()
+    cancel = after(STAY_SECONDS, back)
+  })
+  window.addEventListener("click", (event) => {
+    if (!event.defaultPrevented || !isDeparture(/** @type {MouseEvent} */ (event))) return
+    isTrusted = false
+    cancel()
+    back()
+  })
+}
+
+/** Returns whether a plain click here opens another page in this window. @param {MouseEvent} event */
+function isDeparture({target, button, ctrlKey, metaKey, shiftKey, altKey}) {
+  if (button !== 0 || ctrlKey || metaKey || shiftKey || altKey || !(target instanceof Element)) return false
+  const link = /** @type {HTMLAnchorElement | null} */ (target.closest("a[href]"))
+  if (!link || link.hasAttribute("download") || !/^(|_self|_top|_parent)$/.test(link.target)) return false
+  const [here, there] = [new URL(location.href), new URL(link.href, location.href)]
+  const isSame = here.origin === there.origin && here.pathname === there.pathname && here.search === there.search
+  return /^https?:$/.test(there.protocol) && !(isSame && there.hash)
+}

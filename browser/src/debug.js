@@ -1,0 +1,23 @@
+/**
+ * Says so where a page shows live rows and has forgotten {% realtime_script %}. The tags load it while DEBUG is on, after rows that no
+ * {% realtime_script %} stands before.
+ */
+
+import {overlay} from "./dom/overlay.js"
+
+const FORGOTTEN =
+  "This page shows live rows and does not load realtime, so they stay as they are. Put {% load realtime %}{% realtime_script %} into its <head>."
+
+/** @param {{document: Document, console: Pick<Console, "error">, loaded: () => boolean}} page */
+export function sayWhatIsForgotten({document, console, loaded}) {
+  if (loaded() || document.querySelector("script[data-realtime-url]")) return
+  console.error(FORGOTTEN)
+  overlay(document, FORGOTTEN)
+}
+
+if (typeof document !== "undefined") {
+  const say = () => sayWhatIsForgotten({document, console, loaded: () => "realtime" in globalThis})
+  // Scripts of the page may load the module themselves, until then.
+  if (document.readyState === "complete") say()
+  else addEventListener("load", say, {once: true})
+}

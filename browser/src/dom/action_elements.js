@@ -1,0 +1,160 @@
+/**
+ * Elements that call an action by themselves: [data-live-call] on buttons, forms and fields.
+ */
+
+import {showErrors} from "./form_errors.js"
+import {contents, restore} from "./form_fields.js"
+import {readJSON} from "./live_element.js"
+import {attribute, call, emit, get, isForeign, show} from "./members.js"
+import {RealtimeError} from "../protocol/messages.js"
+import {sentence} from "../protocol/sentences.js"
+import {settle} from "./morph.js"
+
+/** @typedef {(target: import("../connection/calls.js").Target) => Promise<unknown>} Caller */
+/** @typedef {import("../protocol/subscriptions.js").Wire} Wire */
+
+/** Fields that call when they change; any other element calls when it is clicked. */
+const FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])"
+
+export class Controls {
+  /** Calls under way, by element. @type {WeakMap<Element, number>} */
+  #running = new WeakMap()
+
+  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: that of a container */
+  constructor({document, call, wireOf = () => undefined}) {
+    this.document = document
+    this.call = call
+    this.wireOf = wireOf
+  }
+
+  start() {
+    // In the bubbling phase, so that a page's own listener can prevent the call.
+    call(this.document, "addEventListener", "click", (/** @type {any} */ event) => this.#click(event))
+    call(this.document, "addEventListener", "submit", (/** @type {any} */ event) => this.#submit(event))
+    call(this.document, "addEventListener", "change", ({target}) => this.#changed(target))
+  }
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const element = event.target instanceof Element ? call(event.target, "closest", "[data-live-call]") : null
+    if (!element || element instanceof HTMLFormElement || call(element, "matches", FIELDS) || event.defaultPrevented || isForeign(element)) return
+    event.preventDefault()
+    if (!this.#running.has(element)) this.#run(element, () => ({}))
+  }
+
+  /** @param {SubmitEvent} event */
+  #submit(event) {
+    const form = event.target
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form)) return
+    event.preventDefault()
+    if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter))
+  }
+
+  /** @param {EventTarget | null} target */
+  #changed(target) {
+    if (target instanceof Element && call(target, "matches", FIELDS) && attribute(target, "data-live-call") !== null && !isForeign(target)) {
+      this.#run(target, () => fieldArgs(target))
+    }
+  }
+
+  /** @param {Element} element @param {() => Record<string, unknown>} ownArgs */
+  async #run(element, ownArgs) {
+    const held = contents(element)
+    tellError(element, null)
+    this.#count(element, 1)
+    try {
+      const args = {...readJSON(element, "data-live-args"), ...ownArgs()}
+      const action = attribute(element, "data-live-call") ?? ""
+      const result = await this.call({...this.#target(element), action, args})
+      settle(held)
+      if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset")
+      emit(element, "realtime:reply", result)
+    } catch (error) {
+      if (!(element instanceof HTMLFormElement)) held.forEach(({field}) => restoreChoice(field))
+      tellError(element, error)
+      emit(element, "realtime:error", error)
+    } finally {
+      this.#count(element, -1)
+    }
+  }
+
+  /**
+   * What an element calls: the stream of the closest container, as the server has signed it.
+   *
+   * @param {Element} element
+   * @returns {{token: string} | {stream: string, params: Record<string, unknown>}}
+   */
+  #target(element) {
+    const owner = call(element, "closest", "[data-live], [data-live-stream]")
+    const wire = owner && this.wireOf(owner)
+    if (wire?.vouched && !wire.token) return {stream: wire.stream, params: wire.params ?? {}} // it has ended meanwhile
+    const token = owner && attribute(owner, "data-live-token")
+    if (token) return {token}
+    const reason = "An element with data-live-call must stand in what {% live %} shows, or in an element with {% live_actions %}: its call needs their data-live-token."
+    throw new RealtimeError(null, reason, {name: "bad_arguments"})
+  }
+
+  /** @param {Element} element @param {1 | -1} step */
+  #count(element, step) {
+    const running = (this.#running.get(element) ?? 0) + step
+    if (running) this.#running.set(element, running)
+    else this.#running.delete(element)
+    show(element, "aria-busy", running ? "true" : null)
+  }
+}
+
+/** @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
+function formArgs(form, submitter) {
+  const data = new FormData(form)
+  const {name, value} = /** @type {{name?: string, value?: string}} */ (submitter ?? {})
+  if (name) data.append(name, value ?? "")
+  data.delete("csrfmiddlewaretoken") // for the same form without JavaScript
+
+  /** @type {Record<string, unknown>} */
+  const args = {}
+  for (const name of new Set(data.keys())) {
+    const values = data.getAll(name)
+    if (values.some((each) => typeof each !== "string")) {
+      const reason = sentence("The field '{name}' contains a file. Actions cannot send files; use a form.", {name})
+      throw new RealtimeError(null, reason, {name: "bad_arguments"})
+    }
+    const field = get(form, "elements").namedItem(name)
+    const several = values.length > 1 || (field instanceof HTMLSelectElement && field.multiple)
+    args[name] = several ? values : values[0]
+  }
+  return args
+}
+
+/** @param {Element} element @returns {Record<string, unknown>} */
+function fieldArgs(element) {
+  const field = /** @type {import("./form_fields.js").Field} */ (element)
+  if (!field.name) return {}
+  if (field.type === "checkbox") return {[field.name]: /** @type {HTMLInputElement} */ (field).checked}
+  if (field instanceof HTMLSelectElement && field.multiple) {
+    return {[field.name]: [...field.selectedOptions].map(({value}) => value)}
+  }
+  return {[field.name]: field.value}
+}
+
+/** A refused choice goes back; a refused text stays, to be corrected. @param {import("./form_fields.js").Field} field */
+function restoreChoice(field) {
+  if (isChoice(field)) restore(field)
+}
+
+/** Shows at a form or a field what the server refuses. @param {Element} element @param {unknown} error null: nothing */
+function tellError(element, error) {
+  const details = error instanceof RealtimeError ? error.details : {}
+  const sentences = error instanceof Error ? {...details, "": [error.message]} : {}
+  if (element instanceof HTMLFormElement) showErrors(element, sentences, {make: false})
+  else if (isText(element)) show(element, "aria-invalid", error ? "true" : null)
+}
+
+/** @param {Element} element */
+function isText(element) {
+  return call(element, "matches", FIELDS) && !isChoice(/** @type {import("./form_fields.js").Field} */ (element))
+}
+
+/** @param {import("./form_fields.js").Field} field */
+function isChoice(field) {
+  return field instanceof HTMLSelectElement || field.type === "checkbox" || field.type === "radio"
+}

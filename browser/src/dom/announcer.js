@@ -1,0 +1,67 @@
+/**
+ * Says to assistive technology what others have changed in lists that ask for it: one sentence, and not often.
+ */
+
+import {sentence} from "../protocol/sentences.js"
+import {call, get} from "./members.js"
+
+const PAUSE_SECONDS = 3
+/** The parts of a sentence; data-live-announce may bring others. */
+const PARTS = ["{number} added", "{number} changed", "{number} removed"]
+const HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap"
+
+/** @typedef {[added: number, changed: number, removed: number]} Counts */
+
+export class Announcer {
+  /** @type {HTMLElement | null} */
+  #region = null
+  /** What is to be said, by the parts of its sentence. @type {Map<string, Counts>} */
+  #counts = new Map()
+  #rests = false
+
+  /** @param {Document} document @param {(seconds: number, callback: () => void) => void} after */
+  constructor(document, after) {
+    this.document = document
+    this.after = after
+  }
+
+  /** @param {string} parts of the page's own; "": those of the site's language @param {Counts} counts */
+  add(parts, counts) {
+    const held = this.#counts.get(parts) ?? [0, 0, 0]
+    this.#counts.set(parts, /** @type {Counts} */ (held.map((count, place) => count + counts[place])))
+    this.#place() // screen readers pass over what a region holds when it comes
+    if (!this.#rests) this.#rest(() => this.#say())
+  }
+
+  #say() {
+    const sentences = [...this.#counts].map(([parts, counts]) =>
+      (parts ? parts.split("|") : PARTS)
+        .flatMap((part, place) => (counts[place] ? sentence(part, {number: counts[place]}) : []))
+        .join(", "),
+    )
+    this.#counts.clear()
+    const all = sentences.filter(Boolean).join(", ")
+    if (all) this.#place().textContent = all
+    return Boolean(all)
+  }
+
+  /** The first change is gathered too: what comes in one rush is one sentence. @param {() => boolean} then */
+  #rest(then) {
+    this.#rests = true
+    this.after(PAUSE_SECONDS, () => {
+      if (then()) this.#rest(then)
+      else this.#rests = false
+    })
+  }
+
+  #place() {
+    if (!this.#region || !this.#region.isConnected) {
+      this.#region = /** @type {HTMLElement} */ (call(this.document, "createElement", "div"))
+      this.#region.setAttribute("role", "status")
+      this.#region.setAttribute("data-live-announcer", "")
+      this.#region.style.cssText = HIDDEN
+      get(this.document, "body").append(this.#region)
+    }
+    return this.#region
+  }
+}

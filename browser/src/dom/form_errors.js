@@ -1,0 +1,85 @@
+/**
+ * What the server refuses, at the fields of the form that sent it: a sentence, what tells assistive technology of it, and the focus.
+ */
+
+import {attribute, call, get, show} from "./members.js"
+
+/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control */
+
+/** A row that could not be shown bears the attribute too. */
+const PLACES = "[data-live-error]:not([data-live-key], [data-live])"
+
+let nextId = 1
+/** The attributes that places have from here, to be taken away again. @type {WeakMap<Element, string[]>} */
+const given = new WeakMap()
+
+/**
+ * Puts sentences at their fields, and the focus into the first of these.
+ *
+ * @param {HTMLFormElement} form
+ * @param {Record<string, string[]>} sentences by field; "": about the whole
+ * @param {{make: boolean}} options make: a place that is missing
+ */
+export function showErrors(form, sentences, {make}) {
+  for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
+    control.removeAttribute("aria-invalid")
+    describe(control, null)
+  }
+  for (const place of placesIn(form)) {
+    place.textContent = ""
+    for (const name of given.get(place) ?? []) place.removeAttribute(name)
+    given.delete(place)
+  }
+  const wrong = new Set()
+  for (const [name, texts] of Object.entries(sentences)) {
+    if (!texts.length) continue
+    const controls = controlsOf(form, name)
+    const place = placeOf(form, controls.length ? name : "", make ? controls.at(-1) ?? form : null)
+    if (place) place.textContent = [place.textContent, ...texts].join(" ").trim()
+    for (const control of controls) {
+      control.setAttribute("aria-invalid", "true")
+      if (place) describe(control, place.id)
+      wrong.add(control)
+    }
+  }
+  const first = [...get(form, "elements")].find((element) => wrong.has(element))
+  if (first) /** @type {HTMLElement} */ (first).focus()
+}
+
+/** @param {HTMLFormElement} form */
+function placesIn(form) {
+  return [...call(form, "querySelectorAll", PLACES)]
+}
+
+/** Where a field's sentences go. @param {HTMLFormElement} form @param {string} name @param {Element | null} near where one is made; null: none is */
+function placeOf(form, name, near) {
+  let place = placesIn(form).find((each) => attribute(each, "data-live-error") === name)
+  if (!place && near) {
+    place = call(get(form, "ownerDocument"), "createElement", "p")
+    place.setAttribute("data-live-error", name)
+    if (near === form) call(form, "append", place)
+    else near.after(place)
+  }
+  if (place && !name) give(place, "role", "alert")
+  if (place) give(place, "id", `live-error-${nextId++}`)
+  return place
+}
+
+/** @param {Element} place @param {string} name of an attribute @param {string} value */
+function give(place, name, value) {
+  if (place.hasAttribute(name)) return
+  place.setAttribute(name, value)
+  given.set(place, [...(given.get(place) ?? []), name])
+}
+
+/** @param {HTMLFormElement} form @param {string} name @returns {Control[]} */
+function controlsOf(form, name) {
+  return /** @type {Control[]} */ ([...get(form, "elements")].filter((each) => name && attribute(each, "name") === name))
+}
+
+/** Adds the sentences' place to what describes a control; null: takes it away. @param {Element} control @param {string | null} id */
+function describe(control, id) {
+  const place = (/** @type {string} */ each) => call(get(control, "ownerDocument"), "getElementById", each)?.hasAttribute("data-live-error")
+  const others = (attribute(control, "aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place(each))
+  show(control, "aria-describedby", [...others, ...(id ? [id] : [])].join(" ") || null)
+}

@@ -1,0 +1,243 @@
+/**
+ * One [data-live] element, bound to its live query. What it shows are rows, or a value.
+ */
+
+import {RealtimeError, parseJSON, valueFormat} from "../protocol/messages.js"
+import {attribute, call, emit, get, show} from "./members.js"
+import {PART_ROWS, inTasks} from "./parts.js"
+import {animate, animates} from "./transitions.js"
+import {Rows} from "./row_list.js"
+import {Subscription} from "../data/result_set.js"
+import {ValueText} from "../valuetext.js"
+
+/** @typedef {import("../protocol/messages.js").Format} Format */
+/** @typedef {import("../data/result_set.js").Change} Change */
+
+/**
+ * What shows a live query in an element. `keys` are those of the rows that are there from the start, `paint` works in parts,
+ * `detail` is what listeners are told of a change.
+ *
+ * @typedef {{
+ *   keys: () => Iterable<string>, paint: (keys: readonly string[], change: Change) => Iterator<void>, detail: (change: Change) => object,
+ *   read?: import("../data/result_set.js").PageRows["read"], expect?: import("../data/result_set.js").PageRows["expect"],
+ * }} Content
+ */
+
+/** @typedef {{keys: readonly string[], change: Change}} Pending */
+
+export class Container {
+  /** What is still to be shown. @type {Pending | null} */
+  #pending = null
+  /** What is being shown. @type {Pending | null} */
+  #painting = null
+  /** What listeners are told of instead of the last change: it was shown with others that had waited. @type {Change | null} */
+  #toTell = null
+
+  /**
+   * @param {Element} element
+   * @param {{containersOf: (name: string) => Container[], report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer}} options
+   *   containersOf: those of a stream
+   */
+  constructor(element, {containersOf, report, announcer}) {
+    this.element = element
+    this.name = attribute(element, "data-live") ?? ""
+    this.token = attribute(element, "data-live-token") ?? undefined
+    if (!this.token) throw unsigned(this.name)
+    const format = readFormat(element)
+    /** @type {Content} */
+    this.content = format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, format)
+    this.subscription = new Subscription(
+      {
+        token: this.token,
+        stream: this.name,
+        params: readJSON(element, "data-live-params"),
+        format,
+        cursor: attribute(element, "data-live-cursor"),
+        fingerprint: attribute(element, "data-live-fingerprint") ?? "",
+      },
+      {
+        keys: this.content.keys(),
+        paint: (keys, change) => this.#take(keys, change),
+        read: this.content.read && (() => this.#read()),
+        expect: this.content.expect?.bind(this.content),
+      },
+    )
+    if (attribute(element, "data-live-presence") !== null) this.subscription.wire.present = {}
+    this.subscription.events.all.add((data, about) => {
+      emit(element, "realtime:event", {...about, data})
+    })
+    this.subscription.listeners.add((_rows, change) => {
+      if (this.#pending) return // they are told when it is shown
+      this.#tell(this.#toTell ?? change)
+      this.#toTell = null
+    })
+    this.announcer = announcer
+  }
+
+  /** How many rows wait to be shown. */
+  get held() {
+    return this.#pending && isPaused(this.element) ? this.#pending.change.puts.size + this.#pending.change.drops.length : 0
+  }
+
+  /** Shows what has waited, unless it is to wait on. */
+  resume() {
+    if (!isPaused(this.element)) this.#show()
+    this.#count()
+  }
+
+  /** Whether the element still asks for what it is bound to. */
+  get isCurrent() {
+    const {element, name, token} = this
+    return attribute(element, "data-live") === name && (attribute(element, "data-live-token") ?? undefined) === token
+  }
+
+  /** Leaves the element such that it can be bound again. */
+  release() {
+    this.#flush()
+    this.#count()
+    const {cursor, fingerprint} = this.subscription.wire
+    show(this.element, "data-live-cursor", cursor)
+    show(this.element, "data-live-fingerprint", fingerprint || null)
+    show(this.element, "data-live-state", null)
+  }
+
+  /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
+  #newRows(containersOf, report) {
+    const others = () => {
+      const contents = containersOf(this.name).map(({content}) => content)
+      return contents.filter((content) => content instanceof Rows && content !== this.content)
+    }
+    return new Rows(this.element, {wanted: () => this.subscription.shownKeys, others: /** @type {() => Rows[]} */ (others), report})
+  }
+
+  /**
+   * Shows a change at once, unless the page is paused, or a picture is taken before, or there is too much of it for a task.
+   *
+   * @param {readonly string[]} keys
+   * @param {Change} change
+   */
+  #take(keys, change) {
+    const isLarge = change.puts.size + change.drops.length > PART_ROWS
+    this.#pending = joined(this.#pending, keys, change)
+    if (this.subscription.error) this.#toTell = this.#paintAll() // what the user may not see does not stay
+    else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({isNow: true})
+    else if (!isPaused(this.element)) animate(this.element, () => this.#flush())
+    this.#count()
+    return true
+  }
+
+  /** Shows what is pending, in as many tasks as it takes. What comes meanwhile is shown together with what is left. */
+  #show({isNow = false} = {}) {
+    const pending = this.#pending
+    if (!pending) return
+    inTasks(this.#paint(pending), /** @type {Document} */ (get(this.element, "ownerDocument")), (isDone) => {
+      if (this.#pending !== pending) return false
+      if (isDone) this.#pending = null
+      if (isDone && isNow) this.#toTell = pending.change
+      else if (isDone) this.#tell(pending.change)
+      isNow = false
+      return !isPaused(this.element)
+    })
+  }
+
+  #flush() {
+    const change = this.#paintAll()
+    if (change) this.#tell(change)
+  }
+
+  #paintAll() {
+    const pending = this.#pending
+    this.#pending = null
+    if (pending) for (const work = this.#paint(pending); !work.next().done; );
+    return pending && pending.change
+  }
+
+  #read() {
+    this.#flush()
+    return /** @type {Map<string, string>} */ (this.content.read?.())
+  }
+
+  /** @param {Pending} pending @returns {Generator<void, void>} */
+  *#paint(pending) {
+    const {keys, change} = (this.#painting = pending)
+    const before = this.announcer && !change.own ? new Set(this.content.keys()) : null
+    const asking = before && call(this.element, "closest", "[data-live-announce]")
+    try {
+      for (const work = this.content.paint(keys, change); !work.next().done; ) {
+        yield
+        if (this.#painting !== pending) return
+      }
+    } catch (error) {
+      this.#pending = null
+      throw error
+    }
+    if (before && asking && !change.reset) {
+      const added = [...change.puts.keys()].filter((key) => !before.has(key)).length
+      this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, change.puts.size - added, change.drops.length])
+    }
+  }
+
+  #count() {
+    show(this.element, "data-live-held", this.held ? String(this.held) : null)
+  }
+
+  /** @param {Change} change */
+  #tell(change) {
+    const {error} = this.subscription
+    if (error) emit(this.element, "realtime:error", error)
+    else emit(this.element, "realtime:change", this.content.detail(change))
+  }
+}
+
+/** Whether changes in this element wait. @param {Element} element */
+const isPaused = (element) => call(element, "closest", "[data-live-paused]") !== null
+
+/**
+ * Two changes as one.
+ *
+ * @param {Pending | null} held
+ * @param {readonly string[]} keys that are there after both
+ * @param {Change} change
+ * @returns {Pending}
+ */
+function joined(held, keys, change) {
+  const shown = new Set(keys)
+  const puts = new Map([...(held?.change.puts ?? []), ...change.puts].filter(([key]) => shown.has(key)))
+  const drops = [...new Set([...(held?.change.drops ?? []), ...change.drops])].filter((key) => !shown.has(key))
+  const reset = Boolean(held?.change.reset) || change.reset
+  return {keys, change: {puts, drops, reset, own: (held?.change.own ?? true) && change.own}}
+}
+
+/** Anybody's markup can name a stream: what is bound is what the server has rendered. @param {string} name */
+function unsigned(name) {
+  const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`
+  return new RealtimeError(null, reason, {name: "bad_arguments"})
+}
+
+/** @param {Element} element @returns {Format} */
+function readFormat(element) {
+  const format = attribute(element, "data-live-format") ?? "html"
+  if (format === "html") return format
+  if (format.startsWith("value:")) return valueFormat(format.slice("value:".length))
+  const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`
+  throw new RealtimeError(null, reason, {name: "bad_arguments"})
+}
+
+/**
+ * The JSON of an attribute, if the element has it.
+ *
+ * @param {Element} element
+ * @param {string} name
+ * @returns {Record<string, unknown> | undefined}
+ */
+export function readJSON(element, name) {
+  const text = attribute(element, name)
+  if (text === null) return undefined
+  try {
+    const value = parseJSON(text)
+    if (value !== null && typeof value === "object" && !Array.isArray(value)) return value
+  } catch {
+    // the sentence below says it
+  }
+  throw new RealtimeError(null, `The attribute ${name} must be a JSON object, not '${text}'.`, {name: "bad_arguments"})
+}

@@ -1,0 +1,58 @@
+/**
+ * The DOM's own members of a node. In a form its controls shadow them: with an input named "remove", that is form.remove.
+ * In a document its forms and images do.
+ */
+
+/**
+ * @template {Node} N
+ * @template {keyof N} K
+ * @param {N} node
+ * @param {K} name
+ * @returns {N[K]}
+ */
+export function get(node, name) {
+  const prototype = node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node
+  return Reflect.get(/** @type {object} */ (prototype), name, node)
+}
+
+/**
+ * @template {Node} N
+ * @template {keyof N} K
+ * @param {N} node
+ * @param {K} name of a method
+ * @param {N[K] extends (...args: any[]) => any ? Parameters<N[K]> : never} args
+ * @returns {N[K] extends (...args: any[]) => any ? ReturnType<N[K]> : never}
+ */
+export function call(node, name, ...args) {
+  return /** @type {any} */ (get(node, name)).apply(node, args)
+}
+
+/** @param {Element} element @param {string} name @returns {string | null} */
+export const attribute = (element, name) => Element.prototype.getAttribute.call(element, name)
+
+/** Sets an attribute; null: removes it. @param {Element} element @param {string} name @param {string | null} value */
+export function show(element, name, value) {
+  if (value === null) call(element, "removeAttribute", name)
+  else if (attribute(element, name) !== value) call(element, "setAttribute", name, value)
+}
+
+/** An element that has left the page meanwhile is heard at the document. @param {Element} element @param {string} type @param {unknown} detail */
+export function emit(element, type, detail) {
+  const target = get(element, "isConnected") ? element : /** @type {Document} */ (get(element, "ownerDocument"))
+  call(/** @type {Node} */ (target), "dispatchEvent", new CustomEvent(type, {bubbles: true, detail}))
+}
+
+/** Whether an element stands in what its page calls foreign: markup of others, in which nothing acts. @param {Element} element */
+export const isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null
+
+/** Whether the page's own code lets something happen. @param {Element} element @param {string} type @param {unknown} detail */
+export function ask(element, type, detail) {
+  return call(element, "dispatchEvent", new CustomEvent(type, {bubbles: true, cancelable: true, detail}))
+}
+
+/** The element that has the focus, if it is the page itself that has none. @param {Node} node */
+export function focused(node) {
+  const document = /** @type {Document} */ (get(node, "ownerDocument") ?? node)
+  const active = get(document, "activeElement")
+  return active === get(document, "body") ? null : active
+}

@@ -1,0 +1,261 @@
+/**
+ * Changes an element into another one, and touches only what the server has changed.
+ */
+
+import {follow, isField, isUsersAttribute, noteEdit, take, takeWithheld, use, withholdsChildren} from "./form_fields.js"
+import {isKept, kind, pairNamed, pairRest} from "./matching.js"
+import {call, get} from "./members.js"
+import {pageChanges} from "./page_changes.js"
+import {arrange, place} from "./reorder.js"
+
+/**
+ * @param {Element} from in the page
+ * @param {Element} to not in the page; its parts may be taken over
+ * @returns {Element} `from`, or `to` in its place where they are of different kinds
+ */
+export function morph(from, to) {
+  return isKept(from) ? from : pageChanges.during(() => new Morph(from, to).root(from, to))
+}
+
+/** Shows what was withheld from a field as soon as the user leaves it. @param {Document} document */
+export function watchFields(document) {
+  call(document, "addEventListener", "input", noteEdit)
+  call(document, "addEventListener", "focusout", ({target}) => {
+    for (let element = target instanceof Element ? target : null; element; element = get(element, "parentElement")) catchUp(element)
+  })
+}
+
+/** An action has taken what these fields held: they follow the server again. @param {Parameters<typeof take>[0]} fields */
+export function settle(fields) {
+  take(fields)
+  for (const {field} of fields) catchUp(field)
+}
+
+/** @param {Element} element */
+function catchUp(element) {
+  const to = takeWithheld(element)
+  if (to) morph(element, to)
+}
+
+/** Where in a new element one of the page's own is to stand. @typedef {{parent: Node, children: Node[], mark: Comment, node: Node}} Gap */
+
+/** The work on one tree. */
+class Morph {
+  /** What goes when all that stays has been taken out of it. @type {Set<Node>} */
+  #leaving = new Set()
+
+  /** @param {Node} from @param {Node} to */
+  constructor(from, to) {
+    this.pairs = pairNamed(from, to)
+    this.needed = new Set(this.pairs.values())
+  }
+
+  /** @param {Element} from @param {Element} to */
+  root(from, to) {
+    const isSame = kind(from) === kind(to)
+    if (isSame) this.#update(from, to)
+    else this.#replace(from, to)
+    this.#clear()
+    return isSame ? from : to
+  }
+
+  /** @param {Node} from @param {Node} to */
+  trees(from, to) {
+    this.#children(from, to)
+    this.#clear()
+  }
+
+  #clear() {
+    for (const node of this.#leaving) {
+      const parent = get(node, "parentNode")
+      if (parent) call(/** @type {Node} */ (parent), "removeChild", node)
+    }
+  }
+
+  /** @param {Element} from @param {Element} to */
+  #replace(from, to) {
+    const gaps = this.#open(to)
+    call(from, "after", to)
+    this.#fill(gaps)
+    this.#leaving.add(from)
+  }
+
+  /** @param {Element} from @param {Element} to */
+  #update(from, to) {
+    if (isKept(from)) return
+    const before = isField(from) && isField(to) ? use(from, to) : null
+    morphAttributes(from, to)
+    if (withholdsChildren(from, to)) return
+    if (from instanceof HTMLTemplateElement) return this.#updateTemplate(from, /** @type {HTMLTemplateElement} */ (to))
+    if (!(from instanceof HTMLTextAreaElement)) this.#children(from, to)
+    if (before && isField(from)) follow(from, before)
+    const [shadow, wanted] = [get(from, "shadowRoot"), get(to, "shadowRoot")]
+    if (shadow && wanted) new Morph(shadow, wanted).trees(shadow, wanted)
+  }
+
+  /** Nobody sees what is in a template, so nothing of it has to stay. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
+  #updateTemplate({content}, to) {
+    if (!content.isEqualNode(to.content)) content.replaceChildren(...to.content.childNodes)
+  }
+
+  /** @param {Node} from @param {Node} to */
+  #children(from, to) {
+    const said = pageChanges.childrenOf(from)
+    const wanted = [...get(to, "childNodes")]
+    pairRest(this.pairs, said.filter((node) => !this.needed.has(node)), wanted)
+    const shown = new Set(get(from, "childNodes"))
+    const taken = new Set(said.filter((node) => !shown.has(/** @type {ChildNode} */ (node)))) // by the page's own code
+    const children = wanted.map((node) => this.pairs.get(node) ?? node)
+    const here = wanted.filter((node, index) => !(taken.has(children[index]) && pageChanges.isAsBefore(children[index], node)))
+    const hereNow = here.map((node) => this.pairs.get(node) ?? node)
+
+    const [stay, all] = [new Set(hereNow), new Set(children)]
+    for (const node of said) {
+      if (!all.has(node) && !this.needed.has(node) && !isKept(node)) this.#leaving.add(node)
+    }
+    const followers = this.#followers(from, new Set(said), stay)
+    for (const node of hereNow) {
+      if (taken.has(node)) this.#endSubstitutes(said, node, stay, followers)
+    }
+    const gaps = here.flatMap((node) => (this.pairs.has(node) ? [] : this.#open(node)))
+    const order = [null, ...hereNow].flatMap((node) => [...(node ? [node] : []), ...(followers.get(node) ?? [])])
+    arrange(from, /** @type {ChildNode[]} */ (order))
+    pageChanges.saidChildren(from, children)
+    this.#fill(gaps)
+    here.forEach((node, index) => {
+      if (hereNow[index] !== node) this.#change(hereNow[index], node)
+    })
+  }
+
+  /** @param {Node} from @param {Node} to of one kind */
+  #change(from, to) {
+    if (from instanceof Element) this.#update(from, /** @type {Element} */ (to))
+    else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue)
+  }
+
+  /**
+   * What the page's own code has put there or keeps, by the child of the server's behind which it stands; null: before all.
+   *
+   * @param {Node} from
+   * @param {Set<Node>} said
+   * @param {Set<Node>} stay
+   */
+  #followers(from, said, stay) {
+    /** @type {Map<Node | null, Node[]>} */
+    const followers = new Map([[null, []]])
+    /** @type {Node | null} */
+    let last = null
+    for (const node of get(from, "childNodes")) {
+      if (stay.has(node)) followers.set((last = node), [])
+      else if (!said.has(node) || (isKept(node) && !this.needed.has(node))) followers.get(last)?.push(node)
+    }
+    return followers
+  }
+
+  /**
+   * The server has changed a child in whose place the page's own code has put something: that goes.
+   *
+   * @param {Node[]} said
+   * @param {Node} node
+   * @param {Set<Node>} stay
+   * @param {Map<Node | null, Node[]>} followers
+   */
+  #endSubstitutes(said, node, stay, followers) {
+    const before = said.slice(0, said.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null
+    for (const each of followers.get(before) ?? []) if (!isKept(each)) this.#leaving.add(each)
+    followers.set(before, (followers.get(before) ?? []).filter(isKept))
+  }
+
+  /**
+   * Leaves gaps in a new element for what the page has of it already. They are filled when it stands in the page, since only
+   * from there to there an element moves with its focus and all else that it holds.
+   *
+   * @param {Node} node
+   * @returns {Gap[]}
+   */
+  #open(node) {
+    /** @type {Gap[]} */
+    const gaps = []
+    for (const child of node instanceof Element ? [...get(node, "childNodes")] : []) {
+      if (!this.pairs.has(child)) {
+        gaps.push(...this.#open(child))
+        continue
+      }
+      const mark = /** @type {Document} */ (get(node, "ownerDocument")).createComment("")
+      call(node, "replaceChild", mark, child)
+      gaps.push({parent: node, children: [], mark, node: child})
+    }
+    const children = [...get(node, "childNodes")]
+    for (const gap of gaps) if (gap.parent === node) gap.children = children
+    return gaps
+  }
+
+  /** @param {Gap[]} gaps */
+  #fill(gaps) {
+    for (const {parent, children, mark, node} of gaps) {
+      const own = /** @type {ChildNode} */ (this.pairs.get(node))
+      place(parent, own, mark)
+      mark.remove()
+      children.splice(children.indexOf(mark), 1, own)
+      pageChanges.saidChildren(parent, children)
+      this.#change(own, node)
+    }
+  }
+}
+
+/** @param {Element} from @param {Element} to */
+function morphAttributes(from, to) {
+  for (const wanted of [...get(to, "attributes")]) {
+    const {name, value} = wanted
+    if (isUsersAttribute(from, name)) continue
+    const own = pageChanges.attributeOf(from, name)
+    if (own === undefined ? call(from, "getAttribute", name) === value : own === value) continue
+    if (own !== undefined && merge(from, name, own ?? "", to)) continue
+    call(from, "setAttributeNode", /** @type {Attr} */ (wanted.cloneNode())) // setAttribute refuses names such as @click
+    pageChanges.said(from, name, value)
+  }
+  for (const {name} of [...get(from, "attributes")]) {
+    if (isUsersAttribute(from, name) || call(to, "hasAttribute", name)) continue
+    const own = pageChanges.attributeOf(from, name)
+    if (own === null || (own !== undefined && merge(from, name, own, to))) continue
+    call(from, "removeAttribute", name)
+    pageChanges.said(from, name, null)
+  }
+}
+
+/**
+ * Both sides have changed classes or a style: each keeps its own.
+ *
+ * @param {Element} from
+ * @param {string} name
+ * @param {string} said what the server said before
+ * @param {Element} to
+ * @returns {boolean} whether the attribute is one that holds several things
+ */
+function merge(from, name, said, to) {
+  if (name === "class") mergeClasses(get(from, "classList"), said, get(to, "classList"))
+  else if (name === "style" && "style" in from) mergeStyles(from, said, to)
+  else return false
+  pageChanges.said(from, name, call(to, "getAttribute", name), true)
+  return true
+}
+
+/** @param {DOMTokenList} classes @param {string} said @param {DOMTokenList} wanted */
+function mergeClasses(classes, said, wanted) {
+  classes.remove(...said.split(/\s+/).filter((each) => each && !wanted.contains(each)))
+  const before = new Set(said.split(/\s+/))
+  classes.add(...[...wanted].filter((each) => !before.has(each)))
+}
+
+/** @param {Element} from @param {string} said @param {Element} to */
+function mergeStyles(from, said, to) {
+  const old = /** @type {Element} */ (call(to, "cloneNode", false)) // not in the page, whose policy may forbid the attribute
+  call(old, "setAttribute", "style", said)
+  const [own, before, wanted] = [from, old, to].map((element) => get(/** @type {HTMLElement} */ (element), "style"))
+  for (const property of new Set([...before, ...wanted])) {
+    const [value, priority] = [wanted.getPropertyValue(property), wanted.getPropertyPriority(property)]
+    if (value === before.getPropertyValue(property) && priority === before.getPropertyPriority(property)) continue
+    if (value) own.setProperty(property, value, priority)
+    else own.removeProperty(property)
+  }
+}

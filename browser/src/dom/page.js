@@ -1,0 +1,151 @@
+/**
+ * The containers of a page: binds each [data-live] to its live query, and shows the state on the document.
+ */
+
+import {Announcer} from "./announcer.js"
+import {ConnectionNotice} from "./connection_notice.js"
+import {Container} from "./live_element.js"
+import {forgetRestored} from "./form_fields.js"
+import {call, get, isForeign, show} from "./members.js"
+import {watchFields} from "./morph.js"
+
+/** @typedef {import("../connection/connection.js").Connection} Connection */
+
+/** On an element in which changes wait, such as the root. */
+const PAUSED = "data-live-paused"
+
+export class Page {
+  /** @type {Map<Element, Container>} */
+  #containers = new Map()
+  /** @type {string | null} */
+  #state = null
+
+  /** @param {{document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void}} options */
+  constructor({document, connection, connect, report}) {
+    this.document = document
+    this.connection = connection
+    this.connect = connect
+    this.report = report
+    const after = (/** @type {number} */ seconds, /** @type {() => void} */ callback) => connection.monitor.after(seconds, callback)
+    this.announcer = new Announcer(document, after)
+    this.notice = new ConnectionNotice(document, after)
+  }
+
+  /** @param {Element} element */
+  subscriptionOf(element) {
+    return this.#containers.get(element)?.subscription
+  }
+
+  start() {
+    watchFields(this.document)
+    forgetRestored(this.document) // Firefox has restored fields by now, Chromium does so at last
+    get(this.document, "defaultView")?.addEventListener("pageshow", ({persisted}) => persisted || forgetRestored(this.document))
+    this.connection.watchers.add(() => this.#showState())
+    this.connection.events.all.add((data, about) => this.#dispatch("realtime:event", {...about, data}))
+    this.connection.refusals.add((error) => this.#dispatch("realtime:event-rejected", error))
+    warnOfAlpine(this.document)
+    this.#bindAll(get(this.document, "documentElement"))
+    new MutationObserver((records) => this.#follow(records)).observe(get(this.document, "documentElement"), {
+      childList: true,
+      subtree: true,
+      attributes: true,
+      attributeFilter: ["data-live", "data-live-token", PAUSED],
+    })
+  }
+
+  /** @param {MutationRecord[]} records */
+  #follow(records) {
+    for (const [element] of this.#containers) {
+      if (!get(element, "isConnected")) this.#unbind(element)
+    }
+    if (records.some(({attributeName}) => attributeName === PAUSED)) this.#resume()
+    for (const {type, target, addedNodes, attributeName} of records) {
+      if (attributeName === PAUSED) continue
+      const changed = type === "attributes" ? [target] : addedNodes
+      for (const node of changed) {
+        if (!(node instanceof Element)) continue
+        if (type === "attributes" && !this.#containers.get(node)?.isCurrent) this.#unbind(node)
+        if (get(node, "isConnected")) this.#bindAll(node)
+      }
+    }
+  }
+
+  /** Changes in the page wait until `resume`. */
+  pause() {
+    show(get(this.document, "documentElement"), PAUSED, "")
+  }
+
+  resume() {
+    show(get(this.document, "documentElement"), PAUSED, null)
+    this.#resume()
+  }
+
+  /** How many rows wait to be shown. */
+  get held() {
+    return [...this.#containers.values()].reduce((sum, {held}) => sum + held, 0)
+  }
+
+  #resume() {
+    for (const container of this.#containers.values()) container.resume()
+    this.#showState()
+  }
+
+  /** @param {Element} root */
+  #bindAll(root) {
+    const found = [...call(root, "querySelectorAll", "[data-live]")]
+    if (call(root, "matches", "[data-live]")) found.unshift(root)
+    for (const element of found) {
+      if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element)
+    }
+  }
+
+  /** @param {Element} element */
+  #bind(element) {
+    try {
+      const containersOf = (/** @type {string} */ name) => [...this.#containers.values()].filter((each) => each.name === name)
+      const container = new Container(element, {containersOf, report: this.report, announcer: this.announcer})
+      this.#containers.set(element, container)
+      this.connection.subscribe(container.subscription)
+      this.connect()
+    } catch (error) {
+      this.report(error)
+    }
+  }
+
+  /** @param {Element} element */
+  #unbind(element) {
+    const container = this.#containers.get(element)
+    if (!container) return
+    this.#containers.delete(element)
+    container.release()
+    this.connection.unsubscribe(container.subscription)
+  }
+
+  #showState() {
+    const {state, fault} = this.connection
+    for (const [element, {subscription}] of this.#containers) {
+      show(element, "data-live-state", this.connection.stateOf(subscription))
+    }
+    show(get(this.document, "documentElement"), "data-realtime-held", this.held ? String(this.held) : null)
+    const {waiting} = this.connection.calls
+    show(get(this.document, "documentElement"), "data-realtime-waiting", waiting ? String(waiting) : null)
+    if (state === this.#state) return
+    this.#state = state
+    show(get(this.document, "documentElement"), "data-realtime", state)
+    this.notice.show(state, fault?.reason)
+    const detail = fault ? {state, reason: fault.reason, code: fault.code} : {state}
+    this.#dispatch("realtime:state", detail)
+  }
+
+  /** @param {string} name @param {object} detail */
+  #dispatch(name, detail) {
+    call(this.document, "dispatchEvent", new CustomEvent(name, {detail}))
+  }
+}
+
+/** What a script does to rows before this module begins counts as the server's: the next change would undo it. @param {Document} document */
+function warnOfAlpine(document) {
+  const component = /** @type {any} */ (call(document, "querySelector", "[data-live] [x-data]"))
+  if (!component?._x_dataStack) return
+  console.warn("Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.")
+}

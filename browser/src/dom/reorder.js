@@ -1,0 +1,152 @@
+/**
+ * Puts nodes into an order with the fewest moves, and leaves the one that the user is in where it is.
+ */
+
+import {call, focused, get} from "./members.js"
+
+/**
+ * @param {Node} parent
+ * @param {ChildNode[]} nodes in the order wanted; those that are not in the parent yet are inserted
+ * @param {ChildNode | null} [lead] the child behind which they stand; null: they stand first
+ * @param {Iterable<ChildNode>} [standing] those of them that are in the parent, as they stand there
+ */
+export function arrange(parent, nodes, lead = null, standing = get(parent, "childNodes")) {
+  const places = new Map(Array.from(standing, (node, index) => [node, index]))
+  const placeOf = (/** @type {ChildNode} */ node) => /** @type {number} */ (places.get(node))
+  const present = nodes.filter((node) => places.has(node))
+  const stay = isRise(present, placeOf) ? new Set(present) : longestRise(present, placeOf, childInUse(parent))
+  if (stay.size === nodes.length) return
+  const restore = holdState(parent, nodes.filter((node) => !stay.has(node)))
+  let previous = lead
+  for (const node of nodes) {
+    if (!stay.has(node)) put(parent, node, previous ? get(previous, "nextSibling") : get(parent, "firstChild"))
+    previous = node
+  }
+  restore()
+}
+
+/** @param {Node} parent @param {ChildNode} node which may stand elsewhere in the page @param {Node | null} before */
+export function place(parent, node, before) {
+  const restore = holdState(parent, [node])
+  put(parent, node, before)
+  restore()
+}
+
+/**
+ * @param {ChildNode[]} nodes
+ * @param {(node: ChildNode) => number} placeOf
+ */
+function isRise(nodes, placeOf) {
+  return nodes.every((node, index) => index === 0 || placeOf(nodes[index - 1]) < placeOf(node))
+}
+
+/** The child that has the focus or the selection; asking for it makes the browser lay out the page. @param {Node} parent @returns {ChildNode | null} */
+function childInUse(parent) {
+  const document = get(parent, "ownerDocument")
+  const selection = document && call(document, "getSelection")
+  const inUse = [focused(parent), selection?.isCollapsed ? null : selection?.anchorNode]
+  for (let node of inUse) {
+    while (node && get(node, "parentNode") !== parent) node = get(node, "parentNode")
+    if (node) return /** @type {ChildNode} */ (node)
+  }
+  return null
+}
+
+/** A browser may have no moveBefore. @typedef {Node & {moveBefore: (node: Node, before: Node | null) => void}} Parent */
+
+/** Whether a node goes from place to place in the page. @param {Node} parent @param {Node} node */
+function moves(parent, node) {
+  return get(node, "isConnected") && get(parent, "isConnected") && call(node, "getRootNode") === call(parent, "getRootNode")
+}
+
+/** @param {Node} parent */
+const movesWhole = (parent) => typeof get(/** @type {Parent} */ (parent), "moveBefore") === "function"
+
+/** @param {Node} parent @param {ChildNode} node @param {Node | null} before */
+function put(parent, node, before) {
+  if (movesWhole(parent) && moves(parent, node)) call(/** @type {Parent} */ (parent), "moveBefore", node, before) // keeps all that the node holds
+  else call(parent, "insertBefore", node, before)
+}
+
+/**
+ * What a browser loses when it moves nodes, read before the first of them moves: to read asks the browser for a layout.
+ *
+ * @param {Node} parent
+ * @param {ChildNode[]} nodes that are going to move
+ * @returns {() => void} restores it
+ */
+function holdState(parent, nodes) {
+  const isWhole = movesWhole(parent)
+  if (isWhole && !losesScrolling()) return () => {}
+  const moving = nodes.filter((node) => moves(parent, node))
+  const scrolled = moving.flatMap(scrollPositions)
+  const refocus = isWhole ? () => {} : holdFocus(moving)
+  return () => {
+    refocus()
+    for (const {element, top, left} of scrolled) Object.assign(element, {scrollTop: top, scrollLeft: left})
+  }
+}
+
+/** Firefox's moveBefore puts what was scrolled back to its beginning. */
+function losesScrolling() {
+  return globalThis.CSS?.supports?.("-moz-appearance", "none") ?? false
+}
+
+/** @param {ChildNode[]} nodes @returns {() => void} gives the focus back, unheard: to the page it has never gone */
+function holdFocus(nodes) {
+  const active = /** @type {HTMLInputElement | null} */ (nodes.length ? focused(nodes[0]) : null)
+  const window = active?.ownerDocument.defaultView
+  if (!active || !window || !nodes.some((node) => call(node, "contains", active))) return () => {}
+  const [start, end, direction] = active.selectionStart === undefined ? [] : [active.selectionStart, active.selectionEnd, active.selectionDirection]
+  const hush = (/** @type {Event} */ event) => event.stopImmediatePropagation()
+  const heard = ["blur", "focusout", "focus", "focusin"]
+  for (const type of heard) window.addEventListener(type, hush, true)
+  return () => {
+    active.focus({preventScroll: true})
+    if (typeof start === "number") active.setSelectionRange(start, end ?? start, direction ?? undefined)
+    for (const type of heard) window.removeEventListener(type, hush, true)
+  }
+}
+
+/** @param {ChildNode} node */
+function scrollPositions(node) {
+  if (!(node instanceof Element)) return []
+  return [node, ...call(node, "querySelectorAll", "*")]
+    .map((element) => ({element, top: get(element, "scrollTop"), left: get(element, "scrollLeft")}))
+    .filter(({top, left}) => top || left)
+}
+
+/**
+ * The largest set of nodes that stand in the right order already, with the pinned one among them.
+ *
+ * @param {ChildNode[]} nodes
+ * @param {(node: ChildNode) => number} placeOf where a node is now
+ * @param {ChildNode | null} pinned
+ * @returns {Set<ChildNode>}
+ */
+function longestRise(nodes, placeOf, pinned) {
+  const pin = pinned ? nodes.indexOf(pinned) : -1
+  /** @type {number[]} */
+  const lowest = [] // by length of a rise: the index of its last node, the lowest one possible
+  /** @type {number[]} */
+  const before = [] // by index: the index before it in its rise
+
+  nodes.forEach((node, index) => {
+    const place = placeOf(node)
+    if (pin >= 0 && index !== pin && (index < pin) !== (place < placeOf(nodes[pin]))) return
+    let low = 0
+    let high = lowest.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (placeOf(nodes[lowest[middle]]) < place) low = middle + 1
+      else high = middle
+    }
+    before[index] = low > 0 ? lowest[low - 1] : -1
+    lowest[low] = index
+  })
+
+  /** @type {Set<ChildNode>} */
+  const rise = new Set()
+  for (let index = lowest[lowest.length - 1]; index >= 0; index = before[index]) rise.add(nodes[index])
+  return rise
+}

@@ -1,0 +1,233 @@
+/**
+ * The rows of a container: its children with a data-live-key. They stand together, where the first one stood.
+ */
+
+import {RealtimeError} from "../protocol/messages.js"
+import {focusIn, moveFocus} from "./focus.js"
+import {isEdited, isField} from "./form_fields.js"
+import {parseRow} from "./html.js"
+import {ask, attribute, call, emit, get, show} from "./members.js"
+import {morph} from "./morph.js"
+import {pageChanges} from "./page_changes.js"
+import {parts} from "./parts.js"
+import {arrange} from "./reorder.js"
+
+/** What the server said last of a row, as it stands. @type {WeakMap<Element, string>} */
+const said = new WeakMap()
+
+/**
+ * A row that goes from one container of a stream to another in the same frame takes its element along, with all that
+ * the user is doing in it. The first of the two to be painted is either: it takes the element, or leaves it to be taken.
+ */
+export class Rows {
+  /** The child before the first row. @type {ChildNode | null} */
+  #lead = null
+
+  /**
+   * @param {Element} element
+   * @param {{wanted: () => readonly string[], others: () => Rows[], report: (error: unknown) => void}} options wanted: the
+   *   keys of the live query as they are now, perhaps not painted yet; others: the rows of the stream's other containers
+   */
+  constructor(element, {wanted, others, report}) {
+    this.element = element
+    this.wanted = wanted
+    this.others = others
+    this.report = report
+    pageChanges.observe(element)
+  }
+
+  keys() {
+    return this.#rows().keys()
+  }
+
+  /** The rows as HTML, as the server has said them. @returns {Map<string, string>} */
+  read() {
+    return pageChanges.during(() => new Map([...this.#rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])))
+  }
+
+  /**
+   * Lays what a call is expected to do over rows: it is given their elements, which are copies.
+   *
+   * @param {readonly import("../data/result_set.js").Entry[]} rows
+   * @param {import("../data/optimistic.js").Expectation} expect takes elements and returns those that are to stand there
+   * @param {string} id of the call: what has no key yet gets one from it
+   * @returns {import("../data/result_set.js").Entry[]}
+   */
+  expect(rows, expect, id) {
+    const shown = expect(rows.map(([key, html]) => parseRow(String(html), key, this.element)))
+    if (!Array.isArray(shown) || !shown.every((row) => row instanceof Element)) {
+      throw new TypeError("The function 'optimistic' must return an array of elements.")
+    }
+    return shown.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")])
+  }
+
+  /**
+   * Part by part. A row that is not there has been removed by the page's own code: it stays away until it changes.
+   *
+   * @param {readonly string[]} keys
+   * @param {import("../data/result_set.js").Change} change
+   * @returns {Generator<void, void>}
+   */
+  *paint(keys, {puts}) {
+    const rows = this.#rows()
+    const differing = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))))
+    let isFirst = true
+    for (const part of parts([...rows.keys()], keys, differing)) {
+      if (!isFirst) yield
+      isFirst = false
+      this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing.get(key))]))
+    }
+  }
+
+  /** @param {readonly string[]} keys @param {[string, string][]} puts */
+  #paintPart(keys, puts) {
+    pageChanges.during(() => {
+      const rows = this.#rows()
+      const before = new Map(rows)
+      const first = rows.values().next().value
+      if (first) this.#lead = get(first, "previousSibling")
+      const leaving = this.#leave(rows, new Set(keys))
+      const place = focusIn(before, leaving)
+      for (const row of leaving) this.#remove(row)
+      const elsewhere = puts.every(([key]) => rows.has(key)) ? new Map() : this.#collect((other) => other.#leaving())
+      /** @type {[string, Element][]} */
+      const added = []
+      for (const [key, html] of puts) {
+        const shown = rows.get(key) ?? elsewhere.get(key)
+        const row = this.#draw(key, html, shown)
+        if (row) rows.set(key, row)
+        if (row && !shown) added.push([key, row])
+      }
+      const lead = this.#lead && get(this.#lead, "parentNode") === this.element ? this.#lead : null
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), lead, get(this.element, "children"))
+      for (const [key, row] of added) this.#tell("add", key, row)
+      if (place) moveFocus(this.element, this.#rows(), place)
+    })
+  }
+
+  /** @param {import("../data/result_set.js").Change} change */
+  detail({puts, drops, reset}) {
+    return {puts: [...puts.keys()], drops, reset}
+  }
+
+  /** The elements that are to go, but for those that another container is going to take. @param {Map<string, Element>} rows @param {Set<string>} wanted */
+  #leave(rows, wanted) {
+    const gone = this.#children().filter(([key, row]) => !(wanted.has(key) && rows.get(key) === row))
+    const awaited = gone.length ? this.#collect((other) => other.#awaited()) : new Map()
+    return new Set(gone.filter(([key]) => !awaited.has(key)).map(([, row]) => row))
+  }
+
+  /** @param {Element} row */
+  #remove(row) {
+    const key = attribute(row, "data-live-key")
+    if (ask(row, "realtime:before-remove", {key, row})) {
+      call(row, "remove")
+      emit(this.element, "realtime:after-remove", {key, row})
+    } else {
+      call(row, "removeAttribute", "data-live-key") // it is the page's own from now on
+    }
+  }
+
+  /**
+   * One that cannot be shown keeps nobody else from it, and says so.
+   *
+   * @param {string} key
+   * @param {string} html
+   * @param {Element | undefined} shown
+   * @returns {Element | null | undefined} null: the page's own code does not want it
+   */
+  #draw(key, html, shown) {
+    if (shown) said.delete(shown)
+    try {
+      const row = parseRow(html, key, this.element)
+      if (!shown) {
+        if (!ask(this.element, "realtime:before-add", {key, row})) return null
+        said.set(row, html)
+        return row
+      }
+      if (!ask(shown, "realtime:before-morph", {key, row: shown, to: row})) return shown
+      const drawn = isSame(shown, row, html) ? shown : morph(shown, row)
+      said.set(drawn, html)
+      show(drawn, "data-live-error", null)
+      this.#tell("morph", key, drawn)
+      return drawn
+    } catch (cause) {
+      const reason = `The row '${key}' of '${attribute(this.element, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`
+      const error = new RealtimeError(null, reason, {name: "not_shown"})
+      show(shown ?? this.element, "data-live-error", reason)
+      emit(shown ?? this.element, "realtime:error", error)
+      this.report(Object.assign(error, {cause}))
+      return shown
+    }
+  }
+
+  /** @param {string} what @param {string} key @param {Element} row */
+  #tell(what, key, row) {
+    /** @type {any} */ (globalThis).htmx?.process?.(row) // which looks for its attributes in what it has loaded itself
+    emit(row, `realtime:after-${what}`, {key, row})
+  }
+
+  /** From the stream's other containers. @template T @param {(other: Rows) => [string, T][]} part @returns {Map<string, T>} */
+  #collect(part) {
+    return new Map(this.others().flatMap(part))
+  }
+
+  /** The keys whose rows are still to be painted. @returns {[string, true][]} */
+  #awaited() {
+    const rows = this.#rows()
+    return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true])
+  }
+
+  /** The rows that are still to be removed. */
+  #leaving() {
+    const wanted = new Set(this.wanted())
+    return [...this.#rows()].filter(([key]) => !wanted.has(key))
+  }
+
+  /** Of two with one key, the first. @returns {Map<string, Element>} */
+  #rows() {
+    /** @type {Map<string, Element>} */
+    const rows = new Map()
+    for (const [key, child] of this.#children()) if (!rows.has(key)) rows.set(key, child)
+    return rows
+  }
+
+  /** @returns {[string, Element][]} */
+  #children() {
+    return [...get(this.element, "children")].flatMap((child) => {
+      const key = attribute(child, "data-live-key")
+      return key === null ? [] : [/** @type {[string, Element]} */ ([key, child])]
+    })
+  }
+}
+
+/**
+ * Whether the page shows a row as the server says it now, which is told without parsing it. What the user has changed in it
+ * follows the server again where an action has taken it, and is looked at.
+ *
+ * @param {Element | undefined} row
+ * @param {string} html
+ */
+function isShown(row, html) {
+  if (!row || isInUse(row)) return false
+  const before = said.get(row)
+  if (before !== undefined) return before === html
+  if (!isPlain(html) || !pageChanges.isUntouched(row)) return false
+  const isAlike = get(row, "outerHTML").replace(/ data-live-key="[^"]*"/, "") === html
+  if (isAlike) said.set(row, html)
+  return isAlike
+}
+
+/** Whether there is nothing to change, where the server writes what the browser writes otherwise. @param {Element} row @param {Element} to @param {string} html */
+function isSame(row, to, html) {
+  return isPlain(html) && pageChanges.isUntouched(row) && !isInUse(row) && call(row, "isEqualNode", to)
+}
+
+/** Neither outerHTML nor isEqualNode sees all of a shadow tree and of a template. @param {string} html */
+const isPlain = (html) => !/<template/i.test(html)
+
+/** Whether the row shows an error, or a field of it holds something else than the server has said. @param {Element} row */
+function isInUse(row) {
+  const fields = [row, ...call(row, "querySelectorAll", "input, select, textarea")]
+  return attribute(row, "data-live-error") !== null || fields.some((each) => isField(each) && isEdited(each))
+}

@@ -1,0 +1,376 @@
+/**
+ * The client's side of the protocol as a state machine: events in, effects out, with no DOM, socket or timer.
+ */
+
+import {VERSION, codes, remedy} from "./messages.js"
+import {Wires} from "./subscriptions.js"
+
+/** @typedef {import("./subscriptions.js").Wire} Wire */
+
+/**
+ * @typedef {"idle" | "opening" | "greeting" | "ready" | "waiting" | "suspended" | "stopped"} Phase
+ * @typedef {"connect" | "opened" | "welcome" | "renew" | "lost" | "stop" | "due" | "suspend" | "resume"} Event
+ * @typedef {"connecting" | "live" | "catching-up" | "offline" | "refused"} State
+ *
+ * @typedef {{code: number, reason: string}} Fault
+ *
+ * What the session wants done. `wait`: for the next attempt, at least `retry` seconds; `planned` if the server sent the page elsewhere. `later`: to be asked `again` after
+ * a delay. `repeat`: to have the calls sent that wait for the connection.
+ *
+ * @typedef {{do: "open"}
+ *   | {do: "close"}
+ *   | {do: "send", message: import("./messages.js").ClientMessage}
+ *   | {do: "wait", retry: number, planned?: boolean}
+ *   | {do: "greeted", heartbeat: number}
+ *   | {do: "repeat"}
+ *   | {do: "expires", seconds: number}
+ *   | {do: "apply", cursor: string, updates: import("./subscriptions.js").Update[], calls: string[]}
+ *   | {do: "refused", wire: Wire, fault: Fault}
+ *   | {do: "later", wire: Wire}
+ *   | {do: "tell", event: import("./messages.js").Happening, wires: Wire[] | null}
+ *   | {do: "event_rejected", wire: Wire | undefined, name: string, fault: Fault}
+ *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
+ */
+
+/** The events that each phase accepts; any other event is an error. @type {Record<Phase, Partial<Record<Event, Phase>>>} */
+export const TRANSITIONS = {
+  idle: {connect: "opening", suspend: "idle", resume: "idle"},
+  opening: {connect: "opening", opened: "greeting", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "opening"},
+  greeting: {connect: "greeting", renew: "greeting", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "greeting"},
+  ready: {connect: "ready", renew: "ready", welcome: "ready", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "ready"},
+  waiting: {connect: "opening", due: "opening", suspend: "suspended", resume: "opening"},
+  suspended: {connect: "suspended", suspend: "suspended", resume: "opening"},
+  stopped: {connect: "opening", suspend: "stopped", resume: "stopped"},
+}
+
+/** The default of how much may be in flight. */
+const DEFAULT_WINDOW = {frames: 32, bytes: 1048576}
+
+export class Session {
+  /** @type {Phase} */
+  phase = "idle"
+  /** Why the server refused the connection for good. @type {Fault | null} */
+  fault = null
+
+  #wires = new Wires() // intent: what the page wants, whether connected or not
+  /** What the page shows until the next welcome. @type {State} */
+  #absence = "connecting"
+  #askedAnew = false // new credentials were requested since the last frame
+  #window = DEFAULT_WINDOW
+  #handled = 0 // messages since welcome
+  #unacked = {frames: 0, bytes: 0}
+  /** Identifies the user, if no cookie does. @type {string | undefined} */
+  #token
+
+  /** What the page shows; `null` before connect(). @returns {State | null} */
+  get state() {
+    switch (this.phase) {
+      case "idle":
+        return null
+      case "ready":
+        if (this.#wires.refused) return "refused"
+        return this.#wires.live ? "live" : "catching-up"
+      case "stopped":
+        return "refused"
+      default:
+        return this.#absence
+    }
+  }
+
+  /** Whether nothing is pending except news. */
+  get settled() {
+    return this.#wires.settled
+  }
+
+  /** Whether the page is connected and all its subscriptions are live. */
+  get isCurrent() {
+    return this.phase === "ready" && this.#wires.live
+  }
+
+  /** @param {Wire} wire @returns {State | null} */
+  stateOf(wire) {
+    if (wire.status === "refused") return "refused"
+    if (this.phase !== "ready") return this.state
+    return wire.status === "live" ? "live" : "catching-up"
+  }
+
+  /** @returns {Effect[]} */
+  connect() {
+    const before = this.phase
+    this.#move("connect")
+    if (before === "stopped") {
+      this.fault = null
+      this.#askedAnew = false
+      this.#absence = "connecting"
+    }
+    return this.phase === before ? [] : [{do: "open"}]
+  }
+
+  /**
+   * Handles an open transport.
+   *
+   * @param {string} [token] names the user, where no cookie does
+   * @returns {Effect[]}
+   */
+  opened(token) {
+    this.#move("opened")
+    this.#token = token
+    // calls before subscriptions, so that the frame with their effects names them
+    return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.askAll())]
+  }
+
+  /**
+   * Continues with another request: a new client for the server, no change for the page.
+   *
+   * @param {import("./messages.js").Send[]} [events] that go with it
+   * @returns {Effect[]}
+   */
+  renew(events = []) {
+    this.#move("renew")
+    return this.#hello(this.#wires.renewAll(events))
+  }
+
+  /** Like `renew`, if nothing was answered: the calls are sent again too. @returns {Effect[]} */
+  moved() {
+    this.#move("renew")
+    return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.renewAll([]))]
+  }
+
+  /** Sends a newer token for the current connection. @param {string} token @returns {Effect[]} */
+  authenticate(token) {
+    this.#token = token
+    return this.phase === "ready" ? send([{type: "authenticate", token}]) : []
+  }
+
+  /**
+   * Handles the end of the connection. The code decides what comes next.
+   *
+   * @param {number} code
+   * @param {string} reason
+   * @param {number} [retry] seconds after which the server allows a return
+   * @returns {Effect[]}
+   */
+  lost(code, reason, retry = 0) {
+    const cure = remedy(code)
+    if (cure === "stop" || (cure === "ask anew" && this.#askedAnew)) {
+      this.#move("stop")
+      this.#interrupt()
+      this.fault = {code, reason}
+      return [{do: "close"}]
+    }
+    const planned = code === codes.going_away
+    // A page that was sent elsewhere reconnects soon: until that fails, it is only catching up.
+    this.#interrupt(!planned ? "offline" : this.phase === "ready" ? "catching-up" : this.#absence)
+    this.#move("lost")
+    if (cure === "ask anew") {
+      this.#askedAnew = true
+      this.#wires.forget()
+    }
+    return [{do: "close"}, {do: "wait", retry, ...(planned && {planned})}]
+  }
+
+  /** Connects after the wait. @returns {Effect[]} */
+  due() {
+    this.#move("due")
+    return [{do: "open"}]
+  }
+
+  /** Disconnects because the page is left or frozen; it may return. @returns {Effect[]} */
+  suspend() {
+    const before = this.phase
+    this.#move("suspend")
+    if (this.phase === before) return []
+    this.#interrupt()
+    return [{do: "close"}]
+  }
+
+  /** Reconnects after the page has returned. @returns {Effect[]} */
+  resume() {
+    const before = this.phase
+    this.#move("resume")
+    return this.phase === before ? [] : [{do: "open"}]
+  }
+
+  /** @param {Wire} wire @returns {Effect[]} */
+  subscribe(wire) {
+    this.#wires.add(wire)
+    return this.#ask(wire)
+  }
+
+  /** @param {Wire} wire @returns {Effect[]} */
+  unsubscribe(wire) {
+    return this.#tell(this.#wires.remove(wire))
+  }
+
+  /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
+  tell(wire, name, data) {
+    return this.#tell(this.#wires.tell(wire, name, data))
+  }
+
+  /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
+  present(wire, data) {
+    return this.#tell(this.#wires.present(wire, data))
+  }
+
+  /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
+  again(wire) {
+    return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : []
+  }
+
+  /**
+   * Reloads all rows, because the page's cannot be trusted: at once the first time, then after growing delays.
+   *
+   * @param {Wire} wire
+   * @returns {Effect[]}
+   */
+  resync(wire) {
+    const told = this.#tell(this.#wires.reset(wire))
+    return wire.failures === 1 ? [...told, ...this.#ask(wire)] : [...told, {do: "later", wire}]
+  }
+
+  /**
+   * @param {import("./messages.js").ServerMessage} message
+   * @param {number} size length of its text
+   * @returns {Effect[]}
+   */
+  receive(message, size) {
+    if (this.phase === "greeting" && message.type !== "welcome" && message.type !== "bye") {
+      throw new Error(`The server sent '${message.type}' before 'welcome'.`)
+    }
+    if (message.type === "welcome") {
+      const isFirst = this.phase === "greeting"
+      this.#move("welcome")
+      this.#window = message.window ?? DEFAULT_WINDOW
+      return isFirst ? [{do: "greeted", heartbeat: message.heartbeat}, ...expires(message)] : expires(message)
+    }
+    this.#unacked.bytes += size
+    if (message.type === "frame") {
+      // A frame counts once the page has handled it.
+      const {cursor, calls = []} = message
+      return [{do: "apply", cursor, updates: this.#wires.updates(message), calls}]
+    }
+    this.#handled += 1
+    return [...this.#answer(message), ...this.#ackIfDue()]
+  }
+
+  /** @param {import("./messages.js").ServerMessage} message @returns {Effect[]} */
+  #answer(message) {
+    switch (message.type) {
+      case "authenticated":
+        return expires(message)
+      case "subscribed":
+        this.#wires.accept(message)
+        return []
+      case "behind":
+        this.#wires.fallBehind()
+        return []
+      case "heartbeat":
+        this.#wires.heartbeat(message.cursors ?? {})
+        return [this.#ack()]
+      case "refused":
+        return this.#refused(message)
+      case "reply":
+        return [{do: "reply", reply: message}]
+      case "event": {
+        const wires = message.query === undefined ? null : this.#wires.of(message.query)
+        return [{do: "tell", event: message, wires}]
+      }
+      case "event_rejected": {
+        const {id, name, code, reason} = message
+        return [{do: "event_rejected", wire: this.#wires.find(id), name, fault: {code, reason}}]
+      }
+      case "bye":
+        return this.lost(message.code, message.reason, message.retry)
+      default:
+        return [] // a message that a later server may add
+    }
+  }
+
+  /**
+   * Handles an applied frame: its cursor is valid now, except for wires whose deltas did not fit their rows.
+   *
+   * @param {Extract<Effect, {do: "apply"}>} frame
+   * @param {Set<Wire>} unfit
+   * @returns {Effect[]}
+   */
+  applied({cursor, updates}, unfit) {
+    this.#askedAnew = false
+    this.#handled += 1
+    this.#unacked.frames += 1
+
+    /** @type {Effect[]} */
+    const effects = []
+    for (const {wire} of updates) {
+      if (!this.#wires.has(wire)) continue // a listener has closed it
+      if (unfit.has(wire)) effects.push(...this.resync(wire))
+      else this.#wires.reach(wire, cursor)
+    }
+    return [...this.#ackIfDue(), ...effects]
+  }
+
+  /** @param {import("./messages.js").ClientMessage[]} asked @returns {Effect[]} */
+  #hello(asked) {
+    this.#handled = 0
+    this.#unacked = {frames: 0, bytes: 0}
+    const named = this.#token === undefined ? {} : {token: this.#token}
+    return send([{type: "hello", version: VERSION, ...named}, ...asked])
+  }
+
+  /** @param {Event} event */
+  #move(event) {
+    const next = TRANSITIONS[this.phase][event]
+    if (!next) throw new Error(`A session that is '${this.phase}' does not know the event '${event}'.`)
+    this.phase = next
+  }
+
+  /** @param {State} shown */
+  #interrupt(shown = "offline") {
+    this.#absence = shown
+    this.#wires.interrupt()
+  }
+
+  /** @param {Wire} wire @returns {Effect[]} */
+  #ask(wire) {
+    return this.#connected ? send(this.#wires.ask(wire)) : []
+  }
+
+  /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
+  #tell(messages) {
+    return this.#connected ? send(messages) : []
+  }
+
+  get #connected() {
+    return this.phase === "greeting" || this.phase === "ready"
+  }
+
+  /** @param {import("./messages.js").Refused} message @returns {Effect[]} */
+  #refused(message) {
+    const wire = this.#wires.refuse(message)
+    if (wire?.status === "wanted") return this.#ask(wire)
+    if (wire?.status === "delayed") return [{do: "later", wire}]
+    return wire ? [{do: "refused", wire, fault: {code: message.code, reason: message.reason}}] : []
+  }
+
+  /** @returns {Effect[]} */
+  #ackIfDue() {
+    const {frames, bytes} = this.#unacked
+    const due = frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
+    return due && this.phase === "ready" ? [this.#ack()] : []
+  }
+
+  /** @returns {Effect} */
+  #ack() {
+    this.#unacked = {frames: 0, bytes: 0}
+    return {do: "send", message: {type: "ack", messages: this.#handled}}
+  }
+}
+
+/** @param {{expires?: number}} message @returns {Effect[]} */
+function expires({expires}) {
+  return expires === undefined ? [] : [{do: "expires", seconds: expires}]
+}
+
+/** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
+function send(messages) {
+  return messages.map((message) => ({do: "send", message}))
+}

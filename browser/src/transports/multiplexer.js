@@ -1,0 +1,333 @@
+/**
+ * The multiplexer: one connection to the server, which several pages use as if each had its own.
+ *
+ * For the server it is one client, which sends hello, subscribes, and acknowledges. For each page it is a server: it maps the
+ * ids of subscriptions, and passes messages to the pages that they are for. It keeps no rows and no cursors: a disconnected
+ * page resumes with its own, as after any lost connection. It does not depend on workers or ports, so tests need none.
+ */
+
+import {parseJSON} from "../protocol/messages.js"
+
+/** @typedef {import("./websocket.js").Transport} Transport */
+/** @typedef {{send: (text: string) => void, closed: (code: number, reason: string) => void}} Port */
+/** @typedef {{page: Page, id: number, query: number | null, log: number | null}} Entry */
+
+const ABNORMAL = 1006
+const OVERLOADED = 4002
+const NO_ROOM = "This page needs a connection of its own."
+const VERSION = 1
+/** The server allows 100 subscriptions per connection. Beyond this number, new pages open their own. */
+const MAX_SUBSCRIPTIONS = 50
+/** Windows of bytes that a page may leave unacknowledged. */
+const MAX_WINDOWS = 4
+/** Heartbeats that a page may leave unanswered before it counts as frozen or crashed. */
+const MAX_HEARTBEATS = 3
+const DEFAULT_WINDOW = {frames: 32, bytes: 1048576}
+
+/** A page's end. */
+class Page {
+  greeted = false
+  bytes = 0 // sent, and not acknowledged
+  heartbeats = 0 // since the page's last message
+
+  /** @param {Switchboard} board @param {Port} port */
+  constructor(board, port) {
+    this.board = board
+    this.port = port
+  }
+
+  /** @param {string} text a message of the page */
+  receive(text) {
+    this.heartbeats = 0
+    this.board.take(this, parseJSON(text))
+  }
+
+  /** The page is gone, or needs no connection. */
+  leave() {
+    this.board.leave(this)
+  }
+}
+
+export class Switchboard {
+  /** @type {Set<Page>} */
+  #pages = new Set()
+  /** By the id that the server knows. @type {Map<number, Entry>} */
+  #entries = new Map()
+  /** The page that waits for a reply, by the call's id. @type {Map<string, Page>} */
+  #calls = new Map()
+  /** @type {Transport | null} */
+  #line = null
+  #opened = false
+  /** Messages to send when the connection is open. @type {string[]} */
+  #waiting = []
+  /** The server's welcome, as text. @type {string | null} */
+  #welcome = null
+  #heartbeat = 0 // seconds
+  #window = DEFAULT_WINDOW
+  #heard = 0
+  #handled = 0 // messages since welcome
+  #unacked = {frames: 0, bytes: 0}
+  #nextId = 1
+  #cancelWatch = () => {}
+
+  /**
+   * @param {{
+   *   newTransport: () => Transport,
+   *   after: (seconds: number, callback: () => void) => () => void,
+   *   now: () => number,
+   * }} options
+   */
+  constructor({newTransport, after, now}) {
+    this.newTransport = newTransport
+    this.after = after
+    this.now = now
+  }
+
+  /** Adds a page; it is served after its hello. @param {Port} port */
+  join(port) {
+    const page = new Page(this, port)
+    this.#pages.add(page)
+    return page
+  }
+
+  /** @param {Page} page @param {any} message */
+  take(page, message) {
+    if (!this.#pages.has(page)) return
+    if (message.type === "hello") return this.#greet(page, message)
+    if (!page.greeted) return
+    switch (message.type) {
+      case "ack":
+        page.bytes = 0
+        return
+      case "subscribe": {
+        const id = this.#nextId++
+        this.#entries.set(id, {page, id: message.id, query: null, log: null})
+        return this.#send({...message, id})
+      }
+      case "unsubscribe": {
+        const id = this.#idOf(page, message.id)
+        if (id === undefined) return
+        this.#entries.delete(id)
+        return this.#send({...message, id})
+      }
+      case "send":
+      case "present": {
+        const id = this.#idOf(page, message.id)
+        return id === undefined ? undefined : this.#send({...message, id})
+      }
+      case "call":
+        this.#calls.set(message.id, page)
+        return this.#send(message)
+    }
+  }
+
+  /** @param {Page} page */
+  leave(page) {
+    if (!this.#pages.delete(page)) return
+    this.#forget(page)
+    if (![...this.#pages].some(({greeted}) => greeted)) this.#hangUp()
+  }
+
+  /** Drops a connection that may be dead. @param {string} reason */
+  cut(reason) {
+    if (this.#line) this.#lost(ABNORMAL, reason)
+  }
+
+  /** @param {Page} page @param {{token?: string}} hello */
+  #greet(page, {token}) {
+    this.#forget(page)
+    const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS
+    if (token !== undefined || isFull) return this.#turnAway(page, NO_ROOM)
+    if (this.#welcome && this.now() - this.#heard > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.") // the device has slept
+    page.greeted = true
+    page.bytes = 0
+    if (this.#welcome) page.port.send(this.#welcome)
+    else if (!this.#line) this.#call()
+  }
+
+  /** @param {Page} page @param {string} reason */
+  #turnAway(page, reason) {
+    this.leave(page)
+    page.port.closed(ABNORMAL, reason)
+  }
+
+  /** Ends the page's subscriptions on this connection. @param {Page} page */
+  #forget(page) {
+    for (const [id, entry] of this.#entries) {
+      if (entry.page !== page) continue
+      this.#entries.delete(id)
+      this.#send({type: "unsubscribe", id})
+    }
+    for (const [id, caller] of this.#calls) if (caller === page) this.#calls.delete(id)
+  }
+
+  /** @param {Page} page @param {number} wanted the page's own id */
+  #idOf(page, wanted) {
+    for (const [id, entry] of this.#entries) if (entry.page === page && entry.id === wanted) return id
+    return undefined
+  }
+
+  #call() {
+    const line = (this.#line = this.newTransport())
+    line.on({
+      opened: () => {
+        this.#opened = true
+        line.send(JSON.stringify({type: "hello", version: VERSION}))
+        for (const text of this.#waiting.splice(0)) line.send(text)
+      },
+      message: (text) => this.#receive(text),
+      renew: () => false,
+      moved: () => this.cut("The line goes on by another road."),
+      closed: (code, reason) => this.#lost(code, reason),
+    })
+    line.open()
+  }
+
+  /** @param {object} message */
+  #send(message) {
+    const text = JSON.stringify(message)
+    if (this.#opened) this.#line?.send(text)
+    else if (this.#line) this.#waiting.push(text)
+  }
+
+  #hangUp() {
+    const line = this.#line
+    this.#cancelWatch()
+    this.#line = this.#welcome = null
+    this.#opened = false
+    this.#waiting = []
+    this.#entries.clear()
+    this.#calls.clear()
+    line?.close()
+  }
+
+  /** Disconnects all pages, which reconnect by themselves, each after its own delay. @param {number} code @param {string} reason */
+  #lost(code, reason) {
+    this.#hangUp()
+    for (const page of this.#greeted()) {
+      this.#pages.delete(page)
+      page.port.closed(code, reason)
+    }
+  }
+
+  /** @param {string} text */
+  #receive(text) {
+    const message = parseJSON(text)
+    this.#heard = this.now()
+    if (message.type === "welcome") return this.#welcomed(message, text)
+    this.#deliver(message, text)
+    this.#handled += 1
+    this.#unacked.bytes += text.length
+    if (message.type === "frame") this.#unacked.frames += 1
+    const {frames, bytes} = this.#unacked
+    const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
+    if (isDue && this.#line) this.#acknowledge()
+  }
+
+  #acknowledge() {
+    this.#unacked = {frames: 0, bytes: 0}
+    this.#send({type: "ack", messages: this.#handled})
+  }
+
+  /** @param {{heartbeat: number, window?: typeof DEFAULT_WINDOW}} message @param {string} text */
+  #welcomed({heartbeat, window = DEFAULT_WINDOW}, text) {
+    this.#welcome = text
+    this.#heartbeat = heartbeat
+    this.#window = window
+    this.#handled = 0
+    this.#unacked = {frames: 0, bytes: 0}
+    this.#watch(2 * heartbeat)
+    for (const page of this.#greeted()) page.port.send(text)
+  }
+
+  /** @param {number} seconds */
+  #watch(seconds) {
+    this.#cancelWatch()
+    this.#cancelWatch = this.after(seconds, () => {
+      const rest = 2 * this.#heartbeat - (this.now() - this.#heard)
+      if (rest > 0) this.#watch(rest)
+      else this.cut("Nothing was heard from the server.")
+    })
+  }
+
+  /** @param {any} message @param {string} text */
+  #deliver(message, text) {
+    switch (message.type) {
+      case "subscribed": {
+        const entry = this.#entries.get(message.id)
+        if (!entry) return
+        entry.query = message.query
+        entry.log = message.log
+        return this.#tell(entry.page, {...message, id: entry.id})
+      }
+      case "refused": {
+        const entry = this.#entries.get(message.id)
+        if (!entry) return
+        this.#entries.delete(message.id)
+        const shares = [...this.#entries.values()].some(({page}) => page !== entry.page)
+        if (message.code === OVERLOADED && shares) return this.#turnAway(entry.page, NO_ROOM)
+        return this.#tell(entry.page, {...message, id: entry.id})
+      }
+      case "event_rejected": {
+        const entry = this.#entries.get(message.id)
+        return entry && this.#tell(entry.page, {...message, id: entry.id})
+      }
+      case "frame":
+        return this.#frame(message)
+      case "event": {
+        if (message.query === undefined) break
+        for (const page of this.#whoSee((entry) => entry.query === message.query)) this.#pass(page, text)
+        return
+      }
+      case "reply": {
+        const page = this.#calls.get(message.id)
+        this.#calls.delete(message.id)
+        return page && this.#pass(page, text)
+      }
+      case "heartbeat":
+        for (const page of this.#greeted()) if (++page.heartbeats > MAX_HEARTBEATS) this.#turnAway(page, "The page does not answer.")
+        break
+      case "bye": {
+        // this ends the connection: a page that reconnects before the others have left gets another one
+        const pages = this.#greeted()
+        for (const page of pages) this.#pages.delete(page)
+        this.#hangUp()
+        for (const {port} of pages) port.send(text)
+        return
+      }
+      case "authenticated":
+        return
+    }
+    for (const page of this.#greeted()) this.#pass(page, text)
+  }
+
+  /** Sends each page the deltas of its own live queries, and the cursor, which is valid for the whole log. @param {any} frame */
+  #frame(frame) {
+    const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log)
+    for (const page of concerned) {
+      const queries = new Set([...this.#entries.values()].filter((entry) => entry.page === page).map(({query}) => query))
+      this.#tell(page, {...frame, deltas: frame.deltas.filter((/** @type {{query: number}} */ {query}) => queries.has(query))})
+    }
+  }
+
+  /** @param {(entry: Entry) => boolean} sees */
+  #whoSee(sees) {
+    return new Set([...this.#entries.values()].filter(sees).map(({page}) => page))
+  }
+
+  #greeted() {
+    return [...this.#pages].filter(({greeted}) => greeted)
+  }
+
+  /** @param {Page} page @param {object} message */
+  #tell(page, message) {
+    this.#pass(page, JSON.stringify(message))
+  }
+
+  /** @param {Page} page @param {string} text */
+  #pass(page, text) {
+    page.bytes += text.length
+    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#turnAway(page, "The page does not read what it is sent.")
+    else page.port.send(text)
+  }
+}

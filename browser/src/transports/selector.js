@@ -1,0 +1,241 @@
+/**
+ * Selects a transport: the first one on which the server sends welcome, and later a better one if it works again.
+ */
+
+/** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
+/** @typedef {import("./websocket.js").Transport} Transport */
+
+/** @typedef {{name: string, open: () => Transport & {retire?: () => void}}} Road */
+
+/** Seconds to wait for a transport's welcome, if there is another transport. */
+const PATIENCE_SECONDS = 4
+/** A connection that ends within this many seconds of its welcome counts as short. */
+const GOOD_SECONDS = 10
+/** Failures in a row of a working transport before others are tried: the server may just be restarting. */
+const MAX_FAILURES = 3
+/** Seconds before the best transport is tried again; doubled each time. */
+const FIRST_PROBE_SECONDS = 15
+const LONGEST_PROBE_SECONDS = 300
+/** Seconds for which the window's pages start with the transport that worked. */
+const MEMORY_SECONDS = 600
+const KEY = "realtime:transport"
+
+const ABNORMAL = 1006
+
+/** What is known about the transports, over all attempts. */
+export class Roads {
+  /** The transport of this page's last welcome. @type {string | null} */
+  #current = null
+  #failures = 0 // attempts in a row without a welcome
+  #short = 0 // attempts in a row that ended soon after the welcome
+  /** When the welcome of the current attempt came. @type {number | null} */
+  #welcomed = null
+
+  /**
+   * @param {{
+   *   list: () => Road[],
+   *   after: (seconds: number, callback: () => void) => () => void,
+   *   now: () => number,
+   *   memory?: Storage | null,
+   * }} options list: the best transport first
+   */
+  constructor({list, after, now, memory = null}) {
+    this.list = list
+    this.after = after
+    this.now = now
+    this.memory = memory
+  }
+
+  /** Returns a transport that selects among these. @returns {Transport} */
+  newTransport() {
+    const list = this.list()
+    const place = Math.max(0, list.findIndex(({name}) => name === (this.#current ?? this.#remembered())))
+    const start = this.#short >= MAX_FAILURES ? place + 1 : place
+    const order = list.map((_, index) => list[(start + index) % list.length])
+    const keepsTo = this.#current !== null && this.#failures < MAX_FAILURES && this.#short < MAX_FAILURES
+    return new FallbackTransport({roads: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0]})
+  }
+
+  /** @param {Road} road */
+  welcomed({name}) {
+    if (this.#current !== name) this.#short = 0
+    this.#current = name
+    this.#failures = 0
+    this.#welcomed = this.now()
+    this.#remember(name)
+  }
+
+  /** Records the end of an attempt. */
+  ended() {
+    if (this.#welcomed === null) this.#failures += 1
+    else if (this.now() - this.#welcomed < GOOD_SECONDS) this.#short += 1
+    else this.#short = 0
+    this.#welcomed = null
+  }
+
+  #remembered() {
+    try {
+      const {name, until} = JSON.parse(this.memory?.getItem(KEY) ?? "{}")
+      return until > this.now() ? name : null
+    } catch {
+      return null
+    }
+  }
+
+  /** @param {string} name */
+  #remember(name) {
+    try {
+      if (name === this.list()[0].name) this.memory?.removeItem(KEY)
+      else this.memory?.setItem(KEY, JSON.stringify({name, until: this.now() + MEMORY_SECONDS}))
+    } catch {
+      // without storage, each page selects again
+    }
+  }
+}
+
+/** @implements {Transport} */
+class FallbackTransport {
+  /** @type {TransportHandlers | null} */
+  #handlers = null
+  /** @type {ReturnType<Road["open"]> | null} */
+  #inner = null
+  #opened = false
+  #hello = "" // the last one, which identifies the user if no cookie does
+  #greeted = false // by a probe: the server has received hello
+  #cancelTimer = () => {}
+  /** @type {Transport | null} */
+  #probe = null
+  #probeSeconds = FIRST_PROBE_SECONDS
+
+  /** @param {{roads: Roads, order: Road[], best: Road}} options */
+  constructor({roads, order, best}) {
+    this.roads = roads
+    this.order = order
+    this.best = best
+  }
+
+  /** @param {TransportHandlers} handlers */
+  on(handlers) {
+    this.#handlers = handlers
+  }
+
+  open() {
+    this.#take(0)
+  }
+
+  /** @param {string} text */
+  send(text) {
+    const isHello = JSON.parse(text).type === "hello"
+    if (isHello) this.#hello = text
+    if (this.#greeted && isHello) this.#greeted = false
+    else this.#inner?.send(text)
+  }
+
+  close() {
+    if (!this.#handlers) return
+    this.#handlers = null
+    this.#cancelTimer()
+    this.#probe?.close()
+    this.#inner?.close()
+    this.roads.ended()
+  }
+
+  /** @param {number} index */
+  #take(index) {
+    const road = this.order[index]
+    const inner = (this.#inner = road.open())
+    let heard = false
+    const failed = (/** @type {number} */ code, /** @type {string} */ reason) => {
+      if (inner !== this.#inner) return
+      if (heard || index + 1 >= this.order.length) return this.#closed(code, reason)
+      this.#cancelTimer()
+      inner.close()
+      this.#take(index + 1)
+    }
+    inner.on({
+      opened: () => this.#begin(),
+      message: (text) => {
+        if (!heard) {
+          heard = true
+          this.#cancelTimer()
+          this.#arrived(road, text)
+        }
+        this.#handlers?.message(text)
+      },
+      renew: (events) => this.#handlers?.renew(events) ?? false,
+      moved() {},
+      closed: failed,
+    })
+    if (index + 1 < this.order.length) {
+      this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, () => failed(ABNORMAL, "Nothing was heard from the server."))
+    }
+    inner.open()
+  }
+
+  #begin() {
+    if (this.#opened) return this.#handlers?.moved() // the previous transport opened, but carried no messages
+    this.#opened = true
+    this.#handlers?.opened()
+  }
+
+  /** @param {Road} road @param {string} text its first message */
+  #arrived(road, text) {
+    if (JSON.parse(text).type !== "welcome") return
+    this.roads.welcomed(road)
+    if (road.name !== this.best.name) this.#probeLater()
+  }
+
+  #probeLater() {
+    this.#probe = null
+    this.#cancelTimer = this.roads.after(this.#probeSeconds, () => this.#try())
+    this.#probeSeconds = Math.min(2 * this.#probeSeconds, LONGEST_PROBE_SECONDS)
+  }
+
+  /** Tries the best transport, and uses the current one meanwhile. */
+  #try() {
+    const probe = (this.#probe = this.best.open())
+    const failed = () => {
+      if (probe !== this.#probe) return
+      this.#cancelTimer()
+      probe.close()
+      this.#probeLater()
+    }
+    probe.on({
+      opened: () => probe.send(this.#hello),
+      message: (text) => (JSON.parse(text).type === "welcome" ? this.#switch(probe, text) : failed()),
+      renew: () => false,
+      moved() {},
+      closed: failed,
+    })
+    this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, failed)
+    probe.open()
+  }
+
+  /** Moves the subscriptions to the better transport, from their cursors. @param {Transport} probe @param {string} welcome */
+  #switch(probe, welcome) {
+    this.#cancelTimer()
+    const old = this.#inner
+    this.#probe = null
+    this.#inner = probe
+    this.#greeted = true
+    probe.on({
+      opened() {},
+      message: (text) => this.#handlers?.message(text),
+      renew: () => false,
+      moved() {},
+      closed: (code, reason) => this.#closed(code, reason),
+    })
+    if (old?.retire) old.retire()
+    else old?.close()
+    this.roads.welcomed(this.best)
+    this.#handlers?.renew()
+    this.#handlers?.message(welcome) // it has another window
+  }
+
+  /** @param {number} code @param {string} reason */
+  #closed(code, reason) {
+    const handlers = this.#handlers
+    this.close()
+    handlers?.closed(code, reason)
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The shared worker: the same module, loaded to hold the connection that several pages share.
+ */
+
+import {newClock} from "../connection/clock.js"
+import {Switchboard} from "./multiplexer.js"
+import {WebSocketTransport} from "./websocket.js"
+
+/**
+ * Serves the pages that connect to this worker.
+ *
+ * @param {EventTarget} scope the worker's own
+ * @param {{newTransport?: (url: string) => import("./websocket.js").Transport, locks?: LockManager | null}} [environment]
+ */
+export function serve(scope, {newTransport = (url) => new WebSocketTransport(url), locks = globalThis.navigator?.locks ?? null} = {}) {
+  let address = "" // the same for all pages of this worker, because its name has it
+  const board = new Switchboard({
+    newTransport: () => newTransport(address),
+    after: (seconds, callback) => {
+      const timer = setTimeout(callback, seconds * 1000)
+      return () => clearTimeout(timer)
+    },
+    now: newClock(),
+  })
+  scope.addEventListener("offline", () => board.cut("The network is gone."))
+  scope.addEventListener("connect", (event) => {
+    const [port] = /** @type {MessageEvent} */ (event).ports
+    const page = board.join({
+      send: (text) => port.postMessage(text),
+      closed: (code, reason) => port.postMessage({code, reason}),
+    })
+    port.onmessage = ({data}) => {
+      if (typeof data === "string") page.receive(data)
+      else if (data === null) page.leave()
+      else if (data.url) address = data.url
+      else locks?.request(data.alive, () => page.leave()).catch(() => {}) // its silence is noticed too
+    }
+  })
+}

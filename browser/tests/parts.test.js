@@ -1,0 +1,134 @@
+import assert from "node:assert/strict"
+import {beforeEach, describe, test} from "node:test"
+import {PART_ROWS, parts} from "../src/dom/parts.js"
+import {bindPage} from "./support.js"
+
+const names = (count, from = 0) => Array.from({length: count}, (_, index) => String(index + from))
+
+describe("a change of many rows", () => {
+  test("is one part as long as it is small", () => {
+    const shown = names(5000)
+    const wanted = ["new", "4999", ...shown.slice(0, -1).filter((key) => key !== "7")]
+    assert.deepEqual([...parts(shown, wanted, new Map([["new", ""], ["9", ""]]))], [{keys: wanted, puts: ["new", "9"]}])
+  })
+
+  test("has parts of so many rows, each put once, in the order wanted", () => {
+    const wanted = names(3 * PART_ROWS + 1)
+    const found = [...parts([], wanted, new Map(wanted.map((key) => [key, ""])))]
+    assert.deepEqual(found.map(({puts}) => puts.length), [PART_ROWS, PART_ROWS, PART_ROWS, 1])
+    assert.deepEqual(found.flatMap(({puts}) => puts), wanted)
+    assert.deepEqual(found.at(-1).keys, wanted)
+  })
+
+  test("has what is done in front, and what is still to be moved behind it", () => {
+    const shown = names(2 * PART_ROWS)
+    const [first, ...rest] = parts(shown, shown.toReversed(), new Map())
+    const done = shown.slice(-PART_ROWS).reverse()
+    assert.deepEqual(first.keys, [...done, ...shown.slice(0, PART_ROWS)])
+    assert.deepEqual(rest.map(({keys}) => keys), [shown.toReversed()])
+  })
+
+  test("drops as many rows at a time as it adds", () => {
+    const [shown, wanted] = [names(3 * PART_ROWS), names(PART_ROWS, 1000)]
+    const found = [...parts(shown, wanted, new Map(wanted.map((key) => [key, ""])))]
+    assert.deepEqual(found.map(({keys}) => keys.length), [3 * PART_ROWS, 2 * PART_ROWS, PART_ROWS])
+  })
+
+  test("is finished where there is nothing to do", () => {
+    assert.deepEqual([...parts([], [], new Map())], [{keys: [], puts: []}])
+    assert.deepEqual([...parts(["1"], ["1"], new Map())], [{keys: ["1"], puts: []}])
+  })
+})
+
+describe("a long list", () => {
+  const html = (key, text = key) => `<li class="row"><b>${text}</b> <input value="${key}"></li>`
+  const put = (key, text) => ({key, row: html(key, text)})
+  let document, server, told, moved, parsed
+
+  function open(keys) {
+    const rows = keys.map((key) => html(key).replace("<li", `<li data-live-key="${key}"`)).join("")
+    ;({document, server} = bindPage(`<ul data-live="tasks" data-live-token="t" data-live-cursor="e.1">${rows}</ul>`))
+    server.accept()
+    server.subscribe()
+    server.frame("e.1")
+    told = []
+    document.addEventListener("realtime:change", ({detail}) => told.push(detail))
+    count()
+  }
+
+  /** Counts what is moved and inserted, and what is parsed. */
+  function count() {
+    moved = parsed = 0
+    const {prototype} = document.defaultView.Node
+    const {insertBefore} = prototype
+    prototype.insertBefore = function (...args) {
+      moved += 1
+      return insertBefore.apply(this, args)
+    }
+    const inner = Object.getOwnPropertyDescriptor(document.defaultView.Element.prototype, "innerHTML")
+    Object.defineProperty(document.defaultView.Element.prototype, "innerHTML", {
+      ...inner,
+      set(value) {
+        parsed += 1
+        inner.set.call(this, value)
+      },
+    })
+  }
+
+  const list = () => document.querySelector("ul")
+  const keys = () => [...list().children].map((row) => row.dataset.liveKey)
+  const frame = (delta) => server.frame("e.2", {query: 1, ...delta})
+  const until = async (condition) => {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+
+  beforeEach(() => open(names(400)))
+
+  test("moves the one row that has another place", () => {
+    frame({puts: [{...put("399"), after: null}]})
+    assert.deepEqual([keys()[0], keys().length, moved, parsed], ["399", 400, 1, 0])
+  })
+
+  test("parses none of the rows that a reset says again", () => {
+    frame({reset: true, puts: names(400).map((key) => put(key))})
+    frame({reset: true, puts: names(400).map((key) => put(key, key === "7" ? "seven" : key))})
+    frame({reset: true, puts: names(400).map((key) => put(key, key === "7" ? "seven" : key))})
+    assert.deepEqual([moved, parsed, list().children[7].textContent.trim(), told.length], [0, 1, "seven", 3])
+  })
+
+  test("moves each row once when it is turned round, and tells of it when it is done", async () => {
+    const wanted = names(400).reverse()
+    frame({order: wanted})
+    await until(() => told.length)
+    assert.deepEqual([keys(), moved, parsed, told.length], [wanted, 399, 0, 1])
+  })
+
+  test("shows all of two changes, of which the second comes while the first is being shown", async () => {
+    frame({puts: names(400, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: "399"})}))})
+    frame({drops: names(200, 1000), puts: [put("5", "five")].map((each) => ({...each, after: null}))})
+    await until(() => told.at(-1)?.drops.length)
+    assert.deepEqual(keys(), ["5", ...names(400).filter((key) => key !== "5"), ...names(200, 1200)])
+    assert.equal(list().children[0].textContent.trim(), "five")
+  })
+
+  test("shows at once that it may no longer be seen", () => {
+    frame({puts: names(400, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: "399"})}))})
+    server.say({type: "refused", id: 1, code: 4214, reason: "No."})
+    assert.deepEqual(keys(), [])
+  })
+
+  test("takes a field back to what the server says again, when an action has taken what was in it", () => {
+    const field = list().children[3].querySelector("input")
+    field.value = "mine"
+    frame({reset: true, puts: names(400).map((key) => put(key))})
+    assert.deepEqual([field.value, parsed], ["mine", 1])
+  })
+
+  test("keeps what the page's own code has done when the server says the row again", async () => {
+    const row = list().children[3]
+    row.className = "row mine"
+    frame({puts: [{...put("3"), after: "2"}]})
+    frame({puts: [{...put("3", "three"), after: "2"}]})
+    assert.deepEqual([row.className, row.textContent.trim()], ["row mine", "three"])
+  })
+})
