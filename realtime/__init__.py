@@ -1,22 +1,22 @@
 """Rows of Django models, live in the browser.
 
-The path of a change, and the room that each step is in:
+The path of a change, and the package of each step:
 
-    a row changes          capture     the ORM's statements, or triggers, notice it
-    it is written down     changelog   in the writer's own transaction; on commit, wakeups
-    it is read             hub         one per process; queries finds the live queries it concerns,
-                                       reads what changed in them, and encodes it once
-    it is handed on        connection  protocol's ClientSession says what each client may be sent
-    it travels             transports  WebSocket, Server-Sent Events, long-poll
-    it is shown            static      the browser's half applies the frame whole
+    capture                   notices the change, in the ORM or by triggers
+    changelog                 records it in the writer's transaction; after the commit, hub/pubsub wakes the hubs
+    hub                       reads it, once per process; queries finds the affected live queries, reads their changed
+                              rows and encodes them once
+    connections               delivers it; protocol's ClientSession decides what each client may be sent
+    connections/transports    carry it: WebSocket, Server-Sent Events, long-poll
+    static                    the JavaScript client applies the whole frame
 
-and back: transports, connection, actions, the stream's own method, the ORM, and so to capture again.
+The path of a call goes back: transports, connections, actions, the stream's method, the ORM, and so to capture.
 
-Beside it: events carries what nobody needs to keep, judged by sending; attendance knows who is here, and presence
-writes it down, as rows like any other.
+streams holds the base classes of the project's declarations. auth identifies clients and authorizes them.
+hub/presence_tracker tracks present users. actions/events validates ephemeral events, and hub/pubsub carries them.
 
-Its names are loaded when they are asked for. So this module reaches no model, and can be imported before Django's apps
-are ready; and `realtime.client`, which lies in the same package, needs no Django at all.
+The names are loaded lazily. So this module can be imported before Django's apps are ready, and `realtime.client` does
+not need Django.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from realtime.streams.presence import PresenceStream
     from realtime.streams.registry import register
     from realtime.streams.stream import ModelStream
-else:  # where a type checker would take every name for one that there is
+else:  # at runtime only: a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
@@ -71,25 +71,47 @@ __version__ = "0.1.0"
 
 
 def revoke(user: object) -> None:
-    """Have a user's access asked again, in every process, within a second.
+    """Authorize a user's subscriptions again, in every process, within a second.
 
-    Django's own grounds (logout, password, `is_active`, groups, permissions) and the models named in a stream's
-    `authorize_depends_on` are noticed without this; it is for grounds that the database does not hold. `user` is one
-    or a user's primary key. Subscriptions that `authorize` now refuses end, and their rows leave the page.
+    Call it when access changes for a reason outside the database. Logout, password, `is_active`, groups, permissions
+    and the models in `authorize_depends_on` are noticed without it. `user` is a user or a primary key. Subscriptions
+    that `authorize` now refuses end, and their rows leave the page.
 
         blocklist.add(user)
         realtime.revoke(user)
     """
-    from realtime.capture import access  # reaches models
+    from realtime.capture import sessions  # reaches models
 
-    access.revoke(user)
+    sessions.revoke(user)
 
 
 async def arevoke(user: object) -> None:
-    """`revoke`, for async code."""
+    """Like `revoke`, for async code."""
     from asgiref.sync import sync_to_async  # which comes with Django
 
     await sync_to_async(revoke)(user)
+
+
+def touch(queryset: object) -> None:
+    """Reload rows after a write that `REALTIME_CAPTURE` does not see, such as raw SQL.
+
+    `queryset` selects the changed rows. Call it in the transaction of the write, or right after it. After deletions,
+    pass all rows (`Task.objects.all()`). Raise `TypeError` if `queryset` is not a QuerySet.
+
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE board_task SET done = true WHERE project_id = 7")
+        realtime.touch(Task.objects.filter(project=7))
+    """
+    from realtime.capture.touch import touch  # reaches models
+
+    touch(queryset)
+
+
+async def atouch(queryset: object) -> None:
+    """Like `touch`, for async code."""
+    from asgiref.sync import sync_to_async  # which comes with Django
+
+    await sync_to_async(touch)(queryset)
 
 
 _EVERYONE: object = object()
@@ -98,41 +120,44 @@ _EVERYONE: object = object()
 def send_event(
     stream: str, params: Mapping[str, object], name: str, data: object = None, *, audience: object = _EVERYONE
 ) -> None:
-    """Send an event to all who look at a live query now, from any process. It may be lost.
+    """Send an event to all current subscribers of a live query, from any process. It may be lost.
 
-    `data` is anything that JSON has, up to 8 KiB. `audience` narrows it down to those whose audience the stream gives
-    as this value. It never waits: nothing is known of who got it. In a transaction, send it with `on_commit`. Other
-    processes are reached through a channel layer on Redis. Raise `UnknownStream`, `BadParameters` or `EventTooLarge`.
+    `data` is any JSON value up to 8 KiB. `audience` restricts the event to users with this value of the stream's
+    `audience`. The call returns at once and does not report delivery. In a transaction, send it with `on_commit`. It
+    reaches other processes through a channel layer on Redis, or through PostgreSQL. Raise `UnknownStream`,
+    `BadParameters` or `EventTooLarge`.
 
         realtime.send_event("tasks", {"project": 7}, "imported", {"count": 120})
     """
-    from realtime import events, sending  # reach models
+    from realtime.actions.events import EVERYONE, event_for  # reaches models
+    from realtime.hub.pubsub.event_bus import publish
 
-    narrowed = sending.EVERYONE if audience is _EVERYONE else audience
-    events.publish(sending.event_for(stream, params, name, data, audience=narrowed))
+    narrowed = EVERYONE if audience is _EVERYONE else audience
+    publish(event_for(stream, params, name, data, audience=narrowed))
 
 
 async def asend_event(
     stream: str, params: Mapping[str, object], name: str, data: object = None, *, audience: object = _EVERYONE
 ) -> None:
-    """`send_event`, for async code."""
+    """Like `send_event`, for async code."""
     send_event(stream, params, name, data, audience=audience)
 
 
 def send_user_event(user: object, name: str, data: object = None) -> None:
-    """Send an event to all pages that a user has open and connected, from any process. It may be lost.
+    """Send an event to all connected pages of a user, from any process. It may be lost.
 
-    `user` is one or a user's primary key; the rest is as for `send_event`.
+    `user` is a user or a primary key. `data` is as in `send_event`.
 
         realtime.send_user_event(request.user, "toast", {"text": "Your export is ready."})
     """
-    from realtime import events, sending  # reach models
+    from realtime.actions.events import user_event  # reaches models
+    from realtime.hub.pubsub.event_bus import publish
 
-    events.publish(sending.user_event(user, name, data))
+    publish(user_event(user, name, data))
 
 
 async def asend_user_event(user: object, name: str, data: object = None) -> None:
-    """`send_user_event`, for async code."""
+    """Like `send_user_event`, for async code."""
     send_user_event(user, name, data)
 
 
@@ -156,10 +181,12 @@ __all__ = [
     "arevoke",
     "asend_event",
     "asend_user_event",
+    "atouch",
     "event",
     "live_value",
     "register",
     "revoke",
     "send_event",
     "send_user_event",
+    "touch",
 ]

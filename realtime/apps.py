@@ -1,8 +1,13 @@
-"""The app: at start it finds the streams, begins to capture their models, and registers the checks."""
+"""The app config: discovers the streams, starts to capture their models and registers the system checks."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
+
+import realtime
+from realtime.checks.installation import refuse_other_package
+
+refuse_other_package(realtime)  # before imports of its modules fail one by one
 
 
 class RealtimeConfig(AppConfig):
@@ -11,12 +16,25 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # they register themselves; models are ready only now
-        from realtime import checks, checks_databases, checks_site, probe  # noqa: F401
-        from realtime.capture import access, installation
+        # the modules register themselves; models are ready only now
+        from realtime.capture import install, sessions
+        from realtime.changelog.base import commit_listeners
+        from realtime.checks import (  # noqa: F401
+            declarations,
+            libraries,
+            log_databases,
+            servers,
+            setup,
+            site,
+            templates,
+            time,
+        )
+        from realtime.hub.pubsub.notifications import notify
+        from realtime.management.doctor import probe_stream  # noqa: F401
         from realtime.streams.registry import registry
 
+        commit_listeners.append(notify)
         registry.autodiscover()
-        installation.install()
-        installation.connect(self)
-        access.install()
+        install.install()
+        install.connect(self)
+        sessions.install()

@@ -1,6 +1,6 @@
-"""Settings: every `REALTIME_…` setting with its type, its default and the reason for it.
+"""Settings: every `REALTIME_…` setting with its type and default.
 
-They are read from Django's settings each time, so that `override_settings` works in tests.
+`override_settings` works in tests.
 """
 
 from __future__ import annotations
@@ -22,85 +22,47 @@ class Settings:
     """The settings of `realtime`; the attribute `NAME` is the Django setting `REALTIME_NAME`."""
 
     ALLOWED_ORIGINS: tuple[str, ...] = ()
-    """Other origins whose pages may connect and act as the user ("https://app.example.com"); one's own always may."""
+    """Origins of other sites whose pages may connect and act as the user ("https://app.example.com")."""
 
     TOKEN_SECONDS: float = 14 * 24 * 3600
-    """How long a page may stay unconnected before it has to be loaded anew; as long as Django's sessions."""
+    """How long after rendering a page may connect. The default is Django's session age."""
 
-    BEAT_SECONDS: float = 25.0
-    """The silence after which a client hears a beat; under the 30 to 60 s after which proxies cut a connection."""
-
-    HELLO_SECONDS: float = 10.0
-    """How long a new connection may stay silent."""
+    HEARTBEAT_SECONDS: float = 25.0
+    """How often an idle connection gets a heartbeat. Proxies cut silent connections after 30 to 60 seconds."""
 
     AUTHENTICATE: str = ""
-    """Dotted path of the function that knows users by a token, for clients without cookies; without it none may."""
+    """Dotted path of the function that maps a bearer token to a user. Without it, tokens are refused."""
 
     DRAIN_SECONDS: float = 8.0
-    """How long a process that is told to stop may take to send its clients away; Docker kills it after ten."""
+    """How long a stopping process may take to disconnect its clients. Docker kills it after ten seconds."""
 
     TRUSTED_PROXIES: int = 0
-    """Proxies in front of the server that append to X-Forwarded-For, where a client's address is found then."""
-
-    MAX_CONNECTIONS_PER_USER: int = 100
-    """Connections of one user to one process."""
-
-    MAX_CONNECTIONS_PER_ADDRESS: int = 500
-    """Connections of visitors who are not logged in, from one address to one process."""
-
-    WINDOW_FRAMES: int = 256
-    """Frames on the way to a client before it must acknowledge, which it does at each quarter of them."""
-
-    WINDOW_BYTES: int = 1024 * 1024
-    """Bytes of frames on the way to a client before it must acknowledge; bounds the memory for a slow one."""
-
-    MAX_MESSAGE_BYTES: int = 64 * 1024
-    """The largest message that a client may send."""
-
-    MAX_MESSAGES_PER_SECOND: float = 50.0
-    """Messages of one connection in the long run; ten seconds' worth may come at once."""
-
-    MAX_CALLS_PER_SECOND: float = 20.0
-    """Calls of one user, or of one address's visitors, to one process; ten seconds' worth may come at once."""
-
-    MAX_PARAM_LENGTH: int = 1000
-    """Characters of a stream's parameter."""
-
-    MAX_SUBSCRIPTIONS: int = 100
-    """Subscriptions of one connection."""
-
-    MAX_CALLS: int = 100
-    """Calls of one connection that may wait for their turn; they run one by one, in the order they came."""
-
-    EVENTS_PER_SECOND: float = 20.0
-    """Events of one user, or of one address's visitors, to one process; ten seconds' worth may come at once."""
+    """The number of proxies in front of the server that append to X-Forwarded-For."""
 
     PRESENCE_GRACE_SECONDS: float = 10.0
-    """How long somebody without a connection is still present: a page that reloads does not flicker."""
-
-    PRESENCE_LEASE_SECONDS: float = 20.0
-    """How long after the death of a server process its people are gone at the latest."""
-
-    MAX_CHANGES: int = 10_000
-    """Changes of one tick, or of one resume, beyond which live queries are read afresh instead."""
+    """How long a disconnected user stays present, so that reloading a page causes no flicker."""
 
     RETENTION_SECONDS: float = 24 * 3600
-    """How long a change is kept: a client that was away for less is sent only what it missed."""
+    """How long changes are kept. A client that reconnects within this time gets only what it missed."""
 
     LISTEN_DSN: Mapping[str, str] = MappingProxyType({})
-    """By database alias, how to reach PostgreSQL for LISTEN past a pooler ("host=db dbname=site")."""
+    """By database alias: a PostgreSQL DSN for LISTEN that bypasses a pooler ("host=db dbname=site")."""
 
-    CAPTURE: Literal["orm", "triggers"] = "orm"
-    """What notices changes: Django's ORM, or database triggers, which see other programs too. Then run `migrate`."""
+    CAPTURE: Literal["orm", "triggers", "signals"] = "orm"
+    """How changes are captured: by the ORM; by database triggers, which see other programs too (run `migrate` after
+    a change); or by Django's signals alone, which wraps nothing of Django."""
 
     THREADS: int = 4
-    """Threads (and database connections) of a server process for actions."""
+    """Threads for actions in each server process, with a database connection each."""
 
     ACTION_SECONDS: float = 20.0
-    """How long an action may run; then it is given up without an effect, and its thread is replaced."""
+    """How long an action may run. Then it is cancelled without effect, and its thread is replaced."""
 
-    MAX_REPLY_BYTES: int = 64 * 1024
-    """The largest result of an action; it is stored with the call, to be given again to whoever repeats it."""
+    QUERY_SECONDS: float = 10.0
+    """How long reading a live query may take before its subscribers are refused. A twentieth counts as slow."""
+
+    LIMITS: Mapping[str, float] = MappingProxyType({})
+    """Limits on what clients may use of one server process: a dictionary that overrides `Limits`."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in _values:
@@ -116,22 +78,117 @@ class Settings:
         return value
 
 
-_values: dict[str, Any] = {}  # that have been looked up, which takes Django long where a setting is not there
+class Limits:
+    """What clients may use of one server process; the attribute `name` is `REALTIME_LIMITS["name"]`.
+
+    Rates are averages; bursts of up to ten seconds' worth are allowed.
+    """
+
+    # connections
+    connections_per_user: int = 100
+    """Connections of one user."""
+
+    connections_per_address: int = 500
+    """Connections of anonymous clients from one address."""
+
+    anonymous_addresses: int = 20
+    """All anonymous clients together may use this many times the limits of one address."""
+
+    handshake_seconds: float = 10.0
+    """How long a new connection may take to send its first message."""
+
+    # messages
+    message_bytes: int = 64 * 1024
+    """The largest message of an authenticated client."""
+
+    anonymous_message_bytes: int = 16 * 1024
+    """The largest message of an anonymous client."""
+
+    request_bytes: int = 256 * 1024
+    """The largest HTTP request, including all its messages."""
+
+    request_messages: int = 256
+    """Messages in one HTTP request."""
+
+    messages_per_second: float = 50.0
+    """Messages of one connection; a message of more than 4 KiB counts several times."""
+
+    messages_per_second_per_user: float = 500.0
+    """Messages of all connections of one user, or of the anonymous clients of one address."""
+
+    checks_per_second: float = 100.0
+    """Subscriptions, tokens and sessions that are checked for one user, or for one address's anonymous clients."""
+
+    # subscriptions
+    subscriptions: int = 100
+    """Subscriptions of one connection."""
+
+    live_queries: int = 1000
+    """Live queries of one user, or of the anonymous clients of one address; unpartitioned ones count several times."""
+
+    anonymous_live_queries: int = 6000
+    """Live queries of all anonymous clients, counted likewise. Beyond it, the heaviest users lose theirs first."""
+
+    param_length: int = 1000
+    """Characters in a stream's parameter."""
+
+    changes: int = 10_000
+    """Changes per tick, or per resume. Beyond it, live queries are reloaded completely."""
+
+    rows: int = 50_000
+    """Rows of a live query. Beyond it, its subscribers are refused; a tenth of it logs a warning."""
+
+    # calls, events and presence
+    queued_calls: int = 100
+    """Calls of one connection that may be queued. They run one at a time, in order."""
+
+    calls_per_second: float = 20.0
+    """Calls of one user, or of the anonymous clients of one address."""
+
+    reply_bytes: int = 64 * 1024
+    """The largest result of an action. It is stored with the call, for retries."""
+
+    events_per_second: float = 20.0
+    """Events of one user, or of the anonymous clients of one address."""
+
+    presence_per_second: float = 20.0
+    """Presence updates that one user may send, and rows that are written for them."""
+
+    presences_per_user: int = 100
+    """Streams, with their parameters, at which one user may be present at the same time."""
+
+    presence_lease_seconds: float = 20.0
+    """How long users may still appear present after their server process has died."""
+
+    # flow control
+    window_frames: int = 256
+    """Frames in flight to a client before it must acknowledge; clients acknowledge every quarter."""
+
+    window_bytes: int = 1024 * 1024
+    """Bytes in flight to a client before it must acknowledge; this bounds the memory of a slow client."""
+
+    def __getattribute__(self, name: str) -> Any:
+        default = super().__getattribute__(name)
+        return default if name.startswith("_") else settings.LIMITS.get(name, default)
+
+
+_values: dict[str, Any] = {}  # a cache: looking up a missing setting is slow in Django
 setting_changed.connect(lambda **kwargs: _values.clear(), weak=False)  # in tests
 
 settings = Settings()
+limits = Limits()
 
 
 def names() -> list[str]:
-    """The names of all settings, with their prefix."""
+    """Return the names of all settings, with their prefix."""
     return [PREFIX + name for name in get_type_hints(Settings)]
 
 
 def problems() -> list[SettingError]:
-    """What is wrong with the values: a wrong type, or a setting that does not exist."""
+    """Return an error for each unknown setting and each invalid value."""
     known = ", ".join(sorted(names()))
     found = [
-        SettingError(f"The setting {name} does not exist.", hint=f"Existing ones: {known}.")
+        SettingError(f"The setting {name} does not exist.", hint=f"Settings: {known}.")
         for name in dir(django_settings)
         if name.startswith(PREFIX) and name not in names()
     ]
@@ -144,6 +201,9 @@ def problems() -> list[SettingError]:
             right = isinstance(value, str) and (not value or _is_callable(value))
         elif isinstance(default, tuple):
             right = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+        elif name == "LIMITS":
+            found += _limit_problems(value)
+            continue
         elif isinstance(default, Mapping):
             right = isinstance(value, Mapping) and all(isinstance(item, str) for item in [*value, *value.values()])
         else:
@@ -162,7 +222,36 @@ def problems() -> list[SettingError]:
             found.append(
                 SettingError(
                     f"The setting {PREFIX}{name} is {value!r}, which is not {kind}.",
-                    hint=f"Its default is {dict(default) if isinstance(default, Mapping) else default!r}.",
+                    hint=f"The default is {dict(default) if isinstance(default, Mapping) else default!r}.",
+                )
+            )
+    return found
+
+
+def limit_names() -> list[str]:
+    """Return the keys of `REALTIME_LIMITS`."""
+    return list(get_type_hints(Limits))
+
+
+def _limit_problems(given: object) -> list[SettingError]:
+    if not isinstance(given, Mapping):
+        kind = "which is not a dictionary of numbers"
+        return [SettingError(f"The setting {PREFIX}LIMITS is {given!r}, {kind}.", hint="The default is {}.")]
+    known = ", ".join(limit_names())
+    found = [
+        SettingError(f"The setting {PREFIX}LIMITS has no limit {name!r}.", hint=f"Limits: {known}.")
+        for name in given
+        if name not in limit_names()
+    ]
+    for name in limit_names():
+        default, value = vars(Limits)[name], given.get(name, 1)
+        right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        if not right or (isinstance(default, int) and not isinstance(value, int)):
+            kind = f"a positive {type(default).__name__}"
+            found.append(
+                SettingError(
+                    f'The setting {PREFIX}LIMITS["{name}"] is {value!r}, which is not {kind}.',
+                    hint=f"The default is {default!r}.",
                 )
             )
     return found

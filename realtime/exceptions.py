@@ -1,11 +1,11 @@
-"""Exceptions: what can go wrong, and what of it a client may be told.
+"""Exceptions: the errors of `realtime`, and the codes that clients see.
 
 RealtimeError
-├── DefinitionError            for the developer: a sentence and its remedy
+├── DefinitionError            for the developer: a message and a hint
 │   ├── StreamDefinitionError  a stream that cannot work as declared
-│   └── SettingError           a setting that does not exist, or has a wrong value
-├── CursorExpired              a cursor that the log cannot answer for: a reset follows
-└── ClientError                has a code and a sentence, and may reach a client
+│   └── SettingError           an unknown setting or an invalid value
+├── CursorExpired              the log no longer reaches back to a cursor: a reset follows
+└── ClientError                has a code and a reason, and may be sent to a client
     ├── ProtocolError          closes the connection
     │   ├── BadMessage, TooLarge, UnsupportedVersion, UnexpectedMessage
     │   ├── OriginRefused, CsrfFailed, SessionEnded
@@ -13,7 +13,7 @@ RealtimeError
     └── Refusal                answers one subscription or one call
         ├── TokenExpired, TokenInvalid, UnknownStream, BadParameters, Forbidden
         ├── UnknownAction, InvalidArguments, NotFound, ActionError, Stale
-        ├── CallTimedOut, CallsOverloaded
+        ├── AccessTimedOut, TooManyRows, QueryTimedOut, CallTimedOut, CallsOverloaded
         └── UnknownEvent, EventTooLarge
 """
 
@@ -24,13 +24,13 @@ from collections.abc import Mapping, Sequence
 
 
 class Code(enum.IntEnum):
-    """The codes that a client may see; the hundred says what it does next."""
+    """The codes that clients see. The class of a code (40xx, 41xx, 42xx) decides what the client does next."""
 
-    GOING_AWAY = 4000  # 40xx: come back
+    GOING_AWAY = 4000  # 40xx: reconnect
     INTERNAL_ERROR = 4001
     OVERLOADED = 4002
     TIMEOUT = 4003
-    TOKEN_EXPIRED = 4100  # 41xx: ask anew
+    TOKEN_EXPIRED = 4100  # 41xx: get a new page, token or login first
     SESSION_ENDED = 4101
     CSRF_FAILED = 4102
     BAD_MESSAGE = 4200  # 42xx: stop
@@ -55,7 +55,7 @@ class RealtimeError(Exception):
 
 
 class DefinitionError(RealtimeError):
-    """What a developer has declared wrongly; `hint` holds the remedy."""
+    """An invalid declaration in the project's code; `hint` says how to fix it."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         self.message = message
@@ -67,11 +67,11 @@ class DefinitionError(RealtimeError):
 
 
 class StreamDefinitionError(DefinitionError):
-    """A stream that cannot work as declared; raised when the class is made or registered."""
+    """A stream cannot work as declared; raised when the class is created or registered."""
 
 
 class SettingError(DefinitionError):
-    """A setting that does not exist, or whose value cannot be used."""
+    """A setting is unknown, or its value is invalid."""
 
 
 class CursorExpired(RealtimeError):
@@ -79,20 +79,29 @@ class CursorExpired(RealtimeError):
 
 
 class ClientError(RealtimeError):
-    """What a client may be told: a code, a sentence, and where known when to come back.
+    """An error that may be sent to a client.
 
-    `reason` leaks nothing of the server's inside; `retry` is in seconds.
+    `reason` is a sentence that reveals no server internals. `retry`, if known, is the number of seconds after which
+    the client may try again. `hint` is for the developer and is never sent. `values` fill `%(name)s` placeholders;
+    `template` is the sentence before that, for translation.
     """
 
     code: Code = Code.INTERNAL_ERROR
+    hint: str = ""
 
-    def __init__(self, reason: str, *, retry: float | None = None) -> None:
-        self.reason = reason
+    def __init__(self, reason: str, *, retry: float | None = None, **values: object) -> None:
+        self.template = reason
+        self.values = values
+        self.reason = self.fill(reason)
         self.retry = retry
-        super().__init__(reason)
+        super().__init__(self.reason)
+
+    def fill(self, template: str) -> str:
+        """Return the sentence with the values of this error."""
+        return template % self.values if self.values else template
 
     def __str__(self) -> str:
-        return f"{self.reason} ({self.code.value} {self.code.name.lower()})"
+        return f"{self.reason} {self.hint}".rstrip() + f" ({self.code.value} {self.code.name.lower()})"
 
 
 class ProtocolError(ClientError):
@@ -126,7 +135,7 @@ class CsrfFailed(ProtocolError):
 class SessionEnded(ProtocolError):
     code = Code.SESSION_ENDED
 
-    def __init__(self, reason: str = "You are no longer logged in as you were.") -> None:
+    def __init__(self, reason: str = "Your session has ended or belongs to another user.") -> None:
         super().__init__(reason)
 
 
@@ -139,23 +148,25 @@ class Overloaded(ProtocolError):
 
 
 class GoingAway(ProtocolError):
-    """The server process is stopping; the client is to come back, to another one or to the one that follows."""
+    """The server process is stopping. The client should reconnect."""
 
     code = Code.GOING_AWAY
 
-    def __init__(self, reason: str = "The server is stopping; come back.", *, retry: float | None = None) -> None:
+    def __init__(
+        self, reason: str = "The server is restarting; please reconnect.", *, retry: float | None = None
+    ) -> None:
         super().__init__(reason, retry=retry)
 
 
 class InternalError(ProtocolError):
-    """What a client is told of an exception that only the server's log describes."""
+    """An unexpected exception. The server's log has the traceback; the client gets only this sentence."""
 
-    def __init__(self, reason: str = "The server failed; the failure is in its log.") -> None:
+    def __init__(self, reason: str = "Internal server error; see the server's log.") -> None:
         super().__init__(reason)
 
 
 class Refusal(ClientError):
-    """Answers one subscription or one call; the connection goes on."""
+    """Refuses one subscription or one call; the connection stays open."""
 
 
 class TokenExpired(Refusal):
@@ -167,13 +178,13 @@ class TokenInvalid(Refusal):
 
 
 class UnknownStream(Refusal):
-    """No stream is registered under the name."""
+    """No stream is registered under this name."""
 
     code = Code.UNKNOWN_STREAM
 
 
 class BadParameters(Refusal):
-    """Parameters of a stream that are missing, unknown or of a wrong type."""
+    """A stream's parameters are missing, unknown or of the wrong type."""
 
     code = Code.BAD_PARAMETERS
 
@@ -185,15 +196,15 @@ class Forbidden(Refusal):
 
 
 class UnknownAction(Refusal):
-    """The stream has no action of the name."""
+    """The stream has no action with this name."""
 
     code = Code.UNKNOWN_ACTION
 
 
 class InvalidArguments(Refusal):
-    """Arguments of an action that are missing, unknown or refused by validation.
+    """An action's arguments are missing, unknown or invalid.
 
-    `details` maps the name of an argument to its sentences.
+    `details` maps the names of arguments to lists of error messages.
     """
 
     code = Code.INVALID
@@ -204,7 +215,7 @@ class InvalidArguments(Refusal):
 
 
 class NotFound(Refusal):
-    """What a call is about does not exist, or not any more."""
+    """The object of a call does not exist, or no longer exists."""
 
     code = Code.NOT_FOUND
 
@@ -221,22 +232,22 @@ class ActionError(Refusal):
 
 
 class UnknownEvent(Refusal):
-    """The stream does not let clients send such an event."""
+    """The stream does not let clients send this event."""
 
     code = Code.UNKNOWN_EVENT
 
 
 class EventTooLarge(Refusal):
-    """An event, or what someone says of their presence, with more bytes than the limit allows."""
+    """The data of an event or of a presence exceeds the size limit."""
 
     code = Code.TOO_LARGE
 
 
 class Stale(Refusal):
-    """A form that was filled in for a row which has changed since; nothing was written.
+    """The row has changed since the form was opened; nothing was saved.
 
-    `details` maps the names of the fields that have changed to sentences; `version` is that of the row as it is now:
-    sent with the same values, it overwrites them knowingly.
+    `details` maps the names of the changed fields to lists of error messages. `version` is the row's current version:
+    a client that submits the form again with it overwrites the row.
     """
 
     code = Code.STALE
@@ -248,15 +259,44 @@ class Stale(Refusal):
 
 
 class CallTimedOut(Refusal):
-    """The action took too long. It was given up before it committed: it has no effect."""
+    """The action took too long and was cancelled before it committed; nothing was saved."""
 
     code = Code.TIMEOUT
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"The action took longer than {seconds:g} seconds and was given up: it had no effect.")
+        sentence = "The action took longer than %(seconds)g seconds and was cancelled; nothing was saved."
+        super().__init__(sentence, seconds=seconds)
+
+
+class QueryTimedOut(Refusal):
+    """Reading the live query exceeds `REALTIME_QUERY_SECONDS`. Other live queries are not delayed."""
+
+    code = Code.TIMEOUT
+
+    def __init__(self, seconds: float, *, retry: float | None = None) -> None:
+        super().__init__(f"Reading these rows takes longer than {seconds:g} seconds.", retry=retry)
+
+
+class AccessTimedOut(Refusal):
+    """`authorize` exceeds `REALTIME_QUERY_SECONDS`."""
+
+    code = Code.TIMEOUT
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Checking your access takes longer than {seconds:g} seconds.")
+
+
+class TooManyRows(Refusal):
+    """The live query has more rows than the limit `rows`. Other live queries are not delayed."""
+
+    code = Code.TOO_LARGE
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        super().__init__(f"There are more than {most} rows.")
 
 
 class CallsOverloaded(Refusal):
-    """The server process cannot take the call now; it has not run."""
+    """The server process is too busy to accept the call; it has not run."""
 
     code = Code.OVERLOADED

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from realtime import processes, reporting
-from realtime.figures import get_figures
+from realtime.hub import reports, status
+from realtime.hub.counters import get_counters
 
 PREFIX = "realtime_"
 
@@ -20,12 +21,15 @@ COUNTERS: dict[str, tuple[str, str]] = {
     "refusals": ("code", "Subscriptions that were refused, or ended."),
     "calls": ("outcome", "Calls that were answered: ok, or the code of the refusal."),
     "events": ("", "Events that clients sent."),
+    "events_dropped": ("reason", "Events that were too late; of slow clients, each client's counts."),
     "frames": ("", "Frames that were handed to clients."),
     "frame_bytes": ("", "Bytes of these frames."),
     "resets": ("", "Resets that were made, for clients that were away too long or where too much had changed."),
     "behind": ("", "Times that a client fell behind, since it did not acknowledge what it was sent."),
     "ticks": ("log", "Rounds in which a log was read."),
     "tick_seconds": ("log", "Seconds that these rounds took, to the frames being handed on."),
+    "slow_queries": ("stream", "Times that a live query took so long that it was read apart from the others."),
+    "query_timeouts": ("stream", "Times that a live query took longer than REALTIME_QUERY_SECONDS, and was ended."),
     "log_failures": ("log", "Rounds that failed, since the log could not be read."),
 }
 
@@ -42,6 +46,7 @@ GAUGES: dict[str, tuple[str, str]] = {
 LABELLED_GAUGES: dict[str, tuple[str, str]] = {
     "live_queries": ("stream", "Live queries that are kept."),
     "subscribers": ("stream", "Subscribers of these live queries."),
+    "queries_apart": ("stream", "Live queries that are read apart from the others, since they take long."),
     "log_lag_seconds": (
         "log",
         "Seconds from a wake-up to the frames in the last round; or since the log cannot be read.",
@@ -78,12 +83,9 @@ class RealtimeCollector(Collector):
 
     def _figures(self) -> Iterator[Figures]:
         if not self._everywhere:
-            merged: dict[str, Any] = {}
-            for gauges in reporting.gauges():  # one, but where a process has several event loops
-                merged = gauges if not merged or gauges["clients"] else merged
-            yield Figures("", merged, get_figures().counts())
+            yield Figures("", _together(status.gauges()), get_counters().counts())
             return
-        for report in processes.reports():
+        for report in reports.reports():
             if not report.silent:
                 yield Figures(f"{report.host}:{report.pid}", report.figures, report.figures["counts"])
 
@@ -113,8 +115,24 @@ class RealtimeCollector(Collector):
             yield gauge
 
 
+def _together(hubs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The gauges of all hubs of a process, which has several where it has several event loops."""
+    if not hubs:
+        return {}
+    together: dict[str, Any] = {figure: sum(hub[figure] for hub in hubs) for figure, _ in GAUGES.values()}
+    together["draining"] = max(hub["draining"] for hub in hubs)
+    streams = together["streams"] = dict[str, Counter[str]]()
+    logs = together["logs"] = dict[str, dict[str, float]]()
+    for hub in hubs:
+        for stream, numbers in hub["streams"].items():
+            streams.setdefault(stream, Counter()).update(numbers)
+        for alias, log in hub["logs"].items():
+            logs[alias] = {"lag": max(log["lag"], logs.get(alias, log)["lag"])}
+    return together
+
+
 def _labelled(name: str, gauges: Mapping[str, Any]) -> list[tuple[str, float]]:
     if name == "log_lag_seconds":
         return [(alias, log["lag"]) for alias, log in gauges.get("logs", {}).items()]
-    figure = {"live_queries": "queries", "subscribers": "subscribers"}[name]
-    return [(stream, numbers[figure]) for stream, numbers in gauges.get("streams", {}).items()]
+    figure = {"live_queries": "queries", "subscribers": "subscribers", "queries_apart": "slow"}[name]
+    return [(stream, numbers.get(figure, 0)) for stream, numbers in gauges.get("streams", {}).items()]

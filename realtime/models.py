@@ -1,34 +1,40 @@
-"""Models: the tables of the change log, of presence, and of the calls that have run."""
+"""Models: the tables of the change log, of presence, and of completed calls."""
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 
+HAS_USERS = settings.AUTH_USER_MODEL.partition(".")[0] in {config.label for config in apps.get_app_configs()}
+"""Whether the project has a user model. Presence needs one; without it, the column is a placeholder."""
+
 
 class Change(models.Model):
-    """One row of the log: which object changed, and the values by which it finds its live queries."""
+    """One change in the log: the object, and the field values that route the change to its live queries."""
 
-    class Operation(models.TextChoices):
+    class Kind(models.TextChoices):
         INSERT = "i"
         UPDATE = "u"
         DELETE = "d"
-        LINK = "l"  # a row of a many-to-many relation of the object came, went or changed
-        REREAD = "r"  # more rows of the model changed than are listed
-        ACCESS = "a"  # someone's access is to be asked again
+        LINK = "l"  # a row of one of the object's many-to-many tables was inserted, updated or deleted
+        REREAD = "r"  # unlisted rows of the model changed too: live queries are reloaded
+        ACCESS = "a"  # a user's access must be authorized again
 
     id = models.BigAutoField(primary_key=True)
-    model = models.CharField(max_length=200)  # its label in lower case: "board.task"
+    model = models.CharField(max_length=200)  # the model's label in lower case: "board.task"
     key = models.CharField(max_length=500)  # the primary key as text
-    operation = models.CharField(max_length=1, choices=Operation)
-    routing = models.TextField(null=True)  # noqa: DJ001 - JSON of values by field name; null: unknown, concerns all
+    operation = models.CharField(max_length=1, choices=Kind)
+    routing = models.TextField(null=True)  # noqa: DJ001 - JSON: values by field name; null: unknown, routes to all
     transaction = models.BigIntegerField(null=True)  # PostgreSQL: the writer's transaction id
     at = models.BigIntegerField()  # milliseconds since 1970, by the database's clock
 
     class Meta:
         indexes = [
-            # none on `at`: ids are in its order but for moments, and every writer would pay for it
-            models.Index(fields=["transaction"], name="realtime_change_transaction"),
+            # none on `at`: ids are nearly in its order, and every write would pay for the index
+            models.Index(
+                fields=["transaction"], name="realtime_change_transaction"
+            ),  # the migration makes it for PostgreSQL
         ]
 
     def __str__(self) -> str:
@@ -38,14 +44,16 @@ class Change(models.Model):
 class Log(models.Model):
     """The state of the log of one database, in a single row.
 
-    `epoch` names the log's life: a flushed or restored log gets another one. Changes up to `pruned` (an id), and of
-    transactions up to `pruned_transaction`, have been deleted.
+    `epoch` identifies the log; a flushed or restored log gets a new one. Changes up to the id `pruned`, and those of
+    transactions up to `pruned_transaction`, have been deleted. On MySQL, the search for the current
+    position starts at `checkpoint`.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     epoch = models.CharField(max_length=16)
     pruned = models.BigIntegerField(default=0)
     pruned_transaction = models.BigIntegerField(default=0)
+    checkpoint = models.TextField(default="")
 
     class Meta:
         verbose_name_plural = "logs"
@@ -55,7 +63,7 @@ class Log(models.Model):
 
 
 class Server(models.Model):
-    """A server process in which people are present. Its lease is renewed while it lives."""
+    """A server process that has present users. It renews its lease as long as it runs."""
 
     id = models.CharField(max_length=32, primary_key=True)
     expires = models.BigIntegerField()  # milliseconds since 1970, by the database's clock
@@ -65,12 +73,12 @@ class Server(models.Model):
 
 
 class Process(models.Model):
-    """What a server process that has clients says of itself, every few seconds."""
+    """The latest status report of a server process that has clients."""
 
     id = models.CharField(max_length=32, primary_key=True)
     host = models.CharField(max_length=200)
     pid = models.IntegerField()
-    uptime = models.FloatField()  # seconds, when it reported
+    uptime = models.FloatField()  # seconds, at the time of the report
     heard = models.BigIntegerField()  # milliseconds since 1970, by the database's clock
     figures = models.JSONField()
 
@@ -85,7 +93,7 @@ class Process(models.Model):
 
 
 class Probe(models.Model):
-    """A row that `realtime_doctor` makes, changes and takes away again."""
+    """A row that `realtime_doctor` inserts, updates and deletes."""
 
     key = models.CharField(max_length=200)
     text = models.CharField(max_length=50)
@@ -99,13 +107,16 @@ class Probe(models.Model):
 
 
 class Presence(models.Model):
-    """One person at one place, a stream with parameters; however many pages they have open, and wherever."""
+    """A user who is present at a stream with parameters: one row, however many pages the user has open."""
 
-    place = models.CharField(max_length=40)  # a digest of stream and parameters, which finds both
+    place = models.CharField(max_length=40)  # a digest of stream and parameters
     stream = models.CharField(max_length=200)
     params = models.JSONField()
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    data = models.JSONField(default=dict)  # what they last said of themselves: the card that they edit
+    if HAS_USERS:
+        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    else:
+        user = models.CharField(max_length=1)  # always empty
+    data = models.JSONField(default=dict)  # the data that the user's client sent last
     since = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -117,17 +128,17 @@ class Presence(models.Model):
 
     @property
     def name(self) -> str:
-        """What the person is called."""
+        """The user's full name, or the username if there is none."""
         return str(getattr(self.user, "get_full_name", str)() or self.user.get_username())
 
 
 class Seat(models.Model):
-    """A server process that somebody is present through; the last seat to go takes the presence with it."""
+    """A server process that holds connections of a present user. Deleting the last seat ends the presence."""
 
     presence = models.ForeignKey(Presence, models.CASCADE, related_name="seats")
     server = models.ForeignKey(Server, models.CASCADE, related_name="seats")
     data = models.JSONField(default=dict)
-    said = models.BigIntegerField(default=0)  # when, in milliseconds since 1970: the newest data is shown
+    said = models.BigIntegerField(default=0)  # when `data` was set, in milliseconds since 1970; the newest is shown
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["presence", "server"], name="realtime_seat_once")]
@@ -137,14 +148,14 @@ class Seat(models.Model):
 
 
 class Operation(models.Model):
-    """A client's call that has run: it does not run again, and its reply is given again.
+    """A completed call: repeating it returns the stored reply and does not run the action again.
 
-    It is written in the action's own transaction, so that it is there exactly when the action's effects are.
+    It is written in the action's transaction, so both commit or neither does. The idea is Stripe's idempotency keys.
     """
 
-    key = models.CharField(max_length=64, primary_key=True)  # a digest of who called, and of the call's id
-    content = models.CharField(max_length=64)  # a digest of what was called, with which arguments
-    reply = models.TextField()  # JSON; empty while the action runs, which nobody else sees
+    key = models.CharField(max_length=64, primary_key=True)  # a digest of the caller and the call's id
+    content = models.CharField(max_length=64)  # a digest of the action and its arguments
+    reply = models.TextField()  # JSON; empty while the action runs, invisible to other transactions
     at = models.BigIntegerField()  # milliseconds since 1970
 
     class Meta:

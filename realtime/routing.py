@@ -1,4 +1,4 @@
-"""Routing: the WebSocket URLs, to be put into a project's `asgi.py`.
+"""Routing: the WebSocket URL for a project's `asgi.py`.
 
 application = ProtocolTypeRouter({
     "http": get_asgi_application(),
@@ -12,10 +12,10 @@ from typing import Any
 
 from django.urls import path
 
-from realtime.pages import WEBSOCKET_PATH
-from realtime.transports.websocket import RealtimeConsumer
+from realtime.connections.transports.websocket import RealtimeConsumer
+from realtime.queries.page import WEBSOCKET_PATH
 
-# Channels' URLRouter takes Django's paths, whose types know views only
+# Channels' URLRouter takes Django's `path`, which is typed for views only
 _application: Any = RealtimeConsumer.as_asgi()
 
 websocket_urlpatterns = [path(WEBSOCKET_PATH, _application, name="realtime_websocket")]

@@ -1,9 +1,9 @@
-"""Addresses for a project's URLconf: the HTTP transports, and the form view.
+"""URLs for a project's URLconf: the HTTP transports, and the view for live forms.
 
     path("realtime/", include("realtime.urls"))
 
-The transports are for browsers that no WebSocket reaches; without them, a WebSocket is the only road. The form's is
-where `{% live_form %}` posts to without JavaScript.
+The HTTP transports are the fallback for networks that block WebSockets. `{% live_form %}` posts to the form view if
+JavaScript is off.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 from django.urls import path
 
 from realtime import views
-from realtime.transports.calls import calls
-from realtime.transports.longpoll import longpoll
-from realtime.transports.sse import sse
+from realtime.connections.transports.http_calls import calls
+from realtime.connections.transports.longpoll import longpoll
+from realtime.connections.transports.sse import sse
 
 app_name = "realtime"
 

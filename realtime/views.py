@@ -1,4 +1,4 @@
-"""Views: where a live form goes that is sent without JavaScript, as a normal POST."""
+"""Views: handles live forms that are submitted without JavaScript, as a normal POST."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
-from realtime import forms
-from realtime.access import open_stream
+from realtime.actions import forms
+from realtime.actions.form_html import Look, render_form, user_of
+from realtime.auth.authorization import open_stream
 from realtime.exceptions import BadParameters, Forbidden, InvalidArguments, NotFound, Stale, UnknownStream
-from realtime.formparts import Look, render_form, user_of
 from realtime.protocol.messages import Scalar
 from realtime.streams.stream import ModelStream
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What a form says that it is about; all of it is checked anew."""
+    """The stream, parameters and object that a form names. The view checks all of them."""
 
     stream: str
     params: dict[str, Scalar]
@@ -32,7 +33,7 @@ class Subject(msgspec.Struct, frozen=True):
 @require_POST
 @csrf_protect
 def submit(request: HttpRequest) -> HttpResponse:
-    """Save a form and go on to the next page, or show it again with what is wrong."""
+    """Save a form and redirect to the next page, or show it again with its errors (status 422)."""
     try:
         subject = msgspec.json.decode(request.POST.get("_live_form", ""), type=Subject)
         stream = open_stream(user_of(request), subject.stream, subject.params)
@@ -40,10 +41,12 @@ def submit(request: HttpRequest) -> HttpResponse:
             raise UnknownStream("This stream has no form.")
         return _submit(request, stream, subject.pk)
     except (msgspec.DecodeError, BadParameters):
-        return HttpResponseBadRequest("This is no form of a live page.")
+        return HttpResponseBadRequest(gettext("This form is not a live form."))
     except Forbidden as error:
         raise PermissionDenied(error.reason) from error
     except (UnknownStream, NotFound) as error:
+        if not user_of(request).is_authenticated:  # do not reveal which streams exist
+            raise PermissionDenied from error
         raise Http404(error.reason) from error
 
 
@@ -80,12 +83,13 @@ def _show_again(
     part = render_form(
         request, stream, instance=None if pk is None else instance(), look=look, form=form, version=version
     )
-    title = f"{'Add' if pk is None else 'Change'} {stream.model._meta.verbose_name}"
+    title = gettext("Add %(name)s") if pk is None else gettext("Change %(name)s")
+    title %= {"name": stream.model._meta.verbose_name}
     return render(request, "realtime/form_page.html", {"form": part, "title": title}, status=422)
 
 
 def _next(request: HttpRequest) -> str:
-    """Where to go: a page of this site, or the one that the form was on."""
+    """Return the URL to redirect to: `_live_next` or the referring page, if it belongs to this site."""
     for url in (request.POST.get("_live_next", ""), request.headers.get("referer", "")):
         if url and url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()):
             return url

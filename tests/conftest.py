@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+from unittest import mock
 
 import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
-from tests.support import chromium, services, transports
+from tests.support import engines, services, transports
 from tests.support.demo import DemoServer, DemoServers, copy_database, prepare
 from tests.support.elsewhere import Elsewhere
 from tests.support.sessions import wait_until_alone
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from pytest_django import DjangoDbBlocker
 
+    from tests.models import Book, Shelf
     from tests.support.pages import Windows
 
 # Tests in these folders bear the marker without saying so.
@@ -49,7 +52,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("browser")
         if item.get_closest_marker("websocket") and transports.wanted() != "websocket":
             item.add_marker(pytest.mark.skip("REALTIME_TEST_TRANSPORT names another transport."))
+        excuse(item, engines.wanted())
     refuse_mixed_modules(items)
+
+
+def excuse(item: pytest.Item, engine: str) -> None:
+    """Skip a test with a browser that cannot be run in this one, with the reason."""
+    if engine != "chromium" and item.get_closest_marker("websocket"):
+        item.add_marker(pytest.mark.skip(f"Excused in {engine}: its driver tells nothing of WebSockets."))
+    for excused in item.iter_markers("excused"):
+        if reason := excused.kwargs.get(engine):
+            item.add_marker(pytest.mark.skip(f"Excused in {engine}: {reason}"))
 
 
 def refuse_mixed_modules(items: list[pytest.Item]) -> None:
@@ -92,6 +105,14 @@ def django_db_setup(
         teardown_databases(created, verbosity=0)
 
 
+@pytest.fixture(autouse=True)
+def _no_lingering() -> Iterator[None]:
+    """A hub of this process ends with its last client, so that no test finds what another has left."""
+    # not by `monkeypatch`, which would then be undone after `committed` in every test
+    with mock.patch("realtime.hub.hub.LINGER_SECONDS", 0.0):
+        yield
+
+
 @pytest.fixture
 def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The database, for tests that commit and use several connections; its tables are emptied afterwards."""
@@ -107,6 +128,28 @@ def elsewhere(committed: None) -> Iterator[Elsewhere]:
     elsewhere = Elsewhere()
     yield elsewhere
     elsewhere.close()
+
+
+@pytest.fixture
+def shelf(request: pytest.FixtureRequest) -> Shelf:
+    """A shelf: committed by another connection, or in the test's own transaction where it has one."""
+    from tests.models import Shelf  # needs Django
+
+    if request.node.get_closest_marker("django_db"):
+        return Shelf.objects.create(name="one")
+    created: Shelf = request.getfixturevalue("elsewhere")(Shelf.objects.create, name="one")
+    return created
+
+
+@pytest.fixture
+def add(elsewhere: Elsewhere, shelf: Shelf) -> Callable[..., Any]:
+    """`await add("a", "b")`: books on the shelf, each committed by itself."""
+    from tests.models import Book  # needs Django
+
+    async def add(*titles: str) -> list[Book]:
+        return [await elsewhere.soon(Book.objects.create, shelf=shelf, title=title) for title in titles]
+
+    return add
 
 
 @pytest.fixture(scope="session")
@@ -144,20 +187,25 @@ def server(make_server: DemoServers) -> DemoServer:
 
 @pytest.fixture(scope="module")
 def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
-    """A Chromium, for the tests of one module.
+    """A browser, for the tests of one module.
 
     Playwright runs an event loop in this thread as long as the browser is open. So it is closed at the module's
     end, before other tests need the thread, and a module with browser tests leaves the ORM to other processes:
     `server.shell` writes, `server.query` reads.
     """
-    with chromium.running(chromium_program(pytestconfig)) as browser:
+    with started_browser(pytestconfig) as browser:
         yield browser
 
 
-def chromium_program(config: pytest.Config) -> str:
-    program = chromium.find()
+def started_browser(config: pytest.Config) -> AbstractContextManager[Browser]:
+    name = engines.wanted()
+    return engines.ENGINES[name].running(browser_program(config, name))
+
+
+def browser_program(config: pytest.Config, engine: str) -> str:
+    program = engines.ENGINES[engine].find()
     if program is None:
-        give_up(config, "There is no Chromium: install it, or run `.venv/bin/playwright install chromium`.")
+        give_up(config, engines.REMEDIES[engine])
     return program
 
 

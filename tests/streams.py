@@ -79,7 +79,7 @@ class MineStream(ModelStream):
         return user.pk
 
     def get_queryset(self):
-        return Book.objects.filter(owner=self.audience_key)
+        return Book.objects.filter(owner=self.audience)
 
 
 @register("priced")
@@ -124,6 +124,18 @@ class ShelfStream(ModelStream):
 
     model = Shelf
     fields = ["id", "name"]
+
+
+@register("addressed")
+class AddressedStream(ModelStream):
+    """The shelves, with addresses in their rows."""
+
+    model = Shelf
+    template_name = "tests/addressed.html"
+    allow_anonymous = True
+
+    def authorize(self, user):
+        return True
 
 
 @register("broken")

@@ -11,16 +11,17 @@ from django.core.exceptions import PermissionDenied
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from realtime import metrics, reporting
-from realtime.figures import get_figures
-from realtime.hub import get_hub
+from realtime import metrics
+from realtime.hub import status
+from realtime.hub.counters import get_counters
+from realtime.hub.hub import get_hub
 from realtime.metrics import COUNTERS, GAUGES, LABELLED_GAUGES, RealtimeCollector
 from tests.docs.test_examples import example
+from tests.hub.test_status import report
 from tests.models import Shelf
 from tests.support.wire import WireClient
-from tests.test_status import report
 
-DOCS = (Path(__file__).parents[1] / "docs/howto/monitoring.md").read_text()
+DOCS = (Path(__file__).parents[1] / "docs/operations/monitoring.md").read_text()
 
 
 def test_each_metric_stands_in_the_documentation():
@@ -49,7 +50,7 @@ async def test_process_tells_of_itself(elsewhere):
     shelf = await elsewhere.soon(Shelf.objects.create, name="one")
     registry = CollectorRegistry()
     registry.register(RealtimeCollector())
-    reporting.watch(get_hub())
+    status.watch(get_hub())
     refused = registry.get_sample_value("realtime_refusals_total", {"code": "unknown_stream"}) or 0
     async with WireClient() as one, WireClient() as two:
         await one.subscribe("top", shelf=shelf.pk)
@@ -60,7 +61,25 @@ async def test_process_tells_of_itself(elsewhere):
         assert registry.get_sample_value("realtime_subscribers", {"stream": "top"}) == 2
         assert registry.get_sample_value("realtime_log_lag_seconds", {"log": "default"}) >= 0
         assert registry.get_sample_value("realtime_ticks_total", {"log": "default"}) >= 1
-        assert registry.get_sample_value("realtime_frames_total") == get_figures().counts()["frames"][""]
+        assert registry.get_sample_value("realtime_frames_total") == get_counters().counts()["frames"][""]
+
+
+def test_hubs_of_several_event_loops_are_added_up(monkeypatch):
+    def hub(**figures):
+        numbers = dict.fromkeys(["clients", "users", "subscriptions", "slow", "draining"], 0)
+        return {**numbers, "streams": {}, "logs": {}, **figures}
+
+    top = {"queries": 1, "subscribers": 2, "slow": 0}
+    first = hub(clients=2, streams={"top": top}, logs={"default": {"lag": 0.5}})
+    second = hub(clients=1, draining=1, streams={"top": top, "books": top}, logs={"default": {"lag": 0.25}})
+    monkeypatch.setattr(status, "gauges", lambda: [first, hub(), second])
+    registry = CollectorRegistry()
+    registry.register(RealtimeCollector())
+    assert registry.get_sample_value("realtime_clients") == 3
+    assert registry.get_sample_value("realtime_draining") == 1
+    assert registry.get_sample_value("realtime_live_queries", {"stream": "top"}) == 2
+    assert registry.get_sample_value("realtime_subscribers", {"stream": "books"}) == 2
+    assert registry.get_sample_value("realtime_log_lag_seconds", {"log": "default"}) == 0.5
 
 
 @pytest.mark.django_db
@@ -69,7 +88,7 @@ def test_any_process_tells_of_all_to_those_who_know_the_password(rf, settings):
     report("a", clients=2, streams={"top": {"queries": 1, "subscribers": 2}}, counts={"closes": {"timeout": 1}})
     report("b", clients=1, counts={})
     report("c", clients=9, silent=True)
-    view = example("howto/monitoring.md")["metrics"]
+    view = example("operations/monitoring.md")["metrics"]
     with pytest.raises(PermissionDenied):
         view(rf.get("/metrics"))
     text = view(rf.get("/metrics", headers={"Authorization": "Bearer open"})).content.decode()

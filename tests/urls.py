@@ -1,11 +1,13 @@
 """Addresses of the test project."""
 
 from django.contrib import admin
-from django.http import HttpRequest, JsonResponse
+from django.contrib.auth.views import LogoutView
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import RequestContext, Template
 from django.urls import include, path
 
-from realtime.connection import Connection
-from realtime.hub import get_hub
+from realtime.connections.connection import Connection
+from realtime.hub.hub import get_hub
 
 
 async def clients(request: HttpRequest) -> JsonResponse:
@@ -13,8 +15,16 @@ async def clients(request: HttpRequest) -> JsonResponse:
     return JsonResponse(sum(isinstance(client, Connection) for client in get_hub()._clients), safe=False)
 
 
+def addressed(request: HttpRequest) -> HttpResponse:
+    """A page of rows that hold addresses."""
+    page = "{% load realtime static %}{% static 'y.png' %}{% live 'addressed' %}"
+    return HttpResponse(Template(page).render(RequestContext(request)))
+
+
 urlpatterns = [
+    path("addressed/", addressed),
     path("admin/", admin.site.urls),
     path("clients/", clients),
+    path("logout/", LogoutView.as_view(next_page="/")),
     path("realtime/", include("realtime.urls")),
 ]

@@ -65,5 +65,5 @@ class RoomStream(ModelStream):
 
     def get_queryset(self) -> QuerySet[Membership]:
         others = Q(room__messages__pk__gt=F("last_read")) & ~Q(room__messages__author=F("user"))
-        mine = Membership.objects.filter(user=self.audience_key).select_related("room")
+        mine = Membership.objects.filter(user=self.audience).select_related("room")
         return mine.annotate(unread=Count("room__messages", filter=others)).order_by("room", "pk")

@@ -31,7 +31,7 @@ class OverviewStream(Personal):
     fields = ["id"]
 
     def get_queryset(self) -> QuerySet[Task]:
-        return Task.objects.filter(project__members=self.audience_key).order_by("pk")
+        return Task.objects.filter(project__members=self.audience).order_by("pk")
 
     depends_on = ["project__members"]
 
@@ -45,13 +45,13 @@ class OverviewStream(Personal):
 
     @live_value(depends_on=["chat.Message"])
     def messages(self) -> int:
-        return Message.objects.filter(room__members=self.audience_key).count()
+        return Message.objects.filter(room__members=self.audience).count()
 
     @live_value(depends_on=["board.Project"])
     def projects(self) -> list[dict[str, object]]:
         """For each project, its tasks by column."""
         counts = {column: Count("tasks", filter=Q(tasks__column=column)) for column in Column.values}
-        mine = Project.objects.filter(members=self.audience_key).annotate(**counts).order_by("pk")
+        mine = Project.objects.filter(members=self.audience).annotate(**counts).order_by("pk")
         return list(mine.values("id", "name", *counts))
 
 
@@ -65,6 +65,6 @@ class VisitorStream(Personal):
     depends_on = ["user"]
 
     def get_queryset(self) -> QuerySet[Presence]:
-        projects = list(Project.objects.filter(members=self.audience_key).values_list("pk", flat=True))
+        projects = list(Project.objects.filter(members=self.audience).values_list("pk", flat=True))
         here = Presence.objects.filter(stream="tasks", params__project__in=projects)
         return here.select_related("user").order_by("since", "pk")

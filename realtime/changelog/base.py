@@ -7,20 +7,25 @@ one that the cursor was made by.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from django.db import connections, transaction
+from django.db import DatabaseError, DataError, connections, transaction
 from django.db.models import BigIntegerField
 from django.db.models.expressions import RawSQL
 
-from realtime import operations, wakeups
+from realtime.changelog import idempotency
+from realtime.changelog.commits import after_commit
+from realtime.changelog.upkeep import Upkeep
+from realtime.conf import settings
 from realtime.exceptions import CursorExpired
 from realtime.models import Change, Log
 
@@ -30,8 +35,24 @@ ROWS_PER_PRUNE = 2000
 MAX_CURSOR = 8000  # characters
 
 Routing = Mapping[str, Sequence[str | None]]
-"""Routing values by field name: the new one, or the new and the old one where they differ."""
+"""Routing values by field name: the new one, or the new and the old one where they differ.
 
+No value: the row holds its value, which the change did not touch; the reader looks it up there. Of a REREAD: all
+values that the changed rows had or have.
+"""
+
+commit_listeners: list[Callable[[str], None]] = []
+"""Called with a database's alias when a writer has committed changes there, in the writer's thread."""
+
+_PROCESS = secrets.token_hex(8)
+
+
+def origin() -> str:
+    """The name of this process, by which it knows what it has sent to others itself."""
+    return f"{_PROCESS}.{os.getpid()}"  # a forked process has the same first half
+
+
+_MISSING = re.compile("no such table|does not exist|doesn't exist")  # as SQLite, PostgreSQL and MySQL say it
 _MARK = re.compile("[0-9]{1,18}-[0-9]{1,18}")
 
 _routing_decoder = msgspec.json.Decoder(dict[str, list[str | None]])
@@ -46,11 +67,16 @@ class NewChange(NamedTuple):
     routing: Routing | None = None
 
 
+def encode_routing(routing: Routing) -> str:
+    """The JSON that the log holds."""
+    return msgspec.json.encode(routing).decode()
+
+
 def _fitting(change: NewChange) -> NewChange:
     """The change, or one that has its model read afresh where the log cannot hold the key."""
     if len(change.key) <= MAX_KEY:
         return change
-    return NewChange(change.model, "", Change.Operation.REREAD)
+    return NewChange(change.model, "", Change.Kind.REREAD)
 
 
 class LoggedChange(NamedTuple):
@@ -88,6 +114,18 @@ class Mark(NamedTuple):
         return cls(*map(int, text.split("-")))
 
 
+@dataclass(frozen=True)
+class Missed:
+    """What to do after the commit of a transaction that found no log: pages may have been rendered before it."""
+
+    log: ChangeLog
+    labels: frozenset[str]
+
+    def __call__(self) -> None:
+        if self.log.connection.get_autocommit() and self.log.exists():
+            self.log.append([NewChange(label, "", Change.Kind.REREAD) for label in sorted(self.labels)])
+
+
 class ChangeLog(ABC):
     """The log of one database.
 
@@ -98,10 +136,14 @@ class ChangeLog(ABC):
     poll_seconds: float = 0.5
     transaction_sql = "NULL"  # the writer's transaction id
     triggers_wake = False  # whether a trigger can wake the hubs
+    errors_end_transactions = False  # whether a transaction is void after an error in it
     now_sql: str  # milliseconds since 1970
+    exists_sql: str  # returns a row where the log's table is there
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
+        self._exists = False  # the log's table has been seen
+        self._upkeep = Upkeep()
         quote = self.connection.ops.quote_name
         self.table = quote(Change._meta.db_table)
         self.log_table = quote(Log._meta.db_table)
@@ -123,26 +165,64 @@ class ChangeLog(ABC):
 
     def append(self, changes: Sequence[NewChange]) -> None:
         """Record changes in the writer's own transaction, and wake the hubs when it commits."""
+        if changes and not self.exists():
+            self.missed(change.model for change in changes)
+            return
         for start in range(0, len(changes), ROWS_PER_INSERT):
-            self._insert(changes[start : start + ROWS_PER_INSERT])
+            chunk = changes[start : start + ROWS_PER_INSERT]
+            try:
+                self._insert(chunk)
+            except DatabaseError as error:
+                # the table of the writer has a character set that the log's has not
+                if self.errors_end_transactions or not self._is_of_value(error):
+                    raise
+                labels = sorted({change.model for change in chunk})
+                self._insert([NewChange(label, "", Change.Kind.REREAD) for label in labels])
         if changes:
             self.wake_on_commit()
 
-    def lock(self) -> None:  # noqa: B027 - only where reading takes no lock by itself
-        """Take the lock that the next write will take, so that what is read before it stays true."""
+    def _is_of_value(self, error: DatabaseError) -> bool:
+        """Whether the log cannot hold a value."""
+        return isinstance(error, DataError)
+
+    def exists(self) -> bool:
+        """Whether the log's table is there. The database is asked until it is, past Django, which would count it."""
+        if not self._exists:
+            self._exists = self._is_there()
+        return self._exists
+
+    def forget(self) -> None:
+        """Have `exists` ask again: a migration may take the table away, or the database be another one."""
+        self._exists = False
+
+    def _is_there(self) -> bool:
+        connection = self.connection
+        try:
+            connection.ensure_connection()
+            with closing(connection.connection.cursor()) as cursor:
+                cursor.execute(self.exists_sql)
+                return cursor.fetchone() is not None
+        except Exception:  # the writer's own statement says what is wrong
+            return False
+
+    def missed(self, labels: Iterable[str]) -> None:
+        """Something was written while there was no log: where there is one when the writer commits, say so then."""
+        after_commit(self.alias, Missed(self, frozenset(labels)))
 
     def wake_on_commit(self) -> None:
-        """Wake the hubs when the writer commits."""
-        connection = self.connection
-        savepoints = set(connection.savepoint_ids)
-        for registered, function, *_ in connection.run_on_commit:
-            # once per transaction; a hook of a savepoint goes with it when that is rolled back
-            if function == self._committed and registered <= savepoints:
-                return
-        transaction.on_commit(self._committed, using=self.alias, robust=True)
+        """Wake the hubs when the writer has committed, after everyone else's hooks."""
+        after_commit(self.alias, self._committed)
+        after_commit(self.alias, self._tidy)
 
     def _committed(self) -> None:
-        wakeups.notify(self.alias)
+        for listener in commit_listeners:
+            listener(self.alias)
+
+    def _tidy(self) -> None:
+        self._upkeep.after_commit(self.connection, self._prune_a_little)
+
+    def _prune_a_little(self, cursor: Any) -> tuple[int, bool]:
+        return self._prune_some(cursor, int((time.time() - settings.RETENTION_SECONDS) * 1000))
 
     def _insert(self, changes: Sequence[NewChange]) -> None:
         row = f"(%s, %s, %s, %s, {self.transaction_sql}, {self.now_sql})"
@@ -150,18 +230,57 @@ class ChangeLog(ABC):
         columns = ", ".join(self.columns[name] for name in names)
         params: list[str | None] = []
         for change in map(_fitting, changes):
-            routing = None if change.routing is None else msgspec.json.encode(change.routing).decode()
+            routing = None if change.routing is None else encode_routing(change.routing)
             params += [change.model, change.key, change.operation, routing]
         with self.connection.cursor() as cursor:
             values = ", ".join([row] * len(changes))
             cursor.execute(f"INSERT INTO {self.table} ({columns}) VALUES {values}", params)
 
     @abstractmethod
-    def head(self) -> str:
+    def head(self, *, rows: int | None = None) -> str:
         """The cursor of the present: everything that is committed now is behind it.
 
+        Where more than about so many rows would have to be read for that, it may be one from before.
         It writes nothing: a log that has not begun gives a cursor that will have expired when it has.
         """
+
+    @abstractmethod
+    def mark(self, cursor: str) -> Mark:
+        """The newest change that the cursor has seen, by what it says itself. Raise `CursorExpired` for noise."""
+
+    @abstractmethod
+    def oldest(self, cursors: Sequence[str]) -> str:
+        """A cursor that has seen nothing which one of these has not: what came after any of them came after it.
+
+        It is one of them, unless they contradict one another, as cursors may that a client has made up.
+        """
+
+    def false(self, cursors: Collection[str]) -> set[str]:
+        """Those whose mark the log does not have, although it has not been pruned: nobody reads from them."""
+        marks = {cursor: self.mark(cursor) for cursor in cursors}
+        _, pruned, _ = self._state()
+        rows: dict[int, tuple[int, int | None]] = {}
+        ids = sorted({mark.id for mark in marks.values() if mark.id > pruned})
+        for start in range(0, len(ids), ROWS_PER_INSERT):
+            some = ids[start : start + ROWS_PER_INSERT]
+            found = Change.objects.using(self.alias).filter(pk__in=some).values_list("pk", "at", "transaction")
+            rows.update({pk: (at, transaction) for pk, at, transaction in found})
+        return {
+            cursor
+            for cursor, mark in marks.items()
+            if mark.id > pruned and not self._proves(cursor, mark, rows.get(mark.id))
+        }
+
+    def _proves(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
+        """Whether the row of the mark's id, with its time and transaction, is what the cursor says."""
+        return row is not None and row[0] == mark.at
+
+    def floor(self, limit: int) -> int:
+        """The id of the newest change that has more than `limit` changes from itself on; 0 where there is none."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT id FROM {self.table} ORDER BY id DESC LIMIT 1 OFFSET %s", [limit])
+            row = cursor.fetchone()
+        return row[0] if row else 0
 
     @abstractmethod
     def read(self, after: str, *, limit: int) -> Reading:
@@ -176,20 +295,23 @@ class ChangeLog(ABC):
         Readers are not disturbed: it goes in small transactions, and the newest change, which is the mark of every
         up-to-date cursor, stays. Operations go with them.
         """
-        operations.prune(self.alias, older_than=older_than)
+        idempotency.prune(self.alias, older_than=older_than)
         self.begin()
         horizon = int((time.time() - older_than) * 1000)
         total = 0
         while True:
-            with transaction.atomic(using=self.alias):
-                count = self._prune_some(horizon)
+            with transaction.atomic(using=self.alias), self.connection.cursor() as cursor:
+                count, is_more = self._prune_some(cursor, horizon)
             total += count
-            if count < ROWS_PER_PRUNE:
+            if not is_more:
                 return total
 
     @abstractmethod
-    def _prune_some(self, horizon: int) -> int:
-        """Delete up to `ROWS_PER_PRUNE` changes from before the horizon (milliseconds), and note how far."""
+    def _prune_some(self, cursor: Any, horizon: int) -> tuple[int, bool]:
+        """Delete up to `ROWS_PER_PRUNE` changes from before the horizon (milliseconds), and note how far.
+
+        Return their number, and whether there is more to do.
+        """
 
     def moved(self) -> bool:
         """Whether there may be something to read; cheap, and only asked by the thread that reads."""
@@ -214,12 +336,20 @@ class ChangeLog(ABC):
         """Whether the log had an epoch where this cursor was taken."""
         return not cursor.startswith(".")
 
-    def _state(self) -> tuple[str, int]:
-        """The epoch, which is empty for a log that has not begun, and the last id that has been pruned."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"SELECT epoch, pruned FROM {self.log_table} WHERE id = 1")
-            epoch, pruned = cursor.fetchone() or ("", 0)
-        return epoch, pruned
+    def _state(self) -> tuple[str, int, str]:
+        """The epoch, empty for a log that has not begun; the last id that has been pruned; and the checkpoint."""
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute(f"SELECT epoch, pruned, checkpoint FROM {self.log_table} WHERE id = 1")
+                epoch, pruned, checkpoint = cursor.fetchone() or ("", 0, "")
+        except DatabaseError as error:
+            if Log._meta.db_table not in str(error) or not _MISSING.search(str(error)):
+                raise
+            raise type(error)(
+                f"The database {self.alias!r} has no table {Log._meta.db_table}, which the log of changes needs. Run "
+                f"`manage.py migrate{'' if self.alias == 'default' else f' --database {self.alias}'}`."
+            ) from error
+        return epoch, pruned, checkpoint
 
     def _text(self, epoch: str, position: str) -> str:
         return f"{epoch}.{position}"

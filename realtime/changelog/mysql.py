@@ -3,29 +3,50 @@
 A gap is a range of ids that were not visible while a later one was: of a transaction still under way, or of one rolled
 back. It is waited for until the change behind it is older than `GAP_SECONDS`. Where the server counts in steps
 (`auto_increment_increment`), as many gaps as there are changes become one, which leaves out every so many ids.
+
+A cursor's text has few gaps, however many there are: those with little between them are joined, and what is between
+them is read again. Who has made a cursor remembers its gaps as they were, for a while.
+
+The position of the present is looked for from a checkpoint, a position in the log's own row that is brought forward
+by those who write and read much. As a part of the database, it is seen by exactly those who see all that it has seen.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 import time
 from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from hashlib import sha256
+from heapq import nlargest
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
-from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading
+from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, NewChange, Reading
 from realtime.exceptions import CursorExpired
+from realtime.models import Change
 
 GAP_SECONDS = 60  # a transaction that stays open for longer after its first live write may be missed
-MAX_GAPS = 100  # gaps that a cursor carries; more are joined, so that what is between them is read again
+LOCKED = ((1205,), (3572,))  # codes of the error that a row is locked: of MariaDB, of MySQL
+INCORRECT_VALUE = (1366,)  # which mysqlclient calls an OperationalError
+MAX_GAPS = 100  # gaps of a position; more are joined, so that what is between them is read again
+TEXT_GAPS = 2  # gaps in the text of a cursor
+REMEMBERED = 256  # cursors whose gaps are remembered
+ROWS_PER_STEP = 2000  # changes that are looked through at once, without what they say
+CHECKPOINT_ROWS = 1000  # changes read by ticks, after which the checkpoint is brought forward
+CHECKPOINT_STEPS = 5  # in one transaction
 
 MAX_CELLS = 1000  # gaps of one width that become one; a bound for how long the first of them is waited for
 
 _GAP = "[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,18}(?:-[0-9]{1,4})?"
 _GAPS = re.compile(f"{_GAP}(?:_{_GAP})*")
+DIGEST = 8  # characters
+_DIGEST = re.compile(f"[0-9a-f]{{{DIGEST}}}")
 
 
 class Gap(NamedTuple):
@@ -68,42 +89,95 @@ class MySQLChangeLog(ChangeLog):
 
     # from UTC, since an hour of local time may come twice
     now_sql = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
+    exists_sql = (
+        "SELECT 1 FROM information_schema.tables"
+        f" WHERE table_schema = DATABASE() AND table_name = '{Change._meta.db_table}'"
+    )
 
-    def head(self) -> str:
-        epoch, pruned = self._state()
+    def __init__(self, alias: str) -> None:
+        super().__init__(alias)
+        self._gaps_of: OrderedDict[str, list[Gap]] = OrderedDict()  # by the text of the cursor, the last used last
+        self._lock = threading.Lock()
+        self._unmarked = 0  # changes that ticks have read since the checkpoint
+
+    def _is_of_value(self, error: DatabaseError) -> bool:
+        return super()._is_of_value(error) or error.args[:1] == INCORRECT_VALUE
+
+    def head(self, *, rows: int | None = None) -> str:
+        epoch, pruned, checkpoint = self._state()
         with self.connection.cursor() as cursor:
+            position, _ = self._walk(cursor, checkpoint, pruned, rows)
+        return self._cursor(epoch, position)
+
+    def _walk(self, cursor: Any, checkpoint: str, pruned: int, rows: int | None) -> tuple[Position, bool]:
+        """Go on from the checkpoint through so many changes, or all; where that leads, and whether it is the end."""
+        position = _begin(checkpoint, pruned)
+        ids = set[int]()
+        while rows is None or len(ids) <= rows:
+            among, bounds = _among(position.gaps)
             cursor.execute(
-                f"SELECT id, at FROM {self.table} WHERE at < {self.now_sql} - %s ORDER BY id DESC LIMIT 1",
-                [GAP_SECONDS * 1000],
+                f"SELECT id, at, {self.now_sql} FROM {self.table} WHERE id >= %s{among} ORDER BY id LIMIT %s",
+                [position.mark.id, *bounds, ROWS_PER_STEP + 1],
             )
-            mark = Mark(*(cursor.fetchone() or (pruned, 0)))
-            # what is missing among the younger ids may still commit
-            cursor.execute(
-                f"SELECT id, at, previous FROM (SELECT id, at, COALESCE(LAG(id) OVER (ORDER BY id), %s) AS previous"
-                f" FROM {self.table} WHERE id > %s) c"
-                f" WHERE id > previous + 1 OR id = (SELECT MAX(id) FROM {self.table}) ORDER BY id",
-                [mark.id, mark.id],
-            )
-            rows = cursor.fetchall()
-        gaps = [Gap(previous + 1, id - 1, at) for id, at, previous in rows if id > previous + 1]
-        if rows:
-            mark = Mark(*rows[-1][:2])
-        return self._text(epoch, self._join(mark, gaps))
+            found = cursor.fetchall()
+            at_end = len(found) <= ROWS_PER_STEP
+            from_mark = [row[:2] for row in found if row[0] >= position.mark.id]
+            if position.mark.id > pruned and (from_mark or at_end) and from_mark[:1] != [position.mark]:
+                position = Position(Mark(pruned, 0), [])  # of another log, that was restored or emptied
+                continue
+            if found:
+                position = position.follow([row[:2] for row in found if row[:2] != position.mark], found[0][2])
+            if at_end:
+                return position, True
+            ids.update(row[0] for row in found)
+        return position, False
+
+    def mark(self, cursor: str) -> Mark:
+        return Mark.parse(self._position(cursor)[1].partition("~")[0])
+
+    def oldest(self, cursors: Sequence[str]) -> str:
+        epoch = self._position(cursors[0])[0]
+        found = [self._known(cursor) for cursor in cursors]
+        mark = min(position.mark for position in found)
+        # behind the mark all is read again, gaps or not
+        missing = {gap for position in found for gap in position.gaps if gap.first <= mark.id}
+        for own, cursor in zip(found, cursors, strict=True):
+            if own.mark == mark and missing <= set(own.gaps):
+                return cursor
+        return self._cursor(epoch, Position(mark, sorted(missing)))
+
+    def _known(self, cursor: str) -> Position:
+        """The position of a cursor, with its gaps as they were, or joined as in its text."""
+        position = Position.parse(self._position(cursor)[1])
+        with self._lock:
+            if cursor in self._gaps_of:
+                self._gaps_of.move_to_end(cursor)
+                return Position(position.mark, self._gaps_of[cursor])
+        return position
+
+    def _cursor(self, epoch: str, position: Position) -> str:
+        gaps = _joined(position.gaps, MAX_GAPS)
+        text = self._text(epoch, str(Position(position.mark, gaps)))
+        if len(gaps) <= TEXT_GAPS:
+            return text
+        # the digest tells cursors apart that differ in what is joined
+        brief = Position(position.mark, _joined(gaps, TEXT_GAPS))
+        cursor = self._text(epoch, f"{brief}~{sha256(text.encode()).hexdigest()[:DIGEST]}")
+        with self._lock:
+            self._gaps_of[cursor] = gaps
+            self._gaps_of.move_to_end(cursor)
+            while len(self._gaps_of) > REMEMBERED:
+                self._gaps_of.popitem(last=False)
+        return cursor
 
     def read(self, after: str, *, limit: int) -> Reading:
-        epoch, position = self._position(after)
-        marked, _, listed = position.partition("~")
-        mark = Mark.parse(marked)
-        if listed and not _GAPS.fullmatch(listed):
-            raise CursorExpired
-        gaps = [Gap.parse(part) for part in listed.split("_") if part]
+        epoch, _ = self._position(after)
+        position = self._known(after)
+        mark, gaps = position
 
         names = ("id", "model", "key", "operation", "routing", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
-        among, bounds = "", list[int]()
-        for gap in gaps:
-            among += " OR c.id BETWEEN %s AND %s" + (" AND MOD(c.id - %s, %s) <> 0" if gap.step else "")
-            bounds += [gap.first, gap.last, *([gap.first - 1, gap.step] if gap.step else [])]
+        among, bounds = _among(gaps, "c.id")
         sql = (
             f"SELECT l.epoch, l.pruned, {self.now_sql}, {columns} FROM {self.log_table} l"
             f" LEFT JOIN {self.table} c ON c.id >= %s{among} WHERE l.id = 1 ORDER BY c.id LIMIT %s"
@@ -126,32 +200,46 @@ class MySQLChangeLog(ChangeLog):
         if len(found) > limit:
             return Reading((), self.head(), complete=False)
 
-        seen = [(row[0], row[-1]) for row in found]
-        left = [*_without(gaps, [id for id, _ in seen]), *_between(mark, seen)]
-        horizon = rows[0][2] - GAP_SECONDS * 1000
-        cursor_now = self._join(Mark(*max([*seen, mark])), [gap for gap in left if gap.at >= horizon])
-        return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, cursor_now))
+        now = position.follow([(row[0], row[-1]) for row in found], rows[0][2])
+        self._unmarked += len(found)
+        return Reading([self._logged(row[:-1]) for row in found], self._cursor(epoch, now))
 
-    @staticmethod
-    def _join(mark: Mark, gaps: Sequence[Gap]) -> str:
-        joined = _merged(gaps)
-        while len(joined) > MAX_GAPS:
-            joined = [
-                Gap(one.first, max(one.last, other.last), max(one.at, other.at))
-                for one, other in zip(joined[::2], [*joined[1::2], joined[-1]], strict=False)
-            ]
-        return f"{mark}~{'_'.join(map(str, joined))}" if joined else str(mark)
+    def _insert(self, changes: Sequence[NewChange]) -> None:
+        super()._insert(changes)
+        self._upkeep.note(len(changes))
 
-    def _prune_some(self, horizon: int) -> int:
+    def _prune_some(self, cursor: Any, horizon: int) -> tuple[int, bool]:
         horizon = min(horizon, int((time.time() - GAP_SECONDS) * 1000))  # what is in a gap may still come
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"SELECT MAX(id) FROM {self.old_rows}", [ROWS_PER_PRUNE, horizon])
-            (last,) = cursor.fetchone()
-            if last is None:
-                return 0
+        if not self._is_alone(cursor):
+            return 0, False
+        cursor.execute(f"SELECT MAX(id) FROM {self.old_rows}", [ROWS_PER_PRUNE, horizon])
+        (last,) = cursor.fetchone()
+        count = 0
+        if last is not None:
             cursor.execute(f"UPDATE {self.log_table} SET pruned = GREATEST(pruned, %s) WHERE id = 1", [last])
             cursor.execute(f"DELETE FROM {self.table} WHERE id <= %s", [last])
-            return int(cursor.rowcount)
+            count = int(cursor.rowcount)
+        at_end = self._bring_forward(cursor)
+        return count, count == ROWS_PER_PRUNE or not at_end
+
+    def _is_alone(self, cursor: Any) -> bool:
+        """Lock the log's row, so that one process prunes at a time; whether it could be locked."""
+        try:
+            cursor.execute(f"SELECT 1 FROM {self.log_table} WHERE id = 1 FOR UPDATE NOWAIT")
+        except Exception as error:
+            if error.args[:1] in LOCKED:
+                return False
+            raise
+        return True
+
+    def _bring_forward(self, cursor: Any) -> bool:
+        """Bring the checkpoint forward, with the log's row locked; whether to the end."""
+        cursor.execute(f"SELECT pruned, checkpoint FROM {self.log_table} WHERE id = 1")
+        pruned, checkpoint = cursor.fetchone() or (0, "")
+        position, at_end = self._walk(cursor, checkpoint, pruned, CHECKPOINT_STEPS * ROWS_PER_STEP)
+        text = str(Position(position.mark, _joined(position.gaps, MAX_GAPS)))
+        cursor.execute(f"UPDATE {self.log_table} SET checkpoint = %s WHERE id = 1", [text])
+        return at_end
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -159,6 +247,67 @@ class MySQLChangeLog(ChangeLog):
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         with transaction.atomic(using=self.alias):
             yield
+        if self._unmarked >= CHECKPOINT_ROWS:
+            self._unmarked = 0
+            with transaction.atomic(using=self.alias), self.connection.cursor() as cursor:
+                if self._is_alone(cursor):
+                    self._bring_forward(cursor)
+
+
+class Position(NamedTuple):
+    """Where a reader stands: all up to the mark is seen, but what is in the gaps."""
+
+    mark: Mark
+    gaps: Sequence[Gap]
+
+    def __str__(self) -> str:
+        return f"{self.mark}~{'_'.join(map(str, self.gaps))}" if self.gaps else str(self.mark)
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Raise `CursorExpired` for what is no position; cursors come from clients."""
+        mark, _, listed = text.partition("~")
+        listed, _, digest = listed.partition("~")
+        if (listed and not _GAPS.fullmatch(listed)) or (digest and not _DIGEST.fullmatch(digest)):
+            raise CursorExpired
+        return cls(Mark.parse(mark), [Gap.parse(part) for part in listed.split("_") if part])
+
+    def follow(self, seen: Sequence[tuple[int, int]], now: int) -> Position:
+        """Where the reader stands when it has seen these too, ids with their times, in their order."""
+        left = [*_without(self.gaps, [id for id, _ in seen]), *_between(self.mark, seen)]
+        horizon = now - GAP_SECONDS * 1000
+        return Position(Mark(*max([*seen, self.mark])), [gap for gap in left if gap.at >= horizon])
+
+
+def _begin(checkpoint: str, pruned: int) -> Position:
+    """The position of a checkpoint, without what has been pruned, which nobody waits for."""
+    mark, gaps = Position.parse(checkpoint) if checkpoint else (Mark(0, 0), [])
+    if mark.id <= pruned:
+        return Position(Mark(pruned, 0), [])
+    kept = [gap for gap in gaps if gap.last > pruned]
+    return Position(mark, [gap if gap.first > pruned else Gap(pruned + 1, gap.last, gap.at) for gap in kept])
+
+
+def _among(gaps: Iterable[Gap], column: str = "id") -> tuple[str, list[int]]:
+    """The condition on ids in these gaps, behind another one, and its parameters."""
+    among, bounds = "", list[int]()
+    for gap in gaps:
+        among += f" OR {column} BETWEEN %s AND %s" + (f" AND MOD({column} - %s, %s) <> 0" if gap.step else "")
+        bounds += [gap.first, gap.last, *([gap.first - 1, gap.step] if gap.step else [])]
+    return among, bounds
+
+
+def _joined(gaps: Sequence[Gap], most: int) -> list[Gap]:
+    """At most so many gaps: those between which there is little become one."""
+    merged = _merged(gaps)
+    if len(merged) <= most:
+        return merged
+    wide = nlargest(most - 1, range(1, len(merged)), key=lambda place: merged[place].first - merged[place - 1].last)
+    parts = [merged[start:end] for start, end in pairwise([0, *sorted(wide), len(merged)])]
+    return [
+        part[0] if len(part) == 1 else Gap(part[0].first, max(gap.last for gap in part), max(gap.at for gap in part))
+        for part in parts
+    ]
 
 
 def _between(mark: Mark, seen: Sequence[tuple[int, int]]) -> Iterator[Gap]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import DatabaseError, transaction
 
-from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading
+from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading, origin
 from realtime.exceptions import CursorExpired
-from realtime.wakeups.postgresql import POSTGRESQL_CHANNEL, QUIET_SECONDS
+from realtime.models import Change
 
+POSTGRESQL_CHANNEL = "realtime"  # of NOTIFY
+QUIET_SECONDS = 0.005  # after a NOTIFY, in which the process that has sent it sends no other
 IDLE = 0  # libpq's PQTRANS_IDLE
 _SNAPSHOT = re.compile("([0-9]{1,18}):([0-9]{1,18}):([0-9]{1,18}(?:,[0-9]{1,18})*)?")
 
@@ -25,16 +28,18 @@ class PostgreSQLChangeLog(ChangeLog):
     """The log of one PostgreSQL database, version 13 and up."""
 
     triggers_wake = True
+    errors_end_transactions = True
     row_stamps = ("pg_current_xact_id()::text::bigint", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
     transaction_sql = f"(SELECT {row_stamps[0]})"  # in brackets: once for all rows of a statement
     now_sql = f"(SELECT {row_stamps[1]})"
+    exists_sql = f"SELECT 1 WHERE to_regclass('{Change._meta.db_table}') IS NOT NULL"
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
         self._notified = -QUIET_SECONDS  # when the last NOTIFY was about to be sent, by the monotonic clock
 
-    def head(self) -> str:
-        epoch, pruned = self._state()
+    def head(self, *, rows: int | None = None) -> str:
+        epoch, pruned, _ = self._state()
         with self.connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT pg_current_snapshot()::text, c.id, c.at FROM (SELECT 1) one"
@@ -44,24 +49,46 @@ class PostgreSQLChangeLog(ChangeLog):
         mark = Mark(pruned, 0) if id is None else Mark(id, at)
         return self._text(epoch, f"{snapshot}~{mark}")
 
+    def mark(self, cursor: str) -> Mark:
+        return Mark.parse(self._position(cursor)[1].partition("~")[2])
+
+    def oldest(self, cursors: Sequence[str]) -> str:
+        epoch = self._position(cursors[0])[0]
+        found = [(_bounds(self._position(cursor)[1].partition("~")[0]), cursor) for cursor in cursors]
+        ends = min(xmax for (_, xmax, _), _ in found)
+        unseen = {xid for (_, _, running), _ in found for xid in running if xid < ends}
+        mark = min(map(self.mark, cursors))
+        for (_, xmax, running), cursor in found:
+            if xmax == ends and unseen <= set(running) and self.mark(cursor) == mark:
+                return cursor
+        between = ",".join(map(str, sorted(unseen)))
+        return self._text(epoch, f"{min(unseen, default=ends)}:{ends}:{between}~{mark}")
+
+    def _proves(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
+        if row is None or row[0] != mark.at or row[1] is None:
+            return False
+        _, xmax, running = _bounds(self._position(cursor)[1].partition("~")[0])
+        return row[1] < xmax and row[1] not in running  # it has seen its own mark
+
     def read(self, after: str, *, limit: int) -> Reading:
         epoch, position = self._position(after)
         snapshot, _, marked = position.partition("~")
         mark = Mark.parse(marked)
-        xmin, xmax = _bounds(snapshot)
+        xmin, xmax, running = _bounds(snapshot)
 
         names = ("id", "model", "key", "operation", "routing", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
         sql = (
             f"SELECT l.epoch, l.pruned, l.pruned_transaction, pg_current_snapshot()::text, {columns}"
             f" FROM {self.log_table} l LEFT JOIN {self.table} c ON c.id = %s"
+            # not visible in the snapshot: those that were running then, and those that began since
+            f" OR c.transaction = ANY(%s)"
             # a dump brings transaction ids that this server has yet to reach
-            f" OR (c.transaction >= %s AND c.transaction < pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-            f" AND NOT pg_visible_in_snapshot(c.transaction::text::xid8, %s::pg_snapshot))"
+            f" OR (c.transaction >= %s AND c.transaction < pg_snapshot_xmax(pg_current_snapshot())::text::bigint)"
             f" WHERE l.id = 1 ORDER BY c.id LIMIT %s"
         )
         with self.connection.cursor() as cursor:
-            cursor.execute(sql, [mark.id, xmin, snapshot, limit + 2])
+            cursor.execute(sql, [mark.id, running, xmax, limit + 2])
             rows = cursor.fetchall()
         if not rows or rows[0][0] != epoch:
             raise CursorExpired
@@ -83,30 +110,29 @@ class PostgreSQLChangeLog(ChangeLog):
         last = max((Mark(row[0], row[-1]) for row in found), default=mark)
         return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, f"{now}~{max(last, mark)}"))
 
-    def _prune_some(self, horizon: int) -> int:
-        with self.connection.cursor() as cursor:
-            # the row's lock lets one process prune at a time
-            cursor.execute(f"SELECT 1 FROM {self.log_table} WHERE id = 1 FOR UPDATE SKIP LOCKED")
-            if cursor.fetchone() is None:
-                return 0
-            cursor.execute("SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text FROM pg_current_snapshot() s")
-            oldest, next_xid = map(int, cursor.fetchone())
-            # what came after the oldest running transaction stays: cursors that were taken meanwhile begin there
+    def _prune_some(self, cursor: Any, horizon: int) -> tuple[int, bool]:
+        # the row's lock lets one process prune at a time
+        cursor.execute(f"SELECT 1 FROM {self.log_table} WHERE id = 1 FOR UPDATE SKIP LOCKED")
+        if cursor.fetchone() is None:
+            return 0, False
+        cursor.execute("SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text FROM pg_current_snapshot() s")
+        oldest, next_xid = map(int, cursor.fetchone())
+        # what came after the oldest running transaction stays: cursors that were taken meanwhile begin there
+        cursor.execute(
+            f"WITH gone AS (DELETE FROM {self.table} WHERE id IN (SELECT id FROM {self.old_rows})"
+            f" AND (transaction < %s OR transaction >= %s) RETURNING id, transaction)"
+            f" SELECT COUNT(*), MAX(id), MAX(transaction) FILTER (WHERE transaction < %s) FROM gone",
+            [ROWS_PER_PRUNE, horizon, oldest, next_xid, next_xid],
+        )
+        count, last, last_transaction = cursor.fetchone()
+        if count:
+            # a dump brings transaction ids that this server has yet to reach; they say nothing here
             cursor.execute(
-                f"WITH gone AS (DELETE FROM {self.table} WHERE id IN (SELECT id FROM {self.old_rows})"
-                f" AND (transaction < %s OR transaction >= %s) RETURNING id, transaction)"
-                f" SELECT COUNT(*), MAX(id), MAX(transaction) FILTER (WHERE transaction < %s) FROM gone",
-                [ROWS_PER_PRUNE, horizon, oldest, next_xid, next_xid],
+                f"UPDATE {self.log_table} SET pruned = GREATEST(pruned, %s), pruned_transaction = GREATEST("
+                f"CASE WHEN pruned_transaction < %s THEN pruned_transaction ELSE 0 END, %s) WHERE id = 1",
+                [last, next_xid, last_transaction or 0],
             )
-            count, last, last_transaction = cursor.fetchone()
-            if count:
-                # a dump brings transaction ids that this server has yet to reach; they say nothing here
-                cursor.execute(
-                    f"UPDATE {self.log_table} SET pruned = GREATEST(pruned, %s), pruned_transaction = GREATEST("
-                    f"CASE WHEN pruned_transaction < %s THEN pruned_transaction ELSE 0 END, %s) WHERE id = 1",
-                    [last, next_xid, last_transaction or 0],
-                )
-            return int(count)
+        return int(count), count == ROWS_PER_PRUNE
 
     def _committed(self) -> None:
         super()._committed()
@@ -114,9 +140,11 @@ class PostgreSQLChangeLog(ChangeLog):
         if now < self._notified + QUIET_SECONDS:
             return
         # after the commit: a NOTIFY inside would have all commits of the database queue for one lock
-        notify = f"NOTIFY {POSTGRESQL_CHANNEL}"
+        notify = f"NOTIFY {POSTGRESQL_CHANNEL}, '{origin()}'"
         pgconn = getattr(self.connection.connection, "pgconn", None)
         if pgconn is None or pgconn.pipeline_status:  # another driver, or several queries are under way
+            if not self.connection.get_autocommit():
+                return  # it would begin a transaction; the poll finds the change
             with self.connection.cursor() as cursor:
                 cursor.execute(notify)
             return
@@ -137,8 +165,11 @@ class PostgreSQLChangeLog(ChangeLog):
             yield
 
 
-def _bounds(snapshot: str) -> tuple[int, int]:
-    """The xmin and xmax of a snapshot that PostgreSQL would take. Raise `CursorExpired`."""
+def _bounds(snapshot: str) -> tuple[int, int, list[int]]:
+    """The xmin, the xmax and the running transactions of a snapshot that PostgreSQL would take.
+
+    Raise `CursorExpired`.
+    """
     match = _SNAPSHOT.fullmatch(snapshot)
     if match is None:
         raise CursorExpired
@@ -148,4 +179,4 @@ def _bounds(snapshot: str) -> tuple[int, int]:
     ranks = [xmin - 1, *running, xmax]
     if not 0 < xmin <= xmax or ranks != sorted(set(ranks)):
         raise CursorExpired
-    return xmin, xmax
+    return xmin, xmax, running

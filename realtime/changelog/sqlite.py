@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import transaction
 
 from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, Reading
 from realtime.exceptions import CursorExpired
+from realtime.models import Change
 
 
 class SQLiteChangeLog(ChangeLog):
@@ -16,17 +18,24 @@ class SQLiteChangeLog(ChangeLog):
 
     poll_seconds = 0.1  # `moved` costs microseconds
     now_sql = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+    exists_sql = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{Change._meta.db_table}'"
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
         self._version: tuple[object, int] | None = None  # of which connection, and what it was
 
-    def head(self) -> str:
-        epoch, pruned = self._state()
+    def head(self, *, rows: int | None = None) -> str:
+        epoch, pruned, _ = self._state()
         with self.connection.cursor() as cursor:
             cursor.execute(f"SELECT id, at FROM {self.table} ORDER BY id DESC LIMIT 1")
             row = cursor.fetchone()
         return self._text(epoch, str(Mark(*row) if row else Mark(pruned, 0)))
+
+    def mark(self, cursor: str) -> Mark:
+        return Mark.parse(self._position(cursor)[1])
+
+    def oldest(self, cursors: Sequence[str]) -> str:
+        return min(cursors, key=self.mark)
 
     def read(self, after: str, *, limit: int) -> Reading:
         epoch, position = self._position(after)
@@ -55,21 +64,15 @@ class SQLiteChangeLog(ChangeLog):
         last = Mark(found[-1][0], found[-1][-1]) if found else mark
         return Reading([self._logged(row[:-1]) for row in found], self._text(epoch, str(last)))
 
-    def _prune_some(self, horizon: int) -> int:
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"SELECT MAX(id) FROM {self.old_rows}", [ROWS_PER_PRUNE, horizon])
-            (last,) = cursor.fetchone()
-            if last is None:
-                return 0
-            cursor.execute(f"UPDATE {self.log_table} SET pruned = %s WHERE id = 1", [last])
-            cursor.execute(f"DELETE FROM {self.table} WHERE id <= %s", [last])
-            return int(cursor.rowcount)
-
-    def lock(self) -> None:
-        # a transaction that reads first and writes then fails when another one has written in between
-        if self.connection.transaction_mode in (None, "DEFERRED"):
-            with self.connection.cursor() as cursor:
-                cursor.execute(f"DELETE FROM {self.table} WHERE 0")
+    def _prune_some(self, cursor: Any, horizon: int) -> tuple[int, bool]:
+        cursor.execute(f"SELECT MAX(id) FROM {self.old_rows}", [ROWS_PER_PRUNE, horizon])
+        (last,) = cursor.fetchone()
+        if last is None:
+            return 0, False
+        cursor.execute(f"UPDATE {self.log_table} SET pruned = %s WHERE id = 1", [last])
+        cursor.execute(f"DELETE FROM {self.table} WHERE id <= %s", [last])
+        count = int(cursor.rowcount)
+        return count, count == ROWS_PER_PRUNE
 
     def moved(self) -> bool:
         # changes when another connection has committed: https://www.sqlite.org/pragma.html#pragma_data_version

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from realtime.client.errors import RemoteError
 from realtime.client.events import Event
-from realtime.client.live import Change, LiveQuery, Presence
+from realtime.client.live_query import Change, LiveQuery, Presence
 
 if TYPE_CHECKING:
     from realtime.client.client import Client

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from realtime.client.errors import RemoteError
-from realtime.client.wires import Message
+from realtime.client.subscriptions import Message
 
 MAX_WAITING = 100  # calls that wait for the connection
 
@@ -44,8 +44,8 @@ class Calls:
             async with asyncio.timeout(within):
                 return await call.answer
         except TimeoutError:
-            outcome = "it is not known whether the action ran" if call.sent else "it was not sent"
-            raise RemoteError(None, f"No reply within {within:g} seconds: {outcome}.", name="no_reply") from None
+            outcome = "The action may or may not have run" if call.sent else "The call was not sent"
+            raise RemoteError(None, f"No reply within {within:g} seconds. {outcome}.", name="no_reply") from None
         finally:
             self._calls.pop(id, None)
 
@@ -59,7 +59,7 @@ class Calls:
     def interrupted(self) -> None:
         """The connection is gone: what was sent has an unknown outcome, what was not waits on."""
         self._open = False
-        reason = "The connection was lost before the reply: it is not known whether the action ran."
+        reason = "The connection was lost before the reply. The action may or may not have run."
         for call in self._calls.values():
             if call.sent and not call.answer.done():
                 call.answer.set_exception(RemoteError(None, reason, name="outcome_unknown"))

@@ -1,4 +1,4 @@
-"""Client: what a service holds of a server: its live queries, its calls, and the events for its user."""
+"""Client: subscribes to live queries, calls actions and receives events."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from realtime.client.connection import Connection
 from realtime.client.errors import RemoteError
 from realtime.client.events import EventListener, Forget
-from realtime.client.live import LiveQuery, Presence
+from realtime.client.live_query import LiveQuery, Presence
 from realtime.client.session import State
-from realtime.client.wires import Wire
+from realtime.client.subscriptions import Wire
 
 
 class Client:
-    """A client of a server's live queries; made by `connect`. Use it as an async context manager.
+    """A client of a realtime server, returned by `connect`. Use it with `async with`.
 
-    It comes back by itself after a lost connection, with growing random delays, and resumes from its cursors.
+    After a lost connection it reconnects by itself, with growing random delays, and resumes from its cursors.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -34,13 +34,13 @@ class Client:
 
     @property
     def error(self) -> RemoteError | None:
-        """Why the server wants no connection."""
+        """The error by which the server refused the connection, or None."""
         return self._connection.error
 
     def subscribe(self, stream: str, params: Mapping[str, Any] | None = None, *, format: str = "data") -> LiveQuery:
-        """A live query; its rows come as soon as there is a connection.
+        """Return a live query at once; its rows arrive when the client is connected.
 
-        `format` is "data", "html", or "value:" with a live value's name.
+        `format` is "data", "html", or "value:" with the name of a live value.
         """
         query = LiveQuery(self._connection, Wire(stream, dict(params or {}), format))
         self._connection.subscribe(query)
@@ -53,13 +53,16 @@ class Client:
         *,
         data: Mapping[str, Any] | None = None,
         watch: bool = False,
+        everyone: bool = False,
     ) -> Presence:
-        """Say that the user is at a stream that has presence, and open the rows of all who are.
+        """Make the user present at a stream that has presence, and return the present users as a live query.
 
-        `data` is what all others see of the user; with `watch` the user is not there, and only looks on.
+        Other users see `data`. With `watch`, the user only watches and is not present. The rows are the first fifty
+        users, or all of them with `everyone`.
         """
         present = None if watch else dict(data or {})
-        people = Presence(self._connection, Wire(f"{stream}:presence", dict(params or {}), present=present))
+        name = f"{stream}:presence:all" if everyone else f"{stream}:presence"
+        people = Presence(self._connection, Wire(name, dict(params or {}), present=present))
         self._connection.subscribe(people)
         return people
 
@@ -72,28 +75,28 @@ class Client:
         *,
         within: float = 30.0,
     ) -> Any:
-        """Call an action of a stream, and return its result. `within` so many seconds.
+        """Call an action of a stream, and return its result. It times out after `within` seconds.
 
-        Raise `RemoteError`: a refusal has a code; without one, its name says whether the action may have run.
+        Raise `RemoteError`. A refusal has a code; otherwise the error's name says whether the action may have run.
         """
         return await self._connection.call(stream, params, action, args or {}, within=within)
 
     def on(self, name: str, callback: EventListener) -> Forget:
-        """Have this called for each event of the name that the server sends to the user; return what ends it."""
+        """Call `callback` for each event with this name that is sent to the user. Returns a function that stops it."""
         return self._connection.events.on(name, callback)
 
-    def on_unsent(self, callback: Callable[[RemoteError], object]) -> Forget:
-        """Have this called where the server refuses an event, or what was said of the user; return what ends it."""
+    def on_event_rejected(self, callback: Callable[[RemoteError], object]) -> Forget:
+        """Call `callback` when the server rejects an event or presence data. Returns a function that stops it."""
         refusals = self._connection.refusals
         refusals.append(callback)
         return lambda: refusals.remove(callback) if callback in refusals else None
 
     async def wait_until_live(self) -> None:
-        """Wait until all that was subscribed is as the database has it. Raise `RemoteError` if the server says no."""
+        """Wait until all subscriptions are up to date. Raise `RemoteError` if the server refuses."""
         await self._connection.wait_until_live()
 
     async def close(self) -> None:
-        """End the connection; live queries end, and calls that wait are not answered."""
+        """Close the connection. Live queries end, and pending calls raise `RemoteError`."""
         await self._connection.close()
 
     async def __aenter__(self) -> Client:

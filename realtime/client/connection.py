@@ -20,6 +20,7 @@ from realtime.client.effects import (
     Apply,
     Close,
     Effect,
+    EventRejected,
     Expires,
     Greeted,
     Happened,
@@ -28,14 +29,13 @@ from realtime.client.effects import (
     Refused,
     Replied,
     Send,
-    Unsent,
     Wait,
 )
 from realtime.client.errors import RemoteError
 from realtime.client.events import EventListeners, call_safely
-from realtime.client.live import LiveQuery
+from realtime.client.live_query import LiveQuery
 from realtime.client.session import ClientState, State
-from realtime.client.wires import Message, Wire
+from realtime.client.subscriptions import Message, Wire
 
 logger = logging.getLogger("realtime.client")
 
@@ -43,7 +43,7 @@ OPEN_SECONDS = 10.0  # for a connection to open, and then for the server's welco
 FIRST_DELAY_SECONDS = 0.5  # the first delay is up to this, each further one up to twice the one before
 LONGEST_DELAY_SECONDS = 15.0
 GOOD_SECONDS = 10.0  # a connection that lasted for so long counts as good: the delays start again
-SILENT_BEATS = 2.0  # beats without a word after which the connection is taken for dead
+SILENT_HEARTBEATS = 2.0  # heartbeats without a word after which the connection is taken for dead
 REFRESH_SECONDS = 30.0  # a token is replaced when a quarter of its time is left, or so many seconds
 CLOSE_SECONDS = 5.0
 
@@ -232,8 +232,8 @@ class Connection:
                 self._planned = planned and self._welcomed is not None
                 if self._planned:
                     self._attempts = 0
-            case Greeted(beat):
-                self._silence = SILENT_BEATS * beat
+            case Greeted(heartbeat):
+                self._silence = SILENT_HEARTBEATS * heartbeat
                 self._welcomed = asyncio.get_running_loop().time()
                 self.calls.opened()
             case Expires(seconds):
@@ -248,7 +248,7 @@ class Connection:
                 self.calls.reply(reply)
             case Happened(event, wires):
                 self._happen(event, wires)
-            case Unsent(code, reason):
+            case EventRejected(code, reason):
                 for callback in list(self.refusals):
                     call_safely(callback, RemoteError(code, reason))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from realtime.client.wires import Message, Update, Wire
+from realtime.client.subscriptions import Message, Update, Wire
 
 
 @dataclass(slots=True, frozen=True)
@@ -35,7 +35,7 @@ class Wait:
 
 @dataclass(slots=True, frozen=True)
 class Greeted:
-    beat: float  # seconds
+    heartbeat: float  # seconds
 
 
 @dataclass(slots=True, frozen=True)
@@ -47,7 +47,7 @@ class Expires:
 
 @dataclass(slots=True, frozen=True)
 class Apply:
-    """A frame: `applied` is to be told when its deltas have been applied."""
+    """A frame: call `applied` after its deltas have been applied."""
 
     cursor: str
     updates: list[Update]
@@ -81,11 +81,11 @@ class Happened:
 
 
 @dataclass(slots=True, frozen=True)
-class Unsent:
-    """An event, or what was said of the user's presence, was refused."""
+class EventRejected:
+    """The server rejected an event or presence data."""
 
     code: int
     reason: str
 
 
-Effect = Open | Close | Send | Wait | Greeted | Expires | Apply | Refused | Later | Replied | Happened | Unsent
+Effect = Open | Close | Send | Wait | Greeted | Expires | Apply | Refused | Later | Replied | Happened | EventRejected

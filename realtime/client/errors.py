@@ -1,4 +1,4 @@
-"""Errors of the client: what the server refused, and what it never answered."""
+"""RemoteError: a refusal by the server, or a call without a reply."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from realtime.exceptions import Code, RealtimeError
 
 
 class RemoteError(RealtimeError):
-    """A refusal of the server, with the sentence as its text; or a call that had no answer.
+    """A refusal by the server, or a call without a reply. `str()` gives the reason.
 
-    `code` is one of the protocol's codes, None where the server did not say it. `name` is the code's name, or one of
-    `queue_full`, `outcome_unknown`, `no_reply`, `closed`. `details` holds sentences by argument; `retry` is the number
-    of seconds after which a call may be made again, where the server has told.
+    `code` is a protocol code, or None if the error did not come from the server. `name` is the code's name, or one of
+    `queue_full`, `outcome_unknown`, `no_reply`, `closed`. `details` maps arguments to error messages. `retry`, if
+    known, is the number of seconds after which the call may be tried again.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Events: what others say, and those who listen to it, by name."""
+"""Events: ephemeral messages, and their callbacks by name."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from realtime.client.wires import Message
+from realtime.client.subscriptions import Message
 
 logger = logging.getLogger("realtime.client")
 
 
 @dataclass(slots=True, frozen=True)
 class Event:
-    """What somebody who sees the same has said, or the server; it is kept nowhere.
+    """An ephemeral message from another subscriber or from the server.
 
-    `sender` is the key of the user who sent it, None for a visitor; with `from_server` nobody did but the server.
+    `sender` is the sending user's primary key, or None for an anonymous user. `from_server` is true if it came from
+    the server itself.
     """
 
     name: str
@@ -30,13 +31,13 @@ Forget = Callable[[], None]
 
 
 class EventListeners:
-    """Those who listen, by name. What one of them raises is logged, and keeps nothing from the others."""
+    """Callbacks by event name. An exception in one is logged and does not affect the others."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, list[EventListener]] = {}
 
     def on(self, name: str, callback: EventListener) -> Forget:
-        """Have this called for each event of the name; return what ends it."""
+        """Call `callback` for each event with this name. Returns a function that stops it."""
 
         def listener(event: Event) -> object:  # the same callback may come twice
             return callback(event)
@@ -52,7 +53,7 @@ class EventListeners:
 
 
 def call_safely(callback: Callable[..., object], *args: object) -> None:
-    """What a user's callback raises must not end the connection."""
+    """Call a callback and log what it raises, so that the connection goes on."""
     try:
         callback(*args)
     except Exception:

@@ -41,11 +41,12 @@ class Rows:
         previous = None
         for put in delta.get("puts", ()):
             key, after = put["key"], put.get("after", previous)
-            if after == key or not (after is None or after in self.by_key):
+            if after == key or not (after is None or after in self.by_key) or not ("row" in put or key in self.by_key):
                 return False
+            row = put["row"] if "row" in put else self.by_key[key]
             self._drop(key)
             self.keys.insert(0 if after is None else self.keys.index(after) + 1, key)
-            self.by_key[key] = put["row"]
+            self.by_key[key] = row
             previous = key
         order = delta.get("order")
         return order is None or self._arrange(order)

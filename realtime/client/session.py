@@ -12,6 +12,7 @@ from realtime.client.effects import (
     Apply,
     Close,
     Effect,
+    EventRejected,
     Expires,
     Greeted,
     Happened,
@@ -20,10 +21,9 @@ from realtime.client.effects import (
     Refused,
     Replied,
     Send,
-    Unsent,
     Wait,
 )
-from realtime.client.wires import Message, Wire, Wires, remedy
+from realtime.client.subscriptions import Message, Wire, Wires, remedy
 from realtime.exceptions import Code
 from realtime.protocol.messages import VERSION
 
@@ -151,7 +151,7 @@ class ClientState:
         if kind == "welcome":
             self._move("welcome")
             self._window = message.get("window", DEFAULT_WINDOW)
-            return [Greeted(message["beat"]), *_expires(message)]
+            return [Greeted(message["heartbeat"]), *_expires(message)]
         self._unacked["bytes"] += size
         if kind == "frame":  # it counts when it has been applied
             return [Apply(message["cursor"], self._wires.updates(message))]
@@ -166,8 +166,8 @@ class ClientState:
                 self._wires.accept(message)
             case "behind":
                 self._wires.fall_behind()
-            case "beat":
-                self._wires.beat(message.get("cursors", {}))
+            case "heartbeat":
+                self._wires.heartbeat(message.get("cursors", {}))
                 return [self._ack()]
             case "refused":
                 return self._refused(message)
@@ -176,8 +176,8 @@ class ClientState:
             case "event":
                 query = message.get("query")
                 return [Happened(message, None if query is None else self._wires.of(query))]
-            case "unsent":
-                return [Unsent(message["code"], message["reason"])]
+            case "event_rejected":
+                return [EventRejected(message["code"], message["reason"])]
             case "bye":
                 return self.lost(message["code"], message["reason"], message.get("retry", 0.0))
         return []  # also for a message that a later server may add

@@ -32,16 +32,17 @@ class Subscribe(Struct, tag="subscribe", frozen=True):
     params: dict[str, Scalar] = msgspec.field(default_factory=dict)
     format: Format = "data"
     cursor: str | None = None
-    view: str = ""
+    fingerprint: str = ""
 
 
 class Unsubscribe(Struct, tag="unsubscribe", frozen=True):
     id: Identifier
 
 
-class Call(Struct, tag="call", frozen=True):
+class Call(Struct, tag="call", frozen=True, kw_only=True):
     id: CallIdentifier
-    stream: Name
+    token: str | None = None  # in place of stream and params, until it has been read
+    stream: Name = ""
     action: Name
     params: dict[str, Scalar] = msgspec.field(default_factory=dict)
     args: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -72,7 +73,7 @@ class Window(Struct, frozen=True):
 
 class Welcome(Struct, tag="welcome", omit_defaults=True, frozen=True):
     version: int
-    beat: float
+    heartbeat: float
     window: Window
     expires: float | UnsetType = UNSET
 
@@ -85,12 +86,14 @@ class Subscribed(Struct, tag="subscribed", omit_defaults=True, frozen=True):
     id: int
     query: int
     log: int
-    view: str = ""
+    fingerprint: str = ""
 
 
 class Put(Struct, omit_defaults=True, frozen=True):
+    """A row and its place; without a row, what the client has of it moves there."""
+
     key: str
-    row: Raw
+    row: Raw | UnsetType = UNSET
     after: str | UnsetType | None = UNSET
 
 
@@ -118,7 +121,7 @@ class Behind(Struct, tag="behind", frozen=True):
     pass
 
 
-class Beat(Struct, tag="beat", frozen=True):
+class Heartbeat(Struct, tag="heartbeat", frozen=True):
     cursors: dict[str, str]
 
 
@@ -150,7 +153,7 @@ class Event(Struct, tag="event", omit_defaults=True, frozen=True):
     sender: str | UnsetType | None = UNSET
 
 
-class Unsent(Struct, tag="unsent", frozen=True):
+class EventRejected(Struct, tag="event_rejected", frozen=True):
     id: int
     name: str
     code: int
@@ -163,4 +166,6 @@ class Bye(Struct, tag="bye", omit_defaults=True, frozen=True):
     retry: float | UnsetType = UNSET
 
 
-ServerMessage = Welcome | Authenticated | Subscribed | Frame | Behind | Beat | Refused | Reply | Event | Unsent | Bye
+ServerMessage = (
+    Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Event | EventRejected | Bye
+)

@@ -1,6 +1,6 @@
 """ClientSession: one client's state. It has no socket, clock or database; the connection drives it.
 
-What comes in is decoded and judged here; what the connection has to do about it comes back as a demand. What goes
+What comes in is decoded and judged here; what the connection has to do about it comes back as an effect. What goes
 out is offered here, and held back while the client has no credit: nothing is stored for it but a cursor.
 
 Whatever is sent after `welcome` uses up credit until it is acknowledged. Without credit a client gets no frames, and
@@ -9,6 +9,7 @@ its requests wait (`has_room`); what cannot wait may use up as much again, then 
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -17,17 +18,18 @@ import msgspec
 from realtime.exceptions import BadMessage, Code, Overloaded, ProtocolError, UnexpectedMessage, UnsupportedVersion
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
-from realtime.protocol.credit import Credit
-from realtime.protocol.demands import CatchUp, Demand, Leave, Sent, Subscription
+from realtime.protocol.effects import CatchUp, Effect, Leave, Publish, Subscription
+from realtime.protocol.flow_control import Credit, EventPace
 from realtime.protocol.messages import (
     VERSION,
     Ack,
     Authenticate,
     Authenticated,
-    Beat,
     Behind,
     Call,
     ClientMessage,
+    EventRejected,
+    Heartbeat,
     Hello,
     Present,
     Refused,
@@ -35,61 +37,104 @@ from realtime.protocol.messages import (
     Send,
     Subscribe,
     Subscribed,
-    Unsent,
     Unsubscribe,
     Welcome,
     Window,
 )
-from realtime.protocol.states import TRANSITIONS, State
+
+MAX_EVENTS = 32  # that are kept while access is asked again
+
+
+class State(enum.Enum):
+    """Where a connection stands."""
+
+    NEW = "new"  # nothing heard yet
+    GREETING = "greeting"  # hello was heard, with a token, and who that is is being found out
+    OPEN = "open"  # welcome was said
+    CLOSED = "closed"  # bye was said, by either side
+
+
+#: Which messages a state knows; any other is an error of the client.
+TRANSITIONS: dict[tuple[State, type], State] = {
+    (State.NEW, Hello): State.OPEN,  # or GREETING
+    (State.GREETING, Subscribe): State.GREETING,
+    (State.GREETING, Unsubscribe): State.GREETING,
+    (State.GREETING, Call): State.GREETING,
+    (State.GREETING, Send): State.GREETING,
+    (State.GREETING, Present): State.GREETING,
+    (State.OPEN, Authenticate): State.OPEN,
+    (State.OPEN, Subscribe): State.OPEN,
+    (State.OPEN, Unsubscribe): State.OPEN,
+    (State.OPEN, Call): State.OPEN,
+    (State.OPEN, Send): State.OPEN,
+    (State.OPEN, Present): State.OPEN,
+    (State.OPEN, Ack): State.OPEN,
+}
+
+
+@dataclass(slots=True, frozen=True)
+class _Kept:
+    """A frame that waits for access to be asked again, and what it takes to have it never taken."""
+
+    frame: Encoded
+    at: float  # when it was taken
+    calls: tuple[str, ...]
+    stood: tuple[tuple[Subscription, str | None], ...]  # where its subscriptions stood before
 
 
 @dataclass(slots=True)
 class ClientSession:
     """The state of one client, from `hello` to `bye`.
 
-    `receive` takes a message and returns what to answer and the demands that it makes. `welcome`, `accept`, `refuse`,
-    `offer`, `reply`, `beat` and `close` return what is to be sent, or None where nothing is.
+    `receive` takes a message and returns the answers and the effects it has. `welcome`, `accept`, `refuse`,
+    `offer`, `reply`, `heartbeat` and `close` return what is to be sent, or None where nothing is.
     """
 
-    beat_seconds: float
+    heartbeat_seconds: float
     window: Window
     max_bytes: int
     max_subscriptions: int
+    answers: bool = True  # the client acknowledges as it reads; over HTTP, it does with its next request
     state: State = State.NEW
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     behind: bool = False  # a frame has been held back, and the client told so
-    held: bool = False  # access is being asked again: nothing goes out until it is known
+    held: bool = False  # access is being asked again: no frame goes out until it is known
+    asked: float = 0.0  # when asking began that found the access of last, or of now, to hold
+    _kept: dict[int, _Kept] = field(default_factory=dict)  # by log: the first frame that came while held
+    _events: list[tuple[Encoded, float]] = field(default_factory=list)  # that came while held, and when
     _owed: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by log: calls that a frame held back names
     _steady: int | None = None  # the log of all subscriptions, while each is live and nothing else is to be told
     _credit: Credit = field(init=False)
-    _beat: int = 0  # the last beat's number among the messages
+    _pace: EventPace = field(init=False)
+    _heartbeat: int = 0  # the last heartbeat's number among the messages
 
     def __post_init__(self) -> None:
         self._credit = Credit(self.window)
+        self._pace = EventPace(self.window.bytes)
 
-    def receive(self, data: str | bytes) -> tuple[list[Encoded], list[Demand]]:
+    def receive(self, data: str | bytes) -> tuple[list[Encoded], list[Effect]]:
         """Take what the client sent; return what to answer and what to do. Raise `ProtocolError`."""
         if self.state is State.CLOSED:
             return [], []
         if isinstance(data, bytes):
-            raise BadMessage("Messages are text frames; this one is binary.")
+            raise BadMessage("Messages must be text frames; this one is binary.")
 
         message = codec.decode(data, max_bytes=self.max_bytes)
         following = TRANSITIONS.get((self.state, type(message)))
         if following is None:
             name = type(message).__name__.lower()
-            raise UnexpectedMessage(f"A connection that is {self.state.value} does not take '{name}'.")
+            raise UnexpectedMessage(f"A connection that is {self.state.value} does not accept '{name}'.")
         if type(message) is not Ack:
             self._steady = None
-        answer, demands = self._handle(message)
+        answer, effects = self._handle(message)
         self.state = State.GREETING if isinstance(message, Hello) and message.token is not None else following
-        return answer, demands
+        return answer, effects
 
-    def _handle(self, message: ClientMessage) -> tuple[list[Encoded], list[Demand]]:
+    def _handle(self, message: ClientMessage) -> tuple[list[Encoded], list[Effect]]:
         match message:
             case Hello(version=version):
                 if version != VERSION:
-                    raise UnsupportedVersion(f"This server speaks version {VERSION}, not {version}.")
+                    raise UnsupportedVersion(f"This server supports protocol version {VERSION}, not {version}.")
                 if message.token is not None:
                     return [], [Authenticate(message.token)]
                 return [self._welcome(None)], []
@@ -100,10 +145,12 @@ class ClientSession:
             case Unsubscribe():
                 subscription = self.subscriptions.pop(message.id, None)
                 return [], self.leave(subscription.query) if subscription and subscription.query else []
-            case Call():
+            case Call(token=token, stream=stream, params=params):
+                if (token is None) == (not stream) or (token is not None and params):
+                    raise BadMessage("A call needs either 'token', or 'stream' with 'params'.")
                 return [], [message]
             case Send() | Present():
-                return self._take(message)
+                return self._publish(message)
             case Ack():
                 return [], self._acknowledge(message.messages)
 
@@ -118,15 +165,17 @@ class ClientSession:
 
     def _welcome(self, expires: float | None) -> Encoded:
         ends = msgspec.UNSET if expires is None else expires
-        return codec.encode(Welcome(version=VERSION, beat=self.beat_seconds, window=self.window, expires=ends))
+        return codec.encode(
+            Welcome(version=VERSION, heartbeat=self.heartbeat_seconds, window=self.window, expires=ends)
+        )
 
-    def _add(self, message: Subscribe) -> tuple[list[Encoded], list[Demand]]:
+    def _add(self, message: Subscribe) -> tuple[list[Encoded], list[Effect]]:
         if message.id in self.subscriptions:
             raise UnexpectedMessage(f"The subscription id {message.id} is in use.")
         if (message.token is None) == (message.stream is None):
-            raise BadMessage("A subscription names either 'token' or 'stream'.")
+            raise BadMessage("A subscription needs either 'token' or 'stream'.")
         if len(self.subscriptions) >= self.max_subscriptions:
-            error = Overloaded(f"A connection may have {self.max_subscriptions} subscriptions.")
+            error = Overloaded(f"A connection may have up to {self.max_subscriptions} subscriptions.")
             if not self.has_room:  # nobody reads the refusals
                 raise error
             refused = Refused(id=message.id, code=error.code, reason=error.reason)
@@ -135,21 +184,21 @@ class ClientSession:
         self.subscriptions[message.id] = subscription
         return [], [subscription]
 
-    def _take(self, message: Send | Present) -> tuple[list[Encoded], list[Demand]]:
+    def _publish(self, message: Send | Present) -> tuple[list[Encoded], list[Effect]]:
         subscription = self.subscriptions.get(message.id)
         if subscription is None:  # it may have ended while the message was on its way
             return self.missing(message), []
-        return [], [Sent(message, subscription)]
+        return [], [Publish(message, subscription)]
 
     def wants(self, subscription: Subscription) -> bool:
         """Whether the client has not left the subscription."""
         return self.subscriptions.get(subscription.id) is subscription
 
-    def leave(self, query: int) -> list[Demand]:
-        """The demand that follows where a subscription of this live query is gone: none where another one is left."""
+    def leave(self, query: int) -> list[Effect]:
+        """The effect that follows where a subscription of this live query is gone: none where another one is left."""
         return [] if any(item.query == query for item in self.subscriptions.values()) else [Leave(query)]
 
-    def accept(self, subscription: Subscription, *, query: int, log: int, view: str = "") -> Encoded | None:
+    def accept(self, subscription: Subscription, *, query: int, log: int, fingerprint: str = "") -> Encoded | None:
         """The subscription belongs to this live query; its first frame is to be offered next.
 
         None where the client has left it meanwhile.
@@ -161,14 +210,18 @@ class ClientSession:
         subscription.log = log
         # as long as the client likes to make them, and not needed any more
         subscription.asked = msgspec.structs.replace(subscription.asked, token=None, cursor=None)
-        return self._count(codec.encode(Subscribed(id=subscription.id, query=query, log=log, view=view)))
+        return self._count(codec.encode(Subscribed(id=subscription.id, query=query, log=log, fingerprint=fingerprint)))
 
-    def refuse(self, subscription: Subscription, *, code: int, reason: str) -> Encoded | None:
+    def refuse(
+        self, subscription: Subscription, *, code: int, reason: str, retry: float | None = None
+    ) -> Encoded | None:
         if not self.wants(subscription):
             return None
         self._steady = None
+        self._discard_kept(subscription)
         del self.subscriptions[subscription.id]
-        return self._count(codec.encode(Refused(id=subscription.id, code=code, reason=reason)))
+        wait = msgspec.UNSET if retry is None else retry
+        return self._count(codec.encode(Refused(id=subscription.id, code=code, reason=reason, retry=wait)))
 
     def passes(self, frame: Encoded, log: int) -> bool:
         """Whether a frame of which nothing else is to be told goes out as it is, which is most often so.
@@ -181,9 +234,19 @@ class ClientSession:
         return True
 
     def offer(
-        self, frame: Encoded, *, log: int, before: str, caught_up: Collection[int], calls: tuple[str, ...] = ()
+        self,
+        frame: Encoded,
+        *,
+        log: int,
+        before: str,
+        caught_up: Collection[int],
+        calls: tuple[str, ...] = (),
+        now: float = 0.0,
     ) -> list[Encoded]:
         """Take a frame for the subscriptions of one log; return what to send.
+
+        While access is asked again, the first frame of each log is kept as if it were sent (at the time `now`), and
+        the following ones leave the subscriptions where the kept one has taken them.
 
         `caught_up` are the live queries that the frame takes to the present from wherever they stood; the others were
         live at the cursor `before`. Without credit all are left where they stand. `calls` are the client's calls whose
@@ -201,7 +264,7 @@ class ClientSession:
                 if not item.live:
                     catching_up = True
                     late = late or item.query not in caught_up
-        if late or (mine and (self.held or not self._credit.has_room)):
+        if late or log in self._kept or (mine and not self._credit.has_room):
             if calls:
                 self._owed[log] = calls
             for item in self.subscriptions.values():
@@ -210,6 +273,13 @@ class ClientSession:
                     item.cursor = before
             return self._fall_behind()
 
+        if mine and self.held:
+            own = [item for item in self.subscriptions.values() if item.log == log]
+            stood = tuple((item, before if item.live else item.cursor) for item in own)
+            self._kept[log] = _Kept(frame, now, calls, stood)
+            for item in own:
+                item.live = True
+            return []
         if catching_up:
             for item in self.subscriptions.values():
                 item.live = item.live or item.log == log
@@ -232,8 +302,8 @@ class ClientSession:
         self.behind = True
         return [self._count(codec.encode(Behind()))]
 
-    def lagging(self) -> list[Demand]:
-        """The demand to bring up to date what was left behind, if anything was."""
+    def lagging(self) -> list[Effect]:
+        """The effect to bring up to date what was left behind, if anything was."""
         queries: dict[int, str | None] = {}
         for item in self.subscriptions.values():
             if item.query is None or item.live:
@@ -268,6 +338,11 @@ class ClientSession:
         return message
 
     @property
+    def unacknowledged(self) -> int:
+        """Bytes of messages that the client has not acknowledged."""
+        return self._credit.bytes
+
+    @property
     def spent(self) -> bool:
         """Whether nothing more can be sent before the client acknowledges."""
         return not self.held and not self.has_credit
@@ -275,59 +350,119 @@ class ClientSession:
     @property
     def settled(self) -> bool:
         """Whether every subscription is live."""
-        return all(item.live for item in self.subscriptions.values())
+        return not self._kept and all(item.live for item in self.subscriptions.values())
 
     def hold(self) -> None:
-        """Send no frame until `release`; what comes meanwhile leaves the subscriptions where they stand."""
+        """Send no frame until `release`; the first of each log is kept, later ones leave the subscriptions behind."""
         self._steady = None
         self.held = True
 
-    def release(self) -> list[Demand]:
-        """Go on; return the demand to bring up to date what was held."""
-        self.held = False
-        return self.lagging() if self.has_credit else []
+    def release(self, begun: float | None = None) -> tuple[list[Encoded], list[Effect]]:
+        """Access has been asked and holds: return the frames that were kept, and the effect for what is missing.
 
-    def move(self, subscription: Subscription) -> list[Demand]:
+        Without `begun`, nothing has changed since it was asked. Otherwise something has, and it is to be asked again:
+        only the frames that were kept before `begun`, when asking began, go out. So every frame goes out that an
+        answer is good for, however often access changes.
+        """
+        self.held = begun is not None
+        self.asked = self.asked if begun is None else begun
+        frames: list[Encoded] = []
+        for log, kept in list(self._kept.items()):
+            if begun is None or kept.at < begun:
+                del self._kept[log]
+                frame = codec.with_calls(kept.frame, kept.calls) if kept.calls else kept.frame
+                frames.append(self._count(frame, is_frame=True))
+        events, self._events = self._events, []
+        for event, at in events:
+            if begun is None or at < begun:
+                frames += self._notify(event, at)
+            else:
+                self._events.append((event, at))
+        effects = self.lagging() if self._credit.has_room else []
+        self.behind = self.behind and bool(self.lagging())
+        return frames, effects
+
+    def _discard_kept(self, subscription: Subscription) -> None:
+        """A kept frame may show rows of this subscription that the client is not to see: take none of it."""
+        self._events.clear()
+        log = subscription.log
+        if log is None or (kept := self._kept.pop(log, None)) is None:
+            return
+        for item, cursor in kept.stood:
+            item.live = False
+            item.cursor = cursor
+        if kept.calls:
+            self._owed[log] = (*kept.calls, *self._owed.get(log, ()))
+
+    def move(self, subscription: Subscription) -> list[Effect]:
         """The client sees other rows than before: the subscription is to be accepted by another live query."""
         self._steady = None
+        self._discard_kept(subscription)
         query = subscription.query
         subscription.query = subscription.log = subscription.cursor = None
         subscription.live = False
         return [] if query is None else self.leave(query)
 
-    def _acknowledge(self, messages: int) -> list[Demand]:
+    def acknowledge_all(self) -> list[Effect]:
+        """The client has read all that it was sent."""
+        return self._acknowledge(self._credit.sent)
+
+    def _acknowledge(self, messages: int) -> list[Effect]:
         self._credit.acknowledge(messages)
         return self.lagging() if self.has_credit else []
 
-    def notify(self, event: Encoded) -> list[Encoded]:
-        """Take an event; a client that is out of credit, or whose access is being asked again, loses it."""
-        return self._notify(event) if self.has_credit else []
+    def notify(self, event: Encoded, now: float = 0.0) -> list[Encoded]:
+        """Take an event; nothing is returned where the client loses it, or while its access is asked again.
 
-    def _notify(self, event: Encoded) -> list[Encoded]:
-        return [self._count(event)] if self.state is State.OPEN and self._credit.has_room else []
+        It loses what it has no credit for, and what would reach it late, since it is slow to read what came before.
+        """
+        if self.held and len(self._events) < MAX_EVENTS:
+            self._events.append((event, now))
+        return self._notify(event, now) if self.has_credit else []
 
-    def unsent(self, message: Send | Present, *, code: int, reason: str) -> list[Encoded]:
+    def may_send(self, at: float) -> bool:
+        """Whether what the client said at this time may be passed on: its access has been asked since, and holds."""
+        return self.state is State.OPEN and (not self.held or at < self.asked)
+
+    def _notify(self, event: Encoded, now: float) -> list[Encoded]:
+        if self.state is not State.OPEN or not self._credit.has_room:
+            return []
+        if not self.answers:
+            return [self._count(event)]
+        owing = self._heartbeat > self._credit.acknowledged
+        if not self._pace.take(event.size, now, owing=owing):
+            return []
+        messages = [self._count(event)]
+        if not owing and self._pace.asks(now):
+            messages.append(self._ask(codec.encode(Heartbeat(cursors={}))))
+        return messages
+
+    def _ask(self, heartbeat: Encoded) -> Encoded:
+        self._count(heartbeat)
+        self._heartbeat = self._credit.sent
+        return heartbeat
+
+    def reject_event(self, message: Send | Present, *, code: int, reason: str) -> list[Encoded]:
         """Tell the client that something it wanted to say to others was refused."""
         name = message.name if isinstance(message, Send) else ""
-        return self._notify(codec.encode(Unsent(id=message.id, name=name, code=code, reason=reason)))
+        rejected = codec.encode(EventRejected(id=message.id, name=name, code=code, reason=reason))
+        return [self._count(rejected)] if self.state is State.OPEN and self._credit.has_room else []
 
     def missing(self, message: Send | Present) -> list[Encoded]:
         """Tell the client that it has not the subscription through which it wanted to say something."""
-        return self.unsent(message, code=Code.FORBIDDEN, reason="There is no such subscription (any more).")
+        return self.reject_event(message, code=Code.FORBIDDEN, reason="The subscription does not exist.")
 
     def reply(self, reply: Reply) -> Encoded | None:
         return None if self.state is State.CLOSED else self._count(codec.encode(reply))
 
-    def beat(self, positions: Mapping[int, str]) -> Encoded | None:
+    def heartbeat(self, positions: Mapping[int, str]) -> Encoded | None:
         """Proof of life, with the position of each log in which all subscriptions are live; one at a time."""
-        if self.state is not State.OPEN or self._beat > self._credit.acknowledged:
+        if self.state is not State.OPEN or self._heartbeat > self._credit.acknowledged:
             return None
         mine = self.subscriptions.values()
-        logs = {item.log for item in mine} - {item.log for item in mine if not item.live}
-        beat = codec.encode(Beat(cursors={str(log): cursor for log, cursor in positions.items() if log in logs}))
-        self._count(beat)
-        self._beat = self._credit.sent
-        return beat
+        logs = {item.log for item in mine} - {item.log for item in mine if not item.live} - self._kept.keys()
+        cursors = {str(log): cursor for log, cursor in positions.items() if log in logs}
+        return self._ask(codec.encode(Heartbeat(cursors=cursors)))
 
     def close(self, error: ProtocolError) -> Encoded | None:
         if self.state is State.CLOSED:
@@ -340,3 +475,5 @@ class ClientSession:
         self.state = State.CLOSED
         self._steady = None
         self.subscriptions.clear()
+        self._kept.clear()
+        self._events.clear()

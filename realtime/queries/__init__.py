@@ -1,1 +1,1 @@
-"""Which rows, exactly: the snapshot and the delta of a live query, and which live queries a change concerns."""
+"""Live queries: their snapshots and deltas, and which of them a change affects."""

@@ -1,10 +1,11 @@
-"""Expansion: what the changes of a log mean to one stream: which of its rows, and which of its live values."""
+"""Expansion: which rows and live values of one stream are affected by the changes of a log."""
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -12,17 +13,31 @@ from django.db.models import Q, QuerySet
 
 from realtime.changelog.base import LoggedChange, Routing
 from realtime.models import Change
-from realtime.queries.livequery import ALL, KEYS_PER_QUERY
-from realtime.streams.dependencies import Dependency, concrete
-from realtime.streams.keys import comparable, comparable_key, key_names, key_of_values, key_text, parse_key, target
+from realtime.queries.livequery import ALL_ROWS, KEYS_PER_QUERY, AllRows
+from realtime.streams.keys import (
+    comparable,
+    comparable_key,
+    key_names,
+    key_of_values,
+    key_text,
+    parse_key,
+    stored,
+    target,
+)
+from realtime.streams.relations import Dependency, concrete
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime.log")
 
-UPDATES = (Change.Operation.UPDATE, Change.Operation.LINK)
+UPDATES = (Change.Kind.UPDATE, Change.Kind.LINK)
 
 Logged = Mapping[str, Sequence[LoggedChange]]
 """Changes by the label of their model."""
+
+
+Partitions = Mapping[str, Sequence[Any]]
+Within = Callable[[], Partitions | None]  # called only if rows are read, because it costs time for each partition
+"""The values of partitions, by field name."""
 
 
 def by_model(changes: Iterable[LoggedChange]) -> Logged:
@@ -35,8 +50,8 @@ def by_model(changes: Iterable[LoggedChange]) -> Logged:
 class OwnChange(NamedTuple):
     """A change of a row of the stream's own model.
 
-    A routing of None: the row is gone, and where it was is not known. `settled` says whether the routing names each
-    partition that the row was in.
+    If `routing` is None, the row is gone, and its former partition is unknown. `settled` says whether the routing,
+    with the other changes, names every partition that the row was in.
     """
 
     key: str
@@ -45,17 +60,46 @@ class OwnChange(NamedTuple):
     settled: bool = True
 
 
-class Own(NamedTuple):
-    """What changes mean to one stream: changed rows, and live values (their formats) that are to be computed."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Own:
+    """The effect of changes on one stream: changed rows, and live values (their formats) to compute.
+
+    Any row of these `partitions` may have changed.
+    """
 
     changes: Sequence[OwnChange]
     formats: Collection[str]
+    partitions: Sequence[Routing] = ()
+    _keys: dict[Sequence[str], dict[Sequence[str | None], set[str]]] = field(default_factory=dict)  # by partition
+
+    def keys_in(self, partition: Mapping[str, str]) -> set[str]:
+        """Return the keys that may have changed in, entered or left a partition. Computed once for all partitions."""
+        names, anywhere = tuple(partition), ("anywhere", "")  # no partition has as many values
+        if names not in self._keys:
+            found = self._keys[names] = defaultdict(set)
+            for change in self.changes:
+                # an update to other values may have moved the row away
+                if change.update or change.routing is None:
+                    found[(*names, *anywhere)].add(change.key)
+                else:
+                    for values in combinations(change.routing, names):
+                        found[values].add(change.key)
+        keys = self._keys[names]
+        return keys.get((*names, *anywhere), set()) | keys.get(tuple(partition.values()), set())
+
+
+def combinations(routing: Routing, names: Sequence[str]) -> Iterable[tuple[str | None, ...]]:
+    """Return the partitions that a change routes to: all combinations of old and new values."""
+    found: list[tuple[str | None, ...]] = [()]
+    for name in names:
+        found = [(*start, value) for start in found for value in routing[name]]
+    return found
 
 
 class Expansion:
-    """Follows the changes of a log to the rows of one stream.
+    """Finds the rows of one stream that the changes of a log affect.
 
-    `same` and `same_key` give texts of one value, or of one key, the same form, whoever has logged them.
+    `same` and `same_key` normalize the text of a value or a key, which depends on who logged it.
     """
 
     def __init__(self, stream: type[ModelStream]) -> None:
@@ -67,40 +111,50 @@ class Expansion:
         self._dependencies: defaultdict[str, list[Dependency]] = defaultdict(list)
         for dependency in stream.dependencies():
             self._dependencies[dependency.model._meta.label_lower].append(dependency)
-        self._values: defaultdict[str, set[str]] = defaultdict(set)  # formats of live values by what they depend on
+        self._values: defaultdict[str, set[str]] = defaultdict(set)  # formats of live values, by dependency
         for name, models in stream.value_models().items():
             for needed in models:
                 self._values[needed._meta.label_lower].add(f"value:{name}")
 
-    def expand(self, logged: Logged, limit: int) -> Own | None:
-        """What the changes mean to this stream: its own rows, those that dependencies lead to, its live values."""
+    def expand(self, logged: Logged, limit: int, within: Within | None = None) -> Own | AllRows:
+        """Return the effect of the changes: on the stream's own rows, on rows found by dependencies, on live values.
+
+        Rows found by dependencies only matter `within` the partitions that have subscribers.
+        """
         changes: list[OwnChange] = []
+        partitions: list[Routing] = []
+        stayed: dict[str, tuple[Routing, bool]] = {}  # some values must be read from the row; whether it was updated
         unsettled: dict[str, bool] = {}  # whether a row was updated, by key
-        silent: dict[str, bool] = {}  # the same of the rows of parents, which say nothing of it
+        silent: dict[str, bool] = {}  # the same for parent rows, which have no partition
         for change in logged.get(self._own, ()):
-            if change.operation == Change.Operation.REREAD:
-                return ALL
-            key, update = self.same_key(change.key), change.operation in UPDATES
             routing = self._routing(change)
-            if routing is not None:
+            if change.operation == Change.Kind.REREAD:
+                if not routing or not all(routing.values()):
+                    return ALL_ROWS
+                partitions.append(routing)
+                continue
+            key, update = self.same_key(change.key), change.operation in UPDATES
+            if routing is not None and not all(routing.values()):
+                stayed[key] = _joined(stayed.get(key), routing, update)
+            elif routing is not None:
                 changes.append(OwnChange(key, routing, update))
             else:
                 unknown = silent if self._is_silent(change) else unsettled
                 unknown[key] = unknown.get(key, False) or update
-        for settled in changes:  # one of the tables that a row is in tells its partition
+        for settled in changes:  # one of a row's tables has its partition
             silent.pop(settled.key, None)
-        if unsettled or silent:
-            changes += self._located(silent | unsettled)
+        if unsettled or silent or stayed:
+            changes += self._located(silent | unsettled, stayed)
 
         for label, dependencies in self._dependencies.items():
             if label in logged:
                 for dependency in dependencies:
-                    found = self._related(dependency, logged[label], limit)
-                    if found is ALL:
-                        return ALL
+                    found = self._related(dependency, logged[label], limit, within)
+                    if found is ALL_ROWS:
+                        return ALL_ROWS
                     changes += found
         formats = {format for label, formats in self._values.items() if label in logged for format in formats}
-        return Own(changes, formats)
+        return Own(changes, formats, partitions)
 
     def _routing(self, change: LoggedChange) -> Routing | None:
         routing = change.routing
@@ -114,47 +168,70 @@ class Expansion:
     def _is_silent(self, change: LoggedChange) -> bool:
         return change.routing is not None and self._fields.keys().isdisjoint(change.routing)
 
-    def _located(self, keys: Mapping[str, bool]) -> list[OwnChange]:
-        """Changes whose log says nothing of their partition, with the one that the row is in."""
-        parsed = _parsed(keys, lambda key: parse_key(self.stream.model, key), self.stream.model)
+    def _located(self, keys: Mapping[str, bool], stayed: Mapping[str, tuple[Routing, bool]]) -> Iterator[OwnChange]:
+        """Yield changes with an incomplete partition in the log, with the row's current partition."""
+        parsed = _parsed({*keys, *stayed}, lambda key: parse_key(self.stream.model, key), self.stream.model)
         found = {change.key: change for change in self._read("pk", parsed)}
-        return [
-            found[key]._replace(settled=False) if key in found else OwnChange(key, None, update, settled=False)
-            for key, update in keys.items()
-        ]
+        for key, update in keys.items():
+            change = found.get(key) or OwnChange(key, None, update)
+            yield change._replace(settled=False)
+        for key, (routing, update) in stayed.items():
+            if key not in found:  # it is gone; another change tells
+                yield OwnChange(key, None, update)
+                continue
+            now: Any = found[key].routing
+            yield OwnChange(key, {name: [*values, *now[name]] for name, values in routing.items()}, update)
 
     def _related(
-        self, dependency: Dependency, changes: Sequence[LoggedChange], limit: int
-    ) -> Sequence[OwnChange] | None:
-        """The rows that the dependency leads from."""
+        self, dependency: Dependency, changes: Sequence[LoggedChange], limit: int, within: Within | None
+    ) -> Sequence[OwnChange] | AllRows:
+        """Return the rows that point to the changed ones."""
+        if dependency.whole and changes:
+            return ALL_ROWS
         keys: set[str] = set()
         pointed: set[str] = set()
+        pointing: set[str] = set()  # keys of rows that still point to the same place
         told = {change.key for change in changes if _tells(change, dependency)}
         for change in changes:
-            if change.operation == Change.Operation.REREAD:
-                return ALL
-            if change.operation == Change.Operation.LINK:
-                continue  # it shows in the row's own relations, which are dependencies of their own
+            if change.operation == Change.Kind.REREAD:
+                return ALL_ROWS
+            if change.operation == Change.Kind.LINK:
+                continue  # the row's own relations show it; they are separate dependencies
             if change.routing is not None and _tells(change, dependency):
-                if self._is_kind(dependency, change.routing):
+                if not change.routing[dependency.points]:
+                    pointing.add(change.key)
+                elif self._is_kind(dependency, change.routing):
                     pointed.update(value for value in change.routing[dependency.points] if value is not None)
             elif not dependency.points or (dependency.lookup and _stands_where_it_was(change)):
                 keys.add(change.key)
             elif change.key not in told or _may_have_moved(change):
-                return ALL  # nothing tells which rows these were
+                return ALL_ROWS  # these rows cannot be determined
 
         found: list[OwnChange] = []
+        if pointing:
+            pointed |= self._targets(dependency, pointing)
         if keys:
             parsed = _parsed(keys, lambda key: parse_key(dependency.model, key), dependency.model)
-            found += self._read(dependency.lookup, parsed, limit)
+            found += self._read(dependency.lookup, parsed, limit, within)
         if pointed:
             field: Any = dependency.model._meta.get_field(dependency.points)
             convert = (dependency.near._meta.pk if dependency.near else target(field)).to_python
-            found += self._read(dependency.origin, _parsed(pointed, convert, dependency.model), limit)
-        return ALL if len(found) > limit else found
+            found += self._read(dependency.origin, _parsed(pointed, convert, dependency.model), limit, within)
+        return ALL_ROWS if len(found) > limit else found
+
+    def _targets(self, dependency: Dependency, keys: Collection[str]) -> set[str]:
+        """Return what these rows of the dependency point to now, in the log's form."""
+        parsed = _parsed(keys, lambda key: parse_key(dependency.model, key), dependency.model)
+        field: Any = dependency.model._meta.get_field(dependency.points)
+        rows: QuerySet[Any] = QuerySet(dependency.model, using=self.stream.database())
+        found: set[str] = set()
+        for start in range(0, len(parsed), KEYS_PER_QUERY):
+            chunk = rows.filter(pk__in=parsed[start : start + KEYS_PER_QUERY]).order_by()
+            found.update(key_text(value) for value in chunk.values_list(field.attname, flat=True) if value is not None)
+        return found
 
     def _is_kind(self, dependency: Dependency, routing: Routing) -> bool:
-        if dependency.near is None:
+        if dependency.near is None or not routing.get(dependency.kind):
             return True
         from django.contrib.contenttypes.models import ContentType  # only installed where there are generic relations
 
@@ -162,19 +239,22 @@ class Expansion:
         kinds = {types.get_for_model(dependency.near, for_concrete_model=each).pk for each in (True, False)}
         return not kinds.isdisjoint(int(kind) for kind in routing.get(dependency.kind, ()) if kind)
 
-    def _read(self, lookup: str, values: Sequence[Any], limit: int | None = None) -> list[OwnChange]:
-        # not by a manager, which may hide rows
+    def _read(
+        self, lookup: str, values: Sequence[Any], limit: int | None = None, within: Within | None = None
+    ) -> list[OwnChange]:
+        # not through a manager, which may hide rows
         rows: QuerySet[Any] = QuerySet(self.stream.model, using=self.stream.database())
         columns = [field.attname for field in self._fields.values()]  # type: ignore[union-attr]
         names = key_names(self.stream.model)
+        looked_at = {f"{name}__in": wanted for name, wanted in ((within and within()) or {}).items()}
         found: list[OwnChange] = []
         for start in range(0, len(values), KEYS_PER_QUERY):
             chunk = values[start : start + KEYS_PER_QUERY]
-            query = rows.filter(Q((f"{lookup}__in", chunk))).order_by().values_list(*names, *columns)
+            query = rows.filter(Q((f"{lookup}__in", chunk)), **looked_at).order_by().values_list(*names, *columns)
             for row in query[: limit and limit + 1]:
-                key, partition = key_of_values(row[: len(names)]), row[len(names) :]
+                key, partition = key_of_values(self.stream.model, row[: len(names)]), row[len(names) :]
                 routing = {
-                    name: [None if value is None else self.same[name](key_text(value))]
+                    name: [None if value is None else self.same[name](key_text(stored(self._fields[name], value)))]
                     for name, value in zip(self._fields, partition, strict=True)
                 }
                 found.append(OwnChange(self.same_key(key), routing, update=True))
@@ -183,18 +263,25 @@ class Expansion:
         return found
 
 
+def _joined(before: tuple[Routing, bool] | None, routing: Routing, update: bool) -> tuple[Routing, bool]:
+    """Combine two changes of one row: all partitions that it was in."""
+    if before is None:
+        return routing, update
+    return {name: [*values, *before[0][name]] for name, values in routing.items()}, update or before[1]
+
+
 def _tells(change: LoggedChange, dependency: Dependency) -> bool:
-    """Whether the change says what the row pointed to."""
+    """Return whether the change has what the row pointed to."""
     return bool(dependency.points) and change.routing is not None and dependency.points in change.routing
 
 
 def _may_have_moved(change: LoggedChange) -> bool:
-    """Whether a row was updated, and nothing is known of where it was: by an upsert, which reads no old row."""
-    return change.routing is None and change.operation == Change.Operation.UPDATE
+    """Return whether a row was updated with an unknown old place, as by an upsert, which reads no old row."""
+    return change.routing is None and change.operation == Change.Kind.UPDATE
 
 
 def _stands_where_it_was(change: LoggedChange) -> bool:
-    return change.operation != Change.Operation.DELETE and not _may_have_moved(change)
+    return change.operation != Change.Kind.DELETE and not _may_have_moved(change)
 
 
 def _parsed(texts: Iterable[str], convert: Any, model: type) -> list[Any]:

@@ -1,50 +1,96 @@
-"""LiveQuery: a QuerySet that is kept equal in browsers. Its delta is the one function of this package.
+"""LiveQuery: a QuerySet that browsers mirror. Computing its delta is the purpose of this package.
 
-The database is asked for everything that decides: which rows belong (the QuerySet itself), and in which order they
-stand (its own ordering, in the database's own collation). Nothing of that is imitated here.
+The database decides everything: which rows belong (by the QuerySet itself), and their order (by its own ordering, in
+the database's own collation). Nothing of this is reimplemented in Python.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, cast
+from weakref import WeakSet
 
 import msgspec
-from django.db.models import QuerySet
+from django.db import DatabaseError, connections, transaction
+from msgspec import UNSET, UnsetType
 
+from realtime.conf import limits
+from realtime.exceptions import StreamDefinitionError, TooManyRows
 from realtime.protocol.messages import Delta, Put
-from realtime.queries.nature import Nature, nature
-from realtime.queries.rendering import encode_row, renderer
-from realtime.queries.shape import shape, unsliced
-from realtime.streams.keys import comparable_key, key_names, key_of_values, key_text, parse_key
+from realtime.queries import broken_rows
+from realtime.queries.analysis import Nature
+from realtime.queries.broken_rows import NeedsCare
+from realtime.queries.fingerprint import of_keys, of_rows
+from realtime.queries.plan import BEFORE, Maintenance, Plan
+from realtime.queries.probe import queryset_of_all
+from realtime.queries.queryset import unsliced
+from realtime.queries.rendering import Renderer, encode_row
+from realtime.queries.sent import Sent
+from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
+from realtime.streams.surroundings import Surroundings
 
-KEYS_PER_QUERY = 250  # below every database's limit of parameters, also where a key has several columns
+KEYS_PER_QUERY = 250  # below every database's parameter limit, even if a key has several columns
+FEW_ROWS = 32  # changed rows whose places are queried; for more, the keys of all rows are read
+SMALL = 1000  # rows: reading all their keys is cheaper than querying many places
 DIGEST_BYTES = 16
+
+# Streams whose QuerySets were seen to differ between two moments, for example by timezone.now().
+_timed: WeakSet[type[ModelStream]] = WeakSet()
 
 _ids = itertools.count(1)  # one connection may have live queries of several logs
 
-ALL = None  # in place of changed keys: any row may have changed
+
+class AllRows(Enum):
+    """Stands for the changed keys if any row may have changed."""
+
+    ALL_ROWS = "all rows"
+
+
+ALL_ROWS: Final = AllRows.ALL_ROWS
+
+Changed = Collection[str] | AllRows
+"""The keys of rows that may have changed, in the form of `comparable_key`; or `ALL_ROWS`."""
+
+
+class Members(NamedTuple):
+    """The rows that have entered and left a live query, if only its changed rows were read."""
+
+    added: Collection[str] = ()
+    removed: Collection[str] = ()
+    reordered: bool = False  # other rows have changed places
+
+
+Present = list[str] | Members
+"""What a live query has now: the keys of all rows in order, or their difference from before."""
+
+Past = Mapping[str, bool]
+"""The keys that have entered or left since a cursor, and whether they were there at that cursor."""
 
 
 class QueryKey(NamedTuple):
-    """What makes two subscribers share a live query."""
+    """The values that subscribers of one live query have in common."""
 
     stream: str
     params: bytes
     audience: Any
     kind: str  # the audience's type: True and 1 are two audiences
     format: str
+    surroundings: Surroundings
 
 
 def query_key(stream: ModelStream, format: str) -> QueryKey:
-    return QueryKey(stream.name, stream.params_key(), stream.audience_key, type(stream.audience_key).__name__, format)
+    audience = stream.audience_key
+    kind = type(audience).__name__
+    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings)
 
 
 def live_query(stream: ModelStream, format: str) -> LiveQuery:
-    """The live query of this stream in this format: "html", "data", or "value:" with a value's name."""
+    """Return the live query of this stream in this format: "html", "data", or "value:" with a value's name."""
     kind, _, name = format.partition(":")
     return ValueQuery(stream, format, name) if kind == "value" else LiveQuery(stream, format)
 
@@ -52,114 +98,326 @@ def live_query(stream: ModelStream, format: str) -> LiveQuery:
 class LiveQuery:
     """A stream with bound parameters, an audience and a format.
 
-    `id` is its name on the wire. `keys` are the keys of its rows, in order, at the cursor of its last delta; whoever
-    takes a delta stores the keys that come with it, once the whole tick has succeeded.
+    `id` is its name in the protocol. `keys` are the keys of its rows at the cursor of its last delta, in order if that
+    is needed. Callers of `delta` store its second result once the whole tick has succeeded.
     """
 
     def __init__(self, stream: ModelStream, format: str) -> None:
         self.id = next(_ids)
         self.key = query_key(stream, format)
-        self.seconds = 0.0  # for which it has been read and rendered
+        self.seconds = 0.0  # spent on reading and rendering it
         self.stream = stream
-        self.is_open = True  # whether rows that it does not have may change it, as far as is known
-        self._keys: list[str] = []
-        self._shown: Mapping[str, bytes] = {}  # where rows show something of others: a digest of each, with `keys`
-        self._read: Mapping[str, bytes] = {}  # the same, of keys that are not stored yet
+        self.broken: dict[str, Exception] = {}  # errors of rows that failed when last read, by key
+        self.careful = False  # a row has failed in the database: each gets its own savepoint
+        self.strict = False  # a row's error is raised, not replaced by a placeholder
+        self.is_open = True  # whether changes of rows outside it may affect it, as far as is known
+        self._names: Collection[str] = ()  # of a live value, in place of keys
+        self.reordered = False  # unchanged rows have changed places in this tick
+        self.opened = 0  # the number of the tick since which entering and leaving rows are known
+        self._keys: list[str] | set[str] = []
+        self._shown: Mapping[str, bytes] = {}  # if rows depend on other rows: a digest of each, with `keys`
+        self._read: Mapping[str, bytes] = {}  # the same, for keys that are not stored yet
         self._encoded: dict[str, msgspec.Raw] = {}  # the rows that this tick has read
-        self._asked: tuple[QuerySet[Any], Nature] | None = None  # this tick's QuerySet
-        self._render = renderer(stream, format)
+        self._asked: tuple[Any, Nature] | None = None  # this tick's QuerySet
+        self._plan: Plan | None = None  # of the last QuerySet
+        self._placed: Any = None  # the plan's rows, each with the one before it
+        self._before: dict[str, str | None] = {}  # the row before each row that this tick has read, in order
+        self._looked_up: set[str] = set()  # the keys that were looked up so
+        self._order: list[str] | None = None  # the keys of all rows, if this tick has read them
+        self._sent = Sent()
+        self._question = ""  # the fingerprint of the QuerySet that `keys` were read by, if computed
+        self._new_question = ""  # the same, for this tick
+        self._keeps_digests = stream.compares_rows()  # of all rows, to find those that have changed
+        self._render = Renderer(stream, format)
         self._same_key = comparable_key(stream.model)
 
     @property
-    def keys(self) -> list[str]:
+    def keys(self) -> Collection[str]:
         return self._keys
 
-    @keys.setter
-    def keys(self, keys: list[str]) -> None:
-        self._keys, self._shown = keys, self._read
+    def store(self, present: Present) -> None:
+        """Store what a tick has read as the current state."""
+        if isinstance(present, Members):
+            assert isinstance(self._keys, set)
+            self._keys.difference_update(present.removed)
+            self._keys.update(present.added)
+        else:
+            self._keys = set(present) if self.maintenance is Maintenance.CHANGED_ROWS else present
+        self._shown, self.reordered = self._read, False
+        self._sent.confirm()
+        if self.broken:
+            self.broken = {key: error for key, error in self.broken.items() if key in self._keys or key in self._names}
+        self.careful = self.careful and bool(self.broken)
+        self._question = self._new_question or self._question
 
     @property
-    def members(self) -> Sequence[str]:
-        """The keys by which changes find this live query."""
+    def members(self) -> Collection[str]:
+        """The keys by which changes are routed to this live query."""
         return self.keys
+
+    @property
+    def maintenance(self) -> Maintenance:
+        """What is read to find how it has changed, as far as is known."""
+        if self._keeps_digests or (self._plan is not None and self._plan.nature.whole):
+            return Maintenance.ALL_ROWS
+        by_row = self._plan is not None and self._plan.columns is not None and not self._is_timed()
+        return Maintenance.CHANGED_ROWS if by_row else Maintenance.KEYS
 
     def rows(self) -> dict[str, Any]:
         """The rendered rows by key, in order."""
         queryset, _ = self._ask()
-        return {key: self._render(instance, key) for key, instance in _by_key(queryset).items()}
+        rows = {key: self._made(instance, key, self._render) for key, instance in self._instances(queryset).items()}
+        errors = [error for error in self.broken.values() if isinstance(error, StreamDefinitionError)]
+        if errors and len(errors) == len(rows):  # the stream is at fault, not a row
+            raise errors[0]
+        return {
+            key: broken_rows.placeholder(key, self.key.format) if key in self.broken else row
+            for key, row in rows.items()
+        }
 
     def drifts(self) -> bool:
-        """Whether its rows may have changed without any change that it was told of."""
+        """Return whether its rows may have changed without a logged change since its keys were read."""
         _, kind = self._ask()
-        return kind.unseen
+        return self._looks_at_rows(kind) or self._is_timed() or self._take_question() != self._question
+
+    def fingerprint(self, present: Present) -> str:
+        """Return a text that shows a reconnecting client whether it missed more than the log has.
+
+        It is computed from the QuerySet, if that is stable. If it is not, as with
+        `filter(ends__gt=timezone.now())`, it is computed from the keys, and from the rows if these may differ.
+        """
+        _, kind = self._ask()
+        if self._looks_at_rows(kind):
+            keys = self._keys_of(present)
+            return of_rows(self._encode(keys, keys))
+        return of_keys(self._keys_of(present)) if self._is_timed() else self._take_question()
+
+    def page_fingerprint(self, rows: Mapping[str, Any]) -> str:
+        """Return the same for a page with these rendered rows."""
+        if self._looks_at_rows(self._ask()[1]):
+            return of_rows({key: encode_row(row, self.stream) for key, row in rows.items()})
+        return self.fingerprint(list(rows))
+
+    def missed(self, changed: Changed, *, theirs: str | None, mine: str, past: Past | None = None) -> Changed:
+        """Return what a client has missed whose rows had the fingerprint `theirs` (None: unknown), now `mine`.
+
+        `changed` are the keys that have changed since its cursor, or `ALL_ROWS`. `past` has the rows that have entered
+        and left since then, if known.
+        """
+        _, kind = self._ask()
+        if theirs is not None and theirs != mine:
+            return ALL_ROWS
+        if self._looks_at_rows(kind):
+            return ALL_ROWS if theirs is None or changed is ALL_ROWS else ()
+        if theirs is None and self._is_timed():
+            return ALL_ROWS
+        told = past is not None and not kind.whole and not kind.unseen
+        return ALL_ROWS if kind.open and changed and not told else changed
 
     def read_keys(self) -> list[str]:
         """The keys of the present, in order."""
         queryset, kind = self._ask()
-        if kind.whole:
-            return self._read_whole(queryset)
+        return self._read_whole(queryset) if kind.whole or self._keeps_digests else self._read_keys()
+
+    def _read_keys(self) -> list[str]:
+        queryset, _ = self._ask()
         self._read = {}
-        return _keys(queryset)
+        if self._order is None:
+            keys = _keys(self._bounded(queryset))
+            self._check_size(len(keys))
+            self._order = keys
+        return self._order
 
-    def delta(self, changed: Collection[str] | None) -> tuple[Delta, list[str]]:
-        """What takes those who have the rows of `keys` to the present, and the keys of the present.
+    def due(self, now: float) -> float | None:
+        """Return when its rows change next by time alone, as its stream declares, in seconds since 1970."""
+        return self.stream.next_change(now)
 
-        `changed` are keys of rows that may have changed (as `comparable_key` has them), or `ALL`.
+    def refresh(self, changed: Changed) -> tuple[Delta, Present]:
+        """Return `delta` when it is due: each row may have changed."""
+        return self.delta(changed, whole=True)
+
+    def delta(self, changed: Changed, *, whole: bool = False) -> tuple[Delta, Present]:
+        """Return the delta from the rows of `keys` to the current state, and this state.
+
+        `whole` reads all rows and compares them with what they were.
         """
-        _, kind = self._ask()
-        keys, was = self.read_keys(), set(self.keys)
-        if kind.whole:
-            wanted = [key for key in keys if key not in was or self._shown.get(key) != self._read[key]]
-        elif changed is ALL:
-            return self.resume(keys, ALL), keys
+        queryset, kind = self._ask()
+        whole = whole or kind.whole
+        was = self.keys
+        by_row = self.maintenance is Maintenance.CHANGED_ROWS
+        if isinstance(was, set):
+            if by_row and not whole and changed is not ALL_ROWS:
+                self.reordered = False
+                return self._delta_of(changed, was)
+            self._sent.forget()
+            self.reordered = True
+            keys = self._read_keys()
+            return self.resume(keys, ALL_ROWS), keys
+        keys = self._read_whole(queryset) if whole else self._read_keys()
+        if changed is ALL_ROWS and not whole:
+            self.reordered = True
+            reset = self.resume(keys, ALL_ROWS)
+            self._note_digests(keys, self._encoded)
+            return reset, keys
+        was = list(was)
+        had = set(was)
+        if whole:
+            wanted = [key for key in keys if key not in had or self._shown.get(key) != self._read[key]]
         else:
-            wanted = [key for key in keys if key not in was or self._same_key(key) in changed]
+            assert changed is not ALL_ROWS
+            wanted = [key for key in keys if key not in had or self._same_key(key) in changed]
         rows = self._encode(wanted, keys)
         keys = _without_lost(keys, wanted, rows)
-
+        if not whole:
+            self._note_digests(keys, rows)
         members = set(keys)
-        stayed = [key for key in keys if key not in rows]
-        kept_order = stayed == [key for key in self.keys if key in members and key not in rows]
-        delta = Delta(
-            query=self.id,
-            puts=tuple(_places(rows, keys) if kept_order else _puts(rows)),
-            drops=tuple(key for key in self.keys if key not in members) if kept_order else (),
-            order=None if kept_order else tuple(keys),
-        )
-        return delta, keys
+        drops = tuple(key for key in was if key not in members)
+        kept = [key for key in was if key in members and key not in rows]
+        moving = _moving(kept, [key for key in keys if key not in rows])
+        self.reordered = bool(moving)
+        puts = {key: rows.get(key, UNSET) for key in keys if key in rows or key in moving}
+        return Delta(query=self.id, puts=tuple(_placed(puts, _befores(keys))), drops=drops), keys
 
-    def resume(self, keys: Sequence[str], changed: Collection[str] | None) -> Delta:
-        """What takes a client from an older cursor to the present, whose keys are `keys`; `changed` are those since.
+    def _delta_of(self, changed: Collection[str], was: Collection[str]) -> tuple[Delta, Members]:
+        """Return the delta of changed rows, if all others are unchanged."""
+        rows, before = self._look_up(changed)
+        gone = sorted(key for key in changed if key in was and key not in rows)
+        added = [key for key in rows if key not in was]
+        news = self._sent.news(rows, before, {key for key in rows if key in was}, changed)
+        self._check_size(len(was) + len(added) - len(gone))
+        delta = Delta(query=self.id, puts=tuple(_placed(news, before)), drops=tuple(gone))
+        return delta, Members(added, gone)
 
-        Which rows the client has is not known here, so it gets the keys of the present and drops what is not among
-        them: that tells it of no row that it may not see. Where rows may have come in without a change of their own,
-        it gets all rows.
+    def _look_up(self, changed: Collection[str]) -> tuple[dict[str, msgspec.Raw], Mapping[str, str | None]]:
+        """Return the changed rows that belong, in order, and the key of the row before each."""
+        if self._order is None and not self._looked_up.issuperset(changed):
+            self._ask_places(changed)
+        if self._order is not None:
+            wanted = [key for key in self._order if key in changed]
+            rows = self._encode(wanted, self._order)
+            keys = _without_lost(self._order, wanted, rows)
+            return rows, _befores(keys)
+        rows = {key: self._encoded[key] for key in self._before if key in changed}
+        return rows, self._before
+
+    def _narrowed(self, changed: Collection[str]) -> Collection[str]:
+        """Return the changed keys; if they are many, and the rows many more, only the keys that belong."""
+        if len(changed) <= FEW_ROWS or len(self.keys) <= SMALL or len(changed) * 10 > len(self.keys):
+            return changed
+        rows = unsliced(self._ask()[0]).order_by()
+        keys = list(changed)
+        chunks = (keys[start : start + KEYS_PER_QUERY] for start in range(0, len(keys), KEYS_PER_QUERY))
+        return {key for chunk in chunks for key in _keys(rows.filter(pk__in=parse_keys(self.stream.model, chunk)))}
+
+    def _ask_places(self, changed: Collection[str]) -> None:
+        """Read rows with the row before each; if they are many, read the keys of all rows in order."""
+        keys = self._narrowed(changed)
+        if len(keys) > FEW_ROWS:
+            self._read_keys()
+            return
+        if self._placed is None:
+            assert self._plan is not None
+            self._placed = self._plan.placed(self._plan.queryset)
+        instances = self._some_instances(self._placed, sorted(keys)) if keys else {}
+        if any(isinstance(instance, Exception) for instance in instances.values()):  # they have no order
+            self._read_keys()
+            return
+        self.take(changed, instances)
+
+    @property
+    def asks_of_rows(self) -> bool:
+        """Return whether its next delta likely reads only the changed rows, and so can be read with others."""
+        return isinstance(self._keys, set) and self.maintenance is Maintenance.CHANGED_ROWS and not self.careful
+
+    def plan(self) -> Plan | None:
+        """Return the plan of this tick's QuerySet; None if more than the changed rows are read."""
+        self._ask()
+        return self._plan if self.asks_of_rows else None
+
+    def take(
+        self, keys: Collection[str], instances: Mapping[str, Any], rendered: dict[Any, msgspec.Raw] | None = None
+    ) -> None:
+        """Take rows that were read with others: those of these keys that belong, in order, with their places.
+
+        `rendered` are rows that others have rendered, by look and key.
         """
-        changed = self._missed(changed)
-        if changed is ALL:
-            return Delta(query=self.id, reset=True, puts=tuple(_puts(self._encode(keys, keys))))
-        if not changed:
-            return Delta(query=self.id)
-        wanted = [key for key in keys if self._same_key(key) in changed]
-        rows = self._encode(wanted, keys)
-        return Delta(query=self.id, puts=tuple(_puts(rows)), order=tuple(_without_lost(keys, wanted, rows)))
+        for key, instance in instances.items():
+            if key in self._encoded:
+                continue
+            alike = None if rendered is None or self._render.look is None else (self._render.look, key)
+            if rendered is not None and alike in rendered:
+                self._encoded[key] = rendered[alike]
+                self.broken.pop(key, None)
+                continue
+            self._encoded[key] = self._row(instance, key)
+            if rendered is not None and alike is not None and key not in self.broken and not self._render.asked:
+                rendered[alike] = self._encoded[key]
+        self._looked_up = set(keys)
+        self._before = {key: _key_before(instance) for key, instance in instances.items()}
 
-    def prepare(self, keys: Sequence[str], changed: Collection[str] | None) -> None:
-        """Read the rows that several `resume` of one tick need, in one go."""
-        changed = self._missed(changed)
-        self._encode(keys if changed is ALL else [key for key in keys if self._same_key(key) in changed], keys)
+    def _note_digests(self, keys: Sequence[str], rows: Mapping[str, msgspec.Raw]) -> None:
+        if self._keeps_digests:
+            self._read = {key: _digest(rows[key]) if key in rows else self._shown.get(key, b"") for key in keys}
+
+    def resume(self, present: Present, changed: Changed, past: Past | None = None) -> Delta:
+        """Return the delta from an older cursor to the current state; `changed` are the keys changed since then.
+
+        If `past` says which rows the client has, it is sent the difference. If this is unknown, it gets the current
+        keys and drops all others. This reveals no row that it may not see.
+        """
+        if changed is ALL_ROWS:
+            keys = self._keys_of(present)
+            return Delta(query=self.id, reset=True, puts=tuple(_puts(self._encode(keys, keys))))
+        if not changed and not past:
+            return Delta(query=self.id)
+        if past is not None and self.maintenance is Maintenance.CHANGED_ROWS:
+            rows, before = self._look_up(changed)
+            gone = tuple(sorted(key for key, was in past.items() if was and key not in rows))
+            return Delta(query=self.id, puts=tuple(_placed(rows, before)), drops=gone)
+        keys = self._keys_of(present)
+        entered = {key for key, was in past.items() if not was} if past else ()
+        wanted = [key for key in keys if self._same_key(key) in changed or key in entered]
+        rows = self._encode(wanted, keys)
+        keys = _without_lost(keys, wanted, rows)
+        if past is None:
+            return Delta(query=self.id, puts=tuple(_puts(rows)), order=tuple(keys))
+        members = set(keys)
+        gone = tuple(key for key, was in past.items() if was and key not in members)
+        return Delta(query=self.id, puts=tuple(_placed(rows, _befores(keys))), drops=gone)
+
+    def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
+        """Read the rows for several `resume` calls of a tick at once; `told`: each knows what its client has."""
+        self._sent.forget()  # these clients' rows were rendered at other moments
+        if told and changed is not ALL_ROWS and self.maintenance is Maintenance.CHANGED_ROWS:
+            self._look_up(changed)
+            return
+        if changed is ALL_ROWS and not isinstance(present, list):
+            self._read_everything()
+            return
+        keys = self._keys_of(present)
+        self._encode(keys if changed is ALL_ROWS else [key for key in keys if self._same_key(key) in changed], keys)
+
+    def _read_everything(self) -> None:
+        """Read all rows, and so their order."""
+        instances = self._instances(self._bounded(self._ask()[0]))
+        self._check_size(len(instances))
+        for key, instance in instances.items():
+            if key not in self._encoded:
+                self._encoded[key] = self._row(instance, key)
+        self._order = list(instances)
+
+    def _keys_of(self, present: Present) -> list[str]:
+        """The keys of the present, in order."""
+        return present if isinstance(present, list) else self._read_keys()
 
     def end_tick(self) -> None:
-        """What was read is of the tick's own state of the database, and not of the next one's."""
+        """Forget what was read: the next tick sees another state of the database."""
         self._encoded.clear()
+        self._before, self._looked_up, self._order = {}, set(), None
         self._asked = None
 
-    def _missed(self, changed: Collection[str] | None) -> Collection[str] | None:
-        _, kind = self._ask()
-        return ALL if kind.unseen or (kind.open and changed) else changed
-
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:
-        """The rows of the wanted keys, in their order."""
+        """Return the rows of the wanted keys, in order."""
         missing = [key for key in wanted if key not in self._encoded]
         if missing:
             instances = self._read_instances(missing, everything=len(missing) == len(keys))
@@ -170,41 +428,157 @@ class LiveQuery:
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
         queryset, _ = self._ask()
-        if everything:  # the QuerySet says so in fewer words
-            return _by_key(queryset)
+        if everything:  # the QuerySet alone is the shorter statement
+            return self._instances(queryset)
         queryset = unsliced(queryset)
         instances: dict[str, Any] = {}
         for start in range(0, len(keys), KEYS_PER_QUERY):
-            chunk = [parse_key(self.stream.model, key) for key in keys[start : start + KEYS_PER_QUERY]]
-            instances.update(_by_key(queryset.filter(pk__in=chunk)))
+            instances.update(self._some_instances(queryset, keys[start : start + KEYS_PER_QUERY]))
         return instances
 
+    def _instances(self, queryset: Any) -> dict[str, Any]:
+        """Return the objects by key, in order; an exception for each unreadable one."""
+        try:
+            return _by_key(queryset)
+        except DatabaseError:
+            raise
+        except Exception:
+            if self._ask()[1].whole:  # a row's content depends on the rows read with it
+                raise
+        keys = self._read_keys()
+        found: dict[str, Any] = {}
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            found.update(self._some_instances(unsliced(queryset), keys[start : start + KEYS_PER_QUERY]))
+        return {key: found[key] for key in keys if key in found}
+
+    def _some_instances(self, queryset: Any, keys: Sequence[str]) -> dict[str, Any]:
+        """Return the same for these keys, halving them until unreadable rows are alone."""
+        try:
+            return _by_key(queryset.filter(pk__in=parse_keys(self.stream.model, keys)))
+        except DatabaseError:
+            raise
+        except Exception as error:
+            if len(keys) == 1:
+                return {keys[0]: error}
+            middle = len(keys) // 2
+            return {**self._some_instances(queryset, keys[:middle]), **self._some_instances(queryset, keys[middle:])}
+
     def _read_whole(self, queryset: Any) -> list[str]:
-        """Read all rows, with digests by which the next delta tells those that differ; return their keys."""
-        self._encoded = {key: self._row(instance, key) for key, instance in _by_key(queryset).items()}
-        self._read = {key: blake2b(row, digest_size=DIGEST_BYTES).digest() for key, row in self._encoded.items()}
+        """Read all rows, with digests that the next delta compares; return their keys."""
+        instances = self._instances(self._bounded(queryset))
+        self._check_size(len(instances))
+        self._encoded = {key: self._row(instance, key) for key, instance in instances.items()}
+        self._read = {key: _digest(row) for key, row in self._encoded.items()}
         return list(self._encoded)
 
-    def _row(self, instance: Any, key: str) -> msgspec.Raw:
-        return encode_row(self._render(instance, key), self.stream)
+    @staticmethod
+    def _bounded(queryset: Any) -> Any:
+        """Return the QuerySet, cut just beyond the limit of rows, so that an excess is detected."""
+        low, high = queryset.query.low_mark, queryset.query.high_mark
+        return queryset if high is not None and high - low <= limits.rows else queryset[: limits.rows + 1]
 
-    def _ask(self) -> tuple[QuerySet[Any], Nature]:
+    @staticmethod
+    def _check_size(rows: int) -> None:
+        if rows > limits.rows:
+            raise TooManyRows(limits.rows)
+
+    def _row(self, instance: Any, key: str) -> msgspec.Raw:
+        row = self._made(instance, key, lambda instance, key: encode_row(self._render(instance, key), self.stream))
+        if key in self.broken:
+            return encode_row(broken_rows.placeholder(key, self.key.format), self.stream)
+        return cast("msgspec.Raw", row)
+
+    def _made(self, instance: Any, key: str, make: Callable[[Any, str], Any]) -> Any:
+        """Return what `make` makes of a row; None if it fails, with the reason in `broken`."""
+        self.broken.pop(key, None)
+        connection = connections[self.stream.database()]
+        try:
+            if isinstance(instance, Exception):
+                raise instance
+            if self.careful:
+                with transaction.atomic(using=connection.alias):
+                    return make(instance, key)
+            return make(instance, key)
+        except Exception as error:
+            if self.strict:
+                raise
+            if isinstance(error, DatabaseError) and connection.in_atomic_block and not self.careful:
+                raise NeedsCare from error
+            self.broken[key] = error
+            broken_rows.tell(self.stream.name, self.key.params.decode(), key, error)
+            return None
+
+    def _ask(self) -> tuple[Any, Nature]:
         if self._asked is None:
-            queryset = shape(self.stream.get_queryset(**self.stream.params), self.stream)
-            self._asked = queryset, nature(queryset, type(self.stream))
-            self.is_open = self._asked[1].open
+            queryset = self.stream.get_queryset(**self.stream.params)
+            if self._plan is None or not self._plan.is_of(queryset):
+                self._plan, self._placed = Plan(queryset, self.stream), None
+            self._take_plan(self._plan)
+        assert self._asked is not None
         return self._asked
+
+    def ask_for_all(self) -> bool:
+        """Use one QuerySet for all audiences, if they share it; return whether they do."""
+        queryset = queryset_of_all(self.stream) if self._asked is None else None
+        if queryset is None:
+            return False
+        if self._plan is None or not self._plan.is_of(queryset):
+            self._plan, self._placed = Plan(queryset, self.stream), None
+        self._take_plan(self._plan)
+        return True
+
+    def ask_like(self, other: LiveQuery) -> None:
+        """Use the QuerySet that another audience got for all."""
+        if self._asked is None and other._plan is not None:
+            if self._plan is not other._plan:
+                self._plan, self._placed = other._plan, None
+            self._take_plan(self._plan)
+
+    def _take_plan(self, plan: Plan) -> None:
+        self._new_question = ""
+        self._asked = plan.queryset, plan.nature
+        if self._question or plan.queryset.query.annotations:
+            self._take_question()
+        if plan.queryset.query.annotations and self._is_timed():
+            # an annotation may depend on the time: each row may have changed
+            self._asked = plan.queryset, Nature(whole=True, open=True, unseen=True)
+        self.is_open = self._asked[1].open
+
+    def _looks_at_rows(self, kind: Nature) -> bool:
+        """Return whether rows may differ without a logged change, so that only reading them shows it."""
+        return kind.unseen or self._keeps_digests
+
+    def _is_timed(self) -> bool:
+        """Return whether this stream's QuerySets are known to differ between two moments."""
+        return type(self.stream) in _timed
+
+    def _take_question(self) -> str:
+        if not self._new_question and self._plan is not None:
+            self._new_question = self._plan.question
+            if self._question and self._new_question != self._question:
+                _timed.add(type(self.stream))
+        return self._new_question
+
+
+def _digest(row: msgspec.Raw) -> bytes:
+    return blake2b(row, digest_size=DIGEST_BYTES).digest()
 
 
 def _keys(queryset: Any) -> list[str]:
-    return list(dict.fromkeys(map(key_of_values, queryset.values_list(*key_names(queryset.model)))))
+    model = queryset.model
+    return list(dict.fromkeys(key_of_values(model, row) for row in queryset.values_list(*key_names(model))))
+
+
+def row_key(instance: Any) -> str:
+    """Return the key of a row that was read."""
+    return key_text(instance.pk) if isinstance(instance.pk, KNOWN) else key_of(instance)
 
 
 def _by_key(queryset: Any) -> dict[str, Any]:
-    """The objects by key; of one that joins give several times, the first."""
+    """Return the objects by key; the first, if joins repeat one."""
     found: dict[str, Any] = {}
-    for instance in queryset.all():  # the rows are not kept
-        found.setdefault(key_text(instance.pk), instance)
+    for instance in queryset.all():  # the QuerySet does not cache the rows
+        found.setdefault(row_key(instance), instance)
     return found
 
 
@@ -212,55 +586,114 @@ def _puts(rows: Mapping[str, msgspec.Raw]) -> Iterable[Put]:
     return (Put(key=key, row=row) for key, row in rows.items())
 
 
-def _places(rows: Mapping[str, msgspec.Raw], keys: Sequence[str]) -> Iterable[Put]:
-    """Puts that say where they stand, unless it is behind the put before them."""
-    before = dict(zip(keys, [None, *keys], strict=False))
+def _placed(rows: Mapping[str, msgspec.Raw | UnsetType], before: Mapping[str, str | None]) -> Iterator[Put]:
+    """Yield puts with their place, unless it is right after the put before them."""
     previous = None
     for key, row in rows.items():
         yield Put(key=key, row=row) if before[key] == previous else Put(key=key, row=row, after=before[key])
         previous = key
 
 
+def _befores(keys: Sequence[str]) -> dict[str, str | None]:
+    return dict(zip(keys, [None, *keys], strict=False))
+
+
+def _moving(was: Sequence[str], now: Sequence[str]) -> set[str]:
+    """Return a smallest set of keys that must move to reach the new order."""
+    if was == now:
+        return set()
+    return set(now) - _in_order(now, {key: place for place, key in enumerate(was)})
+
+
+def members_of(query: LiveQuery, present: Present) -> Members:
+    """Return what enters and leaves a live query with this new state."""
+    if isinstance(present, Members):
+        return present
+    before, after = set(query.members), set(present) if query.members is query.keys else set()
+    return Members(after - before, before - after, query.reordered)
+
+
+def _in_order(keys: Sequence[str], places: Mapping[str, int]) -> set[str]:
+    """Return a largest set of keys in the order of their places: a longest increasing subsequence."""
+    ends: list[int] = []  # by length: the lowest last place of a subsequence
+    last: list[str] = []
+    previous: dict[str, str | None] = {}
+    for key in keys:
+        length = bisect_left(ends, places[key])
+        previous[key] = last[length - 1] if length else None
+        ends[length : length + 1] = [places[key]]
+        last[length : length + 1] = [key]
+    found: set[str] = set()
+    current = last[-1] if last else None
+    while current is not None:
+        found.add(current)
+        current = previous[current]
+    return found
+
+
+def _key_before(instance: Any) -> str | None:
+    before = getattr(instance, BEFORE)
+    return None if before is None else key_of_values(type(instance), [before])
+
+
 def _without_lost(keys: Sequence[str], wanted: Sequence[str], rows: Mapping[str, msgspec.Raw]) -> list[str]:
-    # a filter by the clock may let go of a row between the statement for the keys and the one for the rows
+    # a filter by the clock may drop a row between the statements for keys and rows
     lost = set(wanted) - set(rows)
     return [key for key in keys if key not in lost]
 
 
 class ValueQuery(LiveQuery):
-    """A computed value of a stream: one row, whose key is the value's name, sent when the value differs.
+    """A computed value of a stream: one row with the value's name as key, sent if the value has changed.
 
-    `keys` hold the JSON of the value, in place of keys.
+    `keys` holds the value's JSON instead of keys.
     """
 
     def __init__(self, stream: ModelStream, format: str, name: str) -> None:
         super().__init__(stream, format)
         self.name = name
+        self._names = (name,)
 
     @property
-    def members(self) -> Sequence[str]:
+    def members(self) -> Collection[str]:
         return ()
+
+    @property
+    def maintenance(self) -> Maintenance:
+        return Maintenance.VALUE
 
     def rows(self) -> dict[str, Any]:
         return {self.name: msgspec.json.decode(self._encode_value())}
 
     def drifts(self) -> bool:
-        return False
+        return True  # its inputs are unknown, and may include the time
+
+    def fingerprint(self, present: Present) -> str:
+        return of_keys(self._keys_of(present))
+
+    def page_fingerprint(self, rows: Mapping[str, Any]) -> str:
+        return of_keys(bytes(encode_row(row, self.stream)).decode() for row in rows.values())
+
+    def missed(self, changed: Changed, *, theirs: str | None, mine: str, past: Past | None = None) -> Changed:
+        return changed if theirs in (None, mine) else ALL_ROWS
 
     def read_keys(self) -> list[str]:
         return [self._encode_value().decode()]
 
-    def delta(self, changed: Collection[str] | None) -> tuple[Delta, list[str]]:
+    def delta(self, changed: Changed, *, whole: bool = False) -> tuple[Delta, Present]:
         keys = self.read_keys()
-        return (Delta(query=self.id) if keys == self.keys else self.resume(keys, ALL)), keys
+        return (Delta(query=self.id) if keys == self.keys else self.resume(keys, ALL_ROWS)), keys
 
-    def resume(self, keys: Sequence[str], changed: Collection[str] | None) -> Delta:
-        if changed is not ALL and not changed:
+    def resume(self, present: Present, changed: Changed, past: Past | None = None) -> Delta:
+        if changed is not ALL_ROWS and not changed:
             return Delta(query=self.id)
-        return Delta(query=self.id, puts=(Put(key=self.name, row=msgspec.Raw(keys[0].encode())),))
+        return Delta(query=self.id, puts=(Put(key=self.name, row=msgspec.Raw(self._keys_of(present)[0].encode())),))
 
-    def prepare(self, keys: Sequence[str], changed: Collection[str] | None) -> None:
+    def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
         pass
 
+    def _keys_of(self, present: Present) -> list[str]:
+        return present if isinstance(present, list) else list(self.keys)
+
     def _encode_value(self) -> bytes:
-        return bytes(encode_row(getattr(self.stream, self.name)(), self.stream))
+        value = self._made(None, self.name, lambda *_: encode_row(getattr(self.stream, self.name)(), self.stream))
+        return b"null" if self.name in self.broken else bytes(value)

@@ -1,13 +1,14 @@
-"""Rendering: a row as HTML or as data, encoded once for all who see it."""
+"""Rendering: a row as HTML or as data, encoded once for all recipients."""
 
 from __future__ import annotations
 
 import datetime
 import re
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -16,16 +17,16 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Field, Model
 from django.db.models.fields.files import FieldFile
 from django.template.loader import get_template
-from django.utils.functional import Promise
+from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.html import escape
 
 from realtime.exceptions import StreamDefinitionError
 from realtime.protocol.codec import encode_value
+from realtime.queries import row_html
 from realtime.streams.stream import ModelStream
 
-Renderer = Callable[[Model, str], Any]
-
-_OPENING = re.compile(r"\s*(?:<!--.*?-->\s*)*<[A-Za-z][^\s/>]*", re.DOTALL)
+# The template of the row being rendered, and its stream.
+_row: ContextVar[tuple[str, str] | None] = ContextVar("realtime_row", default=None)
 _django_encoder = DjangoJSONEncoder()
 
 ENCODABLE = (
@@ -34,16 +35,46 @@ ENCODABLE = (
 )  # fmt: skip
 
 
-def renderer(stream: ModelStream, format: str) -> Renderer:
-    """A function from a row and its key to what clients get: HTML text, or a dictionary."""
-    return _html_renderer(stream) if format == "html" else _data_renderer(stream)
+class Renderer:
+    """Renders a row with its key for clients: HTML text, or a dictionary.
+
+    Two renderers with the same `look` render a row alike, unless one `asked` for its stream, which has parameters and
+    an audience. `look` is None if this is unknown.
+    """
+
+    def __init__(self, stream: ModelStream, format: str) -> None:
+        self._stream = stream
+        self.look: tuple[Any, ...] | None = None
+        self.asked = False  # whether the last row read the stream
+        self._render = self._of_html() if format == "html" else self._of_data()
+
+    def __call__(self, instance: Model, key: str) -> Any:
+        self.asked = False
+        return self._render(instance, key)
+
+    def _asked_stream(self) -> ModelStream:
+        self.asked = True
+        return self._stream
+
+    def _of_html(self) -> Callable[[Model, str], Any]:
+        name = str(self._stream.get_template_name())
+        self.look = ("html", name, self._stream.surroundings)
+        return _html_renderer(self._stream, name, self._lazy)
+
+    def _lazy(self) -> Any:
+        return SimpleLazyObject(self._asked_stream)
+
+    def _of_data(self) -> Callable[[Model, str], Any]:
+        if self._stream.serializer_class is None:
+            self.look = ("data", tuple(self._stream.get_fields()), self._stream.surroundings)
+        return _data_renderer(self._stream)
 
 
 def encode_row(row: Any, stream: ModelStream) -> msgspec.Raw:
-    """The JSON of a rendered row. Raise `StreamDefinitionError` for a value that JSON does not have."""
+    """Return the JSON of a rendered row. Raise `StreamDefinitionError` for a value that is not JSON."""
     try:
         return msgspec.Raw(encode_value(row, default=plain))
-    except (UnicodeEncodeError, OverflowError):  # half of a character, or an integer of more than 64 bits
+    except (UnicodeEncodeError, OverflowError):  # a lone surrogate, or an integer of more than 64 bits
         return msgspec.Raw(encode_value(_unusual(row), default=plain))
     except TypeError as error:
         raise _not_json(row, stream, error) from None
@@ -79,26 +110,45 @@ def _not_json(row: Any, stream: ModelStream, error: TypeError) -> StreamDefiniti
     )
 
 
-def _html_renderer(stream: ModelStream) -> Renderer:
-    name = str(stream.get_template_name())
+def _html_renderer(stream: ModelStream, name: str, lazy: Callable[[], Any]) -> Callable[[Model, str], Any]:
     template = get_template(name)
     own_name = stream.model._meta.model_name or "row"
+    inspector = row_html.Inspector()
 
     def render(instance: Model, key: str) -> str:
-        html = template.render({"object": instance, own_name: instance, "stream": stream}).strip()
-        opening = _OPENING.match(html)
-        if opening is None:
+        token = _row.set((name, stream.name))
+        try:
+            html = template.render({"object": instance, own_name: instance, "stream": lazy()}).strip()
+        finally:
+            _row.reset(token)
+        wrong = inspector.fault(html)
+        if wrong:
             raise StreamDefinitionError(
-                f"The template {name!r} of the stream {stream.name!r} does not begin with an element.",
-                hint="Give each row one root element: it bears the row's key in the page.",
+                f"The template {name!r} of the stream {stream.name!r} {wrong}.",
+                hint="Give each row one root element, around all of it: it bears the row's key in the page.",
             )
+        opening = cast("re.Match[str]", row_html.OPENING.match(html))
         return f'{html[: opening.end()]} data-live-key="{escape(key)}"{html[opening.end() :]}'
 
     return render
 
 
-def _data_renderer(stream: ModelStream) -> Renderer:
-    if stream.serializer_class:  # one for all rows, as Django REST framework has it with many=True
+def refuse_in_row(tag: str) -> None:
+    """Raise `StreamDefinitionError` while a row is rendered, because a row is the same for all recipients."""
+    row = _row.get()
+    if row is None:
+        return
+    template, stream = row
+    raise StreamDefinitionError(
+        f"{{% {tag} %}} stands in {template!r}, the template of a row of the stream {stream!r}. A row is rendered "
+        f"once for all who see it; what {{% {tag} %}} shows is for one user.",
+        hint="Put the tag into the page's template, beside the list; or write the inner rows into the row's template, "
+        "and name their relation in `depends_on`.",
+    )
+
+
+def _data_renderer(stream: ModelStream) -> Callable[[Model, str], Any]:
+    if stream.serializer_class:  # one for all rows, as with many=True in Django REST framework
         serializer = stream.serializer_class(context={"stream": stream})
 
         def serialize(instance: Model, key: str) -> Any:
@@ -125,23 +175,23 @@ def _value(instance: Any, steps: list[str], field: Any) -> Any:
     for step in steps:
         try:
             owner, value = value, getattr(value, step)
-        except ObjectDoesNotExist:  # the other side of a one-to-one relation may be missing
+        except ObjectDoesNotExist:  # the reverse side of a one-to-one relation may be missing
             return None
         if value is None:
             return None
     if field is not None and not isinstance(value, ENCODABLE):
-        # a custom field's own text, as Django's serializers have it
+        # a custom field's own text, as in Django's serializers
         return field.value_to_string(owner) if sendable(field, owner, value) else value
     return value
 
 
 def sendable(field: Any, owner: Any, value: Any) -> bool:
-    """Whether JSON can hold this value of a field, or the text that the field makes of it."""
+    """Return whether JSON can hold this value of a field, or the field's text of it."""
     if value is None or isinstance(value, ENCODABLE):
         return True
     if type(field).value_to_string is not Field.value_to_string:
         return isinstance(field.value_to_string(owner), str)
-    # Django's own takes str(), which is the object's address in memory where its class says nothing else
+    # Django's own uses str(), by default the object's address in memory
     kind: Any = type(value)
     return kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__
 
@@ -158,7 +208,7 @@ def _final_field(model: Any, path: str) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """What JSON can have in place of a value that it cannot. Raise `TypeError` where there is nothing."""
+    """Return a value that JSON can hold for one that it cannot. Raise `TypeError` if there is none."""
     if isinstance(value, Model):
         return value.pk
     if isinstance(value, FieldFile):

@@ -1,72 +1,141 @@
 """Tail: the live queries of one log, and their tick: read new changes, compute deltas, encode each once.
 
-Everything here runs in one thread, and each tick in one transaction that sees one state of the database: what a
-frame brings is exactly the state at its cursor, and what one commit changed arrives whole.
+Everything here runs in one thread, and each tick in one transaction that sees one state of the database. So a frame
+brings exactly the state at its cursor, and the changes of one commit arrive together.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from enum import Enum
+from functools import partial
+from itertools import chain, islice
+from typing import Any, Final, NamedTuple
 
 from django.db import DatabaseError
 
-from realtime import operations
+from realtime.auth.revocation import EVERYONE, Access, Grounds
+from realtime.changelog import idempotency
 from realtime.changelog.base import ChangeLog, LoggedChange, Reading
-from realtime.exceptions import CursorExpired
-from realtime.figures import count
+from realtime.changelog.caches import past_caches
+from realtime.changelog.interruption import interruption
+from realtime.conf import limits
+from realtime.exceptions import ClientError, CursorExpired, TooManyRows
 from realtime.protocol.codec import encode_delta
-from realtime.protocol.messages import Delta
-from realtime.queries.dependencies import Dependencies, StreamIndex
-from realtime.queries.expansion import Own, by_model
-from realtime.queries.livequery import ALL, LiveQuery, QueryKey, live_query
-from realtime.queries.recent import Recent
-from realtime.queries.site import as_the_site
-from realtime.streams.grounds import EVERYONE, Access, Grounds
+from realtime.queries.broken_rows import NeedsCare
+from realtime.queries.expansion import by_model
+from realtime.queries.family import Families, Family
+from realtime.queries.history import History
+from realtime.queries.livequery import (
+    ALL_ROWS,
+    FEW_ROWS,
+    AllRows,
+    Changed,
+    LiveQuery,
+    Members,
+    Past,
+    Present,
+    QueryKey,
+    live_query,
+    members_of,
+)
+from realtime.queries.plan import Maintenance
+from realtime.queries.round import GivenUp, Round
+from realtime.queries.routing import Dependencies
 from realtime.streams.stream import ModelStream
+from realtime.streams.surroundings import SITE
 
 logger = logging.getLogger("realtime.log")
 
 
+CHEAP_CHANGES = 100  # so few are cheap to read from the log, and to follow
+MOST_PARTS = 20  # times the limit of changes: larger transactions are not routed in one tick
+FEW_CURSORS = 8  # for one live query, each of which gets its own answer
+MAX_TICKS = 1000  # ticks whose changes are remembered
+LOOKS = 3  # comparisons of a cursor with others before it counts as different from them
+
+
+class TooMany(Enum):
+    """Stands for changes that exceed the limit, or that the log no longer has."""
+
+    TOO_MANY = "too many"
+
+
+TOO_MANY: Final = TooMany.TOO_MANY
+
+Changes = Sequence[LoggedChange] | TooMany
+
+
 class Want(NamedTuple):
-    """Someone wants a live query brought from a cursor (None: from nothing) to the present."""
+    """A request to bring a live query from a cursor (None: from nothing) up to date.
+
+    `fingerprint` is that of the client's rows; None if unknown.
+    """
 
     key: QueryKey
     cursor: str | None
+    fingerprint: str | None = None
 
 
 class Answer(NamedTuple):
-    """The live query's id, and the delta if there is one."""
+    """The live query's id, the delta if there is one, and the fingerprint of the resulting rows."""
 
     query: int
     delta: bytes | None
+    fingerprint: str
 
 
 @dataclass(slots=True)
 class Tick:
-    """What one round found."""
+    """The result of one round."""
 
     before: str
     cursor: str
     deltas: dict[int, bytes] = field(default_factory=dict)  # by live query
     answers: dict[Want, Answer] = field(default_factory=dict)
-    failed: set[QueryKey] = field(default_factory=set)  # could not be read; the log says why
-    access: Access = EVERYONE  # whose access is to be asked again before any of this is handed on
-    ran: Collection[str] = ()  # operations whose effects are there at the cursor
-    changes: int = 0  # that it brought
+    deferred: set[Want] = field(default_factory=set)  # wants that there was no time to answer
+    failed: set[QueryKey] = field(default_factory=set)  # live queries that could not be read; the reason is logged
+    errors: dict[QueryKey, ClientError] = field(default_factory=dict)  # errors for their subscribers, if any
+    access: Access = EVERYONE  # whose access must be checked again before anything is sent
+    ran: Collection[str] = ()  # operations whose effects are included at the cursor
+    changes: int = 0  # that it includes
+    resets: int = 0  # among its deltas and answers
 
 
 class Found(NamedTuple):
-    """What a round has read, before the tail takes it for its own state."""
+    """What a round has read, before the tail stores it."""
 
     tick: Tick
     opened: dict[QueryKey, LiveQuery]
-    present: dict[LiveQuery, list[str]]  # the keys of live queries that were opened or have changed
-    changes: Sequence[LoggedChange] | None  # since the last tick; None where the log was not read on
+    present: dict[LiveQuery, Present]  # the state of live queries that were opened or have changed
+    changes: Changes  # since the last tick
+    due: Mapping[LiveQuery, float]  # when those in `present` change by time alone; infinity if never
+    older: Mapping[str, Sequence[LoggedChange]]  # all changes after cursors from before the last tick
+    gives_way: bool  # no want was answered
+
+
+def _known(theirs: str | None, mine: str) -> str | None:
+    """Return the fingerprint of a client's rows; one text stands for all that differ from the server's."""
+    return theirs if theirs in (None, mine) else ""
+
+
+WARN_PART = 10  # of the limit of rows; above this fraction, a warning is logged
+
+
+def _say(log: Callable[..., None], text: str, key: QueryKey, *args: object) -> None:
+    params = key.params.decode()
+    log(text, key.stream, params, *args, extra={"stream": key.stream, "params": params})
+
+
+def _epoch(cursor: str) -> str:
+    return cursor.partition(".")[0]
 
 
 def _by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
@@ -77,12 +146,109 @@ def _by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
 
 
 class Cost(NamedTuple):
-    """A live query, how many rows it has now, and for how many seconds it was read and rendered since it began."""
+    """A live query, its number of rows, and the seconds spent on reading and rendering it since it began."""
 
     key: QueryKey
     id: int
     rows: int
     seconds: float
+    broken: int  # rows replaced by placeholders because they fail
+    maintenance: Maintenance
+
+
+class _Start(NamedTuple):
+    """Where an update of clients starts; `own` is their cursor, if it is known which rows they have."""
+
+    cursor: str | None
+    fingerprint: str | None
+    own: str | None = None
+
+
+def _unchanged(query: LiveQuery) -> Present:
+    return query.keys if isinstance(query.keys, list) else Members()
+
+
+IsOlder = Callable[[str, str], bool]
+"""Returns whether the second cursor includes everything that the first one does."""
+
+
+class Recent:
+    """Cursors in order of age, and the changes between them, up to a total number of changes.
+
+    `is_older` compares the ages of two cursors. A cursor's `mark` is the id of the newest change that it includes.
+    """
+
+    def __init__(self, max_changes: int, is_older: IsOlder) -> None:
+        self.max_changes = max_changes
+        self._is_older = is_older
+        self._ticks: OrderedDict[str, Sequence[LoggedChange]] = (
+            OrderedDict()
+        )  # the changes after a cursor, up to the next one
+        self._marks: list[int] = []  # of these cursors
+        self._count = 0
+
+    def add(self, before: str, mark: int, changes: Sequence[LoggedChange]) -> None:
+        """Add the changes after a cursor, up to the next cursor to be added."""
+        if before not in self._ticks:
+            self._marks.append(mark)
+        self._ticks[before] = [*self._ticks.get(before, ()), *changes]
+        self._count += len(changes)
+        self._forget()
+
+    def insert(self, cursor: str, mark: int, changes: Sequence[LoggedChange]) -> None:
+        """Insert an older cursor with all changes after it."""
+        place = bisect_right(self._marks, mark)
+        cursors = list(self._ticks)
+        before, after = cursors[:place], cursors[place:]
+        if cursor in self._ticks or (before and not self._is_older(before[-1], cursor)):
+            return
+        if after and not self._is_older(cursor, after[0]):
+            return
+        since = self.since(after[0]) if after else ()
+        known = set() if since is TOO_MANY else {change.id for change in since}
+        own = [change for change in changes if change.id not in known]
+        ticks = list(self._ticks.items())
+        if before:
+            ids = {change.id for change in changes}
+            ticks[place - 1] = before[-1], [change for change in ticks[place - 1][1] if change.id not in ids]
+        self._ticks = OrderedDict([*ticks[:place], (cursor, own), *ticks[place:]])
+        self._marks.insert(place, mark)
+        self._count = sum(map(len, self._ticks.values()))
+        self._forget()
+
+    def before(self, cursor: str, mark: int) -> str | None:
+        """Return the newest known cursor that is older than this one."""
+        place = bisect_right(self._marks, mark)
+        for known in reversed(list(islice(self._ticks, max(0, place - LOOKS), place))):
+            if self._is_older(known, cursor):
+                return known
+        return None
+
+    def mark(self, cursor: str) -> int:
+        """Return the mark of a known cursor."""
+        return self._marks[list(self._ticks).index(cursor)]
+
+    def knows(self, cursor: str) -> bool:
+        """Return whether the changes after it are remembered."""
+        return cursor in self._ticks
+
+    def since(self, cursor: str) -> Changes:
+        """Return all changes from a cursor to the last tick; `TOO_MANY` if they are not remembered."""
+        if cursor not in self._ticks:
+            return TOO_MANY
+        start = list(self._ticks).index(cursor)
+        return list(chain.from_iterable(islice(self._ticks.values(), start, None)))
+
+    def clear(self) -> None:
+        self._ticks.clear()
+        self._marks.clear()
+        self._count = 0
+
+    def _forget(self) -> None:
+        while self._count > self.max_changes or len(self._ticks) > MAX_TICKS:
+            _, forgotten = self._ticks.popitem(last=False)
+            self._count -= len(forgotten)
+            del self._marks[0]
 
 
 class _NotBegun(Exception):
@@ -90,7 +256,7 @@ class _NotBegun(Exception):
 
 
 class _QueryFailed(Exception):
-    """A live query's database error, after which the transaction is void."""
+    """A live query's database error, which has aborted the transaction."""
 
     def __init__(self, key: QueryKey, error: DatabaseError) -> None:
         self.key = key
@@ -98,31 +264,66 @@ class _QueryFailed(Exception):
 
 
 class Tail:
-    """Reads one log for as long as somebody needs it."""
+    """Reads one log while it has subscribers."""
 
-    def __init__(self, log: ChangeLog, *, max_changes: int) -> None:
+    def __init__(
+        self,
+        log: ChangeLog,
+        *,
+        max_changes: int,
+        seconds: float = math.inf,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.log = log
         self.max_changes = max_changes
-        self.cursor: str | None = None  # of the last tick
+        self.seconds = seconds  # per tick, for answers: its own changes come first
+        self._gave_way = False  # the last tick answered no wants, because it had changes
+        self.cursor: str | None = None  # the last tick's
+        self.next_due = math.inf  # when the next live query changes by time alone, by the clock
+        self._clock = clock
+        self._due: dict[LiveQuery, float] = {}  # the same for each live query; finite
+        self._errors: dict[QueryKey, ClientError] = {}  # why live queries are refused in this tick
+        self._large: set[QueryKey] = set()  # live queries with a logged warning about their size
+        self._careful: set[QueryKey] = set()  # live queries in which a row has failed in the database
         self._begun = False  # the log is known to have an epoch
         self._grounds = Grounds()
         self._queries: dict[QueryKey, LiveQuery] = {}
         self._dependencies = Dependencies(max_changes)
-        self._recent = Recent(max_changes)
-        self._touched: set[LiveQuery] = set()  # by this tick
-        self._expanded: dict[
-            tuple[str, StreamIndex], Own | None
-        ] = {}  # what this tick has found out about older cursors
+        self._recent = Recent(max_changes, self._is_older)
+        self._history = History()
+        self._round = Round()  # the current round, or the last one
+        self._starts: dict[str, str] = {}  # by cursor: the one that represents those near it, in this tick
+        self._readings: dict[str, Changes] = {}  # the changes after older cursors, in this tick
+        self._read_now: dict[str, Sequence[LoggedChange]] = {}  # those for which the log was read
+        self._here = 0  # the newest change that this tick has seen
+        self._floor: int | None = None  # a cursor before it has missed too many changes, in this tick
 
+    @past_caches
     def tick(
-        self, wants: Mapping[Want, ModelStream], retired: Iterable[QueryKey], awaited: Collection[str] = ()
+        self,
+        wants: Mapping[Want, ModelStream],
+        retired: Iterable[QueryKey],
+        awaited: Collection[str] = (),
+        batches: Sequence[Collection[Want]] | None = None,
+        round: Round | None = None,
     ) -> Tick:
-        """One round: the deltas of all live queries that changed, and the answers to `wants`, with their streams.
+        """Run one round: compute the deltas of all changed live queries, and the answers to the `batches`.
 
-        `retired` are live queries that nobody needs any more, `awaited` the keys of operations that clients wait for.
-        Raise `DatabaseError` where the database does not answer; nothing has happened then, and the round can be
-        repeated.
+        `batches` are the wants in the order of answering; each batch is answered together. Wants are `deferred` if
+        there is no time for them, or if the tick has deltas, which must not wait for them. The next tick then answers
+        at least one batch. `retired` are live queries without subscribers, `awaited` the keys of operations that
+        clients wait for. Raise `DatabaseError` if the database does not answer; nothing has happened then, and the
+        round can be repeated.
+
+        Raise `GivenUp` if the `round` was abandoned. The next tick may then be running in another thread, and must not
+        read the live query that was being read.
         """
+        before, self._round = self._round, round or Round()
+        round = self._round
+        if before.given_up:  # an abandoned round must not clean up itself
+            if before.stuck is not None:
+                self._discard(before.stuck)
+            self._end_tick(before)
         wanted = {want.key for want in wants}
         for key in retired:
             if key not in wanted:
@@ -133,126 +334,331 @@ class Tail:
                 self.log.begin()
             self._begun = False  # until this round has succeeded
             try:
-                with self.log.snapshot(), as_the_site():
-                    found = self._read(wants, failed)
-                    found.tick.ran = operations.ran(self.log.alias, awaited)
+                with self.log.snapshot(), SITE.applied():
+                    round.interrupt = interruption(self.log.alias)
+                    found = self._read(wants, [[want] for want in wants] if batches is None else batches, failed)
+                    found.tick.ran = idempotency.ran(self.log.alias, awaited)
             except _NotBegun:
-                continue  # which it does outside of this transaction
+                continue  # outside of this transaction
+            except NeedsCare:
+                if not self.log.connection.is_usable():
+                    raise
+                continue
             except _QueryFailed as error:
                 if not self.log.connection.is_usable():
                     raise error.error from None
                 self._discard(error.key)
                 continue
             finally:
-                self._end_tick()
+                if not round.given_up:
+                    self._end_tick(round)
             self._store(found, failed)
             self._begun = True
             return found.tick
 
-    def _end_tick(self) -> None:
-        for query in self._touched:
-            query.end_tick()
-        self._touched.clear()
-        self._expanded.clear()
+    def _end_tick(self, round: Round) -> None:
+        """Forget what was read: the next round sees another state of the database."""
+        for query in round.touched:
+            if query.key != round.stuck:
+                query.end_tick()
+        round.touched.clear()
+        round.expanded.clear()
+        self._starts.clear()
+        self._readings.clear()
+        self._read_now = {}
+        self._floor = None
+
+    def note_users(self, users: frozenset[str]) -> None:
+        """Set the users whose access may have to be checked again."""
+        self._grounds.users.present = users
 
     def moved(self) -> bool:
         return self.log.moved()
 
     def costs(self) -> list[Cost]:
-        """What each live query has cost; may be asked by another thread."""
-        return [Cost(query.key, query.id, len(query.keys), query.seconds) for query in list(self._queries.values())]
+        """Return the cost of each live query. May be called from another thread."""
+        return [
+            Cost(query.key, query.id, len(query.keys), query.seconds, len(query.broken), query.maintenance)
+            for query in list(self._queries.values())
+        ]
 
     def _discard(self, key: QueryKey) -> None:
+        self._careful.discard(key)
+        self._large.discard(key)
         if query := self._queries.pop(key, None):
             self._dependencies.discard(query)
+            self._due.pop(query, None)
 
-    def _read(self, wants: Mapping[Want, ModelStream], failed: set[QueryKey]) -> Found:
+    def _read(
+        self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]], failed: set[QueryKey]
+    ) -> Found:
+        begun = time.perf_counter()
         before = self.cursor
-        routed: dict[LiveQuery, set[str] | None] = {}
+        routed: dict[LiveQuery, set[str] | AllRows] = {}
         access = EVERYONE
-        changes: Sequence[LoggedChange] | None = None  # since the last tick, where they are known
+        changes: Changes = TOO_MANY  # since the last tick
         if before is None:
             cursor = self._head()
-        elif (reading := self._read_log(before)) is None:
+        elif (reading := self._read_log(before)) is TOO_MANY:
             cursor, routed = self._head(), self._dependencies.everything()
         else:
             cursor, changes = reading.cursor, reading.changes
             routed = self._dependencies.route(changes) if changes else {}
-            access = self._grounds.access((change.model, change.key, change.operation) for change in changes)
+            access = self._grounds.access(changes)
+        self._here = self.log.mark(cursor).id
         tick = Tick(before=before or cursor, cursor=cursor, access=access)
 
-        present: dict[LiveQuery, list[str]] = {}
-        for query, changed in routed.items():
-            result = self._guarded(query, failed, query.delta, changed)
+        anew = self._now_due() | self._dependencies.shown_anew(() if changes is TOO_MANY else changes)
+        present: dict[LiveQuery, Present] = {}
+        self._look_up_together({query: keys for query, keys in routed.items() if query not in anew}, failed)
+        for query, changed in {**dict.fromkeys(anew, ()), **routed}.items():
+            if query.key in failed:
+                continue
+            result = self._guarded(query, failed, query.refresh if query in anew else query.delta, changed)
             if result is not None:
                 change, present[query] = result
                 if change:
-                    _count_reset(change)
+                    tick.resets += change.reset
                     tick.deltas[query.id] = encode_delta(change)
 
-        opened: dict[QueryKey, LiveQuery] = {}
-        for key, group in _by_key(wants).items():
-            if key in failed:
-                continue
-            subject = self._queries.get(key) or self._open(key, wants[group[0]], failed)
-            if subject is None:
-                continue
-            if key not in self._queries:
-                keys = self._guarded(subject, failed, subject.read_keys)
-                if keys is None:
-                    continue
-                opened[key], present[subject] = subject, keys
-            elif subject not in present and self._guarded(subject, failed, subject.drifts):
-                result = self._guarded(subject, failed, subject.delta, ())
-                if result is None:
-                    continue
-                change, present[subject] = result
-                if change:
-                    tick.deltas[subject.id] = encode_delta(change)
-            tick.answers.update(self._answers(subject, group, present.get(subject, subject.keys), changes, failed))
+        def late() -> bool:
+            return time.perf_counter() - begun > self.seconds
 
-        tick.changes = len(changes) if changes is not None else self.max_changes if before else 0
-        return Found(tick, opened, present, changes)
+        opened: dict[QueryKey, LiveQuery] = {}
+        groups = _by_key(wants)
+        gives_way = bool(tick.deltas and groups) and not self._gave_way and self.seconds < math.inf
+        if gives_way:
+            groups.clear()
+        self._find_starts(cursor, {want.cursor for want in wants if groups and want.cursor is not None})
+        for number, batch in enumerate(batches):
+            keys = dict.fromkeys(want.key for want in batch if want.key in groups and want not in tick.answers)
+            if number and late():
+                keys.clear()
+            for key in keys:
+                group = groups.pop(key)
+                subject = self._subject(key, wants[group[0]], tick, opened, present, failed)
+                if subject is not None:
+                    own = present.get(subject) or _unchanged(subject)
+                    group.sort(key=lambda want: want not in batch)
+                    answers = self._answers(tick, subject, group, own, changes, failed, set(batch), late)
+                    tick.answers.update(answers)
+                    if key not in failed and (left := [want for want in group if want not in answers]):
+                        groups[key] = left
+        tick.deferred = {want for want in wants if want not in tick.answers and want.key not in failed}
+
+        tick.changes = len(changes) if changes is not TOO_MANY else self.max_changes if before else 0
+        due = {
+            query: self._guarded(query, failed, query.due, self._clock()) or math.inf
+            for query in present
+            if query.stream.changes_by_time()
+        }
+        return Found(tick, opened, present, changes, due, self._read_now, gives_way)
+
+    def _look_up_together(self, routed: Mapping[LiveQuery, Changed], failed: set[QueryKey]) -> None:
+        """Read the changed rows of similar live queries together."""
+        wanted: defaultdict[Families, dict[LiveQuery, Collection[str]]] = defaultdict(dict)
+        for query, changed in routed.items():
+            if changed is not ALL_ROWS and len(changed) <= FEW_ROWS and query.asks_of_rows:
+                wanted[self._dependencies.index(query).families][query] = changed
+        for families, queries in wanted.items():
+            together: defaultdict[Family, dict[LiveQuery, Collection[str]]] = defaultdict(dict)
+            alike: defaultdict[Any, list[LiveQuery]] = defaultdict(list)
+            for query in queries:
+                alike[query.key.params, query.key.surroundings].append(query)
+            for first, *others in alike.values():
+                if others and self._guarded(first, failed, first.ask_for_all):
+                    self._round.touched.update(others)
+                    for other in others:
+                        other.ask_like(first)
+            for query, changed in queries.items():
+                family = None if query.key in failed else self._guarded(query, failed, families.of, query)
+                if family is not None:
+                    together[family][query] = changed
+            for family, some in together.items():
+                self._look_up(family, some)
+
+    def _look_up(self, family: Family, queries: Mapping[LiveQuery, Collection[str]]) -> None:
+        first = next(iter(queries))
+        try:
+            with self._round.reading(first.key), first.key.surroundings.applied():
+                family.look_up(queries)
+        except GivenUp:
+            raise
+        except Exception as error:
+            family.usable = False  # reading each alone shows which of them fails
+            if isinstance(error, DatabaseError | NeedsCare):  # the transaction is aborted
+                raise NeedsCare from error
+
+    def is_due(self) -> bool:
+        """Return whether a live query changes now by time alone."""
+        return self.next_due <= self._clock()
+
+    def _now_due(self) -> set[LiveQuery]:
+        if not self.is_due():
+            return set()
+        now = self._clock()
+        return {query for query, due in self._due.items() if due <= now}
+
+    def _subject(
+        self,
+        key: QueryKey,
+        stream: ModelStream,
+        tick: Tick,
+        opened: dict[QueryKey, LiveQuery],
+        present: dict[LiveQuery, Present],
+        failed: set[QueryKey],
+    ) -> LiveQuery | None:
+        """Return the wanted live query; put its current keys into `present` if they have changed."""
+        if key in failed:
+            return None
+        subject = self._queries.get(key) or opened.get(key) or self._open(key, stream, failed)
+        if subject is None or key in opened:
+            return subject
+        if key not in self._queries:
+            keys = self._guarded(subject, failed, subject.read_keys)
+            if keys is None:
+                return None
+            opened[key], present[subject] = subject, keys
+        elif subject not in present and self._guarded(subject, failed, subject.drifts):
+            result = self._guarded(subject, failed, subject.delta, ())
+            if result is None:
+                return None
+            change, present[subject] = result
+            if change:
+                tick.deltas[subject.id] = encode_delta(change)
+        return subject
 
     def _answers(
         self,
+        tick: Tick,
         query: LiveQuery,
         wants: Sequence[Want],
-        keys: list[str],
-        changes: Sequence[LoggedChange] | None,
+        present: Present,
+        changes: Changes,
         failed: set[QueryKey],
+        urgent: Collection[Want],
+        late: Callable[[], bool],
     ) -> dict[Want, Answer]:
-        since = {want: self._since(want.cursor, query, changes) for want in wants}
-        known = [changed for changed in since.values() if changed is not ALL]
-        together = ALL if len(known) < len(since) else set().union(*known)
-        self._guarded(query, failed, query.prepare, keys, together)
-        answers = {}
-        for want, changed in since.items():
-            delta = None if query.key in failed else self._guarded(query, failed, query.resume, keys, changed)
+        """Return the answers for this live query: all urgent ones, and as many others as time allows."""
+        mine = self._guarded(query, failed, query.fingerprint, present)
+        if mine is None:
+            return {}
+        starts: dict[Want, _Start] = {}
+        since: dict[_Start, Changed] = {}
+        pasts = self._pasts(query, present, {want.cursor for want in wants})
+        for want in wants:
+            if want not in urgent and not self._is_read(want.cursor) and late():
+                continue
+            own = want.cursor if pasts.get(want.cursor) is not None else None
+            start = starts[want] = _Start(self._start(want.cursor, changes), _known(want.fingerprint, mine), own)
+            if start not in since:
+                missed = partial(query.missed, theirs=start.fingerprint, mine=mine, past=pasts.get(own))
+                since[start] = self._guarded(query, failed, missed, self._since(start.cursor, query, changes))
+        known = [changed for changed in since.values() if changed is not ALL_ROWS]
+        together = ALL_ROWS if len(known) < len(since) else set().union(*known)
+        told = all(start.own is not None for start in since)
+        self._guarded(query, failed, partial(query.prepare, told=told), present, together)
+        answers: dict[_Start, Answer] = {}
+        for start, changed in since.items():
+            delta = None
+            if query.key not in failed:
+                delta = self._guarded(query, failed, query.resume, present, changed, pasts.get(start.own))
             if delta is not None:
-                if want.cursor is not None:
-                    _count_reset(delta)
-                answers[want] = Answer(query.id, encode_delta(delta) if delta else None)
-        return answers
+                if start.cursor is not None:
+                    tick.resets += delta.reset
+                answers[start] = Answer(query.id, encode_delta(delta) if delta else None, mine)
+        return {want: answers[start] for want, start in starts.items() if start in answers}
+
+    def _pasts(self, query: LiveQuery, present: Present, cursors: set[str | None]) -> dict[str | None, Past | None]:
+        """Return what has entered and left a live query since each of these cursors, if known."""
+        cursors = cursors - {None}
+        if query.key not in self._queries or len(cursors) > FEW_CURSORS:
+            return {}
+        now = members_of(query, present)
+        return {
+            cursor: self._history.past(None if cursor == self.cursor else cursor, query, now) for cursor in cursors
+        }
+
+    def _find_starts(self, present: str, cursors: set[str]) -> None:
+        """Let clients that resume from nearby cursors share one of these, or a known one, as the start.
+
+        Changes are followed once per group, and the log is read only for groups that are not remembered. A client
+        is sent at most twice the changes that it has missed, because the distances in a group differ at most by a
+        factor of two.
+        """
+        epoch = _epoch(present)
+        groups: defaultdict[int, list[str]] = defaultdict(list)
+        distances: dict[str, int] = {}
+        for cursor in sorted(cursors - {self.cursor or ""}):
+            self._readings[cursor] = TOO_MANY  # unless it is of this log
+            with suppress(CursorExpired):
+                self.log.oldest([cursor])
+                distance = self._here - self.log.mark(cursor).id
+                if _epoch(cursor) == epoch and distance >= 0:
+                    distances[cursor] = distance
+        unknown = [cursor for cursor in distances if not self._recent.knows(cursor)]
+        false = self.log.false(unknown) if unknown else ()
+        for cursor, distance in distances.items():
+            if cursor not in false:
+                del self._readings[cursor]
+                groups[distance.bit_length()].append(cursor)
+        for group in groups.values():
+            start = self.log.oldest(group)
+            mark = self.log.mark(start).id
+            known = self._recent.before(start, mark) if self._here - mark > CHEAP_CHANGES else None
+            if known is not None and self._here - self._recent.mark(known) <= 2 * (self._here - mark):
+                start = known
+            self._starts.update(dict.fromkeys(group, start))
+
+    def _is_older(self, cursor: str, other: str) -> bool:
+        try:
+            return self.log.oldest([cursor, other]) == cursor
+        except CursorExpired:
+            return False
+
+    def _is_read(self, cursor: str | None) -> bool:
+        """Return whether a client can be updated from this cursor without reading the log."""
+        return cursor is None or cursor == self.cursor or self._starts.get(cursor, cursor) in self._readings
 
     def _store(self, found: Found, failed: set[QueryKey]) -> None:
-        # after the transaction, which may fail at its very end: such a tick is repeated as if it had not been
+        # after the transaction, which may fail at its end: such a tick is repeated as if new
         for key, query in found.opened.items():
             if key not in failed:
-                query.keys = found.present.pop(query)
+                query.store(found.present.pop(query))
                 self._queries[key] = query
                 self._dependencies.index(query).add(query)
-        for query, keys in found.present.items():
+        members: dict[int, Members] = {}
+        for query, present in found.present.items():
             if query.key not in failed:
-                self._dependencies.index(query).update(query, keys)
+                members[query.id] = self._dependencies.index(query).update(query, present)
+        for query in [*found.opened.values(), *found.present]:
+            self._warn_of_size(query)
+        self._due.update(found.due)
         for key in failed:
             self._discard(key)
-        if self.cursor is None or found.changes is None:
+        self._due = {query: due for query, due in self._due.items() if due < math.inf and query.key in self._queries}
+        self.next_due = min(self._due.values(), default=math.inf)
+        if self.cursor is None or found.changes is TOO_MANY:
             self._recent.clear()
+            self._history.clear()
         elif self.cursor != found.tick.cursor:
-            self._recent.add(self.cursor, found.changes)
+            self._recent.add(self.cursor, self.log.mark(self.cursor).id, found.changes)
+            self._history.add(self.cursor, members)
+        for query in found.opened.values():
+            self._history.opened(query)
+        for cursor, changes in found.older.items():
+            self._recent.insert(cursor, self.log.mark(cursor).id, changes)
         self.cursor = found.tick.cursor
+        self._gave_way = found.gives_way
         found.tick.failed = failed
+        found.tick.errors, self._errors = self._errors, {}
+
+    def _warn_of_size(self, query: LiveQuery) -> None:
+        key, most = query.key, limits.rows // WARN_PART
+        if len(query.keys) > most and key not in self._large and key in self._queries:
+            self._large.add(key)
+            text = "The live query %s %s has %d rows; more than %d make each change slow. Show a part of them."
+            _say(logger.warning, text, key, len(query.keys), most)
 
     def _head(self) -> str:
         cursor = self.log.head()
@@ -260,45 +666,78 @@ class Tail:
             raise _NotBegun
         return cursor
 
-    def _read_log(self, after: str) -> Reading | None:
-        """What came after the last tick, or None where all has to be read afresh."""
+    def _read_log(self, after: str) -> Reading | TooMany:
+        """Return the changes since the last tick; `TOO_MANY` if everything must be read again."""
         try:
             reading = self.log.read(after, limit=self.max_changes)
-        except CursorExpired:  # another log has taken the place of the one that was read
+            if not reading.complete:
+                reading = self.log.read(after, limit=self.max_changes * MOST_PARTS)
+        except CursorExpired:  # the log has been replaced by another one
             self._head()
             logger.warning(
                 "The log of the database %r is not the one read before; reading all afresh.",
                 self.log.alias,
                 extra={"log": self.log.alias},
             )
-            return None
-        return reading if reading.complete else None
+            return TOO_MANY
+        return reading if reading.complete else TOO_MANY
 
-    def _since(
-        self, cursor: str | None, query: LiveQuery, changes: Sequence[LoggedChange] | None
-    ) -> Collection[str] | None:
+    def _start(self, cursor: str | None, changes: Changes) -> str | None:
+        """Return the cursor from which to update a client: its own, or an older one that represents it."""
+        start = None if cursor is None else self._starts.get(cursor, cursor)
+        if start is not None and start != cursor and self._changes_since(start, changes) is TOO_MANY:
+            return cursor  # the older one is too old
+        return start
+
+    def _since(self, cursor: str | None, query: LiveQuery, changes: Changes) -> Changed:
         if cursor is None:
-            return ALL
+            return ALL_ROWS
         index = self._dependencies.index(query)
-        if (cursor, index) not in self._expanded:
+        if (cursor, index) not in self._round.expanded:
             found = self._changes_since(cursor, changes)
-            self._expanded[cursor, index] = ALL if found is None else self._dependencies.expand(index, by_model(found))
-        return index.since(query, self._expanded[cursor, index])
+            self._round.expanded[cursor, index] = (
+                ALL_ROWS if found is TOO_MANY else self._dependencies.expand(index, by_model(found))
+            )
+        return index.since(query, self._round.expanded[cursor, index])
 
-    def _changes_since(self, cursor: str, changes: Sequence[LoggedChange] | None) -> Sequence[LoggedChange] | None:
-        if changes is not None and cursor == self.cursor:
+    def _changes_since(self, cursor: str, changes: Changes) -> Changes:
+        if cursor not in self._readings:
+            self._readings[cursor] = self._read_since(cursor, changes)
+        return self._readings[cursor]
+
+    def _read_since(self, cursor: str, changes: Changes) -> Changes:
+        if changes is not TOO_MANY and cursor == self.cursor:
             return changes
-        if changes is not None and (recent := self._recent.since(cursor)) is not None:
+        if changes is not TOO_MANY and (recent := self._recent.since(cursor)) is not TOO_MANY:
             return [*recent, *changes]
         try:
+            if self._is_too_old(cursor):
+                return TOO_MANY
             reading = self.log.read(cursor, limit=self.max_changes)
         except CursorExpired:
-            return None
-        return reading.changes if reading.complete else None
+            return TOO_MANY
+        if not reading.complete:
+            return TOO_MANY
+        self._read_now[cursor] = reading.changes
+        return reading.changes
+
+    def _is_too_old(self, cursor: str) -> bool:
+        """Return whether too much has changed since then, as far as can be told without reading it."""
+        mark = self.log.mark(cursor).id
+        if self._here - mark <= self.max_changes:
+            return False
+        if self._floor is None:
+            self._floor = self.log.floor(self.max_changes)
+        return mark < self._floor
 
     def _open(self, key: QueryKey, stream: ModelStream, failed: set[QueryKey]) -> LiveQuery | None:
         try:
-            return live_query(stream, key.format)
+            with self._round.reading(key), stream.surroundings.applied():
+                query = live_query(stream, key.format)
+                query.careful = key in self._careful
+                return query
+        except GivenUp:
+            raise
         except Exception:
             params = key.params.decode()
             fields = {"stream": key.stream, "params": params}
@@ -307,11 +746,26 @@ class Tail:
             return None
 
     def _guarded(self, query: LiveQuery, failed: set[QueryKey], read: Any, *args: Any) -> Any:
-        """Call a method of a live query; its failure ends this live query and no other."""
-        self._touched.add(query)
+        """Call a method of a live query; a failure ends only this live query."""
+        round = self._round
+        round.touched.add(query)
         begun = time.perf_counter()
+        surroundings = nullcontext() if query.key.surroundings == SITE else query.key.surroundings.applied()
         try:
-            return read(*args)
+            with round.reading(query.key), surroundings:
+                return read(*args)
+        except GivenUp:
+            raise
+        except NeedsCare:
+            self._careful.add(query.key)
+            query.careful = True
+            raise
+        except TooManyRows as error:
+            text = "The live query %s %s has more than %d rows, the limit `rows` of REALTIME_LIMITS; it is refused."
+            _say(logger.error, text, query.key, error.most)
+            failed.add(query.key)
+            self._errors[query.key] = error
+            return None
         except Exception as error:
             params = query.key.params.decode()
             fields = {"stream": query.key.stream, "params": params}
@@ -322,8 +776,3 @@ class Tail:
             return None
         finally:
             query.seconds += time.perf_counter() - begun
-
-
-def _count_reset(delta: Delta) -> None:
-    if delta.reset:
-        count("resets")

@@ -1,4 +1,4 @@
-"""Value text: a live value as the page shows it, equal to what `browser/src/valuetext.js` makes of the same JSON."""
+"""Value text: a live value as text in the page, the same as `browser/src/valuetext.js` makes of the same JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_INDEX = 2**32 - 2
 
 
 def value_text(value: Any) -> str:
-    """The text of a value of JSON: a string is itself, null is nothing, and what else there is is JSON."""
+    """Return the text of a JSON value: a string as it is, null as no text, any other value as JSON."""
     if value is None or isinstance(value, str):
         return value or ""
     return _json(value)
@@ -32,14 +32,14 @@ def _json(value: Any) -> str:
 
 
 def _place(member: tuple[str, Any]) -> tuple[bool, int]:
-    # objects in JavaScript have what looks like an index first, and all else as it came
+    # JavaScript objects have keys that look like indexes first, the others in insertion order
     name = member[0]
     is_index = bool(_INDEX.fullmatch(name)) and int(name) <= MAX_INDEX
     return not is_index, int(name) if is_index else 0
 
 
 def _number(value: float) -> str:
-    """See "Number::toString" in ECMA-262: the digits are those of Python, written otherwise."""
+    """See "Number::toString" in ECMA-262: the digits are Python's, in another notation."""
     try:
         number = Decimal(repr(float(value))).normalize()
     except OverflowError:
@@ -47,7 +47,7 @@ def _number(value: float) -> str:
     if not number:
         return "0"
     sign, digits, exponent = number.as_tuple()
-    point = len(digits) + int(exponent)  # the place of the decimal point among the digits
+    point = len(digits) + int(exponent)  # the position of the decimal point
     if -6 < point <= 21:
         return format(number, "f")
     first, rest = str(digits[0]), "".join(map(str, digits[1:]))

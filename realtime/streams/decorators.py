@@ -1,9 +1,11 @@
-"""Decorators that mark what a stream's class offers."""
+"""Decorators for methods of streams: `@action`, `@event` and `@live_value`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, overload
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple, TypeVar, get_type_hints, overload
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -20,9 +22,9 @@ def action(method: Method | None = None, /, *, permission: str | None = None) ->
     """Let clients call a method of a stream.
 
     The method takes `self` (bound to the call's parameters: `self.params`), `user`, and named arguments from the
-    client, converted to their annotations. It runs in a transaction, once the user is authorized for the stream, and
-    may be `async`. What it returns has to fit into JSON and is the reply. `permission` names a Django permission
-    ("board.change_task") that the user needs as well.
+    client, converted to their annotations. It runs in a transaction after the user is authorized for the stream. It
+    may be `async`. Its return value must be serializable to JSON; it is the reply. `permission` is a Django permission
+    ("board.change_task") that the user also needs.
 
         @action(permission="board.change_task")
         def rename(self, user, pk: int, title: str):
@@ -44,17 +46,18 @@ LIVE_VALUE = "_realtime_live_value"
 @overload
 def live_value(method: Method, /) -> Method: ...
 @overload
-def live_value(*, depends_on: Sequence[str] = ()) -> Callable[[Method], Method]: ...
+def live_value(*, depends_on: Sequence[str] = (), permission: str | None = None) -> Callable[[Method], Method]: ...
 
 
 def live_value(
-    method: Method | None = None, /, *, depends_on: Sequence[str] = ()
+    method: Method | None = None, /, *, depends_on: Sequence[str] = (), permission: str | None = None
 ) -> Method | Callable[[Method], Method]:
-    """Make what a method of a stream computes live: a count, a sum, any value that JSON has.
+    """Make the return value of a method live: a count, a sum, any JSON value.
 
-    The method takes `self` alone, bound as for `get_queryset`. It is computed again when rows of the stream's model
-    with the same partition change, or any row of the models in `depends_on` ("app.Model"), and sent when the value
-    differs. Whoever may see the stream may see its values.
+    The method takes only `self`, bound as for `get_queryset`. It is called again when rows of the stream's model with
+    the same partition change, or any row of the models in `depends_on` ("app.Model"). The value is sent if it differs.
+    Every user who may see the stream may see its values, regardless of audience and `get_fields`. `permission` is
+    a Django permission ("board.view_budget") that the user also needs.
 
         @live_value
         def open_count(self):
@@ -65,7 +68,7 @@ def live_value(
     """
 
     def mark(function: Method) -> Method:
-        setattr(function, LIVE_VALUE, {"depends_on": tuple(depends_on)})
+        setattr(function, LIVE_VALUE, {"depends_on": tuple(depends_on), "permission": permission})
         return function
 
     return mark if method is None else mark(method)
@@ -75,12 +78,12 @@ EVENT = "_realtime_event"
 
 
 def event(method: Method, /) -> Method:
-    """Let clients send an event to all who look at the same live query.
+    """Let clients send an event to all subscribers of the same live query.
 
-    The method is the event's name, its check and its hook. It takes `self` (bound as for an action), `user`, and named
-    values from the client, converted to their annotations. It may raise `PermissionDenied` or `ActionError` to refuse.
-    What it returns is sent as the event's data; where it returns nothing, what the client gave is sent. It runs in
-    a thread and may use the database, or is `async`; `user` is looked up only if the method uses it.
+    The method validates the event and has its name. It takes `self` (bound as for an action), `user`, and named values
+    from the client, converted to their annotations. Raise `PermissionDenied` or `ActionError` to refuse the event. Its
+    return value is sent as the event's data, or the client's values if it returns None. It runs in a thread, where it
+    may use the database, or is `async`. `user` is loaded only if the method uses it.
 
         @event
         def typing(self, user, card: int): ...
@@ -89,3 +92,21 @@ def event(method: Method, /) -> Method:
     """
     setattr(method, EVENT, True)
     return method
+
+
+class Signature(NamedTuple):
+    """The parameters of a method by name, without those that clients do not give, and their annotations."""
+
+    parameters: Mapping[str, inspect.Parameter]
+    hints: Mapping[str, Any]
+
+
+@cache
+def signature(method: Callable[..., Any], *, skip: int) -> Signature:
+    """The signature of a function, without its first `skip` parameters."""
+    parameters = list(inspect.signature(method).parameters.items())[skip:]
+    try:
+        hints = get_type_hints(method)
+    except NameError:  # names that exist for type checkers only
+        hints = {}
+    return Signature(dict(parameters), hints)

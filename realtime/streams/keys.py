@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import datetime
 import unicodedata
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from enum import Enum
+from types import NoneType
 from typing import Any
 
 import msgspec
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import CompositePrimaryKey, Field, IntegerField, Model
+from django.db import connection
+from django.db.models import CompositePrimaryKey, IntegerField, Model
 
 
 def key_text(value: Any) -> str:
@@ -38,6 +42,24 @@ def key_text(value: Any) -> str:
     return str(value)
 
 
+#: What has a text of its own that says all of it; another type is a project's, and its field knows what it stores.
+KNOWN = (
+    *(int, float, Decimal, str, bytes, bytearray, memoryview, uuid.UUID, Enum, NoneType, tuple, list),
+    *(datetime.date, datetime.time, datetime.timedelta),
+)
+
+
+def stored(field: Any, value: Any) -> Any:
+    """The value as a type that is known: of a field that wraps its values in a class of its own, what it stores.
+
+    It may be of another type than its field's: 1 for True, "07" for 7. What no row can have stays what it is.
+    """
+    field = target(field)
+    with suppress(ValidationError, TypeError, ValueError):
+        value = field.to_python(value)
+    return value if isinstance(value, KNOWN) else field.get_db_prep_value(value, connection, prepared=False)
+
+
 def key_of(instance: Model, model: type[Model] | None = None) -> str:
     """The key of an object, or of its row in the table of a parent model; whatever type its attribute has."""
     pk: Any = (model or type(instance))._meta.pk
@@ -54,8 +76,12 @@ def key_names(model: type[Model]) -> list[str]:
     return [part.attname for part in parts] or ["pk"]
 
 
-def key_of_values(values: Sequence[Any]) -> str:
+def key_of_values(model: type[Model], values: Sequence[Any]) -> str:
     """The text of the key whose `key_names` have these values."""
+    if not all(isinstance(value, KNOWN) for value in values):
+        pk: Any = model._meta.pk
+        fields = pk.fields if isinstance(pk, CompositePrimaryKey) else [pk]
+        values = [stored(field, value) for field, value in zip(fields, values, strict=True)]
     return key_text(values) if len(values) > 1 else key_text(values[0])
 
 
@@ -66,6 +92,15 @@ def parse_key(model: type[Model], text: str) -> Any:
         parts = msgspec.json.decode(text, type=list[str])
         return tuple(target(part).to_python(item) for part, item in zip(field.fields, parts, strict=True))
     return target(field).to_python(text)
+
+
+def parse_keys(model: type[Model], texts: Iterable[str]) -> list[Any]:
+    """The same of several, without those that no row can have."""
+    found = []
+    for text in texts:
+        with suppress(ValidationError, ValueError, TypeError):
+            found.append(parse_key(model, text))
+    return found
 
 
 def comparable_key(model: type[Model]) -> Callable[[str], str]:
@@ -110,8 +145,8 @@ def target(field: Any) -> Any:
     return field
 
 
-def _plain(field: Field[Any, Any], value: Any) -> Any:
-    return value if type(value) is int else target(field).to_python(value)
+def _plain(field: Any, value: Any) -> Any:
+    return value if type(value) is int else stored(field, value)
 
 
 def _fold(text: str) -> str:

@@ -1,4 +1,4 @@
-"""PresenceStream: the people who are at a place, which is a stream with parameters, as rows like any other."""
+"""PresenceStream: the present users of a stream with parameters, as live rows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import router
 
+from realtime.streams.decorators import live_value
 from realtime.streams.stream import ModelStream
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 SUFFIX = ":presence"
+EVERYONE = ":presence:all"
 
 
 class Place(NamedTuple):
-    """Where somebody is: a stream with parameters; `key` is a digest of both."""
+    """A stream with parameters at which users are present; `key` is a digest of both."""
 
     key: str
     stream: str
@@ -28,10 +30,13 @@ class Place(NamedTuple):
 
 
 class PresenceStream(ModelStream):
-    """Who is here. A stream that says `presence = True` gets one, by the name "NAME:presence".
+    """The present users of a stream. `presence = True` registers one as "NAME:presence".
 
-    Whoever may see the stream may see who is there. Derive from it to show people in another way, and name the class
-    in the stream:
+    It has the first fifty users; its live value `count` is the number of all. "NAME:presence:all" has all users, so
+    every one of them receives a row for every other one.
+
+    Users who may see the stream may see who is present. Subclass it to show other fields, and set the stream's
+    `presence` to the subclass:
 
         class People(PresenceStream):
             fields = ["user", "name", "data", "user.email"]
@@ -43,10 +48,13 @@ class PresenceStream(ModelStream):
     """
 
     of: ClassVar[type[ModelStream]]
-    """The stream whose visitors these are."""
+    """The stream at which these users are present."""
+
+    shown: ClassVar[int | None] = 50
+    """The maximum number of rows, longest present first; None: no maximum."""
 
     fields = ("user", "name", "data", "since")
-    template_name = "realtime/person.html"
+    template_name = "realtime/present_user.html"
     partition_by = ("place",)
     depends_on = ("user",)
 
@@ -54,17 +62,26 @@ class PresenceStream(ModelStream):
         return self.of(params).authorize(user, **params)
 
     def get_queryset(self, **params: Any) -> QuerySet[Any]:
-        people = self.model._default_manager.using(self.database()).filter(place=self.place().key)
-        return people.select_related("user").order_by("since", "pk")
+        return self._people().select_related("user").order_by("since", "pk")[: self.shown]
+
+    @live_value
+    def count(self) -> int:
+        """Return the number of present users."""
+        return self._people().count()
+
+    def _people(self) -> QuerySet[Any]:
+        return self.model._default_manager.using(self.database()).filter(place=self.place().key)
 
     def place(self) -> Place:
-        """The place whose people these are."""
+        """Return the place of these users."""
         name = f"{self.of.name}\0".encode() + self.params_key()
         return Place(hashlib.sha256(name).hexdigest()[:40], self.of.name, self.wire_params())
 
     @classmethod
     def database(cls) -> str:
-        return router.db_for_write(get_user_model())  # people are users
+        from realtime.models import HAS_USERS, Presence  # streams can be imported before models are ready
+
+        return router.db_for_write(get_user_model() if HAS_USERS else Presence)
 
     @classmethod
     def parameters(cls) -> Mapping[str, inspect.Parameter]:
@@ -83,8 +100,8 @@ class PresenceStream(ModelStream):
         return {"place": cls(params).place().key}
 
     @classmethod
-    def derive(cls, stream: type[ModelStream]) -> type[PresenceStream]:
-        """The stream of the people who are at `stream`."""
+    def derive(cls, stream: type[ModelStream], **options: Any) -> type[PresenceStream]:
+        """Return the presence stream of `stream`."""
         attributes = {
             "of": stream,
             "model": apps.get_model("realtime.Presence"),
@@ -92,12 +109,13 @@ class PresenceStream(ModelStream):
             "allow_anonymous": stream.allow_anonymous,
             "__module__": stream.__module__,
             "__qualname__": f"{stream.__qualname__}.presence",
+            **options,
         }
         return type(f"{stream.__name__}Presence", (cls,), attributes)
 
 
 def presence_of(stream: type[ModelStream]) -> type[PresenceStream] | None:
-    """The class by which a stream wants its people shown, if it does."""
+    """Return the stream's presence class, or None."""
     if stream.presence is True:
         return PresenceStream
     wanted = stream.presence

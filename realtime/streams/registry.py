@@ -1,7 +1,8 @@
-"""Registry: every stream by its name, found in the apps' `streams.py` as admin classes are found in `admin.py`."""
+"""Registry: all streams by name, autodiscovered in the apps' `streams.py` like `admin.py`."""
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -9,7 +10,8 @@ from typing import Any, TypeVar
 from django.utils.module_loading import autodiscover_modules
 
 from realtime.exceptions import DefinitionError, StreamDefinitionError, UnknownStream
-from realtime.streams.presence import SUFFIX, presence_of
+from realtime.streams.hints import explained
+from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.stream import ModelStream
 
 Stream = TypeVar("Stream", bound=type[ModelStream])
@@ -18,19 +20,19 @@ MODULE = "streams"
 
 
 class Registry:
-    """Streams by name. What could not be registered is kept in `problems`, for the system check."""
+    """Streams by name. `problems` has an error for each stream that could not be registered."""
 
     def __init__(self) -> None:
         self._streams: dict[str, type[ModelStream]] = {}
         self.problems: list[DefinitionError] = []
 
     def add(self, name: str, stream: Any) -> None:
-        """Register a stream. A second one of the same name is left out and becomes a problem."""
+        """Register a stream. A second one with the same name is added to `problems` instead."""
         if not (inspect.isclass(stream) and issubclass(stream, ModelStream)):
-            raise StreamDefinitionError(f"{stream!r} is not a stream.", hint="Derive it from realtime.ModelStream.")
+            raise StreamDefinitionError(f"{stream!r} is not a stream.", hint="Subclass realtime.ModelStream.")
         if not name or len(name) > 200:
             raise StreamDefinitionError(
-                f"{name!r} is no name for the stream {place(stream)}.", hint="Give it one of 1 to 200 characters."
+                f"{name!r} is not a valid name for {place(stream)}.", hint="Use 1 to 200 characters."
             )
         if stream.name != name and self._streams.get(stream.name) is stream:
             raise StreamDefinitionError(
@@ -48,23 +50,34 @@ class Registry:
             return
         stream.name = name
         self._streams[name] = stream
-        self._streams.pop(name + SUFFIX, None)
+        self._forget_presence(name)
         if people := presence_of(stream):
-            derived = people.derive(stream)
-            derived.name = name + SUFFIX
-            self._streams[derived.name] = derived
+            self._streams[name + SUFFIX] = people.derive(stream, name=name + SUFFIX)
+            self._streams[name + EVERYONE] = people.derive(stream, name=name + EVERYONE, shown=None)
 
     def remove(self, name: str) -> None:
-        """Undo `add`, for tests."""
+        """Unregister a stream, for tests."""
         del self._streams[name]
-        self._streams.pop(name + SUFFIX, None)
+        self._forget_presence(name)
+
+    def _forget_presence(self, name: str) -> None:
+        for suffix in (SUFFIX, EVERYONE):
+            self._streams.pop(name + suffix, None)
 
     def get(self, name: str) -> type[ModelStream]:
-        """The stream of this name. Raise `UnknownStream`."""
+        """Return the stream with this name. Raise `UnknownStream`."""
         try:
             return self._streams[name]
         except KeyError:
-            raise UnknownStream(f"There is no stream {name!r}.") from None
+            raise explained(UnknownStream(f"There is no stream {name!r}."), self._hint(name)) from None
+
+    def _hint(self, name: str) -> str:
+        known = [each for each in self.names() if ":" not in each and "." not in each]
+        if not known:
+            return "None is registered: streams.py has to stand in an app of INSTALLED_APPS, and to use @register."
+        close = difflib.get_close_matches(name, known, n=1)
+        meant = f"Did you mean {close[0]!r}? " if close else ""
+        return f"{meant}There are: {', '.join(known)}."
 
     def names(self) -> list[str]:
         return sorted(self._streams)
@@ -88,10 +101,10 @@ registry = Registry()
 
 
 def register(name: str) -> Callable[[Stream], Stream]:
-    """Make a stream known by a name: the one that templates, browsers and tests use.
+    """Register a stream under the name that templates, browsers and tests use.
 
-    Raise `StreamDefinitionError` for what is no stream, or no name. Two streams of the same name are an error of
-    the system check `realtime.E002`, which names both places.
+    Raise `StreamDefinitionError` if the class is not a stream or the name is invalid. The system check `realtime.E002`
+    reports two streams with the same name.
 
         @register("tasks")
         class TaskStream(ModelStream):

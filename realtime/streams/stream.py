@@ -1,39 +1,44 @@
-"""ModelStream: what a user declares to make rows live."""
+"""ModelStream: the base class of streams."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from django.apps import apps
-from django.contrib.auth import get_permission_codename
-from django.core.exceptions import ValidationError
+from django.conf import settings as django_settings
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import router
 from django.db.models import BooleanField, DecimalField, FloatField
+from django.utils import timezone
 
-from realtime.conf import settings
-from realtime.exceptions import BadParameters
-from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE
-from realtime.streams.dependencies import Dependency, follow
-from realtime.streams.keys import key_text, target
-from realtime.streams.signatures import signature
+from realtime.conf import limits
+from realtime.exceptions import BadParameters, StreamDefinitionError
+from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
+from realtime.streams.keys import key_text, stored, target
+from realtime.streams.relations import Dependency, between, follow, is_generic
+from realtime.streams.surroundings import SITE, Surroundings
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
 FORM_ACTIONS = ("create", "update")
 MAX_INTEGER = 2**63 - 1  # what every database can hold
+SAME_MOMENT_SECONDS = 0.5  # delay until the next check if `changes_at` returns a time in the past
+UNKNOWN = object()  # an audience that has not been computed yet
 
 
 class ModelStream:
-    """Rows of a model that are live in the browser.
+    """Live rows of a model.
 
-    Derive from it in an app's `streams.py` and register it with `@register("name")`. The arguments of `get_queryset`
-    are the stream's parameters: clients give them by name, converted to their annotations, or to the model field's
-    type where a parameter is named in `partition_by`.
+    Subclass it in an app's `streams.py` and register it with `@register("name")`. The arguments of `get_queryset` are
+    the stream's parameters. Clients pass them by name. They are converted to their annotations or, for a parameter
+    in `partition_by`, to the type of the model field.
 
         @register("tasks")
         class TaskStream(ModelStream):
@@ -49,8 +54,8 @@ class ModelStream:
             def get_queryset(self, project):
                 return Task.objects.filter(project=project).order_by("position")
 
-    A stream is bound when it is used: `self.params` (a dict) and `self.audience` are set, and nothing else of the user
-    is known, since all users of one audience share the rows.
+    Instances are bound to their parameters: `self.params` is a dict, and `self.audience` the return value of
+    `audience`. Nothing else about the user is known, because all users of an audience share the rows.
     """
 
     name: ClassVar[str] = ""
@@ -59,103 +64,166 @@ class ModelStream:
     """The model whose rows are streamed."""
 
     fields: ClassVar[Sequence[str]] = ()
-    """The values of a row as data; a dot follows a relation ("assignee.username"). Without it, only HTML is served."""
+    """The fields of a row as data; a dot follows a relation ("assignee.username"). If empty, only HTML is served."""
 
     serializer_class: ClassVar[Any] = None
-    """A serializer class of Django REST framework, in place of `fields`; its context has `stream`, and no request."""
+    """A Django REST framework serializer class that replaces `fields`. Its context has `stream` but no request."""
 
     template_name: ClassVar[str | None] = None
-    """The template of a row as HTML, with one root element. Its context: `object`, the model's name, and `stream`."""
+    """The template of one row, with a single root element. Its context has `object`, the model's name and `stream`."""
 
     partition_by: ClassVar[Sequence[str]] = ()
-    """Fields of the model that are parameters too: a change concerns only the live queries with the same values."""
+    """Model fields that are also parameters. A change is routed only to live queries with the same values."""
 
     depends_on: ClassVar[Sequence[str]] = ()
-    """Relations whose rows make a row change when they change ("assignee", "project__owner", "tags")."""
+    """Relations that rows show ("assignee", "project__owner", "tags"). A change there updates the row."""
 
     authorize_depends_on: ClassVar[Sequence[str]] = ()
-    """Models that `authorize` and `audience` look at ("board.Membership"): a change of theirs has them asked again."""
+    """Models that `authorize` and `audience` read. When their rows change, access is checked again within a second.
+
+    "board.Membership" checks all subscribers of the stream. "board.Membership.user" checks only the user in the
+    foreign key `user` of the changed row. Add the user model if `authorize` reads datetime fields of users.
+    """
 
     form_class: ClassVar[Any] = None
-    """A ModelForm of the model: clients may `create` and `update` rows through it, where `authorize_form` allows."""
+    """A ModelForm. It gives clients the actions `create` and `update`, subject to `authorize_form`."""
 
     allow_anonymous: ClassVar[bool] = False
-    """Whether visitors who are not logged in are asked about at all."""
+    """Whether `authorize` decides about anonymous users too. By default, they are refused."""
 
     presence: ClassVar[Any] = False
-    """Whether it is known who is here: True, or a class derived from `PresenceStream` that shows them."""
+    """Whether the stream tracks present users: True, or a subclass of `PresenceStream` that shows them."""
 
-    def __init__(self, params: Mapping[str, Any], audience: Any = None) -> None:
+    rows_depend_on: ClassVar[Sequence[str] | None] = None
+    """Models whose changes may change any row ("board.Task"), such as those behind a database view."""
+
+    localize: ClassVar[bool] = False
+    """Whether rows use the viewer's language and time zone instead of LANGUAGE_CODE and TIME_ZONE."""
+
+    refresh_every: ClassVar[float | None] = None
+    """Seconds between reloads without any write, for rows that depend on the time."""
+
+    def __init__(self, params: Mapping[str, Any], audience: Any = UNKNOWN, surroundings: Surroundings = SITE) -> None:
         self.params = dict(params)
-        self.audience_key = audience
+        self.audience_key = None if audience is UNKNOWN else audience
+        self.surroundings = surroundings if self.localize else surroundings.of_site()
+        if audience is not UNKNOWN:
+            self.audience = audience  # type: ignore[method-assign] # the value replaces the method
 
     # what users override
 
     def authorize(self, user: Any, **params: Any) -> bool:
-        """Whether the user may see this stream with these parameters. Default: the model's view permission."""
+        """Return whether the user may see the stream with these parameters. Default: the model's view permission."""
         meta = self.model._meta
         return bool(user.has_perm(f"{meta.app_label}.{get_permission_codename('view', meta)}"))
 
     def audience(self, user: Any, **params: Any) -> Any:
-        """The class of users who see the same rows: a string, number or None.
+        """Return a string, number or None that is equal for users who see the same rows.
 
-        Default: None, everyone who is authorized. `return user.pk` makes the rows personal; `get_queryset` finds the
-        value in `self.audience_key`.
+        Default: None, one audience for all authorized users. `return user.pk` makes the rows personal; `get_queryset`
+        reads the value from `self.audience`.
         """
         return None
 
     def get_queryset(self) -> QuerySet[Any]:
-        """The rows, in their order. Override it with the parameters that the stream has."""
+        """Return the rows, ordered. Override it; its arguments are the stream's parameters."""
         return self.model._default_manager.all()
 
     def authorize_form(self, user: Any, instance: Any) -> bool:
-        """Whether the user may change this row through the form; None: make one. `authorize` has said yes already.
+        """Return whether the user may change `instance` with the form, or add a row if it is None.
 
-        Default: the model's change and add permissions.
+        It is called after `authorize`. Default: the model's change and add permissions.
         """
         meta = self.model._meta
         permission = get_permission_codename("add" if instance is None else "change", meta)
         return bool(user.has_perm(f"{meta.app_label}.{permission}"))
 
     def get_form(self, user: Any, *, instance: Any, data: Any) -> Any:
-        """The form for a row (a new one has the values of `partition_by`); `data` is None where it is only shown."""
+        """Return the form for a row. A new instance has the values of `partition_by`; `data` is None for display."""
         return self.form_class(data=data, instance=instance)
 
     def get_fields(self) -> Sequence[str]:
-        """The fields that this audience sees, of those in `fields`. Default: all.
+        """Return the fields that this audience sees, a subset of `fields`. Default: all.
 
         def audience(self, user, project):
             return "staff" if user.is_staff else "members"
 
         def get_fields(self):
-            return self.fields if self.audience_key == "staff" else ["id", "title"]
+            return self.fields if self.audience == "staff" else ["id", "title"]
         """
         return self.fields
 
     def get_template_name(self) -> str | None:
-        """The template of a row for this audience. Default: `template_name`."""
+        """Return the row template for this audience. Default: `template_name`."""
         return self.template_name
 
-    # what the rooms below ask
+    def changes_at(self) -> datetime | None:
+        """Return when rows next enter, leave or change because of time alone, or None.
+
+        It is called after each change, and at each time that it returned. It may query the database.
+
+            def get_queryset(self):
+                return Event.objects.filter(ends__gt=timezone.now())
+
+            def changes_at(self):
+                return self.get_queryset().aggregate(Min("ends"))["ends__min"]
+        """
+        return None
+
+    # internal
+
+    @classmethod
+    def row_models(cls) -> list[type[Model]]:
+        """Return the models in `rows_depend_on`. Raise `LookupError` or `ValueError`."""
+        models = [apps.get_model(label) for label in cls.rows_depend_on or ()]
+        return [model._meta.concrete_model or model for model in models]
+
+    @classmethod
+    def compares_rows(cls) -> bool:
+        """Return whether rows change without a logged change, so reloads must compare them."""
+        return cls.changes_by_time() or bool(cls.rows_depend_on)
+
+    @classmethod
+    def changes_by_time(cls) -> bool:
+        """Return whether the stream has `changes_at` or `refresh_every`."""
+        return cls.refresh_every is not None or cls.changes_at is not ModelStream.changes_at
+
+    def next_change(self, now: float) -> float | None:
+        """Return when rows next change by time alone, as a Unix time like `now`. Raise `StreamDefinitionError`."""
+        found = [] if self.refresh_every is None else [now + self.refresh_every]
+        moment = self.changes_at()
+        if moment is not None:
+            if not isinstance(moment, datetime):
+                raise StreamDefinitionError(
+                    f"changes_at of the stream {self.name!r} returned {type(moment).__name__}.",
+                    hint="Return a datetime, or None.",
+                )
+            if timezone.is_naive(moment) and django_settings.USE_TZ:
+                moment = timezone.make_aware(moment)
+            # a time in the past is checked again after a pause, not in a busy loop
+            found.append(moment.timestamp() if moment.timestamp() > now else now + SAME_MOMENT_SECONDS)
+        return min(found, default=None)
 
     def wire_params(self) -> dict[str, Any]:
-        """The parameters as JSON has them: what a client sends to mean the same."""
+        """Return the parameters as JSON values, as a client sends them."""
         plain: dict[str, Any] = msgspec.to_builtins(self.params, enc_hook=str)
         return plain
 
     def params_key(self) -> bytes:
-        """The parameters as text that is the same for all who mean the same."""
+        """Return the parameters as canonical JSON."""
         return msgspec.json.encode(self.params, order="deterministic", enc_hook=str)
 
-    def view(self, format: str) -> str:
-        """A tag of what is seen of a row, and by whom: rows of another view are no base for a delta."""
+    def format_fingerprint(self, format: str) -> str:
+        """Return a hash of audience, fields and template. A delta never builds on rows with another hash."""
         serializer = getattr(self.serializer_class, "__qualname__", None)
-        seen = (self.audience_key, list(self.get_fields()), serializer, self.get_template_name(), format)
+        seen = [self.audience_key, list(self.get_fields()), serializer, self.get_template_name(), format]
+        if any(self.surroundings):
+            seen.append(self.surroundings)
         return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:12]
 
     @classmethod
     def serves(cls, format: str) -> bool:
-        """Whether this format is to be had: "html" needs a template, "data" fields, "value:..." a live value."""
+        """Return whether the stream supports a format: "html" (template), "data" (fields) or "value:..."."""
         kind, _, name = format.partition(":")
         if kind == "value":
             return name in cls.values()
@@ -163,22 +231,22 @@ class ModelStream:
 
     @classmethod
     def is_presence(cls) -> bool:
-        """Whether its rows say who is somewhere."""
+        """Return whether its rows are present users."""
         return cls.model._meta.label_lower == "realtime.presence"
 
     @classmethod
     def database(cls) -> str:
-        """The alias of the database that holds the rows and the log of their changes."""
+        """Return the alias of the database of the rows and their log."""
         return router.db_for_write(cls.model)
 
     @classmethod
     def parameters(cls) -> Mapping[str, inspect.Parameter]:
-        """The parameters of the stream: the arguments of `get_queryset`."""
+        """Return the stream's parameters: the arguments of `get_queryset`."""
         return signature(cls.get_queryset, skip=1).parameters
 
     @classmethod
     def clean_params(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All parameters, converted and with their defaults. Raise `BadParameters`."""
+        """Return all parameters, converted, with defaults. Raise `BadParameters`."""
         parameters = cls.parameters()
         allowed = ", ".join(parameters) or "none"
         for name in given:
@@ -197,70 +265,92 @@ class ModelStream:
 
     @classmethod
     def clean_param(cls, name: str, value: Any) -> Any:
-        """One parameter, converted. Raise `BadParameters`."""
-        wrong = BadParameters(f"The parameter {name!r} of the stream {cls.name!r} has a value of a wrong type.")
-        if isinstance(value, str) and (len(value) > settings.MAX_PARAM_LENGTH or "\x00" in value):
-            raise wrong
-        if isinstance(value, int) and abs(value) > MAX_INTEGER:
-            raise wrong
-        annotation = signature(cls.get_queryset, skip=1).hints.get(name)
+        """Return one parameter, converted. Raise `BadParameters`."""
         try:
-            if annotation is not None:
-                value = msgspec.convert(value, annotation, strict=False)
-            elif name in cls.partition_by:
-                value = _cleaned(cls.model._meta.get_field(name), value)
-            elif not isinstance(value, str | int | float | None):
-                raise wrong
+            return cls._converted(name, value)
         except (msgspec.ValidationError, ValidationError, ValueError, TypeError, OverflowError):
-            raise wrong from None
+            text = f"The parameter {name!r} of the stream {cls.name!r} has a value of the wrong type."
+            raise BadParameters(text) from None
+
+    @classmethod
+    def _converted(cls, name: str, value: Any) -> Any:
+        if isinstance(value, str) and (len(value) > limits.param_length or "\x00" in value):
+            raise ValueError
         if isinstance(value, int) and abs(value) > MAX_INTEGER:
-            raise wrong
+            raise ValueError
+        annotation = signature(cls.get_queryset, skip=1).hints.get(name)
+        if annotation is not None:
+            value = msgspec.convert(value, annotation, strict=False)
+        elif name in cls.partition_by:
+            value = _cleaned(cls.model._meta.get_field(name), value)
+        elif not isinstance(value, str | int | float | None):
+            raise TypeError
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            raise ValueError
         return value
 
     @classmethod
     def partition_values(cls, params: Mapping[str, Any]) -> dict[str, str | None]:
-        """The values that a change has to have to concern these parameters; a parameter of None matches any."""
+        """Return the values that a change must have to be routed here; a parameter of None matches any."""
         return {
-            name: key_text(_as_stored(target(cls.model._meta.get_field(name)), params[name]))
+            name: key_text(stored(cls.model._meta.get_field(name), params[name]))
             for name in cls.partition_by
             if params.get(name) is not None
         }
 
     @classmethod
     def dependencies(cls) -> Sequence[Dependency]:
-        """The models along `depends_on`, each with the way that leads to it. Raise `FieldDoesNotExist`."""
+        """Return the models along `depends_on`, with their paths. Raise `FieldDoesNotExist`."""
         found: list[Dependency] = []
         for path in cls.depends_on:
             found += follow(cls.model, path)
+        for field in cls.model._meta.many_to_many:
+            if is_generic(field, cls.model):  # other rows between are part of the object
+                found += between(field, cls.model)
         return tuple(dict.fromkeys(found))
 
     @classmethod
     def actions(cls) -> Mapping[str, Mapping[str, Any]]:
-        """The names of the actions, with the options of `@action`."""
+        """Return the actions by name, with the options of `@action`."""
         members = inspect.getmembers(cls, lambda member: hasattr(member, ACTION))
         own = {name: getattr(member, ACTION) for name, member in members}
         return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | own
 
     @classmethod
     def values(cls) -> Mapping[str, Mapping[str, Any]]:
-        """The names of the live values, with the options of `@live_value`."""
+        """Return the live values by name, with the options of `@live_value`."""
         members = inspect.getmembers(cls, lambda member: hasattr(member, LIVE_VALUE))
         return {name: getattr(member, LIVE_VALUE) for name, member in members}
 
     @classmethod
     def events(cls) -> Sequence[str]:
-        """The names of the events that clients may send."""
+        """Return the names of the events that clients may send."""
         return [name for name, _ in inspect.getmembers(cls, lambda member: hasattr(member, EVENT))]
 
     @classmethod
     def authorize_models(cls) -> list[type[Model]]:
-        """The models named in `authorize_depends_on`. Raise `LookupError` or `ValueError`."""
-        models = [apps.get_model(label) for label in cls.authorize_depends_on]
-        return [model._meta.concrete_model or model for model in models]
+        """Return the models in `authorize_depends_on`. Raise `LookupError` or `ValueError`."""
+        return [model for model, _ in cls.authorize_grounds()]
+
+    @classmethod
+    def authorize_grounds(cls) -> list[tuple[type[Model], str]]:
+        """Return these models, each with its foreign key to the affected user, or "".
+
+        Raise `LookupError` or `ValueError`.
+        """
+        found = []
+        for label in cls.authorize_depends_on:
+            app, _, rest = label.partition(".")
+            name, _, field = rest.partition(".")
+            model = apps.get_model(app, name) if field else apps.get_model(label)
+            if field and not is_user(model, field):
+                raise ValueError(f"{label!r} ends in no foreign key to the primary key of the user model.")
+            found.append((model._meta.concrete_model or model, field))
+        return found
 
     @classmethod
     def value_models(cls) -> Mapping[str, Sequence[type[Model]]]:
-        """The models that each live value depends on besides the stream's own. Raise `LookupError`."""
+        """Return the models of `depends_on` of each live value. Raise `LookupError`."""
         found = {}
         for name, options in cls.values().items():
             models = [apps.get_model(label) for label in options["depends_on"]]
@@ -268,17 +358,21 @@ class ModelStream:
         return found
 
 
-def _as_stored(field: Any, value: Any) -> Any:
-    # a parameter may be annotated with another type than its field's: 1 for True, "07" for 7
+def is_user(model: Any, name: str) -> bool:
+    """Return whether the field is a foreign key to the user model's primary key."""
     try:
-        return field.to_python(value)
-    except ValidationError:  # no row can have it
-        return value
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return False
+    if not (field.many_to_one or field.one_to_one) or not field.concrete:
+        return False
+    users = get_user_model()._meta
+    return field.related_model._meta.concrete_model is users.concrete_model and field.target_field.primary_key
 
 
 def _cleaned(field: Any, value: Any) -> Any:
     field = target(field)
-    # True is no key 1, and 1.5 no key 1
+    # do not convert True or 1.5 to the key 1
     fitting = {bool: BooleanField, float: FloatField | DecimalField}.get(type(value))
     if fitting is not None and not isinstance(field, fitting):
         raise ValueError

@@ -26,7 +26,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             f"{stream.__name__} says nothing about its rows.",
             hint="Set `fields` (rows as data), `template_name` (rows as HTML), or both.",
         )
-    for option in ("fields", "partition_by", "depends_on", "authorize_depends_on"):
+    for option in ("fields", "partition_by", "depends_on", "authorize_depends_on", "rows_depend_on"):
         if isinstance(getattr(stream, option), str):
             yield StreamDefinitionError(f"{stream.__name__}.{option} is a string.", hint="Make it a list of strings.")
             return
@@ -35,19 +35,28 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             f"{stream.__name__}.presence is {stream.presence!r}.",
             hint="Set it to True, or to a class derived from realtime.PresenceStream.",
         )
+    yield from _time_problems(stream)
     yield from _parameter_problems(stream)
     try:
         stream.dependencies()
-    except FieldDoesNotExist as error:
+    except Exception as error:  # a relation of a kind that nobody knows must not stop the start
+        told = error if isinstance(error, FieldDoesNotExist) else repr(error)
         yield StreamDefinitionError(
-            f"{stream.__name__}.depends_on cannot be followed: {error}.",
+            f"{stream.__name__}.depends_on cannot be followed: {told}.",
             hint="Name relations of the model, with `__` between steps.",
         )
     try:
         stream.authorize_models()
     except (LookupError, ValueError) as error:
         yield StreamDefinitionError(
-            f"{stream.__name__}.authorize_depends_on names no model: {error}", hint='Name models as "app_label.Model".'
+            f"{stream.__name__}.authorize_depends_on cannot be followed: {error}",
+            hint='Name models as "app_label.Model", or as "app_label.Model.field" with the foreign key to the user.',
+        )
+    try:
+        stream.row_models()
+    except (LookupError, ValueError) as error:
+        yield StreamDefinitionError(
+            f"{stream.__name__}.rows_depend_on names no model: {error}", hint='Name models as "app_label.Model".'
         )
     yield from _value_problems(stream)
     yield from _event_problems(stream)
@@ -119,7 +128,8 @@ def probe(stream: type[ModelStream]) -> Any:
 
 def sample(stream: type[ModelStream]) -> ModelStream:
     """The stream with some parameters."""
-    return stream({name: _placeholder(stream, name, parameter) for name, parameter in stream.parameters().items()})
+    params = {name: _placeholder(stream, name, parameter) for name, parameter in stream.parameters().items()}
+    return stream(params, audience=None)
 
 
 def _placeholder(stream: type[ModelStream], name: str, parameter: inspect.Parameter) -> Any:
@@ -164,8 +174,25 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
         except TypeError:
             yield StreamDefinitionError(
                 f"{stream.__name__}.{method} does not take the parameters of get_queryset.",
-                hint=f"Declare it as def {method}(self, user, {', '.join(parameters)}).",
+                hint=f"Declare it as def {method}({', '.join(['self', 'user', *parameters])}).",
             )
+
+
+def _time_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    if stream.refresh_every is not None and not _is_positive(stream.refresh_every):
+        yield StreamDefinitionError(
+            f"{stream.__name__}.refresh_every is {stream.refresh_every!r}.",
+            hint="Set it to a positive number of seconds.",
+        )
+    if len(inspect.signature(stream.changes_at).parameters) != 1 or inspect.iscoroutinefunction(stream.changes_at):
+        yield StreamDefinitionError(
+            f"{stream.__name__}.changes_at takes arguments, or is a coroutine.",
+            hint="Declare it as def changes_at(self): the stream's parameters are in self.params.",
+        )
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _event_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:

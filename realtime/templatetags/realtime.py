@@ -1,4 +1,4 @@
-"""Template tags: `{% realtime_script %}`, `{% live %}`, `{% live_value %}`, `{% presence %}` and `{% live_form %}`."""
+"""Template tags: the script, and what is live in a page: rows, values, presence, forms and actions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 from django.middleware.csrf import get_token
 from django.template import TemplateSyntaxError
@@ -17,23 +16,33 @@ from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from realtime.access import open_stream
+from realtime.actions.form_html import Look, render_form, user_of
+from realtime.auth import tokens
+from realtime.auth.authorization import open_stream
+from realtime.auth.identity import user_key
+from realtime.auth.sentences import for_pages
+from realtime.auth.users import visitor
 from realtime.exceptions import StreamDefinitionError
-from realtime.formparts import Look, render_form, user_of
-from realtime.pages import WEBSOCKET_PATH, PagePart, page_part
 from realtime.protocol.codec import encode_value
+from realtime.queries import row_html
+from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
+from realtime.queries.rendering import refuse_in_row
+from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
-from realtime.streams.presence import SUFFIX, presence_of
+from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.registry import registry
+from realtime.streams.surroundings import of_page
 
 register = template.Library()
 
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+SCRIPT_SEEN = "_realtime_script_seen"  # on a request, whose page has the script or looks for it
 
 
 @register.simple_tag(takes_context=True)
 def realtime_script(context: Any, *, share: bool = False) -> SafeString:
     """Load the browser's half. Once per page, in the head.
+
+    For example::
 
         {% load realtime %}{% realtime_script %}
 
@@ -43,16 +52,44 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
 
     With `share=True` all pages of a session in one browser use one connection, where the browser can.
     """
+    warn_if_uncollected()
     request = context.get("request")
-    nonce = context.get("csp_nonce") or getattr(request, "csp_nonce", "")
+    if request is not None:
+        setattr(request, SCRIPT_SEEN, True)
+    nonce = _nonce(context)
     prefix = request.META.get("SCRIPT_NAME", "") if request else ""
     return format_html(
-        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}></script>',
-        static("realtime/realtime.js"),
+        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}{}></script>',
+        static(SCRIPT),
         prefix,
         WEBSOCKET_PATH,
         _http_road(request),
         _shared_by(request) if share else "",
+        _sentences(),
+        format_html(' nonce="{}"', nonce) if nonce else "",
+    )
+
+
+def _sentences() -> SafeString | str:
+    sentences = for_pages()
+    return format_html(' data-realtime-sentences="{}"', encode_value(sentences).decode()) if sentences else ""
+
+
+def _nonce(context: Any) -> str:
+    return str(context.get("csp_nonce") or getattr(context.get("request"), "csp_nonce", ""))
+
+
+def _check_script(context: Any) -> SafeString:
+    """While DEBUG is on, a script that says so where the page forgets `{% realtime_script %}`."""
+    request = context.get("request")
+    if not settings.DEBUG or getattr(request, SCRIPT_SEEN, False):
+        return SafeString("")
+    if request is not None:
+        setattr(request, SCRIPT_SEEN, True)
+    nonce = _nonce(context)
+    return format_html(
+        '<script type="module" src="{}"{}></script>',
+        static("realtime/debug.js"),
         format_html(' nonce="{}"', nonce) if nonce else "",
     )
 
@@ -76,8 +113,9 @@ def _http_road(request: Any) -> SafeString | str:
     if request is None:
         return road
     token = get_token(request)  # sees to it that there is a cookie
+    road += format_html(' data-realtime-csrf="{}"', token)  # for scripts that may not read the cookie
     if settings.CSRF_USE_SESSIONS or settings.CSRF_COOKIE_HTTPONLY:
-        return road + format_html(' data-realtime-csrf="{}"', token)
+        return road
     return road + format_html(' data-realtime-csrf-cookie="{}"', settings.CSRF_COOKIE_NAME)
 
 
@@ -85,57 +123,70 @@ def _http_road(request: Any) -> SafeString | str:
 def live(context: Any, name: str, container: str = "div", **params: Any) -> SafeString:
     """Show the rows of a stream, and keep them equal to the database.
 
+    For example::
+
         <ul>{% live "tasks" project=project.pk %}</ul>
         {% live "tasks" project=project.pk container="tbody" class="compact" %}
 
     The keywords are the stream's parameters, but for `container` (the element that holds the rows, a `div` by default)
     and `class` (its classes). Raise `Forbidden` where the user may not see them, which Django answers with 403.
     """
+    refuse_in_row("live")
     classes = _plain(params.pop("class", ""))
     part = _part(context, name, "html", params)
     rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
-    return _element(container, name, "html", part, classes, rows)
+    return _element(container, name, "html", part, classes, rows) + _check_script(context)
 
 
 @register.simple_tag(takes_context=True)
 def live_value(context: Any, name: str, value: str, container: str = "span", **params: Any) -> SafeString:
     """Show a live value of a stream, and keep it true.
 
+    For example::
+
         {% live_value "tasks" "open_count" project=project.pk %} tasks are open.
 
     The keywords are as for `{% live %}`.
     """
+    refuse_in_row("live_value")
     classes = _plain(params.pop("class", ""))
     format = f"value:{value}"
     part = _part(context, name, format, params)
     (current,) = part.rows
-    return _element(container, name, format, part, classes, value_text(current))
+    return _element(container, name, format, part, classes, value_text(current)) + _check_script(context)
 
 
 @register.simple_tag(takes_context=True)
 def presence(context: Any, name: str, container: str = "ul", **params: Any) -> SafeString:
     """Show who is at a stream that has `presence`; and whoever has the page open is there.
 
+    For example::
+
         {% presence "tasks" project=project.pk %}
 
     The keywords are as for `{% live %}`; with `watch=True` whoever has the page open only looks on. Each person
-    is a row, as the stream of presence has it: `<li class="realtime-person" data-live-key="3">Ada Novak</li>`.
+    is a row, as the stream of presence has it: `<li class="realtime-person" data-live-key="3">Ada Novak</li>`. Of a
+    crowd, the first fifty are shown, or all with `everyone=True`; `{% live_value "tasks:presence" "count" %}` is how
+    many there are.
     """
+    refuse_in_row("presence")
     classes = _plain(params.pop("class", ""))
     mark = SafeString("" if params.pop("watch", False) else " data-live-presence")
     if presence_of(registry.get(_plain(name))) is None:
         raise StreamDefinitionError(
             f"The stream {name!r} has no presence.", hint="Set `presence = True` in its class."
         )
-    name = _plain(name) + SUFFIX
+    name = _plain(name) + (EVERYONE if params.pop("everyone", False) else SUFFIX)
     part = _part(context, name, "html", params)
     rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
-    return _element(container, name, "html", part, classes, rows, mark)
+    return _element(container, name, "html", part, classes, rows, mark) + _check_script(context)
 
 
 @register.simple_tag(takes_context=True)
 def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> SafeString:
     """Show the form of a stream, for a row or for a new one. It works without JavaScript too.
+
+    For example::
 
         {% live_form "tasks" project=project.pk %}
         {% live_form "tasks" task project=project.pk next=board_url submit="Save" class="wide" %}
@@ -144,6 +195,7 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
     page stays), `submit` (the text of the button), `class` and `template`. Raise `Forbidden` where the user may not
     make or change such a row.
     """
+    refuse_in_row("live_form")
     request = context.get("request")
     names = {"next": "next", "submit": "submit", "class": "classes", "template": "template"}
     look = Look(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
@@ -152,26 +204,63 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
     return render_form(request, stream, instance=instance, look=look)
 
 
+@register.simple_tag(takes_context=True)
+def live_actions(context: Any, name: str, **params: Any) -> SafeString:
+    """The attributes of an element in which `data-live-call` calls actions of a stream, outside of its rows.
+
+    For example::
+
+        <section {% live_actions "tasks" project=project.pk %}>
+          <form data-live-call="add"><input name="title"><button>Add</button></form>
+        </section>
+
+    becomes `<section data-live-stream="tasks" data-live-params="…" data-live-token="…">`. The keywords are the
+    stream's parameters. Raise `Forbidden` where the user may not see the stream.
+    """
+    refuse_in_row("live_actions")
+    request = context.get("request")
+    user = getattr(request, "user", None) or context.get("user") or visitor()
+    stream = open_stream(user, _plain(name), {key: _plain(value) for key, value in params.items()})
+    params = stream.wire_params()
+    token = tokens.sign(
+        stream=stream.name, params=params, format="actions", user=user_key(user), surroundings=of_page()
+    )
+    return format_html(
+        'data-live-stream="{}" data-live-params="{}" data-live-token="{}"',
+        stream.name,
+        encode_value(params).decode(),
+        token,
+    )
+
+
 def _part(context: Any, name: str, format: str, params: dict[str, Any]) -> PagePart:
     request = context.get("request")
-    user = getattr(request, "user", None) or context.get("user") or AnonymousUser()
-    return page_part(user, _plain(name), {key: _plain(value) for key, value in params.items()}, format)
+    user = getattr(request, "user", None) or context.get("user") or visitor()
+    values = {key: _plain(value) for key, value in params.items()}
+    return page_part(user, _plain(name), values, format, page=request or getattr(context, "render_context", None))
 
 
 def _element(
     container: str, name: str, format: str, part: PagePart, classes: str, content: str, mark: str = ""
 ) -> SafeString:
-    if not container.replace("-", "").isalnum() or container.lower() in VOID:
+    if not container.replace("-", "").isalnum() or container.lower() in row_html.VOID:
         raise TemplateSyntaxError(f"{{% live %}} cannot make a container <{container}>: it must be able to hold rows.")
+    for root in part.roots:
+        if found := row_html.misplaced(container, root):
+            does, remedy = found
+            raise TemplateSyntaxError(
+                f"{{% live %}} cannot put rows of the stream {name!r} into <{container}>: they begin with <{root}>, "
+                f"and an HTML parser {does}. {remedy}"
+            )
     return format_html(
-        '<{} data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-view="{}"'
+        '<{} data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-fingerprint="{}"'
         ' data-live-token="{}"{}{}>{}</{}>',
         container,
         name,
         "" if format == "html" else format_html(' data-live-format="{}"', format),
         encode_value(part.params).decode(),
         part.cursor,
-        part.view,
+        part.fingerprint,
         part.token,
         mark,
         format_html(' class="{}"', classes) if classes else "",

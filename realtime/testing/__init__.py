@@ -8,21 +8,23 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from realtime.testing.layer import FaultyLayer
-from realtime.testing.network import FaultyNetwork
+from realtime.testing.faulty_layer import FaultyLayer
+from realtime.testing.faulty_network import FaultyNetwork
 from realtime.testing.pushes import Changed, Pushes, SentEvent, capture_pushes
 from realtime.testing.viewer import Push, Viewer
 
 if TYPE_CHECKING:
+    from realtime.connections.transports.websocket import RealtimeConsumer
     from realtime.testing.client import UserClient, connect
     from realtime.testing.server import LiveServer, LiveServerTestCase, live_server
 
 _LATE = {
-    "LiveServer": "server",
-    "LiveServerTestCase": "server",
-    "UserClient": "client",
-    "connect": "client",
-    "live_server": "server",
+    "LiveServer": "realtime.testing.server",
+    "LiveServerTestCase": "realtime.testing.server",
+    "RealtimeConsumer": "realtime.connections.transports.websocket",
+    "UserClient": "realtime.testing.client",
+    "connect": "realtime.testing.client",
+    "live_server": "realtime.testing.server",
 }
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "LiveServerTestCase",
     "Push",
     "Pushes",
+    "RealtimeConsumer",
     "SentEvent",
     "UserClient",
     "Viewer",
@@ -45,4 +48,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    return getattr(import_module(_LATE[name]), name)

@@ -8,15 +8,16 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import AnonymousUser
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
+from realtime.auth.users import visitor
 from realtime.client import Client
 from realtime.client.connection import Connection, Socket
-from realtime.client.live import LiveQuery
-from realtime.testing.logs import check_databases
-from realtime.transports.websocket import RealtimeConsumer
+from realtime.client.live_query import LiveQuery
+from realtime.connections.transports.websocket import RealtimeConsumer
+from realtime.hub.hub import get_hub
+from realtime.testing.databases import check_databases
 
 PATH = "/realtime/ws/"
 RECONNECT_SECONDS = 0.02
@@ -24,12 +25,12 @@ ABNORMAL = 1006  # RFC 6455, 7.1.5: no close frame was received
 
 
 def connect(user: Any = None, *, application: Any = None) -> UserClient:
-    """A client that is logged in as `user` (None: a visitor), for async tests; an async context manager.
+    """Return a client that is logged in as `user` (None: anonymous), for async tests. Use it with `async with`.
 
-    It is the Python client (`realtime.client`) on the ASGI application of this process, without a network between:
-    its rows come by hub, session and frames like those of a page. `application` is what it speaks to, by default the
-    endpoint of WebSockets: `FaultyNetwork(...)` makes it a bad one. The hub reads over connections of its own, so the
-    test has to commit: `TransactionTestCase`, or `@pytest.mark.django_db(transaction=True)`.
+    It is the Python client (`realtime.client`), connected to an ASGI application of this process without a network.
+    The rows pass hub, session and frames as for a page. `application` is the WebSocket endpoint by default; pass a
+    `FaultyNetwork` to inject faults. The hub reads over its own database connections, so the test must commit: use
+    `TransactionTestCase` or `@pytest.mark.django_db(transaction=True)`.
 
         async with connect(ada) as client:
             tasks = client.subscribe("tasks", {"project": 7})
@@ -41,18 +42,18 @@ def connect(user: Any = None, *, application: Any = None) -> UserClient:
 
 
 class UserClient(Client):
-    """A client as a user; made by `connect`."""
+    """A client of one user, returned by `connect`."""
 
     def __init__(self, user: Any, application: Any) -> None:
-        self._local = _LocalConnection(AnonymousUser() if user is None else user, application)
+        self._local = _LocalConnection(visitor() if user is None else user, application)
         super().__init__(self._local)
 
     async def wait_for(
         self, query: LiveQuery, condition: Callable[[list[Any]], object], *, within: float = 10.0
     ) -> list[Any]:
-        """Wait until `condition` is true of a live query's rows, at most so many seconds; return the rows.
+        """Wait until `condition(rows)` is true for a live query, for `within` seconds, and return the rows.
 
-        Raise `RemoteError` where the server refuses the query, `AssertionError` where the time is over.
+        Raise `RemoteError` if the server refuses the query, and `AssertionError` after the timeout.
         """
         try:
             async with asyncio.timeout(within):
@@ -66,9 +67,16 @@ class UserClient(Client):
         )
 
     def cut(self) -> None:
-        """Lose the connection, without a word to either side; the client comes back by itself."""
+        """Drop the connection abruptly. The client reconnects by itself."""
         if self._local.open is not None:
             self._local.open.end(ABNORMAL)
+
+    async def close(self) -> None:
+        """End the connection and, with the last client of this process, all that works for it."""
+        await super().close()
+        hub = get_hub()
+        if not hub.clients:
+            await hub.close()
 
     async def __aenter__(self) -> UserClient:
         await sync_to_async(check_databases)("A client")

@@ -13,17 +13,17 @@ from django.db import connections
 from django.test import TestCase
 from msgspec.json import decode
 
-from realtime import events
-from realtime.capture.tracking import log_databases
-from realtime.events import Envelope
-from realtime.testing.logs import in_test_transaction, log_of
+from realtime.capture.tables import log_databases
+from realtime.hub.pubsub import event_bus
+from realtime.protocol.envelope import Envelope
+from realtime.testing.databases import in_test_transaction, log_of
 from realtime.testing.viewer import Push, Viewer
 
 MAX_CHANGES = 1_000_000  # a test is told of all
 
 
 class Changed(NamedTuple):
-    """A change that the log holds: the model ("board.task"), the key, and "i", "u", "d" or another operation."""
+    """A logged change: the model ("board.task"), the key, and the operation ("i", "u", "d" or another)."""
 
     model: str
     key: str
@@ -31,7 +31,7 @@ class Changed(NamedTuple):
 
 
 class SentEvent(NamedTuple):
-    """An event that was sent: to a stream with parameters, or to one user, by the key."""
+    """An event that was sent to a stream with parameters, or to one user (by primary key)."""
 
     name: str
     data: Any
@@ -41,16 +41,16 @@ class SentEvent(NamedTuple):
 
 
 class Pushes:
-    """What a block of code has pushed. `pushed[viewer]` is what that viewer got."""
+    """The pushes of a block of code. `pushed[viewer]` is what that viewer received."""
 
     viewers: tuple[Viewer, ...]
-    """Those who look."""
+    """All viewers."""
 
     changes: list[Changed]
-    """The changes of live models that were logged. Empty: no page of anybody can have changed."""
+    """The logged changes of live models. If it is empty, no page can have changed."""
 
     events: list[SentEvent]
-    """The events that were sent, to whomever."""
+    """All events that were sent."""
 
     def __init__(self, viewers: tuple[Viewer, ...]) -> None:
         self.viewers = viewers
@@ -59,16 +59,16 @@ class Pushes:
         self._pushes: dict[Viewer, Push] = {}
 
     def __getitem__(self, viewer: Viewer) -> Push:
-        """What this viewer got."""
+        """Return what this viewer received."""
         return self._pushes[viewer]
 
     @property
     def reached(self) -> list[Viewer]:
-        """The viewers who got anything."""
+        """The viewers who received anything."""
         return [viewer for viewer in self.viewers if self._pushes.get(viewer)]
 
 
-class _Sink(events.Exchange):
+class _Sink(event_bus.EventBus):
     """Takes events in as a hub does, without a loop."""
 
     def __init__(self) -> None:
@@ -76,8 +76,8 @@ class _Sink(events.Exchange):
         self._listening = None
 
     def __enter__(self) -> _Sink:
-        with events._lock:
-            events._exchanges.add(self)
+        with event_bus._lock:
+            event_bus._buses.add(self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -88,11 +88,11 @@ class _Sink(events.Exchange):
 
 
 class capture_pushes:
-    """Tell what a block of code pushes to these viewers; a context manager, also for `async with`.
+    """Record what a block of code pushes to viewers. Use it with `with` or `async with`.
 
-    Each viewer looks before the block and after it: what the block did in between comes as one frame. In a `TestCase`
-    the callbacks of `on_commit` run at the end of the block, as with `captureOnCommitCallbacks(execute=True)`; what is
-    rolled back within it pushes nothing. A viewer's first look may raise; see `Viewer.refresh`.
+    Each viewer is refreshed before and after the block, so all changes arrive as one frame. In a `TestCase`, callbacks
+    of `on_commit` run at the end of the block, as with `captureOnCommitCallbacks(execute=True)`; writes that the block
+    rolls back push nothing. The first refresh of a viewer may raise: see `Viewer.refresh`.
 
         with capture_pushes(ada, eve) as pushed:
             task.assign(ada_user)

@@ -18,7 +18,8 @@ from django.test.utils import modify_settings
 from twisted.internet import reactor as _reactor
 
 from realtime.client import Client, connect
-from realtime.testing.logs import check_databases
+from realtime.hub.hub import get_hub
+from realtime.testing.databases import check_databases
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
@@ -28,11 +29,10 @@ reactor: Any = _reactor
 
 
 class LiveServer:
-    """A daphne in a thread of this process; `live_server()` gives the one that there is.
+    """A daphne server in a thread of this process; `live_server()` returns the only instance.
 
-    Being in the process, it has the test's settings and its database, also one in memory. What a test writes has to be
-    committed to be seen. `application` is what it serves, the project's own to begin with; a test may put another one
-    there, such as a `FaultyNetwork`, for connections to come.
+    It uses the test's settings and database, also an in-memory one. It sees only committed writes. `application` is
+    the ASGI application for new connections, by default the project's own; a test may set it to a `FaultyNetwork`.
     """
 
     def __init__(self) -> None:
@@ -44,22 +44,22 @@ class LiveServer:
 
     @property
     def url(self) -> str:
-        """The address of its pages."""
+        """The base URL of the site."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def ws_url(self) -> str:
-        """The address of its WebSocket, where it is the one of `realtime.routing`."""
+        """The URL of the WebSocket of `realtime.routing`."""
         return f"ws://{HOST}:{self.port}/realtime/ws/"
 
     def session(self, user: Any) -> str:
-        """The key of a session in which the user is logged in: the value of the cookie `sessionid`."""
+        """Log the user in, and return the session key: the value of the cookie `sessionid`."""
         browser = Browser()
         browser.force_login(user)
         return browser.cookies[settings.SESSION_COOKIE_NAME].value
 
     def client(self, session: str = "") -> Client:
-        """The Python client, over a WebSocket, with a session of `session`; an async context manager."""
+        """Return a Python client over a WebSocket, with a session key from `session`. Use it with `async with`."""
         return connect(self.ws_url, session=session)
 
     def start(self) -> None:
@@ -85,6 +85,7 @@ class LiveServer:
             reactor.callLater(0.01, self._look_for_port)
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        get_hub().linger_seconds = 0.0  # a database of tests is not dropped while somebody is connected to it
         await self.application(scope, receive, send)
 
 
@@ -96,7 +97,7 @@ def project_application() -> Any:
 
 @cache
 def live_server() -> LiveServer:
-    """The live server of this process, started."""
+    """Return this process's live server. The first call starts it."""
     check_databases("A live server")
     server = LiveServer()
     server.start()
@@ -118,5 +119,5 @@ class LiveServerTestCase(TransactionTestCase):
 
     @property
     def live_server_url(self) -> str:
-        """The address of its pages."""
+        """The base URL of the site."""
         return self.server.url

@@ -1,4 +1,4 @@
-"""Viewer: a live query as one user sees it, which a test brings to the present whenever it likes."""
+"""Viewer: a live query as one user sees it, without a server or a network."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.db.models import Model
 
-from realtime.access import open_stream
+from realtime.auth.authorization import open_stream
+from realtime.auth.identity import Identity, current, user_key
+from realtime.auth.revocation import Access, access_database
 from realtime.client.rows import Rows
-from realtime.events import Envelope, audience_text
 from realtime.exceptions import BadParameters, ClientError, Forbidden, RealtimeError
-from realtime.identity import Identity, current, user_key
+from realtime.protocol.envelope import Envelope, audience_text
 from realtime.queries.livequery import query_key
 from realtime.queries.tail import Tick, Want
-from realtime.streams.grounds import Access, access_database
 from realtime.streams.stream import ModelStream
-from realtime.testing.logs import OwnTransactionLog, StrictTail, tail_of
+from realtime.testing.databases import OwnTransactionLog, StrictTail, tail_of
 
 STEP_SECONDS = 0.02
 
 
 @dataclass(slots=True)
 class Push:
-    """What a viewer was sent; false where that is nothing."""
+    """What a viewer received; false if it is empty."""
 
     puts: dict[str, Any] = field(default_factory=dict)
-    """The rows that came, by key, as JSON has them: those that are new, and those that changed."""
+    """Added and changed rows by key, as JSON values."""
 
     drops: list[str] = field(default_factory=list)
-    """The keys of rows that left."""
+    """The keys of removed rows."""
 
     moved: bool = False
-    """The rows that were there before and still are stand in another order."""
+    """Whether the remaining rows changed their order."""
 
     reset: bool = False
-    """All rows were sent afresh: another audience, or a log that does not reach back far enough."""
+    """Whether all rows were sent again: after a change of audience, or if the log was pruned."""
 
     refusal: ClientError | None = None
-    """Why the user may not see the rows any more. All of them are dropped."""
+    """The error if the user lost access; all rows are dropped then."""
 
     events: list[tuple[str, Any]] = field(default_factory=list)
-    """The events that came, each with its name and data; only `capture_pushes` knows them."""
+    """Received events as pairs of name and data. Only `capture_pushes` fills it."""
 
     def __bool__(self) -> bool:
         return bool(self.puts or self.drops or self.moved or self.reset or self.refusal or self.events)
 
 
 class Viewer:
-    """A live query as a user sees it in a test: the rows that their page would show.
+    """A live query in a test: the rows that a user's page would show.
 
-    `stream` and `params` are those of `realtime.live()`; a parameter may be an object of a model. `user` is None for a
-    visitor. `format` is "data", "html" or "value:" with a live value's name. Nothing is read before the first look.
+    `stream` and `params` are as for `realtime.live()`; a parameter may be a model instance. `user` is None for an
+    anonymous user. `format` is "data", "html" or "value:" with the name of a live value. The first access subscribes.
 
-    It asks and reads what a server asks and reads, in the test's own thread and on its own connection: so it sees what
-    is not committed yet in a `TestCase`, and what any process has committed in a `TransactionTestCase`.
+    It runs the server's code for access, reads and deltas in the test's own thread, on the test's database connection.
+    So it sees uncommitted rows in a `TestCase`, and what any process committed in a `TransactionTestCase`.
 
         ada = Viewer("tasks", {"project": project}, user=ada)
         Task.objects.create(project=project, title="Buy milk")
@@ -84,27 +84,27 @@ class Viewer:
 
     @property
     def rows(self) -> list[Any]:
-        """The rows in their order, as of the last look."""
+        """The rows in order, as of the last `refresh`."""
         self._begin()
         return self._rows.ordered
 
     @property
     def keys(self) -> list[str]:
-        """Their primary keys, as strings."""
+        """The rows' primary keys, as strings."""
         self._begin()
         return list(self._rows.keys)
 
     @property
     def row(self) -> Mapping[str, Any]:
-        """The rows by key, in their order."""
+        """The rows by key, in order."""
         self._begin()
         return {key: self._rows.by_key[key] for key in self._rows.keys}
 
     def refresh(self) -> Push:
-        """Look: take what has changed since the last look, as one frame would bring it.
+        """Apply all changes since the last `refresh`, and return them as one frame would deliver them.
 
-        The first look subscribes, and raises `Forbidden` or another `ClientError` where the server would refuse. A
-        refusal that comes later stands in the `Push`.
+        The first call subscribes. It raises `Forbidden` or another `ClientError` if the server would refuse. A later
+        refusal is in the `Push`.
         """
         if self.refusal is not None:
             return Push()
@@ -128,13 +128,14 @@ class Viewer:
         return self._take(list(tick.deltas.values()))
 
     async def arefresh(self) -> Push:
-        """`refresh`, for async code."""
+        """Like `refresh`, for async code."""
         return await sync_to_async(self.refresh)()
 
     def wait_for(self, condition: Callable[[list[Any]], object], *, within: float = 10.0) -> list[Any]:
-        """Look until `condition` is true of the rows, and return them; wait for others who write, so many seconds.
+        """Refresh until `condition(rows)` is true, for `within` seconds, and return the rows.
 
-        Raise `AssertionError` where it does not become true. In a `TestCase` nobody else can write: one look decides.
+        Raise `AssertionError` if it does not become true. In a `TestCase` it refreshes only once, because no other
+        connection can write.
         """
         deadline = time.monotonic() + within
         while True:
@@ -148,13 +149,13 @@ class Viewer:
             time.sleep(STEP_SECONDS)
 
     async def await_for(self, condition: Callable[[list[Any]], object], *, within: float = 10.0) -> list[Any]:
-        """`wait_for`, for async code."""
+        """Like `wait_for`, for async code."""
         return await sync_to_async(self.wait_for)(condition, within=within)
 
-    # what `capture_pushes` asks
+    # for `capture_pushes`
 
     def gets(self, envelope: Envelope) -> bool:
-        """Whether an event would reach the viewer."""
+        """Return whether an event would reach the viewer."""
         if envelope.user is not None:
             return envelope.user == self._identity.user
         stream = self._stream
@@ -172,7 +173,7 @@ class Viewer:
     def _open(self) -> ModelStream:
         standing = current(self._identity)
         if not standing.holds:
-            raise Forbidden("The user does not exist any more, or is not active.")
+            raise Forbidden("The user does not exist or is inactive.")
         stream = open_stream(standing.user, self.name, self.params)
         if not stream.serves(self.format):
             raise BadParameters(f"The stream {self.name!r} does not serve {self.format!r}.")
@@ -206,7 +207,7 @@ class Viewer:
         return Access() if own else self._tails[alias].tick({}, ()).access
 
     def _concerned(self, access: Access) -> bool:
-        return access.everyone or self._identity.user in access.users or self.name in access.streams
+        return access.everyone or self._identity.user in access.users or self.name in {*access.streams, *access.owners}
 
     def _take(self, deltas: Sequence[bytes]) -> Push:
         decoded = [json.loads(delta) for delta in deltas]
@@ -214,7 +215,7 @@ class Viewer:
         if not self._rows.apply(decoded):
             raise AssertionError(f"The deltas {decoded} do not fit the rows of {self!r}: this is a bug of realtime.")
         now = self._rows.by_key
-        puts = {put["key"]: put["row"] for delta in decoded for put in delta.get("puts", ())}
+        puts = {put["key"]: put["row"] for delta in decoded for put in delta.get("puts", ()) if "row" in put}
         stayed = [key for key in before if key in now]
         return Push(
             puts=puts,

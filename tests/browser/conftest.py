@@ -11,8 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.board import Board
 from tests.browser.desk import Desk
 from tests.browser.writer import Writer
-from tests.conftest import chromium_program
-from tests.support import chromium
+from tests.conftest import started_browser
 from tests.support.demo import DemoServer, DemoServers, Site, copy_database
 
 SITE = Site("tests.browser.site.settings", "tests.asgi:application")
@@ -46,8 +45,8 @@ def server(servers: DemoServers) -> DemoServer:
 
 @pytest.fixture(scope="package")
 def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
-    """One Chromium for all modules here, none of which uses the loop or the ORM."""
-    with chromium.running(chromium_program(pytestconfig)) as browser:
+    """One browser for all modules here, none of which uses the loop or the ORM."""
+    with started_browser(pytestconfig) as browser:
         yield browser
 
 

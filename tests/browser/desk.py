@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, W
 
 from tests.support import transports
 from tests.support.demo import session_cookie
-from tests.support.pages import wait_for_state
+from tests.support.pages import note_error, wait_for_state
 from tests.support.waiting import seconds, wait_until
 
 POLICY = "Content Security Policy"
@@ -67,7 +67,7 @@ class Desk:
 
     def _page(self, context: BrowserContext) -> Page:
         page = context.new_page()
-        page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
+        page.on("pageerror", lambda error: note_error(self.errors, page, str(error)))
         page.on("console", lambda message: self._note(page, message))
         return page
 

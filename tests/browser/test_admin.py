@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,8 +10,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.board import Board
 from tests.browser.desk import Desk
+from tests.support.axe import Fault, faults, without
 from tests.support.pages import wait_for_state
-from tests.support.waiting import wait_until
+from tests.support.waiting import seconds, wait_until
+
+STATUS = "/admin/realtime/process/"
 
 # What a list shows, row by row, and what the server renders now.
 DIFFERENCES = """async () => {
@@ -31,6 +35,15 @@ DIFFERENCES = """async () => {
     const [shown, wanted] = [plain(document, parts), plain(fresh, parts)]
     const found = wanted.filter((part, index) => part !== shown[index])
     return shown.length === wanted.length ? found : [...found, `${shown.length} parts for ${wanted.length}`]
+}"""
+
+# Makes the tables too wide, by no attribute that the server would not send, and reads in the middle of one.
+SCROLL = """region => {
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(".realtime-scroll table { width: 600px }")
+    document.adoptedStyleSheets = [sheet]
+    region.scrollLeft = 40
+    region.focus()
 }"""
 
 STAFF = """
@@ -96,7 +109,7 @@ def test_rows_change_enter_and_leave_under_filter_order_and_page(board: Board, o
     board.write("Task.objects.create(project_id=pk, title='Four and a half', column='todo') and None")
     wait_until_shown(page, ["Four and a half", "One", "Three"])
     expect(paginator).to_contain_text("4 tasks")
-    expect(page.get_by_role("status")).to_have_text("4 tasks. New: 1. Gone: 1.")
+    expect(page.get_by_role("status")).to_have_text("4 tasks. Added: 1. Removed: 1.")
 
     board.write("tasks.filter(title='One').update(column='doing')")
     wait_until_shown(page, ["Four and a half", "Three", "Two"])
@@ -193,7 +206,7 @@ def test_list_is_the_users_own_and_ends_with_the_permission(
     board.write("User.objects.get(username='ben').user_permissions.clear()")
     board.write("Task.objects.create(project_id=pk, title='A secret') and None")
     wait_until_shown(ada, ["A secret", "Five", "Four"])
-    expect(ben.get_by_role("status")).to_contain_text("You may not see this list any more.")
+    expect(ben.get_by_role("status")).to_contain_text("You no longer have permission to view this list.")
     expect(ben.locator("#changelist > *")).to_have_count(0)
     assert "secret" not in ben.content()
 
@@ -203,7 +216,7 @@ def test_form_warns_of_changes_names_who_is_there_and_says_what_differs(board: B
     ada = desk.open_live("ada", path)
     ben = desk.open_live("ben", path)
     notices = ada.locator(".realtime-notices")
-    expect(notices).to_contain_text("Also here: Ben Okafor")
+    expect(notices).to_contain_text("Also viewing: Ben Okafor")
     ben.get_by_label("Title").fill("Ben's")
     expect(notices).to_contain_text("Ben Okafor (is editing)")
     warning = ada.locator(".realtime-warning")
@@ -211,7 +224,7 @@ def test_form_warns_of_changes_names_who_is_there_and_says_what_differs(board: B
 
     ben.get_by_role("button", name="Save and continue").click()
     expect(warning).to_have_text(
-        "Task has been changed since you opened it. Saving overwrites that. Different now: Title. Open it anew"
+        "Task has changed since you opened it. Saving overwrites those changes. Changed fields: Title. Reload"
     )
     board.write('tasks.filter(title="Ben\'s").update(done=True)')
     expect(warning).to_contain_text("Title, Done.")
@@ -225,23 +238,82 @@ def test_form_warns_of_changes_names_who_is_there_and_says_what_differs(board: B
 def test_form_that_comes_back_with_errors_still_warns(board: Board, desk: Desk) -> None:
     page = desk.open_live("ada", form(board, "Two"))
     board.write("tasks.filter(title='Two').update(title='Two and a half')")
-    expect(page.locator(".realtime-warning")).to_contain_text("Different now: Title.")
+    expect(page.locator(".realtime-warning")).to_contain_text("Changed fields: Title.")
     page.get_by_label("Title").evaluate("field => { field.value = ''; field.required = false }")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".errornote")).to_be_visible()
-    expect(page.locator(".realtime-warning")).to_contain_text("Saving overwrites that. Open it anew")
+    expect(page.locator(".realtime-warning")).to_contain_text("Saving overwrites those changes. Reload")
 
 
 def test_form_of_an_object_that_is_deleted_or_not_to_be_seen(board: Board, desk: Desk, staff: None) -> None:
     page = desk.open_live("ada", form(board, "Three"))
     page.get_by_label("Title").fill("Mine")
     board.write("tasks.filter(title='Three').delete()")
-    expect(page.locator(".realtime-warning")).to_contain_text("Task has been deleted since you opened it")
+    expect(page.locator(".realtime-warning")).to_contain_text("Task has been deleted, or you can no longer see it")
     expect(page.get_by_label("Title")).to_have_value("Mine")
 
     ben = desk.open_live("ben", form(board, "Two"))
     board.server.expected_trouble.append("Forbidden (Permission denied)")
     board.write("User.objects.get(username='ben').user_permissions.clear()")
     wait_for_state(ben, "refused")
-    expect(ben.locator(".realtime-warning")).to_contain_text("You may not see this page any more.")
+    expect(ben.locator(".realtime-warning")).to_contain_text("You no longer have permission to view this page.")
     expect(ben.locator("#content-main form")).to_have_count(0)
+
+
+def faults_of_django(desk: Desk, path: str) -> list[Fault]:
+    """What axe-core finds in a page of the admin without the scripts and the styles that realtime adds."""
+    page = desk.blank("ada")
+    page.route(re.compile("/static/realtime/"), lambda route: route.abort())
+    page.goto(path)
+    found = faults(page)
+    page.close()
+    return found
+
+
+def test_list_breaks_no_rule_for_accessibility(board: Board, desk: Desk, open_list: Callable[..., Page]) -> None:
+    page = open_list()
+    title(page, "One").fill("One!")
+    board.write("Task.objects.create(project_id=pk, title='A first') and None")
+    expect(page.locator("tr.realtime-left")).to_have_count(1)
+    expect(page.get_by_role("status")).to_contain_text("Added: 1.")
+    known = faults_of_django(desk, page.url)
+
+    assert without(faults(page), known) == []
+    page.locator(".realtime-line").evaluate("line => line.setAttribute('data-state', 'offline')")
+    assert without(faults(page), known) == []
+
+
+def test_form_breaks_no_rule_for_accessibility(board: Board, desk: Desk, staff: None) -> None:
+    ada, ben = (desk.open_live(user, form(board, "One")) for user in ("ada", "ben"))
+    ben.get_by_label("Title").fill("Ben's")
+    board.write("tasks.filter(title='One').update(done=True)")
+    expect(ada.locator(".realtime-warning")).to_contain_text("Changed fields: Done.")
+    expect(ada.locator(".realtime-people")).to_contain_text("Ben Okafor (is editing)")
+
+    assert without(faults(ada), faults_of_django(desk, form(board, "One"))) == []
+
+
+def test_status_page_breaks_no_rule_for_accessibility(board: Board, desk: Desk) -> None:
+    desk.open_live("ada", board.path)
+    page = desk.open("ada", STATUS)
+    connections = page.get_by_role("region", name="Connections, the slowest first")
+    expect(connections.get_by_role("button").first).to_be_visible(timeout=seconds(20) * 1000)
+
+    assert without(faults(page), faults_of_django(desk, "/admin/realtime/presence/")) == []
+
+
+def test_status_page_stays_where_its_reader_is(board: Board, desk: Desk) -> None:
+    page = desk.blank("ada")
+    page.clock.install()
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(STATUS)
+    logs = page.get_by_role("region", name="Logs")
+    changes = logs.locator("tbody td").first
+    before, table = changes.inner_text(), logs.locator("table").element_handle()
+    logs.evaluate(SCROLL)
+    board.write("tasks.update(done=True) and None")
+    page.clock.run_for(5000)
+
+    expect(changes).not_to_have_text(before)
+    expect(logs).to_be_focused()
+    assert table.evaluate("table => [table.isConnected, table.parentElement.scrollLeft]") == [True, 40]

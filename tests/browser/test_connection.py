@@ -175,6 +175,7 @@ def test_network_that_is_gone_is_shown_as_offline(board: Board, desk: Desk) -> N
     assert page.evaluate("window.states") == ["connecting", "catching-up", "live", "offline", "catching-up", "live"]
 
 
+@pytest.mark.excused(firefox="starts a Chromium of its own")
 def test_page_from_the_back_forward_cache_is_live_and_equal(
     browser: Browser, board: Board, server: DemoServer
 ) -> None:

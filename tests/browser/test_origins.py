@@ -64,12 +64,12 @@ def test_page_of_another_origin_is_refused_and_the_setting_is_named(
     if transport == "websocket":
         wait_for_state(window, "refused")
         told = window.evaluate("window.states.at(-1)")
-        assert (told["code"], "others are listed in REALTIME_ALLOWED_ORIGINS" in told["reason"]) == (4210, True)
+        assert (told["code"], "their origin to REALTIME_ALLOWED_ORIGINS" in told["reason"]) == (4210, True)
     else:  # the browser keeps the answer from the page
         wait_for_state(window, "offline")
-        said = server.log.read_text()[before:]
-        assert f"Refused: Pages of {origin} may not connect to this server." in said
-        assert "others are listed in REALTIME_ALLOWED_ORIGINS" in said
+    said = server.log.read_text()[before:]
+    assert f"Refused: Pages of {origin} may not connect to this server." in said
+    assert "their origin to REALTIME_ALLOWED_ORIGINS" in said
     assert window.evaluate("window.query.rows.length") == 0
 
 

@@ -95,6 +95,7 @@ def test_sessions_of_two_users_never_meet(
     assert (ada.sockets, ben.sockets, clients()) == (0, 0, before + 2)
 
 
+@pytest.mark.excused(firefox="its driver tells nothing of WebSockets")
 def test_page_that_may_have_no_worker_has_a_connection_of_its_own(
     context: BrowserContext, board: Board, desk: Desk
 ) -> None:

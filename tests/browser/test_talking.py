@@ -225,7 +225,7 @@ def test_a_dragged_card_that_is_refused_goes_back(desk: Desk, board: Board) -> N
     board.write("tasks.get(title='Two').delete()")
     wire.release()
 
-    expect(ada.locator("#message")).to_have_text("What this call is about does not exist (any more).")
+    expect(ada.locator("#message")).to_have_text("The object of this call does not exist.")
     expect(titles(ada, "todo")).to_have_text(["One", "Three"])
     expect(titles(ada, "doing")).to_have_text(["Four", "Five"])
 
@@ -266,8 +266,11 @@ def test_a_stale_form_is_told_and_overwrites_when_it_is_saved_again(desk: Desk, 
     page.get_by_label("Title").fill("By Ada")
     page.get_by_role("button", name="Save").click()
 
-    expect(page.locator("[data-live-error='']")).to_contain_text("Somebody else has changed this meanwhile.")
-    expect(page.locator("[data-live-error=title]")).to_have_text("This has changed meanwhile, to “By Ben”.")
+    error = page.locator("[data-live-error='']")
+    expect(error).to_contain_text("Someone else has changed this. Save again to overwrite it.")
+    expect(page.locator("[data-live-error=title]")).to_have_text(
+        "This has changed since you opened the form, to “By Ben”."
+    )
     expect(page.get_by_label("Title")).to_have_value("By Ada")
     assert board.titles("todo") == ["One", "By Ben", "Three"]
     page.get_by_role("button", name="Save").click()

@@ -90,6 +90,7 @@ def test_text_and_caret_are_kept_while_the_row_moves_to_another_container(notes:
     wait_until_equal(notes)
 
 
+@pytest.mark.excused(firefox="its driver sends no double click")
 def test_rename_on_the_board_survives_a_move_to_another_column(ada: Page, ben: Page, board: Board) -> None:
     card(ada, "Two").locator(".card-title").dblclick()
     ada.keyboard.type("Mine")
@@ -123,6 +124,7 @@ def test_field_that_was_left_untouched_shows_what_came_meanwhile(notes: Page, bo
     expect(field).to_have_value("Theirs")
 
 
+@pytest.mark.excused(firefox="its driver cannot compose text")
 def test_composition_is_not_disturbed(notes: Page, board: Board) -> None:
     row = note(notes, board, "Two")
     field = row.get_by_label("Title", exact=True)

@@ -49,9 +49,13 @@ class Book(models.Model):
 
 
 class Reader(models.Model):
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    """Its columns have other names than its fields."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_column="reader")
     name = models.CharField(max_length=50, default="")
-    shelf = models.ForeignKey(Shelf, models.SET_DEFAULT, null=True, default=None, related_name="readers")
+    shelf = models.ForeignKey(
+        Shelf, models.SET_DEFAULT, null=True, default=None, related_name="readers", db_column="place"
+    )
 
 
 class Loan(models.Model):
@@ -77,8 +81,57 @@ class Slot(models.Model):
     """A row with a key of two columns, which belongs to a reader."""
 
     pk = models.CompositePrimaryKey("reader", "number")
-    reader = models.ForeignKey(Reader, models.CASCADE, related_name="slots")
-    number = models.IntegerField()
+    reader = models.ForeignKey(Reader, models.CASCADE, related_name="slots", db_column="of_reader")
+    number = models.IntegerField(db_column="no")
+    text = models.CharField(max_length=20, default="")
+
+
+class Mark(models.Model):
+    """Refers to a key of two columns, which is no foreign key."""
+
+    reader_key = models.UUIDField()
+    slot_number = models.IntegerField()
+    slot = models.ForeignObject(
+        Slot,
+        models.CASCADE,
+        from_fields=["reader_key", "slot_number"],
+        to_fields=["reader", "number"],
+        related_name="marks",
+    )
+
+    @property
+    def slot_text(self):
+        return self.slot.text
+
+
+class Wrapped:
+    """A value in a class of a project's own, as in Django's tests of primary keys."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other):
+        return self.value == getattr(other, "value", other)
+
+    def __hash__(self):
+        return hash(self.value)
+
+
+class WrappedAutoField(models.BigAutoField):
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else Wrapped(value)
+
+    def get_db_prep_value(self, value, connection, prepared=False):
+        return value.value if isinstance(value, Wrapped) else value
+
+    get_db_prep_save = get_db_prep_value
+
+    def get_prep_value(self, value):
+        return value.value if isinstance(value, Wrapped) else super().get_prep_value(value)
+
+
+class Ticket(models.Model):
+    id = WrappedAutoField(primary_key=True)
     text = models.CharField(max_length=20, default="")
 
 

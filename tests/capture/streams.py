@@ -1,8 +1,10 @@
 """The streams that make the models live."""
 
+from django.db.models import Count
+
 from realtime import ModelStream, register
 from tests.capture import models
-from tests.capture.models import Atlas, Book, Document, Part, Reader, Slot
+from tests.capture.models import Atlas, Book, Document, Mark, Part, Reader, Slot, Ticket
 
 
 class CaptureStream(ModelStream):
@@ -17,6 +19,17 @@ class Books(CaptureStream):
     model = Book
     partition_by = ["shelf"]
     depends_on = ["tags", "readers"]
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf)
+
+
+@register("capture.touched")
+class Touched(CaptureStream):
+    model = Book
+    fields = ["title"]
+    partition_by = ["shelf"]
+    allow_anonymous = True
 
     def get_queryset(self, shelf):
         return Book.objects.filter(shelf=shelf)
@@ -47,6 +60,41 @@ class Slots(CaptureStream):
 
     def get_queryset(self, reader):
         return Slot.objects.filter(reader=reader)
+
+
+@register("capture.marks")
+class Marks(CaptureStream):
+    model = Mark
+    fields = ["id", "slot_text"]
+    depends_on = ["slot"]
+    allow_anonymous = True
+
+
+@register("capture.marked")
+class Marked(CaptureStream):
+    model = Slot
+    fields = ["number", "mark_count"]
+    depends_on = ["marks"]
+    allow_anonymous = True
+
+    def get_queryset(self):
+        return Slot.objects.annotate(mark_count=Count("marks"))
+
+
+@register("capture.places")
+class Places(CaptureStream):
+    """Follows the link of a child of multi-table inheritance to its parent."""
+
+    model = Atlas
+    allow_anonymous = True
+    depends_on = ["book_ptr"]
+
+
+@register("capture.tickets")
+class Tickets(CaptureStream):
+    model = Ticket
+    fields = ["text"]
+    allow_anonymous = True
 
 
 @register("capture.documents")

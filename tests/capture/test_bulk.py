@@ -86,6 +86,14 @@ class TestUpdate:
         assert Book.objects.filter(shelf__name="first").update(title="x") == 2
         assert log.of(Book) == {updated(book) for book in books[:2]}
 
+    def test_update_with_a_join_of_rows_whose_columns_have_other_names(self, log, shelf, other):
+        reader = Reader.objects.create(shelf=shelf)
+        log.clear()
+        assert Reader.objects.filter(shelf__name="first").update(shelf=other) == 1
+        assert log.of(Reader) == {updated(Reader.objects.get(), was=shelf)}
+        assert Reader.objects.filter(shelf__name="second").delete()[0] == 1
+        assert Told("d", str(reader.pk), (str(other.pk),)) in log.of(Reader)
+
     def test_update_with_a_join_to_many(self, log, books):
         for book in books[:2]:
             book.tags.create(name="red")
@@ -104,10 +112,18 @@ class TestUpdate:
         Book.objects.annotate(more=F("pages") + 10).filter(more=11).update(pages=F("more"))
         assert log.of(Book) == {updated(books[0])}
 
-    def test_update_with_a_subquery(self, log, books):
+    def test_update_with_a_subquery_that_its_own_writes_change(self, log, books, capture, vendor):
+        """SQLite without triggers asks it for each row, when the first book is "x" already."""
         first = Book.objects.filter(shelf=OuterRef("shelf")).order_by("title").values("pk")[:1]
-        assert Book.objects.filter(pk=Subquery(first)).update(title="x") == 2
-        assert log.of(Book) == {updated(books[0]), updated(books[2])}
+        written = books if (capture, vendor) == ("orm", "sqlite") else [books[0], books[2]]
+        assert Book.objects.filter(pk=Subquery(first)).update(title="x") == len(written)
+        reread = capture == "orm" and vendor == "sqlite"
+        assert log.of(Book) == (REREAD if reread else {updated(book) for book in written})
+
+    def test_update_with_a_subquery(self, log, books):
+        first = Book.objects.order_by("title").values("pk")[:1]
+        assert Book.objects.filter(pk=Subquery(first)).update(pages=9) == 1
+        assert log.of(Book) == {updated(books[0])}
 
     def test_update_of_a_slice_by_its_keys(self, log, books, vendor):
         chosen = list(Book.objects.order_by("-title").values_list("pk", flat=True)[:1])
@@ -122,8 +138,11 @@ class TestUpdate:
         Book.objects.distinct().filter(shelf__name="first").update(title="x")
         assert log.of(Book) == {updated(book) for book in books[:2]}
 
-    def test_update_of_the_key(self, log, books):
+    def test_update_of_the_key(self, log, books, capture):
         Book.objects.filter(title="a").update(id=1000)
+        if capture == "orm":
+            assert log.of(Book) == REREAD
+            return
         assert log.keys(Book) == keys(books[0], Book.objects.get(pk=1000))
         assert all(str(books[0].shelf_id) in (told.values or [str(books[0].shelf_id)]) for told in log.of(Book))
 
@@ -134,11 +153,14 @@ class TestUpdate:
         else:
             assert log.keys(Book) == keys(books[0], Book.objects.get(title="a"))
 
-    def test_update_of_a_part_of_the_key(self, log):
+    def test_update_of_a_part_of_the_key(self, log, capture):
         reader = Reader.objects.create()
         Slot.objects.create(reader=reader, number=3)
         log.clear()
         Slot.objects.update(number=4)
+        if capture == "orm":
+            assert log.of(Slot) == REREAD
+            return
         assert log.keys(Slot) == {f'["{reader.pk}","3"]', f'["{reader.pk}","4"]'}
 
     def test_update_of_rows_with_a_key_of_two_columns(self, log):
@@ -146,6 +168,13 @@ class TestUpdate:
         Slot.objects.create(reader=reader, number=3)
         log.clear()
         Slot.objects.filter(number=3).update(text="x")
+        assert log.of(Slot) == {Told("u", f'["{reader.pk}","3"]', (str(reader.pk),))}
+
+    def test_update_with_a_join_of_columns_that_are_not_called_as_their_fields(self, log):
+        reader = Reader.objects.create(name="ada")
+        Slot.objects.create(reader=reader, number=3)
+        log.clear()
+        assert Slot.objects.filter(reader__name="ada").update(text="x") == 1
         assert log.of(Slot) == {Told("u", f'["{reader.pk}","3"]', (str(reader.pk),))}
 
     def test_aupdate(self, log, books):
@@ -325,7 +354,8 @@ class TestVeryLargeStatements:
         self.count = rows.MAX_ROWS + 1 if vendor == "postgresql" else 3  # there it stands in SQL
         if vendor != "postgresql":
             monkeypatch.setattr("realtime.capture.rows.MAX_ROWS", 2)
-            monkeypatch.setattr("realtime.capture.inserts.MAX_ROWS", 2)
+            monkeypatch.setattr("realtime.capture.orm.MAX_ROWS", 2)
+            monkeypatch.setattr("realtime.capture.insert_select.MAX_ROWS", 2)
 
     @pytest.fixture
     def many(self, log, shelf):

@@ -6,8 +6,9 @@ from django.db import connection
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 from realtime.models import Change
+from realtime.testing import Viewer
 from tests.capture.conftest import REREAD, Told
-from tests.capture.models import Document, Part
+from tests.capture.models import Document, Part, Ticket
 
 pytestmark = [pytest.mark.databases, pytest.mark.django_db]
 
@@ -63,5 +64,28 @@ def test_composite_key_that_fits_is_told(log):
 
 def test_append_by_hand(log):
     with connection.cursor():
-        get_changelog("default").append([NewChange("a.model", LONG, Change.Operation.UPDATE, {})])
+        get_changelog("default").append([NewChange("a.model", LONG, Change.Kind.UPDATE, {})])
     assert list(Change.objects.values_list("model", "key", "operation", "routing")) == [("a.model", "", "r", None)]
+
+
+class TestKeyOfAClassOfItsOwn:
+    """An AutoField whose values are wrapped: `create` and `bulk_create` have to work, and rows are found."""
+
+    def test_rows_are_live(self, log):
+        viewer = Viewer("capture.tickets")
+        assert viewer.rows == []
+        ticket = Ticket.objects.create(text="a")
+        Ticket.objects.bulk_create([Ticket(text="b"), Ticket(text="c")])
+        viewer.refresh()
+        assert sorted(row["text"] for row in viewer.rows) == ["a", "b", "c"]
+
+        ticket.text = "d"
+        ticket.save()
+        Ticket.objects.filter(text="b").update(text="e")
+        viewer.refresh()
+        assert sorted(row["text"] for row in viewer.rows) == ["c", "d", "e"]
+
+        ticket.delete()
+        Ticket.objects.filter(text="c")._raw_delete("default")
+        viewer.refresh()
+        assert [row["text"] for row in viewer.rows] == ["e"]

@@ -197,9 +197,9 @@ class TestCommitted:
         parent = Shelf._meta.db_table
         if vendor == "sqlite":
             pytest.skip("SQLite adds no constraint to a table that is there")
-        drop_constraint(Reader._meta.db_table, "shelf_id")
+        drop_constraint(Reader._meta.db_table, "place")
         execute(
-            f"ALTER TABLE capture_reader ADD CONSTRAINT realtime_cascade FOREIGN KEY (shelf_id)"
+            f"ALTER TABLE capture_reader ADD CONSTRAINT realtime_cascade FOREIGN KEY (place)"
             f" REFERENCES {parent} (id) ON DELETE SET NULL"
         )
         try:

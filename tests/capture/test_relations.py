@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from realtime.testing import Viewer
 from tests.capture.conftest import keys, linked, made, updated
-from tests.capture.models import Book, Loan, Reader, Shelf, Tag
+from tests.capture.models import Atlas, Book, Loan, Mark, Reader, Shelf, Slot, Tag
 
 Tagging = Book.tags.through
 
@@ -216,3 +217,48 @@ class TestThroughModelOfItsOwn:
 def test_related_rows_that_nothing_live_needs_are_not_told(log, shelf):
     Shelf.objects.update(name="x")
     assert log.of(Shelf) == set()
+
+
+class TestForeignObject:
+    """A reference to a key of several columns."""
+
+    @pytest.fixture
+    def slot(self, shelf):
+        reader = Reader.objects.create()
+        return Slot.objects.create(reader=reader, number=1, text="a")
+
+    def test_row_that_it_leads_to(self, slot):
+        mark = Mark.objects.create(slot=slot)
+        marks = Viewer("capture.marks")
+        assert marks.rows == [{"id": mark.pk, "slot_text": "a"}]
+        Slot.objects.update(text="b")
+        assert marks.refresh().puts == {str(mark.pk): {"id": mark.pk, "slot_text": "b"}}
+
+    def test_rows_that_point(self, slot):
+        slots = Viewer("capture.marked")
+        assert slots.rows == [{"number": 1, "mark_count": 0}]
+        mark = Mark.objects.create(slot=slot)
+        slots.refresh()
+        assert slots.rows == [{"number": 1, "mark_count": 1}]
+        mark.delete()
+        slots.refresh()
+        assert slots.rows == [{"number": 1, "mark_count": 0}]
+
+
+def test_link_to_a_parent_can_be_named(shelf):
+    atlases = Viewer("capture.places")
+    assert atlases.rows == []
+    atlas = Atlas.objects.create(shelf=shelf)
+    assert list(atlases.refresh().puts) == [str(atlas.pk)]
+
+
+def test_each_object_is_told_of_links_that_are_more_than_are_listed(log, shelf, monkeypatch):
+    """Nine links of three books, of which the first four say nothing of the third."""
+    monkeypatch.setattr("realtime.capture.insert_select.MAX_ROWS", 3)
+    books = [Book.objects.create(shelf=shelf) for _ in range(3)]
+    similar = Book.similar.through
+    places = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (1, 2), (2, 0), (2, 1), (2, 2)]
+    similar.objects.bulk_create([similar(from_book=books[one], to_book=books[other]) for one, other in places])
+    log.clear()
+    assert similar.objects.all()._raw_delete("default") == len(places)
+    assert log.of(Book) == {linked(book) for book in books}

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +23,46 @@ PIECES = [*"0157-~:,_.", "-1", "9" * 17, "9" * 18, "9" * 19, "9" * 20, "\u0663",
 several_writers = pytest.mark.skipif(
     "sqlite" in str(connection.settings_dict["ENGINE"]), reason="SQLite has one writer at a time"
 )
+
+
+class TestOldest:
+    """The cursor that stands for others."""
+
+    def test_is_the_one_after_which_the_others_came(self, log, write):
+        cursors = []
+        for number in range(4):
+            write(number)
+            cursors.append(log.head())
+        assert log.oldest(cursors[::-1]) == cursors[0]
+        assert [log.mark(cursor).id for cursor in cursors] == sorted({log.mark(cursor).id for cursor in cursors})
+
+    @several_writers
+    def test_brings_what_a_transaction_wrote_that_any_of_them_has_not_seen(self, log, write, read, elsewhere):
+        write("before")
+        elsewhere.begin()
+        elsewhere(write, "long")
+        one = log.head()
+        write("between")
+        other = log.head()
+        elsewhere.commit()
+        write("behind")
+        last = log.head()
+        for cursors in ([one, other, last], [last, other], [other, one], [last, one]):
+            start = set(read(log.oldest(cursors))[0])
+            assert all(set(read(cursor)[0]) <= start for cursor in cursors)
+            assert start <= {"long", "between", "behind"}
+
+    @pytest.mark.parametrize("noise", ["", "x", ".", "x.", "x.1", "x.5-5~5", "x.5:7:9~5-5", "." * 100])
+    def test_of_noise_there_is_none(self, log, noise):
+        with pytest.raises(CursorExpired):
+            log.oldest([noise])
+
+
+def test_floor_is_the_change_that_has_more_than_the_limit_from_itself_on(log, write):
+    assert log.floor(3) == 0
+    write(*range(5))
+    ids = list(Change.objects.order_by("id").values_list("id", flat=True))
+    assert [log.floor(limit) for limit in (3, 4, 5)] == [ids[1], ids[0], 0]
 
 
 class TestAppend:
@@ -100,7 +140,7 @@ class TestWakeUps:
     def woken(self, log, monkeypatch):
         """How often the hubs were woken."""
         woken = []
-        monkeypatch.setattr("realtime.wakeups.notify", woken.append)
+        monkeypatch.setattr("realtime.changelog.base.commit_listeners", [woken.append])
         return woken
 
     def test_commit_wakes_the_hubs_once(self, write, woken):
@@ -540,3 +580,21 @@ class TestMoved:
         log.moved()
         elsewhere(write, 1)
         assert wait_until(log.moved, what="the log to move")
+
+
+def test_forgotten_migrate_is_named(log, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(log, "log_table", "realtime_log_of_another_name")
+        with pytest.raises(DatabaseError) as error:
+            log.head()
+    connection.close()  # a transaction would be void
+    assert str(error.value) == (
+        "The database 'default' has no table realtime_log, which the log of changes needs. Run `manage.py migrate`."
+    )
+
+
+@pytest.mark.django_db
+def test_index_on_transactions_costs_nothing_where_there_are_none():
+    with connection.cursor() as cursor:
+        indexes = connection.introspection.get_constraints(cursor, Change._meta.db_table)
+    assert ("realtime_change_transaction" in indexes) is (connection.vendor == "postgresql")

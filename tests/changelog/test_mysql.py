@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import time
+from contextlib import ExitStack, closing
 
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 
-from realtime.changelog import mysql
+from realtime.changelog import mysql, upkeep
+from realtime.changelog.mysql import MySQLChangeLog
 from realtime.exceptions import CursorExpired
-from realtime.models import Change
+from realtime.models import Change, Log
+from realtime.queries.page import HEAD_ROWS
+from tests.support.elsewhere import Elsewhere
 
 pytestmark = pytest.mark.skipif("mysql" not in connection.settings_dict["ENGINE"], reason="about MySQL")
 
@@ -131,6 +136,7 @@ def test_range_is_split_by_what_comes_of_it(log, write, skip, read):
 
 def test_more_gaps_than_a_cursor_carries_are_joined_and_none_is_lost(log, write, skip, read, monkeypatch):
     monkeypatch.setattr(mysql, "MAX_GAPS", 4)
+    monkeypatch.setattr(mysql, "TEXT_GAPS", 4)
     start = cursor = log.head()
     for number in range(20):
         skip(1)
@@ -156,6 +162,199 @@ def test_gaps_of_many_transactions_fit_into_a_cursor(log, write, skip, read):
     assert (len(seen), len(gaps(cursor)) <= mysql.MAX_GAPS) == (mysql.MAX_GAPS + 20, True)
     read(cursor)
     read(log.head())
+
+
+def rows_read(function, *args, **options) -> int:
+    """How many rows the server reads for it."""
+
+    def count() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%%'")
+            return sum(int(value) for _, value in cursor.fetchall())
+
+    before = count()
+    own = count() - before  # what it costs to ask
+    before = count()
+    function(*args, **options)
+    return count() - before - own
+
+
+class TestCheckpoint:
+    """The present is looked for from where somebody has found it before."""
+
+    @pytest.fixture
+    def bring_forward(self, log):
+        def bring_forward() -> None:
+            with transaction.atomic(), connection.cursor() as cursor:
+                log._prune_some(cursor, 0)
+
+        return bring_forward
+
+    @pytest.fixture(autouse=True)
+    def often(self, monkeypatch):
+        monkeypatch.setattr(upkeep, "MOST_SECONDS", 5)
+
+    def test_rows_read_for_the_present_do_not_grow_with_the_changes_of_a_minute(self, log, write):
+        found = []
+        for count in (1, 20):
+            for _ in range(count):
+                write(*range(1000))
+            found.append(rows_read(log.head))
+        assert max(found) < 1100
+        assert found[1] <= found[0] + 10
+
+    def test_page_reads_few_rows_though_nobody_has_looked_for_long(self, log, write, read, monkeypatch):
+        monkeypatch.setattr(upkeep.Upkeep, "after_commit", lambda *args: None)
+        for _ in range(20):
+            write(*range(1000))
+        assert rows_read(log.head, rows=HEAD_ROWS) < 2 * HEAD_ROWS + 50
+        write("new")
+        behind = log.read(log.head(rows=HEAD_ROWS), limit=100_000).changes
+        assert behind[-1].key == "new"
+
+    def test_ticks_bring_it_forward_for_writers_that_do_not(self, log, write, monkeypatch):
+        monkeypatch.setattr(upkeep.Upkeep, "after_commit", lambda *args: None)
+        cursor = log.head()
+        for _ in range(5):
+            write(*range(1000))
+            with log.snapshot():
+                cursor = log.read(cursor, limit=100_000).cursor
+        assert rows_read(log.head) < 50
+        assert log.head() == cursor
+
+    def test_head_says_what_it_said_without_one(self, log, write, skip, bring_forward):
+        for number in range(5):
+            skip(1)
+            write(number)
+        before = log.head()
+        bring_forward()
+        assert log.head() == before
+
+    def test_change_in_a_gap_of_it_is_read_once(self, log, write, read, elsewhere, bring_forward):
+        elsewhere.begin()
+        elsewhere(write, "early")
+        write("late")
+        bring_forward()
+        before = log.head()
+        elsewhere.commit()
+        assert read(before)[0] == ["early"]
+        assert read(log.head())[0] == []
+
+    def test_older_snapshot_does_not_use_a_newer_one(self, log, write, read, elsewhere, bring_forward):
+        def begin() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+
+        elsewhere(begin)
+        write("unseen")
+        bring_forward()
+        head = elsewhere(log.head)
+        elsewhere(lambda: connection.rollback())
+        assert read(head)[0] == ["unseen"]
+
+    def test_of_a_log_that_was_emptied_is_not_used(self, log, write, read, bring_forward):
+        write(1)
+        bring_forward()
+        Change.objects.all().delete()
+        head = log.head()
+        write(2)
+        assert read(head)[0] == ["2"]
+
+    def test_what_is_pruned_is_not_waited_for(self, log, write, read, skip, bring_forward):
+        skip(1)
+        write(1)
+        bring_forward()
+        Change.objects.update(at=int((time.time() - 3600) * 1000))
+        write(2)
+        log.prune(older_than=1800)
+        assert Log.objects.get().pruned > 0
+        assert (gaps(log.head()), read(log.head())[0]) == ([], [])
+
+
+def test_cursor_is_short_however_many_transactions_are_rolled_back(log, write, skip, read):
+    short = len(log.head())
+    cursor = log.head()
+    for number in range(80):
+        skip(1)
+        write(number)
+    _, cursor = read(cursor)
+    assert max(len(cursor), len(log.head())) <= short + 90
+
+
+def test_who_has_made_a_short_cursor_reads_nothing_again(log, write, skip, read, elsewhere):
+    cursor = log.head()
+    elsewhere.begin()
+    for number in range(20):
+        skip(1)
+        write(number)
+        if number == 10:
+            elsewhere(write, "early")
+    _, cursor = read(cursor)
+    head = log.head()
+    assert (read(cursor)[0], read(head)[0]) == ([], [])
+    elsewhere.commit()
+    assert (read(cursor)[0], read(head)[0]) == (["early"], ["early"])
+
+
+def test_another_process_reads_what_is_between_again(log, write, skip, read, elsewhere):
+    cursor = log.head()
+    elsewhere.begin()
+    for number in range(20):
+        skip(1)
+        write(number)
+        if number == 10:
+            elsewhere(write, "early")
+    _, cursor = read(cursor)
+    elsewhere.commit()
+    write("new")
+    keys = [change.key for change in MySQLChangeLog("default").read(cursor, limit=100).changes]
+    assert {"early", "new"} <= set(keys) <= {"early", "new", *map(str, range(20))}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_position_skips_what_commits_later(log, write, read, seed, monkeypatch):
+    """Transactions of four writers, in any order; positions of this process and of others, with and without limits."""
+    monkeypatch.setattr(mysql, "ROWS_PER_STEP", 3)
+    monkeypatch.setattr(mysql, "CHECKPOINT_ROWS", 2)
+    monkeypatch.setattr(upkeep, "CHANGES", 3)
+    chance = random.Random(seed)
+    committed = set[str]()
+    positions: list[tuple[str, set[str]]] = []
+    cursor, number = log.head(), 0
+    with ExitStack() as stack:
+        writers = [stack.enter_context(closing(Elsewhere())) for _ in range(4)]
+        open: dict[Elsewhere, list[str]] = {}
+        for _ in range(120):
+            writer, other = chance.choice(writers), MySQLChangeLog("default")
+            match chance.choice(["write", "write", "write", "commit", "commit", "rollback", "head", "tick"]):
+                case "write":
+                    if writer not in open:
+                        writer.begin()
+                        open[writer] = []
+                    number += 1
+                    writer(write, f"{number}")
+                    open[writer].append(f"{number}")
+                case "commit" if writer in open:
+                    writer.commit()
+                    committed |= set(open.pop(writer))
+                case "rollback" if writer in open:
+                    writer.rollback()
+                    del open[writer]
+                case "head":
+                    heads = (log.head(), other.head(), log.head(rows=2), other.head(rows=5))
+                    positions += [(head, set(committed)) for head in heads]
+                case "tick":
+                    with log.snapshot():
+                        _, cursor = read(cursor)
+                    positions.append((cursor, set(committed)))
+        for writer in open:
+            writer.commit()
+            committed |= set(open[writer])
+    for position, seen in positions:
+        for reader in (log, MySQLChangeLog("default")):
+            keys = {change.key for change in reader.read(position, limit=1000).changes}
+            assert committed - seen <= keys
 
 
 def test_clock_of_this_machine_does_not_matter(log, write, read, elsewhere, monkeypatch):
@@ -235,3 +434,15 @@ def test_wrecked_steps_have_expired(log, write, gap):
     write(1)
     with pytest.raises(CursorExpired):
         log.read(f"{log.head()}~{gap}".replace("~~", "~"), limit=10)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_of_value"),
+    [
+        (DataError(1366, "Incorrect string value"), True),  # as PyMySQL has it
+        (OperationalError(1366, "Incorrect string value"), True),  # as mysqlclient has it
+        (OperationalError(1205, "Lock wait timeout exceeded"), False),
+    ],
+)
+def test_value_that_the_log_cannot_hold_is_told_from_other_errors(error, is_of_value):
+    assert MySQLChangeLog("default")._is_of_value(error) is is_of_value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
+from realtime.changelog.base import NewChange
 from realtime.exceptions import CursorExpired
 from realtime.models import Change, Log
 
@@ -102,3 +103,31 @@ def test_log_of_a_dump_from_a_server_with_higher_transaction_ids_goes_on(log, wr
     cursor = log.head()
     write("newer")
     assert read(cursor)[0] == ["newer"]
+
+
+def test_read_fetches_what_is_new_while_an_old_transaction_is_open(log, elsewhere):
+    """Not all that has come since the old transaction began."""
+    with connection.cursor() as cursor:
+        elsewhere.begin()
+        elsewhere(Log.objects.filter(pk=2).delete)  # takes a transaction id
+        for _ in range(3):  # transactions of their own
+            cursor.execute(
+                "INSERT INTO realtime_change (model, key, operation, transaction, at) SELECT 'tests.book', n, 'u',"
+                " pg_current_xact_id()::text::bigint, 0 FROM generate_series(1, 1000) n"
+            )
+        cursor.execute("ANALYZE realtime_change")
+        head = log.head()
+        log.append([NewChange("tests.book", "new", "u")])
+        with transaction.atomic():
+            fetched = _fetched(cursor)
+            assert [change.key for change in log.read(head, limit=100).changes] == ["new"]
+            assert _fetched(cursor) - fetched < 100
+
+
+def _fetched(cursor) -> int:
+    """The rows of the log that this transaction has read."""
+    cursor.execute(
+        "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
+        " WHERE relname = 'realtime_change'"
+    )
+    return cursor.fetchone()[0]

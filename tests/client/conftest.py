@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from tests.connections.transports.conftest import server, session
 from tests.hostile.conftest import daphne
-from tests.transports.conftest import server, session, shelf
 
-__all__ = ["daphne", "server", "session", "shelf"]
+__all__ = ["daphne", "server", "session"]

@@ -181,7 +181,7 @@ class TestEvents:
     async def test_event_that_is_refused_says_why(self, server, session, shelf):
         refused = []
         async with connect(server.url, session=session) as client:
-            end = client.on_unsent(refused.append)
+            end = client.on_event_rejected(refused.append)
             talk = client.subscribe("talk", {"shelf": shelf.pk})
             assert talk.send("typing", {"book": 1}) is False  # there is no connection yet
             await client.wait_until_live()
@@ -208,10 +208,10 @@ class TestPresence:
     async def test_visitor_who_says_that_they_are_there_is_told_why_not(self, server, shelf):
         refused = []
         async with connect(server.url) as client:
-            client.on_unsent(refused.append)
+            client.on_event_rejected(refused.append)
             client.presence("talk", {"shelf": shelf.pk})
             await until(lambda: refused)
-        assert str(refused[0]) == "Only those who are logged in can be present. (4214 forbidden)"
+        assert str(refused[0]) == "Only authenticated users can be present. (4214 forbidden)"
 
 
 class TestTokens:
@@ -295,7 +295,7 @@ class TestLostConnections:
             await until(lambda: client.state == "offline")
             with pytest.raises(RemoteError) as silent:
                 await client.call("books", {}, "add", within=0.05)
-        assert silent.value.reason == "No reply within 0.05 seconds: it was not sent."
+        assert silent.value.reason == "No reply within 0.05 seconds. The call was not sent."
 
 
 async def test_server_that_says_nothing_is_left(monkeypatch):

@@ -104,6 +104,7 @@ def test_refused_title_is_said_to_the_one_who_wrote_it(ada: Page, ben: Page) -> 
     expect(cards(ben, "doing")).to_have_count(5)
 
 
+@pytest.mark.excused(firefox="its driver sends no double click")
 def test_double_click_renames(ada: Page, ben: Page) -> None:
     card(ada, "Rewrite the landing page headline").locator(".card-title").dblclick()
     ada.keyboard.type("Rewrite it all")
@@ -115,6 +116,7 @@ def test_double_click_renames(ada: Page, ben: Page) -> None:
 
 
 def test_rename_is_saved_when_the_field_is_left(ada: Page, ben: Page) -> None:
+    ada.bring_to_front()  # of two windows one has the focus
     choose(ada, "Rewrite the landing page headline", "Rename")
     ada.keyboard.type("Rewrite it all")
     ada.get_by_role("heading", level=1).click()
@@ -122,6 +124,7 @@ def test_rename_is_saved_when_the_field_is_left(ada: Page, ben: Page) -> None:
     expect(titles(ben, "doing").last).to_have_text("Rewrite it all")
 
 
+@pytest.mark.excused(firefox="its driver sends no double click")
 def test_escape_keeps_the_old_title(ada: Page, server: DemoServer) -> None:
     title = "Rewrite the landing page headline"
     card(ada, title).locator(".card-title").dblclick()
@@ -136,6 +139,7 @@ def test_escape_keeps_the_old_title(ada: Page, server: DemoServer) -> None:
     assert server.query("SELECT COUNT(*) FROM board_task WHERE title = 'Never mind'") == [(0,)]
 
 
+@pytest.mark.excused(firefox="its driver sends no double click")
 def test_pushed_change_leaves_a_title_alone_that_is_being_typed(ada: Page, ben: Page) -> None:
     title = "Rewrite the landing page headline"
     card(ada, title).locator(".card-title").dblclick()
@@ -229,6 +233,7 @@ def test_card_is_dragged_within_its_column(ada: Page, ben: Page) -> None:
 
 
 def test_keyboard_alone_moves_a_card(ada: Page, ben: Page) -> None:
+    ada.bring_to_front()  # of two windows one has the focus
     title = "Write the redirect list for old URLs"
     card(ada, title).get_by_role("button").focus()
     ada.keyboard.press("Enter")
@@ -267,6 +272,7 @@ def test_state_is_shown_in_words(ada: Page, server: DemoServer) -> None:
     expect(ada.locator(".state")).to_have_text("Live", use_inner_text=True)
 
 
+@pytest.mark.excused(firefox="its driver cannot switch JavaScript off")
 def test_board_reads_without_javascript(login: Callable[..., Page], server: DemoServer) -> None:
     page = login("ada", java_script_enabled=False)
     page.goto("/board/1/")
@@ -275,6 +281,7 @@ def test_board_reads_without_javascript(login: Callable[..., Page], server: Demo
     expect(page.get_by_label("New task in Doing")).to_be_hidden()
 
 
+@pytest.mark.excused(firefox="its driver sets the size of a window, and no phone")
 def test_phone_shows_a_column_and_scrolls_to_the_next(login: Callable[..., Page], server: DemoServer) -> None:
     page = open_live(login("cleo", **PHONE), "/board/1/")
     assert page.evaluate("document.documentElement.scrollWidth") == 375
@@ -286,6 +293,7 @@ def test_phone_shows_a_column_and_scrolls_to_the_next(login: Callable[..., Page]
     expect(titles(page, "doing").last).to_have_text("Write the redirect list for old URLs")
 
 
+@pytest.mark.excused(firefox="its driver sets the size of a window, and no phone")
 def test_pages_fit_a_phone(login: Callable[..., Page], server: DemoServer) -> None:
     page = login("cleo", **PHONE)
     for path in ("/", "/board/1/", "/board/2/"):

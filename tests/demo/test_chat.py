@@ -11,8 +11,8 @@ from demo_project.chat.models import Message, Room
 from demo_project.chat.seeds import seed as seed_chat
 from demo_project.chat.streams import MessageStream, RoomStream
 from demo_project.dashboard.streams import OverviewStream, VisitorStream
-from realtime import presence
-from realtime.presence import Arrival, Who
+from realtime.hub import presence_rows
+from realtime.hub.presence_rows import Arrival, Who
 from realtime.streams.presence import Place
 
 
@@ -98,10 +98,10 @@ def test_overview_counts_the_tasks_of_own_projects(chat: Room, other_board: Proj
 
 
 def test_visitors_are_those_on_boards_that_one_may_see(chat: Room, board: Project, other_board: Project) -> None:
-    presence.take_lease("one", seconds=60)
+    presence_rows.take_lease("one", seconds=60)
     for number, (username, project) in enumerate((("ada", board), ("ben", other_board))):
         place = Place(str(number) * 40, "tasks", {"project": project.pk, "column": None})
         who = Who(place.key, str(person(username).pk))
-        presence.seat("one", [Arrival(who, place, {})], [], seconds=60)
+        presence_rows.seat("one", [Arrival(who, place, {})], [], seconds=60)
     seen = {name: [row.name for row in VisitorStream({}, person(name).pk).get_queryset()] for name in ("ada", "cleo")}
     assert seen == {"ada": ["Ada Novak", "Ben Okafor"], "cleo": ["Ada Novak"]}

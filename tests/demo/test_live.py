@@ -1,4 +1,4 @@
-"""What the board's members see of each other's work: the example of docs/howto/testing.md."""
+"""What the board's members see of each other's work: the example of docs/guides/testing.md."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from tests.connections.transports.conftest import server
 from tests.hostile.conftest import daphne
-from tests.transports.conftest import server
 
 __all__ = ["daphne", "server"]

@@ -1,4 +1,4 @@
-"""The page of guarantees names the tests that prove each promise: they have to exist."""
+"""The pages of guarantees and of isolation name the tests that prove each promise: they have to exist."""
 
 import ast
 import re
@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/explanation/guarantees.md").read_text()
-NAMES = sorted(set(re.findall(r"`(tests/[^`]+)`", TEXT)))
+ISOLATION = (ROOT / "docs/explanation/isolation.md").read_text()
+NAMES = sorted(set(re.findall(r"`(tests/[^`]+)`", TEXT + ISOLATION)))
 PROMISES = re.split(r"^\*\*(?=\d\. )", TEXT.partition("## Limits")[0], flags=re.MULTILINE)[1:]
 
 

@@ -76,7 +76,7 @@ def test_a_server_that_is_told_to_stop_waits_for_calls_and_takes_nobody(make_sit
     caller.call("c1", "faults.box", box, "add_after", title="at last", file=str(file))
     caller.call("c2", "nowhere", {}, "nothing")  # answered after the first, since calls run one by one
     caller.tell(1, "no such event", {})  # refused: proof that the server has taken what was sent before
-    wait_until(lambda: caller.protocol.unsent, what="the calls to have come")
+    wait_until(lambda: caller.protocol.rejected_events, what="the calls to have come")
 
     os.kill(server.pid, signal.SIGTERM)
     wait_until(lambda: byes(other), what="the client without a call to be sent on")

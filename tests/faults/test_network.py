@@ -15,7 +15,7 @@ MEGABYTE = 1024 * 1024
 
 
 def test_a_cable_is_cut_without_a_close(make_site, clients, make_proxy, report):
-    site = make_site(REALTIME_BEAT_SECONDS=2.0)
+    site = make_site(REALTIME_HEARTBEAT_SECONDS=2.0)
     scene = Scene(site, clients)
     server = site.serve()
     proxy = make_proxy(server.port)
@@ -28,7 +28,7 @@ def test_a_cable_is_cut_without_a_close(make_site, clients, make_proxy, report):
     wait_until(lambda: server.open_sockets() < open_before - 2, what="the server to notice")
     proxy.heal()
     scene.wait_until_equal()
-    report("a cable cut without a close, with beats of 2 s; 3 clients, and the server dropped the dead connections")
+    report("a cable cut without a close, heartbeats of 2 s; 3 clients, and the server dropped the dead connections")
 
 
 @pytest.mark.short

@@ -48,7 +48,7 @@ def longest_ghosts(crowd: Crowd, grace: float) -> tuple[float, float]:
 
 
 def churn(scene, *, number: int, grace: float, lease: float, duration: float, pause: float) -> tuple[Crowd, str]:
-    settings = {"REALTIME_PRESENCE_GRACE_SECONDS": grace, "REALTIME_PRESENCE_LEASE_SECONDS": lease}
+    settings = {"REALTIME_PRESENCE_GRACE_SECONDS": grace, "REALTIME_LIMITS": {"presence_lease_seconds": lease}}
     servers = [scene.site.serve(**settings) for _ in range(2)]
     crowd = Crowd(scene.clients, scene.worker, servers, {"box": scene.box}, number=number)
     wait_until(lambda: crowd.seen() == crowd.expected(), what="all to be seen", timeout=60)

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from rest_framework import serializers
 
-from realtime.checks import check_querysets
+from realtime.checks.setup import check_querysets
 from realtime.streams.registry import place
 from tests.fields.models import Everything, Kind
 from tests.shapes.desk import statements
@@ -203,7 +203,7 @@ def test_relation_that_is_serialized_and_not_followed_is_a_warning(desk, parts, 
     serializer = serializer_with(copy.deepcopy(parts))
     stream = desk.stream(Card, plain, fields=[], serializer_class=serializer, depends_on=depends_on)
     assert [(message.msg, message.id) for message in warnings(stream)] == [
-        (f"ShapeStream reads rows of {models}, whose changes it does not follow.", "realtime.W003")
+        (f"ShapeStream reads rows of {models} but does not track their changes.", "realtime.W003")
     ]
 
 
@@ -233,12 +233,12 @@ def test_serializer_that_nests_itself_is_checked(desk):
 
     stream = desk.stream(Card, plain, fields=[], serializer_class=Nested, depends_on=["lane"])
     [message] = warnings(stream)
-    assert message.msg == "ShapeStream reads rows of shapes.Card, whose changes it does not follow."
+    assert message.msg == "ShapeStream reads rows of shapes.Card but does not track their changes."
 
 
 def test_rows_of_another_serializer_are_no_base_for_a_delta(desk):
     one, other = (
-        desk.stream(Card, cards, fields=[], serializer_class=serializer)({}).view("data")
+        desk.stream(Card, cards, fields=[], serializer_class=serializer)({}).format_fingerprint("data")
         for serializer in (CardSerializer, LaneSerializer)
     )
     assert one != other

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.functions import TruncDate
 from django.utils import timezone, translation
 
-from realtime.pages import page_part
+from realtime.queries.page import page_part
 from tests.fields.models import Everything, Kind, Level
 from tests.shapes.desk import Desk
 

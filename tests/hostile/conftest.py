@@ -8,10 +8,10 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.connections.transports.conftest import Daphne, client, server, session
 from tests.support.rawsocket import RawSocket
-from tests.transports.conftest import Daphne, client, server, session, shelf
 
-__all__ = ["client", "server", "session", "shelf"]
+__all__ = ["client", "server", "session"]
 
 MEGABYTE = 1024 * 1024
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from django.contrib.auth.models import User
 
-from realtime import tokens
+from realtime.auth import tokens
 from realtime.changelog import get_changelog
 from tests.models import Book, Shelf
 from tests.support.rawsocket import TEXT, frame
@@ -28,7 +28,7 @@ def bob(elsewhere) -> User:
 async def answer(remote, **message):
     """What the server says to a subscription."""
     await remote.say(json.dumps({"type": "subscribe", "id": 9, **message}))
-    while (told := await remote.step())["type"] in ("beat", "subscribed"):
+    while (told := await remote.step())["type"] in ("heartbeat", "subscribed"):
         pass
     return told
 
@@ -141,8 +141,8 @@ class TestCursors:
         mine = await elsewhere.soon(Book.objects.create, shelf=shelf, title="ann's", owner=ann)
         cursor = await elsewhere.soon(get_changelog("default").head)
         async with client(session) as remote:
-            for view in ("", "forged"):
-                told = await answer(remote, stream="mine", params={}, cursor=cursor, view=view)
+            for fingerprint in ("", "forged"):
+                told = await answer(remote, stream="mine", params={}, cursor=cursor, fingerprint=fingerprint)
                 [delta] = told["deltas"]
                 assert (delta["reset"], [put["key"] for put in delta["puts"]]) == (True, [str(mine.pk)])
                 await remote.say('{"type":"unsubscribe","id":9}')
@@ -176,7 +176,7 @@ class TestKeys:
                 await answer(remote, stream="noted", params={"shelf": pk}) for pk in (there.pk, there.pk + 10_000)
             ]
         assert {(told["code"], told["reason"]) for told in answers} == {
-            (4214, "You may not see the stream 'noted' with these parameters.")
+            (4214, "You do not have permission to view the stream 'noted' with these parameters.")
         }
 
 
@@ -229,7 +229,7 @@ class TestActions:
                     "audience",
                     "__init__",
                     "__class__",
-                    "view",
+                    "format_fingerprint",
                     "database",
                     "Add",
                 )

@@ -47,7 +47,7 @@ fields = {
     "params": st.dictionaries(st.sampled_from(["shelf", "self", "user", "x"]), scalars, max_size=3) | anything,
     "format": st.sampled_from(["html", "data", "value:count", "value:__init__", "xml", ""]),
     "cursor": st.text(max_size=30) | st.sampled_from(["0", "-1", "e.1", "a.b.c", "9" * 500]),
-    "view": st.text(max_size=5),
+    "fingerprint": st.text(max_size=5),
     "action": st.sampled_from(["add", "authorize", "get_queryset", "__init__", "burn", "delete", ""]),
     "args": st.dictionaries(st.sampled_from(["pk", "title", "self", "user", "x"]), anything, max_size=3),
     "messages": st.integers(-1, 3) | st.just(2**60),
@@ -105,7 +105,7 @@ def neighbour(raw):
 
     def neighbour() -> None:
         socket.send(frame(TEXT, LAST.encode()))
-        while (answer := socket.message())["type"] == "beat":
+        while (answer := socket.message())["type"] == "heartbeat":
             pass
         assert answer["id"] == "last"
 
@@ -129,7 +129,16 @@ def test_no_frame_does_any_harm(server, neighbour, memory):
     def attack(greets, made):
         sent = [json.dumps(HELLO), *made] if greets else made
         for answer in play(server.port, sent):
-            assert answer["type"] in {"welcome", "subscribed", "refused", "frame", "behind", "reply", "beat", "bye"}
+            assert answer["type"] in {
+                "welcome",
+                "subscribed",
+                "refused",
+                "frame",
+                "behind",
+                "reply",
+                "heartbeat",
+                "bye",
+            }
             assert answer.get("code") != 4001, f"The server failed at {sent}"[:5000]
         for _ in sent:
             if next(counter) % 100 == 0:

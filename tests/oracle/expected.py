@@ -49,7 +49,7 @@ def _count(want: Wanted) -> int:
 
 def _all(want: Wanted) -> QuerySet[Any]:
     match want.stream:
-        case "oracle.items":
+        case "oracle.items" | "oracle.shared":
             return Item.objects.all()
         case "oracle.mine":
             return Item.objects.filter(reader=want.user)

@@ -42,6 +42,14 @@ class AllItems(ItemStream):
         return specs.queryset(Item.objects.all(), spec)
 
 
+@register("oracle.shared")
+class SharedItems(AllItems):
+    """The same rows for each user, in a live query of its own."""
+
+    def audience(self, user, **params):
+        return user.pk
+
+
 @register("oracle.mine")
 class OwnItems(ItemStream):
     fields = [*ItemStream.fields, "shown"]

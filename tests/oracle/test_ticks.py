@@ -19,9 +19,11 @@ from tests.oracle import expected, strategies, writes
 from tests.oracle.expected import Wanted
 from tests.oracle.models import Box, Item, Person, Region, Tag
 from tests.oracle.world import Client, World
+from tests.support.limits import limit
 
 EXAMPLES = int(os.environ.get("REALTIME_ORACLE_EXAMPLES", "30"))
 SIZE = int(os.environ.get("REALTIME_ORACLE_SIZE", "40"))  # steps of a history
+PERSONAL = ("oracle.mine", "oracle.shared")
 PEOPLE = ("ada", "ben")
 
 pytestmark = [
@@ -32,10 +34,14 @@ pytestmark = [
 
 
 @pytest.fixture
-def world(transactional_db: None, settings: Any) -> Iterator[World]:
-    settings.REALTIME_WINDOW_FRAMES = 3
-    settings.REALTIME_MAX_CHANGES = 25  # few enough to be exceeded
+def world(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr("realtime.queries.tail.MOST_PARTS", 2)  # of which there are more, too
+    monkeypatch.setattr("realtime.queries.livequery.FEW_ROWS", 4)
+    monkeypatch.setattr("realtime.queries.tail.FEW_ROWS", 4)
+    limit(settings, window_frames=3)
+    limit(settings, changes=25)  # few enough to be exceeded
     settings.REALTIME_THREADS = 1
+    settings.REALTIME_QUERY_SECONDS = 600  # rows are judged here, and not how busy the machine is
     world = World()
     yield world
     world.close()
@@ -67,7 +73,7 @@ def want_of(client: Client, query: tuple[str, str, str, int]) -> Wanted:
     stream, spec, format, number = query
     boxes = list(Box.objects.order_by("pk").values_list("pk", flat=True))
     box = boxes[number % len(boxes)] if boxes else 0
-    user = client.user_pk if stream == "oracle.mine" else None
+    user = client.user_pk if stream in PERSONAL else None
     return Wanted(stream, spec, box if stream == "oracle.box" else None, user, format)
 
 
@@ -119,8 +125,8 @@ def take_as_client(world: World, client: Client, verb: str, rest: list[Any]) -> 
         case "acknowledge":
             client.protocol.holding_acks = False
             client.acknowledge()
-        case "beat":
-            client.beat()
+        case "heartbeat":
+            client.heartbeat()
     if not world.loop.is_running():
         world.pump()
 
@@ -137,7 +143,7 @@ def take_inside(world: World, verb: str, rest: list[Any]) -> None:
 def take_meanwhile(world: World, step: tuple[Any, ...]) -> None:
     """What can happen inside the event loop while a tick is in its thread."""
     match step:
-        case ["leave" | "stop reading" | "read on" | "stop acknowledging" | "acknowledge" | "beat", *_]:
+        case ["leave" | "stop reading" | "read on" | "stop acknowledging" | "acknowledge" | "heartbeat", *_]:
             take(world, step)
         case ["write", number, [name, a, b]] if connection.vendor != "sqlite":
             world.writer(number).write(name, a, b)

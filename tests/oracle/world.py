@@ -18,15 +18,15 @@ from unittest import mock
 import msgspec
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 
+from realtime.auth.identity import Identity
 from realtime.changelog import get_changelog
-from realtime.connection import Connection
-from realtime.hub import Hub
-from realtime.identity import Identity
-from realtime.logtask import LogTask
+from realtime.connections.connection import Connection
+from realtime.hub.hub import Hub
+from realtime.hub.log_worker import LogWorker
+from realtime.hub.pubsub.notifications import Waiter
 from realtime.queries.livequery import QueryKey
 from realtime.queries.tail import Tail
 from realtime.streams.registry import registry
-from realtime.wakeups import Waiter
 from tests.oracle import expected, writes
 from tests.oracle.expected import Rows, Wanted
 from tests.support.replica import ReferenceClient
@@ -75,8 +75,8 @@ class RecordingTail(Tail):
         self.states: dict[str, dict[Wanted, Rows]] = {}  # by cursor
         self.fail_in_read = False
 
-    def _read(self, wants: Any, failed: Any) -> Any:
-        found = super()._read(wants, failed)
+    def _read(self, wants: Any, batches: Any, failed: Any) -> Any:
+        found = super()._read(wants, batches, failed)
         if self.fail_in_read:
             self.fail_in_read = False
             raise PlannedFailure
@@ -86,7 +86,7 @@ class RecordingTail(Tail):
         return found
 
 
-class SteppedLog(LogTask):
+class SteppedLog(LogWorker):
     """Takes a tick when it is told to. `meanwhile` happens while the tick is in its thread."""
 
     def __init__(self, *args: Any) -> None:
@@ -97,12 +97,9 @@ class SteppedLog(LogTask):
     async def _run(self) -> None:
         await asyncio.Event().wait()
 
-    async def _prune(self, *args: Any) -> None:
-        await asyncio.Event().wait()
-
-    async def _in_thread(self, function: Any, *args: Any) -> Any:
+    async def _tick(self, *args: Any) -> Any:
         try:
-            return await super()._in_thread(function, *args)
+            return await super()._tick(*args)
         finally:
             meanwhile, self.meanwhile = self.meanwhile, None
             if meanwhile:
@@ -137,6 +134,8 @@ class Client:
 
     # the transport of its connection
 
+    unsent = 0
+
     def send(self, text: str) -> None:
         self._inbox.append(text)
 
@@ -168,9 +167,11 @@ class Client:
         id = next(self._ids)  # never one that was in use: what is still on the way would be taken for the new one's
         self.wants[id] = want
         self.seen[id] = {key for key, _ in rows}
-        view = "" if cursor is None else registry.get(want.stream)(want.params, want.user).view(want.format)
+        fingerprint = (
+            "" if cursor is None else registry.get(want.stream)(want.params, want.user).format_fingerprint(want.format)
+        )
         target = {"stream": want.stream, "params": want.params, "format": want.format}
-        messages = self.protocol.subscribe(id, cursor=cursor, view=view, **target)
+        messages = self.protocol.subscribe(id, cursor=cursor, fingerprint=fingerprint, **target)
         self.protocol.subscriptions[id].replica.hold(dict(rows))
         self._say(messages)
 
@@ -184,11 +185,11 @@ class Client:
         if self.protocol.window is not None:
             self._say(self.protocol.ack())
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         if self.connection is not None and self._hub.log is not None and self._hub.log.position:
-            now = self.world.loop.time() + self.connection._beat_seconds
+            now = self.world.loop.time() + self.connection._heartbeat_seconds
             self.connection.sweep(now, {self._hub.log.number: self._hub.log.position})
-            self.connection._beaten = self.connection.heard = self.world.loop.time()
+            self.connection._last_heartbeat = self.connection.peer.received_at = self.world.loop.time()
 
     def pump(self) -> bool:
         """Read what has come, and answer; say whether there was anything."""
@@ -211,7 +212,7 @@ class Client:
         self._say(self.protocol.receive(text))
         if message["type"] == "frame":
             self._check_rows(message["log"], message["cursor"])
-        if message["type"] == "beat":
+        if message["type"] == "heartbeat":
             for log, cursor in message["cursors"].items():
                 self._check_rows(int(log), cursor)
 
@@ -230,7 +231,7 @@ class Client:
         for id, item in self.protocol.subscriptions.items():
             if item.log == log:
                 wrong = expected.differences(item.replica.ordered, self._state(cursor, self.wants[id]))
-                assert not wrong, f"After a frame or beat at {cursor}, {self.wants[id]}:\n{wrong}"
+                assert not wrong, f"After a frame or heartbeat at {cursor}, {self.wants[id]}:\n{wrong}"
 
     def _state(self, cursor: str, want: Wanted) -> Rows:
         assert self._hub.log is not None
@@ -245,6 +246,11 @@ class Client:
 
 
 class SteppedHub(Hub):
+    def attach(self, client: Any, user: str | None = None) -> None:
+        super().attach(client, user)
+        if self._pruning is not None:  # it takes locks that writers hold here
+            self._pruning._task.cancel()
+
     @property
     def log(self) -> Any:
         return self._logs.get("default")
@@ -255,7 +261,7 @@ class SteppedHub(Hub):
         if self._sweeper:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for pool in (self._checks, self._turns):
+        for pool in (self._checks, self._executor):
             for future in pool.close() if pool is not None else ():
                 future.result(seconds(10))
 
@@ -352,8 +358,8 @@ class World:
     def __init__(self, *, hubs: int = HUBS, writers: int = WRITERS) -> None:
         self.loop = asyncio.new_event_loop()
         self._patches = [
-            mock.patch("realtime.hub.LogTask", SteppedLog),
-            mock.patch("realtime.logtask.Waiter", QuietWaiter),
+            mock.patch("realtime.hub.hub.LogWorker", SteppedLog),
+            mock.patch("realtime.hub.log_worker.Waiter", QuietWaiter),
         ]
         for patch in self._patches:
             patch.start()
@@ -407,7 +413,7 @@ class World:
     async def _settle(self) -> None:
         await asyncio.sleep(0)
         while tasks := [
-            task for client in self.clients if client.connection for task in client.connection._tasks.values()
+            task for client in self.clients if client.connection for task in client.connection.peer._tasks.values()
         ]:
             for hub in self.hubs:
                 for log in hub._logs.values():
@@ -418,7 +424,7 @@ class World:
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         connections = [client.connection for client in self.clients if client.connection]
-        return [task for connection in connections for task in connection._tasks.values()]
+        return [task for connection in connections for task in connection.peer._tasks.values()]
 
     def prune(self) -> None:
         """All that may be pruned is, so that cursors expire; on SQLite only where no writer is in the way."""

@@ -87,6 +87,21 @@ def save_item(choice: Choice) -> None:
 
 
 @write
+def save_unchanged(choice: Choice) -> None:
+    for item in choice.some(Item):
+        item.save()
+
+
+@write
+def swap_items(choice: Choice) -> None:
+    """Each stands where the other stood."""
+    if (one := choice.row(Item)) and (other := choice.row(Item, by=choice.b)):
+        one.number, other.number, one.title, other.title = other.number, one.number, other.title, one.title
+        one.save()
+        other.save()
+
+
+@write
 def save_one_field(choice: Choice) -> None:
     if item := choice.row(Item):
         item.number = F("number") + 1

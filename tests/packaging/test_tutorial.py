@@ -1,114 +1,76 @@
-"""The tutorial, followed to the letter in an environment that has nothing but the wheel, up to a live page."""
-
-import os
-import re
-import shlex
-import signal
-from pathlib import Path
-from typing import NamedTuple
+"""The tutorial and the README, followed to the letter in an environment with only the wheel, up to a live page."""
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.packaging.conftest import ROOT, run
+from tests.packaging.conftest import ROOT
 from tests.support.pages import Windows, wait_for_state
-from tests.support.processes import Process, free_port, serves
+from tests.support.reader import Reader, blocks
 
-TUTORIAL = ROOT / "docs" / "tutorial" / "first-live-page.md"
-CAPTION = r'(?::caption: "(?P<caption>[^"\n]*)"\n)?'
-BLOCK = re.compile(rf"^```\{{code-block\}} (?P<kind>\S+)\n{CAPTION}(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-MAX_LINES = 25
-
-
-class Block(NamedTuple):
-    kind: str
-    caption: str
-    text: str
-
-
-BLOCKS = [Block(*(group or "" for group in match.groups())) for match in BLOCK.finditer(TUTORIAL.read_text())]
-FILES = [block for block in BLOCKS if block.caption]
-COMMANDS = [line.removeprefix("$ ") for block in BLOCKS if block.kind == "console" for line in block.text.splitlines()]
-
-
-class Project:
-    """The reader's project: their commands, run in the order of the page."""
-
-    def __init__(self, python: str, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "REALTIME_"))}
-        self.server = Process(
-            [python, "manage.py", "runserver", "--noreload", str(self.port)],
-            log=folder / "server.log",
-            ready=lambda: serves(self.port),
-            env=env,
-            cwd=folder,
-            end=signal.SIGINT,
-        )
-        self._python = python
-
-    def follow(self, command: str) -> None:
-        program, *arguments = shlex.split(command)
-        if command == "python manage.py runserver":
-            self.server.start()
-        elif program == "django-admin":
-            run(self._python, "-m", "django", *arguments, cwd=self.folder)
-        elif program == "python":
-            run(self._python, *arguments, cwd=self.folder)
-        else:
-            raise AssertionError(f"The tutorial has a command that this test does not know: {command}")
-
-    def write(self, block: Block) -> None:
-        name, _, where = block.caption.partition(": ")
-        assert where in ("", "add at the end"), f"The tutorial puts something where this test cannot: {block.caption}"
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a" if where else "x") as file:
-            file.write(block.text)
+TUTORIAL = blocks(ROOT / "docs" / "start" / "tutorial.md")
+README = blocks(ROOT / "README.md")
+MAX_LINES = 21
+INSTALLING = "python -m pip install django-live-queries"
 
 
 @pytest.fixture
-def project(bare_python, tmp_path):
-    project = Project(bare_python, tmp_path)
-    yield project
-    if project.server.running:
-        project.server.stop()
+def reader(bare_python, tmp_path):
+    reader = Reader(bare_python, tmp_path)
+    yield reader
+    reader.stop()
 
 
-@pytest.mark.websocket  # the one road of the tutorial's site
-def test_the_tutorial_leads_to_a_live_page(project: Project, windows: Windows):
-    environment, setting_up, (*preparing, serving), changes = _chapters()
-    assert environment == ["python -m venv venv", ". venv/bin/activate", "python -m pip install django-live-queries"]
-    for command in setting_up:
-        project.follow(command)
-    for block in FILES:
-        project.write(block)
-    for command in [*preparing, serving]:
-        project.follow(command)
+@pytest.mark.websocket  # the only transport of the tutorial's site
+def test_the_tutorial_leads_to_a_live_page(reader: Reader, windows: Windows):
+    commands = [command for block in TUTORIAL for command in block.commands]
+    assert commands[:3] == ["python -m venv venv", ". venv/bin/activate", INSTALLING]
+    create, update, delete = commands[-3:]
+    for command in commands[3:5]:
+        reader.follow(command)
+    for block in TUTORIAL:
+        if block.file:
+            reader.paste(block)
+    for command in commands[5:-3]:
+        reader.follow(command)
 
-    page = windows.open(windows.context(url=f"http://127.0.0.1:{project.port}"))
+    page = windows.open(windows.context(url=reader.url))
     page.goto("/")
     wait_for_state(page)
     rows = page.locator("ul li")
-    create, update, delete = changes
-    project.follow(create)
+    reader.follow(create)
     expect(rows).to_have_text(["Written in a shell"])
-    project.follow(update)
+    reader.follow(update)
     expect(rows).to_have_text(["Changed by update()"])
 
-    project.server.kill()
-    project.follow(delete)
-    project.server.start()
+    reader.server.kill()
+    reader.follow(delete)
+    reader.server.start()
     expect(rows).to_have_count(0)
 
 
-def test_the_tutorial_asks_for_few_lines():
-    lines = [line for block in FILES for line in block.text.splitlines() if line.strip()]
+@pytest.mark.websocket
+def test_the_readme_leads_to_a_live_page_from_top_to_bottom(reader: Reader, windows: Windows):
+    (install, *commands), (write,) = (
+        [command for block in README[:-1] for command in block.commands],
+        README[-1].commands,
+    )
+    assert install == INSTALLING
+    for block in README[1:-1]:
+        for command in block.commands:
+            reader.follow(command)
+        if block.file:
+            reader.paste(block)
+    assert commands[-1] == "python manage.py runserver"
+
+    page = windows.open(windows.context(url=reader.url))
+    page.goto("/")
+    wait_for_state(page)
+    reader.follow(write)
+    expect(page.locator("ul li")).to_have_text(["Written in a shell"])
+
+
+@pytest.mark.parametrize("page", [TUTORIAL, README], ids=["tutorial", "README"])
+def test_it_asks_for_few_lines(page):
+    lines = [line for block in page if block.file for line in block.text.splitlines()[1:] if line.strip()]
 
     assert len(lines) <= MAX_LINES
-
-
-def _chapters() -> tuple[list[str], list[str], list[str], list[str]]:
-    """The commands: the environment, which the test has already, setting up, serving, and the changes."""
-    return COMMANDS[:3], COMMANDS[3:5], COMMANDS[5:8], COMMANDS[8:]

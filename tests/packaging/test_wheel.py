@@ -13,7 +13,7 @@ from pathlib import Path
 from realtime import __version__
 from tests.packaging.conftest import run
 
-EXTRAS = {"client", "drf", "postgres", "prometheus", "redis"}
+EXTRAS = {"client", "drf", "postgres", "postgresql", "prometheus", "redis", "uvicorn"}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -53,6 +53,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         "realtime/py.typed",
         "realtime/static/realtime/realtime.js",
         "realtime/static/realtime/realtime.d.ts",
+        "realtime/locale/de/LC_MESSAGES/django.mo",
     } <= files
 
 

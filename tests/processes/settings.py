@@ -2,8 +2,8 @@
 
 import os
 
+from tests.connections.transports.settings import *  # noqa: F403
 from tests.settings import RUN
-from tests.transports.settings import *  # noqa: F403
 
 if address := os.environ.get("REALTIME_TEST_LAYER"):
     CHANNEL_LAYERS = {

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from tests.connections.transports.conftest import Daphne, client, session
 from tests.models import Shelf
 from tests.support.processes import free_port, tied
 from tests.support.waiting import FACTOR
-from tests.transports.conftest import Daphne, client, session
 
 __all__ = ["client", "session"]
 

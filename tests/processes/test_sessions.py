@@ -12,8 +12,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 
-from realtime.identity import Identity
-from tests.models import Book, Shelf
+from realtime.auth.identity import Identity
+from tests.models import Book
 from tests.support.logins import new_session
 from tests.support.wire import WireClient, until
 
@@ -58,11 +58,6 @@ def store(request, settings, redis_url) -> Store:
     for name, value in options.items():
         setattr(settings, name, value)
     return Store(options)
-
-
-@pytest.fixture
-def shelf(elsewhere) -> Shelf:
-    return elsewhere(Shelf.objects.create, name="one")
 
 
 @pytest.fixture

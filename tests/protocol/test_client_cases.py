@@ -11,7 +11,7 @@ import pytest
 from realtime.client.effects import Apply, Close, Expires, Happened, Later, Refused, Send, Wait
 from realtime.client.rows import Rows
 from realtime.client.session import TRANSITIONS, ClientState
-from realtime.client.wires import Wire
+from realtime.client.subscriptions import Wire
 
 FOLDER = Path(__file__).parent / "cases"
 

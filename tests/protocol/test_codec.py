@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from realtime.exceptions import BadMessage, TooLarge
 from realtime.protocol import codec
 from realtime.protocol.messages import Ack, Call, Delta, Frame, Hello, Put, Subscribe, Unsubscribe
+from tests.support.work import lines
 
 LIMIT = 1000
 
@@ -118,7 +119,7 @@ def test_message_at_the_limit_is_read_and_one_byte_more_refused():
     assert decode(fits) == Ack(messages=1)
     with pytest.raises(TooLarge) as refused:
         decode(fits + " ")
-    assert refused.value.reason == "A message may have 1000 bytes; this one has 1001."
+    assert refused.value.reason == "A message may have up to 1000 bytes; this one has 1001."
 
 
 def test_limit_counts_bytes_not_characters():
@@ -135,7 +136,7 @@ def test_nul_is_refused_wherever_it_stands(escaped):
     ):
         with pytest.raises(BadMessage) as refused:
             decode(text)
-        assert refused.value.reason == "A message may not hold the character U+0000, which databases refuse."
+        assert refused.value.reason == "A message contains the character U+0000, which databases reject."
 
 
 def test_backslash_before_the_letters_u0000_is_text():
@@ -151,7 +152,61 @@ def test_depth_at_the_limit_is_read_and_one_level_more_refused():
     assert decode(nested(codec.MAX_DEPTH - 2)).id == "c"
     with pytest.raises(TooLarge) as refused:
         decode(nested(codec.MAX_DEPTH - 1))
-    assert refused.value.reason == "A message may be 16 levels deep."
+    assert refused.value.reason == "A message may have up to 16 levels of nesting."
+
+
+KILOBYTES = 60 * 1024
+HOSTILE = {
+    "side by side": "[],",
+    "nested": "[" * 12 + "]" * 12 + ",",
+    "texts of brackets": '"[[[",',
+    "numbers": "0,",
+    "numbers near the smallest": "7e-310,",
+    "texts of such numbers": '"7e-310",',
+    "backslashes": r'"\\\\",',
+    "what looks like NUL": r'"\\u0000",',
+}
+
+
+@pytest.mark.parametrize("part", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("end", ["0]}}", "", '"'])
+def test_work_for_a_large_message_does_not_grow_with_its_bytes(part, end):
+    text = '{"type":"call","id":"c","stream":"s","action":"a","args":{"x":[' + part * (KILOBYTES // len(part)) + end
+
+    def read() -> None:
+        with suppress(BadMessage, TooLarge):
+            codec.decode(text, max_bytes=2 * KILOBYTES)
+
+    assert lines(read) < 100
+
+
+def test_arrays_and_objects_are_counted_before_they_are_made():
+    def call(number: int) -> str:
+        return nested(3).replace("[]", "[" + ",".join(["{}"] * number) + "]")
+
+    assert codec.decode(call(codec.MAX_CONTAINERS - 10), max_bytes=KILOBYTES)
+    with pytest.raises(TooLarge, match="A message may contain up to 5000 arrays and objects."):
+        codec.decode(call(codec.MAX_CONTAINERS + 1), max_bytes=KILOBYTES)
+
+
+@pytest.mark.parametrize("number", ["7e-310", "1.7976931348623157E308", "1e-0320", "2e+300"])
+def test_numbers_that_take_long_to_read_are_counted_before_they_are_read(number):
+    def call(times: int) -> str:
+        return nested(3).replace("[]", "[" + ",".join([number] * times) + "]")
+
+    assert codec.decode(call(codec.MAX_EXTREMES), max_bytes=KILOBYTES)
+    rule = "contain up to 100 numbers with an exponent of three digits."
+    with pytest.raises(TooLarge, match=f"A message may {rule}"):
+        codec.decode(call(codec.MAX_EXTREMES + 1), max_bytes=KILOBYTES)
+    with pytest.raises(TooLarge, match=f"A request may {rule}"):
+        codec.split(f"[{call(60)},{call(60)}]".encode())
+
+
+def test_numbers_that_are_read_quickly_and_texts_are_not_counted():
+    numbers = nested(3).replace("[]", "[" + ",".join(["1.5e-10", "0.12345678901234567", "6e23"] * 500) + "]")
+    assert codec.decode(numbers, max_bytes=KILOBYTES)
+    texts = nested(3).replace("[]", "[" + ",".join(['"1e300"'] * 500) + "]")
+    assert codec.decode(texts, max_bytes=KILOBYTES)
 
 
 def test_brackets_in_texts_are_no_depth():
@@ -208,6 +263,21 @@ def test_array_is_split_into_the_texts_of_its_messages():
 def test_what_is_no_array_is_refused(raw):
     with pytest.raises(BadMessage, match="Not an array of messages: "):
         codec.split(raw)
+
+
+@pytest.mark.parametrize("body", [b"0," * 100_000, b'{"type":"ack"},' * 257, b"{}," * 20_000, b'"' + b"[" * 100_000])
+def test_array_of_too_much_is_refused_before_anything_is_made_of_it(body):
+    with pytest.raises((BadMessage, TooLarge)):
+        codec.split(b"[" + body + b"0]")
+    assert lines(lambda: codec.split(b"[" + b'{"type":"ack"},' * 200 + b'{"type":"ack"}]')) < 500
+
+
+def test_array_has_so_many_bytes_and_messages_and_no_more():
+    assert len(codec.split(b"[1,2,3]", max_bytes=7, max_messages=3)) == 3
+    with pytest.raises(TooLarge, match="A request may have up to 6 bytes."):
+        codec.split(b"[1,2,3]", max_bytes=6)
+    with pytest.raises(TooLarge, match="A request may contain up to 2 messages."):
+        codec.split(b"[1,2,3]", max_messages=2)
 
 
 def test_array_is_as_deep_as_its_messages():

@@ -20,7 +20,8 @@ from realtime.exceptions import (
 )
 from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
-from realtime.protocol.demands import CatchUp, Leave
+from realtime.protocol.effects import CatchUp, Leave
+from realtime.protocol.flow_control import EVENT_BYTES, EVENT_SECONDS
 from realtime.protocol.messages import (
     Ack,
     Authenticate,
@@ -33,8 +34,7 @@ from realtime.protocol.messages import (
     Unsubscribe,
     Window,
 )
-from realtime.protocol.session import ClientSession
-from realtime.protocol.states import TRANSITIONS, State
+from realtime.protocol.session import TRANSITIONS, ClientSession, State
 
 MESSAGES = {
     Hello: '{"type":"hello","version":1}',
@@ -50,7 +50,7 @@ MESSAGES = {
 
 def new(*, frames=3, bytes=1000, max_subscriptions=5):
     return ClientSession(
-        beat_seconds=25.0,
+        heartbeat_seconds=25.0,
         window=Window(frames=frames, bytes=bytes),
         max_bytes=10_000,
         max_subscriptions=max_subscriptions,
@@ -80,9 +80,10 @@ def frame(size=10):
     return Encoded("f" * size, size)
 
 
-def offer(session, *, before="e.0", caught_up=(), log=0, size=10):
+def offer(session, *, before="e.0", caught_up=(), log=0, size=10, **options):
     twin = copy.deepcopy(session)
-    texts = [message.text for message in session.offer(frame(size), log=log, before=before, caught_up=caught_up)]
+    messages = session.offer(frame(size), log=log, before=before, caught_up=caught_up, **options)
+    texts = [message.text for message in messages]
     if not caught_up and twin.passes(frame(size), log):
         assert (texts, facts(session)) == ([frame(size).text], facts(twin))
     return texts
@@ -108,6 +109,51 @@ SUBSCRIBED = '{"type":"subscribed","id":1,"query":10,"log":0}'
 SENT = "f" * 10
 
 
+class TestEvents:
+    """Events that a client is slow to read are not sent: they would be late."""
+
+    @staticmethod
+    def flood(session, events=1000, now=0.0):
+        sent = [session.notify(Encoded("e" * 100, 100), now) for _ in range(events)]
+        return [message.text for messages in sent for message in messages]
+
+    @staticmethod
+    def open_session(**options):
+        session = ClientSession(
+            heartbeat_seconds=25,
+            window=Window(frames=256, bytes=2**20),
+            max_bytes=1000,
+            max_subscriptions=9,
+            **options,
+        )
+        session.receive(MESSAGES[Hello])
+        return session
+
+    def test_many_are_followed_by_a_heartbeat_and_no_more_while_it_is_not_answered(self):
+        session = self.open_session()
+        texts = self.flood(session)
+        assert texts.count('{"type":"heartbeat","cursors":{}}') == 1
+        assert len(texts) * 100 < 2 * EVENT_BYTES
+        assert self.flood(session, now=EVENT_SECONDS + 1) == []
+
+    def test_answer_brings_more(self):
+        session = self.open_session()
+        ack(session, len(self.flood(session)))
+        assert len(self.flood(session)) > 100
+
+    def test_client_that_does_not_answer_late_gets_not_even_a_few(self):
+        session = self.open_session()
+        self.flood(session, events=EVENT_BYTES // 400 + 1)
+        assert (len(self.flood(session, events=1, now=1)), self.flood(session, events=1, now=EVENT_SECONDS + 1)) == (
+            1,
+            [],
+        )
+
+    def test_over_http_the_window_alone_bounds_them(self):
+        texts = self.flood(self.open_session(answers=False))
+        assert texts == ["e" * 100] * 1000
+
+
 class TestStates:
     @pytest.mark.parametrize("state", list(State))
     @pytest.mark.parametrize("kind", list(MESSAGES))
@@ -123,26 +169,26 @@ class TestStates:
             with pytest.raises(UnexpectedMessage) as refused:
                 session.receive(MESSAGES[kind])
             name = kind.__name__.lower()
-            assert refused.value.reason == f"A connection that is {state.value} does not take '{name}'."
+            assert refused.value.reason == f"A connection that is {state.value} does not accept '{name}'."
             assert session.state is state
 
     def test_hello_opens(self):
         answer, events = (session := new()).receive(MESSAGES[Hello])
 
         assert [message.text for message in answer] == [
-            '{"type":"welcome","version":1,"beat":25.0,"window":{"frames":3,"bytes":1000}}'
+            '{"type":"welcome","version":1,"heartbeat":25.0,"window":{"frames":3,"bytes":1000}}'
         ]
         assert (events, session.state) == ([], State.OPEN)
 
     def test_another_version_is_refused(self):
         with pytest.raises(UnsupportedVersion) as refused:
             new().receive('{"type":"hello","version":2}')
-        assert refused.value.reason == "This server speaks version 1, not 2."
+        assert refused.value.reason == "This server supports protocol version 1, not 2."
 
     def test_binary_frame_is_refused(self):
         with pytest.raises(BadMessage) as refused:
             new().receive(MESSAGES[Hello].encode())
-        assert refused.value.reason == "Messages are text frames; this one is binary."
+        assert refused.value.reason == "Messages must be text frames; this one is binary."
 
     def test_close_says_bye_once(self):
         session = opened()
@@ -164,7 +210,7 @@ class TestStates:
         assert session.accept(subscription, query=10, log=0) is None
         assert session.refuse(subscription, code=4214, reason="No.") is None
         assert session.reply(Reply(id="c1", result=msgspec.Raw(b"1"))) is None
-        assert session.beat({0: "e.1"}) is None
+        assert session.heartbeat({0: "e.1"}) is None
         assert session.receive("noise") == ([], [])
 
 
@@ -219,7 +265,7 @@ class TestSubscriptions:
     def test_either_token_or_stream_is_named(self, target):
         with pytest.raises(BadMessage) as refused:
             opened().receive(json.dumps({"type": "subscribe", "id": 1, **target}))
-        assert refused.value.reason == "A subscription names either 'token' or 'stream'."
+        assert refused.value.reason == "A subscription needs either 'token' or 'stream'."
 
     def test_number_of_subscriptions_is_limited(self):
         session = opened(max_subscriptions=2)
@@ -227,7 +273,7 @@ class TestSubscriptions:
         subscribe(session, 2)
         answer, events = session.receive('{"type":"subscribe","id":3,"stream":"tasks"}')
         assert [message.text for message in answer] == [
-            '{"type":"refused","id":3,"code":4002,"reason":"A connection may have 2 subscriptions."}'
+            '{"type":"refused","id":3,"code":4002,"reason":"A connection may have up to 2 subscriptions."}'
         ]
         assert (events, sorted(session.subscriptions)) == ([], [1, 2])
 
@@ -237,7 +283,7 @@ class TestSubscriptions:
         offer(session, caught_up={10})
         with pytest.raises(Overloaded) as refused:
             session.receive('{"type":"subscribe","id":2,"stream":"tasks"}')
-        assert refused.value.reason == "A connection may have 1 subscriptions."
+        assert refused.value.reason == "A connection may have up to 1 subscriptions."
 
     def test_refused_subscription_leaves_its_id_free(self):
         session = opened()
@@ -390,7 +436,7 @@ class TestCredit:
         offer(session)
         with pytest.raises(BadMessage) as refused:
             ack(session, messages)
-        assert refused.value.reason == f"Acknowledged {messages} messages, with 0 to 3 possible."
+        assert refused.value.reason == f"Acknowledged {messages} messages; expected 0 to 3."
 
     def test_ack_that_goes_back_is_refused(self):
         session = opened()
@@ -399,7 +445,7 @@ class TestCredit:
         ack(session, 1)
         with pytest.raises(BadMessage) as refused:
             ack(session, 0)
-        assert refused.value.reason == "Acknowledged 0 messages, with 1 to 2 possible."
+        assert refused.value.reason == "Acknowledged 0 messages; expected 1 to 2."
 
     def test_ack_may_be_repeated(self):
         session = opened()
@@ -430,14 +476,14 @@ class TestEverythingCounts:
         ack(session, 1)
         assert session.has_room
 
-    @pytest.mark.parametrize("kind", ["refused", "subscribed", "beat", "reply"])
+    @pytest.mark.parametrize("kind", ["refused", "subscribed", "heartbeat", "reply"])
     def test_each_kind_is_counted(self, kind):
         session = opened()
         subscription = asked_for(session)
         sent = {
             "refused": lambda: session.refuse(subscription, code=4214, reason="No."),
             "subscribed": lambda: session.accept(subscription, query=10, log=0),
-            "beat": lambda: session.beat({}),
+            "heartbeat": lambda: session.heartbeat({}),
             "reply": lambda: self.reply(session, 1),
         }
         assert sent[kind]() is not None
@@ -483,7 +529,7 @@ class TestTokens:
         session = self.greeting()
         assert session.state is State.GREETING
         assert session.welcome(60.0).text == (
-            '{"type":"welcome","version":1,"beat":25.0,"window":{"frames":3,"bytes":1000},"expires":60.0}'
+            '{"type":"welcome","version":1,"heartbeat":25.0,"window":{"frames":3,"bytes":1000},"expires":60.0}'
         )
         assert session.state is State.OPEN
 
@@ -507,7 +553,7 @@ class TestTokens:
     def test_nothing_is_said_before_the_welcome(self):
         session = self.greeting()
         session.receive(MESSAGES[Subscribe])
-        assert (session.beat({}), session.stall()) == (None, [])
+        assert (session.heartbeat({}), session.stall()) == (None, [])
 
     def test_another_token_on_the_live_connection_is_answered(self):
         session = opened()
@@ -521,31 +567,31 @@ class TestTokens:
         assert session.welcome(None) is None
 
 
-class TestBeat:
-    def test_beat_names_the_position_of_logs_that_are_live(self):
+class TestHeartbeat:
+    def test_heartbeat_names_the_position_of_logs_that_are_live(self):
         session = opened()
         subscribe(session, 1, query=10, log=0)
         subscribe(session, 2, query=11, log=1)
         offer(session, log=0, caught_up={10})
 
-        assert session.beat({0: "e.1", 1: "f.1", 2: "g.1"}).text == '{"type":"beat","cursors":{"0":"e.1"}}'
+        assert session.heartbeat({0: "e.1", 1: "f.1", 2: "g.1"}).text == '{"type":"heartbeat","cursors":{"0":"e.1"}}'
 
-    def test_beat_says_nothing_of_a_log_that_is_behind(self):
+    def test_heartbeat_says_nothing_of_a_log_that_is_behind(self):
         session = opened(frames=1)
         subscribe(session)
         offer(session, caught_up={10})
         offer(session)
-        assert session.beat({0: "e.5"}).text == '{"type":"beat","cursors":{}}'
+        assert session.heartbeat({0: "e.5"}).text == '{"type":"heartbeat","cursors":{}}'
 
-    def test_beat_that_is_not_acknowledged_is_not_followed_by_another(self):
+    def test_heartbeat_that_is_not_acknowledged_is_not_followed_by_another(self):
         session = opened()
-        assert session.beat({}) is not None
-        assert session.beat({}) is None
+        assert session.heartbeat({}) is not None
+        assert session.heartbeat({}) is None
         ack(session, 1)
-        assert session.beat({}) is not None
+        assert session.heartbeat({}) is not None
 
-    def test_no_beat_before_hello(self):
-        assert new().beat({0: "e.1"}) is None
+    def test_no_heartbeat_before_hello(self):
+        assert new().heartbeat({0: "e.1"}) is None
 
 
 class TestPasses:
@@ -587,6 +633,82 @@ class TestPasses:
         assert not self.steady().passes(frame(10), 1)
 
 
+class TestAccessIsAskedAgain:
+    """What comes meanwhile goes out when an answer is good for it, and no earlier."""
+
+    def held(self, *, frames=3):
+        session = opened(frames=frames)
+        subscribe(session)
+        offer(session, before="e.0", caught_up={10})
+        session.hold()
+        return session
+
+    def test_first_frame_is_kept_and_later_ones_leave_the_subscription_where_it_has_taken_it(self):
+        session = self.held()
+        assert offer(session, before="e.1", now=1.0) == []
+        assert offer(session, before="e.2", now=2.0) == []
+        frames, effects = session.release()
+        assert ([frame.text for frame in frames], effects) == ([SENT], [CatchUp({10: "e.2"})])
+
+    def test_answer_that_is_older_than_a_frame_lets_it_not_go_out(self):
+        session = self.held()
+        offer(session, before="e.1", now=1.0)
+        assert session.release(begun=1.0) == ([], [])
+        assert session.held
+        frames, _ = session.release(begun=1.5)
+        assert ([frame.text for frame in frames], session.held) == ([SENT], True)
+
+    def test_what_follows_a_frame_that_went_out_is_asked_for_while_access_is_asked_again(self):
+        session = self.held()
+        offer(session, before="e.1", now=1.0)
+        offer(session, before="e.2", now=2.0)
+        _, effects = session.release(begun=1.5)
+        assert effects == [CatchUp({10: "e.2"})]
+        assert offer(session, before="e.3", caught_up={10}, now=3.0) == []
+        frames, effects = session.release()
+        assert ([frame.text for frame in frames], effects, session.settled) == ([SENT], [], True)
+
+    @pytest.mark.parametrize("ends", ["refuse", "move"])
+    def test_kept_frame_is_dropped_with_a_subscription_that_may_not_see_it(self, ends):
+        session = self.held()
+        subscribe(session, 2, query=11, cursor="e.0")
+        offer(session, before="e.1", caught_up={11}, calls=("c1",), now=1.0)
+        subscription = session.subscriptions[2]
+        session.refuse(subscription, code=4214, reason="no") if ends == "refuse" else session.move(subscription)
+        assert session.release() == ([], [CatchUp({10: "e.1"})])
+        assert session.owing == 1
+
+    def test_heartbeat_does_not_name_a_position_whose_frame_is_kept(self):
+        session = self.held()
+        assert json.loads(session.heartbeat({0: "e.1"}).text)["cursors"] == {"0": "e.1"}
+        session = self.held()
+        offer(session, before="e.1", now=1.0)
+        assert json.loads(session.heartbeat({0: "e.2"}).text)["cursors"] == {}
+
+    def test_kept_frame_names_the_calls_whose_effects_it_brings(self):
+        session = self.held()
+        offer(session, before="e.1", calls=("c1",), now=1.0)
+        [sent], _ = session.release()
+        assert sent.text == codec.with_calls(frame(), ("c1",)).text
+
+    def test_event_goes_out_when_the_answer_is_younger_than_it(self):
+        session = self.held()
+        assert session.notify(frame(5), 1.0) == []
+        assert session.release(begun=0.5) == ([], [])
+        assert session.release(begun=2.0)[0] == [frame(5)]
+        session.notify(frame(5), 3.0)
+        session.refuse(session.subscriptions[1], code=4214, reason="no")
+        assert session.release() == ([], [])
+
+    def test_what_the_client_says_may_go_when_the_answer_is_younger_than_it(self):
+        session = self.held()
+        assert not session.may_send(1.0)
+        session.release(begun=2.0)
+        assert (session.may_send(1.0), session.may_send(2.0)) == (True, False)
+        session.release()
+        assert session.may_send(2.0)
+
+
 class FlowControl(RuleBasedStateMachine):
     """Any order of ticks, acks and subscriptions, with the connection's few lines played by the machine.
 
@@ -602,6 +724,8 @@ class FlowControl(RuleBasedStateMachine):
         self.seen = {}  # by subscription id; None: nothing
         self.queries = {}
         self.wanted = []  # catch-ups that the hub has been asked for
+        self.under_way = set()  # places among the messages of frames that were kept: they go out without credit, too
+        self.kept = None  # the size of a frame that is kept, when that was, and what was seen before it
         self.next_id = 1
 
     def handle(self, events):
@@ -612,11 +736,16 @@ class FlowControl(RuleBasedStateMachine):
     def deliver(self, *, caught_up, size):
         """A tick: `caught_up` maps live queries to the position from which they were asked to be brought."""
         before, self.now = self.now, self.now + 1
-        texts = offer(self.session, before=str(before), caught_up=set(caught_up), size=size)
+        had_kept = bool(self.session._kept)
+        texts = offer(self.session, before=str(before), caught_up=set(caught_up), size=size, now=float(self.now))
         if texts and not texts[0].startswith("f"):
             self.sizes.append(-len(texts[0]))
-        if texts and texts[0].startswith("f"):
-            self.sizes.append(size)
+        if kept := self.session._kept and not had_kept:
+            assert not texts
+            self.kept = size, float(self.now), dict(self.seen)
+        if kept or (texts and texts[0].startswith("f")):
+            if not kept:
+                self.sizes.append(size)
             for id, query in self.queries.items():
                 has, since = self.seen[id], caught_up.get(query, str(before))
                 if query in caught_up and since is None:
@@ -643,7 +772,9 @@ class FlowControl(RuleBasedStateMachine):
         self.session.receive(json.dumps(wanted))
         self.sizes.append(-self.session.accept(self.session.subscriptions[id], query=query, log=0).size)
         self.queries[id], self.seen[id] = query, self.now if old else None
-        # as the hub does it: with two subscriptions of one live query, all rows serve both
+        # as the hub does it: with two subscriptions of one live query, all rows serve both, and what waits for it
+        for queries in self.wanted:
+            queries.pop(query, None)
         self.deliver(caught_up={query: None if shared else cursor}, size=size)
 
     @rule(size=st.integers(1, 300))
@@ -700,7 +831,34 @@ class FlowControl(RuleBasedStateMachine):
     @precondition(lambda self: self.session.held)
     @rule()
     def release(self):
-        self.handle(self.session.release())
+        self.go_on(None)
+
+    @precondition(lambda self: self.session.held)
+    @rule(back=st.integers(-1, 2))
+    def go_on_asking(self, back):
+        self.go_on(float(self.now - back))
+
+    def go_on(self, begun):
+        frames, effects = self.session.release(begun)
+        if self.kept and (begun is None or self.kept[1] < begun):
+            assert [frame.size for frame in frames] == [self.kept[0]]
+            self.under_way.add(len(self.sizes))
+            self.sizes.append(self.kept[0])
+            self.kept = None
+        else:
+            assert frames == []
+        self.handle(effects)
+
+    @precondition(lambda self: self.session.held and self.queries)
+    @rule(data=st.data())
+    def refuse(self, data):
+        id = data.draw(st.sampled_from(sorted(self.queries)))
+        if self.kept:
+            # the frame is as if it had never come; who was live stands at the tick before it
+            self.seen |= {each: seen for each, seen in self.kept[2].items() if each in self.seen}
+            self.kept = None
+        self.sizes.append(-self.session.refuse(self.session.subscriptions[id], code=4214, reason="no").size)
+        del self.queries[id], self.seen[id]
 
     @rule()
     def stall(self):
@@ -709,7 +867,9 @@ class FlowControl(RuleBasedStateMachine):
     @invariant()
     def outstanding_frames_stay_within_the_window(self):
         outstanding = self.sizes[self.acked :]
-        frames = [place for place, size in enumerate(outstanding) if size > 0]
+        frames = [
+            place for place, size in enumerate(outstanding) if size > 0 and place + self.acked not in self.under_way
+        ]
         assert len(frames) <= 3
         before = outstanding[: frames[-1]] if frames else []
         assert sum(map(abs, before)) < 400, "a frame was sent without credit"
@@ -718,6 +878,10 @@ class FlowControl(RuleBasedStateMachine):
     def whoever_lags_is_being_caught_up_once_there_is_credit(self):
         lagging = any(not self.session.subscriptions[id].live for id in self.queries)
         assert not (lagging and self.session.has_credit and not self.wanted)
+
+    @invariant()
+    def frame_is_kept_only_while_access_is_asked(self):
+        assert self.session.held or not self.session._kept
 
     @invariant()
     def live_means_to_have_all(self):

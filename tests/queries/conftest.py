@@ -13,6 +13,7 @@ from realtime.queries.livequery import query_key
 from realtime.queries.tail import Tail, Tick, Want
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
+from realtime.streams.surroundings import SITE, Surroundings
 from tests.models import Shelf
 from tests.shapes.desk import desk  # noqa: F401 - a fixture
 from tests.support.replica import Replica
@@ -65,10 +66,13 @@ class Live:
         format: str = "data",
         cursor: str | None = None,
         rows: Mapping[str, Any] | None = None,
+        surroundings: Surroundings = SITE,
         **params: Any,
     ) -> Viewer:
         """A viewer who has nothing, or these rows at this cursor; brought to the present by a tick."""
-        viewer = self.viewer(stream, audience=audience, format=format, cursor=cursor, **params)
+        viewer = self.viewer(
+            stream, audience=audience, format=format, cursor=cursor, surroundings=surroundings, **params
+        )
         viewer.replica.hold(rows or {})
         self.tick(viewer)
         self.viewers.append(viewer)
@@ -81,11 +85,12 @@ class Live:
         audience: Any = None,
         format: str = "data",
         cursor: str | None = None,
+        surroundings: Surroundings = SITE,
         **params: Any,
     ) -> Viewer:
         """A viewer who has nothing yet."""
         kind = registry.get(stream) if isinstance(stream, str) else stream
-        return Viewer(self, kind(kind.clean_params(params), audience), format, cursor)
+        return Viewer(self, kind(kind.clean_params(params), audience, surroundings), format, cursor)
 
     def tick(self, *newcomers: Viewer, gone: tuple[Viewer, ...] = ()) -> Tick:
         wants = {Want(viewer.key, viewer.cursor): viewer.stream for viewer in newcomers}

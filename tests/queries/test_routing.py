@@ -82,8 +82,9 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_change_costs_the_same_with_many_live_queries(live, change):
-    few = cost(live, "books", FEW, change)
-    assert cost(live, "books", MANY, change) == few
+    few, many = cost(live, "books", FEW, change), cost(live, "books", MANY, change)
+    assert (many[0], many[2]) == (few[0], few[2])
+    assert many[1] <= few[1]  # rows of dependants are narrowed down to a few partitions, and not to many
 
 
 def test_change_of_what_nobody_sees_costs_the_same_with_many_live_queries(live):

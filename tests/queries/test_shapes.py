@@ -30,7 +30,7 @@ from django.db.models.expressions import RawSQL, Window
 from django.db.models.functions import Length, Lower, Random, RowNumber
 
 from realtime import live_value
-from realtime.checks import check_querysets
+from realtime.checks.setup import check_querysets
 from realtime.streams.registry import place
 from tests.shapes.desk import Desk, Seen
 from tests.shapes.models import (
@@ -387,8 +387,8 @@ def test_model_whose_changes_are_not_followed_is_a_warning(desk, queryset, field
     stream = desk.stream(Card, lambda self: queryset(), fields=fields)
     assert _checked(stream) == [
         Warning(
-            f"ShapeStream reads rows of {models}, whose changes it does not follow.",
-            hint="Name the relations that lead there in depends_on, or silence this where they never change.",
+            f"ShapeStream reads rows of {models} but does not track their changes.",
+            hint="List the relations to them in depends_on, or silence this if those rows never change.",
             obj="tests.shapes.desk.ShapeStream",
             id="realtime.W003",
         )
@@ -398,10 +398,35 @@ def test_model_whose_changes_are_not_followed_is_a_warning(desk, queryset, field
 @pytest.mark.parametrize("name", ["one key", "related field", "aggregate", "reversed"])
 def test_who_comes_back_is_sent_only_what_was_missed(desk, name):
     """A reset would be right too, and would cost all rows."""
-    assert _answer_after_a_change(desk, ORDERS[name])["puts"] == [{"key": "5", "row": {"title": "changed"}}]
+    [put] = _answer_after_a_change(desk, ORDERS[name])["puts"]
+    assert (put["key"], put["row"]) == ("5", {"title": "changed"})
 
 
-@pytest.mark.parametrize("name", ["slice", "place among all", "raw", "extra"])
+def test_who_comes_back_to_a_window_is_sent_what_differs(desk):
+    lane = Lane.objects.create(name="a", code="a")
+    Card.objects.bulk_create([Card(pk=pk, title=f"card {pk}", rank=pk, lane=lane) for pk in range(1, 10)])
+    seen = desk.watch(desk.stream(Card, lambda self: Card.objects.order_by("rank")[:4], depends_on=EVERYTHING))
+    away, idle = seen.past(), seen.past()
+    Card.objects.filter(pk=9).update(rank=0)  # enters, so that 4 leaves
+    desk.tick()
+    Card.objects.filter(pk=2).update(title="changed")
+    desk.bring(away)
+    assert away.answer == {
+        "query": away.query,
+        "puts": [
+            {"key": "9", "row": {"title": "card 9"}},
+            {"key": "2", "row": {"title": "changed"}, "after": "1"},
+        ],
+        "drops": ["4"],
+    }
+    assert away.keys == seen.keys == ["9", "1", "2", "3"]
+    Card.objects.filter(pk=7).update(title="not seen")
+    idle.cursor = away.cursor
+    desk.bring(idle)
+    assert idle.answer is None
+
+
+@pytest.mark.parametrize("name", ["place among all", "raw", "extra"])
 def test_who_comes_back_to_rows_that_enter_by_others_gets_all(desk, name):
     answer = _answer_after_a_change(desk, (SHAPES | ANNOTATED)[name])
     assert answer["reset"] is True

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
-from realtime.capture import installation, triggers
+from realtime.capture import install, triggers
 from realtime.changelog import get_changelog
 from realtime.conf import settings
 from realtime.models import Change, Log
@@ -74,7 +74,7 @@ class Desk:
         stream: Any = type("ShapeStream", (ModelStream,), members)
         registry.add(name, stream)
         self._names.append(name)
-        installation.install()
+        install.install()
         if settings.CAPTURE == "triggers":
             triggers.install("default")
         return stream
@@ -130,7 +130,7 @@ class Desk:
     def close(self) -> None:
         for name in self._names:
             registry.remove(name)
-        installation.install()
+        install.install()
         empty()
 
 

@@ -71,7 +71,7 @@ class Caller:
                     frames += 1
                     if frames % 4 == 0:
                         await socket.send(json.dumps({"type": "ack", "frames": frames}))
-                if message["type"] == "beat":
+                if message["type"] == "heartbeat":
                     await socket.send(json.dumps({"type": "ack", "frames": frames}))
 
     async def _send(self, socket: ClientConnection, id: str, word: str) -> None:

@@ -15,7 +15,7 @@ from tests.support.replica import ReferenceClient
 from tests.support.waiting import seconds, wait_until
 
 PAUSE_SECONDS = (0.05, 0.3)  # before a client tries again
-SILENT_BEATS = 2  # as the protocol says
+SILENT_HEARTBEATS = 2  # as the protocol says
 
 
 class LiveClient:
@@ -123,7 +123,7 @@ class LiveClient:
             await socket.send(answer)
         message = self.protocol.last
         self.messages.append((time.monotonic(), message))
-        return SILENT_BEATS * message["beat"] if message["type"] == "welcome" else None
+        return SILENT_HEARTBEATS * message["heartbeat"] if message["type"] == "welcome" else None
 
     async def _subscribe(self, id: int, target: dict[str, Any]) -> None:
         await self._send(self.protocol.subscribe(id, **target))

@@ -86,7 +86,7 @@ class Crowd:
 
     def _visit(self, server: SiteServer, *, session: str = "") -> LiveClient:
         client = self.clients(server.url, session=session)
-        client.subscribe("faults.box:presence", self.place)
+        client.subscribe("faults.box:presence:all", self.place)
         return client
 
     def churn(self, duration: float, *, grace: float, pause: float) -> None:

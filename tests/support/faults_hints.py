@@ -8,7 +8,7 @@ from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 
 from realtime.changelog import BACKENDS, get_changelog
-from realtime.wakeups import layer
+from realtime.hub.pubsub import channel_layer
 from tests.support.faults_counting import counted
 
 DROPPING = "dropping"  # while the site has a file of this name, messages are dropped
@@ -21,7 +21,7 @@ def wait_for(*, poll: float | None, rejoin: float | None) -> None:
         assert log.__name__ in BACKENDS.values()
         log.poll_seconds = poll
     if rejoin is not None:
-        layer.REJOIN_SECONDS = rejoin
+        channel_layer.REJOIN_SECONDS = rejoin
 
 
 def count_hints() -> None:
@@ -33,7 +33,7 @@ def count_hints() -> None:
 def _counting(receive: Any) -> Any:
     async def counted_receive(self: Any, channel: str) -> Any:
         message = await receive(self, channel)
-        counted["hints"] += message["type"] == layer.WAKE_UP
+        counted["hints"] += message["type"] == channel_layer.WAKE_UP
         return message
 
     return counted_receive

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.support.processes import Process, accepts, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "howto" / "nginx.md"
+PAGE = ROOT / "docs" / "operations" / "nginx.md"
 
 AROUND = """
 daemon off;

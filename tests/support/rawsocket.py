@@ -121,6 +121,16 @@ class RawSocket:
             return False
         return True
 
+    def send_some(self, data: bytes | memoryview) -> int:
+        """Send what the server takes just now; all that is left counts as sent where it has gone."""
+        self._socket.setblocking(False)
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)
+
     def close(self) -> None:
         self._socket.close()
 

@@ -57,7 +57,7 @@ class Subscription:
     query: int | None = None
     log: int | None = None
     live: bool = False
-    view: str = ""  # the tag of the rows that are held
+    fingerprint: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
     refusal: dict[str, Any] | None = None
     present: dict[str, Any] | None = None  # what the client says of its user's presence; None: it only looks
@@ -83,7 +83,7 @@ class ReferenceClient:
         self.token: str | None = None  # who it is, where no cookie says so
         self._connected = False
         self.events: list[dict[str, Any]] = []  # of all connections
-        self.unsent: list[dict[str, Any]] = []
+        self.rejected_events: list[dict[str, Any]] = []
         self._handled = 0
         self._unacked_frames = 0
         self._unacked_bytes = 0
@@ -99,10 +99,10 @@ class ReferenceClient:
         """A message as it travels."""
         return json.dumps(message, separators=(",", ":"))
 
-    def subscribe(self, id: int, *, cursor: str | None = None, view: str = "", **target: Any) -> list[str]:
+    def subscribe(self, id: int, *, cursor: str | None = None, fingerprint: str = "", **target: Any) -> list[str]:
         """Want a live query; return what to send, which is nothing while there is no connection."""
         assert id not in self.subscriptions, f"The subscription id {id} is in use."
-        self.subscriptions[id] = Subscription(id, target, cursor=cursor, view=view)
+        self.subscriptions[id] = Subscription(id, target, cursor=cursor, fingerprint=fingerprint)
         return [self._ask(self.subscriptions[id])] if self._connected else []
 
     def unsubscribe(self, id: int) -> list[str]:
@@ -152,8 +152,8 @@ class ReferenceClient:
         return self.ack() if self._ack_is_due(kind) and not self.holding_acks else []
 
     def _ack_is_due(self, kind: str) -> bool:
-        if kind == "beat" or self.window is None or self.bye is not None:
-            return kind == "beat"
+        if kind == "heartbeat" or self.window is None or self.bye is not None:
+            return kind == "heartbeat"
         frames, size = self._unacked_frames * QUARTER, self._unacked_bytes * QUARTER
         return frames >= self.window["frames"] or size >= self.window["bytes"]
 
@@ -164,7 +164,7 @@ class ReferenceClient:
 
     def _ask(self, item: Subscription) -> str:
         item.fresh = item.cursor is None
-        cursor = {} if item.cursor is None else {"cursor": item.cursor, "view": item.view}
+        cursor = {} if item.cursor is None else {"cursor": item.cursor, "fingerprint": item.fingerprint}
         return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
     def _welcome(self, message: dict[str, Any]) -> None:
@@ -174,9 +174,9 @@ class ReferenceClient:
     def _subscribed(self, message: dict[str, Any]) -> None:
         item = self.subscriptions.get(message["id"])
         if item is not None:
-            if item.view not in ("", message["view"]):
+            if item.fingerprint not in ("", message["fingerprint"]):
                 item.fresh, item.cursor = True, None  # a reset follows
-            item.query, item.log, item.view = message["query"], message["log"], message["view"]
+            item.query, item.log, item.fingerprint = message["query"], message["log"], message["fingerprint"]
 
     def _frame(self, message: dict[str, Any]) -> None:
         self.frames.append(message)
@@ -203,7 +203,7 @@ class ReferenceClient:
         for item in self.subscriptions.values():
             item.live = False
 
-    def _beat(self, message: dict[str, Any]) -> None:
+    def _heartbeat(self, message: dict[str, Any]) -> None:
         for log, cursor in message["cursors"].items():
             for item in self.subscriptions.values():
                 if item.log == int(log):
@@ -224,8 +224,8 @@ class ReferenceClient:
     def _event(self, message: dict[str, Any]) -> None:
         self.events.append(message)
 
-    def _unsent(self, message: dict[str, Any]) -> None:
-        self.unsent.append(message)
+    def _event_rejected(self, message: dict[str, Any]) -> None:
+        self.rejected_events.append(message)
 
     def _bye(self, message: dict[str, Any]) -> None:
         self.bye = message

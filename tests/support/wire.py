@@ -10,9 +10,9 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from realtime.connection import Connection
-from realtime.hub import get_hub
-from realtime.identity import Identity
+from realtime.auth.identity import Identity
+from realtime.connections.connection import Connection
+from realtime.hub.hub import get_hub
 from tests.support.replica import ReferenceClient
 from tests.support.waiting import seconds
 
@@ -36,6 +36,8 @@ class WireClient:
         await sync_to_async(connections.close_all)()  # those of the test's own thread for async queries
 
     # the transport
+
+    unsent = 0
 
     def send(self, text: str) -> None:
         self.received.append(json.loads(text))

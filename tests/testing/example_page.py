@@ -1,4 +1,4 @@
-"""The example of docs/howto/testing.md: a page in a browser, and a network that fails. Run by test_page.py."""
+"""The example of docs/guides/testing.md: a page in a browser, and a network that fails. Run by test_page.py."""
 
 from __future__ import annotations
 

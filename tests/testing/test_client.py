@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.test import TestCase
 
 from realtime.client import RemoteError
+from realtime.connections.transports.websocket import RealtimeConsumer
 from realtime.exceptions import RealtimeError
 from realtime.testing import FaultyNetwork, connect
-from realtime.transports.websocket import RealtimeConsumer
 from tests.models import Book, Shelf
 from tests.support.waiting import seconds
 
@@ -37,13 +37,13 @@ async def test_actions_run_as_the_user(committing):
         await books.call("add", {"title": "a"})
 
         await client.wait_for(books, lambda rows: len(rows) == 1)
-        with pytest.raises(RemoteError, match="You may not"):
+        with pytest.raises(RemoteError, match="You do not have permission"):
             await books.call("burn")
 
 
 async def test_visitor_is_refused_where_users_are_let_in(committing):
     async with connect() as client:
-        with pytest.raises(RemoteError, match="You may not see the stream 'books'"):
+        with pytest.raises(RemoteError, match="You do not have permission to view the stream 'books'"):
             await client.wait_for(client.subscribe("books", {"shelf": 1}), bool)
         assert await client.subscribe("top", {"shelf": 1}).ready() == []
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from unittest import mock
+
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
 
+from realtime.hub import hub
 from realtime.testing import FaultyNetwork, LiveServer, LiveServerTestCase, Viewer
 from tests.models import Book, Shelf
 from tests.support import http
-from tests.support.waiting import seconds
+from tests.support.waiting import seconds, wait_until
 
 
 @pytest.fixture
@@ -77,3 +81,19 @@ class WithALiveServerTests(LiveServerTestCase):
         async_to_sync(add)()
 
         viewer.wait_for(lambda rows: [row["title"] for row in rows] == ["a"], within=seconds(10))
+
+    def test_server_keeps_no_connection_to_the_database_for_clients_that_have_gone(self):
+        async def visit() -> None:
+            async with self.server.client() as client:
+                books = client.subscribe("top", {"shelf": 0})
+                await books.ready()
+                assert readers()
+
+        with mock.patch("realtime.hub.hub.LINGER_SECONDS", 30.0):
+            self.server.call(hub._hubs.clear)  # the next one is made as it is outside of this suite
+            async_to_sync(visit)()
+        wait_until(lambda: not readers(), what="the reader of the log ends")
+
+
+def readers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "realtime-default"]

@@ -92,7 +92,7 @@ class InATransactionTests(TestCase):
             Viewer("nowhere", user=self.ann).refresh()
         self.ann.is_active = False
         self.ann.save()
-        with pytest.raises(Forbidden, match=r"The user does not exist any more, or is not active\."):
+        with pytest.raises(Forbidden, match=r"The user does not exist or is inactive\."):
             Viewer("mine", user=self.ann).refresh()
 
     def test_access_that_ends_drops_the_rows(self):

@@ -75,6 +75,7 @@ function drawBars(projects) {
       part.querySelector("title").textContent = `${column}: ${project[column]}`
       start += share
     }
+    item.querySelector("svg").setAttribute("aria-label", COLUMNS.map((column) => `${column}: ${project[column]}`).join(", "))
     return item
   }))
 }

@@ -9,9 +9,10 @@ from importlib import import_module
 
 from django.db import connections, transaction
 
-from realtime.capture.tracking import watched_tables
+from realtime.capture.tables import Table, watched_tables
 from realtime.capture.triggers.base import Triggers
 from realtime.conf import settings
+from realtime.streams.registry import registry
 
 CLASSES = {"sqlite": "SQLiteTriggers", "postgresql": "PostgreSQLTriggers", "mysql": "MySQLTriggers"}
 
@@ -44,6 +45,14 @@ def remove(alias: str) -> int:
         for name, table in present.items():
             triggers.drop(name, table)
     return len(present)
+
+
+def without_triggers(alias: str) -> list[Table]:
+    """The tables that need triggers and can have none, but for views whose streams name what they depend on."""
+    if settings.CAPTURE != "triggers":
+        return []
+    told = {stream.model._meta.concrete_model for stream in registry if stream.rows_depend_on is not None}
+    return [table for table in get_triggers(alias).without(watched_tables().values()) if table.model not in told]
 
 
 def out_of_step(alias: str) -> list[str]:

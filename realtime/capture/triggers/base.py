@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connections, router
 
-from realtime.capture.rows import LINK, REREAD
-from realtime.capture.tracking import Column, Link, Table, column
-from realtime.capture.triggers.expressions import Expressions
-from realtime.changelog import get_changelog
-from realtime.changelog.base import MAX_KEY
+from realtime.capture.rows import DELETE, INSERT, REREAD, UPDATE
+from realtime.capture.sql.log import LogSQL
+from realtime.capture.tables import Link, Table
 
 PREFIX = "realtime_"
+EVENTS = ((INSERT, "INSERT", "NEW", None), (UPDATE, "UPDATE", "NEW", "OLD"), (DELETE, "DELETE", "OLD", None))
 
 
 class Trigger(NamedTuple):
@@ -29,14 +28,11 @@ class Trigger(NamedTuple):
 class Triggers(ABC):
     """The triggers of one database."""
 
-    expressions_class: type[Expressions]
-
     def __init__(self, alias: str) -> None:
         self.alias = alias
         self.quote = self.connection.ops.quote_name
-        self.sql = self.expressions_class(self.connection)
-        self.log = get_changelog(alias)
-        self.stamps = f"{self.log.transaction_sql}, {self.log.now_sql}"  # of a change: its transaction and time
+        self.log = LogSQL(alias)
+        self.sql = self.log.sql
 
     @property
     def connection(self) -> Any:
@@ -44,12 +40,30 @@ class Triggers(ABC):
 
     def wanted(self, tables: Iterable[Table]) -> list[Trigger]:
         """The triggers that capture the changes of these tables, as far as the tables are in this database."""
-        there = set(self.connection.introspection.table_names())
-        found: list[Trigger] = []
+        there = self.tables()
+        return [trigger for table in self._own(tables) if table.name in there for trigger in self.of(table)]
+
+    def without(self, tables: Iterable[Table]) -> list[Table]:
+        """The tables that can have no triggers: views, and names with a schema that this database does not follow."""
+        there, views = self.tables(), self.views()
+        return [
+            table
+            for table in self._own(tables)
+            if table.name not in there and (table.name in views or table.name[0] in '"`')
+        ]
+
+    def tables(self) -> set[str]:
+        """The names by which models may know the tables of this database."""
+        return set(self.connection.introspection.table_names())
+
+    def views(self) -> set[str]:
+        """The same of its views."""
+        return set(self.connection.introspection.table_names(include_views=True)) - self.tables()
+
+    def _own(self, tables: Iterable[Table]) -> Iterator[Table]:
         for table in tables:
-            if table.labels and table.name in there and router.allow_migrate_model(self.alias, table.model):
-                found += self.of(table)
-        return found
+            if table.labels and router.allow_migrate_model(self.alias, table.model):
+                yield table
 
     def named(self, table: Table, kind: str, definition: str) -> str:
         place, digest = (hashlib.sha256(text.encode()).hexdigest()[:10] for text in (table.name, definition))
@@ -79,46 +93,48 @@ class Triggers(ABC):
             cursor.execute(sql)
             return list(cursor.fetchall())
 
-    # what the log is told, in SQL
 
-    def insert(self, select: str) -> str:
-        names = ("model", "key", "operation", "routing", "transaction", "at")
-        columns = ", ".join(self.log.columns[name] for name in names)
-        return f"INSERT INTO {self.log.table} ({columns}) {select}"
+class RowTriggers(Triggers):
+    """Row triggers, as SQLite and MySQL have them: three for each table, which see one row at a time.
 
-    def change(self, label: str, key: str | None, operation: str, routing: str, keys: Sequence[Column] = ()) -> str:
-        """SELECT of a change, but for its FROM; `keys` are the columns that the key is made of."""
-        told = f"'{operation}'"
-        if self.sql.may_be_long(keys):  # what the log cannot hold has the model read afresh
-            is_long = f"{self.sql.length(str(key))} > {MAX_KEY}"
-            told = f"CASE WHEN {is_long} THEN '{REREAD}' ELSE '{operation}' END"
-            key, routing = (f"CASE WHEN {is_long} THEN {n} ELSE {v} END" for n, v in (("''", key), ("NULL", routing)))
-        return f"SELECT {self.sql.literal(label)}, {key}, {told}, {routing}, {self.stamps}"
+    They cannot see how many rows a statement writes, and tell each.
+    """
 
-    def reread(self, label: str) -> str:
-        return self.insert(self.change(label, "''", REREAD, "NULL"))
+    def of(self, table: Table) -> Sequence[Trigger]:
+        found = []
+        for operation, event, row, old in EVENTS:
+            statements = "\n".join(f"{statement};" for statement in self._statements(table, operation, row, old))
+            timing = f"AFTER {event} ON {self.quote(table.name)} FOR EACH ROW\nBEGIN\n{statements}\nEND"
+            name = self.named(table, operation, timing)
+            found.append(Trigger(name, table.name, f"CREATE TRIGGER {self.quote(name)} {timing}"))
+        return found
 
-    def rereads(self, table: Table) -> list[str]:
-        """The models to be read afresh at any change of the table, since SQL cannot say which objects it concerns."""
-        found = set(table.rereads)
-        if self.sql.key(table.keys, "x") is None:
-            found |= {own.label for own in table.own}
-        found |= {link.label for link in table.links if self._linked_by(link) is None}
-        return sorted(found)
+    def _statements(self, table: Table, operation: str, row: str, old: str | None) -> Iterator[str]:
+        log, rereads = self.log, self.log.rereads(table)
+        for label in rereads:
+            yield log.single(log.values(label, "''", REREAD, "NULL"))
+        key = self.sql.key(table.keys, row)
+        for own in table.own:
+            if own.label in rereads:
+                continue
+            routing = self.sql.routing(table.model, own.routing, row, old, gone=operation == DELETE)
+            yield log.single(log.values(own.label, key, operation, routing, table.keys))
+            if old is not None:  # a key that is no more
+                gone = self.sql.key(table.keys, old)
+                routing = self.sql.routing(table.model, own.routing, old, gone=True)
+                values = log.values(own.label, gone, operation, routing, table.keys)
+                yield from self.when(f"{gone} <> {key}", values)
+        for link in table.links:
+            if link.label not in rereads:
+                yield from self.links(link, [name for name in (row, old) if name])
 
-    def link_changes(self, link: Link, condition: str) -> str:
-        """SELECT of changes of the objects that `condition` finds: one on the column `{}`."""
-        model = link.model._meta
-        keys = [column(field) for field in model.pk_fields]
-        routing = self.sql.routing(link.model, link.routing, "m")
-        select = self.change(link.label, self.sql.key(keys, "m"), LINK, routing, keys)
-        return f"{select} FROM {self.quote(model.db_table)} m WHERE {condition.format(f'm.{self._linked_by(link)}')}"
+    @abstractmethod
+    def when(self, condition: str, values: str) -> Iterator[str]:
+        """Statements that write a change where a condition on the row holds."""
 
-    def _linked_by(self, link: Link) -> str | None:
-        """The column of the live model's own table that the link refers to."""
-        target, model = link.column.field.target_field, link.model._meta
-        if self.sql.key([column(field) for field in model.pk_fields], "m") is None:
-            return None
-        if target.primary_key:
-            return str(self.quote(str(model.pk.column)))
-        return str(self.quote(target.column)) if target.model._meta.concrete_model is link.model else None
+    @abstractmethod
+    def links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
+        """Statements that write a change of each object that these rows link."""
+
+    def drop(self, name: str, table: str) -> None:
+        self.execute(f"DROP TRIGGER IF EXISTS {self.quote(name)}")

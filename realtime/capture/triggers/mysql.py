@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from realtime.capture.triggers.base import PREFIX
-from realtime.capture.triggers.expressions import Expressions
-from realtime.capture.triggers.rowwise import RowTriggers
-
-
-class MySQLExpressions(Expressions):
-    """The SQL of MySQL and MariaDB; only later releases of MariaDB have a type for UUIDs."""
-
-    def join(self, parts: Sequence[str]) -> str:
-        return f"CONCAT({', '.join(parts)})"
-
-    def differ(self, one: str, other: str) -> str:
-        return f"NOT ({one} <=> {other})"
-
-    def escaped(self, text: str) -> str:
-        return f"JSON_QUOTE({text})"
-
-    def integer(self, sql: str) -> str:
-        return f"CAST({sql} AS CHAR)"
-
-    def uuid(self, sql: str) -> str:
-        native = self.connection.features.has_native_uuid_field
-        return f"CAST({sql} AS CHAR)" if native else self.uuid_of_digits(sql)
-
-    def date(self, sql: str) -> str:
-        return f"CAST({sql} AS CHAR)"
+from realtime.capture.rows import REREAD
+from realtime.capture.tables import Link
+from realtime.capture.triggers.base import PREFIX, RowTriggers
 
 
 class MySQLTriggers(RowTriggers):
     """The triggers of one MySQL or MariaDB database."""
 
-    expressions_class = MySQLExpressions
+    # INSERT … SELECT would hold the log's AUTO-INC lock until the writer's statement ends, which may wait for a row.
+    # See "AUTO_INCREMENT Handling in InnoDB" in MySQL's manual: innodb_autoinc_lock_mode = 1.
+
+    def when(self, condition: str, values: str) -> Iterator[str]:
+        yield f"IF {condition} THEN {self.log.single(values)}; END IF"
+
+    def links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
+        if not link.column.field.target_field.primary_key:  # to find its object would lock the object's row
+            yield self.log.single(self.log.values(link.label, "''", REREAD, "NULL"))
+            return
+        for row in rows:
+            is_link = f"{self.sql.cell(link.column, row)} IS NOT NULL"
+            yield from self.when(is_link, self.log.linked_in_row(link, row))
 
     def present(self) -> dict[str, str]:
         return dict(

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from realtime.capture.triggers.base import PREFIX
-from realtime.capture.triggers.expressions import Expressions
-from realtime.capture.triggers.rowwise import RowTriggers
+from collections.abc import Iterator, Sequence
 
-
-class SQLiteExpressions(Expressions):
-    """The SQL of SQLite, where a UUID is 32 digits and a date is text."""
-
-    def differ(self, one: str, other: str) -> str:
-        return f"{one} IS NOT {other}"
-
-    def escaped(self, text: str) -> str:
-        return f"json_quote({text})"
-
-    def length(self, sql: str) -> str:
-        return f"LENGTH({sql})"
-
-    def integer(self, sql: str) -> str:
-        return f"CAST({sql} AS TEXT)"
-
-    def uuid(self, sql: str) -> str:
-        return self.uuid_of_digits(sql)
-
-    def date(self, sql: str) -> str:
-        return sql
+from realtime.capture.tables import Link
+from realtime.capture.triggers.base import PREFIX, RowTriggers
 
 
 class SQLiteTriggers(RowTriggers):
     """The triggers of one SQLite file."""
 
-    expressions_class = SQLiteExpressions
+    def when(self, condition: str, values: str) -> Iterator[str]:
+        yield self.log.select(values, f"(SELECT 1) one WHERE {condition}")
+
+    def links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
+        yield self.log.links(link, f"{{}} IN ({', '.join(self.sql.cell(link.column, row) for row in rows)})")
 
     def present(self) -> dict[str, str]:
         ours = f"type = 'trigger' AND name GLOB '{PREFIX}*'"

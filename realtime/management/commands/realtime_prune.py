@@ -1,4 +1,4 @@
-"""Delete old changes from the log. Servers do so by themselves; this is for sites whose servers seldom run."""
+"""`manage.py realtime_prune`: deletes old changes. Servers prune by themselves; this is for rarely running sites."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias of the database.")
-        parser.add_argument("--older-than", type=float, help="Seconds, in place of REALTIME_RETENTION_SECONDS.")
+        parser.add_argument("--older-than", type=float, help="Seconds; overrides REALTIME_RETENTION_SECONDS.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         older_than = options["older_than"]

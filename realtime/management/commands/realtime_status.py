@@ -1,4 +1,4 @@
-"""`manage.py realtime_status`: what the server processes do, and how the logs stand."""
+"""`manage.py realtime_status`: shows the server processes, their live queries and the logs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from realtime import processes
+from realtime.hub import reports
 
 MOST_QUERIES = 10
 
 
-def _remarks(report: processes.Report) -> str:
+def _remarks(report: reports.Report) -> str:
     return f"{' (silent)' if report.silent else ''}{' (stopping)' if report.figures['draining'] else ''}"
 
 
@@ -21,24 +21,24 @@ class Command(BaseCommand):
     help = "Show the server processes that have clients, their live queries, and the logs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="Write JSON, with all figures.")
+        parser.add_argument("--json", action="store_true", help="Print JSON, with all counters.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        reports, logs = processes.reports(), processes.logs()
+        found, logs = reports.reports(), reports.logs()
         if options["json"]:
             shown = {
-                "processes": [{**report._asdict(), "silent": report.silent} for report in reports],
+                "processes": [{**report._asdict(), "silent": report.silent} for report in found],
                 "logs": [log._asdict() for log in logs],
             }
             self.stdout.write(json.dumps(shown, indent=2))
             return
-        total = processes.total(reports)
+        total = reports.total(found)
         self.stdout.write(
-            f"{len(reports)} server processes with {total['clients']} clients of {total['users']} users, "
-            f"{total['subscriptions']} subscriptions, {total['slow']} slow clients"
+            f"server processes: {len(found)}, clients: {total['clients']}, users: {total['users']}, "
+            f"subscriptions: {total['subscriptions']}, slow clients: {total['slow']}"
         )
         self._table(
-            ["process", "host", "pid", "heard", "clients", "slow", "live queries", "lag"],
+            ["process", "host", "pid", "last report", "clients", "slow", "live queries", "lag"],
             (
                 [
                     report.id,
@@ -50,27 +50,28 @@ class Command(BaseCommand):
                     sum(stream["queries"] for stream in report.figures["streams"].values()),
                     f"{max((log['lag'] for log in report.figures['logs'].values()), default=0):.3f} s",
                 ]
-                for report in reports
+                for report in found
             ),
         )
         self._table(
             ["log", "changes", "oldest"], ([log.alias, log.changes, f"{log.oldest / 3600:.1f} h"] for log in logs)
         )
         self._table(
-            ["live query", "format", "rows", "subscribers", "cost"],
+            ["live query", "format", "rows", "reads", "subscribers", "cost"],
             (
                 [
                     f"{query['stream']} {query['params']}",
                     query["format"] + (" (personal)" if query["personal"] else ""),
-                    query["rows"],
+                    str(query["rows"]) + (f" ({query['broken']} broken)" if query["broken"] else ""),
+                    query.get("reads", ""),  # a process of the version before does not say
                     query["subscribers"],
-                    f"{query['seconds']:.2f} s",
+                    f"{query['seconds']:.2f} s" + (" (slow)" if query["slow"] else ""),
                 ]
-                for query in processes.queries(reports)[:MOST_QUERIES]
+                for query in reports.queries(found)[:MOST_QUERIES]
             ),
         )
         self._table(
-            ["since they began", "", ""],
+            ["since start", "", ""],
             (
                 [name.replace("_", " "), label, f"{number:.10g}"]
                 for name, labels in total["counts"].items()

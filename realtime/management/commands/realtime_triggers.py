@@ -1,4 +1,4 @@
-"""Make, drop or check the triggers of REALTIME_CAPTURE = "triggers". `migrate` makes them by itself."""
+"""Install, remove or check the triggers of REALTIME_CAPTURE = "triggers". `migrate` installs them too."""
 
 from __future__ import annotations
 
@@ -12,25 +12,31 @@ from realtime.capture import triggers
 
 
 class Command(BaseCommand):
-    help = "Install, remove or check the triggers by which changes are captured."
+    help = "Install, remove or check the database triggers that capture changes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias of the database.")
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--install", action="store_true", help="Make the triggers those that the streams need.")
+        what.add_argument("--install", action="store_true", help="Create missing and drop stale triggers.")
         what.add_argument("--remove", action="store_true", help="Drop all of realtime's triggers.")
-        what.add_argument("--check", action="store_true", help="Fail where triggers are missing or left over.")
+        what.add_argument("--check", action="store_true", help="Fail if triggers are missing or stale.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"]
         if options["install"]:
-            self.stdout.write(f"{triggers.install(alias)} triggers made or dropped.")
+            self.stdout.write(f"{triggers.install(alias)} triggers created or dropped.")
         elif options["remove"]:
             self.stdout.write(f"{triggers.remove(alias)} triggers dropped.")
         elif tables := triggers.out_of_step(alias):
             raise CommandError(
-                f"The triggers are missing, left over or out of date on: {', '.join(tables)}. "
+                f"Triggers are missing, stale or out of date on: {', '.join(tables)}. "
                 "Run `manage.py realtime_triggers --install`."
             )
+        elif lacking := triggers.without_triggers(alias):
+            raise CommandError(
+                f"These tables cannot have triggers, because they are views or in another schema: "
+                f"{', '.join(sorted(table.name for table in lacking))}. Name the models of the tables below a view in "
+                "`rows_depend_on` of its stream."
+            )
         else:
-            self.stdout.write("All triggers are in step.")
+            self.stdout.write("All triggers are up to date.")

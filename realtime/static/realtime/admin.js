@@ -1,29 +1,516 @@
 // Made from browser/src by `npm run build`; change it there.
 
-// src/arrange.js
-function arrange(parent, nodes, lead = null) {
-  const places = new Map([...parent.childNodes].map((node, index) => [node, index]));
+// src/dom/members.js
+function get(node, name) {
+  const prototype = node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node;
+  return Reflect.get(
+    /** @type {object} */
+    prototype,
+    name,
+    node
+  );
+}
+function call(node, name, ...args) {
+  return (
+    /** @type {any} */
+    get(node, name).apply(node, args)
+  );
+}
+var attribute = (element2, name) => Element.prototype.getAttribute.call(element2, name);
+function focused(node) {
+  const document2 = (
+    /** @type {Document} */
+    get(node, "ownerDocument") ?? node
+  );
+  const active = get(document2, "activeElement");
+  return active === get(document2, "body") ? null : active;
+}
+
+// src/dom/form_fields.js
+var taken = /* @__PURE__ */ new WeakMap();
+var withheld = /* @__PURE__ */ new WeakMap();
+var edited = /* @__PURE__ */ new WeakSet();
+var EDITABLE = '[contenteditable]:not([contenteditable="false"])';
+var PLAIN_INPUTS = /* @__PURE__ */ new Set(["hidden", "submit", "button", "reset", "image", "file"]);
+function isField(element2) {
+  if (element2 instanceof HTMLInputElement) return !PLAIN_INPUTS.has(element2.type);
+  return element2 instanceof HTMLTextAreaElement || element2 instanceof HTMLSelectElement;
+}
+function isUsersAttribute(element2, name) {
+  if (name === "open") return element2 instanceof HTMLDetailsElement || element2 instanceof HTMLDialogElement;
+  if (name === "x-cloak") return true;
+  if (name === "aria-busy") return attribute(element2, "data-live-call") !== null;
+  if (element2 instanceof HTMLInputElement && isField(element2)) return name === (isToggle(element2) ? "checked" : "value");
+  return false;
+}
+function withholdsChildren(from, to) {
+  const used = from instanceof HTMLSelectElement ? hasFocus(from) : call(from, "matches", EDITABLE) && holdsFocus(from);
+  if (!used) return false;
+  withheld.set(from, to);
+  return true;
+}
+function use(field, to) {
+  const content2 = contentOf(field);
+  return {
+    content: content2,
+    clean: content2 === taken.get(field) || isInitial(field, content2),
+    next: contentOf(to),
+    to: to instanceof HTMLSelectElement ? (
+      /** @type {Field} */
+      to.cloneNode(true)
+    ) : to
+    // its options may be taken over
+  };
+}
+function follow(field, { content: content2, clean, next, to }) {
+  const typing = hasFocus(field) && !isToggle(field);
+  const differs = next !== content2;
+  withheld.delete(field);
+  if (differs && (typing || !clean)) withheld.set(field, to);
+  if (differs && typing && clean) return;
+  const chosen = isRadio(field) && !clean ? group(field).find(({ checked }) => checked) : null;
+  setInitial(field, to);
+  const shown = clean && !typing ? next : content2;
+  if (contentOf(field) !== shown) setContent(field, shown);
+  if (chosen) chosen.checked = true;
+}
+function isEdited(field) {
+  return !isInitial(field, contentOf(field));
+}
+function takeWithheld(element2) {
+  if (holdsFocus(element2)) return null;
+  const to = withheld.get(element2);
+  if (!edited.delete(element2)) return to ?? null;
+  withheld.delete(element2);
+  return null;
+}
+function noteEdit({ target }) {
+  if (!(target instanceof Element)) return;
+  taken.delete(target);
+  const host = call(target, "closest", EDITABLE);
+  if (host) edited.add(host);
+}
+function isToggle(element2) {
+  return element2 instanceof HTMLInputElement && (element2.type === "checkbox" || element2.type === "radio");
+}
+function isRadio(element2) {
+  return element2 instanceof HTMLInputElement && element2.type === "radio";
+}
+function hasFocus(element2) {
+  const root = (
+    /** @type {Document | ShadowRoot} */
+    call(element2, "getRootNode")
+  );
+  return (root instanceof Document || root instanceof ShadowRoot) && get(root, "activeElement") === element2;
+}
+function holdsFocus(element2) {
+  return call(element2, "contains", focused(element2));
+}
+function contentOf(field) {
+  if (isToggle(field)) return String(field.checked);
+  if (field instanceof HTMLSelectElement) return JSON.stringify([...field.selectedOptions].map(({ value }) => value));
+  return field.value;
+}
+function setContent(field, content2) {
+  if (isToggle(field)) {
+    field.checked = content2 === "true";
+  } else if (field instanceof HTMLSelectElement) {
+    const values = new Set(JSON.parse(content2));
+    for (const option of field.options) option.selected = values.has(option.value);
+  } else {
+    field.value = content2;
+  }
+}
+function setInitial(field, to) {
+  if (field instanceof HTMLSelectElement || to instanceof HTMLSelectElement) return;
+  const name = isToggle(field) ? "checked" : "value";
+  if (field instanceof HTMLTextAreaElement) {
+    if (field.defaultValue !== to.defaultValue) field.defaultValue = to.defaultValue;
+  } else if (field.getAttribute(name) !== to.getAttribute(name)) {
+    const value = to.getAttribute(name);
+    if (value === null) field.removeAttribute(name);
+    else field.setAttribute(name, value);
+  }
+}
+function isInitial(field, content2) {
+  if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked);
+  return content2 === initialOf(field);
+}
+function initialOf(field) {
+  if (isToggle(field)) return String(field.defaultChecked);
+  if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value;
+  const copy = call(field.ownerDocument, "createElement", field.localName);
+  for (const { name, value } of field.attributes) copy.setAttribute(name, value);
+  copy.append(...[...field.childNodes].map((child) => child.cloneNode(true)));
+  return contentOf(
+    /** @type {Field} */
+    copy
+  );
+}
+function group(radio) {
+  const root = (
+    /** @type {Document | ShadowRoot | Element} */
+    radio.form ?? radio.getRootNode()
+  );
+  const radios = (
+    /** @type {NodeListOf<HTMLInputElement>} */
+    call(root, "querySelectorAll", 'input[type="radio"]')
+  );
+  const grouped = [...radios].filter((each) => each.name === radio.name && each.form === radio.form);
+  return radio.name ? grouped : [radio];
+}
+
+// src/dom/page_changes.js
+var OBSERVED = {
+  subtree: true,
+  childList: true,
+  attributes: true,
+  attributeOldValue: true,
+  characterData: true,
+  characterDataOldValue: true
+};
+var PageChanges = class {
+  /** What the server said last of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
+  #attributes = /* @__PURE__ */ new WeakMap();
+  /** What it said last of texts that the page's code has changed. @type {WeakMap<Node, string | null>} */
+  #texts = /* @__PURE__ */ new WeakMap();
+  /** The server's children, in its order, of nodes in which the page's code has put or removed some. @type {WeakMap<Node, Node[]>} */
+  #children = /* @__PURE__ */ new WeakMap();
+  /** What the server said of children that the page's code has taken out, wherever they are now. @type {WeakMap<Node, Node>} */
+  #taken = /* @__PURE__ */ new WeakMap();
+  /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
+  #touched = /* @__PURE__ */ new WeakSet();
+  /** @type {MutationObserver | null} */
+  #observer = null;
+  /** What the work at hand has changed by itself. @type {Own | null} */
+  #own = null;
+  /** From now on changes in this tree are noted. @param {Node} root */
+  observe(root) {
+    this.#observer ??= new MutationObserver((records) => this.#note(records));
+    this.#observer.observe(root, OBSERVED);
+  }
+  /**
+   * What `work` changes is the server's; what the page's code does meanwhile, a custom element for example, is not.
+   *
+   * @template T
+   * @param {() => T} work
+   * @returns {T}
+   */
+  during(work) {
+    if (this.#own) return work();
+    this.#note(this.#observer?.takeRecords() ?? []);
+    const own = this.#own = { attributes: /* @__PURE__ */ new Map(), texts: /* @__PURE__ */ new Set(), children: /* @__PURE__ */ new Map() };
+    try {
+      return work();
+    } finally {
+      this.#own = null;
+      this.#note(this.#observer?.takeRecords() ?? [], own);
+      for (const [parent, children] of own.children) this.#keep(parent, children);
+    }
+  }
+  /** What the server said of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
+  attributeOf(element2, name) {
+    return this.#attributes.get(element2)?.get(name);
+  }
+  /** The server has said this of an attribute, and it was written unless `differs`. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
+  said(element2, name, value, differs = false) {
+    if (differs) this.#said(element2).set(name, value);
+    else this.#attributes.get(element2)?.delete(name);
+    const names = this.#own?.attributes.get(element2);
+    if (names) names.add(name);
+    else this.#own?.attributes.set(element2, /* @__PURE__ */ new Set([name]));
+  }
+  /** What the server said of a text. @param {Node} node */
+  textOf(node) {
+    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
+  }
+  /** @param {Node} node @param {string | null} text */
+  write(node, text) {
+    this.#texts.delete(node);
+    this.#own?.texts.add(node);
+    node.nodeValue = text;
+  }
+  /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
+  childrenOf(parent) {
+    return this.#children.get(parent) ?? [...get(parent, "childNodes")];
+  }
+  /** Those of them that the page's code has taken out. @param {Node} parent */
+  takenFrom(parent) {
+    return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
+  }
+  /** Whether the server says of a child that was taken out what it has said before. @param {Node} child @param {Node} wanted */
+  isAsBefore(child, wanted) {
+    return (this.#taken.get(child) ?? child).isEqualNode(wanted);
+  }
+  /** The server has said that these are the children. @param {Node} parent @param {Node[]} children */
+  saidChildren(parent, children) {
+    this.#own?.children.set(parent, children);
+  }
+  /** Whether a row is as the server has said it. @param {Element} row */
+  isUntouched(row) {
+    return !this.#touched.has(row);
+  }
+  /** @param {Node} node */
+  #touch(node) {
+    for (let each = (
+      /** @type {Node | null} */
+      node
+    ); each; each = get(each, "parentNode")) {
+      if (each instanceof Element && call(each, "hasAttribute", "data-live-key")) this.#touched.add(each);
+    }
+  }
+  /** A node as the server has said it, without what the page's own code has made of it. @template {Node} T @param {T} node @returns {T} */
+  serverCopy(node) {
+    const copy = (
+      /** @type {T} */
+      call(
+        /** @type {Node} */
+        node,
+        "cloneNode",
+        node instanceof HTMLTemplateElement
+      )
+    );
+    if (this.#texts.has(node)) copy.nodeValue = /** @type {string} */
+    this.#texts.get(node);
+    for (const [name, value] of this.#attributes.get(node) ?? []) {
+      if (value === null) call(
+        /** @type {any} */
+        copy,
+        "removeAttribute",
+        name
+      );
+      else call(
+        /** @type {any} */
+        copy,
+        "setAttribute",
+        name,
+        value
+      );
+    }
+    for (const child of this.childrenOf(node)) call(
+      /** @type {Node} */
+      copy,
+      "appendChild",
+      this.serverCopy(child)
+    );
+    return copy;
+  }
+  /** @param {Node} element */
+  #said(element2) {
+    let said2 = this.#attributes.get(element2);
+    if (!said2) this.#attributes.set(element2, said2 = /* @__PURE__ */ new Map());
+    return said2;
+  }
+  /** @param {Node} parent @param {Node[]} children */
+  #keep(parent, children) {
+    const shown = get(parent, "childNodes");
+    if (shown.length === children.length && children.every((node, index) => shown[index] === node)) this.#children.delete(parent);
+    else this.#children.set(parent, children);
+  }
+  /** @param {MutationRecord[]} records @param {Own} [own] */
+  #note(records, own) {
+    const moved = /* @__PURE__ */ new Map();
+    for (const record of records) {
+      const { type, target, oldValue } = record;
+      if (type === "attributes") {
+        const name = (
+          /** @type {string} */
+          record.attributeName
+        );
+        if (own?.attributes.get(target)?.has(name)) continue;
+        const said2 = this.#said(target);
+        if (!said2.has(name)) said2.set(name, oldValue);
+        this.#touch(target);
+      } else if (type === "characterData") {
+        if (own?.texts.has(target)) continue;
+        if (!this.#texts.has(target)) this.#texts.set(target, oldValue);
+        this.#touch(target);
+      } else if (!own?.children.has(target) && !this.#children.has(target) && !isContainer(target)) {
+        const its = moved.get(target);
+        if (its) its.push(record);
+        else moved.set(target, [record]);
+      }
+    }
+    for (const [parent, its] of moved) {
+      this.#children.set(parent, childrenBefore(parent, its));
+      this.#touch(parent);
+    }
+    for (const { target, removedNodes } of records) {
+      const said2 = removedNodes.length ? this.#children.get(target) : void 0;
+      for (const node of removedNodes) {
+        if (said2?.includes(node) && get(node, "parentNode") !== target) this.#taken.set(node, this.serverCopy(node));
+      }
+    }
+  }
+};
+function isContainer(node) {
+  return node instanceof Element && call(node, "hasAttribute", "data-live");
+}
+function childrenBefore(parent, records) {
+  const children = [...get(parent, "childNodes")];
+  for (const { addedNodes, removedNodes, previousSibling } of records.reverse()) {
+    const added = new Set(addedNodes);
+    const place2 = previousSibling ? children.indexOf(previousSibling) + 1 : 0;
+    children.splice(0, children.length, ...children.filter((node) => !added.has(node)));
+    children.splice(place2, 0, ...removedNodes);
+  }
+  return children;
+}
+var pageChanges = new PageChanges();
+
+// src/dom/matching.js
+function isKept(node) {
+  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"));
+}
+function kind(node) {
+  const name = get(node, "nodeName");
+  if (!(node instanceof HTMLInputElement)) return name;
+  const type = pageChanges.attributeOf(node, "type");
+  return `${name} ${type === void 0 ? node.type : type ?? "text"}`;
+}
+function said(element2, name) {
+  const own = pageChanges.attributeOf(element2, name);
+  return own === void 0 ? attribute(element2, name) : own;
+}
+function pairNamed(from, to) {
+  const pairs = /* @__PURE__ */ new Map();
+  const named = /* @__PURE__ */ new Map();
+  for (const element2 of withTaken(from)) {
+    const name = nameOf(element2);
+    if (name) add(named, `${kind(element2)} ${name}`, element2);
+  }
+  const wanted = named.size ? elementsIn(to) : [];
+  const taken2 = /* @__PURE__ */ new Set();
+  const found = wanted.filter((element2) => {
+    const name = nameOf(element2);
+    const match = name && pick(named.get(`${kind(element2)} ${name}`), element2);
+    if (match) pairs.set(element2, match);
+    if (match) taken2.add(match);
+    return match;
+  });
+  for (const element2 of found) pairHolders(pairs, taken2, { element: element2, from, to });
+  return pairs;
+}
+function pairHolders(pairs, taken2, { element: element2, from, to }) {
+  let match = (
+    /** @type {Node | null} */
+    pairs.get(element2) ?? null
+  );
+  for (let holder = get(element2, "parentNode"); holder && holder !== to && !pairs.has(holder); holder = get(holder, "parentNode")) {
+    if (nameOf(holder)) continue;
+    let other = match && get(match, "parentNode");
+    while (other && other !== from && (taken2.has(other) || nameOf(other) || kind(other) !== kind(holder))) other = get(other, "parentNode");
+    if (!other || other === from) continue;
+    pairs.set(holder, other);
+    taken2.add(other);
+    match = other;
+  }
+}
+function pairRest(pairs, from, to) {
+  const taken2 = new Set(to.map((node) => pairs.get(node)));
+  const free = new Set(from.filter((node) => !taken2.has(node) && !nameOf(node)));
+  const open = new Set(to.filter((node) => !pairs.has(node) && !nameOf(node)));
+  for (const alike of [content, kind]) {
+    const like = /* @__PURE__ */ new Map();
+    for (const node of free) add(like, alike(node), node);
+    for (const node of open) {
+      const match = pick(like.get(alike(node)), node);
+      if (!match) continue;
+      pairs.set(node, match);
+      open.delete(node);
+      free.delete(match);
+    }
+  }
+}
+function nameOf(node) {
+  if (!(node instanceof Element)) return "";
+  const id = said(node, "id");
+  if (id) return `#${id}`;
+  const key = attribute(node, "data-live-key");
+  if (key !== null) return `key ${key}`;
+  if (!isField(node) || !node.name) return "";
+  const choice = node instanceof HTMLInputElement && /^(radio|checkbox)$/.test(node.type) ? node.getAttribute("value") : "";
+  return `name ${node.name} ${choice}`;
+}
+function content(node) {
+  const look = node instanceof Element ? said(node, "class") : "";
+  return `${kind(node)} ${look} ${get(node, "textContent")}`;
+}
+function pick(nodes, wanted) {
+  if (!nodes?.length) return void 0;
+  const place2 = nodes.findIndex((node) => isKept(node) === isKept(wanted));
+  return nodes.splice(Math.max(0, place2), 1)[0];
+}
+function elementsIn(root) {
+  const document2 = (
+    /** @type {Document} */
+    get(root, "ownerDocument")
+  );
+  const walker = call(document2, "createTreeWalker", root, 1);
+  const found = [];
+  for (let node = walker.nextNode(); node; ) {
+    found.push(
+      /** @type {Element} */
+      node
+    );
+    node = isKept(node) ? past(walker) : walker.nextNode();
+  }
+  return found;
+}
+function withTaken(root) {
+  const elements = elementsIn(root);
+  for (const parent of [root, ...elements]) {
+    for (const child of pageChanges.takenFrom(parent)) {
+      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withTaken(child));
+    }
+  }
+  return elements;
+}
+function past(walker) {
+  do {
+    const next = walker.nextSibling();
+    if (next) return next;
+  } while (walker.parentNode());
+  return null;
+}
+function add(map, key, value) {
+  const held = map.get(key);
+  if (held) held.push(value);
+  else map.set(key, [value]);
+}
+
+// src/dom/reorder.js
+function arrange(parent, nodes, lead = null, standing = get(parent, "childNodes")) {
+  const places = new Map(Array.from(standing, (node, index) => [node, index]));
   const placeOf = (node) => (
     /** @type {number} */
     places.get(node)
   );
   const present = nodes.filter((node) => places.has(node));
   const stay = isRise(present, placeOf) ? new Set(present) : longestRise(present, placeOf, childInUse(parent));
+  if (stay.size === nodes.length) return;
+  const restore = holdState(parent, nodes.filter((node) => !stay.has(node)));
   let previous = lead;
   for (const node of nodes) {
-    if (!stay.has(node)) place(parent, node, previous ? previous.nextSibling : parent.firstChild);
+    if (!stay.has(node)) put(parent, node, previous ? get(previous, "nextSibling") : get(parent, "firstChild"));
     previous = node;
   }
+  restore();
+}
+function place(parent, node, before) {
+  const restore = holdState(parent, [node]);
+  put(parent, node, before);
+  restore();
 }
 function isRise(nodes, placeOf) {
   return nodes.every((node, index) => index === 0 || placeOf(nodes[index - 1]) < placeOf(node));
 }
 function childInUse(parent) {
-  const document2 = parent.ownerDocument;
-  const selection = document2?.getSelection();
-  const inUse = [document2?.activeElement, selection?.isCollapsed ? null : selection?.anchorNode];
+  const document2 = get(parent, "ownerDocument");
+  const selection = document2 && call(document2, "getSelection");
+  const inUse = [focused(parent), selection?.isCollapsed ? null : selection?.anchorNode];
   for (let node of inUse) {
-    while (node && node.parentNode !== parent) node = node.parentNode;
+    while (node && get(node, "parentNode") !== parent) node = get(node, "parentNode");
     if (node) return (
       /** @type {ChildNode} */
       node
@@ -31,26 +518,61 @@ function childInUse(parent) {
   }
   return null;
 }
-function place(parent, node, before) {
-  if (!node.isConnected || !parent.isConnected || node.getRootNode() !== parent.getRootNode()) {
-    parent.insertBefore(node, before);
-  } else if (parent.moveBefore) {
-    parent.moveBefore(node, before);
-  } else {
-    const scrolled = scrollPositions(node);
-    const active = (
-      /** @type {HTMLElement | null} */
-      node.ownerDocument?.activeElement ?? null
-    );
-    const hadFocus = node.contains(active);
-    parent.insertBefore(node, before);
-    if (hadFocus) active?.focus({ preventScroll: true });
+function moves(parent, node) {
+  return get(node, "isConnected") && get(parent, "isConnected") && call(node, "getRootNode") === call(parent, "getRootNode");
+}
+var movesWhole = (parent) => typeof get(
+  /** @type {Parent} */
+  parent,
+  "moveBefore"
+) === "function";
+function put(parent, node, before) {
+  if (movesWhole(parent) && moves(parent, node)) call(
+    /** @type {Parent} */
+    parent,
+    "moveBefore",
+    node,
+    before
+  );
+  else call(parent, "insertBefore", node, before);
+}
+function holdState(parent, nodes) {
+  const isWhole = movesWhole(parent);
+  if (isWhole && !losesScrolling()) return () => {
+  };
+  const moving = nodes.filter((node) => moves(parent, node));
+  const scrolled = moving.flatMap(scrollPositions);
+  const refocus = isWhole ? () => {
+  } : holdFocus(moving);
+  return () => {
+    refocus();
     for (const { element: element2, top, left } of scrolled) Object.assign(element2, { scrollTop: top, scrollLeft: left });
-  }
+  };
+}
+function losesScrolling() {
+  return globalThis.CSS?.supports?.("-moz-appearance", "none") ?? false;
+}
+function holdFocus(nodes) {
+  const active = (
+    /** @type {HTMLInputElement | null} */
+    nodes.length ? focused(nodes[0]) : null
+  );
+  const window2 = active?.ownerDocument.defaultView;
+  if (!active || !window2 || !nodes.some((node) => call(node, "contains", active))) return () => {
+  };
+  const [start, end, direction] = active.selectionStart === void 0 ? [] : [active.selectionStart, active.selectionEnd, active.selectionDirection];
+  const hush = (event) => event.stopImmediatePropagation();
+  const heard = ["blur", "focusout", "focus", "focusin"];
+  for (const type of heard) window2.addEventListener(type, hush, true);
+  return () => {
+    active.focus({ preventScroll: true });
+    if (typeof start === "number") active.setSelectionRange(start, end ?? start, direction ?? void 0);
+    for (const type of heard) window2.removeEventListener(type, hush, true);
+  };
 }
 function scrollPositions(node) {
   if (!(node instanceof Element)) return [];
-  return [node, ...node.querySelectorAll("*")].map((element2) => ({ element: element2, top: element2.scrollTop, left: element2.scrollLeft })).filter(({ top, left }) => top || left);
+  return [node, ...call(node, "querySelectorAll", "*")].map((element2) => ({ element: element2, top: get(element2, "scrollTop"), left: get(element2, "scrollLeft") })).filter(({ top, left }) => top || left);
 }
 function longestRise(nodes, placeOf, pinned) {
   const pin = pinned ? nodes.indexOf(pinned) : -1;
@@ -74,211 +596,262 @@ function longestRise(nodes, placeOf, pinned) {
   return rise;
 }
 
-// src/fields.js
-var taken = /* @__PURE__ */ new WeakMap();
-var withheld = /* @__PURE__ */ new WeakMap();
-var edited = /* @__PURE__ */ new WeakSet();
-var EDITABLE = '[contenteditable]:not([contenteditable="false"])';
-var PLAIN_INPUTS = /* @__PURE__ */ new Set(["hidden", "submit", "button", "reset", "image", "file"]);
-function isField(element2) {
-  if (element2 instanceof HTMLInputElement) return !PLAIN_INPUTS.has(element2.type);
-  return element2 instanceof HTMLTextAreaElement || element2 instanceof HTMLSelectElement;
-}
-function isUsersAttribute(element2, name) {
-  if (name === "open") return element2 instanceof HTMLDetailsElement || element2 instanceof HTMLDialogElement;
-  if (name === "aria-busy") return element2.hasAttribute("data-live-call");
-  if (element2 instanceof HTMLInputElement && isField(element2)) return name === (isToggle(element2) ? "checked" : "value");
-  return false;
-}
-function withholdsChildren(from, to) {
-  const used = from instanceof HTMLSelectElement ? hasFocus(from) : from.matches(EDITABLE) && holdsFocus(from);
-  if (!used) return false;
-  withheld.set(from, to);
-  return true;
-}
-function use(field, to) {
-  const content = contentOf(field);
-  return {
-    content,
-    clean: content === taken.get(field) || isInitial(field, content),
-    next: contentOf(to),
-    to: to instanceof HTMLSelectElement ? (
-      /** @type {Field} */
-      to.cloneNode(true)
-    ) : to
-    // its options may be taken over
-  };
-}
-function follow(field, { content, clean, next, to }) {
-  const typing = hasFocus(field) && !isToggle(field);
-  const differs = next !== content;
-  withheld.delete(field);
-  if (differs && (typing || !clean)) withheld.set(field, to);
-  if (differs && typing && clean) return;
-  const chosen = isRadio(field) && !clean ? group(field).find(({ checked }) => checked) : null;
-  setInitial(field, to);
-  const shown = clean && !typing ? next : content;
-  if (contentOf(field) !== shown) setContent(field, shown);
-  if (chosen) chosen.checked = true;
-}
-function isEdited(field) {
-  return !isInitial(field, contentOf(field));
-}
-function takeWithheld(element2) {
-  if (holdsFocus(element2)) return null;
-  const to = withheld.get(element2);
-  if (!edited.delete(element2)) return to ?? null;
-  withheld.delete(element2);
-  return null;
-}
-function noteEdit({ target }) {
-  if (!(target instanceof Element)) return;
-  taken.delete(target);
-  const host = target.closest(EDITABLE);
-  if (host) edited.add(host);
-}
-function isToggle(element2) {
-  return element2 instanceof HTMLInputElement && (element2.type === "checkbox" || element2.type === "radio");
-}
-function isRadio(element2) {
-  return element2 instanceof HTMLInputElement && element2.type === "radio";
-}
-function hasFocus(element2) {
-  const root = element2.getRootNode();
-  return (root instanceof Document || root instanceof ShadowRoot) && root.activeElement === element2;
-}
-function holdsFocus(element2) {
-  return element2.contains(element2.ownerDocument.activeElement);
-}
-function contentOf(field) {
-  if (isToggle(field)) return String(field.checked);
-  if (field instanceof HTMLSelectElement) return JSON.stringify([...field.selectedOptions].map(({ value }) => value));
-  return field.value;
-}
-function setContent(field, content) {
-  if (isToggle(field)) {
-    field.checked = content === "true";
-  } else if (field instanceof HTMLSelectElement) {
-    const values = new Set(JSON.parse(content));
-    for (const option of field.options) option.selected = values.has(option.value);
-  } else {
-    field.value = content;
-  }
-}
-function setInitial(field, to) {
-  if (field instanceof HTMLSelectElement || to instanceof HTMLSelectElement) return;
-  const name = isToggle(field) ? "checked" : "value";
-  if (field instanceof HTMLTextAreaElement) {
-    if (field.defaultValue !== to.defaultValue) field.defaultValue = to.defaultValue;
-  } else if (field.getAttribute(name) !== to.getAttribute(name)) {
-    const value = to.getAttribute(name);
-    if (value === null) field.removeAttribute(name);
-    else field.setAttribute(name, value);
-  }
-}
-function isInitial(field, content) {
-  if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked);
-  return content === initialOf(field);
-}
-function initialOf(field) {
-  if (isToggle(field)) return String(field.defaultChecked);
-  if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value;
-  const copy = field.ownerDocument.createElement(field.localName);
-  for (const { name, value } of field.attributes) copy.setAttribute(name, value);
-  copy.innerHTML = field.innerHTML;
-  return contentOf(
-    /** @type {Field} */
-    copy
-  );
-}
-function group(radio) {
-  const root = (
-    /** @type {Document | ShadowRoot | Element} */
-    radio.form ?? radio.getRootNode()
-  );
-  const radios = (
-    /** @type {NodeListOf<HTMLInputElement>} */
-    root.querySelectorAll('input[type="radio"]')
-  );
-  const grouped = [...radios].filter((each) => each.name === radio.name && each.form === radio.form);
-  return radio.name ? grouped : [radio];
-}
-
-// src/morph.js
+// src/dom/morph.js
 function morph(from, to) {
-  if (isKept(from)) return from;
-  if (kind(from) !== kind(to)) {
-    from.replaceWith(to);
-    return to;
-  }
-  const before = isField(from) && isField(to) ? use(from, to) : null;
-  morphAttributes(from, to);
-  if (withholdsChildren(from, to)) return from;
-  if (!(from instanceof HTMLTextAreaElement)) morphChildren(from, to);
-  if (before && isField(from)) follow(from, before);
-  return from;
+  return isKept(from) ? from : pageChanges.during(() => new Morph(from, to).root(from, to));
 }
 function watchFields(document2) {
-  document2.addEventListener("input", noteEdit);
-  document2.addEventListener("focusout", ({ target }) => {
-    for (let element2 = target instanceof Element ? target : null; element2; element2 = element2.parentElement) catchUp(element2);
+  call(document2, "addEventListener", "input", noteEdit);
+  call(document2, "addEventListener", "focusout", ({ target }) => {
+    for (let element2 = target instanceof Element ? target : null; element2; element2 = get(element2, "parentElement")) catchUp(element2);
   });
 }
 function catchUp(element2) {
   const to = takeWithheld(element2);
   if (to) morph(element2, to);
 }
-function isKept(element2) {
-  return element2.hasAttribute("data-live-keep") || element2.hasAttribute("data-live");
-}
-function kind(element2) {
-  return element2 instanceof HTMLInputElement ? `${element2.nodeName} ${element2.type}` : element2.nodeName;
-}
-function morphAttributes(from, to) {
-  for (const { name, value } of [...to.attributes]) {
-    if (!isUsersAttribute(from, name) && from.getAttribute(name) !== value) from.setAttribute(name, value);
+var Morph = class _Morph {
+  /** What goes when all that stays has been taken out of it. @type {Set<Node>} */
+  #leaving = /* @__PURE__ */ new Set();
+  /** @param {Node} from @param {Node} to */
+  constructor(from, to) {
+    this.pairs = pairNamed(from, to);
+    this.needed = new Set(this.pairs.values());
   }
-  for (const { name } of [...from.attributes]) {
-    if (!isUsersAttribute(from, name) && !to.hasAttribute(name)) from.removeAttribute(name);
+  /** @param {Element} from @param {Element} to */
+  root(from, to) {
+    const isSame = kind(from) === kind(to);
+    if (isSame) this.#update(from, to);
+    else this.#replace(from, to);
+    this.#clear();
+    return isSame ? from : to;
   }
-}
-function morphChildren(from, to) {
-  const old = /* @__PURE__ */ new Map();
-  for (const node of from.childNodes) {
-    const name = identity(node, isMarked(node));
-    const alike = old.get(name);
-    if (alike) alike.push(node);
-    else old.set(name, [node]);
+  /** @param {Node} from @param {Node} to */
+  trees(from, to) {
+    this.#children(from, to);
+    this.#clear();
   }
-  const wanted = [...to.childNodes].map((node) => {
-    const marked = isMarked(node);
-    const match = old.get(identity(node, marked))?.shift() ?? old.get(identity(node, !marked))?.shift();
-    if (!match) return node;
-    if (match instanceof Element) return morph(
-      match,
-      /** @type {Element} */
-      node
+  #clear() {
+    for (const node of this.#leaving) {
+      const parent = get(node, "parentNode");
+      if (parent) call(
+        /** @type {Node} */
+        parent,
+        "removeChild",
+        node
+      );
+    }
+  }
+  /** @param {Element} from @param {Element} to */
+  #replace(from, to) {
+    const gaps = this.#open(to);
+    call(from, "after", to);
+    this.#fill(gaps);
+    this.#leaving.add(from);
+  }
+  /** @param {Element} from @param {Element} to */
+  #update(from, to) {
+    if (isKept(from)) return;
+    const before = isField(from) && isField(to) ? use(from, to) : null;
+    morphAttributes(from, to);
+    if (withholdsChildren(from, to)) return;
+    if (from instanceof HTMLTemplateElement) return this.#updateTemplate(
+      from,
+      /** @type {HTMLTemplateElement} */
+      to
     );
-    if (match.nodeValue !== node.nodeValue) match.nodeValue = node.nodeValue;
-    return match;
-  });
-  for (const node of [...old.values()].flat()) {
-    if (!isMarked(node)) node.remove();
+    if (!(from instanceof HTMLTextAreaElement)) this.#children(from, to);
+    if (before && isField(from)) follow(from, before);
+    const [shadow, wanted] = [get(from, "shadowRoot"), get(to, "shadowRoot")];
+    if (shadow && wanted) new _Morph(shadow, wanted).trees(shadow, wanted);
   }
-  arrange(from, wanted);
+  /** Nobody sees what is in a template, so nothing of it has to stay. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
+  #updateTemplate({ content: content2 }, to) {
+    if (!content2.isEqualNode(to.content)) content2.replaceChildren(...to.content.childNodes);
+  }
+  /** @param {Node} from @param {Node} to */
+  #children(from, to) {
+    const said2 = pageChanges.childrenOf(from);
+    const wanted = [...get(to, "childNodes")];
+    pairRest(this.pairs, said2.filter((node) => !this.needed.has(node)), wanted);
+    const shown = new Set(get(from, "childNodes"));
+    const taken2 = new Set(said2.filter((node) => !shown.has(
+      /** @type {ChildNode} */
+      node
+    )));
+    const children = wanted.map((node) => this.pairs.get(node) ?? node);
+    const here = wanted.filter((node, index) => !(taken2.has(children[index]) && pageChanges.isAsBefore(children[index], node)));
+    const hereNow = here.map((node) => this.pairs.get(node) ?? node);
+    const [stay, all] = [new Set(hereNow), new Set(children)];
+    for (const node of said2) {
+      if (!all.has(node) && !this.needed.has(node) && !isKept(node)) this.#leaving.add(node);
+    }
+    const followers = this.#followers(from, new Set(said2), stay);
+    for (const node of hereNow) {
+      if (taken2.has(node)) this.#endSubstitutes(said2, node, stay, followers);
+    }
+    const gaps = here.flatMap((node) => this.pairs.has(node) ? [] : this.#open(node));
+    const order = [null, ...hereNow].flatMap((node) => [...node ? [node] : [], ...followers.get(node) ?? []]);
+    arrange(
+      from,
+      /** @type {ChildNode[]} */
+      order
+    );
+    pageChanges.saidChildren(from, children);
+    this.#fill(gaps);
+    here.forEach((node, index) => {
+      if (hereNow[index] !== node) this.#change(hereNow[index], node);
+    });
+  }
+  /** @param {Node} from @param {Node} to of one kind */
+  #change(from, to) {
+    if (from instanceof Element) this.#update(
+      from,
+      /** @type {Element} */
+      to
+    );
+    else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue);
+  }
+  /**
+   * What the page's own code has put there or keeps, by the child of the server's behind which it stands; null: before all.
+   *
+   * @param {Node} from
+   * @param {Set<Node>} said
+   * @param {Set<Node>} stay
+   */
+  #followers(from, said2, stay) {
+    const followers = /* @__PURE__ */ new Map([[null, []]]);
+    let last = null;
+    for (const node of get(from, "childNodes")) {
+      if (stay.has(node)) followers.set(last = node, []);
+      else if (!said2.has(node) || isKept(node) && !this.needed.has(node)) followers.get(last)?.push(node);
+    }
+    return followers;
+  }
+  /**
+   * The server has changed a child in whose place the page's own code has put something: that goes.
+   *
+   * @param {Node[]} said
+   * @param {Node} node
+   * @param {Set<Node>} stay
+   * @param {Map<Node | null, Node[]>} followers
+   */
+  #endSubstitutes(said2, node, stay, followers) {
+    const before = said2.slice(0, said2.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null;
+    for (const each of followers.get(before) ?? []) if (!isKept(each)) this.#leaving.add(each);
+    followers.set(before, (followers.get(before) ?? []).filter(isKept));
+  }
+  /**
+   * Leaves gaps in a new element for what the page has of it already. They are filled when it stands in the page, since only
+   * from there to there an element moves with its focus and all else that it holds.
+   *
+   * @param {Node} node
+   * @returns {Gap[]}
+   */
+  #open(node) {
+    const gaps = [];
+    for (const child of node instanceof Element ? [...get(node, "childNodes")] : []) {
+      if (!this.pairs.has(child)) {
+        gaps.push(...this.#open(child));
+        continue;
+      }
+      const mark = (
+        /** @type {Document} */
+        get(node, "ownerDocument").createComment("")
+      );
+      call(node, "replaceChild", mark, child);
+      gaps.push({ parent: node, children: [], mark, node: child });
+    }
+    const children = [...get(node, "childNodes")];
+    for (const gap of gaps) if (gap.parent === node) gap.children = children;
+    return gaps;
+  }
+  /** @param {Gap[]} gaps */
+  #fill(gaps) {
+    for (const { parent, children, mark, node } of gaps) {
+      const own = (
+        /** @type {ChildNode} */
+        this.pairs.get(node)
+      );
+      place(parent, own, mark);
+      mark.remove();
+      children.splice(children.indexOf(mark), 1, own);
+      pageChanges.saidChildren(parent, children);
+      this.#change(own, node);
+    }
+  }
+};
+function morphAttributes(from, to) {
+  for (const wanted of [...get(to, "attributes")]) {
+    const { name, value } = wanted;
+    if (isUsersAttribute(from, name)) continue;
+    const own = pageChanges.attributeOf(from, name);
+    if (own === void 0 ? call(from, "getAttribute", name) === value : own === value) continue;
+    if (own !== void 0 && merge(from, name, own ?? "", to)) continue;
+    call(
+      from,
+      "setAttributeNode",
+      /** @type {Attr} */
+      wanted.cloneNode()
+    );
+    pageChanges.said(from, name, value);
+  }
+  for (const { name } of [...get(from, "attributes")]) {
+    if (isUsersAttribute(from, name) || call(to, "hasAttribute", name)) continue;
+    const own = pageChanges.attributeOf(from, name);
+    if (own === null || own !== void 0 && merge(from, name, own, to)) continue;
+    call(from, "removeAttribute", name);
+    pageChanges.said(from, name, null);
+  }
 }
-function isMarked(node) {
-  return node instanceof Element && node.hasAttribute("data-live-keep");
+function merge(from, name, said2, to) {
+  if (name === "class") mergeClasses(get(from, "classList"), said2, get(to, "classList"));
+  else if (name === "style" && "style" in from) mergeStyles(from, said2, to);
+  else return false;
+  pageChanges.said(from, name, call(to, "getAttribute", name), true);
+  return true;
 }
-function identity(node, marked) {
-  if (!(node instanceof Element)) return node.nodeName;
-  const like = marked ? `${kind(node)} kept` : kind(node);
-  if (node.id) return `${like} #${node.id}`;
-  const key = node.getAttribute("data-live-key");
-  if (key !== null) return `${like} key ${key}`;
-  if (!isField(node)) return like;
-  const choice = node instanceof HTMLInputElement && /^(radio|checkbox)$/.test(node.type) ? node.getAttribute("value") : "";
-  return `${like} name ${node.name} ${choice}`;
+function mergeClasses(classes, said2, wanted) {
+  classes.remove(...said2.split(/\s+/).filter((each) => each && !wanted.contains(each)));
+  const before = new Set(said2.split(/\s+/));
+  classes.add(...[...wanted].filter((each) => !before.has(each)));
+}
+function mergeStyles(from, said2, to) {
+  const old = (
+    /** @type {Element} */
+    call(to, "cloneNode", false)
+  );
+  call(old, "setAttribute", "style", said2);
+  const [own, before, wanted] = [from, old, to].map((element2) => get(
+    /** @type {HTMLElement} */
+    element2,
+    "style"
+  ));
+  for (const property of /* @__PURE__ */ new Set([...before, ...wanted])) {
+    const [value, priority] = [wanted.getPropertyValue(property), wanted.getPropertyPriority(property)];
+    if (value === before.getPropertyValue(property) && priority === before.getPropertyPriority(property)) continue;
+    if (value) own.setProperty(property, value, priority);
+    else own.removeProperty(property);
+  }
+}
+
+// src/dom/html.js
+var POLICY = "realtime";
+var HELD = /* @__PURE__ */ Symbol.for("realtime.policy");
+function trusted(kind2, text) {
+  const scope = globalThis;
+  if (!scope.trustedTypes) return text;
+  if (scope[HELD] === void 0) scope[HELD] = newPolicy(scope.trustedTypes);
+  return scope[HELD] ? scope[HELD][kind2](text) : text;
+}
+function newPolicy(trustedTypes) {
+  const pass = (text) => text;
+  try {
+    return trustedTypes.createPolicy(POLICY, { createHTML: pass, createScriptURL: pass });
+  } catch {
+    console.warn(`The Content-Security-Policy of this page allows no policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
+    return null;
+  }
 }
 
 // src/admin/page.js
@@ -287,7 +860,11 @@ function aboutOf(page) {
   return tag && JSON.parse(tag.getAttribute("data-realtime-admin") ?? "");
 }
 function parse(html) {
-  return new DOMParser().parseFromString(html, "text/html");
+  return new DOMParser().parseFromString(
+    /** @type {string} */
+    trusted("createHTML", html),
+    "text/html"
+  );
 }
 async function read(url) {
   const answer = await fetch(url, { headers: { "Realtime-Refresh": "1" }, cache: "no-store" });
@@ -539,16 +1116,16 @@ function formOf(page) {
 }
 function contents(page) {
   const found = /* @__PURE__ */ new Map();
-  const add = (name, text) => found.set(name, `${found.get(name) ?? ""}${text}
+  const add2 = (name, text) => found.set(name, `${found.get(name) ?? ""}${text}
 `);
   for (const part of formOf(page)?.querySelectorAll("input, select, textarea, .readonly, .file-upload a") ?? []) {
-    const name = nameOf(part);
-    if (isField(part)) add(name, contentOf(part));
-    else if (!(part instanceof HTMLInputElement)) add(name, part.textContent ?? "");
+    const name = nameOf2(part);
+    if (isField(part)) add2(name, contentOf(part));
+    else if (!(part instanceof HTMLInputElement)) add2(name, part.textContent ?? "");
   }
   return found;
 }
-function nameOf(part) {
+function nameOf2(part) {
   const group2 = part.closest(".inline-group")?.querySelector(".inline-heading, h2");
   const label = group2 ?? part.closest(".fieldBox, .form-row")?.querySelector("label, legend");
   return (label?.textContent ?? "").replace(/\s+/g, " ").trim().replace(/:$/, "");
@@ -822,11 +1399,11 @@ var ChangeList = class {
   }
   /** Removes rows; the focus goes to the row that comes to stand in its place. @param {Element} body @param {Element[]} gone */
   #remove(body, gone) {
-    const focused = gone.find((row) => row.contains(this.#document.activeElement));
-    const next = focused?.nextElementSibling ?? focused?.previousElementSibling;
+    const focused2 = gone.find((row) => row.contains(this.#document.activeElement));
+    const next = focused2?.nextElementSibling ?? focused2?.previousElementSibling;
     for (const row of gone) row.remove();
     const target = next?.isConnected && body.contains(next) ? next.querySelector("a, input:not([type=hidden])") : null;
-    if (focused && target instanceof HTMLElement) target.focus();
+    if (focused2 && target instanceof HTMLElement) target.focus();
   }
   /** The list is empty, but for rows in which the user is changing something: they stay in this form. @param {Element} next */
   #lend(next) {

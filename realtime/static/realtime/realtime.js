@@ -1,6 +1,6 @@
 // Made from browser/src by `npm run build`; change it there.
 
-// src/messages.js
+// src/protocol/messages.js
 var VERSION = 1;
 var codes = Object.freeze({
   going_away: 4e3,
@@ -32,6 +32,13 @@ function remedy(code) {
   if (code >= 4100 && code < 4200) return "ask anew";
   return "come back";
 }
+function parseJSON(text2) {
+  return JSON.parse(/\d{16}/.test(text2) ? text2.replace(TOKENS, keepExact) : text2);
+}
+var TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+function keepExact(token) {
+  return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token;
+}
 function valueFormat(name) {
   if (/^[\p{L}\p{N}_]{1,100}$/u.test(name)) return `value:${name}`;
   const reason = `The name of a live value is made of letters, digits and underscores: '${name}' cannot be one.`;
@@ -57,8 +64,29 @@ var RealtimeError = class extends Error {
     this.version = version;
   }
 };
+function newId() {
+  if (globalThis.isSecureContext) return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
+}
 
-// src/calls.js
+// src/protocol/sentences.js
+var translations = {};
+function translate(sentences) {
+  translations = sentences;
+}
+function translateAs(document2) {
+  try {
+    translate(JSON.parse(document2.querySelector("script[data-realtime-sentences]")?.getAttribute("data-realtime-sentences") ?? "{}"));
+  } catch {
+    translate({});
+  }
+}
+function sentence(text2, values = {}) {
+  const own = Object.hasOwn(translations, text2) ? translations[text2] : text2;
+  return own.replace(/\{(\w+)\}/g, (whole, name) => Object.hasOwn(values, name) ? String(values[name]) : whole);
+}
+
+// src/connection/calls.js
 var MAX_WAITING = 100;
 var TIMEOUT_SECONDS = 30;
 var REPEAT_SECONDS = 1800;
@@ -66,7 +94,7 @@ var Calls = class {
   /** @type {Map<string, Call>} */
   #calls = /* @__PURE__ */ new Map();
   #open = false;
-  /** Why no call is taken any more. @type {{code: number, reason: string} | null} */
+  /** Why calls are refused. @type {{code: number, reason: string} | null} */
   #refusal = null;
   /**
    * @param {{
@@ -75,7 +103,7 @@ var Calls = class {
    *   now: () => number,
    *   ended?: (id: string) => void,
    *   changed?: () => void,
-   * }} options now: in seconds; ended: the call has failed, or is settled; changed: a call waits, or waits no longer
+   * }} options now: in seconds; ended: the call has failed or is settled; changed: the number of waiting calls may have changed
    */
   constructor({ send: send3, after, now, ended = () => {
   }, changed = () => {
@@ -86,7 +114,7 @@ var Calls = class {
     this.ended = ended;
     this.changed = changed;
   }
-  /** How many wait for the connection. */
+  /** The number of calls that wait for the connection. */
   get waiting() {
     return [...this.#calls.values()].filter(({ state }) => state === "waiting").length;
   }
@@ -95,123 +123,123 @@ var Calls = class {
    * @param {CallOptions} [options] timeout: in seconds, until the reply
    * @returns {CallPromise}
    */
-  call(target2, { timeout = TIMEOUT_SECONDS, before = () => {
+  call(target, { timeout = TIMEOUT_SECONDS, before = () => {
   } } = {}) {
     const id = newId();
-    const { call: call2, promise } = newCall(id, this.now());
+    const { call: call3, promise } = newCall(id, this.now());
     try {
       if (this.#refusal) throw new RealtimeError(this.#refusal.code, this.#refusal.reason);
       if (!this.#open && this.waiting >= MAX_WAITING) {
-        const reason = `${MAX_WAITING} calls wait for the connection already: call again when it is back.`;
+        const reason = sentence("{number} calls are already waiting for the connection. Try again when it is back.", { number: MAX_WAITING });
         throw new RealtimeError(null, reason, { name: "queue_full" });
       }
-      call2.text = encode({ type: "call", id, ...target2 });
+      call3.text = encode({ type: "call", id, ...target });
       before(id);
     } catch (error) {
-      call2.reject(error);
+      call3.reject(error);
       return promise;
     }
-    if (Number.isFinite(timeout)) call2.cancelTimer = this.after(timeout, () => this.#expire(id, timeout));
-    this.#calls.set(id, call2);
-    if (this.#open) this.#send(call2);
+    if (Number.isFinite(timeout)) call3.cancelTimer = this.after(timeout, () => this.#expire(id, timeout));
+    this.#calls.set(id, call3);
+    if (this.#open) this.#send(call3);
     this.changed();
     return promise;
   }
-  /** A call that cannot be made. @param {unknown} error @returns {CallPromise} */
+  /** Returns a rejected call. @param {unknown} error @returns {CallPromise} */
   refuse(error) {
-    const { call: call2, promise } = newCall(newId(), this.now());
-    call2.reject(error);
+    const { call: call3, promise } = newCall(newId(), this.now());
+    call3.reject(error);
     return promise;
   }
-  /** The connection is there: what has waited goes out, and what has not been answered or settled is repeated. */
+  /** Handles a new connection: sends waiting calls, and repeats those not answered or settled. */
   opened() {
     this.#open = true;
     this.#refusal = null;
     const now = this.now();
-    for (const [id, call2] of this.#calls) {
-      const repeatable = !call2.everSent || now - call2.made < REPEAT_SECONDS;
-      if (call2.state === "answered" && (!repeatable || call2.arrived)) call2.arrived = true;
-      else if (repeatable) this.#send(call2);
-      else this.#fail(id, unknownOutcome("It was sent too long ago to be repeated"));
+    for (const [id, call3] of this.#calls) {
+      const repeatable = !call3.everSent || now - call3.made < REPEAT_SECONDS;
+      if (call3.state === "answered" && (!repeatable || call3.arrived)) call3.arrived = true;
+      else if (repeatable) this.#send(call3);
+      else this.#fail(id, tooOld());
     }
   }
-  /** The connection is gone. */
+  /** Handles the loss of the connection. */
   interrupted() {
     this.#open = false;
-    for (const call2 of this.#calls.values()) {
-      if (call2.state === "sent") call2.state = "waiting";
+    for (const call3 of this.#calls.values()) {
+      if (call3.state === "sent") call3.state = "waiting";
     }
   }
-  /** The server wants no connection. @param {{code: number, reason: string}} refusal */
+  /** Handles the server's refusal of the connection. @param {{code: number, reason: string}} refusal */
   refused(refusal) {
     this.#refusal = refusal;
     for (const id of [...this.#calls.keys()]) this.#fail(id, new RealtimeError(refusal.code, refusal.reason));
   }
-  /** A connection is tried again after a refusal. */
+  /** Accepts calls again when connecting is retried after a refusal. */
   retried() {
     this.#refusal = null;
   }
-  /** @param {import("./messages.js").Reply} reply */
+  /** @param {import("../protocol/messages.js").Reply} reply */
   reply({ id, result, error }) {
-    const call2 = this.#calls.get(id);
-    if (!call2) return;
-    call2.cancelTimer();
-    if (call2.state === "answered") {
-      if (error) call2.arrived = true;
+    const call3 = this.#calls.get(id);
+    if (!call3) return;
+    call3.cancelTimer();
+    if (call3.state === "answered") {
+      if (error) call3.arrived = true;
     } else if (error) {
       this.#fail(id, new RealtimeError(error.code, error.reason, { details: error.details, version: error.version }));
     } else {
-      call2.state = "answered";
-      call2.resolve(result);
+      call3.state = "answered";
+      call3.resolve(result);
     }
   }
-  /** A frame brings the effects of these calls. @param {Iterable<string>} ids */
+  /** Notes that a frame has the effects of these calls. @param {Iterable<string>} ids */
   arrive(ids) {
     for (const id of ids) {
-      const call2 = this.#calls.get(id);
-      if (call2) call2.arrived = true;
+      const call3 = this.#calls.get(id);
+      if (call3) call3.arrived = true;
     }
   }
-  /** All subscriptions are live: what has arrived is in all of them. */
+  /** Settles the calls whose effects have arrived. All subscriptions are live. */
   settle() {
-    for (const [id, call2] of this.#calls) {
-      if (!call2.arrived || call2.state !== "answered") continue;
+    for (const [id, call3] of this.#calls) {
+      if (!call3.arrived || call3.state !== "answered") continue;
       this.#calls.delete(id);
       this.ended(id);
-      call2.settle();
+      call3.settle();
     }
   }
   /** @param {Call} call */
-  #send(call2) {
-    if (call2.state !== "answered") call2.state = "sent";
-    call2.everSent = true;
-    this.send(call2.text);
+  #send(call3) {
+    if (call3.state !== "answered") call3.state = "sent";
+    call3.everSent = true;
+    this.send(call3.text);
   }
   /** @param {string} id @param {number} timeout */
   #expire(id, timeout) {
-    const outcome = this.#calls.get(id)?.everSent ? "it is not known whether the action ran" : "there was no connection, and it was not sent";
-    this.#fail(id, new RealtimeError(null, `No reply within ${timeout} seconds: ${outcome}.`, { name: "no_reply" }));
+    const reason = this.#calls.get(id)?.everSent ? "No reply within {seconds} seconds. The action may or may not have run." : "No reply within {seconds} seconds. There was no connection, so the call was not sent.";
+    this.#fail(id, new RealtimeError(null, sentence(reason, { seconds: timeout }), { name: "no_reply" }));
     this.changed();
   }
   /** @param {string} id @param {RealtimeError} error */
   #fail(id, error) {
-    const call2 = this.#calls.get(id);
-    if (!call2) return;
+    const call3 = this.#calls.get(id);
+    if (!call3) return;
     this.#calls.delete(id);
-    call2.cancelTimer();
+    call3.cancelTimer();
     this.ended(id);
-    call2.reject(error);
+    call3.reject(error);
   }
 };
 function newCall(id, made) {
-  const call2 = { text: "", made, state: "waiting", everSent: false, arrived: false, cancelTimer: () => {
+  const call3 = { text: "", made, state: "waiting", everSent: false, arrived: false, cancelTimer: () => {
   } };
   let rejectSettled;
   const settled = (
     /** @type {Promise<void>} */
     new Promise((resolve, reject) => {
-      call2.settle = () => {
-        call2.state = "settled";
+      call3.settle = () => {
+        call3.state = "settled";
         resolve(void 0);
       };
       rejectSettled = reject;
@@ -220,21 +248,22 @@ function newCall(id, made) {
   settled.catch(() => {
   });
   const promise = new Promise((resolve, reject) => {
-    call2.resolve = resolve;
-    call2.reject = (error) => {
-      call2.state = "failed";
+    call3.resolve = resolve;
+    call3.reject = (error) => {
+      call3.state = "failed";
       reject(error);
       rejectSettled(error);
     };
   });
-  Object.defineProperties(promise, { id: { value: id }, state: { get: () => call2.state }, settled: { value: settled } });
-  return { call: call2, promise: (
+  Object.defineProperties(promise, { id: { value: id }, state: { get: () => call3.state }, settled: { value: settled } });
+  return { call: call3, promise: (
     /** @type {CallPromise} */
     promise
   ) };
 }
-function unknownOutcome(what) {
-  return new RealtimeError(null, `${what}: it is not known whether the action ran.`, { name: "outcome_unknown" });
+function tooOld() {
+  const reason = sentence("The call is too old to be retried. The action may or may not have run.");
+  return new RealtimeError(null, reason, { name: "outcome_unknown" });
 }
 function encode(message) {
   try {
@@ -243,16 +272,12 @@ function encode(message) {
     throw new RealtimeError(null, `The arguments of a call must be JSON: ${error}.`, { name: "bad_arguments" });
   }
 }
-function newId() {
-  if (globalThis.isSecureContext) return crypto.randomUUID();
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
-}
 
-// src/events.js
+// src/data/events.js
 var EventListeners = class {
   /** @type {Map<string, Set<EventListener>>} */
   #byName = /* @__PURE__ */ new Map();
-  /** Those who want every event. @type {Set<EventListener>} */
+  /** Listeners to all events. @type {Set<EventListener>} */
   all = /* @__PURE__ */ new Set();
   /** @param {string} name @param {EventListener} callback @returns {() => void} ends it */
   on(name, callback) {
@@ -270,9 +295,9 @@ var EventListeners = class {
   }
 };
 
-// src/wires.js
-function newWire({ view = "", ...target2 }) {
-  return { ...target2, view, nextView: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null };
+// src/protocol/subscriptions.js
+function newWire({ fingerprint = "", ...target }) {
+  return { ...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false };
 }
 var Wires = class {
   /** @type {Set<Wire>} */
@@ -286,36 +311,36 @@ var Wires = class {
   has(wire) {
     return this.#wires.has(wire);
   }
-  /** @param {Wire} wire @returns {ClientMessage[]} what tells an open connection */
+  /** @param {Wire} wire @returns {ClientMessage[]} the messages for an open connection */
   remove(wire) {
     this.#wires.delete(wire);
     return this.#leave(wire);
   }
-  /** All that are not refused are live. */
+  /** Whether all wires that are not refused are live. */
   get live() {
     return [...this.#wires].every((wire) => wire.status === "live" || wire.status === "refused");
   }
-  /** There is something, and all of it is refused. */
+  /** Whether there are wires, and all of them are refused. */
   get refused() {
     return this.#wires.size > 0 && [...this.#wires].every((wire) => wire.status === "refused");
   }
-  /** No answer is awaited. */
+  /** Whether no answer is pending. */
   get settled() {
     return [...this.#wires].every(({ status: status2 }) => status2 === "live" || status2 === "delayed" || status2 === "refused");
   }
-  /** The messages that ask for the wire. @param {Wire} wire @returns {ClientMessage[]} */
+  /** Returns the messages that subscribe the wire. @param {Wire} wire @returns {ClientMessage[]} */
   ask(wire) {
     Object.assign(wire, { id: this.#nextId++, status: "asked" });
-    const { id, token, stream, params = {}, format, cursor, view } = wire;
-    const target2 = token ? { token } : { stream, params, format };
-    const held = cursor === null ? {} : view ? { cursor, view } : { cursor };
-    const asked = { type: "subscribe", id, ...target2, ...held };
+    const { id, token, stream, params = {}, format, cursor, fingerprint } = wire;
+    const target = token ? { token } : { stream, params, format };
+    const held = cursor === null ? {} : fingerprint ? { cursor, fingerprint } : { cursor };
+    const asked = { type: "subscribe", id, ...target, ...held };
     return wire.present ? [asked, { type: "present", id, data: wire.present }] : [asked];
   }
   askAll() {
     return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.ask(wire));
   }
-  /** An event is lost where the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
+  /** Returns an event's message; it is lost if the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
   tell({ id, status: status2 }, name, data) {
     return status2 !== "asked" && isHeld(status2) ? [{ type: "send", id, name, data }] : [];
   }
@@ -324,11 +349,11 @@ var Wires = class {
     wire.present = data;
     return isHeld(wire.status) ? [{ type: "present", id: wire.id, data }] : [];
   }
-  /** Those that an event is for. @param {number} query */
+  /** Returns the wires that an event is for. @param {number} query */
   of(query) {
     return [...this.#wires].filter((wire) => wire.query === query);
   }
-  /** Asks another server to go on; where the rows are live they stay so. @param {Send[]} events on their way to the last one */
+  /** Continues on another server; live rows stay live. @param {Send[]} events not yet sent to the previous one */
   renewAll(events) {
     return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused" && status2 !== "delayed").flatMap((wire) => {
       const isLive = wire.status === "live";
@@ -338,31 +363,32 @@ var Wires = class {
       return messages;
     });
   }
-  /** The connection is gone; the wires are still wanted. */
+  /** Handles the loss of the connection; the wires are still wanted. */
   interrupt() {
     for (const wire of this.#wires) {
       if (wire.status !== "refused") Object.assign(wire, { query: null, log: null, status: "wanted" });
     }
   }
-  /** The user may be another one: tokens and rows count no more. */
+  /** Discards tokens and rows, because the user may be another one. */
   forget() {
     for (const wire of this.#wires) {
       wire.cursor = null;
-      if (wire.params) delete wire.token;
+      if (wire.params && wire.vouched) delete wire.token;
     }
   }
   /** @param {import("./messages.js").Subscribed} message */
-  accept({ id, query, log, view = "" }) {
+  accept({ id, query, log, fingerprint = "" }) {
     const wire = this.find(id);
     if (!wire) return;
+    if (wire.token) wire.vouched = true;
     const moved = wire.query !== null;
-    const differs = wire.view !== "" && view !== "" && wire.view !== view;
+    const differs = wire.fingerprint !== "" && fingerprint !== "" && wire.fingerprint !== fingerprint;
     if (moved || differs) wire.cursor = null;
     const isRenewed = wire.status === "live" && wire.cursor !== null;
-    Object.assign(wire, { query, log, nextView: view, status: isRenewed ? "live" : "accepted" });
+    Object.assign(wire, { query, log, nextFingerprint: fingerprint, status: isRenewed ? "live" : "accepted" });
   }
   /**
-   * The wire is refused: asked for anew, delayed, or ended, which its status then says.
+   * Handles a refusal: the wire is requested again, delayed or ended, as its status then says.
    *
    * @param {import("./messages.js").Refused} message
    * @returns {Wire | undefined}
@@ -372,7 +398,7 @@ var Wires = class {
     if (!wire) return void 0;
     Object.assign(wire, { query: null, log: null });
     const cure = remedy(code);
-    if (cure === "ask anew" && wire.token && wire.params) {
+    if (cure === "ask anew" && wire.token && wire.params && wire.vouched) {
       delete wire.token;
       wire.status = "wanted";
     } else if (cure === "come back") {
@@ -391,11 +417,11 @@ var Wires = class {
       fresh: wire.cursor === null
     }));
   }
-  /** The page holds the wire's rows as they are at the cursor. @param {Wire} wire @param {string} cursor */
+  /** Notes that the page has the wire's rows as of the cursor. @param {Wire} wire @param {string} cursor */
   reach(wire, cursor) {
-    Object.assign(wire, { cursor, view: wire.nextView, status: "live", failures: 0 });
+    Object.assign(wire, { cursor, fingerprint: wire.nextFingerprint, status: "live", failures: 0 });
   }
-  /** Nothing of the page's rows counts: they are to be asked for. @param {Wire} wire @returns {ClientMessage[]} */
+  /** Discards the page's rows, and requests them again. @param {Wire} wire @returns {ClientMessage[]} */
   reset(wire) {
     const messages = this.#leave(wire);
     Object.assign(wire, { cursor: null, status: "delayed", failures: wire.failures + 1 });
@@ -407,7 +433,7 @@ var Wires = class {
     }
   }
   /** @param {Record<string, string>} cursors by log */
-  beat(cursors) {
+  heartbeat(cursors) {
     for (const wire of this.#wires) {
       if (wire.status !== "live" && wire.status !== "behind") continue;
       const cursor = cursors[String(wire.log)];
@@ -429,7 +455,7 @@ function isHeld(status2) {
   return status2 === "asked" || status2 === "accepted" || status2 === "live" || status2 === "behind";
 }
 
-// src/session.js
+// src/protocol/session.js
 var TRANSITIONS = {
   idle: { connect: "opening", suspend: "idle", resume: "idle" },
   opening: { connect: "opening", opened: "greeting", lost: "waiting", stop: "stopped", suspend: "suspended", resume: "opening" },
@@ -443,19 +469,19 @@ var DEFAULT_WINDOW = { frames: 32, bytes: 1048576 };
 var Session = class {
   /** @type {Phase} */
   phase = "idle";
-  /** Why the server said stop. @type {Fault | null} */
+  /** Why the server refused the connection for good. @type {Fault | null} */
   fault = null;
   #wires = new Wires();
   // intent: what the page wants, whether connected or not
   /** What the page shows until the next welcome. @type {State} */
   #absence = "connecting";
   #askedAnew = false;
-  // fresh credentials were asked for since the last frame
+  // new credentials were requested since the last frame
   #window = DEFAULT_WINDOW;
   #handled = 0;
   // messages since welcome
   #unacked = { frames: 0, bytes: 0 };
-  /** Names the user, where no cookie does. @type {string | undefined} */
+  /** Identifies the user, if no cookie does. @type {string | undefined} */
   #token;
   /** What the page shows; `null` before connect(). @returns {State | null} */
   get state() {
@@ -471,11 +497,11 @@ var Session = class {
         return this.#absence;
     }
   }
-  /** Whether nothing is awaited but news. */
+  /** Whether nothing is pending except news. */
   get settled() {
     return this.#wires.settled;
   }
-  /** Connected, and nothing that the page is subscribed to is behind. */
+  /** Whether the page is connected and all its subscriptions are live. */
   get isCurrent() {
     return this.phase === "ready" && this.#wires.live;
   }
@@ -497,7 +523,7 @@ var Session = class {
     return this.phase === before ? [] : [{ do: "open" }];
   }
   /**
-   * The transport can carry messages.
+   * Handles an open transport.
    *
    * @param {string} [token] names the user, where no cookie does
    * @returns {Effect[]}
@@ -508,7 +534,7 @@ var Session = class {
     return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.askAll())];
   }
   /**
-   * The transport goes on by another request: to the server it is another client, to the page nothing changes.
+   * Continues with another request: a new client for the server, no change for the page.
    *
    * @param {import("./messages.js").Send[]} [events] that go with it
    * @returns {Effect[]}
@@ -517,18 +543,18 @@ var Session = class {
     this.#move("renew");
     return this.#hello(this.#wires.renewAll(events));
   }
-  /** As `renew`, where nothing was heard of what was sent: the calls are sent again too. @returns {Effect[]} */
+  /** Like `renew`, if nothing was answered: the calls are sent again too. @returns {Effect[]} */
   moved() {
     this.#move("renew");
     return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.renewAll([]))];
   }
-  /** A newer token for the connection at hand. @param {string} token @returns {Effect[]} */
+  /** Sends a newer token for the current connection. @param {string} token @returns {Effect[]} */
   authenticate(token) {
     this.#token = token;
     return this.phase === "ready" ? send([{ type: "authenticate", token }]) : [];
   }
   /**
-   * The connection is gone, or is given up. The code decides what comes next.
+   * Handles the end of the connection. The code decides what comes next.
    *
    * @param {number} code
    * @param {string} reason
@@ -552,12 +578,12 @@ var Session = class {
     }
     return [{ do: "close" }, { do: "wait", retry, ...planned && { planned } }];
   }
-  /** The wait is over. @returns {Effect[]} */
+  /** Connects after the wait. @returns {Effect[]} */
   due() {
     this.#move("due");
     return [{ do: "open" }];
   }
-  /** The page leaves the screen, perhaps to come back. @returns {Effect[]} */
+  /** Disconnects because the page is left or frozen; it may return. @returns {Effect[]} */
   suspend() {
     const before = this.phase;
     this.#move("suspend");
@@ -565,7 +591,7 @@ var Session = class {
     this.#interrupt();
     return [{ do: "close" }];
   }
-  /** The page is back. @returns {Effect[]} */
+  /** Reconnects after the page has returned. @returns {Effect[]} */
   resume() {
     const before = this.phase;
     this.#move("resume");
@@ -580,20 +606,20 @@ var Session = class {
   unsubscribe(wire) {
     return this.#tell(this.#wires.remove(wire));
   }
-  /** An event for the others who see what the wire sees. @param {Wire} wire @param {string} name @param {unknown} data */
+  /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
   tell(wire, name, data) {
     return this.#tell(this.#wires.tell(wire, name, data));
   }
-  /** The user is present, and says this of themselves. @param {Wire} wire @param {object} data */
+  /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
   present(wire, data) {
     return this.#tell(this.#wires.present(wire, data));
   }
-  /** The delay of a wire is over; a reconnect may have asked for it already. @param {Wire} wire @returns {Effect[]} */
+  /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
   again(wire) {
     return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : [];
   }
   /**
-   * What the page holds cannot be trusted: all rows are asked for, at once the first time and then after growing delays.
+   * Reloads all rows, because the page's cannot be trusted: at once the first time, then after growing delays.
    *
    * @param {Wire} wire
    * @returns {Effect[]}
@@ -615,7 +641,7 @@ var Session = class {
       const isFirst = this.phase === "greeting";
       this.#move("welcome");
       this.#window = message.window ?? DEFAULT_WINDOW;
-      return isFirst ? [{ do: "greeted", beat: message.beat }, ...expires(message)] : expires(message);
+      return isFirst ? [{ do: "greeted", heartbeat: message.heartbeat }, ...expires(message)] : expires(message);
     }
     this.#unacked.bytes += size;
     if (message.type === "frame") {
@@ -636,8 +662,8 @@ var Session = class {
       case "behind":
         this.#wires.fallBehind();
         return [];
-      case "beat":
-        this.#wires.beat(message.cursors ?? {});
+      case "heartbeat":
+        this.#wires.heartbeat(message.cursors ?? {});
         return [this.#ack()];
       case "refused":
         return this.#refused(message);
@@ -647,9 +673,9 @@ var Session = class {
         const wires = message.query === void 0 ? null : this.#wires.of(message.query);
         return [{ do: "tell", event: message, wires }];
       }
-      case "unsent": {
+      case "event_rejected": {
         const { id, name, code, reason } = message;
-        return [{ do: "unsent", wire: this.#wires.find(id), name, fault: { code, reason } }];
+        return [{ do: "event_rejected", wire: this.#wires.find(id), name, fault: { code, reason } }];
       }
       case "bye":
         return this.lost(message.code, message.reason, message.retry);
@@ -658,7 +684,7 @@ var Session = class {
     }
   }
   /**
-   * The page has handled a frame: from now on its cursor counts, except for the wires whose deltas did not fit their rows.
+   * Handles an applied frame: its cursor is valid now, except for wires whose deltas did not fit their rows.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
    * @param {Set<Wire>} unfit
@@ -731,14 +757,14 @@ function send(messages) {
   return messages.map((message) => ({ do: "send", message }));
 }
 
-// src/connection.js
+// src/connection/connection.js
 var REFRESH_SECONDS = 30;
 var Connection = class {
-  /** Called after anything may have changed a state. @type {Set<() => void>} */
+  /** Called whenever a state may have changed. @type {Set<() => void>} */
   watchers = /* @__PURE__ */ new Set();
-  /** Those who listen to events for the user. */
+  /** Listeners to the user's events. */
   events = new EventListeners();
-  /** Told of an event or a presence that the server refused. @type {Set<(error: RealtimeError) => void>} */
+  /** Called when the server rejects an event or a presence. @type {Set<(error: RealtimeError) => void>} */
   refusals = /* @__PURE__ */ new Set();
   #session = new Session();
   /** @type {Map<Wire, Subscription>} */
@@ -748,9 +774,9 @@ var Connection = class {
   /** @type {Transport | null} */
   #transport = null;
   #url = "";
-  /** Gives a token, where users have one in place of a cookie. @type {Token | null} */
+  /** Returns a token, if users have one instead of a cookie. @type {Token | null} */
   #token = null;
-  /** Ends the wait for the time to send another token. */
+  /** Cancels the timer for the next token. */
   #cancelRefresh = () => {
   };
   /** @type {Effect[]} */
@@ -758,12 +784,15 @@ var Connection = class {
   #working = false;
   /**
    * @param {{
-   *   monitor: import("./monitor.js").Monitor,
+   *   monitor: import("./reconnect.js").Monitor,
    *   newTransport: (url: string) => Transport,
    *   report: (error: unknown) => void,
-   * }} options report: takes what the page's own code throws
+   *   warn?: (text: string) => void,
+   * }} options report: called with errors of the page's own code; warn: with refusals of the server
    */
-  constructor({ monitor, newTransport, report }) {
+  constructor({ monitor, newTransport, report, warn = () => {
+  } }) {
+    this.warn = warn;
     this.monitor = monitor;
     this.newTransport = newTransport;
     this.report = report;
@@ -784,7 +813,7 @@ var Connection = class {
   get state() {
     return this.#session.state;
   }
-  /** Why the state is "refused": the connection is, or all that was asked for. */
+  /** Why the state is "refused": the connection was refused, or all subscriptions. */
   get fault() {
     if (this.state !== "refused" || this.#session.fault) return this.#session.fault;
     const [error] = [...this.#subscriptions.values()].map((subscription) => subscription.error);
@@ -815,7 +844,7 @@ var Connection = class {
     this.#do(this.#session.unsubscribe(wire));
   }
   /**
-   * Sends an event to the others who see the same.
+   * Sends an event to the other subscribers.
    *
    * @param {Subscription} subscription
    * @param {string} name
@@ -827,24 +856,24 @@ var Connection = class {
     this.#do(effects);
     return effects.length > 0;
   }
-  /** @param {Subscription} subscription @param {object} data what the user says of themselves */
+  /** @param {Subscription} subscription @param {object} data of the user, for others to see */
   present({ wire }, data) {
     this.#do(this.#session.present(wire, data));
   }
-  /** The subscriptions to a stream with these parameters. @param {string} stream @param {string} params in order, as JSON */
+  /** Returns the subscriptions to a stream with these parameters. @param {string} stream @param {string} params in order, as JSON */
   of(stream, params) {
     return [...this.#subscriptions.values()].filter(
       ({ wire }) => wire.stream === stream && JSON.stringify(sorted(wire.params ?? {})) === params
     );
   }
   /**
-   * Calls an action, and shows at once what it is expected to do.
+   * Calls an action, and shows its expected effect at once.
    *
    * @param {import("./calls.js").Target} target
    * @param {{timeout?: number, expectations?: [Subscription, Expectation][]}} [options]
    */
-  call(target2, { timeout, expectations = [] } = {}) {
-    return this.calls.call(target2, { timeout, before: (id) => this.#expect(id, expectations) });
+  call(target, { timeout, expectations = [] } = {}) {
+    return this.calls.call(target, { timeout, before: (id) => this.#expect(id, expectations) });
   }
   /** @param {string} id @param {[Subscription, Expectation][]} expectations */
   #expect(id, expectations) {
@@ -859,7 +888,7 @@ var Connection = class {
     }
     this.#showAll(changed);
   }
-  /** What the call was expected to do is not, or no longer, to be shown. @param {string} id */
+  /** Removes the expected effect of a call. @param {string} id */
   #lift(id) {
     const changed = [];
     for (const subscription of this.#subscriptions.values()) {
@@ -870,12 +899,13 @@ var Connection = class {
   }
   /** @param {Changed[]} changed */
   #showAll(changed) {
+    for (const { change } of changed) change.own = true;
     for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire));
   }
   #watch() {
     for (const watcher of this.watchers) this.#safely(watcher);
   }
-  /** One by one, also where doing one brings more: a listener may call back. @param {Effect[]} effects */
+  /** Executes effects in order, even if one adds more: a listener may call back. @param {Effect[]} effects */
   #do(effects) {
     this.#effects.push(...effects);
     if (this.#working) return;
@@ -900,7 +930,7 @@ var Connection = class {
       case "wait":
         return this.monitor.wait(effect.retry, { planned: effect.planned });
       case "greeted":
-        return this.monitor.welcome(effect.beat);
+        return this.monitor.welcome(effect.heartbeat);
       case "repeat":
         return this.calls.opened();
       case "expires":
@@ -915,8 +945,8 @@ var Connection = class {
         return this.calls.reply(effect.reply);
       case "tell":
         return this.#happen(effect.event, effect.wires);
-      case "unsent":
-        return this.#unsent(effect);
+      case "event_rejected":
+        return this.#eventRejected(effect);
     }
   }
   #open() {
@@ -939,7 +969,7 @@ var Connection = class {
     });
     transport.open();
   }
-  /** @param {import("./messages.js").Send[]} [events] */
+  /** @param {import("../protocol/messages.js").Send[]} [events] */
   #renew(events) {
     if (this.#session.phase !== "ready") this.monitor.expect();
     this.#do(this.#session.renew(events));
@@ -951,7 +981,9 @@ var Connection = class {
     this.#transport?.close();
     this.#transport = null;
     this.calls.interrupted();
-    if (this.#session.fault) this.calls.refused(this.#session.fault);
+    if (!this.#session.fault) return;
+    this.#warn(void 0, this.#session.fault);
+    this.calls.refused(this.#session.fault);
   }
   /** @param {number} seconds after which the token ends */
   #refreshBefore(seconds) {
@@ -973,11 +1005,11 @@ var Connection = class {
   /** @param {string} text */
   #receive(text2) {
     this.monitor.heard();
-    const effects = this.#safely(() => this.#session.receive(JSON.parse(text2), text2.length));
+    const effects = this.#safely(() => this.#session.receive(parseJSON(text2), text2.length));
     this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."));
   }
   /**
-   * Applies a frame whole: all rows, then all that shows them, then those who listen, then the cursor.
+   * Applies a whole frame: first all rows, then the page, then the listeners, then the cursor.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
    */
@@ -991,14 +1023,14 @@ var Connection = class {
       const fits = this.#safely(() => subscription.apply(deltas, { fresh }));
       const change = fits ? subscription.commit() : null;
       if (!fits) unfit.add(wire);
-      if (change) changed.push({ subscription, change });
+      if (change) changed.push({ subscription, change: { ...change, own: frame.calls.length > 0 } });
     }
     for (const wire of this.#show(changed)) unfit.add(wire);
     this.#do(this.#session.applied(frame, unfit));
   }
   /**
-   * The frame brings the effects of calls: what they were expected to do gives way to it. Where rows do not belong to the
-   * frame, it gives way with their next one if that is still to come, and at once if it is not.
+   * Replaces the expected effects of calls by the frame's real ones. In subscriptions without rows in this frame, they are
+   * removed with the next frame if one is expected, else at once.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
    */
@@ -1009,10 +1041,10 @@ var Connection = class {
     }
   }
   /**
-   * Shows what has changed: first all of it, then those who listen hear of it.
+   * Shows changes: first in the whole page, then the listeners are called.
    *
    * @param {Changed[]} changed
-   * @returns {Set<Wire>} those whose rows could not be shown
+   * @returns {Set<Wire>} wires whose rows could not be shown
    */
   #show(changed) {
     const unfit = /* @__PURE__ */ new Set();
@@ -1029,21 +1061,27 @@ var Connection = class {
   #refuse(wire, { code, reason }) {
     const subscription = this.#subscriptions.get(wire);
     if (!subscription) return;
+    if (wire.status === "refused") this.#warn(wire.stream, { code, reason });
     const change = subscription.refuse(new RealtimeError(code, reason));
     this.#safely(() => subscription.paint?.(subscription.shownKeys, change));
     this.#tell(subscription, change);
+  }
+  /** Warns the developer in one line, because the page itself may not show it. @param {string | undefined} stream @param {{code: number, reason: string}} fault */
+  #warn(stream, { code, reason }) {
+    const what = stream ? `The live query of the stream '${stream}'` : "The connection";
+    this.warn(`realtime: ${what} is refused: ${reason} (${code})`);
   }
   /** @param {Subscription} subscription @param {Change} change */
   #tell(subscription, change) {
     for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change));
   }
-  /** @param {import("./messages.js").Happening} event @param {Wire[] | null} wires null: it is for the user */
+  /** @param {import("../protocol/messages.js").Happening} event @param {Wire[] | null} wires null: the event is for the user */
   #happen({ name, data, sender }, wires) {
     const listeners = wires ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? []) : this.events.of(name);
     for (const listener of listeners) this.#safely(() => listener(data, { name, sender }));
   }
-  /** @param {Extract<Effect, {do: "unsent"}>} refusal */
-  #unsent({ fault }) {
+  /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
+  #eventRejected({ fault }) {
     const error = new RealtimeError(fault.code, fault.reason);
     for (const told of [...this.refusals]) this.#safely(() => told(error));
   }
@@ -1053,7 +1091,7 @@ var Connection = class {
     this.#delays.set(wire, this.monitor.after(this.monitor.delay(wire.failures), () => this.#do(this.#session.again(wire))));
   }
   /**
-   * What one listener throws must not keep a frame from the others.
+   * Calls a listener; its exception must not keep the frame from the others.
    *
    * @template T
    * @param {() => T} callback
@@ -1069,81 +1107,114 @@ var Connection = class {
   }
 };
 
-// src/arrange.js
-function arrange(parent, nodes, lead = null) {
-  const places = new Map([...parent.childNodes].map((node, index) => [node, index]));
-  const placeOf = (node) => (
-    /** @type {number} */
-    places.get(node)
+// src/dom/members.js
+function get(node, name) {
+  const prototype = node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node;
+  return Reflect.get(
+    /** @type {object} */
+    prototype,
+    name,
+    node
   );
-  const present = nodes.filter((node) => places.has(node));
-  const stay = isRise(present, placeOf) ? new Set(present) : longestRise(present, placeOf, childInUse(parent));
-  let previous = lead;
-  for (const node of nodes) {
-    if (!stay.has(node)) place(parent, node, previous ? previous.nextSibling : parent.firstChild);
-    previous = node;
-  }
 }
-function isRise(nodes, placeOf) {
-  return nodes.every((node, index) => index === 0 || placeOf(nodes[index - 1]) < placeOf(node));
+function call(node, name, ...args) {
+  return (
+    /** @type {any} */
+    get(node, name).apply(node, args)
+  );
 }
-function childInUse(parent) {
-  const document2 = parent.ownerDocument;
-  const selection = document2?.getSelection();
-  const inUse = [document2?.activeElement, selection?.isCollapsed ? null : selection?.anchorNode];
-  for (let node of inUse) {
-    while (node && node.parentNode !== parent) node = node.parentNode;
-    if (node) return (
-      /** @type {ChildNode} */
-      node
-    );
-  }
-  return null;
+var attribute = (element, name) => Element.prototype.getAttribute.call(element, name);
+function show(element, name, value2) {
+  if (value2 === null) call(element, "removeAttribute", name);
+  else if (attribute(element, name) !== value2) call(element, "setAttribute", name, value2);
 }
-function place(parent, node, before) {
-  if (!node.isConnected || !parent.isConnected || node.getRootNode() !== parent.getRootNode()) {
-    parent.insertBefore(node, before);
-  } else if (parent.moveBefore) {
-    parent.moveBefore(node, before);
-  } else {
-    const scrolled = scrollPositions(node);
-    const active = (
-      /** @type {HTMLElement | null} */
-      node.ownerDocument?.activeElement ?? null
-    );
-    const hadFocus = node.contains(active);
-    parent.insertBefore(node, before);
-    if (hadFocus) active?.focus({ preventScroll: true });
-    for (const { element, top, left } of scrolled) Object.assign(element, { scrollTop: top, scrollLeft: left });
-  }
+function emit(element, type, detail) {
+  const target = get(element, "isConnected") ? element : (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  call(
+    /** @type {Node} */
+    target,
+    "dispatchEvent",
+    new CustomEvent(type, { bubbles: true, detail })
+  );
 }
-function scrollPositions(node) {
-  if (!(node instanceof Element)) return [];
-  return [node, ...node.querySelectorAll("*")].map((element) => ({ element, top: element.scrollTop, left: element.scrollLeft })).filter(({ top, left }) => top || left);
+var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
+function ask(element, type, detail) {
+  return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
 }
-function longestRise(nodes, placeOf, pinned) {
-  const pin = pinned ? nodes.indexOf(pinned) : -1;
-  const lowest = [];
-  const before = [];
-  nodes.forEach((node, index) => {
-    const place2 = placeOf(node);
-    if (pin >= 0 && index !== pin && index < pin !== place2 < placeOf(nodes[pin])) return;
-    let low = 0;
-    let high = lowest.length;
-    while (low < high) {
-      const middle = low + high >> 1;
-      if (placeOf(nodes[lowest[middle]]) < place2) low = middle + 1;
-      else high = middle;
-    }
-    before[index] = low > 0 ? lowest[low - 1] : -1;
-    lowest[low] = index;
-  });
-  const rise = /* @__PURE__ */ new Set();
-  for (let index = lowest[lowest.length - 1]; index >= 0; index = before[index]) rise.add(nodes[index]);
-  return rise;
+function focused(node) {
+  const document2 = (
+    /** @type {Document} */
+    get(node, "ownerDocument") ?? node
+  );
+  const active = get(document2, "activeElement");
+  return active === get(document2, "body") ? null : active;
 }
 
-// src/fields.js
+// src/dom/form_errors.js
+var PLACES = "[data-live-error]:not([data-live-key], [data-live])";
+var nextId = 1;
+var given = /* @__PURE__ */ new WeakMap();
+function showErrors(form, sentences, { make }) {
+  for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
+    control.removeAttribute("aria-invalid");
+    describe(control, null);
+  }
+  for (const place2 of placesIn(form)) {
+    place2.textContent = "";
+    for (const name of given.get(place2) ?? []) place2.removeAttribute(name);
+    given.delete(place2);
+  }
+  const wrong = /* @__PURE__ */ new Set();
+  for (const [name, texts] of Object.entries(sentences)) {
+    if (!texts.length) continue;
+    const controls2 = controlsOf(form, name);
+    const place2 = placeOf(form, controls2.length ? name : "", make ? controls2.at(-1) ?? form : null);
+    if (place2) place2.textContent = [place2.textContent, ...texts].join(" ").trim();
+    for (const control of controls2) {
+      control.setAttribute("aria-invalid", "true");
+      if (place2) describe(control, place2.id);
+      wrong.add(control);
+    }
+  }
+  const first = [...get(form, "elements")].find((element) => wrong.has(element));
+  if (first) first.focus();
+}
+function placesIn(form) {
+  return [...call(form, "querySelectorAll", PLACES)];
+}
+function placeOf(form, name, near) {
+  let place2 = placesIn(form).find((each) => attribute(each, "data-live-error") === name);
+  if (!place2 && near) {
+    place2 = call(get(form, "ownerDocument"), "createElement", "p");
+    place2.setAttribute("data-live-error", name);
+    if (near === form) call(form, "append", place2);
+    else near.after(place2);
+  }
+  if (place2 && !name) give(place2, "role", "alert");
+  if (place2) give(place2, "id", `live-error-${nextId++}`);
+  return place2;
+}
+function give(place2, name, value2) {
+  if (place2.hasAttribute(name)) return;
+  place2.setAttribute(name, value2);
+  given.set(place2, [...given.get(place2) ?? [], name]);
+}
+function controlsOf(form, name) {
+  return (
+    /** @type {Control[]} */
+    [...get(form, "elements")].filter((each) => name && attribute(each, "name") === name)
+  );
+}
+function describe(control, id) {
+  const place2 = (each) => call(get(control, "ownerDocument"), "getElementById", each)?.hasAttribute("data-live-error");
+  const others = (attribute(control, "aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place2(each));
+  show(control, "aria-describedby", [...others, ...id ? [id] : []].join(" ") || null);
+}
+
+// src/dom/form_fields.js
 var taken = /* @__PURE__ */ new WeakMap();
 var withheld = /* @__PURE__ */ new WeakMap();
 var edited = /* @__PURE__ */ new WeakSet();
@@ -1155,21 +1226,22 @@ function isField(element) {
 }
 function isUsersAttribute(element, name) {
   if (name === "open") return element instanceof HTMLDetailsElement || element instanceof HTMLDialogElement;
-  if (name === "aria-busy") return element.hasAttribute("data-live-call");
+  if (name === "x-cloak") return true;
+  if (name === "aria-busy") return attribute(element, "data-live-call") !== null;
   if (element instanceof HTMLInputElement && isField(element)) return name === (isToggle(element) ? "checked" : "value");
   return false;
 }
 function withholdsChildren(from, to) {
-  const used = from instanceof HTMLSelectElement ? hasFocus(from) : from.matches(EDITABLE) && holdsFocus(from);
+  const used = from instanceof HTMLSelectElement ? hasFocus(from) : call(from, "matches", EDITABLE) && holdsFocus(from);
   if (!used) return false;
   withheld.set(from, to);
   return true;
 }
 function use(field, to) {
-  const content = contentOf(field);
+  const content2 = contentOf(field);
   return {
-    content,
-    clean: content === taken.get(field) || isInitial(field, content),
+    content: content2,
+    clean: content2 === taken.get(field) || isInitial(field, content2),
     next: contentOf(to),
     to: to instanceof HTMLSelectElement ? (
       /** @type {Field} */
@@ -1178,30 +1250,33 @@ function use(field, to) {
     // its options may be taken over
   };
 }
-function follow(field, { content, clean, next, to }) {
+function follow(field, { content: content2, clean, next, to }) {
   const typing = hasFocus(field) && !isToggle(field);
-  const differs = next !== content;
+  const differs = next !== content2;
   withheld.delete(field);
   if (differs && (typing || !clean)) withheld.set(field, to);
   if (differs && typing && clean) return;
   const chosen = isRadio(field) && !clean ? group(field).find(({ checked }) => checked) : null;
   setInitial(field, to);
-  const shown = clean && !typing ? next : content;
+  const shown = clean && !typing ? next : content2;
   if (contentOf(field) !== shown) setContent(field, shown);
   if (chosen) chosen.checked = true;
 }
+function isEdited(field) {
+  return !isInitial(field, contentOf(field));
+}
 function contents(element) {
-  const elements = element instanceof HTMLFormElement ? element.elements : isRadio(element) ? group(element) : [element];
+  const elements = element instanceof HTMLFormElement ? get(element, "elements") : isRadio(element) ? group(element) : [element];
   return [...elements].filter(isField).map((field) => ({ field, content: contentOf(field) }));
 }
 function take(fields) {
-  for (const { field, content } of fields) taken.set(field, content);
+  for (const { field, content: content2 } of fields) taken.set(field, content2);
 }
 function forgetRestored(document2) {
-  const [visit] = document2.defaultView?.performance.getEntriesByType?.("navigation") ?? [];
+  const [visit] = get(document2, "defaultView")?.performance.getEntriesByType?.("navigation") ?? [];
   if (!visit || /** @type {PerformanceNavigationTiming} */
   visit.type === "navigate") return;
-  for (const element of document2.querySelectorAll("[data-live] [data-live-key] :is(input, select, textarea)")) {
+  for (const element of call(document2, "querySelectorAll", "[data-live] [data-live-key] :is(input, select, textarea)")) {
     if (isField(element) && !hasFocus(element)) restore(element);
   }
 }
@@ -1215,10 +1290,10 @@ function takeWithheld(element) {
   withheld.delete(element);
   return null;
 }
-function noteEdit({ target: target2 }) {
-  if (!(target2 instanceof Element)) return;
-  taken.delete(target2);
-  const host = target2.closest(EDITABLE);
+function noteEdit({ target }) {
+  if (!(target instanceof Element)) return;
+  taken.delete(target);
+  const host = call(target, "closest", EDITABLE);
   if (host) edited.add(host);
 }
 function isToggle(element) {
@@ -1228,25 +1303,28 @@ function isRadio(element) {
   return element instanceof HTMLInputElement && element.type === "radio";
 }
 function hasFocus(element) {
-  const root = element.getRootNode();
-  return (root instanceof Document || root instanceof ShadowRoot) && root.activeElement === element;
+  const root = (
+    /** @type {Document | ShadowRoot} */
+    call(element, "getRootNode")
+  );
+  return (root instanceof Document || root instanceof ShadowRoot) && get(root, "activeElement") === element;
 }
 function holdsFocus(element) {
-  return element.contains(element.ownerDocument.activeElement);
+  return call(element, "contains", focused(element));
 }
 function contentOf(field) {
   if (isToggle(field)) return String(field.checked);
   if (field instanceof HTMLSelectElement) return JSON.stringify([...field.selectedOptions].map(({ value: value2 }) => value2));
   return field.value;
 }
-function setContent(field, content) {
+function setContent(field, content2) {
   if (isToggle(field)) {
-    field.checked = content === "true";
+    field.checked = content2 === "true";
   } else if (field instanceof HTMLSelectElement) {
-    const values = new Set(JSON.parse(content));
+    const values = new Set(JSON.parse(content2));
     for (const option of field.options) option.selected = values.has(option.value);
   } else {
-    field.value = content;
+    field.value = content2;
   }
 }
 function setInitial(field, to) {
@@ -1260,16 +1338,16 @@ function setInitial(field, to) {
     else field.setAttribute(name, value2);
   }
 }
-function isInitial(field, content) {
+function isInitial(field, content2) {
   if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked);
-  return content === initialOf(field);
+  return content2 === initialOf(field);
 }
 function initialOf(field) {
   if (isToggle(field)) return String(field.defaultChecked);
   if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value;
-  const copy = field.ownerDocument.createElement(field.localName);
+  const copy = call(field.ownerDocument, "createElement", field.localName);
   for (const { name, value: value2 } of field.attributes) copy.setAttribute(name, value2);
-  copy.innerHTML = field.innerHTML;
+  copy.append(...[...field.childNodes].map((child) => child.cloneNode(true)));
   return contentOf(
     /** @type {Field} */
     copy
@@ -1282,30 +1360,627 @@ function group(radio) {
   );
   const radios = (
     /** @type {NodeListOf<HTMLInputElement>} */
-    root.querySelectorAll('input[type="radio"]')
+    call(root, "querySelectorAll", 'input[type="radio"]')
   );
   const grouped = [...radios].filter((each) => each.name === radio.name && each.form === radio.form);
   return radio.name ? grouped : [radio];
 }
 
-// src/morph.js
-function morph(from, to) {
-  if (isKept(from)) return from;
-  if (kind(from) !== kind(to)) {
-    from.replaceWith(to);
-    return to;
+// src/dom/parts.js
+var PART_ROWS = 50;
+var TASK_MILLISECONDS = 12;
+var FRAME_MILLISECONDS = 17;
+var HIDDEN_MILLISECONDS = 100;
+function* parts(shown, wanted, puts) {
+  const [isShown2, isWanted] = [new Set(shown), new Set(wanted)];
+  const gone = shown.filter((key) => !isWanted.has(key));
+  const placed = /* @__PURE__ */ new Set();
+  const dropped = /* @__PURE__ */ new Set();
+  let standing = 0;
+  do {
+    const part = [];
+    let work = 0;
+    for (const key of wanted.slice(placed.size)) {
+      if (work >= PART_ROWS) break;
+      while (standing < shown.length && (placed.has(shown[standing]) || !isWanted.has(shown[standing]))) standing += 1;
+      if (puts.has(key)) part.push(key);
+      if (puts.has(key) || isShown2.has(key) && shown[standing] !== key) work += 1;
+      placed.add(key);
+    }
+    for (const key of gone.slice(dropped.size, dropped.size + PART_ROWS)) dropped.add(key);
+    const isLast = placed.size === isWanted.size && dropped.size === gone.length;
+    const rest = isLast ? [] : shown.filter((key) => !placed.has(key) && !dropped.has(key));
+    yield { keys: rest.length ? [...placed, ...rest] : wanted, puts: part };
+    if (isLast) return;
+  } while (true);
+}
+function inTasks(work, document2, then, budget = TASK_MILLISECONDS) {
+  const end = performance.now() + budget;
+  let isDone = false;
+  do
+    isDone = Boolean(work.next().done);
+  while (!isDone && performance.now() < end);
+  if (!then(isDone) || isDone) return;
+  const ended = performance.now();
+  afterFrame(document2, () => {
+    const layout = performance.now() - ended - FRAME_MILLISECONDS;
+    inTasks(work, document2, then, Math.max(TASK_MILLISECONDS, layout));
+  });
+}
+function afterFrame(document2, callback) {
+  const window2 = get(document2, "defaultView");
+  let timer = 0;
+  const frame = window2?.requestAnimationFrame(() => run());
+  const run = () => {
+    clearTimeout(timer);
+    if (frame !== void 0) window2?.cancelAnimationFrame(frame);
+    callback();
+  };
+  timer = /** @type {any} */
+  setTimeout(run, HIDDEN_MILLISECONDS);
+}
+
+// src/dom/transitions.js
+var RULES = `
+  [data-live-moving] > [data-live-key] { view-transition-name: match-element }
+  :root:has([data-live-moving]) { view-transition-name: none }
+  :root:has([data-live-moving])::view-transition { pointer-events: none }
+`;
+var waiting = null;
+var styled = /* @__PURE__ */ new WeakSet();
+function animates(element) {
+  const document2 = (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  return call(element, "closest", "[data-live-animate]") !== null && typeof get(document2, "startViewTransition") === "function" && get(document2, "visibilityState") === "visible" && !get(document2, "defaultView")?.matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+function animate(element, paint) {
+  const document2 = (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  if (waiting) return void waiting.set(element, paint);
+  if (!styled.has(document2)) addRules(document2);
+  const painted = waiting = /* @__PURE__ */ new Map([[element, paint]]);
+  show(element, "data-live-moving", "");
+  const transition = call(document2, "startViewTransition", () => {
+    waiting = null;
+    for (const each of painted.values()) each();
+  });
+  transition.ready.catch(() => {
+  });
+  transition.finished.finally(() => show(element, "data-live-moving", null)).catch(() => {
+  });
+}
+function addRules(document2) {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(RULES);
+  document2.adoptedStyleSheets.push(sheet);
+  styled.add(document2);
+}
+
+// src/dom/focus.js
+var FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]";
+function focusIn(rows, leaving) {
+  const [first] = leaving;
+  const control = first ? focused(first) : null;
+  const entries = control ? [...rows] : [];
+  const place2 = entries.findIndex(([, row]) => leaving.has(row) && call(row, "contains", control));
+  if (!control || place2 < 0) return null;
+  const keys = entries.map(([key]) => key);
+  const index = controls(entries[place2][1]).indexOf(control);
+  return { keys: [...keys.slice(place2 + 1), ...keys.slice(0, place2).reverse()], control, index };
+}
+function moveFocus(container, rows, { keys, control, index }) {
+  if (focused(container)) return;
+  const key = keys.find((each) => rows.has(each));
+  const row = key === void 0 ? void 0 : rows.get(key);
+  const target = (
+    /** @type {HTMLElement} */
+    (row && likest(row, control, index)) ?? container
+  );
+  if (!ask(container, "realtime:before-focus", { target, key: key ?? null })) return;
+  if (target === container && !call(container, "hasAttribute", "tabindex")) call(container, "setAttribute", "tabindex", "-1");
+  call(target, "focus", { preventScroll: true });
+}
+function controls(row) {
+  const within = [...call(row, "querySelectorAll", FOCUSABLE)];
+  return call(row, "matches", FOCUSABLE) ? [row, ...within] : within;
+}
+function likest(row, control, index) {
+  const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"));
+  const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name));
+  const alike = usable.filter((each) => get(each, "nodeName") === get(control, "nodeName"));
+  return alike.find((each) => like && attribute(each, like) === attribute(control, like)) ?? (alike.includes(usable[index]) ? usable[index] : void 0) ?? alike[0] ?? usable[0];
+}
+
+// src/dom/html.js
+var POLICY = "realtime";
+var HELD = /* @__PURE__ */ Symbol.for("realtime.policy");
+var inert = /* @__PURE__ */ new WeakMap();
+function parseRow(html, key, container) {
+  const context = inertCopy(container);
+  const text2 = (
+    /** @type {string} */
+    trusted("createHTML", html)
+  );
+  if (context.setHTMLUnsafe) context.setHTMLUnsafe(text2);
+  else context.innerHTML = text2;
+  const row = get(context, "firstElementChild");
+  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
+  call(row, "setAttribute", "data-live-key", key);
+  return row;
+}
+function inertCopy(element) {
+  const document2 = (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  let quiet = inert.get(document2);
+  if (!quiet) inert.set(document2, quiet = get(document2, "implementation").createHTMLDocument(""));
+  return quiet.createElementNS(get(element, "namespaceURI"), get(element, "localName"));
+}
+function trusted(kind2, text2) {
+  const scope = globalThis;
+  if (!scope.trustedTypes) return text2;
+  if (scope[HELD] === void 0) scope[HELD] = newPolicy(scope.trustedTypes);
+  return scope[HELD] ? scope[HELD][kind2](text2) : text2;
+}
+function newPolicy(trustedTypes) {
+  const pass = (text2) => text2;
+  try {
+    return trustedTypes.createPolicy(POLICY, { createHTML: pass, createScriptURL: pass });
+  } catch {
+    console.warn(`The Content-Security-Policy of this page allows no policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
+    return null;
   }
-  const before = isField(from) && isField(to) ? use(from, to) : null;
-  morphAttributes(from, to);
-  if (withholdsChildren(from, to)) return from;
-  if (!(from instanceof HTMLTextAreaElement)) morphChildren(from, to);
-  if (before && isField(from)) follow(from, before);
-  return from;
+}
+
+// src/dom/page_changes.js
+var OBSERVED = {
+  subtree: true,
+  childList: true,
+  attributes: true,
+  attributeOldValue: true,
+  characterData: true,
+  characterDataOldValue: true
+};
+var PageChanges = class {
+  /** What the server said last of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
+  #attributes = /* @__PURE__ */ new WeakMap();
+  /** What it said last of texts that the page's code has changed. @type {WeakMap<Node, string | null>} */
+  #texts = /* @__PURE__ */ new WeakMap();
+  /** The server's children, in its order, of nodes in which the page's code has put or removed some. @type {WeakMap<Node, Node[]>} */
+  #children = /* @__PURE__ */ new WeakMap();
+  /** What the server said of children that the page's code has taken out, wherever they are now. @type {WeakMap<Node, Node>} */
+  #taken = /* @__PURE__ */ new WeakMap();
+  /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
+  #touched = /* @__PURE__ */ new WeakSet();
+  /** @type {MutationObserver | null} */
+  #observer = null;
+  /** What the work at hand has changed by itself. @type {Own | null} */
+  #own = null;
+  /** From now on changes in this tree are noted. @param {Node} root */
+  observe(root) {
+    this.#observer ??= new MutationObserver((records) => this.#note(records));
+    this.#observer.observe(root, OBSERVED);
+  }
+  /**
+   * What `work` changes is the server's; what the page's code does meanwhile, a custom element for example, is not.
+   *
+   * @template T
+   * @param {() => T} work
+   * @returns {T}
+   */
+  during(work) {
+    if (this.#own) return work();
+    this.#note(this.#observer?.takeRecords() ?? []);
+    const own = this.#own = { attributes: /* @__PURE__ */ new Map(), texts: /* @__PURE__ */ new Set(), children: /* @__PURE__ */ new Map() };
+    try {
+      return work();
+    } finally {
+      this.#own = null;
+      this.#note(this.#observer?.takeRecords() ?? [], own);
+      for (const [parent, children] of own.children) this.#keep(parent, children);
+    }
+  }
+  /** What the server said of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
+  attributeOf(element, name) {
+    return this.#attributes.get(element)?.get(name);
+  }
+  /** The server has said this of an attribute, and it was written unless `differs`. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
+  said(element, name, value2, differs = false) {
+    if (differs) this.#said(element).set(name, value2);
+    else this.#attributes.get(element)?.delete(name);
+    const names2 = this.#own?.attributes.get(element);
+    if (names2) names2.add(name);
+    else this.#own?.attributes.set(element, /* @__PURE__ */ new Set([name]));
+  }
+  /** What the server said of a text. @param {Node} node */
+  textOf(node) {
+    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
+  }
+  /** @param {Node} node @param {string | null} text */
+  write(node, text2) {
+    this.#texts.delete(node);
+    this.#own?.texts.add(node);
+    node.nodeValue = text2;
+  }
+  /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
+  childrenOf(parent) {
+    return this.#children.get(parent) ?? [...get(parent, "childNodes")];
+  }
+  /** Those of them that the page's code has taken out. @param {Node} parent */
+  takenFrom(parent) {
+    return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
+  }
+  /** Whether the server says of a child that was taken out what it has said before. @param {Node} child @param {Node} wanted */
+  isAsBefore(child, wanted) {
+    return (this.#taken.get(child) ?? child).isEqualNode(wanted);
+  }
+  /** The server has said that these are the children. @param {Node} parent @param {Node[]} children */
+  saidChildren(parent, children) {
+    this.#own?.children.set(parent, children);
+  }
+  /** Whether a row is as the server has said it. @param {Element} row */
+  isUntouched(row) {
+    return !this.#touched.has(row);
+  }
+  /** @param {Node} node */
+  #touch(node) {
+    for (let each = (
+      /** @type {Node | null} */
+      node
+    ); each; each = get(each, "parentNode")) {
+      if (each instanceof Element && call(each, "hasAttribute", "data-live-key")) this.#touched.add(each);
+    }
+  }
+  /** A node as the server has said it, without what the page's own code has made of it. @template {Node} T @param {T} node @returns {T} */
+  serverCopy(node) {
+    const copy = (
+      /** @type {T} */
+      call(
+        /** @type {Node} */
+        node,
+        "cloneNode",
+        node instanceof HTMLTemplateElement
+      )
+    );
+    if (this.#texts.has(node)) copy.nodeValue = /** @type {string} */
+    this.#texts.get(node);
+    for (const [name, value2] of this.#attributes.get(node) ?? []) {
+      if (value2 === null) call(
+        /** @type {any} */
+        copy,
+        "removeAttribute",
+        name
+      );
+      else call(
+        /** @type {any} */
+        copy,
+        "setAttribute",
+        name,
+        value2
+      );
+    }
+    for (const child of this.childrenOf(node)) call(
+      /** @type {Node} */
+      copy,
+      "appendChild",
+      this.serverCopy(child)
+    );
+    return copy;
+  }
+  /** @param {Node} element */
+  #said(element) {
+    let said3 = this.#attributes.get(element);
+    if (!said3) this.#attributes.set(element, said3 = /* @__PURE__ */ new Map());
+    return said3;
+  }
+  /** @param {Node} parent @param {Node[]} children */
+  #keep(parent, children) {
+    const shown = get(parent, "childNodes");
+    if (shown.length === children.length && children.every((node, index) => shown[index] === node)) this.#children.delete(parent);
+    else this.#children.set(parent, children);
+  }
+  /** @param {MutationRecord[]} records @param {Own} [own] */
+  #note(records, own) {
+    const moved = /* @__PURE__ */ new Map();
+    for (const record of records) {
+      const { type, target, oldValue } = record;
+      if (type === "attributes") {
+        const name = (
+          /** @type {string} */
+          record.attributeName
+        );
+        if (own?.attributes.get(target)?.has(name)) continue;
+        const said3 = this.#said(target);
+        if (!said3.has(name)) said3.set(name, oldValue);
+        this.#touch(target);
+      } else if (type === "characterData") {
+        if (own?.texts.has(target)) continue;
+        if (!this.#texts.has(target)) this.#texts.set(target, oldValue);
+        this.#touch(target);
+      } else if (!own?.children.has(target) && !this.#children.has(target) && !isContainer(target)) {
+        const its = moved.get(target);
+        if (its) its.push(record);
+        else moved.set(target, [record]);
+      }
+    }
+    for (const [parent, its] of moved) {
+      this.#children.set(parent, childrenBefore(parent, its));
+      this.#touch(parent);
+    }
+    for (const { target, removedNodes } of records) {
+      const said3 = removedNodes.length ? this.#children.get(target) : void 0;
+      for (const node of removedNodes) {
+        if (said3?.includes(node) && get(node, "parentNode") !== target) this.#taken.set(node, this.serverCopy(node));
+      }
+    }
+  }
+};
+function isContainer(node) {
+  return node instanceof Element && call(node, "hasAttribute", "data-live");
+}
+function childrenBefore(parent, records) {
+  const children = [...get(parent, "childNodes")];
+  for (const { addedNodes, removedNodes, previousSibling } of records.reverse()) {
+    const added = new Set(addedNodes);
+    const place2 = previousSibling ? children.indexOf(previousSibling) + 1 : 0;
+    children.splice(0, children.length, ...children.filter((node) => !added.has(node)));
+    children.splice(place2, 0, ...removedNodes);
+  }
+  return children;
+}
+var pageChanges = new PageChanges();
+
+// src/dom/matching.js
+function isKept(node) {
+  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"));
+}
+function kind(node) {
+  const name = get(node, "nodeName");
+  if (!(node instanceof HTMLInputElement)) return name;
+  const type = pageChanges.attributeOf(node, "type");
+  return `${name} ${type === void 0 ? node.type : type ?? "text"}`;
+}
+function said(element, name) {
+  const own = pageChanges.attributeOf(element, name);
+  return own === void 0 ? attribute(element, name) : own;
+}
+function pairNamed(from, to) {
+  const pairs = /* @__PURE__ */ new Map();
+  const named = /* @__PURE__ */ new Map();
+  for (const element of withTaken(from)) {
+    const name = nameOf(element);
+    if (name) add(named, `${kind(element)} ${name}`, element);
+  }
+  const wanted = named.size ? elementsIn(to) : [];
+  const taken2 = /* @__PURE__ */ new Set();
+  const found = wanted.filter((element) => {
+    const name = nameOf(element);
+    const match = name && pick(named.get(`${kind(element)} ${name}`), element);
+    if (match) pairs.set(element, match);
+    if (match) taken2.add(match);
+    return match;
+  });
+  for (const element of found) pairHolders(pairs, taken2, { element, from, to });
+  return pairs;
+}
+function pairHolders(pairs, taken2, { element, from, to }) {
+  let match = (
+    /** @type {Node | null} */
+    pairs.get(element) ?? null
+  );
+  for (let holder = get(element, "parentNode"); holder && holder !== to && !pairs.has(holder); holder = get(holder, "parentNode")) {
+    if (nameOf(holder)) continue;
+    let other = match && get(match, "parentNode");
+    while (other && other !== from && (taken2.has(other) || nameOf(other) || kind(other) !== kind(holder))) other = get(other, "parentNode");
+    if (!other || other === from) continue;
+    pairs.set(holder, other);
+    taken2.add(other);
+    match = other;
+  }
+}
+function pairRest(pairs, from, to) {
+  const taken2 = new Set(to.map((node) => pairs.get(node)));
+  const free = new Set(from.filter((node) => !taken2.has(node) && !nameOf(node)));
+  const open = new Set(to.filter((node) => !pairs.has(node) && !nameOf(node)));
+  for (const alike of [content, kind]) {
+    const like = /* @__PURE__ */ new Map();
+    for (const node of free) add(like, alike(node), node);
+    for (const node of open) {
+      const match = pick(like.get(alike(node)), node);
+      if (!match) continue;
+      pairs.set(node, match);
+      open.delete(node);
+      free.delete(match);
+    }
+  }
+}
+function nameOf(node) {
+  if (!(node instanceof Element)) return "";
+  const id = said(node, "id");
+  if (id) return `#${id}`;
+  const key = attribute(node, "data-live-key");
+  if (key !== null) return `key ${key}`;
+  if (!isField(node) || !node.name) return "";
+  const choice = node instanceof HTMLInputElement && /^(radio|checkbox)$/.test(node.type) ? node.getAttribute("value") : "";
+  return `name ${node.name} ${choice}`;
+}
+function content(node) {
+  const look = node instanceof Element ? said(node, "class") : "";
+  return `${kind(node)} ${look} ${get(node, "textContent")}`;
+}
+function pick(nodes, wanted) {
+  if (!nodes?.length) return void 0;
+  const place2 = nodes.findIndex((node) => isKept(node) === isKept(wanted));
+  return nodes.splice(Math.max(0, place2), 1)[0];
+}
+function elementsIn(root) {
+  const document2 = (
+    /** @type {Document} */
+    get(root, "ownerDocument")
+  );
+  const walker = call(document2, "createTreeWalker", root, 1);
+  const found = [];
+  for (let node = walker.nextNode(); node; ) {
+    found.push(
+      /** @type {Element} */
+      node
+    );
+    node = isKept(node) ? past(walker) : walker.nextNode();
+  }
+  return found;
+}
+function withTaken(root) {
+  const elements = elementsIn(root);
+  for (const parent of [root, ...elements]) {
+    for (const child of pageChanges.takenFrom(parent)) {
+      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withTaken(child));
+    }
+  }
+  return elements;
+}
+function past(walker) {
+  do {
+    const next = walker.nextSibling();
+    if (next) return next;
+  } while (walker.parentNode());
+  return null;
+}
+function add(map, key, value2) {
+  const held = map.get(key);
+  if (held) held.push(value2);
+  else map.set(key, [value2]);
+}
+
+// src/dom/reorder.js
+function arrange(parent, nodes, lead = null, standing = get(parent, "childNodes")) {
+  const places = new Map(Array.from(standing, (node, index) => [node, index]));
+  const placeOf2 = (node) => (
+    /** @type {number} */
+    places.get(node)
+  );
+  const present = nodes.filter((node) => places.has(node));
+  const stay = isRise(present, placeOf2) ? new Set(present) : longestRise(present, placeOf2, childInUse(parent));
+  if (stay.size === nodes.length) return;
+  const restore2 = holdState(parent, nodes.filter((node) => !stay.has(node)));
+  let previous = lead;
+  for (const node of nodes) {
+    if (!stay.has(node)) put(parent, node, previous ? get(previous, "nextSibling") : get(parent, "firstChild"));
+    previous = node;
+  }
+  restore2();
+}
+function place(parent, node, before) {
+  const restore2 = holdState(parent, [node]);
+  put(parent, node, before);
+  restore2();
+}
+function isRise(nodes, placeOf2) {
+  return nodes.every((node, index) => index === 0 || placeOf2(nodes[index - 1]) < placeOf2(node));
+}
+function childInUse(parent) {
+  const document2 = get(parent, "ownerDocument");
+  const selection = document2 && call(document2, "getSelection");
+  const inUse = [focused(parent), selection?.isCollapsed ? null : selection?.anchorNode];
+  for (let node of inUse) {
+    while (node && get(node, "parentNode") !== parent) node = get(node, "parentNode");
+    if (node) return (
+      /** @type {ChildNode} */
+      node
+    );
+  }
+  return null;
+}
+function moves(parent, node) {
+  return get(node, "isConnected") && get(parent, "isConnected") && call(node, "getRootNode") === call(parent, "getRootNode");
+}
+var movesWhole = (parent) => typeof get(
+  /** @type {Parent} */
+  parent,
+  "moveBefore"
+) === "function";
+function put(parent, node, before) {
+  if (movesWhole(parent) && moves(parent, node)) call(
+    /** @type {Parent} */
+    parent,
+    "moveBefore",
+    node,
+    before
+  );
+  else call(parent, "insertBefore", node, before);
+}
+function holdState(parent, nodes) {
+  const isWhole = movesWhole(parent);
+  if (isWhole && !losesScrolling()) return () => {
+  };
+  const moving = nodes.filter((node) => moves(parent, node));
+  const scrolled = moving.flatMap(scrollPositions);
+  const refocus = isWhole ? () => {
+  } : holdFocus(moving);
+  return () => {
+    refocus();
+    for (const { element, top, left } of scrolled) Object.assign(element, { scrollTop: top, scrollLeft: left });
+  };
+}
+function losesScrolling() {
+  return globalThis.CSS?.supports?.("-moz-appearance", "none") ?? false;
+}
+function holdFocus(nodes) {
+  const active = (
+    /** @type {HTMLInputElement | null} */
+    nodes.length ? focused(nodes[0]) : null
+  );
+  const window2 = active?.ownerDocument.defaultView;
+  if (!active || !window2 || !nodes.some((node) => call(node, "contains", active))) return () => {
+  };
+  const [start2, end, direction] = active.selectionStart === void 0 ? [] : [active.selectionStart, active.selectionEnd, active.selectionDirection];
+  const hush = (event) => event.stopImmediatePropagation();
+  const heard = ["blur", "focusout", "focus", "focusin"];
+  for (const type of heard) window2.addEventListener(type, hush, true);
+  return () => {
+    active.focus({ preventScroll: true });
+    if (typeof start2 === "number") active.setSelectionRange(start2, end ?? start2, direction ?? void 0);
+    for (const type of heard) window2.removeEventListener(type, hush, true);
+  };
+}
+function scrollPositions(node) {
+  if (!(node instanceof Element)) return [];
+  return [node, ...call(node, "querySelectorAll", "*")].map((element) => ({ element, top: get(element, "scrollTop"), left: get(element, "scrollLeft") })).filter(({ top, left }) => top || left);
+}
+function longestRise(nodes, placeOf2, pinned) {
+  const pin = pinned ? nodes.indexOf(pinned) : -1;
+  const lowest = [];
+  const before = [];
+  nodes.forEach((node, index) => {
+    const place2 = placeOf2(node);
+    if (pin >= 0 && index !== pin && index < pin !== place2 < placeOf2(nodes[pin])) return;
+    let low = 0;
+    let high = lowest.length;
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (placeOf2(nodes[lowest[middle]]) < place2) low = middle + 1;
+      else high = middle;
+    }
+    before[index] = low > 0 ? lowest[low - 1] : -1;
+    lowest[low] = index;
+  });
+  const rise = /* @__PURE__ */ new Set();
+  for (let index = lowest[lowest.length - 1]; index >= 0; index = before[index]) rise.add(nodes[index]);
+  return rise;
+}
+
+// src/dom/morph.js
+function morph(from, to) {
+  return isKept(from) ? from : pageChanges.during(() => new Morph(from, to).root(from, to));
 }
 function watchFields(document2) {
-  document2.addEventListener("input", noteEdit);
-  document2.addEventListener("focusout", ({ target: target2 }) => {
-    for (let element = target2 instanceof Element ? target2 : null; element; element = element.parentElement) catchUp(element);
+  call(document2, "addEventListener", "input", noteEdit);
+  call(document2, "addEventListener", "focusout", ({ target }) => {
+    for (let element = target instanceof Element ? target : null; element; element = get(element, "parentElement")) catchUp(element);
   });
 }
 function settle(fields) {
@@ -1316,127 +1991,367 @@ function catchUp(element) {
   const to = takeWithheld(element);
   if (to) morph(element, to);
 }
-function isKept(element) {
-  return element.hasAttribute("data-live-keep") || element.hasAttribute("data-live");
-}
-function kind(element) {
-  return element instanceof HTMLInputElement ? `${element.nodeName} ${element.type}` : element.nodeName;
-}
-function morphAttributes(from, to) {
-  for (const { name, value: value2 } of [...to.attributes]) {
-    if (!isUsersAttribute(from, name) && from.getAttribute(name) !== value2) from.setAttribute(name, value2);
+var Morph = class _Morph {
+  /** What goes when all that stays has been taken out of it. @type {Set<Node>} */
+  #leaving = /* @__PURE__ */ new Set();
+  /** @param {Node} from @param {Node} to */
+  constructor(from, to) {
+    this.pairs = pairNamed(from, to);
+    this.needed = new Set(this.pairs.values());
   }
-  for (const { name } of [...from.attributes]) {
-    if (!isUsersAttribute(from, name) && !to.hasAttribute(name)) from.removeAttribute(name);
+  /** @param {Element} from @param {Element} to */
+  root(from, to) {
+    const isSame2 = kind(from) === kind(to);
+    if (isSame2) this.#update(from, to);
+    else this.#replace(from, to);
+    this.#clear();
+    return isSame2 ? from : to;
   }
-}
-function morphChildren(from, to) {
-  const old = /* @__PURE__ */ new Map();
-  for (const node of from.childNodes) {
-    const name = identity(node, isMarked(node));
-    const alike = old.get(name);
-    if (alike) alike.push(node);
-    else old.set(name, [node]);
+  /** @param {Node} from @param {Node} to */
+  trees(from, to) {
+    this.#children(from, to);
+    this.#clear();
   }
-  const wanted = [...to.childNodes].map((node) => {
-    const marked = isMarked(node);
-    const match = old.get(identity(node, marked))?.shift() ?? old.get(identity(node, !marked))?.shift();
-    if (!match) return node;
-    if (match instanceof Element) return morph(
-      match,
-      /** @type {Element} */
-      node
+  #clear() {
+    for (const node of this.#leaving) {
+      const parent = get(node, "parentNode");
+      if (parent) call(
+        /** @type {Node} */
+        parent,
+        "removeChild",
+        node
+      );
+    }
+  }
+  /** @param {Element} from @param {Element} to */
+  #replace(from, to) {
+    const gaps = this.#open(to);
+    call(from, "after", to);
+    this.#fill(gaps);
+    this.#leaving.add(from);
+  }
+  /** @param {Element} from @param {Element} to */
+  #update(from, to) {
+    if (isKept(from)) return;
+    const before = isField(from) && isField(to) ? use(from, to) : null;
+    morphAttributes(from, to);
+    if (withholdsChildren(from, to)) return;
+    if (from instanceof HTMLTemplateElement) return this.#updateTemplate(
+      from,
+      /** @type {HTMLTemplateElement} */
+      to
     );
-    if (match.nodeValue !== node.nodeValue) match.nodeValue = node.nodeValue;
-    return match;
-  });
-  for (const node of [...old.values()].flat()) {
-    if (!isMarked(node)) node.remove();
+    if (!(from instanceof HTMLTextAreaElement)) this.#children(from, to);
+    if (before && isField(from)) follow(from, before);
+    const [shadow, wanted] = [get(from, "shadowRoot"), get(to, "shadowRoot")];
+    if (shadow && wanted) new _Morph(shadow, wanted).trees(shadow, wanted);
   }
-  arrange(from, wanted);
+  /** Nobody sees what is in a template, so nothing of it has to stay. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
+  #updateTemplate({ content: content2 }, to) {
+    if (!content2.isEqualNode(to.content)) content2.replaceChildren(...to.content.childNodes);
+  }
+  /** @param {Node} from @param {Node} to */
+  #children(from, to) {
+    const said3 = pageChanges.childrenOf(from);
+    const wanted = [...get(to, "childNodes")];
+    pairRest(this.pairs, said3.filter((node) => !this.needed.has(node)), wanted);
+    const shown = new Set(get(from, "childNodes"));
+    const taken2 = new Set(said3.filter((node) => !shown.has(
+      /** @type {ChildNode} */
+      node
+    )));
+    const children = wanted.map((node) => this.pairs.get(node) ?? node);
+    const here = wanted.filter((node, index) => !(taken2.has(children[index]) && pageChanges.isAsBefore(children[index], node)));
+    const hereNow = here.map((node) => this.pairs.get(node) ?? node);
+    const [stay, all] = [new Set(hereNow), new Set(children)];
+    for (const node of said3) {
+      if (!all.has(node) && !this.needed.has(node) && !isKept(node)) this.#leaving.add(node);
+    }
+    const followers = this.#followers(from, new Set(said3), stay);
+    for (const node of hereNow) {
+      if (taken2.has(node)) this.#endSubstitutes(said3, node, stay, followers);
+    }
+    const gaps = here.flatMap((node) => this.pairs.has(node) ? [] : this.#open(node));
+    const order = [null, ...hereNow].flatMap((node) => [...node ? [node] : [], ...followers.get(node) ?? []]);
+    arrange(
+      from,
+      /** @type {ChildNode[]} */
+      order
+    );
+    pageChanges.saidChildren(from, children);
+    this.#fill(gaps);
+    here.forEach((node, index) => {
+      if (hereNow[index] !== node) this.#change(hereNow[index], node);
+    });
+  }
+  /** @param {Node} from @param {Node} to of one kind */
+  #change(from, to) {
+    if (from instanceof Element) this.#update(
+      from,
+      /** @type {Element} */
+      to
+    );
+    else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue);
+  }
+  /**
+   * What the page's own code has put there or keeps, by the child of the server's behind which it stands; null: before all.
+   *
+   * @param {Node} from
+   * @param {Set<Node>} said
+   * @param {Set<Node>} stay
+   */
+  #followers(from, said3, stay) {
+    const followers = /* @__PURE__ */ new Map([[null, []]]);
+    let last = null;
+    for (const node of get(from, "childNodes")) {
+      if (stay.has(node)) followers.set(last = node, []);
+      else if (!said3.has(node) || isKept(node) && !this.needed.has(node)) followers.get(last)?.push(node);
+    }
+    return followers;
+  }
+  /**
+   * The server has changed a child in whose place the page's own code has put something: that goes.
+   *
+   * @param {Node[]} said
+   * @param {Node} node
+   * @param {Set<Node>} stay
+   * @param {Map<Node | null, Node[]>} followers
+   */
+  #endSubstitutes(said3, node, stay, followers) {
+    const before = said3.slice(0, said3.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null;
+    for (const each of followers.get(before) ?? []) if (!isKept(each)) this.#leaving.add(each);
+    followers.set(before, (followers.get(before) ?? []).filter(isKept));
+  }
+  /**
+   * Leaves gaps in a new element for what the page has of it already. They are filled when it stands in the page, since only
+   * from there to there an element moves with its focus and all else that it holds.
+   *
+   * @param {Node} node
+   * @returns {Gap[]}
+   */
+  #open(node) {
+    const gaps = [];
+    for (const child of node instanceof Element ? [...get(node, "childNodes")] : []) {
+      if (!this.pairs.has(child)) {
+        gaps.push(...this.#open(child));
+        continue;
+      }
+      const mark = (
+        /** @type {Document} */
+        get(node, "ownerDocument").createComment("")
+      );
+      call(node, "replaceChild", mark, child);
+      gaps.push({ parent: node, children: [], mark, node: child });
+    }
+    const children = [...get(node, "childNodes")];
+    for (const gap of gaps) if (gap.parent === node) gap.children = children;
+    return gaps;
+  }
+  /** @param {Gap[]} gaps */
+  #fill(gaps) {
+    for (const { parent, children, mark, node } of gaps) {
+      const own = (
+        /** @type {ChildNode} */
+        this.pairs.get(node)
+      );
+      place(parent, own, mark);
+      mark.remove();
+      children.splice(children.indexOf(mark), 1, own);
+      pageChanges.saidChildren(parent, children);
+      this.#change(own, node);
+    }
+  }
+};
+function morphAttributes(from, to) {
+  for (const wanted of [...get(to, "attributes")]) {
+    const { name, value: value2 } = wanted;
+    if (isUsersAttribute(from, name)) continue;
+    const own = pageChanges.attributeOf(from, name);
+    if (own === void 0 ? call(from, "getAttribute", name) === value2 : own === value2) continue;
+    if (own !== void 0 && merge(from, name, own ?? "", to)) continue;
+    call(
+      from,
+      "setAttributeNode",
+      /** @type {Attr} */
+      wanted.cloneNode()
+    );
+    pageChanges.said(from, name, value2);
+  }
+  for (const { name } of [...get(from, "attributes")]) {
+    if (isUsersAttribute(from, name) || call(to, "hasAttribute", name)) continue;
+    const own = pageChanges.attributeOf(from, name);
+    if (own === null || own !== void 0 && merge(from, name, own, to)) continue;
+    call(from, "removeAttribute", name);
+    pageChanges.said(from, name, null);
+  }
 }
-function isMarked(node) {
-  return node instanceof Element && node.hasAttribute("data-live-keep");
+function merge(from, name, said3, to) {
+  if (name === "class") mergeClasses(get(from, "classList"), said3, get(to, "classList"));
+  else if (name === "style" && "style" in from) mergeStyles(from, said3, to);
+  else return false;
+  pageChanges.said(from, name, call(to, "getAttribute", name), true);
+  return true;
 }
-function identity(node, marked) {
-  if (!(node instanceof Element)) return node.nodeName;
-  const like = marked ? `${kind(node)} kept` : kind(node);
-  if (node.id) return `${like} #${node.id}`;
-  const key = node.getAttribute("data-live-key");
-  if (key !== null) return `${like} key ${key}`;
-  if (!isField(node)) return like;
-  const choice = node instanceof HTMLInputElement && /^(radio|checkbox)$/.test(node.type) ? node.getAttribute("value") : "";
-  return `${like} name ${node.name} ${choice}`;
+function mergeClasses(classes, said3, wanted) {
+  classes.remove(...said3.split(/\s+/).filter((each) => each && !wanted.contains(each)));
+  const before = new Set(said3.split(/\s+/));
+  classes.add(...[...wanted].filter((each) => !before.has(each)));
+}
+function mergeStyles(from, said3, to) {
+  const old = (
+    /** @type {Element} */
+    call(to, "cloneNode", false)
+  );
+  call(old, "setAttribute", "style", said3);
+  const [own, before, wanted] = [from, old, to].map((element) => get(
+    /** @type {HTMLElement} */
+    element,
+    "style"
+  ));
+  for (const property of /* @__PURE__ */ new Set([...before, ...wanted])) {
+    const [value2, priority] = [wanted.getPropertyValue(property), wanted.getPropertyPriority(property)];
+    if (value2 === before.getPropertyValue(property) && priority === before.getPropertyPriority(property)) continue;
+    if (value2) own.setProperty(property, value2, priority);
+    else own.removeProperty(property);
+  }
 }
 
-// src/rows.js
+// src/dom/row_list.js
+var said2 = /* @__PURE__ */ new WeakMap();
 var Rows = class {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null;
   /**
    * @param {Element} element
-   * @param {{wanted: () => readonly string[], others: () => Rows[]}} options wanted: the keys of the live query as they
-   *   are now, perhaps not painted yet; others: the rows of the stream's other containers
+   * @param {{wanted: () => readonly string[], others: () => Rows[], report: (error: unknown) => void}} options wanted: the
+   *   keys of the live query as they are now, perhaps not painted yet; others: the rows of the stream's other containers
    */
-  constructor(element, { wanted, others }) {
+  constructor(element, { wanted, others, report }) {
     this.element = element;
     this.wanted = wanted;
     this.others = others;
+    this.report = report;
+    pageChanges.observe(element);
   }
   keys() {
     return this.#rows().keys();
   }
-  /** The rows as HTML. @returns {Map<string, string>} */
+  /** The rows as HTML, as the server has said them. @returns {Map<string, string>} */
   read() {
-    return new Map([...this.#rows()].map(([key, row]) => [key, row.outerHTML]));
+    return pageChanges.during(() => new Map([...this.#rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])));
   }
   /**
    * Lays what a call is expected to do over rows: it is given their elements, which are copies.
    *
-   * @param {readonly import("./subscription.js").Entry[]} rows
-   * @param {import("./overlays.js").Expectation} expect takes elements and returns those that are to stand there
+   * @param {readonly import("../data/result_set.js").Entry[]} rows
+   * @param {import("../data/optimistic.js").Expectation} expect takes elements and returns those that are to stand there
    * @param {string} id of the call: what has no key yet gets one from it
-   * @returns {import("./subscription.js").Entry[]}
+   * @returns {import("../data/result_set.js").Entry[]}
    */
   expect(rows, expect, id) {
-    const document2 = this.element.ownerDocument;
-    const shown = expect(rows.map(([key, html]) => parse(String(html), key, document2)));
+    const shown = expect(rows.map(([key, html]) => parseRow(String(html), key, this.element)));
     if (!Array.isArray(shown) || !shown.every((row) => row instanceof Element)) {
       throw new TypeError("The function 'optimistic' must return an array of elements.");
     }
-    return shown.map((row, index) => [row.getAttribute("data-live-key") ?? `optimistic ${id} ${index}`, row.outerHTML]);
+    return shown.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
   }
-  /** @type {import("./subscription.js").Painter} */
-  paint(keys, { puts }) {
+  /**
+   * Part by part. A row that is not there has been removed by the page's own code: it stays away until it changes.
+   *
+   * @param {readonly string[]} keys
+   * @param {import("../data/result_set.js").Change} change
+   * @returns {Generator<void, void>}
+   */
+  *paint(keys, { puts }) {
     const rows = this.#rows();
-    if (!keys.every((key) => rows.has(key) || puts.has(key))) return false;
-    const first = rows.values().next().value;
-    if (first) this.#lead = first.previousSibling;
-    const wanted = new Set(keys);
-    const gone = [...this.element.children].filter((child) => {
-      const key = child.getAttribute("data-live-key");
-      return key !== null && !(wanted.has(key) && rows.get(key) === child);
-    });
-    const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
-    for (const child of gone) {
-      if (!awaited.has(child.getAttribute("data-live-key"))) child.remove();
+    const differing = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))));
+    let isFirst = true;
+    for (const part of parts([...rows.keys()], keys, differing)) {
+      if (!isFirst) yield;
+      isFirst = false;
+      this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing.get(key))]));
     }
-    const leaving = [...puts.keys()].every((key) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
-    for (const [key, html] of puts) {
-      const row = parse(String(html), key, this.element.ownerDocument);
-      const shown = rows.get(key) ?? leaving.get(key);
-      rows.set(key, shown ? morph(shown, row) : row);
-    }
-    const lead = this.#lead?.parentNode === this.element ? this.#lead : null;
-    arrange(this.element, keys.map((key) => (
-      /** @type {Element} */
-      rows.get(key)
-    )), lead);
-    return true;
   }
-  /** @param {import("./subscription.js").Change} change */
+  /** @param {readonly string[]} keys @param {[string, string][]} puts */
+  #paintPart(keys, puts) {
+    pageChanges.during(() => {
+      const rows = this.#rows();
+      const before = new Map(rows);
+      const first = rows.values().next().value;
+      if (first) this.#lead = get(first, "previousSibling");
+      const leaving = this.#leave(rows, new Set(keys));
+      const place2 = focusIn(before, leaving);
+      for (const row of leaving) this.#remove(row);
+      const elsewhere = puts.every(([key]) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
+      const added = [];
+      for (const [key, html] of puts) {
+        const shown = rows.get(key) ?? elsewhere.get(key);
+        const row = this.#draw(key, html, shown);
+        if (row) rows.set(key, row);
+        if (row && !shown) added.push([key, row]);
+      }
+      const lead = this.#lead && get(this.#lead, "parentNode") === this.element ? this.#lead : null;
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), lead, get(this.element, "children"));
+      for (const [key, row] of added) this.#tell("add", key, row);
+      if (place2) moveFocus(this.element, this.#rows(), place2);
+    });
+  }
+  /** @param {import("../data/result_set.js").Change} change */
   detail({ puts, drops, reset }) {
     return { puts: [...puts.keys()], drops, reset };
+  }
+  /** The elements that are to go, but for those that another container is going to take. @param {Map<string, Element>} rows @param {Set<string>} wanted */
+  #leave(rows, wanted) {
+    const gone = this.#children().filter(([key, row]) => !(wanted.has(key) && rows.get(key) === row));
+    const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
+    return new Set(gone.filter(([key]) => !awaited.has(key)).map(([, row]) => row));
+  }
+  /** @param {Element} row */
+  #remove(row) {
+    const key = attribute(row, "data-live-key");
+    if (ask(row, "realtime:before-remove", { key, row })) {
+      call(row, "remove");
+      emit(this.element, "realtime:after-remove", { key, row });
+    } else {
+      call(row, "removeAttribute", "data-live-key");
+    }
+  }
+  /**
+   * One that cannot be shown keeps nobody else from it, and says so.
+   *
+   * @param {string} key
+   * @param {string} html
+   * @param {Element | undefined} shown
+   * @returns {Element | null | undefined} null: the page's own code does not want it
+   */
+  #draw(key, html, shown) {
+    if (shown) said2.delete(shown);
+    try {
+      const row = parseRow(html, key, this.element);
+      if (!shown) {
+        if (!ask(this.element, "realtime:before-add", { key, row })) return null;
+        said2.set(row, html);
+        return row;
+      }
+      if (!ask(shown, "realtime:before-morph", { key, row: shown, to: row })) return shown;
+      const drawn = isSame(shown, row, html) ? shown : morph(shown, row);
+      said2.set(drawn, html);
+      show(drawn, "data-live-error", null);
+      this.#tell("morph", key, drawn);
+      return drawn;
+    } catch (cause) {
+      const reason = `The row '${key}' of '${attribute(this.element, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
+      const error = new RealtimeError(null, reason, { name: "not_shown" });
+      show(shown ?? this.element, "data-live-error", reason);
+      emit(shown ?? this.element, "realtime:error", error);
+      this.report(Object.assign(error, { cause }));
+      return shown;
+    }
+  }
+  /** @param {string} what @param {string} key @param {Element} row */
+  #tell(what, key, row) {
+    globalThis.htmx?.process?.(row);
+    emit(row, `realtime:after-${what}`, { key, row });
   }
   /** From the stream's other containers. @template T @param {(other: Rows) => [string, T][]} part @returns {Map<string, T>} */
   #collect(part) {
@@ -1452,26 +2367,42 @@ var Rows = class {
     const wanted = new Set(this.wanted());
     return [...this.#rows()].filter(([key]) => !wanted.has(key));
   }
-  /** @returns {Map<string, Element>} */
+  /** Of two with one key, the first. @returns {Map<string, Element>} */
   #rows() {
     const rows = /* @__PURE__ */ new Map();
-    for (const child of this.element.children) {
-      const key = child.getAttribute("data-live-key");
-      if (key !== null && !rows.has(key)) rows.set(key, child);
-    }
+    for (const [key, child] of this.#children()) if (!rows.has(key)) rows.set(key, child);
     return rows;
   }
+  /** @returns {[string, Element][]} */
+  #children() {
+    return [...get(this.element, "children")].flatMap((child) => {
+      const key = attribute(child, "data-live-key");
+      return key === null ? [] : [
+        /** @type {[string, Element]} */
+        [key, child]
+      ];
+    });
+  }
 };
-function parse(html, key, document2) {
-  const template = document2.createElement("template");
-  template.innerHTML = html;
-  const row = template.content.firstElementChild;
-  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
-  row.setAttribute("data-live-key", key);
-  return row;
+function isShown(row, html) {
+  if (!row || isInUse(row)) return false;
+  const before = said2.get(row);
+  if (before !== void 0) return before === html;
+  if (!isPlain(html) || !pageChanges.isUntouched(row)) return false;
+  const isAlike = get(row, "outerHTML").replace(/ data-live-key="[^"]*"/, "") === html;
+  if (isAlike) said2.set(row, html);
+  return isAlike;
+}
+function isSame(row, to, html) {
+  return isPlain(html) && pageChanges.isUntouched(row) && !isInUse(row) && call(row, "isEqualNode", to);
+}
+var isPlain = (html) => !/<template/i.test(html);
+function isInUse(row) {
+  const fields = [row, ...call(row, "querySelectorAll", "input, select, textarea")];
+  return attribute(row, "data-live-error") !== null || fields.some((each) => isField(each) && isEdited(each));
 }
 
-// src/overlays.js
+// src/data/optimistic.js
 var Overlays = class {
   /** By the ids of the calls, in their order. `arrived`: the call's effects are in the next commit. @type {Map<string, {expect: Expectation, arrived: boolean}>} */
   #overlays = /* @__PURE__ */ new Map();
@@ -1489,26 +2420,26 @@ var Overlays = class {
   clear() {
     this.#overlays.clear();
   }
-  /** The effects of these calls come with the next commit. @param {Iterable<string>} ids */
+  /** Notes that the effects of these calls arrive with the next commit. @param {Iterable<string>} ids */
   arrive(ids) {
     for (const id of ids) {
       const overlay = this.#overlays.get(id);
       if (overlay) overlay.arrived = true;
     }
   }
-  /** The server's rows speak for themselves now. @returns {boolean} whether that ends an overlay */
+  /** Removes the overlays whose effects have arrived. @returns {boolean} whether that ends an overlay */
   settle() {
     const arrived = [...this.#overlays].filter(([, overlay]) => overlay.arrived);
     for (const [id] of arrived) this.#overlays.delete(id);
     return arrived.length > 0;
   }
   /**
-   * The rows under all overlays, in the order of the calls.
+   * Applies all overlays to the rows, in the order of the calls.
    *
    * @template T
    * @param {readonly T[]} rows
    * @param {{strict?: string, apply?: (rows: readonly T[], expect: Expectation, id: string) => readonly T[]}} [options]
-   *   strict: the call whose failure is thrown; of an older one, which may not know what has come since, it is left out.
+   *   strict: the call whose exception is thrown; older ones, which may not expect newer rows, are skipped if they throw.
    * @returns {readonly T[]}
    */
   show(rows, { strict, apply = applyToRows } = {}) {
@@ -1529,41 +2460,41 @@ function applyToRows(rows, expect) {
   return shown;
 }
 
-// src/subscription.js
+// src/data/result_set.js
 var NOTHING = Object.freeze([]);
 var Subscription = class {
   /** The keys of the server's rows in order. @type {readonly string[]} */
   keys = NOTHING;
-  /** The rows in order, under the overlays; those of a page's own HTML are in the page only. @type {readonly Row[]} */
+  /** The rows in order, with the overlays applied. Rows from a page's HTML are only in the page. @type {readonly Row[]} */
   rows = NOTHING;
   /** The keys of the rows that the page shows. @type {readonly string[]} */
   shownKeys = NOTHING;
   overlays = new Overlays();
-  /** Whether the rows have come. */
+  /** Whether the rows are loaded. */
   filled = false;
   /** Why there are none. @type {RealtimeError | null} */
   error = null;
   /** @type {Set<Listener>} */
   listeners = /* @__PURE__ */ new Set();
   events = new EventListeners();
-  /** A ring through all places; this one is before the first and after the last. @type {Place} */
+  /** A ring of all places; this one is before the first and after the last. @type {Place} */
   #end = ring();
   /** @type {Map<string, Place>} */
   #places = /* @__PURE__ */ new Map();
-  /** Since the last commit. @type {Change | null} */
+  /** The change since the last commit. @type {Change | null} */
   #change = null;
-  /** The server's rows, as far as they are here. @type {readonly Row[]} */
+  /** The server's rows, as far as they are stored here. @type {readonly Row[]} */
   #truth = NOTHING;
   /** What the page shows, while there are overlays. @type {Map<string, Row> | null} */
   #shown = null;
-  /** What it is going to show. @type {Map<string, Row>} */
+  /** What the page will show next. @type {Map<string, Row>} */
   #next = /* @__PURE__ */ new Map();
   /**
    * @param {Parameters<typeof newWire>[0]} target
-   * @param {PageRows} [page] rows that the page holds already, and what shows them
+   * @param {PageRows} [page] rows already in the page, and their painter
    */
-  constructor(target2, page) {
-    this.wire = newWire(target2);
+  constructor(target, page) {
+    this.wire = newWire(target);
     this.paint = page?.paint;
     this.page = page?.paint ? page : void 0;
     if (page?.keys) {
@@ -1573,7 +2504,7 @@ var Subscription = class {
     }
   }
   /**
-   * Takes the deltas of one frame. Nothing shows before commit().
+   * Takes the deltas of one frame. Nothing is visible before commit().
    *
    * @param {Delta[]} deltas
    * @param {{fresh: boolean}} options fresh: the rows start from nothing
@@ -1592,7 +2523,7 @@ var Subscription = class {
     return fits;
   }
   /**
-   * Makes what was applied the snapshot.
+   * Makes the applied deltas the new snapshot.
    *
    * @returns {Change | null} null if nothing has changed
    */
@@ -1608,11 +2539,11 @@ var Subscription = class {
     return this.#shown ? this.#compare(change.reset) : change;
   }
   /**
-   * Shows what a call is expected to do, until its effects come or it fails.
+   * Shows the expected effect of a call, until the real one arrives or the call fails.
    *
    * @param {string} id of the call
-   * @param {import("./overlays.js").Expectation} expect
-   * @returns {Change} Throws what `expect` throws, and nothing has happened then.
+   * @param {import("./optimistic.js").Expectation} expect
+   * @returns {Change} Throws what `expect` throws, without any change.
    */
   expect(id, expect) {
     if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.");
@@ -1627,13 +2558,13 @@ var Subscription = class {
     }
     return this.#compare(false);
   }
-  /** Shows no longer what a call was expected to do. @param {string} id @returns {Change | null} null: it was not shown */
+  /** Removes the expected effect of a call. @param {string} id @returns {Change | null} null: it was not shown */
   lift(id) {
     if (!this.overlays.drop(id)) return null;
     this.#lay();
     return this.#compare(false);
   }
-  /** The subscription has ended: its rows leave the page. @param {RealtimeError} error @returns {Change} */
+  /** Ends the subscription, and removes its rows from the page. @param {RealtimeError} error @returns {Change} */
   refuse(error) {
     this.overlays.clear();
     this.#clear();
@@ -1653,8 +2584,14 @@ var Subscription = class {
     for (const { key, row, after } of puts ?? []) {
       const place2 = after === void 0 ? previous : after === null ? this.#end : this.#places.get(after);
       if (!place2 || place2.key === key) return false;
-      previous = this.#put(place2, key, row);
-      this.#change?.puts.set(key, row);
+      if (row === void 0) {
+        const held = this.#places.get(key);
+        if (!held) return false;
+        previous = this.#put(place2, key, held.row);
+      } else {
+        previous = this.#put(place2, key, row);
+        this.#change?.puts.set(key, row);
+      }
     }
     return order ? this.#arrange(order) : true;
   }
@@ -1662,9 +2599,9 @@ var Subscription = class {
   #put(place2, key, row) {
     const held = this.#places.get(key);
     if (held) unlink(held);
-    const put = link(place2, key, row);
-    this.#places.set(key, put);
-    return put;
+    const put2 = link(place2, key, row);
+    this.#places.set(key, put2);
+    return put2;
   }
   /** @param {string} key */
   #drop(key) {
@@ -1701,20 +2638,20 @@ var Subscription = class {
     const rows = [];
     for (let place2 = this.#end.after; place2 !== this.#end; place2 = place2.after) {
       keys.push(place2.key);
-      if (place2.row !== void 0) rows.push(place2.row);
+      if (place2.row !== void 0 && !(place2.row === null && this.wire.format === "data")) rows.push(place2.row);
       if (this.paint && !this.overlays.size) place2.row = void 0;
     }
     this.keys = Object.freeze(keys);
     this.#truth = Object.freeze(rows);
     this.#lay();
   }
-  /** From now on the page's own rows are here too: overlays are laid over them. @param {PageRows} page */
+  /** Adds the page's own rows, so that overlays apply to them. @param {PageRows} page */
   #hold(page) {
     this.#shown = page.read?.() ?? /* @__PURE__ */ new Map();
     for (const [key, place2] of this.#places) place2.row = this.#shown.get(key) ?? "";
     this.#truth = this.keys.map((key) => this.#places.get(key)?.row ?? "");
   }
-  /** @param {string} [strict] the call whose expectation may fail */
+  /** @param {string} [strict] the call whose exception is thrown */
   #lay(strict) {
     if (!this.page) {
       this.rows = this.overlays.size ? Object.freeze([...this.overlays.show(this.#truth, { strict })]) : this.#truth;
@@ -1730,7 +2667,7 @@ var Subscription = class {
       this.shownKeys = this.keys;
     }
   }
-  /** What the page has to do to show what is expected. @param {boolean} reset all rows are to be shown anew @returns {Change} */
+  /** Returns the change that makes the page show the expected rows. @param {boolean} reset show all rows again @returns {Change} */
   #compare(reset) {
     const shown = this.#shown ?? /* @__PURE__ */ new Map();
     const puts = new Map([...this.#next].filter(([key, row]) => reset || shown.get(key) !== row));
@@ -1764,7 +2701,7 @@ function unlink(place2) {
 
 // src/valuetext.js
 var ValueText = class {
-  /** @param {Element} element @param {import("./messages.js").Format} format */
+  /** @param {Element} element @param {import("./protocol/messages.js").Format} format */
   constructor(element, format) {
     this.element = element;
     this.name = format.slice("value:".length);
@@ -1772,19 +2709,18 @@ var ValueText = class {
   keys() {
     return [this.name];
   }
-  /** @type {import("./subscription.js").Painter} */
-  paint(keys, { puts }) {
+  /** @param {readonly string[]} keys @param {import("./data/result_set.js").Change} change @returns {Generator<void, void>} */
+  *paint(keys, { puts }) {
     if (!keys.length) this.#show("");
     else if (puts.has(this.name)) this.#show(text(puts.get(this.name)));
-    return true;
   }
-  /** @param {import("./subscription.js").Change} change */
+  /** @param {import("./data/result_set.js").Change} change */
   detail({ puts }) {
     return { value: puts.get(this.name) };
   }
   /** @param {string} content */
-  #show(content) {
-    if (this.element.textContent !== content) this.element.textContent = content;
+  #show(content2) {
+    if (this.element.textContent !== content2) this.element.textContent = content2;
   }
 };
 function text(value2) {
@@ -1792,165 +2728,275 @@ function text(value2) {
   return value2 === null ? "" : JSON.stringify(value2);
 }
 
-// src/container.js
+// src/dom/live_element.js
 var Container = class {
+  /** What is still to be shown. @type {Pending | null} */
+  #pending = null;
+  /** What is being shown. @type {Pending | null} */
+  #painting = null;
+  /** What listeners are told of instead of the last change: it was shown with others that had waited. @type {Change | null} */
+  #toTell = null;
   /**
    * @param {Element} element
-   * @param {(name: string) => Container[]} containersOf those of a stream
+   * @param {{containersOf: (name: string) => Container[], report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer}} options
+   *   containersOf: those of a stream
    */
-  constructor(element, containersOf) {
+  constructor(element, { containersOf, report, announcer }) {
     this.element = element;
-    this.name = element.getAttribute("data-live") ?? "";
-    this.token = element.getAttribute("data-live-token") ?? void 0;
+    this.name = attribute(element, "data-live") ?? "";
+    this.token = attribute(element, "data-live-token") ?? void 0;
+    if (!this.token) throw unsigned(this.name);
     const format = readFormat(element);
-    this.content = format === "html" ? this.#newRows(containersOf) : new ValueText(element, format);
+    this.content = format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, format);
     this.subscription = new Subscription(
       {
         token: this.token,
         stream: this.name,
-        params: readJSON(element, "data-live-params") ?? (this.token ? void 0 : {}),
+        params: readJSON(element, "data-live-params"),
         format,
-        cursor: element.getAttribute("data-live-cursor"),
-        view: element.getAttribute("data-live-view") ?? ""
+        cursor: attribute(element, "data-live-cursor"),
+        fingerprint: attribute(element, "data-live-fingerprint") ?? ""
       },
       {
         keys: this.content.keys(),
-        paint: (keys, change) => this.content.paint(keys, change),
-        read: this.content.read?.bind(this.content),
+        paint: (keys, change) => this.#take(keys, change),
+        read: this.content.read && (() => this.#read()),
         expect: this.content.expect?.bind(this.content)
       }
     );
-    if (element.hasAttribute("data-live-presence")) this.subscription.wire.present = {};
+    if (attribute(element, "data-live-presence") !== null) this.subscription.wire.present = {};
     this.subscription.events.all.add((data, about) => {
-      element.dispatchEvent(new CustomEvent("realtime:event", { bubbles: true, detail: { ...about, data } }));
+      emit(element, "realtime:event", { ...about, data });
     });
-    this.subscription.listeners.add((_rows, change) => this.#tell(change));
+    this.subscription.listeners.add((_rows, change) => {
+      if (this.#pending) return;
+      this.#tell(this.#toTell ?? change);
+      this.#toTell = null;
+    });
+    this.announcer = announcer;
+  }
+  /** How many rows wait to be shown. */
+  get held() {
+    return this.#pending && isPaused(this.element) ? this.#pending.change.puts.size + this.#pending.change.drops.length : 0;
+  }
+  /** Shows what has waited, unless it is to wait on. */
+  resume() {
+    if (!isPaused(this.element)) this.#show();
+    this.#count();
   }
   /** Whether the element still asks for what it is bound to. */
   get isCurrent() {
     const { element, name, token } = this;
-    return element.getAttribute("data-live") === name && (element.getAttribute("data-live-token") ?? void 0) === token;
+    return attribute(element, "data-live") === name && (attribute(element, "data-live-token") ?? void 0) === token;
   }
   /** Leaves the element such that it can be bound again. */
   release() {
-    const { cursor, view } = this.subscription.wire;
+    this.#flush();
+    this.#count();
+    const { cursor, fingerprint } = this.subscription.wire;
     show(this.element, "data-live-cursor", cursor);
-    show(this.element, "data-live-view", view || null);
+    show(this.element, "data-live-fingerprint", fingerprint || null);
     show(this.element, "data-live-state", null);
   }
-  /** @param {(name: string) => Container[]} containersOf */
-  #newRows(containersOf) {
+  /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
+  #newRows(containersOf, report) {
     const others = () => {
-      const contents2 = containersOf(this.name).map(({ content }) => content);
-      return contents2.filter((content) => content instanceof Rows && content !== this.content);
+      const contents2 = containersOf(this.name).map(({ content: content2 }) => content2);
+      return contents2.filter((content2) => content2 instanceof Rows && content2 !== this.content);
     };
     return new Rows(this.element, { wanted: () => this.subscription.shownKeys, others: (
       /** @type {() => Rows[]} */
       others
-    ) });
+    ), report });
+  }
+  /**
+   * Shows a change at once, unless the page is paused, or a picture is taken before, or there is too much of it for a task.
+   *
+   * @param {readonly string[]} keys
+   * @param {Change} change
+   */
+  #take(keys, change) {
+    const isLarge = change.puts.size + change.drops.length > PART_ROWS;
+    this.#pending = joined(this.#pending, keys, change);
+    if (this.subscription.error) this.#toTell = this.#paintAll();
+    else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({ isNow: true });
+    else if (!isPaused(this.element)) animate(this.element, () => this.#flush());
+    this.#count();
+    return true;
+  }
+  /** Shows what is pending, in as many tasks as it takes. What comes meanwhile is shown together with what is left. */
+  #show({ isNow = false } = {}) {
+    const pending = this.#pending;
+    if (!pending) return;
+    inTasks(
+      this.#paint(pending),
+      /** @type {Document} */
+      get(this.element, "ownerDocument"),
+      (isDone) => {
+        if (this.#pending !== pending) return false;
+        if (isDone) this.#pending = null;
+        if (isDone && isNow) this.#toTell = pending.change;
+        else if (isDone) this.#tell(pending.change);
+        isNow = false;
+        return !isPaused(this.element);
+      }
+    );
+  }
+  #flush() {
+    const change = this.#paintAll();
+    if (change) this.#tell(change);
+  }
+  #paintAll() {
+    const pending = this.#pending;
+    this.#pending = null;
+    if (pending) for (const work = this.#paint(pending); !work.next().done; ) ;
+    return pending && pending.change;
+  }
+  #read() {
+    this.#flush();
+    return (
+      /** @type {Map<string, string>} */
+      this.content.read?.()
+    );
+  }
+  /** @param {Pending} pending @returns {Generator<void, void>} */
+  *#paint(pending) {
+    const { keys, change } = this.#painting = pending;
+    const before = this.announcer && !change.own ? new Set(this.content.keys()) : null;
+    const asking = before && call(this.element, "closest", "[data-live-announce]");
+    try {
+      for (const work = this.content.paint(keys, change); !work.next().done; ) {
+        yield;
+        if (this.#painting !== pending) return;
+      }
+    } catch (error) {
+      this.#pending = null;
+      throw error;
+    }
+    if (before && asking && !change.reset) {
+      const added = [...change.puts.keys()].filter((key) => !before.has(key)).length;
+      this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, change.puts.size - added, change.drops.length]);
+    }
+  }
+  #count() {
+    show(this.element, "data-live-held", this.held ? String(this.held) : null);
   }
   /** @param {Change} change */
   #tell(change) {
     const { error } = this.subscription;
-    const event = error ? new CustomEvent("realtime:error", { bubbles: true, detail: error }) : new CustomEvent("realtime:change", { bubbles: true, detail: this.content.detail(change) });
-    this.element.dispatchEvent(event);
+    if (error) emit(this.element, "realtime:error", error);
+    else emit(this.element, "realtime:change", this.content.detail(change));
   }
 };
+var isPaused = (element) => call(element, "closest", "[data-live-paused]") !== null;
+function joined(held, keys, change) {
+  const shown = new Set(keys);
+  const puts = new Map([...held?.change.puts ?? [], ...change.puts].filter(([key]) => shown.has(key)));
+  const drops = [.../* @__PURE__ */ new Set([...held?.change.drops ?? [], ...change.drops])].filter((key) => !shown.has(key));
+  const reset = Boolean(held?.change.reset) || change.reset;
+  return { keys, change: { puts, drops, reset, own: (held?.change.own ?? true) && change.own } };
+}
+function unsigned(name) {
+  const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`;
+  return new RealtimeError(null, reason, { name: "bad_arguments" });
+}
 function readFormat(element) {
-  const format = element.getAttribute("data-live-format") ?? "html";
+  const format = attribute(element, "data-live-format") ?? "html";
   if (format === "html") return format;
   if (format.startsWith("value:")) return valueFormat(format.slice("value:".length));
   const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`;
   throw new RealtimeError(null, reason, { name: "bad_arguments" });
 }
 function readJSON(element, name) {
-  const text2 = element.getAttribute(name);
+  const text2 = attribute(element, name);
   if (text2 === null) return void 0;
   try {
-    const value2 = JSON.parse(text2);
+    const value2 = parseJSON(text2);
     if (value2 !== null && typeof value2 === "object" && !Array.isArray(value2)) return value2;
   } catch {
   }
   throw new RealtimeError(null, `The attribute ${name} must be a JSON object, not '${text2}'.`, { name: "bad_arguments" });
 }
-function show(element, name, value2) {
-  if (value2 === null) element.removeAttribute(name);
-  else if (element.getAttribute(name) !== value2) element.setAttribute(name, value2);
-}
 
-// src/controls.js
+// src/dom/action_elements.js
 var FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])";
 var Controls = class {
   /** Calls under way, by element. @type {WeakMap<Element, number>} */
   #running = /* @__PURE__ */ new WeakMap();
-  /** @param {{document: Document, call: Caller}} options */
-  constructor({ document: document2, call: call2 }) {
+  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: that of a container */
+  constructor({ document: document2, call: call3, wireOf = () => void 0 }) {
     this.document = document2;
-    this.call = call2;
+    this.call = call3;
+    this.wireOf = wireOf;
   }
   start() {
-    this.document.addEventListener("click", (event) => this.#click(event));
-    this.document.addEventListener("submit", (event) => this.#submit(event));
-    this.document.addEventListener("change", ({ target: target2 }) => this.#changed(target2));
+    call(this.document, "addEventListener", "click", (event) => this.#click(event));
+    call(this.document, "addEventListener", "submit", (event) => this.#submit(event));
+    call(this.document, "addEventListener", "change", ({ target }) => this.#changed(target));
   }
   /** @param {MouseEvent} event */
   #click(event) {
-    const element = event.target instanceof Element ? event.target.closest("[data-live-call]") : null;
-    if (!element || element instanceof HTMLFormElement || element.matches(FIELDS) || event.defaultPrevented) return;
+    const element = event.target instanceof Element ? call(event.target, "closest", "[data-live-call]") : null;
+    if (!element || element instanceof HTMLFormElement || call(element, "matches", FIELDS) || event.defaultPrevented || isForeign(element)) return;
     event.preventDefault();
     if (!this.#running.has(element)) this.#run(element, () => ({}));
   }
   /** @param {SubmitEvent} event */
   #submit(event) {
     const form = event.target;
-    if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-live-call") || event.defaultPrevented) return;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form)) return;
     event.preventDefault();
     if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter));
   }
   /** @param {EventTarget | null} target */
-  #changed(target2) {
-    if (target2 instanceof Element && target2.matches(FIELDS) && target2.hasAttribute("data-live-call")) {
-      this.#run(target2, () => fieldArgs(target2));
+  #changed(target) {
+    if (target instanceof Element && call(target, "matches", FIELDS) && attribute(target, "data-live-call") !== null && !isForeign(target)) {
+      this.#run(target, () => fieldArgs(target));
     }
   }
   /** @param {Element} element @param {() => Record<string, unknown>} ownArgs */
   async #run(element, ownArgs) {
     const held = contents(element);
-    showErrors(element, null);
+    tellError(element, null);
     this.#count(element, 1);
     try {
-      const { stream, params } = target(element);
       const args = { ...readJSON(element, "data-live-args"), ...ownArgs() };
-      const result = await this.call(stream, params, element.getAttribute("data-live-call") ?? "", args);
+      const action = attribute(element, "data-live-call") ?? "";
+      const result = await this.call({ ...this.#target(element), action, args });
       settle(held);
-      if (element instanceof HTMLFormElement && element.hasAttribute("data-live-reset")) element.reset();
+      if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset");
       emit(element, "realtime:reply", result);
     } catch (error) {
       if (!(element instanceof HTMLFormElement)) held.forEach(({ field }) => restoreChoice(field));
-      showErrors(element, error);
+      tellError(element, error);
       emit(element, "realtime:error", error);
     } finally {
       this.#count(element, -1);
     }
+  }
+  /**
+   * What an element calls: the stream of the closest container, as the server has signed it.
+   *
+   * @param {Element} element
+   * @returns {{token: string} | {stream: string, params: Record<string, unknown>}}
+   */
+  #target(element) {
+    const owner = call(element, "closest", "[data-live], [data-live-stream]");
+    const wire = owner && this.wireOf(owner);
+    if (wire?.vouched && !wire.token) return { stream: wire.stream, params: wire.params ?? {} };
+    const token = owner && attribute(owner, "data-live-token");
+    if (token) return { token };
+    const reason = "An element with data-live-call must stand in what {% live %} shows, or in an element with {% live_actions %}: its call needs their data-live-token.";
+    throw new RealtimeError(null, reason, { name: "bad_arguments" });
   }
   /** @param {Element} element @param {1 | -1} step */
   #count(element, step) {
     const running = (this.#running.get(element) ?? 0) + step;
     if (running) this.#running.set(element, running);
     else this.#running.delete(element);
-    if (running) element.setAttribute("aria-busy", "true");
-    else element.removeAttribute("aria-busy");
+    show(element, "aria-busy", running ? "true" : null);
   }
 };
-function target(element) {
-  const owner = element.closest("[data-live], [data-live-stream]");
-  if (!owner) {
-    const reason = "An element with data-live-call must stand in one with data-live, or with data-live-stream and data-live-params.";
-    throw new RealtimeError(null, reason, { name: "bad_arguments" });
-  }
-  const stream = owner.getAttribute("data-live") ?? owner.getAttribute("data-live-stream") ?? "";
-  return { stream, params: readJSON(owner, "data-live-params") ?? {} };
-}
 function formArgs(form, submitter) {
   const data = new FormData(form);
   const { name, value: value2 } = (
@@ -1963,9 +3009,10 @@ function formArgs(form, submitter) {
   for (const name2 of new Set(data.keys())) {
     const values = data.getAll(name2);
     if (values.some((each) => typeof each !== "string")) {
-      throw new RealtimeError(null, `The field '${name2}' holds a file: files are not sent with an action.`, { name: "bad_arguments" });
+      const reason = sentence("The field '{name}' contains a file. Actions cannot send files; use a form.", { name: name2 });
+      throw new RealtimeError(null, reason, { name: "bad_arguments" });
     }
-    const field = form.elements.namedItem(name2);
+    const field = get(form, "elements").namedItem(name2);
     const several = values.length > 1 || field instanceof HTMLSelectElement && field.multiple;
     args[name2] = several ? values : values[0];
   }
@@ -1973,7 +3020,7 @@ function formArgs(form, submitter) {
 }
 function fieldArgs(element) {
   const field = (
-    /** @type {import("./fields.js").Field} */
+    /** @type {import("./form_fields.js").Field} */
     element
   );
   if (!field.name) return {};
@@ -1987,29 +3034,38 @@ function fieldArgs(element) {
   return { [field.name]: field.value };
 }
 function restoreChoice(field) {
-  if (field instanceof HTMLSelectElement || field.type === "checkbox" || field.type === "radio") restore(field);
+  if (isChoice(field)) restore(field);
 }
-function showErrors(form, error) {
-  if (!(form instanceof HTMLFormElement)) return;
+function tellError(element, error) {
   const details = error instanceof RealtimeError ? error.details : {};
-  for (const place2 of form.querySelectorAll("[data-live-error]")) {
-    const field = place2.getAttribute("data-live-error") ?? "";
-    const sentences = field ? details[field] : error instanceof Error ? [error.message] : [];
-    place2.textContent = (sentences ?? []).join(" ");
-  }
+  const sentences = error instanceof Error ? { ...details, "": [error.message] } : {};
+  if (element instanceof HTMLFormElement) showErrors(element, sentences, { make: false });
+  else if (isText(element)) show(element, "aria-invalid", error ? "true" : null);
 }
-function emit(element, type, detail) {
-  const heard = element.isConnected ? element : element.ownerDocument;
-  heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
+function isText(element) {
+  return call(element, "matches", FIELDS) && !isChoice(
+    /** @type {import("./form_fields.js").Field} */
+    element
+  );
+}
+function isChoice(field) {
+  return field instanceof HTMLSelectElement || field.type === "checkbox" || field.type === "radio";
 }
 
-// src/csrf.js
+// src/dom/csrf.js
 var FIELD = "csrfmiddlewaretoken";
 function csrfToken(document2) {
-  const script = document2.querySelector("script[data-realtime-url]");
+  const script = call(document2, "querySelector", "script[data-realtime-url]");
   const name = `${script?.getAttribute("data-realtime-csrf-cookie") ?? ""}=`;
-  const cookie = document2.cookie.split("; ").find((each) => name.length > 1 && each.startsWith(name));
+  const cookie = cookies(document2).split("; ").find((each) => name.length > 1 && each.startsWith(name));
   return cookie ? decodeURIComponent(cookie.slice(name.length)) : script?.getAttribute("data-realtime-csrf") ?? "";
+}
+function cookies(document2) {
+  try {
+    return get(document2, "cookie");
+  } catch {
+    return "";
+  }
 }
 var RowForms = class {
   /** The button of the form that is being sent. @type {HTMLElement | null} */
@@ -2020,14 +3076,14 @@ var RowForms = class {
   }
   start() {
     const { document: document2 } = this;
-    document2.addEventListener("submit", ({ submitter }) => this.#note(submitter), true);
-    document2.addEventListener("formdata", ({ target: target2, formData: formData2 }) => {
+    call(document2, "addEventListener", "submit", ({ submitter }) => this.#note(submitter), true);
+    call(document2, "addEventListener", "formdata", ({ target, formData: formData2 }) => {
       const form = (
         /** @type {HTMLFormElement} */
-        target2
+        target
       );
-      if (!form.closest("[data-live-key]") || !this.#staysHere(form)) return;
-      const other = [...document2.getElementsByName(FIELD)].find((input) => !input.closest("[data-live-key]"));
+      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || !this.#staysHere(form)) return;
+      const other = [...call(document2, "getElementsByName", FIELD)].find((input) => !input.closest("[data-live-key]"));
       const token = csrfToken(document2) || /** @type {HTMLInputElement | undefined} */
       other?.value;
       if (token) formData2.set(FIELD, token);
@@ -2042,35 +3098,35 @@ var RowForms = class {
   #staysHere(form) {
     const button = this.#submitter && /** @type {HTMLButtonElement} */
     this.#submitter.form === form ? this.#submitter : null;
-    const method = button?.getAttribute("formmethod") ?? form.getAttribute("method") ?? "get";
-    const action = button?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
+    const method = button?.getAttribute("formmethod") ?? attribute(form, "method") ?? "get";
+    const action = button?.getAttribute("formaction") ?? attribute(form, "action") ?? "";
     try {
-      return method.toLowerCase() === "post" && new URL(action, this.document.baseURI).origin === this.document.defaultView?.location.origin;
+      return method.toLowerCase() === "post" && new URL(action, get(this.document, "baseURI")).origin === get(this.document, "defaultView")?.location.origin;
     } catch {
       return false;
     }
   }
 };
 
-// src/forms.js
+// src/dom/forms.js
 var OWN = /^(_live_|csrfmiddlewaretoken$)/;
 var Forms = class {
   /** Forms under way. @type {WeakSet<Element>} */
   #running = /* @__PURE__ */ new WeakSet();
-  #nextId = 1;
   /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: goes to another page */
-  constructor({ document: document2, call: call2, follow: follow2 }) {
+  constructor({ document: document2, call: call3, follow: follow2 }) {
     this.document = document2;
-    this.call = call2;
+    this.call = call3;
     this.follow = follow2;
   }
   start() {
-    this.document.addEventListener("submit", (event) => this.#submit(event));
+    call(this.document, "addEventListener", "submit", (event) => this.#submit(event));
   }
   /** @param {SubmitEvent} event */
   #submit(event) {
     const form = event.target;
-    if (!(form instanceof HTMLFormElement) || !form.hasAttribute("data-live-form") || event.defaultPrevented) return;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-form") === null || event.defaultPrevented) return;
+    if (!attribute(form, "data-live-token") || isForeign(form)) return;
     const data = formData(form, event.submitter);
     if (!data) return;
     event.preventDefault();
@@ -2080,25 +3136,24 @@ var Forms = class {
   async #run(form, data) {
     const held = contents(form);
     this.#running.add(form);
-    form.setAttribute("aria-busy", "true");
+    show(form, "aria-busy", "true");
     try {
-      const action = form.getAttribute("data-live-form") ?? "";
-      const pk = form.getAttribute("data-live-pk");
+      const action = attribute(form, "data-live-form") ?? "";
+      const pk = attribute(form, "data-live-pk");
       const args = pk === null ? { data } : { pk, data, version: versionOf(form)?.value ?? "" };
-      const params = readJSON(form, "data-live-params") ?? {};
-      const result = await this.call(form.getAttribute("data-live-stream") ?? "", params, action, args);
-      this.#show(form, {});
+      const result = await this.call({ token: attribute(form, "data-live-token") ?? "", action, args });
+      showErrors(form, {}, { make: true });
       settle(held);
-      if (pk === null) form.reset();
+      if (pk === null) call(form, "reset");
       else setVersion(form, result.version);
-      emit2(form, "realtime:reply", result);
-      const next = form.getAttribute("data-live-next");
-      if (next) this.follow(next);
+      emit(form, "realtime:reply", result);
+      const next = attribute(form, "data-live-next");
+      if (next && isHere(next, this.document)) this.follow(next);
     } catch (error) {
       this.#refuse(form, error);
     } finally {
       this.#running.delete(form);
-      form.removeAttribute("aria-busy");
+      show(form, "aria-busy", null);
     }
   }
   /** @param {HTMLFormElement} form @param {unknown} error */
@@ -2106,47 +3161,10 @@ var Forms = class {
     const details = error instanceof RealtimeError ? error.details : {};
     const whole = details[""] ?? [];
     const ownSentence = error instanceof RealtimeError && error.code === codes.invalid && Object.keys(details).length > 0;
-    this.#show(form, { ...details, "": ownSentence ? whole : [error instanceof Error ? error.message : String(error)] });
+    const sentence2 = error instanceof Error ? error.message : String(error);
+    showErrors(form, { ...details, "": ownSentence ? whole : [sentence2] }, { make: true });
     if (error instanceof RealtimeError && error.version !== void 0) setVersion(form, error.version);
-    emit2(form, "realtime:error", error);
-  }
-  /** Puts sentences at their fields, and the focus into the first of these. @param {HTMLFormElement} form @param {Record<string, string[]>} sentences */
-  #show(form, sentences) {
-    for (const place2 of form.querySelectorAll("[data-live-error]")) place2.textContent = "";
-    for (const control of form.querySelectorAll("[aria-invalid]")) {
-      control.removeAttribute("aria-invalid");
-      describe(control, null);
-    }
-    const wrong = [];
-    for (const [name, texts] of Object.entries(sentences)) {
-      if (!texts.length) continue;
-      const controls = controlsOf(form, name);
-      const place2 = this.#place(form, controls.length ? name : "", controls.at(-1));
-      place2.textContent = [place2.textContent, ...texts].join(" ").trim();
-      for (const control of controls) {
-        control.setAttribute("aria-invalid", "true");
-        describe(control, place2.id);
-        wrong.push(control);
-      }
-    }
-    const elements = (
-      /** @type {Control[]} */
-      [...form.elements]
-    );
-    elements.find((element) => wrong.includes(element))?.focus();
-  }
-  /** Where a field's sentences go. @param {HTMLFormElement} form @param {string} name @param {Control} [control] */
-  #place(form, name, control) {
-    let place2 = [...form.querySelectorAll("[data-live-error]")].find((each) => each.getAttribute("data-live-error") === name);
-    if (!place2) {
-      place2 = form.ownerDocument.createElement("p");
-      place2.setAttribute("data-live-error", name);
-      if (!name) place2.setAttribute("role", "alert");
-      if (control) control.after(place2);
-      else form.append(place2);
-    }
-    if (!place2.id) place2.id = `live-error-${this.#nextId++}`;
-    return place2;
+    emit(form, "realtime:error", error);
   }
 };
 function formData(form, submitter) {
@@ -2173,57 +3191,46 @@ function formData(form, submitter) {
   }
   return data;
 }
-function controlsOf(form, name) {
-  return (
-    /** @type {Control[]} */
-    [...form.elements].filter((each) => name && /** @type {Control} */
-    each.name === name)
-  );
-}
-function describe(control, id) {
-  const place2 = (each) => control.ownerDocument.getElementById(each)?.hasAttribute("data-live-error");
-  const others = (control.getAttribute("aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place2(each));
-  const all = id ? [...others, id] : others;
-  if (all.length) control.setAttribute("aria-describedby", all.join(" "));
-  else control.removeAttribute("aria-describedby");
+function isHere(url, document2) {
+  try {
+    return new URL(url, get(document2, "baseURI")).origin === get(document2, "defaultView")?.location.origin;
+  } catch {
+    return false;
+  }
 }
 function versionOf(form) {
   return (
     /** @type {HTMLInputElement | null} */
-    form.querySelector('input[name="_live_version"]')
+    call(form, "querySelector", 'input[name="_live_version"]')
   );
 }
 function setVersion(form, version) {
   const field = versionOf(form);
   if (field && version !== void 0) field.value = version;
 }
-function emit2(element, type, detail) {
-  const heard = element.isConnected ? element : element.ownerDocument;
-  heard.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
-}
 
-// src/store.js
+// src/data/store.js
 var Store = class {
   #see;
   #watch;
-  /** What was seen last. @type {Readonly<Snapshot> | undefined} */
+  /** The last snapshot. @type {Readonly<Snapshot> | undefined} */
   #snapshot;
   /**
-   * @param {() => Snapshot} see an object, made anew each time
-   * @param {(callback: () => void) => () => void} watch calls back whenever something may have changed; returns what ends it
+   * @param {() => Snapshot} see returns a new object each time
+   * @param {(callback: () => void) => () => void} watch calls back whenever something may have changed; returns a function that stops it
    */
   constructor(see, watch) {
     this.#see = see;
     this.#watch = watch;
   }
-  /** What is seen: the same object as long as all in it is the same. @returns {Readonly<Snapshot>} */
+  /** The snapshot: the same object until one of its values changes. @returns {Readonly<Snapshot>} */
   getSnapshot = () => {
     const seen = this.#see();
     if (this.#snapshot === void 0 || !equal(this.#snapshot, seen)) this.#snapshot = Object.freeze(seen);
     return this.#snapshot;
   };
   /**
-   * Calls back when what is seen has changed.
+   * Calls back with each new snapshot.
    *
    * @param {(snapshot: Readonly<Snapshot>) => void} callback
    * @returns {() => void} ends it
@@ -2242,15 +3249,15 @@ function equal(one, other) {
   return Object.keys(other).every((name) => Object.is(one[name], other[name]));
 }
 
-// src/live.js
+// src/data/live_query.js
 var Use = class {
-  /** What ends each of this user's listeners. @type {Set<() => void>} */
+  /** Functions that remove this user's listeners. @type {Set<() => void>} */
   #ends = /* @__PURE__ */ new Set();
   #close;
   #connection;
   #read;
   #subscription;
-  /** @param {UseOptions & {read: (subscription: Subscription) => any}} options read: what the user sees of the subscription */
+  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
   constructor({ connection, subscription, stream, params, read, close }) {
     this.#connection = connection;
     this.#subscription = subscription;
@@ -2268,9 +3275,9 @@ var Use = class {
     return this.#subscription.error;
   }
   /**
-   * Calls back at once if there is something, and after each change.
+   * Calls back after each change, and at once if data is loaded.
    *
-   * @param {(seen: any) => void} callback
+   * @param {(seen: Seen) => void} callback
    * @returns {() => void} ends it
    */
   subscribe = (callback) => {
@@ -2284,10 +3291,10 @@ var Use = class {
       this.#ends.delete(end);
     };
   };
-  /** What is there, as React's useSyncExternalStore(query.subscribe, query.getSnapshot) wants it. @returns {any} */
+  /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
   getSnapshot = () => this.#read(this.#subscription);
   /**
-   * What `see` gives, as a store that hears of each change of the rows and of the state.
+   * Returns a store of what `see` returns, updated at each change of the rows and the state.
    *
    * @template Snapshot
    * @param {() => Snapshot} see
@@ -2310,7 +3317,7 @@ var Use = class {
   endWith(end) {
     this.#ends.add(end);
   }
-  /** Ends this use; the last one to end leaves the live query. */
+  /** Ends this use. The last `close()` ends the subscription. */
   close() {
     for (const end of this.#ends) end();
     this.#ends.clear();
@@ -2325,23 +3332,29 @@ var LiveQuery = class extends Use {
   #subscription;
   /** @param {UseOptions & {queries: LiveQueries}} options */
   constructor(options) {
-    super({ ...options, read: ({ rows }) => rows });
+    super({ ...options, read: ({ rows }) => (
+      /** @type {readonly any[]} */
+      rows
+    ) });
     this.#connection = options.connection;
     this.#queries = options.queries;
     this.#subscription = options.subscription;
   }
   /** Rows and state together, for React's useSyncExternalStore and the like: `{rows, state, error}`. */
   store = this.storeOf(() => ({ rows: this.rows, state: this.state, error: this.error }));
-  /** The rows in order: an array that never changes; a change brings another. @returns {readonly any[]} */
+  /** The rows in order, in an immutable array: each change creates a new one. @returns {readonly T[]} */
   get rows() {
-    return this.#subscription.rows;
+    return (
+      /** @type {readonly any[]} */
+      this.#subscription.rows
+    );
   }
   /** The primary keys of the rows, as strings. */
   get keys() {
     return this.#subscription.keys;
   }
   /**
-   * Listens to an event of those who see the same.
+   * Listens for an event of the other subscribers.
    *
    * @param {string} name
    * @param {import("./events.js").EventListener} callback
@@ -2353,11 +3366,11 @@ var LiveQuery = class extends Use {
     return end;
   }
   /**
-   * Sends an event to the others who see the same. It may be lost.
+   * Sends an event to the other subscribers. It may be lost.
    *
    * @param {string} name
    * @param {object} [data]
-   * @returns {boolean} whether it went out: false where the live query is not live
+   * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
     return this.#connection.tell(this.#subscription, name, data);
@@ -2365,19 +3378,21 @@ var LiveQuery = class extends Use {
   /**
    * Calls an action of the stream.
    *
+   * @template [Result=any]
    * @param {string} action
    * @param {Record<string, unknown>} [args]
-   * @param {CallOptions} [options]
+   * @param {Omit<CallOptions, "optimistic"> & {optimistic?: ((rows: readonly T[]) => readonly T[]) | [LiveQuery<any> | Element, Expectation][]}} [options]
+   * @returns {import("../connection/calls.js").CallPromise<Result>} rejects with a RealtimeError
    */
   call(action, args = {}, { timeout, optimistic } = {}) {
-    const target2 = { stream: this.stream, params: this.params, action, args };
+    const target = { stream: this.stream, params: this.params, action, args };
     const several = typeof optimistic === "function" ? (
       /** @type {[LiveQuery, Expectation][]} */
       [[this, optimistic]]
     ) : optimistic;
-    return this.#queries.call(target2, { timeout, optimistic: several });
+    return this.#queries.call(target, { timeout, optimistic: several });
   }
-  /** @param {LiveQuery} query */
+  /** @param {LiveQuery<any>} query */
   static subscriptionOf(query) {
     return query.#subscription;
   }
@@ -2391,7 +3406,7 @@ var Presence = class extends LiveQuery {
     this.#connection = options.connection;
     this.#subscription = options.subscription;
   }
-  /** Says something of the user, which all others see; and that the user is here. @param {object} data up to 1 KiB as JSON */
+  /** Sets the user's data, which all others see, and marks the user as present. @param {object} data up to 1 KiB as JSON */
   set(data) {
     this.#connection.present(this.#subscription, data);
   }
@@ -2399,11 +3414,14 @@ var Presence = class extends LiveQuery {
 var LiveValue = class extends Use {
   /** @param {UseOptions} options */
   constructor(options) {
-    super({ ...options, read: ({ rows: [value2] }) => value2 });
+    super({ ...options, read: ({ rows: [value2] }) => (
+      /** @type {any} */
+      value2
+    ) });
   }
   /** Value and state together: `{value, state, error}`. */
   store = this.storeOf(() => ({ value: this.value, state: this.state, error: this.error }));
-  /** The value; undefined before it has come, and where it is refused. @returns {any} */
+  /** The value; undefined until it is loaded, and if it is refused. @returns {T | undefined} */
   get value() {
     return this.getSnapshot();
   }
@@ -2413,14 +3431,14 @@ var LiveQueries = class {
   #held = /* @__PURE__ */ new Map();
   /**
    * @param {Connection} connection
-   * @param {(element: Element) => Subscription | undefined} [subscriptionOf] that of a container in the page
+   * @param {(element: Element) => Subscription | undefined} [subscriptionOf] returns a container's subscription
    */
   constructor(connection, subscriptionOf = () => void 0) {
     this.connection = connection;
     this.subscriptionOf = subscriptionOf;
   }
-  /** @param {import("./calls.js").Target} target @param {CallOptions} [options] */
-  call(target2, { timeout, optimistic = [] } = {}) {
+  /** @param {import("../connection/calls.js").Target} target @param {CallOptions} [options] */
+  call(target, { timeout, optimistic = [] } = {}) {
     const expectations = [];
     const pairs = Array.isArray(optimistic) ? optimistic : [[null, optimistic]];
     for (const [shown, expect] of pairs) {
@@ -2431,23 +3449,24 @@ var LiveQueries = class {
       if (!subscription || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic());
       expectations.push([subscription, expect]);
     }
-    return this.connection.call(target2, { timeout, expectations });
+    return this.connection.call(target, { timeout, expectations });
   }
-  /** @param {string} stream @param {Params} params */
+  /** @template T @param {string} stream @param {Params} params @returns {LiveQuery<T>} */
   open(stream, params) {
     return new LiveQuery({ ...this.#use(stream, params, "data"), queries: this });
   }
-  /** @param {string} stream @param {Params} params @param {object | null} data null: to look on */
-  openPresence(stream, params, data) {
-    const presence2 = new Presence({ ...this.#use(`${stream}:presence`, params, "data"), queries: this });
+  /** @template T @param {string} stream @param {Params} params @param {object | null} data null: only watch @param {boolean} [everyone] @returns {Presence<T>} */
+  openPresence(stream, params, data, everyone = false) {
+    const name = everyone ? `${stream}:presence:all` : `${stream}:presence`;
+    const presence2 = new Presence({ ...this.#use(name, params, "data"), queries: this });
     if (data) presence2.set(data);
     return presence2;
   }
-  /** @param {string} stream @param {Params} params @param {string} name */
+  /** @template T @param {string} stream @param {Params} params @param {string} name @returns {LiveValue<T>} */
   openValue(stream, params, name) {
     return new LiveValue(this.#use(stream, params, valueFormat(name)));
   }
-  /** @param {string} stream @param {Params} params @param {import("./messages.js").Format} format @returns {UseOptions} */
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {UseOptions} */
   #use(stream, params, format) {
     const id = JSON.stringify([stream, sorted(params), format]);
     let held = this.#held.get(id);
@@ -2472,7 +3491,57 @@ function badOptimistic() {
   return new RealtimeError(null, reason, { name: "bad_arguments" });
 }
 
-// src/monitor.js
+// src/connection/clock.js
+function newClock({ wall = () => Date.now(), steady = () => performance.now() } = {}) {
+  let [lastWall, lastSteady, time] = [wall(), steady(), 0];
+  return () => {
+    const [nowWall, nowSteady] = [wall(), steady()];
+    time += Math.max(nowWall - lastWall, nowSteady - lastSteady, 0);
+    [lastWall, lastSteady] = [nowWall, nowSteady];
+    return time / 1e3;
+  };
+}
+
+// src/connection/departure.js
+var STAY_SECONDS = 2;
+var isNeeded = () => globalThis.CSS?.supports?.("-moz-appearance", "none") ?? false;
+function watchDepartures({ document: document2, window: window2, leave, back, after }) {
+  if (!isNeeded()) return;
+  let isTrusted = true;
+  let cancel = () => {
+  };
+  document2.addEventListener("pointerdown", (event) => {
+    if (!isTrusted || !isDeparture(
+      /** @type {PointerEvent} */
+      event
+    )) return;
+    leave();
+    cancel();
+    cancel = after(STAY_SECONDS, back);
+  });
+  window2.addEventListener("click", (event) => {
+    if (!event.defaultPrevented || !isDeparture(
+      /** @type {MouseEvent} */
+      event
+    )) return;
+    isTrusted = false;
+    cancel();
+    back();
+  });
+}
+function isDeparture({ target, button, ctrlKey, metaKey, shiftKey, altKey }) {
+  if (button !== 0 || ctrlKey || metaKey || shiftKey || altKey || !(target instanceof Element)) return false;
+  const link2 = (
+    /** @type {HTMLAnchorElement | null} */
+    target.closest("a[href]")
+  );
+  if (!link2 || link2.hasAttribute("download") || !/^(|_self|_top|_parent)$/.test(link2.target)) return false;
+  const [here, there] = [new URL(location.href), new URL(link2.href, location.href)];
+  const isSame2 = here.origin === there.origin && here.pathname === there.pathname && here.search === there.search;
+  return /^https?:$/.test(there.protocol) && !(isSame2 && there.hash);
+}
+
+// src/connection/reconnect.js
 var OPEN_SECONDS = 10;
 var FIRST_DELAY_SECONDS = 0.5;
 var LONGEST_DELAY_SECONDS = 15;
@@ -2480,8 +3549,7 @@ var GOOD_SECONDS = 10;
 var LOOK_SECONDS = 10;
 var LATE_SECONDS = 5;
 var BROWSER_CLOCK = {
-  now: () => Date.now() / 1e3,
-  // not performance.now(), which stands still while some systems sleep
+  now: newClock(),
   setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
   clearTimeout: (timer) => clearTimeout(timer),
   random: () => Math.random()
@@ -2494,15 +3562,15 @@ var Monitor = class {
   /** @type {any} */
   #timer = null;
   #heard = 0;
-  // when the server was heard last, or began to be expected
+  // when the last message came, or waiting for one began
   #patience = 0;
-  // seconds of silence that are borne
+  // seconds of silence that are tolerated
   #expected = 0;
   // when the timer should fire
   #notBefore = 0;
-  // the server wants nobody back before then
+  // the earliest reconnect that the server allows
   #attempts = 0;
-  /** When the server said welcome, if it did. @type {number | null} */
+  /** When the server's welcome came, if it did. @type {number | null} */
   #welcomed = null;
   #wasOffline = false;
   #hidden = false;
@@ -2527,26 +3595,28 @@ var Monitor = class {
     };
     this.window?.addEventListener("pagehide", leave);
     this.window?.addEventListener("pageshow", back);
+    const { window: window2, document: document2 } = this;
+    if (window2 && document2) watchDepartures({ window: window2, document: document2, leave, back, after: (seconds, callback) => this.after(seconds, callback) });
     this.document?.addEventListener("freeze", leave);
     this.document?.addEventListener("resume", back);
     this.document?.addEventListener("visibilitychange", () => {
       if (this.document.visibilityState === "visible") this.#wake();
     });
   }
-  /** A connection is being opened, or greeted. */
+  /** Starts waiting for a connection to open, or for its welcome. */
   expect() {
     this.#watch(OPEN_SECONDS);
   }
-  /** The server has said welcome, and that it will beat. @param {number} beat seconds */
-  welcome(beat) {
+  /** Starts watching the heartbeats after the server's welcome. @param {number} heartbeat seconds */
+  welcome(heartbeat) {
     this.#welcomed = this.clock.now();
-    this.#watch(2 * beat);
+    this.#watch(2 * heartbeat);
   }
   heard() {
     this.#heard = this.clock.now();
   }
   /**
-   * No connection: the next attempt is due after a delay.
+   * Schedules the next attempt after a delay.
    *
    * @param {number} retry seconds that the server asks for
    * @param {{planned?: boolean}} [options] planned: the server has sent its clients on, which is no failure
@@ -2565,7 +3635,7 @@ var Monitor = class {
     this.#mode = "resting";
     this.clock.clearTimeout(this.#timer);
   }
-  /** Seconds to wait after so many failures in a row: random, so that clients do not come back together. @param {number} failures */
+  /** Returns the delay after a number of failures: random, so that clients do not reconnect together. @param {number} failures */
   delay(failures) {
     return this.clock.random() * Math.min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** failures);
   }
@@ -2593,19 +3663,18 @@ var Monitor = class {
     else if (this.#mode === "watching") this.#listen({ late: this.clock.now() - this.#expected > LATE_SECONDS });
   }
   /**
-   * One timer for many messages: it looks how long the silence has lasted, and sleeps on for the rest.
+   * Uses one timer for many messages: it checks how long the silence has lasted, and waits for the rest.
    *
-   * @param {{late: boolean}} options late: nobody has looked for a while, and one beat that did not come is enough
+   * @param {{late: boolean}} options late: nobody has looked for a while, and one heartbeat that did not come is enough
    */
   #listen({ late }) {
     const silence = this.clock.now() - this.#heard;
-    if (silence < 0) this.heard();
     const patience = late ? Math.min(this.#patience, this.#patience / 2 + LATE_SECONDS) : this.#patience;
-    const rest = patience - Math.max(0, silence);
+    const rest = patience - silence;
     if (rest <= 0) this.#handlers?.silent();
     else this.#arm(rest);
   }
-  /** The user looks, or the network is back: no reason to wait on. */
+  /** Stops waiting: the user looks at the page, or the network is back. */
   #wake() {
     if (this.#mode === "watching") this.#listen({ late: true });
     if (this.#mode !== "waiting") return;
@@ -2624,7 +3693,99 @@ var Monitor = class {
   }
 };
 
-// src/page.js
+// src/dom/announcer.js
+var PAUSE_SECONDS = 3;
+var PARTS = ["{number} added", "{number} changed", "{number} removed"];
+var HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap";
+var Announcer = class {
+  /** @type {HTMLElement | null} */
+  #region = null;
+  /** What is to be said, by the parts of its sentence. @type {Map<string, Counts>} */
+  #counts = /* @__PURE__ */ new Map();
+  #rests = false;
+  /** @param {Document} document @param {(seconds: number, callback: () => void) => void} after */
+  constructor(document2, after) {
+    this.document = document2;
+    this.after = after;
+  }
+  /** @param {string} parts of the page's own; "": those of the site's language @param {Counts} counts */
+  add(parts2, counts) {
+    const held = this.#counts.get(parts2) ?? [0, 0, 0];
+    this.#counts.set(
+      parts2,
+      /** @type {Counts} */
+      held.map((count, place2) => count + counts[place2])
+    );
+    this.#place();
+    if (!this.#rests) this.#rest(() => this.#say());
+  }
+  #say() {
+    const sentences = [...this.#counts].map(
+      ([parts2, counts]) => (parts2 ? parts2.split("|") : PARTS).flatMap((part, place2) => counts[place2] ? sentence(part, { number: counts[place2] }) : []).join(", ")
+    );
+    this.#counts.clear();
+    const all = sentences.filter(Boolean).join(", ");
+    if (all) this.#place().textContent = all;
+    return Boolean(all);
+  }
+  /** The first change is gathered too: what comes in one rush is one sentence. @param {() => boolean} then */
+  #rest(then) {
+    this.#rests = true;
+    this.after(PAUSE_SECONDS, () => {
+      if (then()) this.#rest(then);
+      else this.#rests = false;
+    });
+  }
+  #place() {
+    if (!this.#region || !this.#region.isConnected) {
+      this.#region = /** @type {HTMLElement} */
+      call(this.document, "createElement", "div");
+      this.#region.setAttribute("role", "status");
+      this.#region.setAttribute("data-live-announcer", "");
+      this.#region.style.cssText = HIDDEN;
+      get(this.document, "body").append(this.#region);
+    }
+    return this.#region;
+  }
+};
+
+// src/dom/connection_notice.js
+var OUTAGE_SECONDS = 5;
+var BACK_SECONDS = 5;
+var ConnectionNotice = class {
+  /** Ends the wait for the next word. */
+  #cancel = () => {
+  };
+  #isLost = false;
+  #text = "";
+  /** @param {Document} document @param {(seconds: number, callback: () => void) => () => void} after */
+  constructor(document2, after) {
+    this.document = document2;
+    this.after = after;
+  }
+  /** @param {string | null} state of the connection @param {string} [reason] why it is refused */
+  show(state, reason = "") {
+    const isLost = state !== "live" && state !== "refused" && state !== null;
+    if (isLost && this.#isLost) return;
+    this.#isLost = isLost;
+    this.#cancel();
+    const wasSaid = state === "live" && this.#text !== "";
+    this.#say(state === "refused" ? reason : wasSaid ? sentence("Connected again.") : "");
+    if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#say(sentence("Offline: this page may be out of date.")));
+    else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""));
+  }
+  /** @param {string} text */
+  #say(text2) {
+    this.#text = text2;
+    for (const place2 of call(this.document, "querySelectorAll", "[data-live-connection]")) {
+      if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
+      if (place2.textContent !== text2) place2.textContent = text2;
+    }
+  }
+};
+
+// src/dom/page.js
+var PAUSED = "data-live-paused";
 var Page = class {
   /** @type {Map<Element, Container>} */
   #containers = /* @__PURE__ */ new Map();
@@ -2636,6 +3797,9 @@ var Page = class {
     this.connection = connection;
     this.connect = connect2;
     this.report = report;
+    const after = (seconds, callback) => connection.monitor.after(seconds, callback);
+    this.announcer = new Announcer(document2, after);
+    this.notice = new ConnectionNotice(document2, after);
   }
   /** @param {Element} element */
   subscriptionOf(element) {
@@ -2644,44 +3808,64 @@ var Page = class {
   start() {
     watchFields(this.document);
     forgetRestored(this.document);
-    this.document.defaultView?.addEventListener("pageshow", ({ persisted }) => persisted || forgetRestored(this.document));
+    get(this.document, "defaultView")?.addEventListener("pageshow", ({ persisted }) => persisted || forgetRestored(this.document));
     this.connection.watchers.add(() => this.#showState());
     this.connection.events.all.add((data, about) => this.#dispatch("realtime:event", { ...about, data }));
-    this.connection.refusals.add((error) => this.#dispatch("realtime:unsent", error));
-    this.#bindAll(this.document.documentElement);
-    new MutationObserver((records) => this.#follow(records)).observe(this.document.documentElement, {
+    this.connection.refusals.add((error) => this.#dispatch("realtime:event-rejected", error));
+    warnOfAlpine(this.document);
+    this.#bindAll(get(this.document, "documentElement"));
+    new MutationObserver((records) => this.#follow(records)).observe(get(this.document, "documentElement"), {
       childList: true,
       subtree: true,
       attributes: true,
-      attributeFilter: ["data-live", "data-live-token"]
+      attributeFilter: ["data-live", "data-live-token", PAUSED]
     });
   }
   /** @param {MutationRecord[]} records */
   #follow(records) {
     for (const [element] of this.#containers) {
-      if (!element.isConnected) this.#unbind(element);
+      if (!get(element, "isConnected")) this.#unbind(element);
     }
-    for (const { type, target: target2, addedNodes } of records) {
-      const changed = type === "attributes" ? [target2] : addedNodes;
+    if (records.some(({ attributeName }) => attributeName === PAUSED)) this.#resume();
+    for (const { type, target, addedNodes, attributeName } of records) {
+      if (attributeName === PAUSED) continue;
+      const changed = type === "attributes" ? [target] : addedNodes;
       for (const node of changed) {
         if (!(node instanceof Element)) continue;
         if (type === "attributes" && !this.#containers.get(node)?.isCurrent) this.#unbind(node);
-        if (node.isConnected) this.#bindAll(node);
+        if (get(node, "isConnected")) this.#bindAll(node);
       }
     }
   }
+  /** Changes in the page wait until `resume`. */
+  pause() {
+    show(get(this.document, "documentElement"), PAUSED, "");
+  }
+  resume() {
+    show(get(this.document, "documentElement"), PAUSED, null);
+    this.#resume();
+  }
+  /** How many rows wait to be shown. */
+  get held() {
+    return [...this.#containers.values()].reduce((sum, { held }) => sum + held, 0);
+  }
+  #resume() {
+    for (const container of this.#containers.values()) container.resume();
+    this.#showState();
+  }
   /** @param {Element} root */
   #bindAll(root) {
-    const found = [...root.querySelectorAll("[data-live]")];
-    if (root.matches("[data-live]")) found.unshift(root);
+    const found = [...call(root, "querySelectorAll", "[data-live]")];
+    if (call(root, "matches", "[data-live]")) found.unshift(root);
     for (const element of found) {
-      if (!this.#containers.has(element)) this.#bind(element);
+      if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element);
     }
   }
   /** @param {Element} element */
   #bind(element) {
     try {
-      const container = new Container(element, (name) => [...this.#containers.values()].filter((each) => each.name === name));
+      const containersOf = (name) => [...this.#containers.values()].filter((each) => each.name === name);
+      const container = new Container(element, { containersOf, report: this.report, announcer: this.announcer });
       this.#containers.set(element, container);
       this.connection.subscribe(container.subscription);
       this.connect();
@@ -2702,43 +3886,53 @@ var Page = class {
     for (const [element, { subscription }] of this.#containers) {
       show(element, "data-live-state", this.connection.stateOf(subscription));
     }
-    const { waiting } = this.connection.calls;
-    show(this.document.documentElement, "data-realtime-waiting", waiting ? String(waiting) : null);
+    show(get(this.document, "documentElement"), "data-realtime-held", this.held ? String(this.held) : null);
+    const { waiting: waiting2 } = this.connection.calls;
+    show(get(this.document, "documentElement"), "data-realtime-waiting", waiting2 ? String(waiting2) : null);
     if (state === this.#state) return;
     this.#state = state;
-    show(this.document.documentElement, "data-realtime", state);
+    show(get(this.document, "documentElement"), "data-realtime", state);
+    this.notice.show(state, fault?.reason);
     const detail = fault ? { state, reason: fault.reason, code: fault.code } : { state };
     this.#dispatch("realtime:state", detail);
   }
   /** @param {string} name @param {object} detail */
   #dispatch(name, detail) {
-    this.document.dispatchEvent(new CustomEvent(name, { detail }));
+    call(this.document, "dispatchEvent", new CustomEvent(name, { detail }));
   }
 };
+function warnOfAlpine(document2) {
+  const component = (
+    /** @type {any} */
+    call(document2, "querySelector", "[data-live] [x-data]")
+  );
+  if (!component?._x_dataStack) return;
+  console.warn("Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.");
+}
 
 // src/transports/http.js
 var ABNORMAL = 1006;
 var MAX_CALLS = 50;
 var HttpTransport = class {
-  /** Whether nothing is awaited but news. */
+  /** Whether nothing is pending except news. */
   idle = false;
   /** @type {TransportHandlers | null} */
   #handlers = null;
-  /** Messages of the request that goes out when this turn is over. @type {string[] | null} */
+  /** Messages of the request that is sent after this turn of the event loop. @type {string[] | null} */
   #batch = null;
-  /** The request under way. @type {AbortController | null} */
+  /** The running request. @type {AbortController | null} */
   #request = null;
   #renewing = false;
-  /** The last hello, which names the user where no cookie does. */
+  /** The last hello, which identifies the user if no cookie does. */
   #hello = "";
-  /** Events that go with the next request. @type {Send[]} */
+  /** Events to send with the next request. @type {Send[]} */
   #events = [];
   /** @type {string[]} */
   #calls = [];
   #calling = false;
-  /** Calls that have run, whose effects the next request brings. @type {string[]} */
+  /** Calls that have run, whose effects arrive with the next request. @type {string[]} */
   #ran = [];
-  /** What the request at hand owes to these: answers to its subscriptions, then a frame of each of their logs. */
+  /** What this request must still receive: answers to its subscriptions, then a frame of each of their logs. */
   #naming = { calls: (
     /** @type {string[]} */
     []
@@ -2749,12 +3943,12 @@ var HttpTransport = class {
     this.url = url;
     this.csrf = csrf;
   }
-  /** Where messages come from. @returns {string} */
+  /** The URL of the message stream. @returns {string} */
   get address() {
     throw new Error("A transport names its address.");
   }
   /**
-   * Takes the messages of a response, to its orderly end; throws where it is none.
+   * Passes on the messages of a response until its regular end; throws if there is none.
    *
    * @param {Response} _response
    * @param {(text: string) => void} _take
@@ -2787,7 +3981,7 @@ var HttpTransport = class {
     this.#handlers = null;
     this.#request?.abort();
   }
-  /** Another transport goes on: only the replies of calls are awaited here. */
+  /** Retires after another transport has taken over: only replies of calls are still awaited. */
   retire() {
     const message = this.#handlers?.message ?? (() => {
     });
@@ -2847,7 +4041,7 @@ var HttpTransport = class {
    */
   #name(text2) {
     const { answers, calls, logs } = this.#naming;
-    const message = JSON.parse(text2);
+    const message = parseJSON(text2);
     if (message.type === "subscribed") logs.add(message.log);
     if (message.type === "subscribed" || message.type === "refused") this.#naming.answers -= 1;
     if (message.type === "frame") logs.delete(message.log);
@@ -2866,7 +4060,7 @@ var HttpTransport = class {
     this.#calling = true;
     queueMicrotask(() => this.#callAll());
   }
-  /** One request at a time, so that calls run in their order. */
+  /** Sends one request at a time, so that calls run in order. */
   async #callAll() {
     try {
       while (this.#calls.length && this.#handlers) {
@@ -2918,7 +4112,7 @@ async function messagesOf(response) {
   if (!response.headers.get("Content-Type")?.startsWith("application/json")) {
     throw new Error(`The server answered ${response.status} and no messages.`);
   }
-  return response.json();
+  return parseJSON(await response.text());
 }
 
 // src/transports/longpoll.js
@@ -2944,7 +4138,7 @@ var SharedTransport = class {
   #handlers = null;
   #release = () => {
   };
-  /** @param {{url: string, session: string, script: string}} options script: the address of this module, which is the worker's too */
+  /** @param {{url: string, session: string, script: string}} options script: the URL of this module, which the worker loads too */
   constructor({ url, session, script }) {
     this.url = url;
     this.session = session;
@@ -2956,7 +4150,7 @@ var SharedTransport = class {
   }
   open() {
     try {
-      const worker = new SharedWorker(this.script, { type: "module", name: `realtime ${this.session} ${this.url}` });
+      const worker = new SharedWorker(trusted("createScriptURL", this.script), { type: "module", name: `realtime ${this.session} ${this.url}` });
       worker.onerror = () => this.#closed(ABNORMAL2, "The shared worker could not be started.");
       this.#port = worker.port;
     } catch (error) {
@@ -2982,9 +4176,9 @@ var SharedTransport = class {
     this.#port = null;
     this.#release();
   }
-  /** The worker gets this lock when the page is no more, however it ended. @param {MessagePort} port */
+  /** The worker gets this lock when the page has ended, for whatever reason. @param {MessagePort} port */
   #holdLock(port) {
-    const name = `realtime ${crypto.randomUUID()}`;
+    const name = `realtime ${newId()}`;
     const released = new Promise((resolve) => this.#release = () => resolve(void 0));
     const held = () => {
       port.postMessage({ alive: name });
@@ -3070,9 +4264,9 @@ var WebSocketTransport = class {
   }
 };
 
-// src/roads.js
+// src/transports/endpoints.js
 function roadsTo(chosen) {
-  const script = document.querySelector("script[data-realtime-url]");
+  const script = call(document, "querySelector", "script[data-realtime-url]");
   const isChosen = chosen.url !== void 0 || chosen.http !== void 0;
   const url = isChosen ? chosen.url : script?.getAttribute("data-realtime-url");
   const http = isChosen ? chosen.http : script?.getAttribute("data-realtime-http");
@@ -3111,21 +4305,21 @@ function storage() {
   }
 }
 
-// src/switchboard.js
+// src/transports/multiplexer.js
 var ABNORMAL4 = 1006;
 var OVERLOADED = 4002;
 var NO_ROOM = "This page needs a connection of its own.";
 var VERSION2 = 1;
 var MAX_SUBSCRIPTIONS = 50;
 var MAX_WINDOWS = 4;
-var MAX_BEATS = 3;
+var MAX_HEARTBEATS = 3;
 var DEFAULT_WINDOW2 = { frames: 32, bytes: 1048576 };
 var Page2 = class {
   greeted = false;
   bytes = 0;
   // sent, and not acknowledged
-  beats = 0;
-  // since the page was heard
+  heartbeats = 0;
+  // since the page's last message
   /** @param {Switchboard} board @param {Port} port */
   constructor(board, port) {
     this.board = board;
@@ -3133,10 +4327,10 @@ var Page2 = class {
   }
   /** @param {string} text a message of the page */
   receive(text2) {
-    this.beats = 0;
-    this.board.take(this, JSON.parse(text2));
+    this.heartbeats = 0;
+    this.board.take(this, parseJSON(text2));
   }
-  /** The page is gone, or wants no connection. */
+  /** The page is gone, or needs no connection. */
   leave() {
     this.board.leave(this);
   }
@@ -3146,16 +4340,16 @@ var Switchboard = class {
   #pages = /* @__PURE__ */ new Set();
   /** By the id that the server knows. @type {Map<number, Entry>} */
   #entries = /* @__PURE__ */ new Map();
-  /** Who waits for a reply, by the id of the call. @type {Map<string, Page>} */
+  /** The page that waits for a reply, by the call's id. @type {Map<string, Page>} */
   #calls = /* @__PURE__ */ new Map();
   /** @type {Transport | null} */
   #line = null;
   #opened = false;
-  /** What is to be sent when the line is open. @type {string[]} */
+  /** Messages to send when the connection is open. @type {string[]} */
   #waiting = [];
-  /** The server's, as text. @type {string | null} */
+  /** The server's welcome, as text. @type {string | null} */
   #welcome = null;
-  #beat = 0;
+  #heartbeat = 0;
   // seconds
   #window = DEFAULT_WINDOW2;
   #heard = 0;
@@ -3177,7 +4371,7 @@ var Switchboard = class {
     this.after = after;
     this.now = now;
   }
-  /** A page comes; it is served once it has said hello. @param {Port} port */
+  /** Adds a page; it is served after its hello. @param {Port} port */
   join(port) {
     const page = new Page2(this, port);
     this.#pages.add(page);
@@ -3219,7 +4413,7 @@ var Switchboard = class {
     this.#forget(page);
     if (![...this.#pages].some(({ greeted }) => greeted)) this.#hangUp();
   }
-  /** The line is not to be trusted any more. @param {string} reason */
+  /** Drops a connection that may be dead. @param {string} reason */
   cut(reason) {
     if (this.#line) this.#lost(ABNORMAL4, reason);
   }
@@ -3228,7 +4422,7 @@ var Switchboard = class {
     this.#forget(page);
     const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS;
     if (token !== void 0 || isFull) return this.#turnAway(page, NO_ROOM);
-    if (this.#welcome && this.now() - this.#heard > 2 * this.#beat) this.cut("Nothing was heard from the server.");
+    if (this.#welcome && this.now() - this.#heard > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.");
     page.greeted = true;
     page.bytes = 0;
     if (this.#welcome) page.port.send(this.#welcome);
@@ -3239,7 +4433,7 @@ var Switchboard = class {
     this.leave(page);
     page.port.closed(ABNORMAL4, reason);
   }
-  /** What the page has asked for on this line is left. @param {Page} page */
+  /** Ends the page's subscriptions on this connection. @param {Page} page */
   #forget(page) {
     for (const [id, entry] of this.#entries) {
       if (entry.page !== page) continue;
@@ -3284,7 +4478,7 @@ var Switchboard = class {
     this.#calls.clear();
     line?.close();
   }
-  /** The pages come back by themselves, each after its own delay. @param {number} code @param {string} reason */
+  /** Disconnects all pages, which reconnect by themselves, each after its own delay. @param {number} code @param {string} reason */
   #lost(code, reason) {
     this.#hangUp();
     for (const page of this.#greeted()) {
@@ -3294,7 +4488,7 @@ var Switchboard = class {
   }
   /** @param {string} text */
   #receive(text2) {
-    const message = JSON.parse(text2);
+    const message = parseJSON(text2);
     this.#heard = this.now();
     if (message.type === "welcome") return this.#welcomed(message, text2);
     this.#deliver(message, text2);
@@ -3302,28 +4496,28 @@ var Switchboard = class {
     this.#unacked.bytes += text2.length;
     if (message.type === "frame") this.#unacked.frames += 1;
     const { frames, bytes } = this.#unacked;
-    const isDue = message.type === "beat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
+    const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
     if (isDue && this.#line) this.#acknowledge();
   }
   #acknowledge() {
     this.#unacked = { frames: 0, bytes: 0 };
     this.#send({ type: "ack", messages: this.#handled });
   }
-  /** @param {{beat: number, window?: typeof DEFAULT_WINDOW}} message @param {string} text */
-  #welcomed({ beat, window: window2 = DEFAULT_WINDOW2 }, text2) {
+  /** @param {{heartbeat: number, window?: typeof DEFAULT_WINDOW}} message @param {string} text */
+  #welcomed({ heartbeat, window: window2 = DEFAULT_WINDOW2 }, text2) {
     this.#welcome = text2;
-    this.#beat = beat;
+    this.#heartbeat = heartbeat;
     this.#window = window2;
     this.#handled = 0;
     this.#unacked = { frames: 0, bytes: 0 };
-    this.#watch(2 * beat);
+    this.#watch(2 * heartbeat);
     for (const page of this.#greeted()) page.port.send(text2);
   }
   /** @param {number} seconds */
   #watch(seconds) {
     this.#cancelWatch();
     this.#cancelWatch = this.after(seconds, () => {
-      const rest = 2 * this.#beat - (this.now() - this.#heard);
+      const rest = 2 * this.#heartbeat - (this.now() - this.#heard);
       if (rest > 0) this.#watch(rest);
       else this.cut("Nothing was heard from the server.");
     });
@@ -3346,7 +4540,7 @@ var Switchboard = class {
         if (message.code === OVERLOADED && shares) return this.#turnAway(entry.page, NO_ROOM);
         return this.#tell(entry.page, { ...message, id: entry.id });
       }
-      case "unsent": {
+      case "event_rejected": {
         const entry = this.#entries.get(message.id);
         return entry && this.#tell(entry.page, { ...message, id: entry.id });
       }
@@ -3362,8 +4556,8 @@ var Switchboard = class {
         this.#calls.delete(message.id);
         return page && this.#pass(page, text2);
       }
-      case "beat":
-        for (const page of this.#greeted()) if (++page.beats > MAX_BEATS) this.#turnAway(page, "The page does not answer.");
+      case "heartbeat":
+        for (const page of this.#greeted()) if (++page.heartbeats > MAX_HEARTBEATS) this.#turnAway(page, "The page does not answer.");
         break;
       case "bye": {
         const pages = this.#greeted();
@@ -3377,7 +4571,7 @@ var Switchboard = class {
     }
     for (const page of this.#greeted()) this.#pass(page, text2);
   }
-  /** To each page the deltas of its own live queries, and the cursor, which counts for all of one log. @param {any} frame */
+  /** Sends each page the deltas of its own live queries, and the cursor, which is valid for the whole log. @param {any} frame */
   #frame(frame) {
     const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log);
     for (const page of concerned) {
@@ -3404,7 +4598,7 @@ var Switchboard = class {
   }
 };
 
-// src/sharedworker.js
+// src/transports/shared_worker.js
 function serve(scope, { newTransport = (url) => new WebSocketTransport(url), locks = globalThis.navigator?.locks ?? null } = {}) {
   let address = "";
   const board = new Switchboard({
@@ -3413,7 +4607,7 @@ function serve(scope, { newTransport = (url) => new WebSocketTransport(url), loc
       const timer = setTimeout(callback, seconds * 1e3);
       return () => clearTimeout(timer);
     },
-    now: () => Date.now() / 1e3
+    now: newClock()
   });
   scope.addEventListener("offline", () => board.cut("The network is gone."));
   scope.addEventListener("connect", (event) => {
@@ -3435,23 +4629,23 @@ function serve(scope, { newTransport = (url) => new WebSocketTransport(url), loc
   });
 }
 
-// src/transports/fallback.js
+// src/transports/selector.js
 var PATIENCE_SECONDS = 4;
 var GOOD_SECONDS2 = 10;
 var MAX_FAILURES = 3;
 var FIRST_PROBE_SECONDS = 15;
 var LONGEST_PROBE_SECONDS = 300;
 var MEMORY_SECONDS = 600;
-var KEY = "realtime:road";
+var KEY = "realtime:transport";
 var ABNORMAL5 = 1006;
 var Roads = class {
-  /** The road of the last welcome in this page. @type {string | null} */
+  /** The transport of this page's last welcome. @type {string | null} */
   #current = null;
   #failures = 0;
   // attempts in a row without a welcome
   #short = 0;
-  // attempts in a row that ended soon after it
-  /** When the last welcome came, of an attempt that is not over. @type {number | null} */
+  // attempts in a row that ended soon after the welcome
+  /** When the welcome of the current attempt came. @type {number | null} */
   #welcomed = null;
   /**
    * @param {{
@@ -3459,7 +4653,7 @@ var Roads = class {
    *   after: (seconds: number, callback: () => void) => () => void,
    *   now: () => number,
    *   memory?: Storage | null,
-   * }} options list: the best road first
+   * }} options list: the best transport first
    */
   constructor({ list, after, now, memory = null }) {
     this.list = list;
@@ -3467,7 +4661,7 @@ var Roads = class {
     this.now = now;
     this.memory = memory;
   }
-  /** A transport that takes one of the roads. @returns {Transport} */
+  /** Returns a transport that selects among these. @returns {Transport} */
   newTransport() {
     const list = this.list();
     const place2 = Math.max(0, list.findIndex(({ name }) => name === (this.#current ?? this.#remembered())));
@@ -3484,7 +4678,7 @@ var Roads = class {
     this.#welcomed = this.now();
     this.#remember(name);
   }
-  /** An attempt is over. */
+  /** Records the end of an attempt. */
   ended() {
     if (this.#welcomed === null) this.#failures += 1;
     else if (this.now() - this.#welcomed < GOOD_SECONDS2) this.#short += 1;
@@ -3515,9 +4709,9 @@ var FallbackTransport = class {
   #inner = null;
   #opened = false;
   #hello = "";
-  // the last one, which names the user where no cookie does
+  // the last one, which identifies the user if no cookie does
   #greeted = false;
-  // by a probe: the server has heard hello
+  // by a probe: the server has received hello
   #cancelTimer = () => {
   };
   /** @type {Transport | null} */
@@ -3588,7 +4782,7 @@ var FallbackTransport = class {
     this.#opened = true;
     this.#handlers?.opened();
   }
-  /** @param {Road} road @param {string} text the first message that came by it */
+  /** @param {Road} road @param {string} text its first message */
   #arrived(road, text2) {
     if (JSON.parse(text2).type !== "welcome") return;
     this.roads.welcomed(road);
@@ -3599,7 +4793,7 @@ var FallbackTransport = class {
     this.#cancelTimer = this.roads.after(this.#probeSeconds, () => this.#try());
     this.#probeSeconds = Math.min(2 * this.#probeSeconds, LONGEST_PROBE_SECONDS);
   }
-  /** Sees whether the best road is free; this one is used meanwhile. */
+  /** Tries the best transport, and uses the current one meanwhile. */
   #try() {
     const probe = this.#probe = this.best.open();
     const failed = () => {
@@ -3619,7 +4813,7 @@ var FallbackTransport = class {
     this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, failed);
     probe.open();
   }
-  /** The subscriptions go on from their cursors, over the better road. @param {Transport} probe @param {string} welcome */
+  /** Moves the subscriptions to the better transport, from their cursors. @param {Transport} probe @param {string} welcome */
   #switch(probe, welcome) {
     this.#cancelTimer();
     const old = this.#inner;
@@ -3663,7 +4857,8 @@ function create() {
   const connection = new Connection({
     monitor,
     newTransport: () => roads.newTransport(),
-    report: (error) => report(error)
+    report: (error) => report(error),
+    warn: (text2) => console.warn(text2)
   });
   const report = (error) => console.error(error);
   const page = new Page({ document, connection, connect: () => keepConnected(), report });
@@ -3683,25 +4878,28 @@ function create() {
     keepConnected();
     return queries.openValue(stream, params, name);
   };
-  const call2 = (stream, params, action, args = {}, options = {}) => {
+  const call3 = (stream, params, action, args = {}, options = {}) => callTarget({ stream, params, action, args }, options);
+  const callTarget = (target, options) => {
     try {
       keepConnected();
     } catch (error) {
       return connection.calls.refuse(error);
     }
-    return queries.call({ stream, params, action, args }, options);
+    return queries.call(target, options);
   };
-  const presence2 = (stream, params = {}, { data = {}, watch = false } = {}) => {
+  const presence2 = (stream, params = {}, { data = {}, watch = false, everyone = false } = {}) => {
     keepConnected();
-    return queries.openPresence(stream, params, watch ? null : data);
+    return queries.openPresence(stream, params, watch ? null : data, everyone);
   };
   const send3 = (stream, params, name, data) => connection.of(stream, JSON.stringify(sorted(params))).some((each) => connection.tell(each, name, data));
   const on2 = (name, callback) => {
     keepConnected();
     return connection.events.on(name, callback);
   };
+  const pause2 = () => page.pause();
+  const resume2 = () => page.resume();
   const status2 = new Store(
-    () => ({ state: connection.state, waiting: connection.calls.waiting }),
+    () => ({ state: connection.state, waiting: connection.calls.waiting, held: page.held }),
     (callback) => {
       connection.watchers.add(callback);
       return () => void connection.watchers.delete(callback);
@@ -3710,10 +4908,11 @@ function create() {
   const keepConnected = () => {
     if (connection.state === null) connect2();
   };
+  translateAs(document);
   const start2 = () => {
     page.start();
-    new Controls({ document, call: call2 }).start();
-    new Forms({ document, call: call2, follow: (url) => location.assign(url) }).start();
+    new Controls({ document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire }).start();
+    new Forms({ document, call: callTarget, follow: (url) => location.assign(url) }).start();
     new RowForms(document).start();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start2);
@@ -3723,45 +4922,64 @@ function create() {
     connect: connect2,
     live: live2,
     value: value2,
-    call: call2,
+    call: call3,
     presence: presence2,
     send: send3,
     on: on2,
+    pause: pause2,
+    resume: resume2,
     RealtimeError,
     codes,
-    /** "connecting", "catching-up", "live", "offline" or "refused"; null before anything was asked for. */
+    /** "connecting", "catching-up", "live", "offline" or "refused"; null until the page needs a connection. */
     get state() {
       return connection.state;
     },
-    /** How many calls wait for the connection. */
+    /** The number of calls that wait for the connection. */
     get waiting() {
       return connection.calls.waiting;
     },
-    /** Both together, as a store: `{state, waiting}`. */
+    /** The number of rows that wait for resume(). */
+    get held() {
+      return page.held;
+    },
+    /** These three values as a store: `{state, waiting, held}`. */
     status: status2
   };
 }
+function withoutPage() {
+  const seen = Object.freeze({ state: null, waiting: 0, held: 0 });
+  const needsPage = (name) => () => {
+    throw new Error(`realtime.${name}() needs a page: call it in the browser, not where a server renders.`);
+  };
+  return {
+    ...Object.fromEntries(["connect", "live", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
+    RealtimeError,
+    codes,
+    ...seen,
+    status: new Store(() => seen, () => () => {
+    })
+  };
+}
 function start() {
-  const global = globalThis.window;
-  if (global) return global.realtime = global.realtime?.[MARK] ? global.realtime : create();
-  serve(globalThis);
-  return (
-    /** @type {any} */
-    {}
-  );
+  const global = globalThis;
+  if (global.window?.document) return global.window.realtime = global.window.realtime?.[MARK] ? global.window.realtime : create();
+  if (typeof global.SharedWorkerGlobalScope === "function" && global instanceof global.SharedWorkerGlobalScope) serve(global);
+  return withoutPage();
 }
 var realtime = start();
-var { connect, live, value, call, presence, send: send2, on, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
+var { connect, live, value, call: call2, presence, send: send2, on, pause, resume, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
 var realtime_default = realtime;
 export {
   RealtimeError2 as RealtimeError,
-  call,
+  call2 as call,
   codes2 as codes,
   connect,
   realtime_default as default,
   live,
   on,
+  pause,
   presence,
+  resume,
   send2 as send,
   status,
   value

@@ -1,4 +1,4 @@
-"""A table whose rows have a key of two columns, which the demo has not."""
+"""Tables that the demo has not: rows with a key of two columns, and rows that hold their own markup."""
 
 from django.db import models
 
@@ -13,6 +13,17 @@ class Booking(models.Model):
     place = models.IntegerField()
     project = models.ForeignKey(Project, models.CASCADE)
     name = models.CharField(max_length=40)
+    position = models.IntegerField()
+
+    class Meta:
+        app_label = "site"
+
+
+class Snippet(models.Model):
+    """A row of markup, as a test writes it."""
+
+    project = models.ForeignKey(Project, models.CASCADE)
+    html = models.TextField()
     position = models.IntegerField()
 
     class Meta:

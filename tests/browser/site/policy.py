@@ -16,7 +16,15 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         scripts = f"'nonce-{request.csp_nonce}'" if request.path == "/page/" else "'self'"
         workers = f"; worker-src {request.GET['workers']}" if "workers" in request.GET else ""
+        if "eval" in request.GET:  # Alpine makes functions of what stands in attributes
+            scripts += " 'self' 'unsafe-eval'"
         policy = f"default-src 'self'; script-src {scripts}; object-src 'none'{workers}"
+        if "styles" in request.GET:
+            policy += "; style-src 'self' 'unsafe-inline'"
+        if "icons" in request.GET:
+            policy += "; connect-src 'self' data:"
+        if "types" in request.GET:
+            policy += f"; require-trusted-types-for 'script'; trusted-types {request.GET['types']}"
         if request.path.startswith("/desk/"):
             policy += "; style-src 'self' 'unsafe-inline'"  # the admin's select2
         if request.path == "/foreign/":

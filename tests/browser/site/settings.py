@@ -10,12 +10,16 @@ from demo_project.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE
 
 DEBUG = False
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.browser.site"]
-MIDDLEWARE = ["tests.browser.site.policy.content_security_policy", *MIDDLEWARE]
+MIDDLEWARE = [
+    "tests.browser.site.policy.content_security_policy",
+    *MIDDLEWARE,
+    "django.middleware.locale.LocaleMiddleware",
+]
 ROOT_URLCONF = "tests.browser.site.urls"
 ASGI_APPLICATION = "tests.asgi.application"
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
 STATIC_ROOT = DATABASES["default"]["NAME"].parent / "static"
 REALTIME_PRESENCE_GRACE_SECONDS = 1.5
-REALTIME_PRESENCE_LEASE_SECONDS = 4
+REALTIME_LIMITS = {"presence_lease_seconds": 4}
 REALTIME_ALLOWED_ORIGINS = os.environ.get("SITE_ORIGINS", "").split()
 REALTIME_AUTHENTICATE = os.environ.get("SITE_TOKENS")

@@ -3,12 +3,13 @@
 import os
 import signal
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 
 from demo_project.board.models import Project, Task
 from realtime import ActionError, ModelStream, action, event, register
-from tests.browser.site.models import Booking
+from tests.browser.site.models import Booking, Snippet
 
 
 class ProjectStream(ModelStream):
@@ -104,3 +105,23 @@ class BookingStream(ProjectStream):
 
     def get_queryset(self, project: int) -> QuerySet[Booking]:
         return Booking.objects.filter(project=project).order_by("position")
+
+
+@register("snippets")
+class SnippetStream(ProjectStream):
+    """Rows of any markup."""
+
+    model = Snippet
+    fields = ["id", "html"]
+    template_name = "site/snippet.html"
+
+    def get_queryset(self, project: int) -> QuerySet[Snippet]:
+        return Snippet.objects.filter(project=project).order_by("position")
+
+    @action
+    def refuse(self, user, **fields: str) -> None:
+        raise ValidationError(dict.fromkeys(fields, "Not this."))
+
+    @action
+    def keep(self, user, pk: int) -> None:
+        Snippet.objects.filter(pk=pk, project=self.params["project"]).update(html="<li>kept</li>")

@@ -14,6 +14,7 @@ urlpatterns = [
     path("foreign/", views.foreign),
     path("rename/", views.rename),
     path("delete/", views.delete),
+    path("vendor/<path:path>", views.vendor),
     path("static/<path:path>", views.static),
     path("", include("demo_project.urls")),
 ]

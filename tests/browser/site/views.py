@@ -1,6 +1,7 @@
 """Pages whose markup comes with the request, and static files as a web server would send them."""
 
 import mimetypes
+from pathlib import Path
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,6 +10,8 @@ from django.templatetags.static import static as static_url
 from django.utils._os import safe_join
 
 from demo_project.board.models import Task
+
+VENDOR = Path(__file__).resolve().parents[3] / "browser" / "node_modules"
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Page</title>
@@ -50,6 +53,12 @@ def rename(request: HttpRequest) -> HttpResponse:
 def delete(request: HttpRequest) -> HttpResponse:
     Task.objects.filter(pk=request.POST["pk"], project__members=request.user).delete()
     return HttpResponse("Deleted.")
+
+
+def vendor(request: HttpRequest, path: str) -> HttpResponse:
+    """A file of a package that npm has installed for the tests."""
+    with open(safe_join(VENDOR, path), "rb") as file:
+        return HttpResponse(file.read(), content_type=mimetypes.guess_type(path)[0])
 
 
 def static(request: HttpRequest, path: str) -> HttpResponse:

@@ -2,26 +2,29 @@
 /**
  * The public object: connect(), live(), value(), call(), presence(), send(), on(), state.
  */
-import * as messages from "./messages.js";
-import { Store } from "./store.js";
-/** Marks the public object, so that the module, loaded under two addresses, still is one. */
+import * as messages from "./protocol/messages.js";
+import { Store } from "./data/store.js";
+/** Marks the public object, so that a module loaded from two URLs uses the same one. */
 declare const MARK: unique symbol;
 declare const realtime: {
     [MARK]: boolean;
     connect: ({ url, http, token }?: {
         url?: string;
         http?: string;
-        token?: import("./connection.js").Token;
+        token?: import("./connection/connection.js").Token;
     }) => void;
-    live: (name: string, params?: import("./messages.js").Params) => import("./live.js").LiveQuery;
-    value: (stream: string, params: import("./messages.js").Params, name: string) => import("./live.js").LiveValue;
-    call: (stream: string, params: import("./messages.js").Params, action: string, args?: Record<string, unknown>, options?: import("./live.js").CallOptions) => import("./calls.js").CallPromise;
-    presence: (stream: string, params?: import("./messages.js").Params, { data, watch }?: {
+    live: <T = import("./data/live_query.js").Row>(name: string, params?: import("./protocol/messages.js").Params) => import("./data/live_query.js").LiveQuery<T>;
+    value: <T = any>(stream: string, params: import("./protocol/messages.js").Params, name: string) => import("./data/live_query.js").LiveValue<T>;
+    call: <Result = any>(stream: string, params: import("./protocol/messages.js").Params, action: string, args?: Record<string, unknown>, options?: import("./data/live_query.js").CallOptions) => import("./connection/calls.js").CallPromise<Result>;
+    presence: <T = import("./data/live_query.js").Row>(stream: string, params?: import("./protocol/messages.js").Params, { data, watch, everyone }?: {
         data?: object;
         watch?: boolean;
-    }) => import("./live.js").Presence;
-    send: (stream: string, params: import("./messages.js").Params, name: string, data?: object) => boolean;
-    on: (name: string, callback: import("./events.js").EventListener) => () => void;
+        everyone?: boolean;
+    }) => import("./data/live_query.js").Presence<T>;
+    send: (stream: string, params: import("./protocol/messages.js").Params, name: string, data?: object) => boolean;
+    on: (name: string, callback: import("./data/events.js").EventListener) => () => void;
+    pause: () => void;
+    resume: () => void;
     RealtimeError: typeof messages.RealtimeError;
     codes: Readonly<{
         going_away: 4000;
@@ -47,26 +50,31 @@ declare const realtime: {
         stale: 4219;
         unknown_event: 4220;
     }>;
-    /** "connecting", "catching-up", "live", "offline" or "refused"; null before anything was asked for. */
-    readonly state: import("./session.js").State | null;
-    /** How many calls wait for the connection. */
+    /** "connecting", "catching-up", "live", "offline" or "refused"; null until the page needs a connection. */
+    readonly state: import("./protocol/session.js").State | null;
+    /** The number of calls that wait for the connection. */
     readonly waiting: number;
-    /** Both together, as a store: `{state, waiting}`. */
+    /** The number of rows that wait for resume(). */
+    readonly held: number;
+    /** These three values as a store: `{state, waiting, held}`. */
     status: Store<{
-        state: import("./session.js").State | null;
+        state: import("./protocol/session.js").State | null;
         waiting: number;
+        held: number;
     }>;
 };
 export declare const connect: ({ url, http, token }?: {
     url?: string;
     http?: string;
-    token?: import("./connection.js").Token;
-}) => void, live: (name: string, params?: import("./messages.js").Params) => import("./live.js").LiveQuery, value: (stream: string, params: import("./messages.js").Params, name: string) => import("./live.js").LiveValue, call: (stream: string, params: import("./messages.js").Params, action: string, args?: Record<string, unknown>, options?: import("./live.js").CallOptions) => import("./calls.js").CallPromise, presence: (stream: string, params?: import("./messages.js").Params, { data, watch }?: {
+    token?: import("./connection/connection.js").Token;
+}) => void, live: <T = import("./data/live_query.js").Row>(name: string, params?: import("./protocol/messages.js").Params) => import("./data/live_query.js").LiveQuery<T>, value: <T = any>(stream: string, params: import("./protocol/messages.js").Params, name: string) => import("./data/live_query.js").LiveValue<T>, call: <Result = any>(stream: string, params: import("./protocol/messages.js").Params, action: string, args?: Record<string, unknown>, options?: import("./data/live_query.js").CallOptions) => import("./connection/calls.js").CallPromise<Result>, presence: <T = import("./data/live_query.js").Row>(stream: string, params?: import("./protocol/messages.js").Params, { data, watch, everyone }?: {
     data?: object;
     watch?: boolean;
-}) => import("./live.js").Presence, send: (stream: string, params: import("./messages.js").Params, name: string, data?: object) => boolean, on: (name: string, callback: import("./events.js").EventListener) => () => void, status: Store<{
-    state: import("./session.js").State | null;
+    everyone?: boolean;
+}) => import("./data/live_query.js").Presence<T>, send: (stream: string, params: import("./protocol/messages.js").Params, name: string, data?: object) => boolean, on: (name: string, callback: import("./data/events.js").EventListener) => () => void, pause: () => void, resume: () => void, status: Store<{
+    state: import("./protocol/session.js").State | null;
     waiting: number;
+    held: number;
 }>, RealtimeError: typeof messages.RealtimeError, codes: Readonly<{
     going_away: 4000;
     internal_error: 4001;

@@ -2,16 +2,16 @@
 /**
  * The WebSocket transport.
  *
- * Every transport has this face: `open`, `send`, `close`, and `on` for what comes. One object is one attempt; after
- * `closed`, or its own `close`, nothing comes any more. A transport that goes on by a new request asks for `renew`: hello
- * and all subscriptions are sent again, from their cursors, and the events that it could not send by the request at hand.
- * It returns whether nothing is awaited but news. `moved` asks for the same and for the calls: they went out by a road on
- * which nothing was heard.
+ * Every transport has this interface: `open`, `send`, `close`, and `on` for handlers. One object is one attempt. After
+ * `closed`, or its own `close`, it calls no handler. A transport that continues with a new request calls `renew`: hello
+ * and all subscriptions are sent again, from their cursors, with the events that the current request could not send.
+ * It returns whether nothing is pending except news. `moved` does the same, and repeats the calls: the previous transport
+ * carried no answer.
  *
  * @typedef {{
  *   opened: () => void,
  *   message: (text: string) => void,
- *   renew: (events?: import("../messages.js").Send[]) => boolean,
+ *   renew: (events?: import("../protocol/messages.js").Send[]) => boolean,
  *   moved: () => void,
  *   closed: (code: number, reason: string) => void,
  * }} TransportHandlers
@@ -26,7 +26,7 @@
 export type TransportHandlers = {
     opened: () => void;
     message: (text: string) => void;
-    renew: (events?: import("../messages.js").Send[]) => boolean;
+    renew: (events?: import("../protocol/messages.js").Send[]) => boolean;
     moved: () => void;
     closed: (code: number, reason: string) => void;
 };

@@ -1,0 +1,142 @@
+"""Events: checks what a client sends to others, and makes the event that Python code sends."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+from asgiref.sync import async_to_sync
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db.models import Model
+from django.http import Http404
+from django.utils.functional import SimpleLazyObject
+
+from realtime.auth.identity import Identity, current, user_key
+from realtime.exceptions import (
+    ClientError,
+    EventTooLarge,
+    Forbidden,
+    InternalError,
+    InvalidArguments,
+    RealtimeError,
+    UnknownEvent,
+)
+from realtime.protocol.codec import encode_value
+from realtime.protocol.envelope import MAX_EVENT_BYTES, Envelope, audience_text
+from realtime.protocol.messages import Send
+from realtime.streams.decorators import signature
+from realtime.streams.presence import PresenceStream
+from realtime.streams.registry import registry
+from realtime.streams.stream import ModelStream
+
+logger = logging.getLogger("realtime.actions")
+
+MAX_PRESENCE_BYTES = 1024  # of its data as JSON
+
+EVERYONE = object()  # of whatever audience
+
+
+def check_event(identity: Identity, stream: ModelStream, message: Send) -> Envelope | ClientError:
+    """The event of a client that may see this stream; or why it is refused. Its hook may use the database."""
+    try:
+        with identity.surroundings.applied():
+            payload = _allowed(identity, stream, message)
+        data = _encode(message.name, payload)
+    except ClientError as error:
+        return error
+    except (PermissionDenied, ObjectDoesNotExist, Http404) as error:
+        return Forbidden(
+            (isinstance(error, PermissionDenied) and str(error)) or "You do not have permission to send this event."
+        )
+    except ValidationError as error:
+        return InvalidArguments(" ".join(error.messages))
+    except Exception:
+        fields = {"stream": stream.name, "event": message.name}
+        logger.exception("The event %s of the stream %s failed.", message.name, stream.name, extra=fields)
+        return InternalError()
+    return _envelope(stream, message.name, data, audience_text(stream.audience_key), identity.user)
+
+
+def _allowed(identity: Identity, stream: ModelStream, message: Send) -> Any:
+    names = stream.events()
+    if message.name not in names:
+        allowed = ", ".join(names) or "none"
+        raise UnknownEvent(f"Clients cannot send {message.name!r} to {stream.name!r}; they can send: {allowed}.")
+    method = getattr(stream, message.name)
+    try:
+        arguments = msgspec.convert(message.data or {}, _payload(getattr(type(stream), message.name)), strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidArguments(f"The data of {message.name!r} is invalid. {error}.") from None
+    given: dict[str, Any] = {name: getattr(arguments, name) for name in arguments.__struct_fields__}
+
+    if inspect.iscoroutinefunction(method):
+        answer = async_to_sync(method)(current(identity).user, **given)
+    else:  # who it is is looked up only if the hook asks
+        answer = method(SimpleLazyObject(lambda: current(identity).user), **given)
+    return given if answer is None else answer
+
+
+def presence_refusal(identity: Identity, stream: ModelStream, data: dict[str, Any]) -> ClientError | None:
+    """Why a client may not say this of its user's presence; None where it may. Touches no database."""
+    if not isinstance(stream, PresenceStream):
+        return Forbidden(f"The stream {stream.name!r} has no presence; subscribe to a presence stream.")
+    if identity.user is None:
+        return Forbidden("Only authenticated users can be present.")
+    if (size := len(encode_value(data))) > MAX_PRESENCE_BYTES:
+        return EventTooLarge(f"Presence data may have up to {MAX_PRESENCE_BYTES} bytes; this has {size}.")
+    return None
+
+
+@cache
+def _payload(method: Any) -> type[msgspec.Struct]:
+    """The type of an event's data: the arguments of its method, behind `self` and `user`."""
+    parameters, hints = signature(method, skip=2)
+    fields: list[Any] = [
+        (name, hints.get(name, Any))
+        if parameter.default is inspect.Parameter.empty
+        else (name, hints.get(name, Any), parameter.default)
+        for name, parameter in parameters.items()
+    ]
+    return msgspec.defstruct("Data", fields, kw_only=True, forbid_unknown_fields=True)
+
+
+def event_for(
+    stream: str, params: Mapping[str, Any] | None, name: str, data: object, *, audience: object = EVERYONE
+) -> Envelope:
+    """The event that Python code sends to a live query. Raise `UnknownStream`, `BadParameters` or `EventTooLarge`."""
+    given = {key: value.pk if isinstance(value, Model) else value for key, value in (params or {}).items()}
+    cls = registry.get(stream)
+    narrowed = None if audience is EVERYONE else audience_text(audience)
+    return _envelope(cls(cls.clean_params(given)), name, _encode(name, data), narrowed)
+
+
+def user_event(user: object, name: str, data: object) -> Envelope:
+    """The event that Python code sends to a user, or a user's primary key. Raise `EventTooLarge`."""
+    key = user_key(user) if hasattr(user, "is_authenticated") else str(user)
+    if key is None:
+        raise RealtimeError("An event cannot be sent to a visitor who is not logged in.")
+    return Envelope(name=name, data=_encode(name, data), user=key)
+
+
+def _envelope(
+    stream: ModelStream,
+    name: str,
+    data: msgspec.Raw,
+    audience: tuple[str, str] | None,
+    sender: str | msgspec.UnsetType | None = msgspec.UNSET,
+) -> Envelope:
+    params = stream.params_key().decode()
+    return Envelope(name=name, data=data, stream=stream.name, params=params, audience=audience, sender=sender)
+
+
+def _encode(name: str, data: object) -> msgspec.Raw:
+    encoded = encode_value(data, default=str)
+    if len(encoded) > MAX_EVENT_BYTES:
+        raise EventTooLarge(
+            f"The data of an event may have up to {MAX_EVENT_BYTES} bytes; {name!r} has {len(encoded)}."
+        )
+    return msgspec.Raw(encoded)

@@ -1,0 +1,212 @@
+"""Execution: one call of a stream's method, from the client's arguments to the reply."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from asgiref.sync import async_to_sync
+from django.core.exceptions import NON_FIELD_ERRORS, ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import DatabaseError
+from django.http import Http404
+from django.utils.translation import gettext
+
+from realtime.actions import forms
+from realtime.actions.deadline import Deadline
+from realtime.auth.authorization import open_stream, public_error
+from realtime.auth.identity import Identity, current
+from realtime.auth.sentences import localized_reason
+from realtime.changelog import idempotency
+from realtime.conf import limits
+from realtime.exceptions import (
+    ClientError,
+    Forbidden,
+    InternalError,
+    InvalidArguments,
+    NotFound,
+    Refusal,
+    UnknownAction,
+)
+from realtime.protocol.codec import encode_value
+from realtime.protocol.messages import Call, Failure, Reply
+from realtime.queries.rendering import plain
+from realtime.streams.decorators import ACTION, signature
+from realtime.streams.hints import explained
+from realtime.streams.registry import registry
+from realtime.streams.stream import ModelStream
+from realtime.streams.surroundings import SITE, Surroundings
+
+logger = logging.getLogger("realtime.actions")
+
+
+NOT_ALLOWED = "You do not have permission to call the action %(action)r."
+MAX_TRIES = 5  # of a transaction that loses to others
+
+
+def operation_key(identity: Identity, id: str) -> str:
+    """What the database calls a client's call: ids are unique for each user, or each visitor's session."""
+    return idempotency.digest(identity.owner, id)
+
+
+def operation_content(call: Call) -> str:
+    """A digest of what is called, with which arguments."""
+    parts = (call.stream, call.action, call.params, call.args)
+    return idempotency.digest(msgspec.json.encode(parts, order="deterministic"))
+
+
+def perform(identity: Identity, call: Call, deadline: Deadline | None = None) -> Reply:
+    """Run a client's call as this user, unless it has run before; return the reply, whatever happened."""
+    try:
+        with identity.surroundings.applied():
+            result = _run(identity, call, deadline or Deadline())
+        return Reply(id=call.id, result=msgspec.Raw(result.encode()))
+    except Refusal as error:
+        return Reply(id=call.id, error=failure(error, identity.surroundings))
+    except Exception:
+        fields = {"stream": call.stream, "action": call.action}
+        logger.exception("The action %s of the stream %s failed.", call.action, call.stream, extra=fields)
+        return Reply(id=call.id, error=failure(InternalError(), identity.surroundings))
+
+
+def failure(error: ClientError, surroundings: Surroundings = SITE) -> Failure:
+    """What the caller is told of an error, in the language of these surroundings."""
+    details = {name: list(sentences) for name, sentences in getattr(error, "details", {}).items()}
+    return Failure(
+        error.code,
+        localized_reason(error, surroundings),
+        details=details or msgspec.UNSET,
+        retry=msgspec.UNSET if error.retry is None else error.retry,
+        version=getattr(error, "version", msgspec.UNSET),
+    )
+
+
+def _run(identity: Identity, call: Call, deadline: Deadline) -> str:
+    """Run the action, and note that it has run, in one transaction; return the result as JSON."""
+    key, content = operation_key(identity, call.id), operation_content(call)
+    try:
+        user = current(identity).user
+        stream = _open(user, identity, call)
+        work = _work(stream, user, call, deadline)
+    except Refusal:
+        # the call itself may have taken away the right to repeat it
+        known = call.stream in registry
+        stored = idempotency.find(registry.get(call.stream).database(), key, content) if known else None
+        if stored is None:
+            raise
+        return stored
+    alias = stream.database()
+    tries = 0
+    while True:
+        try:
+            with idempotency.attempt(alias, first=not tries):
+                stored = idempotency.begin(alias, key, content)
+                if stored is not None:
+                    return stored
+                # encoded inside, so that a result which cannot be sent has no effect either
+                result = _encoded(work())
+                idempotency.finish(alias, key, content, result)
+                deadline.commit()
+            return result
+        except Exception as error:
+            if deadline.committing:
+                # a hook of the commit has failed, or the answer to COMMIT was lost: the database knows whether it ran
+                stored = idempotency.find(alias, key, content)
+                if stored is not None:
+                    logger.exception("The action has run; what was to follow its commit failed.")
+                    return stored
+            tries += 1
+            repeatable = isinstance(error, DatabaseError) and idempotency.is_conflict(error)
+            if tries == MAX_TRIES or not repeatable:
+                raise
+            deadline.retry()
+
+
+def _open(user: Any, identity: Identity, call: Call) -> ModelStream:
+    try:
+        return open_stream(user, call.stream, call.params, identity.surroundings)
+    except Refusal as error:
+        raise public_error(error, user, call.stream) from error
+
+
+def _encoded(result: Any) -> str:
+    encoded = encode_value(result, default=plain)
+    if len(encoded) > limits.reply_bytes:
+        raise ValueError(f"A result may have {limits.reply_bytes} bytes; this one has {len(encoded)}.")
+    return encoded.decode()
+
+
+def _work(stream: ModelStream, user: Any, call: Call, deadline: Deadline) -> Callable[[], Any]:
+    """What the call asks for, checked: a function of no arguments."""
+    options = stream.actions().get(call.action)
+    if options is None:
+        allowed = ", ".join(stream.actions()) or "none"
+        raise UnknownAction(f"The stream {call.stream!r} has no action {call.action!r}; it has: {allowed}.")
+    if options["permission"] and not user.has_perm(options["permission"]):
+        who = f"The user {user.get_username()!r}" if user.is_authenticated else "A visitor who is not logged in"
+        hint = f"{who} has not the permission {options['permission']!r}."
+        raise explained(Forbidden(NOT_ALLOWED, action=call.action), hint)
+
+    method: Any = getattr(type(stream), call.action, None)
+    if not hasattr(method, ACTION):
+        method = forms.ACTIONS[call.action]
+    args = _convert(method, call.action, call.args)
+
+    def work() -> Any:
+        with refusals(call.action):
+            if inspect.iscoroutinefunction(method):
+                return async_to_sync(deadline.within)(method(stream, user, **args))
+            return method(stream, user, **args)
+
+    return work
+
+
+@contextmanager
+def refusals(action: str) -> Iterator[None]:
+    """Tell the caller what Django's own exceptions mean."""
+    try:
+        yield
+    except PermissionDenied as error:
+        if isinstance(error, Forbidden):
+            raise
+        raise (Forbidden(str(error)) if str(error) else Forbidden(NOT_ALLOWED, action=action)) from error
+    except (ObjectDoesNotExist, Http404) as error:
+        raise NotFound("The object of this call does not exist.") from error
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _invalid(error: ValidationError) -> InvalidArguments:
+    if hasattr(error, "error_dict"):
+        details = {
+            ("" if name == NON_FIELD_ERRORS else name): list(texts) for name, texts in error.message_dict.items()
+        }
+        return InvalidArguments(" ".join(text for texts in details.values() for text in texts), details=details)
+    return InvalidArguments(" ".join(error.messages))
+
+
+def _convert(method: Any, action: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    parameters, hints = signature(method, skip=2)
+    own = list(inspect.signature(method).parameters)[:2]  # self and user, which a client does not give
+    details: dict[str, list[str]] = {}
+    args: dict[str, Any] = {}
+    any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name, value in given.items():
+        if name in own or (name not in parameters and not any_name):
+            details[name] = [f"The action {action!r} has no such argument."]
+            continue
+        try:
+            args[name] = msgspec.convert(value, hints[name], strict=False) if name in hints else value
+        except msgspec.ValidationError as error:
+            details[name] = [f"{error}."]
+    for name, parameter in parameters.items():
+        named = parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        if named and parameter.default is inspect.Parameter.empty and name not in given:
+            details[name] = [gettext("This argument is required.")]
+    if details:
+        sentences = " ".join(f"{name}: {' '.join(texts)}" for name, texts in details.items())
+        raise InvalidArguments(f"The arguments of {action!r} are invalid. {sentences}", details=details)
+    return args

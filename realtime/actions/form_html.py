@@ -1,0 +1,101 @@
+"""Form HTML: a stream's form as the HTML of a page, with or without what a user has put into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+
+from realtime.actions import forms
+from realtime.auth import tokens
+from realtime.auth.authorization import StreamForbidden
+from realtime.auth.identity import user_key
+from realtime.auth.users import visitor
+from realtime.exceptions import StreamDefinitionError
+from realtime.protocol.codec import encode_value
+from realtime.streams.keys import key_of
+from realtime.streams.stream import ModelStream
+from realtime.streams.surroundings import of_page
+
+FORM_URL = "realtime:form"
+TEMPLATE = "realtime/form.html"
+
+
+class Look(NamedTuple):
+    """How a form is shown, and where the user goes when it is saved."""
+
+    next: str = ""
+    submit: str = ""
+    classes: str = ""
+    template: str = TEMPLATE
+
+
+def user_of(request: Any) -> Any:
+    return getattr(request, "user", None) or visitor()
+
+
+def render_form(
+    request: Any, stream: ModelStream, *, instance: Any, look: Look, form: Any = None, version: str | None = None
+) -> SafeString:
+    """A form for a row of the stream, or for a new one (`instance` is None).
+
+    `form` is one that was refused, with its errors, and `version` that which it came with. Raise `Forbidden`.
+    """
+    if not stream.form_class:
+        raise StreamDefinitionError(f"The stream {stream.name!r} has no form.", hint="Set form_class to a ModelForm.")
+    user = user_of(request)
+    if not stream.authorize_form(user, instance):
+        raise StreamForbidden(
+            "You do not have permission to add this row."
+            if instance is None
+            else "You do not have permission to change this row."
+        )
+    target = forms.new_instance(stream) if instance is None else instance
+    opened = stream.get_form(user, instance=target, data=None)
+    shown = opened if form is None else form
+    pk = None if instance is None else key_of(instance)
+    shown.auto_id = f"id_{stream.name}_{'new' if pk is None else pk}_%s"
+    _describe(shown)
+    context = {
+        "action": _form_url(),
+        "kind": "create" if instance is None else "update",
+        "stream": stream.name,
+        "token": tokens.sign(
+            stream=stream.name, params=stream.wire_params(), format="form", user=user_key(user), surroundings=of_page()
+        ),
+        "params": encode_value(stream.wire_params()).decode(),
+        "subject": encode_value({"stream": stream.name, "params": stream.wire_params(), "pk": pk}).decode(),
+        "pk": pk,
+        "form": shown,
+        "version": "" if instance is None else version or forms.version_of(stream, opened),
+        "next": look.next,
+        "submit": look.submit or gettext("Save"),
+        "classes": look.classes,
+    }
+    return mark_safe(render_to_string(look.template, context, request))  # noqa: S308 - rendered by a template
+
+
+def _describe(form: Any) -> None:
+    """Tell assistive technology which sentence belongs to which field."""
+    errors: Mapping[str, Any] = form.errors if form.is_bound else {}
+    for name in errors:
+        if name in form.fields:
+            bound = form[name]
+            ids = f"{bound.auto_id}_error"
+            if bound.help_text:
+                ids = f"{bound.auto_id}_helptext {ids}"
+            form.fields[name].widget.attrs |= {"aria-invalid": "true", "aria-describedby": ids}
+
+
+def _form_url() -> str:
+    try:
+        return reverse(FORM_URL)
+    except NoReverseMatch:
+        raise StreamDefinitionError(
+            "A form has no address to be sent to.",
+            hint='Add path("realtime/", include("realtime.urls")) to the URLconf.',
+        ) from None

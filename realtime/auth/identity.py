@@ -1,0 +1,143 @@
+"""Identity: who a connection belongs to, and whether that still holds."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from asgiref.sync import async_to_sync
+from django.contrib.auth import SESSION_KEY
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from realtime.auth import locale
+from realtime.auth.sessions import Logins
+from realtime.auth.users import user_model, visitor
+from realtime.changelog.caches import past_caches
+from realtime.conf import settings as own_settings
+from realtime.exceptions import BadMessage, SessionEnded
+from realtime.streams.surroundings import SITE, Surroundings
+
+
+class Identity(NamedTuple):
+    """A user's key, and the session or the token by which they are logged in; all None for a visitor.
+
+    With both, the token says who it is, and the end of the same user's session ends it too.
+
+    `visitor` is a digest of a visitor's session, where there is one: it tells their calls from those of others.
+    `surroundings` are those in which the connection is served: the language of sentences that are shown to them.
+    """
+
+    user: str | None = None
+    session: str | None = None
+    token: str | None = None
+    visitor: str | None = None
+    surroundings: Surroundings = SITE
+
+    @property
+    def owner(self) -> str:
+        """Whose calls these are."""
+        return f"visitor {self.visitor or ''}" if self.user is None else f"user {self.user}"
+
+
+class Standing(NamedTuple):
+    """Who an identity is at present. `holds` is false where they have logged out; `seconds` is when to ask again."""
+
+    user: Any
+    holds: bool
+    seconds: float | None = None
+
+
+class SessionCookie(NamedTuple):
+    """The session's key in a client's cookie, if there is one, and what its other headers say of where it is."""
+
+    session_key: str | None
+    surroundings: Surroundings
+
+
+def identity_of(user: Any, session: Any, surroundings: Surroundings = SITE) -> Identity:
+    """The identity of a connection, from what the middleware found; a session counts if the user came from it."""
+    key = user_key(user)
+    here = locale.of_viewer(surroundings, user, session)
+    if session is None or not session.session_key:
+        return Identity(key, surroundings=here)
+    if key is None:
+        return Identity(visitor=session_digest(session.session_key), surroundings=here)
+    own = session.session_key if str(session.get(SESSION_KEY)) == key else None
+    return Identity(key, own, surroundings=here)
+
+
+def identity_by_cookie(cookie: SessionCookie, logins: Logins) -> Identity:
+    """The identity of a connection whose session no middleware has looked up, by the session's key in its cookie."""
+    if not cookie.session_key:
+        return Identity(surroundings=cookie.surroundings)
+    login = logins[cookie.session_key]
+    return identity_of(login.user, login.session, cookie.surroundings)
+
+
+def user_key(user: Any) -> str | None:
+    """The user's primary key as text; None for a visitor who is not logged in."""
+    return str(user.pk) if getattr(user, "is_authenticated", False) else None
+
+
+def session_digest(session_key: str) -> str:
+    """What the log calls a session: the key itself would let its readers in."""
+    return hashlib.sha256(session_key.encode()).hexdigest()[:40]
+
+
+@past_caches
+def current(identity: Identity, logins: Logins | None = None) -> Standing:
+    """Ask the database who this is now: session, password, `is_active` and all. What is in `logins` has been asked."""
+    if identity.user is None:
+        return Standing(visitor(), holds=True)
+    if identity.token is not None:
+        return _by_token(identity.user, identity.token)
+    if identity.session is not None:
+        logins = logins or Logins([identity.session])
+        login = logins[identity.session]
+        if user_key(login.user) != identity.user:
+            return Standing(visitor(), holds=False)
+        return Standing(login.user, holds=True, seconds=logins.seconds_left(login.session))
+    model = user_model()
+    if model is None:
+        return Standing(visitor(), holds=False)
+    try:
+        user = model._default_manager.get(pk=identity.user)
+    except (ObjectDoesNotExist, ValidationError, ValueError):
+        return Standing(visitor(), holds=False)
+    return Standing(user, holds=True) if user.is_active else Standing(visitor(), holds=False)
+
+
+def identify(token: str) -> tuple[Identity, Standing]:
+    """The user that a token names. Raise `SessionEnded`, or `BadMessage` where no tokens are taken."""
+    if not own_settings.AUTHENTICATE:
+        raise BadMessage("This server does not accept tokens: REALTIME_AUTHENTICATE is not set.")
+    standing = _by_token(None, token)
+    if not standing.holds:
+        raise SessionEnded("The token is invalid or has expired.")
+    return Identity(user_key(standing.user), token=token), standing
+
+
+def _by_token(key: str | None, token: str) -> Standing:
+    nobody = Standing(visitor(), holds=False)
+    if not own_settings.AUTHENTICATE:
+        return nobody
+    authenticate = import_string(own_settings.AUTHENTICATE)
+    answer = async_to_sync(authenticate)(token) if inspect.iscoroutinefunction(authenticate) else authenticate(token)
+    user, expires = answer if isinstance(answer, tuple) else (answer, None)
+    if user_key(user) is None or not user.is_active or key not in (None, user_key(user)):
+        return nobody
+    if expires is None:
+        return Standing(user, holds=True)
+    seconds = (_moment(expires) - timezone.now()) / timedelta(seconds=1)
+    return Standing(user, holds=True, seconds=seconds) if seconds > 0 else nobody
+
+
+def _moment(expires: datetime | float) -> datetime:
+    """When a token ends: a datetime, or the seconds since 1970 that a JWT has."""
+    if not isinstance(expires, datetime):
+        return datetime.fromtimestamp(expires, tz=UTC)
+    return expires if timezone.is_aware(expires) else timezone.make_aware(expires)

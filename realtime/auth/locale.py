@@ -1,0 +1,63 @@
+"""Locale: the script prefix, language and time zone of a connection, as Django's middleware would find them.
+
+A page says them itself, in its token. They are looked for here for what has no page: rows that a script asks for, and
+calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+from django.utils.module_loading import import_string
+
+from realtime.streams.surroundings import Surroundings, make, zone_name
+
+TIME_ZONE_KEY = "django_timezone"  # in the session or a cookie, by the example of Django's documentation
+
+
+def of_headers(*, prefix: str, cookies: Mapping[str, str], accept_language: str) -> Surroundings:
+    """What the headers of a request or a handshake say."""
+    if settings.FORCE_SCRIPT_NAME is not None:
+        prefix = settings.FORCE_SCRIPT_NAME
+    language = ""
+    if settings.USE_I18N and _chooses_languages():
+        request = HttpRequest()
+        request.COOKIES = dict(cookies)
+        request.META["HTTP_ACCEPT_LANGUAGE"] = accept_language
+        language = translation.get_language_from_request(request)
+    return make(prefix=prefix, language=language, time_zone=cookies.get(TIME_ZONE_KEY, ""))
+
+
+def of_viewer(surroundings: Surroundings, user: Any, session: Any) -> Surroundings:
+    """The same, with what the user (`language`, `timezone` or `time_zone`) and the session say in its place."""
+    language = _text(getattr(user, "language", None))
+    zone = getattr(user, "timezone", None) or getattr(user, "time_zone", None)
+    zone = _text(zone) or zone_name(zone) or _text(session.get(TIME_ZONE_KEY) if session is not None else None)
+    if not language and not zone:
+        return surroundings
+    return make(
+        prefix=surroundings.prefix,
+        language=language or surroundings.language,
+        time_zone=zone or surroundings.time_zone,
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _chooses_languages() -> bool:
+    """Whether pages are in the visitor's language; without the middleware they are all in LANGUAGE_CODE."""
+    for path in settings.MIDDLEWARE:
+        try:
+            middleware = import_string(path)
+        except ImportError:  # which Django tells
+            continue
+        if isinstance(middleware, type) and issubclass(middleware, LocaleMiddleware):
+            return True
+    return False

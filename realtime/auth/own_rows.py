@@ -1,0 +1,120 @@
+"""Own rows: whether a check of access has read no rows of a table but those of the user whom it is about.
+
+Then a row of somebody else cannot change the answer, and access is not asked again for it. Statements are read as they
+are sent, and only SELECTs of the plainest form prove anything:
+
+    SELECT 1 AS "a" FROM "project" INNER JOIN "membership" ON ("project"."id" = "membership"."project_id")
+    WHERE ("project"."id" = %s AND "membership"."user_id" = %s) LIMIT 1
+
+A statement of any other form takes the proof from all that is asked for this user.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from typing import Any
+
+from django.apps import apps
+from django.db import connections
+
+from realtime.auth.revocation import user_columns
+from realtime.streams.validation import problems
+
+NAME = r'(?:"\w+"|`\w+`)'
+TABLE = rf"({NAME})(?: (T\d+|{NAME}))?"
+COLUMN = rf"(?:T\d+|{NAME})\.{NAME}"
+JOIN = re.compile(rf" INNER JOIN {TABLE} ON \(({COLUMN}) = ({COLUMN})\)")
+SELECT = re.compile(
+    rf"SELECT ((?:[^()]|COUNT\([^()]*\))*?) FROM {TABLE}((?: INNER JOIN [^()]*? ON \([^()]*\))*) WHERE (.*?)"  # noqa: S608 - it is none
+    r"(?: ORDER BY [^()]*?)?(?: LIMIT \d+)?"
+)
+OWN = re.compile(rf"({COLUMN}) = %s")
+CONDITION = re.compile(rf"(?:NOT )?{COLUMN}|{COLUMN} (?:(?:[<>]=?|=) %s|IN \(%s(?:, %s)*\)|IS (?:NOT )?NULL)")
+OTHER_FORM = re.compile(r"\b(?:SELECT|UNION|INTERSECT|EXCEPT|GROUP|HAVING|OR)\b|%%|--|/\*|;", re.IGNORECASE)
+
+
+class OwnRows:
+    """What the statements prove that are sent to check what one user may see."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._read: defaultdict[str, list[set[str]]] = defaultdict(list)
+        """The tables that were read: for each time, the columns that were equal to the user's key."""
+        self._is_void = False
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Read the statements that this thread sends meanwhile."""
+        with ExitStack() as stack:
+            for connection in connections.all():
+                stack.enter_context(connection.execute_wrapper(self._execute))
+            yield
+
+    def prove(self, columns: Mapping[str, frozenset[str]]) -> bool:
+        """Whether each of these tables was read, and each time by one of its columns alone."""
+        return not self._is_void and all(
+            table in self._read and all(not found.isdisjoint(own) for own in self._read[table])
+            for table, found in columns.items()
+        )
+
+    def _execute(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+        if many or not isinstance(sql, str) or not self._is_understood(sql, tuple(params or ())):
+            self._is_void = True
+        return execute(sql, params, many, context)
+
+    def _is_understood(self, sql: str, params: tuple[Any, ...]) -> bool:
+        found = SELECT.fullmatch(sql)
+        if found is None or OTHER_FORM.search(sql, len("SELECT")):
+            return False
+        columns, table, alias, joined, where = found.groups()
+        tables, equal = {alias or table: table}, list[set[str]]()
+        for table, alias, left, right in JOIN.findall(joined):
+            tables[alias or table] = table
+            equal.append({left, right})
+        if JOIN.sub("", joined) or not {name[1:-1] for name in tables.values()} <= _tables():
+            return False
+
+        own, number = set[str](), columns.count("%s")
+        for condition in (where[1:-1] if where[0] == "(" else where).split(" AND "):
+            if not CONDITION.fullmatch(condition):
+                return False
+            if (column := OWN.fullmatch(condition)) and str(params[number]) == self._key:
+                own.add(column[1])
+            number += condition.count("%s")
+        for _ in equal:  # what is joined to the user's key is it too
+            own.update(*(pair for pair in equal if pair & own))
+        for alias, table in tables.items():
+            self._read[table[1:-1]].append(
+                {column.rpartition(".")[2][1:-1] for column in own if _is_of(column, alias)}
+            )
+        return True
+
+
+def _is_of(column: str, alias: str) -> bool:
+    return column.rpartition(".")[0] == alias
+
+
+@cache
+def _tables() -> frozenset[str]:
+    """The tables of models; what else could be read may be a view, which reads others."""
+    models = apps.get_models(include_auto_created=True)
+    return frozenset(model._meta.db_table for model in models if model._meta.managed)
+
+
+@cache
+def own_columns(stream: Any) -> Mapping[str, frozenset[str]] | None:
+    """The tables that access to the stream depends on, with their columns of users; None where one has none."""
+    if any(problems(stream)):
+        return None
+    found = {}
+    for model, field in stream.authorize_grounds():
+        if not field:
+            columns = user_columns(model)
+            if not columns:
+                return None
+            found[model._meta.db_table] = frozenset(columns)
+    return found or None

@@ -1,0 +1,233 @@
+"""Revocation: what access stands on. A change of it has access asked again, on the same path as any other change."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.apps import apps
+
+from realtime.auth.users import user_database, user_model
+from realtime.changelog.base import LoggedChange
+from realtime.streams.registry import registry
+from realtime.streams.stream import is_user
+from realtime.streams.validation import problems
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+# stands in the log where no model's row tells it: "user:5", "session:<digest>", "end:<connection>"
+ACCESS_MODEL = "realtime.access"
+SESSIONS = "sessions"  # some sessions have ended: which, only they themselves can tell
+GROUP = "auth.group"
+PERMISSION = "auth.permission"
+REREAD = "r"
+UPDATE = "u"
+LINK = "l"
+MOST_USERS = 10_000  # whose fields are noted
+USERS_PER_QUERY = 250
+
+
+class Access(NamedTuple):
+    """Whose access is to be asked again: of these users, of these sessions, to these streams, or everyone's.
+
+    `owners` are streams for which rows have changed that belong to these users: who has been let in by no rows but
+    their own need not be asked.
+    """
+
+    users: frozenset[str] = frozenset()
+    sessions: frozenset[str] = frozenset()
+    streams: frozenset[str] = frozenset()
+    owners: Mapping[str, frozenset[str]] = {}
+    everyone: bool = False
+    all_sessions: bool = False  # of everyone who is logged in by one
+    ended: frozenset[str] = frozenset()  # connections that are to end whatever the answer, by id or by "user:" and key
+
+    def __bool__(self) -> bool:
+        return (
+            self.everyone
+            or self.all_sessions
+            or bool(self.users or self.sessions or self.streams or self.owners or self.ended)
+        )
+
+
+EVERYONE = Access(everyone=True)
+
+
+class Grounds:
+    """The models that access stands on, as they are now."""
+
+    def __init__(self) -> None:
+        self.user_labels = {model._meta.label_lower for model in _family(user_model())}
+        self.stream_labels: defaultdict[str, set[str]] = defaultdict(set)
+        self.whose: defaultdict[str, set[str]] = defaultdict(set)  # fields that say whose access a row is about
+        self._owners: dict[str, set[str]] = {}  # fields that say whose a row is, of models that are named alone
+        self._named: set[str] = set()  # models of users that a stream names: every field of theirs matters
+        self.users = UserFields()
+        for stream in registry:
+            if any(problems(stream)):
+                continue
+            for model, field in stream.authorize_grounds():
+                label = model._meta.label_lower
+                if field:
+                    self.whose[label].add(field)
+                elif label in self.user_labels:
+                    self._named.add(label)
+                else:
+                    self.stream_labels[label].add(stream.name)
+                    self._owners[label] = set(user_columns(model).values())
+
+    def access(self, changes: Iterable[LoggedChange]) -> Access:
+        """What these changes do to access. It may read the users that they name."""
+        users: set[str] = set()
+        written: set[str] = set()  # users who were updated, perhaps without a field that matters
+        sessions: set[str] = set()
+        streams: set[str] = set()
+        ended: set[str] = set()
+        owners: defaultdict[str, set[str]] = defaultdict(set)
+        all_sessions = False
+        linked: set[str] = set()  # models of which rows were linked
+        for change in changes:
+            model, operation = change.model, change.operation
+            linked |= {model} if operation == LINK else set()
+            # a permission that is given to someone is linked, and so are they
+            lost = model == PERMISSION and operation not in (UPDATE, LINK)
+            untold = operation == REREAD and (model in self.user_labels or model == ACCESS_MODEL)
+            if (model == GROUP and operation != LINK) or lost or untold:
+                return EVERYONE
+            if model in self.user_labels:
+                only_written = operation == UPDATE and model not in self._named
+                (written if only_written else users).add(change.key)
+            if model in self.whose:
+                told = _told(change, self.whose[model])
+                users |= told or set()
+                # of a row that does not say whose it is, it may be anybody's
+                streams |= self._streams_of(model) if told is None else set()
+            if model in self.stream_labels:
+                told = _told(change, self._owners[model])
+                streams |= self.stream_labels[model] if told is None else set()
+                for name in self.stream_labels[model]:
+                    owners[name] |= told or set()
+            if model == ACCESS_MODEL:
+                kind, _, name = change.key.partition(":")
+                if kind == SESSIONS:
+                    all_sessions = True
+                    continue
+                {"user": users, "end": ended}.get(kind, sessions).add(name)
+        # a group whose permissions change is linked with them, one that somebody enters or leaves with a user
+        if GROUP in linked and (PERMISSION in linked or linked.isdisjoint(self.user_labels)):
+            return EVERYONE
+        users |= self.users.changed(written - users)
+        return Access(
+            frozenset(users),
+            frozenset(sessions),
+            frozenset(streams),
+            {name: frozenset(found) for name, found in owners.items() if name not in streams},
+            all_sessions=all_sessions,
+            ended=frozenset(ended),
+        )
+
+    def _streams_of(self, label: str) -> set[str]:
+        return {
+            stream.name
+            for stream in registry
+            if not any(problems(stream))
+            and any(field and model._meta.label_lower == label for model, field in stream.authorize_grounds())
+        }
+
+
+def _told(change: LoggedChange, fields: Collection[str]) -> set[str] | None:
+    """The users whom these fields of the changed row name, and named, or None where the log does not say."""
+    told = [(change.routing or {}).get(field) for field in fields]
+    if not told or not all(told):  # of one the log says nothing, or that it is as in the row
+        return None
+    return {value for values in told if values for value in values if value is not None}
+
+
+class UserFields:
+    """What the rows of present users hold, as digests: most writes to a user's row (`last_login`) change no access.
+
+    All fields matter but `last_login`, and dates and times that are past: one that was past and is past is when
+    something has happened, such as "last seen". What a stream looks at besides is named in `authorize_depends_on`.
+    """
+
+    def __init__(self) -> None:
+        self.present: frozenset[str] = frozenset()  # the users whose clients are here
+        self._digests: dict[str, bytes] = {}
+
+    def changed(self, users: Collection[str]) -> set[str]:
+        """Those of these users of whom a field has changed that matters, as far as is known; then note all present."""
+        known = {user: self._digests.pop(user) for user in users if user in self._digests}
+        self._digests = {user: digest for user, digest in self._digests.items() if user in self.present}
+        self._digests |= self._read(self.present - self._digests.keys())
+        return {user for user in users if user not in known or known[user] != self._digests.get(user)}
+
+    def _read(self, users: Collection[str]) -> dict[str, bytes]:
+        model: Any = user_model()
+        if model is None or not users or len(users) > MOST_USERS:
+            return {}
+        found = {}
+        keys = [model._meta.pk.to_python(user) for user in users]
+        fields = [field for field in model._meta.concrete_fields if field.name != "last_login"]
+        rows = model._base_manager.using(user_database())
+        for start in range(0, len(keys), USERS_PER_QUERY):
+            some = rows.filter(pk__in=keys[start : start + USERS_PER_QUERY])
+            for key, *values in some.values_list("pk", *(field.attname for field in fields)):
+                parts = [_without_the_past(value) for value in values]
+                found[str(key)] = hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
+        return found
+
+
+def _without_the_past(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):
+        now = datetime.datetime.now(tz=value.tzinfo)
+        return value if value > now else "past"
+    if isinstance(value, datetime.date):
+        return value if value > datetime.datetime.now(tz=datetime.UTC).date() else "past"
+    return value
+
+
+def ground_models() -> list[type[Model]]:
+    """Every model that is to be captured for the sake of access."""
+    models = [*_family(user_model()), *_permission_models()]
+    for stream in registry:
+        if not any(problems(stream)):
+            models += stream.authorize_models()
+    return models
+
+
+def whose_fields() -> Iterable[tuple[type[Model], str]]:
+    """Fields of models that say whose access a row is about, or whose it is; the log has to tell them."""
+    for stream in registry:
+        if not any(problems(stream)):
+            for model, field in stream.authorize_grounds():
+                yield from ((model, name) for name in ([field] if field else user_columns(model).values()))
+
+
+def user_columns(model: type[Model]) -> dict[str, str]:
+    """The columns of a model's table that refer to users by their keys, with the names of their fields."""
+    meta: Any = model._meta
+    if meta.all_parents or model in _family(user_model()):
+        return {}
+    return {field.column: field.name for field in meta.concrete_fields if is_user(model, field.name)}
+
+
+def access_database() -> str:
+    """The database whose log tells of access: the one that holds the users."""
+    return user_database()
+
+
+def _permission_models() -> list[type[Model]]:
+    if not apps.is_installed("django.contrib.auth"):
+        return []
+    # memberships are many-to-many, whose both sides are recorded: a group's permissions are a change of the group
+    return [apps.get_model(GROUP), apps.get_model(PERMISSION)]
+
+
+def _family(model: type[Model] | None) -> list[type[Model]]:
+    if model is None:
+        return []
+    return [model._meta.concrete_model or model, *model._meta.get_parent_list()]

@@ -1,0 +1,82 @@
+"""Sentences: what users are told of an error, in their own language."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from realtime.exceptions import ClientError
+from realtime.streams.surroundings import Surroundings
+
+Error = TypeVar("Error", bound=ClientError)
+
+# Those that stand where no translation can be asked for. What only developers read is not among them.
+SENTENCES = (
+    _("An administrator closed this connection."),
+    _("An administrator closed your connections."),
+    _("Actions that do not return occupy all threads of this server process."),
+    _("Only authenticated users can be present."),
+    _("Someone else has changed this. Save again to overwrite it."),
+    _("The action took longer than %(seconds)g seconds and was cancelled; nothing was saved."),
+    _("Internal server error; see the server's log."),
+    _("The server is restarting; please reconnect."),
+    _("The token is invalid or has expired."),
+    _("The token of this subscription was not issued by this server. Reload the page."),
+    _("This page has expired. Reload it."),
+    _("This page belongs to another user. Reload it."),
+    _("The object of this call does not exist."),
+    _("The object of this form does not exist."),
+    _("Your session has ended or belongs to another user."),
+    _("You may make %(rate)g calls per second on average."),
+    _("You do not have permission to call the action %(action)r."),
+    _("You do not have permission to change this row."),
+    _("You do not have permission to add this row."),
+    _("You do not have permission to move this row there."),
+    _("You do not have permission to view the stream %(stream)r with these parameters."),
+    _("You do not have permission to view this value of the stream %(stream)r."),
+    _("You do not have permission to send this event."),
+    _("%(number)d calls are already queued."),
+)
+
+# Those of the JavaScript client, which a page carries where its language has them.
+OF_PAGES = (
+    _("No reply within {seconds} seconds. The action may or may not have run."),
+    _("No reply within {seconds} seconds. There was no connection, so the call was not sent."),
+    _("The call is too old to be retried. The action may or may not have run."),
+    _("{number} calls are already waiting for the connection. Try again when it is back."),
+    _("{number} added"),
+    _("{number} changed"),
+    _("{number} removed"),
+    _("Offline: this page may be out of date."),
+    _("Connected again."),
+    _("The field '{name}' contains a file. Actions cannot send files; use a form."),
+)
+
+
+def localized_reason(error: ClientError, surroundings: Surroundings) -> str:
+    """The error's sentence, in the language of these surroundings."""
+    language = surroundings.language or settings.LANGUAGE_CODE
+    if language.partition("-")[0] == "en":
+        return error.reason
+    with translation.override(language):
+        template = gettext(error.template)
+    return error.fill(template) + error.reason.removeprefix(error.fill(error.template))  # with what DEBUG adds
+
+
+def translated(error: Error, surroundings: Surroundings) -> Error:
+    """The same error, with its sentence in the language of these surroundings."""
+    reason = localized_reason(error, surroundings)
+    if reason == error.reason:
+        return error
+    other = type(error).__new__(type(error))
+    other.__dict__.update(error.__dict__, reason=reason)
+    return other
+
+
+def for_pages() -> dict[str, str]:
+    """The sentences of the JavaScript client in the active language, by the English ones that differ."""
+    return {sentence: text for sentence in OF_PAGES if (text := gettext(sentence)) != sentence}

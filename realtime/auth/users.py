@@ -1,0 +1,54 @@
+"""Users: those whom the project knows. It may have none, and leave out `django.contrib.auth` and sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db import router
+
+from realtime.models import HAS_USERS, Change
+
+
+class Visitor:
+    """Who nobody knows, in a project without `django.contrib.auth`; otherwise Django's own `AnonymousUser` is it."""
+
+    pk = id = None
+    username = ""
+    is_authenticated = is_active = is_staff = is_superuser = False
+    is_anonymous = True
+
+    def __str__(self) -> str:
+        return "AnonymousUser"
+
+    def get_username(self) -> str:
+        return self.username
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        return False
+
+    def has_perms(self, perm_list: object, obj: object = None) -> bool:
+        return False
+
+    def has_module_perms(self, module: str) -> bool:
+        return False
+
+
+def visitor() -> Any:
+    """A user who is not logged in."""
+    if not apps.is_installed("django.contrib.auth"):
+        return Visitor()
+    from django.contrib.auth.models import AnonymousUser  # its module has models, which need the app
+
+    return AnonymousUser()
+
+
+def user_model() -> Any:
+    """The model of users, or None where there is none."""
+    return get_user_model() if HAS_USERS else None
+
+
+def user_database() -> str:
+    """The database that holds the users, and whose log tells of access."""
+    return router.db_for_write(user_model() or Change)

@@ -1,0 +1,180 @@
+"""INSERT … SELECT: the database copies into the log what a statement is about to write; no row travels to Python.
+
+    INSERT INTO realtime_change SELECT 'board.task', id, 'u', … FROM board_task WHERE …;
+    UPDATE board_task SET … WHERE …;
+
+On SQLite the first statement takes the write lock that the second needs, so both find the same rows. On MySQL it is
+only done where the statement finds its rows by primary key alone: the SELECT locks the rows that the UPDATE locks, in
+the same order (`FORCE INDEX (PRIMARY)`, `FOR UPDATE`). The user's statement is sent as Django made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db import connections
+from django.db.models import CharField, Lookup, QuerySet, Subquery, TextField
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now, Random
+from django.db.models.sql.query import Query
+from django.db.models.sql.where import ExtraWhere
+
+from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, in_row, named_keys, rereads
+from realtime.capture.sql.log import LogSQL
+from realtime.capture.tables import Table
+from realtime.changelog.base import NewChange, encode_routing
+
+UNREPEATABLE = (ExtraWhere, Now, Random, RawSQL)
+SOURCE = "\0"  # stands for the rows in a statement that is made once
+OLD, NEW = "o", "n"  # names of the rows as they were, and of the values that the statement gives
+
+
+class InsertSelect:
+    """The parts of the statements of one table that stay the same."""
+
+    def __init__(self, table: Table, alias: str) -> None:
+        self.table = table
+        self.log = LogSQL(alias)
+        self.rereads = self.log.rereads(table)
+        # whether the first INSERT writes a change for each row, and so tells that there are too many
+        self._counts_rows = any(own.label not in self.rereads for own in table.own)
+        self._made: dict[tuple[str, tuple[str, ...], frozenset[str]], list[str]] = {}
+
+    def record(self, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange]:
+        """Log the rows that a statement is about to write, before it does; return what is to be logged besides.
+
+        `written` are the values that it gives to what the log needs of a row; `UNKNOWN` is one that is computed.
+        """
+        try:
+            sql, params = select_matching(self.table, compiler)
+        except EmptyResultSet:
+            return []
+        connection = connections[self.log.alias]
+        fields = [self.table.columns[name].field for name, value in written.items() if value is not UNKNOWN]
+        computed = frozenset(name for name, value in written.items() if value is UNKNOWN)
+        is_mysql = connection.vendor == "mysql"
+        # MySQL, where there are no more, locks all rows by it before it writes one and takes the lock of the log's ids
+        limit = f" LIMIT {MAX_ROWS + 1}" if is_mysql or self._counts_rows else ""
+        source = f"({sql}{limit}{' FOR UPDATE' if is_mysql else ''}) {OLD}"
+        if fields:
+            params = (*params, *(field.get_db_prep_save(written[field.attname], connection) for field in fields))
+            source += f", (SELECT {', '.join(f'%s AS {self.log.quote(field.column)}' for field in fields)}) {NEW}"
+        for statement in self._statements(operation, tuple(field.column for field in fields), computed):
+            count = self.log.execute(statement.replace(SOURCE, source), params * statement.count(SOURCE))
+            if count > MAX_ROWS:
+                return self._too_many(count)
+        pointed = (link.label for link in self.table.links if link.column.name in computed)
+        return rereads(self.table, {*self.rereads, *pointed})
+
+    def _too_many(self, count: int) -> list[NewChange]:
+        table = self.log.log.table
+        # SQLite has one writer, so these are the last ones
+        self.log.execute(f"DELETE FROM {table} WHERE id > (SELECT MAX(id) FROM {table}) - %s", [count])
+        return rereads(self.table)
+
+    def _statements(self, operation: str, columns: tuple[str, ...], computed: frozenset[str]) -> list[str]:
+        """The INSERTs for rows of which these columns are written; `SOURCE` stands for the rows."""
+        what = operation, columns, computed
+        if what not in self._made:
+            self._made[what] = [statement.replace("%", "%%") for statement in self._make(*what)]
+        return self._made[what]
+
+    def _make(self, operation: str, columns: tuple[str, ...], computed: frozenset[str]) -> Iterator[str]:
+        table, log = self.table, self.log
+        old = {part.field.column: f"{OLD}.{log.quote(part.field.column)}" for part in table.own_columns}
+        row = {**old, **{column: f"{NEW}.{log.quote(column)}" for column in columns}}
+        key = log.sql.key(table.keys, old)
+        for own in table.own:
+            if own.label not in self.rereads:
+                was = old if columns else None
+                routing = log.sql.routing(table.model, own.routing, row, was, gone=operation == DELETE)
+                yield log.select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
+                if own.routing and any(part.name in computed for part in own.routing.values()):
+                    routing = log.sql.literal(encode_routing(in_row(own.routing)))  # where it is now
+                    yield log.select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
+        for link in table.links:
+            if link.label not in self.rereads:
+                cells = dict.fromkeys(log.sql.cell(link.column, cells) for cells in (row, old))
+                linked = " UNION ".join(f"SELECT {cell} FROM {SOURCE}" for cell in cells)
+                yield log.links(link, f"{{}} IN ({linked})")
+
+
+@cache
+def insert_select(table: Table, alias: str) -> InsertSelect:
+    return InsertSelect(table, alias)
+
+
+def can_copy_by_key(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
+    """Whether MySQL's SELECT locks what the UPDATE locks: rows found by nothing but their primary keys.
+
+    It is for the old place of rows that may move; the text of a value must not depend on a collation.
+    """
+    keys = named_keys(table, compiler.query) if written else None
+    return (
+        keys is not None
+        and len(keys) <= MAX_ROWS
+        and not any(isinstance(table.columns[name].target, CharField | TextField) for name in written)
+    )
+
+
+def is_repeatable(query: Any) -> bool:
+    """Whether the conditions find the same rows in two statements that follow one another with nothing in between.
+
+    SQLite asks a subquery that refers to the row anew for each row, and sees what the statement has written so far.
+    """
+    waiting: list[Any] = [query.where, *query.annotations.values()]
+    while waiting:
+        expression = waiting.pop()
+        if isinstance(expression, Query):
+            if expression.get_external_cols() or expression.extra or expression.combinator:
+                return False
+            waiting += [expression.where, *expression.annotations.values()]
+            continue
+        if hasattr(expression, "children"):
+            waiting += expression.children
+            continue
+        if not type(expression).__module__.startswith("django.db.models.") or isinstance(expression, UNREPEATABLE):
+            return False
+        if isinstance(expression, Lookup):
+            values = expression.rhs if isinstance(expression.rhs, list | tuple | set) else [expression.rhs]
+            waiting.append(expression.lhs)
+            waiting += [value for value in values if hasattr(value, "resolve_expression")]
+        elif isinstance(expression, Subquery):
+            waiting.append(expression.query)
+        elif hasattr(expression, "get_source_expressions"):
+            waiting += [each for each in expression.get_source_expressions() if each is not None]
+    return not query.extra
+
+
+def select_matching(table: Table, compiler: Any) -> tuple[str, tuple[Any, ...]]:
+    """SELECT, as SQL, of what the table itself holds of the rows that a statement is about to write."""
+    query, quote = compiler.query, compiler.connection.ops.quote_name
+    query.get_initial_alias()
+    if query.count_active_tables() > 1 or query.group_by is not None:
+        query = _by_key(table, query, compiler.connection.alias)
+        compiler = query.get_compiler(compiler.connection.alias)
+    try:
+        where, params = compiler.compile(query.where)
+    except FullResultSet:
+        where, params = "1 = 1", ()
+    name = quote(table.name)
+    columns = ", ".join(f"{name}.{quote(part.field.column)}" for part in table.own_columns)
+    index = " FORCE INDEX (PRIMARY)" if compiler.connection.vendor == "mysql" else ""
+    return f"SELECT {columns} FROM {name}{index} WHERE {where}", tuple(params)
+
+
+def _by_key(table: Table, query: Any, alias: str) -> Any:
+    """A query of one table for the rows that a query of several finds."""
+    found = query.chain(klass=Query)
+    found.select_related = False
+    found.clear_ordering(force=True)
+    found.clear_select_clause()
+    found.extra = {}
+    found.get_initial_alias()
+    rows: QuerySet[Any] = QuerySet(model=query.model, query=found, using=alias)
+    by_key: Any = QuerySet(model=table.model, using=alias).filter(pk__in=rows.values("pk")).query
+    by_key.get_initial_alias()
+    return by_key

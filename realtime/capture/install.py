@@ -1,0 +1,77 @@
+"""Installation: begins to capture as `REALTIME_CAPTURE` says; `migrate` begins the log and keeps triggers in step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate, pre_migrate
+
+from realtime.capture import orm, signals, touch, triggers
+from realtime.capture.rows import REREAD
+from realtime.capture.tables import log_databases, watched_tables
+from realtime.changelog import BACKENDS, commits, get_changelog
+from realtime.changelog.base import NewChange
+from realtime.conf import settings
+from realtime.models import Change, Log
+
+_UID = "realtime.capture"
+
+_databases: set[str] = set()  # that are watched
+
+
+def install() -> None:
+    """Begin to capture the models that the registered streams need; may be called again when streams change."""
+    tables = watched_tables()
+    _databases.clear()
+    _databases.update(alias for alias in log_databases() if connections[alias].vendor in BACKENDS)
+    if settings.CAPTURE == "signals":  # nothing of Django's is wrapped
+        orm.unwatch()
+        commits.uninstall()
+        signals.watch(tables, _databases)
+    else:
+        signals.unwatch()
+        commits.install()
+        orm.watch(tables, _databases, only_wake=settings.CAPTURE == "triggers")
+    touch.follow_libraries()
+
+
+def connect(app: Any) -> None:
+    """Have `migrate` keep the triggers in step; `app` is the configuration of realtime's app."""
+    connection_created.connect(_look_for_log, dispatch_uid=_UID)
+    pre_migrate.connect(_before_migrate, sender=app, dispatch_uid=_UID)
+    post_migrate.connect(_after_migrate, sender=app, dispatch_uid=_UID)
+
+
+def _look_for_log(connection: Any, **kwargs: Any) -> None:
+    # now, since a transaction of SQLite that reads before it writes may fail where others write meanwhile
+    if connection.alias in _databases and connection is connections[connection.alias]:
+        get_changelog(connection.alias).exists()
+
+
+def _before_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
+    if connections[using].vendor in BACKENDS:
+        get_changelog(using).forget()
+    # a trigger that names a column which a migration takes away would fail every write after it
+    if plan and _has_log(using):
+        triggers.remove(using)
+
+
+def _after_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
+    if not _has_log(using):
+        return
+    wanted = settings.CAPTURE == "triggers"
+    differed = triggers.install(using) if wanted else triggers.remove(using)
+    log = get_changelog(using)
+    # what migrations have written was not captured; a log that has just begun needs no word of it
+    if (plan or differed) and log.has_begun(log.head()):
+        labels = {label for table in watched_tables().values() for label in table.labels}
+        log.append([NewChange(label, "", REREAD) for label in sorted(labels)])
+    log.begin()
+
+
+def _has_log(alias: str) -> bool:
+    if alias not in _databases:
+        return False
+    return {Change._meta.db_table, Log._meta.db_table} <= set(connections[alias].introspection.table_names())

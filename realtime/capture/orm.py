@@ -1,0 +1,357 @@
+"""Capture of the ORM's statements: every INSERT, UPDATE and DELETE that Django sends, whichever method made it.
+
+`save`, `bulk_create`, `update`, a manager, a related manager, a cascade, an async twin: all end in one of three
+compilers of `django.db.models.sql.compiler`. These are wrapped, once and for all models; a statement to a table that
+is not watched costs a look into a dictionary. The statement and what the log is told of it commit together.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import DatabaseError, connections, models
+from django.db.models import AutoField
+from django.db.models.constants import OnConflict
+from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
+from django.db.models.sql.constants import CURSOR, ROW_COUNT
+
+from realtime.capture import cte
+from realtime.capture.insert_select import can_copy_by_key, insert_select, is_repeatable
+from realtime.capture.rows import (
+    DELETE,
+    IN_ROW,
+    INSERT,
+    MAX_ROWS,
+    UNKNOWN,
+    UPDATE,
+    changes,
+    conditions_of,
+    deleted,
+    rereads,
+    updated,
+    written_values,
+)
+from realtime.capture.statement import Statement, recorded, say_once
+from realtime.capture.tables import Row, Table
+from realtime.changelog import get_changelog
+from realtime.changelog.base import NewChange
+
+Execute = Callable[..., Any]
+
+SQLITE_STOPS = (5, 6, 8, 10, 13)  # SQLITE_BUSY, LOCKED, READONLY, IOERR, FULL
+MYSQL_STOPS = (1205, 1213, 2006, 2013)  # a lock's wait is over, deadlock, the server is gone, the connection is lost
+
+_tables: dict[type[models.Model], Table] = {}
+_databases: set[str] = set()
+_originals: dict[tuple[Any, str], Any] = {}  # None: the class had inherited it
+_only_wakes = False  # triggers record
+
+
+def watch(tables: dict[type[models.Model], Table], databases: set[str], *, only_wake: bool = False) -> None:
+    """Record the statements to these tables on these databases, and to no others.
+
+    With `only_wake` nothing is recorded, and the hubs are woken: for what triggers record.
+    """
+    global _only_wakes
+    _only_wakes = only_wake
+    _tables.clear()
+    _tables.update(tables)
+    _databases.clear()
+    _databases.update(databases)
+    cte.inline.cache_clear()
+    if not _originals:
+        _wrap(SQLInsertCompiler, "execute_sql", record_insert, cte.insert)
+        _wrap(SQLUpdateCompiler, "execute_sql", record_update, cte.update)
+        _wrap(SQLDeleteCompiler, "execute_sql", record_delete, cte.delete)
+        if hasattr(SQLUpdateCompiler, "execute_returning_sql"):  # from Django 6.0
+            _wrap(SQLUpdateCompiler, "execute_returning_sql", record_update_returning, cte.update_returning)
+
+
+def unwatch() -> None:
+    """Undo `watch`: Django's methods are its own again."""
+    for (compiler, name), original in _originals.items():
+        if original is None:
+            delattr(compiler, name)
+        else:
+            setattr(compiler, name, original)
+    _originals.clear()
+    _tables.clear()
+
+
+def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_inline: Callable[..., Any]) -> None:
+    original = _originals[compiler, name] = vars(compiler).get(name)
+
+    @functools.wraps(getattr(compiler, name))
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # an inherited one is looked up at each call: others may wrap it at any time
+        execute = functools.partial(original, self) if original else getattr(super(compiler, self), name)
+        table = _tables.get(self.query.model._meta.concrete_model)
+        alias = self.connection.alias
+        if table is None or alias not in _databases:
+            return execute(*args, **kwargs)
+        log = get_changelog(alias)
+        if not log.exists():
+            result = execute(*args, **kwargs)
+            log.missed(table.labels)
+            return result
+        if _only_wakes:
+            result = execute(*args, **kwargs)
+            if not log.triggers_wake:
+                log.wake_on_commit()
+            return result
+        statement = Statement(execute)
+        if self.connection.vendor == "postgresql":
+            result = cte.recorded(record_inline, table, self, statement, *args, **kwargs)
+            if result is not None:
+                return result
+        return recorded(record, table, self, statement, *args, **kwargs)
+
+    setattr(compiler, name, method)
+
+
+def record_update(table: Table, compiler: Any, execute: Execute, *args: Any) -> Any:
+    query, alias = compiler.query, compiler.connection.alias
+    if not query.values:  # only the tables of parents change; their statements come by themselves
+        return execute(*args)
+
+    log = get_changelog(alias)
+    written = written_values(table, query)
+    besides = _copy(table, UPDATE, compiler, written) if _copies(table, compiler, written) else None
+    if besides is not None:
+        count = execute(*args)
+        log.append(besides if count else [])
+        log.wake_on_commit()
+        return count
+
+    conditions = conditions_of(table, query)
+    if count := execute(*args):
+        # MySQL may have read the keys first, and names them now
+        conditions = {**conditions_of(table, query), **conditions}
+        log.append(updated(table, query, conditions, alias))
+    return count
+
+
+def _copies(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
+    """Whether the database can copy into the log what an UPDATE is about to write, and lock no more than that does."""
+    if not table.labels or written.keys() & {part.name for part in table.keys}:
+        return False
+    match compiler.connection.vendor:
+        case "sqlite":
+            return is_repeatable(compiler.query)
+        case "mysql":
+            return can_copy_by_key(table, compiler, written)
+    return False
+
+
+def _copy(table: Table, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange] | None:
+    """Have the database copy the rows into the log; None where it refuses, so that less is logged."""
+    try:
+        return insert_select(table, compiler.connection.alias).record(operation, compiler, written)
+    except DatabaseError as error:
+        if _would_stop_the_statement(error):
+            raise
+        say_once(table, error)
+        return None
+
+
+def _would_stop_the_statement(error: DatabaseError) -> bool:
+    """Whether the statement itself would have met it: a lock that it does not get, a file that cannot be written."""
+    cause: Any = error.__cause__
+    sqlite_code = getattr(cause, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        return sqlite_code & 0xFF in SQLITE_STOPS
+    return error.args[:1] != () and error.args[0] in MYSQL_STOPS
+
+
+def record_update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
+    if not returning_fields or not compiler.connection.features.can_return_rows_from_update:
+        return execute(returning_fields)  # which goes on to `execute_sql`
+    rows: list[Any] = []
+
+    def count() -> int:
+        with suppress(EmptyResultSet):
+            rows.extend(execute(returning_fields))
+        return len(rows)
+
+    record_update(table, compiler, count)
+    return rows
+
+
+def record_delete(table: Table, compiler: Any, execute: Statement, *args: Any) -> Any:
+    alias, log = compiler.connection.alias, get_changelog(compiler.connection.alias)
+    cascades = rereads(table, table.cascades)
+    is_copied = bool(table.labels) and compiler.connection.vendor == "sqlite" and is_repeatable(compiler.query)
+    besides = _copy(table, DELETE, compiler, {}) if is_copied else None
+    if besides is not None:
+        count = execute(*args) or 0
+        log.append([*besides, *cascades] if count else [])
+        log.wake_on_commit()
+        return count
+
+    conditions = conditions_of(table, compiler.query)
+    if table.labels and _can_return(compiler, *args):
+        rows = _delete_returning(table, compiler, execute)
+        count, found = len(rows), rereads(table) if len(rows) > MAX_ROWS else changes(table, DELETE, rows, rows, alias)
+    else:
+        count = execute(*args) or 0
+        found = deleted(table, conditions, alias)
+    if count:
+        log.append([*found, *cascades])
+    return count
+
+
+def _can_return(compiler: Any, result_type: str = ROW_COUNT, *args: Any) -> bool:
+    """Whether the DELETE can return its rows: MariaDB's of one table, for who asks for no more than their number."""
+    is_mariadb = getattr(compiler.connection, "mysql_is_mariadb", False)
+    return is_mariadb and result_type == ROW_COUNT and bool(compiler.single_alias)
+
+
+def _delete_returning(table: Table, compiler: Any, execute: Statement) -> list[Row]:
+    """Execute a DELETE that returns what it has deleted: the statement is Django's own, with RETURNING behind it."""
+    make, quote = compiler.as_sql, compiler.connection.ops.quote_name
+    columns = ", ".join(quote(part.field.column) for part in table.own_columns)
+
+    def as_sql() -> tuple[str, Any]:
+        sql, params = make()
+        return f"{sql} RETURNING {columns}", params
+
+    compiler.as_sql = as_sql
+    cursor = execute(CURSOR)
+    if cursor is None:  # nothing can match
+        return []
+    fields = [part.field for part in table.own_columns]
+    converters = compiler.get_converters([field.get_col(table.name) for field in fields])
+    with cursor:
+        rows = cursor.fetchall()
+    execute.result = len(rows)  # as Django has it, whatever becomes of the rest
+    if converters:
+        rows = compiler.apply_converters(rows, converters)
+    return [dict(zip([part.name for part in table.own_columns], row, strict=True)) for row in rows]
+
+
+def record_insert(table: Table, compiler: Any, execute: Callable[..., Any], returning_fields: Any = None) -> Any:
+    query, alias = compiler.query, compiler.connection.alias
+    given = list(returning_fields or ())
+    wanted = _keys_to_return(table, compiler, given)
+    stored = _note_values(table, compiler)
+    returned = execute([*given, *wanted] or returning_fields)
+
+    operation = UPDATE if query.on_conflict is OnConflict.UPDATE else INSERT
+    names = [field.attname for field in (*given, *wanted)]
+    if table.labels:
+        given_rows = _given(table, compiler, stored)
+        rows = _rows(table, compiler, given_rows, names, returned)
+        found = rereads(table) if rows is None else changes(table, operation, rows, _linking(query, given_rows), alias)
+        get_changelog(alias).append(found)
+    if wanted:
+        return [row[: len(given)] for row in returned] if given else []
+    return returned
+
+
+def _note_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
+    """The values that the statement is given, by the object's id and attribute, noted as Django takes them.
+
+    An attribute may say something else: `pre_save` need not keep what it returns.
+    """
+    found: dict[tuple[int, str], Any] = {}
+    take = compiler.pre_save_val
+
+    def pre_save_val(field: Any, item: Any) -> Any:
+        value = take(field, item)
+        if field.attname in table.columns:
+            found[id(item), field.attname] = UNKNOWN if hasattr(value, "resolve_expression") else value
+        return value
+
+    compiler.pre_save_val = pre_save_val
+    return found
+
+
+def _keys_to_return(table: Table, compiler: Any, given: Sequence[Any]) -> list[Any]:
+    """The fields of the key that the database has to return, as far as it can."""
+    objects, features = compiler.query.objs, compiler.connection.features
+    conflict = compiler.query.on_conflict
+    known = all(_value(item, part.name) not in (None, UNKNOWN) for item in objects for part in table.keys)
+    if not table.own or len(objects) > MAX_ROWS or (known and conflict is not OnConflict.UPDATE):
+        return []
+    wanted = [part.field for part in table.keys if part.field not in given]
+    if len(objects) > 1:
+        return wanted if features.can_return_rows_from_bulk_insert else []
+    if not features.can_return_columns_from_insert:  # then Django asks for the last id
+        return wanted if not given and conflict is None and isinstance(table.keys[0].field, AutoField) else []
+    if conflict is OnConflict.IGNORE:  # Django before 6.0 cannot convert the values of no row
+        columns = [field.get_col(table.model._meta.db_table) for field in (*given, *wanted)]
+        return [] if compiler.get_converters(columns) else wanted
+    return wanted
+
+
+def _given(table: Table, compiler: Any, stored: Mapping[tuple[int, str], Any]) -> list[dict[str, Any]]:
+    """What the log needs of each row, as far as the statement was given it."""
+    return [{name: stored.get((id(item), name), UNKNOWN) for name in table.names} for item in compiler.query.objs]
+
+
+def _linking(query: Any, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows by what they link: one that is updated instead may have linked another object, and still does."""
+    if query.on_conflict is not OnConflict.UPDATE:
+        return rows
+    same = {field.attname for field in query.unique_fields} - {field.attname for field in query.update_fields}
+    return [{name: value if name in same else UNKNOWN for name, value in row.items()} for row in rows]
+
+
+def _rows(
+    table: Table, compiler: Any, rows: list[dict[str, Any]], names: Sequence[str], returned: Sequence[Any]
+) -> Sequence[Row] | None:
+    """The rows as they are now, as far as the log needs them, or None where the keys cannot be known."""
+    query, alias = compiler.query, compiler.connection.alias
+    if len(query.objs) > MAX_ROWS:
+        return None
+    answers = [dict(zip(names, row, strict=False)) for row in returned if row is not None]
+
+    if query.on_conflict is None:
+        for row, answer in zip(rows, answers, strict=False):
+            row.update({name: answer[name] for name in table.names if name in answer})
+        if table.own and any(_has_no_key(table, row) for row in rows) and not _take_last_ids(table, rows, alias):
+            return None
+        return rows
+
+    if not table.own:
+        return rows
+    if query.on_conflict is OnConflict.UPDATE or any(_has_no_key(table, row) for row in rows):
+        if not names or (query.on_conflict is OnConflict.UPDATE and len(answers) < len(rows)):
+            return None
+        rows = [{**dict.fromkeys(table.names, UNKNOWN), **answer} for answer in answers]
+        if any(_has_no_key(table, row) for row in rows):
+            return None
+    keys, touched = {part.name for part in table.keys}, {field.attname for field in query.update_fields}
+    others = {name: UNKNOWN if name in touched else IN_ROW for name in table.names if name not in keys}
+    return [{**row, **others} for row in rows]
+
+
+def _value(item: Any, name: str) -> Any:
+    value = getattr(item, name)
+    return UNKNOWN if hasattr(value, "resolve_expression") else value
+
+
+def _has_no_key(table: Table, row: Row) -> bool:
+    return any(row.get(part.name) in (None, UNKNOWN) for part in table.keys)
+
+
+def _take_last_ids(table: Table, rows: list[Any], alias: str) -> bool:
+    """Number the rows of one INSERT as MySQL did, which returns only the first id.
+
+    InnoDB hands out consecutive ids to an INSERT whose number of rows is known before: see "AUTO_INCREMENT Handling
+    in InnoDB" in MySQL's manual.
+    """
+    if connections[alias].vendor != "mysql" or not isinstance(table.keys[0].field, AutoField):
+        return False
+    if not all(_has_no_key(table, row) for row in rows):
+        return False
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT LAST_INSERT_ID(), @@auto_increment_increment")
+        first, step = cursor.fetchone()
+    for number, row in enumerate(rows):
+        row[table.keys[0].name] = first + number * step
+    return True

@@ -1,0 +1,113 @@
+"""Capture of what access stands on and no row of a model tells: sessions that end, and `revoke`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from realtime.auth.identity import session_digest
+from realtime.auth.revocation import ACCESS_MODEL, SESSIONS, access_database
+from realtime.auth.sessions import session_store
+from realtime.capture.transactions import together
+from realtime.changelog import get_changelog
+from realtime.changelog.base import NewChange
+from realtime.models import Change
+
+
+def revoke(user: Any) -> None:
+    """Have the access of a user asked again, in every process, within a second.
+
+    Django's own grounds (logout, password, groups, permissions, flags) and the models of `authorize_depends_on` are
+    noticed without this; it is for what Django does not know. `user` is a user or a user's primary key.
+    """
+    _record(f"user:{getattr(user, 'pk', user)}")
+
+
+def end_connection(id: str) -> None:
+    """End one connection, in whichever process it is; its client comes back by itself."""
+    _record(f"end:{id}")
+
+
+def end_connections(user: Any) -> None:
+    """End all connections of a user, or of a user's primary key; their pages ask for everything anew.
+
+    They come back if they still may: to keep somebody out, deactivate them, which ends their subscriptions too.
+    """
+    _record(f"end:user:{getattr(user, 'pk', user)}")
+
+
+def install() -> None:
+    """Begin to notice sessions that end, by their rows where they have some, else by the store's own methods."""
+    store = session_store()
+    if store is None:
+        return
+    if hasattr(store, "get_model_class"):
+        _watch(store.get_model_class())
+    elif not hasattr(store.delete, "__wrapped__"):
+        _wrap(store)
+
+
+class _Watched:
+    """A QuerySet of sessions that says when some were deleted: once, however many; expired ones go by the thousand."""
+
+    def delete(self) -> Any:
+        deleted = super().delete()  # type: ignore[misc]
+        if deleted[0]:
+            _record(f"{SESSIONS}:")
+        return deleted
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+
+def _watch(model: Any) -> None:
+    # not by a signal: where one has a receiver, Django reads each row and deletes it by itself
+    bases = [base for base in model.mro() if hasattr(base, "_meta")]
+    declared = [manager for base in bases for manager in base._meta.local_managers]
+    # those that are declared too: Django makes its own anew from them, whenever a model is added
+    for manager in [*declared, *model._meta.managers]:
+        kind = manager._queryset_class
+        if not issubclass(kind, _Watched):
+            manager._queryset_class = type(kind.__name__, (_Watched, kind), {})
+    if hasattr(model.delete, "__wrapped__"):
+        return
+    delete = model.delete
+
+    @functools.wraps(delete)
+    def recorded_delete(self: Any, *args: Any, **kwargs: Any) -> Any:
+        key = self.session_key
+        deleted = delete(self, *args, **kwargs)
+        if key:
+            _record(f"session:{session_digest(key)}")
+        return deleted
+
+    model.delete = recorded_delete
+
+
+def _wrap(store: Any) -> None:
+    delete, adelete = store.delete, store.adelete
+
+    @functools.wraps(delete)
+    def recorded_delete(self: Any, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
+        delete(self, session_key)
+        if key:
+            _record(f"session:{session_digest(key)}")
+
+    @functools.wraps(adelete)
+    async def recorded_adelete(self: Any, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
+        await adelete(self, session_key)
+        if key:
+            await sync_to_async(_record)(f"session:{session_digest(key)}")
+
+    store.delete, store.adelete = recorded_delete, recorded_adelete
+
+
+def _record(key: str) -> None:
+    alias = access_database()
+    with together(connections[alias]):
+        get_changelog(alias).append([NewChange(ACCESS_MODEL, key, Change.Kind.ACCESS)])

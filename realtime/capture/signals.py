@@ -1,0 +1,149 @@
+"""Capture by Django's public signals alone: `post_save`, `post_delete` and `m2m_changed`.
+
+No compiler is wrapped and no statement of the writer's is changed or preceded by one. The price: what sends no signal
+(`update`, `bulk_create`, raw SQL) is not seen, old values are not known, and a write outside of a transaction commits
+before its change does. Django has to read the rows that it deletes, since somebody listens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import DatabaseError, models
+from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post_save
+
+from realtime.capture.rows import DELETE, INSERT, LINK, MAX_ROWS, REREAD, UPDATE
+from realtime.capture.statement import say_once
+from realtime.capture.tables import Link, Routing, Table, family
+from realtime.changelog import get_changelog
+from realtime.changelog.base import NewChange
+
+_UID = "realtime.capture.signals"
+
+_tables: dict[type[models.Model], Table] = {}
+_databases: set[str] = set()
+_connected: list[tuple[ModelSignal, Any]] = []
+
+
+def watch(tables: dict[type[models.Model], Table], databases: Collection[str]) -> None:
+    """Record the writes to these tables on these databases, as far as signals tell of them, and no others."""
+    unwatch()
+    _tables.update(tables)
+    _databases.update(databases)
+    for model in apps.get_models(include_auto_created=True):
+        if any(member in tables for member in family(model)):  # a listener to others would change how Django deletes
+            for signal, receiver in ((post_save, _saved), (post_delete, _deleted), (m2m_changed, _m2m_changed)):
+                signal.connect(receiver, sender=model, dispatch_uid=_UID)
+                _connected.append((signal, model))
+
+
+def unwatch() -> None:
+    """Undo `watch`."""
+    for signal, model in _connected:
+        signal.disconnect(sender=model, dispatch_uid=_UID)
+    _connected.clear()
+    _tables.clear()
+    _databases.clear()
+
+
+def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields: Any = None, **kwargs: Any) -> None:
+    written = None if created or update_fields is None else _attributes(sender, update_fields)
+
+    def changes(table: Table) -> Iterator[NewChange]:
+        moved = written is None or not written.isdisjoint(table.columns)
+        for own in table.own:
+            routing = _of_new(own.routing, instance) if created else _of_updated(own.routing, moved=moved)
+            yield NewChange(own.label, _key(table, instance), INSERT if created else UPDATE, routing)
+        for link in table.links:
+            # what a row linked before is not known
+            yield _linked(link, instance.__dict__.get(link.column.name)) if created or not moved else _reread(link)
+
+    _record(sender, using, changes)
+
+
+def _deleted(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
+    def changes(table: Table) -> Iterator[NewChange]:
+        for own in table.own:
+            # the object may have been given other values than its row had
+            yield NewChange(own.label, _key(table, instance), DELETE, None if own.routing else own.routing)
+        for link in table.links:
+            yield _linked(link, instance.__dict__.get(link.column.name))
+
+    _record(sender, using, changes)
+
+
+def _m2m_changed(
+    sender: Any, instance: Any, action: str, model: Any, pk_set: Collection[Any] | None, using: str, **kwargs: Any
+) -> None:
+    if not action.startswith("post_"):
+        return
+
+    def changes(table: Table) -> Iterator[NewChange]:
+        for own in table.own:  # its rows have no keys that the signal says
+            yield NewChange(own.label, "", REREAD)
+        for link in table.links:
+            ends = (family(type(instance)), [instance.pk]), (family(model), pk_set)
+            for members, values in ends:
+                if link.model not in members:
+                    continue
+                if values is None or len(values) > MAX_ROWS:
+                    yield _reread(link)
+                    continue
+                for value in values:
+                    yield _linked(link, value)
+
+    _record(sender, using, changes)
+
+
+def _record(sender: Any, using: str, changes: Callable[[Table], Iterator[NewChange]]) -> None:
+    if using not in _databases:
+        return
+    found: list[NewChange] = []
+    for table in (_tables[member] for member in family(sender) if member in _tables):
+        try:
+            found += changes(table)
+            others = table.rereads
+        except DatabaseError:
+            raise
+        except Exception as error:
+            say_once(table, error)
+            others = table.labels
+        found += (NewChange(label, "", REREAD) for label in sorted(others))
+    get_changelog(using).append([change for place, change in enumerate(found) if change not in found[:place]])
+
+
+def _attributes(model: Any, names: Collection[str]) -> set[str]:
+    return {getattr(model._meta.get_field(name), "attname", name) for name in names}
+
+
+def _key(table: Table, instance: Any) -> str:
+    return table.key({part.name: instance.__dict__[part.name] for part in table.keys})
+
+
+def _of_new(routing: Routing, instance: Any) -> dict[str, list[str | None]] | None:
+    if routing is None:
+        return None
+    found: dict[str, list[str | None]] = {}
+    for name, part in routing.items():
+        value = instance.__dict__.get(part.name, models.F(part.name))
+        if hasattr(value, "resolve_expression"):
+            return None
+        found[name] = [part.text(value)]
+    return found
+
+
+def _of_updated(routing: Routing, *, moved: bool) -> dict[str, list[str | None]] | None:
+    """Without values: the row stands where it did, and says where. None: where it was before is not known."""
+    return None if routing is None or (routing and moved) else {name: [] for name in routing}
+
+
+def _linked(link: Link, value: Any) -> NewChange:
+    if value is None or not link.column.field.target_field.primary_key:
+        return _reread(link)
+    return NewChange(link.label, str(link.column.text(value)), LINK, {} if link.routing == {} else None)
+
+
+def _reread(link: Link) -> NewChange:
+    return NewChange(link.label, "", REREAD)

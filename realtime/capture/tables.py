@@ -1,0 +1,256 @@
+"""Tracking: which tables are watched, and what a row of each tells the log.
+
+A live model has rows in its own table and, with multi-table inheritance, in those of its parents; its many-to-many
+relations stand in the tables between. A change in any of them is a change of the model's object.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.core.exceptions import FieldError
+from django.db import connections, models, router
+
+from realtime.auth.revocation import ground_models, whose_fields
+from realtime.streams.keys import key_text, stored
+from realtime.streams.registry import registry
+from realtime.streams.relations import is_generic, pointers_between, through_model
+from realtime.streams.validation import problems
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+# Of these types equal values have equal texts; a change routed by another type concerns every live query.
+ROUTABLE = (models.IntegerField, models.BooleanField, models.UUIDField, models.DateField, models.CharField)
+NOT_ROUTABLE = (models.DateTimeField,)
+
+Row = Mapping[str, Any]
+"""The values of a row by attribute name, as far as they are read."""
+
+
+class Column(NamedTuple):
+    """A field of a watched table, and the field that its foreign keys end at, which knows the type."""
+
+    name: str
+    field: Any
+    target: Any
+
+    def text(self, value: Any) -> str | None:
+        """The text by which a value is compared: with a stream's parameter, or with a key."""
+        return None if value is None else key_text(stored(self.target, value))
+
+
+Routing = Mapping[str, Column] | None
+"""The columns that route a model's changes, by field name; None: they cannot, each concerns every live query.
+
+Those of one table: what stands in another table is left out, since a statement to this one does not change it.
+"""
+
+
+class StreamRows(NamedTuple):
+    """The row is a part of an object of a live model."""
+
+    label: str
+    routing: Routing
+
+
+class Link(NamedTuple):
+    """The row links an object of a live model, to which `column` refers."""
+
+    label: str
+    column: Column
+    model: type[Model]
+    routing: Routing
+
+    @property
+    def is_key(self) -> bool:
+        """Whether the column's value is the key of the object."""
+        return bool(self.column.field.target_field.primary_key)
+
+
+class Table:
+    """What to watch in the table of one model.
+
+    `rereads` are labels of models whose objects are concerned by a change in a way that the row does not tell.
+    `cascades` are those of tables that the database itself changes when a row is deleted here.
+    """
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model = model
+        self.name: str = model._meta.db_table
+        self.keys = [column(field) for field in model._meta.pk_fields]
+        self.own: list[StreamRows] = []
+        self.links: list[Link] = []
+        self.rereads: set[str] = set()
+        self.cascades: set[str] = set()
+
+    @cached_property
+    def labels(self) -> set[str]:
+        """The live models that the table is watched for."""
+        return {part.label for part in self.own} | {part.label for part in self.links} | self.rereads
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """What the log needs of a row, by attribute: its key, what routes it, and what it links."""
+        routing = [item for own in self.own for item in (own.routing or {}).values()]
+        parts = [*self.keys, *routing, *(link.column for link in self.links)]
+        return {part.name: part for part in parts}
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The attributes of a row to read; with multi-table inheritance some are those of a parent's row."""
+        return list(self.columns)
+
+    @cached_property
+    def own_columns(self) -> list[Column]:
+        """Those that the table itself holds."""
+        return [part for part in self.columns.values() if part.field.model._meta.concrete_model is self.model]
+
+    def key(self, row: Row) -> str:
+        texts = [column.text(row[column.name]) for column in self.keys]
+        return key_text(texts) if len(texts) > 1 else str(texts[0])
+
+
+def column(field: Any) -> Column:
+    target = field
+    while target.remote_field:
+        target = target.target_field
+    return Column(field.attname, field, target)
+
+
+class Needed(NamedTuple):
+    """The fields of a live model that the log has to tell: those that route its changes, and those that point.
+
+    What points is not compared as text: the rows that it leads to are looked up.
+    """
+
+    routing: set[str]
+    pointing: set[str]
+
+
+def live_models() -> dict[type[Model], Needed]:
+    """Every model whose changes are needed.
+
+    They are the models of streams, those that streams, their rows and live values depend on, and those that access
+    stands on.
+    """
+    found: defaultdict[type[Model], Needed] = defaultdict(lambda: Needed(set(), set()))
+    for stream in registry:
+        if any(problems(stream)):
+            continue
+        found[stream.model._meta.concrete_model or stream.model].routing.update(stream.partition_by)
+        for dependency in stream.dependencies():
+            found[dependency.model].pointing.update({dependency.points, dependency.kind} - {""})
+        for model in stream.row_models():
+            found[model]
+        for dependencies in stream.value_models().values():
+            for model in dependencies:
+                found[model]
+    for model in ground_models():
+        found[model]
+    for model, field in whose_fields():
+        found[model].pointing.add(field)
+    return dict(found)
+
+
+def log_databases() -> set[str]:
+    """The databases whose logs are read; what is written to another one concerns nobody."""
+    return {router.db_for_write(model) for model in live_models()}
+
+
+def watched_tables() -> dict[type[Model], Table]:
+    """The tables to watch, by their models."""
+    tables: dict[type[Model], Table] = {}
+
+    def table(model: Any) -> Table:
+        concrete = model._meta.concrete_model
+        return tables.setdefault(concrete, Table(concrete))
+
+    for model, needed in live_models().items():
+        label, routing = model._meta.label_lower, _routing(model, needed)
+        for member in family(model):
+            if _shares_key(model, member):
+                table(member).own.append(StreamRows(label, _held(member, routing)))
+            else:
+                table(member).rereads.add(label)
+        for relation in _many_to_many(model):
+            through: Any = through_model(relation)
+            pointers = pointers_between(relation, model)
+            for field in pointers:
+                if one_target(field):
+                    table(field.model).links.append(Link(label, column(field), model, routing))
+                else:
+                    table(field.model).rereads.add(label)
+            if not pointers and not is_generic(relation, model):  # which is a dependency of streams
+                table(through).rereads.add(label)
+    for watched in list(tables.values()):
+        for origin in _database_cascades(watched.model):
+            table(origin).cascades |= watched.labels
+    return tables
+
+
+def family(model: type[Model]) -> Iterable[type[Model]]:
+    """The concrete models that a row of this model has rows in: itself and the parents of multi-table inheritance."""
+    concrete: Any = model._meta.concrete_model or model
+    parents = (parent._meta.concrete_model for parent in concrete._meta.all_parents)
+    return dict.fromkeys([concrete, *parents])
+
+
+def _shares_key(model: Any, parent: type[Model]) -> bool:
+    # not so for the second parent of a model with two
+    return model is parent or all(path.join_field.primary_key for path in model._meta.get_path_to_parent(parent))
+
+
+def _held(member: type[Model], routing: Routing) -> Routing:
+    # what a parent's row says nothing of is not looked up in the child's
+    if routing is None:
+        return None
+    return {name: item for name, item in routing.items() if item.field.model._meta.concrete_model in family(member)}
+
+
+def _routing(model: type[Model], needed: Needed) -> Routing:
+    vendor = connections[router.db_for_write(model)].vendor
+    columns = {name: column(model._meta.get_field(name)) for name in sorted(needed.routing | needed.pointing)}
+    if all(_is_routable(columns[name].target, vendor) for name in needed.routing):
+        return columns
+    return {name: columns[name] for name in sorted(needed.pointing)} or None
+
+
+def _is_routable(field: Any, vendor: str) -> bool:
+    if isinstance(field, models.CharField) and (vendor == "mysql" or field.db_collation):
+        return str(field.db_collation).endswith("_bin")  # other collations take different texts for equal
+    return isinstance(field, ROUTABLE) and not isinstance(field, NOT_ROUTABLE)
+
+
+def one_target(field: Any) -> bool:
+    """Whether a foreign key, and each that it leads to, has one column; a `ForeignObject` may have several."""
+    try:
+        column(field)
+    except FieldError:
+        return False
+    return True
+
+
+def _many_to_many(model: type[Model]) -> Iterator[Any]:
+    """The many-to-many relations of the model, from either side, whose rows between are known."""
+    relations: Iterable[Any] = model._meta.get_fields(include_hidden=True)
+    for relation in relations:
+        if relation.many_to_many and through_model(relation) is not None:
+            yield relation
+
+
+def _database_cascades(model: type[Model]) -> set[type[Model]]:
+    """The models whose deletion the database carries on to this one by itself (Django 6.1: DB_CASCADE, ...)."""
+    found: set[type[Model]] = set()
+    waiting: list[Any] = [model]
+    while waiting:
+        for field in waiting.pop()._meta.local_fields:
+            if field.remote_field and hasattr(field.remote_field.on_delete, "on_delete_sql"):
+                origin = field.related_model._meta.concrete_model
+                if origin not in found:
+                    found.add(origin)
+                    waiting.append(origin)
+    return found

@@ -1,0 +1,157 @@
+"""Commits: calls functions when a connection's transaction has committed, after the hooks of everyone else.
+
+Hooks of `transaction.on_commit` are counted and called by the tests of projects, run in the order in which they were
+registered (caches invalidate by them), raise where the project manages its transactions itself, and cost more with
+each savepoint. So these functions wait on the connection, and `install` wraps the two methods that end a transaction:
+those behind Django's `transaction.set_autocommit` and `transaction.commit`. Where they are not wrapped,
+`transaction.on_commit` has to do.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+logger = logging.getLogger("realtime.log")
+
+SERVER_STATUS_IN_TRANS = 1  # of MySQL's protocol
+_WAITING, _HOOKS = "realtime_waiting", "realtime_hooks"  # attributes of a connection
+
+_originals: dict[str, Any] = {}
+
+
+class Waiting:
+    """What waits for the present transaction of a connection to commit."""
+
+    def __init__(self) -> None:
+        self.functions: dict[Callable[[], None], None] = {}  # in this order, each once
+        self.is_manual = False  # the project ends the transaction itself, by `transaction.commit`
+        self.committed = False
+
+
+class Hooks(NamedTuple):
+    """The hooks of a transaction that this module has added to; a rollback to a savepoint makes another list."""
+
+    hooks: list[Any]
+    functions: set[Callable[[], None]]
+
+
+def after_commit(alias: str, function: Callable[[], None]) -> None:
+    """Call the function once when the present transaction of this database has committed; at once where none is open.
+
+    It is called also for what is rolled back to a savepoint. What it raises is logged.
+    """
+    connection: Any = connections[alias]
+    if connection.get_autocommit():
+        _call(function)
+    elif _originals:
+        waiting = vars(connection).get(_WAITING)
+        if waiting is None:
+            waiting = vars(connection)[_WAITING] = Waiting()
+        waiting.functions[function] = None
+        waiting.is_manual = not (connection.in_atomic_block and connection.commit_on_exit)
+    elif connection.in_atomic_block and not is_test(connection):
+        _by_hook(connection, function)
+
+
+def install() -> None:
+    """Wrap the methods of connections that end a transaction."""
+    if not _originals:
+        _wrap("set_autocommit", _set_autocommit)
+        _wrap("commit", _commit)
+
+
+def uninstall() -> None:
+    """Undo `install`: the methods are Django's own again."""
+    for name, original in _originals.items():
+        setattr(BaseDatabaseWrapper, name, original)
+    _originals.clear()
+
+
+def _wrap(name: str, wrapper: Callable[..., None]) -> None:
+    original = _originals[name] = getattr(BaseDatabaseWrapper, name)
+
+    @functools.wraps(original)
+    def method(self: Any, *args: Any, **kwargs: Any) -> None:
+        wrapper(self, functools.partial(original, self), *args, **kwargs)
+
+    setattr(BaseDatabaseWrapper, name, method)
+
+
+def _set_autocommit(connection: Any, call: Callable[..., None], autocommit: bool, *args: Any, **kwargs: Any) -> None:
+    # a transaction begins or ends: what still waits was rolled back, or is committed and has had its hooks after this
+    waiting: Waiting | None = vars(connection).pop(_WAITING, None)
+    try:
+        call(autocommit, *args, **kwargs)
+    finally:
+        if waiting is not None and waiting.committed:
+            _call_all(waiting)
+
+
+def _commit(connection: Any, call: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    call(*args, **kwargs)
+    waiting: Waiting | None = vars(connection).get(_WAITING)
+    if waiting is not None and waiting.is_manual:  # no hooks follow
+        del vars(connection)[_WAITING]
+        _call_all(waiting)
+    elif waiting is not None:
+        waiting.committed = True
+
+
+def _call_all(waiting: Waiting) -> None:
+    for function in waiting.functions:
+        _call(function)
+
+
+def _call(function: Callable[[], None]) -> None:
+    try:
+        function()
+    except Exception:  # the writer has written; what is missed here is found by polling
+        logger.exception("What follows a commit has failed; the change is found by polling.")
+
+
+def is_test(connection: Any) -> bool:
+    """Whether the transaction is one of `TestCase`, which never commits."""
+    return any(block._from_testcase for block in connection.atomic_blocks)
+
+
+def _by_hook(connection: Any, function: Callable[[], None]) -> None:
+    known: Hooks | None = vars(connection).get(_HOOKS)
+    if known is None or known.hooks is not connection.run_on_commit:
+        ours = {hook for _, hook, *_ in connection.run_on_commit if isinstance(hook, _Hook)}
+        known = Hooks(connection.run_on_commit, {hook.function for hook in ours})
+        setattr(connection, _HOOKS, known)
+    if function not in known.functions:
+        known.functions.add(function)
+        transaction.on_commit(_Hook(function), using=connection.alias)
+
+
+@dataclass(frozen=True)
+class _Hook:
+    function: Callable[[], None]
+
+    def __call__(self) -> None:
+        _call(self.function)
+
+
+def has_begun(driver: Any) -> bool:
+    """Whether a transaction is open that Django does not know of: `cursor.execute("BEGIN")`."""
+    if hasattr(driver, "get_autocommit") and not driver.get_autocommit():  # MySQL's drivers; switched off by raw SQL
+        return True
+    if hasattr(driver, "in_transaction"):  # sqlite3
+        return bool(driver.in_transaction)
+    if hasattr(driver, "server_status"):  # PyMySQL; mysqlclient does not say
+        return bool(driver.server_status & SERVER_STATUS_IN_TRANS)
+    return bool(getattr(getattr(driver, "info", None), "transaction_status", 0))  # psycopg; 0 is idle
+
+
+def knows_transactions(driver: Any) -> bool:
+    """Whether the driver says if a transaction is open."""
+    says = hasattr(driver, "in_transaction") or hasattr(driver, "server_status")
+    return says or hasattr(getattr(driver, "info", None), "transaction_status")

@@ -1,0 +1,1 @@
+"""System checks: they report wrong configuration at start, with hints."""

@@ -1,0 +1,239 @@
+"""Checks of streams, settings, the channel layer, the server and triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import NotSupportedError, connections
+
+from realtime import conf
+from realtime.capture import triggers
+from realtime.capture.tables import log_databases
+from realtime.changelog import BACKENDS
+from realtime.checks.related_models import unknown_models
+from realtime.checks.serialization import serializer_problem, unsendable
+from realtime.exceptions import StreamDefinitionError
+from realtime.hub.pubsub.event_bus import carrier
+from realtime.queries.queryset import shape_problem
+from realtime.streams.registry import place, registry
+from realtime.streams.stream import ModelStream
+from realtime.streams.validation import field_problems, probe, problems
+
+
+@register("realtime")
+def check_streams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E001: a stream that cannot work. E002: two streams with one name."""
+    found: list[CheckMessage] = []
+    for stream in registry:
+        found += [
+            Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E001")
+            for problem in _stream_problems(stream)
+        ]
+    found += [Error(problem.message, hint=problem.hint, id="realtime.E002") for problem in registry.problems]
+    return found
+
+
+def _stream_problems(stream: type[ModelStream]) -> list[StreamDefinitionError]:
+    found = [*problems(stream), *field_problems(stream)]
+    if found:
+        return found
+    serializer = serializer_problem(stream)
+    return [serializer] if serializer else list(unsendable(stream))
+
+
+@register("realtime")
+def check_querysets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E006: a QuerySet that cannot be live. W003: a stream that reads models without tracking them."""
+    found: list[CheckMessage] = []
+    for stream in registry:
+        if any(problems(stream)):
+            continue
+        queryset = probe(stream)  # None if it needs real parameters
+        problem = None if queryset is None else shape_problem(queryset, stream) or _sql_problem(queryset, stream)
+        if problem:
+            found.append(Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E006"))
+        elif unknown := unknown_models(queryset, stream):
+            found.append(
+                Warning(
+                    f"{stream.__name__} reads rows of {', '.join(unknown)} but does not track their changes.",
+                    hint="List the relations to them in depends_on, or silence this if those rows never change.",
+                    obj=place(stream),
+                    id="realtime.W003",
+                )
+            )
+    return found
+
+
+def _sql_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefinitionError | None:
+    try:
+        queryset.query.clone().get_compiler(using=queryset.db).pre_sql_setup()
+    except Exception as error:  # an unknown field, an infinite ordering loop, an unsupported feature, ...
+        return StreamDefinitionError(
+            f"get_queryset of {stream.__name__} returned a QuerySet that cannot be compiled to SQL: {error}",
+            hint="Evaluate the QuerySet in `manage.py shell` and fix the error.",
+        )
+    return None
+
+
+@register("realtime")
+def check_channel_layer(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E007: a channel layer that cannot be created. W002: one that does not reach other processes."""
+    try:
+        layer = get_channel_layer()
+    except Exception as error:  # each layer raises its own errors
+        return [
+            Error(
+                f"The channel layer cannot be created: {error}.",
+                hint='Install channels-redis and set CHANNEL_LAYERS["default"]["BACKEND"] to '
+                '"channels_redis.pubsub.RedisPubSubChannelLayer", or remove the setting; realtime then polls.',
+                id="realtime.E007",
+            )
+        ]
+    if isinstance(layer, InMemoryChannelLayer) and not django_settings.DEBUG:
+        return [
+            Warning(
+                "The channel layer is in memory, so it does not reach other server processes.",
+                hint="For several processes use channels_redis.pubsub.RedisPubSubChannelLayer; otherwise silence it.",
+                id="realtime.W002",
+            )
+        ]
+    return []
+
+
+@register("realtime")
+def check_events(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """W005: events that do not reach other processes."""
+    senders = [stream.__name__ for stream in registry if stream.events()]
+    if not senders or django_settings.DEBUG or carrier():
+        return []
+    return [
+        Warning(
+            f"Events of {', '.join(sorted(senders))} reach only clients of the same server process.",
+            hint='With several processes, use PostgreSQL, or set CHANNEL_LAYERS["default"]["BACKEND"] to '
+            '"channels_redis.pubsub.RedisPubSubChannelLayer"; with one, silence this.',
+            id="realtime.W005",
+        )
+    ]
+
+
+@register("realtime")
+def check_settings(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E003: an unknown setting or an invalid value."""
+    return [Error(problem.message, hint=problem.hint, id="realtime.E003") for problem in conf.problems()]
+
+
+@register("realtime")
+def check_server(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E004: no ASGI application. W001: `runserver` does not serve WebSockets."""
+    found: list[CheckMessage] = []
+    if not getattr(django_settings, "ASGI_APPLICATION", None):
+        found.append(
+            Error(
+                "ASGI_APPLICATION is not set, so `runserver` cannot route WebSockets.",
+                hint='Set ASGI_APPLICATION = "realtime.asgi.application", or to the application in your asgi.py.',
+                id="realtime.E004",
+            )
+        )
+    if not apps.is_installed("daphne"):
+        found.append(
+            Warning(
+                "'daphne' is not in INSTALLED_APPS, so `runserver` does not serve WebSockets.",
+                hint="Add 'daphne' to the top of INSTALLED_APPS, or run another ASGI server.",
+                id="realtime.W001",
+            )
+        )
+    return found
+
+
+@register("realtime")
+def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E005: live models in a database that is not supported."""
+    found: list[CheckMessage] = []
+    for alias in sorted({stream.database() for stream in registry if getattr(stream, "model", None)}):
+        vendor = connections[alias].vendor
+        if vendor not in BACKENDS:
+            found.append(
+                Error(
+                    f"The database {alias!r} is {vendor}, which realtime does not support.",
+                    hint=f"Keep live models in one of: {', '.join(sorted(BACKENDS))}.",
+                    id="realtime.E005",
+                )
+            )
+    return found
+
+
+@register("realtime", Tags.database)
+def check_database_versions(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> Sequence[CheckMessage]:
+    """E009: a database server that is too old, such as PostgreSQL 12. Needs `--database`."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        if alias not in log_databases():
+            continue
+        try:
+            connections[alias].check_database_version_supported()
+        except NotSupportedError as error:
+            found.append(
+                Error(
+                    f"The database {alias!r} is too old: {error}",
+                    hint="Upgrade the database server; Django refuses to connect to this version.",
+                    id="realtime.E009",
+                )
+            )
+    return found
+
+
+@register("realtime", Tags.database)
+def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
+    """W004: missing, stale or leftover triggers. W069: a table that cannot have any. Needs `--database`."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        if alias not in log_databases() or connections[alias].vendor not in BACKENDS:
+            continue
+        if tables := triggers.out_of_step(alias):
+            found.append(
+                Warning(
+                    f"In the database {alias!r} realtime's triggers do not match REALTIME_CAPTURE and the "
+                    f"streams, for the tables: {', '.join(tables)}.",
+                    hint="Run `manage.py migrate` or `manage.py realtime_triggers --install`.",
+                    id="realtime.W004",
+                )
+            )
+        found += [
+            Warning(
+                f"The table {table.name} of {table.model.__name__} cannot have triggers: it is a database view, or "
+                "is in a schema that realtime does not support.",
+                hint="For a view, list the models of its tables in the stream's `rows_depend_on`.",
+                obj=table.model._meta.label,
+                id="realtime.W069",
+            )
+            for table in triggers.without_triggers(alias)
+        ]
+    return found
+
+
+@register("realtime")
+def check_unmanaged(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """W068: a stream of an unmanaged model that may be a database view."""
+    return [
+        Warning(
+            f"{stream.__name__} shows {stream.model.__name__}, which Django does not manage. If it is a database "
+            "view, changes of its tables go unnoticed.",
+            hint='For a view, list the models of its tables: rows_depend_on = ["app.Model"]. For a table, set '
+            'rows_depend_on = []; if other programs write to it, also set REALTIME_CAPTURE = "triggers".',
+            obj=place(stream),
+            id="realtime.W068",
+        )
+        for stream in registry
+        if not any(problems(stream)) and stream.rows_depend_on is None and not _is_managed(stream.model)
+    ]
+
+
+def _is_managed(model: Any) -> bool:
+    return bool((model._meta.concrete_model or model)._meta.managed)

@@ -1,0 +1,1 @@
+"""One client: its connection, subscriptions and calls, over any transport."""

@@ -1,0 +1,1 @@
+"""Transports: they carry messages, make no decisions, and do not depend on one another."""

@@ -1,0 +1,84 @@
+"""Fan-out: computes which frame of a tick each client receives. It has no side effects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from realtime.hub.subscribers import Client, Delivery, Subscribers
+from realtime.hub.waiting import QueryRequest
+from realtime.protocol import codec
+from realtime.protocol.effects import Subscription
+from realtime.queries.tail import Tick
+
+NOBODY: frozenset[Client] = frozenset()
+
+
+class Addressed(NamedTuple):
+    """A delivery and its recipients."""
+
+    delivery: Delivery
+    clients: list[Client]
+
+
+def fan_out(
+    tick: Tick,
+    served: Iterable[QueryRequest],
+    subscribers: Subscribers,
+    *,
+    log: int,
+    calls: Mapping[Client, tuple[str, ...]],
+    also: Iterable[Client] = NOBODY,
+) -> list[Addressed]:
+    """Return the deliveries of a tick for the clients that are still subscribed.
+
+    `calls` are those whose effects the tick has; the clients in `also` get a frame in any case. Each distinct set of
+    deltas has one frame, and clients that need nothing else share one delivery.
+    """
+    parts: defaultdict[Client, list[bytes]] = defaultdict(list)
+    accepted: defaultdict[Client, list[tuple[Subscription, int, str]]] = defaultdict(list)
+    caught_up: defaultdict[Client, set[int]] = defaultdict(set)
+    for item in served:
+        if (answer := tick.answers.get(item.want)) is None:
+            continue
+        if answer.delta is not None and answer.query not in caught_up[item.client]:
+            parts[item.client].append(answer.delta)
+        caught_up[item.client].add(answer.query)
+        if item.subscription is not None:
+            accepted[item.client].append((item.subscription, answer.query, answer.fingerprint))
+
+    also = frozenset(also)
+    if len(tick.deltas) == 1 and not caught_up and not calls and not also:
+        # the usual case: the same for all subscribers of one live query
+        [(query, delta)] = tick.deltas.items()
+        clients = list(subscribers.of(query))
+        return [Addressed(_delivery(tick, log, [delta]), clients)] if clients else []
+
+    for query, delta in tick.deltas.items():
+        for client in subscribers.of(query):
+            if not caught_up or query not in caught_up.get(client, ()):
+                parts[client].append(delta)
+    shared: dict[tuple[int, ...], Addressed] = {}
+    deliveries: list[Addressed] = []
+    for client in {*parts, *caught_up, *calls, *also}:
+        deltas = parts.get(client, [])
+        composition = tuple(map(id, deltas))
+        if composition not in shared:
+            shared[composition] = Addressed(_delivery(tick, log, deltas), [])
+        if client in caught_up or client in calls:
+            delivery = shared[composition].delivery._replace(
+                accepted=tuple(accepted.get(client, ())),
+                caught_up=frozenset(caught_up.get(client, ())),
+                calls=calls.get(client, ()),
+                plain=False,
+            )
+            deliveries.append(Addressed(delivery, [client]))
+        else:
+            shared[composition].clients.append(client)
+    return deliveries + [addressed for addressed in shared.values() if addressed.clients]
+
+
+def _delivery(tick: Tick, log: int, deltas: list[bytes]) -> Delivery:
+    frame = codec.encode_frame(log=log, cursor=tick.cursor, deltas=deltas)
+    return Delivery(log, tick.before, frame)

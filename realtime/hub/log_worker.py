@@ -1,0 +1,324 @@
+"""Log worker: the loop that serves the subscribers of one log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol, TypeVar
+
+from realtime.auth.revocation import access_database
+from realtime.changelog import get_changelog
+from realtime.conf import limits
+from realtime.exceptions import ClientError, InternalError
+from realtime.hub.awaited_calls import AwaitedCalls
+from realtime.hub.counters import count
+from realtime.hub.fanout import fan_out
+from realtime.hub.live_query_limits import LiveQueryLimits
+from realtime.hub.pacing import Pacing
+from realtime.hub.pubsub.notifications import Waiter
+from realtime.hub.subscribers import Client, Subscribers, call_client, end_client
+from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
+from realtime.hub.waiting import QueryRequest, WaitingClients
+from realtime.protocol.effects import Subscription
+from realtime.queries.livequery import QueryKey
+from realtime.queries.round import Round
+from realtime.queries.tail import Cost, Tail, Tick, Want
+from realtime.streams.stream import ModelStream
+
+logger = logging.getLogger("realtime.log")
+Result = TypeVar("Result")
+
+ANSWER_SECONDS = 0.02  # per round for answering subscribers; the others wait for the next round
+IDLE_SECONDS = 3600.0  # without subscribers, there is nothing to poll for
+LOOK_SECONDS = 0.1  # between two checks of a tick that takes long
+
+
+class TookTooLong(Exception):
+    """The current tick was abandoned, because reading this live query took too long."""
+
+    def __init__(self, key: QueryKey) -> None:
+        self.key = key
+        super().__init__(key)
+
+
+class SlowQueryWatch(Protocol):
+    """Decides what happens to slow live queries."""
+
+    def limit(self, worker: LogWorker) -> float:
+        """Return how many seconds this worker may read a live query in one tick."""
+        ...
+
+    def may_leave_behind(self) -> bool:
+        """Return whether one more thread may be abandoned with a live query that does not end."""
+        ...
+
+    def leave_behind(self, end: Future[None], interrupt: Callable[[], None] | None) -> None:
+        """Note an abandoned thread: it ends when its query does."""
+        ...
+
+    def give_up(self, worker: LogWorker, key: QueryKey) -> None:
+        """Note that a round was abandoned because of this live query."""
+        ...
+
+    def measure(self, worker: LogWorker, seconds: Mapping[QueryKey, float]) -> None:
+        """Note how many seconds a round has read each live query."""
+        ...
+
+
+class Leftovers(NamedTuple):
+    """The pending requests and the subscribers of a live query that a worker no longer reads."""
+
+    requests: list[QueryRequest]
+    subscribers: list[tuple[int, Client]]
+
+
+class LogWorker:
+    """The subscribers of one log, or those of its slow live queries, and the loop that serves them.
+
+    A worker of slow live queries starts at `start`, the position up to which another worker has read the log.
+    """
+
+    def __init__(
+        self,
+        alias: str,
+        number: int,
+        clients: Collection[Client],
+        watch: SlowQueryWatch,
+        query_limits: LiveQueryLimits,
+        *,
+        start: str | None = None,
+    ) -> None:
+        self.alias = alias
+        self.number = number
+        self.position = ""  # the cursor of the last tick
+        self.started = asyncio.Event()  # set after the first tick: no later change is missed
+        self.subscribers = Subscribers()
+        self.pacing = Pacing(is_apart=start is not None)
+        self._waiting = WaitingClients()
+        self._calls = AwaitedCalls()
+        self._stalled = False  # the log cannot be read, and clients know that they may be stale
+        self._clients = clients
+        self._watch = watch
+        self._limits = query_limits
+        self._tail = Tail(get_changelog(alias), max_changes=limits.changes, seconds=ANSWER_SECONDS)
+        self._tail.cursor = start or None
+        self.thread = ReaderThread(f"realtime-{alias}")
+        self._waiter = Waiter(alias, listens=start is None)
+        self._task = asyncio.create_task(self._run(), name=f"realtime log {alias}")
+
+    def subscribe(self, client: Client, subscription: Subscription, stream: ModelStream, want: Want) -> None:
+        known = self.subscribers.has(client, want.key)
+        if known or any(item.want.key == want.key for item in self._waiting.of(client)):
+            want = Want(want.key, None)  # two subscriptions may lack different changes
+        self._wait(QueryRequest(client, subscription, stream, want))
+
+    def catch_up(self, client: Client, query: int, cursor: str | None) -> bool:
+        """Bring a client's live query up to date; return whether it belongs to this worker."""
+        found = self.subscribers.find(query)
+        if found is None:
+            return False
+        key, stream = found
+        self._wait(QueryRequest(client, None, stream, Want(key, cursor)))
+        return True
+
+    def _wait(self, request: QueryRequest) -> None:
+        self._waiting.add(request)
+        self._waiter.wake()
+
+    def expect(self, client: Client, key: str, call: str) -> None:
+        """Expect a call: the frame that has its effects will name it."""
+        self._calls.add(client, key, call)
+
+    def settle(self, client: Client, key: str, *, ran: bool) -> None:
+        """Handle a call's answer: look for its effects if it ran, else stop expecting it."""
+        if self._calls.settle(client, key, ran=ran):
+            self._waiter.wake()
+
+    def unsubscribe(self, client: Client, query: int) -> None:
+        if client not in self.subscribers.of(query) or (found := self.subscribers.find(query)) is None:
+            return
+        key, _ = found
+        self._waiting.stop_catching_up(client, key)
+        self.subscribers.remove(client, query)
+        self._limits.release(client, key)
+
+    def remove_client(self, client: Client) -> None:
+        self._waiting.remove_client(client)
+        self._calls.remove_client(client)
+        self.subscribers.remove_client(client)
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, self._waiter.close(), return_exceptions=True)
+        await ended(self.thread)
+
+    def costs(self) -> list[tuple[Cost, int]]:
+        """The cost of each live query, and its number of subscribers."""
+        return [(cost, len(self.subscribers.of(cost.id))) for cost in self._tail.costs()]
+
+    def has(self, key: QueryKey) -> bool:
+        """Return whether this live query has subscribers or pending requests."""
+        return self.subscribers.knows(key) or any(item.want.key == key for item in self._waiting)
+
+    def refuse(self, key: QueryKey, error: ClientError) -> None:
+        """Refuse this live query to all subscribers and to all clients waiting for it."""
+        leftovers = self.give_away(key)
+        for request in leftovers.requests:
+            self._refuse(request, error)
+        for query, client in leftovers.subscribers:
+            self._limits.release(client, key)
+            call_client(client, client.fail, query, error)
+
+    def give_away(self, key: QueryKey) -> Leftovers:
+        """Stop reading this live query; return its requests and subscribers."""
+        requests = self._waiting.remove_query(key)
+        self.subscribers.retired.add(key)
+        return Leftovers(requests, self.subscribers.dismiss([key]))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if self.pacing.retry:
+                    await asyncio.sleep(self.pacing.retry)
+                else:
+                    await self._wait_for_news()
+                await self._round()
+            except TookTooLong as slow:
+                self._watch.give_up(self, slow.key)
+                self._waiter.wake()  # other live queries still wait for this round
+            except Exception:
+                count("log_failures", self.alias)
+                retry = self.pacing.fail()
+                fields = {"log": self.alias, "retry": retry}
+                logger.exception(
+                    "The log %s could not be read; trying again in %.2f s.", self.alias, retry, extra=fields
+                )
+                self._stall()
+
+    def _stall(self) -> None:
+        if not self._stalled:
+            self._stalled = True
+            for client in list(self.subscribers.clients):
+                call_client(client, client.stall)
+
+    async def _wait_for_news(self) -> None:
+        await self._wait_for_any()
+        if (rest := self.pacing.rest(waiting=bool(self._waiting))) > 0:
+            await asyncio.sleep(rest)
+
+    async def _wait_for_any(self) -> None:
+        while self.position and not self._waiting and not self._calls.due:
+            if not self.subscribers:
+                if self.subscribers.retired:
+                    return
+                await self._waiter.wait(IDLE_SECONDS)
+            else:
+                woken = await self._waiter.wait(self._seconds_to_wait()) or self._tail.is_due()
+                if woken or await asyncio.wrap_future(self.thread.submit(self._tail.moved)):
+                    return
+
+    def _seconds_to_wait(self) -> float:
+        """Return the seconds until the next poll, or until a live query changes by time alone."""
+        return max(0.0, min(self._tail.log.poll_seconds, self._tail.next_due - time.time()))
+
+    async def _round(self) -> None:
+        self.pacing.begin()
+        self._waiting.begin()
+        self._calls.due = False
+        retired = self.subscribers.take_retired()
+        round = Round()
+        try:
+            tick = await self._tick(round, retired)
+        except BaseException:
+            self._waiting.fail()
+            self.subscribers.retired |= retired
+            raise
+        served = self._waiting.finish()
+        self.position = tick.cursor
+        self.started.set()
+        if tick.deferred:
+            served = self._waiting.defer(served, tick.deferred)
+            self.subscribers.retired.update(retired & {want.key for want in tick.deferred})
+        if tick.access:
+            # before any frame is sent: rows written after a revocation must not reach revoked clients
+            for client in list(self._clients):
+                call_client(client, client.reauthorize, tick.access)
+        self._refuse_failed(tick, served)
+        self._deliver(tick, served)
+        self._watch.measure(self, round.seconds)
+        # clients that left while they were answered
+        self.subscribers.retired |= {
+            want.key for want, answer in tick.answers.items() if not self.subscribers.of(answer.query)
+        }
+        seconds = self.pacing.end(tick.changes)
+        count("ticks", self.alias)
+        if tick.resets:
+            count("resets", amount=tick.resets)
+        count("tick_seconds", self.alias, amount=seconds)
+
+    async def _tick(self, round: Round, retired: Collection[QueryKey]) -> Tick:
+        """Compute a tick in the thread; abandon both if one live query takes too long."""
+        wants = {item.want: item.stream for item in self._waiting.serving}
+        if self.alias == access_database():
+            self._tail.note_users(frozenset(client.user for client in self._clients if client.user is not None))
+        work = self._tail.tick, wants, retired, self._calls.keys, self._waiting.batches(), round
+        tick = asyncio.wrap_future(self.thread.submit(*work))
+        tick.add_done_callback(lambda tick: tick.cancelled() or tick.exception())  # nothing may wait for it any more
+        while True:
+            await asyncio.wait([tick], timeout=LOOK_SECONDS)
+            if tick.done():
+                return tick.result()
+            key = round.slow(self._watch.limit(self))
+            if key is not None and self._watch.may_leave_behind() and round.give_up(key):
+                break
+        [end] = self.thread.close()
+        self.thread = ReaderThread(f"realtime-{self.alias}")
+        self._watch.leave_behind(end, round.interrupt)
+        raise TookTooLong(key)
+
+    def _refuse_failed(self, tick: Tick, served: list[QueryRequest]) -> None:
+        for request in served:
+            if (key := request.want.key) in tick.failed:
+                self._refuse(request, tick.errors.get(key) or InternalError())
+        numbers = {self.subscribers.number(key): key for key in tick.failed}
+        for query, client in self.subscribers.dismiss(tick.failed):
+            self._limits.release(client, numbers[query])
+            call_client(client, client.fail, query, tick.errors.get(numbers[query]) or InternalError())
+
+    def _refuse(self, request: QueryRequest, error: ClientError) -> None:
+        if request.subscription is not None:
+            self._limits.release(request.client, request.want.key)
+            call_client(request.client, request.client.refuse, request.subscription, error)
+
+    def _deliver(self, tick: Tick, served: list[QueryRequest]) -> None:
+        for item in served:
+            if (answer := tick.answers.get(item.want)) is not None:
+                self.subscribers.add(item.client, answer.query, item.want.key, item.stream)
+        calls = self._calls.pop(tick.ran)
+        stalled, self._stalled = (self.subscribers.clients if self._stalled else ()), False
+        frames = size = 0
+        for delivery, clients in fan_out(tick, served, self.subscribers, log=self.number, calls=calls, also=stalled):
+            frames += len(clients)
+            size += len(clients) * delivery.frame.size
+            for client in clients:
+                try:
+                    client.deliver(delivery)
+                except Exception:
+                    end_client(client)
+        if frames:
+            count("frames", amount=frames)
+            count("frame_bytes", amount=size)
+
+
+class Pool(Protocol):
+    """A pool that ends with the hub."""
+
+    def close(self) -> list[Future[None]]: ...
+
+
+async def ended(pool: Pool) -> None:
+    if threads := pool.close():
+        await asyncio.wait([asyncio.wrap_future(future) for future in threads], timeout=2 * LEAVE_SECONDS)

@@ -1,0 +1,1 @@
+"""Hints and events between processes. They may be lost."""

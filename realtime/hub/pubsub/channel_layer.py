@@ -1,0 +1,166 @@
+"""The channel layer: one channel for each event loop, in a group for each log and in one for events.
+
+To cancel `receive` is to give up the channel, and a group cannot be joined with one that was given up. So one task
+receives from beginning to end, for all who listen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import channel_layers, get_channel_layer
+
+from realtime.changelog.base import origin
+from realtime.hub.pubsub import sender
+from realtime.hub.pubsub.sender import Message, Outage, hints_outage
+
+logger = logging.getLogger("realtime.wakeups")
+
+REJOIN_SECONDS = 20.0  # a layer that was flushed has forgotten its groups, and a dead connection says nothing
+ANSWER_SECONDS = 5.0  # after which a layer that does not answer is given up
+
+ECHO = "realtime.echo"
+WAKE_UP = "realtime.wakeup"
+
+
+def group(alias: str) -> str:
+    return f"realtime.{alias}"
+
+
+def send(alias: str) -> None:
+    """Send a hint to every process, soon; never block, never raise."""
+    sender.hint(group(alias), {"type": WAKE_UP, "log": alias, "origin": origin()})
+
+
+async def listen(alias: str, wake: Callable[[], None]) -> None:
+    """Call `wake` at each hint for this log, until cancelled; join again whenever the layer fails."""
+
+    def take(message: Message) -> None:
+        if message["type"] == WAKE_UP and message.get("log") == alias:
+            wake()
+
+    # what was committed while nobody listened is looked for too
+    await listen_to(group(alias), take, joined=wake, outage=hints_outage("the channel layer"))
+
+
+async def listen_to(
+    group: str, take: Callable[[Message], None], *, joined: Callable[[], None], outage: Outage
+) -> None:
+    """Call `take` with each message of all groups of this event loop, until cancelled.
+
+    `joined` is called whenever the layer is known to reach this loop; it may have been out of reach before.
+    """
+    await _membership().serve(_Subscriber(group, take, joined, outage))
+
+
+class _Subscriber(NamedTuple):
+    group: str
+    take: Callable[[Message], None]
+    joined: Callable[[], None]
+    outage: Outage
+
+
+class _Membership:
+    """One channel in the groups of all who listen, for as long as it hears itself: a dead connection says nothing."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[int, _Subscriber] = {}
+        self._changed = asyncio.Event()
+        self._echo = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def serve(self, listener: _Subscriber) -> None:
+        self._listeners[id(listener)] = listener
+        self._changed.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name="realtime channel layer")
+        try:
+            await asyncio.Event().wait()  # until cancelled
+        finally:
+            del self._listeners[id(listener)]
+            if not self._listeners:
+                task, self._task = self._task, None
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        # a layer of its own, so that its connections can be closed without anyone else's
+        layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
+        while True:
+            try:
+                await self._stay(layer)
+            except Exception as error:  # every layer has errors of its own
+                await asyncio.sleep(max(listener.outage.failed(error) for listener in self._listeners.values()))
+            finally:
+                await _hang_up(layer)
+
+    async def _stay(self, layer: Any) -> None:
+        """Return never; raise what the layer raises, or `TimeoutError` where it is silent."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            channel = await layer.new_channel("realtime")
+        receiving = asyncio.create_task(self._receive(layer, channel), name="realtime channel")
+        try:
+            while not receiving.done():
+                self._changed.clear()
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self._join(layer, channel)
+                for listener in list(self._listeners.values()):
+                    listener.outage.over()
+                    listener.joined()
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.wait([receiving, changed], timeout=REJOIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                changed.cancel()
+            receiving.result()
+        finally:
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
+
+    async def _join(self, layer: Any, channel: str) -> None:
+        for name in {listener.group for listener in self._listeners.values()}:
+            await layer.group_add(name, channel)
+        self._echo.clear()
+        while not self._echo.is_set():
+            await layer.send(channel, {"type": ECHO})
+            with suppress(TimeoutError):  # sent before the layer was listening
+                async with asyncio.timeout(ANSWER_SECONDS / 10):
+                    await self._echo.wait()
+
+    async def _receive(self, layer: Any, channel: str) -> None:
+        while True:
+            message = await layer.receive(channel)
+            if message["type"] == ECHO:
+                self._echo.set()
+                continue
+            for listener in list(self._listeners.values()):
+                try:
+                    listener.take(message)
+                except Exception:  # of one listener, which the others are not to feel
+                    logger.exception("A message of the channel layer could not be taken.")
+
+
+_memberships: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, _Membership]] = WeakKeyDictionary()
+
+
+def _membership() -> _Membership:
+    loop, default = asyncio.get_running_loop(), get_channel_layer()
+    known = _memberships.get(loop)
+    if known is None or known[0] is not default:  # the setting has changed
+        known = _memberships[loop] = default, _Membership()
+    return known[1]
+
+
+async def _hang_up(layer: Any) -> None:
+    """Close the layer's connections, also those that only seem to be open; the next use makes new ones."""
+    close = getattr(layer, "close_pools", None)
+    if any(base.__module__ == "channels_redis.pubsub" for base in type(layer).__mro__):
+        close = layer.flush  # which there forgets the channels of this instance, and no more
+    if close is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await close()

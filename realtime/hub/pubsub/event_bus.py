@@ -1,0 +1,131 @@
+"""Events: ephemeral messages for those who look at a live query, or for one user. They may be lost.
+
+An event reaches the hubs of its own process at once. To other processes it goes through the channel layer, where there
+is one that reaches them, else by NOTIFY where the default database is PostgreSQL. Each hub finds its own clients.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from realtime.changelog.base import origin
+from realtime.hub.pubsub import channel_layer, postgresql
+from realtime.hub.pubsub.sender import Carrier, ChannelLayerCarrier, Listener, Message, Outage, is_usable, send
+from realtime.protocol.envelope import Envelope
+
+logger = logging.getLogger("realtime.wakeups")
+
+GROUP = "realtime.events"
+
+PROCESSES = 1000  # of which it is known how long their events take
+CLOCK_SECONDS = 10.0  # after which the clock of another process is compared anew
+
+Deliver = Callable[[Envelope, float], None]
+"""Takes an event, and when it was sent, by this process's monotonic clock."""
+
+_decoder = msgspec.json.Decoder(Envelope)
+_lock = threading.Lock()
+_buses: set[EventBus] = set()
+
+
+def publish(envelope: Envelope, *, but: EventBus | None = None) -> None:
+    """Hand an event to every hub; `but` is one that has it already. Never block, never raise; from any thread."""
+    with _lock:
+        exchanges = [exchange for exchange in _buses if exchange is not but]
+    for exchange in exchanges:
+        exchange.put(envelope)
+    by = carrier()
+    if by is not None:
+        body = msgspec.json.encode(msgspec.structs.replace(envelope, origin=origin(), sent=time.time()))
+        send(GROUP, {"type": "realtime.event", "body": body.decode()}, by=by)
+    elif not exchanges and but is None:
+        _say_alone()
+
+
+def carrier() -> type[Carrier] | None:
+    """What carries events to other processes: the channel layer, PostgreSQL, or nothing."""
+    if is_usable():
+        return ChannelLayerCarrier
+    return postgresql.EventsCarrier if postgresql.carries_events() else None
+
+
+class EventBus(Listener):
+    """Takes in the events for one hub, in its event loop, until `close`."""
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        # by process: the seconds of its quickest event, and since when
+        self._least: dict[str, tuple[float, float]] = {}
+        self._joined = False  # the layer reaches this process
+        super().__init__(self._listen(), name="realtime events")
+        with _lock:
+            _buses.add(self)
+
+    def put(self, envelope: Envelope) -> None:
+        """May be called from any thread."""
+        self._hear(self._deliver, envelope, time.monotonic())
+
+    def _forget(self) -> None:
+        with _lock:
+            _buses.discard(self)
+
+    def _listen(self) -> Coroutine[None, None, None] | None:
+        by = carrier()
+        if by is postgresql.EventsCarrier:
+            return postgresql.listen_to_events(self._take, joined=self._join)
+        if by is None:
+            return None
+        outage = Outage(
+            "the channel layer",
+            gone="The channel layer is gone (%s): events reach this process alone.",
+            back="The channel layer is back: events reach all processes again.",
+        )
+        return channel_layer.listen_to(GROUP, self._take_message, joined=self._join, outage=outage)
+
+    def _join(self) -> None:
+        self._joined = True
+
+    def _take_message(self, message: Message) -> None:
+        if message["type"] != channel_layer.WAKE_UP:
+            self._take(message.get("body"))
+
+    def _take(self, body: Any) -> None:
+        try:
+            envelope = _decoder.decode(body)
+        except (TypeError, msgspec.DecodeError):
+            logger.warning("A message for %s that is no event came from another process.", GROUP)
+            return
+        if envelope.origin != origin():
+            self._deliver(envelope, time.monotonic() - self._delay(envelope))
+
+    def _delay(self, envelope: Envelope) -> float:
+        """The seconds that an event was under way beyond its process's quickest one: by the rest the clocks differ."""
+        if not envelope.sent:  # by a process that does not say so
+            return 0.0
+        now, seconds = time.monotonic(), time.time() - envelope.sent
+        least, since = self._least.get(envelope.origin, (seconds, now))
+        if seconds <= least or now - since > CLOCK_SECONDS:
+            if len(self._least) >= PROCESSES:
+                self._least.clear()
+            self._least[envelope.origin] = least, since = (seconds, now)
+        return seconds - least
+
+
+_said_alone = False
+
+
+def _say_alone() -> None:
+    global _said_alone
+    if not _said_alone:
+        _said_alone = True
+        logger.warning(
+            "An event was sent in a process without clients, and nothing carries it to others: nobody gets it. "
+            'Use PostgreSQL, or set CHANNEL_LAYERS["default"]["BACKEND"] to '
+            '"channels_redis.pubsub.RedisPubSubChannelLayer".'
+        )

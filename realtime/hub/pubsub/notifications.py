@@ -1,0 +1,80 @@
+"""Wake-ups: hints that a log may have moved. One may be lost; the poll behind it may not.
+
+Writers give a hint when they have committed; a hub has a `Waiter` per log, and waits for a hint or for the poll
+interval, whichever comes first. Between processes a hint travels by what is there:
+
+    source       file               database          sender                        receiver
+    local        notifications.py   every one         the writer's process          the same process
+    postgresql   postgresql.py      PostgreSQL        NOTIFY, by the log on commit  LISTEN, on one connection
+    layer        channel_layer.py   every other one   the sender of the writer      one channel of the channel layer
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+
+from django.db import connections
+
+from realtime.hub.pubsub import channel_layer, postgresql
+from realtime.hub.pubsub.sender import Listener, is_usable
+
+__all__ = ["Waiter", "notify", "source"]
+
+_waiters: dict[str, set[Waiter]] = {}
+_lock = threading.Lock()
+
+
+def source(alias: str) -> str:
+    """What carries hints between processes for this database: "postgresql", "layer", or "" for polling alone."""
+    if connections[alias].vendor == "postgresql":
+        return "postgresql" if postgresql.is_usable() else ""
+    return "layer" if is_usable() else ""
+
+
+def notify(alias: str) -> None:
+    """Wake every hub that reads the log of this database; called by the log, in the writer's thread, on commit."""
+    with _lock:
+        waiters = list(_waiters.get(alias, ()))
+    for waiter in waiters:
+        waiter.wake()
+    if source(alias) == "layer":
+        channel_layer.send(alias)
+
+
+class Waiter(Listener):
+    """Waits in one event loop for wake-ups of one log; `listens`: also for those of other processes."""
+
+    def __init__(self, alias: str, *, listens: bool = True) -> None:
+        self.alias = alias
+        self._event = asyncio.Event()
+        super().__init__(self._listen() if listens else None, name=f"realtime wake-ups {alias}")
+        with _lock:
+            _waiters.setdefault(alias, set()).add(self)
+
+    def _listen(self) -> Coroutine[None, None, None] | None:
+        match source(self.alias):
+            case "postgresql":
+                return postgresql.listen(self.alias, self._event.set)
+            case "layer":
+                return channel_layer.listen(self.alias, self._event.set)
+        return None
+
+    def wake(self) -> None:
+        """May be called from any thread."""
+        self._hear(self._event.set)
+
+    async def wait(self, seconds: float) -> bool:
+        """Return when woken, or after so many seconds; say whether it was woken."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+    def _forget(self) -> None:
+        with _lock:
+            _waiters.get(self.alias, set()).discard(self)

@@ -1,0 +1,296 @@
+"""PostgreSQL: LISTEN on a connection of its own, for wake-ups, and for events where there is no channel layer.
+
+The log sends NOTIFY when a writer has committed; events are sent by the process's sender.
+
+A process that writes much sends one in `QUIET_SECONDS`, and whoever hears it looks again when these are over: what was
+committed meanwhile was committed before that.
+
+Through a pooler in transaction mode LISTEN succeeds and nothing is heard: where one may be on the way, a notification
+is sent and awaited. `REALTIME_LISTEN_DSN` names a way around it. See "NOTIFY" in PostgreSQL's
+manual.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from realtime.changelog.base import origin
+from realtime.changelog.postgresql import POSTGRESQL_CHANNEL, QUIET_SECONDS
+from realtime.conf import settings
+from realtime.hub.pubsub.sender import Message, Outage, hints_outage
+
+ANSWER_SECONDS = 5.0  # after which a notification that was sent does not come any more
+POOLER_SECONDS = 300.0  # before a way on which nothing is heard is tried again
+ECHO = "echo."  # the beginning of a payload that says that somebody listens, and nothing of the log
+AGAIN_SECONDS = 2 * QUIET_SECONDS  # timers are not exact
+
+EVENTS_ALIAS = DEFAULT_DB_ALIAS
+EVENTS_CHANNEL = "realtime_events"  # of NOTIFY
+PART_LENGTH = 7900  # a payload has less than 8,000 bytes
+
+KEEPALIVES = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3}
+
+
+class EventsCarrier:
+    """Events by NOTIFY, each in as many parts as its text needs, all in one transaction."""
+
+    def __init__(self) -> None:
+        self.outage = Outage(
+            f"NOTIFY on the database {EVENTS_ALIAS!r}",
+            gone=f"NOTIFY on the database {EVENTS_ALIAS!r} is not available (%s): events reach this process alone.",
+            back=f"NOTIFY on the database {EVENTS_ALIAS!r} is available again: events reach all processes.",
+        )
+        self._connection: Any = None
+        self._number = 0  # of the last event; the same text twice in one transaction would be sent once
+
+    async def deliver(self, batch: list[tuple[str, Message]]) -> None:
+        import psycopg  # an optional dependency
+
+        payloads: list[str] = []
+        for _, message in batch:
+            self._number += 1
+            payloads += parts(self._number, message["body"])
+        if self._connection is None:
+            self._connection = await psycopg.AsyncConnection.connect(**_django_params(EVENTS_ALIAS))
+        try:
+            await self._connection.execute(
+                "SELECT pg_notify(%s, part) FROM unnest(%s::text[]) WITH ORDINALITY AS p (part, place) ORDER BY place",
+                [EVENTS_CHANNEL, payloads],
+            )
+        except BaseException:
+            await self.rest()
+            raise
+
+    async def rest(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+def parts(number: int, body: str) -> list[str]:
+    """Cut JSON into payloads in ASCII: the database may have any encoding."""
+    text = json.dumps(json.loads(body))
+    pieces = [text[start : start + PART_LENGTH] for start in range(0, len(text), PART_LENGTH)]
+    return [f"{number}.{place}.{len(pieces)}.{piece}" for place, piece in enumerate(pieces)]
+
+
+class Assembly:
+    """Puts parts together. Those of one transaction come one after the other, with the same process id."""
+
+    def __init__(self) -> None:
+        self._key: tuple[int, str, str] | None = None  # whose parts are being collected
+        self._pieces: list[str] = []
+
+    def add(self, pid: int, payload: str) -> str | None:
+        """Take a part in; return the whole text when this was its last part."""
+        number, _, rest = payload.partition(".")
+        place, _, rest = rest.partition(".")
+        count, _, piece = rest.partition(".")
+        key = pid, number, count
+        if place == "0":
+            self._key, self._pieces = key, []
+        elif key != self._key or place != str(len(self._pieces)):
+            self._key = None  # the beginning was sent before anybody listened
+            return None
+        self._pieces.append(piece)
+        return "".join(self._pieces) if count == str(len(self._pieces)) else None
+
+
+def carries_events() -> bool:
+    """Whether events travel by NOTIFY where no channel layer carries them."""
+    return connections[EVENTS_ALIAS].vendor == "postgresql" and is_usable()
+
+
+@cache
+def is_usable() -> bool:
+    """Whether psycopg 3 is there; with psycopg2 changes are found by polling."""
+    return importlib.util.find_spec("psycopg") is not None
+
+
+class NothingHeard(Exception):
+    """LISTEN has succeeded, and a notification that was sent did not come."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(alias)
+        self.alias = alias
+
+    def __str__(self) -> str:
+        return (
+            "LISTEN succeeds and no notification comes, as through PgBouncer in transaction mode; set "
+            f"REALTIME_LISTEN_DSN[{self.alias!r}] to a way around the pooler"
+        )
+
+
+async def listen(alias: str, wake: Callable[[], None], *, take: Callable[[str], None] = lambda payload: None) -> None:
+    """Call `wake` at each NOTIFY, until cancelled; connect again whenever the connection is lost.
+
+    `take` is given the payload of each: the process that has sent it, or "" for a trigger's.
+    """
+    again: asyncio.TimerHandle | None = None
+
+    def hear() -> None:
+        nonlocal again
+        wake()
+        if again is not None:
+            again.cancel()
+        again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, wake)
+
+    def note(notification: Any) -> None:
+        hear()
+        take(notification.payload)
+
+    try:
+        # what was committed while nobody listened is looked for too
+        outage = hints_outage(f"LISTEN on the database {alias!r}")
+        await _listen_to(_Listener(alias, POSTGRESQL_CHANNEL, note, hear, outage))
+    finally:
+        if again is not None:
+            again.cancel()
+
+
+async def listen_to_events(take: Callable[[str], None], *, joined: Callable[[], None]) -> None:
+    """Call `take` with the text of each event that a process has sent, until cancelled.
+
+    `joined` is called whenever events are known to arrive; they may have been lost before.
+    """
+    outage = Outage(
+        f"LISTEN on the database {EVENTS_ALIAS!r}",
+        gone=f"LISTEN on the database {EVENTS_ALIAS!r} is not available (%s): other processes' events are lost.",
+        back=f"LISTEN on the database {EVENTS_ALIAS!r} is available again: other processes' events arrive.",
+    )
+    assembly = Assembly()
+
+    def note(notification: Any) -> None:
+        text = assembly.add(notification.pid, notification.payload)
+        if text is not None:
+            take(text)
+
+    await _listen_to(_Listener(EVENTS_ALIAS, EVENTS_CHANNEL, note, joined, outage))
+
+
+class _Listener(NamedTuple):
+    alias: str
+    channel: str
+    take: Callable[[Any], None]  # each notification
+    joined: Callable[[], None]  # whenever a connection listens
+    outage: Outage
+
+
+class _Listening:
+    """One connection for all who listen on a database in one event loop, for as long as there is one."""
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+        self._listeners: dict[int, _Listener] = {}
+        self._listens = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def serve(self, listener: _Listener) -> None:
+        self._listeners[id(listener)] = listener
+        if self._listens:
+            listener.joined()
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name=f"realtime LISTEN {self._alias}")
+        try:
+            await asyncio.Event().wait()  # until cancelled
+        finally:
+            del self._listeners[id(listener)]
+            if not self._listeners:
+                task, self._task, self._listens = self._task, None, False
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        """Connect again whenever the connection is lost."""
+        import psycopg  # an optional dependency
+
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(**connection_params(self._alias)) as connection:
+                    await self._stay(connection)
+            except NothingHeard as error:
+                self._failed(error)
+                await asyncio.sleep(POOLER_SECONDS)
+            except (psycopg.Error, OSError) as error:
+                await asyncio.sleep(self._failed(error))
+
+    def _failed(self, error: BaseException) -> float:
+        self._listens = False
+        return max(listener.outage.failed(error) for listener in self._listeners.values())
+
+    def _works(self) -> None:
+        for listener in self._listeners.values():
+            listener.outage.over()
+
+    async def _stay(self, connection: Any) -> None:
+        """Listen until the connection ends, or is cancelled. Raise `NothingHeard` where LISTEN leads nowhere."""
+        # a pooler gives a client a number of its own making; LISTEN comes last, by which the statement is known
+        [backend] = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
+        proven = self._alias not in settings.LISTEN_DSN and backend == connection.pgconn.backend_pid
+        await connection.execute(f"LISTEN {EVENTS_CHANNEL}; LISTEN {POSTGRESQL_CHANNEL}")
+        self._listens = True
+        for listener in list(self._listeners.values()):
+            listener.joined()
+        echo = ECHO + origin()
+        try:
+            async with asyncio.timeout(None if proven else ANSWER_SECONDS) as proof:
+                if proven:
+                    self._works()
+                else:
+                    await _notify(self._alias, echo)
+                async for notification in connection.notifies():
+                    if notification.payload == echo:
+                        proof.reschedule(None)
+                        self._works()
+                    elif not notification.payload.startswith(ECHO):
+                        self._take(notification)
+        except TimeoutError as error:
+            if not proof.expired():
+                raise
+            # the server's connection goes back to the pool, and must not go on listening for somebody else
+            await connection.execute("UNLISTEN *")
+            raise NothingHeard(self._alias) from error
+
+    def _take(self, notification: Any) -> None:
+        for listener in list(self._listeners.values()):
+            if listener.channel == notification.channel:
+                listener.take(notification)
+
+
+_connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Listening]] = WeakKeyDictionary()
+
+
+async def _listen_to(listener: _Listener) -> None:
+    """Listen until cancelled."""
+    shared = _connections.setdefault(asyncio.get_running_loop(), {})
+    await shared.setdefault(listener.alias, _Listening(listener.alias)).serve(listener)
+
+
+async def _notify(alias: str, payload: str) -> None:
+    """Send a notification as a writer would: by a connection of its own, on the way of Django's."""
+    import psycopg  # an optional dependency
+
+    async with await psycopg.AsyncConnection.connect(**_django_params(alias)) as connection:
+        await connection.execute("SELECT pg_notify(%s, %s)", [POSTGRESQL_CHANNEL, payload])
+
+
+def connection_params(alias: str) -> dict[str, Any]:
+    """How to connect for LISTEN: by `REALTIME_LISTEN_DSN` where the alias has one there, else as Django does."""
+    if alias in settings.LISTEN_DSN:
+        return {"conninfo": settings.LISTEN_DSN[alias], "autocommit": True}
+    return _django_params(alias)
+
+
+def _django_params(alias: str) -> dict[str, Any]:
+    params = dict(connections[alias].get_connection_params())
+    for name in ("cursor_factory", "context", "prepare_threshold"):  # for synchronous connections
+        params.pop(name, None)
+    return {**KEEPALIVES, **params, "autocommit": True}

@@ -1,0 +1,245 @@
+"""Sender: what this process sends to others, through the channel layer or another carrier.
+
+Callers never wait: one thread for each carrier sends for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from typing import Any, Protocol
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+from realtime.hub import exits
+
+logger = logging.getLogger("realtime.wakeups")
+
+FIRST_SECONDS = 0.5  # before a layer, or a database, that has failed is tried again; then twice as long each time
+LAST_SECONDS = 15.0
+MAX_WAITING = 1000  # messages on their way to the layer; beyond, the oldest are lost
+SEND_SECONDS = 5.0  # after which a layer that does not answer is given up
+EXIT_SECONDS = 1.0  # for which a process that ends waits for its last messages
+REST_SECONDS = 1.0  # without a message, after which a carrier closes what it has open
+
+Message = dict[str, Any]
+
+
+def is_usable() -> bool:
+    """Whether there is a channel layer that reaches other processes."""
+    try:
+        layer = get_channel_layer()
+    except Exception as error:  # every layer has errors of its own; the check realtime.E007 says what to do
+        _say_once(f"The channel layer cannot be made ({type(error).__name__}: {error}); changes are found by polling.")
+        return False
+    return layer is not None and not isinstance(layer, InMemoryChannelLayer)
+
+
+@cache
+def _say_once(text: str) -> None:
+    logger.warning(text)
+
+
+def send(group: str, message: Message, *, by: type[Carrier] | None = None) -> None:
+    """Send a message to a group, soon, or lose it; never block, never raise; from any thread.
+
+    `by` is the carrier, the channel layer by default.
+    """
+    with suppress(RuntimeError):  # the process ends, and no thread can be had
+        _get_sender(by or ChannelLayerCarrier).send(group, message)
+
+
+def hint(group: str, message: Message) -> None:
+    """As `send`, for a message that says the same each time: a burst of it is sent once, and before all others."""
+    with suppress(RuntimeError):  # as above
+        _get_sender(ChannelLayerCarrier).hint(group, message)
+
+
+def flush(seconds: float) -> bool:
+    """Wait for what this process has on its way; return whether all of it is sent, or lost."""
+    end = time.monotonic() + seconds
+    # after a fork, those of the parent have no thread here
+    own = [sender for sender in list(_senders.values()) if sender.pid == os.getpid()]
+    return all(sender.flush(max(0.0, end - time.monotonic())) for sender in own)
+
+
+class Outage:
+    """Something that fails is tried again; the log says once that it is gone, once that it is back.
+
+    `gone` has a %s for the error; the records carry `source`.
+    """
+
+    def __init__(self, source: str, *, gone: str, back: str) -> None:
+        self._extra = {"source": source}
+        self.gone = gone
+        self.back = back
+        self._seconds = 0.0
+
+    def failed(self, error: BaseException) -> float:
+        """Return the seconds to wait before the next try."""
+        if not self._seconds:
+            logger.warning(self.gone, f"{type(error).__name__}: {error}", extra=self._extra)
+        self._seconds = min(max(FIRST_SECONDS, 2 * self._seconds), LAST_SECONDS)
+        return self._seconds
+
+    def over(self) -> None:
+        if self._seconds:
+            logger.warning(self.back, extra=self._extra)
+        self._seconds = 0.0
+
+
+def hints_outage(source: str) -> Outage:
+    """The outage of a source, which is named as in "the channel layer"."""
+    return Outage(
+        source,
+        gone=f"Wake-ups by {source} are not available (%s); changes are found by polling.",
+        back=f"Wake-ups by {source} are available again.",
+    )
+
+
+class Listener:
+    """Who hears something in one event loop, whichever thread says it, until `close`.
+
+    `listening` is what is done in the loop to hear it from other processes. A subclass says by `_forget` who has to
+    know that nothing is to be said to it any more.
+    """
+
+    def __init__(self, listening: Coroutine[Any, Any, None] | None, *, name: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listening = None if listening is None else asyncio.create_task(listening, name=name)
+
+    def _hear(self, callback: Callable[..., object], *args: object) -> None:
+        """Have this called in the loop; from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:  # the loop has been closed, and `close` never called
+            self._forget()
+
+    async def close(self) -> None:
+        self._forget()
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+
+    def _forget(self) -> None:
+        raise NotImplementedError
+
+
+class Carrier(Protocol):
+    """A way to other processes. It is made and used in the thread of its sender, whose loop stays the same."""
+
+    outage: Outage
+
+    async def deliver(self, batch: list[tuple[str, Message]]) -> None:
+        """Send messages with their groups, in their order. Raise whatever goes wrong; the rest is lost."""
+
+    async def rest(self) -> None:
+        """Close what is open: there was nothing to send for a while."""
+
+
+class ChannelLayerCarrier:
+    """The channel layer that the settings name."""
+
+    def __init__(self) -> None:
+        self.outage = Outage(
+            "the channel layer",
+            gone="The channel layer is gone (%s): events reach this process alone, others find changes by polling.",
+            back="The channel layer is back: other processes are told of changes and events again.",
+        )
+
+    async def deliver(self, batch: list[tuple[str, Message]]) -> None:
+        layer: Any = get_channel_layer()
+        for group, message in batch:
+            await layer.group_send(group, message)
+
+    async def rest(self) -> None:
+        pass  # its connections are its own, and others use it too
+
+
+class _Sender:
+    """The thread that sends what this process has to say by one carrier."""
+
+    def __init__(self, carrier: type[Carrier]) -> None:
+        self.pid = os.getpid()  # a fork takes no threads along
+        self._hints: dict[str, Message] = {}  # by group
+        self._messages: deque[tuple[str, Message]] = deque(maxlen=MAX_WAITING)
+        self._condition = threading.Condition()
+        self._sending = False
+        # a carrier looks up its host in such a thread, and from Python 3.12 on none can be begun at exit
+        self._lookups = ThreadPoolExecutor(1, thread_name_prefix="realtime sender look-up")
+        with suppress(RuntimeError):  # too late for one
+            self._lookups.submit(int)
+        threading.Thread(target=self._run, args=(carrier,), name="realtime sender", daemon=True).start()
+
+    def send(self, group: str, message: Message) -> None:
+        with self._condition:
+            self._messages.append((group, message))
+            self._condition.notify_all()
+
+    def hint(self, group: str, message: Message) -> None:
+        with self._condition:
+            self._hints[group] = message
+            self._condition.notify_all()
+
+    def flush(self, seconds: float) -> bool:
+        with self._condition:
+            return self._condition.wait_for(lambda: not self._waiting and not self._sending, seconds)
+
+    @property
+    def _waiting(self) -> bool:
+        return bool(self._hints or self._messages)
+
+    def _run(self, kind: type[Carrier]) -> None:
+        with asyncio.Runner() as runner:  # one loop, so that the carrier keeps its connections
+            runner.get_loop().set_default_executor(self._lookups)
+            carrier, is_resting = kind(), True
+            while True:
+                with self._condition:
+                    self._sending = False
+                    self._condition.notify_all()
+                    self._condition.wait_for(lambda: self._waiting, None if is_resting else REST_SECONDS)
+                    batch = [*self._hints.items(), *self._messages]
+                    self._hints.clear()
+                    self._messages.clear()
+                    self._sending = bool(batch)
+                is_resting = not batch
+                runner.run(_attempt(carrier, batch))
+
+
+async def _attempt(carrier: Carrier, batch: list[tuple[str, Message]]) -> None:
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            if not batch:
+                return await carrier.rest()
+            await carrier.deliver(batch)
+        carrier.outage.over()
+    # a layer may let a cancellation out too, which would end the thread for good
+    except (Exception, asyncio.CancelledError) as error:  # the rest is lost: behind a hint is a poll
+        carrier.outage.failed(error)
+
+
+_senders: dict[type[Carrier], _Sender] = {}
+_lock = threading.Lock()
+
+
+def _get_sender(carrier: type[Carrier]) -> _Sender:
+    with _lock:
+        sender = _senders.get(carrier)
+        if sender is None or sender.pid != os.getpid():
+            sender = _senders[carrier] = _Sender(carrier)
+        return sender
+
+
+# So that a script's last message is not lost: once while threads can be had, in which a layer may look up a host, and
+# once for what is said after that, by threads that have outlived the main one and by other functions of `atexit`.
+exits.before(lambda: flush(EXIT_SECONDS))
+atexit.register(flush, EXIT_SECONDS)

@@ -1,0 +1,138 @@
+"""Status: a hub's current figures, and the row that shows them to other processes.
+
+A process with clients writes its row every few seconds, and deletes it when its hub closes.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections import Counter, defaultdict
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import Any
+from weakref import WeakSet
+
+from realtime.hub import reports
+from realtime.hub.counters import get_counters
+from realtime.hub.hub import Hub
+from realtime.hub.pubsub import notifications
+
+logger = logging.getLogger("realtime.status")
+
+WRITE_SECONDS = 2.0  # for writing a row
+MOST_QUERIES = 50  # listed, the most expensive first
+MOST_CONNECTIONS = 50  # listed, the slowest first
+
+_hubs: WeakSet[Hub] = WeakSet()
+
+
+def watch(hub: Hub) -> None:
+    """Report this hub's figures while it has clients."""
+    if hub.observer is None:
+        hub.observer = Reporter(hub)
+        _hubs.add(hub)
+
+
+def gauges() -> list[dict[str, Any]]:
+    """The figures of this process's hubs, usually one. May be called from any thread."""
+    return [figures_of(hub) for hub in list(_hubs)]
+
+
+class Reporter:
+    """Writes the row of this process. As an `Observer`, it is called when the hub sweeps."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._due = 0.0
+        self._failed = False
+        self._writing: Future[None] | None = None
+
+    def sweep(self, now: float) -> None:
+        if now < self._due or (self._writing is not None and not self._writing.done()):
+            return
+        self._due = now + reports.REPORT_SECONDS
+        own = get_counters()
+        figures = {**figures_of(self._hub), "counts": own.counts()}
+        report = partial(
+            reports.report,
+            own.process,
+            host=socket.gethostname(),
+            pid=own.pid,
+            uptime=time.time() - own.started,
+            figures=figures,
+        )
+        self._writing = self._hub.submit(self._guarded, report)
+
+    def emptied(self) -> None:
+        self._due = 0.0
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            self._hub.submit(self._guarded, partial(_forget_after, writing, get_counters().process))
+
+    def _guarded(self, write: Any) -> None:
+        try:
+            write()
+            self._failed = False
+        except Exception as error:
+            if not self._failed:  # log it once
+                logger.warning("The status of this process could not be written: %r.", error)
+            self._failed = True
+
+
+def figures_of(hub: Hub) -> dict[str, Any]:
+    """The hub's current figures, as JSON."""
+    connections = hub.clients
+    now = time.monotonic()
+    slow = {client: now - since for client in connections if (since := client.behind_since) is not None}
+    listed = sorted(connections, key=lambda client: (-slow.get(client, 0.0), -client.subscriptions))
+    apart = set(hub.slow.keys)
+    queries: list[dict[str, Any]] = [
+        {
+            "stream": cost.key.stream,
+            "params": cost.key.params.decode(),
+            "format": cost.key.format,
+            "personal": cost.key.audience is not None,
+            "rows": cost.rows,
+            "subscribers": subscribers,
+            "seconds": round(cost.seconds, 4),
+            "slow": cost.key in apart,
+            "broken": cost.broken,
+            "reads": cost.maintenance.value,
+        }
+        for log in hub.tasks
+        for cost, subscribers in log.costs()
+    ]
+    streams: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for query in queries:
+        streams[query["stream"]]["queries"] += 1
+        streams[query["stream"]]["subscribers"] += query["subscribers"]
+        streams[query["stream"]]["slow"] += query["slow"]
+    return {
+        "draining": hub.draining,
+        "clients": len(connections),
+        "users": len({client.user for client in connections if client.user is not None}),
+        "subscriptions": sum(client.subscriptions for client in connections),
+        "slow": len(slow),
+        "connections": [
+            {
+                "id": client.id,
+                "user": client.user,
+                "subscriptions": client.subscriptions,
+                "behind": round(slow.get(client, 0.0), 1),
+            }
+            for client in listed[:MOST_CONNECTIONS]
+        ],
+        "streams": {name: dict(numbers) for name, numbers in sorted(streams.items())},
+        "queries": sorted(queries, key=lambda query: -query["seconds"])[:MOST_QUERIES],
+        "logs": {
+            log.alias: {"lag": round(log.pacing.lag, 4), "wakeups": notifications.source(log.alias)}
+            for log in hub.logs
+        },
+    }
+
+
+def _forget_after(writing: Future[Any], process: str) -> None:
+    wait([writing], timeout=WRITE_SECONDS)  # a later write would restore the row
+    reports.forget(process)

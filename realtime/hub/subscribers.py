@@ -1,0 +1,164 @@
+"""Subscribers: the hub's view of a client, and the subscribers of each live query of one log."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from typing import NamedTuple, Protocol
+
+from realtime.auth.limits import Quota
+from realtime.auth.revocation import Access
+from realtime.exceptions import ClientError, InternalError, ProtocolError
+from realtime.protocol.codec import Encoded
+from realtime.protocol.effects import Subscription
+from realtime.protocol.envelope import Envelope, audience_text
+from realtime.queries.livequery import QueryKey
+from realtime.streams.stream import ModelStream
+
+logger = logging.getLogger("realtime.log")
+
+
+class Delivery(NamedTuple):
+    """What a tick sends to one client: accepted subscriptions, with their live queries, and one frame."""
+
+    log: int
+    before: str
+    frame: Encoded
+    accepted: tuple[tuple[Subscription, int, str], ...] = ()  # with their rows' fingerprints
+    caught_up: frozenset[int] = frozenset()
+    calls: tuple[str, ...] = ()  # the client's calls whose effects are included at the frame's cursor
+    plain: bool = True  # there is nothing but the frame
+
+
+class Client(Protocol):
+    """A client, as the hub sees it. No method may block. If one raises, only this client ends."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def user(self) -> str | None: ...
+    @property
+    def quota(self) -> Quota: ...
+    @property
+    def subscriptions(self) -> int: ...
+    @property
+    def busy(self) -> bool: ...
+    @property
+    def behind_since(self) -> float | None: ...
+
+    def deliver(self, delivery: Delivery) -> None: ...
+    def refuse(self, subscription: Subscription, error: ClientError) -> None: ...
+    def fail(self, query: int, error: ClientError) -> None: ...
+    def move(self, query: int) -> None: ...
+    def sweep(self, now: float, positions: Mapping[int, str]) -> None: ...
+    def reauthorize(self, access: Access) -> None: ...
+    def stall(self) -> None: ...
+    def notify(self, event: Encoded) -> None: ...
+    def end(self, error: ProtocolError) -> None: ...
+
+
+def call_client(client: Client, method: Callable[..., None], *args: object) -> None:
+    try:
+        method(*args)
+    except Exception:
+        end_client(client)
+
+
+def end_client(client: Client) -> None:
+    """End a client that raised the exception being handled."""
+    logger.exception("A client could not be told of something; its connection ends.")
+    client.end(InternalError())
+
+
+class Subscribers:
+    """The live queries of one log that have subscribers, by number, with these subscribers."""
+
+    def __init__(self) -> None:
+        self.retired: set[QueryKey] = set()  # live queries that have lost their last subscriber
+        self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
+        self._ids: dict[QueryKey, int] = {}
+        self._places: defaultdict[tuple[str, str], set[QueryKey]] = defaultdict(set)  # by stream and parameters
+        self._clients: dict[int, set[Client]] = {}
+        self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # the live queries of each client
+
+    def __bool__(self) -> bool:
+        return bool(self._clients)
+
+    @property
+    def clients(self) -> Collection[Client]:
+        """All subscribers."""
+        return self._queries.keys()
+
+    def find(self, query: int) -> tuple[QueryKey, ModelStream] | None:
+        """Return the key and the stream of a live query."""
+        return self._streams.get(query)
+
+    def number(self, key: QueryKey) -> int | None:
+        """Return the number of a live query that has subscribers."""
+        return self._ids.get(key)
+
+    def of(self, query: int) -> Set[Client]:
+        """Return the subscribers of a live query."""
+        return self._clients.get(query, frozenset())
+
+    def knows(self, key: QueryKey) -> bool:
+        """Return whether the live query has subscribers."""
+        return key in self._ids
+
+    def has(self, client: Client, key: QueryKey) -> bool:
+        return self._ids.get(key) in self._queries.get(client, ())
+
+    def add(self, client: Client, query: int, key: QueryKey, stream: ModelStream) -> None:
+        self._streams[query] = (key, stream)
+        self._ids[key] = query
+        self._places[key.stream, key.params.decode()].add(key)
+        self._clients.setdefault(query, set()).add(client)
+        self._queries[client].add(query)
+        self.retired.discard(key)
+
+    def remove(self, client: Client, query: int) -> None:
+        """Remove a client from a live query."""
+        clients = self._clients.get(query)
+        if clients is None or client not in clients:
+            return
+        clients.discard(client)
+        self._queries[client].discard(query)
+        if not clients:
+            self._forget(query)
+
+    def remove_client(self, client: Client) -> None:
+        """Remove a client from all live queries."""
+        for query in list(self._queries.get(client, ())):
+            self.remove(client, query)
+        self._queries.pop(client, None)
+
+    def take_retired(self) -> set[QueryKey]:
+        """Remove and return the live queries that have lost their last subscriber."""
+        retired, self.retired = self.retired, set()
+        return retired
+
+    def dismiss(self, keys: Collection[QueryKey]) -> list[tuple[int, Client]]:
+        """Remove these live queries; return each subscriber with its live query."""
+        gone = []
+        for query in [self._ids[key] for key in keys if key in self._ids]:
+            gone += [(query, client) for client in self._clients[query]]
+            self._forget(query)
+        for query, client in gone:
+            self._queries[client].discard(query)
+        return gone
+
+    def _forget(self, query: int) -> None:
+        key, _ = self._streams.pop(query)
+        self.retired.add(key)
+        del self._clients[query], self._ids[key]
+        place = (key.stream, key.params.decode())
+        self._places[place].discard(key)
+        if not self._places[place]:
+            del self._places[place]
+
+    def addressed(self, envelope: Envelope) -> Iterator[tuple[int, Set[Client]]]:
+        """Yield the live queries that an event is for, with their subscribers."""
+        for key in self._places.get((envelope.stream, envelope.params), ()):
+            if envelope.audience in (None, audience_text(key.audience)):
+                yield self._ids[key], self._clients[self._ids[key]]

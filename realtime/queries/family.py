@@ -1,0 +1,155 @@
+"""Family: live queries that are read together, because their QuerySets differ only in their partition."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db.models.lookups import Exact
+from django.db.models.sql.where import AND
+
+from realtime.queries.livequery import KEYS_PER_QUERY, LiveQuery, row_key
+from realtime.queries.ordering import is_whole
+from realtime.queries.plan import Plan, attributes, is_same, parts
+from realtime.queries.queryset import unsliced
+from realtime.streams.keys import parse_keys
+from realtime.streams.relations import concrete
+
+MOST_ALIKE = 8  # families with the same parameters; beyond this, audiences have their own rows
+
+Values = tuple[Any, ...]
+
+
+class Family:
+    """Live queries of one stream with the same QuerySet in different partitions."""
+
+    def __init__(self, plan: Plan, params: Mapping[str, Any]) -> None:
+        self._plan = plan
+        model = plan.queryset.model
+        fields: list[Any] = [model._meta.get_field(name) for name in plan.stream.partition_by]
+        own = [field for field in fields if concrete(field.model) is concrete(model) and is_whole(field)]
+        self._fields = {field.name: field for field in own}
+        self._places = _places(plan.queryset.query.where, self._fields, params)
+        self._names = [self._fields[name].attname for name in self._places]
+        self.usable = True  # False after reading them together has failed
+
+    def has(self, plan: Plan, params: Mapping[str, Any]) -> bool:
+        """Return whether a plan, made for these parameters, belongs to this family."""
+        mine, theirs = self._plan.queryset, plan.queryset
+        if parts(mine) != parts(theirs) or _places(theirs.query.where, self._fields, params) != self._places:
+            return False
+        one, other = attributes(mine), attributes(theirs)
+        return _is_like(one.pop("where"), other.pop("where"), self._places.values()) and is_same(one, other)
+
+    def values(self, params: Mapping[str, Any]) -> Values:
+        """Return the partition that these parameters name."""
+        return tuple(self._fields[name].get_prep_value(params[name]) for name in self._places)
+
+    @cached_property
+    def _placed(self) -> Any:
+        rows = unsliced(self._plan.queryset)
+        where = rows.query.where = rows.query.where.clone()
+        where.children = [each for at, each in enumerate(where.children) if at not in self._places.values()]
+        return self._plan.placed(rows, self._names)
+
+    def look_up(self, wanted: Mapping[LiveQuery, Collection[str]]) -> None:
+        """Read the changed rows of these live queries together."""
+        rendered: dict[Any, Any] = {}  # rows shared by several of them
+        for some in _chunks(wanted):
+            by_key: defaultdict[str, list[LiveQuery]] = defaultdict(list)
+            found: dict[LiveQuery, dict[str, Any]] = {query: {} for query in some}
+            values = {query: self.values(query.stream.params) for query in some}
+            for query, keys in some.items():
+                for key in keys:
+                    by_key[key].append(query)
+            model = self._plan.queryset.model
+            for instance in self._placed.filter(pk__in=parse_keys(model, sorted(by_key))):
+                key = row_key(instance)
+                own = tuple(getattr(instance, name) for name in self._names)
+                for query in by_key[key]:
+                    if values[query] == own:
+                        found[query].setdefault(key, instance)
+            for query, instances in found.items():
+                query.take(some[query], instances, rendered)
+
+
+class Families:
+    """The families of one stream's live queries."""
+
+    def __init__(self) -> None:
+        self._found: defaultdict[Any, list[Family]] = defaultdict(list)  # by what distinguishes most of them
+        self._of: WeakKeyDictionary[Plan, Family | None] = WeakKeyDictionary()
+
+    def of(self, query: LiveQuery) -> Family | None:
+        """Return the family of a live query in this tick; None if it is read alone."""
+        plan = query.plan()
+        if plan is None:
+            return None
+        if plan not in self._of:
+            self._of[plan] = self._find(query, plan)
+        family = self._of[plan]
+        return family if family is not None and family.usable else None
+
+    def _find(self, query: LiveQuery, plan: Plan) -> Family | None:
+        if plan.queryset.query.deferred_loading != (frozenset(), True):
+            return None
+        params = query.stream.params
+        others = sorted((name, repr(value)) for name, value in params.items() if name not in plan.stream.partition_by)
+        alike = self._found[tuple(others), query.key.surroundings]
+        for family in alike:
+            if family.has(plan, params):
+                return family
+        if len(alike) >= MOST_ALIKE:
+            return None
+        alike.append(Family(plan, params))
+        return alike[-1]
+
+
+def _chunks(wanted: Mapping[LiveQuery, Collection[str]]) -> Iterator[dict[LiveQuery, Collection[str]]]:
+    """Yield groups of live queries with as many keys as one statement may have, never splitting one."""
+    chunk: dict[LiveQuery, Collection[str]] = {}
+    keys: set[str] = set()
+    for query, changed in wanted.items():
+        if len(keys.union(changed)) > KEYS_PER_QUERY and chunk:
+            yield chunk
+            chunk, keys = {}, set()
+        chunk[query] = changed
+        keys.update(changed)
+    if chunk:
+        yield chunk
+
+
+def _places(where: Any, fields: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, int]:
+    """Return the indexes of the conditions that name a partition, by field name."""
+    if where.connector != AND or where.negated:
+        return {}
+    found: dict[str, int] = {}
+    for name, field in fields.items():
+        value = params.get(name)
+        places = [at for at, each in enumerate(where.children) if _is_equal(each, field, value)]
+        if value is not None and len(places) == 1:
+            found[name] = places[0]
+    return found
+
+
+def _is_equal(condition: Any, field: Any, value: Any) -> bool:
+    if not isinstance(condition, Exact) or getattr(condition.lhs, "target", None) != field:
+        return False
+    if condition.lhs.alias != field.model._meta.db_table or hasattr(condition.rhs, "resolve_expression"):
+        return False
+    return is_same(condition.rhs, field.get_prep_value(value))
+
+
+def _is_like(one: Any, other: Any, places: Collection[int]) -> bool:
+    if type(one) is not type(other) or one.connector != other.connector or one.negated != other.negated:
+        return False
+    if len(one.children) != len(other.children):
+        return False
+    pairs = zip(one.children, other.children, strict=True)
+    return all(
+        type(mine) is type(theirs) if at in places else is_same(mine, theirs)
+        for at, (mine, theirs) in enumerate(pairs)
+    )

@@ -1,0 +1,118 @@
+"""Plan: how to follow the rows of a QuerySet, computed once while its stream returns the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models import QuerySet, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.sql import Query
+
+from realtime.queries import ordering
+from realtime.queries.analysis import expressions, nature
+from realtime.queries.fingerprint import of_queryset
+from realtime.queries.queryset import shape, unsliced
+from realtime.streams.relations import concrete
+from realtime.streams.stream import ModelStream
+
+BEFORE = "realtime_before"  # a row's attribute with the key of the row before
+
+
+class Maintenance(Enum):
+    """What is read to find how a live query has changed."""
+
+    CHANGED_ROWS = "changed rows"  # and the row before each: the cost does not grow with the number of rows
+    KEYS = "keys"  # of all its rows, and the changed rows
+    ALL_ROWS = "all rows"
+    VALUE = "value"  # it is computed again
+
+
+class Plan:
+    """A stream's QuerySet, prepared to be live, with what is known about it."""
+
+    def __init__(self, queryset: Any, stream: ModelStream) -> None:
+        self._source = queryset
+        self.queryset = shape(queryset, stream)
+        self.nature = nature(self.queryset, type(stream))
+        self.stream = type(stream)
+
+    @cached_property
+    def question(self) -> str:
+        """The fingerprint of the statement."""
+        return of_queryset(self.queryset)
+
+    @cached_property
+    def columns(self) -> Sequence[ordering.OrderColumn] | None:
+        """The ordering columns, if reading the changed rows and the row before each is enough."""
+        query = self.queryset.query
+        model = self.queryset.model
+        if self.nature.open or query.distinct or query.group_by is not None or query.extra:
+            return None
+        if concrete(model) is not concrete(self.stream.model) or not ordering.has_plain_key(model):
+            return None
+        if any(isinstance(each, Query) for each in expressions(query.where)) or not all(
+            map(_leads_to_one, joins(query))
+        ):
+            return None
+        return ordering.columns_of(self.queryset)
+
+    def is_of(self, queryset: Any) -> bool:
+        """Return whether the QuerySet is certainly the same as this plan's."""
+        mine = self._source
+        if type(queryset) is not type(mine) or queryset._known_related_objects:  # objects that may be outdated
+            return False
+        return parts(queryset) == parts(mine) and is_same(attributes(queryset), attributes(mine))
+
+    def placed(self, queryset: Any, same: Iterable[str] = ()) -> Any:
+        """Return the QuerySet's rows in this order, each with the key of the row before it among the `same`."""
+        assert self.columns is not None
+        rows = unsliced(queryset)
+        placed = rows.annotate(**{BEFORE: ordering.before(rows, self.columns, same)})
+        compiler = placed.query.get_compiler(using=placed.db)
+        compiler.setup_query()
+        # compiled to SQL once, not for each change
+        pk = queryset.model._meta.pk
+        try:
+            sql, params = compiler.compile(placed.query.annotations[BEFORE])
+        except EmptyResultSet:  # the QuerySet has no rows
+            return rows.annotate(**{BEFORE: Value(None, output_field=pk)})
+        place = RawSQL(sql, params, output_field=pk)  # noqa: S611 - from Django's compiler
+        return rows.annotate(**{BEFORE: place})
+
+
+def joins(query: Any) -> list[Any]:
+    """Return the joins that a query uses."""
+    _, *others = query.alias_map or [None]
+    return [query.alias_map[alias] for alias in others if query.alias_refcount[alias]]
+
+
+def attributes(queryset: QuerySet[Any]) -> dict[str, Any]:
+    """Return the attributes of a QuerySet's query."""
+    # the last two are derived from the others, and may be missing
+    return {name: value for name, value in queryset.query.__dict__.items() if name not in ("table_map", "base_table")}
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Return whether two parts of QuerySets are equal, as far as can be determined."""
+    try:
+        return bool(one == other)
+    except Exception:  # a custom type of value, such as an array
+        return False
+
+
+def parts(queryset: QuerySet[Any]) -> tuple[Any, ...]:
+    """Return what a QuerySet has besides its query."""
+    rows: Any = queryset
+    prefetched = rows._prefetch_related_lookups
+    plain = all(isinstance(lookup, str) for lookup in prefetched)
+    return rows.model, rows._db, rows._fields, rows._iterable_class, prefetched if plain else object()
+
+
+def _leads_to_one(join: Any) -> bool:
+    field = getattr(join, "join_field", None)
+    one = getattr(field, "many_to_one", False) or getattr(field, "one_to_one", False)
+    return bool(one) and getattr(join, "filtered_relation", None) is None

@@ -1,0 +1,60 @@
+"""Probe: a copy of a stream that detects whether `get_queryset` reads the audience."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakSet
+
+from realtime.streams.stream import ModelStream
+
+_LOOKED = "_realtime_looked"
+_PERSONAL = frozenset({"audience", "audience_key", "__dict__"})
+
+# Streams whose QuerySet may differ between audiences.
+_personal: WeakSet[type[ModelStream]] = WeakSet()
+
+
+def queryset_of_all(stream: ModelStream) -> Any:
+    """Return a stream's QuerySet if it is the same for all audiences; None if that is unknown.
+
+    It is the same if `get_queryset` has not read the audience: its other arguments do not differ.
+    """
+    kind = type(stream)
+    if kind in _personal or kind.__getattribute__ is not object.__getattribute__:
+        return None
+    probe: Any = object.__new__(_probe_class(kind))
+    state = object.__getattribute__(probe, "__dict__")
+    state.update(vars(stream))
+    queryset = probe.get_queryset(**stream.params)
+    if _LOOKED in state:
+        _personal.add(kind)
+        return None
+    return queryset
+
+
+def _probe_class(kind: type[ModelStream]) -> type[ModelStream]:
+    found = vars(kind).get("_realtime_probe")
+    if found is None:
+
+        def look(self: Any) -> None:
+            object.__getattribute__(self, "__dict__")[_LOOKED] = True
+
+        def get(self: Any, name: str) -> Any:
+            if name in _PERSONAL:
+                look(self)
+            return object.__getattribute__(self, name)
+
+        def change(self: Any, name: str, *value: Any) -> None:  # a row may show a stored value
+            look(self)
+            (object.__setattr__ if value else object.__delattr__)(self, name, *value)
+
+        members = {
+            "__getattribute__": get,
+            "__setattr__": change,
+            "__delattr__": change,
+            "__module__": kind.__module__,
+        }
+        found = type(kind.__name__, (kind,), members)
+        kind._realtime_probe = found  # type: ignore[attr-defined]
+    probe: type[ModelStream] = found
+    return probe

@@ -1,0 +1,83 @@
+// Made from browser/src by `npm run build`; change it there.
+/**
+ * Drives the session: passes it events from transport, monitor and page, and executes its effects.
+ */
+import { Calls } from "./calls.js";
+import { EventListeners } from "../data/events.js";
+import { RealtimeError } from "../protocol/messages.js";
+export type Effect = import("../protocol/session.js").Effect;
+export type Subscription = import("../data/result_set.js").Subscription;
+export type Change = import("../data/result_set.js").Change;
+export type Wire = import("../protocol/subscriptions.js").Wire;
+export type Transport = import("../transports/websocket.js").Transport;
+export type Token = () => string | Promise<string>;
+export type Expectation = import("../data/optimistic.js").Expectation;
+export type Changed = {
+    subscription: Subscription;
+    change: Change;
+};
+export declare class Connection {
+    #private;
+    warn: (text: string) => void;
+    monitor: import("./reconnect.js").Monitor;
+    newTransport: (url: string) => Transport;
+    report: (error: unknown) => void;
+    calls: Calls;
+    /** Called whenever a state may have changed. @type {Set<() => void>} */
+    watchers: Set<() => void>;
+    /** Listeners to the user's events. */
+    events: EventListeners;
+    /** Called when the server rejects an event or a presence. @type {Set<(error: RealtimeError) => void>} */
+    refusals: Set<(error: RealtimeError) => void>;
+    /**
+     * @param {{
+     *   monitor: import("./reconnect.js").Monitor,
+     *   newTransport: (url: string) => Transport,
+     *   report: (error: unknown) => void,
+     *   warn?: (text: string) => void,
+     * }} options report: called with errors of the page's own code; warn: with refusals of the server
+     */
+    constructor({ monitor, newTransport, report, warn }: {
+        monitor: import("./reconnect.js").Monitor;
+        newTransport: (url: string) => Transport;
+        report: (error: unknown) => void;
+        warn?: (text: string) => void;
+    });
+    get state(): import("../protocol/session.js").State | null;
+    /** Why the state is "refused": the connection was refused, or all subscriptions. */
+    get fault(): {
+        code: number | null;
+        reason: string;
+    } | null;
+    /** @param {Subscription} subscription */
+    stateOf({ wire }: Subscription): import("../protocol/session.js").State | null;
+    /** @param {string} url @param {Token | null} [token] */
+    connect(url: string, token?: Token | null): void;
+    /** @param {Subscription} subscription */
+    subscribe(subscription: Subscription): void;
+    /** @param {Subscription} subscription */
+    unsubscribe({ wire }: Subscription): void;
+    /**
+     * Sends an event to the other subscribers.
+     *
+     * @param {Subscription} subscription
+     * @param {string} name
+     * @param {unknown} data
+     * @returns {boolean} whether it went out
+     */
+    tell({ wire }: Subscription, name: string, data: unknown): boolean;
+    /** @param {Subscription} subscription @param {object} data of the user, for others to see */
+    present({ wire }: Subscription, data: object): void;
+    /** Returns the subscriptions to a stream with these parameters. @param {string} stream @param {string} params in order, as JSON */
+    of(stream: string, params: string): import("../data/result_set.js").Subscription[];
+    /**
+     * Calls an action, and shows its expected effect at once.
+     *
+     * @param {import("./calls.js").Target} target
+     * @param {{timeout?: number, expectations?: [Subscription, Expectation][]}} [options]
+     */
+    call(target: import("./calls.js").Target, { timeout, expectations }?: {
+        timeout?: number;
+        expectations?: [Subscription, Expectation][];
+    }): import("./calls.js").CallPromise<any>;
+}

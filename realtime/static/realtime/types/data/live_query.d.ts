@@ -1,0 +1,183 @@
+// Made from browser/src by `npm run build`; change it there.
+/**
+ * Live queries as data: what `live()` and `value()` return.
+ */
+import { RealtimeError } from "../protocol/messages.js";
+import { Store } from "./store.js";
+import { Subscription } from "./result_set.js";
+export type Params = import("../protocol/messages.js").Params;
+export type Connection = import("../connection/connection.js").Connection;
+export type Expectation = import("./optimistic.js").Expectation;
+export type UseOptions = {
+    connection: Connection;
+    subscription: Subscription;
+    stream: string;
+    params: Params;
+    close: () => void;
+};
+export type Row = Record<string, any>;
+export type Optimistic = Expectation | [LiveQuery<any> | Element, Expectation][];
+export type CallOptions = {
+    timeout?: number;
+    optimistic?: Optimistic;
+};
+/** @typedef {import("../protocol/messages.js").Params} Params */
+/** @typedef {import("../connection/connection.js").Connection} Connection */
+/** @typedef {import("./optimistic.js").Expectation} Expectation */
+/** @typedef {{connection: Connection, subscription: Subscription, stream: string, params: Params, close: () => void}} UseOptions */
+/**
+ * The default type of a row. `live<Task>("tasks")` sets another one.
+ *
+ * @typedef {Record<string, any>} Row
+ */
+/**
+ * The expected effect of a call: on the live query that calls, or on several live queries or containers.
+ *
+ * @typedef {Expectation | [LiveQuery<any> | Element, Expectation][]} Optimistic
+ * @typedef {{timeout?: number, optimistic?: Optimistic}} CallOptions timeout: in seconds
+ */
+/**
+ * One user of a subscription. Users of the same live query share it.
+ *
+ * @template Seen
+ */
+declare class Use<Seen> {
+    #private;
+    stream: string;
+    params: import("../protocol/messages.js").Params;
+    /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
+    constructor({ connection, subscription, stream, params, read, close }: UseOptions & {
+        read: (subscription: Subscription) => Seen;
+    });
+    /** "connecting", "catching-up", "live", "offline" or "refused". */
+    get state(): import("../protocol/session.js").State | null;
+    /** Why the state is "refused". */
+    get error(): RealtimeError | null;
+    /**
+     * Calls back after each change, and at once if data is loaded.
+     *
+     * @param {(seen: Seen) => void} callback
+     * @returns {() => void} ends it
+     */
+    subscribe: (callback: (seen: Seen) => void) => () => void;
+    /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
+    getSnapshot: () => Seen;
+    /**
+     * Returns a store of what `see` returns, updated at each change of the rows and the state.
+     *
+     * @template Snapshot
+     * @param {() => Snapshot} see
+     * @returns {Store<Snapshot>}
+     */
+    storeOf<Snapshot>(see: () => Snapshot): Store<Snapshot>;
+    /** @param {() => void} end called when this use ends */
+    endWith(end: () => void): void;
+    /** Ends this use. The last `close()` ends the subscription. */
+    close(): void;
+}
+/**
+ * The rows of a stream.
+ *
+ * @template [T=Row]
+ * @extends {Use<readonly T[]>}
+ */
+export declare class LiveQuery<T = Row> extends Use<readonly T[]> {
+    #private;
+    /** @param {UseOptions & {queries: LiveQueries}} options */
+    constructor(options: UseOptions & {
+        queries: LiveQueries;
+    });
+    /** Rows and state together, for React's useSyncExternalStore and the like: `{rows, state, error}`. */
+    store: Store<{
+        rows: readonly T[];
+        state: import("../protocol/session.js").State | null;
+        error: RealtimeError | null;
+    }>;
+    /** The rows in order, in an immutable array: each change creates a new one. @returns {readonly T[]} */
+    get rows(): readonly T[];
+    /** The primary keys of the rows, as strings. */
+    get keys(): readonly string[];
+    /**
+     * Listens for an event of the other subscribers.
+     *
+     * @param {string} name
+     * @param {import("./events.js").EventListener} callback
+     * @returns {() => void} ends it
+     */
+    on(name: string, callback: import("./events.js").EventListener): () => void;
+    /**
+     * Sends an event to the other subscribers. It may be lost.
+     *
+     * @param {string} name
+     * @param {object} [data]
+     * @returns {boolean} whether it was sent: false if the live query is not live
+     */
+    send(name: string, data?: object): boolean;
+    /**
+     * Calls an action of the stream.
+     *
+     * @template [Result=any]
+     * @param {string} action
+     * @param {Record<string, unknown>} [args]
+     * @param {Omit<CallOptions, "optimistic"> & {optimistic?: ((rows: readonly T[]) => readonly T[]) | [LiveQuery<any> | Element, Expectation][]}} [options]
+     * @returns {import("../connection/calls.js").CallPromise<Result>} rejects with a RealtimeError
+     */
+    call<Result = any>(action: string, args?: Record<string, unknown>, { timeout, optimistic }?: Omit<CallOptions, "optimistic"> & {
+        optimistic?: ((rows: readonly T[]) => readonly T[]) | [LiveQuery<any> | Element, Expectation][];
+    }): import("../connection/calls.js").CallPromise<Result>;
+    /** @param {LiveQuery<any>} query */
+    static subscriptionOf(query: LiveQuery<any>): Subscription;
+}
+/**
+ * The present users of a stream, as rows.
+ *
+ * @template [T=Row]
+ * @extends {LiveQuery<T>}
+ */
+export declare class Presence<T = Row> extends LiveQuery<T> {
+    #private;
+    /** @param {UseOptions & {queries: LiveQueries}} options */
+    constructor(options: UseOptions & {
+        queries: LiveQueries;
+    });
+    /** Sets the user's data, which all others see, and marks the user as present. @param {object} data up to 1 KiB as JSON */
+    set(data: object): void;
+}
+/**
+ * A value of a stream.
+ *
+ * @template [T=any]
+ * @extends {Use<T | undefined>}
+ */
+export declare class LiveValue<T = any> extends Use<T | undefined> {
+    /** @param {UseOptions} options */
+    constructor(options: UseOptions);
+    /** Value and state together: `{value, state, error}`. */
+    store: Store<{
+        value: T | undefined;
+        state: import("../protocol/session.js").State | null;
+        error: RealtimeError | null;
+    }>;
+    /** The value; undefined until it is loaded, and if it is refused. @returns {T | undefined} */
+    get value(): T | undefined;
+}
+/** The live queries in use: one subscription for each stream with parameters and format. */
+export declare class LiveQueries {
+    #private;
+    connection: import("../connection/connection.js").Connection;
+    subscriptionOf: (element: Element) => Subscription | undefined;
+    /**
+     * @param {Connection} connection
+     * @param {(element: Element) => Subscription | undefined} [subscriptionOf] returns a container's subscription
+     */
+    constructor(connection: Connection, subscriptionOf?: (element: Element) => Subscription | undefined);
+    /** @param {import("../connection/calls.js").Target} target @param {CallOptions} [options] */
+    call(target: import("../connection/calls.js").Target, { timeout, optimistic }?: CallOptions): import("../connection/calls.js").CallPromise<any>;
+    /** @template T @param {string} stream @param {Params} params @returns {LiveQuery<T>} */
+    open<T>(stream: string, params: Params): LiveQuery<T>;
+    /** @template T @param {string} stream @param {Params} params @param {object | null} data null: only watch @param {boolean} [everyone] @returns {Presence<T>} */
+    openPresence<T>(stream: string, params: Params, data: object | null, everyone?: boolean): Presence<T>;
+    /** @template T @param {string} stream @param {Params} params @param {string} name @returns {LiveValue<T>} */
+    openValue<T>(stream: string, params: Params, name: string): LiveValue<T>;
+}
+export {};

@@ -1,0 +1,84 @@
+// Made from browser/src by `npm run build`; change it there.
+/**
+ * The rows of one live query: applies whole deltas, and provides immutable snapshots.
+ */
+import { EventListeners } from "./events.js";
+import { RealtimeError } from "../protocol/messages.js";
+import { Overlays } from "./optimistic.js";
+import { newWire } from "../protocol/subscriptions.js";
+export type Row = import("../protocol/messages.js").Row;
+export type Delta = import("../protocol/messages.js").Delta;
+export type Change = {
+    puts: Map<string, Row>;
+    drops: string[];
+    reset: boolean;
+    own?: boolean;
+};
+export type Listener = (rows: readonly Row[], change: Change) => void;
+export type Painter = (keys: readonly string[], change: Change) => boolean;
+export type Entry = readonly [string, Row];
+export type PageRows = {
+    keys?: Iterable<string>;
+    paint?: Painter;
+    read?: () => Map<string, Row>;
+    expect?: (rows: readonly Entry[], expect: import("./optimistic.js").Expectation, id: string) => readonly Entry[];
+};
+export type Place = {
+    key: string;
+    row: Row | undefined;
+    before: Place;
+    after: Place;
+};
+export declare class Subscription {
+    #private;
+    wire: import("../protocol/subscriptions.js").Wire;
+    paint: Painter | undefined;
+    page: PageRows | undefined;
+    /** The keys of the server's rows in order. @type {readonly string[]} */
+    keys: readonly string[];
+    /** The rows in order, with the overlays applied. Rows from a page's HTML are only in the page. @type {readonly Row[]} */
+    rows: readonly Row[];
+    /** The keys of the rows that the page shows. @type {readonly string[]} */
+    shownKeys: readonly string[];
+    overlays: Overlays;
+    /** Whether the rows are loaded. */
+    filled: boolean;
+    /** Why there are none. @type {RealtimeError | null} */
+    error: RealtimeError | null;
+    /** @type {Set<Listener>} */
+    listeners: Set<Listener>;
+    events: EventListeners;
+    /**
+     * @param {Parameters<typeof newWire>[0]} target
+     * @param {PageRows} [page] rows already in the page, and their painter
+     */
+    constructor(target: Parameters<typeof newWire>[0], page?: PageRows);
+    /**
+     * Takes the deltas of one frame. Nothing is visible before commit().
+     *
+     * @param {Delta[]} deltas
+     * @param {{fresh: boolean}} options fresh: the rows start from nothing
+     * @returns {boolean} false if a delta names a row that is not there, so that the rows must be asked for anew
+     */
+    apply(deltas: Delta[], { fresh }: {
+        fresh: boolean;
+    }): boolean;
+    /**
+     * Makes the applied deltas the new snapshot.
+     *
+     * @returns {Change | null} null if nothing has changed
+     */
+    commit(): Change | null;
+    /**
+     * Shows the expected effect of a call, until the real one arrives or the call fails.
+     *
+     * @param {string} id of the call
+     * @param {import("./optimistic.js").Expectation} expect
+     * @returns {Change} Throws what `expect` throws, without any change.
+     */
+    expect(id: string, expect: import("./optimistic.js").Expectation): Change;
+    /** Removes the expected effect of a call. @param {string} id @returns {Change | null} null: it was not shown */
+    lift(id: string): Change | null;
+    /** Ends the subscription, and removes its rows from the page. @param {RealtimeError} error @returns {Change} */
+    refuse(error: RealtimeError): Change;
+}

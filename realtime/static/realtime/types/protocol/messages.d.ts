@@ -1,0 +1,250 @@
+// Made from browser/src by `npm run build`; change it there.
+/**
+ * The protocol's messages, one typedef each, and its codes (docs/reference/protocol.md).
+ */
+export declare const VERSION = 1;
+export type Row = string | number | boolean | object | null;
+export type Put = {
+    key: string;
+    row?: Row;
+    after?: string | null;
+};
+export type Delta = {
+    query: number;
+    reset?: boolean;
+    puts?: Put[];
+    drops?: string[];
+    order?: string[];
+};
+export type Window = {
+    frames: number;
+    bytes: number;
+};
+export type Hello = {
+    type: "hello";
+    version: number;
+    token?: string;
+};
+export type Authenticate = {
+    type: "authenticate";
+    token: string;
+};
+export type Subscribe = {
+    type: "subscribe";
+    id: number;
+    token?: string;
+    stream?: string;
+    params?: Params;
+    format?: Format;
+    cursor?: string;
+    fingerprint?: string;
+};
+export type Unsubscribe = {
+    type: "unsubscribe";
+    id: number;
+};
+export type Call = {
+    type: "call";
+    id: string;
+    token?: string;
+    stream?: string;
+    params?: Params;
+    action: string;
+    args: Record<string, unknown>;
+};
+export type Send = {
+    type: "send";
+    id: number;
+    name: string;
+    data?: unknown;
+};
+export type Present = {
+    type: "present";
+    id: number;
+    data: object;
+};
+export type Ack = {
+    type: "ack";
+    messages: number;
+};
+export type ClientMessage = Hello | Authenticate | Subscribe | Unsubscribe | Call | Send | Present | Ack;
+export type Welcome = {
+    type: "welcome";
+    version: number;
+    heartbeat: number;
+    window?: Window;
+    expires?: number;
+};
+export type Authenticated = {
+    type: "authenticated";
+    expires?: number;
+};
+export type Subscribed = {
+    type: "subscribed";
+    id: number;
+    query: number;
+    log: number;
+    fingerprint?: string;
+};
+export type Frame = {
+    type: "frame";
+    log: number;
+    cursor: string;
+    deltas: Delta[];
+    calls?: string[];
+};
+export type Behind = {
+    type: "behind";
+};
+export type Heartbeat = {
+    type: "heartbeat";
+    cursors?: Record<string, string>;
+};
+export type Refused = {
+    type: "refused";
+    id: number;
+    code: number;
+    reason: string;
+    retry?: number;
+};
+export type Failure = {
+    code: number;
+    reason: string;
+    details?: Details;
+    retry?: number;
+    version?: string;
+};
+export type Reply = {
+    type: "reply";
+    id: string;
+    result?: unknown;
+    error?: Failure;
+};
+export type Happening = {
+    type: "event";
+    name: string;
+    data?: any;
+    query?: number;
+    sender?: string | null;
+};
+export type EventRejected = {
+    type: "event_rejected";
+    id: number;
+    name: string;
+    code: number;
+    reason: string;
+};
+export type Bye = {
+    type: "bye";
+    code: number;
+    reason: string;
+    retry?: number;
+};
+export type ServerMessage = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Bye;
+export type Params = Record<string, unknown>;
+export type Details = Record<string, string[]>;
+export type Format = "html" | "data" | `value:${string}`;
+/**
+ * @typedef {string | number | boolean | object | null} Row
+ * @typedef {{key: string, row?: Row, after?: string | null}} Put
+ * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[]}} Delta
+ * @typedef {{frames: number, bytes: number}} Window
+ *
+ * @typedef {{type: "hello", version: number, token?: string}} Hello
+ * @typedef {{type: "authenticate", token: string}} Authenticate
+ * @typedef {{type: "subscribe", id: number, token?: string, stream?: string, params?: Params, format?: Format, cursor?: string, fingerprint?: string}} Subscribe
+ * @typedef {{type: "unsubscribe", id: number}} Unsubscribe
+ * @typedef {{type: "call", id: string, token?: string, stream?: string, params?: Params, action: string, args: Record<string, unknown>}} Call
+ * @typedef {{type: "send", id: number, name: string, data?: unknown}} Send
+ * @typedef {{type: "present", id: number, data: object}} Present
+ * @typedef {{type: "ack", messages: number}} Ack
+ * @typedef {Hello | Authenticate | Subscribe | Unsubscribe | Call | Send | Present | Ack} ClientMessage
+ *
+ * @typedef {{type: "welcome", version: number, heartbeat: number, window?: Window, expires?: number}} Welcome
+ * @typedef {{type: "authenticated", expires?: number}} Authenticated
+ * @typedef {{type: "subscribed", id: number, query: number, log: number, fingerprint?: string}} Subscribed
+ * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[], calls?: string[]}} Frame
+ * @typedef {{type: "behind"}} Behind
+ * @typedef {{type: "heartbeat", cursors?: Record<string, string>}} Heartbeat
+ * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number}} Refused
+ * @typedef {{code: number, reason: string, details?: Details, retry?: number, version?: string}} Failure
+ * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
+ * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening
+ * @typedef {{type: "event_rejected", id: number, name: string, code: number, reason: string}} EventRejected
+ * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
+ * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Bye} ServerMessage
+ *
+ * @typedef {Record<string, unknown>} Params
+ * @typedef {Record<string, string[]>} Details
+ * @typedef {"html" | "data" | `value:${string}`} Format
+ */
+/** Every code of the protocol, by name. */
+export declare const codes: Readonly<{
+    going_away: 4000;
+    internal_error: 4001;
+    overloaded: 4002;
+    timeout: 4003;
+    token_expired: 4100;
+    session_ended: 4101;
+    csrf_failed: 4102;
+    bad_message: 4200;
+    too_large: 4201;
+    unsupported_version: 4202;
+    unexpected_message: 4203;
+    origin_refused: 4210;
+    token_invalid: 4211;
+    unknown_stream: 4212;
+    bad_parameters: 4213;
+    forbidden: 4214;
+    unknown_action: 4215;
+    invalid: 4216;
+    not_found: 4217;
+    action_refused: 4218;
+    stale: 4219;
+    unknown_event: 4220;
+}>;
+/**
+ * How a client reacts to a code: the range decides, so unknown codes work too.
+ *
+ * @param {number} code
+ * @returns {"come back" | "ask anew" | "stop"}
+ */
+export declare function remedy(code: number): "come back" | "ask anew" | "stop";
+/**
+ * JSON as the server writes it. A whole number that JavaScript cannot hold stays text, as keys are: a rounded one would be
+ * another row's.
+ *
+ * @param {string} text
+ * @returns {any}
+ */
+export declare function parseJSON(text: string): any;
+/** The format of a live value. The server ends a connection that asks for one with a wrong name. @param {string} name @returns {Format} */
+export declare function valueFormat(name: string): Format;
+/** Returns the same value with the names in objects sorted. @param {unknown} value @returns {unknown} */
+export declare function sorted(value: unknown): unknown;
+/**
+ * A refusal, with the server's sentence as its message.
+ *
+ * `code` is a code of the protocol, or `null` if the server was not asked or did not answer; `name` is then one of
+ * `queue_full`, `outcome_unknown`, `no_reply`, `closed`, `bad_arguments`. `details` has error messages by argument.
+ */
+export declare class RealtimeError extends Error {
+    /** @type {number | null} */
+    code: number | null;
+    /** @type {Details} */
+    details: Details;
+    /** For a stale form: the version to send to overwrite the current row. @type {string | undefined} */
+    version: string | undefined;
+    /**
+     * @param {number | null} code
+     * @param {string} reason
+     * @param {{name?: string, details?: Details, version?: string}} [options]
+     */
+    constructor(code: number | null, reason: string, { name, details, version }?: {
+        name?: string;
+        details?: Details;
+        version?: string;
+    });
+}
+/** Returns a unique id. */
+export declare function newId(): string;

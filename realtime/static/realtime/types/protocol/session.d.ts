@@ -1,0 +1,166 @@
+// Made from browser/src by `npm run build`; change it there.
+/**
+ * The client's side of the protocol as a state machine: events in, effects out, with no DOM, socket or timer.
+ */
+export type Wire = import("./subscriptions.js").Wire;
+export type Phase = "idle" | "opening" | "greeting" | "ready" | "waiting" | "suspended" | "stopped";
+export type Event = "connect" | "opened" | "welcome" | "renew" | "lost" | "stop" | "due" | "suspend" | "resume";
+export type State = "connecting" | "live" | "catching-up" | "offline" | "refused";
+export type Fault = {
+    code: number;
+    reason: string;
+};
+export type Effect = {
+    do: "open";
+} | {
+    do: "close";
+} | {
+    do: "send";
+    message: import("./messages.js").ClientMessage;
+} | {
+    do: "wait";
+    retry: number;
+    planned?: boolean;
+} | {
+    do: "greeted";
+    heartbeat: number;
+} | {
+    do: "repeat";
+} | {
+    do: "expires";
+    seconds: number;
+} | {
+    do: "apply";
+    cursor: string;
+    updates: import("./subscriptions.js").Update[];
+    calls: string[];
+} | {
+    do: "refused";
+    wire: Wire;
+    fault: Fault;
+} | {
+    do: "later";
+    wire: Wire;
+} | {
+    do: "tell";
+    event: import("./messages.js").Happening;
+    wires: Wire[] | null;
+} | {
+    do: "event_rejected";
+    wire: Wire | undefined;
+    name: string;
+    fault: Fault;
+} | {
+    do: "reply";
+    reply: import("./messages.js").Reply;
+};
+/** @typedef {import("./subscriptions.js").Wire} Wire */
+/**
+ * @typedef {"idle" | "opening" | "greeting" | "ready" | "waiting" | "suspended" | "stopped"} Phase
+ * @typedef {"connect" | "opened" | "welcome" | "renew" | "lost" | "stop" | "due" | "suspend" | "resume"} Event
+ * @typedef {"connecting" | "live" | "catching-up" | "offline" | "refused"} State
+ *
+ * @typedef {{code: number, reason: string}} Fault
+ *
+ * What the session wants done. `wait`: for the next attempt, at least `retry` seconds; `planned` if the server sent the page elsewhere. `later`: to be asked `again` after
+ * a delay. `repeat`: to have the calls sent that wait for the connection.
+ *
+ * @typedef {{do: "open"}
+ *   | {do: "close"}
+ *   | {do: "send", message: import("./messages.js").ClientMessage}
+ *   | {do: "wait", retry: number, planned?: boolean}
+ *   | {do: "greeted", heartbeat: number}
+ *   | {do: "repeat"}
+ *   | {do: "expires", seconds: number}
+ *   | {do: "apply", cursor: string, updates: import("./subscriptions.js").Update[], calls: string[]}
+ *   | {do: "refused", wire: Wire, fault: Fault}
+ *   | {do: "later", wire: Wire}
+ *   | {do: "tell", event: import("./messages.js").Happening, wires: Wire[] | null}
+ *   | {do: "event_rejected", wire: Wire | undefined, name: string, fault: Fault}
+ *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
+ */
+/** The events that each phase accepts; any other event is an error. @type {Record<Phase, Partial<Record<Event, Phase>>>} */
+export declare const TRANSITIONS: Record<Phase, Partial<Record<Event, Phase>>>;
+export declare class Session {
+    #private;
+    /** @type {Phase} */
+    phase: Phase;
+    /** Why the server refused the connection for good. @type {Fault | null} */
+    fault: Fault | null;
+    /** What the page shows; `null` before connect(). @returns {State | null} */
+    get state(): State | null;
+    /** Whether nothing is pending except news. */
+    get settled(): boolean;
+    /** Whether the page is connected and all its subscriptions are live. */
+    get isCurrent(): boolean;
+    /** @param {Wire} wire @returns {State | null} */
+    stateOf(wire: Wire): State | null;
+    /** @returns {Effect[]} */
+    connect(): Effect[];
+    /**
+     * Handles an open transport.
+     *
+     * @param {string} [token] names the user, where no cookie does
+     * @returns {Effect[]}
+     */
+    opened(token?: string): Effect[];
+    /**
+     * Continues with another request: a new client for the server, no change for the page.
+     *
+     * @param {import("./messages.js").Send[]} [events] that go with it
+     * @returns {Effect[]}
+     */
+    renew(events?: import("./messages.js").Send[]): Effect[];
+    /** Like `renew`, if nothing was answered: the calls are sent again too. @returns {Effect[]} */
+    moved(): Effect[];
+    /** Sends a newer token for the current connection. @param {string} token @returns {Effect[]} */
+    authenticate(token: string): Effect[];
+    /**
+     * Handles the end of the connection. The code decides what comes next.
+     *
+     * @param {number} code
+     * @param {string} reason
+     * @param {number} [retry] seconds after which the server allows a return
+     * @returns {Effect[]}
+     */
+    lost(code: number, reason: string, retry?: number): Effect[];
+    /** Connects after the wait. @returns {Effect[]} */
+    due(): Effect[];
+    /** Disconnects because the page is left or frozen; it may return. @returns {Effect[]} */
+    suspend(): Effect[];
+    /** Reconnects after the page has returned. @returns {Effect[]} */
+    resume(): Effect[];
+    /** @param {Wire} wire @returns {Effect[]} */
+    subscribe(wire: Wire): Effect[];
+    /** @param {Wire} wire @returns {Effect[]} */
+    unsubscribe(wire: Wire): Effect[];
+    /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
+    tell(wire: Wire, name: string, data: unknown): Effect[];
+    /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
+    present(wire: Wire, data: object): Effect[];
+    /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
+    again(wire: Wire): Effect[];
+    /**
+     * Reloads all rows, because the page's cannot be trusted: at once the first time, then after growing delays.
+     *
+     * @param {Wire} wire
+     * @returns {Effect[]}
+     */
+    resync(wire: Wire): Effect[];
+    /**
+     * @param {import("./messages.js").ServerMessage} message
+     * @param {number} size length of its text
+     * @returns {Effect[]}
+     */
+    receive(message: import("./messages.js").ServerMessage, size: number): Effect[];
+    /**
+     * Handles an applied frame: its cursor is valid now, except for wires whose deltas did not fit their rows.
+     *
+     * @param {Extract<Effect, {do: "apply"}>} frame
+     * @param {Set<Wire>} unfit
+     * @returns {Effect[]}
+     */
+    applied({ cursor, updates }: Extract<Effect, {
+        do: "apply";
+    }>, unfit: Set<Wire>): Effect[];
+}

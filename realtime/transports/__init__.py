@@ -1,1 +1,0 @@
-"""Transports: what carries the messages. They decide nothing, and know nothing of one another."""

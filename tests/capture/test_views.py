@@ -1,0 +1,187 @@
+"""Models over database views, and over tables of another schema: followed, or named by a check."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, models
+
+from realtime import ModelStream
+from realtime.capture import install, triggers
+from realtime.checks.setup import check_triggers, check_unmanaged
+from realtime.streams.registry import registry
+from tests.models import Book, Shelf
+from tests.queries.conftest import Live
+
+
+class ThickBook(models.Model):
+    """A view: the books of more than ten pages, with the names of their shelves."""
+
+    title = models.CharField(max_length=100)
+    place = models.CharField(max_length=100)
+
+    class Meta:
+        app_label = "capture"
+        managed = False
+        db_table = "tests_thick_book"
+
+
+class Archived(models.Model):
+    """A table of another schema."""
+
+    title = models.CharField(max_length=100)
+
+    class Meta:
+        app_label = "capture"
+        managed = False
+        db_table = '"archive"."book"'
+
+
+VIEW = """CREATE VIEW tests_thick_book AS SELECT b.id, b.title, s.name AS place FROM tests_book b
+    JOIN tests_shelf s ON s.id = b.shelf_id WHERE b.pages > 10"""
+
+
+def execute(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.fixture
+def follow(committed, capture):
+    """`follow(model, ...)`: a stream of all its rows, whose changes are captured."""
+
+    def follow(model, **attributes):
+        fixed = {"model": model, "fields": ["title"], "authorize": lambda self, user: True}
+        stream = type("Made", (ModelStream,), fixed | attributes)
+        registry.add("made", stream)
+        step()
+        return stream
+
+    def step():
+        install.install()
+        if capture == "triggers":
+            triggers.install("default")
+
+    yield follow
+    if "made" in registry:
+        registry.remove("made")
+    step()
+
+
+@pytest.fixture
+def view(committed):
+    execute("DROP VIEW IF EXISTS tests_thick_book", VIEW)
+    yield
+    connection.set_autocommit(True)
+    execute("DROP VIEW tests_thick_book")
+
+
+@pytest.fixture
+def schema(committed, vendor):
+    if vendor != "postgresql":
+        pytest.skip("needs schemas")
+    execute("CREATE SCHEMA archive", "CREATE TABLE archive.book (id serial PRIMARY KEY, title varchar(100))")
+    yield
+    execute("DROP SCHEMA archive CASCADE")
+
+
+class TestView:
+    def test_rows_follow_the_tables_below(self, follow, view):
+        shelf = Shelf.objects.create(name="one")
+        book = Book.objects.create(shelf=shelf, title="a", pages=20)
+        Book.objects.create(shelf=shelf, title="z", pages=99)
+        live = Live()
+        viewer = live(follow(ThickBook, fields=["title", "place"], rows_depend_on=["tests.Book", "tests.Shelf"]))
+        live.tick()
+
+        Book.objects.filter(pk=book.pk).update(title="b")
+        live.tick()
+        assert [put["row"]["title"] for put in viewer.delta["puts"]] == ["b"]
+        Shelf.objects.update(name="two")
+        live.tick()
+        assert [row["place"] for row in viewer.rows] == ["two", "two"]
+        book.pages = 5
+        book.save()
+        live.tick()
+        assert (viewer.titles, viewer.delta["drops"]) == (["z"], [str(book.pk)])
+
+    def test_view_that_says_nothing_is_named_at_start(self, follow, view):
+        follow(ThickBook)
+        [warning] = check_unmanaged(None)
+        assert (warning.id, warning.msg, warning.hint) == (
+            "realtime.W068",
+            (
+                "Made shows ThickBook, which Django does not manage. If it is a database view, changes of its tables "
+                "go unnoticed."
+            ),
+            (
+                'For a view, list the models of its tables: rows_depend_on = ["app.Model"]. For a table, set '
+                'rows_depend_on = []; if other programs write to it, also set REALTIME_CAPTURE = "triggers".'
+            ),
+        )
+
+    @pytest.mark.parametrize("depend", [[], ["tests.Book"]])
+    def test_stream_that_says_so_is_not_named(self, follow, view, depend):
+        follow(ThickBook, rows_depend_on=depend)
+        assert (check_unmanaged(None), check_triggers(None, ["default"])) == ([], [])
+
+    def test_view_can_have_no_triggers(self, follow, view, capture):
+        follow(ThickBook)
+        if capture == "orm":
+            assert check_triggers(None, ["default"]) == []
+            return
+        [warning] = check_triggers(None, ["default"])
+        assert (warning.id, warning.msg, warning.hint) == (
+            "realtime.W069",
+            (
+                "The table tests_thick_book of ThickBook cannot have triggers: it is a database view, or is in a "
+                "schema that realtime does not support."
+            ),
+            "For a view, list the models of its tables in the stream's `rows_depend_on`.",
+        )
+        with pytest.raises(CommandError) as error:
+            call_command("realtime_triggers", check=True, stdout=StringIO())
+        assert str(error.value) == (
+            "These tables cannot have triggers, because they are views or in another schema: tests_thick_book. Name "
+            "the models of the tables below a view in `rows_depend_on` of its stream."
+        )
+
+
+class TestSchema:
+    def test_rows_of_another_schema_are_followed(self, follow, schema, capture):
+        live = Live()
+        viewer = live(follow(Archived, rows_depend_on=[]))
+        Archived.objects.create(title="a")
+        live.tick()
+        assert viewer.titles == ["a"]
+        Archived.objects.update(title="b")
+        live.tick()
+        assert viewer.titles == ["b"]
+        Archived.objects.all().delete()
+        live.tick()
+        assert viewer.titles == []
+        if capture == "triggers":
+            execute("INSERT INTO archive.book (title) VALUES ('c')")
+            live.tick()
+            assert viewer.titles == ["c"]
+
+    def test_triggers_are_in_step_when_they_are_made(self, follow, schema, capture):
+        follow(Archived, rows_depend_on=[])
+        assert triggers.out_of_step("default") == []
+        triggers.remove("default")
+        expected = ['"archive"."book"'] if capture == "triggers" else []
+        assert [name for name in triggers.out_of_step("default") if "archive" in name] == expected
+
+
+def test_name_with_a_schema_that_the_database_does_not_follow_is_named(follow, capture, vendor):
+    if vendor == "postgresql" or capture == "orm":
+        pytest.skip("which is followed, or has no triggers")
+    follow(Archived)
+    [warning] = check_triggers(None, ["default"])
+    assert warning.msg == (
+        'The table "archive"."book" of Archived cannot have triggers: it is a database view, or is in a schema '
+        "that realtime does not support."
+    )

@@ -1,0 +1,96 @@
+"""Upkeep: writers prune the log after some commits, unseen, waiting for nobody."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from realtime.changelog import get_changelog, upkeep
+from realtime.models import Change, Log
+from tests.models import Book, Shelf
+
+
+@pytest.fixture
+def shelf(committed) -> Shelf:
+    """A shelf, after many old changes."""
+    shelf = Shelf.objects.create(name="one")
+    for number in range(20):
+        Book.objects.create(shelf=shelf, title=str(number))
+    Change.objects.update(at=1)
+    return shelf
+
+
+@pytest.fixture(autouse=True)
+def always(monkeypatch, shelf):
+    monkeypatch.setattr(upkeep, "COMMITS", 0)
+
+
+def test_writer_deletes_what_is_old_and_nobody_counts_it(shelf):
+    before = Change.objects.count()
+    with CaptureQueriesContext(connection) as queries:
+        Book.objects.create(shelf=shelf, title="new")
+    assert (before >= 20, Change.objects.count(), Log.objects.get().pruned > 0) == (True, 1, True)
+    assert not [query["sql"] for query in queries.captured_queries if "DELETE" in query["sql"]]
+
+
+def test_what_is_kept_for_readers_stays(shelf, settings):
+    settings.REALTIME_RETENTION_SECONDS = 1e10
+    before = Change.objects.count()
+    Book.objects.create(shelf=shelf, title="new")
+    assert Change.objects.count() > before
+
+
+def test_nothing_is_deleted_before_the_writer_has_committed(shelf):
+    before = Change.objects.count()
+    with transaction.atomic():
+        Book.objects.create(shelf=shelf, title="new")
+        assert Change.objects.count() > before
+    assert Change.objects.count() == 1
+
+
+def test_one_commit_in_so_many_prunes(shelf, monkeypatch):
+    monkeypatch.setattr(upkeep, "COMMITS", 2)
+    draws = iter([0.6, 0.4])
+    monkeypatch.setattr("realtime.changelog.upkeep.random.random", lambda: next(draws))
+    Book.objects.create(shelf=shelf, title="new")
+    assert Change.objects.count() > 20
+    Book.objects.create(shelf=shelf, title="newer")
+    assert Change.objects.count() <= 2
+
+
+def test_what_there_was_no_time_for_is_deleted_after_the_next_commit(shelf, monkeypatch):
+    monkeypatch.setattr(upkeep, "MOST_SECONDS", 0)
+    Book.objects.create(shelf=shelf, title="new")
+    assert Change.objects.count() > 20
+    monkeypatch.undo()
+    Book.objects.create(shelf=shelf, title="newer")
+    assert Change.objects.count() <= 2
+
+
+def test_lock_of_somebody_else_is_not_waited_for(shelf, elsewhere):
+    log = get_changelog("default")
+    before = Change.objects.count()
+    elsewhere.begin()
+    elsewhere(Log.objects.update, epoch="locked")
+    log._tidy()
+    assert Change.objects.count() == before
+    elsewhere.commit()
+    log._tidy()
+    assert Change.objects.count() == 1
+
+
+def test_transaction_that_was_begun_by_raw_sql_is_not_ended(shelf):
+    before = Change.objects.count()
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        Book.objects.create(shelf=shelf, title="new")
+        cursor.execute("ROLLBACK")
+    assert (Book.objects.filter(title="new").exists(), Change.objects.count()) == (False, before)
+
+
+def test_driver_that_does_not_say_whether_a_transaction_is_open_is_left_alone(shelf, monkeypatch):
+    before = Change.objects.count()
+    monkeypatch.setattr(upkeep, "knows_transactions", lambda driver: False)
+    Book.objects.create(shelf=shelf, title="new")
+    assert Change.objects.count() == before + 1

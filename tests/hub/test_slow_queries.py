@@ -1,0 +1,186 @@
+"""Live queries that take long: others are served meanwhile, each frame is exact, and a limit ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from realtime import ModelStream
+from realtime.hub import slow_queries
+from realtime.hub.counters import get_counters
+from realtime.hub.hub import get_hub
+from realtime.hub.status import figures_of
+from realtime.streams.registry import registry
+from tests.models import Book, Shelf
+from tests.support.waiting import seconds
+from tests.support.wire import WireClient, until
+
+
+class Slow(ModelStream):
+    """The books of a shelf; reading them waits until the test lets it go, once it has begun to."""
+
+    model = Book
+    fields = ["title"]
+    partition_by = ["shelf"]
+    allow_anonymous = True
+    slow = False
+    go_on: threading.Event
+    reading: threading.Event
+
+    def authorize(self, user, shelf):
+        return True
+
+    def get_queryset(self, shelf):
+        if Slow.slow:
+            Slow.reading.set()
+            Slow.go_on.wait(seconds(20))
+        return Book.objects.filter(shelf=shelf)
+
+
+@pytest.fixture(autouse=True)
+def stream(settings):
+    settings.REALTIME_QUERY_SECONDS = seconds(20)
+    Slow.slow, Slow.go_on, Slow.reading = False, threading.Event(), threading.Event()
+    registry.add("slow", Slow)
+    yield
+    Slow.go_on.set()
+    registry.remove("slow")
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch):
+    """What takes 0.5 s is slow, however slow the machine is."""
+    monkeypatch.setattr(slow_queries, "SLOW_PART", 0.5 / seconds(20))
+
+
+@pytest.fixture
+def shelf(stream, elsewhere) -> Shelf:
+    return elsewhere(Shelf.objects.create, name="one")
+
+
+async def test_others_are_served_while_a_newcomers_rows_are_read(shelf, add):
+    async with WireClient() as quick, WireClient() as slow:
+        await quick.subscribe("top", shelf=shelf.pk)
+        Slow.slow = True
+        slow.say(slow.protocol.subscribe(1, stream="slow", params={"shelf": shelf.pk}))
+        await until(Slow.reading.is_set)
+        await add("a")
+        await until(lambda: quick.titles() == ["a"])
+        assert not slow.protocol.subscriptions[1].live
+        Slow.slow = False
+        Slow.go_on.set()
+        await until(lambda: slow.protocol.subscriptions[1].live)
+        assert slow.titles() == ["a"]
+
+
+async def test_others_are_served_while_a_live_one_is_read_and_none_of_its_changes_is_lost(shelf, add, caplog):
+    before = get_counters().counts().get("slow_queries", {}).get("slow", 0)
+    async with WireClient() as client:
+        await client.subscribe("slow", id=1, shelf=shelf.pk)
+        await client.subscribe("top", id=2, shelf=shelf.pk)
+        Slow.slow = True
+        await add("a")
+        await until(lambda: client.titles(2) == ["a"])
+        await add("b", "c")
+        await until(lambda: client.titles(2) == ["a", "b", "c"])
+        assert client.titles(1) == []
+        Slow.slow = False
+        Slow.go_on.set()
+        await until(lambda: client.titles(1) == ["a", "b", "c"])
+        [shown] = [query for query in figures_of(get_hub())["queries"] if query["slow"]]
+        assert (shown["stream"], shown["rows"], shown["subscribers"]) == ("slow", 3, 1)
+        await add("d")
+        await until(lambda: client.titles(1) == ["a", "b", "c", "d"])
+    params = f'{{"shelf":{shelf.pk}}}'
+    assert [record.getMessage() for record in caplog.records] == [
+        f"The live query slow {params} takes longer than 0.5 s to read; it is read apart from the others."
+    ]
+    assert get_counters().counts()["slow_queries"]["slow"] == before + 1
+
+
+async def test_revocation_is_noticed_while_a_live_query_is_read(shelf, add, elsewhere):
+    from realtime.capture.sessions import end_connections
+
+    async with WireClient() as slow, WireClient() as other:
+        await other.subscribe("top", shelf=shelf.pk)
+        Slow.slow = True
+        slow.say(slow.protocol.subscribe(1, stream="slow", params={"shelf": shelf.pk}))
+        await until(Slow.reading.is_set)
+        asked = []
+        other.connection.reauthorize = asked.append
+        await elsewhere.soon(end_connections, 1)
+        await until(lambda: asked)
+        assert not Slow.go_on.is_set()
+
+
+async def test_what_takes_longer_than_the_limit_is_refused_and_others_go_on(shelf, add, settings, caplog):
+    settings.REALTIME_QUERY_SECONDS = 0.5
+    async with WireClient() as client:
+        await client.subscribe("slow", id=1, shelf=shelf.pk)
+        await client.subscribe("top", id=2, shelf=shelf.pk)
+        Slow.slow = True
+        await add("a")
+        await until(lambda: client.refusals)
+        [refused] = [message for message in client.received if message["type"] == "refused"]
+        assert (refused["code"], refused["reason"], refused["retry"]) == (
+            4003,
+            "Reading these rows takes longer than 0.5 seconds.",
+            60,
+        )
+        assert client.titles(2) == ["a"]
+        # whoever comes soon is refused without being read for
+        Slow.reading.clear()
+        async with WireClient() as late:
+            await late.subscribe("slow", shelf=shelf.pk)
+            assert (late.refusals, Slow.reading.is_set()) == ({1: 4003}, False)
+    assert caplog.records[-1].getMessage() == (
+        f'The live query slow {{"shelf":{shelf.pk}}} takes longer than REALTIME_QUERY_SECONDS (0.5 s); its '
+        "subscribers are refused."
+    )
+
+
+def log_of(client: WireClient, id: int = 1) -> int:
+    """The log of which the subscription was told last that it gets its frames."""
+    accepted = [message for message in client.received if message["type"] == "subscribed" and message["id"] == id]
+    return accepted[-1]["log"]
+
+
+async def test_live_query_that_is_quick_again_comes_back_to_the_others(shelf, add):
+    async with WireClient() as client:
+        await client.subscribe("slow", id=1, shelf=shelf.pk)
+        await client.subscribe("top", id=2, shelf=shelf.pk)
+        Slow.slow = True
+        await add("a")
+        await until(lambda: list(get_hub().slow.keys))
+        Slow.slow = False
+        Slow.go_on.set()
+        number = 0
+        while log_of(client) != 0 or not number:
+            number += 1
+            titles = len(client.titles(1))
+            await add(f"{number}")
+            await until(lambda titles=titles: len(client.titles(1)) > titles)
+            await asyncio.sleep(0.1)
+        await until(lambda: client.protocol.live)
+        frames = len(client.protocol.frames)
+        await add("z")
+        await until(lambda: len(client.titles(1)) == number + 2)
+        # both are served by one frame again
+        assert len(client.protocol.frames) == frames + 1
+
+
+async def test_threads_are_left_behind_up_to_a_bound(shelf, add, monkeypatch):
+    monkeypatch.setattr(slow_queries, "MAX_LEFT_BEHIND", 0)
+    async with WireClient() as quick, WireClient() as slow:
+        await quick.subscribe("top", shelf=shelf.pk)
+        Slow.slow = True
+        slow.say(slow.protocol.subscribe(1, stream="slow", params={"shelf": shelf.pk}))
+        await until(Slow.reading.is_set)
+        await add("a")
+        await asyncio.sleep(0.5)
+        assert quick.titles() == []
+        Slow.slow = False
+        Slow.go_on.set()
+        await until(lambda: quick.titles() == ["a"] and slow.titles() == ["a"])

@@ -1,0 +1,134 @@
+"""ModelStream: what its declaration means for parameters, partitions and formats."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+import pytest
+
+from realtime import ModelStream, live_value
+from realtime.exceptions import BadParameters
+from tests.models import Book
+
+
+def stream(get_queryset, **attributes):
+    fixed = {"model": Book, "fields": ["id"], "name": "made", "get_queryset": get_queryset}
+    return type("Made", (ModelStream,), fixed | attributes)
+
+
+def clean(get_queryset, *, partition_by=(), **given):
+    return stream(get_queryset, partition_by=partition_by).clean_params(given)
+
+
+def refusal(get_queryset, *, partition_by=(), **given):
+    with pytest.raises(BadParameters) as refused:
+        clean(get_queryset, partition_by=partition_by, **given)
+    return refused.value.reason
+
+
+class TestParameters:
+    def test_annotation_converts(self):
+        def rows(self, number: int, day: datetime.date, key: uuid.UUID, flag: bool, words: str): ...
+
+        key = uuid.UUID(int=5)
+        assert clean(rows, number="7", day="2026-01-31", key=str(key), flag="true", words="a b") == {
+            "number": 7,
+            "day": datetime.date(2026, 1, 31),
+            "key": key,
+            "flag": True,
+            "words": "a b",
+        }
+
+    def test_field_of_the_partition_converts(self):
+        assert clean(lambda self, shelf: None, partition_by=["shelf"], shelf="7") == {"shelf": 7}
+
+    def test_plain_values_stay(self):
+        for value in ("x", 1, 1.5, True):
+            assert clean(lambda self, thing: None, thing=value) == {"thing": value}
+
+    def test_default_stands_in(self):
+        assert clean(lambda self, column="todo", owner=None: None) == {"column": "todo", "owner": None}
+        assert clean(lambda self, owner=None: None, owner=None) == {"owner": None}
+
+    def test_missing_one_is_named(self):
+        assert refusal(lambda self, shelf, column: None, shelf=1) == (
+            "The stream 'made' needs the parameter 'column'; it has: shelf, column."
+        )
+
+    def test_unknown_one_is_named(self):
+        assert refusal(lambda self, shelf: None, shelf=1, colour="red") == (
+            "The stream 'made' has no parameter 'colour'; it has: shelf."
+        )
+        assert refusal(lambda self: None, shelf=1) == "The stream 'made' has no parameter 'shelf'; it has: none."
+
+    @pytest.mark.parametrize(
+        "value",
+        ["x", "", "7.5", "\u0667x", 7.5, True, None, "x" * 1001, "7\x00", 2**63, -(2**63), 10**30, "9" * 30, "NaN"],
+    )
+    def test_value_of_a_wrong_type_is_not_repeated(self, value):
+        wrong = "The parameter 'shelf' of the stream 'made' has a value of the wrong type."
+
+        def annotated(self, shelf: int): ...
+
+        if value is not True:  # which is an integer, to Python
+            assert refusal(annotated, shelf=value) == wrong
+        if value is not None:  # which is a value that a row can have
+            assert refusal(lambda self, shelf: None, partition_by=["shelf"], shelf=value) == wrong
+
+    def test_wire_has_parameters_as_a_client_sends_them(self):
+        def rows(self, day: datetime.date, key: uuid.UUID): ...
+
+        made = stream(rows)
+        given = {"day": "2026-01-31", "key": str(uuid.UUID(int=5))}
+        cleaned = made.clean_params(given)
+        assert made(cleaned).wire_params() == given
+        assert made.clean_params(made(cleaned).wire_params()) == cleaned
+
+
+class TestPartitions:
+    def test_values_are_texts_by_name(self):
+        made = stream(lambda self, shelf, title: None, partition_by=["shelf", "title"])
+        assert made.partition_values({"shelf": 7, "title": "x"}) == {"shelf": "7", "title": "x"}
+
+    def test_none_matches_any(self):
+        made = stream(lambda self, shelf, title: None, partition_by=["shelf", "title"])
+        assert made.partition_values({"shelf": None, "title": "x"}) == {"title": "x"}
+
+    @pytest.mark.parametrize("value", [7, "7", "07", 7.0])
+    def test_parameter_of_another_type_than_its_field_means_the_same_row(self, value):
+        made = stream(lambda self, pages: None, partition_by=["pages"])
+        assert made.partition_values({"pages": value}) == {"pages": "7"}
+
+    def test_value_that_no_row_can_have_matches_none(self):
+        made = stream(lambda self, pages: None, partition_by=["pages"])
+        assert made.partition_values({"pages": "x"}) == {"pages": "x"}
+
+
+class TestFormats:
+    def test_what_is_declared_is_served(self):
+        class Made(ModelStream):
+            model = Book
+            fields = ["id"]
+
+            @live_value
+            def count(self):
+                return 1
+
+        formats = ["data", "html", "value:count", "value:other", "value:", "value:fields"]
+        assert [Made.serves(format) for format in formats] == [True, False, True, False, False, False]
+
+    def test_view_tells_audiences_fields_templates_and_formats_apart(self):
+        made = stream(lambda self: None)
+        views = {
+            made({}).format_fingerprint("data"),
+            made({}, 1).format_fingerprint("data"),
+            made({}, True).format_fingerprint("data"),
+            made({}, "1").format_fingerprint("data"),
+            made({}, uuid.UUID(int=1)).format_fingerprint("data"),
+            made({}).format_fingerprint("html"),
+            stream(lambda self: None, fields=["title"])({}).format_fingerprint("data"),
+            stream(lambda self: None, template_name="a.html")({}).format_fingerprint("data"),
+        }
+        assert len(views) == 8
+        assert made({}).format_fingerprint("data") == stream(lambda self: None)({}).format_fingerprint("data")

@@ -1,0 +1,49 @@
+"""axe-core: which rules for accessibility a page breaks, in both colour schemes, wide and narrow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+AXE = Path(__file__).parents[2] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
+RUN = """async () => {
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    const {violations} = await axe.run(document, {runOnly: tags})
+    const say = (id, {html, any}) => [id, html.slice(0, 150), any[0]?.message ?? ""]
+    return violations.flatMap(({id, nodes}) => nodes.map((node) => say(id, node)))
+}"""
+LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in ((1280, 900), (320, 640))]
+OWN = re.compile(r' value="[^"]*"|\d+|select2-[\w-]+')  # what differs between rows that are alike
+
+
+class Fault(NamedTuple):
+    look: str
+    rule: str
+    html: str
+    message: str
+
+    @property
+    def kind(self) -> Fault:
+        return self._replace(html=OWN.sub("", self.html))
+
+
+def faults(page: Page) -> list[Fault]:
+    page.evaluate(AXE.read_text() + "; undefined")
+    found: list[Fault] = []
+    for scheme, (width, height) in LOOKS:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("document.getAnimations().forEach((each) => each.cancel())")  # what fades in has less contrast
+        found += [Fault(f"{scheme} {width}", *each) for each in page.evaluate(RUN)]
+    return found
+
+
+def without(found: Iterable[Fault], others: Iterable[Fault]) -> list[Fault]:
+    """The faults of which the others, such as those of a page that is not ours, have none like them."""
+    known = {other.kind for other in others}
+    return [fault for fault in found if fault.kind not in known]

@@ -1,0 +1,62 @@
+"""Pages that show what their visitor may not see: 403, or the login page, and never a traceback."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpResponse
+from django.template import RequestContext, Template
+from django.urls import include, path
+
+from realtime import ModelStream
+from realtime.streams.registry import registry
+from tests.models import Shelf
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+TAGS = {
+    "live": '{% live "books" shelf=1 %}',
+    "live-value": '{% live_value "books" "count" shelf=1 %}',
+    "presence": '{% presence "closed" %}',
+    "live-actions": '<p {% live_actions "books" shelf=1 %}></p>',
+    "live-form": '{% live_form "books" shelf=1 %}',
+}
+
+
+def page(request: WSGIRequest, tag: str) -> HttpResponse:
+    return HttpResponse(Template("{% load realtime %}" + TAGS[tag]).render(RequestContext(request)))
+
+
+urlpatterns = [path("<str:tag>/", page), path("realtime/", include("realtime.urls"))]
+
+
+@pytest.fixture
+def closed():
+    attributes = {"model": Shelf, "fields": ["id"], "presence": True, "authorize": lambda self, user: False}
+    registry.add("closed", type("Closed", (ModelStream,), attributes))
+    yield
+    registry.remove("closed")
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_visitor_is_forbidden(client, closed, tag):
+    assert client.get(f"/{tag}/").status_code == 403
+
+
+def test_user_is_forbidden(client, closed):
+    client.force_login(User.objects.create_user("ann"))
+    assert client.get("/presence/").status_code == 403
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_visitor_is_sent_to_the_login_page(client, closed, settings, tag):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "realtime.middleware.LoginRedirectMiddleware"]
+    response = client.get(f"/{tag}/?page=2")
+    assert (response.status_code, response["Location"]) == (302, f"/accounts/login/?next=/{tag}/%3Fpage%3D2")
+
+
+def test_another_login_does_not_help_a_user(client, closed, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "realtime.middleware.LoginRedirectMiddleware"]
+    client.force_login(User.objects.create_user("ann"))
+    assert client.get("/presence/").status_code == 403
