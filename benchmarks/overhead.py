@@ -4,8 +4,9 @@
     python -m benchmarks.overhead --databases postgresql --rounds 30
 
 Every round measures each capture, in turn. What is told is the tenth percentile of all calls, which the machine's
-other work disturbs least, and its ratio to the one with no live stream. Each call is a transaction of its own, and
-committed as the database is set up: with fsync.
+other work disturbs least: of the time that the writer waits, and of the processor's time that the writer and its
+database take (on Linux, of a server on this machine), each with its ratio to the one with no live stream. Each call is
+a transaction of its own, and committed as the database is set up: with fsync.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Cost(NamedTuple):
+    """Seconds."""
+
+    waited: float
+    worked: float  # by the processor
+
 
 CAPTURES = ("none", "orm", "triggers")
 ROWS = 1000
@@ -27,10 +37,10 @@ SAVES = 100  # of a round
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
+    parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql", "mysql"])
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
-    print(f"{'database':<12}{'write':<26}{'capture':<10}{'milliseconds':>14}{'ratio':>8}")
+    print(f"{'database':<12}{'write':<26}{'capture':<10}{'milliseconds':>14}{'ratio':>8}{'processor':>12}{'ratio':>8}")
     for database in options.databases:  # each in a process of its own: settings name one
         environment = {**os.environ, "REALTIME_TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "tests.settings"}
         command = [sys.executable, "-c", f"from benchmarks.overhead import measure; measure({options.rounds})"]
@@ -54,27 +64,30 @@ def measure(rounds: int) -> None:
         plain = tenth(by_capture["none"])
         for capture in CAPTURES:
             ours = tenth(by_capture[capture])
-            figures = f"{ours * 1000:>14.3f}{ours / plain:>8.2f}"
-            print(f"{connection.vendor:<12}{name:<26}{capture:<10}{figures}", flush=True)
+            waited, worked = (
+                f"{mine * 1000:>{width}.3f}{mine / base:>8.2f}"
+                for mine, base, width in zip(ours, plain, (14, 12), strict=True)
+            )
+            print(f"{connection.vendor:<12}{name:<26}{capture:<10}{waited}{worked}", flush=True)
 
 
-def tenth(times: list[float]) -> float:
-    return statistics.quantiles(times, n=10)[0]
+def tenth(costs: list[Cost]) -> Cost:
+    return Cost(*(statistics.quantiles(times, n=10, method="inclusive")[0] for times in zip(*costs, strict=True)))
 
 
-def run(rounds: int) -> dict[str, dict[str, list[float]]]:
+def run(rounds: int) -> dict[str, dict[str, list[Cost]]]:
     from tests.models import Book, Shelf
 
     shelf = Shelf.objects.create(name="shelf")
     other = Shelf.objects.create(name="other")
-    times: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    times: dict[str, dict[str, list[Cost]]] = defaultdict(lambda: defaultdict(list))
     for number in range(rounds):
         turn = number % len(CAPTURES)  # each goes first equally often
         for capture in CAPTURES[turn:] + CAPTURES[:turn]:
             begin(capture)
-            for name, seconds in writes(Book, shelf, other):
+            for name, cost in writes(Book, shelf, other):
                 if number:  # the first round warms up
-                    times[name][capture].append(seconds)
+                    times[name][capture].append(cost)
     return times
 
 
@@ -83,11 +96,11 @@ def begin(capture: str) -> None:
     from django.db import connection
     from django.test import override_settings
 
-    from realtime.capture import installation, statements, triggers
+    from realtime.capture import install, orm, triggers
     from realtime.models import Change
     from tests.models import Book
 
-    statements.unwatch()
+    orm.unwatch()
     triggers.remove("default")
     Book.objects.all().delete()
     Change.objects.all().delete()
@@ -96,30 +109,53 @@ def begin(capture: str) -> None:
             cursor.execute("VACUUM ANALYZE tests_book, realtime_change")
     if capture != "none":
         with override_settings(REALTIME_CAPTURE=capture):
-            installation.install()
+            install.install()
             if capture == "triggers":
                 triggers.install("default")
 
 
-def writes(Book: Any, shelf: Any, other: Any) -> Iterator[tuple[str, float]]:
-    """Each way to write, with the seconds that it took."""
+def writes(Book: Any, shelf: Any, other: Any) -> Iterator[tuple[str, Cost]]:
+    """Each way to write, with what it cost."""
+    measured = Meter().cost
     books = [Book(title=f"Book {number}", shelf=shelf) for number in range(ROWS)]
-    yield f"bulk_create({ROWS})", seconds(lambda: Book.objects.bulk_create(books))
+    yield f"bulk_create({ROWS})", measured(lambda: Book.objects.bulk_create(books))
     for number in range(SAVES):
-        yield "save(), new", seconds(Book(title=f"New {number}", shelf=other).save)
+        yield "save(), new", measured(Book(title=f"New {number}", shelf=other).save)
     for book in books[:SAVES]:
         book.pages += 1
-        yield "save(), again", seconds(book.save)
+        yield "save(), again", measured(book.save)
     of_shelf, created = Book.objects.filter(shelf=shelf), Book.objects.filter(title__startswith="Book")
-    yield f"update() of {ROWS}", seconds(lambda: of_shelf.update(pages=7))
-    yield f"update() of {ROWS}, moved", seconds(lambda: of_shelf.update(shelf=other))
-    yield f"delete() of {ROWS}", seconds(created.delete)
+    yield f"update() of {ROWS}", measured(lambda: of_shelf.update(pages=7))
+    yield f"update() of {ROWS}, moved", measured(lambda: of_shelf.update(shelf=other))
+    yield f"delete() of {ROWS}", measured(created.delete)
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+class Meter:
+    """What calls cost: the thread of this process, and that of the database which serves its connection."""
+
+    def __init__(self) -> None:
+        from django.db import connection
+
+        self._server: Any = None
+        asked = {
+            "mysql": "SELECT tid FROM information_schema.processlist WHERE id = connection_id()",  # of MariaDB
+            "postgresql": "SELECT pg_backend_pid()",
+        }.get(connection.vendor)
+        if asked:
+            with connection.cursor() as cursor:
+                cursor.execute(asked)
+                (thread,) = cursor.fetchone()
+            # a server elsewhere has none here, and its work is left out
+            self._server = next(Path("/proc").glob(f"[0-9]*/task/{thread}/schedstat"), None)
+
+    def cost(self, call: Callable[[], Any]) -> Cost:
+        begun, worked = time.perf_counter(), self._worked()
+        call()
+        return Cost(time.perf_counter() - begun, self._worked() - worked)
+
+    def _worked(self) -> float:
+        server = int(self._server.read_text().split()[0]) / 1e9 if self._server else 0.0
+        return time.thread_time() + server
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 const MARK = Buffer.from("@@") // each change carries one
 const FRAME = 0x66 // "f" of {"type":"frame"…
-const BEAT = 0x62 // "b"
+const HEARTBEAT = 0x68 // "h"
 const WELCOME = 0x77 // "w"
 const TYPE_AT = 9 // where a message's type begins in {"type":"…
 
@@ -196,15 +196,14 @@ function acknowledge(client, chunk, start, end) {
   client.messages++
   client.bytes += end - start
   if (type === FRAME) client.frames++
-  const beat = type === BEAT && chunk[start + TYPE_AT + 2] === 0x61 // "a": no "behind"
-  if (client.frames >= client.quarter || client.bytes >= 262144 || beat) {
+  if (client.frames >= client.quarter || client.bytes >= 262144 || type === HEARTBEAT) {
     client.frames = client.bytes = 0
     client.write(frame(`{"type":"ack","messages":${client.messages}}`))
   }
   if (client.cursor === null) { // of the first frame: where it comes back from
     const text = chunk.toString("utf8", start, Math.min(end, start + 400))
     client.cursor = text.match(/"cursor":"([^"]+)"/)?.[1] ?? client.cursor
-    client.view = text.match(/"view":"([^"]*)"/)?.[1] ?? client.view
+    client.view = text.match(/"fingerprint":"([^"]*)"/)?.[1] ?? client.view
   }
 }
 

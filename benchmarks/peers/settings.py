@@ -52,6 +52,12 @@ if layer := os.environ.get("BENCH_LAYER"):
     CHANNEL_LAYERS = {"default": layers[layer]}
 
 # All clients are one user at one address.
-REALTIME_MAX_CONNECTIONS_PER_USER = 1_000_000
-REALTIME_MAX_CONNECTIONS_PER_ADDRESS = 1_000_000
-REALTIME_MAX_CHANGES = int(os.environ.get("BENCH_MAX_CHANGES", "20000"))
+REALTIME_LIMITS = {
+    "connections_per_user": 1_000_000,
+    "connections_per_address": 1_000_000,
+    "messages_per_second_per_user": 1_000_000.0,
+    "checks_per_second": 1_000_000.0,
+    "live_queries": 1_000_000,
+    "anonymous_live_queries": 1_000_000,
+    "changes": int(os.environ.get("BENCH_MAX_CHANGES", "20000")),
+}

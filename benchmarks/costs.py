@@ -1,0 +1,339 @@
+"""Costs: what grows with what: a page's position, a crowd's presence, events beyond what can be delivered, long polls.
+
+    python -m benchmarks.costs
+    python -m benchmarks.costs --databases mysql --only head
+
+Each figure stands beside the one that it is compared with, of the same run: a log of 20,000 young changes beside one
+of 1,000; each client of a crowd of 300 beside one of 100; a long poll beside a frame of a WebSocket, and beside a
+request that Django answers at once, by the processor time of the server (on Linux). Of events, the age of the oldest
+that arrived is told, while more are sent than can be delivered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CHANGES = (1000, 20_000)
+CROWDS = (100, 300)
+EVENT_CLIENTS, EVENTS_PER_SECOND, EVENTS_FOR_SECONDS = 200, 500, 4
+POLLERS, WRITES = 20, 100
+MEASURES = ("head", "presence", "events", "longpoll")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql", "mysql"])
+    parser.add_argument("--only", nargs="+", choices=MEASURES, default=MEASURES)
+    options = parser.parse_args()
+    print(f"{'measure':<44}{'':>12}{'beside':>12}{'ratio':>8}", flush=True)
+    for place, database in enumerate(options.databases):  # each in a process of its own: settings name one
+        environment = {**os.environ, "REALTIME_TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+        measures = [name for name in options.only if name == "head" or place == 0]
+        command = [sys.executable, "-c", f"from benchmarks.costs import measure; measure({measures})"]
+        subprocess.run(command, env=environment, check=True)
+
+
+def measure(names: list[str]) -> None:
+    """Measure on the database that the environment names, and print the table's lines."""
+    import django
+    from django.test.utils import setup_databases, teardown_databases
+
+    django.setup()
+    created = setup_databases(verbosity=0, interactive=False)
+    try:
+        for name in names:
+            globals()[name]()
+    finally:
+        teardown_databases(created, verbosity=0)
+
+
+def tell(what: str, seen: float, beside: float, form: str = ",.1f") -> None:
+    ratio = f"{seen / beside:>8.2f}" if beside else ""
+    print(f"{what:<44}{seen:>12{form}}{beside:>12{form}}{ratio}", flush=True)
+
+
+def head() -> None:
+    from django.db import connection
+
+    from realtime.changelog import get_changelog
+    from realtime.changelog.base import NewChange
+    from realtime.queries.page import HEAD_ROWS
+
+    log, written, found = get_changelog("default"), 0, {}
+    for most in CHANGES:
+        while written < most:
+            log.append([NewChange("tests.book", str(number), "u") for number in range(500)])
+            written += 500
+        times = []
+        for _ in range(30):
+            begun = time.perf_counter()
+            log.head(rows=HEAD_ROWS)
+            times.append(1e6 * (time.perf_counter() - begun))
+        found[most] = statistics.median(times)
+    few, many = CHANGES
+    tell(f"{connection.vendor}: position, {many:,} and {few:,} changes, µs", found[many], found[few])
+
+
+class Sink:
+    """A client in this process that acknowledges as it reads; it counts, and keeps no rows."""
+
+    def __init__(self, user: str) -> None:
+        from realtime.auth.identity import Identity
+        from realtime.connections.connection import Connection
+        from realtime.hub.hub import get_hub
+
+        self.bytes = self.frames = self.events = self.messages = 0
+        self.oldest = 0.0
+        self.connection = Connection(hub=get_hub(), transport=self, identity=Identity(user))
+        self.connection.receive('{"type":"hello","version":1}')
+
+    def send(self, text: str) -> None:
+        self.messages += text[:17] != '{"type":"welcome"'
+        self.bytes += len(text)
+        if text.startswith('{"type":"frame"'):
+            self.frames += 1
+        elif text.startswith('{"type":"event"'):
+            self.events += 1
+            self.oldest = max(self.oldest, time.monotonic() - json.loads(text)["data"])
+        if self.messages % 50 == 0 or text.startswith('{"type":"heartbeat"'):
+            ack = json.dumps({"type": "ack", "messages": self.messages})
+            asyncio.get_running_loop().call_soon(self.connection.receive, ack)
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+def presence() -> None:
+    from django.contrib.auth.models import User
+
+    from tests.models import Shelf
+
+    shelf = Shelf.objects.create(name="one")
+    User.objects.bulk_create([User(username=f"user{number}") for number in range(sum(CROWDS))])
+    users = [str(key) for key in User.objects.order_by("pk").values_list("pk", flat=True)]
+    found = {}
+    for crowd in CROWDS:
+        sinks = asyncio.run(joined([users.pop() for _ in range(crowd)], shelf.pk))
+        found[crowd] = [statistics.mean(getattr(sink, name) for sink in sinks) for name in ("bytes", "frames")]
+        Shelf.objects.filter(pk=shelf.pk).delete()
+        shelf = Shelf.objects.create(name="another")
+    few, many = CROWDS
+    tell(f"presence: bytes each, crowd of {many} and {few}", found[many][0], found[few][0])
+    tell(f"presence: frames each, crowd of {many} and {few}", found[many][1], found[few][1])
+
+
+async def joined(users: list[str], shelf: int) -> list[Sink]:
+    """The clients of a crowd who have joined within some seconds, and all know of all."""
+    from realtime.hub.presence_tracker import TOGETHER_SECONDS
+    from realtime.models import Presence
+
+    sinks = []
+    for user in users:
+        sinks.append(Sink(user))
+        asked = {"type": "subscribe", "id": 1, "stream": "talk:presence", "params": {"shelf": shelf}}
+        sinks[-1].connection.receive(json.dumps(asked))
+        sinks[-1].connection.receive('{"type":"present","id":1,"data":{}}')
+        await asyncio.sleep(0.01)
+    while await asyncio.to_thread(Presence.objects.filter(user__in=users).count) < len(users):  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(2 * TOGETHER_SECONDS)
+    for sink in sinks:
+        await sink.connection.close()
+    return sinks
+
+
+def events() -> None:
+    from django.contrib.auth.models import User
+
+    from tests.models import Shelf
+
+    shelf = Shelf.objects.create(name="events")
+    User.objects.bulk_create([User(username=f"listener{number}") for number in range(EVENT_CLIENTS)])
+    users = User.objects.filter(username__startswith="listener").values_list("pk", flat=True)
+    oldest, arrived = asyncio.run(flooded([str(key) for key in users], shelf.pk))
+    tell(f"events: oldest of {EVENTS_PER_SECOND} a second, s, beside the limit", oldest, 2.0)
+    sent = EVENT_CLIENTS * EVENTS_PER_SECOND * EVENTS_FOR_SECONDS
+    tell("events: arrived, beside those sent", arrived, sent, ",.0f")
+
+
+async def flooded(users: list[str], shelf: int) -> tuple[float, int]:
+    import realtime
+
+    sinks = [Sink(user) for user in users]
+    for sink in sinks:
+        asked = {"type": "subscribe", "id": 1, "stream": "talk", "params": {"shelf": shelf}}
+        sink.connection.receive(json.dumps(asked))
+    while not all(sink.connection.settled for sink in sinks):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+    def send() -> None:
+        begun = time.monotonic()
+        for number in range(EVENTS_PER_SECOND * EVENTS_FOR_SECONDS):
+            realtime.send_event("talk", {"shelf": shelf}, "n", time.monotonic())
+            time.sleep(max(0.0, begun + number / EVENTS_PER_SECOND - time.monotonic()))
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    while thread.is_alive():  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(3)
+    for sink in sinks:
+        await sink.connection.close()
+    return max(sink.oldest for sink in sinks), sum(sink.events for sink in sinks)
+
+
+def longpoll() -> None:
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from tests.models import Book, Shelf
+
+    shelf = Shelf.objects.create(name="polled")
+    cookies = []
+    for number in range(POLLERS):
+        browser = Client()
+        browser.force_login(User.objects.create_user(f"poller{number}"))
+        cookies.append(browser.cookies["sessionid"].value)
+
+    def write(number: int) -> None:
+        Book.objects.create(shelf=shelf, title=f"book {number}", pages=time.time_ns() // 1000 % 2**31)
+
+    with server() as (port, processor):
+        found = {}
+        for name, client in (("WebSocket", socket), ("long poll", polls)):
+            found[name] = asyncio.run(spent(client, port, processor, cookies, shelf.pk, write))
+        request = asyncio.run(preflights(port, processor))
+    tell("long poll and WebSocket: µs a change and client", found["long poll"], found["WebSocket"])
+    tell("long poll and any request to Django: µs", found["long poll"], request)
+
+
+async def spent(
+    client: Callable[..., Awaitable[None]],
+    port: int,
+    processor: Callable[[], float],
+    cookies: list[str],
+    shelf: int,
+    write: Callable[[int], None],
+) -> float:
+    """Microseconds of the server's processor for each change and client."""
+    arrived = [asyncio.Queue[None]() for _ in cookies]
+    asked = {"type": "subscribe", "id": 1, "stream": "top", "params": {"shelf": shelf}}
+    tasks = [
+        asyncio.create_task(client(port, cookie, asked, queue)) for cookie, queue in zip(cookies, arrived, strict=True)
+    ]
+    try:
+        for queue in arrived:
+            await queue.get()
+        await asyncio.sleep(0.5)
+        before = 0.0
+        for number in range(WRITES + 10):
+            if number == 10:  # which warm up
+                before = processor()
+            await asyncio.to_thread(write, number)
+            for queue in arrived:
+                await queue.get()
+        return 1e6 * (processor() - before) / WRITES / len(cookies)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def preflights(port: int, processor: Callable[[], float]) -> float:
+    """Microseconds of the server's processor for a request that is answered with nothing, behind all middleware."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    before = 0.0
+    for number in range(5 * WRITES + 50):
+        if number == 50:  # which warm up
+            before = processor()
+        writer.write(f"OPTIONS /realtime/poll/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    return 1e6 * (processor() - before) / (5 * WRITES)
+
+
+async def socket(port: int, cookie: str, asked: dict[str, Any], arrived: asyncio.Queue[None]) -> None:
+    from websockets.asyncio.client import connect
+
+    address = f"ws://127.0.0.1:{port}/realtime/ws/"
+    async with connect(address, additional_headers={"Cookie": f"sessionid={cookie}"}, compression=None) as peer:
+        await peer.send('{"type":"hello","version":1}')
+        await peer.send(json.dumps(asked))
+        count = 0
+        async for text in peer:
+            count += 1
+            if count % 50 == 0:
+                await peer.send(json.dumps({"type": "ack", "messages": count - 1}))
+            if '"deltas":[{' in str(text):
+                arrived.put_nowait(None)
+
+
+async def polls(port: int, cookie: str, asked: dict[str, Any], arrived: asyncio.Queue[None]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    token, wait = "a" * 32, "?wait=0"
+    headers = f"Host: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nX-CSRFToken: {token}\r\n"
+    headers += f"Cookie: sessionid={cookie}; csrftoken={token}\r\n"
+    while True:
+        body = json.dumps([{"type": "hello", "version": 1}, asked])
+        start = f"POST /realtime/poll/{wait} HTTP/1.1\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+        writer.write((start + body).encode())
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        content = b""
+        if "transfer-encoding: chunked" in answer:
+            while size := int(await reader.readuntil(b"\r\n"), 16):
+                content += (await reader.readexactly(size + 2))[:-2]
+            await reader.readexactly(2)
+        else:
+            content = await reader.readexactly(int(answer.partition("content-length: ")[2].split()[0]))
+        wait = ""
+        for message in json.loads(content):
+            if message["type"] == "subscribed":
+                asked = {**asked, "fingerprint": message.get("fingerprint", "")}
+            elif message["type"] == "frame":
+                asked = {**asked, "cursor": message["cursor"]}
+                if message["deltas"]:
+                    arrived.put_nowait(None)
+            elif message["type"] not in ("welcome", "behind", "heartbeat"):
+                raise RuntimeError(f"The server answered {message}.")
+
+
+@contextmanager
+def server() -> Iterator[tuple[int, Callable[[], float]]]:
+    """A daphne on the same database: its port, and what it has used of the processor, in seconds."""
+    from tests.support.processes import Process, free_port, serves
+
+    port, settings = free_port(), "tests.connections.transports.settings"
+    with tempfile.TemporaryDirectory() as folder:
+        process = Process(
+            [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "tests.asgi:application"],
+            log=Path(folder) / "daphne.log",
+            ready=lambda: serves(port),
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": settings},
+            cwd=Path(__file__).resolve().parents[1],
+        )
+        process.start()
+
+        def processor() -> float:
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+        try:
+            yield port, processor
+        finally:
+            process.stop()
+
+
+if __name__ == "__main__":
+    main()
