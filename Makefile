@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types faults bench bench-quick jitter overhead routing docs docs-images clean
+.PHONY: help demo test lint types structure faults compat bench bench-quick jitter attack overhead growth routing costs docs docs-images clean fuzz browsers
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -20,9 +20,25 @@ types:  ## Check the types of Python and JavaScript
 	@scripts/setup dev
 	@.venv/bin/mypy && scripts/npm run types
 
+structure:  ## Print the paths of a change and a call, sizes, names that exist twice, and words to avoid
+	@scripts/setup dev
+	@.venv/bin/python -m scripts.paths && .venv/bin/python -m scripts.structure
+
 faults:  ## Kill what can be killed, and run the oracle at full size (hours; REALTIME_ORACLE makes it smaller)
 	@scripts/setup dev
 	@exec scripts/faults
+
+browsers:  ## Run the browser tests in Chromium, Firefox and WebKit (half an hour; make test runs a part of them in Firefox)
+	@scripts/setup dev
+	@.venv/bin/pytest -m "browser and not packaging"
+	@REALTIME_TEST_ENGINE=firefox .venv/bin/pytest tests/browser tests/demo/test_browser.py --ignore=tests/browser/test_webkit.py
+
+fuzz:  ## Look for bytes of clients that break a reader, led by coverage (FUZZ_SECONDS, 300 by default)
+	@exec scripts/fuzz
+
+compat:  ## Run other people's tests with every model live: Django's and those of many apps (hours; SUITES makes it less)
+	@scripts/setup dev
+	@exec scripts/compat $(SUITES)
 
 bench:  ## Compare realtime with its peers: under 15 minutes, results in build/bench
 	@scripts/setup bench
@@ -32,17 +48,30 @@ bench-quick:  ## The same with fewer peers and clients: under 3 minutes
 	@scripts/setup bench
 	@exec .venv-bench/bin/python -m benchmarks.suite --quick
 
+attack:  ## Attack each server, and report what a neighbour gets meanwhile (REALTIME_ATTACK_SECONDS each, 5 by default)
+	@scripts/setup dev
+	@REALTIME_ATTACK_SECONDS=$${REALTIME_ATTACK_SECONDS:-5} .venv/bin/pytest -q -s tests/hostile/test_under_attack.py
+
 jitter:  ## Report what clients with bad connections get
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.jitter
 
-docs:  ## Build the documentation into build/docs
+docs:  ## Write the docstrings into the reference, and build the documentation into build/docs
 	@scripts/setup dev
+	@.venv/bin/python -m scripts.api_reference
 	@exec .venv/bin/sphinx-build -q -E -W --keep-going docs build/docs
 
 overhead:  ## Report what writing costs with no live stream, and by each capture
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.overhead
+
+growth:  ## Report how what a change costs grows with rows, live queries and audiences
+	@scripts/setup dev
+	@exec .venv/bin/python -m benchmarks.growth
+
+costs:  ## Report what a page's position, a crowd's presence, a flood of events and a long poll cost
+	@scripts/setup dev
+	@exec .venv/bin/python -m benchmarks.costs
 
 routing:  ## Report what a change costs with 1 to 10,000 live queries in a process
 	@scripts/setup dev
@@ -53,4 +82,4 @@ docs-images:  ## Take the screenshots of the docs anew
 	@exec .venv/bin/python -m scripts.screenshots
 
 clean:  ## Remove what the other targets made
-	@rm -rf .venv .venv-newest .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache browser/node_modules benchmarks/node_modules
+	@rm -rf .venv .venv-newest .venv-lowest .venv-bench .venv-fuzz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache browser/node_modules benchmarks/node_modules

@@ -1,28 +1,32 @@
 """Takes the pictures of the docs from the demo: board, chat, dashboard and admin, on a desktop and on a phone.
 
-Run it from the root of the checkout, with `python -m scripts.screenshots`.
+Run it from the root of the checkout, with `python -m scripts.screenshots`; names of pictures take only these.
 """
 
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
+from scripts.recording import Recording
 from tests.support import chromium
 from tests.support.demo import DemoServer, prepare
-from tests.support.pages import Windows, open_live
+from tests.support.pages import Windows, open_live, wait_for_state
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+HALF = {"width": 400, "height": 690}  # of the animated picture
 
 PEOPLE = ("ada", "ben", "cleo")
 
 
-def main() -> None:
+def main(names: Sequence[str] = ()) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "demo.sqlite3"
@@ -30,14 +34,16 @@ def main() -> None:
         server = DemoServer(database, log=Path(folder) / "log")
         server.start()
         try:
-            take(server)
+            take(server, names)
         finally:
             server.stop()
 
 
-def take(server: DemoServer) -> None:
+def take(server: DemoServer, names: Sequence[str]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
+        if not names or "two-browsers" in names:
+            two_browsers(playwright, server)
         for picture in (
             board,
             phone,
@@ -51,11 +57,65 @@ def take(server: DemoServer) -> None:
             status,
             status_phone,
         ):
-            windows = Windows(browser)
             name = picture.__name__.replace("_", "-")
+            if names and name not in names:
+                continue
+            windows = Windows(browser)
             picture(windows, server).screenshot(path=IMAGES / f"{name}.png")
             print(f"docs/images/{name}.png")
             windows.close()
+        browser.close()
+
+
+def two_browsers(playwright: Playwright, server: DemoServer) -> None:
+    """Two browsers on one board. One loses its network while both users work, and both end with the same rows."""
+    browsers = [
+        playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS)) for _ in range(2)
+    ]
+    ada, ben = (
+        open_live(
+            Windows(browser).login(user, url=server.url, viewport=HALF, device_scale_factor=2),
+            "/board/1/",
+        )
+        for browser, user in zip(browsers, PEOPLE, strict=False)
+    )
+    recording = Recording({"Ada's browser": ada, "Ben's browser": ben})
+    first = "Write the redirect list for old URLs"
+    recording.scene("Two browsers show the same rows.", seconds=1.6)
+
+    ada.get_by_label(f"Done: {first}", exact=True).check()
+    expect(ben.get_by_label(f"Done: {first}", exact=True)).to_be_checked()
+    recording.scene("Ada finishes a task. Ben sees it at once.", seconds=2)
+
+    ben.context.set_offline(True)
+    wait_for_state(ben, "offline")
+    recording.cut = "Ben's browser"
+    recording.scene("Ben loses the network.", seconds=1.6)
+
+    server.shell(
+        "from demo_project.board.models import Task;"
+        "Task.objects.filter(title__startswith='Photograph').delete();"
+        "Task.objects.filter(title__startswith='Agree').update(title='Legal approved the cookie banner', done=True);"
+        "Task.objects.filter(title__startswith='Translate').update(position=0)"
+    )
+    expect(ada.get_by_text("Legal approved the cookie banner")).to_be_visible()
+    recording.scene("A script changes three rows: Ada sees them, Ben does not.", seconds=2.4)
+
+    ben.get_by_label("Done: Compress hero images below 120 kB", exact=True).check()
+    recording.scene("Ben works on without a network.", seconds=2)
+
+    ben.context.set_offline(False)
+    recording.cut = ""
+    recording.scene("The network is back.", seconds=0.8)
+    wait_for_state(ben, "live")
+    expect(ada.get_by_label("Done: Compress hero images below 120 kB", exact=True)).to_be_checked()
+    cards = [[title.text_content() for title in page.locator(".card-title").all()] for page in (ada, ben)]
+    assert cards[0] == cards[1], "The two browsers differ."
+    recording.scene("Nothing was lost: both browsers show the same rows again.", seconds=3)
+
+    recording.save(IMAGES / "two-browsers.webp")
+    print("docs/images/two-browsers.webp")
+    for browser in browsers:
         browser.close()
 
 
@@ -126,7 +186,7 @@ def admin_list(windows: Windows, server: DemoServer, **options: Any) -> Page:
         "tasks.filter(title__startswith='Ask').delete(); tasks.filter(title__startswith='Build').update(done=True);"
     )
     server.shell(code + "Task.objects.create(project_id=1, title='Ask Ben for a second opinion')")
-    expect(page.get_by_role("status")).to_contain_text("New: 1.")
+    expect(page.get_by_role("status")).to_contain_text("Added: 1.")
     page.wait_for_timeout(300)  # the new row is marked for a second
     return page
 
@@ -169,4 +229,4 @@ def status_phone(windows: Windows, server: DemoServer) -> Page:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
