@@ -15,6 +15,7 @@ from realtime.changelog import get_changelog
 from realtime.exceptions import BadMessage
 from realtime.hub.hub import get_hub
 from tests.support.limits import limit
+from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
 pytestmark = pytest.mark.databases
@@ -76,7 +77,8 @@ class TestSubscribing:
             [delta] = client.received[-1]["deltas"]
         assert (delta["reset"], client.titles()) == (True, ["a"])
 
-    async def test_subscriptions_sent_at_once_are_answered_by_one_frame(self, shelf, identity, add):
+    async def test_subscriptions_sent_at_once_are_answered_by_one_frame(self, shelf, identity, add, monkeypatch):
+        monkeypatch.setattr("realtime.connections.subscriptions.TOGETHER_SECONDS", seconds(10))
         await add("a")
         async with WireClient(identity) as client:
             for id, stream in enumerate(["books", "top", "books"], 1):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import time
 
 import pytest
 from websockets.asyncio.client import connect
@@ -73,18 +72,24 @@ def test_message_without_an_end_does_not_fill_the_memory(server):
 def test_client_that_acknowledges_what_it_does_not_read_is_ended(server, shelf, elsewhere):
     """After each of its messages it is sent half a megabyte, of which the sockets hold some."""
     elsewhere(Book.objects.bulk_create, [Book(shelf=shelf, title="x" * 90) for _ in range(4000)])
-    socket = RawSocket(server.port, buffer=4096)
-    socket.say(type="hello", version=1)
-    assert socket.message()["type"] == "welcome"
+    socket, witness = RawSocket(server.port, buffer=4096), RawSocket(server.port)
+    for each in (socket, witness):
+        each.say(type="hello", version=1)
+        assert each.message()["type"] == "welcome"
     for id in range(1, 31):
-        sent = frame(
-            TEXT, json.dumps({"type": "subscribe", "id": id, "stream": "talk", "params": {"shelf": shelf.pk}}).encode()
-        )
+        asks = {"type": "subscribe", "id": id, "params": {"shelf": shelf.pk}}
+        sent = frame(TEXT, json.dumps(asks | {"stream": "talk"}).encode())
         sent += frame(TEXT, json.dumps({"type": "unsubscribe", "id": id - 1}).encode()) if id > 1 else b""
         sent += frame(TEXT, json.dumps({"type": "ack", "messages": max(0, 2 * id - 6)}).encode())
         if not socket.try_to_send(sent):
             break
-        time.sleep(0.3)  # for the answer, which it cannot see; in all less than a server's ping waits
+        # what comes of it cannot be seen, but who asks later is answered later
+        witness.say(**asks, stream="top")
+        while witness.message()["type"] != "frame":
+            pass
+        witness.say(type="unsubscribe", id=id)
+        witness.say(type="ack", messages=2 * id)
+    witness.close()
     messages, _ = socket.end()
     socket.close()
     rule = "The client acknowledges messages that it has not read."
