@@ -23,7 +23,7 @@ from tests.support.logins import new_session
 from tests.support.waiting import wait_until
 from tests.support.wire import WireClient, until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
+pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.databases]
 
 User = get_user_model()
 
@@ -44,7 +44,7 @@ class World:
 
 
 @pytest.fixture
-def world(transactional_db: None) -> World:
+def world(committed: None) -> World:
     return World()
 
 
