@@ -38,6 +38,9 @@ def world(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("realtime.queries.tail.MOST_PARTS", 2)  # of which there are more, too
     monkeypatch.setattr("realtime.queries.livequery.FEW_ROWS", 4)
     monkeypatch.setattr("realtime.queries.tail.FEW_ROWS", 4)
+    monkeypatch.setattr("realtime.protocol.patches.LONG_TEXT", 0)  # so that all texts are edited
+    monkeypatch.setattr("realtime.protocol.patches.LEAST_KEPT", 1)
+    monkeypatch.setattr("realtime.queries.sent.MOST_BYTES", 4000)  # so that rows are forgotten
     limit(settings, window_frames=3)
     limit(settings, changes=25)  # few enough to be exceeded
     settings.REALTIME_THREADS = 1
@@ -52,8 +55,8 @@ def start_afresh(world: World) -> None:
     with transaction.atomic():  # a commit of each statement would take as long as the history
         _fill_tables()
     get_changelog("default").head()
-    for name in [*PEOPLE, *PEOPLE]:
-        world.client(get_user_model().objects.get(username=name).pk)
+    for number, name in enumerate([*PEOPLE, *PEOPLE]):
+        world.client(get_user_model().objects.get(username=name).pk, version=1 if number == 0 else 2)
 
 
 def _fill_tables() -> None:

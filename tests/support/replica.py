@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from realtime.client.rows import Rows
+from realtime.protocol.messages import VERSION
 
 QUARTER = 4  # an ack is due when one such part of the window has arrived
 
@@ -70,7 +71,8 @@ class ReferenceClient:
     reads and does not acknowledge.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, version: int = VERSION) -> None:
+        self.version = version
         self.subscriptions: dict[int, Subscription] = {}
         self.frames: list[dict[str, Any]] = []  # of this connection
         self.replies: dict[str, dict[str, Any]] = {}
@@ -116,7 +118,7 @@ class ReferenceClient:
         wanted = [item for item in self.subscriptions.values() if item.refusal is None]
         named = {} if self.token is None else {"token": self.token}
         here = [self._say(item) for item in wanted if item.present is not None]
-        return [self.text(type="hello", version=1, **named), *map(self._ask, wanted), *here]
+        return [self.text(type="hello", version=self.version, **named), *map(self._ask, wanted), *here]
 
     def be_present(self, id: int, data: dict[str, Any]) -> list[str]:
         """Say that the user is here, through a subscription to a stream of presence."""
@@ -168,7 +170,7 @@ class ReferenceClient:
         return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
     def _welcome(self, message: dict[str, Any]) -> None:
-        assert message["version"] == 1
+        assert message["version"] == self.version
         self.window = message["window"]
 
     def _subscribed(self, message: dict[str, Any]) -> None:
@@ -185,6 +187,7 @@ class ReferenceClient:
             if item.fresh:
                 item.replica.clear()
         for delta in message["deltas"]:
+            assert self.version > 1 or "patches" not in delta, f"A client of version 1 gets {delta}."
             for item in mine:
                 if item.query == delta["query"]:
                     item.replica.apply(delta)
