@@ -11,8 +11,10 @@ from realtime.hub.hub import get_hub
 
 
 async def clients(request: HttpRequest) -> JsonResponse:
-    """How many clients this process serves."""
-    return JsonResponse(sum(isinstance(client, Connection) for client in get_hub()._clients), safe=False)
+    """How many clients this process serves; those of the `user` alone where one is named."""
+    user = request.GET.get("user")
+    found = [client for client in get_hub()._clients if isinstance(client, Connection) and user in (None, client.user)]
+    return JsonResponse(len(found), safe=False)
 
 
 def addressed(request: HttpRequest) -> HttpResponse:

@@ -203,3 +203,180 @@ describe("a live value", () => {
     assert.deepEqual(server.received(), [])
   })
 })
+
+describe("a live query whose parameters change", () => {
+  const row = (id) => ({key: String(id), row: {id}})
+  const ids = ({rows}) => rows.map(({id}) => id)
+  let tasks, seen
+
+  /** Accepts what was asked for last, and sends its rows. */
+  function answer(...rows) {
+    const [{id}] = server.subscribe().slice(-1)
+    server.frame(`e.${id}`, {query: id, puts: rows.map(row)})
+  }
+
+  beforeEach(() => {
+    tasks = queries.open("tasks", {project: 7, q: ""})
+    answer(1, 2)
+    seen = []
+    tasks.subscribe((rows) => seen.push(rows.map(({id}) => id)))
+  })
+
+  test("keeps its rows until the new ones are loaded, and then leaves the old ones", () => {
+    tasks.set({q: "ink"})
+    assert.deepEqual([ids(tasks), tasks.params, tasks.state], [[1, 2], {project: 7, q: ""}, "catching-up"])
+    const asked = server.received()
+    assert.deepEqual(asked, [{type: "subscribe", id: 2, stream: "tasks", params: {project: 7, q: "ink"}, format: "data"}])
+    server.say({type: "subscribed", id: 2, query: 2, log: 0})
+    server.frame("e.2", {query: 2, puts: [row(2)]})
+    assert.deepEqual([ids(tasks), tasks.params, tasks.state, seen], [[2], {project: 7, q: "ink"}, "live", [[1, 2], [2]]])
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}])
+  })
+
+  test("follows the old rows meanwhile", () => {
+    tasks.set({q: "ink"})
+    server.frame("e.9", {query: 1, drops: ["1"]})
+    assert.deepEqual(seen, [[1, 2], [2]])
+  })
+
+  test("shows the last of several, and asks for the one in between only if there is time", () => {
+    tasks.set({q: "i"})
+    clock.pass(0.05)
+    tasks.set({q: "in"})
+    clock.pass(0.06)
+    tasks.set({q: "ink"})
+    assert.deepEqual(server.received().map(({params}) => params.q), ["i"])
+    server.say({type: "subscribed", id: 2, query: 2, log: 0})
+    server.frame("e.2", {query: 2, puts: [row(2)]})
+    assert.deepEqual([ids(tasks), tasks.params.q, tasks.state], [[2], "i", "catching-up"])
+    answer(3)
+    assert.deepEqual([ids(tasks), tasks.params.q, tasks.state], [[3], "ink", "live"])
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 2}])
+  })
+
+  test("waits a second for an answer, and then asks for the last one instead", () => {
+    tasks.set({q: "i"})
+    tasks.set({q: "ink"})
+    clock.pass(0.9)
+    assert.deepEqual(server.received().map(({id}) => id), [2])
+    clock.pass(0.2)
+    const [left, asked] = server.received()
+    assert.deepEqual([left, asked.params.q], [{type: "unsubscribe", id: 2}, "ink"])
+  })
+
+  test("asks no more than ten times a second", () => {
+    const asked = []
+    for (let step = 0; step < 100; step += 1) {
+      tasks.set({q: String(step)})
+      for (const {id, params} of server.subscribe()) {
+        asked.push(params.q)
+        server.frame("e.2", {query: id, puts: [row(id)]})
+      }
+      clock.pass(0.01)
+    }
+    clock.pass(0.1)
+    asked.push(...server.received().flatMap(({params}) => params?.q ?? []))
+    assert.deepEqual([asked.length, asked.at(-1)], [11, "99"])
+  })
+
+  test("takes the rows of another user at once", () => {
+    queries.open("tasks", {project: 7, q: "ink"})
+    answer(5)
+    tasks.set({q: "ink"})
+    assert.deepEqual([ids(tasks), seen, server.received()], [[5], [[1, 2], [5]], [{type: "unsubscribe", id: 1}]])
+  })
+
+  test("leaves the old rows to those who still use them", () => {
+    const other = queries.open("tasks", {project: 7, q: ""})
+    tasks.set({q: "ink"})
+    answer(3)
+    assert.deepEqual([ids(other), ids(tasks), server.received()], [[1, 2], [3], []])
+  })
+
+  test("keeps its rows and says why where the server refuses the new parameters", () => {
+    tasks.set({q: "ink"})
+    const [{id}] = server.received()
+    server.say({type: "refused", id, code: 4213, reason: "No such q."})
+    assert.deepEqual([ids(tasks), tasks.params.q, tasks.state, tasks.error.message], [[1, 2], "", "live", "No such q."])
+    tasks.set({q: "pen"})
+    clock.pass(0.1)
+    answer(3)
+    assert.deepEqual([ids(tasks), tasks.error], [[3], null])
+  })
+
+  test("says nothing of a refusal that is out of date", () => {
+    tasks.set({q: "i"})
+    tasks.set({q: "ink"})
+    const [{id}] = server.received()
+    server.say({type: "refused", id, code: 4213, reason: "No such q."})
+    assert.equal(tasks.error, null)
+    clock.pass(0.1)
+    answer(3)
+    assert.deepEqual(ids(tasks), [3])
+  })
+
+  test("goes on where it was after a lost connection", () => {
+    tasks.set({q: "ink"})
+    server.received()
+    server.cut()
+    clock.pass(5)
+    server.accept()
+    const asked = server.subscribe().filter(({type}) => type === "subscribe")
+    assert.deepEqual(asked.map(({params, cursor}) => [params.q, cursor]), [["", "e.1"], ["ink", undefined]])
+    server.frame("e.9", {query: asked[1].id, puts: [row(3)]})
+    assert.deepEqual(ids(tasks), [3])
+  })
+
+  test("moves its listeners to events, its calls and its store along", () => {
+    const heard = []
+    const states = []
+    tasks.on("typing", (data) => heard.push(data))
+    tasks.store.subscribe(({rows, state}) => states.push([rows.length, state]))
+    tasks.set({q: "ink"})
+    answer(3)
+    const event = (query) => server.say({type: "event", name: "typing", data: query, query})
+    event(1)
+    event(2)
+    assert.deepEqual(heard, [2])
+    assert.deepEqual([states[0], states.at(-1)], [[2, "catching-up"], [1, "live"]])
+    tasks.call("toggle")
+    assert.deepEqual(server.received().at(-1).params, {project: 7, q: "ink"})
+  })
+
+  test("leaves all when it is closed meanwhile", () => {
+    const {pending} = clock
+    tasks.set({q: "i"})
+    tasks.set({q: "ink"})
+    server.received()
+    tasks.close()
+    clock.pass(2)
+    assert.deepEqual(server.received().map(({type, id}) => [type, id]), [["unsubscribe", 2], ["unsubscribe", 1]])
+    assert.equal(clock.pending, pending)
+  })
+
+  test("leaves a listener's exception to the page", () => {
+    const reported = []
+    queries.connection.report = (error) => reported.push(error.message)
+    const other = queries.open("tasks", {project: 8})
+    answer(4)
+    let throws = false
+    other.subscribe(() => {
+      if (throws) throw new Error("from the page")
+    })
+    other.subscribe((rows) => seen.push(rows.length))
+    throws = true
+    other.set({project: 9})
+    answer()
+    assert.deepEqual([reported, seen.at(-1)], [["from the page"], 0])
+  })
+
+  test("of a value works the same", () => {
+    const count = queries.openValue("tasks", {q: ""}, "open_count")
+    const put = (row) => ({puts: [{key: "open_count", row}]})
+    fill(put(5))
+    count.set({q: "ink"})
+    assert.equal(count.value, 5)
+    fill(put(2))
+    assert.equal(count.value, 2)
+  })
+})

@@ -24,7 +24,7 @@ from tests.support.logins import new_session
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
+pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.databases]
 
 COLUMNS = {"tests_book": frozenset(["owner_id"])}
 
@@ -47,7 +47,7 @@ class Members(ModelStream):
 
 
 @pytest.fixture(autouse=True)
-def members(transactional_db):
+def members(committed):
     registry.add("members", Members)
     install.install()
     own_columns.cache_clear()

@@ -30,7 +30,7 @@ from tests.models import Book, Shelf
 from tests.support.logins import new_session
 from tests.support.wire import WireClient, until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
+pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.databases]
 
 
 class Owned(ModelStream):
@@ -47,7 +47,7 @@ class Owned(ModelStream):
 
 
 @pytest.fixture(autouse=True)
-def owned(transactional_db):
+def owned(committed):
     registry.add("owned", Owned)
     install.install()
     Owned.asked.clear()

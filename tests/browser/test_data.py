@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -148,3 +149,39 @@ def test_data_is_equal_after_a_lost_connection(board: Board, desk: Desk) -> None
 
     wait_until_data_equals(page, board)
     assert page.evaluate("window.query.state") == "live"
+
+
+SET = """async (texts) => {
+    window.query.close()
+    window.query = window.realtime.live("found", {project: PK})
+    window.shown = []
+    window.query.subscribe((rows) => window.shown.push([window.query.params.q ?? "", rows.map(({title}) => title)]))
+    for (const q of texts) {
+        window.query.set({q})
+        await new Promise((done) => setTimeout(done, 5))
+    }
+}"""
+
+
+def test_parameters_that_change_faster_than_the_server_answers_end_with_the_last(page: Page, board: Board) -> None:
+    texts = [str(number) for number in range(50)] + ["o", "ou", "our"]
+    page.evaluate(SET.replace("PK", str(board.pk)), texts)
+    wait_until(lambda: page.evaluate("window.query.params.q") == "our", what="the last parameters to be shown")
+
+    assert page.evaluate("window.query.rows.map(({title}) => title)") == ["Four"]
+    shown = dict(page.evaluate("window.shown"))
+    titles = ["Five", "Four", "One", "Three", "Two"]
+    assert shown == {q: [title for title in titles if q in title.lower()] for q in shown}
+    defaults = {"state": None, "least": 0, "sort": "title"}
+    assert found_queries(page, board) == [{"project": board.pk, "q": "our", **defaults}]
+
+
+def found_queries(page: Page, board: Board) -> list[dict[str, Any]]:
+    """The parameters of the board's live query that the server keeps, once it has dropped those that were left."""
+
+    def only_one() -> list[dict[str, Any]] | None:
+        found = [json.loads(params) for stream, params in page.request.get("/queries/").json() if stream == "found"]
+        mine = [params for params in found if params["project"] == board.pk]
+        return mine if len(mine) == 1 else None
+
+    return wait_until(only_one, what="the server to keep one live query")

@@ -31,10 +31,16 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def clients(board: Board, desk: Desk) -> Callable[[], int]:
-    """How many clients the server has."""
+    """How many clients the server has, when those of other tests have gone."""
     page = desk.alone("cleo")
     page.goto("/page/?body=")
-    return lambda: page.evaluate("fetch('/clients/').then((answer) => answer.json())")
+
+    def clients() -> int:
+        number: int = page.evaluate("fetch('/clients/').then((answer) => answer.json())")
+        return number
+
+    wait_until(lambda: clients() == 0, what="the pages of other tests to be gone")
+    return clients
 
 
 @pytest.fixture
@@ -62,9 +68,8 @@ class Shared:
 def test_pages_share_one_connection_and_none_of_them_has_to_stay(
     context: BrowserContext, board: Board, clients: Callable[[], int]
 ) -> None:
-    before = clients()
     first, second = Shared(context, board), Shared(context, board)
-    assert (first.sockets, second.sockets, clients()) == (0, 0, before + 1)
+    assert (first.sockets, second.sockets, clients()) == (0, 0, 1)
 
     board.write("Task.objects.create(project_id=pk, title='For both') and None")
     first.shows("For both")
@@ -77,13 +82,12 @@ def test_pages_share_one_connection_and_none_of_them_has_to_stay(
     assert states.json_value() == []
 
     second.page.close()
-    wait_until(lambda: clients() == before, what="the connection to end with the last page")
+    wait_until(lambda: clients() == 0, what="the connection to end with the last page")
 
 
 def test_sessions_of_two_users_never_meet(
     context: BrowserContext, board: Board, desk: Desk, clients: Callable[[], int]
 ) -> None:
-    before = clients()
     ada = Shared(context, board)
     context.add_cookies([session_cookie("ben", board.server.url)])  # logged in as another one, in the same browser
     ben = Shared(context, board)
@@ -92,7 +96,7 @@ def test_sessions_of_two_users_never_meet(
         each.page.locator("script[data-realtime-share]").get_attribute("data-realtime-share") for each in (ada, ben)
     ]
     assert len(set(names)) == 2
-    assert (ada.sockets, ben.sockets, clients()) == (0, 0, before + 2)
+    assert (ada.sockets, ben.sockets, clients()) == (0, 0, 2)
 
 
 @pytest.mark.excused(firefox="its driver tells nothing of WebSockets")

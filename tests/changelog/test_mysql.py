@@ -192,7 +192,7 @@ class TestCheckpoint:
 
     @pytest.fixture(autouse=True)
     def often(self, monkeypatch):
-        monkeypatch.setattr(upkeep, "MOST_SECONDS", 5)
+        monkeypatch.setattr(upkeep, "MOST_SECONDS", 60)
 
     def test_rows_read_for_the_present_do_not_grow_with_the_changes_of_a_minute(self, log, write):
         found = []

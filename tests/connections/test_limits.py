@@ -104,9 +104,10 @@ async def test_nothing_is_read_of_what_comes_after_the_end(monkeypatch):
 async def test_more_subscriptions_than_may_be_checked_are_refused_and_say_when_to_ask_again(shelf, identity, settings):
     limit(settings, checks_per_second=0.2)
     async with WireClient(identity) as client, WireClient(identity) as same, WireClient() as visitor:
-        await client.subscribe("top", id=1, shelf=shelf.pk)
-        await client.subscribe("top", id=2, shelf=shelf.pk)
-        await same.subscribe("top", id=3, shelf=shelf.pk)
+        await until(lambda: client.received and same.received)
+        for each, id in ((client, 1), (client, 2), (same, 3)):  # at once: in five seconds there would be one more
+            each.say(each.protocol.subscribe(id, stream="top", params={"shelf": shelf.pk}))
+        await until(lambda: client.protocol.live and same.refusals)
         [refused] = of_type(same, "refused")
         assert 0 < refused.pop("retry") <= 5
         rule = "may send 0.2 subscriptions, tokens and sessions per second on average."

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
-from tests.docs.pages import DOCS, INCLUDED, ROOT, page_names
+from tests.docs.pages import INCLUDED, page_names
 
 PAGES = [*(page for page in page_names() if page != "../README"), *INCLUDED]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-q", "-E", "-W", "--keep-going", "-d", str(folder / "trees")]
-    done = subprocess.run(
-        [*command, str(DOCS), str(folder / "html")], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder / "html"
 
 
 def test_every_page_is_built(site: Path):

@@ -15,6 +15,12 @@ from tests.support.wire import until
 pytestmark = pytest.mark.asyncio
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """A round goes on as one, however seldom its thread is run."""
+    monkeypatch.setattr("realtime.hub.batching.PATIENCE_SECONDS", 60.0)
+
+
 class Work:
     """Notes the rounds, each of which waits until it is let go."""
 

@@ -30,10 +30,11 @@ def shelf(elsewhere, monkeypatch) -> Shelf:
 async def test_short_visit_prunes(shelf, elsewhere):
     async with WireClient() as client:
         await client.subscribe("top", shelf=shelf.pk)
-        await until(lambda: pruning._pruned)
-    async with WireClient():  # the next one does not, so soon
-        pass
-    assert await elsewhere.soon(Change.objects.count) == 1
+        await until(lambda: elsewhere(Change.objects.count) == 1)
+    noted = dict(pruning._pruned)
+    async with WireClient() as client:  # the next one does not, so soon
+        await client.subscribe("top", shelf=shelf.pk)
+    assert pruning._pruned == noted
 
 
 async def test_clients_are_let_in_while_the_log_is_pruned(shelf, monkeypatch):

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 
 from realtime import ModelStream, action
 from realtime.auth.identity import Identity
+from realtime.hub.hub import get_hub
 from realtime.queries.tail import Tail
 from realtime.streams.registry import registry
 from tests.models import Book, Shelf
@@ -212,6 +213,7 @@ async def test_an_action_that_takes_too_long_is_refused_and_the_client_goes_on(
         ask_slow(client, "stuck", shelf=shelf.pk)
         ask_slow(client, "asleep", "sleep")
         await until(lambda: len(client.protocol.replies) == 2)
+        get_hub()._executor._seconds = seconds(20)  # the next one is quick, unless the machine is busy
         ask(client, "c1", "add", shelf, title="a")
         await until(lambda: client.protocol.named == ["c1"])
         sentence = "The action took longer than 1 seconds and was cancelled; nothing was saved."

@@ -18,7 +18,7 @@ from django.contrib.auth.models import Permission, User
 from tests.connections.transports.conftest import Daphne, client, session
 from tests.models import Shelf
 from tests.support.processes import free_port, tied
-from tests.support.waiting import FACTOR
+from tests.support.waiting import seconds
 
 __all__ = ["client", "session"]
 
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.databases
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "tests.processes.settings"
+MOST_SECONDS = seconds(5)  # a second where nothing else is run; far less than until a session is looked at anyway
 
 WRITER = """
 import json, sys, time
@@ -103,7 +104,7 @@ def writer(daphne: Daphne) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("ground", REVOCATIONS)
-async def test_of_another_process_is_noticed_within_a_second(client, session, shelves, writer, ground):
+async def test_of_another_process_is_noticed_soon(client, session, shelves, writer, ground):
     async with client(session) as remote:
         await remote.subscribe("shelves")
         assert remote.protocol.subscriptions[1].live
@@ -112,7 +113,7 @@ async def test_of_another_process_is_noticed_within_a_second(client, session, sh
             pass
         noticed = time.time()
         assert remote.received[-1]["code"] in (4101, 4214)
-        assert noticed - await revoking < FACTOR
+        assert noticed - await revoking < MOST_SECONDS
 
 
 async def test_revoke_of_another_process_has_access_asked_again(client, session, shelves, writer):
@@ -123,4 +124,4 @@ async def test_revoke_of_another_process_has_access_asked_again(client, session,
         while (await remote.step())["type"] != "refused":
             pass
         noticed = time.time()
-        assert noticed - await revoking < FACTOR
+        assert noticed - await revoking < MOST_SECONDS

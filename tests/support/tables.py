@@ -2,6 +2,7 @@
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
@@ -21,6 +22,8 @@ def empty_tables(*, with_log: bool = True) -> None:
         User.groups.through,
         User.user_permissions.through,
         User,
+        Group.permissions.through,
+        Group,
         Session,
         Operation,
         *([Change, Log] if with_log else []),

@@ -3,13 +3,15 @@
  */
 
 import {RealtimeError, sorted, valueFormat} from "../protocol/messages.js"
+import {ParameterChange} from "./parameter_change.js"
 import {Store} from "./store.js"
 import {Subscription} from "./result_set.js"
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 /** @typedef {import("./optimistic.js").Expectation} Expectation */
-/** @typedef {{connection: Connection, subscription: Subscription, stream: string, params: Params, close: () => void}} UseOptions */
+/** @typedef {import("./parameter_change.js").Held} Held */
+/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params) => Held}} UseOptions hold: subscribes, with these parameters */
 /**
  * The default type of a row. `live<Task>("tasks")` sets another one.
  *
@@ -28,31 +30,58 @@ import {Subscription} from "./result_set.js"
  * @template Seen
  */
 class Use {
-  /** Functions that remove this user's listeners. @type {Set<() => void>} */
-  #ends = new Set()
-  #close
+  /** What is attached to the subscription, each with the function that detaches it. @type {Map<(subscription: Subscription) => () => void, () => void>} */
+  #attached = new Map()
+  /** @type {Set<() => void>} */
+  #listeners = new Set()
+  /** Why the last parameters were refused. @type {RealtimeError | null} */
+  #refusal = null
+  #change
   #connection
+  #held
   #read
-  #subscription
 
   /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
-  constructor({connection, subscription, stream, params, read, close}) {
+  constructor({connection, stream, params, hold, read}) {
     this.#connection = connection
-    this.#subscription = subscription
+    this.#held = hold(params)
     this.#read = read
-    this.#close = close
+    this.#change = new ParameterChange({
+      hold,
+      take: (held, changed) => this.#take(held, changed),
+      refuse: (error) => this.#refuse(error),
+      after: (seconds, callback) => connection.monitor.after(seconds, callback),
+    })
     this.stream = stream
+    /** The parameters of the rows that are shown. */
     this.params = params
+    const notify = () => this.#notify()
+    this.attach(({listeners}) => {
+      listeners.add(notify)
+      return () => void listeners.delete(notify)
+    })
   }
 
   /** "connecting", "catching-up", "live", "offline" or "refused". */
   get state() {
-    return this.#connection.stateOf(this.#subscription)
+    const state = this.#connection.stateOf(this.#held.subscription)
+    return this.#change.target && state === "live" ? "catching-up" : state
   }
 
-  /** Why the state is "refused". */
+  /** Why the state is "refused", or why the last `set()` was. */
   get error() {
-    return this.#subscription.error
+    return this.#refusal ?? this.#held.subscription.error
+  }
+
+  /**
+   * Changes parameters; those that are not named stay. What is shown stays until the new rows are loaded, and if the server
+   * refuses them, which `error` then says. Of several changes in a row, the last one wins.
+   *
+   * @param {Params} params
+   */
+  set(params) {
+    this.#refusal = null
+    this.#change.set({...(this.#change.target ?? this.params), ...params})
   }
 
   /**
@@ -63,18 +92,13 @@ class Use {
    */
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot())
-    this.#subscription.listeners.add(listener)
-    if (this.#subscription.filled) listener()
-    const end = () => void this.#subscription.listeners.delete(listener)
-    this.#ends.add(end)
-    return () => {
-      end()
-      this.#ends.delete(end)
-    }
+    this.#listeners.add(listener)
+    if (this.#held.subscription.filled) listener()
+    return () => void this.#listeners.delete(listener)
   }
 
   /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
-  getSnapshot = () => this.#read(this.#subscription)
+  getSnapshot = () => this.#read(this.#held.subscription)
 
   /**
    * Returns a store of what `see` returns, updated at each change of the rows and the state.
@@ -85,29 +109,66 @@ class Use {
    */
   storeOf(see) {
     return new Store(see, (callback) => {
-      const [{listeners}, {watchers}] = [this.#subscription, this.#connection]
-      listeners.add(callback)
-      watchers.add(callback)
-      const end = () => void (listeners.delete(callback), watchers.delete(callback))
-      this.#ends.add(end)
-      return () => {
-        end()
-        this.#ends.delete(end)
-      }
+      const listener = () => callback() // the same callback may be added twice
+      const end = this.attach(() => {
+        this.#listeners.add(listener)
+        this.#connection.watchers.add(listener)
+        return () => void (this.#listeners.delete(listener), this.#connection.watchers.delete(listener))
+      })
+      return end
     })
   }
 
-  /** @param {() => void} end called when this use ends */
-  endWith(end) {
-    this.#ends.add(end)
+  /** Attaches a listener to the subscription, also to the next one. @param {(subscription: Subscription) => () => void} attach returns what detaches it @returns {() => void} ends it */
+  attach(attach) {
+    this.#attached.set(attach, attach(this.#held.subscription))
+    return () => {
+      this.#attached.get(attach)?.()
+      this.#attached.delete(attach)
+    }
   }
 
   /** Ends this use. The last `close()` ends the subscription. */
   close() {
-    for (const end of this.#ends) end()
-    this.#ends.clear()
-    this.#close()
-    this.#close = () => {}
+    this.#change.close()
+    for (const detach of this.#attached.values()) detach()
+    this.#attached.clear()
+    this.#listeners.clear()
+    this.#held.close()
+  }
+
+  /** @param {Held} held @param {Params} params */
+  #take(held, params) {
+    const before = this.#held
+    this.#held = held
+    this.params = params
+    for (const [attach, detach] of this.#attached) {
+      detach()
+      this.#attached.set(attach, attach(held.subscription))
+    }
+    before.close()
+    this.#notify()
+  }
+
+  /** @param {RealtimeError} error */
+  #refuse(error) {
+    this.#refusal = error
+    this.#notify()
+  }
+
+  #notify() {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener()
+      } catch (error) {
+        this.#connection.report(error) // it must not keep the rows from the others
+      }
+    }
+  }
+
+  /** @param {Use<any>} use */
+  static subscriptionOf(use) {
+    return use.#held.subscription
   }
 }
 
@@ -120,14 +181,12 @@ class Use {
 export class LiveQuery extends Use {
   #connection
   #queries
-  #subscription
 
   /** @param {UseOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super({...options, read: ({rows}) => /** @type {readonly any[]} */ (rows)})
     this.#connection = options.connection
     this.#queries = options.queries
-    this.#subscription = options.subscription
   }
 
   /** Rows and state together, for React's useSyncExternalStore and the like: `{rows, state, error}`. */
@@ -135,12 +194,12 @@ export class LiveQuery extends Use {
 
   /** The rows in order, in an immutable array: each change creates a new one. @returns {readonly T[]} */
   get rows() {
-    return /** @type {readonly any[]} */ (this.#subscription.rows)
+    return this.getSnapshot()
   }
 
   /** The primary keys of the rows, as strings. */
   get keys() {
-    return this.#subscription.keys
+    return Use.subscriptionOf(this).keys
   }
 
   /**
@@ -151,9 +210,7 @@ export class LiveQuery extends Use {
    * @returns {() => void} ends it
    */
   on(name, callback) {
-    const end = this.#subscription.events.on(name, callback)
-    this.endWith(end)
-    return end
+    return this.attach(({events}) => events.on(name, callback))
   }
 
   /**
@@ -164,7 +221,7 @@ export class LiveQuery extends Use {
    * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
-    return this.#connection.tell(this.#subscription, name, data)
+    return this.#connection.tell(Use.subscriptionOf(this), name, data)
   }
 
   /**
@@ -181,11 +238,6 @@ export class LiveQuery extends Use {
     const several = typeof optimistic === "function" ? /** @type {[LiveQuery, Expectation][]} */ ([[this, optimistic]]) : optimistic
     return this.#queries.call(target, {timeout, optimistic: several})
   }
-
-  /** @param {LiveQuery<any>} query */
-  static subscriptionOf(query) {
-    return query.#subscription
-  }
 }
 
 /**
@@ -196,18 +248,16 @@ export class LiveQuery extends Use {
  */
 export class Presence extends LiveQuery {
   #connection
-  #subscription
 
   /** @param {UseOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super(options)
     this.#connection = options.connection
-    this.#subscription = options.subscription
   }
 
   /** Sets the user's data, which all others see, and marks the user as present. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    this.#connection.present(this.#subscription, data)
+    this.#connection.present(Use.subscriptionOf(this), data)
   }
 }
 
@@ -280,6 +330,11 @@ export class LiveQueries {
 
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {UseOptions} */
   #use(stream, params, format) {
+    return {connection: this.connection, stream, params, hold: (changed) => this.#hold(stream, changed, format)}
+  }
+
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {Held} */
+  #hold(stream, params, format) {
     const id = JSON.stringify([stream, sorted(params), format])
     let held = this.#held.get(id)
     if (!held) {
@@ -288,14 +343,16 @@ export class LiveQueries {
       this.connection.subscribe(held.subscription)
     }
     held.uses += 1
-    const shared = held
+    const {subscription} = held
+    let isOpen = true
     const close = () => {
-      shared.uses -= 1
-      if (shared.uses) return
+      if (!isOpen) return
+      isOpen = false
+      if (--held.uses) return
       this.#held.delete(id)
-      this.connection.unsubscribe(shared.subscription)
+      this.connection.unsubscribe(subscription)
     }
-    return {connection: this.connection, subscription: shared.subscription, stream, params, close}
+    return {subscription, close}
   }
 }
 

@@ -242,4 +242,4 @@ def _get_sender(carrier: type[Carrier]) -> _Sender:
 # So that a script's last message is not lost: once while threads can be had, in which a layer may look up a host, and
 # once for what is said after that, by threads that have outlived the main one and by other functions of `atexit`.
 exits.before(lambda: flush(EXIT_SECONDS))
-atexit.register(flush, EXIT_SECONDS)
+atexit.register(lambda: flush(EXIT_SECONDS))

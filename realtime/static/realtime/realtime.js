@@ -3259,6 +3259,94 @@ function setVersion(form, version) {
   if (field && version !== void 0) field.value = version;
 }
 
+// src/data/parameter_change.js
+var PAUSE_SECONDS = 0.1;
+var PATIENCE_SECONDS = 1;
+var ParameterChange = class {
+  /** The newest parameters, until they are shown or refused. @type {Params | null} */
+  target = null;
+  /** What has been requested, and has not arrived yet. @type {{params: Params, held: Held, end: () => void} | null} */
+  #next = null;
+  #isPausing = false;
+  #isPatient = false;
+  #cancelPause = () => {
+  };
+  #cancelPatience = () => {
+  };
+  /**
+   * @param {{
+   *   hold: (params: Params) => Held,
+   *   take: (held: Held, params: Params) => void,
+   *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
+   *   after: (seconds: number, callback: () => void) => () => void,
+   * }} options hold: subscribes with these parameters; take: the rows are loaded; refuse: the server refuses the newest parameters
+   */
+  constructor({ hold, take: take2, refuse, after }) {
+    this.hold = hold;
+    this.take = take2;
+    this.refuse = refuse;
+    this.after = after;
+  }
+  /** @param {Params} params all of them */
+  set(params) {
+    this.target = params;
+    this.#go();
+  }
+  /** Keeps what is shown. */
+  cancel() {
+    this.target = null;
+    this.#drop();
+  }
+  /** Keeps what is shown, and requests nothing more. */
+  close() {
+    this.cancel();
+    this.#cancelPause();
+    this.#isPausing = true;
+  }
+  /** Takes what has been requested, if this is it, and its rows are loaded or refused. @param {Subscription} subscription */
+  arrived(subscription) {
+    const next = this.#next;
+    if (next?.held.subscription !== subscription || !(subscription.filled || subscription.error)) return;
+    this.#forget();
+    const isLast = this.target === next.params;
+    if (isLast) this.target = null;
+    if (!subscription.error) this.take(next.held, next.params);
+    else next.held.close();
+    if (subscription.error && isLast) this.refuse(subscription.error);
+    this.#go();
+  }
+  #go() {
+    const params = this.target;
+    if (!params || params === this.#next?.params || this.#isPausing || this.#next && this.#isPatient) return;
+    this.#drop();
+    this.#isPausing = this.#isPatient = true;
+    this.#cancelPause = this.after(PAUSE_SECONDS, () => {
+      this.#isPausing = false;
+      this.#go();
+    });
+    this.#cancelPatience = this.after(PATIENCE_SECONDS, () => {
+      this.#isPatient = false;
+      this.#go();
+    });
+    const held = this.hold(params);
+    const { listeners } = held.subscription;
+    const listener = () => this.arrived(held.subscription);
+    listeners.add(listener);
+    this.#next = { params, held, end: () => void listeners.delete(listener) };
+    this.arrived(held.subscription);
+  }
+  #drop() {
+    const held = this.#next?.held;
+    this.#forget();
+    held?.close();
+  }
+  #forget() {
+    this.#cancelPatience();
+    this.#next?.end();
+    this.#next = null;
+  }
+};
+
 // src/data/store.js
 var Store = class {
   #see;
@@ -3301,28 +3389,53 @@ function equal(one, other) {
 
 // src/data/live_query.js
 var Use = class {
-  /** Functions that remove this user's listeners. @type {Set<() => void>} */
-  #ends = /* @__PURE__ */ new Set();
-  #close;
+  /** What is attached to the subscription, each with the function that detaches it. @type {Map<(subscription: Subscription) => () => void, () => void>} */
+  #attached = /* @__PURE__ */ new Map();
+  /** @type {Set<() => void>} */
+  #listeners = /* @__PURE__ */ new Set();
+  /** Why the last parameters were refused. @type {RealtimeError | null} */
+  #refusal = null;
+  #change;
   #connection;
+  #held;
   #read;
-  #subscription;
   /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
-  constructor({ connection, subscription, stream, params, read, close }) {
+  constructor({ connection, stream, params, hold, read }) {
     this.#connection = connection;
-    this.#subscription = subscription;
+    this.#held = hold(params);
     this.#read = read;
-    this.#close = close;
+    this.#change = new ParameterChange({
+      hold,
+      take: (held, changed) => this.#take(held, changed),
+      refuse: (error) => this.#refuse(error),
+      after: (seconds, callback) => connection.monitor.after(seconds, callback)
+    });
     this.stream = stream;
     this.params = params;
+    const notify = () => this.#notify();
+    this.attach(({ listeners }) => {
+      listeners.add(notify);
+      return () => void listeners.delete(notify);
+    });
   }
   /** "connecting", "catching-up", "live", "offline" or "refused". */
   get state() {
-    return this.#connection.stateOf(this.#subscription);
+    const state = this.#connection.stateOf(this.#held.subscription);
+    return this.#change.target && state === "live" ? "catching-up" : state;
   }
-  /** Why the state is "refused". */
+  /** Why the state is "refused", or why the last `set()` was. */
   get error() {
-    return this.#subscription.error;
+    return this.#refusal ?? this.#held.subscription.error;
+  }
+  /**
+   * Changes parameters; those that are not named stay. What is shown stays until the new rows are loaded, and if the server
+   * refuses them, which `error` then says. Of several changes in a row, the last one wins.
+   *
+   * @param {Params} params
+   */
+  set(params) {
+    this.#refusal = null;
+    this.#change.set({ ...this.#change.target ?? this.params, ...params });
   }
   /**
    * Calls back after each change, and at once if data is loaded.
@@ -3332,17 +3445,12 @@ var Use = class {
    */
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot());
-    this.#subscription.listeners.add(listener);
-    if (this.#subscription.filled) listener();
-    const end = () => void this.#subscription.listeners.delete(listener);
-    this.#ends.add(end);
-    return () => {
-      end();
-      this.#ends.delete(end);
-    };
+    this.#listeners.add(listener);
+    if (this.#held.subscription.filled) listener();
+    return () => void this.#listeners.delete(listener);
   };
   /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
-  getSnapshot = () => this.#read(this.#subscription);
+  getSnapshot = () => this.#read(this.#held.subscription);
   /**
    * Returns a store of what `see` returns, updated at each change of the rows and the state.
    *
@@ -3352,34 +3460,65 @@ var Use = class {
    */
   storeOf(see) {
     return new Store(see, (callback) => {
-      const [{ listeners }, { watchers }] = [this.#subscription, this.#connection];
-      listeners.add(callback);
-      watchers.add(callback);
-      const end = () => void (listeners.delete(callback), watchers.delete(callback));
-      this.#ends.add(end);
-      return () => {
-        end();
-        this.#ends.delete(end);
-      };
+      const listener = () => callback();
+      const end = this.attach(() => {
+        this.#listeners.add(listener);
+        this.#connection.watchers.add(listener);
+        return () => void (this.#listeners.delete(listener), this.#connection.watchers.delete(listener));
+      });
+      return end;
     });
   }
-  /** @param {() => void} end called when this use ends */
-  endWith(end) {
-    this.#ends.add(end);
+  /** Attaches a listener to the subscription, also to the next one. @param {(subscription: Subscription) => () => void} attach returns what detaches it @returns {() => void} ends it */
+  attach(attach) {
+    this.#attached.set(attach, attach(this.#held.subscription));
+    return () => {
+      this.#attached.get(attach)?.();
+      this.#attached.delete(attach);
+    };
   }
   /** Ends this use. The last `close()` ends the subscription. */
   close() {
-    for (const end of this.#ends) end();
-    this.#ends.clear();
-    this.#close();
-    this.#close = () => {
-    };
+    this.#change.close();
+    for (const detach of this.#attached.values()) detach();
+    this.#attached.clear();
+    this.#listeners.clear();
+    this.#held.close();
+  }
+  /** @param {Held} held @param {Params} params */
+  #take(held, params) {
+    const before = this.#held;
+    this.#held = held;
+    this.params = params;
+    for (const [attach, detach] of this.#attached) {
+      detach();
+      this.#attached.set(attach, attach(held.subscription));
+    }
+    before.close();
+    this.#notify();
+  }
+  /** @param {RealtimeError} error */
+  #refuse(error) {
+    this.#refusal = error;
+    this.#notify();
+  }
+  #notify() {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        this.#connection.report(error);
+      }
+    }
+  }
+  /** @param {Use<any>} use */
+  static subscriptionOf(use2) {
+    return use2.#held.subscription;
   }
 };
 var LiveQuery = class extends Use {
   #connection;
   #queries;
-  #subscription;
   /** @param {UseOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super({ ...options, read: ({ rows }) => (
@@ -3388,20 +3527,16 @@ var LiveQuery = class extends Use {
     ) });
     this.#connection = options.connection;
     this.#queries = options.queries;
-    this.#subscription = options.subscription;
   }
   /** Rows and state together, for React's useSyncExternalStore and the like: `{rows, state, error}`. */
   store = this.storeOf(() => ({ rows: this.rows, state: this.state, error: this.error }));
   /** The rows in order, in an immutable array: each change creates a new one. @returns {readonly T[]} */
   get rows() {
-    return (
-      /** @type {readonly any[]} */
-      this.#subscription.rows
-    );
+    return this.getSnapshot();
   }
   /** The primary keys of the rows, as strings. */
   get keys() {
-    return this.#subscription.keys;
+    return Use.subscriptionOf(this).keys;
   }
   /**
    * Listens for an event of the other subscribers.
@@ -3411,9 +3546,7 @@ var LiveQuery = class extends Use {
    * @returns {() => void} ends it
    */
   on(name, callback) {
-    const end = this.#subscription.events.on(name, callback);
-    this.endWith(end);
-    return end;
+    return this.attach(({ events }) => events.on(name, callback));
   }
   /**
    * Sends an event to the other subscribers. It may be lost.
@@ -3423,7 +3556,7 @@ var LiveQuery = class extends Use {
    * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
-    return this.#connection.tell(this.#subscription, name, data);
+    return this.#connection.tell(Use.subscriptionOf(this), name, data);
   }
   /**
    * Calls an action of the stream.
@@ -3442,23 +3575,17 @@ var LiveQuery = class extends Use {
     ) : optimistic;
     return this.#queries.call(target, { timeout, optimistic: several });
   }
-  /** @param {LiveQuery<any>} query */
-  static subscriptionOf(query) {
-    return query.#subscription;
-  }
 };
 var Presence = class extends LiveQuery {
   #connection;
-  #subscription;
   /** @param {UseOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super(options);
     this.#connection = options.connection;
-    this.#subscription = options.subscription;
   }
   /** Sets the user's data, which all others see, and marks the user as present. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    this.#connection.present(this.#subscription, data);
+    this.#connection.present(Use.subscriptionOf(this), data);
   }
 };
 var LiveValue = class extends Use {
@@ -3518,6 +3645,10 @@ var LiveQueries = class {
   }
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {UseOptions} */
   #use(stream, params, format) {
+    return { connection: this.connection, stream, params, hold: (changed) => this.#hold(stream, changed, format) };
+  }
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {Held} */
+  #hold(stream, params, format) {
     const id = JSON.stringify([stream, sorted(params), format]);
     let held = this.#held.get(id);
     if (!held) {
@@ -3526,14 +3657,16 @@ var LiveQueries = class {
       this.connection.subscribe(held.subscription);
     }
     held.uses += 1;
-    const shared = held;
+    const { subscription } = held;
+    let isOpen = true;
     const close = () => {
-      shared.uses -= 1;
-      if (shared.uses) return;
+      if (!isOpen) return;
+      isOpen = false;
+      if (--held.uses) return;
       this.#held.delete(id);
-      this.connection.unsubscribe(shared.subscription);
+      this.connection.unsubscribe(subscription);
     };
-    return { connection: this.connection, subscription: shared.subscription, stream, params, close };
+    return { subscription, close };
   }
 };
 function badOptimistic() {
@@ -3744,7 +3877,7 @@ var Monitor = class {
 };
 
 // src/dom/announcer.js
-var PAUSE_SECONDS = 3;
+var PAUSE_SECONDS2 = 3;
 var PARTS = ["{number} added", "{number} changed", "{number} removed"];
 var HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap";
 var Announcer = class {
@@ -3781,7 +3914,7 @@ var Announcer = class {
   /** The first change is gathered too: what comes in one rush is one sentence. @param {() => boolean} then */
   #rest(then) {
     this.#rests = true;
-    this.after(PAUSE_SECONDS, () => {
+    this.after(PAUSE_SECONDS2, () => {
       if (then()) this.#rest(then);
       else this.#rests = false;
     });
@@ -4679,7 +4812,7 @@ function serve(scope, { newTransport = (url) => new WebSocketTransport(url), loc
 }
 
 // src/transports/selector.js
-var PATIENCE_SECONDS = 4;
+var PATIENCE_SECONDS2 = 4;
 var GOOD_SECONDS2 = 10;
 var MAX_FAILURES = 3;
 var FIRST_PROBE_SECONDS = 15;
@@ -4822,7 +4955,7 @@ var FallbackTransport = class {
       closed: failed
     });
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, () => failed(ABNORMAL5, "Nothing was heard from the server."));
+      this.#cancelTimer = this.roads.after(PATIENCE_SECONDS2, () => failed(ABNORMAL5, "Nothing was heard from the server."));
     }
     inner.open();
   }
@@ -4859,7 +4992,7 @@ var FallbackTransport = class {
       },
       closed: failed
     });
-    this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, failed);
+    this.#cancelTimer = this.roads.after(PATIENCE_SECONDS2, failed);
     probe.open();
   }
   /** Moves the subscriptions to the better transport, from their cursors. @param {Transport} probe @param {string} welcome */

@@ -2,13 +2,14 @@
 
 import os
 import signal
+from typing import Literal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 
 from demo_project.board.models import Project, Task
-from realtime import ActionError, ModelStream, action, event, register
+from realtime import ActionError, ModelStream, action, event, live_value, register
 from tests.browser.site.models import Booking, Snippet
 
 
@@ -93,6 +94,40 @@ class FirstStream(ProjectStream):
 
     def get_queryset(self, project: int) -> QuerySet[Task]:
         return super().get_queryset(project)[:3]
+
+
+@register("found")
+class FoundStream(ProjectStream):
+    """The tasks that a reader looks for."""
+
+    template_name = "site/found.html"
+
+    def authorize(self, user, project: int, **choices: object) -> bool:
+        return super().authorize(user, project)
+
+    def get_queryset(
+        self,
+        project: int,
+        q: str = "",
+        state: Literal["open", "done"] | None = None,
+        least: int = 0,
+        sort: Literal["title", "-title"] = "title",
+    ) -> QuerySet[Task]:
+        if least < 0:
+            raise ValidationError({"least": "No task stands before 0."})
+        tasks = Task.objects.filter(project=project, title__icontains=q, position__gte=least).order_by(sort, "pk")
+        return tasks if state is None else tasks.filter(done=state == "done")
+
+    @live_value
+    def count(self) -> int:
+        return self.get_queryset(**self.params).count()
+
+    @action
+    def finish(self, user, pk: int) -> None:
+        """One of the tasks that are shown."""
+        task = self.get_queryset(**self.params).get(pk=pk)
+        task.done = True
+        task.save()
 
 
 @register("bookings")

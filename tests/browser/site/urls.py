@@ -10,6 +10,7 @@ urlpatterns = [
     path("clients/", clients),
     path("page/", views.page),
     path("part/", views.part),
+    path("queries/", views.queries),
     path("desk/", desk.urls),
     path("foreign/", views.foreign),
     path("rename/", views.rename),

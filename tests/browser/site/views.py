@@ -4,12 +4,13 @@ import mimetypes
 from pathlib import Path
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
 from django.templatetags.static import static as static_url
 from django.utils._os import safe_join
 
 from demo_project.board.models import Task
+from realtime.hub.hub import get_hub
 
 VENDOR = Path(__file__).resolve().parents[3] / "browser" / "node_modules"
 
@@ -53,6 +54,12 @@ def rename(request: HttpRequest) -> HttpResponse:
 def delete(request: HttpRequest) -> HttpResponse:
     Task.objects.filter(pk=request.POST["pk"], project__members=request.user).delete()
     return HttpResponse("Deleted.")
+
+
+async def queries(request: HttpRequest) -> JsonResponse:
+    """Stream and parameters of each live query that has subscribers in this process."""
+    found = [key for log in get_hub().tasks for key, _ in log.subscribers._streams.values()]
+    return JsonResponse([[key.stream, key.params.decode()] for key in found], safe=False)
 
 
 def vendor(request: HttpRequest, path: str) -> HttpResponse:

@@ -68,11 +68,12 @@ class Daphne:
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def until(self, condition: Callable[[int], bool]) -> None:
-        """Wait for a number of clients that the server has."""
+    async def until(self, condition: Callable[[int], bool], *, user: Any = None) -> None:
+        """Wait for a number of clients that the server has, or that this user has."""
+        query = "" if user is None else f"?user={user.pk}"
         async with asyncio.timeout(seconds(10)):
             while True:
-                response = await http.request(f"http://{self.host}/clients/", method="GET")
+                response = await http.request(f"http://{self.host}/clients/{query}", method="GET")
                 if condition(await response.json()):
                     return
 

@@ -186,6 +186,11 @@ class TestNextRequest:
         return await messages(await post("poll/", HELLO, subscribe("books", shelf=shelf.pk, **has), client=client))
 
     @staticmethod
+    async def under_way(hub) -> None:
+        """The next request has come, and has taken the connection that waited for it."""
+        await until(lambda: not request._parked[hub])
+
+    @staticmethod
     def titles(received) -> list[str]:
         deltas = [delta for message in received for delta in message.get("deltas", ())]
         return [put["row"]["title"] for delta in deltas for put in delta.get("puts", ())]
@@ -194,9 +199,9 @@ class TestNextRequest:
         has = await self.begin(shelf, ann, "books")
         for title in ("a", "b", "c"):
             [connection] = hub.clients
-            polling = asyncio.create_task(self.go_on(shelf, ann, has))
-            await asyncio.sleep(0.1)
             statements.clear()
+            polling = asyncio.create_task(self.go_on(shelf, ann, has))
+            await self.under_way(hub)
             await elsewhere.soon(Book.objects.create, shelf=shelf, title=title)
             received = await polling
             has = self.has(received)
@@ -264,7 +269,7 @@ class TestNextRequest:
     async def test_under_way_ends_with_the_access(self, hub, shelf, ann, elsewhere):
         has = await self.begin(shelf, ann, "books")
         polling = asyncio.create_task(self.go_on(shelf, ann, has))
-        await asyncio.sleep(0.1)
+        await self.under_way(hub)
         await elsewhere.soon(User.objects.filter(username="ann").update, is_active=False)
         await elsewhere.soon(Book.objects.create, shelf=shelf, title="secret")
         received = await polling
@@ -283,10 +288,11 @@ class TestNextRequest:
 
     async def test_that_does_not_come_ends_the_connection(self, hub, shelf, ann, monkeypatch):
         monkeypatch.setattr(request, "PARK_SECONDS", 0.2)
+        waits, park = [], request.RequestTransport._park
+        monkeypatch.setattr(request.RequestTransport, "_park", lambda self: waits.append(park(self)) or waits[-1])
         await self.begin(shelf, ann, "books")
-        assert len(hub.clients) == 1
         await until(lambda: hub.clients == [])
-        assert request._parked[hub] == {}
+        assert (waits, request._parked[hub]) == ([True], {})
 
     async def test_is_told_to_come_back_by_a_server_that_waits_for_it(self, hub, shelf, ann):
         """A server that stops between two requests must not cut the second one."""
@@ -301,7 +307,7 @@ class TestNextRequest:
         assert hub.clients == []
 
     async def test_that_hangs_up_before_its_answer_leaves_nothing_behind(self, hub, shelf, ann, monkeypatch):
-        monkeypatch.setattr(request, "PARK_SECONDS", 0.2)
         has = await self.begin(shelf, ann, "books")
+        monkeypatch.setattr(request, "PARK_SECONDS", 0.2)
         await post("poll/", HELLO, subscribe("books", shelf=shelf.pk, **has), client=ann)  # and reads no answer
         await until(lambda: hub.clients == [])

@@ -110,6 +110,7 @@ class Looking(BaseChannelLayer):
 
 settings.configure(CHANNEL_LAYERS={"default": {"BACKEND": "__main__.Looking"}})
 from realtime.hub.pubsub import sender
+sender.EXIT_SECONDS = 30.0
 sender.send("first", {"body": "one"})
 sender.send("last", {"body": "two"})
 """
@@ -131,6 +132,7 @@ class Plain(BaseChannelLayer):
 
 settings.configure(CHANNEL_LAYERS={"default": {"BACKEND": "__main__.Plain"}})
 from realtime.hub.pubsub import sender
+sender.EXIT_SECONDS = 30.0
 
 def late():
     time.sleep(0.5)

@@ -8,12 +8,12 @@ import { Subscription } from "./result_set.js";
 export type Params = import("../protocol/messages.js").Params;
 export type Connection = import("../connection/connection.js").Connection;
 export type Expectation = import("./optimistic.js").Expectation;
+export type Held = import("./parameter_change.js").Held;
 export type UseOptions = {
     connection: Connection;
-    subscription: Subscription;
     stream: string;
     params: Params;
-    close: () => void;
+    hold: (params: Params) => Held;
 };
 export type Row = Record<string, any>;
 export type Optimistic = Expectation | [LiveQuery<any> | Element, Expectation][];
@@ -24,7 +24,8 @@ export type CallOptions = {
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 /** @typedef {import("./optimistic.js").Expectation} Expectation */
-/** @typedef {{connection: Connection, subscription: Subscription, stream: string, params: Params, close: () => void}} UseOptions */
+/** @typedef {import("./parameter_change.js").Held} Held */
+/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params) => Held}} UseOptions hold: subscribes, with these parameters */
 /**
  * The default type of a row. `live<Task>("tasks")` sets another one.
  *
@@ -44,15 +45,23 @@ export type CallOptions = {
 declare class Use<Seen> {
     #private;
     stream: string;
+    /** The parameters of the rows that are shown. */
     params: import("../protocol/messages.js").Params;
     /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
-    constructor({ connection, subscription, stream, params, read, close }: UseOptions & {
+    constructor({ connection, stream, params, hold, read }: UseOptions & {
         read: (subscription: Subscription) => Seen;
     });
     /** "connecting", "catching-up", "live", "offline" or "refused". */
     get state(): import("../protocol/session.js").State | null;
-    /** Why the state is "refused". */
+    /** Why the state is "refused", or why the last `set()` was. */
     get error(): RealtimeError | null;
+    /**
+     * Changes parameters; those that are not named stay. What is shown stays until the new rows are loaded, and if the server
+     * refuses them, which `error` then says. Of several changes in a row, the last one wins.
+     *
+     * @param {Params} params
+     */
+    set(params: Params): void;
     /**
      * Calls back after each change, and at once if data is loaded.
      *
@@ -70,10 +79,12 @@ declare class Use<Seen> {
      * @returns {Store<Snapshot>}
      */
     storeOf<Snapshot>(see: () => Snapshot): Store<Snapshot>;
-    /** @param {() => void} end called when this use ends */
-    endWith(end: () => void): void;
+    /** Attaches a listener to the subscription, also to the next one. @param {(subscription: Subscription) => () => void} attach returns what detaches it @returns {() => void} ends it */
+    attach(attach: (subscription: Subscription) => () => void): () => void;
     /** Ends this use. The last `close()` ends the subscription. */
     close(): void;
+    /** @param {Use<any>} use */
+    static subscriptionOf(use: Use<any>): Subscription;
 }
 /**
  * The rows of a stream.
@@ -125,8 +136,6 @@ export declare class LiveQuery<T = Row> extends Use<readonly T[]> {
     call<Result = any>(action: string, args?: Record<string, unknown>, { timeout, optimistic }?: Omit<CallOptions, "optimistic"> & {
         optimistic?: ((rows: readonly T[]) => readonly T[]) | [LiveQuery<any> | Element, Expectation][];
     }): import("../connection/calls.js").CallPromise<Result>;
-    /** @param {LiveQuery<any>} query */
-    static subscriptionOf(query: LiveQuery<any>): Subscription;
 }
 /**
  * The present users of a stream, as rows.

@@ -1,0 +1,104 @@
+/**
+ * A change of a live query's parameters: what it shows stays until the new rows are loaded, and of several changes the last one wins.
+ */
+
+/** @typedef {import("../protocol/messages.js").Params} Params */
+/** @typedef {import("./result_set.js").Subscription} Subscription */
+/** @typedef {{subscription: Subscription, close: () => void}} Held */
+
+/** Between two requests, so that a script that follows a pointer stays below the server's limits. */
+const PAUSE_SECONDS = 0.1
+/** So long a newer change waits for the answer to the one before it: a list that follows typing shows what it gets meanwhile. */
+const PATIENCE_SECONDS = 1
+
+export class ParameterChange {
+  /** The newest parameters, until they are shown or refused. @type {Params | null} */
+  target = null
+
+  /** What has been requested, and has not arrived yet. @type {{params: Params, held: Held, end: () => void} | null} */
+  #next = null
+  #isPausing = false
+  #isPatient = false
+  #cancelPause = () => {}
+  #cancelPatience = () => {}
+
+  /**
+   * @param {{
+   *   hold: (params: Params) => Held,
+   *   take: (held: Held, params: Params) => void,
+   *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
+   *   after: (seconds: number, callback: () => void) => () => void,
+   * }} options hold: subscribes with these parameters; take: the rows are loaded; refuse: the server refuses the newest parameters
+   */
+  constructor({hold, take, refuse, after}) {
+    this.hold = hold
+    this.take = take
+    this.refuse = refuse
+    this.after = after
+  }
+
+  /** @param {Params} params all of them */
+  set(params) {
+    this.target = params
+    this.#go()
+  }
+
+  /** Keeps what is shown. */
+  cancel() {
+    this.target = null
+    this.#drop()
+  }
+
+  /** Keeps what is shown, and requests nothing more. */
+  close() {
+    this.cancel()
+    this.#cancelPause()
+    this.#isPausing = true
+  }
+
+  /** Takes what has been requested, if this is it, and its rows are loaded or refused. @param {Subscription} subscription */
+  arrived(subscription) {
+    const next = this.#next
+    if (next?.held.subscription !== subscription || !(subscription.filled || subscription.error)) return
+    this.#forget()
+    const isLast = this.target === next.params
+    if (isLast) this.target = null
+    if (!subscription.error) this.take(next.held, next.params)
+    else next.held.close()
+    if (subscription.error && isLast) this.refuse(subscription.error)
+    this.#go()
+  }
+
+  #go() {
+    const params = this.target
+    if (!params || params === this.#next?.params || this.#isPausing || (this.#next && this.#isPatient)) return
+    this.#drop()
+    this.#isPausing = this.#isPatient = true
+    this.#cancelPause = this.after(PAUSE_SECONDS, () => {
+      this.#isPausing = false
+      this.#go()
+    })
+    this.#cancelPatience = this.after(PATIENCE_SECONDS, () => {
+      this.#isPatient = false
+      this.#go()
+    })
+    const held = this.hold(params)
+    const {listeners} = held.subscription
+    const listener = () => this.arrived(held.subscription)
+    listeners.add(listener)
+    this.#next = {params, held, end: () => void listeners.delete(listener)}
+    this.arrived(held.subscription) // another user of the live query may have its rows
+  }
+
+  #drop() {
+    const held = this.#next?.held
+    this.#forget()
+    held?.close()
+  }
+
+  #forget() {
+    this.#cancelPatience()
+    this.#next?.end()
+    this.#next = null
+  }
+}
