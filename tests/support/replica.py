@@ -60,6 +60,7 @@ class Subscription:
     live: bool = False
     fingerprint: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
+    sent: set[str] = field(default_factory=set)  # the keys whose rows have come in this connection
     refusal: dict[str, Any] | None = None
     present: dict[str, Any] | None = None  # what the client says of its user's presence; None: it only looks
 
@@ -85,6 +86,7 @@ class ReferenceClient:
         self.token: str | None = None  # who it is, where no cookie says so
         self._connected = False
         self.events: list[dict[str, Any]] = []  # of all connections
+        self.patches = 0  # that were applied, in all connections
         self.rejected_events: list[dict[str, Any]] = []
         self._handled = 0
         self._unacked_frames = 0
@@ -138,6 +140,7 @@ class ReferenceClient:
         for item in self.subscriptions.values():
             item.query = item.log = None
             item.live = False
+            item.sent.clear()
 
     def receive(self, text: str) -> list[str]:
         """Take one message of the server; return what to send."""
@@ -190,7 +193,14 @@ class ReferenceClient:
             assert self.version > 1 or "patches" not in delta, f"A client of version 1 gets {delta}."
             for item in mine:
                 if item.query == delta["query"]:
+                    if delta.get("reset"):
+                        item.sent.clear()
+                    item.sent.difference_update(delta.get("drops", ()))
+                    item.sent.update(put["key"] for put in delta.get("puts", ()) if "row" in put)
+                    unknown = delta.get("patches", {}).keys() - item.sent
+                    assert not unknown, f"The rows {unknown} are patched, and were not sent in this connection."
                     item.replica.apply(delta)
+                    self.patches += len(delta.get("patches", ()))
         for item in mine:
             item.cursor = message["cursor"]
             item.live, item.fresh = True, False
