@@ -184,9 +184,16 @@ class UnknownStream(Refusal):
 
 
 class BadParameters(Refusal):
-    """A stream's parameters are missing, unknown or of the wrong type."""
+    """A stream's parameters are missing, unknown or of the wrong type.
+
+    `details` maps the names of parameters to lists of sentences for users, which may be lazy translations.
+    """
 
     code = Code.BAD_PARAMETERS
+
+    def __init__(self, reason: str, *, details: Mapping[str, Sequence[object]] | None = None) -> None:
+        self.details = dict(details or {})
+        super().__init__(reason)
 
 
 class Forbidden(Refusal):

@@ -17,6 +17,14 @@ async def clients(request: HttpRequest) -> JsonResponse:
     return JsonResponse(len(found), safe=False)
 
 
+async def sent(request: HttpRequest) -> JsonResponse:
+    """How many messages each client of a stream was sent, whether it has read them or not."""
+    sessions = [client.peer.session for client in get_hub()._clients if isinstance(client, Connection)]
+    stream = request.GET["stream"]
+    found = [each for each in sessions if any(item.asked.stream == stream for item in each.subscriptions.values())]
+    return JsonResponse([each._credit.sent for each in found], safe=False)
+
+
 def addressed(request: HttpRequest) -> HttpResponse:
     """A page of rows that hold addresses."""
     page = "{% load realtime static %}{% static 'y.png' %}{% live 'addressed' %}"
@@ -29,4 +37,5 @@ urlpatterns = [
     path("clients/", clients),
     path("logout/", LogoutView.as_view(next_page="/")),
     path("realtime/", include("realtime.urls")),
+    path("sent/", sent),
 ]

@@ -11,6 +11,7 @@ import * as messages from "./protocol/messages.js"
 import {translateAs} from "./protocol/sentences.js"
 import {Monitor} from "./connection/reconnect.js"
 import {Page} from "./dom/page.js"
+import {ParameterForms} from "./dom/parameter_forms.js"
 import {roadsTo, storage} from "./transports/endpoints.js"
 import {serve} from "./transports/shared_worker.js"
 import {Store} from "./data/store.js"
@@ -167,6 +168,8 @@ function create() {
     new Controls({document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire}).start()
     new Forms({document, call: callTarget, follow: (url) => location.assign(url)}).start()
     new RowForms(document).start()
+    const {after, clock} = monitor
+    new ParameterForms({document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now}).start()
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start)
   else start()

@@ -233,6 +233,14 @@ describe("a live query whose parameters change", () => {
     assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}])
   })
 
+  test("leaves the page's state alone, unless somebody else waits for the same rows", () => {
+    const {connection} = queries
+    tasks.set({q: "ink"})
+    assert.equal(connection.state, "live")
+    queries.open("tasks", {project: 7, q: "ink"})
+    assert.deepEqual([connection.state, tasks.state], ["catching-up", "catching-up"])
+  })
+
   test("follows the old rows meanwhile", () => {
     tasks.set({q: "ink"})
     server.frame("e.9", {query: 1, drops: ["1"]})

@@ -157,3 +157,114 @@ test("a page in which Alpine has begun before says so", () => {
     "Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.",
   ])
 })
+
+describe("parameters of a container", () => {
+  const PARAMS = `data-live-params='{"project":7,"q":""}'`
+  const TOKEN = 'data-live-token="t" data-live-cursor="e.1" data-live-fingerprint="v1"'
+  const keys = () => [...list().children].map((row) => row.dataset.liveKey).join("")
+  const setParams = async (params) => {
+    list().dataset.liveParams = JSON.stringify(params)
+    await settled()
+  }
+  const row = (key) => ({key, row: `<li>${key}</li>`})
+
+  test("that a script changes are asked for with the token, and the rows stay until the new ones are there", async () => {
+    live(container("12", `${TOKEN} ${PARAMS}`))
+    const second = list().children[1]
+    await setParams({project: 7, q: "ink"})
+    assert.deepEqual([keys(), list().dataset.liveState, document.documentElement.dataset.realtime], ["12", "catching-up", "live"])
+    assert.deepEqual(server.subscribe("v2"), [{type: "subscribe", id: 2, token: "t", params: {project: 7, q: "ink"}}])
+    server.frame("e.2", {query: 2, puts: [row("2"), row("3")]})
+    assert.deepEqual([keys(), list().children[0] === second, list().dataset.liveState], ["23", true, "live"])
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}])
+  })
+
+  test("stand in its attribute as soon as their rows do, also where it leaves the page and returns", async () => {
+    live(container("1", `${TOKEN} ${PARAMS}`))
+    await setParams({project: 7, q: "ink"})
+    server.subscribe("v2")
+    server.frame("e.2", {query: 2, puts: [row("2")]})
+    await settled()
+    assert.deepEqual([JSON.parse(list().dataset.liveParams), list().hasAttribute("data-live-cursor")], [{project: 7, q: "ink"}, false])
+    server.received()
+    const element = list()
+    element.remove()
+    await settled()
+    document.body.append(element)
+    await settled()
+    const asked = {type: "subscribe", id: 3, token: "t", params: {project: 7, q: "ink"}, cursor: "e.2", fingerprint: "v2"}
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 2}, asked])
+  })
+
+  test("go back to what is shown where the server refuses them", async () => {
+    const errors = []
+    live(container("1", `${TOKEN} ${PARAMS}`))
+    list().addEventListener("realtime:error", ({detail}) => errors.push(detail.details))
+    await setParams({project: 7, q: "ink"})
+    server.received()
+    server.say({type: "refused", id: 2, code: 4213, reason: "No.", details: {q: ["Not this."]}})
+    assert.deepEqual([keys(), list().dataset.liveState, errors], ["1", "live", [{q: ["Not this."]}]])
+    assert.deepEqual(JSON.parse(list().dataset.liveParams), {project: 7, q: ""})
+    server.frame("e.2", {query: 1, puts: [{...row("4"), after: "1"}]})
+    assert.equal(keys(), "14")
+  })
+
+  test("of a container that was refused show its rows again", async () => {
+    live(container("1", `${TOKEN} ${PARAMS}`))
+    server.say({type: "refused", id: 1, code: 4214, reason: "No."})
+    await setParams({project: 8, q: ""})
+    assert.deepEqual([document.documentElement.dataset.realtime, list().dataset.liveState], ["refused", "refused"])
+    server.subscribe()
+    server.frame("e.2", {query: 2, puts: [row("2")]})
+    assert.deepEqual([document.documentElement.dataset.realtime, list().dataset.liveState, keys()], ["live", "live", "2"])
+  })
+
+  test("that are changed back before are left as they were", async () => {
+    live(container("1", `${TOKEN} ${PARAMS}`))
+    await setParams({project: 7, q: "ink"})
+    await setParams({q: "", project: 7})
+    assert.deepEqual(server.received().map(({type, id}) => [type, id]), [["subscribe", 2], ["unsubscribe", 2]])
+    assert.equal(list().dataset.liveState, "live")
+  })
+
+  test("that come with another token are another container's", async () => {
+    live(container("1", `${TOKEN} ${PARAMS}`))
+    list().dataset.liveParams = '{"project":8}'
+    list().dataset.liveToken = "u"
+    await settled()
+    assert.deepEqual(server.received().map(({token, params}) => [token, params]), [[undefined, undefined], ["u", undefined]])
+  })
+
+  test("that are no object are reported", async () => {
+    live(container("1", `${TOKEN} ${PARAMS}`))
+    list().dataset.liveParams = "ink"
+    await settled()
+    assert.deepEqual([reported, server.received()], [["The attribute data-live-params must be a JSON object, not 'ink'."], []])
+  })
+
+  test("are requested by name when the token has ended", async () => {
+    live(container("1", `${TOKEN} ${PARAMS}`))
+    await setParams({project: 7, q: "ink"})
+    server.received()
+    server.say({type: "refused", id: 2, code: 4100, reason: "Expired."})
+    assert.deepEqual(server.received(), [{type: "subscribe", id: 3, stream: "tasks", params: {project: 7, q: "ink"}, format: "html"}])
+  })
+
+  test("tell listeners of the new rows once", async () => {
+    const told = []
+    live(container("1", `${TOKEN} ${PARAMS}`))
+    list().addEventListener("realtime:change", ({detail}) => told.push(detail))
+    await setParams({project: 7, q: "ink"})
+    server.subscribe()
+    server.frame("e.2", {query: 1, drops: ["1"]}, {query: 2, puts: [row("2")]})
+    assert.deepEqual([keys(), told.at(-1)], ["2", {puts: ["2"], drops: [], reset: true}])
+  })
+
+  test("of a value change too", async () => {
+    live(`<span id="list" data-live="tasks" data-live-format="value:count" ${TOKEN} ${PARAMS}>5</span>`)
+    await setParams({project: 7, q: "ink"})
+    server.subscribe()
+    server.frame("e.2", {query: 2, puts: [{key: "count", row: 2}]})
+    assert.equal(list().textContent, "2")
+  })
+})

@@ -29,6 +29,7 @@ from realtime.exceptions import (
     UnknownStream,
 )
 from realtime.protocol.messages import Subscribe
+from realtime.streams.choices import refused_choice
 from realtime.streams.hints import explained
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
@@ -60,7 +61,9 @@ def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: S
         audience = asked.audience(user, **cleaned) if allowed else None
     except (PermissionDenied, ObjectDoesNotExist, Http404) as error:
         raise _refusal(stream, f"Its authorize() or audience() has raised {type(error).__qualname__}.") from None
-    except (ValueError, ValidationError):  # a value that the database cannot hold
+    except ValidationError as error:
+        raise refused_choice(name, error) from None
+    except ValueError:  # a value that the database cannot hold
         raise BadParameters(f"The parameters of the stream {name!r} have values of the wrong type.") from None
     if not allowed:
         raise _refusal(stream, _why(stream, user))
@@ -174,6 +177,7 @@ class Target(NamedTuple):
     params: Mapping[str, Any]
     format: str
     surroundings: Surroundings
+    is_signed: bool = False  # by a page's token
 
 
 class RequestFacts:
@@ -182,7 +186,7 @@ class RequestFacts:
     def __init__(self, requests: Sequence[Request]) -> None:
         self._logins = Logins(request.identity.session for request in requests if request.identity.session is not None)
         self._standings: dict[Identity, Standing] = {}
-        self._opened: dict[tuple[int, str, str, Surroundings], ModelStream | ClientError] = {}
+        self._opened: dict[tuple[int, str, str, Surroundings, bool], ModelStream | ClientError] = {}
         self._targets: dict[int, Target] = {}  # by the requests' identities, which are there for as long as this is
         self._own_rows: dict[int, OwnRows] = {}  # by the users' identities
         streams: Iterable[Any] = registry
@@ -210,7 +214,8 @@ class RequestFacts:
         if wanted.token is not None:
             user = user_key(self.standing(request.identity).user)
             token = tokens.read(wanted.token, user=user, max_age=settings.TOKEN_SECONDS)
-            return Target(token.stream, token.params, token.format, token.surroundings)
+            # others than those that the page was rendered with are authorized like any that a script asks for
+            return Target(token.stream, {**token.params, **wanted.params}, token.format, token.surroundings, True)
         return Target(wanted.stream or "", dict(wanted.params), wanted.format, request.identity.surroundings)
 
     def watch(self, user: Any) -> AbstractContextManager[None]:
@@ -226,12 +231,14 @@ class RequestFacts:
 
     def open(self, user: Any, target: Target) -> ModelStream:
         """The stream as this user may see it; several connections of one user ask once. Raise `ClientError`."""
-        place = (id(user), target.stream, repr(sorted(target.params.items())), target.surroundings)
+        params = repr(sorted(target.params.items()))
+        place = (id(user), target.stream, params, target.surroundings, target.is_signed)
         if place not in self._opened:
             try:
                 self._opened[place] = open_stream(user, target.stream, target.params, target.surroundings)
             except ClientError as error:
-                told: Any = public_error(error, user, target.stream)
+                # who has a page with the stream knows that it is there
+                told: Any = error if target.is_signed else public_error(error, user, target.stream)
                 self._opened[place] = told
         found = self._opened[place]
         if isinstance(found, ClientError):

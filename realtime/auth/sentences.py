@@ -67,6 +67,14 @@ def localized_reason(error: ClientError, surroundings: Surroundings) -> str:
     return error.fill(template) + error.reason.removeprefix(error.fill(error.template))  # with what DEBUG adds
 
 
+def localized_details(error: ClientError, surroundings: Surroundings) -> dict[str, list[str]]:
+    """The error's sentences by parameter, in the language of these surroundings."""
+    if not (details := getattr(error, "details", {})):
+        return {}
+    with translation.override(surroundings.language or settings.LANGUAGE_CODE):
+        return {name: [str(sentence) for sentence in sentences] for name, sentences in details.items()}
+
+
 def translated(error: Error, surroundings: Surroundings) -> Error:
     """The same error, with its sentence in the language of these surroundings."""
     reason = localized_reason(error, surroundings)

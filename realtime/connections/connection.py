@@ -11,7 +11,7 @@ from realtime.auth.authorization import AuthorizedStream, join_fingerprint
 from realtime.auth.identity import Identity
 from realtime.auth.limits import Quota
 from realtime.auth.revocation import Access
-from realtime.auth.sentences import localized_reason
+from realtime.auth.sentences import localized_details, localized_reason
 from realtime.conf import limits, settings
 from realtime.connections.calls import Calls
 from realtime.connections.client_events import Events
@@ -185,8 +185,11 @@ class Connection:
             self.peer.handle(self.peer.session.lagging())
 
     def refuse(self, subscription: Subscription, error: ClientError) -> None:
-        reason = localized_reason(error, self.peer.identity.surroundings)
-        refused = self.peer.session.refuse(subscription, code=error.code, reason=reason, retry=error.retry)
+        surroundings = self.peer.identity.surroundings
+        reason, details = localized_reason(error, surroundings), localized_details(error, surroundings)
+        refused = self.peer.session.refuse(
+            subscription, code=error.code, reason=reason, retry=error.retry, details=details
+        )
         if refused is not None:
             count("refusals", reason_of(error.code, subscription.asked.stream))
             logger.info("A live query is refused: %s", error)  # with the hint, which is not sent to the client

@@ -11,7 +11,7 @@ import logging
 import math
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -191,11 +191,13 @@ class PresenceTracker:
         self._news.clear()
 
     async def _write(self, in_thread: Callable[..., Any], lease: float) -> float:
-        """Write what has changed, within each user's limit; return the seconds until more may be written."""
+        """Write what has changed so far, within each user's limit; return the seconds until more may be written."""
+        left = set(self._dirty)  # whoever arrives meanwhile waits for the next write, however long this one takes
         while True:
-            batch, wait = self._next_batch()
+            batch, wait = self._next_batch(left)
             if not batch:
                 return wait
+            left.difference_update(batch)
             here = {who: self._present[who] for who in batch if who in self._present}
             data = {who: present.data for who, present in here.items()}
             arrivals = [
@@ -216,13 +218,13 @@ class PresenceTracker:
             now = {who: self._present[who].data for who in batch if who in self._present}
             self._dirty -= {who for who in batch if now.get(who) == data.get(who)}
 
-    def _next_batch(self) -> tuple[list[Who], float]:
-        """Return the users to write now; if there are none, the seconds until there may be."""
+    def _next_batch(self, left: Iterable[Who]) -> tuple[list[Who], float]:
+        """Return those of the users that are to be written now; if there are none, the seconds until there may be."""
         now = asyncio.get_running_loop().time()
         self._buckets = {user: bucket for user, bucket in self._buckets.items() if not bucket.is_full(now)}
         batch: list[Who] = []
         wait = math.inf
-        for who in self._dirty:
+        for who in left:
             if len(batch) == BATCH:
                 break
             fresh = Bucket(limits.presence_per_second, now, burst_seconds=BURST_SECONDS)

@@ -132,6 +132,7 @@ class Refused(Struct, tag="refused", omit_defaults=True, frozen=True):
     code: int
     reason: str
     retry: float | UnsetType = UNSET
+    details: dict[str, list[str]] | UnsetType = UNSET
 
 
 class Failure(Struct, omit_defaults=True, frozen=True):

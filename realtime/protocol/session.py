@@ -216,7 +216,13 @@ class ClientSession:
         return self._count(codec.encode(Subscribed(id=subscription.id, query=query, log=log, fingerprint=fingerprint)))
 
     def refuse(
-        self, subscription: Subscription, *, code: int, reason: str, retry: float | None = None
+        self,
+        subscription: Subscription,
+        *,
+        code: int,
+        reason: str,
+        retry: float | None = None,
+        details: dict[str, list[str]] | None = None,
     ) -> Encoded | None:
         if not self.wants(subscription):
             return None
@@ -224,7 +230,8 @@ class ClientSession:
         self._discard_kept(subscription)
         del self.subscriptions[subscription.id]
         wait = msgspec.UNSET if retry is None else retry
-        return self._count(codec.encode(Refused(id=subscription.id, code=code, reason=reason, retry=wait)))
+        refused = Refused(subscription.id, code, reason, wait, details or msgspec.UNSET)
+        return self._count(codec.encode(refused))
 
     def passes(self, frame: Encoded, log: int) -> bool:
         """Whether a frame of which nothing else is to be told goes out as it is, which is most often so.

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, cast
 from weakref import WeakSet
 
 import msgspec
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connections, transaction
 from msgspec import UNSET, UnsetType
 
@@ -542,7 +543,7 @@ class LiveQuery:
                     return make(instance, key)
             return make(instance, key)
         except Exception as error:
-            if self.strict:
+            if self.strict or (instance is None and isinstance(error, ValidationError)):  # of a value: its parameters
                 raise
             if isinstance(error, DatabaseError) and connection.in_atomic_block and not self.careful:
                 raise NeedsCare from error

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from django.core.exceptions import ValidationError
 from django.db import connections
 from django.template.loader import get_template
 
@@ -17,6 +18,7 @@ from realtime.changelog.caches import past_caches
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries import row_html
 from realtime.queries.livequery import live_query
+from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import of_page
 
@@ -66,7 +68,10 @@ def page_part(
     cursor = page_position(stream.database(), page)
     with stream.surroundings.applied():
         query = live_query(stream, format)
-        rows = query.rows()
+        try:
+            rows = query.rows()
+        except ValidationError as error:
+            raise refused_choice(name, error) from None
         fingerprint = join_fingerprint(stream.format_fingerprint(format), query.page_fingerprint(rows))
     wire = stream.wire_params()
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user), surroundings=surroundings)

@@ -19,6 +19,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
 from realtime.auth.revocation import EVERYONE, Access, Grounds
@@ -51,6 +52,7 @@ from realtime.queries.round import GivenUp, Round
 from realtime.queries.routing import Dependencies
 from realtime.queries.sent import Memory
 from realtime.queries.shared_delta import SharedDelta
+from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE
 
@@ -768,6 +770,10 @@ class Tail:
             self._careful.add(query.key)
             query.careful = True
             raise
+        except ValidationError as error:  # of get_queryset: parameters that it does not take
+            failed.add(query.key)
+            self._errors[query.key] = refused_choice(query.key.stream, error)
+            return None
         except TooManyRows as error:
             text = "The live query %s %s has more than %d rows, the limit `rows` of REALTIME_LIMITS; it is refused."
             _say(logger.error, text, query.key, error.most)

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from realtime.conf import limits
 from realtime.exceptions import BadParameters, StreamDefinitionError
+from realtime.streams.choices import refused_value
 from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
 from realtime.streams.keys import key_text, stored, target
 from realtime.streams.relations import Dependency, between, follow, is_generic
@@ -255,7 +256,9 @@ class ModelStream:
 
         cleaned = {}
         for name, parameter in parameters.items():
-            if name in given and (given[name] is not None or parameter.default is not None):
+            if given.get(name) == "" and parameter.default is not inspect.Parameter.empty:
+                cleaned[name] = cls._clean_empty(name, parameter.default)
+            elif name in given and (given[name] is not None or parameter.default is not None):
                 cleaned[name] = cls.clean_param(name, given[name])
             elif parameter.default is inspect.Parameter.empty:
                 raise BadParameters(f"The stream {cls.name!r} needs the parameter {name!r}; it has: {allowed}.")
@@ -269,8 +272,15 @@ class ModelStream:
         try:
             return cls._converted(name, value)
         except (msgspec.ValidationError, ValidationError, ValueError, TypeError, OverflowError):
-            text = f"The parameter {name!r} of the stream {cls.name!r} has a value of the wrong type."
-            raise BadParameters(text) from None
+            raise refused_value(cls.name, name, signature(cls.get_queryset, skip=1).hints.get(name)) from None
+
+    @classmethod
+    def _clean_empty(cls, name: str, default: Any) -> Any:
+        """Return what an empty form field means: text, if the parameter takes that, or its default."""
+        try:
+            return cls._converted(name, "")
+        except (msgspec.ValidationError, ValidationError, ValueError, TypeError):
+            return default
 
     @classmethod
     def _converted(cls, name: str, value: Any) -> Any:

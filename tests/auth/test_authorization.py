@@ -6,12 +6,12 @@ import uuid
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission, User
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.http import Http404
 
 from realtime import ModelStream
 from realtime.auth.authorization import open_stream
-from realtime.exceptions import Refusal, StreamDefinitionError
+from realtime.exceptions import BadParameters, Refusal, StreamDefinitionError
 from realtime.queries.rendering import Renderer
 from realtime.streams.registry import registry
 from tests.models import Book, Shelf
@@ -107,6 +107,16 @@ def test_value_that_the_database_cannot_hold_is_a_bad_parameter(user, stream, er
         4213,
         "The parameters of the stream 'made' have values of the wrong type.",
     )
+
+
+def test_error_by_parameter_is_for_users(user, stream):
+    def authorize(user, shelf):
+        raise ValidationError({"shelf": "It is too high.", NON_FIELD_ERRORS: "Not both."})
+
+    stream(authorize=authorize)
+    with pytest.raises(BadParameters) as refused:
+        open_stream(user, "made", {"shelf": 7})
+    assert refused.value.details == {"shelf": ["It is too high."], "": ["Not both."]}
 
 
 def test_failure_of_authorize_is_no_refusal(user, stream):

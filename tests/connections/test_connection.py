@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 
+from realtime import ModelStream, live_value
 from realtime.auth import tokens
 from realtime.auth.identity import Identity
 from realtime.changelog import get_changelog
 from realtime.exceptions import BadMessage
 from realtime.hub.hub import get_hub
+from realtime.streams.registry import registry
+from realtime.streams.surroundings import Surroundings
+from tests.models import Book, Shelf
 from tests.support.limits import limit
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
@@ -34,6 +40,32 @@ def identity(user) -> Identity:
 def page_token(shelf, user, **changes):
     fields = {"stream": "books", "params": {"shelf": shelf.pk}, "format": "html", "user": user.pk and str(user.pk)}
     return tokens.sign(**fields | changes)
+
+
+class Picky(ModelStream):
+    """Books of that many pages."""
+
+    model = Book
+    fields = ["title"]
+
+    def authorize(self, user, least):
+        return True
+
+    def get_queryset(self, least: int = 0):
+        if least < 0:
+            raise ValidationError({"least": "Mindestens 0."})
+        return Book.objects.filter(pages__gte=least)
+
+    @live_value
+    def number(self):
+        return self.get_queryset(**self.params).count()
+
+
+@pytest.fixture
+def picky() -> Iterator[None]:
+    registry.add("picky", Picky)
+    yield
+    registry.remove("picky")
 
 
 async def refused(client: WireClient, id: int = 1, **message) -> tuple[int, str]:
@@ -218,6 +250,34 @@ class TestRefusals:
             answer = await refused(client, stream="books", params={"shelf": shelf.pk})
             await client.subscribe("top", id=2, shelf=shelf.pk)
         assert answer == (4214, "You do not have permission to view the stream 'books' with these parameters.")
+
+    @pytest.mark.parametrize("format", ["data", "value:number"])
+    @pytest.mark.parametrize(
+        ("params", "details"),
+        [
+            ({"least": "some"}, {"least": ["Bitte eine ganze Zahl eingeben."]}),
+            ({"least": -1}, {"least": ["Mindestens 0."]}),
+            ({"other": 1}, None),
+        ],
+    )
+    async def test_parameters_are_refused_in_the_users_language(
+        self, shelf, identity, caplog, picky, format, params, details
+    ):
+        german = identity._replace(surroundings=Surroundings(language="de"))
+        async with WireClient(german) as client:
+            code, _ = await refused(client, stream="picky", params=params, format=format)
+            answer = client.received[-1]
+        assert (code, answer.get("details"), caplog.messages) == (4213, details, [])
+
+    async def test_token_with_other_parameters_opens_their_rows(self, shelf, user, identity, add, elsewhere):
+        other = await elsewhere.soon(Shelf.objects.create, name="two")
+        await add("a")
+        async with WireClient(identity) as client:
+            token, params = page_token(other, user, format="data"), {"shelf": shelf.pk}
+            client.say([json.dumps({"type": "subscribe", "id": 1, "token": token, "params": params})])
+            await until(lambda: of_type(client, "frame"))
+            [frame] = of_type(client, "frame")
+        assert [put["row"]["title"] for put in frame["deltas"][0]["puts"]] == ["a"]
 
     async def test_check_that_fails_is_logged_and_told_without_its_reason(self, shelf, identity, caplog, monkeypatch):
         def fail(self, user, shelf):

@@ -19,6 +19,7 @@ def test_sections_stand_in_the_order_of_a_reader():
         "A complete example",
         "What you get",
         "Learn more",
+        "Work on it",
         "When not to use it",
     ]
 

@@ -517,6 +517,22 @@ class TestMuch:
         assert len(written) < 20
         assert {who.user for who in attendance._dirty} == {"ann"}
 
+    async def test_whoever_arrives_while_rows_are_written_waits_for_the_next_write(self, committed, ended):
+        """However long a write takes, there is one in a second."""
+        written: list[list[str]] = []
+        attendance = PresenceTracker()
+
+        async def in_thread(function, *args, **options):
+            if function is presence_rows.seat:
+                written.append([who.user for who, _, _ in args[1]])
+                if len(written) < 3:
+                    attendance.enter(object(), f"late {len(written)}", PLACE, {})
+
+        attendance.enter(object(), "ann", PLACE, {})
+        await attendance._write(in_thread, 20.0)
+        attendance._task.cancel()
+        assert (written, [who.user for who in attendance._dirty]) == ([["ann"]], ["late 1"])
+
     async def test_user_is_at_so_many_places_and_no_more(self, ann, bob, settings, elsewhere, ended):
         limit(settings, presences_per_user=2)
         shelves = await elsewhere.soon(lambda: [Shelf.objects.create(name=name) for name in "abc"])

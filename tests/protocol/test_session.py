@@ -301,6 +301,12 @@ class TestSubscriptions:
         assert session.refuse(subscription, code=Forbidden.code, reason="No.") is None
         assert session.wants(asked_for(session))
 
+    def test_refusal_has_sentences_by_parameter(self):
+        session = opened()
+        refused = session.refuse(asked_for(session), code=4213, reason="No.", details={"q": ["Too long."]})
+
+        assert refused.text == ('{"type":"refused","id":1,"code":4213,"reason":"No.","details":{"q":["Too long."]}}')
+
     def test_unsubscribing_leaves_the_live_query(self):
         session = opened()
         subscribe(session)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import uuid
+from typing import Annotated, Literal
 
 import pytest
+from django.core.exceptions import BadRequest
 
 from realtime import ModelStream, live_value
 from realtime.exceptions import BadParameters
 from tests.models import Book
+
+CHOICE = "Select a valid choice. That choice is not one of the available choices."
+
+
+class Colour(enum.Enum):
+    RED = "red"
 
 
 def stream(get_queryset, **attributes):
@@ -75,6 +84,38 @@ class TestParameters:
             assert refusal(annotated, shelf=value) == wrong
         if value is not None:  # which is a value that a row can have
             assert refusal(lambda self, shelf: None, partition_by=["shelf"], shelf=value) == wrong
+
+    def test_empty_text_is_the_default_where_the_type_takes_no_text(self):
+        def rows(
+            self, q: str = "all", plain="x", day: datetime.date | None = None, most: int = 5, done: bool = False
+        ): ...
+
+        given = dict.fromkeys(["q", "plain", "day", "most", "done"], "")
+        assert clean(rows, **given) == {"q": "", "plain": "", "day": None, "most": 5, "done": False}
+
+    @pytest.mark.parametrize(
+        ("annotation", "value", "sentence"),
+        [
+            (int, "x", "Enter a whole number."),
+            (float | None, "x", "Enter a number."),
+            (datetime.date, "2026-02-30", "Enter a valid date."),
+            (uuid.UUID, "x", "Enter a valid UUID."),
+            (Literal["open", "done"] | None, "x", CHOICE),
+            (Annotated[Literal["open"], "of a column"], "x", CHOICE),
+            (Colour, "x", CHOICE),
+            (bool, "x", "Enter a valid value."),
+            (str, "x" * 1001, "Enter a valid value."),
+        ],
+    )
+    def test_value_of_a_wrong_type_is_explained_to_users(self, annotation, value, sentence):
+        def rows(self, thing): ...
+
+        rows.__annotations__ = {"thing": annotation}
+        with pytest.raises(BadRequest) as refused:
+            clean(rows, thing=value)
+        assert {name: [str(each) for each in sentences] for name, sentences in refused.value.details.items()} == {
+            "thing": [sentence]
+        }
 
     def test_wire_has_parameters_as_a_client_sends_them(self):
         def rows(self, day: datetime.date, key: uuid.UUID): ...

@@ -152,3 +152,28 @@ class Balancer(Proxy):
 
     def _end(self, link: Link, sink: asyncio.StreamWriter) -> None:
         sink.close()  # what is on its way arrives, also at a client that is slow to read
+
+
+class DistantProxy(Proxy):
+    """Passes everything on after so many seconds: a server that is far away."""
+
+    def __init__(self, target: int, *, seconds: float) -> None:
+        self._seconds = seconds
+        super().__init__(target)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def _pass(self, link: Link, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, down: bool) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while data := await source.read(CHUNK):
+                loop.call_later(self._seconds, sink.write, data)
+        except OSError:
+            pass
+        finally:
+            loop.call_later(self._seconds, self._end, link, sink)
+
+    def _end(self, link: Link, sink: asyncio.StreamWriter) -> None:
+        sink.close()  # after what is still on its way

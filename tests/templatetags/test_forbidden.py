@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse
 from django.template import RequestContext, Template
 from django.urls import include, path
 
-from realtime import ModelStream
+from realtime import ModelStream, live_value
 from realtime.streams.registry import registry
 from tests.models import Shelf
 
@@ -24,11 +25,37 @@ TAGS = {
 }
 
 
+CHOICE = '{% live_value "picky" "number" least=request.GET.least %}'
+
+
+class Picky(ModelStream):
+    """Shelves from a key on."""
+
+    model = Shelf
+    fields = ["id"]
+
+    def authorize(self, user, least):
+        return True
+
+    def get_queryset(self, least: int = 0):
+        if least < 0:
+            raise ValidationError({"least": "At least 0."})
+        return Shelf.objects.filter(pk__gte=least)
+
+    @live_value
+    def number(self):
+        return self.get_queryset(**self.params).count()
+
+
+def choice(request: WSGIRequest) -> HttpResponse:
+    return HttpResponse(Template("{% load realtime %}" + CHOICE).render(RequestContext(request)))
+
+
 def page(request: WSGIRequest, tag: str) -> HttpResponse:
     return HttpResponse(Template("{% load realtime %}" + TAGS[tag]).render(RequestContext(request)))
 
 
-urlpatterns = [path("<str:tag>/", page), path("realtime/", include("realtime.urls"))]
+urlpatterns = [path("choice/", choice), path("<str:tag>/", page), path("realtime/", include("realtime.urls"))]
 
 
 @pytest.fixture
@@ -60,3 +87,15 @@ def test_another_login_does_not_help_a_user(client, closed, settings):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "realtime.middleware.LoginRedirectMiddleware"]
     client.force_login(User.objects.create_user("ann"))
     assert client.get("/presence/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("", 200), ("?least=", 200), ("?least=2", 200), ("?least=x", 400), ("?least=-1", 400)]
+)
+def test_choice_that_a_stream_does_not_take_is_a_bad_request(client, query, status):
+    registry.add("picky", Picky)
+    try:
+        client.force_login(User.objects.create_user("ann"))
+        assert client.get(f"/choice/{query}").status_code == status
+    finally:
+        registry.remove("picky")

@@ -352,12 +352,12 @@ export class Connection {
     return unfit
   }
 
-  /** @param {Wire} wire @param {{code: number, reason: string}} fault */
-  #refuse(wire, {code, reason}) {
+  /** @param {Wire} wire @param {import("../protocol/session.js").Fault} fault */
+  #refuse(wire, {code, reason, details}) {
     const subscription = this.#subscriptions.get(wire)
     if (!subscription) return
     if (wire.status === "refused") this.#warn(wire.stream, {code, reason})
-    const change = subscription.refuse(new RealtimeError(code, reason))
+    const change = subscription.refuse(new RealtimeError(code, reason, {details}))
     this.#safely(() => subscription.paint?.(subscription.shownKeys, change))
     this.#tell(subscription, change)
   }

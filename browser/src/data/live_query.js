@@ -11,7 +11,7 @@ import {Subscription} from "./result_set.js"
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 /** @typedef {import("./optimistic.js").Expectation} Expectation */
 /** @typedef {import("./parameter_change.js").Held} Held */
-/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params) => Held}} UseOptions hold: subscribes, with these parameters */
+/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params, isNext: boolean) => Held}} UseOptions hold: subscribes, with these parameters */
 /**
  * The default type of a row. `live<Task>("tasks")` sets another one.
  *
@@ -44,10 +44,10 @@ class Use {
   /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
   constructor({connection, stream, params, hold, read}) {
     this.#connection = connection
-    this.#held = hold(params)
+    this.#held = hold(params, false)
     this.#read = read
     this.#change = new ParameterChange({
-      hold,
+      hold: (changed) => hold(changed, true),
       take: (held, changed) => this.#take(held, changed),
       refuse: (error) => this.#refuse(error),
       after: (seconds, callback) => connection.monitor.after(seconds, callback),
@@ -330,19 +330,20 @@ export class LiveQueries {
 
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {UseOptions} */
   #use(stream, params, format) {
-    return {connection: this.connection, stream, params, hold: (changed) => this.#hold(stream, changed, format)}
+    return {connection: this.connection, stream, params, hold: (changed, isNext) => this.#hold(stream, changed, format, isNext)}
   }
 
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {Held} */
-  #hold(stream, params, format) {
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Held} */
+  #hold(stream, params, format, isNext) {
     const id = JSON.stringify([stream, sorted(params), format])
     let held = this.#held.get(id)
     if (!held) {
-      held = {subscription: new Subscription({stream, params, format, cursor: null}), uses: 0}
+      held = {subscription: new Subscription({stream, params, format, cursor: null, isNext}), uses: 0}
       this.#held.set(id, held)
       this.connection.subscribe(held.subscription)
     }
     held.uses += 1
+    held.subscription.wire.isNext &&= isNext
     const {subscription} = held
     let isOpen = true
     const close = () => {

@@ -28,7 +28,7 @@ export class ParameterChange {
    *   take: (held: Held, params: Params) => void,
    *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
    *   after: (seconds: number, callback: () => void) => () => void,
-   * }} options hold: subscribes with these parameters; take: the rows are loaded; refuse: the server refuses the newest parameters
+   * }} options hold: subscribes with these parameters, to a wire that is next; take: the rows are loaded; refuse: the server refuses the newest parameters
    */
   constructor({hold, take, refuse, after}) {
     this.hold = hold
@@ -63,6 +63,7 @@ export class ParameterChange {
     this.#forget()
     const isLast = this.target === next.params
     if (isLast) this.target = null
+    subscription.wire.isNext = false
     if (!subscription.error) this.take(next.held, next.params)
     else next.held.close()
     if (subscription.error && isLast) this.refuse(subscription.error)

@@ -87,7 +87,8 @@ export class Controls {
   #target(element) {
     const owner = call(element, "closest", "[data-live], [data-live-stream]")
     const wire = owner && this.wireOf(owner)
-    if (wire?.vouched && !wire.token) return {stream: wire.stream, params: wire.params ?? {}} // it has ended meanwhile
+    // the token has ended meanwhile, or is for other parameters
+    if (wire?.vouched && (!wire.token || wire.changed)) return {stream: wire.stream, params: wire.params ?? {}}
     const token = owner && attribute(owner, "data-live-token")
     if (token) return {token}
     const reason = "An element with data-live-call must stand in what {% live %} shows, or in an element with {% live_actions %}: its call needs their data-live-token."

@@ -14,13 +14,13 @@ let nextId = 1
 const given = new WeakMap()
 
 /**
- * Puts sentences at their fields, and the focus into the first of these.
+ * Puts sentences at their fields, and by default the focus into the first of these.
  *
  * @param {HTMLFormElement} form
  * @param {Record<string, string[]>} sentences by field; "": about the whole
- * @param {{make: boolean}} options make: a place that is missing
+ * @param {{make: boolean, focus?: boolean}} options make: a place that is missing
  */
-export function showErrors(form, sentences, {make}) {
+export function showErrors(form, sentences, {make, focus = true}) {
   for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
     control.removeAttribute("aria-invalid")
     describe(control, null)
@@ -43,7 +43,7 @@ export function showErrors(form, sentences, {make}) {
     }
   }
   const first = [...get(form, "elements")].find((element) => wrong.has(element))
-  if (first) /** @type {HTMLElement} */ (first).focus()
+  if (first && focus) /** @type {HTMLElement} */ (first).focus()
 }
 
 /** @param {HTMLFormElement} form */

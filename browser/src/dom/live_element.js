@@ -2,11 +2,12 @@
  * One [data-live] element, bound to its live query. What it shows are rows, or a value.
  */
 
-import {RealtimeError, parseJSON, valueFormat} from "../protocol/messages.js"
+import {RealtimeError, parseJSON, sorted, valueFormat} from "../protocol/messages.js"
 import {attribute, call, emit, get, show} from "./members.js"
 import {PART_ROWS, inTasks} from "./parts.js"
 import {animate, animates} from "./transitions.js"
 import {Rows} from "./row_list.js"
+import {ParameterChange} from "../data/parameter_change.js"
 import {Subscription} from "../data/result_set.js"
 import {ValueText} from "../valuetext.js"
 
@@ -24,6 +25,10 @@ import {ValueText} from "../valuetext.js"
  */
 
 /** @typedef {{keys: readonly string[], change: Change}} Pending */
+/** @typedef {import("../protocol/messages.js").Params} Params */
+
+/** On a container whose parameters are not those of its token any more. */
+const CHANGED = "data-live-changed"
 
 export class Container {
   /** What is still to be shown. @type {Pending | null} */
@@ -32,46 +37,98 @@ export class Container {
   #painting = null
   /** What listeners are told of instead of the last change: it was shown with others that had waited. @type {Change | null} */
   #toTell = null
+  #change
+  /** Called when the server has shown or refused the newest parameters. @type {(error: RealtimeError | null) => void} */
+  #answered = () => {}
+  /** The text of data-live-params that is known already. */
+  #noted
 
   /**
    * @param {Element} element
-   * @param {{containersOf: (name: string) => Container[], report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer}} options
-   *   containersOf: those of a stream
+   * @param {{
+   *   containersOf: (name: string) => Container[], connection: import("../connection/connection.js").Connection,
+   *   report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer,
+   * }} options containersOf: those of a stream
    */
-  constructor(element, {containersOf, report, announcer}) {
+  constructor(element, {containersOf, connection, report, announcer}) {
     this.element = element
+    this.connection = connection
     this.name = attribute(element, "data-live") ?? ""
     this.token = attribute(element, "data-live-token") ?? undefined
     if (!this.token) throw unsigned(this.name)
-    const format = readFormat(element)
+    this.format = readFormat(element)
     /** @type {Content} */
-    this.content = format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, format)
-    this.subscription = new Subscription(
+    this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format)
+    this.#noted = attribute(element, "data-live-params")
+    const cursor = attribute(element, "data-live-cursor")
+    const changed = attribute(element, CHANGED) !== null
+    this.subscription = this.#newSubscription({params: readJSON(element, "data-live-params"), cursor, changed}, this.content.keys())
+    this.subscription.wire.fingerprint = attribute(element, "data-live-fingerprint") ?? ""
+    if (attribute(element, "data-live-presence") !== null) this.subscription.wire.present = {}
+    this.#change = new ParameterChange({
+      hold: (params) => this.#hold(params),
+      take: ({subscription}) => this.#switch(subscription),
+      refuse: (error) => this.#refuse(error),
+      after: (seconds, callback) => connection.monitor.after(seconds, callback),
+    })
+    this.announcer = announcer
+  }
+
+  /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows that are there */
+  #newSubscription({params, cursor, changed}, keys) {
+    const {name: stream, token, format} = this
+    const subscription = new Subscription(
+      {stream, token, params, format, cursor, changed},
       {
-        token: this.token,
-        stream: this.name,
-        params: readJSON(element, "data-live-params"),
-        format,
-        cursor: attribute(element, "data-live-cursor"),
-        fingerprint: attribute(element, "data-live-fingerprint") ?? "",
-      },
-      {
-        keys: this.content.keys(),
-        paint: (keys, change) => this.#take(keys, change),
+        keys,
+        paint: (shown, change) => this.#paintOf(subscription, shown, change),
         read: this.content.read && (() => this.#read()),
         expect: this.content.expect?.bind(this.content),
       },
     )
-    if (attribute(element, "data-live-presence") !== null) this.subscription.wire.present = {}
-    this.subscription.events.all.add((data, about) => {
-      emit(element, "realtime:event", {...about, data})
+    subscription.events.all.add((data, about) => {
+      if (subscription === this.subscription) emit(this.element, "realtime:event", {...about, data})
     })
-    this.subscription.listeners.add((_rows, change) => {
-      if (this.#pending) return // they are told when it is shown
+    subscription.listeners.add((_rows, change) => {
+      if (subscription !== this.subscription || this.#pending) return // they are told when it is shown
       this.#tell(this.#toTell ?? change)
       this.#toTell = null
     })
-    this.announcer = announcer
+    return subscription
+  }
+
+  /** The state of its live query. */
+  get state() {
+    const state = this.connection.stateOf(this.subscription)
+    return this.#change.target && state === "live" ? "catching-up" : state
+  }
+
+  /** The parameters of what it shows, or is going to show. @returns {Params} */
+  get params() {
+    return this.#change.target ?? this.subscription.wire.params ?? {}
+  }
+
+  /**
+   * Changes the parameters. What is shown stays until the new rows are loaded, and if the server refuses them.
+   *
+   * @param {Params} params all of them
+   * @param {(error: RealtimeError | null) => void} [answered] not called if they are changed again before
+   */
+  change(params, answered = () => {}) {
+    this.#answered = answered
+    const {target} = this.#change
+    if (target && isEqual(params, target)) return
+    if (!isEqual(params, this.subscription.wire.params ?? {})) return this.#change.set(params)
+    this.#change.cancel()
+    answered(null)
+  }
+
+  /** Follows data-live-params, which the page's own code may have changed. */
+  followAttribute() {
+    const text = attribute(this.element, "data-live-params")
+    if (text === this.#noted) return
+    this.#noted = text
+    this.change(readJSON(this.element, "data-live-params") ?? {})
   }
 
   /** How many rows wait to be shown. */
@@ -93,12 +150,51 @@ export class Container {
 
   /** Leaves the element such that it can be bound again. */
   release() {
+    this.#change.close()
     this.#flush()
     this.#count()
     const {cursor, fingerprint} = this.subscription.wire
     show(this.element, "data-live-cursor", cursor)
     show(this.element, "data-live-fingerprint", fingerprint || null)
     show(this.element, "data-live-state", null)
+  }
+
+  /** @param {Params} params */
+  #hold(params) {
+    const {vouched, present} = this.subscription.wire
+    const subscription = this.#newSubscription({params, cursor: null, changed: true})
+    Object.assign(subscription.wire, {vouched, present, isNext: true})
+    this.connection.subscribe(subscription)
+    return {subscription, close: () => this.connection.unsubscribe(subscription)}
+  }
+
+  /** @param {Subscription} subscription whose rows are loaded */
+  #switch(subscription) {
+    const before = this.subscription
+    this.subscription = subscription
+    this.connection.unsubscribe(before)
+    show(this.element, CHANGED, "")
+    for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null) // they are of other rows
+    this.#showParams()
+    this.#answered(null)
+  }
+
+  /** @param {RealtimeError} error */
+  #refuse(error) {
+    this.#showParams()
+    this.#answered(error)
+    emit(this.element, "realtime:error", error)
+  }
+
+  #showParams() {
+    this.#noted = JSON.stringify(this.subscription.wire.params ?? {})
+    show(this.element, "data-live-params", this.#noted)
+  }
+
+  /** @param {Subscription} subscription @param {readonly string[]} keys @param {Change} change */
+  #paintOf(subscription, keys, change) {
+    if (subscription !== this.subscription && subscription.filled) this.#change.arrived(subscription)
+    return subscription !== this.subscription || this.#take(keys, change)
   }
 
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
@@ -188,6 +284,9 @@ export class Container {
     else emit(this.element, "realtime:change", this.content.detail(change))
   }
 }
+
+/** @param {Params} one @param {Params} other */
+const isEqual = (one, other) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other))
 
 /** Whether changes in this element wait. @param {Element} element */
 const isPaused = (element) => call(element, "closest", "[data-live-paused]") !== null

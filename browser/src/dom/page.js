@@ -36,6 +36,11 @@ export class Page {
     return this.#containers.get(element)?.subscription
   }
 
+  /** The containers of a stream. @param {string} name */
+  containersOf(name) {
+    return [...this.#containers.values()].filter((each) => each.name === name)
+  }
+
   start() {
     watchFields(this.document)
     forgetRestored(this.document) // Firefox has restored fields by now, Chromium does so at last
@@ -49,7 +54,7 @@ export class Page {
       childList: true,
       subtree: true,
       attributes: true,
-      attributeFilter: ["data-live", "data-live-token", PAUSED],
+      attributeFilter: ["data-live", "data-live-token", "data-live-params", PAUSED],
     })
   }
 
@@ -64,7 +69,9 @@ export class Page {
       const changed = type === "attributes" ? [target] : addedNodes
       for (const node of changed) {
         if (!(node instanceof Element)) continue
-        if (type === "attributes" && !this.#containers.get(node)?.isCurrent) this.#unbind(node)
+        const container = this.#containers.get(node)
+        if (type === "attributes" && !container?.isCurrent) this.#unbind(node)
+        else if (attributeName === "data-live-params") this.#guarded(() => container?.followAttribute())
         if (get(node, "isConnected")) this.#bindAll(node)
       }
     }
@@ -101,12 +108,19 @@ export class Page {
 
   /** @param {Element} element */
   #bind(element) {
-    try {
-      const containersOf = (/** @type {string} */ name) => [...this.#containers.values()].filter((each) => each.name === name)
-      const container = new Container(element, {containersOf, report: this.report, announcer: this.announcer})
+    this.#guarded(() => {
+      const {connection, report, announcer} = this
+      const container = new Container(element, {containersOf: (name) => this.containersOf(name), connection, report, announcer})
       this.#containers.set(element, container)
-      this.connection.subscribe(container.subscription)
+      connection.subscribe(container.subscription)
       this.connect()
+    })
+  }
+
+  /** @param {() => void} work */
+  #guarded(work) {
+    try {
+      work()
     } catch (error) {
       this.report(error)
     }
@@ -123,9 +137,7 @@ export class Page {
 
   #showState() {
     const {state, fault} = this.connection
-    for (const [element, {subscription}] of this.#containers) {
-      show(element, "data-live-state", this.connection.stateOf(subscription))
-    }
+    for (const [element, {state}] of this.#containers) show(element, "data-live-state", state)
     show(get(this.document, "documentElement"), "data-realtime-held", this.held ? String(this.held) : null)
     const {waiting} = this.connection.calls
     show(get(this.document, "documentElement"), "data-realtime-waiting", waiting ? String(waiting) : null)

@@ -28,7 +28,7 @@ export const VERSION = 2
  * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[], calls?: string[]}} Frame
  * @typedef {{type: "behind"}} Behind
  * @typedef {{type: "heartbeat", cursors?: Record<string, string>}} Heartbeat
- * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number}} Refused
+ * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number, details?: Details}} Refused
  * @typedef {{code: number, reason: string, details?: Details, retry?: number, version?: string}} Failure
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
  * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening

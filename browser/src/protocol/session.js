@@ -12,7 +12,7 @@ import {Wires} from "./subscriptions.js"
  * @typedef {"connect" | "opened" | "welcome" | "renew" | "lost" | "stop" | "due" | "suspend" | "resume"} Event
  * @typedef {"connecting" | "live" | "catching-up" | "offline" | "refused"} State
  *
- * @typedef {{code: number, reason: string}} Fault
+ * @typedef {{code: number, reason: string, details?: import("./messages.js").Details}} Fault
  *
  * What the session wants done. `wait`: for the next attempt, at least `retry` seconds; `planned` if the server sent the page elsewhere. `later`: to be asked `again` after
  * a delay. `repeat`: to have the calls sent that wait for the connection.
@@ -348,7 +348,8 @@ export class Session {
     const wire = this.#wires.refuse(message)
     if (wire?.status === "wanted") return this.#ask(wire)
     if (wire?.status === "delayed") return [{do: "later", wire}]
-    return wire ? [{do: "refused", wire, fault: {code: message.code, reason: message.reason}}] : []
+    const {code, reason, details} = message
+    return wire ? [{do: "refused", wire, fault: details ? {code, reason, details} : {code, reason}}] : []
   }
 
   /** @returns {Effect[]} */

@@ -17,12 +17,13 @@ import {remedy} from "./messages.js"
  * `cursor` is the position of the rows that the page holds, `null` if they are invalid; `fingerprint` is their tag, "" if
  * unknown, and `nextFingerprint` that of the frames to come. `failures` is how often in a row the wire was delayed,
  * `present` what the page says of its user's presence: `null` if it only watches. `vouched`: the server has accepted
- * the token, so stream and parameters are as rendered, and may be requested by name after the token expires.
+ * the token, so stream and parameters are as rendered, and may be requested by name after the token expires. `changed`: the
+ * parameters are not those of the token. `isNext`: its rows will replace those of another wire, which are shown until then.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
  *   cursor: string | null, fingerprint: string, nextFingerprint: string, id: number, query: number | null, log: number | null,
- *   status: Status, failures: number, present: object | null, vouched: boolean,
+ *   status: Status, failures: number, present: object | null, vouched: boolean, changed?: boolean, isNext?: boolean,
  * }} Wire
  *
  * A frame's part for a wire. `fresh`: its rows replace all rows of the page.
@@ -31,7 +32,7 @@ import {remedy} from "./messages.js"
  */
 
 /**
- * @param {Pick<Wire, "token" | "stream" | "params" | "format" | "cursor"> & {fingerprint?: string}} target
+ * @param {Pick<Wire, "token" | "stream" | "params" | "format" | "cursor" | "changed" | "isNext"> & {fingerprint?: string}} target
  * @returns {Wire}
  */
 export function newWire({fingerprint = "", ...target}) {
@@ -59,14 +60,18 @@ export class Wires {
     return this.#leave(wire)
   }
 
-  /** Whether all wires that are not refused are live. */
+  /** Whether all wires that are shown and not refused are live. */
   get live() {
-    return [...this.#wires].every((wire) => wire.status === "live" || wire.status === "refused")
+    return this.#shown.every((wire) => wire.status === "live" || wire.status === "refused")
   }
 
   /** Whether there are wires, and all of them are refused. */
   get refused() {
-    return this.#wires.size > 0 && [...this.#wires].every((wire) => wire.status === "refused")
+    return this.#shown.length > 0 && this.#shown.every((wire) => wire.status === "refused")
+  }
+
+  get #shown() {
+    return [...this.#wires].filter(({isNext}) => !isNext)
   }
 
   /** Whether no answer is pending. */
@@ -78,8 +83,8 @@ export class Wires {
   ask(wire) {
     // A new id each time: messages for the previous one may still be in flight.
     Object.assign(wire, {id: this.#nextId++, status: "asked"})
-    const {id, token, stream, params = {}, format, cursor, fingerprint} = wire
-    const target = token ? {token} : {stream, params, format}
+    const {id, token, stream, params = {}, format, cursor, fingerprint, changed} = wire
+    const target = !token ? {stream, params, format} : changed ? {token, params} : {token}
     const held = cursor === null ? {} : fingerprint ? {cursor, fingerprint} : {cursor}
     /** @type {ClientMessage} */
     const asked = {type: "subscribe", id, ...target, ...held}

@@ -316,13 +316,16 @@ var Wires = class {
     this.#wires.delete(wire);
     return this.#leave(wire);
   }
-  /** Whether all wires that are not refused are live. */
+  /** Whether all wires that are shown and not refused are live. */
   get live() {
-    return [...this.#wires].every((wire) => wire.status === "live" || wire.status === "refused");
+    return this.#shown.every((wire) => wire.status === "live" || wire.status === "refused");
   }
   /** Whether there are wires, and all of them are refused. */
   get refused() {
-    return this.#wires.size > 0 && [...this.#wires].every((wire) => wire.status === "refused");
+    return this.#shown.length > 0 && this.#shown.every((wire) => wire.status === "refused");
+  }
+  get #shown() {
+    return [...this.#wires].filter(({ isNext }) => !isNext);
   }
   /** Whether no answer is pending. */
   get settled() {
@@ -331,8 +334,8 @@ var Wires = class {
   /** Returns the messages that subscribe the wire. @param {Wire} wire @returns {ClientMessage[]} */
   ask(wire) {
     Object.assign(wire, { id: this.#nextId++, status: "asked" });
-    const { id, token, stream, params = {}, format, cursor, fingerprint } = wire;
-    const target = token ? { token } : { stream, params, format };
+    const { id, token, stream, params = {}, format, cursor, fingerprint, changed } = wire;
+    const target = !token ? { stream, params, format } : changed ? { token, params } : { token };
     const held = cursor === null ? {} : fingerprint ? { cursor, fingerprint } : { cursor };
     const asked = { type: "subscribe", id, ...target, ...held };
     return wire.present ? [asked, { type: "present", id, data: wire.present }] : [asked];
@@ -736,7 +739,8 @@ var Session = class {
     const wire = this.#wires.refuse(message);
     if (wire?.status === "wanted") return this.#ask(wire);
     if (wire?.status === "delayed") return [{ do: "later", wire }];
-    return wire ? [{ do: "refused", wire, fault: { code: message.code, reason: message.reason } }] : [];
+    const { code, reason, details } = message;
+    return wire ? [{ do: "refused", wire, fault: details ? { code, reason, details } : { code, reason } }] : [];
   }
   /** @returns {Effect[]} */
   #ackIfDue() {
@@ -1057,12 +1061,12 @@ var Connection = class {
     }
     return unfit;
   }
-  /** @param {Wire} wire @param {{code: number, reason: string}} fault */
-  #refuse(wire, { code, reason }) {
+  /** @param {Wire} wire @param {import("../protocol/session.js").Fault} fault */
+  #refuse(wire, { code, reason, details }) {
     const subscription = this.#subscriptions.get(wire);
     if (!subscription) return;
     if (wire.status === "refused") this.#warn(wire.stream, { code, reason });
-    const change = subscription.refuse(new RealtimeError(code, reason));
+    const change = subscription.refuse(new RealtimeError(code, reason, { details }));
     this.#safely(() => subscription.paint?.(subscription.shownKeys, change));
     this.#tell(subscription, change);
   }
@@ -1157,7 +1161,7 @@ function focused(node) {
 var PLACES = "[data-live-error]:not([data-live-key], [data-live])";
 var nextId = 1;
 var given = /* @__PURE__ */ new WeakMap();
-function showErrors(form, sentences, { make }) {
+function showErrors(form, sentences, { make, focus = true }) {
   for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
     control.removeAttribute("aria-invalid");
     describe(control, null);
@@ -1180,7 +1184,7 @@ function showErrors(form, sentences, { make }) {
     }
   }
   const first = [...get(form, "elements")].find((element) => wrong.has(element));
-  if (first) first.focus();
+  if (first && focus) first.focus();
 }
 function placesIn(form) {
   return [...call(form, "querySelectorAll", PLACES)];
@@ -2402,6 +2406,95 @@ function isInUse(row) {
   return attribute(row, "data-live-error") !== null || fields.some((each) => isField(each) && isEdited(each));
 }
 
+// src/data/parameter_change.js
+var PAUSE_SECONDS = 0.1;
+var PATIENCE_SECONDS = 1;
+var ParameterChange = class {
+  /** The newest parameters, until they are shown or refused. @type {Params | null} */
+  target = null;
+  /** What has been requested, and has not arrived yet. @type {{params: Params, held: Held, end: () => void} | null} */
+  #next = null;
+  #isPausing = false;
+  #isPatient = false;
+  #cancelPause = () => {
+  };
+  #cancelPatience = () => {
+  };
+  /**
+   * @param {{
+   *   hold: (params: Params) => Held,
+   *   take: (held: Held, params: Params) => void,
+   *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
+   *   after: (seconds: number, callback: () => void) => () => void,
+   * }} options hold: subscribes with these parameters, to a wire that is next; take: the rows are loaded; refuse: the server refuses the newest parameters
+   */
+  constructor({ hold, take: take2, refuse, after }) {
+    this.hold = hold;
+    this.take = take2;
+    this.refuse = refuse;
+    this.after = after;
+  }
+  /** @param {Params} params all of them */
+  set(params) {
+    this.target = params;
+    this.#go();
+  }
+  /** Keeps what is shown. */
+  cancel() {
+    this.target = null;
+    this.#drop();
+  }
+  /** Keeps what is shown, and requests nothing more. */
+  close() {
+    this.cancel();
+    this.#cancelPause();
+    this.#isPausing = true;
+  }
+  /** Takes what has been requested, if this is it, and its rows are loaded or refused. @param {Subscription} subscription */
+  arrived(subscription) {
+    const next = this.#next;
+    if (next?.held.subscription !== subscription || !(subscription.filled || subscription.error)) return;
+    this.#forget();
+    const isLast = this.target === next.params;
+    if (isLast) this.target = null;
+    subscription.wire.isNext = false;
+    if (!subscription.error) this.take(next.held, next.params);
+    else next.held.close();
+    if (subscription.error && isLast) this.refuse(subscription.error);
+    this.#go();
+  }
+  #go() {
+    const params = this.target;
+    if (!params || params === this.#next?.params || this.#isPausing || this.#next && this.#isPatient) return;
+    this.#drop();
+    this.#isPausing = this.#isPatient = true;
+    this.#cancelPause = this.after(PAUSE_SECONDS, () => {
+      this.#isPausing = false;
+      this.#go();
+    });
+    this.#cancelPatience = this.after(PATIENCE_SECONDS, () => {
+      this.#isPatient = false;
+      this.#go();
+    });
+    const held = this.hold(params);
+    const { listeners } = held.subscription;
+    const listener = () => this.arrived(held.subscription);
+    listeners.add(listener);
+    this.#next = { params, held, end: () => void listeners.delete(listener) };
+    this.arrived(held.subscription);
+  }
+  #drop() {
+    const held = this.#next?.held;
+    this.#forget();
+    held?.close();
+  }
+  #forget() {
+    this.#cancelPatience();
+    this.#next?.end();
+    this.#next = null;
+  }
+};
+
 // src/data/optimistic.js
 var Overlays = class {
   /** By the ids of the calls, in their order. `arrived`: the call's effects are in the next commit. @type {Map<string, {expect: Expectation, arrived: boolean}>} */
@@ -2779,6 +2872,7 @@ function text(value2) {
 }
 
 // src/dom/live_element.js
+var CHANGED = "data-live-changed";
 var Container = class {
   /** What is still to be shown. @type {Pending | null} */
   #pending = null;
@@ -2786,44 +2880,93 @@ var Container = class {
   #painting = null;
   /** What listeners are told of instead of the last change: it was shown with others that had waited. @type {Change | null} */
   #toTell = null;
+  #change;
+  /** Called when the server has shown or refused the newest parameters. @type {(error: RealtimeError | null) => void} */
+  #answered = () => {
+  };
+  /** The text of data-live-params that is known already. */
+  #noted;
   /**
    * @param {Element} element
-   * @param {{containersOf: (name: string) => Container[], report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer}} options
-   *   containersOf: those of a stream
+   * @param {{
+   *   containersOf: (name: string) => Container[], connection: import("../connection/connection.js").Connection,
+   *   report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer,
+   * }} options containersOf: those of a stream
    */
-  constructor(element, { containersOf, report, announcer }) {
+  constructor(element, { containersOf, connection, report, announcer }) {
     this.element = element;
+    this.connection = connection;
     this.name = attribute(element, "data-live") ?? "";
     this.token = attribute(element, "data-live-token") ?? void 0;
     if (!this.token) throw unsigned(this.name);
-    const format = readFormat(element);
-    this.content = format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, format);
-    this.subscription = new Subscription(
+    this.format = readFormat(element);
+    this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
+    this.#noted = attribute(element, "data-live-params");
+    const cursor = attribute(element, "data-live-cursor");
+    const changed = attribute(element, CHANGED) !== null;
+    this.subscription = this.#newSubscription({ params: readJSON(element, "data-live-params"), cursor, changed }, this.content.keys());
+    this.subscription.wire.fingerprint = attribute(element, "data-live-fingerprint") ?? "";
+    if (attribute(element, "data-live-presence") !== null) this.subscription.wire.present = {};
+    this.#change = new ParameterChange({
+      hold: (params) => this.#hold(params),
+      take: ({ subscription }) => this.#switch(subscription),
+      refuse: (error) => this.#refuse(error),
+      after: (seconds, callback) => connection.monitor.after(seconds, callback)
+    });
+    this.announcer = announcer;
+  }
+  /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows that are there */
+  #newSubscription({ params, cursor, changed }, keys) {
+    const { name: stream, token, format } = this;
+    const subscription = new Subscription(
+      { stream, token, params, format, cursor, changed },
       {
-        token: this.token,
-        stream: this.name,
-        params: readJSON(element, "data-live-params"),
-        format,
-        cursor: attribute(element, "data-live-cursor"),
-        fingerprint: attribute(element, "data-live-fingerprint") ?? ""
-      },
-      {
-        keys: this.content.keys(),
-        paint: (keys, change) => this.#take(keys, change),
+        keys,
+        paint: (shown, change) => this.#paintOf(subscription, shown, change),
         read: this.content.read && (() => this.#read()),
         expect: this.content.expect?.bind(this.content)
       }
     );
-    if (attribute(element, "data-live-presence") !== null) this.subscription.wire.present = {};
-    this.subscription.events.all.add((data, about) => {
-      emit(element, "realtime:event", { ...about, data });
+    subscription.events.all.add((data, about) => {
+      if (subscription === this.subscription) emit(this.element, "realtime:event", { ...about, data });
     });
-    this.subscription.listeners.add((_rows, change) => {
-      if (this.#pending) return;
+    subscription.listeners.add((_rows, change) => {
+      if (subscription !== this.subscription || this.#pending) return;
       this.#tell(this.#toTell ?? change);
       this.#toTell = null;
     });
-    this.announcer = announcer;
+    return subscription;
+  }
+  /** The state of its live query. */
+  get state() {
+    const state = this.connection.stateOf(this.subscription);
+    return this.#change.target && state === "live" ? "catching-up" : state;
+  }
+  /** The parameters of what it shows, or is going to show. @returns {Params} */
+  get params() {
+    return this.#change.target ?? this.subscription.wire.params ?? {};
+  }
+  /**
+   * Changes the parameters. What is shown stays until the new rows are loaded, and if the server refuses them.
+   *
+   * @param {Params} params all of them
+   * @param {(error: RealtimeError | null) => void} [answered] not called if they are changed again before
+   */
+  change(params, answered = () => {
+  }) {
+    this.#answered = answered;
+    const { target } = this.#change;
+    if (target && isEqual(params, target)) return;
+    if (!isEqual(params, this.subscription.wire.params ?? {})) return this.#change.set(params);
+    this.#change.cancel();
+    answered(null);
+  }
+  /** Follows data-live-params, which the page's own code may have changed. */
+  followAttribute() {
+    const text2 = attribute(this.element, "data-live-params");
+    if (text2 === this.#noted) return;
+    this.#noted = text2;
+    this.change(readJSON(this.element, "data-live-params") ?? {});
   }
   /** How many rows wait to be shown. */
   get held() {
@@ -2841,12 +2984,46 @@ var Container = class {
   }
   /** Leaves the element such that it can be bound again. */
   release() {
+    this.#change.close();
     this.#flush();
     this.#count();
     const { cursor, fingerprint } = this.subscription.wire;
     show(this.element, "data-live-cursor", cursor);
     show(this.element, "data-live-fingerprint", fingerprint || null);
     show(this.element, "data-live-state", null);
+  }
+  /** @param {Params} params */
+  #hold(params) {
+    const { vouched, present } = this.subscription.wire;
+    const subscription = this.#newSubscription({ params, cursor: null, changed: true });
+    Object.assign(subscription.wire, { vouched, present, isNext: true });
+    this.connection.subscribe(subscription);
+    return { subscription, close: () => this.connection.unsubscribe(subscription) };
+  }
+  /** @param {Subscription} subscription whose rows are loaded */
+  #switch(subscription) {
+    const before = this.subscription;
+    this.subscription = subscription;
+    this.connection.unsubscribe(before);
+    show(this.element, CHANGED, "");
+    for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null);
+    this.#showParams();
+    this.#answered(null);
+  }
+  /** @param {RealtimeError} error */
+  #refuse(error) {
+    this.#showParams();
+    this.#answered(error);
+    emit(this.element, "realtime:error", error);
+  }
+  #showParams() {
+    this.#noted = JSON.stringify(this.subscription.wire.params ?? {});
+    show(this.element, "data-live-params", this.#noted);
+  }
+  /** @param {Subscription} subscription @param {readonly string[]} keys @param {Change} change */
+  #paintOf(subscription, keys, change) {
+    if (subscription !== this.subscription && subscription.filled) this.#change.arrived(subscription);
+    return subscription !== this.subscription || this.#take(keys, change);
   }
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
   #newRows(containersOf, report) {
@@ -2938,6 +3115,7 @@ var Container = class {
     else emit(this.element, "realtime:change", this.content.detail(change));
   }
 };
+var isEqual = (one, other) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
 var isPaused = (element) => call(element, "closest", "[data-live-paused]") !== null;
 function joined(held, keys, change) {
   const shown = new Set(keys);
@@ -3033,7 +3211,7 @@ var Controls = class {
   #target(element) {
     const owner = call(element, "closest", "[data-live], [data-live-stream]");
     const wire = owner && this.wireOf(owner);
-    if (wire?.vouched && !wire.token) return { stream: wire.stream, params: wire.params ?? {} };
+    if (wire?.vouched && (!wire.token || wire.changed)) return { stream: wire.stream, params: wire.params ?? {} };
     const token = owner && attribute(owner, "data-live-token");
     if (token) return { token };
     const reason = "An element with data-live-call must stand in what {% live %} shows, or in an element with {% live_actions %}: its call needs their data-live-token.";
@@ -3259,94 +3437,6 @@ function setVersion(form, version) {
   if (field && version !== void 0) field.value = version;
 }
 
-// src/data/parameter_change.js
-var PAUSE_SECONDS = 0.1;
-var PATIENCE_SECONDS = 1;
-var ParameterChange = class {
-  /** The newest parameters, until they are shown or refused. @type {Params | null} */
-  target = null;
-  /** What has been requested, and has not arrived yet. @type {{params: Params, held: Held, end: () => void} | null} */
-  #next = null;
-  #isPausing = false;
-  #isPatient = false;
-  #cancelPause = () => {
-  };
-  #cancelPatience = () => {
-  };
-  /**
-   * @param {{
-   *   hold: (params: Params) => Held,
-   *   take: (held: Held, params: Params) => void,
-   *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
-   *   after: (seconds: number, callback: () => void) => () => void,
-   * }} options hold: subscribes with these parameters; take: the rows are loaded; refuse: the server refuses the newest parameters
-   */
-  constructor({ hold, take: take2, refuse, after }) {
-    this.hold = hold;
-    this.take = take2;
-    this.refuse = refuse;
-    this.after = after;
-  }
-  /** @param {Params} params all of them */
-  set(params) {
-    this.target = params;
-    this.#go();
-  }
-  /** Keeps what is shown. */
-  cancel() {
-    this.target = null;
-    this.#drop();
-  }
-  /** Keeps what is shown, and requests nothing more. */
-  close() {
-    this.cancel();
-    this.#cancelPause();
-    this.#isPausing = true;
-  }
-  /** Takes what has been requested, if this is it, and its rows are loaded or refused. @param {Subscription} subscription */
-  arrived(subscription) {
-    const next = this.#next;
-    if (next?.held.subscription !== subscription || !(subscription.filled || subscription.error)) return;
-    this.#forget();
-    const isLast = this.target === next.params;
-    if (isLast) this.target = null;
-    if (!subscription.error) this.take(next.held, next.params);
-    else next.held.close();
-    if (subscription.error && isLast) this.refuse(subscription.error);
-    this.#go();
-  }
-  #go() {
-    const params = this.target;
-    if (!params || params === this.#next?.params || this.#isPausing || this.#next && this.#isPatient) return;
-    this.#drop();
-    this.#isPausing = this.#isPatient = true;
-    this.#cancelPause = this.after(PAUSE_SECONDS, () => {
-      this.#isPausing = false;
-      this.#go();
-    });
-    this.#cancelPatience = this.after(PATIENCE_SECONDS, () => {
-      this.#isPatient = false;
-      this.#go();
-    });
-    const held = this.hold(params);
-    const { listeners } = held.subscription;
-    const listener = () => this.arrived(held.subscription);
-    listeners.add(listener);
-    this.#next = { params, held, end: () => void listeners.delete(listener) };
-    this.arrived(held.subscription);
-  }
-  #drop() {
-    const held = this.#next?.held;
-    this.#forget();
-    held?.close();
-  }
-  #forget() {
-    this.#cancelPatience();
-    this.#next?.end();
-    this.#next = null;
-  }
-};
-
 // src/data/store.js
 var Store = class {
   #see;
@@ -3402,10 +3492,10 @@ var Use = class {
   /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
   constructor({ connection, stream, params, hold, read }) {
     this.#connection = connection;
-    this.#held = hold(params);
+    this.#held = hold(params, false);
     this.#read = read;
     this.#change = new ParameterChange({
-      hold,
+      hold: (changed) => hold(changed, true),
       take: (held, changed) => this.#take(held, changed),
       refuse: (error) => this.#refuse(error),
       after: (seconds, callback) => connection.monitor.after(seconds, callback)
@@ -3645,18 +3735,19 @@ var LiveQueries = class {
   }
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {UseOptions} */
   #use(stream, params, format) {
-    return { connection: this.connection, stream, params, hold: (changed) => this.#hold(stream, changed, format) };
+    return { connection: this.connection, stream, params, hold: (changed, isNext) => this.#hold(stream, changed, format, isNext) };
   }
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {Held} */
-  #hold(stream, params, format) {
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Held} */
+  #hold(stream, params, format, isNext) {
     const id = JSON.stringify([stream, sorted(params), format]);
     let held = this.#held.get(id);
     if (!held) {
-      held = { subscription: new Subscription({ stream, params, format, cursor: null }), uses: 0 };
+      held = { subscription: new Subscription({ stream, params, format, cursor: null, isNext }), uses: 0 };
       this.#held.set(id, held);
       this.connection.subscribe(held.subscription);
     }
     held.uses += 1;
+    held.subscription.wire.isNext &&= isNext;
     const { subscription } = held;
     let isOpen = true;
     const close = () => {
@@ -3988,6 +4079,10 @@ var Page = class {
   subscriptionOf(element) {
     return this.#containers.get(element)?.subscription;
   }
+  /** The containers of a stream. @param {string} name */
+  containersOf(name) {
+    return [...this.#containers.values()].filter((each) => each.name === name);
+  }
   start() {
     watchFields(this.document);
     forgetRestored(this.document);
@@ -4001,7 +4096,7 @@ var Page = class {
       childList: true,
       subtree: true,
       attributes: true,
-      attributeFilter: ["data-live", "data-live-token", PAUSED]
+      attributeFilter: ["data-live", "data-live-token", "data-live-params", PAUSED]
     });
   }
   /** @param {MutationRecord[]} records */
@@ -4015,7 +4110,9 @@ var Page = class {
       const changed = type === "attributes" ? [target] : addedNodes;
       for (const node of changed) {
         if (!(node instanceof Element)) continue;
-        if (type === "attributes" && !this.#containers.get(node)?.isCurrent) this.#unbind(node);
+        const container = this.#containers.get(node);
+        if (type === "attributes" && !container?.isCurrent) this.#unbind(node);
+        else if (attributeName === "data-live-params") this.#guarded(() => container?.followAttribute());
         if (get(node, "isConnected")) this.#bindAll(node);
       }
     }
@@ -4046,12 +4143,18 @@ var Page = class {
   }
   /** @param {Element} element */
   #bind(element) {
-    try {
-      const containersOf = (name) => [...this.#containers.values()].filter((each) => each.name === name);
-      const container = new Container(element, { containersOf, report: this.report, announcer: this.announcer });
+    this.#guarded(() => {
+      const { connection, report, announcer } = this;
+      const container = new Container(element, { containersOf: (name) => this.containersOf(name), connection, report, announcer });
       this.#containers.set(element, container);
-      this.connection.subscribe(container.subscription);
+      connection.subscribe(container.subscription);
       this.connect();
+    });
+  }
+  /** @param {() => void} work */
+  #guarded(work) {
+    try {
+      work();
     } catch (error) {
       this.report(error);
     }
@@ -4066,9 +4169,7 @@ var Page = class {
   }
   #showState() {
     const { state, fault } = this.connection;
-    for (const [element, { subscription }] of this.#containers) {
-      show(element, "data-live-state", this.connection.stateOf(subscription));
-    }
+    for (const [element, { state: state2 }] of this.#containers) show(element, "data-live-state", state2);
     show(get(this.document, "documentElement"), "data-realtime-held", this.held ? String(this.held) : null);
     const { waiting: waiting2 } = this.connection.calls;
     show(get(this.document, "documentElement"), "data-realtime-waiting", waiting2 ? String(waiting2) : null);
@@ -4091,6 +4192,194 @@ function warnOfAlpine(document2) {
   );
   if (!component?._x_dataStack) return;
   console.warn("Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.");
+}
+
+// src/dom/parameter_forms.js
+var PAUSE_SECONDS3 = 0.15;
+var LONGEST_SECONDS = 0.45;
+var BUTTONS = /* @__PURE__ */ new Set(["submit", "image", "reset", "button"]);
+var OWN2 = /^(_live_|csrfmiddlewaretoken$)/;
+var ParameterForms = class {
+  /** Forms in which the user is typing, since when, and what cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
+  #typing = /* @__PURE__ */ new Map();
+  /** What hidden fields held at first. @type {WeakMap<Control, string>} */
+  #hidden = /* @__PURE__ */ new WeakMap();
+  #initial = new URLSearchParams();
+  /** The address that typing has replaced: "back" returns to it once the form is submitted. */
+  #entry = "";
+  /** The address that has replaced it. */
+  #written = "";
+  /** @param {{document: Document, containersOf: (stream: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
+  constructor({ document: document2, containersOf, after, now }) {
+    this.document = document2;
+    this.window = /** @type {Window} */
+    get(document2, "defaultView");
+    this.containersOf = containersOf;
+    this.after = after;
+    this.now = now;
+  }
+  start() {
+    this.#initial = new URLSearchParams(this.window.location.search);
+    const listen = (type, listener) => {
+      call(this.document, "addEventListener", type, (event) => {
+        const form = formOf(event.target);
+        if (form) listener(form, event);
+      });
+    };
+    listen("input", (form, { isComposing }) => isComposing || this.#soon(form));
+    listen("compositionend", (form) => this.#soon(form));
+    listen("change", (form) => this.#soon(form, 0));
+    listen("submit", (form, event) => this.#submit(form, event));
+    listen("reset", (form) => this.after(0, () => this.#apply(form)));
+    this.window.addEventListener("popstate", () => this.#forms().forEach((form) => this.#follow(form)));
+    this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
+    this.#applyEdited();
+  }
+  /** What the user has typed before this module began, or the browser has restored, counts too. */
+  #applyEdited() {
+    for (const form of this.#forms()) {
+      if (controlsOf2(form).some((control) => isField(control) && isEdited(control))) this.#apply(form);
+    }
+  }
+  #forms() {
+    return [...call(this.document, "querySelectorAll", "form[data-live-for]")].flatMap((each) => formOf(each) ?? []);
+  }
+  /** @param {HTMLFormElement} form */
+  #containers(form) {
+    return (attribute(form, "data-live-for") ?? "").split(/\s+/).flatMap((name) => this.containersOf(name));
+  }
+  /** @param {HTMLFormElement} form @param {number} [pause] in seconds */
+  #soon(form, pause2 = PAUSE_SECONDS3) {
+    const now = this.now();
+    const held = this.#typing.get(form);
+    held?.cancel();
+    const since = held?.since ?? now;
+    const wait = Math.max(0, Math.min(pause2, since + LONGEST_SECONDS - now));
+    this.#typing.set(form, { since, cancel: this.after(wait, () => this.#apply(form)) });
+  }
+  /** @param {HTMLFormElement} form @param {SubmitEvent} event */
+  #submit(form, event) {
+    const containers = this.#containers(form);
+    if (event.defaultPrevented || !containers.length || containers.every(({ state }) => state === "refused")) return;
+    event.preventDefault();
+    const { name = "", value: value2 = "" } = (
+      /** @type {Partial<Control>} */
+      event.submitter ?? {}
+    );
+    this.#apply(form, { pressed: name ? { [name]: value2 } : {}, isNew: true });
+  }
+  /**
+   * Changes the parameters to what the fields hold.
+   *
+   * @param {HTMLFormElement} form
+   * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: as a new entry of the history
+   */
+  #apply(form, { pressed = {}, isNew = false } = {}) {
+    this.#keepPressed(form, pressed);
+    const values = { ...valuesOf(form), ...pressed };
+    this.#change(form, values);
+    this.#showAddress(values, isNew);
+  }
+  /** @param {HTMLFormElement} form @param {Record<string, string>} values */
+  #change(form, values) {
+    this.#typing.get(form)?.cancel();
+    this.#typing.delete(form);
+    const answered = (error) => showErrors(form, error ? sentencesOf(form, error) : {}, { make: true, focus: false });
+    for (const container of this.#containers(form)) container.change(joined2(container.params, values), answered);
+  }
+  /** A form that has a hidden field beside buttons of its name goes on with what was pressed last. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
+  #keepPressed(form, pressed) {
+    for (const control of controlsOf2(form)) {
+      if (control.type !== "hidden" || !(control.name in pressed)) continue;
+      if (!this.#hidden.has(control)) this.#hidden.set(control, control.value);
+      control.value = pressed[control.name];
+    }
+  }
+  /** The address has changed: the fields and the lists follow. @param {HTMLFormElement} form */
+  #follow(form) {
+    const search = new URLSearchParams(this.window.location.search);
+    const pressed = {};
+    for (const control of get(form, "elements")) {
+      const { name, type } = (
+        /** @type {Control} */
+        control
+      );
+      if (!name || OWN2.test(name)) continue;
+      if (BUTTONS.has(type)) pressed[name] = search.get(name) ?? "";
+      else this.#fill(
+        /** @type {Control} */
+        control,
+        search
+      );
+    }
+    this.#change(form, { ...pressed, ...valuesOf(form) });
+  }
+  /** @param {Control} control @param {URLSearchParams} search */
+  #fill(control, search) {
+    const value2 = search.getAll(control.name).at(-1);
+    const isAsRendered = value2 === void 0 && !this.#initial.has(control.name);
+    if (control.type === "hidden") control.value = value2 ?? (isAsRendered ? this.#hidden.get(control) ?? control.value : "");
+    else if (!isField(control)) return;
+    else if (isAsRendered) restore(control);
+    else if (control.type === "checkbox" || control.type === "radio") control.checked = control.value === (value2 ?? "");
+    else control.value = value2 ?? "";
+  }
+  /** @param {Record<string, string>} values @param {boolean} isNew */
+  #showAddress(values, isNew) {
+    const { history, location: location2 } = this.window;
+    const url = new URL(location2.href);
+    for (const [name, value2] of Object.entries(values)) {
+      url.searchParams.delete(name);
+      if (value2) url.searchParams.append(name, value2);
+    }
+    const before = location2.href === this.#written ? this.#entry : location2.href;
+    if (isNew && url.href !== before) {
+      history.replaceState(history.state, "", before);
+      history.pushState(null, "", url);
+    } else if (url.href !== location2.href) {
+      history.replaceState(history.state, "", url);
+      this.#entry = before;
+      this.#written = url.href;
+    }
+  }
+};
+function formOf(target) {
+  const form = target instanceof HTMLFormElement ? target : (
+    /** @type {Partial<Control> | null} */
+    target?.form
+  );
+  if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || isForeign(form)) return null;
+  return get(form, "method") === "get" && !isInRows(
+    /** @type {Element} */
+    target
+  ) ? form : null;
+}
+var isInRows = (element) => call(element, "closest", "[data-live]") !== null;
+function controlsOf2(form) {
+  const controls2 = (
+    /** @type {Control[]} */
+    [...get(form, "elements")]
+  );
+  return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN2.test(control.name) && !call(control, "matches", ":disabled") && !isInRows(control));
+}
+function valuesOf(form) {
+  const data = new FormData(form);
+  const values = {};
+  for (const { name } of controlsOf2(form)) values[name] = String(data.getAll(name).at(-1) ?? "");
+  return values;
+}
+function joined2(params, values) {
+  const changed = { ...params };
+  for (const [name, value2] of Object.entries(values)) {
+    const held = params[name] === false ? "" : String(params[name] ?? "");
+    if (held !== value2) changed[name] = value2;
+  }
+  return changed;
+}
+function sentencesOf(form, { message, details }) {
+  const names2 = new Set(controlsOf2(form).map(({ name }) => name));
+  const own = Object.entries(details).filter(([name]) => names2.has(name) || name === "");
+  return own.length ? Object.fromEntries(own) : { "": [message] };
 }
 
 // src/transports/http.js
@@ -5096,6 +5385,8 @@ function create() {
     new Controls({ document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire }).start();
     new Forms({ document, call: callTarget, follow: (url) => location.assign(url) }).start();
     new RowForms(document).start();
+    const { after, clock } = monitor;
+    new ParameterForms({ document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now }).start();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start2);
   else start2();

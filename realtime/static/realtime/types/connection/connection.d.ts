@@ -45,7 +45,7 @@ export declare class Connection {
     });
     get state(): import("../protocol/session.js").State | null;
     /** Why the state is "refused": the connection was refused, or all subscriptions. */
-    get fault(): {
+    get fault(): import("../protocol/session.js").Fault | {
         code: number | null;
         reason: string;
     } | null;

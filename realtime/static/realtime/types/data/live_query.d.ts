@@ -13,7 +13,7 @@ export type UseOptions = {
     connection: Connection;
     stream: string;
     params: Params;
-    hold: (params: Params) => Held;
+    hold: (params: Params, isNext: boolean) => Held;
 };
 export type Row = Record<string, any>;
 export type Optimistic = Expectation | [LiveQuery<any> | Element, Expectation][];
@@ -25,7 +25,7 @@ export type CallOptions = {
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 /** @typedef {import("./optimistic.js").Expectation} Expectation */
 /** @typedef {import("./parameter_change.js").Held} Held */
-/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params) => Held}} UseOptions hold: subscribes, with these parameters */
+/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params, isNext: boolean) => Held}} UseOptions hold: subscribes, with these parameters */
 /**
  * The default type of a row. `live<Task>("tasks")` sets another one.
  *

@@ -22,7 +22,7 @@ export declare class ParameterChange {
      *   take: (held: Held, params: Params) => void,
      *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
      *   after: (seconds: number, callback: () => void) => () => void,
-     * }} options hold: subscribes with these parameters; take: the rows are loaded; refuse: the server refuses the newest parameters
+     * }} options hold: subscribes with these parameters, to a wire that is next; take: the rows are loaded; refuse: the server refuses the newest parameters
      */
     constructor({ hold, take, refuse, after }: {
         hold: (params: Params) => Held;

@@ -9,6 +9,7 @@ export type State = "connecting" | "live" | "catching-up" | "offline" | "refused
 export type Fault = {
     code: number;
     reason: string;
+    details?: import("./messages.js").Details;
 };
 export type Effect = {
     do: "open";
@@ -60,7 +61,7 @@ export type Effect = {
  * @typedef {"connect" | "opened" | "welcome" | "renew" | "lost" | "stop" | "due" | "suspend" | "resume"} Event
  * @typedef {"connecting" | "live" | "catching-up" | "offline" | "refused"} State
  *
- * @typedef {{code: number, reason: string}} Fault
+ * @typedef {{code: number, reason: string, details?: import("./messages.js").Details}} Fault
  *
  * What the session wants done. `wait`: for the next attempt, at least `retry` seconds; `planned` if the server sent the page elsewhere. `later`: to be asked `again` after
  * a delay. `repeat`: to have the calls sent that wait for the connection.

@@ -21,6 +21,8 @@ export type Wire = {
     failures: number;
     present: object | null;
     vouched: boolean;
+    changed?: boolean;
+    isNext?: boolean;
 };
 export type Update = {
     wire: Wire;
@@ -39,12 +41,13 @@ export type Update = {
  * `cursor` is the position of the rows that the page holds, `null` if they are invalid; `fingerprint` is their tag, "" if
  * unknown, and `nextFingerprint` that of the frames to come. `failures` is how often in a row the wire was delayed,
  * `present` what the page says of its user's presence: `null` if it only watches. `vouched`: the server has accepted
- * the token, so stream and parameters are as rendered, and may be requested by name after the token expires.
+ * the token, so stream and parameters are as rendered, and may be requested by name after the token expires. `changed`: the
+ * parameters are not those of the token. `isNext`: its rows will replace those of another wire, which are shown until then.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
  *   cursor: string | null, fingerprint: string, nextFingerprint: string, id: number, query: number | null, log: number | null,
- *   status: Status, failures: number, present: object | null, vouched: boolean,
+ *   status: Status, failures: number, present: object | null, vouched: boolean, changed?: boolean, isNext?: boolean,
  * }} Wire
  *
  * A frame's part for a wire. `fresh`: its rows replace all rows of the page.
@@ -52,10 +55,10 @@ export type Update = {
  * @typedef {{wire: Wire, deltas: import("./messages.js").Delta[], fresh: boolean}} Update
  */
 /**
- * @param {Pick<Wire, "token" | "stream" | "params" | "format" | "cursor"> & {fingerprint?: string}} target
+ * @param {Pick<Wire, "token" | "stream" | "params" | "format" | "cursor" | "changed" | "isNext"> & {fingerprint?: string}} target
  * @returns {Wire}
  */
-export declare function newWire({ fingerprint, ...target }: Pick<Wire, "token" | "stream" | "params" | "format" | "cursor"> & {
+export declare function newWire({ fingerprint, ...target }: Pick<Wire, "token" | "stream" | "params" | "format" | "cursor" | "changed" | "isNext"> & {
     fingerprint?: string;
 }): Wire;
 export declare class Wires {
@@ -66,7 +69,7 @@ export declare class Wires {
     has(wire: Wire): boolean;
     /** @param {Wire} wire @returns {ClientMessage[]} the messages for an open connection */
     remove(wire: Wire): ClientMessage[];
-    /** Whether all wires that are not refused are live. */
+    /** Whether all wires that are shown and not refused are live. */
     get live(): boolean;
     /** Whether there are wires, and all of them are refused. */
     get refused(): boolean;

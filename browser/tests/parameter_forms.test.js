@@ -1,0 +1,259 @@
+import assert from "node:assert/strict"
+import {beforeEach, describe, test} from "node:test"
+import {ParameterForms} from "../src/dom/parameter_forms.js"
+import {RealtimeError} from "../src/protocol/messages.js"
+import {Clock, openPage} from "./support.js"
+
+const FIELDS = `
+  <input type="hidden" name="csrfmiddlewaretoken" value="secret">
+  <input name="q" value="">
+  <select name="state"><option value="">All<option value="open">Open</select>
+  <input type="checkbox" name="mine" value="1">
+  <input type="radio" name="size" value="s"><input type="radio" name="size" value="m" checked>
+  <input type="hidden" name="sort" value="title">
+  <input name="off" value="x" disabled>
+  <button name="sort" value="-title">Down</button><button id="go">Go</button>`
+const PARAMS = {project: 7, q: "", state: null, mine: false, size: "m", sort: "title", page: 1}
+
+let document, form, clock, changes, container
+
+function open({fields = FIELDS, attributes = "", url = "https://example.org/board/?tab=2", around = (html) => html, before = () => {}} = {}) {
+  document = openPage(around(`<form data-live-for="tasks" ${attributes}>${fields}</form>`), {url})
+  form = document.querySelector("form")
+  before()
+  clock = new Clock()
+  changes = []
+  container = {
+    state: "live",
+    params: PARAMS,
+    change(params, answered) {
+      container.params = params
+      changes.push(params)
+      container.answer = answered
+    },
+  }
+  const containersOf = (name) => (name === "tasks" && container ? [container] : [])
+  const after = (seconds, callback) => {
+    const timer = clock.setTimeout(callback, seconds * 1000)
+    return () => clock.clearTimeout(timer)
+  }
+  new ParameterForms({document, containersOf, after, now: clock.now}).start()
+}
+
+const field = (name) => form.querySelector(`[name=${name}]`)
+const fire = (element, type, options) => element.dispatchEvent(new window.Event(type, {bubbles: true, cancelable: true, ...options}))
+const search = () => window.location.search
+
+function type(text) {
+  field("q").value = text
+  fire(field("q"), "input")
+}
+
+function choose(name) {
+  fire(field(name), "input")
+  fire(field(name), "change")
+  clock.pass(0)
+}
+
+function submit(button = form.querySelector("#go")) {
+  const event = new window.SubmitEvent("submit", {bubbles: true, cancelable: true, submitter: button})
+  form.dispatchEvent(event)
+  return event.defaultPrevented
+}
+
+/** Goes to another entry of the history, as the user does. */
+function go(address) {
+  window.history.replaceState(null, "", address)
+  window.dispatchEvent(new window.PopStateEvent("popstate"))
+}
+
+describe("a form of parameters", () => {
+  beforeEach(() => open())
+
+  test("changes them when the user pauses, and leaves the others as they are", () => {
+    type("i")
+    clock.pass(0.1)
+    type("ink")
+    clock.pass(0.1)
+    assert.deepEqual([changes, search()], [[], "?tab=2"])
+    clock.pass(0.1)
+    assert.deepEqual([changes, search()], [[{...PARAMS, q: "ink"}], "?tab=2&q=ink&size=m&sort=title"])
+  })
+
+  test("shows what there is when the user types on and on", () => {
+    for (const text of ["a", "ab", "abc", "abcd", "abcde", "abcdef"]) {
+      type(text)
+      clock.pass(0.1)
+    }
+    assert.deepEqual(changes.map(({q}) => q), ["abcde"])
+  })
+
+  test("changes them at once when a choice is made", () => {
+    field("state").value = "open"
+    choose("state")
+    field("mine").checked = true
+    choose("mine")
+    assert.deepEqual(changes, [{...PARAMS, state: "open"}, {...PARAMS, state: "open", mine: "1"}])
+    field("mine").checked = false
+    choose("mine")
+    assert.deepEqual([changes[2].mine, search()], ["", "?tab=2&state=open&size=m&sort=title"])
+  })
+
+  test("waits for the end of a composition", () => {
+    field("q").value = "に"
+    field("q").dispatchEvent(new window.InputEvent("input", {bubbles: true, isComposing: true}))
+    clock.pass(1)
+    assert.deepEqual(changes, [])
+    fire(field("q"), "compositionend")
+    clock.pass(1)
+    assert.deepEqual(changes.map(({q}) => q), ["に"])
+  })
+
+  test("that is sent changes them at once, as a new entry of the history", () => {
+    const entries = window.history.length
+    type("ink")
+    assert.equal(submit(), true)
+    assert.deepEqual([changes.map(({q}) => q), window.history.length - entries, clock.pending], [["ink"], 1, 0])
+    submit()
+    assert.equal(window.history.length - entries, 1)
+  })
+
+  test("that is sent after a pause adds an entry too, and the one before is as it was", () => {
+    const entries = window.history.length
+    type("ink")
+    clock.pass(1)
+    fire(field("q"), "change")
+    assert.equal(submit(), true)
+    assert.deepEqual([window.history.length - entries, search()], [1, "?tab=2&q=ink&size=m&sort=title"])
+    return new Promise((done) => {
+      window.addEventListener("popstate", () => done(assert.equal(search(), "?tab=2")))
+      window.history.back()
+    })
+  })
+
+  test("that is typed in replaces the entry, and keeps its state", () => {
+    window.history.replaceState({turbo: 1}, "")
+    const entries = window.history.length
+    type("ink")
+    clock.pass(1)
+    assert.deepEqual([window.history.length - entries, window.history.state], [0, {turbo: 1}])
+  })
+
+  test("takes the value of the button, and goes on with it", () => {
+    submit(form.querySelector("button"))
+    assert.deepEqual([changes.at(-1).sort, field("sort").value], ["-title", "-title"])
+    type("ink")
+    clock.pass(1)
+    assert.deepEqual([changes.at(-1), search()], [{...PARAMS, q: "ink", sort: "-title"}, "?tab=2&q=ink&size=m&sort=-title"])
+  })
+
+  test("follows the address back", () => {
+    type("ink")
+    submit(form.querySelector("button"))
+    go("?tab=2")
+    assert.deepEqual([field("q").value, field("sort").value, field("size").checked], ["", "title", false])
+    assert.deepEqual([changes.at(-1), search()], [PARAMS, "?tab=2"])
+    go("?tab=2&q=pen&state=open&mine=1&size=s&sort=-title")
+    assert.deepEqual(changes.at(-1), {...PARAMS, q: "pen", state: "open", mine: "1", size: "s", sort: "-title"})
+    assert.equal(field("mine").checked, true)
+  })
+
+  test("that is reset changes them back", () => {
+    type("ink")
+    clock.pass(1)
+    form.reset()
+    clock.pass(0)
+    assert.deepEqual(changes.at(-1), PARAMS)
+  })
+
+  test("shows at its field why the server refuses one, and leaves the focus where it is", () => {
+    field("q").focus()
+    type("ink")
+    clock.pass(1)
+    container.answer(new RealtimeError(4213, "No.", {details: {state: ["Choose another one."]}}))
+    const place = form.querySelector("[data-live-error=state]")
+    assert.deepEqual([place.textContent, field("state").getAttribute("aria-invalid"), document.activeElement], ["Choose another one.", "true", field("q")])
+    container.answer(null)
+    assert.deepEqual([place.textContent, field("state").hasAttribute("aria-invalid")], ["", false])
+  })
+
+  test("shows a refusal that is of no field at its end", () => {
+    type("ink")
+    clock.pass(1)
+    container.answer(new RealtimeError(4214, "No.", {details: {project: ["Another project."]}}))
+    assert.equal(form.lastElementChild.textContent, "No.")
+  })
+
+  test("is sent by the browser where the page has no such list, or only a refused one", () => {
+    container.state = "refused"
+    assert.deepEqual([submit(), changes], [false, []])
+    container = null
+    assert.equal(submit(), false)
+  })
+
+  test("leaves alone what the page's own code has stopped", () => {
+    form.addEventListener("submit", (event) => event.preventDefault())
+    submit()
+    assert.deepEqual(changes, [])
+  })
+})
+
+describe("a form", () => {
+  test("without the attribute, with another method or in foreign markup changes nothing", () => {
+    for (const options of [{attributes: 'method="post"'}, {around: (html) => `<div data-live-ignore>${html}</div>`}]) {
+      open(options)
+      type("ink")
+      submit()
+      clock.pass(1)
+      assert.deepEqual(changes, [])
+    }
+    open()
+    form.removeAttribute("data-live-for")
+    type("ink")
+    clock.pass(1)
+    assert.deepEqual(changes, [])
+  })
+
+  test("may name several streams", () => {
+    open()
+    form.setAttribute("data-live-for", "notes tasks")
+    type("ink")
+    clock.pass(1)
+    assert.equal(changes.length, 1)
+  })
+
+  test("counts what was typed before, and what the browser has restored", () => {
+    open({before: () => (field("q").value = "ink")})
+    assert.deepEqual([changes.map(({q}) => q), search()], [["ink"], "?tab=2&q=ink&size=m&sort=title"])
+    open()
+    assert.deepEqual(changes, [])
+    field("q").value = "pen"
+    window.dispatchEvent(new window.PageTransitionEvent("pageshow", {persisted: false}))
+    assert.deepEqual(changes.map(({q}) => q), ["pen"])
+  })
+
+  test("whose field the address named at first has it empty where it names it no more", () => {
+    open({fields: '<input name="q" value="ink"><input type="hidden" name="sort" value="title">', url: "https://example.org/?q=ink&sort=title"})
+    go("?")
+    assert.deepEqual([field("q").value, field("sort").value], ["", ""])
+  })
+
+  test("does not take fields of rows that stand in it for its own", () => {
+    open({fields: '<input name="q" value=""><ul data-live="tasks"><li data-live-key="1"><input name="title" value="Milk"></li></ul>'})
+    fire(document.querySelector("[name=title]"), "change")
+    clock.pass(1)
+    assert.deepEqual(changes, [])
+    type("ink")
+    clock.pass(1)
+    assert.deepEqual([changes.at(-1).title, search()], [undefined, "?tab=2&q=ink"])
+  })
+
+  test("may have fields elsewhere in the page", () => {
+    open({attributes: 'id="f"', around: (html) => `${html}<input name="least" form="f">`})
+    const least = document.querySelector("[name=least]")
+    least.value = "3"
+    fire(least, "change")
+    clock.pass(0)
+    assert.equal(changes.at(-1).least, "3")
+  })
+})

@@ -1,0 +1,66 @@
+"""Choices: what users are told of a parameter's value that a stream does not take."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, BadRequest, ValidationError
+from django.core.validators import RegexValidator
+from django.utils.functional import lazy
+
+from realtime.exceptions import BadParameters
+
+_FIELDS: Mapping[Any, type[forms.Field]] = {
+    int: forms.IntegerField,
+    float: forms.FloatField,
+    Decimal: forms.DecimalField,
+    date: forms.DateField,
+    datetime: forms.DateTimeField,
+    time: forms.TimeField,
+    UUID: forms.UUIDField,
+}
+
+
+class RefusedChoice(BadParameters, BadRequest):
+    """`BadParameters` as Django knows it: a page that raises it is answered with 400."""
+
+
+def refused_value(stream: str, name: str, annotation: Any) -> RefusedChoice:
+    """Return the refusal of a value that is not of the parameter's type. The sentence does not repeat the value."""
+    text = f"The parameter {name!r} of the stream {stream!r} has a value of the wrong type."
+    return RefusedChoice(text, details={name: [next(_sentences(annotation), RegexValidator.message)]})
+
+
+def refused_choice(stream: str, error: ValidationError) -> RefusedChoice:
+    """Return the refusal of parameters in which `authorize` or `get_queryset` has found this error.
+
+    Users are told of errors by parameter only: any other may be the ORM's, and say what they may not know.
+    """
+    errors = error.error_dict if hasattr(error, "error_dict") else {}
+    read: Any = lazy(lambda single: single.messages[0], str)  # translated when it is used
+    details = {
+        "" if name == NON_FIELD_ERRORS else name: [read(single) for single in its] for name, its in errors.items()
+    }
+    return RefusedChoice(f"The parameters of the stream {stream!r} have values of the wrong type.", details=details)
+
+
+def _sentences(annotation: Any) -> Iterator[object]:
+    for kind in _alternatives(annotation):
+        if get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)):
+            yield forms.ModelChoiceField.default_error_messages["invalid_choice"]
+        elif kind in _FIELDS:
+            yield _FIELDS[kind].default_error_messages["invalid"]
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    """Return the types of a union, without what `Annotated` adds."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [inner for each in get_args(annotation) for inner in _alternatives(each)]
+    return [get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation]

@@ -1,0 +1,168 @@
+"""The recipes run: each in a fresh project, with the files that its page shows, in a browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.docs.pages import ROOT, blocks
+from tests.support.pages import Windows, wait_for_state
+from tests.support.processes import Process, free_port, serves
+from tests.support.waiting import seconds
+
+NAME = re.compile(r"^(?:# (?P<python>board/\S+?)|\{# (?P<html>board/\S+?) #\})$")
+START = """
+from django.core.management import call_command
+call_command("startproject", "mysite", ".")
+call_command("startapp", "board")
+"""
+SETTINGS = """
+INSTALLED_APPS = ["daphne", *INSTALLED_APPS, "realtime", "board"]
+ASGI_APPLICATION = "realtime.asgi.application"
+"""
+# The reader's own view: whoever comes is logged in as ada.
+URLS = """
+from django.contrib.auth import get_user_model, login
+from django.shortcuts import render
+from django.urls import include, path
+from board.models import Project
+
+def board(request):
+    if not request.user.is_authenticated:
+        login(request, get_user_model().objects.get(username="ada"))
+    return render(request, "board/board.html", {"project": Project.objects.get()})
+
+urlpatterns = [path("", board), path("realtime/", include("realtime.urls"))]
+"""
+PREPARE = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("makemigrations", "board", verbosity=0)
+call_command("migrate", verbosity=0)
+from django.contrib.auth import get_user_model
+from board.models import Project, Task
+ada = get_user_model().objects.create(username="ada")
+project = Project.objects.create(name="One")
+project.members.add(ada)
+for title in ["Ink", "Inkwell", "Paper", "Pen"]:
+    Task.objects.create(project=project, title=title, done=title.startswith("P"))
+Task.objects.filter(title="Pen").update(assignee=ada)
+"""
+
+
+class Reader:
+    """A project with the files of a recipe."""
+
+    def __init__(self, folder: Path, recipe: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "REALTIME_"))
+        }
+        self._env = {**inherited, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+        self._run("-c", START)
+        with (folder / "mysite" / "settings.py").open("a") as file:
+            file.write(SETTINGS)
+        for block in [*blocks("recipes/index"), *blocks(f"recipes/{recipe}")]:
+            if found := NAME.match(block.text.splitlines()[0]):
+                path = folder / (found["python"] or found["html"])
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block.text)
+        (folder / "mysite" / "urls.py").write_text(URLS)
+        self._env["DJANGO_SETTINGS_MODULE"] = "mysite.settings"
+        self._run("-c", PREPARE)
+        self.server = Process(
+            [sys.executable, "manage.py", "runserver", "--noreload", str(self.port)],
+            log=folder / "server.log",
+            ready=lambda: serves(self.port),
+            env=self._env,
+            cwd=folder,
+        )
+        self.server.start()
+
+    def shell(self, code: str) -> None:
+        self._run("manage.py", "shell", "-v", "0", "-c", code)
+
+    def _run(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            timeout=seconds(60),
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def open_recipe(tmp_path: Path, windows: Windows) -> Iterator[Callable[..., tuple[Page, Reader]]]:
+    readers: list[Reader] = []
+
+    def open_recipe(recipe: str) -> tuple[Page, Reader]:
+        readers.append(Reader(tmp_path, recipe))
+        page = windows.open(windows.context(url=f"http://127.0.0.1:{readers[0].port}"))
+        page.goto("/")
+        wait_for_state(page)
+        return page, readers[0]
+
+    yield open_recipe
+    for reader in readers:
+        reader.server.stop()
+
+
+def test_search_narrows_the_list_while_the_user_types(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("search")
+    page.get_by_role("searchbox").press_sequentially("ink")
+    expect(page.locator("li")).to_have_text(["Ink", "Inkwell"])
+    expect(page.get_by_role("status")).to_have_text("2 found")
+    reader.shell("from board.models import Task; Task.objects.filter(title='Pen').update(title='Ink pen')")
+    expect(page.locator("li")).to_have_text(["Ink", "Ink pen", "Inkwell"])
+    page.reload()
+
+    expect(page.locator("li")).to_have_text(["Ink", "Ink pen", "Inkwell"])
+    expect(page.get_by_role("searchbox")).to_have_value("ink")
+
+
+def test_filters_apply_at_once_and_say_what_they_do_not_take(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, _ = open_recipe("filters")
+    page.get_by_role("radio", name="Done").check()
+    expect(page.locator("li")).to_have_text(["Paper", "Pen"])
+    page.get_by_role("checkbox", name="Mine").check()
+    expect(page.locator("li")).to_have_text(["Pen"])
+    page.get_by_role("radio", name="All").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("li")).to_have_count(0)
+    page.get_by_role("checkbox", name="Mine").uncheck()
+    expect(page.locator("li")).to_have_text(["Ink", "Inkwell"])
+    page.get_by_role("radio", name="Done").evaluate("(radio) => { radio.value = 'lost' }")
+    page.get_by_role("radio", name="Done").check()
+
+    sentence = "Select a valid choice. That choice is not one of the available choices."
+    expect(page.get_by_text(sentence)).to_be_visible()
+    expect(page.locator("li")).to_have_text(["Ink", "Inkwell"])
+
+
+def test_headers_sort_the_table_and_back_returns_to_the_order_before(
+    open_recipe: Callable[..., tuple[Page, Reader]],
+) -> None:
+    page, reader = open_recipe("sort")
+    titles = page.locator("td:first-child")
+    page.get_by_role("button", name="Title, descending").click()
+    expect(titles).to_have_text(["Pen", "Paper", "Inkwell", "Ink"])
+    page.get_by_role("button", name="Done, ascending").click()
+    expect(titles).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(done=True)")
+    expect(titles).to_have_text(["Inkwell", "Ink", "Paper", "Pen"])
+    page.go_back()
+
+    expect(titles).to_have_text(["Pen", "Paper", "Inkwell", "Ink"])
