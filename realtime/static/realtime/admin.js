@@ -228,7 +228,9 @@ var PageChanges = class {
   write(node, text) {
     this.#texts.delete(node);
     this.#own?.texts.add(node);
-    node.nodeValue = text;
+    const shown = node.nodeValue ?? "";
+    if (text?.startsWith(shown)) node.appendData(text.slice(shown.length));
+    else node.nodeValue = text;
   }
   /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {

@@ -1370,6 +1370,25 @@ function group(radio) {
   return radio.name ? grouped : [radio];
 }
 
+// src/dom/follow.js
+var SLACK = 2;
+function followFromStart(element) {
+  const scroller = followed(element);
+  if (scroller && get(scroller, "scrollTop") === 0) scrollToEnd(scroller);
+}
+function follow2(element) {
+  const scroller = followed(element);
+  return scroller && isAtEnd(scroller) ? () => scrollToEnd(scroller) : () => {
+  };
+}
+var followed = (element) => call(element, "closest", "[data-live-follow]");
+function isAtEnd(scroller) {
+  return get(scroller, "scrollHeight") - get(scroller, "scrollTop") - get(scroller, "clientHeight") <= SLACK;
+}
+function scrollToEnd(scroller) {
+  Reflect.apply(Element.prototype.scrollTo, scroller, [{ top: get(scroller, "scrollHeight"), behavior: "instant" }]);
+}
+
 // src/dom/parts.js
 var PART_ROWS = 50;
 var TASK_MILLISECONDS = 12;
@@ -1609,7 +1628,9 @@ var PageChanges = class {
   write(node, text2) {
     this.#texts.delete(node);
     this.#own?.texts.add(node);
-    node.nodeValue = text2;
+    const shown = node.nodeValue ?? "";
+    if (text2?.startsWith(shown)) node.appendData(text2.slice(shown.length));
+    else node.nodeValue = text2;
   }
   /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
@@ -2278,6 +2299,7 @@ var Rows = class {
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
+    const scroll = follow2(this.element);
     pageChanges.during(() => {
       const rows = this.#rows();
       const before = new Map(rows);
@@ -2299,6 +2321,7 @@ var Rows = class {
       for (const [key, row] of added) this.#tell("add", key, row);
       if (place2) moveFocus(this.element, this.#rows(), place2);
     });
+    scroll();
   }
   /** @param {import("../data/result_set.js").Change} change */
   detail({ puts, drops, reset }) {
@@ -2901,6 +2924,7 @@ var Container = class {
     if (!this.token) throw unsigned(this.name);
     this.format = readFormat(element);
     this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
+    followFromStart(element);
     this.#noted = attribute(element, "data-live-params");
     const cursor = attribute(element, "data-live-cursor");
     const changed = attribute(element, CHANGED) !== null;
@@ -3342,10 +3366,10 @@ var Forms = class {
   /** Forms under way. @type {WeakSet<Element>} */
   #running = /* @__PURE__ */ new WeakSet();
   /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: goes to another page */
-  constructor({ document: document2, call: call3, follow: follow2 }) {
+  constructor({ document: document2, call: call3, follow: follow3 }) {
     this.document = document2;
     this.call = call3;
-    this.follow = follow2;
+    this.follow = follow3;
   }
   start() {
     call(this.document, "addEventListener", "submit", (event) => this.#submit(event));
