@@ -4368,15 +4368,13 @@ var ParameterForms = class {
   }
 };
 function formOf(target) {
+  if (!(target instanceof Element)) return null;
   const form = target instanceof HTMLFormElement ? target : (
-    /** @type {Partial<Control> | null} */
-    target?.form
+    /** @type {Partial<Control>} */
+    target.form
   );
   if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || isForeign(form)) return null;
-  return get(form, "method") === "get" && !isInRows(
-    /** @type {Element} */
-    target
-  ) ? form : null;
+  return get(form, "method") === "get" && !isInRows(target) ? form : null;
 }
 var isInRows = (element) => call(element, "closest", "[data-live]") !== null;
 function controlsOf2(form) {
