@@ -4050,6 +4050,7 @@ var Announcer = class {
 // src/dom/connection_notice.js
 var OUTAGE_SECONDS = 5;
 var BACK_SECONDS = 5;
+var PLACE = "[data-live-connection]";
 var ConnectionNotice = class {
   /** Ends the wait for the next word. */
   #cancel = () => {
@@ -4072,13 +4073,19 @@ var ConnectionNotice = class {
     if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#say(sentence("Offline: this page may be out of date.")));
     else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""));
   }
+  /** Says in a part of the page that is new what is said elsewhere. @param {Element} root */
+  fill(root) {
+    const places = [...call(root, "querySelectorAll", PLACE)];
+    if (call(root, "matches", PLACE)) places.push(root);
+    for (const place2 of places) {
+      if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
+      if (place2.textContent !== this.#text) place2.textContent = this.#text;
+    }
+  }
   /** @param {string} text */
   #say(text2) {
     this.#text = text2;
-    for (const place2 of call(this.document, "querySelectorAll", "[data-live-connection]")) {
-      if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
-      if (place2.textContent !== text2) place2.textContent = text2;
-    }
+    this.fill(get(this.document, "documentElement"));
   }
 };
 
@@ -4164,6 +4171,7 @@ var Page = class {
     for (const element of found) {
       if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element);
     }
+    this.notice.fill(root);
   }
   /** @param {Element} element */
   #bind(element) {
