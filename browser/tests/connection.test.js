@@ -286,7 +286,7 @@ describe("a transport that goes on by another request", () => {
     connection.calls.call({stream: "tasks", params: {}, action: "toggle", args: {}})
     server.received()
     server.attempt.handlers.renew()
-    server.say({type: "welcome", version: 1, heartbeat: 25})
+    server.say({type: "welcome", version: 2, heartbeat: 25})
     assert.deepEqual(server.received().map(({type}) => type), ["hello"])
   })
 })

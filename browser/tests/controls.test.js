@@ -65,6 +65,12 @@ describe("a button", () => {
     assert.deepEqual(called(), [{stream: "tasks", params: {project: 7}, action: "toggle", args: {pk: 3}}])
   })
 
+  test("calls by name with the parameters that are shown where they are others than those of the token", () => {
+    open(BUTTON, undefined, () => ({vouched: true, changed: true, token: "t", stream: "tasks", params: {project: 7, q: "ink"}}))
+    find("button").click()
+    assert.deepEqual(called(), [{stream: "tasks", params: {project: 7, q: "ink"}, action: "toggle", args: {pk: 3}}])
+  })
+
   test("keeps a key that JavaScript cannot hold", () => {
     open(`<button data-live-call="toggle" data-live-args='{"pk": 9007199254740993, "n": -12, "s": "9007199254740993"}'>x</button>`)
     find("button").click()

@@ -3,7 +3,7 @@ import {beforeEach, describe, test} from "node:test"
 import {Roads} from "../src/transports/selector.js"
 import {Clock} from "./support.js"
 
-const HELLO = '{"type":"hello","version":1}'
+const HELLO = '{"type":"hello","version":2}'
 const WELCOME = '{"type":"welcome"}'
 
 let clock, attempts, heard, roads, memory
@@ -217,7 +217,7 @@ describe("the return to the best road", () => {
   })
 
   test("is tried as whoever the last hello names", () => {
-    const hello = '{"type":"hello","version":1,"token":"t"}'
+    const hello = '{"type":"hello","version":2,"token":"t"}'
     const {probe} = probing(hello)
     probe.handlers.opened()
     assert.deepEqual(probe.sent, [hello])

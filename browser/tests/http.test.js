@@ -4,8 +4,8 @@ import {LongPollTransport} from "../src/transports/longpoll.js"
 import {SseTransport} from "../src/transports/sse.js"
 import {settled} from "./support.js"
 
-const HELLO = '{"type":"hello","version":1}'
-const WELCOME = {type: "welcome", version: 1, heartbeat: 25}
+const HELLO = '{"type":"hello","version":2}'
+const WELCOME = {type: "welcome", version: 2, heartbeat: 25}
 const FRAME = {type: "frame", log: 0, cursor: "e.1", deltas: []}
 
 let requests, heard, transport, idle, named, renewedWith
@@ -108,7 +108,7 @@ for (const [name, Transport] of [["Server-Sent Events", SseTransport], ["long-po
 
     test("names with calls whoever its hello names", async () => {
       await open(Transport)
-      const hello = {type: "hello", version: 1, token: "ann's"}
+      const hello = {type: "hello", version: 2, token: "ann's"}
       transport.send(JSON.stringify(hello))
       transport.send('{"type":"call","id":"c1"}')
       await settled()

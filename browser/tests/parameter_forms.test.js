@@ -214,6 +214,13 @@ describe("a form", () => {
     assert.deepEqual(changes, [])
   })
 
+  test("is found by its own name neither in the document nor elsewhere", () => {
+    open({attributes: 'name="form"'})
+    fire(document, "change")
+    clock.pass(1)
+    assert.deepEqual(changes, [])
+  })
+
   test("may name several streams", () => {
     open()
     form.setAttribute("data-live-for", "notes tasks")

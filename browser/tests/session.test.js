@@ -192,7 +192,7 @@ describe("session", () => {
     const {wire} = new Subscription({token: "t", stream: "tasks", format: "html", cursor: null})
     session.connect()
     session.opened()
-    session.receive({type: "welcome", version: 1, heartbeat: 25}, 0)
+    session.receive({type: "welcome", version: 2, heartbeat: 25}, 0)
     session.subscribe(wire)
     session.receive({type: "refused", id: wire.id, code: 4002, reason: ""}, 0)
     session.lost(1006, "")
@@ -209,7 +209,7 @@ describe("a session that is renewed", () => {
     player.subscribe({tasks: {keys: []}})
     player.connect()
     player.opened()
-    player.receive({type: "welcome", version: 1, heartbeat: 25})
+    player.receive({type: "welcome", version: 2, heartbeat: 25})
     player.receive({type: "subscribed", id: 1, query: 5, log: 0, fingerprint: "v"})
     player.receive({type: "frame", log: 0, cursor: "e.1", deltas: []})
     player.sent = []
@@ -220,7 +220,7 @@ describe("a session that is renewed", () => {
     const player = live()
     player.do(player.session.renew())
     const target = {stream: "tasks", params: {}, format: "html"}
-    assert.deepEqual(player.sent, [{type: "hello", version: 1}, {type: "subscribe", id: 2, ...target, cursor: "e.1", fingerprint: "v"}])
+    assert.deepEqual(player.sent, [{type: "hello", version: 2}, {type: "subscribe", id: 2, ...target, cursor: "e.1", fingerprint: "v"}])
     assert.deepEqual([player.session.state, player.session.settled], ["live", true])
   })
 
@@ -234,7 +234,7 @@ describe("a session that is renewed", () => {
   test("goes on under the numbers of another server", () => {
     const player = live()
     player.do(player.session.renew())
-    player.receive({type: "welcome", version: 1, heartbeat: 25})
+    player.receive({type: "welcome", version: 2, heartbeat: 25})
     player.receive({type: "subscribed", id: 2, query: 99, log: 0, fingerprint: "v"})
     player.receive({type: "frame", log: 0, cursor: "e.2", deltas: [{query: 99, puts: [{key: "1", row: "<li>"}]}]})
     assert.deepEqual([player.subscriptions.get("tasks").keys, player.wire("tasks").cursor], [["1"], "e.2"])
@@ -265,7 +265,7 @@ describe("a session that is renewed", () => {
   test("counts its messages anew", () => {
     const player = live()
     player.do(player.session.renew())
-    player.receive({type: "welcome", version: 1, heartbeat: 25})
+    player.receive({type: "welcome", version: 2, heartbeat: 25})
     player.receive({type: "heartbeat", cursors: {}})
     assert.deepEqual(player.sent.at(-1), {type: "ack", messages: 1})
   })

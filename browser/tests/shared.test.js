@@ -89,7 +89,7 @@ function open(options = {}) {
 const until = async (condition) => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1))
 }
-const HELLO = JSON.stringify({type: "hello", version: 1})
+const HELLO = JSON.stringify({type: "hello", version: 2})
 const hello = ({transport}) => transport.send(HELLO)
 
 describe("the shared transport", () => {

@@ -58,7 +58,9 @@ function deltaBetween(before, after, random) {
 describe("deltas", () => {
   for (const {name, keys, deltas, result} of cases("deltas")) {
     test(name, () => {
-      const subscription = page(keys)
+      const subscription = page([])
+      subscription.apply([{query: 1, puts: keys.map((key) => ({key, row: key}))}], {fresh: true})
+      subscription.commit()
       const fits = subscription.apply(deltas, {fresh: false})
       if (fits) subscription.commit()
       assert.deepEqual(fits ? [...subscription.keys] : null, result)
@@ -82,6 +84,35 @@ describe("deltas", () => {
         assert.deepEqual([...subscription.rows], expected, `seed ${seed}: ${JSON.stringify(delta)}`)
       }
     }
+  })
+})
+
+describe("patches", () => {
+  test("a row as data gets its new fields, in a new object", () => {
+    const subscription = data()
+    subscription.apply([{query: 1, puts: [{key: "1", row: {a: 1, b: 2}}]}], {fresh: true})
+    subscription.commit()
+    const [before] = subscription.rows
+    assert.ok(subscription.apply([{query: 1, patches: {1: {set: {b: 3}}}}], {fresh: false}))
+    const {puts} = subscription.commit()
+    assert.deepEqual([before, [...subscription.rows], [...puts]], [{a: 1, b: 2}, [{a: 1, b: 3}], [["1", {a: 1, b: 3}]]])
+  })
+
+  test("a row that the page has from its first render has no version that a patch fits", () => {
+    const subscription = page(["1"])
+    assert.equal(subscription.apply([{query: 1, patches: {1: [0]}}], {fresh: false}), false)
+  })
+
+  test("a row as HTML is patched as the server sent it last, however often", () => {
+    const subscription = page(["1"])
+    const frame = (delta) => {
+      const fits = subscription.apply([{query: 1, ...delta}], {fresh: false})
+      return fits && [...subscription.commit().puts]
+    }
+    frame({puts: [{key: "1", row: "<li>a</li>"}]})
+    assert.deepEqual(frame({patches: {1: [574949015, 5, 0, "b"]}}), [["1", "<li>ab</li>"]])
+    assert.deepEqual(frame({puts: [{key: "1"}]}), [])
+    assert.deepEqual(frame({order: ["1"], patches: {1: [1, 6, 0, "c"]}}), false)
   })
 })
 

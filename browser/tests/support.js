@@ -75,7 +75,7 @@ export class Server {
 
   accept() {
     this.attempt.handlers.opened()
-    this.say({type: "welcome", version: 1, heartbeat: 25, window: {frames: 32, bytes: 1048576}})
+    this.say({type: "welcome", version: 2, heartbeat: 25, window: {frames: 32, bytes: 1048576}})
   }
 
   say(message) {

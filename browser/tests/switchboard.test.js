@@ -230,7 +230,7 @@ describe("the line", () => {
     const heard = []
     const join = () => {
       const page = board.join({send: (text) => heard.push(JSON.parse(text).type), closed: (code) => heard.push(code)})
-      page.receive(JSON.stringify({type: "hello", version: 1}))
+      page.receive(JSON.stringify({type: "hello", version: 2}))
       return page
     }
     const [one] = [join(), join()]
@@ -317,7 +317,16 @@ describe("a page of its own kind", () => {
     server.accept()
     const closed = []
     const page = board.join({send: () => closed.push("sent"), closed: (code) => closed.push(code)})
-    page.receive(JSON.stringify({type: "hello", version: 1, token: "t"}))
+    page.receive(JSON.stringify({type: "hello", version: 2, token: "t"}))
+    assert.deepEqual(closed, [1006])
+  })
+
+  test("is turned away when it speaks an older version of the protocol, whose messages may differ", () => {
+    new Tab()
+    server.accept()
+    const closed = []
+    const page = board.join({send: () => closed.push("sent"), closed: (code) => closed.push(code)})
+    page.receive(JSON.stringify({type: "hello", version: 1}))
     assert.deepEqual(closed, [1006])
   })
 
@@ -327,7 +336,7 @@ describe("a page of its own kind", () => {
     for (let project = 0; project < 50; project++) one.open(project)
     const closed = []
     const page = board.join({send: () => closed.push("sent"), closed: (code) => closed.push(code)})
-    page.receive(JSON.stringify({type: "hello", version: 1}))
+    page.receive(JSON.stringify({type: "hello", version: 2}))
     assert.deepEqual(closed, [1006])
     assert.equal(one.connection.state, "catching-up")
   })

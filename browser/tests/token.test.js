@@ -18,14 +18,14 @@ beforeEach(() => {
 async function greet(expires) {
   server.attempt.handlers.opened()
   await settled()
-  server.say({type: "welcome", version: 1, heartbeat: 1000, expires})
+  server.say({type: "welcome", version: 2, heartbeat: 1000, expires})
 }
 
 describe("a token", () => {
   test("is asked for when the connection is open, and goes with hello", async () => {
     connection.connect("ws://host/", async () => tokens.shift())
     await greet()
-    assert.deepEqual(server.received(), [{type: "hello", version: 1, token: "one"}])
+    assert.deepEqual(server.received(), [{type: "hello", version: 2, token: "one"}])
   })
 
   test("is asked for anew on each connection", async () => {

@@ -140,6 +140,7 @@ class LiveQuery:
         if deltas or not self._filled.is_set() or reset:
             now = self._rows.by_key
             put = {put["key"] for delta in deltas for put in delta.get("puts", ()) if "row" in put}
+            put.update(key for delta in deltas for key in delta.get("patches", ()))
             puts = {key: row for key, row in now.items() if reset or key in put}
             self._tell(Change(self.rows, puts, [key for key in before if key not in now], reset))
         self._filled.set()

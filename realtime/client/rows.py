@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from realtime.protocol.patches import apply_patch
+
 Delta = Mapping[str, Any]  # as docs/reference/protocol.md describes it
 
 
@@ -33,7 +35,7 @@ class Rows:
         return True
 
     def _apply(self, delta: Delta) -> bool:
-        """Drops first, then puts one by one, then the order; return whether it fits."""
+        """Drops first, then puts one by one, then the order, then patches; return whether it fits."""
         if delta.get("reset"):
             self.clear()
         for key in delta.get("drops", ()):
@@ -49,7 +51,14 @@ class Rows:
             self.by_key[key] = row
             previous = key
         order = delta.get("order")
-        return order is None or self._arrange(order)
+        return (order is None or self._arrange(order)) and self._patch(delta.get("patches", {}))
+
+    def _patch(self, patches: Mapping[str, Any]) -> bool:
+        try:
+            self.by_key |= {key: apply_patch(self.by_key[key], patch) for key, patch in patches.items()}
+        except (LookupError, ValueError):
+            return False
+        return True
 
     def _drop(self, key: str) -> None:
         if key in self.by_key:

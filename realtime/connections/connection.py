@@ -25,6 +25,7 @@ from realtime.protocol.codec import Encoded
 from realtime.protocol.effects import CatchUp, Effect, Leave, Publish, Subscription
 from realtime.protocol.messages import Authenticate, Call
 from realtime.protocol.session import State
+from realtime.queries.shared_delta import Form
 
 logger = logging.getLogger("realtime.connections")
 
@@ -45,6 +46,7 @@ class Connection:
         self.peer = peer = Peer(
             hub=hub, transport=transport, handle=self._handle, identity=identity, address=address, windows=windows
         )
+        self.is_handed_on = False  # any page of the session with the same cursors may continue with it
         self.behind_since: float | None = None  # by the monotonic clock, while new frames cannot be sent
         self._hub = hub
         self._opened = self._last_heartbeat = peer.received_at
@@ -107,6 +109,13 @@ class Connection:
     def subscriptions(self) -> int:
         """The number of subscriptions."""
         return len(self.peer.session.subscriptions)
+
+    @property
+    def delta_form(self) -> Form:
+        """The form of deltas that the client takes if it has the rows as they were sent last."""
+        if self.is_handed_on:
+            return "whole"
+        return "patched" if self.peer.session.version >= 2 else "known"
 
     @property
     def busy(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from realtime.hub.subscribers import Client, Delivery, Subscribers
 from realtime.hub.waiting import QueryRequest
 from realtime.protocol import codec
 from realtime.protocol.effects import Subscription
+from realtime.queries.shared_delta import Form, SharedDelta
 from realtime.queries.tail import Tick
 
 NOBODY: frozenset[Client] = frozenset()
@@ -50,15 +51,16 @@ def fan_out(
 
     also = frozenset(also)
     if len(tick.deltas) == 1 and not caught_up and not calls and not also:
-        # the usual case: the same for all subscribers of one live query
+        # the usual case: the subscribers of one live query
         [(query, delta)] = tick.deltas.items()
-        clients = list(subscribers.of(query))
-        return [Addressed(_delivery(tick, log, [delta]), clients)] if clients else []
+        forms = _forms(query, delta, subscribers)
+        return [Addressed(_delivery(tick, log, [part]), clients) for part, clients in forms]
 
     for query, delta in tick.deltas.items():
-        for client in subscribers.of(query):
-            if not caught_up or query not in caught_up.get(client, ()):
-                parts[client].append(delta)
+        for part, clients in _forms(query, delta, subscribers):
+            for client in clients:
+                if not caught_up or query not in caught_up.get(client, ()):
+                    parts[client].append(part)
     shared: dict[tuple[int, ...], Addressed] = {}
     deliveries: list[Addressed] = []
     for client in {*parts, *caught_up, *calls, *also}:
@@ -77,6 +79,23 @@ def fan_out(
         else:
             shared[composition].clients.append(client)
     return deliveries + [addressed for addressed in shared.values() if addressed.clients]
+
+
+def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> Iterator[tuple[bytes, list[Client]]]:
+    """Yield the encoded forms of a delta, each with its recipients."""
+    clients = subscribers.of(query)
+    base = delta.base
+    if not clients:
+        return
+    groups: defaultdict[Form, list[Client]] = defaultdict(list)
+    if (common := subscribers.common_form(query, base)) is not None:
+        groups[common] = list(clients)
+    else:
+        for client, (since, form) in clients.items():
+            groups[form if since < base else "whole"].append(client)
+    for form, recipients in groups.items():
+        if (part := delta.encoded(form)) is not None:
+            yield part, recipients
 
 
 def _delivery(tick: Tick, log: int, deltas: list[bytes]) -> Delivery:

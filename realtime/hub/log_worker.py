@@ -296,7 +296,7 @@ class LogWorker:
     def _deliver(self, tick: Tick, served: list[QueryRequest]) -> None:
         for item in served:
             if (answer := tick.answers.get(item.want)) is not None:
-                self.subscribers.add(item.client, answer.query, item.want.key, item.stream)
+                self.subscribers.add(item.client, answer.query, item.want.key, item.stream, number=answer.number)
         calls = self._calls.pop(tick.ran)
         stalled, self._stalled = (self.subscribers.clients if self._stalled else ()), False
         frames = size = 0

@@ -14,6 +14,7 @@ from realtime.protocol.codec import Encoded
 from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope, audience_text
 from realtime.queries.livequery import QueryKey
+from realtime.queries.shared_delta import Form, Received
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime.log")
@@ -42,6 +43,8 @@ class Client(Protocol):
     def quota(self) -> Quota: ...
     @property
     def subscriptions(self) -> int: ...
+    @property
+    def delta_form(self) -> Form: ...
     @property
     def busy(self) -> bool: ...
     @property
@@ -79,7 +82,9 @@ class Subscribers:
         self._streams: dict[int, tuple[QueryKey, ModelStream]] = {}
         self._ids: dict[QueryKey, int] = {}
         self._places: defaultdict[tuple[str, str], set[QueryKey]] = defaultdict(set)  # by stream and parameters
-        self._clients: dict[int, set[Client]] = {}
+        self._clients: dict[int, dict[Client, Received]] = {}
+        self._newest: dict[int, int] = {}  # of each live query: the highest number of a subscriber,
+        self._forms: defaultdict[int, set[Form]] = defaultdict(set)  # and the forms that its subscribers have taken
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # the live queries of each client
 
     def __bool__(self) -> bool:
@@ -98,9 +103,16 @@ class Subscribers:
         """Return the number of a live query that has subscribers."""
         return self._ids.get(key)
 
-    def of(self, query: int) -> Set[Client]:
+    def of(self, query: int) -> Mapping[Client, Received]:
         """Return the subscribers of a live query."""
-        return self._clients.get(query, frozenset())
+        return self._clients.get(query, {})
+
+    def common_form(self, query: int, base: int) -> Form | None:
+        """Return the form of a delta with this base that all subscribers get; None if they may get several."""
+        if not base:
+            return "whole"
+        forms = self._forms[query]
+        return next(iter(forms)) if self._newest[query] < base and len(forms) == 1 else None
 
     def knows(self, key: QueryKey) -> bool:
         """Return whether the live query has subscribers."""
@@ -109,11 +121,15 @@ class Subscribers:
     def has(self, client: Client, key: QueryKey) -> bool:
         return self._ids.get(key) in self._queries.get(client, ())
 
-    def add(self, client: Client, query: int, key: QueryKey, stream: ModelStream) -> None:
+    def add(self, client: Client, query: int, key: QueryKey, stream: ModelStream, *, number: int = 0) -> None:
+        """Add a client, or note that it was answered again; `number` is that of the last delta before the next one."""
         self._streams[query] = (key, stream)
         self._ids[key] = query
         self._places[key.stream, key.params.decode()].add(key)
-        self._clients.setdefault(query, set()).add(client)
+        form = client.delta_form
+        self._clients.setdefault(query, {})[client] = Received(number, form)
+        self._newest[query] = max(number, self._newest.get(query, 0))
+        self._forms[query].add(form)
         self._queries[client].add(query)
         self.retired.discard(key)
 
@@ -122,7 +138,7 @@ class Subscribers:
         clients = self._clients.get(query)
         if clients is None or client not in clients:
             return
-        clients.discard(client)
+        del clients[client]
         self._queries[client].discard(query)
         if not clients:
             self._forget(query)
@@ -151,7 +167,7 @@ class Subscribers:
     def _forget(self, query: int) -> None:
         key, _ = self._streams.pop(query)
         self.retired.add(key)
-        del self._clients[query], self._ids[key]
+        del self._clients[query], self._newest[query], self._forms[query], self._ids[key]
         place = (key.stream, key.params.decode())
         self._places[place].discard(key)
         if not self._places[place]:
@@ -161,4 +177,4 @@ class Subscribers:
         """Yield the live queries that an event is for, with their subscribers."""
         for key in self._places.get((envelope.stream, envelope.params), ()):
             if envelope.audience in (None, audience_text(key.audience)):
-                yield self._ids[key], self._clients[self._ids[key]]
+                yield self._ids[key], self._clients[self._ids[key]].keys()

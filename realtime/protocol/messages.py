@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, 2)  # that the server supports; version 1 has no patches
 
 Format = Annotated[str, Meta(pattern=r"^(html|data|value:\w{1,100})$")]
 Identifier = Annotated[int, Meta(ge=0, le=2**31)]
@@ -105,9 +106,10 @@ class Delta(Struct, omit_defaults=True, frozen=True):
     puts: tuple[Put, ...] = ()
     drops: tuple[str, ...] = ()
     order: tuple[str, ...] | None = None
+    patches: dict[str, Raw] = msgspec.field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return self.reset or bool(self.puts) or bool(self.drops) or self.order is not None
+        return self.reset or bool(self.puts or self.drops or self.patches) or self.order is not None
 
 
 class Frame(Struct, tag="frame", omit_defaults=True, frozen=True):

@@ -21,7 +21,7 @@ from realtime.protocol.codec import Encoded
 from realtime.protocol.effects import CatchUp, Effect, Leave, Publish, Subscription
 from realtime.protocol.flow_control import Credit, EventPace
 from realtime.protocol.messages import (
-    VERSION,
+    VERSIONS,
     Ack,
     Authenticate,
     Authenticated,
@@ -96,6 +96,7 @@ class ClientSession:
     max_subscriptions: int
     answers: bool = True  # the client acknowledges as it reads; over HTTP, it does with its next request
     state: State = State.NEW
+    version: int = VERSIONS[0]  # of the protocol, as the client speaks it
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     behind: bool = False  # a frame has been held back, and the client told so
     held: bool = False  # access is being asked again: no frame goes out until it is known
@@ -133,8 +134,10 @@ class ClientSession:
     def _handle(self, message: ClientMessage) -> tuple[list[Encoded], list[Effect]]:
         match message:
             case Hello(version=version):
-                if version != VERSION:
-                    raise UnsupportedVersion(f"This server supports protocol version {VERSION}, not {version}.")
+                if version not in VERSIONS:
+                    supported = " and ".join(map(str, VERSIONS))
+                    raise UnsupportedVersion(f"This server supports protocol versions {supported}, not {version}.")
+                self.version = version
                 if message.token is not None:
                     return [], [Authenticate(message.token)]
                 return [self._welcome(None)], []
@@ -166,7 +169,7 @@ class ClientSession:
     def _welcome(self, expires: float | None) -> Encoded:
         ends = msgspec.UNSET if expires is None else expires
         return codec.encode(
-            Welcome(version=VERSION, heartbeat=self.heartbeat_seconds, window=self.window, expires=ends)
+            Welcome(version=self.version, heartbeat=self.heartbeat_seconds, window=self.window, expires=ends)
         )
 
     def _add(self, message: Subscribe) -> tuple[list[Encoded], list[Effect]]:

@@ -30,7 +30,8 @@ from realtime.queries.plan import BEFORE, Maintenance, Plan
 from realtime.queries.probe import queryset_of_all
 from realtime.queries.queryset import unsliced
 from realtime.queries.rendering import Renderer, encode_row
-from realtime.queries.sent import Sent
+from realtime.queries.sent import Memory, Sent
+from realtime.queries.shared_delta import SharedDelta
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import Surroundings
@@ -90,10 +91,13 @@ def query_key(stream: ModelStream, format: str) -> QueryKey:
     return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings)
 
 
-def live_query(stream: ModelStream, format: str) -> LiveQuery:
-    """Return the live query of this stream in this format: "html", "data", or "value:" with a value's name."""
+def live_query(stream: ModelStream, format: str, memory: Memory | None = None) -> LiveQuery:
+    """Return the live query of this stream in this format: "html", "data", or "value:" with a value's name.
+
+    `memory` bounds what it remembers of the rows that it sends.
+    """
     kind, _, name = format.partition(":")
-    return ValueQuery(stream, format, name) if kind == "value" else LiveQuery(stream, format)
+    return ValueQuery(stream, format, name) if kind == "value" else LiveQuery(stream, format, memory)
 
 
 class LiveQuery:
@@ -103,7 +107,7 @@ class LiveQuery:
     is needed. Callers of `delta` store its second result once the whole tick has succeeded.
     """
 
-    def __init__(self, stream: ModelStream, format: str) -> None:
+    def __init__(self, stream: ModelStream, format: str, memory: Memory | None = None) -> None:
         self.id = next(_ids)
         self.key = query_key(stream, format)
         self.seconds = 0.0  # spent on reading and rendering it
@@ -125,7 +129,7 @@ class LiveQuery:
         self._before: dict[str, str | None] = {}  # the row before each row that this tick has read, in order
         self._looked_up: set[str] = set()  # the keys that were looked up so
         self._order: list[str] | None = None  # the keys of all rows, if this tick has read them
-        self._sent = Sent()
+        self.sent = Sent(memory or Memory())
         self._question = ""  # the fingerprint of the QuerySet that `keys` were read by, if computed
         self._new_question = ""  # the same, for this tick
         self._keeps_digests = stream.compares_rows()  # of all rows, to find those that have changed
@@ -145,7 +149,7 @@ class LiveQuery:
         else:
             self._keys = set(present) if self.maintenance is Maintenance.CHANGED_ROWS else present
         self._shown, self.reordered = self._read, False
-        self._sent.confirm()
+        self.sent.confirm()
         if self.broken:
             self.broken = {key: error for key, error in self.broken.items() if key in self._keys or key in self._names}
         self.careful = self.careful and bool(self.broken)
@@ -233,11 +237,11 @@ class LiveQuery:
         """Return when its rows change next by time alone, as its stream declares, in seconds since 1970."""
         return self.stream.next_change(now)
 
-    def refresh(self, changed: Changed) -> tuple[Delta, Present]:
+    def refresh(self, changed: Changed) -> tuple[SharedDelta, Present]:
         """Return `delta` when it is due: each row may have changed."""
         return self.delta(changed, whole=True)
 
-    def delta(self, changed: Changed, *, whole: bool = False) -> tuple[Delta, Present]:
+    def delta(self, changed: Changed, *, whole: bool = False) -> tuple[SharedDelta, Present]:
         """Return the delta from the rows of `keys` to the current state, and this state.
 
         `whole` reads all rows and compares them with what they were.
@@ -250,14 +254,13 @@ class LiveQuery:
             if by_row and not whole and changed is not ALL_ROWS:
                 self.reordered = False
                 return self._delta_of(changed, was)
-            self._sent.forget()
             self.reordered = True
             keys = self._read_keys()
-            return self.resume(keys, ALL_ROWS), keys
+            return self._reset(keys), keys
         keys = self._read_whole(queryset) if whole else self._read_keys()
         if changed is ALL_ROWS and not whole:
             self.reordered = True
-            reset = self.resume(keys, ALL_ROWS)
+            reset = self._reset(keys)
             self._note_digests(keys, self._encoded)
             return reset, keys
         was = list(was)
@@ -277,16 +280,56 @@ class LiveQuery:
         moving = _moving(kept, [key for key in keys if key not in rows])
         self.reordered = bool(moving)
         puts = {key: rows.get(key, UNSET) for key in keys if key in rows or key in moving}
-        return Delta(query=self.id, puts=tuple(_placed(puts, _befores(keys))), drops=drops), keys
+        before = _befores(keys)
+        unmoved = _unmoved(puts, _befores([key for key in was if key in members]), before) if puts else ()
+        delta = self._shared(puts, before, drops, unmoved)
+        self.sent.note(rows, drops)
+        return delta, keys
 
-    def _delta_of(self, changed: Collection[str], was: Collection[str]) -> tuple[Delta, Members]:
+    def _reset(self, keys: Present) -> SharedDelta:
+        self.sent.note_reset()
+        return SharedDelta(self.resume(keys, ALL_ROWS))
+
+    def _shared(
+        self,
+        puts: Mapping[str, msgspec.Raw | UnsetType],
+        before: Mapping[str, str | None],
+        drops: tuple[str, ...],
+        unmoved: Collection[str],
+    ) -> SharedDelta:
+        """Return the delta with these puts and drops, in all forms; `unmoved` puts leave their rows in place."""
+        whole = Delta(query=self.id, puts=tuple(_placed(puts, before)), drops=drops)
+        base, patches = self.sent.known({key: row for key, row in puts.items() if not isinstance(row, UnsetType)})
+        if not patches:
+            return SharedDelta(whole)
+        same = {key for key in unmoved if puts[key] is UNSET or patches.get(key, UNSET) is None}
+        known = {key: row for key, row in puts.items() if key not in same}
+        patched = {
+            key: UNSET if key in patches else row
+            for key, row in known.items()
+            if key not in unmoved or key not in patches
+        }
+        return SharedDelta(
+            whole,
+            base=base,
+            known=Delta(query=self.id, puts=tuple(_placed(known, before)), drops=drops),
+            patched=Delta(
+                query=self.id,
+                puts=tuple(_placed(patched, before)),
+                drops=drops,
+                patches={key: patch for key, patch in patches.items() if patch is not None},
+            ),
+        )
+
+    def _delta_of(self, changed: Collection[str], was: Collection[str]) -> tuple[SharedDelta, Members]:
         """Return the delta of changed rows, if all others are unchanged."""
         rows, before = self._look_up(changed)
         gone = sorted(key for key in changed if key in was and key not in rows)
         added = [key for key in rows if key not in was]
-        news = self._sent.news(rows, before, {key for key in rows if key in was}, changed)
         self._check_size(len(was) + len(added) - len(gone))
-        delta = Delta(query=self.id, puts=tuple(_placed(news, before)), drops=tuple(gone))
+        unmoved = self.sent.unmoved(rows, before, changed)
+        delta = self._shared(rows, before, tuple(gone), unmoved)
+        self.sent.note(rows, gone, before=before, changed=changed, unmoved=unmoved)
         return delta, Members(added, gone)
 
     def _look_up(self, changed: Collection[str]) -> tuple[dict[str, msgspec.Raw], Mapping[str, str | None]]:
@@ -388,7 +431,6 @@ class LiveQuery:
 
     def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
         """Read the rows for several `resume` calls of a tick at once; `told`: each knows what its client has."""
-        self._sent.forget()  # these clients' rows were rendered at other moments
         if told and changed is not ALL_ROWS and self.maintenance is Maintenance.CHANGED_ROWS:
             self._look_up(changed)
             return
@@ -599,6 +641,15 @@ def _befores(keys: Sequence[str]) -> dict[str, str | None]:
     return dict(zip(keys, [None, *keys], strict=False))
 
 
+def _unmoved(puts: Mapping[str, Any], was: Mapping[str, str | None], now: Mapping[str, str | None]) -> Collection[str]:
+    """Return the keys whose puts leave their rows in place, given the row before each, without the dropped ones."""
+    found: set[str] = set()
+    for key in puts:  # in order
+        if key in was and was[key] == now[key] and (now[key] not in puts or now[key] in found):
+            found.add(key)
+    return found
+
+
 def _moving(was: Sequence[str], now: Sequence[str]) -> set[str]:
     """Return a smallest set of keys that must move to reach the new order."""
     if was == now:
@@ -680,9 +731,10 @@ class ValueQuery(LiveQuery):
     def read_keys(self) -> list[str]:
         return [self._encode_value().decode()]
 
-    def delta(self, changed: Changed, *, whole: bool = False) -> tuple[Delta, Present]:
+    def delta(self, changed: Changed, *, whole: bool = False) -> tuple[SharedDelta, Present]:
         keys = self.read_keys()
-        return (Delta(query=self.id) if keys == self.keys else self.resume(keys, ALL_ROWS)), keys
+        delta = Delta(query=self.id) if keys == self.keys else self.resume(keys, ALL_ROWS)
+        return SharedDelta(delta), keys
 
     def resume(self, present: Present, changed: Changed, past: Past | None = None) -> Delta:
         if changed is not ALL_ROWS and not changed:

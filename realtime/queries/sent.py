@@ -1,74 +1,163 @@
-"""Sent: the rows last sent to all subscribers of a live query, so that they are not sent again."""
+"""Sent: the rows last sent to all subscribers of a live query, so that only what differs is sent again."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
-MOST = 64  # remembered rows
-DIGEST_BYTES = 16
+from msgspec import Raw
+
+from realtime.protocol.patches import make_patch
+
+MOST_BYTES = 16 * 1024 * 1024  # of the rows that are remembered for one log
+ROW_BYTES = 300  # beside its JSON, about
+
+
+class SentRow(NamedTuple):
+    """A row's JSON, and the number of the delta that brought it."""
+
+    row: Raw
+    number: int
+
+
+class Known(NamedTuple):
+    """The rows that subscribers have in another version: the patch of each, None if it is the same.
+
+    They have these versions if they have received all deltas from number `base` on.
+    """
+
+    base: int
+    patches: dict[str, Raw | None]
+
+
+class _News(NamedTuple):
+    """What a delta brings. Nothing of it counts until the delta was sent: a round may fail."""
+
+    rows: Mapping[str, Raw]
+    gone: Collection[str]
+    before: Mapping[str, str | None] | None  # the row before each, if only changed rows were read
+    changed: Collection[str]
+    unmoved: Collection[str]
+
+
+class Memory:
+    """Bounds the rows that the live queries of one log remember. Those that were sent longest ago are forgotten."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._sizes: OrderedDict[tuple[Sent, str], int] = OrderedDict()
+
+    def keep(self, sent: Sent, key: str, size: int) -> None:
+        self.release(sent, key)
+        self._sizes[sent, key] = size
+        self._bytes += size
+        while self._bytes > MOST_BYTES:
+            oldest, oldest_key = next(iter(self._sizes))
+            oldest.drop(oldest_key)
+
+    def release(self, sent: Sent, key: str) -> None:
+        self._bytes -= self._sizes.pop((sent, key), 0)
 
 
 class Sent:
-    """A digest of each row that was sent to all subscribers and has not moved since.
+    """The rows that deltas brought to all subscribers, and where each stands if it has not moved since.
 
-    It remembers only what one delta brought to all of them, and only until a client subscribes or resumes: that client
-    may have rows of another moment ("two minutes ago"), or of a page that another process rendered.
+    Every delta has a number. A subscriber has a row as it is here if it has received all deltas from the row's number
+    on. Other subscribers may have a version of another moment ("two minutes ago"), or of a page that another process
+    rendered.
     """
 
-    def __init__(self) -> None:
-        self._confirmed = True  # whether the last news were sent: a round may fail
-        self._digests: dict[str, bytes] = {}
+    def __init__(self, memory: Memory) -> None:
+        self.number = 0  # of the last delta
+        self._memory = memory
+        self._rows: dict[str, SentRow] = {}
         self._before: dict[str, str | None] = {}  # the row before each
         self._behind: dict[str | None, str] = {}  # the row after each of those
+        self._news: _News | None = None
 
-    def forget(self) -> None:
-        self._digests.clear()
-        self._before.clear()
-        self._behind.clear()
+    def unmoved(
+        self, rows: Collection[str], before: Mapping[str, str | None], changed: Collection[str]
+    ) -> Collection[str]:
+        """Return which of the changed rows stand where they were sent last."""
+        # a row after a changed one may have moved with it
+        return {
+            key
+            for key in rows
+            if key in self._before and self._before[key] == before[key] and before[key] not in changed
+        }
 
-    def confirm(self) -> None:
-        """Confirm that the result of `news` was sent."""
-        self._confirmed = True
+    def known(self, rows: Mapping[str, Raw]) -> Known:
+        """Return the patches of these rows, as far as their last versions are remembered and patches are shorter."""
+        base, patches = 0, dict[str, Raw | None]()
+        for key, row in rows.items():
+            if (sent := self._rows.get(key)) is None:
+                continue
+            if sent.row == row:
+                patches[key] = None
+            elif (patch := make_patch(bytes(sent.row), bytes(row))) is not None:
+                patches[key] = Raw(patch)
+            else:
+                continue
+            base = min(base or sent.number, sent.number)
+        return Known(base, patches)
 
-    def news(
+    def note(
         self,
         rows: Mapping[str, Any],
-        before: Mapping[str, str | None],
-        members: Collection[str],
-        changed: Collection[str],
-    ) -> dict[str, Any]:
-        """Return the changed rows, each with the row before it, that differ from what was last sent of them.
+        gone: Collection[str],
+        *,
+        before: Mapping[str, str | None] | None = None,
+        changed: Collection[str] = (),
+        unmoved: Collection[str] = (),
+    ) -> None:
+        """Note the rows of the next delta, and those that leave. `confirm` says that it was sent."""
+        self.number += 1
+        self._news = _News(rows, gone, before, changed, unmoved)
 
-        `members` are the changed rows that the subscribers have.
-        """
-        if not self._confirmed:
-            self.forget()
-        self._confirmed = False
-        digests = {key: blake2b(row, digest_size=DIGEST_BYTES).digest() for key, row in rows.items()}
-        same = {
-            key
-            for key, digest in digests.items()
-            # a row after a changed one may have moved with it
-            if key in members
-            and self._digests.get(key) == digest
-            and self._before[key] == before[key]
-            and before[key] not in changed
-        }
-        for key in changed:
-            if key not in same:
-                self._drop(self._behind.get(key))
-                self._drop(key)
-        news = {key: row for key, row in rows.items() if key not in same}
-        for key in news:
-            self._drop(self._behind.get(before[key]))  # another row is there now
-        for key in news:
-            self._digests[key], self._before[key], self._behind[before[key]] = digests[key], before[key], key
-        while len(self._digests) > MOST:
-            self._drop(next(iter(self._digests)))
-        return news
+    def note_reset(self) -> None:
+        """Note that the next delta sends all rows."""
+        self.number += 1
+        self._news = _News({}, tuple(self._rows), None, (), ())
 
-    def _drop(self, key: str | None) -> None:
-        if key is not None and self._digests.pop(key, None) is not None:
+    def confirm(self) -> None:
+        """Remember what `note` has noted in this tick."""
+        news, self._news = self._news, None
+        if news is None:
+            return
+        if news.before is None:
+            self._before.clear()
+            self._behind.clear()
+        else:
+            self._place(news.before, news)
+        for key in news.gone:
+            self.drop(key)
+        for key, row in news.rows.items():
+            self._rows[key] = SentRow(row, self.number)
+            self._memory.keep(self, key, len(bytes(row)) + ROW_BYTES)
+
+    def _place(self, before: Mapping[str, str | None], news: _News) -> None:
+        moved = [key for key in news.rows if key not in news.unmoved]
+        for key in {*news.changed, *moved}:
+            if key not in news.unmoved:
+                self._displace(self._behind.get(key))
+                self._displace(key)
+        for key in moved:
+            self._displace(self._behind.get(before[key]))  # another row is there now
+        for key in moved:
+            self._before[key], self._behind[before[key]] = before[key], key
+
+    def _displace(self, key: str | None) -> None:
+        if key is not None and key in self._before:
             self._behind.pop(self._before.pop(key), None)
+
+    def drop(self, key: str) -> None:
+        """Forget a row."""
+        self._displace(key)
+        self._rows.pop(key, None)
+        self._memory.release(self, key)
+
+    def forget(self) -> None:
+        """Forget all rows."""
+        for key in list(self._rows):
+            self.drop(key)

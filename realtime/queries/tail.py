@@ -50,6 +50,8 @@ from realtime.queries.livequery import (
 from realtime.queries.plan import Maintenance
 from realtime.queries.round import GivenUp, Round
 from realtime.queries.routing import Dependencies
+from realtime.queries.sent import Memory
+from realtime.queries.shared_delta import SharedDelta
 from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE
@@ -87,11 +89,15 @@ class Want(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The live query's id, the delta if there is one, and the fingerprint of the resulting rows."""
+    """The live query's id, the delta if there is one, and the fingerprint of the resulting rows.
+
+    `number` is that of the live query's last shared delta, which the client need not receive.
+    """
 
     query: int
     delta: bytes | None
     fingerprint: str
+    number: int = 0
 
 
 @dataclass(slots=True)
@@ -100,7 +106,7 @@ class Tick:
 
     before: str
     cursor: str
-    deltas: dict[int, bytes] = field(default_factory=dict)  # by live query
+    deltas: dict[int, SharedDelta] = field(default_factory=dict)  # by live query
     answers: dict[Want, Answer] = field(default_factory=dict)
     deferred: set[Want] = field(default_factory=set)  # wants that there was no time to answer
     failed: set[QueryKey] = field(default_factory=set)  # live queries that could not be read; the reason is logged
@@ -293,6 +299,7 @@ class Tail:
         self._dependencies = Dependencies(max_changes)
         self._recent = Recent(max_changes, self._is_older)
         self._history = History()
+        self._memory = Memory()
         self._round = Round()  # the current round, or the last one
         self._starts: dict[str, str] = {}  # by cursor: the one that represents those near it, in this tick
         self._readings: dict[str, Changes] = {}  # the changes after older cursors, in this tick
@@ -389,6 +396,7 @@ class Tail:
         self._large.discard(key)
         if query := self._queries.pop(key, None):
             self._dependencies.discard(query)
+            query.sent.forget()
             self._due.pop(query, None)
 
     def _read(
@@ -421,7 +429,7 @@ class Tail:
                 change, present[query] = result
                 if change:
                     tick.resets += change.reset
-                    tick.deltas[query.id] = encode_delta(change)
+                    tick.deltas[query.id] = change
 
         def late() -> bool:
             return time.perf_counter() - begun > self.seconds
@@ -527,7 +535,7 @@ class Tail:
                 return None
             change, present[subject] = result
             if change:
-                tick.deltas[subject.id] = encode_delta(change)
+                tick.deltas[subject.id] = change
         return subject
 
     def _answers(
@@ -568,7 +576,7 @@ class Tail:
             if delta is not None:
                 if start.cursor is not None:
                     tick.resets += delta.reset
-                answers[start] = Answer(query.id, encode_delta(delta) if delta else None, mine)
+                answers[start] = Answer(query.id, encode_delta(delta) if delta else None, mine, query.sent.number)
         return {want: answers[start] for want, start in starts.items() if start in answers}
 
     def _pasts(self, query: LiveQuery, present: Present, cursors: set[str | None]) -> dict[str | None, Past | None]:
@@ -735,7 +743,7 @@ class Tail:
     def _open(self, key: QueryKey, stream: ModelStream, failed: set[QueryKey]) -> LiveQuery | None:
         try:
             with self._round.reading(key), stream.surroundings.applied():
-                query = live_query(stream, key.format)
+                query = live_query(stream, key.format, self._memory)
                 query.careful = key in self._careful
                 return query
         except GivenUp:

@@ -19,6 +19,7 @@ from realtime.client.rows import Rows
 from realtime.exceptions import BadParameters, ClientError, Forbidden, RealtimeError
 from realtime.protocol.envelope import Envelope, audience_text
 from realtime.queries.livequery import query_key
+from realtime.queries.shared_delta import Received
 from realtime.queries.tail import Tick, Want
 from realtime.streams.stream import ModelStream
 from realtime.testing.databases import OwnTransactionLog, StrictTail, tail_of
@@ -75,6 +76,7 @@ class Viewer:
         self.refusal: ClientError | None = None
         self._identity = Identity(user_key(user))
         self._rows = Rows()
+        self._received = Received(0, "known")
         self._stream: ModelStream | None = None  # while it is subscribed
         self._tails: dict[str, StrictTail] = {}
 
@@ -125,7 +127,8 @@ class Viewer:
                 push = self._subscribe(stream)
                 push.drops = [key for key in before if key not in self._rows.by_key]
                 return push
-        return self._take(list(tick.deltas.values()))
+        deltas = [delta.to(self._received) for delta in tick.deltas.values()]
+        return self._take([delta for delta in deltas if delta is not None])
 
     async def arefresh(self) -> Push:
         """Like `refresh`, for async code."""
@@ -187,7 +190,8 @@ class Viewer:
         tick: Tick = self._tails[stream.database()].tick({want: stream}, ())
         self._stream = stream
         self._rows.clear()
-        delta = tick.answers[want].delta
+        _, delta, _, number = tick.answers[want]
+        self._received = Received(number, "known")
         push = self._take([] if delta is None else [delta])
         push.reset = True
         return push

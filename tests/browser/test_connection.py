@@ -92,7 +92,7 @@ def test_reconnect_without_a_missed_change_brings_no_row(board: Board, desk: Des
     come_back(page)
 
     hello, *subscribes = [message for message in traffic.sent if message["type"] != "ack"]
-    assert hello == {"type": "hello", "version": 1}
+    assert hello == {"type": "hello", "version": 2}
     assert len(subscribes) == 2
     assert all(message["cursor"] for message in subscribes)
     assert traffic.frames

@@ -28,7 +28,7 @@ def moves(frame: dict[str, Any], key: str) -> list[str]:
     """What a frame does with the card of this key: nothing, where it is about people, or about rows as data."""
     drops = [dropped for delta in frame["deltas"] for dropped in delta.get("drops", ()) if dropped == key]
     puts = [put for delta in frame["deltas"] for put in delta.get("puts", ()) if put["key"] == key]
-    return ["drop" for _ in drops] + ["put" for put in puts if isinstance(put["row"], str)]
+    return ["drop" for _ in drops] + ["put" for put in puts if isinstance(put.get("row"), str)]
 
 
 def test_rows_move_to_where_they_belong(ada: Page, ben: Page, board: Board) -> None:

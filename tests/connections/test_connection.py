@@ -333,8 +333,8 @@ class TestProtocolErrors:
 
     async def test_version_that_is_not_spoken(self, committed):
         async with WireClient() as client:
-            client.connection.receive('{"type":"hello","version":2}')
-            assert client.closed == (4202, "This server supports protocol version 1, not 2.")
+            client.connection.receive('{"type":"hello","version":3}')
+            assert client.closed == (4202, "This server supports protocol versions 1 and 2, not 3.")
 
     async def test_failure_of_the_server_itself_is_logged(self, committed, caplog, monkeypatch):
         async with WireClient() as client:
@@ -446,7 +446,7 @@ class TestFlow:
         async with WireClient() as client:
             await until(lambda: client.received)
         assert client.received == [
-            {"type": "welcome", "version": 1, "heartbeat": 7.5, "window": {"frames": 5, "bytes": 5000}}
+            {"type": "welcome", "version": 2, "heartbeat": 7.5, "window": {"frames": 5, "bytes": 5000}}
         ]
 
 

@@ -9,7 +9,12 @@ from django.contrib.auth import get_user_model
 
 from demo_project.board.models import Project, Task
 from realtime.exceptions import Forbidden
+from realtime.protocol.codec import encode_frame
+from realtime.queries.livequery import query_key
+from realtime.queries.tail import Want
+from realtime.streams.registry import registry
 from realtime.testing import Viewer, capture_pushes
+from realtime.testing.databases import tail_of
 
 
 @pytest.fixture
@@ -71,3 +76,20 @@ def test_assignee_who_is_renamed_changes_their_tasks(board, board_of):
         task.assignee.save()
 
     assert pushed[ada].puts[str(task.pk)]["assignee.username"] == "benjamin"
+
+
+def test_ticked_checkbox_costs_at_most_300_bytes(board):
+    """Its row has been sent before: of a row that a page has rendered, it is not known which version that was."""
+    tail, stream = tail_of("default"), registry.get("tasks")({"project": board.pk}, None)
+    want = Want(query_key(stream, "html"), None)
+    tail.tick({want: stream}, ())
+    task = board.tasks.first()
+    sizes = []
+    for done in (True, False, True):
+        task.done = done
+        task.save()
+        tick = tail.tick({}, ())
+        [delta] = tick.deltas.values()
+        frame = encode_frame(log=0, cursor=tick.cursor, deltas=[delta.encoded("patched")])
+        sizes.append(frame.size)
+    assert max(sizes[1:]) <= 300

@@ -41,7 +41,7 @@ kinds = st.sampled_from(["hello", "authenticate", "subscribe", "unsubscribe", "c
 names = st.sampled_from(["books", "top", "mine", "shelves", "noted", "__class__", "tests.book", "'; --", ""])
 fields = {
     "id": st.integers(-1, 5) | st.sampled_from(["c1", "", "x" * 65, 2**40]),
-    "version": st.integers(0, 2),
+    "version": st.integers(0, 3),
     "token": st.text(max_size=30),
     "stream": names,
     "params": st.dictionaries(st.sampled_from(["shelf", "self", "user", "x"]), scalars, max_size=3) | anything,

@@ -9,24 +9,35 @@ from typing import Any
 from realtime.hub.fanout import fan_out
 from realtime.hub.subscribers import Subscribers
 from realtime.hub.waiting import QueryRequest
-from realtime.protocol.codec import encode_delta
 from realtime.protocol.messages import Delta
 from realtime.queries.livequery import QueryKey
+from realtime.queries.shared_delta import SharedDelta
 from realtime.queries.tail import Answer, Tick, Want
 from realtime.streams.surroundings import SITE
 
 ONE, TWO = (QueryKey(name, b"{}", None, "NoneType", "data", SITE) for name in ("one", "two"))
 
 
-def delta(query: int) -> bytes:
-    return encode_delta(Delta(query=query, drops=("1",)))
+class Client(str):
+    """A client that is known by its name."""
+
+    delta_form = "patched"
+
+
+class OldClient(Client):
+    delta_form = "known"
+
+
+def delta(query: int) -> SharedDelta:
+    return SharedDelta(Delta(query=query, drops=("1",)))
 
 
 def subscribed(**queries: list[Any]) -> Subscribers:
     subscribers = Subscribers()
     for query, (name, clients) in enumerate(queries.items(), start=1):
         for client in clients:
-            subscribers.add(client, query, {"one": ONE, "two": TWO}[name], SimpleNamespace())
+            client = client if isinstance(client, Client) else Client(client)
+            subscribers.add(client, query, {"one": ONE, "two": TWO}[name], SimpleNamespace())  # type: ignore[arg-type]
     return subscribers
 
 
@@ -60,7 +71,7 @@ def test_nobody_gets_what_changes_nothing_for_them():
 
 def test_client_that_is_answered_gets_the_answer_in_place_of_the_change():
     want = Want(ONE, None)
-    tick = Tick("e.1", "e.2", deltas={1: delta(1)}, answers={want: Answer(1, delta(1), "f")})
+    tick = Tick("e.1", "e.2", deltas={1: delta(1)}, answers={want: Answer(1, delta(1).encoded("whole"), "f")})
     request = QueryRequest("bob", "subscription", SimpleNamespace(), want)  # type: ignore[arg-type]
     found = shown(tick, subscribed(one=["ann", "bob"]), [request])
     assert (found["ann"][0], found["bob"][0]) == ([1], [1])
@@ -71,3 +82,28 @@ def test_client_that_is_answered_gets_the_answer_in_place_of_the_change():
 def test_calls_are_named_to_those_who_made_them_and_others_get_an_empty_frame_if_they_have_to():
     found = shown(Tick("e.1", "e.2"), subscribed(one=["ann", "bob"]), calls={"ann": ("c1",)}, also=["bob"])
     assert (found["ann"][1].calls, found["bob"][1].calls, found["bob"][0]) == (("c1",), (), [])
+
+
+def test_each_gets_the_form_that_fits_the_rows_it_has():
+    known, patched = Delta(query=1, drops=("2",)), Delta(query=1, drops=("3",))
+    tick = Tick(
+        "e.1", "e.2", deltas={1: SharedDelta(Delta(query=1, drops=("1",)), base=5, known=known, patched=patched)}
+    )
+    subscribers = subscribed()
+    for client, number in ((Client("new"), 5), (Client("ann"), 4), (Client("bob"), 1), (OldClient("old"), 4)):
+        subscribers.add(client, 1, ONE, SimpleNamespace(), number=number)  # type: ignore[arg-type]
+    for calls in ({}, {"ann": ("c1",)}):  # the usual case, and the other one
+        found = fan_out(tick, (), subscribers, log=0, calls=calls)
+        drops = {
+            client: json.loads(frame.frame.text)["deltas"][0]["drops"] for frame, some in found for client in some
+        }
+        assert drops == {"new": ["1"], "ann": ["3"], "bob": ["3"], "old": ["2"]}
+
+
+def test_client_whose_rows_are_the_same_gets_no_frame():
+    tick = Tick(
+        "e.1", "e.2", deltas={1: SharedDelta(Delta(query=1, drops=("1",)), base=5, known=Delta(1), patched=Delta(1))}
+    )
+    subscribers = subscribed(one=["ann"])
+    subscribers.add(Client("new"), 1, ONE, SimpleNamespace(), number=5)  # type: ignore[arg-type]
+    assert list(shown(tick, subscribers)) == ["new"]

@@ -191,6 +191,31 @@ def draw(strategy: st.SearchStrategy[Any], number: int, seed_number: int) -> lis
     return drawn[:number]
 
 
+def repeated_steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """A history in which the same few rows change again and again, while clients come, fall behind and return."""
+    client, hub, row = st.integers(0, 3), st.integers(0, 1), st.integers(0, 2)
+    names = ["grow_title", "save_item", "save_unchanged", "swap_items", "delete_item", "create_item"]
+    name = st.one_of(st.just("grow_title"), st.sampled_from(names))
+    change = st.tuples(st.just("change"), st.tuples(name, row, SMALL))
+    reconnect = st.tuples(st.just("reconnect"), client, hub)
+    slow = st.tuples(st.sampled_from(["stop reading", "stop acknowledging", "read on", "acknowledge"]), client)
+    other = st.one_of(
+        st.tuples(st.just("failing tick"), hub, st.sampled_from(["read", "end"])),
+        st.tuples(st.just("join again"), client, SMALL),
+        st.tuples(st.just("heartbeat"), client),
+        reconnect,
+        reconnect,
+        slow,
+        slow,
+    )
+    return st.lists(st.one_of(change, change, change, other), min_size=size, max_size=size)
+
+
+def plain_queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
+    names = st.sampled_from([name for name in ("oracle.items", "oracle.shared", "oracle.box") if name not in WITHOUT])
+    return st.tuples(names, plain(boxes=False), st.sampled_from(["data", "html"]), SMALL)
+
+
 def steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
     """A history: what writers, hubs and clients do, one after the other."""
     client, hub, writer = st.integers(0, 3), st.integers(0, 1), st.integers(0, 2)

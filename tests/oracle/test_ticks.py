@@ -38,6 +38,9 @@ def world(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("realtime.queries.tail.MOST_PARTS", 2)  # of which there are more, too
     monkeypatch.setattr("realtime.queries.livequery.FEW_ROWS", 4)
     monkeypatch.setattr("realtime.queries.tail.FEW_ROWS", 4)
+    monkeypatch.setattr("realtime.protocol.patches.LONG_TEXT", 0)  # so that all texts are edited
+    monkeypatch.setattr("realtime.protocol.patches.LEAST_KEPT", 1)
+    monkeypatch.setattr("realtime.queries.sent.MOST_BYTES", 20_000)  # so that rows are forgotten
     limit(settings, window_frames=3)
     limit(settings, changes=25)  # few enough to be exceeded
     settings.REALTIME_THREADS = 1
@@ -52,8 +55,8 @@ def start_afresh(world: World) -> None:
     with transaction.atomic():  # a commit of each statement would take as long as the history
         _fill_tables()
     get_changelog("default").head()
-    for name in [*PEOPLE, *PEOPLE]:
-        world.client(get_user_model().objects.get(username=name).pk)
+    for number, name in enumerate([*PEOPLE, *PEOPLE]):
+        world.client(get_user_model().objects.get(username=name).pk, version=1 if number == 0 else 2)
 
 
 def _fill_tables() -> None:
@@ -82,6 +85,10 @@ def take(world: World, step: tuple[Any, ...]) -> None:
     match step:
         case ["write", number, [name, a, b]]:
             world.writer(number).write(name, a, b)
+        case ["change", [name, a, b]]:
+            world.writer(0).write(name, a, b)
+            for number in range(len(world.hubs)):
+                world.tick(number)
         case ["begin", number]:
             world.writer(number).begin()
         case ["commit" | "roll back" as verb, number]:
@@ -118,6 +125,9 @@ def take_as_client(world: World, client: Client, verb: str, rest: list[Any]) -> 
             client.cut()
         case "come back":
             client.connect(world.hubs[rest[0]])
+        case "reconnect":
+            client.cut()
+            client.connect(world.hubs[rest[0]])
         case "stop reading" | "read on":
             client.reading = verb == "read on"
         case "stop acknowledging":
@@ -149,18 +159,42 @@ def take_meanwhile(world: World, step: tuple[Any, ...]) -> None:
             world.writer(number).write(name, a, b)
 
 
-@settings(
+random_histories = settings(
     max_examples=EXAMPLES,
     deadline=None,
     print_blob=True,
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+
+@random_histories
 @given(
     queries=st.lists(strategies.queries(), min_size=1, max_size=8),
     history=strategies.steps(size=SIZE),
 )
 def test_every_frame_equals_the_querysets_of_its_tick(world: World, queries: Any, history: Any) -> None:
+    play(world, queries, history)
+
+
+def test_every_patch_leads_to_the_rows_of_its_tick(world: World) -> None:
+    patches = 0
+
+    @random_histories
+    @given(
+        queries=st.lists(strategies.plain_queries(), min_size=1, max_size=2),
+        history=strategies.repeated_steps(size=2 * SIZE),
+    )
+    def play_and_count(queries: Any, history: Any) -> None:
+        nonlocal patches
+        play(world, [query for query in queries for _ in range(2 * len(PEOPLE))], history)
+        patches += sum(client.protocol.patches for client in world.clients)
+
+    play_and_count()
+    assert patches > EXAMPLES
+
+
+def play(world: World, queries: Any, history: Any) -> None:
     start_afresh(world)
     for number, client in enumerate(world.clients):
         client.connect(world.hubs[number % len(world.hubs)])

@@ -24,6 +24,7 @@ from realtime.connections.connection import Connection
 from realtime.hub.hub import Hub
 from realtime.hub.log_worker import LogWorker
 from realtime.hub.pubsub.notifications import Waiter
+from realtime.protocol.messages import VERSION
 from realtime.queries.livequery import QueryKey
 from realtime.queries.tail import Tail
 from realtime.streams.registry import registry
@@ -120,10 +121,10 @@ class QuietWaiter(Waiter):
 class Client:
     """A reference client, its connection to one of the hubs, and what is on the way to it."""
 
-    def __init__(self, world: "World", user_pk: int | None) -> None:
+    def __init__(self, world: "World", user_pk: int | None, *, version: int = VERSION) -> None:
         self.world = world
         self.user_pk = user_pk
-        self.protocol = ReferenceClient()
+        self.protocol = ReferenceClient(version=version)
         self.wants: dict[int, Wanted] = {}
         self.seen: dict[int, set[str]] = {}  # by subscription: every key that it was ever told
         self.connection: Connection | None = None
@@ -220,7 +221,8 @@ class Client:
         for delta in frame["deltas"]:
             for id, item in self.protocol.subscriptions.items():
                 if item.query == delta["query"]:
-                    put = {*(put["key"] for put in delta.get("puts", ())), *(delta.get("order") or ())}
+                    puts = {put["key"] for put in delta.get("puts", ())}
+                    put = {*puts, *(delta.get("order") or ()), *delta.get("patches", ())}
                     visible = {key for key, _ in self._state(frame["cursor"], self.wants[id])}
                     assert put <= visible, f"{self.wants[id]}: told of {put - visible}, which it may not see."
                     unknown = set(delta.get("drops", ())) - self.seen[id]
@@ -372,8 +374,8 @@ class World:
     def run(self, coroutine: Any) -> Any:
         return self.loop.run_until_complete(asyncio.wait_for(coroutine, seconds(30)))
 
-    def client(self, user_pk: int | None) -> Client:
-        self.clients.append(Client(self, user_pk))
+    def client(self, user_pk: int | None, *, version: int = VERSION) -> Client:
+        self.clients.append(Client(self, user_pk, version=version))
         return self.clients[-1]
 
     def writer(self, number: int) -> Writer:

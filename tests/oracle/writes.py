@@ -87,6 +87,13 @@ def save_item(choice: Choice) -> None:
 
 
 @write
+def grow_title(choice: Choice) -> None:
+    if item := choice.row(Item):
+        item.title = f"{item.title}{choice.of(TITLES)}{choice.b}"[-20:]
+        item.save()
+
+
+@write
 def save_unchanged(choice: Choice) -> None:
     for item in choice.some(Item):
         item.save()

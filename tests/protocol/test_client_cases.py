@@ -163,7 +163,8 @@ def test_session(case):
 
 @pytest.mark.parametrize("case", DELTAS, ids=lambda case: case["name"])
 def test_delta(case):
-    rows = Rows(case["keys"])
+    rows = Rows()
+    rows.apply([{"puts": [{"key": key, "row": key} for key in case["keys"]]}])
     fits = [rows.apply([delta]) for delta in case["deltas"]]
     if case["result"] is None:
         assert (fits, rows.keys) == ([False], case["keys"])

@@ -180,10 +180,16 @@ class TestStates:
         ]
         assert (events, session.state) == ([], State.OPEN)
 
-    def test_another_version_is_refused(self):
+    @pytest.mark.parametrize("version", [1, 2])
+    def test_welcome_has_the_version_of_the_client(self, version):
+        [welcome], _ = (session := new()).receive(f'{{"type":"hello","version":{version}}}')
+        assert (json.loads(welcome.text)["version"], session.version) == (version, version)
+
+    @pytest.mark.parametrize("version", [0, 3])
+    def test_another_version_is_refused(self, version):
         with pytest.raises(UnsupportedVersion) as refused:
-            new().receive('{"type":"hello","version":2}')
-        assert refused.value.reason == "This server supports protocol version 1, not 2."
+            new().receive(f'{{"type":"hello","version":{version}}}')
+        assert refused.value.reason == f"This server supports protocol versions 1 and 2, not {version}."
 
     def test_binary_frame_is_refused(self):
         with pytest.raises(BadMessage) as refused:

@@ -10,24 +10,27 @@ import pytest
 
 from realtime.changelog import get_changelog
 from realtime.queries.livequery import query_key
+from realtime.queries.shared_delta import Form, Received
 from realtime.queries.tail import Tail, Tick, Want
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE, Surroundings
 from tests.models import Shelf
 from tests.shapes.desk import desk  # noqa: F401 - a fixture
+from tests.support.forms import form_for
 from tests.support.replica import Replica
 
 
 class Viewer:
     """Someone who has a live query up to a cursor. `delta` is what the last tick brought, None for nothing."""
 
-    def __init__(self, live: Live, stream: ModelStream, format: str, cursor: str | None) -> None:
+    def __init__(self, live: Live, stream: ModelStream, format: str, cursor: str | None, form: Form) -> None:
         self.live = live
         self.stream = stream
         self.key = query_key(stream, format)
         self.cursor = cursor
         self.query: int | None = None
+        self.received = Received(0, form)
         self.replica = Replica()
         self.delta: dict[str, Any] | None = None
 
@@ -67,11 +70,12 @@ class Live:
         cursor: str | None = None,
         rows: Mapping[str, Any] | None = None,
         surroundings: Surroundings = SITE,
+        form: Form = "known",
         **params: Any,
     ) -> Viewer:
         """A viewer who has nothing, or these rows at this cursor; brought to the present by a tick."""
         viewer = self.viewer(
-            stream, audience=audience, format=format, cursor=cursor, surroundings=surroundings, **params
+            stream, audience=audience, format=format, cursor=cursor, surroundings=surroundings, form=form, **params
         )
         viewer.replica.hold(rows or {})
         self.tick(viewer)
@@ -86,23 +90,25 @@ class Live:
         format: str = "data",
         cursor: str | None = None,
         surroundings: Surroundings = SITE,
+        form: Form = "known",
         **params: Any,
     ) -> Viewer:
         """A viewer who has nothing yet."""
         kind = registry.get(stream) if isinstance(stream, str) else stream
-        return Viewer(self, kind(kind.clean_params(params), audience, surroundings), format, cursor)
+        return Viewer(self, kind(kind.clean_params(params), audience, surroundings), format, cursor, form)
 
     def tick(self, *newcomers: Viewer, gone: tuple[Viewer, ...] = ()) -> Tick:
         wants = {Want(viewer.key, viewer.cursor): viewer.stream for viewer in newcomers}
         tick = self.tail.tick(wants, [viewer.key for viewer in gone])
         self.viewers = [viewer for viewer in self.viewers if viewer not in gone]
         for viewer in self.viewers:
-            viewer.take(tick.deltas.get(viewer.query))
+            viewer.take(form_for(tick.deltas.get(viewer.query), viewer.received, viewer.replica))
             viewer.cursor = tick.cursor
         for viewer in newcomers:
             answer = tick.answers.get(Want(viewer.key, viewer.cursor))
             if answer is not None:
                 viewer.query = answer.query
+                viewer.received = Received(answer.number, viewer.received.form)
                 viewer.take(answer.delta)
                 viewer.cursor = tick.cursor
         return tick

@@ -4,7 +4,6 @@ import pytest
 from django.db import connection
 from django.db.models import Count
 
-from realtime.queries.sent import Sent
 from tests.shapes.desk import Desk, Seen, statements
 from tests.shapes.models import (
     BookCafe,
@@ -65,12 +64,6 @@ def sent(desk: Desk, lives: list[Seen]) -> list[list[str] | None]:
         seen.deltas.clear()
     desk.check()
     return AtLeast([_puts(seen) if seen.deltas else None for seen in lives])
-
-
-@pytest.fixture
-def resent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows are sent although they show what was sent of them last."""
-    monkeypatch.setattr(Sent, "news", lambda self, rows, *rest: dict(rows))
 
 
 def _puts(seen: Seen) -> list[str]:
@@ -231,7 +224,7 @@ class TestReverseForeignKeys:
         cover.delete()
         assert sent(desk, lives) == [["a"], None, None]
 
-    def test_column_that_is_not_the_key(self, desk, lanes, resent):
+    def test_column_that_is_not_the_key(self, desk, lanes):
         stream = desk.stream(Lane, lambda self: Lane.objects.order_by("pk"), depends_on=["tickets"], fields=["name"])
         seen = desk.watch(stream)
         ticket = Ticket.objects.create(lane=lanes[1], title="x")
@@ -242,7 +235,7 @@ class TestReverseForeignKeys:
         ticket.delete()
         assert _keys(desk, seen) == [str(lanes[2].pk)]
 
-    def test_rows_with_keys_of_several_columns(self, desk, lanes, resent):
+    def test_rows_with_keys_of_several_columns(self, desk, lanes):
         stream = desk.stream(Lane, lambda self: Lane.objects.order_by("pk"), depends_on=["seat"], fields=["name"])
         seen = desk.watch(stream)
         seat = Seat.objects.create(hall=lanes[1], number="1", title="x")

@@ -1,14 +1,22 @@
-"""A row whose bytes are those that all subscribers were sent last is not sent again."""
+"""Of a row that subscribers were sent before, only what differs is sent again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
+from django.db.models import F, Value
+from django.db.models.functions import Repeat
+from msgspec import Raw
 
 from realtime import ModelStream
-from realtime.queries.sent import MOST, Sent
+from realtime.models import Change, Log
+from realtime.protocol.codec import encode_frame
+from realtime.queries import sent
+from realtime.queries.sent import Memory, Sent
 from tests.models import Book, Shelf
 
 pytestmark = pytest.mark.databases
@@ -46,13 +54,160 @@ def test_newcomer_may_have_a_row_of_another_moment(live, books):
     viewer = live(Titles)
     save(books[1], pages=1)
     live.tick()
-    live(Titles)
+    newcomer = live(Titles)
     save(books[1], pages=2)
     live.tick()
-    assert viewer.delta is not None
+    assert (viewer.delta, newcomer.delta["puts"]) == (None, whole(books[1], after=books[0]))
+    save(books[1], pages=3)
+    live.tick()
+    assert (viewer.delta, newcomer.delta) == (None, None)
 
 
-def test_row_that_moves_is_put_although_it_shows_the_same(live, shelf, books):
+def whole(book: Book, *, after: Book) -> list[Any]:
+    return [{"key": str(book.pk), "row": {"id": book.pk, "title": book.title}, "after": str(after.pk)}]
+
+
+class Texts(Titles):
+    """Rows that are longer than their patches."""
+
+    name = "texts"
+    fields = ["id", "title", "pages", "shelf.name", "owner.username"]
+
+
+class Windows(Texts):
+    """Rows whose keys are read anew."""
+
+    name = "windows"
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset()[:5]
+
+
+@pytest.mark.parametrize("stream", [Texts, Windows])
+class TestPatches:
+    def test_row_is_sent_whole_once_and_then_as_a_patch(self, live, books, stream):
+        viewer = live(stream, form="patched")
+        save(books[1], pages=1)
+        live.tick()
+        assert [put["key"] for put in viewer.delta["puts"]] == [str(books[1].pk)]
+        save(books[1], pages=2)
+        live.tick()
+        assert viewer.delta == {"patches": {str(books[1].pk): {"set": {"pages": 2}}}}
+        assert viewer.rows[1]["pages"] == 2
+
+    def test_client_of_version_1_gets_the_row_whole(self, live, books, stream):
+        viewer = live(stream, form="known")
+        for pages in (1, 2):
+            save(books[1], pages=pages)
+            live.tick()
+            assert viewer.delta["puts"][0]["row"]["pages"] == pages
+
+    def test_newcomer_gets_the_row_whole(self, live, books, stream):
+        viewer = live(stream, form="patched")
+        save(books[1], pages=1)
+        live.tick()
+        newcomer = live(stream, form="patched")
+        save(books[1], pages=2)
+        live.tick()
+        assert ("patches" in viewer.delta, newcomer.delta["puts"][0]["row"]["pages"]) == (True, 2)
+        save(books[1], pages=3)
+        live.tick()
+        assert viewer.delta == newcomer.delta == {"patches": {str(books[1].pk): {"set": {"pages": 3}}}}
+
+    def test_row_that_moves_is_put_without_its_content(self, live, books, stream):
+        viewer = live(stream, form="patched")
+        save(books[1], pages=1)
+        live.tick()
+        save(books[1], title="z")
+        live.tick()
+        key = str(books[1].pk)
+        assert viewer.delta == {
+            "puts": [{"key": key, "after": str(books[2].pk)}],
+            "patches": {key: {"set": {"title": "z"}}},
+        }
+        assert viewer.titles == ["b", "f", "z"]
+
+    def test_row_that_was_changed_and_changed_back_sends_nothing(self, live, books, stream):
+        viewer = live(stream, form="patched")
+        save(books[1], pages=1)
+        live.tick()
+        save(books[1], pages=2)
+        save(books[1], pages=1)
+        live.tick()
+        assert viewer.delta is None
+
+    def test_row_that_has_left_comes_again_whole(self, live, books, shelf, stream):
+        viewer = live(stream, form="patched")
+        save(books[1], pages=1)
+        live.tick()
+        key = books[1].pk
+        books[1].delete()
+        live.tick()
+        Book.objects.create(pk=key, shelf=shelf, title="d", pages=2)
+        live.tick()
+        assert viewer.delta["puts"][0]["row"]["pages"] == 2
+
+    def test_row_is_sent_whole_after_all_rows_were_sent(self, live, books, stream):
+        viewer = live(stream, form="patched")
+        save(books[1], pages=1)
+        live.tick()
+        Change.objects.all().delete()
+        Log.objects.all().delete()
+        live.tick()
+        assert viewer.delta["reset"]
+        save(books[1], pages=2)
+        live.tick()
+        assert "row" in viewer.delta["puts"][0]
+
+    def test_what_a_failed_round_would_have_sent_is_no_version_of_a_row(self, live, books, stream, monkeypatch):
+        viewer = live(stream, form="patched")
+        save(books[1], pages=1)
+        live.tick()
+        save(books[1], pages=2)
+        with failing(live, monkeypatch), pytest.raises(DatabaseError):
+            live.tick()
+        save(books[1], pages=3)
+        live.tick()
+        assert viewer.delta == {"patches": {str(books[1].pk): {"set": {"pages": 3}}}}
+        assert viewer.rows[1]["pages"] == 3
+
+    def test_row_that_was_forgotten_is_sent_whole(self, live, books, stream, monkeypatch):
+        monkeypatch.setattr(sent, "MOST_BYTES", 800)  # two rows
+        viewer = live(stream, form="patched")
+        for pages, whole in ((1, books), (2, books[:1])):
+            for book in books:
+                save(book, pages=pages)
+            live.tick()
+            assert [put["key"] for put in viewer.delta["puts"] if "row" in put] == [str(book.pk) for book in whole]
+
+
+class Growing(Titles):
+    """A text of 40 characters for each page."""
+
+    name = "growing"
+    fields = ["id", "title", "text"]
+    template_name = "tests/text.html"
+
+    def get_queryset(self) -> Any:
+        return Book.objects.annotate(text=Repeat(Value("forty characters of a text that grows.\u2026 "), F("pages")))
+
+
+@pytest.mark.parametrize("format", ["data", "html"])
+def test_text_that_grows_costs_at_most_three_times_the_text(live, shelf, format):
+    """As if it grew by 40 characters 20 times a second, and a frame were sent ten times a second."""
+    book = Book.objects.create(shelf=shelf, title="a")
+    viewer = live(Growing, form="patched", format=format)
+    size = 0
+    for pages in range(2, 202, 2):
+        save(book, pages=pages)
+        tick = live.tick()
+        delta = tick.deltas[viewer.query].to(viewer.received)
+        size += encode_frame(log=0, cursor=tick.cursor, deltas=[delta]).size
+    assert viewer.rows[0].count("forty") if format == "html" else viewer.rows[0]["text"].count("forty") == 200
+    assert size <= 3 * 200 * 40
+
+
+def test_row_that_moves_although_it_shows_the_same_is_put(live, shelf, books):
     [first, second] = [Book.objects.create(shelf=shelf, title="same", pages=pages) for pages in (1, 2)]
     viewer = live(Titles)
     save(second, pages=3)
@@ -93,25 +248,33 @@ def test_row_before_which_another_was_put_is_put_in_its_place(live, shelf, books
 def test_what_a_failed_round_would_have_sent_is_sent(live, books, monkeypatch):
     viewer = live(Titles)
     save(books[1], title="e")
-    store = type(live.tail)._read
-
-    def fail(self: Any, *args: Any) -> Any:
-        store(self, *args)
-        raise DatabaseError("planned")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(live.tail), "_read", fail)
-        with pytest.raises(DatabaseError):
-            live.tick()
+    with failing(live, monkeypatch), pytest.raises(DatabaseError):
+        live.tick()
     live.tick()
     assert viewer.titles == ["b", "e", "f"]
 
 
-def test_as_many_rows_are_remembered_as_memory_is_bounded_by():
-    sent = Sent()
-    rows = {str(number): b"row" for number in range(MOST + 3)}
-    before = dict(zip(rows, [None, *rows], strict=False))
-    assert sent.news(rows, before, (), rows) == rows
-    sent.confirm()
-    again = dict.fromkeys(("1", str(MOST + 2)), b"row")
-    assert list(sent.news(again, before, again, again)) == ["1"]
+@contextmanager
+def failing(live: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Rounds that fail after everything was read."""
+    read = type(live.tail)._read
+
+    def fail(self: Any, *args: Any) -> Any:
+        read(self, *args)
+        raise DatabaseError("planned")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(live.tail), "_read", fail)
+        yield
+
+
+def test_rows_of_all_live_queries_share_one_bound(monkeypatch):
+    monkeypatch.setattr(sent, "MOST_BYTES", 3 * (sent.ROW_BYTES + 10))
+    memory = Memory()
+    one, other = Sent(memory), Sent(memory)
+    for number, query in enumerate((one, other, one, other)):
+        query.note({str(number): Raw(b'"12345678"')}, ())
+        query.confirm()
+    assert (list(one._rows), list(other._rows)) == (["2"], ["1", "3"])
+    other.forget()
+    assert (list(memory._sizes), memory._bytes) == ([(one, "2")], sent.ROW_BYTES + 10)

@@ -135,7 +135,7 @@ class TestSending:
         tick = desk.tail.tick({}, ())
         assert tick.failed == set()
         assert set(tick.deltas) == {count.query, failing.query}
-        assert json.loads(tick.deltas[failing.query])["puts"] == [{"key": "failing", "row": None}]
+        assert json.loads(tick.deltas[failing.query].encoded("whole"))["puts"] == [{"key": "failing", "row": None}]
         assert "The row failing of the stream" in caplog.text
 
 

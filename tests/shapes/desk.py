@@ -20,8 +20,10 @@ from realtime.changelog import get_changelog
 from realtime.conf import settings
 from realtime.models import Change, Log
 from realtime.queries.livequery import query_key
+from realtime.queries.shared_delta import Received
 from realtime.queries.tail import Tail, Want
 from realtime.streams.registry import registry
+from tests.support.forms import form_for
 from tests.support.replica import Replica
 
 _numbers = itertools.count(1)
@@ -36,6 +38,7 @@ class Seen(Replica):
         self.format = format
         self.cursor: str | None = None
         self.query: int | None = None
+        self.received = Received(0, "whole")
         self.deltas: list[dict[str, Any]] = []  # that came by themselves
         self.answer: dict[str, Any] | None = None  # that came on subscribing
         self._fresh = fresh
@@ -101,6 +104,7 @@ class Desk:
         for seen in returning:
             answer = tick.answers[Want(query_key(seen.stream, seen.format), seen.cursor)]
             seen.query = answer.query
+            seen.received = Received(answer.number, "whole")
             seen.answer = json.loads(answer.delta) if answer.delta else None
             if seen.answer:
                 seen.apply(seen.answer)
@@ -115,8 +119,9 @@ class Desk:
         tick = self.tail.tick(wants, ())
         assert tick.failed == set(), "A live query cannot be read; the log says why."
         for seen in self.seen:
-            if seen.query in tick.deltas:
-                seen.deltas.append(json.loads(tick.deltas[seen.query]))
+            delta = form_for(tick.deltas.get(seen.query), seen.received, seen)
+            if delta is not None:
+                seen.deltas.append(json.loads(delta))
                 seen.apply(seen.deltas[-1])
             seen.cursor = tick.cursor
         return tick

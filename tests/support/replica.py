@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from realtime.client.rows import Rows
+from realtime.protocol.messages import VERSION
 
 QUARTER = 4  # an ack is due when one such part of the window has arrived
 
@@ -59,6 +60,7 @@ class Subscription:
     live: bool = False
     fingerprint: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
+    sent: set[str] = field(default_factory=set)  # the keys whose rows have come in this connection
     refusal: dict[str, Any] | None = None
     present: dict[str, Any] | None = None  # what the client says of its user's presence; None: it only looks
 
@@ -70,7 +72,8 @@ class ReferenceClient:
     reads and does not acknowledge.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, version: int = VERSION) -> None:
+        self.version = version
         self.subscriptions: dict[int, Subscription] = {}
         self.frames: list[dict[str, Any]] = []  # of this connection
         self.replies: dict[str, dict[str, Any]] = {}
@@ -83,6 +86,7 @@ class ReferenceClient:
         self.token: str | None = None  # who it is, where no cookie says so
         self._connected = False
         self.events: list[dict[str, Any]] = []  # of all connections
+        self.patches = 0  # that were applied, in all connections
         self.rejected_events: list[dict[str, Any]] = []
         self._handled = 0
         self._unacked_frames = 0
@@ -116,7 +120,7 @@ class ReferenceClient:
         wanted = [item for item in self.subscriptions.values() if item.refusal is None]
         named = {} if self.token is None else {"token": self.token}
         here = [self._say(item) for item in wanted if item.present is not None]
-        return [self.text(type="hello", version=1, **named), *map(self._ask, wanted), *here]
+        return [self.text(type="hello", version=self.version, **named), *map(self._ask, wanted), *here]
 
     def be_present(self, id: int, data: dict[str, Any]) -> list[str]:
         """Say that the user is here, through a subscription to a stream of presence."""
@@ -136,6 +140,7 @@ class ReferenceClient:
         for item in self.subscriptions.values():
             item.query = item.log = None
             item.live = False
+            item.sent.clear()
 
     def receive(self, text: str) -> list[str]:
         """Take one message of the server; return what to send."""
@@ -168,7 +173,7 @@ class ReferenceClient:
         return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
     def _welcome(self, message: dict[str, Any]) -> None:
-        assert message["version"] == 1
+        assert message["version"] == self.version
         self.window = message["window"]
 
     def _subscribed(self, message: dict[str, Any]) -> None:
@@ -185,9 +190,17 @@ class ReferenceClient:
             if item.fresh:
                 item.replica.clear()
         for delta in message["deltas"]:
+            assert self.version > 1 or "patches" not in delta, f"A client of version 1 gets {delta}."
             for item in mine:
                 if item.query == delta["query"]:
+                    if delta.get("reset"):
+                        item.sent.clear()
+                    item.sent.difference_update(delta.get("drops", ()))
+                    item.sent.update(put["key"] for put in delta.get("puts", ()) if "row" in put)
+                    unknown = delta.get("patches", {}).keys() - item.sent
+                    assert not unknown, f"The rows {unknown} are patched, and were not sent in this connection."
                     item.replica.apply(delta)
+                    self.patches += len(delta.get("patches", ()))
         for item in mine:
             item.cursor = message["cursor"]
             item.live, item.fresh = True, False

@@ -6,6 +6,7 @@ import {EventListeners} from "./events.js"
 import {RealtimeError} from "../protocol/messages.js"
 import {Overlays} from "./optimistic.js"
 import {newWire} from "../protocol/subscriptions.js"
+import {patched} from "./patch.js"
 
 /** @typedef {import("../protocol/messages.js").Row} Row */
 /** @typedef {import("../protocol/messages.js").Delta} Delta */
@@ -31,9 +32,9 @@ import {newWire} from "../protocol/subscriptions.js"
  *   expect?: (rows: readonly Entry[], expect: import("./optimistic.js").Expectation, id: string) => readonly Entry[],
  * }} PageRows
  *
- * A row is undefined if only the page has it.
+ * A row is undefined if only the page has it. `sent` is the row as the server sent it last, for patches.
  *
- * @typedef {{key: string, row: Row | undefined, before: Place, after: Place}} Place
+ * @typedef {{key: string, row: Row | undefined, sent: Row | undefined, before: Place, after: Place}} Place
  */
 
 /** @type {readonly any[]} */
@@ -77,7 +78,7 @@ export class Subscription {
     this.paint = page?.paint
     this.page = page?.paint ? page : undefined
     if (page?.keys) {
-      for (const key of page.keys) this.#put(this.#end.before, key, undefined)
+      for (const key of page.keys) this.#put(this.#end.before, key, undefined, undefined)
       this.#snapshot()
       this.filled = true
     }
@@ -159,8 +160,8 @@ export class Subscription {
   }
 
   /** @param {Delta} delta */
-  #applyOne({drops, puts, order}) {
-    if (drops || puts || order) this.#change ??= {puts: new Map(), drops: [], reset: false}
+  #applyOne({drops, puts, order, patches}) {
+    if (drops || puts || order || patches) this.#change ??= {puts: new Map(), drops: [], reset: false}
     for (const key of drops ?? []) this.#drop(key)
 
     /** @type {Place} */
@@ -171,20 +172,30 @@ export class Subscription {
       if (row === undefined) {
         const held = this.#places.get(key)
         if (!held) return false
-        previous = this.#put(place, key, held.row)
+        previous = this.#put(place, key, held.row, held.sent)
       } else {
-        previous = this.#put(place, key, row)
+        previous = this.#put(place, key, row, row)
         this.#change?.puts.set(key, row)
       }
     }
-    return order ? this.#arrange(order) : true
+    return (!order || this.#arrange(order)) && Object.entries(patches ?? {}).every(([key, patch]) => this.#patch(key, patch))
   }
 
-  /** @param {Place} place @param {string} key @param {Row | undefined} row */
-  #put(place, key, row) {
+  /** @param {string} key @param {import("../protocol/messages.js").Patch} patch @returns {boolean} whether it fits the row */
+  #patch(key, patch) {
+    const place = this.#places.get(key)
+    const row = patched(place?.sent, patch)
+    if (!place || row === undefined) return false
+    place.row = place.sent = row
+    this.#change?.puts.set(key, row)
+    return true
+  }
+
+  /** @param {Place} place @param {string} key @param {Row | undefined} row @param {Row | undefined} sent */
+  #put(place, key, row, sent) {
     const held = this.#places.get(key)
     if (held) unlink(held)
-    const put = link(place, key, row)
+    const put = link(place, key, row, sent)
     this.#places.set(key, put)
     return put
   }
@@ -207,8 +218,8 @@ export class Subscription {
     }
     this.#end = ring()
     for (const key of wanted) {
-      const {row} = /** @type {Place} */ (this.#places.get(key))
-      this.#places.set(key, link(this.#end.before, key, row))
+      const {row, sent} = /** @type {Place} */ (this.#places.get(key))
+      this.#places.set(key, link(this.#end.before, key, row, sent))
     }
     return true
   }
@@ -277,9 +288,9 @@ function ring() {
   return end
 }
 
-/** @param {Place} place @param {string} key @param {Row | undefined} row @returns {Place} */
-function link(place, key, row) {
-  const linked = {key, row, before: place, after: place.after}
+/** @param {Place} place @param {string} key @param {Row | undefined} row @param {Row | undefined} sent @returns {Place} */
+function link(place, key, row, sent) {
+  const linked = {key, row, sent, before: place, after: place.after}
   place.after.before = linked
   place.after = linked
   return linked

@@ -171,9 +171,10 @@ export class ParameterForms {
 
 /** The form that an event is about, if it is one of these. @param {EventTarget | Element | null} target @returns {HTMLFormElement | null} */
 function formOf(target) {
-  const form = target instanceof HTMLFormElement ? target : /** @type {Partial<Control> | null} */ (target)?.form
+  if (!(target instanceof Element)) return null
+  const form = target instanceof HTMLFormElement ? target : /** @type {Partial<Control>} */ (target).form
   if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || isForeign(form)) return null
-  return get(form, "method") === "get" && !isInRows(/** @type {Element} */ (target)) ? form : null
+  return get(form, "method") === "get" && !isInRows(target) ? form : null
 }
 
 /** What stands in a live list is no parameter of it, also where the list stands in the form. @param {Element} element */

@@ -2,12 +2,14 @@
  * The protocol's messages, one typedef each, and its codes (docs/reference/protocol.md).
  */
 
-export const VERSION = 1
+export const VERSION = 2
 
 /**
  * @typedef {string | number | boolean | object | null} Row
  * @typedef {{key: string, row?: Row, after?: string | null}} Put
- * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[]}} Delta
+ * @typedef {(number | string)[]} Edits
+ * @typedef {Edits | {set?: Record<string, any>, edit?: Record<string, Edits>}} Patch
+ * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[], patches?: Record<string, Patch>}} Delta
  * @typedef {{frames: number, bytes: number}} Window
  *
  * @typedef {{type: "hello", version: number, token?: string}} Hello

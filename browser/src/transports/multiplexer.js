@@ -6,7 +6,7 @@
  * page resumes with its own, as after any lost connection. It does not depend on workers or ports, so tests need none.
  */
 
-import {parseJSON} from "../protocol/messages.js"
+import {VERSION, parseJSON} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").Transport} Transport */
 /** @typedef {{send: (text: string) => void, closed: (code: number, reason: string) => void}} Port */
@@ -15,7 +15,6 @@ import {parseJSON} from "../protocol/messages.js"
 const ABNORMAL = 1006
 const OVERLOADED = 4002
 const NO_ROOM = "This page needs a connection of its own."
-const VERSION = 1
 /** The server allows 100 subscriptions per connection. Beyond this number, new pages open their own. */
 const MAX_SUBSCRIPTIONS = 50
 /** Windows of bytes that a page may leave unacknowledged. */
@@ -133,11 +132,12 @@ export class Switchboard {
     if (this.#line) this.#lost(ABNORMAL, reason)
   }
 
-  /** @param {Page} page @param {{token?: string}} hello */
-  #greet(page, {token}) {
+  /** @param {Page} page @param {{version: number, token?: string}} hello */
+  #greet(page, {version, token}) {
     this.#forget(page)
     const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS
-    if (token !== undefined || isFull) return this.#turnAway(page, NO_ROOM)
+    // A page that was loaded before a deployment may speak an older version than this script.
+    if (version < VERSION || token !== undefined || isFull) return this.#turnAway(page, NO_ROOM)
     if (this.#welcome && this.now() - this.#heard > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.") // the device has slept
     page.greeted = true
     page.bytes = 0

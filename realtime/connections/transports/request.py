@@ -81,6 +81,7 @@ class RequestTransport:
             self.close(error.code, error.reason)
             return self
         self._connection = connection
+        connection.is_handed_on = self._may_go_on
         for message in self.messages:
             if self.ended:
                 break

@@ -14,7 +14,7 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from realtime.conf import limits, settings
 from realtime.connections.transports.http import TransportRequest, endpoint
 from realtime.exceptions import BadMessage, TooLarge
-from realtime.protocol.messages import VERSION, Frame, Heartbeat, Refused, ServerMessage, Subscribed
+from realtime.protocol.messages import VERSIONS, Frame, Heartbeat, Refused, ServerMessage, Subscribed
 
 HEARTBEATS = 2  # that a response lasts: the next request proves that the client is alive
 PADDING = " " * 2048  # some proxies and browsers buffer until they have this much
@@ -63,7 +63,7 @@ def _wanted(request: ASGIRequest, bookmark: Bookmark) -> list[str]:
         {**fields, **bookmark.place(number), "type": "subscribe", "id": number}
         for number, fields in enumerate(wanted, start=1)
     ]
-    return [json.dumps(message) for message in ({"type": "hello", "version": VERSION}, *asked)]
+    return [json.dumps(message) for message in ({"type": "hello", "version": VERSIONS[0]}, *asked)]
 
 
 class Bookmark:

@@ -1,7 +1,7 @@
 // Made from browser/src by `npm run build`; change it there.
 
 // src/protocol/messages.js
-var VERSION = 1;
+var VERSION = 2;
 var codes = Object.freeze({
   going_away: 4e3,
   internal_error: 4001,
@@ -1370,6 +1370,25 @@ function group(radio) {
   return radio.name ? grouped : [radio];
 }
 
+// src/dom/follow.js
+var SLACK = 2;
+function followFromStart(element) {
+  const scroller = followed(element);
+  if (scroller && get(scroller, "scrollTop") === 0) scrollToEnd(scroller);
+}
+function follow2(element) {
+  const scroller = followed(element);
+  return scroller && isAtEnd(scroller) ? () => scrollToEnd(scroller) : () => {
+  };
+}
+var followed = (element) => call(element, "closest", "[data-live-follow]");
+function isAtEnd(scroller) {
+  return get(scroller, "scrollHeight") - get(scroller, "scrollTop") - get(scroller, "clientHeight") <= SLACK;
+}
+function scrollToEnd(scroller) {
+  Reflect.apply(Element.prototype.scrollTo, scroller, [{ top: get(scroller, "scrollHeight"), behavior: "instant" }]);
+}
+
 // src/dom/parts.js
 var PART_ROWS = 50;
 var TASK_MILLISECONDS = 12;
@@ -1609,7 +1628,9 @@ var PageChanges = class {
   write(node, text2) {
     this.#texts.delete(node);
     this.#own?.texts.add(node);
-    node.nodeValue = text2;
+    const shown = node.nodeValue ?? "";
+    if (text2?.startsWith(shown)) node.appendData(text2.slice(shown.length));
+    else node.nodeValue = text2;
   }
   /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
@@ -2278,6 +2299,7 @@ var Rows = class {
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
+    const scroll = follow2(this.element);
     pageChanges.during(() => {
       const rows = this.#rows();
       const before = new Map(rows);
@@ -2299,6 +2321,7 @@ var Rows = class {
       for (const [key, row] of added) this.#tell("add", key, row);
       if (place2) moveFocus(this.element, this.#rows(), place2);
     });
+    scroll();
   }
   /** @param {import("../data/result_set.js").Change} change */
   detail({ puts, drops, reset }) {
@@ -2553,6 +2576,47 @@ function applyToRows(rows, expect) {
   return shown;
 }
 
+// src/data/patch.js
+function patched(row, patch) {
+  if (Array.isArray(patch)) return edited2(row, patch);
+  if (typeof row !== "object" || row === null) return void 0;
+  const fields = (
+    /** @type {Record<string, any>} */
+    row
+  );
+  const texts = Object.entries(patch.edit ?? {}).map(([name, edits]) => (
+    /** @type {const} */
+    [name, edited2(fields[name], edits)]
+  ));
+  return texts.some(([, text2]) => text2 === void 0) ? void 0 : { ...fields, ...patch.set, ...Object.fromEntries(texts) };
+}
+function edited2(text2, [sum, ...edits]) {
+  if (typeof text2 !== "string") return void 0;
+  let result = "";
+  let at = 0;
+  for (let index = 0; index < edits.length; index += 3) {
+    const [skip, remove, insert] = (
+      /** @type {[number, number, string]} */
+      edits.slice(index, index + 3)
+    );
+    result += text2.slice(at, at + skip) + insert;
+    at += skip + remove;
+  }
+  result += text2.slice(at);
+  return at <= text2.length && crc32(result) === sum ? result : void 0;
+}
+var TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let rest = byte;
+  for (let bit = 0; bit < 8; bit++) rest = rest & 1 ? rest >>> 1 ^ 3988292384 : rest >>> 1;
+  return rest;
+});
+var encoder = new TextEncoder();
+function crc32(text2) {
+  let sum = -1;
+  for (const byte of encoder.encode(text2)) sum = TABLE[(sum ^ byte) & 255] ^ sum >>> 8;
+  return ~sum >>> 0;
+}
+
 // src/data/result_set.js
 var NOTHING = Object.freeze([]);
 var Subscription = class {
@@ -2591,7 +2655,7 @@ var Subscription = class {
     this.paint = page?.paint;
     this.page = page?.paint ? page : void 0;
     if (page?.keys) {
-      for (const key of page.keys) this.#put(this.#end.before, key, void 0);
+      for (const key of page.keys) this.#put(this.#end.before, key, void 0, void 0);
       this.#snapshot();
       this.filled = true;
     }
@@ -2670,8 +2734,8 @@ var Subscription = class {
     return change;
   }
   /** @param {Delta} delta */
-  #applyOne({ drops, puts, order }) {
-    if (drops || puts || order) this.#change ??= { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
+  #applyOne({ drops, puts, order, patches }) {
+    if (drops || puts || order || patches) this.#change ??= { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
     for (const key of drops ?? []) this.#drop(key);
     let previous = this.#end;
     for (const { key, row, after } of puts ?? []) {
@@ -2680,19 +2744,28 @@ var Subscription = class {
       if (row === void 0) {
         const held = this.#places.get(key);
         if (!held) return false;
-        previous = this.#put(place2, key, held.row);
+        previous = this.#put(place2, key, held.row, held.sent);
       } else {
-        previous = this.#put(place2, key, row);
+        previous = this.#put(place2, key, row, row);
         this.#change?.puts.set(key, row);
       }
     }
-    return order ? this.#arrange(order) : true;
+    return (!order || this.#arrange(order)) && Object.entries(patches ?? {}).every(([key, patch]) => this.#patch(key, patch));
   }
-  /** @param {Place} place @param {string} key @param {Row | undefined} row */
-  #put(place2, key, row) {
+  /** @param {string} key @param {import("../protocol/messages.js").Patch} patch @returns {boolean} whether it fits the row */
+  #patch(key, patch) {
+    const place2 = this.#places.get(key);
+    const row = patched(place2?.sent, patch);
+    if (!place2 || row === void 0) return false;
+    place2.row = place2.sent = row;
+    this.#change?.puts.set(key, row);
+    return true;
+  }
+  /** @param {Place} place @param {string} key @param {Row | undefined} row @param {Row | undefined} sent */
+  #put(place2, key, row, sent) {
     const held = this.#places.get(key);
     if (held) unlink(held);
-    const put2 = link(place2, key, row);
+    const put2 = link(place2, key, row, sent);
     this.#places.set(key, put2);
     return put2;
   }
@@ -2713,11 +2786,11 @@ var Subscription = class {
     }
     this.#end = ring();
     for (const key of wanted) {
-      const { row } = (
+      const { row, sent } = (
         /** @type {Place} */
         this.#places.get(key)
       );
-      this.#places.set(key, link(this.#end.before, key, row));
+      this.#places.set(key, link(this.#end.before, key, row, sent));
     }
     return true;
   }
@@ -2781,8 +2854,8 @@ function ring() {
   end.before = end.after = end;
   return end;
 }
-function link(place2, key, row) {
-  const linked = { key, row, before: place2, after: place2.after };
+function link(place2, key, row, sent) {
+  const linked = { key, row, sent, before: place2, after: place2.after };
   place2.after.before = linked;
   place2.after = linked;
   return linked;
@@ -2851,6 +2924,7 @@ var Container = class {
     if (!this.token) throw unsigned(this.name);
     this.format = readFormat(element);
     this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
+    followFromStart(element);
     this.#noted = attribute(element, "data-live-params");
     const cursor = attribute(element, "data-live-cursor");
     const changed = attribute(element, CHANGED) !== null;
@@ -3292,10 +3366,10 @@ var Forms = class {
   /** Forms under way. @type {WeakSet<Element>} */
   #running = /* @__PURE__ */ new WeakSet();
   /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: goes to another page */
-  constructor({ document: document2, call: call3, follow: follow2 }) {
+  constructor({ document: document2, call: call3, follow: follow3 }) {
     this.document = document2;
     this.call = call3;
-    this.follow = follow2;
+    this.follow = follow3;
   }
   start() {
     call(this.document, "addEventListener", "submit", (event) => this.#submit(event));
@@ -3976,6 +4050,7 @@ var Announcer = class {
 // src/dom/connection_notice.js
 var OUTAGE_SECONDS = 5;
 var BACK_SECONDS = 5;
+var PLACE = "[data-live-connection]";
 var ConnectionNotice = class {
   /** Ends the wait for the next word. */
   #cancel = () => {
@@ -3998,13 +4073,19 @@ var ConnectionNotice = class {
     if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#say(sentence("Offline: this page may be out of date.")));
     else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""));
   }
+  /** Says in a part of the page that is new what is said elsewhere. @param {Element} root */
+  fill(root) {
+    const places = [...call(root, "querySelectorAll", PLACE)];
+    if (call(root, "matches", PLACE)) places.push(root);
+    for (const place2 of places) {
+      if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
+      if (place2.textContent !== this.#text) place2.textContent = this.#text;
+    }
+  }
   /** @param {string} text */
   #say(text2) {
     this.#text = text2;
-    for (const place2 of call(this.document, "querySelectorAll", "[data-live-connection]")) {
-      if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
-      if (place2.textContent !== text2) place2.textContent = text2;
-    }
+    this.fill(get(this.document, "documentElement"));
   }
 };
 
@@ -4090,6 +4171,7 @@ var Page = class {
     for (const element of found) {
       if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element);
     }
+    this.notice.fill(root);
   }
   /** @param {Element} element */
   #bind(element) {
@@ -4294,15 +4376,13 @@ var ParameterForms = class {
   }
 };
 function formOf(target) {
+  if (!(target instanceof Element)) return null;
   const form = target instanceof HTMLFormElement ? target : (
-    /** @type {Partial<Control> | null} */
-    target?.form
+    /** @type {Partial<Control>} */
+    target.form
   );
   if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || isForeign(form)) return null;
-  return get(form, "method") === "get" && !isInRows(
-    /** @type {Element} */
-    target
-  ) ? form : null;
+  return get(form, "method") === "get" && !isInRows(target) ? form : null;
 }
 var isInRows = (element) => call(element, "closest", "[data-live]") !== null;
 function controlsOf2(form) {
@@ -4731,7 +4811,6 @@ function storage() {
 var ABNORMAL4 = 1006;
 var OVERLOADED = 4002;
 var NO_ROOM = "This page needs a connection of its own.";
-var VERSION2 = 1;
 var MAX_SUBSCRIPTIONS = 50;
 var MAX_WINDOWS = 4;
 var MAX_HEARTBEATS = 3;
@@ -4839,11 +4918,11 @@ var Switchboard = class {
   cut(reason) {
     if (this.#line) this.#lost(ABNORMAL4, reason);
   }
-  /** @param {Page} page @param {{token?: string}} hello */
-  #greet(page, { token }) {
+  /** @param {Page} page @param {{version: number, token?: string}} hello */
+  #greet(page, { version, token }) {
     this.#forget(page);
     const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS;
-    if (token !== void 0 || isFull) return this.#turnAway(page, NO_ROOM);
+    if (version < VERSION || token !== void 0 || isFull) return this.#turnAway(page, NO_ROOM);
     if (this.#welcome && this.now() - this.#heard > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.");
     page.greeted = true;
     page.bytes = 0;
@@ -4874,7 +4953,7 @@ var Switchboard = class {
     line.on({
       opened: () => {
         this.#opened = true;
-        line.send(JSON.stringify({ type: "hello", version: VERSION2 }));
+        line.send(JSON.stringify({ type: "hello", version: VERSION }));
         for (const text2 of this.#waiting.splice(0)) line.send(text2);
       },
       message: (text2) => this.#receive(text2),

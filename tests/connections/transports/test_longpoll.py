@@ -215,6 +215,19 @@ class TestNextRequest:
             assert hub.clients == [connection]
             assert [sql for sql in statements if re.search('FROM "?(django_session|auth_)', sql)] == []
 
+    async def test_brings_rows_whole_since_any_page_of_the_session_may_go_on(self, hub, shelf, elsewhere, ann):
+        book = await elsewhere.soon(Book.objects.create, shelf=shelf, title="a" * 90)
+        hello, has = HELLO | {"version": 2}, {}
+        for title in ("b" * 90, "b" * 91, "b" * 92):
+            asked = subscribe("books", shelf=shelf.pk, **has)
+            has = self.has(await messages(await post("poll/?wait=0.05", hello, asked, client=ann)))
+            await elsewhere.soon(Book.objects.filter(pk=book.pk).update, title=title)
+            received = await messages(
+                await post("poll/", hello, subscribe("books", shelf=shelf.pk, **has), client=ann)
+            )
+            assert self.titles(received) == [title]
+            has = self.has(received)
+
     async def test_brings_what_came_between_the_two(self, hub, shelf, elsewhere, ann):
         has = await self.begin(shelf, ann, "books")
         [connection] = hub.clients

@@ -26,6 +26,7 @@ export type PageRows = {
 export type Place = {
     key: string;
     row: Row | undefined;
+    sent: Row | undefined;
     before: Place;
     after: Place;
 };

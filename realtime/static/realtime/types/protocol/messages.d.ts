@@ -2,12 +2,17 @@
 /**
  * The protocol's messages, one typedef each, and its codes (docs/reference/protocol.md).
  */
-export declare const VERSION = 1;
+export declare const VERSION = 2;
 export type Row = string | number | boolean | object | null;
 export type Put = {
     key: string;
     row?: Row;
     after?: string | null;
+};
+export type Edits = (number | string)[];
+export type Patch = Edits | {
+    set?: Record<string, any>;
+    edit?: Record<string, Edits>;
 };
 export type Delta = {
     query: number;
@@ -15,6 +20,7 @@ export type Delta = {
     puts?: Put[];
     drops?: string[];
     order?: string[];
+    patches?: Record<string, Patch>;
 };
 export type Window = {
     frames: number;
@@ -148,7 +154,9 @@ export type Format = "html" | "data" | `value:${string}`;
 /**
  * @typedef {string | number | boolean | object | null} Row
  * @typedef {{key: string, row?: Row, after?: string | null}} Put
- * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[]}} Delta
+ * @typedef {(number | string)[]} Edits
+ * @typedef {Edits | {set?: Record<string, any>, edit?: Record<string, Edits>}} Patch
+ * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[], patches?: Record<string, Patch>}} Delta
  * @typedef {{frames: number, bytes: number}} Window
  *
  * @typedef {{type: "hello", version: number, token?: string}} Hello

@@ -1,0 +1,44 @@
+/**
+ * Patches: what differs between two versions of a row, applied to the one that the server sent last.
+ */
+
+/** @typedef {import("../protocol/messages.js").Row} Row */
+/** @typedef {import("../protocol/messages.js").Edits} Edits */
+
+/** @param {Row | undefined} row @param {import("../protocol/messages.js").Patch} patch @returns {Row | undefined} undefined: it does not fit */
+export function patched(row, patch) {
+  if (Array.isArray(patch)) return edited(row, patch)
+  if (typeof row !== "object" || row === null) return undefined
+  const fields = /** @type {Record<string, any>} */ (row)
+  const texts = Object.entries(patch.edit ?? {}).map(([name, edits]) => /** @type {const} */ ([name, edited(fields[name], edits)]))
+  return texts.some(([, text]) => text === undefined) ? undefined : {...fields, ...patch.set, ...Object.fromEntries(texts)}
+}
+
+/** @param {unknown} text @param {Edits} edits @returns {string | undefined} */
+function edited(text, [sum, ...edits]) {
+  if (typeof text !== "string") return undefined
+  let result = ""
+  let at = 0
+  for (let index = 0; index < edits.length; index += 3) {
+    const [skip, remove, insert] = /** @type {[number, number, string]} */ (edits.slice(index, index + 3))
+    result += text.slice(at, at + skip) + insert
+    at += skip + remove
+  }
+  result += text.slice(at)
+  return at <= text.length && crc32(result) === sum ? result : undefined
+}
+
+/** The remainders of all bytes. */
+const TABLE = Uint32Array.from({length: 256}, (_, byte) => {
+  let rest = byte
+  for (let bit = 0; bit < 8; bit++) rest = rest & 1 ? (rest >>> 1) ^ 0xedb88320 : rest >>> 1
+  return rest
+})
+const encoder = new TextEncoder()
+
+/** The CRC-32 of a text in UTF-8, as zlib computes it. @param {string} text */
+function crc32(text) {
+  let sum = -1
+  for (const byte of encoder.encode(text)) sum = TABLE[(sum ^ byte) & 255] ^ (sum >>> 8)
+  return ~sum >>> 0
+}

@@ -1,0 +1,139 @@
+"""Patches: what differs between two versions of a row. The server makes them, and clients apply them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import Any
+from zlib import crc32
+
+import msgspec
+
+LONG_TEXT = 100  # bytes of a field's JSON; shorter texts are replaced
+SEARCHED = 1000  # characters of a changed part in which unchanged words are looked for
+LEAST_KEPT = 12  # characters between two edits; fewer are cheaper to repeat
+
+UTF16 = "utf-16-le"  # two bytes for each code unit, by which JavaScript counts
+_WORDS = re.compile(r"\s*\S+|\s+")
+_fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
+
+
+def make_patch(old: bytes, new: bytes) -> bytes | None:
+    """Return the JSON of the patch from one row's JSON to another's; None if the row itself is not longer."""
+    kind = old[:1]
+    if kind != new[:1] or kind not in (b'"', b"{"):
+        return None
+    made = _edits(old, new) if kind == b'"' else _changed_fields(old, new)
+    return made if made is not None and len(made) < len(new) else None
+
+
+def apply_patch(row: Any, patch: Any) -> Any:
+    """Return the row that a patch makes of this one. Raise `ValueError` if it does not fit."""
+    if isinstance(patch, list):
+        return _edited(row, patch)
+    if not isinstance(row, dict):
+        raise ValueError("A patch of fields does not fit a row without fields.")
+    edited = {name: _edited(row.get(name), edits) for name, edits in patch.get("edit", {}).items()}
+    return {**row, **patch.get("set", {}), **edited}
+
+
+def _changed_fields(old: bytes, new: bytes) -> bytes | None:
+    before, after = _fields.decode(old), _fields.decode(new)
+    if before.keys() != after.keys():
+        return None
+    patch: dict[str, dict[str, msgspec.Raw]] = {}
+    for name, value in after.items():
+        was, now = bytes(before[name]), bytes(value)
+        if was == now:
+            continue
+        edits = _edits(was, now) if len(now) > LONG_TEXT and was[:1] == now[:1] == b'"' else None
+        if edits is not None and len(edits) < len(now):
+            patch.setdefault("edit", {})[name] = msgspec.Raw(edits)
+        else:
+            patch.setdefault("set", {})[name] = value
+    return msgspec.json.encode(patch)
+
+
+def _edits(old: bytes, new: bytes) -> bytes:
+    """Return the JSON of the edits: the new text's CRC-32; then, for each edit, what it skips, removes, inserts."""
+    before, after = _text.decode(old), _text.decode(new)
+    edits: list[int | str] = [crc32(after.encode())]
+    done = 0
+    for start, end, text in _changed_parts(before, after):
+        edits += [_units(before[done:start]), _units(before[start:end]), text]
+        done = end
+    return msgspec.json.encode(edits)
+
+
+def _edited(text: Any, edits: list[Any]) -> str:
+    if not isinstance(text, str):
+        raise ValueError("An edit does not fit what is not text.")
+    units, at, made = text.encode(UTF16), 0, []
+    for place in range(1, len(edits), 3):
+        skip, remove, insert = edits[place : place + 3]
+        made += [units[at : at + 2 * skip], insert.encode(UTF16)]
+        at += 2 * (skip + remove)
+    if at > len(units):
+        raise ValueError("An edit ends behind the text.")
+    result = b"".join([*made, units[at:]]).decode(UTF16)
+    if crc32(result.encode()) != edits[0]:
+        raise ValueError("The edits are of another text.")
+    return result
+
+
+def _changed_parts(old: str, new: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the start and end of each part of the old text that differs, and the new text there."""
+    start = _same_start(old, new)
+    rest = _same_end(old, new, min(len(old), len(new)) - start)
+    removed, added = old[start : len(old) - rest], new[start : len(new) - rest]
+    if not removed or not added or max(len(removed), len(added)) > SEARCHED:
+        if removed or added:
+            yield start, start + len(removed), added
+        return
+    words, others = _WORDS.findall(removed), _WORDS.findall(added)
+    part: tuple[int, int, str] | None = None  # not yet complete
+    at = start
+    for kind, first, last, other_first, other_last in SequenceMatcher(None, words, others, False).get_opcodes():
+        end = at + sum(map(len, words[first:last]))
+        if kind == "equal" and (part is None or end - at >= LEAST_KEPT):
+            if part is not None:
+                yield part
+            part = None
+        else:
+            begun, _, text = part or (at, at, "")
+            part = begun, end, text + "".join(others[other_first:other_last])
+        at = end
+    if part is not None:
+        yield part
+
+
+def _same_start(one: str, other: str) -> int:
+    """Return how many characters both begin with."""
+    low, high = 0, min(len(one), len(other))
+    if one[:high] == other[:high]:  # text that grows, the usual case
+        return high
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _same_end(one: str, other: str, most: int) -> int:
+    """Return how many characters both end with, up to `most`."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _units(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(UTF16)) // 2

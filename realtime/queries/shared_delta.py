@@ -1,0 +1,59 @@
+"""SharedDelta: what a tick brings to the subscribers of a live query, encoded once for all with the same rows."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from realtime.protocol.codec import encode_delta
+from realtime.protocol.messages import Delta
+
+Form = Literal["whole", "known", "patched"]
+
+
+class Received(NamedTuple):
+    """Since which delta of a live query a subscriber has received all of them, and the form that it takes then.
+
+    `since` is the number of the last delta before.
+    """
+
+    since: int
+    form: Form
+
+
+class SharedDelta:
+    """A delta in up to three forms.
+
+    "whole" is for everyone. The other two are for subscribers who have received all deltas from number `base` on, and
+    so have rows as they were sent last: "known" omits those that are the same, "patched" has patches of the others.
+    """
+
+    __slots__ = ("_deltas", "_encoded", "base")
+
+    def __init__(
+        self, whole: Delta, *, base: int = 0, known: Delta | None = None, patched: Delta | None = None
+    ) -> None:
+        self.base = base
+        self._deltas: dict[Form, Delta] = {
+            "whole": whole,
+            "known": whole if known is None else known,
+            "patched": whole if patched is None else patched,
+        }
+        self._encoded: dict[Form, bytes | None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._deltas["whole"])
+
+    @property
+    def reset(self) -> bool:
+        return self._deltas["whole"].reset
+
+    def encoded(self, form: Form) -> bytes | None:
+        """Return the JSON of a form; None if there is nothing to send."""
+        if form not in self._encoded:
+            delta = self._deltas[form]
+            self._encoded[form] = encode_delta(delta) if delta else None
+        return self._encoded[form]
+
+    def to(self, received: Received) -> bytes | None:
+        """Return the JSON for this subscriber."""
+        return self.encoded(received.form if received.since < self.base else "whole")
