@@ -131,6 +131,19 @@ describe("a form of parameters", () => {
     })
   })
 
+  test("that is sent after a pause again and again goes back one by one", async () => {
+    for (const text of ["ink", "pen"]) {
+      type(text)
+      clock.pass(1)
+      submit()
+    }
+    await new Promise((done) => {
+      window.addEventListener("popstate", done, {once: true})
+      window.history.back()
+    })
+    assert.equal(search(), "?tab=2&q=ink&size=m&sort=title")
+  })
+
   test("that is typed in replaces the entry, and keeps its state", () => {
     window.history.replaceState({turbo: 1}, "")
     const entries = window.history.length

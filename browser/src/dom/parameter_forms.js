@@ -215,6 +215,7 @@ export class ParameterForms {
     if (isNew && url.href !== before) {
       history.replaceState(history.state, "", before)
       history.pushState(null, "", url)
+      this.#written = "" // this entry is a new one
     } else if (url.href !== location.href) {
       history.replaceState(history.state, "", url)
       this.#entry = before

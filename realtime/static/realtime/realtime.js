@@ -4393,6 +4393,7 @@ var ParameterForms = class {
     if (isNew && url.href !== before) {
       history.replaceState(history.state, "", before);
       history.pushState(null, "", url);
+      this.#written = "";
     } else if (url.href !== location2.href) {
       history.replaceState(history.state, "", url);
       this.#entry = before;
