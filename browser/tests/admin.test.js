@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
-import {beforeEach, describe, mock, test} from "node:test"
+import {afterEach, beforeEach, describe, mock, test} from "node:test"
 import {aboutOf, read} from "../src/admin/page.js"
 import {Refresher} from "../src/admin/refresher.js"
+import {ListStatus} from "../src/admin/status.js"
 import {isInUse, keyRows, markup, renumber} from "../src/admin/rows.js"
 import {openPage, settled} from "./support.js"
 
@@ -143,5 +144,39 @@ describe("a refresher", () => {
     assert.equal(runs, 1)
     mock.restoreAll()
     await settled()
+  })
+})
+
+describe("the line above a change list", () => {
+  const texts = {live: "Live", offline: "Offline.", added: "Added: %s."}
+  let line, message
+
+  beforeEach(() => {
+    mock.timers.enable({apis: ["setTimeout"]})
+    const document = openPage('<div id="changelist"></div>')
+    line = new ListStatus({document, about: {texts}})
+    line.show("live")
+    message = document.querySelector("[role=status]")
+  })
+
+  afterEach(() => mock.timers.reset())
+
+  test("says nothing of an outage that is over soon", () => {
+    line.changed({added: [1], changed: [], gone: []}, "")
+    line.show("offline")
+    mock.timers.tick(4900)
+    line.show("live")
+    mock.timers.tick(60_000)
+    assert.equal(message.textContent, "Added: 1.")
+  })
+
+  test("says that an outage lasts, until it is over", () => {
+    line.show("offline")
+    mock.timers.tick(4000)
+    line.show("offline")
+    mock.timers.tick(1000)
+    assert.equal(message.textContent, "Offline.")
+    line.show("live")
+    assert.equal(message.textContent, "")
   })
 })

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
 import {translate} from "../src/protocol/sentences.js"
-import {bindPage} from "./support.js"
+import {bindPage, settled} from "./support.js"
 
 const OFFLINE = "Offline: this page may be out of date."
 const LIST = '<ul data-live="tasks" data-live-token="t" data-live-cursor="e.1"></ul>'
@@ -72,6 +72,17 @@ describe("the notice of the connection", () => {
     clock.pass(20)
     await Promise.resolve()
     assert.deepEqual([says(), changes], [OFFLINE, 1])
+  })
+
+  test("is said where a part of the page comes during the outage", async () => {
+    live()
+    lose(5)
+    const part = document.createElement("div")
+    part.innerHTML = "<p data-live-connection></p>"
+    document.body.append(part)
+    await settled()
+    const added = part.firstElementChild
+    assert.deepEqual([added.getAttribute("role"), added.textContent], ["status", OFFLINE])
   })
 
   test("says of a page that never gets a connection that it may be out of date", () => {

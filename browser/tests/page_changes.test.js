@@ -123,6 +123,14 @@ describe("a child that page code has put there", () => {
     assert.equal(row().textContent, "2026-01-04")
   })
 
+  test("a selection in a text stays while the text grows", () => {
+    show("<p>some words</p>")
+    const text = find("p").firstChild
+    document.getSelection().setBaseAndExtent(text, 5, text, 10)
+    push("<p>some words and more</p>")
+    assert.deepEqual([row().textContent, String(document.getSelection()), find("p").firstChild === text], ["some words and more", "words", true])
+  })
+
   test("a text that page code has written into stays until the server changes it", () => {
     show("<time>2026-01-03</time>")
     find("time").firstChild.nodeValue = "yesterday"

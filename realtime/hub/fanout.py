@@ -10,7 +10,7 @@ from realtime.hub.subscribers import Client, Delivery, Subscribers
 from realtime.hub.waiting import QueryRequest
 from realtime.protocol import codec
 from realtime.protocol.effects import Subscription
-from realtime.queries.shared_delta import Form, Received, SharedDelta
+from realtime.queries.shared_delta import Form, SharedDelta
 from realtime.queries.tail import Tick
 
 NOBODY: frozenset[Client] = frozenset()
@@ -53,11 +53,11 @@ def fan_out(
     if len(tick.deltas) == 1 and not caught_up and not calls and not also:
         # the usual case: the subscribers of one live query
         [(query, delta)] = tick.deltas.items()
-        forms = _forms(delta, subscribers.of(query))
+        forms = _forms(query, delta, subscribers)
         return [Addressed(_delivery(tick, log, [part]), clients) for part, clients in forms]
 
     for query, delta in tick.deltas.items():
-        for part, clients in _forms(delta, subscribers.of(query)):
+        for part, clients in _forms(query, delta, subscribers):
             for client in clients:
                 if not caught_up or query not in caught_up.get(client, ()):
                     parts[client].append(part)
@@ -81,15 +81,21 @@ def fan_out(
     return deliveries + [addressed for addressed in shared.values() if addressed.clients]
 
 
-def _forms(delta: SharedDelta, subscribers: Mapping[Client, Received]) -> Iterator[tuple[bytes, list[Client]]]:
+def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> Iterator[tuple[bytes, list[Client]]]:
     """Yield the encoded forms of a delta, each with its recipients."""
-    groups: defaultdict[Form, list[Client]] = defaultdict(list)
+    clients = subscribers.of(query)
     base = delta.base
-    for client, (since, form) in subscribers.items():
-        groups[form if since < base else "whole"].append(client)
-    for form, clients in groups.items():
+    if not clients:
+        return
+    groups: defaultdict[Form, list[Client]] = defaultdict(list)
+    if (common := subscribers.common_form(query, base)) is not None:
+        groups[common] = list(clients)
+    else:
+        for client, (since, form) in clients.items():
+            groups[form if since < base else "whole"].append(client)
+    for form, recipients in groups.items():
         if (part := delta.encoded(form)) is not None:
-            yield part, clients
+            yield part, recipients
 
 
 def _delivery(tick: Tick, log: int, deltas: list[bytes]) -> Delivery:

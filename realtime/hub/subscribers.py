@@ -83,6 +83,8 @@ class Subscribers:
         self._ids: dict[QueryKey, int] = {}
         self._places: defaultdict[tuple[str, str], set[QueryKey]] = defaultdict(set)  # by stream and parameters
         self._clients: dict[int, dict[Client, Received]] = {}
+        self._newest: dict[int, int] = {}  # of each live query: the highest number of a subscriber,
+        self._forms: defaultdict[int, set[Form]] = defaultdict(set)  # and the forms that its subscribers have taken
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # the live queries of each client
 
     def __bool__(self) -> bool:
@@ -105,6 +107,13 @@ class Subscribers:
         """Return the subscribers of a live query."""
         return self._clients.get(query, {})
 
+    def common_form(self, query: int, base: int) -> Form | None:
+        """Return the form of a delta with this base that all subscribers get; None if they may get several."""
+        if not base:
+            return "whole"
+        forms = self._forms[query]
+        return next(iter(forms)) if self._newest[query] < base and len(forms) == 1 else None
+
     def knows(self, key: QueryKey) -> bool:
         """Return whether the live query has subscribers."""
         return key in self._ids
@@ -117,7 +126,10 @@ class Subscribers:
         self._streams[query] = (key, stream)
         self._ids[key] = query
         self._places[key.stream, key.params.decode()].add(key)
-        self._clients.setdefault(query, {})[client] = Received(number, client.delta_form)
+        form = client.delta_form
+        self._clients.setdefault(query, {})[client] = Received(number, form)
+        self._newest[query] = max(number, self._newest.get(query, 0))
+        self._forms[query].add(form)
         self._queries[client].add(query)
         self.retired.discard(key)
 
@@ -155,7 +167,7 @@ class Subscribers:
     def _forget(self, query: int) -> None:
         key, _ = self._streams.pop(query)
         self.retired.add(key)
-        del self._clients[query], self._ids[key]
+        del self._clients[query], self._newest[query], self._forms[query], self._ids[key]
         place = (key.stream, key.params.decode())
         self._places[place].discard(key)
         if not self._places[place]:

@@ -2,6 +2,7 @@
  * What a page of the admin says of itself: whether it is live, and what has changed. Screen readers read it, in their turn.
  */
 
+import {OUTAGE_SECONDS} from "../dom/connection_notice.js"
 import {element} from "./page.js"
 
 const QUIET = 3000 // milliseconds between two announcements of changes
@@ -14,6 +15,8 @@ export class ListStatus {
   #heard = ""
   #line
   #message
+  /** Ends when the connection has been lost for so long that it is said. @type {ReturnType<typeof setTimeout> | undefined} */
+  #outage
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet
   #state
@@ -32,8 +35,13 @@ export class ListStatus {
   /** @param {string} state of the connection */
   show(state) {
     if (this.#heard === "ended") return
-    if (state === "live") this.#set("live", this.#texts.live, this.#heard === "offline" ? "" : undefined)
-    else if (state === "offline") this.#set("offline", "", this.#texts.offline)
+    if (state === "live") {
+      clearTimeout(this.#outage)
+      this.#set("live", this.#texts.live, this.#message.textContent === this.#texts.offline ? "" : undefined)
+    } else if (state === "offline" && this.#heard !== "offline") {
+      this.#set("offline", "")
+      this.#outage = setTimeout(() => this.#set("offline", "", this.#texts.offline), OUTAGE_SECONDS * 1000)
+    }
   }
 
   stopped() {
@@ -76,6 +84,7 @@ export class ListStatus {
 
   /** @param {string} message */
   #end(message) {
+    clearTimeout(this.#outage)
     this.#set("ended", "", message)
     this.#message.append(" ", element(document, "a", {href: location.href}, this.#texts.again))
   }

@@ -3,12 +3,13 @@
  */
 
 import {sentence} from "../protocol/sentences.js"
-import {call, show} from "./members.js"
+import {call, get, show} from "./members.js"
 
 /** A shorter outage, such as a restart of the server, is not worth an interruption. */
-const OUTAGE_SECONDS = 5
+export const OUTAGE_SECONDS = 5
 /** For so long the page says that it is connected again. */
 const BACK_SECONDS = 5
+const PLACE = "[data-live-connection]"
 
 export class ConnectionNotice {
   /** Ends the wait for the next word. */
@@ -34,12 +35,19 @@ export class ConnectionNotice {
     else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""))
   }
 
+  /** Says in a part of the page that is new what is said elsewhere. @param {Element} root */
+  fill(root) {
+    const places = [...call(root, "querySelectorAll", PLACE)]
+    if (call(root, "matches", PLACE)) places.push(root)
+    for (const place of places) {
+      if (!call(place, "hasAttribute", "role")) show(place, "role", "status") // before it says anything
+      if (place.textContent !== this.#text) place.textContent = this.#text
+    }
+  }
+
   /** @param {string} text */
   #say(text) {
     this.#text = text
-    for (const place of call(this.document, "querySelectorAll", "[data-live-connection]")) {
-      if (!call(place, "hasAttribute", "role")) show(place, "role", "status") // before it says anything
-      if (place.textContent !== text) place.textContent = text
-    }
+    this.fill(get(this.document, "documentElement"))
   }
 }

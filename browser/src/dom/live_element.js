@@ -3,6 +3,7 @@
  */
 
 import {RealtimeError, parseJSON, sorted, valueFormat} from "../protocol/messages.js"
+import {followFromStart} from "./follow.js"
 import {attribute, call, emit, get, show} from "./members.js"
 import {PART_ROWS, inTasks} from "./parts.js"
 import {animate, animates} from "./transitions.js"
@@ -61,6 +62,7 @@ export class Container {
     this.format = readFormat(element)
     /** @type {Content} */
     this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format)
+    followFromStart(element)
     this.#noted = attribute(element, "data-live-params")
     const cursor = attribute(element, "data-live-cursor")
     this.#rendered = cursor

@@ -106,6 +106,7 @@ export class Page {
     for (const element of found) {
       if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element)
     }
+    this.notice.fill(root)
   }
 
   /** @param {Element} element */

@@ -78,7 +78,10 @@ class PageChanges {
   write(node, text) {
     this.#texts.delete(node)
     this.#own?.texts.add(node)
-    node.nodeValue = text
+    const shown = node.nodeValue ?? ""
+    // A selection in text that only grows is kept, if the text is not replaced.
+    if (text?.startsWith(shown)) /** @type {CharacterData} */ (node).appendData(text.slice(shown.length))
+    else node.nodeValue = text
   }
 
   /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */

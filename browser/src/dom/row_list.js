@@ -4,6 +4,7 @@
 
 import {RealtimeError} from "../protocol/messages.js"
 import {focusIn, moveFocus} from "./focus.js"
+import {follow} from "./follow.js"
 import {isEdited, isField} from "./form_fields.js"
 import {parseRow} from "./html.js"
 import {ask, attribute, call, emit, get, show} from "./members.js"
@@ -81,6 +82,7 @@ export class Rows {
 
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
+    const scroll = follow(this.element)
     pageChanges.during(() => {
       const rows = this.#rows()
       const before = new Map(rows)
@@ -103,6 +105,7 @@ export class Rows {
       for (const [key, row] of added) this.#tell("add", key, row)
       if (place) moveFocus(this.element, this.#rows(), place)
     })
+    scroll()
   }
 
   /** @param {import("../data/result_set.js").Change} change */

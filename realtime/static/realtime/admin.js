@@ -228,7 +228,9 @@ var PageChanges = class {
   write(node, text) {
     this.#texts.delete(node);
     this.#own?.texts.add(node);
-    node.nodeValue = text;
+    const shown = node.nodeValue ?? "";
+    if (text?.startsWith(shown)) node.appendData(text.slice(shown.length));
+    else node.nodeValue = text;
   }
   /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
@@ -933,6 +935,9 @@ var Refresher = class {
   }
 };
 
+// src/dom/connection_notice.js
+var OUTAGE_SECONDS = 5;
+
 // src/admin/status.js
 var QUIET = 3e3;
 var ListStatus = class {
@@ -940,6 +945,8 @@ var ListStatus = class {
   #heard = "";
   #line;
   #message;
+  /** Ends when the connection has been lost for so long that it is said. @type {ReturnType<typeof setTimeout> | undefined} */
+  #outage;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet;
   #state;
@@ -956,8 +963,13 @@ var ListStatus = class {
   /** @param {string} state of the connection */
   show(state) {
     if (this.#heard === "ended") return;
-    if (state === "live") this.#set("live", this.#texts.live, this.#heard === "offline" ? "" : void 0);
-    else if (state === "offline") this.#set("offline", "", this.#texts.offline);
+    if (state === "live") {
+      clearTimeout(this.#outage);
+      this.#set("live", this.#texts.live, this.#message.textContent === this.#texts.offline ? "" : void 0);
+    } else if (state === "offline" && this.#heard !== "offline") {
+      this.#set("offline", "");
+      this.#outage = setTimeout(() => this.#set("offline", "", this.#texts.offline), OUTAGE_SECONDS * 1e3);
+    }
   }
   stopped() {
     this.#end(this.#texts.stopped);
@@ -997,6 +1009,7 @@ var ListStatus = class {
   }
   /** @param {string} message */
   #end(message) {
+    clearTimeout(this.#outage);
     this.#set("ended", "", message);
     this.#message.append(" ", element(document, "a", { href: location.href }, this.#texts.again));
   }
@@ -1050,10 +1063,10 @@ var FormNotices = class {
     this.#people.hidden = !names.length;
   }
   /** @param {string} sentence @param {string} [link] leads to this page as it is now */
-  #warn(sentence, link) {
+  #warn(sentence2, link) {
     this.#warning.hidden = false;
     const parts = link ? [" ", element(this.#document, "a", { href: location.href }, link)] : [];
-    this.#warning.replaceChildren(sentence, ...parts);
+    this.#warning.replaceChildren(sentence2, ...parts);
   }
 };
 

@@ -1370,6 +1370,25 @@ function group(radio) {
   return radio.name ? grouped : [radio];
 }
 
+// src/dom/follow.js
+var SLACK = 2;
+function followFromStart(element) {
+  const scroller = followed(element);
+  if (scroller && get(scroller, "scrollTop") === 0) scrollToEnd(scroller);
+}
+function follow2(element) {
+  const scroller = followed(element);
+  return scroller && isAtEnd(scroller) ? () => scrollToEnd(scroller) : () => {
+  };
+}
+var followed = (element) => call(element, "closest", "[data-live-follow]");
+function isAtEnd(scroller) {
+  return get(scroller, "scrollHeight") - get(scroller, "scrollTop") - get(scroller, "clientHeight") <= SLACK;
+}
+function scrollToEnd(scroller) {
+  Reflect.apply(Element.prototype.scrollTo, scroller, [{ top: get(scroller, "scrollHeight"), behavior: "instant" }]);
+}
+
 // src/dom/parts.js
 var PART_ROWS = 50;
 var TASK_MILLISECONDS = 12;
@@ -1609,7 +1628,9 @@ var PageChanges = class {
   write(node, text2) {
     this.#texts.delete(node);
     this.#own?.texts.add(node);
-    node.nodeValue = text2;
+    const shown = node.nodeValue ?? "";
+    if (text2?.startsWith(shown)) node.appendData(text2.slice(shown.length));
+    else node.nodeValue = text2;
   }
   /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
@@ -2278,6 +2299,7 @@ var Rows = class {
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
+    const scroll = follow2(this.element);
     pageChanges.during(() => {
       const rows = this.#rows();
       const before = new Map(rows);
@@ -2299,6 +2321,7 @@ var Rows = class {
       for (const [key, row] of added) this.#tell("add", key, row);
       if (place2) moveFocus(this.element, this.#rows(), place2);
     });
+    scroll();
   }
   /** @param {import("../data/result_set.js").Change} change */
   detail({ puts, drops, reset }) {
@@ -2903,6 +2926,7 @@ var Container = class {
     if (!this.token) throw unsigned(this.name);
     this.format = readFormat(element);
     this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
+    followFromStart(element);
     this.#noted = attribute(element, "data-live-params");
     const cursor = attribute(element, "data-live-cursor");
     this.#rendered = cursor;
@@ -3347,10 +3371,10 @@ var Forms = class {
   /** Forms under way. @type {WeakSet<Element>} */
   #running = /* @__PURE__ */ new WeakSet();
   /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: goes to another page */
-  constructor({ document: document2, call: call3, follow: follow2 }) {
+  constructor({ document: document2, call: call3, follow: follow3 }) {
     this.document = document2;
     this.call = call3;
-    this.follow = follow2;
+    this.follow = follow3;
   }
   start() {
     call(this.document, "addEventListener", "submit", (event) => this.#submit(event));
@@ -4031,6 +4055,7 @@ var Announcer = class {
 // src/dom/connection_notice.js
 var OUTAGE_SECONDS = 5;
 var BACK_SECONDS = 5;
+var PLACE = "[data-live-connection]";
 var ConnectionNotice = class {
   /** Ends the wait for the next word. */
   #cancel = () => {
@@ -4053,13 +4078,19 @@ var ConnectionNotice = class {
     if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#say(sentence("Offline: this page may be out of date.")));
     else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""));
   }
+  /** Says in a part of the page that is new what is said elsewhere. @param {Element} root */
+  fill(root) {
+    const places = [...call(root, "querySelectorAll", PLACE)];
+    if (call(root, "matches", PLACE)) places.push(root);
+    for (const place2 of places) {
+      if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
+      if (place2.textContent !== this.#text) place2.textContent = this.#text;
+    }
+  }
   /** @param {string} text */
   #say(text2) {
     this.#text = text2;
-    for (const place2 of call(this.document, "querySelectorAll", "[data-live-connection]")) {
-      if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
-      if (place2.textContent !== text2) place2.textContent = text2;
-    }
+    this.fill(get(this.document, "documentElement"));
   }
 };
 
@@ -4147,6 +4178,7 @@ var Page = class {
     for (const element of found) {
       if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element);
     }
+    this.notice.fill(root);
   }
   /** @param {Element} element */
   #bind(element) {

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("hub")
 
 
 @pytest.fixture
-def lasting(settings) -> None:
+def lasting(hub, settings) -> None:
     """A response lasts longer than its rows take to come."""
     settings.REALTIME_HEARTBEAT_SECONDS = 60
 

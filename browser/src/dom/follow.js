@@ -1,0 +1,36 @@
+/**
+ * Following: an element with data-live-follow stays scrolled to its end while its rows grow, until the reader scrolls away.
+ */
+
+import {call, get} from "./members.js"
+
+/** So many pixels from the end still are the end: positions have fractions. */
+const SLACK = 2
+
+/** Scrolls a page that was just loaded to the end of what it follows, unless the browser has restored a position. @param {Element} element a container */
+export function followFromStart(element) {
+  const scroller = followed(element)
+  if (scroller && get(scroller, "scrollTop") === 0) scrollToEnd(scroller)
+}
+
+/**
+ * @param {Element} element a container whose rows are about to change
+ * @returns {() => void} to call when they have changed
+ */
+export function follow(element) {
+  const scroller = followed(element)
+  return scroller && isAtEnd(scroller) ? () => scrollToEnd(scroller) : () => {}
+}
+
+/** @param {Element} element */
+const followed = (element) => call(element, "closest", "[data-live-follow]")
+
+/** @param {Element} scroller */
+function isAtEnd(scroller) {
+  return get(scroller, "scrollHeight") - get(scroller, "scrollTop") - get(scroller, "clientHeight") <= SLACK
+}
+
+/** At once, also where the page scrolls smoothly: on the way the end is not reached. @param {Element} scroller */
+function scrollToEnd(scroller) {
+  Reflect.apply(Element.prototype.scrollTo, scroller, [{top: get(scroller, "scrollHeight"), behavior: "instant"}])
+}
