@@ -4347,8 +4347,8 @@ var ParameterForms = class {
   #answer(form, container, error) {
     const others = this.#forms().filter((each) => each !== form && this.#containers(each).includes(container));
     if (!error) {
-      const followed = others.filter((each) => !differing(container.params, valuesOf(each)).length);
-      for (const each of [form, ...followed]) this.#show(each, container, {});
+      const followed2 = others.filter((each) => !differing(container.params, valuesOf(each)).length);
+      for (const each of [form, ...followed2]) this.#show(each, container, {});
       return;
     }
     const found = [form, ...others].map((each) => ({ each, sentences: sentencesOf(each, error) })).filter(({ sentences }) => Object.keys(sentences).length);
