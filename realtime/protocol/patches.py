@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 from zlib import crc32
@@ -12,6 +13,7 @@ import msgspec
 
 LONG_TEXT = 100  # bytes of a field's JSON; shorter texts are replaced
 SEARCHED = 1000  # characters of a changed part in which unchanged words are looked for
+MOST_COMPARED = 50_000  # pairs of equal words, or a text of few words again and again would take seconds
 LEAST_KEPT = 12  # characters between two edits; fewer are cheaper to repeat
 
 UTF16 = "utf-16-le"  # two bytes for each code unit, by which JavaScript counts
@@ -94,19 +96,41 @@ def _changed_parts(old: str, new: str) -> Iterator[tuple[int, int, str]]:
         return
     words, others = _WORDS.findall(removed), _WORDS.findall(added)
     part: tuple[int, int, str] | None = None  # not yet complete
-    at = start
-    for kind, first, last, other_first, other_last in SequenceMatcher(None, words, others, False).get_opcodes():
-        end = at + sum(map(len, words[first:last]))
-        if kind == "equal" and (part is None or end - at >= LEAST_KEPT):
-            if part is not None:
-                yield part
-            part = None
-        else:
+    at, word, other = start, 0, 0
+    for first, other_first, size in [*_common(words, others), (len(words), len(others), 0)]:
+        end = at + sum(map(len, words[word:first]))
+        word, other, inserted = first + size, other_first + size, "".join(others[other:other_first])
+        if end > at or inserted:
             begun, _, text = part or (at, at, "")
-            part = begun, end, text + "".join(others[other_first:other_last])
-        at = end
+            part = begun, end, text + inserted
+        kept = "".join(words[first:word])
+        at = end + len(kept)
+        if part is not None and len(kept) >= LEAST_KEPT:
+            yield part
+            part = None
+        elif part is not None:
+            begun, _, text = part
+            part = begun, at, text + kept
     if part is not None:
         yield part
+
+
+def _common(words: Sequence[str], others: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Return runs of words that both have in the same order, as their places in both and their number of words."""
+    matcher = SequenceMatcher(None, words, others, False)
+    counts, compared = Counter(others), 0
+    found: list[tuple[int, int, int]] = []
+    rest = [(0, len(words), 0, len(others))]
+    while rest:
+        start, end, other_start, other_end = rest.pop()
+        compared += sum(counts[word] for word in words[start:end])
+        if compared > MOST_COMPARED:
+            break
+        at, other_at, size = matcher.find_longest_match(start, end, other_start, other_end)
+        if size:
+            found.append((at, other_at, size))
+            rest += [(at + size, end, other_at + size, other_end), (start, at, other_start, other_at)]
+    return sorted(found)
 
 
 def _same_start(one: str, other: str) -> int:

@@ -50,12 +50,20 @@ ROWS = st.one_of(
 )
 
 
-@given(ROWS, ROWS, st.sampled_from([0, 5]), st.sampled_from([0, 10, 1000]), st.sampled_from([1, 5]))
-def test_patch_turns_one_row_into_the_other(old, new, long_text, searched, least_kept):
+@given(
+    ROWS,
+    ROWS,
+    st.sampled_from([0, 5]),
+    st.sampled_from([0, 10, 1000]),
+    st.sampled_from([1, 5]),
+    st.sampled_from([0, 5, 50_000]),
+)
+def test_patch_turns_one_row_into_the_other(old, new, long_text, searched, least_kept, most_compared):
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(patches, "LONG_TEXT", long_text)
         monkeypatch.setattr(patches, "SEARCHED", searched)
         monkeypatch.setattr(patches, "LEAST_KEPT", least_kept)
+        monkeypatch.setattr(patches, "MOST_COMPARED", most_compared)
         patch(old, new)
 
 
@@ -83,6 +91,24 @@ def test_two_places_of_a_row_of_html_are_two_edits():
     edits = patch(ROW, new)
     assert len(edits) == 1 + 2 * 3
     assert sum(len(each) for each in edits[3::3]) < 40
+
+
+def test_texts_of_few_words_again_and_again_are_compared_only_a_little(monkeypatch):
+    compared = []
+
+    class Matcher(patches.SequenceMatcher):
+        def find_longest_match(self, start, end, other_start, other_end):
+            compared.append(sum(self.b.count(word) for word in self.a[start:end]))
+            return super().find_longest_match(start, end, other_start, other_end)
+
+    monkeypatch.setattr(patches, "SequenceMatcher", Matcher)
+    few, many = " a" * 100, " a" * 490
+    patch(f"<p>{few}</p>", "<p>" + " a b" * 50 + "</p>")
+    assert 0 < sum(compared) <= patches.MOST_COMPARED
+    compared.clear()
+    old, new = f"<p>x{many}</p>{ROW * 5}", "<p>y" + " a b" * 245 + f" c</p>{ROW * 5}"
+    assert len(patch(old, new)) == 1 + 3
+    assert not compared
 
 
 def test_short_texts_are_replaced():
