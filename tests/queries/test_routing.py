@@ -33,9 +33,10 @@ def calls() -> Iterator[list[int]]:
 
 
 def cost(live: Any, stream: str, number: int, change: Callable[[], Any]) -> tuple[int, int, int]:
-    """Open so many live queries, each of a shelf with a book; what the tick after a change takes.
+    """Open so many live queries, each of a shelf with a book; what the tick after a change takes at the least.
 
-    Statements, calls of functions, and live queries that were told something.
+    Statements, calls of functions, and live queries that were told something. Others on the same server of PostgreSQL
+    may have transactions under way, which take a few calls more.
     """
     shelves = Shelf.objects.bulk_create([Shelf(name=str(place)) for place in range(number)])
     Book.objects.bulk_create([Book(title="a", shelf=shelf) for shelf in shelves])
@@ -44,10 +45,13 @@ def cost(live: Any, stream: str, number: int, change: Callable[[], Any]) -> tupl
     live.tail.tick({Want(viewer.key, None): viewer.stream for viewer in viewers}, [])
     change()
     live.tail.tick({}, [])  # what is made once has been made
-    change()
-    with statements() as captured, calls() as called:
-        tick = live.tail.tick({}, [])
-    return len(captured.only), called[0], len(tick.deltas)
+    costs = []
+    for _ in range(3):
+        change()
+        with statements() as captured, calls() as called:
+            tick = live.tail.tick({}, [])
+        costs.append((len(captured.only), called[0], len(tick.deltas)))
+    return min(costs)
 
 
 def last() -> Book:
