@@ -2,12 +2,12 @@ import assert from "node:assert/strict"
 import {describe, test} from "node:test"
 import {bindPage, settled} from "./support.js"
 
-let document, server, reported
+let document, page, server, reported
 
 const container = (keys, attributes = 'data-live-token="t" data-live-cursor="e.1"') =>
   `<ul id="list" data-live="tasks" ${attributes}>${[...keys].map((key) => `<li data-live-key="${key}">${key}</li>`).join("")}</ul>`
 
-const open = (html) => ({document, server, reported} = bindPage(html))
+const open = (html) => ({document, page, server, reported} = bindPage(html))
 
 /** Opens a page, and takes its containers to the present. */
 function live(html) {
@@ -122,6 +122,14 @@ describe("a page", () => {
     assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}, {type: "subscribe", id: 2, token: "u", cursor: "e.1"}])
   })
 
+  test("takes the cursor that comes with another token: the rows that came with it may be older", async () => {
+    live(container("1"))
+    server.frame("e.5")
+    Object.assign(list().dataset, {liveToken: "u", liveCursor: "e.3"})
+    await settled()
+    assert.deepEqual(server.received().at(-1), {type: "subscribe", id: 2, token: "u", cursor: "e.3"})
+  })
+
   test("binds nothing that the server has not signed", () => {
     open(container("1", `data-live-params='{"project": 7}' data-live-presence`))
     assert.deepEqual([server.attempts, reported], [[], [
@@ -194,6 +202,18 @@ describe("parameters of a container", () => {
     await settled()
     const asked = {type: "subscribe", id: 3, token: "t", params: {project: 7, q: "ink"}, cursor: "e.2", fingerprint: "v2"}
     assert.deepEqual(server.received(), [{type: "unsubscribe", id: 2}, asked])
+  })
+
+  test("are those of calls too, also before the server has accepted the returned container", async () => {
+    live(container("1", `${TOKEN} ${PARAMS}`))
+    await setParams({project: 7, q: "ink"})
+    server.subscribe("v2")
+    server.frame("e.2", {query: 2, puts: [row("2")]})
+    const copy = list().cloneNode(true)
+    list().replaceWith(copy)
+    await settled()
+    const {vouched, changed, params} = page.subscriptionOf(copy).wire
+    assert.deepEqual([vouched, changed, params], [true, true, {project: 7, q: "ink"}])
   })
 
   test("go back to what is shown where the server refuses them", async () => {

@@ -131,6 +131,19 @@ describe("a form of parameters", () => {
     })
   })
 
+  test("that is sent after a pause again and again goes back one by one", async () => {
+    for (const text of ["ink", "pen"]) {
+      type(text)
+      clock.pass(1)
+      submit()
+    }
+    await new Promise((done) => {
+      window.addEventListener("popstate", done, {once: true})
+      window.history.back()
+    })
+    assert.equal(search(), "?tab=2&q=ink&size=m&sort=title")
+  })
+
   test("that is typed in replaces the entry, and keeps its state", () => {
     window.history.replaceState({turbo: 1}, "")
     const entries = window.history.length
@@ -189,6 +202,44 @@ describe("a form of parameters", () => {
     assert.deepEqual([submit(), changes], [false, []])
     container = null
     assert.equal(submit(), false)
+  })
+
+  test("is sent by the browser with a button that sends it elsewhere", () => {
+    for (const attribute of ["formaction", "formmethod", "formtarget"]) {
+      form.querySelector("#go").setAttribute(attribute, "x")
+      assert.deepEqual([submit(), changes], [false, []])
+      form.querySelector("#go").removeAttribute(attribute)
+    }
+  })
+
+  test("announces why the server refuses a value, once", () => {
+    type("ink")
+    clock.pass(1)
+    const error = new RealtimeError(4213, "No.", {details: {q: ["Longer."]}})
+    container.answer(error)
+    const place = form.querySelector("[data-live-error=q]")
+    const text = place.firstChild
+    container.answer(error)
+    assert.deepEqual([place.getAttribute("role"), place.firstChild === text], ["alert", true])
+  })
+
+  test("leaves a refused value out of the address: a reload would be a bad request", () => {
+    type("ink")
+    clock.pass(1)
+    container.params = {...PARAMS, q: "pen"}
+    container.answer(new RealtimeError(4213, "No.", {details: {q: ["Longer."]}}))
+    assert.deepEqual([search(), field("q").value], ["?tab=2&size=m&sort=title&q=pen", "ink"])
+  })
+
+  test("does not follow an address of which only the fragment differs", () => {
+    type("ink")
+    clock.pass(1)
+    field("sort").value = "done"
+    go(`${search()}#main`)
+    go(`${search()}#top`)
+    assert.equal(changes.length, 1)
+    go("?tab=2#top")
+    assert.equal(changes.length, 2)
   })
 
   test("leaves alone what the page's own code has stopped", () => {
@@ -255,6 +306,31 @@ describe("a form", () => {
     assert.deepEqual([changes.at(-1).title, search()], [undefined, "?tab=2&q=ink"])
   })
 
+  test("takes no field or button of foreign markup that names it", () => {
+    const foreign = `<div data-live-ignore>
+      <input form="f" name="q" value="theirs"><input form="f" name="project" value="8"><button form="f" name="project" value="9">Win</button></div>`
+    open({attributes: 'id="f"', around: (html) => html + foreign})
+    const [q, project] = document.querySelectorAll("[data-live-ignore] input")
+    for (const each of [q, project]) {
+      fire(each, "input")
+      fire(each, "change")
+    }
+    clock.pass(1)
+    assert.deepEqual([submit(document.querySelector("[data-live-ignore] button")), changes], [false, []])
+    type("ink")
+    clock.pass(1)
+    assert.deepEqual(changes, [{...PARAMS, q: "ink"}])
+    go("?tab=2&q=pen&project=5")
+    assert.deepEqual([q.value, changes.at(-1).project], ["theirs", 7])
+  })
+
+  test("does not take the value of a row's field that has the name of its own", () => {
+    open({fields: '<input name="q" value=""><ul data-live="tasks"><li data-live-key="1"><input name="q" value="Milk"></li></ul>'})
+    type("ink")
+    clock.pass(1)
+    assert.equal(changes.at(-1).q, "ink")
+  })
+
   test("may have fields elsewhere in the page", () => {
     open({attributes: 'id="f"', around: (html) => `${html}<input name="least" form="f">`})
     const least = document.querySelector("[name=least]")
@@ -263,4 +339,63 @@ describe("a form", () => {
     clock.pass(0)
     assert.equal(changes.at(-1).least, "3")
   })
+})
+
+describe("two forms for one list", () => {
+  let least
+
+  beforeEach(() => {
+    open({around: (html) => `${html}<form data-live-for="tasks" id="least"><input name="least"></form>`})
+    const other = document.querySelector("#least [name=least]")
+    least = {
+      field: other,
+      type(text) {
+        other.value = text
+        fire(other, "input")
+        clock.pass(1)
+      },
+      get sentence() {
+        return document.querySelector("#least [data-live-error=least]")?.textContent
+      },
+    }
+  })
+
+  const refusal = new RealtimeError(4213, "No.", {details: {least: ["Enter a whole number."]}})
+
+  test("show a refusal at the field, whichever has changed the list last", () => {
+    least.type("some")
+    type("ink")
+    clock.pass(1)
+    container.answer(refusal)
+    assert.deepEqual([least.sentence, form.querySelector("[data-live-error]")], ["Enter a whole number.", null])
+  })
+
+  test("take a sentence back once the list follows, whichever has changed it last", () => {
+    least.type("some")
+    container.params = PARAMS
+    container.answer(refusal)
+    type("ink")
+    clock.pass(1)
+    container.answer(null)
+    assert.equal(least.sentence, "Enter a whole number.")
+    least.type("3")
+    type("inkwell")
+    clock.pass(1)
+    container.answer(null)
+    assert.equal(least.sentence, "")
+  })
+})
+
+test("a form shows why one of its lists does not follow, also if another one does", () => {
+  const answers = []
+  const lists = [1, 2].map(() => ({state: "live", params: PARAMS, change: (_params, answered) => void answers.push(answered)}))
+  document = openPage('<form data-live-for="tasks"><input name="q"></form>', {url: "https://example.org/"})
+  form = document.querySelector("form")
+  new ParameterForms({document, containersOf: () => lists, after: () => () => {}, now: () => 0}).start()
+  field("q").value = "ink"
+  fire(form, "submit")
+  const [first, second] = answers
+  first(new RealtimeError(4213, "No.", {details: {q: ["Longer."]}}))
+  second(null)
+  assert.equal(form.querySelector("[data-live-error=q]").textContent, "Longer.")
 })

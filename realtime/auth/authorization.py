@@ -29,7 +29,7 @@ from realtime.exceptions import (
     UnknownStream,
 )
 from realtime.protocol.messages import Subscribe
-from realtime.streams.choices import refused_choice
+from realtime.streams.choices import RefusedChoice, refused_choice
 from realtime.streams.hints import explained
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
@@ -237,8 +237,8 @@ class RequestFacts:
             try:
                 self._opened[place] = open_stream(user, target.stream, target.params, target.surroundings)
             except ClientError as error:
-                # who has a page with the stream knows that it is there
-                told: Any = error if target.is_signed else public_error(error, user, target.stream)
+                is_open = target.is_signed and isinstance(error, RefusedChoice)  # not what else the stream takes
+                told: Any = error if is_open else public_error(error, user, target.stream)
                 self._opened[place] = told
         found = self._opened[place]
         if isinstance(found, ClientError):

@@ -43,6 +43,12 @@ FORM = """
 {% live "found" project=PK q=get.q state=get.state least=get.least sort=get.sort container="ul" %}
 {% endwith %}"""
 
+TWO_FORMS = """
+<form data-live-for="found" id="search"><input name="q" aria-label="Search"></form>
+<form data-live-for="found"><input name="least" aria-label="Least"></form>
+<div data-live-ignore><input form="search" name="state" value="done" aria-label="Theirs"></div>
+{% live "found" project=PK q=request.GET.q least=request.GET.least container="ul" %}"""
+
 FOREIGN = """
 {% live "found" project=PK container="ul" %}
 <div data-live-ignore><form data-live-for="found"><input name="q" aria-label="Search"></form></div>"""
@@ -248,6 +254,66 @@ def test_value_that_the_stream_does_not_take_is_refused_at_its_field(
     field.fill("0")
     expect(field).not_to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description("")
+
+
+def test_reload_after_a_refusal_shows_the_list(page: Page) -> None:
+    page.get_by_label("Search").fill("ink")
+    expect(rows(page)).to_have_text(matching("ink"))
+    page.get_by_label("Least").fill("some")
+    expect(page.get_by_role("alert")).to_have_text("Enter a whole number.")
+    assert query_of(page) == {"q": "ink"}
+    page.reload()
+    wait_for_state(page)
+
+    expect(rows(page)).to_have_text(matching("ink"))
+
+
+def test_two_forms_for_one_list(open_body: Callable[..., Page], body: str) -> None:
+    page = open_body(TWO_FORMS)
+    page.get_by_label("Least").fill("some")
+    page.get_by_label("Search").fill("ink")
+    expect(rows(page)).to_have_text(matching("ink"))  # neither the refused value nor the foreign one counts
+    expect(page.get_by_label("Least")).to_have_accessible_description("Enter a whole number.")
+    page.get_by_label("Theirs").fill("open")
+    page.get_by_label("Least").fill("0")
+    expect(page.get_by_label("Least")).to_have_accessible_description("")
+
+    expect(rows(page)).to_have_text(matching("ink"))
+    assert query_of(page) == {"q": "ink", "least": "0"}
+
+
+def test_what_is_typed_offline_is_shown_once_the_network_is_back(page: Page, board: Board) -> None:
+    page.get_by_label("Search").fill("ink")
+    expect(rows(page)).to_have_text(matching("ink"))
+    page.context.set_offline(True)
+    wait_for_state(page, "offline")
+    for text in ("pen", "pencil"):
+        page.get_by_label("Search").fill(text)
+        wait_until(lambda text=text: query_of(page) == {"q": text}, what="the address to follow")
+    expect(rows(page)).to_have_text(matching("ink"))
+    page.context.set_offline(False)
+
+    expect(rows(page)).to_have_text(["Pencil"])
+    wait_for_state(page)
+    board.write("Task.objects.create(project_id=pk, title='Pencil red') and None")
+    expect(rows(page)).to_have_text(["Pencil", "Pencil red"])
+    wait_until(
+        lambda: {params["q"] for params in live_queries(page, board)} == {"pencil"}, what="the other queries to end"
+    )
+
+
+def test_lists_continue_with_their_new_parameters_after_an_outage(page: Page, board: Board) -> None:
+    page.get_by_label("Search").fill("ink")
+    expect(rows(page)).to_have_text(matching("ink"))
+    page.context.set_offline(True)
+    wait_for_state(page, "offline")
+    board.write("Task.objects.create(project_id=pk, title='Ink black') and None")
+    board.write("Task.objects.create(project_id=pk, title='Paper') and None")
+    page.context.set_offline(False)
+
+    expect(rows(page)).to_have_text(sorted([*matching("ink"), "Ink black"]))
+    expect(page.get_by_role("status")).to_have_text("6 found")
+    wait_until_equal(page)
 
 
 def test_choice_that_the_stream_does_not_take_is_refused_at_its_field(page: Page, board: Board) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from realtime.protocol.messages import VERSION
 from tests.support.replica import ReferenceClient
 from tests.support.waiting import seconds, wait_until
 
@@ -21,9 +22,9 @@ SILENT_HEARTBEATS = 2  # as the protocol says
 class LiveClient:
     """One client. Everything below `run` happens in the loop of its `Clients`."""
 
-    def __init__(self, clients: "Clients", url: str, *, session: str = "") -> None:
+    def __init__(self, clients: "Clients", url: str, *, session: str = "", version: int = VERSION) -> None:
         self.url = url  # may be changed: the next connection goes there
-        self.protocol = ReferenceClient()
+        self.protocol = ReferenceClient(version=version)
         self.error: BaseException | None = None
         self.connections = 0
         self.ends: list[tuple[bool, int | None]] = []  # of connections: whether open, and the last code
@@ -151,15 +152,15 @@ class Clients:
         self._thread = threading.Thread(target=self.loop.run_forever, name="clients")
         self._thread.start()
 
-    def __call__(self, url: str, *, session: str = "") -> LiveClient:
+    def __call__(self, url: str, *, session: str = "", version: int = VERSION) -> LiveClient:
         """One more client, which connects."""
-        return self.many(1, url, session=session)[0]
+        return self.many(1, url, session=session, version=version)[0]
 
-    def many(self, number: int, url: str, *, session: str = "") -> list[LiveClient]:
-        return self.call(self._make(number, url, session))
+    def many(self, number: int, url: str, *, session: str = "", version: int = VERSION) -> list[LiveClient]:
+        return self.call(self._make(number, url, session, version))
 
-    async def _make(self, number: int, url: str, session: str) -> list[LiveClient]:
-        made = [LiveClient(self, url, session=session) for _ in range(number)]
+    async def _make(self, number: int, url: str, session: str, version: int) -> list[LiveClient]:
+        made = [LiveClient(self, url, session=session, version=version) for _ in range(number)]
         for client in made:
             client.start()
         self.all += made

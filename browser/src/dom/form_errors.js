@@ -18,7 +18,7 @@ const given = new WeakMap()
  *
  * @param {HTMLFormElement} form
  * @param {Record<string, string[]>} sentences by field; "": about the whole
- * @param {{make: boolean, focus?: boolean}} options make: a place that is missing
+ * @param {{make: boolean, focus?: boolean}} options make: a place that is missing; without the focus, screen readers announce the sentences
  */
 export function showErrors(form, sentences, {make, focus = true}) {
   for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
@@ -34,7 +34,7 @@ export function showErrors(form, sentences, {make, focus = true}) {
   for (const [name, texts] of Object.entries(sentences)) {
     if (!texts.length) continue
     const controls = controlsOf(form, name)
-    const place = placeOf(form, controls.length ? name : "", make ? controls.at(-1) ?? form : null)
+    const place = placeOf(form, controls.length ? name : "", {near: make ? controls.at(-1) ?? form : null, isAlert: !focus})
     if (place) place.textContent = [place.textContent, ...texts].join(" ").trim()
     for (const control of controls) {
       control.setAttribute("aria-invalid", "true")
@@ -51,8 +51,8 @@ function placesIn(form) {
   return [...call(form, "querySelectorAll", PLACES)]
 }
 
-/** Where a field's sentences go. @param {HTMLFormElement} form @param {string} name @param {Element | null} near where one is made; null: none is */
-function placeOf(form, name, near) {
+/** Where a field's sentences go. @param {HTMLFormElement} form @param {string} name @param {{near: Element | null, isAlert: boolean}} options near: where one is made; null: none is */
+function placeOf(form, name, {near, isAlert}) {
   let place = placesIn(form).find((each) => attribute(each, "data-live-error") === name)
   if (!place && near) {
     place = call(get(form, "ownerDocument"), "createElement", "p")
@@ -60,7 +60,7 @@ function placeOf(form, name, near) {
     if (near === form) call(form, "append", place)
     else near.after(place)
   }
-  if (place && !name) give(place, "role", "alert")
+  if (place && (!name || isAlert)) give(place, "role", "alert")
   if (place) give(place, "id", `live-error-${nextId++}`)
   return place
 }

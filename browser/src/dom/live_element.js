@@ -43,6 +43,8 @@ export class Container {
   #answered = () => {}
   /** The text of data-live-params that is known already. */
   #noted
+  /** The cursor that was in the page when it was bound. */
+  #rendered
 
   /**
    * @param {Element} element
@@ -63,6 +65,7 @@ export class Container {
     followFromStart(element)
     this.#noted = attribute(element, "data-live-params")
     const cursor = attribute(element, "data-live-cursor")
+    this.#rendered = cursor
     const changed = attribute(element, CHANGED) !== null
     this.subscription = this.#newSubscription({params: readJSON(element, "data-live-params"), cursor, changed}, this.content.keys())
     this.subscription.wire.fingerprint = attribute(element, "data-live-fingerprint") ?? ""
@@ -155,10 +158,11 @@ export class Container {
     this.#change.close()
     this.#flush()
     this.#count()
+    show(this.element, "data-live-state", null)
+    if (attribute(this.element, "data-live-cursor") !== this.#rendered) return // it is of rows that the page has taken from elsewhere
     const {cursor, fingerprint} = this.subscription.wire
     show(this.element, "data-live-cursor", cursor)
     show(this.element, "data-live-fingerprint", fingerprint || null)
-    show(this.element, "data-live-state", null)
   }
 
   /** @param {Params} params */
@@ -176,6 +180,7 @@ export class Container {
     this.subscription = subscription
     this.connection.unsubscribe(before)
     show(this.element, CHANGED, "")
+    this.#rendered = null
     for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null) // they are of other rows
     this.#showParams()
     this.#answered(null)

@@ -17,6 +17,8 @@ const PAUSED = "data-live-paused"
 export class Page {
   /** @type {Map<Element, Container>} */
   #containers = new Map()
+  /** Tokens that the server has accepted, of containers that have left the page and may return. @type {Set<string | undefined>} */
+  #vouched = new Set()
   /** @type {string | null} */
   #state = null
 
@@ -112,6 +114,7 @@ export class Page {
     this.#guarded(() => {
       const {connection, report, announcer} = this
       const container = new Container(element, {containersOf: (name) => this.containersOf(name), connection, report, announcer})
+      container.subscription.wire.vouched = this.#vouched.has(container.token)
       this.#containers.set(element, container)
       connection.subscribe(container.subscription)
       this.connect()
@@ -132,6 +135,7 @@ export class Page {
     const container = this.#containers.get(element)
     if (!container) return
     this.#containers.delete(element)
+    if (container.subscription.wire.vouched) this.#vouched.add(container.token)
     container.release()
     this.connection.unsubscribe(container.subscription)
   }

@@ -10,6 +10,7 @@ import {attribute, call, get, isForeign} from "./members.js"
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../protocol/messages.js").RealtimeError} RealtimeError */
 /** @typedef {{state: unknown, params: Params, change: (params: Params, answered: (error: RealtimeError | null) => void) => void}} Container */
+/** @typedef {Record<string, string[]>} Sentences by field; "": about the whole */
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement} Control */
 
 /** How long the user must have paused. */
@@ -20,17 +21,25 @@ const LONGEST_SECONDS = 0.45
 const BUTTONS = new Set(["submit", "image", "reset", "button"])
 /** Fields that are no parameters. */
 const OWN = /^(_live_|csrfmiddlewaretoken$)/
+/** Attributes of a button that sends its form elsewhere, for a download for example. */
+const ELSEWHERE = ["formaction", "formmethod", "formtarget"]
 
 export class ParameterForms {
   /** Forms in which the user is typing, since when, and what cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
   #typing = new Map()
   /** What hidden fields held at first. @type {WeakMap<Control, string>} */
   #hidden = new WeakMap()
+  /** Why containers have not followed a form. @type {WeakMap<HTMLFormElement, Map<Container, Sentences>>} */
+  #refused = new WeakMap()
+  /** The sentences that a form shows, as JSON. @type {WeakMap<HTMLFormElement, string>} */
+  #shown = new WeakMap()
   #initial = new URLSearchParams()
   /** The address that typing has replaced: "back" returns to it once the form is submitted. */
   #entry = ""
   /** The address that has replaced it. */
   #written = ""
+  /** The last known address. */
+  #seen = ""
 
   /** @param {{document: Document, containersOf: (stream: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
   constructor({document, containersOf, after, now}) {
@@ -43,6 +52,7 @@ export class ParameterForms {
 
   start() {
     this.#initial = new URLSearchParams(this.window.location.search)
+    this.#seen = this.window.location.href
     const listen = (/** @type {string} */ type, /** @type {(form: HTMLFormElement, event: any) => void} */ listener) => {
       call(this.document, "addEventListener", type, (event) => {
         const form = formOf(event.target)
@@ -54,7 +64,7 @@ export class ParameterForms {
     listen("change", (form) => this.#soon(form, 0)) // the same key may submit the form at once
     listen("submit", (form, event) => this.#submit(form, event))
     listen("reset", (form) => this.after(0, () => this.#apply(form))) // the fields are reset after the event
-    this.window.addEventListener("popstate", () => this.#forms().forEach((form) => this.#follow(form)))
+    this.window.addEventListener("popstate", () => this.#followAddress())
     this.window.addEventListener("pageshow", ({persisted}) => persisted || this.#applyEdited())
     this.#applyEdited()
   }
@@ -89,8 +99,10 @@ export class ParameterForms {
   #submit(form, event) {
     const containers = this.#containers(form)
     if (event.defaultPrevented || !containers.length || containers.every(({state}) => state === "refused")) return
+    const {submitter} = event
+    if (submitter && (isOthers(submitter) || ELSEWHERE.some((name) => attribute(submitter, name) !== null))) return
     event.preventDefault()
-    const {name = "", value = ""} = /** @type {Partial<Control>} */ (event.submitter ?? {})
+    const {name = "", value = ""} = /** @type {Partial<Control>} */ (submitter ?? {})
     this.#apply(form, {pressed: name ? {[name]: value} : {}, isNew: true})
   }
 
@@ -111,8 +123,42 @@ export class ParameterForms {
   #change(form, values) {
     this.#typing.get(form)?.cancel()
     this.#typing.delete(form)
-    const answered = (/** @type {RealtimeError | null} */ error) => showErrors(form, error ? sentencesOf(form, error) : {}, {make: true, focus: false})
-    for (const container of this.#containers(form)) container.change(joined(container.params, values), answered)
+    for (const container of this.#containers(form)) container.change(joined(container.params, values), (error) => this.#answer(form, container, error))
+  }
+
+  /**
+   * Shows at their fields why a container has not followed, also at those of other forms for it.
+   *
+   * @param {HTMLFormElement} form that has changed it
+   * @param {Container} container
+   * @param {RealtimeError | null} error
+   */
+  #answer(form, container, error) {
+    const others = this.#forms().filter((each) => each !== form && this.#containers(each).includes(container))
+    if (!error) {
+      const followed = others.filter((each) => !differing(container.params, valuesOf(each)).length)
+      for (const each of [form, ...followed]) this.#show(each, container, {})
+      return
+    }
+    const found = [form, ...others].map((each) => ({each, sentences: sentencesOf(each, error)})).filter(({sentences}) => Object.keys(sentences).length)
+    for (const {each, sentences} of found) this.#show(each, container, sentences)
+    if (found.every(({each}) => each !== form)) this.#show(form, container, found.length ? {} : {"": [error.message]})
+    // a reload shows the same list, where the refused value would be a bad request
+    const names = found.flatMap(({sentences}) => Object.keys(sentences)).filter(Boolean)
+    const refused = names.length ? names : differing(container.params, valuesOf(form))
+    this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false)
+  }
+
+  /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has not followed */
+  #show(form, container, sentences) {
+    const refused = this.#refused.get(form) ?? new Map()
+    this.#refused.set(form, refused.set(container, sentences))
+    for (const each of refused.keys()) if (!this.#containers(form).includes(each)) refused.delete(each)
+    const all = Object.assign({}, ...refused.values())
+    const text = JSON.stringify(all)
+    if (text === this.#shown.get(form)) return // screen readers would say it again
+    this.#shown.set(form, text)
+    showErrors(form, all, {make: true, focus: false})
   }
 
   /** A form that has a hidden field beside buttons of its name goes on with what was pressed last. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
@@ -124,6 +170,14 @@ export class ParameterForms {
     }
   }
 
+  #followAddress() {
+    const before = this.#seen
+    const {href} = this.window.location
+    this.#seen = href
+    if (href !== before && withoutFragment(href) === withoutFragment(before)) return
+    for (const form of this.#forms()) this.#follow(form)
+  }
+
   /** The address has changed: the fields and the lists follow. @param {HTMLFormElement} form */
   #follow(form) {
     const search = new URLSearchParams(this.window.location.search)
@@ -131,7 +185,7 @@ export class ParameterForms {
     const pressed = {}
     for (const control of get(form, "elements")) {
       const {name, type} = /** @type {Control} */ (control)
-      if (!name || OWN.test(name)) continue
+      if (!name || OWN.test(name) || isOthers(control)) continue
       if (BUTTONS.has(type)) pressed[name] = search.get(name) ?? ""
       else this.#fill(/** @type {Control} */ (control), search)
     }
@@ -161,11 +215,13 @@ export class ParameterForms {
     if (isNew && url.href !== before) {
       history.replaceState(history.state, "", before)
       history.pushState(null, "", url)
+      this.#written = "" // this entry is a new one
     } else if (url.href !== location.href) {
       history.replaceState(history.state, "", url)
       this.#entry = before
       this.#written = url.href
     }
+    this.#seen = location.href
   }
 }
 
@@ -173,41 +229,48 @@ export class ParameterForms {
 function formOf(target) {
   if (!(target instanceof Element)) return null
   const form = target instanceof HTMLFormElement ? target : /** @type {Partial<Control>} */ (target).form
-  if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || isForeign(form)) return null
-  return get(form, "method") === "get" && !isInRows(target) ? form : null
+  if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || get(form, "method") !== "get") return null
+  return isOthers(form) || isOthers(target) ? null : form
 }
 
-/** What stands in a live list is no parameter of it, also where the list stands in the form. @param {Element} element */
-const isInRows = (element) => call(element, "closest", "[data-live]") !== null
+/** What stands in foreign markup is no parameter, also if it names the form; nor is what stands in a live list in the form. @param {Element} element */
+const isOthers = (element) => isForeign(element) || call(element, "closest", "[data-live]") !== null
 
 /** The fields that a form would send. @param {HTMLFormElement} form @returns {Control[]} */
 function controlsOf(form) {
   const controls = /** @type {Control[]} */ ([...get(form, "elements")])
-  return controls.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN.test(control.name) && !call(control, "matches", ":disabled") && !isInRows(control))
+  return controls.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control))
 }
 
 /** What its fields hold; of several with one name the last one counts, as in request.GET, and "" is none. @param {HTMLFormElement} form */
 function valuesOf(form) {
-  const data = new FormData(form)
   /** @type {Record<string, string>} */
   const values = {}
-  for (const {name} of controlsOf(form)) values[name] = String(data.getAll(name).at(-1) ?? "")
+  for (const control of controlsOf(form)) values[control.name] = valueOf(control) ?? values[control.name] ?? ""
   return values
 }
 
-/** Parameters with these values. One that says the same stays as it is, a number for example. @param {Params} params @param {Record<string, string>} values */
-function joined(params, values) {
-  const changed = {...params}
-  for (const [name, value] of Object.entries(values)) {
-    const held = params[name] === false ? "" : String(params[name] ?? "") // a checkbox sends nothing for false
-    if (held !== value) changed[name] = value
-  }
-  return changed
+/** What a field would send, if anything. @param {Control} control */
+function valueOf(control) {
+  if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).at(-1)?.value
+  const isToggle = control.type === "checkbox" || control.type === "radio"
+  return isToggle && !(/** @type {HTMLInputElement} */ (control).checked) ? undefined : control.value
 }
 
-/** @param {HTMLFormElement} form @param {RealtimeError} error @returns {Record<string, string[]>} by field */
-function sentencesOf(form, {message, details}) {
+/** Parameters with these values. One that says the same stays as it is, a number for example. @param {Params} params @param {Record<string, string>} values */
+const joined = (params, values) => ({...params, ...Object.fromEntries(differing(params, values).map((name) => [name, values[name]]))})
+
+/** The names of values that are not those of the parameters. @param {Params} params @param {Record<string, string>} values */
+const differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name])
+
+/** What a field holds for a parameter; a checkbox sends nothing for false. @param {Params} params @param {string} name */
+const textOf = (params, name) => (params[name] === false ? "" : String(params[name] ?? ""))
+
+/** @param {string} url */
+const withoutFragment = (url) => url.split("#", 1)[0]
+
+/** The sentences about fields of a form, or about all of it. @param {HTMLFormElement} form @param {RealtimeError} error @returns {Sentences} */
+function sentencesOf(form, {details}) {
   const names = new Set(controlsOf(form).map(({name}) => name))
-  const own = Object.entries(details).filter(([name]) => names.has(name) || name === "")
-  return own.length ? Object.fromEntries(own) : {"": [message]}
+  return Object.fromEntries(Object.entries(details).filter(([name]) => names.has(name) || name === ""))
 }

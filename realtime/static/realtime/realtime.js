@@ -1175,7 +1175,7 @@ function showErrors(form, sentences, { make, focus = true }) {
   for (const [name, texts] of Object.entries(sentences)) {
     if (!texts.length) continue;
     const controls2 = controlsOf(form, name);
-    const place2 = placeOf(form, controls2.length ? name : "", make ? controls2.at(-1) ?? form : null);
+    const place2 = placeOf(form, controls2.length ? name : "", { near: make ? controls2.at(-1) ?? form : null, isAlert: !focus });
     if (place2) place2.textContent = [place2.textContent, ...texts].join(" ").trim();
     for (const control of controls2) {
       control.setAttribute("aria-invalid", "true");
@@ -1189,7 +1189,7 @@ function showErrors(form, sentences, { make, focus = true }) {
 function placesIn(form) {
   return [...call(form, "querySelectorAll", PLACES)];
 }
-function placeOf(form, name, near) {
+function placeOf(form, name, { near, isAlert }) {
   let place2 = placesIn(form).find((each) => attribute(each, "data-live-error") === name);
   if (!place2 && near) {
     place2 = call(get(form, "ownerDocument"), "createElement", "p");
@@ -1197,7 +1197,7 @@ function placeOf(form, name, near) {
     if (near === form) call(form, "append", place2);
     else near.after(place2);
   }
-  if (place2 && !name) give(place2, "role", "alert");
+  if (place2 && (!name || isAlert)) give(place2, "role", "alert");
   if (place2) give(place2, "id", `live-error-${nextId++}`);
   return place2;
 }
@@ -2289,12 +2289,12 @@ var Rows = class {
    */
   *paint(keys, { puts }) {
     const rows = this.#rows();
-    const differing = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))));
+    const differing2 = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))));
     let isFirst = true;
-    for (const part of parts([...rows.keys()], keys, differing)) {
+    for (const part of parts([...rows.keys()], keys, differing2)) {
       if (!isFirst) yield;
       isFirst = false;
-      this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing.get(key))]));
+      this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing2.get(key))]));
     }
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
@@ -2909,6 +2909,8 @@ var Container = class {
   };
   /** The text of data-live-params that is known already. */
   #noted;
+  /** The cursor that was in the page when it was bound. */
+  #rendered;
   /**
    * @param {Element} element
    * @param {{
@@ -2927,6 +2929,7 @@ var Container = class {
     followFromStart(element);
     this.#noted = attribute(element, "data-live-params");
     const cursor = attribute(element, "data-live-cursor");
+    this.#rendered = cursor;
     const changed = attribute(element, CHANGED) !== null;
     this.subscription = this.#newSubscription({ params: readJSON(element, "data-live-params"), cursor, changed }, this.content.keys());
     this.subscription.wire.fingerprint = attribute(element, "data-live-fingerprint") ?? "";
@@ -3011,10 +3014,11 @@ var Container = class {
     this.#change.close();
     this.#flush();
     this.#count();
+    show(this.element, "data-live-state", null);
+    if (attribute(this.element, "data-live-cursor") !== this.#rendered) return;
     const { cursor, fingerprint } = this.subscription.wire;
     show(this.element, "data-live-cursor", cursor);
     show(this.element, "data-live-fingerprint", fingerprint || null);
-    show(this.element, "data-live-state", null);
   }
   /** @param {Params} params */
   #hold(params) {
@@ -3030,6 +3034,7 @@ var Container = class {
     this.subscription = subscription;
     this.connection.unsubscribe(before);
     show(this.element, CHANGED, "");
+    this.#rendered = null;
     for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null);
     this.#showParams();
     this.#answered(null);
@@ -4094,6 +4099,8 @@ var PAUSED = "data-live-paused";
 var Page = class {
   /** @type {Map<Element, Container>} */
   #containers = /* @__PURE__ */ new Map();
+  /** Tokens that the server has accepted, of containers that have left the page and may return. @type {Set<string | undefined>} */
+  #vouched = /* @__PURE__ */ new Set();
   /** @type {string | null} */
   #state = null;
   /** @param {{document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void}} options */
@@ -4178,6 +4185,7 @@ var Page = class {
     this.#guarded(() => {
       const { connection, report, announcer } = this;
       const container = new Container(element, { containersOf: (name) => this.containersOf(name), connection, report, announcer });
+      container.subscription.wire.vouched = this.#vouched.has(container.token);
       this.#containers.set(element, container);
       connection.subscribe(container.subscription);
       this.connect();
@@ -4196,6 +4204,7 @@ var Page = class {
     const container = this.#containers.get(element);
     if (!container) return;
     this.#containers.delete(element);
+    if (container.subscription.wire.vouched) this.#vouched.add(container.token);
     container.release();
     this.connection.unsubscribe(container.subscription);
   }
@@ -4231,16 +4240,23 @@ var PAUSE_SECONDS3 = 0.15;
 var LONGEST_SECONDS = 0.45;
 var BUTTONS = /* @__PURE__ */ new Set(["submit", "image", "reset", "button"]);
 var OWN2 = /^(_live_|csrfmiddlewaretoken$)/;
+var ELSEWHERE = ["formaction", "formmethod", "formtarget"];
 var ParameterForms = class {
   /** Forms in which the user is typing, since when, and what cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
   #typing = /* @__PURE__ */ new Map();
   /** What hidden fields held at first. @type {WeakMap<Control, string>} */
   #hidden = /* @__PURE__ */ new WeakMap();
+  /** Why containers have not followed a form. @type {WeakMap<HTMLFormElement, Map<Container, Sentences>>} */
+  #refused = /* @__PURE__ */ new WeakMap();
+  /** The sentences that a form shows, as JSON. @type {WeakMap<HTMLFormElement, string>} */
+  #shown = /* @__PURE__ */ new WeakMap();
   #initial = new URLSearchParams();
   /** The address that typing has replaced: "back" returns to it once the form is submitted. */
   #entry = "";
   /** The address that has replaced it. */
   #written = "";
+  /** The last known address. */
+  #seen = "";
   /** @param {{document: Document, containersOf: (stream: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
   constructor({ document: document2, containersOf, after, now }) {
     this.document = document2;
@@ -4252,6 +4268,7 @@ var ParameterForms = class {
   }
   start() {
     this.#initial = new URLSearchParams(this.window.location.search);
+    this.#seen = this.window.location.href;
     const listen = (type, listener) => {
       call(this.document, "addEventListener", type, (event) => {
         const form = formOf(event.target);
@@ -4263,7 +4280,7 @@ var ParameterForms = class {
     listen("change", (form) => this.#soon(form, 0));
     listen("submit", (form, event) => this.#submit(form, event));
     listen("reset", (form) => this.after(0, () => this.#apply(form)));
-    this.window.addEventListener("popstate", () => this.#forms().forEach((form) => this.#follow(form)));
+    this.window.addEventListener("popstate", () => this.#followAddress());
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();
   }
@@ -4293,10 +4310,12 @@ var ParameterForms = class {
   #submit(form, event) {
     const containers = this.#containers(form);
     if (event.defaultPrevented || !containers.length || containers.every(({ state }) => state === "refused")) return;
+    const { submitter } = event;
+    if (submitter && (isOthers(submitter) || ELSEWHERE.some((name2) => attribute(submitter, name2) !== null))) return;
     event.preventDefault();
     const { name = "", value: value2 = "" } = (
       /** @type {Partial<Control>} */
-      event.submitter ?? {}
+      submitter ?? {}
     );
     this.#apply(form, { pressed: name ? { [name]: value2 } : {}, isNew: true });
   }
@@ -4316,8 +4335,39 @@ var ParameterForms = class {
   #change(form, values) {
     this.#typing.get(form)?.cancel();
     this.#typing.delete(form);
-    const answered = (error) => showErrors(form, error ? sentencesOf(form, error) : {}, { make: true, focus: false });
-    for (const container of this.#containers(form)) container.change(joined2(container.params, values), answered);
+    for (const container of this.#containers(form)) container.change(joined2(container.params, values), (error) => this.#answer(form, container, error));
+  }
+  /**
+   * Shows at their fields why a container has not followed, also at those of other forms for it.
+   *
+   * @param {HTMLFormElement} form that has changed it
+   * @param {Container} container
+   * @param {RealtimeError | null} error
+   */
+  #answer(form, container, error) {
+    const others = this.#forms().filter((each) => each !== form && this.#containers(each).includes(container));
+    if (!error) {
+      const followed2 = others.filter((each) => !differing(container.params, valuesOf(each)).length);
+      for (const each of [form, ...followed2]) this.#show(each, container, {});
+      return;
+    }
+    const found = [form, ...others].map((each) => ({ each, sentences: sentencesOf(each, error) })).filter(({ sentences }) => Object.keys(sentences).length);
+    for (const { each, sentences } of found) this.#show(each, container, sentences);
+    if (found.every(({ each }) => each !== form)) this.#show(form, container, found.length ? {} : { "": [error.message] });
+    const names2 = found.flatMap(({ sentences }) => Object.keys(sentences)).filter(Boolean);
+    const refused = names2.length ? names2 : differing(container.params, valuesOf(form));
+    this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false);
+  }
+  /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has not followed */
+  #show(form, container, sentences) {
+    const refused = this.#refused.get(form) ?? /* @__PURE__ */ new Map();
+    this.#refused.set(form, refused.set(container, sentences));
+    for (const each of refused.keys()) if (!this.#containers(form).includes(each)) refused.delete(each);
+    const all = Object.assign({}, ...refused.values());
+    const text2 = JSON.stringify(all);
+    if (text2 === this.#shown.get(form)) return;
+    this.#shown.set(form, text2);
+    showErrors(form, all, { make: true, focus: false });
   }
   /** A form that has a hidden field beside buttons of its name goes on with what was pressed last. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
   #keepPressed(form, pressed) {
@@ -4326,6 +4376,13 @@ var ParameterForms = class {
       if (!this.#hidden.has(control)) this.#hidden.set(control, control.value);
       control.value = pressed[control.name];
     }
+  }
+  #followAddress() {
+    const before = this.#seen;
+    const { href } = this.window.location;
+    this.#seen = href;
+    if (href !== before && withoutFragment(href) === withoutFragment(before)) return;
+    for (const form of this.#forms()) this.#follow(form);
   }
   /** The address has changed: the fields and the lists follow. @param {HTMLFormElement} form */
   #follow(form) {
@@ -4336,7 +4393,7 @@ var ParameterForms = class {
         /** @type {Control} */
         control
       );
-      if (!name || OWN2.test(name)) continue;
+      if (!name || OWN2.test(name) || isOthers(control)) continue;
       if (BUTTONS.has(type)) pressed[name] = search.get(name) ?? "";
       else this.#fill(
         /** @type {Control} */
@@ -4368,11 +4425,13 @@ var ParameterForms = class {
     if (isNew && url.href !== before) {
       history.replaceState(history.state, "", before);
       history.pushState(null, "", url);
+      this.#written = "";
     } else if (url.href !== location2.href) {
       history.replaceState(history.state, "", url);
       this.#entry = before;
       this.#written = url.href;
     }
+    this.#seen = location2.href;
   }
 };
 function formOf(target) {
@@ -4381,35 +4440,35 @@ function formOf(target) {
     /** @type {Partial<Control>} */
     target.form
   );
-  if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || isForeign(form)) return null;
-  return get(form, "method") === "get" && !isInRows(target) ? form : null;
+  if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || get(form, "method") !== "get") return null;
+  return isOthers(form) || isOthers(target) ? null : form;
 }
-var isInRows = (element) => call(element, "closest", "[data-live]") !== null;
+var isOthers = (element) => isForeign(element) || call(element, "closest", "[data-live]") !== null;
 function controlsOf2(form) {
   const controls2 = (
     /** @type {Control[]} */
     [...get(form, "elements")]
   );
-  return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN2.test(control.name) && !call(control, "matches", ":disabled") && !isInRows(control));
+  return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN2.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control));
 }
 function valuesOf(form) {
-  const data = new FormData(form);
   const values = {};
-  for (const { name } of controlsOf2(form)) values[name] = String(data.getAll(name).at(-1) ?? "");
+  for (const control of controlsOf2(form)) values[control.name] = valueOf(control) ?? values[control.name] ?? "";
   return values;
 }
-function joined2(params, values) {
-  const changed = { ...params };
-  for (const [name, value2] of Object.entries(values)) {
-    const held = params[name] === false ? "" : String(params[name] ?? "");
-    if (held !== value2) changed[name] = value2;
-  }
-  return changed;
+function valueOf(control) {
+  if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).at(-1)?.value;
+  const isToggle2 = control.type === "checkbox" || control.type === "radio";
+  return isToggle2 && !/** @type {HTMLInputElement} */
+  control.checked ? void 0 : control.value;
 }
-function sentencesOf(form, { message, details }) {
+var joined2 = (params, values) => ({ ...params, ...Object.fromEntries(differing(params, values).map((name) => [name, values[name]])) });
+var differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name]);
+var textOf = (params, name) => params[name] === false ? "" : String(params[name] ?? "");
+var withoutFragment = (url) => url.split("#", 1)[0];
+function sentencesOf(form, { details }) {
   const names2 = new Set(controlsOf2(form).map(({ name }) => name));
-  const own = Object.entries(details).filter(([name]) => names2.has(name) || name === "");
-  return own.length ? Object.fromEntries(own) : { "": [message] };
+  return Object.fromEntries(Object.entries(details).filter(([name]) => names2.has(name) || name === ""));
 }
 
 // src/transports/http.js
