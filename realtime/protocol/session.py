@@ -420,7 +420,7 @@ class ClientSession:
         return [] if query is None else self.leave(query)
 
     def detach(self, subscription: Subscription) -> list[Encoded]:
-        """Tell the client of a subscription that is to be moved that no frame moves its cursor until it is accepted."""
+        """Tell the client that no frame moves the cursor of this subscription until it is accepted again."""
         if subscription.query is None:
             return []
         return [self._count(codec.encode(Subscribed(id=subscription.id, query=subscription.query, log=NO_LOG)))]
