@@ -155,6 +155,8 @@ class Subscriptions:
         """Subscribe to a live query again, because another worker reads it now."""
         for subscription, subject in self._authorized():
             if subscription.query == query:
+                # frames of others go on meanwhile, and it may be refused before its own
+                self._peer.send(self._peer.session.detach(subscription))
                 self._move(subscription, subject)
 
     def _move(self, subscription: Subscription, subject: AuthorizedStream) -> None:

@@ -43,6 +43,7 @@ from realtime.protocol.messages import (
 )
 
 MAX_EVENTS = 32  # that are kept while access is asked again
+NO_LOG = -1  # in place of a log's number: it has no frames
 
 
 class State(enum.Enum):
@@ -209,6 +210,7 @@ class ClientSession:
         if not self.wants(subscription):
             return None
         self._steady = None
+        self._take_back(log)  # it does not bring what this subscription is told that the next frame brings
         subscription.query = query
         subscription.log = log
         # as long as the client likes to make them, and not needed any more
@@ -316,7 +318,7 @@ class ClientSession:
         """The effect to bring up to date what was left behind, if anything was."""
         queries: dict[int, str | None] = {}
         for item in self.subscriptions.values():
-            if item.query is None or item.live:
+            if item.query is None or item.live or item.log in self._kept:  # a kept frame may yet be taken back
                 continue
             # two subscriptions at different places: all rows serve both
             differs = queries.get(item.query, item.cursor) != item.cursor
@@ -395,8 +397,12 @@ class ClientSession:
     def _discard_kept(self, subscription: Subscription) -> None:
         """A kept frame may show rows of this subscription that the client is not to see: take none of it."""
         self._events.clear()
-        log = subscription.log
-        if log is None or (kept := self._kept.pop(log, None)) is None:
+        if subscription.log is not None:
+            self._take_back(subscription.log)
+
+    def _take_back(self, log: int) -> None:
+        """Leave the subscriptions of a log where they stood before its kept frame."""
+        if (kept := self._kept.pop(log, None)) is None:
             return
         for item, cursor in kept.stood:
             item.live = False
@@ -412,6 +418,12 @@ class ClientSession:
         subscription.query = subscription.log = subscription.cursor = None
         subscription.live = False
         return [] if query is None else self.leave(query)
+
+    def detach(self, subscription: Subscription) -> list[Encoded]:
+        """Tell the client that no frame moves the cursor of this subscription until it is accepted again."""
+        if subscription.query is None:
+            return []
+        return [self._count(codec.encode(Subscribed(id=subscription.id, query=subscription.query, log=NO_LOG)))]
 
     def acknowledge_all(self) -> list[Effect]:
         """The client has read all that it was sent."""

@@ -147,6 +147,27 @@ def log_of(client: WireClient, id: int = 1) -> int:
     return accepted[-1]["log"]
 
 
+async def test_client_that_is_refused_lacks_no_change_when_it_comes_back(shelf, add, settings):
+    async with WireClient() as client:
+        await client.subscribe("slow", id=1, shelf=shelf.pk)
+        await client.subscribe("top", id=2, shelf=shelf.pk)
+        Slow.slow = True
+        await add("a")
+        await until(lambda: client.titles(2) == ["a"])
+        settings.REALTIME_QUERY_SECONDS = 0.5
+        await until(lambda: client.refusals)
+        kept = client.protocol.subscriptions[1]
+        assert client.titles(1) == []
+    Slow.slow = False
+    Slow.go_on.set()
+    await get_hub().close()  # which forgets that it took long
+    async with WireClient() as back:
+        place = {"cursor": kept.cursor, "fingerprint": kept.fingerprint}
+        back.say(back.protocol.subscribe(1, stream="slow", params={"shelf": shelf.pk}, **place))
+        await until(lambda: back.protocol.subscriptions[1].live)
+        assert back.titles() == ["a"]
+
+
 async def test_live_query_that_is_quick_again_comes_back_to_the_others(shelf, add):
     async with WireClient() as client:
         await client.subscribe("slow", id=1, shelf=shelf.pk)

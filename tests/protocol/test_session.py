@@ -690,6 +690,22 @@ class TestAccessIsAskedAgain:
         assert session.release() == ([], [CatchUp({10: "e.1"})])
         assert session.owing == 1
 
+    def test_kept_frame_is_not_the_first_one_of_a_subscription_that_is_accepted_after_it(self):
+        session = self.held()
+        offer(session, before="e.1", now=1.0)
+        subscribe(session, 2, query=11, cursor="e.0")
+        assert offer(session, before="e.2", caught_up={11}, now=2.0) == []
+        assert session.release() == ([], [CatchUp({10: "e.1", 11: "e.0"})])
+
+    def test_nothing_is_caught_up_from_a_frame_that_may_yet_be_dropped(self):
+        session = self.held()
+        subscribe(session, 2, query=11, cursor="e.0")
+        offer(session, before="e.1", caught_up={11}, now=1.0)
+        offer(session, before="e.2", now=2.0)
+        assert session.release(begun=0.5) == ([], [])
+        session.refuse(session.subscriptions[2], code=4214, reason="no")
+        assert session.release() == ([], [CatchUp({10: "e.1"})])
+
     def test_heartbeat_does_not_name_a_position_whose_frame_is_kept(self):
         session = self.held()
         assert json.loads(session.heartbeat({0: "e.1"}).text)["cursors"] == {"0": "e.1"}
@@ -782,6 +798,7 @@ class FlowControl(RuleBasedStateMachine):
         shared = query in self.queries.values()
         wanted = {"type": "subscribe", "id": id, "stream": "s"} | ({"cursor": cursor} if old else {})
         self.session.receive(json.dumps(wanted))
+        self.take_back()  # the frame does not bring what the new subscription waits for
         self.sizes.append(-self.session.accept(self.session.subscriptions[id], query=query, log=0).size)
         self.queries[id], self.seen[id] = query, self.now if old else None
         # as the hub does it: with two subscriptions of one live query, all rows serve both, and what waits for it
@@ -865,12 +882,15 @@ class FlowControl(RuleBasedStateMachine):
     @rule(data=st.data())
     def refuse(self, data):
         id = data.draw(st.sampled_from(sorted(self.queries)))
-        if self.kept:
-            # the frame is as if it had never come; who was live stands at the tick before it
-            self.seen |= {each: seen for each, seen in self.kept[2].items() if each in self.seen}
-            self.kept = None
+        self.take_back()
         self.sizes.append(-self.session.refuse(self.session.subscriptions[id], code=4214, reason="no").size)
         del self.queries[id], self.seen[id]
+
+    def take_back(self):
+        """A kept frame is as if it had never come; who was live stands at the tick before it."""
+        if self.kept:
+            self.seen |= {each: seen for each, seen in self.kept[2].items() if each in self.seen}
+            self.kept = None
 
     @rule()
     def stall(self):

@@ -179,9 +179,10 @@ class ReferenceClient:
     def _subscribed(self, message: dict[str, Any]) -> None:
         item = self.subscriptions.get(message["id"])
         if item is not None:
-            if item.fingerprint not in ("", message["fingerprint"]):
+            fingerprint = message.get("fingerprint", "")
+            if item.fingerprint not in ("", fingerprint):
                 item.fresh, item.cursor = True, None  # a reset follows
-            item.query, item.log, item.fingerprint = message["query"], message["log"], message["fingerprint"]
+            item.query, item.log, item.fingerprint = message["query"], message["log"], fingerprint
 
     def _frame(self, message: dict[str, Any]) -> None:
         self.frames.append(message)
