@@ -213,6 +213,8 @@ class ClientSession:
         self._take_back(log)  # it does not bring what this subscription is told that the next frame brings
         subscription.query = query
         subscription.log = log
+        if subscription.asked.fingerprint not in ("", fingerprint):
+            subscription.cursor = None  # the client drops the rows that it has
         # as long as the client likes to make them, and not needed any more
         subscription.asked = msgspec.structs.replace(subscription.asked, token=None, cursor=None)
         return self._count(codec.encode(Subscribed(id=subscription.id, query=query, log=log, fingerprint=fingerprint)))

@@ -10,6 +10,7 @@ from msgspec import Raw
 
 from realtime.protocol.patches import make_patch
 
+MOST_PATCHES = 200  # of one delta, since each takes up to some milliseconds; further rows are sent whole
 MOST_BYTES = 16 * 1024 * 1024  # of the rows that are remembered for one log
 ROW_BYTES = 300  # beside its JSON, about
 
@@ -90,12 +91,16 @@ class Sent:
     def known(self, rows: Mapping[str, Raw]) -> Known:
         """Return the patches of these rows, as far as their last versions are remembered and patches are shorter."""
         base, patches = 0, dict[str, Raw | None]()
+        compared = 0
         for key, row in rows.items():
             if (sent := self._rows.get(key)) is None:
                 continue
             if sent.row == row:
                 patches[key] = None
-            elif (patch := make_patch(bytes(sent.row), bytes(row))) is not None:
+            elif compared < MOST_PATCHES:
+                compared += 1
+                if (patch := make_patch(bytes(sent.row), bytes(row))) is None:
+                    continue
                 patches[key] = Raw(patch)
             else:
                 continue

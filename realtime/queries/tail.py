@@ -448,7 +448,7 @@ class Tail:
                 group = groups.pop(key)
                 subject = self._subject(key, wants[group[0]], tick, opened, present, failed)
                 if subject is not None:
-                    own = present.get(subject) or _unchanged(subject)
+                    own = present[subject] if subject in present else _unchanged(subject)
                     group.sort(key=lambda want: want not in batch)
                     answers = self._answers(tick, subject, group, own, changes, failed, set(batch), late)
                     tick.answers.update(answers)

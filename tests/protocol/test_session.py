@@ -63,11 +63,11 @@ def opened(**options):
     return session
 
 
-def subscribe(session, id=1, *, query=10, log=0, cursor=None):
+def subscribe(session, id=1, *, query=10, log=0, cursor=None, fingerprint="", answered=""):
     """A subscription that is accepted, and not live yet."""
     wanted = {"type": "subscribe", "id": id, "stream": "tasks"} | ({} if cursor is None else {"cursor": cursor})
-    session.receive(json.dumps(wanted))
-    session.accept(session.subscriptions[id], query=query, log=log)
+    session.receive(json.dumps(wanted | ({"fingerprint": fingerprint} if fingerprint else {})))
+    session.accept(session.subscriptions[id], query=query, log=log, fingerprint=answered or fingerprint)
 
 
 def asked_for(session):
@@ -427,6 +427,12 @@ class TestCredit:
         subscribe(session, 1, cursor="e.1")
         subscribe(session, 2, cursor="e.2")
         assert session.lagging() == [CatchUp({10: None})]
+
+    @pytest.mark.parametrize(("answered", "cursor"), [("same", "e.1"), ("another", None)])
+    def test_whose_client_drops_its_rows_gets_all_of_them(self, answered, cursor):
+        session = opened()
+        subscribe(session, cursor="e.1", fingerprint="same", answered=answered)
+        assert session.lagging() == [CatchUp({10: cursor})]
 
     def test_two_subscriptions_at_the_same_place_need_what_came_since(self):
         session = opened()

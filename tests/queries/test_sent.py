@@ -179,6 +179,17 @@ class TestPatches:
             live.tick()
             assert [put["key"] for put in viewer.delta["puts"] if "row" in put] == [str(book.pk) for book in whole]
 
+    def test_further_rows_of_a_large_delta_are_sent_whole(self, live, books, stream, monkeypatch):
+        monkeypatch.setattr(sent, "MOST_PATCHES", 1)
+        viewer = live(stream, form="patched")
+        for pages in (1, 2):
+            for book in books:
+                save(book, pages=pages)
+            live.tick()
+        delta = viewer.delta
+        assert (len(delta["patches"]), len([put for put in delta["puts"] if "row" in put])) == (1, 2)
+        assert [row["pages"] for row in viewer.rows] == [2, 2, 2]
+
 
 class Growing(Titles):
     """A text of 40 characters for each page."""
