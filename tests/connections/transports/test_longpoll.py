@@ -220,13 +220,13 @@ class TestNextRequest:
         hello, has = HELLO | {"version": 2}, {}
         for title in ("b" * 90, "b" * 91, "b" * 92):
             asked = subscribe("books", shelf=shelf.pk, **has)
-            has = self.has(await messages(await post("poll/?wait=0.05", hello, asked, client=ann)))
+            has = place(await messages(await post("poll/?wait=0.05", hello, asked, client=ann)))
             await elsewhere.soon(Book.objects.filter(pk=book.pk).update, title=title)
             received = await messages(
                 await post("poll/", hello, subscribe("books", shelf=shelf.pk, **has), client=ann)
             )
             assert self.titles(received) == [title]
-            has = self.has(received)
+            has = place(received)
 
     async def test_brings_what_came_between_the_two(self, hub, shelf, elsewhere, ann):
         has = await self.begin(shelf, ann, "books")
