@@ -262,3 +262,15 @@ def _is_callable(path: str) -> bool:
         return callable(import_string(path))
     except ImportError:
         return False
+
+
+def has_middleware(wanted: type) -> bool:
+    """Return whether MIDDLEWARE has this class, or one that is made from it."""
+    for path in django_settings.MIDDLEWARE:
+        try:
+            found = import_string(path)
+        except ImportError:  # Django reports it
+            continue
+        if isinstance(found, type) and issubclass(found, wanted):
+            return True
+    return False

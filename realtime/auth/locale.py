@@ -13,8 +13,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
-from django.utils.module_loading import import_string
 
+from realtime.conf import has_middleware
 from realtime.streams.surroundings import Surroundings, make, zone_name
 
 TIME_ZONE_KEY = "django_timezone"  # in the session or a cookie, by the example of Django's documentation
@@ -25,7 +25,7 @@ def of_headers(*, prefix: str, cookies: Mapping[str, str], accept_language: str)
     if settings.FORCE_SCRIPT_NAME is not None:
         prefix = settings.FORCE_SCRIPT_NAME
     language = ""
-    if settings.USE_I18N and _chooses_languages():
+    if settings.USE_I18N and has_middleware(LocaleMiddleware):
         request = HttpRequest()
         request.COOKIES = dict(cookies)
         request.META["HTTP_ACCEPT_LANGUAGE"] = accept_language
@@ -49,15 +49,3 @@ def of_viewer(surroundings: Surroundings, user: Any, session: Any) -> Surroundin
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _chooses_languages() -> bool:
-    """Whether pages are in the visitor's language; without the middleware they are all in LANGUAGE_CODE."""
-    for path in settings.MIDDLEWARE:
-        try:
-            middleware = import_string(path)
-        except ImportError:  # which Django tells
-            continue
-        if isinstance(middleware, type) and issubclass(middleware, LocaleMiddleware):
-            return True
-    return False

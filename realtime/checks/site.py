@@ -16,7 +16,7 @@ from django.http.request import validate_host
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from realtime.conf import PREFIX, settings
+from realtime.conf import PREFIX, has_middleware, settings
 from realtime.connections.transports.websocket import RealtimeConsumer
 from realtime.queries.script import REMEDY, SCRIPT, uncollected
 from realtime.streams.registry import registry
@@ -101,7 +101,7 @@ def check_middleware(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W007: the middleware for sessions or authentication is missing."""
     if not apps.is_installed("django.contrib.auth"):
         return []
-    missing = [name for name in (SESSION, AUTHENTICATION) if not _has_middleware(name)]
+    missing = [name for name in (SESSION, AUTHENTICATION) if not has_middleware(import_string(name))]
     if not missing:
         return []
     return [
@@ -111,18 +111,6 @@ def check_middleware(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             id="realtime.W007",
         )
     ]
-
-
-def _has_middleware(path: str) -> bool:
-    wanted = import_string(path)
-    for name in django_settings.MIDDLEWARE:
-        try:
-            found = import_string(name)
-        except ImportError:  # Django reports it
-            continue
-        if isinstance(found, type) and issubclass(found, wanted):
-            return True
-    return False
 
 
 @register("realtime")
