@@ -9,7 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from realtime.exceptions import ClientError
+from realtime.exceptions import BadParameters, ClientError
 from realtime.streams.surroundings import Surroundings
 
 Error = TypeVar("Error", bound=ClientError)
@@ -69,10 +69,10 @@ def localized_reason(error: ClientError, surroundings: Surroundings) -> str:
 
 def localized_details(error: ClientError, surroundings: Surroundings) -> dict[str, list[str]]:
     """The error's sentences by parameter, in the language of these surroundings."""
-    if not (details := getattr(error, "details", {})):
+    if not isinstance(error, BadParameters) or not error.details:
         return {}
     with translation.override(surroundings.language or settings.LANGUAGE_CODE):
-        return {name: [str(sentence) for sentence in sentences] for name, sentences in details.items()}
+        return {name: [str(sentence) for sentence in sentences] for name, sentences in error.details.items()}
 
 
 def translated(error: Error, surroundings: Surroundings) -> Error:

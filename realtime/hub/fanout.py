@@ -84,15 +84,14 @@ def fan_out(
 def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> Iterator[tuple[bytes, list[Client]]]:
     """Yield the encoded forms of a delta, each with its recipients."""
     clients = subscribers.of(query)
-    base = delta.base
     if not clients:
         return
     groups: defaultdict[Form, list[Client]] = defaultdict(list)
-    if (common := subscribers.common_form(query, base)) is not None:
+    if (common := subscribers.common_form(query, delta.base)) is not None:
         groups[common] = list(clients)
     else:
-        for client, (since, form) in clients.items():
-            groups[form if since < base else "whole"].append(client)
+        for client, received in clients.items():
+            groups[delta.form_for(received)].append(client)
     for form, recipients in groups.items():
         if (part := delta.encoded(form)) is not None:
             yield part, recipients

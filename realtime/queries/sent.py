@@ -97,13 +97,13 @@ class Sent:
                 continue
             if sent.row == row:
                 patches[key] = None
-            elif compared < MOST_PATCHES:
+            elif compared == MOST_PATCHES:
+                continue
+            else:
                 compared += 1
                 if (patch := make_patch(bytes(sent.row), bytes(row))) is None:
                     continue
                 patches[key] = Raw(patch)
-            else:
-                continue
             base = min(base or sent.number, sent.number)
         return Known(base, patches)
 

@@ -54,6 +54,10 @@ class SharedDelta:
             self._encoded[form] = encode_delta(delta) if delta else None
         return self._encoded[form]
 
+    def form_for(self, received: Received) -> Form:
+        """Return the form that a subscriber gets."""
+        return received.form if received.since < self.base else "whole"
+
     def to(self, received: Received) -> bytes | None:
         """Return the JSON for this subscriber."""
-        return self.encoded(received.form if received.since < self.base else "whole")
+        return self.encoded(self.form_for(received))
