@@ -13,7 +13,7 @@ from django.test import override_settings
 from realtime.capture import install, triggers
 from realtime.models import Change
 from realtime.streams.keys import key_text, parse_key
-from tests.capture.models import Loan, Shelf
+from tests.capture.models import Book, Loan, Reader, Shelf, Tag
 
 
 class Told(NamedTuple):
@@ -165,3 +165,11 @@ def capture(request, django_db_setup, django_db_blocker):
         yield request.param
         triggers.remove("default")
     install.install()
+
+
+@pytest.fixture
+def shelves(committed):
+    found = [Shelf.objects.create(name=name) for name in ("first", "second")]
+    yield found
+    for model in (Reader, Book, Tag, Shelf):
+        model.objects.all().delete()

@@ -16,7 +16,7 @@ from realtime.changelog import get_changelog
 from realtime.changelog.commits import has_begun
 from realtime.models import Change
 from tests.capture.conftest import REREAD, Log, made, updated
-from tests.capture.models import Book, Document, Page, Reader, Shelf, Tag
+from tests.capture.models import Book, Document, Page, Tag
 
 
 @pytest.fixture
@@ -148,14 +148,6 @@ class TestFaultOfCapture:
         Book.objects.create(isbn="1", shelf=shelf)
         with pytest.raises(IntegrityError), transaction.atomic():
             Book.objects.create(isbn="1", shelf=shelf)
-
-
-@pytest.fixture
-def shelves(committed):
-    found = [Shelf.objects.create(name=name) for name in ("first", "second")]
-    yield found
-    for model in (Reader, Book, Tag, Shelf):
-        model.objects.all().delete()
 
 
 @pytest.mark.skipif("mysql" not in str(connection.settings_dict["ENGINE"]), reason="MySQL has a character set a table")

@@ -11,7 +11,7 @@ from django.db.models import F
 from realtime.capture import install, orm
 from realtime.models import Change
 from tests.capture.conftest import Log, made, updated
-from tests.capture.models import Book, Page, Reader, Shelf, Tag
+from tests.capture.models import Book, Page, Shelf
 from tests.support.waiting import seconds
 
 
@@ -40,14 +40,6 @@ class TestRollback:
             Book.objects.bulk_create([Book(isbn="2", shelf=shelf), Book(isbn="1", shelf=shelf)])
         assert log.of(Book) == set()
         assert Book.objects.count() == 1
-
-
-@pytest.fixture
-def shelves(committed):
-    found = [Shelf.objects.create(name=name) for name in ("first", "second")]
-    yield found
-    for model in (Reader, Book, Tag, Shelf):
-        model.objects.all().delete()
 
 
 class TestCommit:

@@ -332,6 +332,16 @@ realtime.send_user_event(%d, "toast", "Done.")
 """
 
 
+async def an_own_event_comes_once(clients):
+    """Each event of a client, which is sent to other processes too, comes once to those of its own."""
+    for number in range(3):
+        clients[0].tell("typing", {"book": number})
+    await until(lambda: len(clients[1].events) == 3)
+    assert await asyncio.to_thread(sender.flush, seconds(10))
+    await asyncio.sleep(0.1)  # for what must not come
+    assert len(clients[1].events) == 3
+
+
 class TestBetweenProcesses:
     """Through a channel layer on Redis."""
 
@@ -378,12 +388,7 @@ class TestBetweenProcesses:
 
     async def test_an_own_event_comes_once(self, layer, clients, shelf):
         await until(lambda: get_hub()._events._joined)
-        for number in range(3):
-            clients[0].tell("typing", {"book": number})
-        await until(lambda: len(clients[1].events) == 3)
-        assert await asyncio.to_thread(sender.flush, seconds(10))
-        await asyncio.sleep(0.1)  # for what must not come
-        assert len(clients[1].events) == 3
+        await an_own_event_comes_once(clients)
 
     async def test_a_layer_that_is_gone_holds_nobody_up(self, settings, clients, shelf, caplog):
         config = {"hosts": ["redis://127.0.0.1:1"]}
@@ -421,12 +426,7 @@ class TestThroughPostgreSQL:
         assert [data for _, data, _ in clients[0].events] == texts
 
     async def test_an_own_event_comes_once(self, clients):
-        for number in range(3):
-            clients[0].tell("typing", {"book": number})
-        await until(lambda: len(clients[1].events) == 3)
-        assert await asyncio.to_thread(sender.flush, seconds(10))
-        await asyncio.sleep(0.1)  # for what must not come
-        assert len(clients[1].events) == 3
+        await an_own_event_comes_once(clients)
 
     async def test_who_listens_and_who_sends_come_back_after_a_cut(self, clients, shelf, caplog):
         assert await asyncio.to_thread(cut, "LISTEN realtime_events") >= 1  # a hub before may linger

@@ -77,6 +77,15 @@ class Daphne:
                 if condition(await response.json()):
                     return
 
+    async def until_gone(self, remote: Remote) -> None:
+        """Hang up while the client reads, and wait until the server has no client."""
+        reading = asyncio.create_task(remote.step())
+        await self.until(lambda clients: clients > 0)
+        await remote.leave()
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await self.until(lambda clients: clients == 0)
+
     def news(self) -> str:
         """What the log says since it was asked last."""
         output = self._process.output()

@@ -214,12 +214,7 @@ async def test_own_page_connects_whatever_the_proxy_does_with_tls(connect, serve
 async def test_client_that_hangs_up_is_let_go_at_once(connect, server, shelf):
     async with connect() as remote:
         await remote.subscribe("top", shelf=shelf.pk)
-        reading = asyncio.create_task(remote.step())
-        await server.until(lambda clients: clients > 0)
-        await remote.leave()
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-        await server.until(lambda clients: clients == 0)
+        await server.until_gone(remote)
 
 
 async def test_client_that_is_cut_off_harms_nobody(connect, shelf, elsewhere):

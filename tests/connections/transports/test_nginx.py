@@ -52,9 +52,4 @@ async def test_call_has_its_reply_and_its_effect(remote, shelf):
 async def test_client_that_hangs_up_is_let_go_at_once(remote, server, shelf):
     async with remote:
         await remote.subscribe("books", shelf=shelf.pk)
-        reading = asyncio.create_task(remote.step())
-        await server.until(lambda clients: clients > 0)
-        await remote.leave()
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-        await server.until(lambda clients: clients == 0)
+        await server.until_gone(remote)
