@@ -24,7 +24,7 @@ project = "django-live-queries"
 author = "The developers of django-live-queries"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "accessible", "llms"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "accessibility", "llms"]
 if importlib.util.find_spec("sphinx_copybutton"):  # without it, the pages have no copy buttons
     extensions.append("sphinx_copybutton")
 source_suffix = {".md": "markdown"}
