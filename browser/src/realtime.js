@@ -12,10 +12,10 @@ import {translateAs} from "./protocol/sentences.js"
 import {Monitor} from "./connection/reconnect.js"
 import {Page} from "./dom/page.js"
 import {ParameterForms} from "./dom/parameter_forms.js"
-import {roadsTo, storage} from "./transports/endpoints.js"
+import {availableTransports, storage} from "./transports/endpoints.js"
 import {serve} from "./transports/shared_worker.js"
 import {Store} from "./data/store.js"
-import {Roads} from "./transports/selector.js"
+import {TransportSelector} from "./transports/selector.js"
 
 /** Marks the public object, so that a module loaded from two URLs uses the same one. */
 const MARK = Symbol.for("realtime")
@@ -24,15 +24,15 @@ function create() {
   /** @type {{url?: string, http?: string}} */
   let chosen = {}
   const monitor = new Monitor()
-  const roads = new Roads({
-    list: () => roadsTo(chosen),
+  const selector = new TransportSelector({
+    list: () => availableTransports(chosen),
     after: (seconds, callback) => monitor.after(seconds, callback),
     now: () => Date.now() / 1000,
     memory: storage(),
   })
   const connection = new Connection({
     monitor,
-    newTransport: () => roads.newTransport(),
+    newTransport: () => selector.newTransport(),
     report: (error) => report(error),
     warn: (text) => console.warn(text),
   })
@@ -52,7 +52,7 @@ function create() {
       throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.")
     }
     if (url ?? http) chosen = {url, http}
-    connection.connect(roadsTo(chosen).map(({address}) => address).join(" "), token)
+    connection.connect(availableTransports(chosen).map(({address}) => address).join(" "), token)
   }
 
   /**

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
-import {Roads} from "../src/transports/selector.js"
+import {TransportSelector} from "../src/transports/selector.js"
 import {Clock} from "./support.js"
 
 const HELLO = '{"type":"hello","version":2}'
 const WELCOME = '{"type":"welcome"}'
 
-let clock, attempts, heard, roads, memory
+let clock, attempts, heard, selector, memory
 
-class Road {
+class FakeTransport {
   sent = []
   state = "new"
 
@@ -40,17 +40,17 @@ class Road {
   }
 }
 
-function makeRoads(names = ["websocket", "sse", "longpoll"]) {
-  const list = names.map((name) => ({name, open: () => new Road(name)}))
+function makeSelector(names = ["websocket", "sse", "longpoll"]) {
+  const list = names.map((name) => ({name, open: () => new FakeTransport(name)}))
   const after = (seconds, callback) => {
     const timer = clock.setTimeout(callback, seconds * 1000)
     return () => clock.clearTimeout(timer)
   }
-  return new Roads({list: () => list, after, now: clock.now, memory})
+  return new TransportSelector({list: () => list, after, now: clock.now, memory})
 }
 
 function open() {
-  const transport = roads.newTransport()
+  const transport = selector.newTransport()
   transport.on({
     opened: () => heard.push("opened"),
     message: (text) => heard.push(JSON.parse(text).type),
@@ -79,10 +79,10 @@ beforeEach(() => {
   heard = []
   const stored = new Map()
   memory = {getItem: (key) => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value), removeItem: (key) => stored.delete(key)}
-  roads = makeRoads()
+  selector = makeSelector()
 })
 
-describe("the choice of a road", () => {
+describe("the choice of a transport", () => {
   test("is the best one where it leads there", () => {
     open()
     last().welcome()
@@ -128,7 +128,7 @@ describe("the choice of a road", () => {
     assert.deepEqual(heard, [[1006, "longpoll is gone"]])
   })
 
-  test("is not changed by a road that was given up", () => {
+  test("is not changed by a transport that was given up", () => {
     open()
     last().cut()
     attempts[0].handlers.closed(1006, "late")
@@ -145,7 +145,7 @@ describe("the choice of a road", () => {
 })
 
 describe("after a loss", () => {
-  test("the road that has led there is tried alone, and then all", () => {
+  test("the transport that has led there is tried alone, and then all", () => {
     open()
     last().welcome()
     clock.pass(60)
@@ -161,7 +161,7 @@ describe("after a loss", () => {
     assert.deepEqual(names().slice(3), ["websocket", "sse"])
   })
 
-  test("a road that is cut again and again soon after the welcome is the last choice", () => {
+  test("a transport that is cut again and again soon after the welcome is the last choice", () => {
     for (let count = 0; count < 3; count++) {
       open()
       last().welcome()
@@ -172,15 +172,15 @@ describe("after a loss", () => {
     assert.equal(last().name, "sse")
   })
 
-  test("the next page begins with the road that worked, for a while", () => {
+  test("the next page begins with the transport that worked, for a while", () => {
     open()
     last().cut()
     last().welcome()
-    roads = makeRoads()
+    selector = makeSelector()
     open()
     assert.equal(last().name, "sse")
     clock.pass(601)
-    roads = makeRoads()
+    selector = makeSelector()
     open()
     assert.equal(last().name, "websocket")
   })
@@ -190,7 +190,7 @@ describe("after a loss", () => {
       throw new Error("no storage")
     }
     memory = {getItem: broken, setItem: broken, removeItem: broken}
-    roads = makeRoads()
+    selector = makeSelector()
     open()
     last().cut()
     last().welcome()
@@ -198,7 +198,7 @@ describe("after a loss", () => {
   })
 })
 
-describe("the return to the best road", () => {
+describe("the return to the best transport", () => {
   /** On Server-Sent Events, with a probe under way. */
   function probing(hello = HELLO) {
     const transport = open()
@@ -234,7 +234,7 @@ describe("the return to the best road", () => {
 
   test("is remembered", () => {
     probing().probe.welcome()
-    roads = makeRoads()
+    selector = makeSelector()
     open()
     assert.equal(last().name, "websocket")
   })

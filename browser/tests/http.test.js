@@ -220,7 +220,7 @@ for (const [name, Transport] of [["Server-Sent Events", SseTransport], ["long-po
       assert.deepEqual([heard, requests[0].signal.aborted], [["opened", [1006, "TypeError: gone"]], true])
     })
 
-    test("still takes replies when another road has been taken, and says at once that these calls have run", async () => {
+    test("still takes replies when another transport has been taken, and says at once that these calls have run", async () => {
       await open(Transport)
       transport.send('{"type":"call","id":"c1"}')
       await settled()

@@ -159,7 +159,7 @@ describe("pages that share a connection", () => {
     server.accept()
     server.say({type: "refused", id: 2, code: 4002, reason: "A connection may have 1 subscription."})
     answer(7)
-    assert.deepEqual([mine.state, yours.state], ["live", "offline"]) // which tries again, and takes the next road
+    assert.deepEqual([mine.state, yours.state], ["live", "offline"]) // which tries again, and takes the next transport
   })
 
   test("hear the events of what they see, and all those of the user", () => {

@@ -63,7 +63,7 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
         static(SCRIPT),
         prefix,
         WEBSOCKET_PATH,
-        _http_road(request),
+        _http_attributes(request),
         _shared_by(request) if share else "",
         _sentences(),
         format_html(' nonce="{}"', nonce) if nonce else "",
@@ -104,19 +104,19 @@ def _shared_by(request: Any) -> SafeString | str:
     )
 
 
-def _http_road(request: Any) -> SafeString | str:
+def _http_attributes(request: Any) -> SafeString | str:
     try:
         folder = reverse("realtime:sse").removesuffix("sse/")
     except NoReverseMatch:
         return ""
-    road = format_html(' data-realtime-http="{}"', folder)
+    attributes = format_html(' data-realtime-http="{}"', folder)
     if request is None:
-        return road
+        return attributes
     token = get_token(request)  # sees to it that there is a cookie
-    road += format_html(' data-realtime-csrf="{}"', token)  # for scripts that may not read the cookie
+    attributes += format_html(' data-realtime-csrf="{}"', token)  # for scripts that may not read the cookie
     if settings.CSRF_USE_SESSIONS or settings.CSRF_COOKIE_HTTPONLY:
-        return road
-    return road + format_html(' data-realtime-csrf-cookie="{}"', settings.CSRF_COOKIE_NAME)
+        return attributes
+    return attributes + format_html(' data-realtime-csrf-cookie="{}"', settings.CSRF_COOKIE_NAME)
 
 
 @register.simple_tag(takes_context=True)

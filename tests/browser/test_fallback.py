@@ -1,4 +1,4 @@
-"""Networks that let no WebSocket through: the page goes another road, and comes back when it is free."""
+"""Networks that let no WebSocket through: the page takes another transport, and comes back when it is free."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def page(blocked: Page, desk: Desk, board: Board) -> Page:
     return desk.open_live("ada", board.path, page=blocked)
 
 
-def road(page: Page) -> str | None:
-    """The road that the window remembers; none is the WebSocket."""
+def remembered_transport(page: Page) -> str | None:
+    """The transport that the window remembers; none is the WebSocket."""
     return page.evaluate("JSON.parse(sessionStorage.getItem('realtime:transport'))?.name ?? null")
 
 
@@ -81,7 +81,7 @@ def test_page_that_falls_back_is_shown_as_live_once_and_stays_so(blocked: Page, 
         wait_until(lambda: cards(page, "todo").count() > 20, what="rows")
     wait_until_equal(page)
     assert states(page) == ["connecting", "catching-up", "live"]
-    assert road(page) in ("sse", "longpoll")
+    assert remembered_transport(page) in ("sse", "longpoll")
 
 
 def test_window_with_a_socket_and_one_without_see_each_other(page: Page, desk: Desk, board: Board) -> None:
@@ -158,12 +158,12 @@ def switched(desk: Desk) -> Page:
 
 def test_page_returns_to_the_socket_and_misses_nothing(switched: Page, desk: Desk, board: Board) -> None:
     page = desk.open_live("ada", board.page(COLUMN), page=switched)
-    assert road(page) == "sse"
+    assert remembered_transport(page) == "sse"
     with board.writing(STREAM):
         wait_until(lambda: cards(page, "todo").count() > 10, what="rows")
         page.evaluate("window.free = true")
         page.clock.fast_forward(16_000)
-        wait_until(lambda: road(page) is None, what="the WebSocket")
+        wait_until(lambda: remembered_transport(page) is None, what="the WebSocket")
         count = cards(page, "todo").count()
         wait_until(lambda: cards(page, "todo").count() > count + 10, what="rows over the socket")
     wait_until_equal(page)
@@ -216,17 +216,17 @@ def show_and_change(proxy: Nginx, desk: Desk, board: Board, transport: str) -> P
 def test_nginx_of_the_documentation_carries_each_transport(
     proxy: Nginx, desk: Desk, board: Board, transport: str, taken: str | None
 ) -> None:
-    assert road(show_and_change(proxy, desk, board, transport)) == taken
+    assert remembered_transport(show_and_change(proxy, desk, board, transport)) == taken
 
 
 def test_nginx_that_refuses_upgrades_is_gone_round(proxy: Nginx, desk: Desk, board: Board) -> None:
     proxy.refuse_upgrades()
-    assert road(show_and_change(proxy, desk, board, "websocket")) == "sse"
+    assert remembered_transport(show_and_change(proxy, desk, board, "websocket")) == "sse"
 
 
 def test_nginx_that_swallows_upgrades_is_gone_round(proxy: Nginx, desk: Desk, board: Board) -> None:
     proxy.swallow_upgrades()
-    assert road(show_and_change(proxy, desk, board, "websocket")) == "sse"
+    assert remembered_transport(show_and_change(proxy, desk, board, "websocket")) == "sse"
 
 
 EVENT_SOURCE = """(project) => {

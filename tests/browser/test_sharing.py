@@ -25,7 +25,8 @@ NOTE_STATES = """() => {
 }"""
 
 pytestmark = pytest.mark.skipif(
-    transports.wanted() != "websocket", reason="The shared connection is a WebSocket; another road is each page's own."
+    transports.wanted() != "websocket",
+    reason="The shared connection is a WebSocket; another transport is each page's own.",
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.demo import DEMO, ROOT, environment
 from tests.support.waiting import seconds
 
-ROADS = ["WebSocket", "Server-Sent Events", "long-poll"]
+TRANSPORTS = ["WebSocket", "Server-Sent Events", "long-poll"]
 
 
 def examine(server, *arguments: str, code: int = 0) -> list[tuple[str, str, str]]:
@@ -39,13 +39,13 @@ def test_everything_works(server, elsewhere):
     found = examine(server, *(["--url", server.url] if elsewhere else []))
     states = {what: state for state, what, _ in found}
     assert list(states)[:3] == ["checks", "tables default", "log default"]
-    assert {state for what, state in states.items() if what in ROADS} <= {"ok", "slow"}
-    assert [what for what in states if what in ROADS] == ROADS
+    assert {state for what, state in states.items() if what in TRANSPORTS} <= {"ok", "slow"}
+    assert [what for what in states if what in TRANSPORTS] == TRANSPORTS
     assert rows(server) == 0
 
 
 def test_server_that_is_not_there_is_an_error(server):
     server.stop()
     found = examine(server, "--url", server.url, code=1)
-    assert [state for state, what, _ in found if what in ROADS] == ["broken"] * 3
+    assert [state for state, what, _ in found if what in TRANSPORTS] == ["broken"] * 3
     assert rows(server) == 0

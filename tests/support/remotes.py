@@ -124,7 +124,7 @@ class WebSocketRemote(Remote):
 class HttpRemote(Remote):
     """Asks again, from its cursors, whenever a response is over; `requests` counts how often."""
 
-    road: str
+    endpoint: str
 
     def __init__(self, host: str, **options: Any) -> None:
         super().__init__(host, **options)
@@ -161,7 +161,7 @@ class HttpRemote(Remote):
     async def _ask(self) -> None:
         messages = [*self.protocol.open(), *self._extra]
         self.requests += 1
-        self._response = await self.post(f"{self.road}/{self.query()}", messages)
+        self._response = await self.post(f"{self.endpoint}/{self.query()}", messages)
         self._messages = self._read(self._response)
 
     async def _call(self, messages: tuple[str, ...]) -> None:
@@ -189,11 +189,11 @@ class HttpRemote(Remote):
 
 
 class SseRemote(HttpRemote):
-    road = "sse"
+    endpoint = "sse"
 
 
 class LongPollRemote(HttpRemote):
-    road = "poll"
+    endpoint = "poll"
 
     def query(self) -> str:
         wanted = self.protocol.subscriptions.values()

@@ -110,12 +110,11 @@ class Use {
   storeOf(see) {
     return new Store(see, (callback) => {
       const listener = () => callback() // the same callback may be added twice
-      const end = this.attach(() => {
+      return this.attach(() => {
         this.#listeners.add(listener)
         this.#connection.watchers.add(listener)
         return () => void (this.#listeners.delete(listener), this.#connection.watchers.delete(listener))
       })
-      return end
     })
   }
 

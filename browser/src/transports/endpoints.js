@@ -9,41 +9,41 @@ import {SharedTransport, canShare} from "./shared.js"
 import {SseTransport} from "./sse.js"
 import {WebSocketTransport} from "./websocket.js"
 
-/** @typedef {import("./selector.js").Road & {address: string}} Road */
+/** @typedef {import("./selector.js").TransportOption & {address: string}} TransportOption */
 
 /**
  * Returns the available transports, the best first.
  *
  * @param {{url?: string, http?: string}} chosen the WebSocket's URL, and the base URL of the others
- * @returns {Road[]}
+ * @returns {TransportOption[]}
  */
-export function roadsTo(chosen) {
+export function availableTransports(chosen) {
   const script = call(document, "querySelector", "script[data-realtime-url]")
   const isChosen = chosen.url !== undefined || chosen.http !== undefined
   const url = isChosen ? chosen.url : script?.getAttribute("data-realtime-url")
   const http = isChosen ? chosen.http : script?.getAttribute("data-realtime-http")
 
-  /** @type {Road[]} */
-  const roads = []
+  /** @type {TransportOption[]} */
+  const found = []
   if (url) {
     const address = absolute(url, /^http/, "ws")
     const session = script?.getAttribute("data-realtime-share")
     if (session && !isChosen && canShare()) {
-      roads.push({name: "shared", address, open: () => new SharedTransport({url: address, session, script: import.meta.url})})
+      found.push({name: "shared", address, open: () => new SharedTransport({url: address, session, script: import.meta.url})})
     }
-    roads.push({name: "websocket", address, open: () => new WebSocketTransport(address)})
+    found.push({name: "websocket", address, open: () => new WebSocketTransport(address)})
   }
   if (http) {
     const address = absolute(http, /^ws/, "http")
     const isOwn = new URL(address).origin === location.origin // other sites must not learn the token
     const options = {url: address, csrf: () => (isOwn && script ? csrfToken(document) : "")}
-    roads.push({name: "sse", address, open: () => new SseTransport(options)})
-    roads.push({name: "longpoll", address, open: () => new LongPollTransport(options)})
+    found.push({name: "sse", address, open: () => new SseTransport(options)})
+    found.push({name: "longpoll", address, open: () => new LongPollTransport(options)})
   }
-  if (!roads.length) {
+  if (!found.length) {
     throw new Error("The address of the server is not known: put {% realtime_script %} into the page, or call connect({url}).")
   }
-  return roads
+  return found
 }
 
 /** @param {string} path @param {RegExp} scheme @param {string} wanted */

@@ -177,7 +177,7 @@ export class Switchboard {
       },
       message: (text) => this.#receive(text),
       renew: () => false,
-      moved: () => this.cut("The line goes on by another road."),
+      moved: () => this.cut("The line goes on by another transport."),
       closed: (code, reason) => this.#lost(code, reason),
     })
     line.open()

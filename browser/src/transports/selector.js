@@ -5,7 +5,7 @@
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
 
-/** @typedef {{name: string, open: () => Transport & {retire?: () => void}}} Road */
+/** @typedef {{name: string, open: () => Transport & {retire?: () => void}}} TransportOption */
 
 /** Seconds to wait for a transport's welcome, if there is another transport. */
 const PATIENCE_SECONDS = 4
@@ -23,7 +23,7 @@ const KEY = "realtime:transport"
 const ABNORMAL = 1006
 
 /** What is known about the transports, over all attempts. */
-export class Roads {
+export class TransportSelector {
   /** The transport of this page's last welcome. @type {string | null} */
   #current = null
   #failures = 0 // attempts in a row without a welcome
@@ -33,7 +33,7 @@ export class Roads {
 
   /**
    * @param {{
-   *   list: () => Road[],
+   *   list: () => TransportOption[],
    *   after: (seconds: number, callback: () => void) => () => void,
    *   now: () => number,
    *   memory?: Storage | null,
@@ -53,10 +53,10 @@ export class Roads {
     const start = this.#short >= MAX_FAILURES ? place + 1 : place
     const order = list.map((_, index) => list[(start + index) % list.length])
     const keepsTo = this.#current !== null && this.#failures < MAX_FAILURES && this.#short < MAX_FAILURES
-    return new FallbackTransport({roads: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0]})
+    return new FallbackTransport({selector: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0]})
   }
 
-  /** @param {Road} road */
+  /** @param {TransportOption} option */
   welcomed({name}) {
     if (this.#current !== name) this.#short = 0
     this.#current = name
@@ -97,7 +97,7 @@ export class Roads {
 class FallbackTransport {
   /** @type {TransportHandlers | null} */
   #handlers = null
-  /** @type {ReturnType<Road["open"]> | null} */
+  /** @type {ReturnType<TransportOption["open"]> | null} */
   #inner = null
   #opened = false
   #hello = "" // the last one, which identifies the user if no cookie does
@@ -107,9 +107,9 @@ class FallbackTransport {
   #probe = null
   #probeSeconds = FIRST_PROBE_SECONDS
 
-  /** @param {{roads: Roads, order: Road[], best: Road}} options */
-  constructor({roads, order, best}) {
-    this.roads = roads
+  /** @param {{selector: TransportSelector, order: TransportOption[], best: TransportOption}} options */
+  constructor({selector, order, best}) {
+    this.selector = selector
     this.order = order
     this.best = best
   }
@@ -137,13 +137,13 @@ class FallbackTransport {
     this.#cancelTimer()
     this.#probe?.close()
     this.#inner?.close()
-    this.roads.ended()
+    this.selector.ended()
   }
 
   /** @param {number} index */
   #take(index) {
-    const road = this.order[index]
-    const inner = (this.#inner = road.open())
+    const option = this.order[index]
+    const inner = (this.#inner = option.open())
     let heard = false
     const failed = (/** @type {number} */ code, /** @type {string} */ reason) => {
       if (inner !== this.#inner) return
@@ -158,7 +158,7 @@ class FallbackTransport {
         if (!heard) {
           heard = true
           this.#cancelTimer()
-          this.#arrived(road, text)
+          this.#arrived(option, text)
         }
         this.#handlers?.message(text)
       },
@@ -167,7 +167,7 @@ class FallbackTransport {
       closed: failed,
     })
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, () => failed(ABNORMAL, "Nothing was heard from the server."))
+      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, "Nothing was heard from the server."))
     }
     inner.open()
   }
@@ -178,16 +178,16 @@ class FallbackTransport {
     this.#handlers?.opened()
   }
 
-  /** @param {Road} road @param {string} text its first message */
-  #arrived(road, text) {
+  /** @param {TransportOption} option @param {string} text its first message */
+  #arrived(option, text) {
     if (JSON.parse(text).type !== "welcome") return
-    this.roads.welcomed(road)
-    if (road.name !== this.best.name) this.#probeLater()
+    this.selector.welcomed(option)
+    if (option.name !== this.best.name) this.#probeLater()
   }
 
   #probeLater() {
     this.#probe = null
-    this.#cancelTimer = this.roads.after(this.#probeSeconds, () => this.#try())
+    this.#cancelTimer = this.selector.after(this.#probeSeconds, () => this.#try())
     this.#probeSeconds = Math.min(2 * this.#probeSeconds, LONGEST_PROBE_SECONDS)
   }
 
@@ -207,7 +207,7 @@ class FallbackTransport {
       moved() {},
       closed: failed,
     })
-    this.#cancelTimer = this.roads.after(PATIENCE_SECONDS, failed)
+    this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, failed)
     probe.open()
   }
 
@@ -227,7 +227,7 @@ class FallbackTransport {
     })
     if (old?.retire) old.retire()
     else old?.close()
-    this.roads.welcomed(this.best)
+    this.selector.welcomed(this.best)
     this.#handlers?.renew()
     this.#handlers?.message(welcome) // it has another window
   }

@@ -3580,12 +3580,11 @@ var Use = class {
   storeOf(see) {
     return new Store(see, (callback) => {
       const listener = () => callback();
-      const end = this.attach(() => {
+      return this.attach(() => {
         this.#listeners.add(listener);
         this.#connection.watchers.add(listener);
         return () => void (this.#listeners.delete(listener), this.#connection.watchers.delete(listener));
       });
-      return end;
     });
   }
   /** Attaches a listener to the subscription, also to the next one. @param {(subscription: Subscription) => () => void} attach returns what detaches it @returns {() => void} ends it */
@@ -4826,31 +4825,31 @@ var WebSocketTransport = class {
 };
 
 // src/transports/endpoints.js
-function roadsTo(chosen) {
+function availableTransports(chosen) {
   const script = call(document, "querySelector", "script[data-realtime-url]");
   const isChosen = chosen.url !== void 0 || chosen.http !== void 0;
   const url = isChosen ? chosen.url : script?.getAttribute("data-realtime-url");
   const http = isChosen ? chosen.http : script?.getAttribute("data-realtime-http");
-  const roads = [];
+  const found = [];
   if (url) {
     const address = absolute(url, /^http/, "ws");
     const session = script?.getAttribute("data-realtime-share");
     if (session && !isChosen && canShare()) {
-      roads.push({ name: "shared", address, open: () => new SharedTransport({ url: address, session, script: import.meta.url }) });
+      found.push({ name: "shared", address, open: () => new SharedTransport({ url: address, session, script: import.meta.url }) });
     }
-    roads.push({ name: "websocket", address, open: () => new WebSocketTransport(address) });
+    found.push({ name: "websocket", address, open: () => new WebSocketTransport(address) });
   }
   if (http) {
     const address = absolute(http, /^ws/, "http");
     const isOwn = new URL(address).origin === location.origin;
     const options = { url: address, csrf: () => isOwn && script ? csrfToken(document) : "" };
-    roads.push({ name: "sse", address, open: () => new SseTransport(options) });
-    roads.push({ name: "longpoll", address, open: () => new LongPollTransport(options) });
+    found.push({ name: "sse", address, open: () => new SseTransport(options) });
+    found.push({ name: "longpoll", address, open: () => new LongPollTransport(options) });
   }
-  if (!roads.length) {
+  if (!found.length) {
     throw new Error("The address of the server is not known: put {% realtime_script %} into the page, or call connect({url}).");
   }
-  return roads;
+  return found;
 }
 function absolute(path, scheme, wanted) {
   const url = new URL(path, location.href);
@@ -5017,7 +5016,7 @@ var Switchboard = class {
       },
       message: (text2) => this.#receive(text2),
       renew: () => false,
-      moved: () => this.cut("The line goes on by another road."),
+      moved: () => this.cut("The line goes on by another transport."),
       closed: (code, reason) => this.#lost(code, reason)
     });
     line.open();
@@ -5198,7 +5197,7 @@ var LONGEST_PROBE_SECONDS = 300;
 var MEMORY_SECONDS = 600;
 var KEY = "realtime:transport";
 var ABNORMAL5 = 1006;
-var Roads = class {
+var TransportSelector = class {
   /** The transport of this page's last welcome. @type {string | null} */
   #current = null;
   #failures = 0;
@@ -5209,7 +5208,7 @@ var Roads = class {
   #welcomed = null;
   /**
    * @param {{
-   *   list: () => Road[],
+   *   list: () => TransportOption[],
    *   after: (seconds: number, callback: () => void) => () => void,
    *   now: () => number,
    *   memory?: Storage | null,
@@ -5228,9 +5227,9 @@ var Roads = class {
     const start2 = this.#short >= MAX_FAILURES ? place2 + 1 : place2;
     const order = list.map((_, index) => list[(start2 + index) % list.length]);
     const keepsTo = this.#current !== null && this.#failures < MAX_FAILURES && this.#short < MAX_FAILURES;
-    return new FallbackTransport({ roads: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0] });
+    return new FallbackTransport({ selector: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0] });
   }
-  /** @param {Road} road */
+  /** @param {TransportOption} option */
   welcomed({ name }) {
     if (this.#current !== name) this.#short = 0;
     this.#current = name;
@@ -5265,7 +5264,7 @@ var Roads = class {
 var FallbackTransport = class {
   /** @type {TransportHandlers | null} */
   #handlers = null;
-  /** @type {ReturnType<Road["open"]> | null} */
+  /** @type {ReturnType<TransportOption["open"]> | null} */
   #inner = null;
   #opened = false;
   #hello = "";
@@ -5277,9 +5276,9 @@ var FallbackTransport = class {
   /** @type {Transport | null} */
   #probe = null;
   #probeSeconds = FIRST_PROBE_SECONDS;
-  /** @param {{roads: Roads, order: Road[], best: Road}} options */
-  constructor({ roads, order, best }) {
-    this.roads = roads;
+  /** @param {{selector: TransportSelector, order: TransportOption[], best: TransportOption}} options */
+  constructor({ selector, order, best }) {
+    this.selector = selector;
     this.order = order;
     this.best = best;
   }
@@ -5303,12 +5302,12 @@ var FallbackTransport = class {
     this.#cancelTimer();
     this.#probe?.close();
     this.#inner?.close();
-    this.roads.ended();
+    this.selector.ended();
   }
   /** @param {number} index */
   #take(index) {
-    const road = this.order[index];
-    const inner = this.#inner = road.open();
+    const option = this.order[index];
+    const inner = this.#inner = option.open();
     let heard = false;
     const failed = (code, reason) => {
       if (inner !== this.#inner) return;
@@ -5323,7 +5322,7 @@ var FallbackTransport = class {
         if (!heard) {
           heard = true;
           this.#cancelTimer();
-          this.#arrived(road, text2);
+          this.#arrived(option, text2);
         }
         this.#handlers?.message(text2);
       },
@@ -5333,7 +5332,7 @@ var FallbackTransport = class {
       closed: failed
     });
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.roads.after(PATIENCE_SECONDS2, () => failed(ABNORMAL5, "Nothing was heard from the server."));
+      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS2, () => failed(ABNORMAL5, "Nothing was heard from the server."));
     }
     inner.open();
   }
@@ -5342,15 +5341,15 @@ var FallbackTransport = class {
     this.#opened = true;
     this.#handlers?.opened();
   }
-  /** @param {Road} road @param {string} text its first message */
-  #arrived(road, text2) {
+  /** @param {TransportOption} option @param {string} text its first message */
+  #arrived(option, text2) {
     if (JSON.parse(text2).type !== "welcome") return;
-    this.roads.welcomed(road);
-    if (road.name !== this.best.name) this.#probeLater();
+    this.selector.welcomed(option);
+    if (option.name !== this.best.name) this.#probeLater();
   }
   #probeLater() {
     this.#probe = null;
-    this.#cancelTimer = this.roads.after(this.#probeSeconds, () => this.#try());
+    this.#cancelTimer = this.selector.after(this.#probeSeconds, () => this.#try());
     this.#probeSeconds = Math.min(2 * this.#probeSeconds, LONGEST_PROBE_SECONDS);
   }
   /** Tries the best transport, and uses the current one meanwhile. */
@@ -5370,7 +5369,7 @@ var FallbackTransport = class {
       },
       closed: failed
     });
-    this.#cancelTimer = this.roads.after(PATIENCE_SECONDS2, failed);
+    this.#cancelTimer = this.selector.after(PATIENCE_SECONDS2, failed);
     probe.open();
   }
   /** Moves the subscriptions to the better transport, from their cursors. @param {Transport} probe @param {string} welcome */
@@ -5391,7 +5390,7 @@ var FallbackTransport = class {
     });
     if (old?.retire) old.retire();
     else old?.close();
-    this.roads.welcomed(this.best);
+    this.selector.welcomed(this.best);
     this.#handlers?.renew();
     this.#handlers?.message(welcome);
   }
@@ -5408,15 +5407,15 @@ var MARK = /* @__PURE__ */ Symbol.for("realtime");
 function create() {
   let chosen = {};
   const monitor = new Monitor();
-  const roads = new Roads({
-    list: () => roadsTo(chosen),
+  const selector = new TransportSelector({
+    list: () => availableTransports(chosen),
     after: (seconds, callback) => monitor.after(seconds, callback),
     now: () => Date.now() / 1e3,
     memory: storage()
   });
   const connection = new Connection({
     monitor,
-    newTransport: () => roads.newTransport(),
+    newTransport: () => selector.newTransport(),
     report: (error) => report(error),
     warn: (text2) => console.warn(text2)
   });
@@ -5428,7 +5427,7 @@ function create() {
       throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.");
     }
     if (url ?? http) chosen = { url, http };
-    connection.connect(roadsTo(chosen).map(({ address }) => address).join(" "), token);
+    connection.connect(availableTransports(chosen).map(({ address }) => address).join(" "), token);
   };
   const live2 = (name, params = {}) => {
     keepConnected();

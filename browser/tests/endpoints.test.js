@@ -1,14 +1,14 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {roadsTo} from "../src/transports/endpoints.js"
+import {availableTransports} from "../src/transports/endpoints.js"
 import {openPage} from "./support.js"
 
 const SCRIPT = '<script data-realtime-url="/realtime/ws/" data-realtime-http="/realtime/" data-realtime-csrf-cookie="csrftoken"></script>'
 
-const addresses = (chosen = {}) => roadsTo(chosen).map(({name, address}) => [name, address])
-const token = (chosen = {}) => roadsTo(chosen).at(-1).open().csrf()
+const addresses = (chosen = {}) => availableTransports(chosen).map(({name, address}) => [name, address])
+const token = (chosen = {}) => availableTransports(chosen).at(-1).open().csrf()
 
-describe("the roads to the server", () => {
+describe("the transports of a page", () => {
   test("are those that the script tag names", () => {
     openPage(SCRIPT)
     assert.deepEqual(addresses(), [
