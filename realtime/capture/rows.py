@@ -184,16 +184,14 @@ def _moved(routing: Routing, conditions: Conditions, written: Mapping[str, Any])
 def _all_values(
     routing: Routing, conditions: Conditions, written: Mapping[str, Any]
 ) -> dict[str, list[str | None]] | None:
-    """The routing of rows that are not listed: all values that they had or have, or None where these are not known."""
-    if not routing:
-        return None
+    """The routing of rows that are not listed: all values that they had or have, as far as these are known."""
     found: dict[str, list[str | None]] = {}
-    for name, part in routing.items():
+    for name, part in (routing or {}).items():
         if part.name not in conditions or written.get(part.name) is UNKNOWN:
-            return None
+            continue
         values = [*conditions[part.name], *([written[part.name]] if part.name in written else [])]
         found[name] = list(dict.fromkeys(map(part.text, values)))
-    return found
+    return found or None
 
 
 def _links(

@@ -38,11 +38,17 @@ def follow(model: type[Model], path: str) -> Iterator[Dependency]:
         far = field.related_model
         if far is None or isinstance(far, str):
             raise FieldDoesNotExist(f"{near.__name__}.{step} leads to no model")
-        if field.many_to_many:
-            yield from between(field, near, steps)
-        yield Dependency("__".join([*steps, step]), concrete(far), **_pointing(field, near, steps))
+        yield from across(field, near, steps)
         steps.append(step)
         near = far
+
+
+def across(field: Any, near: Any, steps: Sequence[str]) -> Iterator[Dependency]:
+    """The dependencies of one relation, seen from `near`, which `steps` lead to; the last is the model it leads to."""
+    if field.many_to_many:
+        yield from between(field, near, steps)
+    name = "__".join([*steps, field.name])
+    yield Dependency(name, concrete(field.related_model), **_pointing(field, near, steps))
 
 
 def concrete(model: Any) -> Any:
@@ -125,7 +131,7 @@ def _generic(model: Any, near: Any, steps: Sequence[str]) -> dict[str, Any]:
     return {"whole": True}
 
 
-def _pointing(field: Any, near: Any, steps: list[str]) -> dict[str, Any]:
+def _pointing(field: Any, near: Any, steps: Sequence[str]) -> dict[str, Any]:
     """How rows of the other model point to the near one, where it is they that do."""
     if field.many_to_many:
         return {} if follows(field) else {"whole": True}
