@@ -333,6 +333,11 @@ class ModelStream:
             return self.params
         return {**self.params, path.column: self.audience_key}
 
+    def is_routed(self) -> bool:
+        """Return whether a change reaches this stream by its values, and not every change of the model."""
+        has_audience = bool(self.audience_by) and self.audience_path().named(self.audience_key) is not None
+        return has_audience or bool(self.partition_values(self.params))
+
     @classmethod
     def dependencies(cls) -> Sequence[Dependency]:
         """Return the models along `depends_on` and `audience_by`, with their paths. Raise `FieldDoesNotExist`."""

@@ -214,7 +214,7 @@ def _audience_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionEr
     if path in stream.partition_by:
         yield StreamDefinitionError(
             f"{name}.audience_by names {path!r}, which is in partition_by too.",
-            hint="Remove it from partition_by and from the parameters if it is the user's own key.",
+            hint="Remove it from partition_by, and from the parameters.",
         )
 
 
