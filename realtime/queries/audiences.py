@@ -38,7 +38,9 @@ class AudienceReader:
         self._path = stream.audience_path()
         self._same_key = comparable_key(stream.model)
 
-    def of(self, keys: Collection[str], logged: Mapping[str, Sequence[LoggedChange]]) -> Mapping[str, Audiences]:
+    def audiences_of(
+        self, keys: Collection[str], logged: Mapping[str, Sequence[LoggedChange]]
+    ) -> Mapping[str, Audiences]:
         """Return the audiences of these rows at present, with those that links named before; `ANYONE` if unknown."""
         former = self._former(logged)
         found = ANYONE if former is ANYONE else self._present(keys)

@@ -185,7 +185,7 @@ class Expansion:
                 change if change.routing is None else change._replace(audiences=self._take_audiences(change.routing))
                 for change in changes
             ]
-        found = self._reader.of({change.key for change in changes}, logged)
+        found = self._reader.audiences_of({change.key for change in changes}, logged)
         may_leave = not self._path.is_logged
         return [change._replace(audiences=found[change.key], update=change.update or may_leave) for change in changes]
 

@@ -51,7 +51,7 @@ class Holders:
         return set(held) if isinstance(held, set) else {held}
 
 
-class Place(NamedTuple):
+class RoutingKey(NamedTuple):
     """Where changes of rows find a live query: by the names and values of its partition, and by its audience."""
 
     names: tuple[str, ...]
@@ -66,7 +66,7 @@ class StreamIndex:
         self.stream = stream
         self.queries: set[LiveQuery] = set()
         self._by_values: dict[tuple[str, ...], dict[tuple[str | None, ...], _ByAudience]] = {}
-        self._places: dict[LiveQuery, Place] = {}
+        self._routing_keys: dict[LiveQuery, RoutingKey] = {}
         self._path = stream.audience_path() if stream.audience_by else None
         self._holders = Holders()
         self.families = Families(stream)
@@ -77,7 +77,7 @@ class StreamIndex:
 
     def add(self, query: LiveQuery) -> None:
         self.queries.add(query)
-        self._put(query, self._place(query))
+        self._put(query, self._routing_key(query))
         if query.key.format.startswith("value:"):
             self._by_format[query.key.format].add(query)
         for key in query.members:
@@ -89,13 +89,13 @@ class StreamIndex:
         self._remove(query)
         self._forget(query, query.members)
 
-    def _put(self, query: LiveQuery, place: Place) -> None:
-        self._places[query] = place
+    def _put(self, query: LiveQuery, place: RoutingKey) -> None:
+        self._routing_keys[query] = place
         group = self._by_values.setdefault(place.names, {}).setdefault(place.values, {})
         group.setdefault(place.audience, set()).add(query)
 
     def _remove(self, query: LiveQuery) -> None:
-        place = self._places.pop(query)
+        place = self._routing_keys.pop(query)
         groups = self._by_values[place.names]
         group = groups[place.values]
         group[place.audience].discard(query)
@@ -111,7 +111,7 @@ class StreamIndex:
         self._forget(query, changed.removed)
         for key in changed.added:
             self._holders.add(self._same_key(key), query)
-        if self._path is not None and (place := self._place(query)) != self._places[query]:
+        if self._path is not None and (place := self._routing_key(query)) != self._routing_keys[query]:
             self._remove(query)
             self._put(query, place)
         return changed
@@ -120,14 +120,14 @@ class StreamIndex:
         for key in map(self._same_key, keys):
             self._holders.discard(key, query)
 
-    def _place(self, query: LiveQuery) -> Place:
+    def _routing_key(self, query: LiveQuery) -> RoutingKey:
         values = query.stream.partition_values(query.stream.params)
         audience = None
         # a row that has left an audience unnoticed may have been counted
         if self._path is not None and (self._path.is_logged or not query.looks_around):
             audience = self._path.named(query.stream.audience_key)
         same = tuple(self._same[name](value) for name, value in values.items() if value is not None)
-        return Place(tuple(values), same, ANYONE if audience is None else audience)
+        return RoutingKey(tuple(values), same, ANYONE if audience is None else audience)
 
     def partitions(self) -> Partitions | None:
         """Return the partitions that have subscribers, by field names; None if they are all, or many."""
@@ -168,7 +168,7 @@ class StreamIndex:
         """Return the keys that may have changed in, entered or left one live query, or `ALL_ROWS`."""
         if own is ALL_ROWS or query.key.format in own.formats:
             return ALL_ROWS
-        names, values, audience = self._place(query)
+        names, values, audience = self._routing_key(query)
         partition = dict(zip(names, values, strict=True))
         if any(_matches(partition, each.routing, audience, each.audiences) for each in own.rereads):
             return ALL_ROWS
