@@ -29,6 +29,8 @@ from realtime.client.effects import (
     Refused,
     Replied,
     Send,
+    TextAdded,
+    TextEnded,
     Wait,
 )
 from realtime.client.errors import RemoteError
@@ -248,6 +250,12 @@ class Connection:
                 self.calls.reply(reply)
             case Happened(event, wires):
                 self._happen(event, wires)
+            case TextAdded(wires, key, field, offset, text):
+                for query in self._queries_of(wires):
+                    query._add_text(key, field, offset, text)
+            case TextEnded(wires, key, field, length):
+                for query in self._queries_of(wires):
+                    query._end_text(key, field, length)
             case EventRejected(code, reason):
                 for callback in list(self.refusals):
                     call_safely(callback, RemoteError(code, reason))
@@ -268,14 +276,19 @@ class Connection:
         if wires is None:
             self.events.tell(event)
             return
-        for query in [self._queries[wire] for wire in wires if wire in self._queries]:
+        for query in self._queries_of(wires):
             query._events.tell(event)
+
+    def _queries_of(self, wires: list[Wire]) -> list[LiveQuery]:
+        return [self._queries[wire] for wire in wires if wire in self._queries]
 
     def _closed(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._welcomed is not None and now - self._welcomed >= GOOD_SECONDS:
             self._attempts = 0
         self._outgoing.clear()
+        for query in self._queries.values():
+            query._texts.clear()  # their ends may be missed
         self.calls.interrupted()
         if self._refresh is not None:
             self._refresh.cancel()

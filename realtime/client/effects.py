@@ -88,4 +88,26 @@ class EventRejected:
     reason: str
 
 
-Effect = Open | Close | Send | Wait | Greeted | Expires | Apply | Refused | Later | Replied | Happened | EventRejected
+@dataclass(slots=True, frozen=True)
+class TextAdded:
+    """A text of these wires has grown, from an offset in UTF-16 code units on."""
+
+    wires: list[Wire]
+    key: str
+    field: str
+    offset: int
+    text: str
+
+
+@dataclass(slots=True, frozen=True)
+class TextEnded:
+    """A text of these wires has this length in the end."""
+
+    wires: list[Wire]
+    key: str
+    field: str
+    length: int
+
+
+Happening = Happened | EventRejected | TextAdded | TextEnded
+Effect = Open | Close | Send | Wait | Greeted | Expires | Apply | Refused | Later | Replied | Happening

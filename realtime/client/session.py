@@ -21,11 +21,14 @@ from realtime.client.effects import (
     Refused,
     Replied,
     Send,
+    TextAdded,
+    TextEnded,
     Wait,
 )
 from realtime.client.subscriptions import Message, Wire, Wires, remedy
 from realtime.exceptions import Code
 from realtime.protocol.messages import VERSION
+from realtime.protocol.patches import units
 
 Phase = Literal["idle", "opening", "greeting", "ready", "waiting", "stopped"]
 State = Literal["connecting", "live", "catching-up", "offline", "refused"]
@@ -53,6 +56,7 @@ class ClientState:
         self._absence: State = "connecting"  # what is shown until the next welcome
         self._asked_anew = False  # fresh credentials were asked for since the last frame
         self._window = DEFAULT_WINDOW
+        self._texts: dict[int, Message] = {}  # by number: a live text's last message, with the offset of the next
         self._handled = 0  # messages since welcome
         self._unacked = {"frames": 0, "bytes": 0}
 
@@ -90,6 +94,7 @@ class ClientState:
     def opened(self, token: str | None = None) -> list[Effect]:
         """The transport can carry messages; the token names the user, where no cookie does."""
         self._move("opened")
+        self._texts.clear()
         self._handled = 0
         self._unacked = {"frames": 0, "bytes": 0}
         named = {} if token is None else {"token": token}
@@ -143,8 +148,9 @@ class ClientState:
         """The delay of a wire is over; a reconnect may have asked for it already."""
         return self._ask(wire) if wire.status == "delayed" and wire in self._wires else []
 
-    def receive(self, message: Message, size: int) -> list[Effect]:
+    def receive(self, received: Message | list[Any], size: int) -> list[Effect]:
         """Take one message of the server, of so many bytes. Raise `ValueError` where none may come."""
+        message = self._text_more(*received) if isinstance(received, list) else received
         kind = message["type"]
         if self.phase == "greeting" and kind not in ("welcome", "bye"):
             raise ValueError(f"The server sent '{kind}' before 'welcome'.")
@@ -176,11 +182,28 @@ class ClientState:
             case "event":
                 query = message.get("query")
                 return [Happened(message, None if query is None else self._wires.of(query))]
+            case "text":
+                return [self._text(message)]
+            case "text_ended":
+                key, field, query = message["key"], message["field"], message["query"]
+                ended = {number for number, text in self._texts.items() if _name(text) == _name(message)}
+                self._texts = {number: text for number, text in self._texts.items() if number not in ended}
+                return [TextEnded(self._wires.of(query), key, field, message["length"])]
             case "event_rejected":
                 return [EventRejected(message["code"], message["reason"])]
             case "bye":
                 return self.lost(message["code"], message["reason"], message.get("retry", 0.0))
         return []  # also for a message that a later server may add
+
+    def _text_more(self, number: int, text: str) -> Message:
+        """The short form of a message as the long one."""
+        unknown = {"query": -1, "key": "", "field": "", "offset": 0}
+        return {**self._texts.get(number, unknown), "type": "text", "number": number, "text": text}
+
+    def _text(self, message: Message) -> TextAdded:
+        key, field, offset, text = (message[name] for name in ("key", "field", "offset", "text"))
+        self._texts[message["number"]] = {**message, "offset": offset + units(text)}
+        return TextAdded(self._wires.of(message["query"]), key, field, offset, text)
 
     def applied(self, frame: Apply, unfit: Collection[Wire] = ()) -> list[Effect]:
         """A frame was applied: its cursor counts from now on, except for wires whose deltas did not fit."""
@@ -236,6 +259,10 @@ class ClientState:
 
 def _send(messages: list[Message]) -> list[Effect]:
     return [Send(message) for message in messages]
+
+
+def _name(message: Message) -> tuple[Any, ...]:
+    return message["query"], message["key"], message["field"]
 
 
 def _expires(message: Message) -> list[Effect]:

@@ -7,7 +7,7 @@ import msgspec
 MAX_EVENT_BYTES = 8 * 1024  # of its data as JSON
 
 
-class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, tag="event"):
     """An event and whom it is for: a user, or a live query, whose `params` are as `ModelStream.params_key` has them.
 
     `audience` narrows it down to one: its type and its text. `origin` is the process that it comes from, and `sent`
