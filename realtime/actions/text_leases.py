@@ -141,6 +141,11 @@ def finish(target: Target, writer: str, text: str, state: str) -> None:
     _save(target, writer, values, lambda lease: lease.delete())
 
 
+def release(target: Target, writer: str) -> None:
+    """End the lease, if it is this writer's."""
+    TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer).delete()
+
+
 def renew(target: Target, writer: str) -> bool:
     """Renew the lease; return whether somebody has asked the writer to stop. Raise `TextLost`."""
     lease = TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer)

@@ -92,6 +92,11 @@ class Draft:
         text_leases.finish(self.target, self.writer, self.text, state)
         publish_text(TextEnd(self.target.name, self.writer, self._units))
 
+    def give_up(self) -> None:
+        """End the lease where the row is gone."""
+        text_leases.release(self.target, self.writer)
+        publish_text(TextEnd(self.target.name, self.writer, self._saved))
+
     def _publish(self, chunk: str) -> None:
         publish_text(TextPart(self.target.name, self.writer, self._units, chunk, self._saved))
 

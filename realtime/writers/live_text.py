@@ -44,9 +44,10 @@ class LiveText:
     ) -> bool:
         assert self._writer is not None
         self._writer._close()
-        if not isinstance(error, TextLost):
+        try:
             self._finish(error)
-        self._note()
+        finally:
+            self._note()
         return isinstance(error, TextStopped)
 
     async def __aenter__(self) -> AsyncTextWriter:
@@ -61,9 +62,8 @@ class LiveText:
         assert self._async_writer is not None
         found = await self._async_writer._close(kind, error, traceback)
         try:
-            if not isinstance(found, TextLost):
-                # also where the task is cancelled a second time
-                await asyncio.shield(asyncio.ensure_future(sync_to_async(self._finish)(found)))
+            # also where the task is cancelled a second time
+            await asyncio.shield(asyncio.ensure_future(sync_to_async(self._finish)(found)))
         finally:
             self._note()
         if found is not error and found is not None and not isinstance(found, TextStopped):
@@ -73,6 +73,9 @@ class LiveText:
     def _finish(self, error: BaseException | None) -> None:
         if error is None:
             self._draft.finish(COMPLETE)
+            return
+        if isinstance(error, TextLost):
+            self._draft.give_up()
             return
         is_failure = isinstance(error, Exception) and not isinstance(error, TextStopped)
         try:
