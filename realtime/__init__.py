@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from realtime.streams.presence import PresenceStream
     from realtime.streams.registry import register
     from realtime.streams.stream import ModelStream
-    from realtime.writers.live_text import LiveText
+    from realtime.writers.text_writer import LiveText
 else:  # at runtime only: a type checker would accept any name
 
     def __getattr__(name: str) -> object:
@@ -187,7 +187,7 @@ def live_text(instance: Model, field: str, *, state_field: str = "", save_second
             async for token in model.stream(prompt):
                 await out.write(token)
     """
-    from realtime.writers.live_text import LiveText  # reaches models
+    from realtime.writers.text_writer import LiveText  # reaches models
 
     return LiveText(instance, field, state_field=state_field, save_seconds=save_seconds)
 
@@ -203,7 +203,7 @@ def stop_text(instance: Model, field: str) -> bool:
         def stop(self, user, pk: int):
             realtime.stop_text(self.get_queryset(**self.params).get(pk=pk), "text")
     """
-    from realtime.writers.live_text import stop_text  # reaches models
+    from realtime.writers.text_writer import stop_text  # reaches models
 
     return stop_text(instance, field)
 

@@ -23,7 +23,7 @@ class Book(models.Model):
 class Answer(models.Model):
     """What a language model says, as long as it does."""
 
-    shelf = models.ForeignKey(Shelf, models.CASCADE, related_name="answers")
+    shelf = models.ForeignKey(Shelf, models.CASCADE, related_name="+")
     text = models.TextField(blank=True)
     secret = models.TextField(blank=True)
     state = models.CharField(max_length=9, blank=True)

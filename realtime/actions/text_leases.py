@@ -33,7 +33,7 @@ RENEW_SECONDS = LEASE_SECONDS / 3
 STREAMING, COMPLETE, CANCELLED, FAILED = "streaming", "complete", "cancelled", "failed"
 
 
-class Target(NamedTuple):
+class TextTarget(NamedTuple):
     """A text field of a row, and the field for the state of its live text, if there is one."""
 
     name: TextName
@@ -66,7 +66,7 @@ def name_of(instance: Model, field: str) -> TextName:
     return TextName(alias, model._meta.label_lower, key_of(instance), field)
 
 
-def target_of(instance: Model, field: str, state_field: str) -> Target:
+def target_of(instance: Model, field: str, state_field: str) -> TextTarget:
     """Return what a writer writes to. Raise `LiveTextError` for a field that cannot hold it."""
     name = name_of(instance, field)
     model = type(instance)._meta.concrete_model or type(instance)
@@ -87,10 +87,10 @@ def target_of(instance: Model, field: str, state_field: str) -> Target:
         raise LiveTextError(
             f"Live texts need SQLite, PostgreSQL, MySQL or MariaDB; {name.alias!r} is another database."
         )
-    return Target(name, model, fields[field], state_field)
+    return TextTarget(name, model, fields[field], state_field)
 
 
-def acquire(target: Target, writer: str) -> str:
+def acquire(target: TextTarget, writer: str) -> str:
     """Take the lease, mark the text as streaming, and return it as it stands.
 
     Raise `TextBusy`; `TextLost` if the row does not exist; `LiveTextError` in a transaction, whose saves nobody sees.
@@ -112,7 +112,7 @@ def acquire(target: Target, writer: str) -> str:
         ) from error
 
 
-def _take(target: Target, writer: str) -> None:
+def _take(target: TextTarget, writer: str) -> None:
     alias, now = target.name.alias, get_changelog(target.name.alias).now
     expires = now + _ms(LEASE_SECONDS)
     leases = TextLease.objects.using(alias)
@@ -130,23 +130,23 @@ def _take(target: Target, writer: str) -> None:
         ) from None
 
 
-def save(target: Target, writer: str, text: str, *, renew: bool) -> bool:
+def save(target: TextTarget, writer: str, text: str, *, renew: bool) -> bool:
     """Save the text; return whether somebody has asked the writer to stop. Raise `TextLost`."""
     return _save(target, writer, {target.name.field: text}, lambda lease: _renew(lease, target) if renew else None)
 
 
-def finish(target: Target, writer: str, text: str, state: str) -> None:
+def finish(target: TextTarget, writer: str, text: str, state: str) -> None:
     """Save the whole text with its state, and end the lease. Raise `TextLost`."""
     values = {target.name.field: text, **({target.state_field: state} if target.state_field else {})}
     _save(target, writer, values, lambda lease: lease.delete())
 
 
-def release(target: Target, writer: str) -> None:
+def release(target: TextTarget, writer: str) -> None:
     """End the lease, if it is this writer's."""
     TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer).delete()
 
 
-def renew(target: Target, writer: str) -> bool:
+def renew(target: TextTarget, writer: str) -> bool:
     """Renew the lease; return whether somebody has asked the writer to stop. Raise `TextLost`."""
     lease = TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer)
     if not _renew(lease, target):
@@ -154,16 +154,16 @@ def renew(target: Target, writer: str) -> bool:
     return bool(lease.values_list("stop", flat=True).first())
 
 
-def is_stopped(target: Target, writer: str) -> bool:
+def is_stopped(target: TextTarget, writer: str) -> bool:
     """Return whether somebody has asked the writer to stop."""
     return TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer, stop=True).exists()
 
 
-def _renew(lease: Any, target: Target) -> int:
+def _renew(lease: Any, target: TextTarget) -> int:
     return int(lease.update(expires=get_changelog(target.name.alias).now + _ms(LEASE_SECONDS)))
 
 
-def _save(target: Target, writer: str, values: dict[str, str], then: Callable[[Any], object]) -> bool:
+def _save(target: TextTarget, writer: str, values: dict[str, str], then: Callable[[Any], object]) -> bool:
     alias = target.name.alias
     lease = TextLease.objects.using(alias).filter(pk=target.id, writer=writer)
     locks = connections[alias].features.has_select_for_update
@@ -179,14 +179,14 @@ def _save(target: Target, writer: str, values: dict[str, str], then: Callable[[A
     return bool(stop)
 
 
-def _lost(target: Target) -> TextLost:
+def _lost(target: TextTarget) -> TextLost:
     return TextLost(
         f"The field {target.name.field!r} of the {target.model.__name__} {target.name.key} is not this writer's any "
         "more: the row was deleted, or the writer was silent for too long."
     )
 
 
-def _update(target: Target, values: dict[str, str]) -> int:
+def _update(target: TextTarget, values: dict[str, str]) -> int:
     rows: Any = target.row
     found = int(rows.update(**values) if values else rows.count())
     if found and (settings.CAPTURE == "signals" or not values):  # an update sends no signal
@@ -234,7 +234,7 @@ def _fail(alias: str, lease: TextLease) -> int:
         model._meta.get_field(lease.field)
     except LookupError:  # of an app that is gone
         return 0
-    target = Target(
+    target = TextTarget(
         TextName(alias, lease.model, lease.key, lease.field),
         model,
         model._meta.get_field(lease.field),

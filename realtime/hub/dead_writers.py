@@ -25,7 +25,7 @@ class DeadWriters:
         self._aliases = aliases
         self._due: dict[str, float] = {}  # when to look next, by the loop's clock
         self._news = asyncio.Event()
-        self._task = asyncio.create_task(self._run(), name="realtime dead writers")
+        self._task = asyncio.create_task(self._look_when_due(), name="realtime dead writers")
 
     def expect(self, alias: str) -> None:
         """A writer has begun: its lease may expire."""
@@ -37,7 +37,7 @@ class DeadWriters:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self) -> None:
+    async def _look_when_due(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             for alias in self._aliases():

@@ -70,7 +70,7 @@ class TextRelay:
         if isinstance(message, TextPart):
             self._add(message)
         elif isinstance(message, TextEnd):
-            self._end(message)
+            self._finish(message)
 
     def show(self, worker: Worker, shown: Mapping[int, Collection[TextName]]) -> None:
         """Take which texts these live queries show now."""
@@ -120,7 +120,7 @@ class TextRelay:
                 worker.wake()
         self._begun(name.alias)
 
-    def _end(self, end: TextEnd) -> None:
+    def _finish(self, end: TextEnd) -> None:
         name = TextName(*end.name)
         text = self._texts.get(name)
         if text is not None and text.writer != end.writer:
@@ -168,9 +168,9 @@ class TextRelay:
     def _put(self, clients: Iterable[Client], send: Callable[..., None], *args: object) -> None:
         self._queue.extend((client, lambda client: send(client, *args)) for client in clients)
         if self._next is None and self._queue:
-            self._run()
+            self._send_queued()
 
-    def _run(self) -> None:
+    def _send_queued(self) -> None:
         """Send for a short time, then let the loop do other work."""
         self._next = None
         ends = time.monotonic() + SLICE_SECONDS
@@ -178,4 +178,4 @@ class TextRelay:
             client, send = self._queue.popleft()
             call_client(client, send, client)
         if self._queue:
-            self._next = asyncio.get_running_loop().call_soon(self._run)
+            self._next = asyncio.get_running_loop().call_soon(self._send_queued)

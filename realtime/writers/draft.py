@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.db import InterfaceError, OperationalError, connections
 
 from realtime.actions import text_leases
-from realtime.actions.text_leases import RENEW_SECONDS, Target
+from realtime.actions.text_leases import RENEW_SECONDS, TextTarget
 from realtime.exceptions import LiveTextError
 from realtime.hub.pubsub.event_bus import publish_text
 from realtime.protocol.live_text import TextEnd, TextPart
@@ -21,7 +21,7 @@ logger = logging.getLogger("realtime.log")
 class Draft:
     """What a writer has written. Its database calls block; `append` does not, and may run beside one of them."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: TextTarget) -> None:
         self.target = target
         self.writer = uuid4().hex
         self.text = ""

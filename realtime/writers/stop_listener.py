@@ -46,7 +46,7 @@ class StopListener:
             self._writers[draft.writer] = _Writer(draft, stop, renews)
             if not self._runs:
                 self._runs = True
-                threading.Thread(target=self._run, name="realtime text writers", daemon=True).start()
+                threading.Thread(target=self._work, name="realtime text writers", daemon=True).start()
 
     def remove(self, draft: Draft) -> None:
         with self._lock:
@@ -59,7 +59,7 @@ class StopListener:
         if found is not None:
             found.stop()
 
-    def _run(self) -> None:
+    def _work(self) -> None:
         try:
             asyncio.run(self._listen())
         except Exception:

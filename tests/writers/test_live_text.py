@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 import realtime
 from realtime.actions import text_leases
 from realtime.actions.text_leases import fail_expired, target_of
 from realtime.exceptions import LiveTextError, TextBusy, TextLost
+from realtime.hub.hub import get_hub
 from realtime.models import TextLease
 from realtime.writers.draft import Draft
 from tests.models import Answer, Book
+from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
 
@@ -31,6 +33,13 @@ async def reader(shelf, answer):
 
 def shown(client: WireClient, field: str = "text") -> str:
     return client.protocol.subscriptions[1].shown[0][field]
+
+
+async def until_stored(elsewhere, answer: Answer, *values: str) -> None:
+    """Wait for the text, and the state if it is given too, in the database."""
+    async with asyncio.timeout(seconds(10)):
+        while await stored(elsewhere, answer, *("text", "state")[: len(values)]) != values:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def stored(elsewhere, answer: Answer, *fields: str):
@@ -58,7 +67,7 @@ class TestAsync:
         assert await stored(elsewhere, answer) == ("whole", "complete")
 
     async def test_a_block_that_raises_has_failed_with_what_it_wrote(self, answer, elsewhere):
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012
             async with realtime.live_text(answer, "text", state_field="state") as out:
                 await out.write("half")
                 1 / 0  # noqa: B018
@@ -71,9 +80,7 @@ class TestAsync:
                 await asyncio.Event().wait()
 
         task = asyncio.create_task(work())
-        async with asyncio.timeout(10):
-            while await stored(elsewhere, answer) != ("half", "streaming"):
-                await asyncio.sleep(0.01)
+        await until_stored(elsewhere, answer, "half", "streaming")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -124,11 +131,9 @@ class TestAsync:
             await out.write_from(tokens())
         assert closed == [True]
         text, state = await stored(elsewhere, answer)
-        assert state == "cancelled" and text == len(text.split()) * "token "
+        assert (text, state) == (len(text.split()) * "token ", "cancelled")
 
     async def test_a_database_that_does_not_answer_is_tried_again(self, answer, elsewhere, monkeypatch, caplog):
-        from django.db import OperationalError
-
         original, failures = text_leases.save, [OperationalError("gone"), OperationalError("gone")]
 
         def save(*args, **kwargs):
@@ -210,27 +215,23 @@ class TestReaders:
         reader.connection.receive(
             reader.protocol.text(type="text", name=name, writer="w", offset=0, text="!", saved=0)
         )
-        assert reader.closed is not None and reader.closed[0] == 4200
+        assert (reader.closed or [None])[0] == 4200
 
     async def test_a_dead_writer_is_found_and_its_text_cut_to_what_is_saved(self, reader, answer, elsewhere, caplog):
         text = realtime.live_text(answer, "text", state_field="state", save_seconds=60)
         out = await text.__aenter__()
         await out.write("saved")
         await until(lambda: shown(reader) == "saved")
-        async with asyncio.timeout(10):
-            while await stored(elsewhere, answer, "text") != ("saved",):
-                await asyncio.sleep(0.01)
+        await until_stored(elsewhere, answer, "saved")
         await out.write(" and not saved")
         await until(lambda: shown(reader) == "saved and not saved")
         await elsewhere.soon(TextLease.objects.update, expires=0)
-        from realtime.hub.hub import get_hub
-
         get_hub()._dead_writers._due["default"] = 0.0
         get_hub()._dead_writers._news.set()
         await until(lambda: shown(reader) == "saved" and reader.rows()[0]["state"] == "failed")
         assert "is dead; its live text is marked as failed" in caplog.text
+        await out.write("more")
         with pytest.raises(TextLost):
-            await out.write("more")
             await text.__aexit__(None, None, None)
 
 
@@ -310,7 +311,7 @@ class TestSync:
         assert (Answer.objects.get().state, fail_expired("default")) == ("failed", ([], None))
 
     def test_a_deleted_row_ends_it(self, answer, committed):
-        with pytest.raises(TextLost), realtime.live_text(answer, "text", save_seconds=0) as out:
+        with pytest.raises(TextLost), realtime.live_text(answer, "text", save_seconds=0) as out:  # noqa: PT012
             Answer.objects.all().delete()
             out.write("to nobody")
 
@@ -318,9 +319,9 @@ class TestSync:
         with (
             pytest.raises(LiveTextError, match="A live text cannot be written in a transaction"),
             transaction.atomic(),
+            realtime.live_text(answer, "text"),
         ):
-            with realtime.live_text(answer, "text"):
-                pass
+            pass
         with pytest.raises(LiveTextError, match=r"^A live text needs a row: save the Answer first\.$"):
             realtime.live_text(Answer(), "text")
         Answer.objects.all().delete()

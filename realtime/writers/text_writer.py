@@ -210,9 +210,9 @@ class AsyncTextWriter:
 
     def _stop(self) -> None:
         with suppress(RuntimeError):  # the loop has been closed
-            self._loop.call_soon_threadsafe(self._end, TextStopped("The live text was stopped."))
+            self._loop.call_soon_threadsafe(self._end_block, TextStopped("The live text was stopped."))
 
-    def _end(self, error: Exception) -> None:
+    def _end_block(self, error: Exception) -> None:
         """End the block at its next `await`."""
         if self._error is None and not self._ended.is_set():
             self._error = error
@@ -234,14 +234,14 @@ class AsyncTextWriter:
                         return
                     stop = await sync_to_async(self._draft.save)()
                 if stop:
-                    self._end(TextStopped("The live text was stopped."))
+                    self._end_block(TextStopped("The live text was stopped."))
                 try:
                     async with asyncio.timeout(self._save_seconds):
                         await self._ended.wait()
                 except TimeoutError:
                     pass
         except Exception as error:
-            self._end(error)
+            self._end_block(error)
 
 
 def stop_text(instance: Model, field: str) -> bool:
