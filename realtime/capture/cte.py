@@ -1,16 +1,16 @@
-"""Capture within the statement, on PostgreSQL: what the log is told is written by the statement itself.
+"""PostgreSQL capture: one statement writes the rows and their log entries.
 
     WITH new_rows AS (UPDATE … FROM (SELECT … FOR NO KEY UPDATE) was … RETURNING …)
     INSERT INTO realtime_change SELECT … FROM new_rows
 
-where the statement names its keys, and otherwise, since there may be too many rows to tell,
+This is the form if the statement names its keys. Otherwise it may write too many rows to log one by one:
 
     WITH old_rows AS (SELECT … FOR NO KEY UPDATE), new_rows AS (UPDATE … FROM old_rows … RETURNING …),
     told AS (INSERT INTO realtime_change SELECT … FROM new_rows)
     SELECT count(*) FROM new_rows
 
-One round trip, no transaction of its own, and no rows that travel to Python. The SQL is that of the triggers. What
-has no such form (an upsert, a new key, the row of a parent) is recorded as on the other databases.
+It takes one round trip and no extra transaction, and no rows are sent to Python. Triggers use the same SQL. Other
+writes (upserts, new keys, rows of multi-table parents) are recorded as on the other databases.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from realtime.capture.tables import Table
 from realtime.changelog import get_changelog
 from realtime.changelog.postgresql import PostgreSQLChangeLog
 
-Execute = Callable[..., Any]  # Django's own method, or that of whoever has wrapped it
+Execute = Callable[..., Any]  # Django's method, or another app's wrapper around it
 
-COUNTS = (None, NO_RESULTS, ROW_COUNT)  # what a writer may ask for that a number answers
+COUNTS = (None, NO_RESULTS, ROW_COUNT)  # result types for which a number of rows is enough
 
 
 class Inline:
-    """The parts of statements to one table that stay the same."""
+    """Builds the statements to one table, from parts that it computes once."""
 
     def __init__(self, table: Table, alias: str, *, one: bool = False) -> None:
         self.table = table
         self.alias = alias
         self.log = log = PostgreSQLLogSQL(alias)
-        if one:  # one row needs nothing that is computed once for many, which takes longer to plan
+        if one:  # for one row, expressions are cheaper to plan than values computed once for many rows
             log.stamps = ", ".join(PostgreSQLChangeLog.row_stamps)
         self.quote = quote = log.quote
         self.name = quote(table.name)
@@ -60,7 +60,7 @@ class Inline:
             self.updated = [*log.own_inserts(table, UPDATE, "new_rows"), *links]
             self.deleted = [*log.own_inserts(table, DELETE, "new_rows"), *links]
             self.moved = self._moved()
-            self.tells_each = bool(table.own)  # the first INSERT is of as many rows as are written
+            self.tells_each = bool(table.own)  # the first INSERT adds one row to the log for each row written
             self.many = [log.reread(label) for label in sorted(table.labels)]
 
     def _moved(self) -> list[str]:
@@ -73,7 +73,7 @@ class Inline:
         return ", ".join(f"{self.name}.{column}" for column in dict.fromkeys([*self.columns, *others]))
 
     def where_same(self, source: str) -> str:
-        """How UPDATE finds the rows of a source, whose columns it returns too; no name of theirs is in its way."""
+        """Return the end of an UPDATE that joins the old rows of `source`, and returns old and new columns."""
         names = ", ".join(f"{column} AS {was}" for column, was in self.was.items())
         return f"FROM (SELECT {names} FROM {source}) was WHERE {self.same()} {self.returning_both()}"
 
@@ -84,18 +84,18 @@ class Inline:
         return f"RETURNING {self.returning()}, was.*"
 
     def select_was(self, where: str) -> str:
-        """SELECT of the rows as they were, locked as UPDATE locks them: each is read as others have committed it."""
+        """Return the SELECT of the old rows. It locks them as UPDATE does, and so reads their committed values."""
         names = ", ".join(f"{self.name}.{column} AS {was}" for column, was in self.was.items())
         return f"SELECT {names} FROM {self.name} WHERE {where} FOR NO KEY UPDATE"
 
     def telling(self, written: str, told: Sequence[str]) -> Combined:
-        """The statement `written`, which returns not many rows, within the INSERT of what it tells of each."""
+        """Combine a statement that writes few rows with its INSERTs into the log, the last of which counts them."""
         last, *others = [insert.replace("%", "%%") for insert in told]
         parts = [f"new_rows AS ({written})", *(f"told{place} AS ({insert})" for place, insert in enumerate(others))]
         return Combined(f"WITH {', '.join(parts)} {last}", returns_count=False)
 
     def statement(self, written: str, told: Sequence[str], answer: str, *, before: str = "", few: bool) -> str:
-        """The statement `written`, which returns rows, with what it tells; `few` says that it writes not many."""
+        """Return a statement that writes and logs rows, then selects `answer`; `few`: at most `MAX_ROWS` rows."""
         parts = [f"old_rows AS ({before})"] if before else []
         if few:
             parts.append(f"new_rows AS ({written})")
@@ -107,24 +107,24 @@ class Inline:
         return f"WITH {', '.join(parts)} SELECT {answer} FROM {'new_rows' if few else 'all_rows'}"
 
     def counting(self, written: str, told: Sequence[str], *, before: str = "", few: bool) -> Combined:
-        """The same, which returns the number of its rows."""
+        """Like `statement`, but it returns the number of rows."""
         return Combined(self.statement(written, told, "count(*)", before=before, few=few), returns_count=True)
 
     def counted(self, written: str, told: Sequence[str], *, few: bool) -> Combined:
-        """The statement with what it tells, and the number of its rows."""
+        """Combine a statement with its INSERTs into the log in the fastest form that gives the number of rows."""
         if few and self.tells_each:
             return self.telling(written, told)
         return self.counting(written, told, few=few)
 
     def run(self, compiler: Any, execute: Execute, combined: Combined, params: Sequence[Any]) -> int:
-        """Have Django's own method, and whoever has wrapped it, execute this in place of the compiler's own SQL."""
+        """Execute the combined statement through Django's method in place of the compiler's SQL; return the count."""
         compiler.as_sql = lambda: (combined.sql, params)
         try:
             if combined.returns_count:
                 compiler.col_count = 1
                 (count,) = execute(SINGLE)
             else:
-                count = execute(ROW_COUNT)  # an INSERT at the end is of as many rows as were written
+                count = execute(ROW_COUNT)  # the final INSERT adds one row for each row written
         finally:
             vars(compiler).pop("as_sql", None)
         if count:
@@ -133,21 +133,21 @@ class Inline:
 
 
 class Combined(NamedTuple):
-    """A statement with what it tells, which returns the number of its rows, or writes as many at its end."""
+    """A statement that writes and logs rows. It returns their number, or its final INSERT adds as many rows."""
 
     sql: str
     returns_count: bool
 
 
 def recorded(record: Execute, table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
-    """Have `record` execute the statement with what it tells; None where it has no such form."""
+    """Let `record` execute the statement together with its log entries; return None if it has no such form."""
     alias, event = compiler.connection.alias, EVENTS[record]
     if rules.stand_on(compiler.connection, table.name, event):
         return as_a_whole_together(table, compiler, statement, *args, **kwargs)
     try:
         return record(table, compiler, statement, *args, **kwargs)
     except NotSupportedError:
-        # made since they were looked for; within a transaction the error has ended it
+        # a rule was created after the lookup; an open transaction has failed with this error
         rules.remember(compiler.connection, table.name, event)
         if not compiler.connection.get_autocommit():
             raise
@@ -165,14 +165,14 @@ def inline(table: Table, alias: str, *, one: bool = False) -> Inline:
 
 
 def insert(table: Table, compiler: Any, execute: Execute, returning_fields: Any = None) -> Any:
-    """Execute an INSERT with what it tells, or return None where it has no such form."""
+    """Execute an INSERT together with its log entries, or return None if it has no such form."""
     query = compiler.query
     part = inline(table, compiler.connection.alias, one=len(query.objs) == 1)
     if not part.is_possible or query.on_conflict is OnConflict.UPDATE or len(query.objs) > MAX_ROWS:
         return None
     make = compiler.as_sql
 
-    @cache  # a field's `pre_save` is called once, also where others want to see the SQL
+    @cache  # so a field's `pre_save` is called once, even if others read the SQL
     def as_sql() -> list[tuple[str, Any]]:
         [(sql, params)] = make()
         names = [part.quote(field.column) for field in returning_fields or ()]
@@ -191,7 +191,7 @@ def insert(table: Table, compiler: Any, execute: Execute, returning_fields: Any 
 
 
 def update(table: Table, compiler: Any, execute: Execute, result_type: Any = None) -> int | None:
-    """Execute an UPDATE with what it tells, and return the number of rows, or None where it has no such form."""
+    """Execute an UPDATE together with its log entries; return the number of rows, or None if it has no such form."""
     query = compiler.query
     if not query.values or result_type not in COUNTS:
         return None
@@ -221,15 +221,15 @@ def update(table: Table, compiler: Any, execute: Execute, result_type: Any = Non
 
 
 def _named(table: Table, query: Any) -> int:
-    """How many keys the statement names; 0 for one that says otherwise which rows it writes."""
+    """Return how many keys the statement names; 0 if other conditions select its rows."""
     return len(named_keys(table, query) or ())
 
 
 def _moving_few(part: Inline, compiler: Any, named: int) -> tuple[Combined, Sequence[Any]]:
-    """An UPDATE of what routes rows, whose keys the statement names: the old row is read within it."""
+    """Combine an UPDATE of routing values, whose keys the statement names; the old rows are read within it."""
     sql, params = compiler.as_sql()
     where, where_params = compiler.compile(compiler.query.where)
-    # the condition stands on both sides, so that both find the row by its key; of one there is no other to take it for
+    # the condition is on both sides, so both find the row by its key; a single row needs no join on the key
     condition = where if named == 1 else f"{part.same()} AND {where}"
     sql = f"{sql.removesuffix(f' WHERE {where}')} FROM ({part.select_was(where)}) was WHERE {condition}"
     values = params[: len(params) - len(where_params)]
@@ -237,12 +237,12 @@ def _moving_few(part: Inline, compiler: Any, named: int) -> tuple[Combined, Sequ
 
 
 def update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
-    """Django 6.0 asks for no fields where there are none to ask for, and goes on to `update`."""
+    """Leave an UPDATE with RETURNING to the common capture; without fields, Django 6.0 goes on to `update`."""
     return None if returning_fields else execute(returning_fields)
 
 
 def delete(table: Table, compiler: Any, execute: Execute, result_type: Any = None) -> int | None:
-    """Execute a DELETE with what it tells, and return the number of rows, or None where it has no such form."""
+    """Execute a DELETE together with its log entries; return the number of rows, or None if it has no such form."""
     if result_type not in COUNTS:
         return None
     named = _named(table, compiler.query)

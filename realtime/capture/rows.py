@@ -1,4 +1,4 @@
-"""Rows: what a statement has written, and what the log records of it."""
+"""Changes to log for the rows of a statement, with their keys and routing values."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from realtime.changelog.base import NewChange
 from realtime.models import Change
 from realtime.streams.keys import key_names, key_of_values
 
-MAX_ROWS = 5000  # of one statement; more leave one change for each model, not one for each row
+MAX_ROWS = 5000  # per statement; for more, one change is logged per model instead of one per row
 KEYS_PER_QUERY = 500
 
-UNKNOWN = object()  # a value that only the database knows; the row may have had another one
-IN_ROW = object()  # a value that only the database knows, and that the statement has not changed
+UNKNOWN = object()  # a value that only the database knows, and that may have changed
+IN_ROW = object()  # a value that only the database knows, and that has not changed
 
 INSERT, UPDATE, DELETE, LINK, REREAD = (
     Change.Kind.INSERT,
@@ -31,11 +31,11 @@ INSERT, UPDATE, DELETE, LINK, REREAD = (
 )
 
 Conditions = Mapping[str, Sequence[Any]]
-"""The values that a statement's conditions allow, by attribute: all rows that it writes had one of them before."""
+"""Values that a statement's conditions allow, by attribute: each of its rows had one of them before."""
 
 
 def conditions_of(table: Table, query: Any) -> Conditions:
-    """What a statement says itself about the rows that it writes: `WHERE id IN (1, 2) AND project_id = 7 AND ...`."""
+    """Return the values that WHERE allows for each attribute, as in `id IN (1, 2) AND project_id = 7 AND ...`."""
     found: dict[str, Sequence[Any]] = {}
     waiting = [query.where]
     while waiting:
@@ -52,7 +52,7 @@ def conditions_of(table: Table, query: Any) -> Conditions:
 
 
 def _allowed(lookup: Any) -> Iterator[tuple[Col, Sequence[Any]]]:
-    """The columns that a lookup compares with values, each with those that it allows."""
+    """Yield the columns that a lookup compares with values, each with the values that it allows."""
     columns, rhs = getattr(lookup, "lhs", None), getattr(lookup, "rhs", None)
     if isinstance(lookup, IsNull) and isinstance(columns, Col):
         if rhs is True:
@@ -67,7 +67,7 @@ def _allowed(lookup: Any) -> Iterator[tuple[Col, Sequence[Any]]]:
 
 
 def keys_of(table: Table, conditions: Conditions) -> Sequence[str] | None:
-    """The keys that the conditions name, as the log has them, or None."""
+    """Return the keys that the conditions name, in the log's form, or None."""
     values = [conditions.get(part.name, ()) for part in table.keys]
     if len(values) == 1:
         return [str(table.keys[0].text(value)) for value in values[0]] or None
@@ -77,7 +77,7 @@ def keys_of(table: Table, conditions: Conditions) -> Sequence[str] | None:
 
 
 def named_keys(table: Table, query: Any) -> Sequence[str] | None:
-    """The keys of a statement whose only condition names them, or None."""
+    """Return the keys of a statement whose only condition is on its keys, or None."""
     where = query.where
     if where.negated or len(where.children) != 1 or hasattr(where.children[0], "children"):
         return None
@@ -85,12 +85,12 @@ def named_keys(table: Table, query: Any) -> Sequence[str] | None:
 
 
 def in_row(routing: Mapping[str, Column]) -> dict[str, list[str | None]]:
-    """The routing of a row that stays where it is: its values are to be looked up there."""
+    """Return the routing of a row whose routing values have not changed: they are read from the row later."""
     return {name: [] for name in routing}
 
 
 def changes(table: Table, operation: str, rows: Sequence[Row], linking: Sequence[Row], alias: str) -> list[NewChange]:
-    """What the log records of these rows, as far as their values are known; `linking` are those of their links."""
+    """Return the changes to log for these rows; `linking` holds the same rows with the links that are certain."""
     found: list[NewChange] = []
     for own in table.own:
         found += [
@@ -104,12 +104,12 @@ def changes(table: Table, operation: str, rows: Sequence[Row], linking: Sequence
 
 
 def rereads(table: Table, labels: Iterable[str] | None = None) -> list[NewChange]:
-    """What the log records in place of rows that are not listed."""
+    """Return changes that reload whole models, instead of listing rows."""
     return [NewChange(label, "", REREAD) for label in sorted(table.labels if labels is None else labels)]
 
 
 def routing_of(routing: Routing, row: Row, operation: str) -> dict[str, list[str | None]] | None:
-    """The values that route a change of a row, or None where the row may have left a place that is not known."""
+    """Return the values that route a change of a row, or None if a value that may have changed is unknown."""
     if routing is None:
         return None
     found: dict[str, list[str | None]] = {}
@@ -125,7 +125,7 @@ def routing_of(routing: Routing, row: Row, operation: str) -> dict[str, list[str
 
 
 def updated(table: Table, query: Any, conditions: Conditions, alias: str) -> list[NewChange]:
-    """What the log records of an UPDATE of which nothing is known but its text."""
+    """Return the changes to log for an UPDATE, derived from its query alone."""
     written = written_values(table, query)
     keys = keys_of(table, conditions)
     if written.keys() & {part.name for part in table.keys}:
@@ -141,7 +141,7 @@ def updated(table: Table, query: Any, conditions: Conditions, alias: str) -> lis
 
 
 def deleted(table: Table, conditions: Conditions, alias: str) -> list[NewChange]:
-    """What the log records of a DELETE of which nothing is known but its text."""
+    """Return the changes to log for a DELETE, derived from its query alone."""
     keys = keys_of(table, conditions)
     found: list[NewChange] = []
     for own in table.own:
@@ -155,7 +155,7 @@ def deleted(table: Table, conditions: Conditions, alias: str) -> list[NewChange]
 
 
 def written_values(table: Table, query: Any) -> dict[str, Any]:
-    """The values that an UPDATE gives to what the log needs of a row; `UNKNOWN` where the database computes one."""
+    """Return the values that an UPDATE sets in columns that the log needs; `UNKNOWN` if the database computes it."""
     found = {}
     for field, _, value in query.values:
         if field.attname in table.columns:
@@ -166,7 +166,7 @@ def written_values(table: Table, query: Any) -> dict[str, Any]:
 
 
 def _moved(routing: Routing, conditions: Conditions, written: Mapping[str, Any]) -> dict[str, list[str | None]] | None:
-    """The routing of each of several rows: None where one may have left a place that is not known."""
+    """Return the routing that all updated rows share, or None if an old or new value is unknown."""
     if routing is None:
         return None
     found: dict[str, list[str | None]] = {}
@@ -184,7 +184,7 @@ def _moved(routing: Routing, conditions: Conditions, written: Mapping[str, Any])
 def _all_values(
     routing: Routing, conditions: Conditions, written: Mapping[str, Any]
 ) -> dict[str, list[str | None]] | None:
-    """The routing of rows that are not listed: all values that they had or have, or None where these are not known."""
+    """Return the routing of unlisted rows: all their old and new values, or None if some are unknown."""
     if not routing:
         return None
     found: dict[str, list[str | None]] = {}
@@ -206,7 +206,7 @@ def _links(
 
 
 def linked(link: Link, values: Collection[Any], alias: str) -> Iterator[NewChange]:
-    """What the log records of the objects that these values of a link refer to."""
+    """Yield the changes to log for the objects that these values of a link refer to."""
     values = list(dict.fromkeys(values))
     if UNKNOWN in values or IN_ROW in values or len(values) > MAX_ROWS:
         yield NewChange(link.label, "", REREAD)

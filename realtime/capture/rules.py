@@ -1,7 +1,8 @@
-"""Rules of PostgreSQL's tables, such as ON DELETE DO INSTEAD: a statement to these cannot be part of a larger one.
+"""Rules of PostgreSQL tables, such as ON DELETE DO INSTEAD, which exclude a statement from a CTE.
 
-Each connection looks for them once, past Django, which would count it. In the transaction of a test, which may make
-rules, it looks each time. See "Rules on INSERT, UPDATE, and DELETE" in PostgreSQL's manual.
+Each connection looks a table up once, with the driver's cursor, so that Django's query counts stay the same. In the
+transaction of a test, which may create rules, it looks every time. See "Rules on INSERT, UPDATE, and DELETE" in
+PostgreSQL's manual.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _found: WeakKeyDictionary[Any, dict[tuple[str, str], bool]] = WeakKeyDictionary(
 
 
 def stand_on(connection: Any, table: str, event: str) -> bool:
-    """Whether the table has a rule for such statements."""
+    """Return whether the table has a rule for this kind of statement."""
     connection.ensure_connection()
     found = _found.setdefault(connection.connection, {})
     if (table, event) not in found or is_test(connection):
@@ -28,13 +29,13 @@ def stand_on(connection: Any, table: str, event: str) -> bool:
 
 
 def remember(connection: Any, table: str, event: str) -> None:
-    """It has one."""
+    """Store that the table has a rule."""
     _found.setdefault(connection.connection, {})[table, event] = True
 
 
 def _look(connection: Any, table: str, event: str) -> bool:
     if connection.needs_rollback:
-        return False  # the transaction has failed, as the statement will
+        return False  # the transaction has failed, and so will the statement
     with closing(connection.connection.cursor()) as cursor:
         name = connection.ops.quote_name(table)
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Capture of what access stands on and no row of a model tells: sessions that end, and `revoke`."""
+"""Capture of access changes that no model shows: ended sessions, `revoke`, and connections to end."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from realtime.models import Change
 
 
 def revoke(user: Any) -> None:
-    """Have the access of a user asked again, in every process, within a second.
+    """Authorize a user's subscriptions again, in every process, within a second.
 
-    Django's own grounds (logout, password, groups, permissions, flags) and the models of `authorize_depends_on` are
-    noticed without this; it is for what Django does not know. `user` is a user or a user's primary key.
+    Logout, password, groups, permissions, flags and the models in `authorize_depends_on` are noticed without it.
+    `user` is a user or a primary key.
     """
     _record(f"user:{getattr(user, 'pk', user)}")
 
 
 def end_connection(id: str) -> None:
-    """End one connection, in whichever process it is; its client comes back by itself."""
+    """End one connection, in any process. Its client reconnects by itself."""
     _record(f"end:{id}")
 
 
 def end_connections(user: Any) -> None:
-    """End all connections of a user, or of a user's primary key; their pages ask for everything anew.
+    """End all connections of a user (or of a primary key); their pages reconnect and reload everything.
 
-    They come back if they still may: to keep somebody out, deactivate them, which ends their subscriptions too.
+    Allowed users can reconnect. To keep a user out, deactivate the user, which also ends the subscriptions.
     """
     _record(f"end:user:{getattr(user, 'pk', user)}")
 
 
 def install() -> None:
-    """Begin to notice sessions that end, by their rows where they have some, else by the store's own methods."""
+    """Start to record ended sessions: through the session model if the store has one, else the store's methods."""
     store = session_store()
     if store is None:
         return
@@ -51,7 +51,7 @@ def install() -> None:
 
 
 class _Watched:
-    """A QuerySet of sessions that says when some were deleted: once, however many; expired ones go by the thousand."""
+    """A QuerySet of sessions that records one access change per deletion, which may be of thousands of rows."""
 
     def delete(self) -> Any:
         deleted = super().delete()  # type: ignore[misc]
@@ -64,10 +64,10 @@ class _Watched:
 
 
 def _watch(model: Any) -> None:
-    # not by a signal: where one has a receiver, Django reads each row and deletes it by itself
+    # not a signal: with a receiver, Django reads all rows before it deletes them
     bases = [base for base in model.mro() if hasattr(base, "_meta")]
     declared = [manager for base in bases for manager in base._meta.local_managers]
-    # those that are declared too: Django makes its own anew from them, whenever a model is added
+    # declared managers too: Django copies `_meta.managers` from them whenever a model is added
     for manager in [*declared, *model._meta.managers]:
         kind = manager._queryset_class
         if not issubclass(kind, _Watched):

@@ -1,8 +1,8 @@
-"""Capture by Django's public signals alone: `post_save`, `post_delete` and `m2m_changed`.
+"""Signal capture: records changes with Django's public signals alone (`post_save`, `post_delete`, `m2m_changed`).
 
-No compiler is wrapped and no statement of the writer's is changed or preceded by one. The price: what sends no signal
-(`update`, `bulk_create`, raw SQL) is not seen, old values are not known, and a write outside of a transaction commits
-before its change does. Django has to read the rows that it deletes, since somebody listens.
+It wraps no compiler and changes no statement. In return, writes without signals (`update`, `bulk_create`, raw SQL) are
+not seen, old values are unknown, and a write outside a transaction commits before its log entry. Because of the
+receivers, Django reads the rows before it deletes them.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _connected: list[tuple[ModelSignal, Any]] = []
 
 
 def watch(tables: dict[type[models.Model], Table], databases: Collection[str]) -> None:
-    """Record the writes to these tables on these databases, as far as signals tell of them, and no others."""
+    """Record the writes to these tables on these databases that send signals, and no others."""
     unwatch()
     _tables.update(tables)
     _databases.update(databases)
     for model in apps.get_models(include_auto_created=True):
-        if any(member in tables for member in family(model)):  # a listener to others would change how Django deletes
+        if any(member in tables for member in family(model)):  # a receiver changes how Django deletes rows
             for signal, receiver in ((post_save, _saved), (post_delete, _deleted), (m2m_changed, _m2m_changed)):
                 signal.connect(receiver, sender=model, dispatch_uid=_UID)
                 _connected.append((signal, model))
@@ -57,7 +57,7 @@ def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields:
             routing = _of_new(own.routing, instance) if created else _of_updated(own.routing, moved=moved)
             yield NewChange(own.label, _key(table, instance), INSERT if created else UPDATE, routing)
         for link in table.links:
-            # what a row linked before is not known
+            # the object that an updated row linked before is unknown
             yield _linked(link, instance.__dict__.get(link.column.name)) if created or not moved else _reread(link)
 
     _record(sender, using, changes)
@@ -66,7 +66,7 @@ def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields:
 def _deleted(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
     def changes(table: Table) -> Iterator[NewChange]:
         for own in table.own:
-            # the object may have been given other values than its row had
+            # the instance's values may differ from those of its row
             yield NewChange(own.label, _key(table, instance), DELETE, None if own.routing else own.routing)
         for link in table.links:
             yield _linked(link, instance.__dict__.get(link.column.name))
@@ -81,7 +81,7 @@ def _m2m_changed(
         return
 
     def changes(table: Table) -> Iterator[NewChange]:
-        for own in table.own:  # its rows have no keys that the signal says
+        for own in table.own:  # the signal does not give the keys of these rows
             yield NewChange(own.label, "", REREAD)
         for link in table.links:
             ends = (family(type(instance)), [instance.pk]), (family(model), pk_set)
@@ -135,7 +135,7 @@ def _of_new(routing: Routing, instance: Any) -> dict[str, list[str | None]] | No
 
 
 def _of_updated(routing: Routing, *, moved: bool) -> dict[str, list[str | None]] | None:
-    """Without values: the row stands where it did, and says where. None: where it was before is not known."""
+    """Return empty values, to be read from the row, or None if an unknown old value may have changed."""
     return None if routing is None or (routing and moved) else {name: [] for name in routing}
 
 

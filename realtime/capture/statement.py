@@ -1,4 +1,4 @@
-"""Statement: what the writer has Django execute. It runs once, whatever becomes of what is recorded of it."""
+"""Statement: a write of the ORM. It runs exactly once, even if recording its changes fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Record = Callable[..., Any]
 
 
 class Statement:
-    """Django's own method of a compiler, or that of whoever has wrapped it before."""
+    """A compiler's method that executes a write: Django's own, or another app's wrapper around it."""
 
     def __init__(self, execute: Callable[..., Any]) -> None:
         self.execute = execute
@@ -39,20 +39,20 @@ class Statement:
         return self.result
 
     def answer(self, *args: Any, **kwargs: Any) -> Any:
-        """What the writer gets who calls with these arguments, whether it has run or not."""
+        """Return the result of a call with these arguments; run the statement only if it has not run yet."""
         if not self.has_run:
             return self(*args, **kwargs)
         asked, given = (list(found[0] or ()) if found else [] for found in (self.args, args))
         if args and isinstance(args[0], list | tuple | None) and len(asked) > len(given):
-            return [row[: len(given)] for row in self.result] if given else []  # more columns were read than asked for
+            return [row[: len(given)] for row in self.result] if given else []  # without the columns added for the log
         return self.result
 
 
 def recorded(record: Record, table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
-    """Have `record` run the statement and write down what it did, in one transaction.
+    """Let `record` run the statement and log its changes, in one transaction.
 
-    Where capture itself cannot, for a value that it does not know or a fault of its own, it says that the whole model
-    may have changed: the writer's statement is not to suffer.
+    If `record` itself fails, log that the whole model may have changed: capture must not break the writer's statement.
+    Errors of the statement or the database are raised.
     """
     alias = compiler.connection.alias
     with together(compiler.connection):
@@ -63,21 +63,21 @@ def recorded(record: Record, table: Table, compiler: Any, statement: Statement, 
                 raise
             if isinstance(error, DatabaseError):
                 if compiler.connection.in_atomic_block:
-                    compiler.connection.needs_rollback = True  # a row must not be there without its change
+                    compiler.connection.needs_rollback = True  # no row without its log entry
                 raise
             say_once(table, error)
             return as_a_whole(table, alias, statement, *args, **kwargs)
 
 
 def as_a_whole(table: Table, alias: str, statement: Statement, *args: Any, **kwargs: Any) -> Any:
-    """Run the statement, if it has not run, and say that the models of the table may have changed."""
+    """Run the statement if it has not run, and log that the table's models may have changed."""
     result = statement.answer(*args, **kwargs)
     get_changelog(alias).append(rereads(table))
     return result
 
 
 def as_a_whole_together(table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
-    """The same, in one transaction."""
+    """Like `as_a_whole`, in one transaction."""
     with together(compiler.connection):
         return as_a_whole(table, compiler.connection.alias, statement, *args, **kwargs)
 

@@ -1,6 +1,6 @@
-"""Capture by database triggers: they see whoever writes, also what Django does not send.
+"""Trigger capture: database triggers record every write, including raw SQL and writes of other programs.
 
-The triggers of a database are kept in step with the streams: what is wanted is made, what is not is dropped.
+The triggers of a database follow the streams: missing ones are created, and others are dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def get_triggers(alias: str) -> Triggers:
 
 
 def install(alias: str) -> int:
-    """Make the triggers of this database those that the streams need; return how many were made or dropped."""
+    """Create and drop triggers so that they match the streams; return how many were created or dropped."""
     triggers = get_triggers(alias)
     wanted = {trigger.name: trigger for trigger in triggers.wanted(watched_tables().values())}
     present = triggers.present()
@@ -38,7 +38,7 @@ def install(alias: str) -> int:
 
 
 def remove(alias: str) -> int:
-    """Drop all triggers of realtime in this database; return how many there were."""
+    """Drop all triggers of realtime in this database; return their number."""
     triggers = get_triggers(alias)
     present = triggers.present()
     with transaction.atomic(using=alias):
@@ -48,7 +48,7 @@ def remove(alias: str) -> int:
 
 
 def without_triggers(alias: str) -> list[Table]:
-    """The tables that need triggers and can have none, but for views whose streams name what they depend on."""
+    """Return the tables that need triggers and cannot have them, except views whose streams set `rows_depend_on`."""
     if settings.CAPTURE != "triggers":
         return []
     told = {stream.model._meta.concrete_model for stream in registry if stream.rows_depend_on is not None}
@@ -56,7 +56,7 @@ def without_triggers(alias: str) -> list[Table]:
 
 
 def out_of_step(alias: str) -> list[str]:
-    """The tables whose triggers are missing, left over, or those of another definition."""
+    """Return the tables whose triggers are missing, left over, or outdated."""
     triggers = get_triggers(alias)
     tables = watched_tables().values() if settings.CAPTURE == "triggers" else ()
     wanted = {trigger.name: trigger.table for trigger in triggers.wanted(tables)}

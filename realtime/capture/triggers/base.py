@@ -1,4 +1,4 @@
-"""Triggers of one database: which there should be, which there are, and how the second become the first."""
+"""Triggers of one database: which ones are needed, which ones exist, and how to create and drop them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVENTS = ((INSERT, "INSERT", "NEW", None), (UPDATE, "UPDATE", "NEW", "OLD"), (DE
 
 
 class Trigger(NamedTuple):
-    """A trigger, and the SQL that makes it. Its name holds a digest of it, so that another definition has another."""
+    """A trigger and the SQL that creates it. Its name has a digest of the SQL, so a new definition has a new name."""
 
     name: str
     table: str
@@ -39,12 +39,12 @@ class Triggers(ABC):
         return connections[self.alias]
 
     def wanted(self, tables: Iterable[Table]) -> list[Trigger]:
-        """The triggers that capture the changes of these tables, as far as the tables are in this database."""
+        """Return the triggers that these tables need, as far as the tables are in this database."""
         there = self.tables()
         return [trigger for table in self._own(tables) if table.name in there for trigger in self.of(table)]
 
     def without(self, tables: Iterable[Table]) -> list[Table]:
-        """The tables that can have no triggers: views, and names with a schema that this database does not follow."""
+        """Return the tables that cannot have triggers: views, and names with a schema that is not in this database."""
         there, views = self.tables(), self.views()
         return [
             table
@@ -53,11 +53,11 @@ class Triggers(ABC):
         ]
 
     def tables(self) -> set[str]:
-        """The names by which models may know the tables of this database."""
+        """Return the names that models may use for the tables of this database."""
         return set(self.connection.introspection.table_names())
 
     def views(self) -> set[str]:
-        """The same of its views."""
+        """Return the names that models may use for the views of this database."""
         return set(self.connection.introspection.table_names(include_views=True)) - self.tables()
 
     def _own(self, tables: Iterable[Table]) -> Iterator[Table]:
@@ -71,11 +71,11 @@ class Triggers(ABC):
 
     @abstractmethod
     def of(self, table: Table) -> Sequence[Trigger]:
-        """The triggers of one table."""
+        """Return the triggers of one table."""
 
     @abstractmethod
     def present(self) -> dict[str, str]:
-        """The names of realtime's triggers in this database, each with its table's."""
+        """Return the names of realtime's triggers in this database, each with the name of its table."""
 
     @abstractmethod
     def drop(self, name: str, table: str) -> None:
@@ -95,9 +95,9 @@ class Triggers(ABC):
 
 
 class RowTriggers(Triggers):
-    """Row triggers, as SQLite and MySQL have them: three for each table, which see one row at a time.
+    """Row triggers of SQLite and MySQL: three for each table, which run once for each row.
 
-    They cannot see how many rows a statement writes, and tell each.
+    They do not know how many rows a statement writes, so they log each one.
     """
 
     def of(self, table: Table) -> Sequence[Trigger]:
@@ -119,7 +119,7 @@ class RowTriggers(Triggers):
                 continue
             routing = self.sql.routing(table.model, own.routing, row, old, gone=operation == DELETE)
             yield log.single(log.values(own.label, key, operation, routing, table.keys))
-            if old is not None:  # a key that is no more
+            if old is not None:  # log a changed key too
                 gone = self.sql.key(table.keys, old)
                 routing = self.sql.routing(table.model, own.routing, old, gone=True)
                 values = log.values(own.label, gone, operation, routing, table.keys)
@@ -130,11 +130,11 @@ class RowTriggers(Triggers):
 
     @abstractmethod
     def when(self, condition: str, values: str) -> Iterator[str]:
-        """Statements that write a change where a condition on the row holds."""
+        """Yield statements that log a change if a condition on the row is true."""
 
     @abstractmethod
     def links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
-        """Statements that write a change of each object that these rows link."""
+        """Yield statements that log a change of each object that these rows link."""
 
     def drop(self, name: str, table: str) -> None:
         self.execute(f"DROP TRIGGER IF EXISTS {self.quote(name)}")

@@ -1,4 +1,4 @@
-"""Triggers on MySQL and MariaDB, which do not fire for TRUNCATE, nor for what a foreign key does by itself."""
+"""Triggers on MySQL and MariaDB. TRUNCATE and the cascades of foreign keys do not fire them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from realtime.capture.triggers.base import PREFIX, RowTriggers
 class MySQLTriggers(RowTriggers):
     """The triggers of one MySQL or MariaDB database."""
 
-    # INSERT … SELECT would hold the log's AUTO-INC lock until the writer's statement ends, which may wait for a row.
+    # INSERT … SELECT would hold the log's AUTO-INC lock until the writer's statement ends, even while it waits.
     # See "AUTO_INCREMENT Handling in InnoDB" in MySQL's manual: innodb_autoinc_lock_mode = 1.
 
     def when(self, condition: str, values: str) -> Iterator[str]:
         yield f"IF {condition} THEN {self.log.single(values)}; END IF"
 
     def links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
-        if not link.column.field.target_field.primary_key:  # to find its object would lock the object's row
+        if not link.column.field.target_field.primary_key:  # finding the object would lock its row
             yield self.log.single(self.log.values(link.label, "''", REREAD, "NULL"))
             return
         for row in rows:
