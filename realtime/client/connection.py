@@ -1,4 +1,4 @@
-"""Connection: drives the session over WebSockets, one after the other, until it is closed."""
+"""Connection: runs the session over a series of WebSockets, until it is closed."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ from realtime.client.subscriptions import Message, Wire
 logger = logging.getLogger("realtime.client")
 
 OPEN_SECONDS = 10.0  # for a connection to open, and then for the server's welcome
-FIRST_DELAY_SECONDS = 0.5  # the first delay is up to this, each further one up to twice the one before
+FIRST_DELAY_SECONDS = 0.5  # the maximum of the first delay; it doubles each time
 LONGEST_DELAY_SECONDS = 15.0
-GOOD_SECONDS = 10.0  # a connection that lasted for so long counts as good: the delays start again
-SILENT_HEARTBEATS = 2.0  # heartbeats without a word after which the connection is taken for dead
-REFRESH_SECONDS = 30.0  # a token is replaced when a quarter of its time is left, or so many seconds
+GOOD_SECONDS = 10.0  # a connection that lasted this long counts as good, and the delays start again
+SILENT_HEARTBEATS = 2.0  # a connection that is silent for so many heartbeats counts as dead
+REFRESH_SECONDS = 30.0  # a token is replaced when a quarter of its lifetime is left, or so many seconds
 CLOSE_SECONDS = 5.0
 
 
 class Socket(Protocol):
-    """What carries the messages of one connection; `recv` raises `ConnectionClosed` at its end."""
+    """The socket of one connection; `recv` raises `ConnectionClosed` at its end."""
 
     async def recv(self) -> str | bytes: ...
     async def send(self, message: str, /) -> None: ...
@@ -59,13 +59,13 @@ Token = str | Callable[[], str | Awaitable[str]]
 
 
 class Connection:
-    """What a client and its live queries stand on: the session, and the sockets that carry it."""
+    """The session of a client, and the sockets that carry its messages."""
 
     def __init__(self, url: str, *, token: Token | None, headers: Mapping[str, str]) -> None:
         self.url = url
-        self.error: RemoteError | None = None  # why the server wants no connection
-        self.events = EventListeners()  # for the user
-        self.refusals: list[Callable[[RemoteError], object]] = []  # told what was refused of events and presence
+        self.error: RemoteError | None = None  # why the connection has ended for good
+        self.events = EventListeners()  # for the user's events
+        self.refusals: list[Callable[[RemoteError], object]] = []  # called when an event or presence is rejected
         self.calls = Calls(lambda message: self._do([Send(message)]))
         self._token = token
         self._headers = dict(headers)
@@ -74,10 +74,10 @@ class Connection:
         self._socket: Socket | None = None
         self._outgoing: deque[str] = deque()
         self._has_outgoing = asyncio.Event()
-        self._changed = asyncio.Event()  # a state may be another one
+        self._changed = asyncio.Event()  # set when a state may have changed
         self._attempts = 0
-        self._retry = 0.0  # the server wants nobody back before so many seconds
-        self._planned = False  # the last connection ended because the server sent its clients on
+        self._retry = 0.0  # the server allows no reconnect before so many seconds
+        self._planned = False  # the last connection ended because the server asked its clients to reconnect
         self._silence = OPEN_SECONDS
         self._welcomed: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,7 +104,7 @@ class Connection:
             query._end(RemoteError(None, "The live query is closed."), drop_rows=False)
 
     def tell(self, wire: Wire, name: str, data: Any) -> bool:
-        """Send an event to the others who see the same; say whether it went out."""
+        """Send an event to the other subscribers; return whether it was sent."""
         effects = self._session.tell(wire, name, data)
         self._do(effects)
         return bool(effects)
@@ -132,7 +132,7 @@ class Connection:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._give_up(RemoteError(None, "The client is closed."))
 
-    # the connections, one after the other
+    # the series of connections
 
     async def _run(self) -> None:
         while self._phase == "opening":
@@ -152,7 +152,7 @@ class Connection:
         return self._session.phase
 
     async def _connect(self) -> tuple[int, str]:
-        """One connection, from the handshake to its end; return why it ended."""
+        """Run one connection from the handshake to its end; return why it ended."""
         self._silence, self._welcomed = OPEN_SECONDS, None
         try:
             async with self._open_socket() as socket:
@@ -172,12 +172,12 @@ class Connection:
             return 1006, "Nothing was heard from the server."
         except (OSError, WebSocketException) as error:
             return 1006, str(error)
-        except Exception:  # of the user's own function for tokens, or a message that is none
+        except Exception:  # from the token function, or because of an invalid message
             logger.exception("The connection to %s has failed; it is tried again.", self.url)
             return 1006, "The connection has failed."
 
     def _open_socket(self) -> AbstractAsyncContextManager[Socket]:
-        """What carries the messages of one connection, opened."""
+        """Return a context manager that opens the socket of one connection."""
         return open_socket(
             self.url,
             additional_headers=self._headers,
@@ -208,7 +208,7 @@ class Connection:
             await self._has_outgoing.wait()
 
     def _delay(self, failures: int) -> float:
-        # random, so that clients do not come back together
+        # random, so that clients do not reconnect all at once
         longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(failures, 10))
         return random.uniform(0, longest)  # noqa: S311
 
@@ -222,7 +222,7 @@ class Connection:
             case Open() if self._main is None:
                 self._main = asyncio.create_task(self._run(), name="realtime client")
             case Open():
-                pass  # `_run` goes on
+                pass  # `_run` is already running
             case Close():
                 self._closed()
             case Send(message):

@@ -1,4 +1,4 @@
-"""Effects: what the session wants done."""
+"""Effects: what the session asks the connection to do."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from realtime.client.subscriptions import Message, Update, Wire
 
 @dataclass(slots=True, frozen=True)
 class Open:
-    """A connection is to be opened."""
+    """Open a connection."""
 
 
 @dataclass(slots=True, frozen=True)
 class Close:
-    """The connection is to be closed."""
+    """Close the connection."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -24,9 +24,9 @@ class Send:
 
 @dataclass(slots=True, frozen=True)
 class Wait:
-    """The next attempt comes after a delay, and not before so many seconds.
+    """Wait at least `retry` seconds before the next attempt.
 
-    `planned`: the server has sent its clients on, which is no failure.
+    `planned`: the server has asked its clients to reconnect, which is not a failure.
     """
 
     retry: float
@@ -40,14 +40,14 @@ class Greeted:
 
 @dataclass(slots=True, frozen=True)
 class Expires:
-    """The token ends after so many seconds."""
+    """The token expires after so many seconds."""
 
     seconds: float
 
 
 @dataclass(slots=True, frozen=True)
 class Apply:
-    """A frame: call `applied` after its deltas have been applied."""
+    """Apply the deltas of a frame, and then call `applied`."""
 
     cursor: str
     updates: list[Update]
@@ -62,7 +62,7 @@ class Refused:
 
 @dataclass(slots=True, frozen=True)
 class Later:
-    """The wire is to be asked for `again` after a delay."""
+    """Call `again` for this wire after a delay."""
 
     wire: Wire
 
@@ -74,7 +74,7 @@ class Replied:
 
 @dataclass(slots=True, frozen=True)
 class Happened:
-    """An event, for these wires, or for the user (None)."""
+    """An event for these wires, or for the user (None)."""
 
     event: Message
     wires: list[Wire] | None

@@ -39,7 +39,7 @@ class EventListeners:
     def on(self, name: str, callback: EventListener) -> Forget:
         """Call `callback` for each event with this name. Returns a function that stops it."""
 
-        def listener(event: Event) -> object:  # the same callback may come twice
+        def listener(event: Event) -> object:  # the same callback may be added twice
             return callback(event)
 
         listeners = self._by_name.setdefault(name, [])
@@ -53,7 +53,7 @@ class EventListeners:
 
 
 def call_safely(callback: Callable[..., object], *args: object) -> None:
-    """Call a callback and log what it raises, so that the connection goes on."""
+    """Call a callback, and log its exception, so that the connection continues."""
     try:
         callback(*args)
     except Exception:

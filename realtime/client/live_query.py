@@ -42,26 +42,26 @@ class Owner(Protocol):
 class LiveQuery:
     """A subscription whose rows follow the stream on the server, returned by `Client.subscribe`.
 
-    `rows` are in the stream's order: dictionaries, strings of HTML, or one value. While the client is offline they
-    stay as the last frame left them.
+    `rows` are in the stream's order: dictionaries, strings of HTML, or one value. While the client is offline, they
+    do not change.
 
         async for change in client.subscribe("tasks", {"project": 7}):
             print(len(change.rows), list(change.puts), change.drops)
     """
 
     def __init__(self, owner: Owner, wire: Wire) -> None:
-        self.error: RemoteError | None = None  # why the server refused it for good, or the client ended
+        self.error: RemoteError | None = None  # why the live query has ended
         self._owner = owner
         self._wire = wire
         self._rows = Rows()
-        self._filled = asyncio.Event()  # rows or an error are there
+        self._filled = asyncio.Event()  # set when there are rows or an error
         self._listeners: set[Callable[[Change | None], None]] = set()
         self._events = EventListeners()
 
     @property
     def rows(self) -> list[Any]:
         """The rows in order."""
-        # None stands for a row that the server could not make, unless it is a live value
+        # None stands for a row that the server could not render, unless it is a live value
         rows = self._rows.ordered
         return [row for row in rows if row is not None] if self._wire.format == "data" else rows
 
@@ -130,7 +130,7 @@ class LiveQuery:
     def _ended(self) -> bool:
         return self.error is not None
 
-    # what the client does
+    # called by the connection
 
     def _apply(self, deltas: list[Mapping[str, Any]], *, fresh: bool) -> bool:
         before = self._rows.by_key

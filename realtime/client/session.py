@@ -1,6 +1,6 @@
-"""The client's side of the protocol as a state machine: events in, effects out; no socket, no clock.
+"""The client's side of the protocol as a state machine. It takes events and returns effects; no socket, no clock.
 
-It is the twin of the browser's `session.js`, and is tested with the same cases.
+It mirrors the browser's `session.js`, and is tested with the same cases.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from realtime.protocol.messages import VERSION
 Phase = Literal["idle", "opening", "greeting", "ready", "waiting", "stopped"]
 State = Literal["connecting", "live", "catching-up", "offline", "refused"]
 
-#: What each phase knows; an event that it does not know is an error.
+#: The events that each phase accepts; any other event is an error.
 TRANSITIONS: dict[Phase, dict[str, Phase]] = {
     "idle": {"connect": "opening"},
     "opening": {"connect": "opening", "opened": "greeting", "lost": "waiting", "stop": "stopped"},
@@ -40,25 +40,25 @@ TRANSITIONS: dict[Phase, dict[str, Phase]] = {
     "stopped": {"connect": "opening"},
 }
 
-DEFAULT_WINDOW = {"frames": 32, "bytes": 1048576}  # where the server does not say
+DEFAULT_WINDOW = {"frames": 32, "bytes": 1048576}  # if the server's welcome has none
 
 
 class ClientState:
-    """The state of a client, through any number of connections."""
+    """The state of a client, across all of its connections."""
 
     def __init__(self) -> None:
         self.phase: Phase = "idle"
-        self.fault: tuple[int, str] | None = None  # why the server said stop
+        self.fault: tuple[int, str] | None = None  # why the server refused the client for good
         self._wires = Wires()
-        self._absence: State = "connecting"  # what is shown until the next welcome
-        self._asked_anew = False  # fresh credentials were asked for since the last frame
+        self._absence: State = "connecting"  # the state until the next welcome
+        self._asked_anew = False  # new credentials were requested since the last frame
         self._window = DEFAULT_WINDOW
-        self._handled = 0  # messages since welcome
+        self._handled = 0  # messages since the welcome
         self._unacked = {"frames": 0, "bytes": 0}
 
     @property
     def state(self) -> State | None:
-        """What can be shown; None before `connect`."""
+        """The client's state; None before `connect`."""
         match self.phase:
             case "idle":
                 return None
@@ -88,7 +88,7 @@ class ClientState:
         return [] if self.phase == before else [Open()]
 
     def opened(self, token: str | None = None) -> list[Effect]:
-        """The transport can carry messages; the token names the user, where no cookie does."""
+        """Handle an open socket. The token identifies the user, if no cookie does."""
         self._move("opened")
         self._handled = 0
         self._unacked = {"frames": 0, "bytes": 0}
@@ -96,11 +96,11 @@ class ClientState:
         return _send([{"type": "hello", "version": VERSION, **named}, *self._wires.ask_all()])
 
     def authenticate(self, token: str) -> list[Effect]:
-        """A newer token for the connection at hand."""
+        """Send a newer token for the current connection."""
         return _send([{"type": "authenticate", "token": token}]) if self.phase == "ready" else []
 
     def lost(self, code: int, reason: str, retry: float = 0.0) -> list[Effect]:
-        """The connection is gone, or is given up; the code decides what comes next."""
+        """Handle the end of the connection. The code decides what to do next."""
         cure = remedy(code)
         if cure == "stop" or (cure == "ask anew" and self._asked_anew):
             self._move("stop")
@@ -110,7 +110,7 @@ class ClientState:
         planned = code == Code.GOING_AWAY
         if not planned:
             self._absence = "offline"
-        elif self.phase == "ready":  # until the return fails, there is only a little to catch up with
+        elif self.phase == "ready":  # a planned reconnect is quick, until it fails
             self._absence = "catching-up"
         self._move("lost")
         self._wires.interrupt()
@@ -120,7 +120,7 @@ class ClientState:
         return [Close(), Wait(retry, planned)]
 
     def due(self) -> list[Effect]:
-        """The wait is over."""
+        """Connect after the delay."""
         self._move("due")
         return [Open()]
 
@@ -132,19 +132,19 @@ class ClientState:
         return self._tell(self._wires.remove(wire))
 
     def tell(self, wire: Wire, name: str, data: Any) -> list[Effect]:
-        """An event for the others who see what the wire sees."""
+        """Send an event to the other subscribers."""
         return self._tell(self._wires.tell(wire, name, data))
 
     def present(self, wire: Wire, data: Mapping[str, Any]) -> list[Effect]:
-        """The user is present, and says this of themselves."""
+        """Make the user present with this data."""
         return self._tell(self._wires.present(wire, data))
 
     def again(self, wire: Wire) -> list[Effect]:
-        """The delay of a wire is over; a reconnect may have asked for it already."""
+        """Subscribe again after a delay, unless a reconnect has done so already."""
         return self._ask(wire) if wire.status == "delayed" and wire in self._wires else []
 
     def receive(self, message: Message, size: int) -> list[Effect]:
-        """Take one message of the server, of so many bytes. Raise `ValueError` where none may come."""
+        """Handle a message of `size` bytes. Raise `ValueError` if it is not allowed in this phase."""
         kind = message["type"]
         if self.phase == "greeting" and kind not in ("welcome", "bye"):
             raise ValueError(f"The server sent '{kind}' before 'welcome'.")
@@ -153,7 +153,7 @@ class ClientState:
             self._window = message.get("window", DEFAULT_WINDOW)
             return [Greeted(message["heartbeat"]), *_expires(message)]
         self._unacked["bytes"] += size
-        if kind == "frame":  # it counts when it has been applied
+        if kind == "frame":  # acknowledged after it has been applied
             return [Apply(message["cursor"], self._wires.updates(message))]
         self._handled += 1
         return [*self._answer(kind, message), *self._ack_if_due()]
@@ -180,10 +180,10 @@ class ClientState:
                 return [EventRejected(message["code"], message["reason"])]
             case "bye":
                 return self.lost(message["code"], message["reason"], message.get("retry", 0.0))
-        return []  # also for a message that a later server may add
+        return []  # also for messages of a newer server
 
     def applied(self, frame: Apply, unfit: Collection[Wire] = ()) -> list[Effect]:
-        """A frame was applied: its cursor counts from now on, except for wires whose deltas did not fit."""
+        """Handle an applied frame: its cursor is valid now, except for wires whose deltas did not fit."""
         self._asked_anew = False
         self._handled += 1
         self._unacked["frames"] += 1

@@ -1,4 +1,4 @@
-"""Wires: what a client asks the server for, one per subscription, each with its cursor. Pure, like the session."""
+"""Wires: the session's subscriptions, each with its cursor. Pure, like the session."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-Message = dict[str, Any]  # as JSON has it
+Message = dict[str, Any]  # decoded JSON
 Remedy = Literal["come back", "ask anew", "stop"]
 
 Status = Literal["wanted", "asked", "accepted", "live", "behind", "delayed", "refused"]
@@ -14,7 +14,7 @@ ON_SERVER = ("asked", "accepted", "live", "behind")
 
 
 def remedy(code: int) -> Remedy:
-    """What a client does about a code: the range decides, so that unknown codes are understood too."""
+    """Return how a client reacts to a code. The range decides, so unknown codes work too."""
     if 4200 <= code < 4300:
         return "stop"
     return "ask anew" if 4100 <= code < 4200 else "come back"
@@ -24,7 +24,7 @@ def remedy(code: int) -> Remedy:
 class Wire:
     """The state of one subscription.
 
-    `cursor` is the position of the client's rows, or None if they are void; `fingerprint` belongs to them.
+    `cursor` is the position of the client's rows, or None if they are invalid; `fingerprint` is that of the rows.
     `present` is the presence data of the client's user, or None if the client only watches.
     """
 
@@ -34,18 +34,18 @@ class Wire:
     token: str | None = None
     cursor: str | None = None
     fingerprint: str = ""
-    next_fingerprint: str = ""  # the tag of the frames to come
+    next_fingerprint: str = ""  # that of the next frames
     id: int = 0
     query: int | None = None
     log: int | None = None
     status: Status = "wanted"
     failures: int = 0  # how often in a row it was delayed
     present: Mapping[str, Any] | None = None
-    vouched: bool = False  # the server has taken the token, so a name may follow it
+    vouched: bool = False  # the server has accepted the token, so stream and parameters are genuine
 
 
 class Update(NamedTuple):
-    """What a frame holds for a wire; `fresh`: its rows start from nothing, whatever the client holds."""
+    """A wire's part of a frame. `fresh`: its rows replace all rows of the client."""
 
     wire: Wire
     deltas: list[Mapping[str, Any]]
@@ -66,23 +66,23 @@ class Wires:
         self._wires.append(wire)
 
     def remove(self, wire: Wire) -> list[Message]:
-        """Want it no more; return what tells an open connection."""
+        """Remove a wire; return the messages for an open connection."""
         self._wires.remove(wire)
         return self._leave(wire)
 
     @property
     def live(self) -> bool:
-        """All that are not refused are live."""
+        """Whether all wires that are not refused are live."""
         return all(wire.status in ("live", "refused") for wire in self._wires)
 
     @property
     def refused(self) -> bool:
-        """There is something, and all of it is refused."""
+        """Whether there are wires, and all of them are refused."""
         return bool(self._wires) and all(wire.status == "refused" for wire in self._wires)
 
     def ask(self, wire: Wire) -> list[Message]:
-        """The messages that ask for the wire."""
-        # a new id each time: what was sent for the one before may still be on the way
+        """Return the messages that subscribe the wire."""
+        # a new id each time, because messages for the previous one may still arrive
         wire.id, wire.status = self._next_id, "asked"
         self._next_id += 1
         target = (
@@ -102,7 +102,7 @@ class Wires:
         return [message for wire in self._wires if wire.status != "refused" for message in self.ask(wire)]
 
     def tell(self, wire: Wire, name: str, data: Any) -> list[Message]:
-        """An event is lost where the server has not accepted the wire."""
+        """Return the message of an event; none if the server has not accepted the wire, so the event is lost."""
         accepted = wire.status in ON_SERVER and wire.status != "asked"
         return [{"type": "send", "id": wire.id, "name": name, "data": data}] if accepted else []
 
@@ -111,17 +111,17 @@ class Wires:
         return [_present(wire)] if wire.status in ON_SERVER else []
 
     def of(self, query: int) -> list[Wire]:
-        """Those that an event is for."""
+        """Return the wires that an event is for."""
         return [wire for wire in self._wires if wire.query == query]
 
     def interrupt(self) -> None:
-        """The connection is gone; the wires are still wanted."""
+        """Handle the loss of the connection; the wires are still wanted."""
         for wire in self._wires:
             if wire.status != "refused":
                 wire.query, wire.log, wire.status = None, None, "wanted"
 
     def forget(self) -> None:
-        """The user may be another one: tokens and rows count no more."""
+        """Discard tokens and rows, because the user may be another one."""
         for wire in self._wires:
             wire.cursor = None
             if wire.params is not None and wire.vouched:
@@ -133,9 +133,9 @@ class Wires:
             return
         wire.vouched = wire.vouched or wire.token is not None
         fingerprint = message.get("fingerprint", "")
-        # where a tag is not known, the server alone knows whether the rows count: it resets them if they do not
+        # If a fingerprint is unknown, only the server knows whether the rows are valid, and resets them if not.
         if wire.query is not None or (wire.fingerprint and fingerprint and wire.fingerprint != fingerprint):
-            wire.cursor = None  # all rows are yet to come
+            wire.cursor = None  # all rows will be sent
         wire.query, wire.log, wire.next_fingerprint, wire.status = (
             message["query"],
             message["log"],
@@ -144,7 +144,7 @@ class Wires:
         )
 
     def refuse(self, message: Message) -> Wire | None:
-        """The wire is refused: asked for anew, delayed, or ended, which its status then says."""
+        """Handle a refusal: the wire is requested again, delayed or ended, as its status then says."""
         wire = self._find(message["id"])
         if wire is None:
             return None
@@ -169,11 +169,11 @@ class Wires:
         ]
 
     def reach(self, wire: Wire, cursor: str) -> None:
-        """The client holds the wire's rows as they are at the cursor."""
+        """Note that the client has the wire's rows up to this cursor."""
         wire.cursor, wire.fingerprint, wire.status, wire.failures = cursor, wire.next_fingerprint, "live", 0
 
     def reset(self, wire: Wire) -> list[Message]:
-        """Nothing of the rows counts: they are to be asked for."""
+        """Discard the client's rows, and request them again."""
         messages = self._leave(wire)
         wire.cursor, wire.status = None, "delayed"
         wire.failures += 1
@@ -186,7 +186,7 @@ class Wires:
 
     def heartbeat(self, cursors: Mapping[str, str]) -> None:
         for wire in self._wires:
-            # before its first frame a wire still misses rows, so that no heartbeat may move it
+            # a wire has no rows before its first frame, so a heartbeat must not move its cursor
             if wire.status in ("live", "behind") and (cursor := cursors.get(str(wire.log))) is not None:
                 wire.cursor, wire.status = cursor, "live"
 
