@@ -102,7 +102,7 @@ def _run(identity: Identity, call: Call, deadline: Deadline) -> str:
     tries = 0
     while True:
         try:
-            with idempotency.attempt(alias, first=not tries):
+            with idempotency.action_transaction(alias, first=not tries):
                 stored = idempotency.begin(alias, key, content)
                 if stored is not None:
                     return stored

@@ -18,7 +18,7 @@ from realtime.auth.identity import Identity, Standing, current, user_key
 from realtime.auth.own_rows import OwnRows, own_columns
 from realtime.auth.sessions import Logins
 from realtime.auth.users import visitor
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.conf import settings
 from realtime.exceptions import (
     BadParameters,
@@ -44,7 +44,7 @@ class StreamForbidden(Forbidden, PermissionDenied):
     """`Forbidden` that is also Django's `PermissionDenied`: a page that raises it gets the response 403."""
 
 
-@past_caches
+@bypass_caches
 def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: Surroundings = SITE) -> ModelStream:
     """Return the stream, bound to these parameters, the user's audience and the surroundings of its rows.
 
@@ -245,13 +245,13 @@ class RequestFacts:
         return found
 
 
-@past_caches
-def read_together(requests: Sequence[Request]) -> RequestFacts:
+@bypass_caches
+def read_facts(requests: Sequence[Request]) -> RequestFacts:
     """Read what `authorize_request` needs for these requests."""
     return RequestFacts(requests)
 
 
-@past_caches
+@bypass_caches
 def requested_stream(request: Request, known: RequestFacts) -> str | None:
     """Return the name of the stream that a request is for, or None."""
     try:
@@ -260,7 +260,7 @@ def requested_stream(request: Request, known: RequestFacts) -> str | None:
         return None
 
 
-@past_caches
+@bypass_caches
 def authorize_request(request: Request, known: RequestFacts) -> Decision:
     """Decide about a client's request."""
     standing = known.standing(request.identity)

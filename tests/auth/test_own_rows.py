@@ -11,10 +11,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from realtime import ModelStream
-from realtime.auth.authorization import Request, authorize_request, read_together
+from realtime.auth.authorization import Request, authorize_request, read_facts
 from realtime.auth.identity import Identity
 from realtime.auth.own_rows import OwnRows, own_columns
-from realtime.auth.revocation import Access, Grounds
+from realtime.auth.revocation import Access, AccessDependencies
 from realtime.capture import install
 from realtime.changelog import get_changelog
 from realtime.protocol.messages import Subscribe
@@ -141,7 +141,7 @@ def test_what_is_no_models_table_may_be_a_view(ann):
 
 def judged(user) -> bool:
     request = Request(Identity(str(user.pk)), Subscribe(id=1, stream="members", params={"shelf": 1}))
-    answer = authorize_request(request, read_together([request])).answer
+    answer = authorize_request(request, read_facts([request])).answer
     return getattr(answer, "by_own_rows", None)
 
 
@@ -165,7 +165,7 @@ def test_what_was_kept_on_the_user_counts_for_all_that_is_asked_of_them(ann, mon
     requests = [
         Request(Identity(str(ann.pk)), Subscribe(id=1, stream="members", params={"shelf": shelf})) for shelf in (1, 2)
     ]
-    known = read_together(requests)
+    known = read_facts(requests)
     assert [authorize_request(request, known).answer.by_own_rows for request in requests] == [False, False]
 
 
@@ -174,7 +174,7 @@ def access(write) -> Access:
     log.begin()
     before = log.head()
     write()
-    return Grounds().access(log.read(before, limit=1000).changes)
+    return AccessDependencies().access(log.read(before, limit=1000).changes)
 
 
 def test_change_says_whose_the_row_is(ann, shelf):

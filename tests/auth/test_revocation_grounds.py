@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from realtime import ModelStream, touch
 from realtime.auth.identity import Identity, session_digest
-from realtime.auth.revocation import EVERYONE, Access, Grounds
+from realtime.auth.revocation import EVERYONE, Access, AccessDependencies
 from realtime.capture import install
 from realtime.changelog import get_changelog
 from realtime.exceptions import StreamDefinitionError
@@ -69,7 +69,7 @@ def bob() -> User:
 ANYBODY = Access(streams=frozenset(["owned"]))
 
 
-def access(grounds: Grounds, write: Callable[[], object]) -> Access:
+def access(grounds: AccessDependencies, write: Callable[[], object]) -> Access:
     log = get_changelog("default")
     log.begin()
     before = log.head()
@@ -83,7 +83,7 @@ def of_users(*users: User) -> Access:
 
 class TestWhoseAccess:
     def test_row_is_about_the_user_in_its_field(self, shelf, ann, bob):
-        grounds = Grounds()
+        grounds = AccessDependencies()
         assert access(grounds, lambda: Book.objects.create(shelf=shelf, title="a", owner=ann)) == of_users(ann)
         assert access(grounds, lambda: Book.objects.create(shelf=shelf, title="b")) == Access()
         # where the log does not say what a row was before an update, everyone who has the stream is asked
@@ -115,11 +115,11 @@ class TestWhoseAccess:
         if settings.REALTIME_CAPTURE == "signals" and request.node.callspec.id not in ("some fields", "save", "touch"):
             pytest.skip("signals do not tell of it")
         book = Book.objects.create(shelf=shelf, title="a", owner=ann)
-        assert access(Grounds(), lambda: write(book)) in (of_users(ann), ANYBODY)
+        assert access(AccessDependencies(), lambda: write(book)) in (of_users(ann), ANYBODY)
 
     def test_row_that_does_not_say_whose_it_is_concerns_all_who_have_the_stream(self, shelf, ann):
         book = Book.objects.create(shelf=shelf, title="a", owner=ann)
-        found = access(Grounds(), lambda: Book(pk=book.pk).delete())
+        found = access(AccessDependencies(), lambda: Book(pk=book.pk).delete())
         assert found in (ANYBODY, of_users(ann))
 
     @pytest.mark.parametrize("label", ["tests.Book.shelf", "tests.Book.title", "tests.Book.no", "tests.Book.tags"])
@@ -140,8 +140,8 @@ class TestUsers:
     """Only those writes to a user's row count that change a field which matters."""
 
     @pytest.fixture
-    def grounds(self, ann) -> Grounds:
-        grounds = Grounds()
+    def grounds(self, ann) -> AccessDependencies:
+        grounds = AccessDependencies()
         grounds.users.present = frozenset([str(ann.pk)])
         grounds.access([])
         return grounds
@@ -177,7 +177,7 @@ class TestUsers:
 
     def test_stream_that_names_the_model_of_users_has_every_write_asked(self, ann, monkeypatch):
         monkeypatch.setattr(Owned, "authorize_depends_on", ["auth.User"])
-        grounds = Grounds()
+        grounds = AccessDependencies()
         grounds.users.present = frozenset([str(ann.pk)])
         grounds.access([])
         write = User.objects.filter(pk=ann.pk).update
@@ -187,13 +187,13 @@ class TestUsers:
 class TestGroups:
     def test_user_who_enters_a_group_is_asked_alone(self, ann):
         group = Group.objects.create(name="readers")
-        assert access(Grounds(), lambda: ann.groups.add(group)) == of_users(ann)
-        assert access(Grounds(), lambda: group.user_set.remove(ann)) == of_users(ann)
+        assert access(AccessDependencies(), lambda: ann.groups.add(group)) == of_users(ann)
+        assert access(AccessDependencies(), lambda: group.user_set.remove(ann)) == of_users(ann)
 
     def test_permission_of_a_group_has_everyone_asked(self):
         group, permission = Group.objects.create(name="readers"), Permission.objects.all()[0]
-        assert access(Grounds(), lambda: group.permissions.add(permission)) == EVERYONE
-        assert access(Grounds(), lambda: group.permissions.clear()) == EVERYONE
+        assert access(AccessDependencies(), lambda: group.permissions.add(permission)) == EVERYONE
+        assert access(AccessDependencies(), lambda: group.permissions.clear()) == EVERYONE
 
 
 class TestSessions:
@@ -212,16 +212,20 @@ class TestSessions:
     def test_they_are_noticed_after_another_model_is_made(self, ann):
         key = new_session(ann)
         apps.clear_cache()  # as Django does then: managers are made anew
-        assert access(Grounds(), Session.objects.filter(session_key=key).delete) == Access(all_sessions=True)
+        assert access(AccessDependencies(), Session.objects.filter(session_key=key).delete) == Access(
+            all_sessions=True
+        )
 
     def test_those_with_a_session_are_asked_and_one_that_is_deleted_ends(self, ann):
         keys = [new_session(ann) for _ in range(3)]
-        assert access(Grounds(), Session.objects.filter(session_key=keys[0]).delete) == Access(all_sessions=True)
-        assert access(Grounds(), Session.objects.none().delete) == Access()
+        assert access(AccessDependencies(), Session.objects.filter(session_key=keys[0]).delete) == Access(
+            all_sessions=True
+        )
+        assert access(AccessDependencies(), Session.objects.none().delete) == Access()
         ended = Access(sessions=frozenset([session_digest(keys[1])]))
-        assert access(Grounds(), Session.objects.get(session_key=keys[1]).delete) == ended
+        assert access(AccessDependencies(), Session.objects.get(session_key=keys[1]).delete) == ended
         ended = Access(sessions=frozenset([session_digest(keys[2])]))
-        assert access(Grounds(), SessionStore(keys[2]).flush) == ended
+        assert access(AccessDependencies(), SessionStore(keys[2]).flush) == ended
 
 
 async def test_login_has_nobody_asked_again_and_anothers_row_neither(shelf, ann, bob):

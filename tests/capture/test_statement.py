@@ -13,7 +13,7 @@ from django.db.models.sql.constants import CURSOR
 from realtime.capture import insert_select, install, orm, rows, statement, transactions
 from realtime.capture.tables import Column
 from realtime.changelog import get_changelog
-from realtime.changelog.commits import has_begun
+from realtime.changelog.commits import in_transaction
 from realtime.models import Change
 from tests.capture.conftest import REREAD, Log, made, updated
 from tests.capture.models import Book, Document, Page, Tag
@@ -236,7 +236,7 @@ class TestTransactionThatDjangoDoesNotKnow:
                 cursor.execute(sql)
 
         yield execute
-        execute("ROLLBACK") if has_begun(connection.connection) else None
+        execute("ROLLBACK") if in_transaction(connection.connection) else None
 
     @pytest.fixture(autouse=True, params=["driver that says", "driver that does not say"])
     def driver(self, request, vendor, monkeypatch):
@@ -244,8 +244,8 @@ class TestTransactionThatDjangoDoesNotKnow:
         if request.param == "driver that does not say":
             if vendor != "mysql" or not connection.mysql_is_mariadb:
                 pytest.skip("MariaDB is asked as the transaction begins")
-            monkeypatch.setattr(transactions, "has_begun", lambda driver: not driver.get_autocommit())
-            monkeypatch.setattr(transactions, "knows_transactions", lambda driver: False)
+            monkeypatch.setattr(transactions, "in_transaction", lambda driver: not driver.get_autocommit())
+            monkeypatch.setattr(transactions, "reports_transactions", lambda driver: False)
 
     def write(self, shelf):
         book = Book.objects.create(shelf=shelf)
@@ -282,7 +282,7 @@ class TestTransactionThatDjangoDoesNotKnow:
         Book.objects.create(isbn="1", shelf=shelves[0])
         with pytest.raises(IntegrityError):
             Book.objects.create(isbn="1", shelf=shelves[0])
-        assert not has_begun(connection.connection)
+        assert not in_transaction(connection.connection)
         assert connection.get_autocommit()
         assert not connection.in_atomic_block
         with transaction.atomic():
@@ -444,7 +444,7 @@ def test_savepoints_leave_no_more_to_do_at_the_commit(shelves):
     """`update_or_create` makes a savepoint each time; a transaction of many must not get slower with each."""
 
     def waiting():
-        found = vars(transaction.get_connection()).get("realtime_waiting")
+        found = vars(transaction.get_connection()).get("realtime_pending")
         return found and len(found.functions)
 
     with transaction.atomic():

@@ -258,4 +258,4 @@ def test_operations_go_with_the_log_but_not_within_an_hour(ann):
 def test_the_database_says_which_operations_it_has(ann):
     call(ann, "c1", "write", text="a")
     keys = [operation_key(ann, id) for id in ("c1", "c2")]
-    assert idempotency.ran("default", keys) == {keys[0]}
+    assert idempotency.completed("default", keys) == {keys[0]}

@@ -192,7 +192,7 @@ class TestCheckpoint:
 
     @pytest.fixture(autouse=True)
     def often(self, monkeypatch):
-        monkeypatch.setattr(upkeep, "MOST_SECONDS", 60)
+        monkeypatch.setattr(upkeep, "MAX_SECONDS", 60)
 
     def test_rows_read_for_the_present_do_not_grow_with_the_changes_of_a_minute(self, log, write):
         found = []
@@ -317,7 +317,7 @@ def test_no_position_skips_what_commits_later(log, write, read, seed, monkeypatc
     """Transactions of four writers, in any order; positions of this process and of others, with and without limits."""
     monkeypatch.setattr(mysql, "ROWS_PER_STEP", 3)
     monkeypatch.setattr(mysql, "CHECKPOINT_ROWS", 2)
-    monkeypatch.setattr(upkeep, "CHANGES", 3)
+    monkeypatch.setattr(upkeep, "CHANGES_PER_PRUNE", 3)
     chance = random.Random(seed)
     committed = set[str]()
     positions: list[tuple[str, set[str]]] = []
@@ -445,4 +445,4 @@ def test_wrecked_steps_have_expired(log, write, gap):
     ],
 )
 def test_value_that_the_log_cannot_hold_is_told_from_other_errors(error, is_of_value):
-    assert MySQLChangeLog("default")._is_of_value(error) is is_of_value
+    assert MySQLChangeLog("default")._is_value_error(error) is is_of_value

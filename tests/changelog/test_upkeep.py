@@ -23,8 +23,8 @@ def shelf(committed) -> Shelf:
 
 @pytest.fixture(autouse=True)
 def always(monkeypatch, shelf):
-    monkeypatch.setattr(upkeep, "COMMITS", 0)
-    monkeypatch.setattr(upkeep, "MOST_SECONDS", 60)  # all that is old, however busy the machine is
+    monkeypatch.setattr(upkeep, "COMMITS_PER_PRUNE", 0)
+    monkeypatch.setattr(upkeep, "MAX_SECONDS", 60)  # all that is old, however busy the machine is
 
 
 def test_writer_deletes_what_is_old_and_nobody_counts_it(shelf):
@@ -51,7 +51,7 @@ def test_nothing_is_deleted_before_the_writer_has_committed(shelf):
 
 
 def test_one_commit_in_so_many_prunes(shelf, monkeypatch):
-    monkeypatch.setattr(upkeep, "COMMITS", 2)
+    monkeypatch.setattr(upkeep, "COMMITS_PER_PRUNE", 2)
     draws = iter([0.6, 0.4])
     monkeypatch.setattr("realtime.changelog.upkeep.random.random", lambda: next(draws))
     Book.objects.create(shelf=shelf, title="new")
@@ -61,11 +61,11 @@ def test_one_commit_in_so_many_prunes(shelf, monkeypatch):
 
 
 def test_what_there_was_no_time_for_is_deleted_after_the_next_commit(shelf, monkeypatch):
-    monkeypatch.setattr(upkeep, "MOST_SECONDS", 0)
+    monkeypatch.setattr(upkeep, "MAX_SECONDS", 0)
     Book.objects.create(shelf=shelf, title="new")
     assert Change.objects.count() > 20
     monkeypatch.undo()
-    monkeypatch.setattr(upkeep, "MOST_SECONDS", 60)
+    monkeypatch.setattr(upkeep, "MAX_SECONDS", 60)
     Book.objects.create(shelf=shelf, title="newer")
     assert Change.objects.count() <= 2
 
@@ -75,10 +75,10 @@ def test_lock_of_somebody_else_is_not_waited_for(shelf, elsewhere):
     before = Change.objects.count()
     elsewhere.begin()
     elsewhere(Log.objects.update, epoch="locked")
-    log._tidy()
+    log._prune_after_commit()
     assert Change.objects.count() == before
     elsewhere.commit()
-    log._tidy()
+    log._prune_after_commit()
     assert Change.objects.count() == 1
 
 
@@ -93,6 +93,6 @@ def test_transaction_that_was_begun_by_raw_sql_is_not_ended(shelf):
 
 def test_driver_that_does_not_say_whether_a_transaction_is_open_is_left_alone(shelf, monkeypatch):
     before = Change.objects.count()
-    monkeypatch.setattr(upkeep, "knows_transactions", lambda driver: False)
+    monkeypatch.setattr(upkeep, "reports_transactions", lambda driver: False)
     Book.objects.create(shelf=shelf, title="new")
     assert Change.objects.count() == before + 1
