@@ -110,11 +110,11 @@ def _refusal(stream: type[ModelStream], hint: str) -> StreamForbidden:
 def _why(stream: type[ModelStream], user: Any) -> str:
     who = f"the user {user.get_username()!r}" if user.is_authenticated else "a visitor who is not logged in"
     if stream.authorize is not ModelStream.authorize:
-        return f"{stream.__name__}.authorize() has said no to {who}."
+        return f"{stream.__name__}.authorize() refused {who}."
     meta = stream.model._meta
     permission = f"{meta.app_label}.{get_permission_codename('view', meta)}"
     return (
-        f"{who[0].upper()}{who[1:]} has not the permission {permission!r}, which decides because {stream.__name__} "
+        f"{who[0].upper()}{who[1:]} lacks the permission {permission!r}, which decides because {stream.__name__} "
         "has no authorize() of its own."
     )
 

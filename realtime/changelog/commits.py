@@ -112,7 +112,7 @@ def _call(function: Callable[[], None]) -> None:
     try:
         function()
     except Exception:  # the write has succeeded, and polling finds the change
-        logger.exception("What follows a commit has failed; the change is found by polling.")
+        logger.exception("A function after a commit failed; polling finds the change.")
 
 
 def is_test(connection: Any) -> bool:

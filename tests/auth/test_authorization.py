@@ -195,8 +195,8 @@ class TestHints:
 
     def test_authorize_returns_false(self, said, stream, user):
         stream(authorize=lambda user, shelf: False, allow_anonymous=True)
-        assert said(user, "made", {"shelf": 7}) == "Made.authorize() has said no to the user 'ann'."
-        assert said(NOBODY, "made", {"shelf": 7}) == "Made.authorize() has said no to a visitor who is not logged in."
+        assert said(user, "made", {"shelf": 7}) == "Made.authorize() refused the user 'ann'."
+        assert said(NOBODY, "made", {"shelf": 7}) == "Made.authorize() refused a visitor who is not logged in."
 
     def test_authorize_raises(self, said, stream, user):
         stream(authorize=lambda user, shelf: Shelf.objects.get(pk=shelf))
@@ -207,6 +207,6 @@ class TestHints:
         stream()
         registry.get("made").authorize = ModelStream.authorize
         assert said(user, "made", {"shelf": 7}) == (
-            "The user 'ann' has not the permission 'tests.view_book', which decides because Made has no authorize() "
+            "The user 'ann' lacks the permission 'tests.view_book', which decides because Made has no authorize() "
             "of its own."
         )

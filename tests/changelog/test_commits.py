@@ -83,7 +83,7 @@ def test_failing_function_affects_neither_the_writer_nor_the_next_function(calls
         commits.after_commit("default", lambda: 1 / 0)
         write(calls)
     assert calls == ["ours"]
-    assert "What follows a commit has failed" in caplog.text
+    assert "A function after a commit failed" in caplog.text
 
 
 def test_write_in_a_hook_gets_a_separate_call(calls):
