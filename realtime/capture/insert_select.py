@@ -22,7 +22,7 @@ from django.db.models.functions import Now, Random
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import ExtraWhere
 
-from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, in_row, named_keys, rereads
+from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, empty_routing, named_keys, rereads
 from realtime.capture.sql.log import LogSQL
 from realtime.capture.tables import Table
 from realtime.changelog.base import NewChange, encode_routing
@@ -41,7 +41,7 @@ class InsertSelect:
         self.rereads = self.log.rereads(table)
         # whether the first INSERT adds one change for each row, and so shows how many rows there are
         self._counts_rows = any(own.label not in self.rereads for own in table.own)
-        self._made: dict[tuple[str, tuple[str, ...], frozenset[str]], list[str]] = {}
+        self._cache: dict[tuple[str, tuple[str, ...], frozenset[str]], list[str]] = {}
 
     def record(self, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange]:
         """Log the rows that a statement is about to write; return the changes that remain to be logged.
@@ -65,41 +65,41 @@ class InsertSelect:
         for statement in self._statements(operation, tuple(field.column for field in fields), computed):
             count = self.log.execute(statement.replace(SOURCE, source), params * statement.count(SOURCE))
             if count > MAX_ROWS:
-                return self._too_many(count)
+                return self._log_rereads_instead(count)
         pointed = (link.label for link in self.table.links if link.column.name in computed)
         return rereads(self.table, {*self.rereads, *pointed})
 
-    def _too_many(self, count: int) -> list[NewChange]:
-        table = self.log.log.table
+    def _log_rereads_instead(self, count: int) -> list[NewChange]:
+        table = self.log.changelog.table
         # SQLite has one writer, so these changes have the last ids
         self.log.execute(f"DELETE FROM {table} WHERE id > (SELECT MAX(id) FROM {table}) - %s", [count])
         return rereads(self.table)
 
     def _statements(self, operation: str, columns: tuple[str, ...], computed: frozenset[str]) -> list[str]:
         """Return the INSERTs for a statement that writes these columns; `SOURCE` stands for the rows."""
-        what = operation, columns, computed
-        if what not in self._made:
-            self._made[what] = [statement.replace("%", "%%") for statement in self._make(*what)]
-        return self._made[what]
+        key = operation, columns, computed
+        if key not in self._cache:
+            self._cache[key] = [statement.replace("%", "%%") for statement in self._build(*key)]
+        return self._cache[key]
 
-    def _make(self, operation: str, columns: tuple[str, ...], computed: frozenset[str]) -> Iterator[str]:
+    def _build(self, operation: str, columns: tuple[str, ...], computed: frozenset[str]) -> Iterator[str]:
         table, log = self.table, self.log
         old = {part.field.column: f"{OLD}.{log.quote(part.field.column)}" for part in table.own_columns}
         row = {**old, **{column: f"{NEW}.{log.quote(column)}" for column in columns}}
         key = log.sql.key(table.keys, old)
+        moved_from, gone = old if columns else None, operation == DELETE
         for own in table.own:
             if own.label not in self.rereads:
-                was = old if columns else None
-                routing = log.sql.routing(table.model, own.routing, row, was, gone=operation == DELETE)
-                yield log.select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
+                routing = log.sql.routing(table.model, own.routing, row, moved_from, gone=gone)
+                yield log.insert_select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
                 if own.routing and any(part.name in computed for part in own.routing.values()):
-                    routing = log.sql.literal(encode_routing(in_row(own.routing)))  # read from the row later
-                    yield log.select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
+                    routing = log.sql.literal(encode_routing(empty_routing(own.routing)))  # read from the row later
+                    yield log.insert_select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
         for link in table.links:
             if link.label not in self.rereads:
                 cells = dict.fromkeys(log.sql.cell(link.column, cells) for cells in (row, old))
                 linked = " UNION ".join(f"SELECT {cell} FROM {SOURCE}" for cell in cells)
-                yield log.links(link, f"{{}} IN ({linked})")
+                yield log.insert_links(link, f"{{}} IN ({linked})")
 
 
 @cache

@@ -34,7 +34,7 @@ def install() -> None:
         signals.unwatch()
         commits.install()
         orm.watch(tables, _databases, only_wake=settings.CAPTURE == "triggers")
-    touch.follow_libraries()
+    touch.connect_libraries()
 
 
 def connect(app: Any) -> None:

@@ -23,27 +23,27 @@ from realtime.capture import cte
 from realtime.capture.insert_select import can_copy_by_key, insert_select, is_repeatable
 from realtime.capture.rows import (
     DELETE,
-    IN_ROW,
     INSERT,
     MAX_ROWS,
+    UNCHANGED,
     UNKNOWN,
     UPDATE,
-    changes,
+    changes_of,
     conditions_of,
-    deleted,
+    delete_changes,
     rereads,
-    updated,
+    update_changes,
     written_values,
 )
-from realtime.capture.statement import Statement, recorded, say_once
+from realtime.capture.statement import Statement, log_failure_once, run_recorded
 from realtime.capture.tables import Row, Table
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 
 Execute = Callable[..., Any]
 
-SQLITE_STOPS = (5, 6, 8, 10, 13)  # SQLITE_BUSY, LOCKED, READONLY, IOERR, FULL
-MYSQL_STOPS = (1205, 1213, 2006, 2013)  # lock wait timeout, deadlock, server gone, connection lost
+SQLITE_WRITE_ERRORS = (5, 6, 8, 10, 13)  # SQLITE_BUSY, LOCKED, READONLY, IOERR, FULL
+MYSQL_WRITE_ERRORS = (1205, 1213, 2006, 2013)  # lock wait timeout, deadlock, server gone, connection lost
 
 _tables: dict[type[models.Model], Table] = {}
 _databases: set[str] = set()
@@ -62,7 +62,7 @@ def watch(tables: dict[type[models.Model], Table], databases: set[str], *, only_
     _tables.update(tables)
     _databases.clear()
     _databases.update(databases)
-    cte.inline.cache_clear()
+    cte.statement_builder.cache_clear()
     if not _originals:
         _wrap(SQLInsertCompiler, "execute_sql", record_insert, cte.insert)
         _wrap(SQLUpdateCompiler, "execute_sql", record_update, cte.update)
@@ -82,7 +82,7 @@ def unwatch() -> None:
     _tables.clear()
 
 
-def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_inline: Callable[..., Any]) -> None:
+def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined: Callable[..., Any]) -> None:
     original = _originals[compiler, name] = vars(compiler).get(name)
 
     @functools.wraps(getattr(compiler, name))
@@ -105,10 +105,10 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_inline: C
             return result
         statement = Statement(execute)
         if self.connection.vendor == "postgresql":
-            result = cte.recorded(record_inline, table, self, statement, *args, **kwargs)
+            result = cte.run_recorded(record_combined, table, self, statement, *args, **kwargs)
             if result is not None:
                 return result
-        return recorded(record, table, self, statement, *args, **kwargs)
+        return run_recorded(record, table, self, statement, *args, **kwargs)
 
     setattr(compiler, name, method)
 
@@ -120,10 +120,10 @@ def record_update(table: Table, compiler: Any, execute: Execute, *args: Any) -> 
 
     log = get_changelog(alias)
     written = written_values(table, query)
-    besides = _copy(table, UPDATE, compiler, written) if _copies(table, compiler, written) else None
-    if besides is not None:
+    remaining = _copy_to_log(table, UPDATE, compiler, written) if _can_copy(table, compiler, written) else None
+    if remaining is not None:
         count = execute(*args)
-        log.append(besides if count else [])
+        log.append(remaining if count else [])
         log.wake_on_commit()
         return count
 
@@ -131,11 +131,11 @@ def record_update(table: Table, compiler: Any, execute: Execute, *args: Any) -> 
     if count := execute(*args):
         # on MySQL, Django may read the keys first and put them into the query
         conditions = {**conditions_of(table, query), **conditions}
-        log.append(updated(table, query, conditions, alias))
+        log.append(update_changes(table, query, conditions, alias))
     return count
 
 
-def _copies(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
+def _can_copy(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
     """Return whether INSERT … SELECT can log the rows before this UPDATE, without locking more than it does."""
     if not table.labels or written.keys() & {part.name for part in table.keys}:
         return False
@@ -147,24 +147,24 @@ def _copies(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
     return False
 
 
-def _copy(table: Table, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange] | None:
+def _copy_to_log(table: Table, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange] | None:
     """Log the rows with INSERT … SELECT; return the remaining changes, or None if the database refuses."""
     try:
         return insert_select(table, compiler.connection.alias).record(operation, compiler, written)
     except DatabaseError as error:
-        if _would_stop_the_statement(error):
+        if _would_fail_anyway(error):
             raise
-        say_once(table, error)
+        log_failure_once(table, error)
         return None
 
 
-def _would_stop_the_statement(error: DatabaseError) -> bool:
+def _would_fail_anyway(error: DatabaseError) -> bool:
     """Return whether the statement itself would fail too: the row is locked, or the file is not writable."""
     cause: Any = error.__cause__
     sqlite_code = getattr(cause, "sqlite_errorcode", None)
     if sqlite_code is not None:
-        return sqlite_code & 0xFF in SQLITE_STOPS
-    return error.args[:1] != () and error.args[0] in MYSQL_STOPS
+        return sqlite_code & 0xFF in SQLITE_WRITE_ERRORS
+    return error.args[:1] != () and error.args[0] in MYSQL_WRITE_ERRORS
 
 
 def record_update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
@@ -185,20 +185,21 @@ def record_delete(table: Table, compiler: Any, execute: Statement, *args: Any) -
     alias, log = compiler.connection.alias, get_changelog(compiler.connection.alias)
     cascades = rereads(table, table.cascades)
     is_copied = bool(table.labels) and compiler.connection.vendor == "sqlite" and is_repeatable(compiler.query)
-    besides = _copy(table, DELETE, compiler, {}) if is_copied else None
-    if besides is not None:
+    remaining = _copy_to_log(table, DELETE, compiler, {}) if is_copied else None
+    if remaining is not None:
         count = execute(*args) or 0
-        log.append([*besides, *cascades] if count else [])
+        log.append([*remaining, *cascades] if count else [])
         log.wake_on_commit()
         return count
 
     conditions = conditions_of(table, compiler.query)
     if table.labels and _can_return(compiler, *args):
         rows = _delete_returning(table, compiler, execute)
-        count, found = len(rows), rereads(table) if len(rows) > MAX_ROWS else changes(table, DELETE, rows, rows, alias)
+        count = len(rows)
+        found = rereads(table) if count > MAX_ROWS else changes_of(table, DELETE, rows, rows, alias)
     else:
         count = execute(*args) or 0
-        found = deleted(table, conditions, alias)
+        found = delete_changes(table, conditions, alias)
     if count:
         log.append([*found, *cascades])
     return count
@@ -237,22 +238,23 @@ def record_insert(table: Table, compiler: Any, execute: Callable[..., Any], retu
     query, alias = compiler.query, compiler.connection.alias
     given = list(returning_fields or ())
     wanted = _keys_to_return(table, compiler, given)
-    stored = _note_values(table, compiler)
+    stored = _collect_values(table, compiler)
     returned = execute([*given, *wanted] or returning_fields)
 
     operation = UPDATE if query.on_conflict is OnConflict.UPDATE else INSERT
     names = [field.attname for field in (*given, *wanted)]
     if table.labels:
-        given_rows = _given(table, compiler, stored)
-        rows = _rows(table, compiler, given_rows, names, returned)
-        found = rereads(table) if rows is None else changes(table, operation, rows, _linking(query, given_rows), alias)
+        given_rows = _known_rows(table, compiler, stored)
+        rows = _stored_rows(table, compiler, given_rows, names, returned)
+        links = _link_rows(query, given_rows)
+        found = rereads(table) if rows is None else changes_of(table, operation, rows, links, alias)
         get_changelog(alias).append(found)
     if wanted:
         return [row[: len(given)] for row in returned] if given else []
     return returned
 
 
-def _note_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
+def _collect_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
     """Return a dictionary of the inserted values, by object id and attribute, which fills as Django reads them.
 
     An object's attribute may differ: `pre_save` does not have to store the value that it returns.
@@ -288,12 +290,12 @@ def _keys_to_return(table: Table, compiler: Any, given: Sequence[Any]) -> list[A
     return wanted
 
 
-def _given(table: Table, compiler: Any, stored: Mapping[tuple[int, str], Any]) -> list[dict[str, Any]]:
+def _known_rows(table: Table, compiler: Any, stored: Mapping[tuple[int, str], Any]) -> list[dict[str, Any]]:
     """Return the values that the log needs of each row, as far as the statement contains them."""
     return [{name: stored.get((id(item), name), UNKNOWN) for name in table.names} for item in compiler.query.objs]
 
 
-def _linking(query: Any, rows: Sequence[Row]) -> Sequence[Row]:
+def _link_rows(query: Any, rows: Sequence[Row]) -> Sequence[Row]:
     """Return the rows with the links that are certain: an upsert may leave an existing row's link unchanged."""
     if query.on_conflict is not OnConflict.UPDATE:
         return rows
@@ -301,7 +303,7 @@ def _linking(query: Any, rows: Sequence[Row]) -> Sequence[Row]:
     return [{name: value if name in same else UNKNOWN for name, value in row.items()} for row in rows]
 
 
-def _rows(
+def _stored_rows(
     table: Table, compiler: Any, rows: list[dict[str, Any]], names: Sequence[str], returned: Sequence[Any]
 ) -> Sequence[Row] | None:
     """Return the stored rows, as far as the log needs them, or None if a key is unknown."""
@@ -313,7 +315,7 @@ def _rows(
     if query.on_conflict is None:
         for row, answer in zip(rows, answers, strict=False):
             row.update({name: answer[name] for name in table.names if name in answer})
-        if table.own and any(_has_no_key(table, row) for row in rows) and not _take_last_ids(table, rows, alias):
+        if table.own and any(_has_no_key(table, row) for row in rows) and not _set_last_ids(table, rows, alias):
             return None
         return rows
 
@@ -326,7 +328,7 @@ def _rows(
         if any(_has_no_key(table, row) for row in rows):
             return None
     keys, touched = {part.name for part in table.keys}, {field.attname for field in query.update_fields}
-    others = {name: UNKNOWN if name in touched else IN_ROW for name in table.names if name not in keys}
+    others = {name: UNKNOWN if name in touched else UNCHANGED for name in table.names if name not in keys}
     return [{**row, **others} for row in rows]
 
 
@@ -339,7 +341,7 @@ def _has_no_key(table: Table, row: Row) -> bool:
     return any(row.get(part.name) in (None, UNKNOWN) for part in table.keys)
 
 
-def _take_last_ids(table: Table, rows: list[Any], alias: str) -> bool:
+def _set_last_ids(table: Table, rows: list[Any], alias: str) -> bool:
     """Set the ids of the rows of one INSERT on MySQL, which returns only the first; return whether this is possible.
 
     InnoDB assigns consecutive ids if the number of rows is known in advance: see "AUTO_INCREMENT Handling in InnoDB"

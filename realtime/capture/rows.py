@@ -20,7 +20,7 @@ MAX_ROWS = 5000  # per statement; for more, one change is logged per model inste
 KEYS_PER_QUERY = 500
 
 UNKNOWN = object()  # a value that only the database knows, and that may have changed
-IN_ROW = object()  # a value that only the database knows, and that has not changed
+UNCHANGED = object()  # a value that only the database knows, and that has not changed
 
 INSERT, UPDATE, DELETE, LINK, REREAD = (
     Change.Kind.INSERT,
@@ -29,6 +29,8 @@ INSERT, UPDATE, DELETE, LINK, REREAD = (
     Change.Kind.LINK,
     Change.Kind.REREAD,
 )
+
+RoutingValues = dict[str, list[str | None]]
 
 Conditions = Mapping[str, Sequence[Any]]
 """Values that a statement's conditions allow, by attribute: each of its rows had one of them before."""
@@ -84,20 +86,20 @@ def named_keys(table: Table, query: Any) -> Sequence[str] | None:
     return keys_of(table, conditions_of(table, query))
 
 
-def in_row(routing: Mapping[str, Column]) -> dict[str, list[str | None]]:
+def empty_routing(routing: Mapping[str, Column]) -> RoutingValues:
     """Return the routing of a row whose routing values have not changed: they are read from the row later."""
     return {name: [] for name in routing}
 
 
-def changes(table: Table, operation: str, rows: Sequence[Row], linking: Sequence[Row], alias: str) -> list[NewChange]:
-    """Return the changes to log for these rows; `linking` holds the same rows with the links that are certain."""
+def changes_of(table: Table, operation: str, rows: Sequence[Row], links: Sequence[Row], alias: str) -> list[NewChange]:
+    """Return the changes to log for these rows; `links` holds the same rows with the links that are certain."""
     found: list[NewChange] = []
     for own in table.own:
         found += [
             NewChange(own.label, table.key(row), operation, routing_of(own.routing, row, operation)) for row in rows
         ]
     for link in table.links:
-        found += linked(link, [row.get(link.column.name, UNKNOWN) for row in linking], alias)
+        found += link_changes(link, [row.get(link.column.name, UNKNOWN) for row in links], alias)
     if rows:
         found += rereads(table, table.rereads)
     return found
@@ -108,14 +110,14 @@ def rereads(table: Table, labels: Iterable[str] | None = None) -> list[NewChange
     return [NewChange(label, "", REREAD) for label in sorted(table.labels if labels is None else labels)]
 
 
-def routing_of(routing: Routing, row: Row, operation: str) -> dict[str, list[str | None]] | None:
+def routing_of(routing: Routing, row: Row, operation: str) -> RoutingValues | None:
     """Return the values that route a change of a row, or None if a value that may have changed is unknown."""
     if routing is None:
         return None
-    found: dict[str, list[str | None]] = {}
+    found: RoutingValues = {}
     for name, part in routing.items():
         value = row.get(part.name, UNKNOWN)
-        if value is IN_ROW or (value is UNKNOWN and operation == INSERT):
+        if value is UNCHANGED or (value is UNKNOWN and operation == INSERT):
             found[name] = []
         elif value is UNKNOWN:
             return None
@@ -124,7 +126,7 @@ def routing_of(routing: Routing, row: Row, operation: str) -> dict[str, list[str
     return found
 
 
-def updated(table: Table, query: Any, conditions: Conditions, alias: str) -> list[NewChange]:
+def update_changes(table: Table, query: Any, conditions: Conditions, alias: str) -> list[NewChange]:
     """Return the changes to log for an UPDATE, derived from its query alone."""
     written = written_values(table, query)
     keys = keys_of(table, conditions)
@@ -133,25 +135,25 @@ def updated(table: Table, query: Any, conditions: Conditions, alias: str) -> lis
     found: list[NewChange] = []
     for own in table.own:
         if keys is None or len(keys) > MAX_ROWS:
-            found.append(NewChange(own.label, "", REREAD, _all_values(own.routing, conditions, written)))
+            found.append(NewChange(own.label, "", REREAD, _unlisted_routing(own.routing, conditions, written)))
         else:
-            routing = _moved(own.routing, conditions, written)
+            routing = _shared_routing(own.routing, conditions, written)
             found += [NewChange(own.label, key, UPDATE, routing) for key in keys]
-    return [*found, *_links(table, conditions, alias, written), *rereads(table, table.rereads)]
+    return [*found, *_all_link_changes(table, conditions, alias, written), *rereads(table, table.rereads)]
 
 
-def deleted(table: Table, conditions: Conditions, alias: str) -> list[NewChange]:
+def delete_changes(table: Table, conditions: Conditions, alias: str) -> list[NewChange]:
     """Return the changes to log for a DELETE, derived from its query alone."""
     keys = keys_of(table, conditions)
     found: list[NewChange] = []
     for own in table.own:
         if keys is None or len(keys) > MAX_ROWS:
-            found.append(NewChange(own.label, "", REREAD, _all_values(own.routing, conditions, {})))
+            found.append(NewChange(own.label, "", REREAD, _unlisted_routing(own.routing, conditions, {})))
         else:
             row = {name: values[0] for name, values in conditions.items() if len(values) == 1}
             routing = routing_of(own.routing, row, DELETE)
             found += [NewChange(own.label, key, DELETE, routing) for key in keys]
-    return [*found, *_links(table, conditions, alias), *rereads(table, table.rereads)]
+    return [*found, *_all_link_changes(table, conditions, alias), *rereads(table, table.rereads)]
 
 
 def written_values(table: Table, query: Any) -> dict[str, Any]:
@@ -165,11 +167,11 @@ def written_values(table: Table, query: Any) -> dict[str, Any]:
     return found
 
 
-def _moved(routing: Routing, conditions: Conditions, written: Mapping[str, Any]) -> dict[str, list[str | None]] | None:
+def _shared_routing(routing: Routing, conditions: Conditions, written: Mapping[str, Any]) -> RoutingValues | None:
     """Return the routing that all updated rows share, or None if an old or new value is unknown."""
     if routing is None:
         return None
-    found: dict[str, list[str | None]] = {}
+    found: RoutingValues = {}
     for name, part in routing.items():
         before = conditions.get(part.name, ())
         if part.name not in written:
@@ -181,13 +183,11 @@ def _moved(routing: Routing, conditions: Conditions, written: Mapping[str, Any])
     return found
 
 
-def _all_values(
-    routing: Routing, conditions: Conditions, written: Mapping[str, Any]
-) -> dict[str, list[str | None]] | None:
+def _unlisted_routing(routing: Routing, conditions: Conditions, written: Mapping[str, Any]) -> RoutingValues | None:
     """Return the routing of unlisted rows: all their old and new values, or None if some are unknown."""
     if not routing:
         return None
-    found: dict[str, list[str | None]] = {}
+    found: RoutingValues = {}
     for name, part in routing.items():
         if part.name not in conditions or written.get(part.name) is UNKNOWN:
             return None
@@ -196,24 +196,24 @@ def _all_values(
     return found
 
 
-def _links(
+def _all_link_changes(
     table: Table, conditions: Conditions, alias: str, written: Mapping[str, Any] | None = None
 ) -> Iterator[NewChange]:
     for link in table.links:
         name = link.column.name
         values = list(conditions.get(name, [UNKNOWN]))
-        yield from linked(link, [*values, written[name]] if written and name in written else values, alias)
+        yield from link_changes(link, [*values, written[name]] if written and name in written else values, alias)
 
 
-def linked(link: Link, values: Collection[Any], alias: str) -> Iterator[NewChange]:
+def link_changes(link: Link, values: Collection[Any], alias: str) -> Iterator[NewChange]:
     """Yield the changes to log for the objects that these values of a link refer to."""
     values = list(dict.fromkeys(values))
-    if UNKNOWN in values or IN_ROW in values or len(values) > MAX_ROWS:
+    if UNKNOWN in values or UNCHANGED in values or len(values) > MAX_ROWS:
         yield NewChange(link.label, "", REREAD)
         return
     values = [value for value in values if value is not None]
     if link.is_key:
-        routing = None if link.routing is None else in_row(link.routing)
+        routing = None if link.routing is None else empty_routing(link.routing)
         for value in values:
             yield NewChange(link.label, str(link.column.text(value)), LINK, routing)
         return
@@ -225,4 +225,4 @@ def linked(link: Link, values: Collection[Any], alias: str) -> Iterator[NewChang
         names = key_names(link.model)
         for row in objects.values(*names):
             key = key_of_values(link.model, [row[name] for name in names])
-            yield NewChange(link.label, key, LINK, None if link.routing is None else in_row(link.routing))
+            yield NewChange(link.label, key, LINK, None if link.routing is None else empty_routing(link.routing))

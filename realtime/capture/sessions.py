@@ -11,7 +11,7 @@ from django.db import connections
 from realtime.auth.identity import session_digest
 from realtime.auth.revocation import ACCESS_MODEL, SESSIONS, access_database
 from realtime.auth.sessions import session_store
-from realtime.capture.transactions import together
+from realtime.capture.transactions import ensure_transaction
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 from realtime.models import Change
@@ -45,12 +45,12 @@ def install() -> None:
     if store is None:
         return
     if hasattr(store, "get_model_class"):
-        _watch(store.get_model_class())
+        _wrap_model(store.get_model_class())
     elif not hasattr(store.delete, "__wrapped__"):
-        _wrap(store)
+        _wrap_store(store)
 
 
-class _Watched:
+class _RecordingQuerySet:
     """A QuerySet of sessions that records one access change per deletion, which may be of thousands of rows."""
 
     def delete(self) -> Any:
@@ -63,15 +63,15 @@ class _Watched:
     delete.queryset_only = True  # type: ignore[attr-defined]
 
 
-def _watch(model: Any) -> None:
+def _wrap_model(model: Any) -> None:
     # not a signal: with a receiver, Django reads all rows before it deletes them
     bases = [base for base in model.mro() if hasattr(base, "_meta")]
     declared = [manager for base in bases for manager in base._meta.local_managers]
     # declared managers too: Django copies `_meta.managers` from them whenever a model is added
     for manager in [*declared, *model._meta.managers]:
         kind = manager._queryset_class
-        if not issubclass(kind, _Watched):
-            manager._queryset_class = type(kind.__name__, (_Watched, kind), {})
+        if not issubclass(kind, _RecordingQuerySet):
+            manager._queryset_class = type(kind.__name__, (_RecordingQuerySet, kind), {})
     if hasattr(model.delete, "__wrapped__"):
         return
     delete = model.delete
@@ -87,7 +87,7 @@ def _watch(model: Any) -> None:
     model.delete = recorded_delete
 
 
-def _wrap(store: Any) -> None:
+def _wrap_store(store: Any) -> None:
     delete, adelete = store.delete, store.adelete
 
     @functools.wraps(delete)
@@ -109,5 +109,5 @@ def _wrap(store: Any) -> None:
 
 def _record(key: str) -> None:
     alias = access_database()
-    with together(connections[alias]):
+    with ensure_transaction(connections[alias]):
         get_changelog(alias).append([NewChange(ACCESS_MODEL, key, Change.Kind.ACCESS)])

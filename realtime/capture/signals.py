@@ -14,9 +14,9 @@ from django.apps import apps
 from django.db import DatabaseError, models
 from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post_save
 
-from realtime.capture.rows import DELETE, INSERT, LINK, MAX_ROWS, REREAD, UPDATE
-from realtime.capture.statement import say_once
-from realtime.capture.tables import Link, Routing, Table, family
+from realtime.capture.rows import DELETE, INSERT, LINK, MAX_ROWS, REREAD, UPDATE, RoutingValues
+from realtime.capture.statement import log_failure_once
+from realtime.capture.tables import Link, Routing, Table, with_parents
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 
@@ -33,7 +33,7 @@ def watch(tables: dict[type[models.Model], Table], databases: Collection[str]) -
     _tables.update(tables)
     _databases.update(databases)
     for model in apps.get_models(include_auto_created=True):
-        if any(member in tables for member in family(model)):  # a receiver changes how Django deletes rows
+        if any(member in tables for member in with_parents(model)):  # a receiver changes how Django deletes rows
             for signal, receiver in ((post_save, _saved), (post_delete, _deleted), (m2m_changed, _m2m_changed)):
                 signal.connect(receiver, sender=model, dispatch_uid=_UID)
                 _connected.append((signal, model))
@@ -54,11 +54,12 @@ def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields:
     def changes(table: Table) -> Iterator[NewChange]:
         moved = written is None or not written.isdisjoint(table.columns)
         for own in table.own:
-            routing = _of_new(own.routing, instance) if created else _of_updated(own.routing, moved=moved)
+            routing = _insert_routing(own.routing, instance) if created else _update_routing(own.routing, moved=moved)
             yield NewChange(own.label, _key(table, instance), INSERT if created else UPDATE, routing)
         for link in table.links:
             # the object that an updated row linked before is unknown
-            yield _linked(link, instance.__dict__.get(link.column.name)) if created or not moved else _reread(link)
+            is_known = created or not moved
+            yield _link_change(link, instance.__dict__.get(link.column.name)) if is_known else _link_reread(link)
 
     _record(sender, using, changes)
 
@@ -69,7 +70,7 @@ def _deleted(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
             # the instance's values may differ from those of its row
             yield NewChange(own.label, _key(table, instance), DELETE, None if own.routing else own.routing)
         for link in table.links:
-            yield _linked(link, instance.__dict__.get(link.column.name))
+            yield _link_change(link, instance.__dict__.get(link.column.name))
 
     _record(sender, using, changes)
 
@@ -84,15 +85,15 @@ def _m2m_changed(
         for own in table.own:  # the signal does not give the keys of these rows
             yield NewChange(own.label, "", REREAD)
         for link in table.links:
-            ends = (family(type(instance)), [instance.pk]), (family(model), pk_set)
+            ends = (with_parents(type(instance)), [instance.pk]), (with_parents(model), pk_set)
             for members, values in ends:
                 if link.model not in members:
                     continue
                 if values is None or len(values) > MAX_ROWS:
-                    yield _reread(link)
+                    yield _link_reread(link)
                     continue
                 for value in values:
-                    yield _linked(link, value)
+                    yield _link_change(link, value)
 
     _record(sender, using, changes)
 
@@ -101,14 +102,14 @@ def _record(sender: Any, using: str, changes: Callable[[Table], Iterator[NewChan
     if using not in _databases:
         return
     found: list[NewChange] = []
-    for table in (_tables[member] for member in family(sender) if member in _tables):
+    for table in (_tables[member] for member in with_parents(sender) if member in _tables):
         try:
             found += changes(table)
             others = table.rereads
         except DatabaseError:
             raise
         except Exception as error:
-            say_once(table, error)
+            log_failure_once(table, error)
             others = table.labels
         found += (NewChange(label, "", REREAD) for label in sorted(others))
     get_changelog(using).append([change for place, change in enumerate(found) if change not in found[:place]])
@@ -122,10 +123,10 @@ def _key(table: Table, instance: Any) -> str:
     return table.key({part.name: instance.__dict__[part.name] for part in table.keys})
 
 
-def _of_new(routing: Routing, instance: Any) -> dict[str, list[str | None]] | None:
+def _insert_routing(routing: Routing, instance: Any) -> RoutingValues | None:
     if routing is None:
         return None
-    found: dict[str, list[str | None]] = {}
+    found: RoutingValues = {}
     for name, part in routing.items():
         value = instance.__dict__.get(part.name, models.F(part.name))
         if hasattr(value, "resolve_expression"):
@@ -134,16 +135,16 @@ def _of_new(routing: Routing, instance: Any) -> dict[str, list[str | None]] | No
     return found
 
 
-def _of_updated(routing: Routing, *, moved: bool) -> dict[str, list[str | None]] | None:
+def _update_routing(routing: Routing, *, moved: bool) -> RoutingValues | None:
     """Return empty values, to be read from the row, or None if an unknown old value may have changed."""
     return None if routing is None or (routing and moved) else {name: [] for name in routing}
 
 
-def _linked(link: Link, value: Any) -> NewChange:
+def _link_change(link: Link, value: Any) -> NewChange:
     if value is None or not link.column.field.target_field.primary_key:
-        return _reread(link)
+        return _link_reread(link)
     return NewChange(link.label, str(link.column.text(value)), LINK, {} if link.routing == {} else None)
 
 
-def _reread(link: Link) -> NewChange:
+def _link_reread(link: Link) -> NewChange:
     return NewChange(link.label, "", REREAD)

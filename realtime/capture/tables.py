@@ -121,7 +121,7 @@ def column(field: Any) -> Column:
     return Column(field.attname, field, target)
 
 
-class Needed(NamedTuple):
+class NeededFields(NamedTuple):
     """The fields of a live model that the log needs: those that route its changes, and those that point to other rows.
 
     Pointing fields are not compared as text: the rows that they point to are looked up.
@@ -131,13 +131,13 @@ class Needed(NamedTuple):
     pointing: set[str]
 
 
-def live_models() -> dict[type[Model], Needed]:
+def live_models() -> dict[type[Model], NeededFields]:
     """Return every model whose changes are needed, with the fields that the log needs.
 
     These are the models of streams, the models that streams, their rows and live values depend on, and the models that
     authorization depends on.
     """
-    found: defaultdict[type[Model], Needed] = defaultdict(lambda: Needed(set(), set()))
+    found: defaultdict[type[Model], NeededFields] = defaultdict(lambda: NeededFields(set(), set()))
     for stream in registry:
         if any(problems(stream)):
             continue
@@ -171,16 +171,16 @@ def watched_tables() -> dict[type[Model], Table]:
 
     for model, needed in live_models().items():
         label, routing = model._meta.label_lower, _routing(model, needed)
-        for member in family(model):
+        for member in with_parents(model):
             if _shares_key(model, member):
-                table(member).own.append(StreamRows(label, _held(member, routing)))
+                table(member).own.append(StreamRows(label, _routing_within(member, routing)))
             else:
                 table(member).rereads.add(label)
         for relation in _many_to_many(model):
             through: Any = through_model(relation)
             pointers = pointers_between(relation, model)
             for field in pointers:
-                if one_target(field):
+                if has_one_column(field):
                     table(field.model).links.append(Link(label, column(field), model, routing))
                 else:
                     table(field.model).rereads.add(label)
@@ -192,7 +192,7 @@ def watched_tables() -> dict[type[Model], Table]:
     return tables
 
 
-def family(model: type[Model]) -> Iterable[type[Model]]:
+def with_parents(model: type[Model]) -> Iterable[type[Model]]:
     """Return the concrete models whose tables store this model: itself and its multi-table parents."""
     concrete: Any = model._meta.concrete_model or model
     parents = (parent._meta.concrete_model for parent in concrete._meta.all_parents)
@@ -204,14 +204,16 @@ def _shares_key(model: Any, parent: type[Model]) -> bool:
     return model is parent or all(path.join_field.primary_key for path in model._meta.get_path_to_parent(parent))
 
 
-def _held(member: type[Model], routing: Routing) -> Routing:
+def _routing_within(member: type[Model], routing: Routing) -> Routing:
     # a change of a parent's row is not routed by values of the child's row
     if routing is None:
         return None
-    return {name: item for name, item in routing.items() if item.field.model._meta.concrete_model in family(member)}
+    return {
+        name: item for name, item in routing.items() if item.field.model._meta.concrete_model in with_parents(member)
+    }
 
 
-def _routing(model: type[Model], needed: Needed) -> Routing:
+def _routing(model: type[Model], needed: NeededFields) -> Routing:
     vendor = connections[router.db_for_write(model)].vendor
     columns = {name: column(model._meta.get_field(name)) for name in sorted(needed.routing | needed.pointing)}
     if all(_is_routable(columns[name].target, vendor) for name in needed.routing):
@@ -225,7 +227,7 @@ def _is_routable(field: Any, vendor: str) -> bool:
     return isinstance(field, ROUTABLE) and not isinstance(field, NOT_ROUTABLE)
 
 
-def one_target(field: Any) -> bool:
+def has_one_column(field: Any) -> bool:
     """Return whether a foreign key, and each one that it leads to, has one column; a `ForeignObject` may have more."""
     try:
         column(field)

@@ -10,8 +10,8 @@ from django.db import connections, router
 from django.db.models import Manager, QuerySet
 
 from realtime.capture.rows import MAX_ROWS, REREAD, UPDATE
-from realtime.capture.tables import Table, family, log_databases, watched_tables
-from realtime.capture.transactions import together
+from realtime.capture.tables import Table, log_databases, watched_tables, with_parents
+from realtime.capture.transactions import ensure_transaction
 from realtime.changelog import BACKENDS, get_changelog
 from realtime.changelog.base import NewChange
 from realtime.streams.keys import key_names, key_of_values
@@ -32,14 +32,14 @@ def touch_rows(rows: Any) -> None:
     model: Any = rows.model
     alias = rows._db or router.db_for_write(model)
     watched = watched_tables()
-    tables = [watched[member] for member in family(model) if member in watched]
+    tables = [watched[member] for member in with_parents(model) if member in watched]
     if not tables or alias not in log_databases() or connections[alias].vendor not in BACKENDS:
         return
-    with together(connections[alias]):
+    with ensure_transaction(connections[alias]):
         get_changelog(alias).append(list(_changes(rows.using(alias), tables)))
 
 
-def follow_libraries() -> None:
+def connect_libraries() -> None:
     """Touch rows that libraries write with their own cursors, when they send their documented signals."""
     if mptt := sys.modules.get("mptt.signals"):
         mptt.node_moved.connect(_node_moved, dispatch_uid="realtime.capture.touch")
@@ -54,7 +54,7 @@ def _changes(queryset: Any, tables: list[Table]) -> Iterator[NewChange]:
     own = sorted({part.label for table in tables for part in table.own})
     # the objects that a row linked before are unknown
     others = {label for table in tables for label in (*table.rereads, *(link.label for link in table.links))}
-    keys = None if _is_everything(queryset) else _keys(queryset)
+    keys = None if _selects_all(queryset) else _keys(queryset)
     if keys is None:
         others |= set(own)
     elif not keys:
@@ -65,7 +65,7 @@ def _changes(queryset: Any, tables: list[Table]) -> Iterator[NewChange]:
     yield from (NewChange(label, "", REREAD) for label in sorted(others))
 
 
-def _is_everything(queryset: Any) -> bool:
+def _selects_all(queryset: Any) -> bool:
     """Return whether all rows are meant, including deleted ones."""
     return not queryset.query.where and not queryset.query.is_sliced
 

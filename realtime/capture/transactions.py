@@ -16,16 +16,16 @@ START_UNLESS_BEGUN = f"BEGIN NOT ATOMIC IF @@in_transaction THEN SIGNAL SQLSTATE
 SIGNALED = 1644  # error code of SIGNAL
 
 
-def together(connection: Any) -> AbstractContextManager[Any]:
+def ensure_transaction(connection: Any) -> AbstractContextManager[Any]:
     """Return a transaction for the statement and its log entries, or an empty context if one is open."""
     # in the writer's transaction, a failed statement must leave the same state as without capture
     if not connection.get_autocommit() or has_begun(connection.connection):
         return nullcontext()
     if connection.vendor == "mysql":
         if knows_transactions(connection.connection):
-            return _Started(connection, START)
+            return _ExplicitAtomic(connection, START)
         if connection.mysql_is_mariadb:
-            return _Started(connection, START_UNLESS_BEGUN)
+            return _ExplicitAtomic(connection, START_UNLESS_BEGUN)
     return transaction.atomic(using=connection.alias, savepoint=False)
 
 
@@ -33,7 +33,7 @@ class _AlreadyBegun(Exception):
     """A transaction is open that Django does not know."""
 
 
-class _Started(transaction.Atomic):
+class _ExplicitAtomic(transaction.Atomic):
     """`atomic` for MySQL that starts with a statement instead of switching autocommit off and on."""
 
     def __init__(self, connection: Any, sql: str) -> None:

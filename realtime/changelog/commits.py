@@ -1,10 +1,9 @@
-"""Commits: calls functions when a connection's transaction has committed, after the hooks of everyone else.
+"""Commits: calls functions after a connection's transaction has committed, after all other hooks.
 
-Hooks of `transaction.on_commit` are counted and called by the tests of projects, run in the order in which they were
-registered (caches invalidate by them), raise where the project manages its transactions itself, and cost more with
-each savepoint. So these functions wait on the connection, and `install` wraps the two methods that end a transaction:
-those behind Django's `transaction.set_autocommit` and `transaction.commit`. Where they are not wrapped,
-`transaction.on_commit` has to do.
+Hooks of `transaction.on_commit` are counted and called by the tests of projects, run in the order of registration
+(caches invalidate in them), raise if the project manages its transactions itself, and cost more with each savepoint.
+So these functions wait on the connection, and `install` wraps the two methods that end a transaction: those behind
+Django's `transaction.set_autocommit` and `transaction.commit`. Without `install`, `transaction.on_commit` is used.
 """
 
 from __future__ import annotations
@@ -27,25 +26,25 @@ _originals: dict[str, Any] = {}
 
 
 class Waiting:
-    """What waits for the present transaction of a connection to commit."""
+    """Functions that wait for the current transaction of a connection to commit."""
 
     def __init__(self) -> None:
-        self.functions: dict[Callable[[], None], None] = {}  # in this order, each once
-        self.is_manual = False  # the project ends the transaction itself, by `transaction.commit`
+        self.functions: dict[Callable[[], None], None] = {}  # in order, each once
+        self.is_manual = False  # the project ends the transaction itself, with `transaction.commit`
         self.committed = False
 
 
 class Hooks(NamedTuple):
-    """The hooks of a transaction that this module has added to; a rollback to a savepoint makes another list."""
+    """The hooks of a transaction, and this module's functions in them; a rollback to a savepoint replaces the list."""
 
     hooks: list[Any]
     functions: set[Callable[[], None]]
 
 
 def after_commit(alias: str, function: Callable[[], None]) -> None:
-    """Call the function once when the present transaction of this database has committed; at once where none is open.
+    """Call the function once after the current transaction of this database has committed, or now if none is open.
 
-    It is called also for what is rolled back to a savepoint. What it raises is logged.
+    It is called even if a savepoint is rolled back. Its errors are logged.
     """
     connection: Any = connections[alias]
     if connection.get_autocommit():
@@ -68,7 +67,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Undo `install`: the methods are Django's own again."""
+    """Undo `install`: restore Django's methods."""
     for name, original in _originals.items():
         setattr(BaseDatabaseWrapper, name, original)
     _originals.clear()
@@ -85,7 +84,7 @@ def _wrap(name: str, wrapper: Callable[..., None]) -> None:
 
 
 def _set_autocommit(connection: Any, call: Callable[..., None], autocommit: bool, *args: Any, **kwargs: Any) -> None:
-    # a transaction begins or ends: what still waits was rolled back, or is committed and has had its hooks after this
+    # a transaction begins or ends: waiting functions were rolled back, or are committed, and `call` runs other hooks
     waiting: Waiting | None = vars(connection).pop(_WAITING, None)
     try:
         call(autocommit, *args, **kwargs)
@@ -112,12 +111,12 @@ def _call_all(waiting: Waiting) -> None:
 def _call(function: Callable[[], None]) -> None:
     try:
         function()
-    except Exception:  # the writer has written; what is missed here is found by polling
+    except Exception:  # the write has succeeded, and polling finds the change
         logger.exception("What follows a commit has failed; the change is found by polling.")
 
 
 def is_test(connection: Any) -> bool:
-    """Whether the transaction is one of `TestCase`, which never commits."""
+    """Return whether the transaction is one of `TestCase`, which never commits."""
     return any(block._from_testcase for block in connection.atomic_blocks)
 
 
@@ -141,17 +140,17 @@ class _Hook:
 
 
 def has_begun(driver: Any) -> bool:
-    """Whether a transaction is open that Django does not know of: `cursor.execute("BEGIN")`."""
-    if hasattr(driver, "get_autocommit") and not driver.get_autocommit():  # MySQL's drivers; switched off by raw SQL
+    """Return whether a transaction is open that Django does not know: `cursor.execute("BEGIN")`."""
+    if hasattr(driver, "get_autocommit") and not driver.get_autocommit():  # MySQL's drivers, after raw SQL
         return True
     if hasattr(driver, "in_transaction"):  # sqlite3
         return bool(driver.in_transaction)
-    if hasattr(driver, "server_status"):  # PyMySQL; mysqlclient does not say
+    if hasattr(driver, "server_status"):  # PyMySQL; mysqlclient does not report it
         return bool(driver.server_status & SERVER_STATUS_IN_TRANS)
     return bool(getattr(getattr(driver, "info", None), "transaction_status", 0))  # psycopg; 0 is idle
 
 
 def knows_transactions(driver: Any) -> bool:
-    """Whether the driver says if a transaction is open."""
+    """Return whether the driver reports open transactions."""
     says = hasattr(driver, "in_transaction") or hasattr(driver, "server_status")
     return says or hasattr(getattr(driver, "info", None), "transaction_status")

@@ -1,14 +1,14 @@
-"""The log on MySQL and MariaDB: ids with the gaps between them, since ids are not in the order of commits.
+"""The log on MySQL and MariaDB. Ids are not in commit order, so a position is an id and the gaps before it.
 
-A gap is a range of ids that were not visible while a later one was: of a transaction still under way, or of one rolled
-back. It is waited for until the change behind it is older than `GAP_SECONDS`. Where the server counts in steps
-(`auto_increment_increment`), as many gaps as there are changes become one, which leaves out every so many ids.
+A gap is a range of ids that were not visible while a later id was. Their transaction was still open, or rolled back.
+Readers keep a gap until the change after it is older than `GAP_SECONDS`. If the server counts in steps
+(`auto_increment_increment`), each change follows a gap; such gaps are merged into one that excludes every n-th id.
 
-A cursor's text has few gaps, however many there are: those with little between them are joined, and what is between
-them is read again. Who has made a cursor remembers its gaps as they were, for a while.
+The text of a cursor has few gaps: gaps close to each other are joined, and the changes between them are read again.
+The process that made a cursor remembers its exact gaps for a while.
 
-The position of the present is looked for from a checkpoint, a position in the log's own row that is brought forward
-by those who write and read much. As a part of the database, it is seen by exactly those who see all that it has seen.
+`head` starts at a checkpoint, a position in the log's own row, which busy writers and readers advance. Because the
+checkpoint is in the database, a transaction that sees it also sees every change that it has seen.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, NewChange, 
 from realtime.exceptions import CursorExpired
 from realtime.models import Change
 
-GAP_SECONDS = 60  # a transaction that stays open for longer after its first live write may be missed
-LOCKED = ((1205,), (3572,))  # codes of the error that a row is locked: of MariaDB, of MySQL
-INCORRECT_VALUE = (1366,)  # which mysqlclient calls an OperationalError
-MAX_GAPS = 100  # gaps of a position; more are joined, so that what is between them is read again
-TEXT_GAPS = 2  # gaps in the text of a cursor
+GAP_SECONDS = 60  # a transaction that stays open longer after its first live write may be missed
+LOCKED = ((1205,), (3572,))  # error codes of a locked row: MariaDB, MySQL
+INCORRECT_VALUE = (1366,)  # an OperationalError in mysqlclient
+MAX_GAPS = 100  # of a position; more are joined, and the changes between them are read again
+TEXT_GAPS = 2  # in the text of a cursor
 REMEMBERED = 256  # cursors whose gaps are remembered
-ROWS_PER_STEP = 2000  # changes that are looked through at once, without what they say
-CHECKPOINT_ROWS = 1000  # changes read by ticks, after which the checkpoint is brought forward
+ROWS_PER_STEP = 2000  # changes of which ids and times are read at once
+CHECKPOINT_ROWS = 1000  # changes read by ticks before the checkpoint is advanced
 CHECKPOINT_STEPS = 5  # in one transaction
 
-MAX_CELLS = 1000  # gaps of one width that become one; a bound for how long the first of them is waited for
+MAX_CELLS = 1000  # gaps of one width that are merged; this bounds how long the first one is kept
 
 _GAP = "[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,18}(?:-[0-9]{1,4})?"
 _GAPS = re.compile(f"{_GAP}(?:_{_GAP})*")
@@ -50,7 +50,7 @@ _DIGEST = re.compile(f"[0-9a-f]{{{DIGEST}}}")
 
 
 class Gap(NamedTuple):
-    """Ids from `first` to `last`, but each `step`-th where it is not 0; `at` is the time of the change behind them."""
+    """Ids from `first` to `last`, except each `step`-th (0: none); `at` is the time of the change after them."""
 
     first: int
     last: int
@@ -62,7 +62,7 @@ class Gap(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Gap:
-        """Raise `CursorExpired` for what is no gap; cursors come from clients."""
+        """Parse a gap. Raise `CursorExpired` if it is invalid; cursors come from clients."""
         gap = cls(*map(int, text.split("-")))
         if text.count("-") == 3 and (
             gap.step < 2 or (gap.last - gap.first + 2) % gap.step or not 2 <= gap.cells <= MAX_CELLS
@@ -79,7 +79,7 @@ class Gap(NamedTuple):
         return (self.last - self.first) // self.step + 1 if self.step else 1
 
     def plain(self) -> Iterator[Gap]:
-        """The gaps that have become this one."""
+        """Yield the gaps that were merged into this one."""
         for first in range(self.first, self.last + 1, self.step or self.last - self.first + 1):
             yield Gap(first, first + self.width - 1, self.at)
 
@@ -87,7 +87,7 @@ class Gap(NamedTuple):
 class MySQLChangeLog(ChangeLog):
     """The log of one MySQL or MariaDB database."""
 
-    # from UTC, since an hour of local time may come twice
+    # UTC, because an hour of local time may occur twice
     now_sql = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
     exists_sql = (
         "SELECT 1 FROM information_schema.tables"
@@ -96,9 +96,9 @@ class MySQLChangeLog(ChangeLog):
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
-        self._gaps_of: OrderedDict[str, list[Gap]] = OrderedDict()  # by the text of the cursor, the last used last
+        self._gaps_of: OrderedDict[str, list[Gap]] = OrderedDict()  # by cursor, the most recently used last
         self._lock = threading.Lock()
-        self._unmarked = 0  # changes that ticks have read since the checkpoint
+        self._unmarked = 0  # changes that ticks have read since the last checkpoint
 
     def _is_of_value(self, error: DatabaseError) -> bool:
         return super()._is_of_value(error) or error.args[:1] == INCORRECT_VALUE
@@ -110,7 +110,7 @@ class MySQLChangeLog(ChangeLog):
         return self._cursor(epoch, position)
 
     def _walk(self, cursor: Any, checkpoint: str, pruned: int, rows: int | None) -> tuple[Position, bool]:
-        """Go on from the checkpoint through so many changes, or all; where that leads, and whether it is the end."""
+        """Advance from the checkpoint over `rows` changes, or all; return the position, and whether it is the end."""
         position = _begin(checkpoint, pruned)
         ids = set[int]()
         while rows is None or len(ids) <= rows:
@@ -123,7 +123,7 @@ class MySQLChangeLog(ChangeLog):
             at_end = len(found) <= ROWS_PER_STEP
             from_mark = [row[:2] for row in found if row[0] >= position.mark.id]
             if position.mark.id > pruned and (from_mark or at_end) and from_mark[:1] != [position.mark]:
-                position = Position(Mark(pruned, 0), [])  # of another log, that was restored or emptied
+                position = Position(Mark(pruned, 0), [])  # the log was restored or emptied
                 continue
             if found:
                 position = position.follow([row[:2] for row in found if row[:2] != position.mark], found[0][2])
@@ -139,7 +139,7 @@ class MySQLChangeLog(ChangeLog):
         epoch = self._position(cursors[0])[0]
         found = [self._known(cursor) for cursor in cursors]
         mark = min(position.mark for position in found)
-        # behind the mark all is read again, gaps or not
+        # everything after the mark is read again, gaps or not
         missing = {gap for position in found for gap in position.gaps if gap.first <= mark.id}
         for own, cursor in zip(found, cursors, strict=True):
             if own.mark == mark and missing <= set(own.gaps):
@@ -147,7 +147,7 @@ class MySQLChangeLog(ChangeLog):
         return self._cursor(epoch, Position(mark, sorted(missing)))
 
     def _known(self, cursor: str) -> Position:
-        """The position of a cursor, with its gaps as they were, or joined as in its text."""
+        """Return the position of a cursor, with its exact gaps if they are remembered, or those of its text."""
         position = Position.parse(self._position(cursor)[1])
         with self._lock:
             if cursor in self._gaps_of:
@@ -160,7 +160,7 @@ class MySQLChangeLog(ChangeLog):
         text = self._text(epoch, str(Position(position.mark, gaps)))
         if len(gaps) <= TEXT_GAPS:
             return text
-        # the digest tells cursors apart that differ in what is joined
+        # the digest distinguishes cursors that differ only in joined gaps
         brief = Position(position.mark, _joined(gaps, TEXT_GAPS))
         cursor = self._text(epoch, f"{brief}~{sha256(text.encode()).hexdigest()[:DIGEST]}")
         with self._lock:
@@ -185,7 +185,7 @@ class MySQLChangeLog(ChangeLog):
         with self.connection.cursor() as cursor:
             cursor.execute(sql, [mark.id, *bounds, limit + 2])
             rows = cursor.fetchall()
-        # what was in a gap may have come, and gone with the pruning
+        # a change in a gap may have been committed and pruned
         if not rows or rows[0][0] != epoch or min([mark.id, *(gap.first - 1 for gap in gaps)]) < rows[0][1]:
             raise CursorExpired
         if len(rows) == limit + 2:
@@ -209,7 +209,7 @@ class MySQLChangeLog(ChangeLog):
         self._upkeep.note(len(changes))
 
     def _prune_some(self, cursor: Any, horizon: int) -> tuple[int, bool]:
-        horizon = min(horizon, int((time.time() - GAP_SECONDS) * 1000))  # what is in a gap may still come
+        horizon = min(horizon, int((time.time() - GAP_SECONDS) * 1000))  # changes in a gap may still be committed
         if not self._is_alone(cursor):
             return 0, False
         cursor.execute(f"SELECT MAX(id) FROM {self.old_rows}", [ROWS_PER_PRUNE, horizon])
@@ -223,7 +223,7 @@ class MySQLChangeLog(ChangeLog):
         return count, count == ROWS_PER_PRUNE or not at_end
 
     def _is_alone(self, cursor: Any) -> bool:
-        """Lock the log's row, so that one process prunes at a time; whether it could be locked."""
+        """Lock the log's row, so that one process prunes at a time; return whether it could be locked."""
         try:
             cursor.execute(f"SELECT 1 FROM {self.log_table} WHERE id = 1 FOR UPDATE NOWAIT")
         except Exception as error:
@@ -233,7 +233,7 @@ class MySQLChangeLog(ChangeLog):
         return True
 
     def _bring_forward(self, cursor: Any) -> bool:
-        """Bring the checkpoint forward, with the log's row locked; whether to the end."""
+        """Advance the checkpoint, with the log's row locked; return whether it reached the end."""
         cursor.execute(f"SELECT pruned, checkpoint FROM {self.log_table} WHERE id = 1")
         pruned, checkpoint = cursor.fetchone() or (0, "")
         position, at_end = self._walk(cursor, checkpoint, pruned, CHECKPOINT_STEPS * ROWS_PER_STEP)
@@ -255,7 +255,7 @@ class MySQLChangeLog(ChangeLog):
 
 
 class Position(NamedTuple):
-    """Where a reader stands: all up to the mark is seen, but what is in the gaps."""
+    """A reader's position: it has seen all changes up to the mark, except those in the gaps."""
 
     mark: Mark
     gaps: Sequence[Gap]
@@ -265,7 +265,7 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Position:
-        """Raise `CursorExpired` for what is no position; cursors come from clients."""
+        """Parse a position. Raise `CursorExpired` if it is malformed; cursors come from clients."""
         mark, _, listed = text.partition("~")
         listed, _, digest = listed.partition("~")
         if (listed and not _GAPS.fullmatch(listed)) or (digest and not _DIGEST.fullmatch(digest)):
@@ -273,14 +273,14 @@ class Position(NamedTuple):
         return cls(Mark.parse(mark), [Gap.parse(part) for part in listed.split("_") if part])
 
     def follow(self, seen: Sequence[tuple[int, int]], now: int) -> Position:
-        """Where the reader stands when it has seen these too, ids with their times, in their order."""
+        """Return the position after these changes have been seen too (ids with their times, in order)."""
         left = [*_without(self.gaps, [id for id, _ in seen]), *_between(self.mark, seen)]
         horizon = now - GAP_SECONDS * 1000
         return Position(Mark(*max([*seen, self.mark])), [gap for gap in left if gap.at >= horizon])
 
 
 def _begin(checkpoint: str, pruned: int) -> Position:
-    """The position of a checkpoint, without what has been pruned, which nobody waits for."""
+    """Return the position of a checkpoint, without gaps that have been pruned."""
     mark, gaps = Position.parse(checkpoint) if checkpoint else (Mark(0, 0), [])
     if mark.id <= pruned:
         return Position(Mark(pruned, 0), [])
@@ -289,7 +289,7 @@ def _begin(checkpoint: str, pruned: int) -> Position:
 
 
 def _among(gaps: Iterable[Gap], column: str = "id") -> tuple[str, list[int]]:
-    """The condition on ids in these gaps, behind another one, and its parameters."""
+    """Return SQL for ids in these gaps, which follows another condition, and its parameters."""
     among, bounds = "", list[int]()
     for gap in gaps:
         among += f" OR {column} BETWEEN %s AND %s" + (f" AND MOD({column} - %s, %s) <> 0" if gap.step else "")
@@ -298,7 +298,7 @@ def _among(gaps: Iterable[Gap], column: str = "id") -> tuple[str, list[int]]:
 
 
 def _joined(gaps: Sequence[Gap], most: int) -> list[Gap]:
-    """At most so many gaps: those between which there is little become one."""
+    """Return at most this many gaps, by joining those that are close to each other."""
     merged = _merged(gaps)
     if len(merged) <= most:
         return merged
@@ -311,7 +311,7 @@ def _joined(gaps: Sequence[Gap], most: int) -> list[Gap]:
 
 
 def _between(mark: Mark, seen: Sequence[tuple[int, int]]) -> Iterator[Gap]:
-    """The gaps behind the mark, among ids in their order."""
+    """Yield the gaps after the mark, between ids in order."""
     previous = mark.id
     for id, at in seen:
         if id > previous + 1:
@@ -320,7 +320,7 @@ def _between(mark: Mark, seen: Sequence[tuple[int, int]]) -> Iterator[Gap]:
 
 
 def _without(gaps: Iterable[Gap], ids: Sequence[int]) -> Iterator[Gap]:
-    """What is left of gaps when these ids, in their order, have come."""
+    """Yield the parts of the gaps that remain after these ids, in order, have been seen."""
     for gap in gaps:
         came = ids[bisect_left(ids, gap.first) : bisect_right(ids, gap.last)]
         if gap.step:
@@ -336,7 +336,7 @@ def _without(gaps: Iterable[Gap], ids: Sequence[int]) -> Iterator[Gap]:
 
 
 def _merged(gaps: Iterable[Gap]) -> list[Gap]:
-    """Gaps of one width with a single id between them become one."""
+    """Merge gaps of the same width that have a single id between them."""
     merged: list[Gap] = []
     for gap in gaps:
         last = merged[-1] if merged else None

@@ -196,7 +196,7 @@ def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **k
     for alias in databases or ():
         if alias not in log_databases() or connections[alias].vendor not in BACKENDS:
             continue
-        if tables := triggers.out_of_step(alias):
+        if tables := triggers.outdated_tables(alias):
             found.append(
                 Warning(
                     f"In the database {alias!r} realtime's triggers do not match REALTIME_CAPTURE and the "
@@ -213,7 +213,7 @@ def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **k
                 obj=table.model._meta.label,
                 id="realtime.W069",
             )
-            for table in triggers.without_triggers(alias)
+            for table in triggers.unsupported_tables(alias)
         ]
     return found
 

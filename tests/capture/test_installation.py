@@ -24,7 +24,7 @@ PLAN = [(Migration("0002_more", "tests"), False)]
 @pytest.fixture
 def present(committed):
     """The triggers that there are."""
-    yield lambda: set(triggers.get_triggers("default").present())
+    yield lambda: set(triggers.get_triggers("default").existing())
     triggers.install("default") if conf.settings.CAPTURE == "triggers" else triggers.remove("default")
 
 

@@ -191,7 +191,7 @@ class TestHarmless:
         assert [ours in query["sql"] for query in captured.captured_queries] == [False, True]
 
     def test_fault_of_capture(self, book, log, monkeypatch):
-        statement._said.clear()
+        statement._logged_tables.clear()
         monkeypatch.setattr(signals, "_key", lambda *args: 1 / 0)
         book.save()
         assert log.of(Book) == REREAD

@@ -94,7 +94,7 @@ def test_table_that_the_database_refuses_to_copy_from(log, shelf, capture, vendo
     """Such as a view of MySQL, which has no primary key to force."""
     if capture != "orm" or vendor == "postgresql":
         pytest.skip("nothing is copied")
-    statement._said.clear()
+    statement._logged_tables.clear()
     book = Book.objects.create(shelf=shelf, title="a")
     log.clear()
     monkeypatch.setattr(insert_select, "select_matching", lambda table, compiler: ("SELECT nothing FROM nowhere", ()))
@@ -114,7 +114,7 @@ class TestFaultOfCapture:
     def orm_alone(self, capture):
         if capture == "triggers":
             pytest.skip("triggers express what they tell in SQL")
-        statement._said.clear()
+        statement._logged_tables.clear()
 
     @pytest.fixture
     def broken(self, monkeypatch, shelf, caplog):
@@ -124,7 +124,7 @@ class TestFaultOfCapture:
         def fail(*args, **kwargs):
             raise ValueError("a value that nobody has thought of")
 
-        monkeypatch.setattr(orm.cte, "inline", fail)
+        monkeypatch.setattr(orm.cte, "statement_builder", fail)
         monkeypatch.setattr(orm, "insert_select", fail)
         monkeypatch.setattr(Column, "text", fail)
         monkeypatch.setattr(rows, "key_of_values", fail)

@@ -170,10 +170,10 @@ class TestSchema:
 
     def test_triggers_are_in_step_when_they_are_made(self, follow, schema, capture):
         follow(Archived, rows_depend_on=[])
-        assert triggers.out_of_step("default") == []
+        assert triggers.outdated_tables("default") == []
         triggers.remove("default")
         expected = ['"archive"."book"'] if capture == "triggers" else []
-        assert [name for name in triggers.out_of_step("default") if "archive" in name] == expected
+        assert [name for name in triggers.outdated_tables("default") if "archive" in name] == expected
 
 
 def test_name_with_a_schema_that_the_database_does_not_follow_is_named(follow, capture, vendor):

@@ -70,7 +70,7 @@ class Expressions(ABC):
             return "'{}'"
         parts, last = ["'{'"], [*routing][-1]
         for name, column in routing.items():
-            cell = self._cell_of_family(model, column, row)
+            cell = self._cell_or_parent_cell(model, column, row)
             if cell is None:
                 if gone:
                     return "NULL"
@@ -84,7 +84,7 @@ class Expressions(ABC):
             if old is None:
                 parts += [value, end]
                 continue
-            was = str(self._cell_of_family(model, column, old))
+            was = str(self._cell_or_parent_cell(model, column, old))
             # both branches include the end of the value, so a row that has not moved needs few concatenations
             *pieces, quote = value.parts if isinstance(value, Joined) else [value, "''"]
             stayed = self.concat(quote, end)
@@ -98,12 +98,13 @@ class Expressions(ABC):
     def _cell(self, column: str, row: Cells) -> str:
         return f"{row}.{self.quote(column)}" if isinstance(row, str) else row[column]
 
-    def _cell_of_family(self, model: Any, column: Column, row: Cells) -> str | None:
+    def _cell_or_parent_cell(self, model: Any, column: Column, row: Cells) -> str | None:
         home = column.field.model._meta.concrete_model
         if home is model:
             return self.cell(column, row)
         # multi-table inheritance: the value is in the parent's row, which has the same key
-        name, table, key = (self.quote(n) for n in (column.field.column, home._meta.db_table, home._meta.pk.column))
+        names = column.field.column, home._meta.db_table, home._meta.pk.column
+        name, table, key = map(self.quote, names)
         return f"(SELECT {name} FROM {table} WHERE {key} = {self._cell(model._meta.pk.column, row)})"
 
     def text(self, column: Column, sql: str) -> str | None:

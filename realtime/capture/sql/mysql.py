@@ -12,11 +12,9 @@ from realtime.capture.tables import Column
 class MySQLExpressions(Expressions):
     """Expressions of MySQL and MariaDB; only newer releases of MariaDB have a UUID type."""
 
-    def _cell_of_family(self, model: Any, column: Column, row: Cells) -> str | None:
+    def _cell_or_parent_cell(self, model: Any, column: Column, row: Cells) -> str | None:
         # reading the parent's row within a writing statement would lock it
-        return (
-            super()._cell_of_family(model, column, row) if column.field.model._meta.concrete_model is model else None
-        )
+        return self.cell(column, row) if column.field.model._meta.concrete_model is model else None
 
     def join(self, parts: Sequence[str]) -> str:
         return f"CONCAT({', '.join(parts)})"

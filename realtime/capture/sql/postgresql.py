@@ -46,7 +46,7 @@ class PostgreSQLLogSQL(LogSQL):
         for own in table.own:
             if own.label not in rereads:
                 routing = self.sql.routing(table.model, own.routing, "n", old)
-                yield self.select(self.values(own.label, key, operation, routing, table.keys), source)
+                yield self.insert_select(self.values(own.label, key, operation, routing, table.keys), source)
 
     def link_inserts(self, table: Table, rows: str, old: str | None = None) -> list[str]:
         """Return INSERTs of the changes of the objects that the rows link, now or before."""
@@ -54,5 +54,5 @@ class PostgreSQLLogSQL(LogSQL):
         for link in table.links:
             if link.label not in rereads:
                 cells = [f"SELECT {self.sql.cell(link.column, name)} FROM {name}" for name in (rows, old) if name]
-                found.append(self.links(link, f"{{}} IN ({' UNION '.join(cells)})"))
+                found.append(self.insert_links(link, f"{{}} IN ({' UNION '.join(cells)})"))
         return found

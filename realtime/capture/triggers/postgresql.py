@@ -36,11 +36,11 @@ class PostgreSQLTriggers(Triggers):
         super().__init__(alias)
         self.log: PostgreSQLLogSQL = PostgreSQLLogSQL(alias)
 
-    def of(self, table: Table) -> Sequence[Trigger]:
+    def triggers_of(self, table: Table) -> Sequence[Trigger]:
         found = []
         for event, referencing in REFERENCING.items():
             body = "\n".join(self._body(table, event))
-            name = self.named(table, event[0].lower(), f"{referencing}{body}")
+            name = self.trigger_name(table, event[0].lower(), f"{referencing}{body}")
             found.append(
                 Trigger(
                     name,
@@ -55,7 +55,7 @@ class PostgreSQLTriggers(Triggers):
         return found
 
     def _body(self, table: Table, event: str) -> Iterator[str]:
-        everything = [f"{self.log.reread(label)};" for label in sorted(table.labels)]
+        everything = [f"{self.log.insert_reread(label)};" for label in sorted(table.labels)]
         notify = f"PERFORM pg_notify('{POSTGRESQL_CHANNEL}', '');"
         if event == "TRUNCATE":
             yield from ("BEGIN", *everything, notify, "RETURN NULL;", "END")
@@ -65,7 +65,7 @@ class PostgreSQLTriggers(Triggers):
         yield from ("DECLARE number integer;", "BEGIN")
         yield f"SELECT count(*) INTO number FROM (SELECT FROM {rows} LIMIT {MAX_ROWS + 1}) few;"
         yield from ("IF number = 0 THEN RETURN NULL; END IF;", f"IF number > {MAX_ROWS} THEN", *everything, "ELSE")
-        yield from (f"{self.log.reread(label)};" for label in self.log.rereads(table))
+        yield from (f"{self.log.insert_reread(label)};" for label in self.log.rereads(table))
         yield from (f"{change};" for change in self.log.own_inserts(table, operation, rows, old))
         if links:  # the cached plan suits one row; for more rows, EXECUTE makes a new plan
             yield from ("IF number = 1 THEN", *(f"{change};" for change in links))
@@ -91,7 +91,7 @@ class PostgreSQLTriggers(Triggers):
         )
         return {f'"{schema}"."{name}"' for schema, name in rows}
 
-    def present(self) -> dict[str, str]:
+    def existing(self) -> dict[str, str]:
         # functions in another schema belong to another site
         return dict(
             self.fetch(
