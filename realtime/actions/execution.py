@@ -102,7 +102,7 @@ def _run(identity: Identity, call: Call, deadline: Deadline) -> str:
     tries = 0
     while True:
         try:
-            with idempotency.attempt(alias, first=not tries):
+            with idempotency.action_transaction(alias, first=not tries):
                 stored = idempotency.begin(alias, key, content)
                 if stored is not None:
                     return stored
@@ -147,7 +147,7 @@ def _work(stream: ModelStream, user: Any, call: Call, deadline: Deadline) -> Cal
         raise UnknownAction(f"The stream {call.stream!r} has no action {call.action!r}; it has: {allowed}.")
     if options["permission"] and not user.has_perm(options["permission"]):
         who = f"The user {user.get_username()!r}" if user.is_authenticated else "A visitor who is not logged in"
-        hint = f"{who} has not the permission {options['permission']!r}."
+        hint = f"{who} lacks the permission {options['permission']!r}."
         raise explained(Forbidden(NOT_ALLOWED, action=call.action), hint)
 
     method: Any = getattr(type(stream), call.action, None)

@@ -18,7 +18,7 @@ from realtime.auth.identity import Identity, Standing, current, user_key
 from realtime.auth.own_rows import OwnRows, own_columns
 from realtime.auth.sessions import Logins
 from realtime.auth.users import visitor
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.conf import settings
 from realtime.exceptions import (
     BadParameters,
@@ -44,7 +44,7 @@ class StreamForbidden(Forbidden, PermissionDenied):
     """`Forbidden` that is also Django's `PermissionDenied`: a page that raises it gets the response 403."""
 
 
-@past_caches
+@bypass_caches
 def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: Surroundings = SITE) -> ModelStream:
     """Return the stream, bound to these parameters, the user's audience and the surroundings of its rows.
 
@@ -110,11 +110,11 @@ def _refusal(stream: type[ModelStream], hint: str) -> StreamForbidden:
 def _why(stream: type[ModelStream], user: Any) -> str:
     who = f"the user {user.get_username()!r}" if user.is_authenticated else "a visitor who is not logged in"
     if stream.authorize is not ModelStream.authorize:
-        return f"{stream.__name__}.authorize() has said no to {who}."
+        return f"{stream.__name__}.authorize() refused {who}."
     meta = stream.model._meta
     permission = f"{meta.app_label}.{get_permission_codename('view', meta)}"
     return (
-        f"{who[0].upper()}{who[1:]} has not the permission {permission!r}, which decides because {stream.__name__} "
+        f"{who[0].upper()}{who[1:]} lacks the permission {permission!r}, which decides because {stream.__name__} "
         "has no authorize() of its own."
     )
 
@@ -245,13 +245,13 @@ class RequestFacts:
         return found
 
 
-@past_caches
-def read_together(requests: Sequence[Request]) -> RequestFacts:
+@bypass_caches
+def read_facts(requests: Sequence[Request]) -> RequestFacts:
     """Read what `authorize_request` needs for these requests."""
     return RequestFacts(requests)
 
 
-@past_caches
+@bypass_caches
 def requested_stream(request: Request, known: RequestFacts) -> str | None:
     """Return the name of the stream that a request is for, or None."""
     try:
@@ -260,7 +260,7 @@ def requested_stream(request: Request, known: RequestFacts) -> str | None:
         return None
 
 
-@past_caches
+@bypass_caches
 def authorize_request(request: Request, known: RequestFacts) -> Decision:
     """Decide about a client's request."""
     standing = known.standing(request.identity)

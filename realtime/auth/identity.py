@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 from realtime.auth import locale
 from realtime.auth.sessions import Logins
 from realtime.auth.users import user_model, visitor
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.conf import settings as own_settings
 from realtime.exceptions import BadMessage, SessionEnded
 from realtime.streams.surroundings import SITE, Surroundings
@@ -88,7 +88,7 @@ def session_digest(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()[:40]
 
 
-@past_caches
+@bypass_caches
 def current(identity: Identity, logins: Logins | None = None) -> Standing:
     """Read who this is now: session, password, `is_active` and all. Sessions in `logins` have already been read."""
     if identity.user is None:

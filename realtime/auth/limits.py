@@ -46,7 +46,7 @@ class Quota:
         self.presence = bucket("presence", limits.presence_per_second)
 
     @property
-    def whose(self) -> str:
+    def subject(self) -> str:
         """The beginning of a sentence about the clients of this quota."""
         return "Anonymous clients of one address" if self.is_visitors else "The connections of a user"
 
@@ -58,7 +58,7 @@ class Quota:
         """Count a subscription, token or session that will be checked. Raise `Overloaded` over the limit."""
         if (wait := self.checks.take(now)) > 0:
             rate = f"{self.checks.rate:g} subscriptions, tokens and sessions per second on average"
-            raise Overloaded(f"{self.whose} may send {rate}.", retry=wait)
+            raise Overloaded(f"{self.subject} may send {rate}.", retry=wait)
 
     def is_unused(self, now: float) -> bool:
         """Return whether a new quota would be equal."""

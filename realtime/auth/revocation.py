@@ -57,11 +57,11 @@ class Access(NamedTuple):
 EVERYONE = Access(everyone=True)
 
 
-class Grounds:
+class AccessDependencies:
     """The models that access depends on, according to the registered streams."""
 
     def __init__(self) -> None:
-        self.user_labels = {model._meta.label_lower for model in _family(user_model())}
+        self.user_labels = {model._meta.label_lower for model in _with_parents(user_model())}
         self.stream_labels: defaultdict[str, set[str]] = defaultdict(set)
         self.whose: defaultdict[str, set[str]] = defaultdict(set)  # fields with the users whose access a row affects
         self._owners: dict[str, set[str]] = {}  # fields with a row's users, of models that are named without a field
@@ -94,23 +94,23 @@ class Grounds:
             model, operation = change.model, change.operation
             linked |= {model} if operation == LINK else set()
             # when a permission is granted, the permission and its user or group are linked
-            lost = model == PERMISSION and operation not in (UPDATE, LINK)
-            untold = operation == REREAD and (model in self.user_labels or model == ACCESS_MODEL)
-            if (model == GROUP and operation != LINK) or lost or untold:
+            is_revoked = model == PERMISSION and operation not in (UPDATE, LINK)
+            is_unknown = operation == REREAD and (model in self.user_labels or model == ACCESS_MODEL)
+            if (model == GROUP and operation != LINK) or is_revoked or is_unknown:
                 return EVERYONE
             if model in self.user_labels:
                 only_written = operation == UPDATE and model not in self._named
                 (written if only_written else users).add(change.key)
             if model in self.whose:
-                told = _told(change, self.whose[model])
-                users |= told or set()
+                named = _named_users(change, self.whose[model])
+                users |= named or set()
                 # a row without a known user may affect any user
-                streams |= self._streams_of(model) if told is None else set()
+                streams |= self._streams_of(model) if named is None else set()
             if model in self.stream_labels:
-                told = _told(change, self._owners[model])
-                streams |= self.stream_labels[model] if told is None else set()
+                named = _named_users(change, self._owners[model])
+                streams |= self.stream_labels[model] if named is None else set()
                 for name in self.stream_labels[model]:
-                    owners[name] |= told or set()
+                    owners[name] |= named or set()
             if model == ACCESS_MODEL:
                 kind, _, name = change.key.partition(":")
                 if kind == SESSIONS:
@@ -139,12 +139,12 @@ class Grounds:
         }
 
 
-def _told(change: LoggedChange, fields: Collection[str]) -> set[str] | None:
+def _named_users(change: LoggedChange, fields: Collection[str]) -> set[str] | None:
     """Return the users that these fields of a changed row name now or named before, or None if the log has not all."""
-    told = [(change.routing or {}).get(field) for field in fields]
-    if not told or not all(told):  # one has no values in the log
+    named = [(change.routing or {}).get(field) for field in fields]
+    if not named or not all(named):  # one has no values in the log
         return None
-    return {value for values in told if values for value in values if value is not None}
+    return {value for values in named if values for value in values if value is not None}
 
 
 class UserFields:
@@ -190,16 +190,16 @@ def _without_the_past(value: Any) -> Any:
     return value
 
 
-def ground_models() -> list[type[Model]]:
+def access_models() -> list[type[Model]]:
     """Return every model that must be captured because access depends on it."""
-    models = [*_family(user_model()), *_permission_models()]
+    models = [*_with_parents(user_model()), *_permission_models()]
     for stream in registry:
         if not any(problems(stream)):
             models += stream.authorize_models()
     return models
 
 
-def whose_fields() -> Iterable[tuple[type[Model], str]]:
+def user_fields() -> Iterable[tuple[type[Model], str]]:
     """Yield the fields with the users whose access a row affects, or with a row's users; the log needs them."""
     for stream in registry:
         if not any(problems(stream)):
@@ -210,7 +210,7 @@ def whose_fields() -> Iterable[tuple[type[Model], str]]:
 def user_columns(model: type[Model]) -> dict[str, str]:
     """Return the columns of a model's table that refer to users by their keys, with the names of their fields."""
     meta: Any = model._meta
-    if meta.all_parents or model in _family(user_model()):
+    if meta.all_parents or model in _with_parents(user_model()):
         return {}
     return {field.column: field.name for field in meta.concrete_fields if is_user(model, field.name)}
 
@@ -227,7 +227,7 @@ def _permission_models() -> list[type[Model]]:
     return [apps.get_model(GROUP), apps.get_model(PERMISSION)]
 
 
-def _family(model: type[Model] | None) -> list[type[Model]]:
+def _with_parents(model: type[Model] | None) -> list[type[Model]]:
     if model is None:
         return []
     return [model._meta.concrete_model or model, *model._meta.get_parent_list()]

@@ -96,7 +96,7 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined:
         log = get_changelog(alias)
         if not log.exists():
             result = execute(*args, **kwargs)
-            log.missed(table.labels)
+            log.reread_after_commit(table.labels)
             return result
         if _only_wakes:
             result = execute(*args, **kwargs)

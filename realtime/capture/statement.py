@@ -89,7 +89,7 @@ def log_failure_once(table: Table, error: Exception) -> None:
     if table.name not in _logged_tables:
         _logged_tables.add(table.name)
         logger.error(
-            "A write to the table %s could not be recorded row by row; its live queries are read afresh.",
+            "A write to the table %s could not be recorded row by row; its live queries are reloaded.",
             table.name,
             exc_info=error,
             extra={"table": table.name},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.exceptions import FieldError
 from django.db import connections, models, router
 
-from realtime.auth.revocation import ground_models, whose_fields
+from realtime.auth.revocation import access_models, user_fields
 from realtime.streams.keys import key_text, stored
 from realtime.streams.registry import registry
 from realtime.streams.relations import is_generic, pointers_between, through_model
@@ -149,9 +149,9 @@ def live_models() -> dict[type[Model], NeededFields]:
         for dependencies in stream.value_models().values():
             for model in dependencies:
                 found[model]
-    for model in ground_models():
+    for model in access_models():
         found[model]
-    for model, field in whose_fields():
+    for model, field in user_fields():
         found[model].pointing.add(field)
     return dict(found)
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.backends.utils import debug_transaction
 
-from realtime.changelog.commits import has_begun, knows_transactions
+from realtime.changelog.commits import in_transaction, reports_transactions
 
 START = "START TRANSACTION"
 # on MariaDB, for drivers that do not report an open transaction, which START TRANSACTION would commit
@@ -19,10 +19,10 @@ SIGNALED = 1644  # error code of SIGNAL
 def ensure_transaction(connection: Any) -> AbstractContextManager[Any]:
     """Return a transaction for the statement and its log entries, or an empty context if one is open."""
     # in the writer's transaction, a failed statement must leave the same state as without capture
-    if not connection.get_autocommit() or has_begun(connection.connection):
+    if not connection.get_autocommit() or in_transaction(connection.connection):
         return nullcontext()
     if connection.vendor == "mysql":
-        if knows_transactions(connection.connection):
+        if reports_transactions(connection.connection):
             return _ExplicitAtomic(connection, START)
         if connection.mysql_is_mariadb:
             return _ExplicitAtomic(connection, START_UNLESS_BEGUN)

@@ -19,7 +19,7 @@ def get_changelog(alias: str) -> ChangeLog:
     vendor = connections[alias].vendor
     if vendor not in BACKENDS:
         raise ImproperlyConfigured(
-            f"realtime keeps its log on {', '.join(sorted(BACKENDS))}; the database {alias!r} is {vendor}."
+            f"realtime supports {', '.join(sorted(BACKENDS))}; the database {alias!r} is {vendor}."
         )
     module = import_module(f"realtime.changelog.{vendor}")
     log: ChangeLog = getattr(module, BACKENDS[vendor])(alias)

@@ -72,7 +72,7 @@ def encode_routing(routing: Routing) -> str:
     return msgspec.json.encode(routing).decode()
 
 
-def _fitting(change: NewChange) -> NewChange:
+def _with_fitting_key(change: NewChange) -> NewChange:
     """Return the change, or one that reloads its model if the key is too long for the log."""
     if len(change.key) <= MAX_KEY:
         return change
@@ -115,7 +115,7 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Missed:
+class RereadAfterCommit:
     """Reloads models after the commit of a transaction that found no log: pages may have been rendered before it."""
 
     log: ChangeLog
@@ -166,7 +166,7 @@ class ChangeLog(ABC):
     def append(self, changes: Sequence[NewChange]) -> None:
         """Log changes in the writer's transaction, and wake the hubs after it commits."""
         if changes and not self.exists():
-            self.missed(change.model for change in changes)
+            self.reread_after_commit(change.model for change in changes)
             return
         for start in range(0, len(changes), ROWS_PER_INSERT):
             chunk = changes[start : start + ROWS_PER_INSERT]
@@ -174,28 +174,28 @@ class ChangeLog(ABC):
                 self._insert(chunk)
             except DatabaseError as error:
                 # the writer's table may have a character set that the log's table does not have
-                if self.errors_end_transactions or not self._is_of_value(error):
+                if self.errors_end_transactions or not self._is_value_error(error):
                     raise
                 labels = sorted({change.model for change in chunk})
                 self._insert([NewChange(label, "", Change.Kind.REREAD) for label in labels])
         if changes:
             self.wake_on_commit()
 
-    def _is_of_value(self, error: DatabaseError) -> bool:
+    def _is_value_error(self, error: DatabaseError) -> bool:
         """Return whether the error is about a value that the log cannot store."""
         return isinstance(error, DataError)
 
     def exists(self) -> bool:
         """Return whether the log's table exists. Until it does, the driver's cursor looks: Django counts no query."""
         if not self._exists:
-            self._exists = self._is_there()
+            self._exists = self._table_exists()
         return self._exists
 
     def forget(self) -> None:
         """Let `exists` look again: a migration may drop the table, or the database may be another one."""
         self._exists = False
 
-    def _is_there(self) -> bool:
+    def _table_exists(self) -> bool:
         connection = self.connection
         try:
             connection.ensure_connection()
@@ -205,23 +205,23 @@ class ChangeLog(ABC):
         except Exception:  # the writer's own statement reports the error
             return False
 
-    def missed(self, labels: Iterable[str]) -> None:
+    def reread_after_commit(self, labels: Iterable[str]) -> None:
         """Reload these models after the writer's commit, if the log exists by then: there was none during a write."""
-        after_commit(self.alias, Missed(self, frozenset(labels)))
+        after_commit(self.alias, RereadAfterCommit(self, frozenset(labels)))
 
     def wake_on_commit(self) -> None:
         """Wake the hubs after the writer's commit, after all other hooks."""
-        after_commit(self.alias, self._committed)
-        after_commit(self.alias, self._tidy)
+        after_commit(self.alias, self._wake_hubs)
+        after_commit(self.alias, self._prune_after_commit)
 
-    def _committed(self) -> None:
+    def _wake_hubs(self) -> None:
         for listener in commit_listeners:
             listener(self.alias)
 
-    def _tidy(self) -> None:
-        self._upkeep.after_commit(self.connection, self._prune_a_little)
+    def _prune_after_commit(self) -> None:
+        self._upkeep.after_commit(self.connection, self._prune_step)
 
-    def _prune_a_little(self, cursor: Any) -> tuple[int, bool]:
+    def _prune_step(self, cursor: Any) -> tuple[int, bool]:
         return self._prune_some(cursor, int((time.time() - settings.RETENTION_SECONDS) * 1000))
 
     def _insert(self, changes: Sequence[NewChange]) -> None:
@@ -229,7 +229,7 @@ class ChangeLog(ABC):
         names = ("model", "key", "operation", "routing", "transaction", "at")
         columns = ", ".join(self.columns[name] for name in names)
         params: list[str | None] = []
-        for change in map(_fitting, changes):
+        for change in map(_with_fitting_key, changes):
             routing = None if change.routing is None else encode_routing(change.routing)
             params += [change.model, change.key, change.operation, routing]
         with self.connection.cursor() as cursor:
@@ -255,7 +255,7 @@ class ChangeLog(ABC):
         It is one of them, unless they contradict each other, as cursors made up by clients may.
         """
 
-    def false(self, cursors: Collection[str]) -> set[str]:
+    def invalid_cursors(self, cursors: Collection[str]) -> set[str]:
         """Return the cursors whose mark is not in the log, although it has not been pruned. They are not read from."""
         marks = {cursor: self.mark(cursor) for cursor in cursors}
         _, pruned, _ = self._state()
@@ -268,10 +268,10 @@ class ChangeLog(ABC):
         return {
             cursor
             for cursor, mark in marks.items()
-            if mark.id > pruned and not self._proves(cursor, mark, rows.get(mark.id))
+            if mark.id > pruned and not self._confirms(cursor, mark, rows.get(mark.id))
         }
 
-    def _proves(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
+    def _confirms(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
         """Return whether the row with the mark's id, its time and transaction, confirms the cursor."""
         return row is not None and row[0] == mark.at
 

@@ -18,7 +18,7 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 
-def past_caches(function: Callable[Params, Result]) -> Callable[Params, Result]:
+def bypass_caches(function: Callable[Params, Result]) -> Callable[Params, Result]:
     """Make a function, and everything that it calls, read from the database even if the project has such a cache."""
 
     @functools.wraps(function)

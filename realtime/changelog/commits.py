@@ -20,12 +20,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 logger = logging.getLogger("realtime.log")
 
 SERVER_STATUS_IN_TRANS = 1  # of MySQL's protocol
-_WAITING, _HOOKS = "realtime_waiting", "realtime_hooks"  # attributes of a connection
+_PENDING, _HOOKS = "realtime_pending", "realtime_hooks"  # attributes of a connection
 
 _originals: dict[str, Any] = {}
 
 
-class Waiting:
+class PendingCalls:
     """Functions that wait for the current transaction of a connection to commit."""
 
     def __init__(self) -> None:
@@ -50,13 +50,13 @@ def after_commit(alias: str, function: Callable[[], None]) -> None:
     if connection.get_autocommit():
         _call(function)
     elif _originals:
-        waiting = vars(connection).get(_WAITING)
-        if waiting is None:
-            waiting = vars(connection)[_WAITING] = Waiting()
-        waiting.functions[function] = None
-        waiting.is_manual = not (connection.in_atomic_block and connection.commit_on_exit)
+        pending = vars(connection).get(_PENDING)
+        if pending is None:
+            pending = vars(connection)[_PENDING] = PendingCalls()
+        pending.functions[function] = None
+        pending.is_manual = not (connection.in_atomic_block and connection.commit_on_exit)
     elif connection.in_atomic_block and not is_test(connection):
-        _by_hook(connection, function)
+        _call_in_hook(connection, function)
 
 
 def install() -> None:
@@ -85,26 +85,26 @@ def _wrap(name: str, wrapper: Callable[..., None]) -> None:
 
 def _set_autocommit(connection: Any, call: Callable[..., None], autocommit: bool, *args: Any, **kwargs: Any) -> None:
     # a transaction begins or ends: waiting functions were rolled back, or are committed, and `call` runs other hooks
-    waiting: Waiting | None = vars(connection).pop(_WAITING, None)
+    pending: PendingCalls | None = vars(connection).pop(_PENDING, None)
     try:
         call(autocommit, *args, **kwargs)
     finally:
-        if waiting is not None and waiting.committed:
-            _call_all(waiting)
+        if pending is not None and pending.committed:
+            _call_all(pending)
 
 
 def _commit(connection: Any, call: Callable[..., None], *args: Any, **kwargs: Any) -> None:
     call(*args, **kwargs)
-    waiting: Waiting | None = vars(connection).get(_WAITING)
-    if waiting is not None and waiting.is_manual:  # no hooks follow
-        del vars(connection)[_WAITING]
-        _call_all(waiting)
-    elif waiting is not None:
-        waiting.committed = True
+    pending: PendingCalls | None = vars(connection).get(_PENDING)
+    if pending is not None and pending.is_manual:  # no hooks follow
+        del vars(connection)[_PENDING]
+        _call_all(pending)
+    elif pending is not None:
+        pending.committed = True
 
 
-def _call_all(waiting: Waiting) -> None:
-    for function in waiting.functions:
+def _call_all(pending: PendingCalls) -> None:
+    for function in pending.functions:
         _call(function)
 
 
@@ -112,7 +112,7 @@ def _call(function: Callable[[], None]) -> None:
     try:
         function()
     except Exception:  # the write has succeeded, and polling finds the change
-        logger.exception("What follows a commit has failed; the change is found by polling.")
+        logger.exception("A function after a commit failed; polling finds the change.")
 
 
 def is_test(connection: Any) -> bool:
@@ -120,7 +120,7 @@ def is_test(connection: Any) -> bool:
     return any(block._from_testcase for block in connection.atomic_blocks)
 
 
-def _by_hook(connection: Any, function: Callable[[], None]) -> None:
+def _call_in_hook(connection: Any, function: Callable[[], None]) -> None:
     known: Hooks | None = vars(connection).get(_HOOKS)
     if known is None or known.hooks is not connection.run_on_commit:
         ours = {hook for _, hook, *_ in connection.run_on_commit if isinstance(hook, _Hook)}
@@ -139,7 +139,7 @@ class _Hook:
         _call(self.function)
 
 
-def has_begun(driver: Any) -> bool:
+def in_transaction(driver: Any) -> bool:
     """Return whether a transaction is open that Django does not know: `cursor.execute("BEGIN")`."""
     if hasattr(driver, "get_autocommit") and not driver.get_autocommit():  # MySQL's drivers, after raw SQL
         return True
@@ -150,7 +150,7 @@ def has_begun(driver: Any) -> bool:
     return bool(getattr(getattr(driver, "info", None), "transaction_status", 0))  # psycopg; 0 is idle
 
 
-def knows_transactions(driver: Any) -> bool:
+def reports_transactions(driver: Any) -> bool:
     """Return whether the driver reports open transactions."""
     says = hasattr(driver, "in_transaction") or hasattr(driver, "server_status")
     return says or hasattr(getattr(driver, "info", None), "transaction_status")

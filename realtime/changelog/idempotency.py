@@ -17,7 +17,7 @@ from typing import Any
 from django.db import DatabaseError, connections, transaction
 from django.db.models.constants import OnConflict
 
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.exceptions import InvalidArguments
 from realtime.models import Operation
 
@@ -39,7 +39,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 @contextmanager
-def attempt(alias: str, *, first: bool) -> Iterator[None]:
+def action_transaction(alias: str, *, first: bool) -> Iterator[None]:
     """Open the transaction of an action.
 
     On SQLite, the first attempt takes the write lock only when it writes, in any transaction mode of the project: an
@@ -77,7 +77,7 @@ def finish(alias: str, key: str, content: str, reply: str) -> None:
         Operation.objects.using(alias).bulk_create([Operation(key=key, content=content, reply=reply, at=_now())])
 
 
-@past_caches
+@bypass_caches
 def find(alias: str, key: str, content: str) -> str | None:
     """Return the reply of an operation that has run, or None. Raise `InvalidArguments` if it was another call."""
     row = Operation.objects.using(alias).filter(pk=key).values_list("content", "reply").first()
@@ -88,8 +88,8 @@ def find(alias: str, key: str, content: str) -> str | None:
     return row[1]
 
 
-@past_caches
-def ran(alias: str, keys: Collection[str]) -> set[str]:
+@bypass_caches
+def completed(alias: str, keys: Collection[str]) -> set[str]:
     """Return the keys whose operations have run, in the transaction's view of the database."""
     listed = list(keys)
     found: set[str] = set()

@@ -54,7 +54,7 @@ class PostgreSQLChangeLog(ChangeLog):
 
     def oldest(self, cursors: Sequence[str]) -> str:
         epoch = self._position(cursors[0])[0]
-        found = [(_bounds(self._position(cursor)[1].partition("~")[0]), cursor) for cursor in cursors]
+        found = [(_parse_snapshot(self._position(cursor)[1].partition("~")[0]), cursor) for cursor in cursors]
         ends = min(xmax for (_, xmax, _), _ in found)
         unseen = {xid for (_, _, running), _ in found for xid in running if xid < ends}
         mark = min(map(self.mark, cursors))
@@ -64,17 +64,17 @@ class PostgreSQLChangeLog(ChangeLog):
         between = ",".join(map(str, sorted(unseen)))
         return self._text(epoch, f"{min(unseen, default=ends)}:{ends}:{between}~{mark}")
 
-    def _proves(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
+    def _confirms(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
         if row is None or row[0] != mark.at or row[1] is None:
             return False
-        _, xmax, running = _bounds(self._position(cursor)[1].partition("~")[0])
+        _, xmax, running = _parse_snapshot(self._position(cursor)[1].partition("~")[0])
         return row[1] < xmax and row[1] not in running  # it has seen its own mark
 
     def read(self, after: str, *, limit: int) -> Reading:
         epoch, position = self._position(after)
         snapshot, _, marked = position.partition("~")
         mark = Mark.parse(marked)
-        xmin, xmax, running = _bounds(snapshot)
+        xmin, xmax, running = _parse_snapshot(snapshot)
 
         names = ("id", "model", "key", "operation", "routing", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
@@ -134,8 +134,8 @@ class PostgreSQLChangeLog(ChangeLog):
             )
         return int(count), count == ROWS_PER_PRUNE
 
-    def _committed(self) -> None:
-        super()._committed()
+    def _wake_hubs(self) -> None:
+        super()._wake_hubs()
         now = time.monotonic()
         if now < self._notified + QUIET_SECONDS:
             return
@@ -163,7 +163,7 @@ class PostgreSQLChangeLog(ChangeLog):
             yield
 
 
-def _bounds(snapshot: str) -> tuple[int, int, list[int]]:
+def _parse_snapshot(snapshot: str) -> tuple[int, int, list[int]]:
     """Return xmin, xmax and the running transactions of a snapshot. Raise `CursorExpired` if it is invalid."""
     match = _SNAPSHOT.fullmatch(snapshot)
     if match is None:

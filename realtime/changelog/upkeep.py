@@ -13,13 +13,13 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from realtime.changelog.commits import has_begun, knows_transactions
+from realtime.changelog.commits import in_transaction, reports_transactions
 
 logger = logging.getLogger("realtime.log")
 
-COMMITS = 100  # average number of commits in a process between two prunings
-CHANGES = 1000  # changes in a process after which the next commit prunes
-MOST_SECONDS = 0.05  # for pruning after one commit
+COMMITS_PER_PRUNE = 100  # average number of commits in a process between two prunings
+CHANGES_PER_PRUNE = 1000  # changes in a process after which the next commit prunes
+MAX_SECONDS = 0.05  # for pruning after one commit
 BEGIN = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN", "mysql": "START TRANSACTION"}
 
 Prune = Callable[[Any], tuple[int, bool]]
@@ -33,19 +33,20 @@ class Upkeep:
         self._is_behind = False  # the last pruning ran out of time
         self._changes = 0  # logged since the last pruning
 
-    def note(self, changes: int) -> None:
+    def count(self, changes: int) -> None:
         """Count logged changes, which may still be rolled back."""
         self._changes += changes
 
     def after_commit(self, connection: Any, prune: Prune) -> None:
         """Prune if it is time to."""
-        if not self._is_behind and self._changes < CHANGES and random.random() * COMMITS >= 1:  # noqa: S311 - processes take turns
+        is_chosen = random.random() * COMMITS_PER_PRUNE < 1  # noqa: S311 - no secret
+        if not self._is_behind and self._changes < CHANGES_PER_PRUNE and not is_chosen:
             return
         pgconn = getattr(connection.connection, "pgconn", None)
         in_pipeline = pgconn is not None and pgconn.pipeline_status
         if not connection.get_autocommit() or connection.in_atomic_block or in_pipeline:
             return
-        if not knows_transactions(connection.connection) or has_begun(connection.connection):
+        if not reports_transactions(connection.connection) or in_transaction(connection.connection):
             return  # BEGIN would end a transaction that Django does not know
         self._changes = 0
         try:
@@ -56,9 +57,9 @@ class Upkeep:
 
     def _prune(self, connection: Any, prune: Prune) -> bool:
         """Delete as much as there is time for; return whether there is more."""
-        ends = time.monotonic() + MOST_SECONDS
+        ends = time.monotonic() + MAX_SECONDS
         with closing(connection.create_cursor()) as cursor:
-            patience = _stop_waiting(connection, cursor)
+            timeout = _disable_busy_timeout(connection, cursor)
             try:
                 while time.monotonic() < ends:
                     cursor.execute(BEGIN[connection.vendor])
@@ -71,16 +72,16 @@ class Upkeep:
                     if not is_more:
                         return False
             finally:
-                if patience is not None:
-                    cursor.execute(f"PRAGMA busy_timeout = {patience}")
+                if timeout is not None:
+                    cursor.execute(f"PRAGMA busy_timeout = {timeout}")
         return True
 
 
-def _stop_waiting(connection: Any, cursor: Any) -> int | None:
+def _disable_busy_timeout(connection: Any, cursor: Any) -> int | None:
     """Switch off SQLite's busy timeout and return it; return None on other databases, which skip locked rows."""
     if connection.vendor != "sqlite":
         return None
     cursor.execute("PRAGMA busy_timeout")
-    (patience,) = cursor.fetchone()
+    (timeout,) = cursor.fetchone()
     cursor.execute("PRAGMA busy_timeout = 0")
-    return int(patience)
+    return int(timeout)

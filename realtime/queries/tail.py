@@ -22,10 +22,10 @@ from typing import Any, Final, NamedTuple
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
-from realtime.auth.revocation import EVERYONE, Access, Grounds
+from realtime.auth.revocation import EVERYONE, Access, AccessDependencies
 from realtime.changelog import idempotency
 from realtime.changelog.base import ChangeLog, LoggedChange, Reading
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.changelog.interruption import interruption
 from realtime.conf import limits
 from realtime.exceptions import ClientError, CursorExpired, TooManyRows
@@ -294,7 +294,7 @@ class Tail:
         self._large: set[QueryKey] = set()  # live queries with a logged warning about their size
         self._careful: set[QueryKey] = set()  # live queries in which a row has failed in the database
         self._begun = False  # the log is known to have an epoch
-        self._grounds = Grounds()
+        self._grounds = AccessDependencies()
         self._queries: dict[QueryKey, LiveQuery] = {}
         self._router = Router(max_changes)
         self._recent = RecentChanges(max_changes, self._is_older)
@@ -307,7 +307,7 @@ class Tail:
         self._here = 0  # the newest change that this tick has seen
         self._floor: int | None = None  # a cursor before it has missed too many changes, in this tick
 
-    @past_caches
+    @bypass_caches
     def tick(
         self,
         wants: Mapping[Want, ModelStream],
@@ -346,7 +346,7 @@ class Tail:
                 with self.log.snapshot(), SITE.applied():
                     round.interrupt = interruption(self.log.alias)
                     found = self._read(wants, [[want] for want in wants] if batches is None else batches, failed)
-                    found.tick.ran = idempotency.ran(self.log.alias, awaited)
+                    found.tick.ran = idempotency.completed(self.log.alias, awaited)
             except _NotBegun:
                 continue  # outside of this transaction
             except NeedsCare:
@@ -607,9 +607,9 @@ class Tail:
                 if _epoch(cursor) == epoch and distance >= 0:
                     distances[cursor] = distance
         unknown = [cursor for cursor in distances if not self._recent.knows(cursor)]
-        false = self.log.false(unknown) if unknown else ()
+        invalid = self.log.invalid_cursors(unknown) if unknown else ()
         for cursor, distance in distances.items():
-            if cursor not in false:
+            if cursor not in invalid:
                 del self._readings[cursor]
                 groups[distance.bit_length()].append(cursor)
         for group in groups.values():
