@@ -20,22 +20,22 @@ from realtime.client.effects import (
     Apply,
     Close,
     Effect,
+    EventReceived,
     EventRejected,
     Expires,
-    Greeted,
-    Happened,
-    Later,
     Open,
     Refused,
     Replied,
+    Retry,
     Send,
     Wait,
+    Welcomed,
 )
 from realtime.client.errors import RemoteError
 from realtime.client.events import EventListeners, call_safely
 from realtime.client.live_query import LiveQuery
 from realtime.client.session import ClientState, State
-from realtime.client.subscriptions import Message, Wire
+from realtime.client.subscriptions import Message, Subscription
 
 logger = logging.getLogger("realtime.client")
 
@@ -70,7 +70,7 @@ class Connection:
         self._token = token
         self._headers = dict(headers)
         self._session = ClientState()
-        self._queries: dict[Wire, LiveQuery] = {}
+        self._queries: dict[Subscription, LiveQuery] = {}
         self._socket: Socket | None = None
         self._outgoing: deque[str] = deque()
         self._has_outgoing = asyncio.Event()
@@ -88,29 +88,29 @@ class Connection:
     def state(self) -> State | None:
         return self._session.state
 
-    def state_of(self, wire: Wire) -> State | None:
-        return self._session.state_of(wire)
+    def state_of(self, subscription: Subscription) -> State | None:
+        return self._session.state_of(subscription)
 
     def connect(self) -> None:
         self._do(self._session.connect())
 
     def subscribe(self, query: LiveQuery) -> None:
-        self._queries[query._wire] = query
-        self._do(self._session.subscribe(query._wire))
+        self._queries[query._subscription] = query
+        self._do(self._session.subscribe(query._subscription))
 
     def unsubscribe(self, query: LiveQuery) -> None:
-        if self._queries.pop(query._wire, None) is not None:
-            self._do(self._session.unsubscribe(query._wire))
+        if self._queries.pop(query._subscription, None) is not None:
+            self._do(self._session.unsubscribe(query._subscription))
             query._end(RemoteError(None, "The live query is closed."), drop_rows=False)
 
-    def tell(self, wire: Wire, name: str, data: Any) -> bool:
+    def send_event(self, subscription: Subscription, name: str, data: Any) -> bool:
         """Send an event to the other subscribers; return whether it was sent."""
-        effects = self._session.tell(wire, name, data)
+        effects = self._session.send_event(subscription, name, data)
         self._do(effects)
         return bool(effects)
 
-    def present(self, wire: Wire, data: Mapping[str, Any]) -> None:
-        self._do(self._session.present(wire, dict(data)))
+    def present(self, subscription: Subscription, data: Mapping[str, Any]) -> None:
+        self._do(self._session.present(subscription, dict(data)))
 
     async def call(
         self, stream: str, params: Mapping[str, Any], action: str, args: Mapping[str, Any], *, within: float
@@ -130,7 +130,7 @@ class Connection:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._give_up(RemoteError(None, "The client is closed."))
+        self._end(RemoteError(None, "The client is closed."))
 
     # the series of connections
 
@@ -145,7 +145,7 @@ class Connection:
                     self._attempts += 1
                 self._do(self._session.due())
         if self._session.fault is not None:
-            self._give_up(RemoteError(*self._session.fault))
+            self._end(RemoteError(*self._session.fault))
 
     @property
     def _phase(self) -> str:
@@ -232,7 +232,7 @@ class Connection:
                 self._planned = planned and self._welcomed is not None
                 if self._planned:
                     self._attempts = 0
-            case Greeted(heartbeat):
+            case Welcomed(heartbeat):
                 self._silence = SILENT_HEARTBEATS * heartbeat
                 self._welcomed = asyncio.get_running_loop().time()
                 self.calls.opened()
@@ -240,14 +240,14 @@ class Connection:
                 self._refresh_before(seconds)
             case Apply():
                 self._apply(effect)
-            case Refused(wire, code, reason):
-                self._queries[wire]._end(RemoteError(code, reason), drop_rows=True)
-            case Later(wire):
-                self._start(self._ask_again(wire))
+            case Refused(subscription, code, reason):
+                self._queries[subscription]._end(RemoteError(code, reason), drop_rows=True)
+            case Retry(subscription):
+                self._start(self._subscribe_again(subscription))
             case Replied(reply):
                 self.calls.reply(reply)
-            case Happened(event, wires):
-                self._happen(event, wires)
+            case EventReceived(event, subscriptions):
+                self._dispatch_event(event, subscriptions)
             case EventRejected(code, reason):
                 for callback in list(self.refusals):
                     call_safely(callback, RemoteError(code, reason))
@@ -257,19 +257,19 @@ class Connection:
         self._has_outgoing.set()
 
     def _apply(self, frame: Apply) -> None:
-        unfit = set()
-        for wire, deltas, fresh in frame.updates:
-            query = self._queries.get(wire)
+        failed = set()
+        for subscription, deltas, fresh in frame.updates:
+            query = self._queries.get(subscription)
             if query is not None and not query._apply(deltas, fresh=fresh):
-                unfit.add(wire)
-        self._do(self._session.applied(frame, unfit))
+                failed.add(subscription)
+        self._do(self._session.applied(frame, failed))
 
-    def _happen(self, event: Message, wires: list[Wire] | None) -> None:
-        if wires is None:
-            self.events.tell(event)
+    def _dispatch_event(self, event: Message, subscriptions: list[Subscription] | None) -> None:
+        if subscriptions is None:
+            self.events.dispatch(event)
             return
-        for query in [self._queries[wire] for wire in wires if wire in self._queries]:
-            query._events.tell(event)
+        for query in [self._queries[subscription] for subscription in subscriptions if subscription in self._queries]:
+            query._events.dispatch(event)
 
     def _closed(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -281,9 +281,9 @@ class Connection:
             self._refresh.cancel()
             self._refresh = None
 
-    async def _ask_again(self, wire: Wire) -> None:
-        await asyncio.sleep(self._delay(wire.failures))
-        self._do(self._session.again(wire))
+    async def _subscribe_again(self, subscription: Subscription) -> None:
+        await asyncio.sleep(self._delay(subscription.failures))
+        self._do(self._session.again(subscription))
 
     def _refresh_before(self, seconds: float) -> None:
         if self._refresh is not None and self._refresh is not asyncio.current_task():
@@ -305,7 +305,7 @@ class Connection:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _give_up(self, error: RemoteError) -> None:
+    def _end(self, error: RemoteError) -> None:
         self.error = error
         self.calls.refused(error)
         for query in self._queries.values():

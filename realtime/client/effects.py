@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from realtime.client.subscriptions import Message, Update, Wire
+from realtime.client.subscriptions import Message, Subscription, Update
 
 
 @dataclass(slots=True, frozen=True)
@@ -34,7 +34,7 @@ class Wait:
 
 
 @dataclass(slots=True, frozen=True)
-class Greeted:
+class Welcomed:
     heartbeat: float  # seconds
 
 
@@ -55,16 +55,16 @@ class Apply:
 
 @dataclass(slots=True, frozen=True)
 class Refused:
-    wire: Wire
+    subscription: Subscription
     code: int
     reason: str
 
 
 @dataclass(slots=True, frozen=True)
-class Later:
-    """Call `again` for this wire after a delay."""
+class Retry:
+    """Call `again` for this subscription after a delay."""
 
-    wire: Wire
+    subscription: Subscription
 
 
 @dataclass(slots=True, frozen=True)
@@ -73,11 +73,11 @@ class Replied:
 
 
 @dataclass(slots=True, frozen=True)
-class Happened:
-    """An event for these wires, or for the user (None)."""
+class EventReceived:
+    """An event for these subscriptions, or for the user (None)."""
 
     event: Message
-    wires: list[Wire] | None
+    subscriptions: list[Subscription] | None
 
 
 @dataclass(slots=True, frozen=True)
@@ -88,4 +88,6 @@ class EventRejected:
     reason: str
 
 
-Effect = Open | Close | Send | Wait | Greeted | Expires | Apply | Refused | Later | Replied | Happened | EventRejected
+Effect = (
+    Open | Close | Send | Wait | Welcomed | Expires | Apply | Refused | Retry | Replied | EventReceived | EventRejected
+)

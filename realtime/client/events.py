@@ -27,7 +27,7 @@ class Event:
 
 
 EventListener = Callable[[Event], object]
-Forget = Callable[[], None]
+Cancel = Callable[[], None]
 
 
 class EventListeners:
@@ -36,7 +36,7 @@ class EventListeners:
     def __init__(self) -> None:
         self._by_name: dict[str, list[EventListener]] = {}
 
-    def on(self, name: str, callback: EventListener) -> Forget:
+    def on(self, name: str, callback: EventListener) -> Cancel:
         """Call `callback` for each event with this name. Returns a function that stops it."""
 
         def listener(event: Event) -> object:  # the same callback may be added twice
@@ -46,7 +46,7 @@ class EventListeners:
         listeners.append(listener)
         return lambda: listeners.remove(listener) if listener in listeners else None
 
-    def tell(self, message: Message) -> None:
+    def dispatch(self, message: Message) -> None:
         event = Event(message["name"], message.get("data"), message.get("sender"), "sender" not in message)
         for listener in list(self._by_name.get(event.name, ())):
             call_safely(listener, event)

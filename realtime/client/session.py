@@ -12,18 +12,18 @@ from realtime.client.effects import (
     Apply,
     Close,
     Effect,
+    EventReceived,
     EventRejected,
     Expires,
-    Greeted,
-    Happened,
-    Later,
     Open,
     Refused,
     Replied,
+    Retry,
     Send,
     Wait,
+    Welcomed,
 )
-from realtime.client.subscriptions import Message, Wire, Wires, remedy
+from realtime.client.subscriptions import Message, Subscription, Subscriptions, reaction_to
 from realtime.exceptions import Code
 from realtime.protocol.messages import VERSION
 
@@ -49,9 +49,9 @@ class ClientState:
     def __init__(self) -> None:
         self.phase: Phase = "idle"
         self.fault: tuple[int, str] | None = None  # why the server refused the client for good
-        self._wires = Wires()
+        self._subscriptions = Subscriptions()
         self._absence: State = "connecting"  # the state until the next welcome
-        self._asked_anew = False  # new credentials were requested since the last frame
+        self._renewed = False  # new credentials were requested since the last frame
         self._window = DEFAULT_WINDOW
         self._handled = 0  # messages since the welcome
         self._unacked = {"frames": 0, "bytes": 0}
@@ -64,26 +64,26 @@ class ClientState:
                 return None
             case "opening" | "greeting" | "waiting":
                 return self._absence
-            case "ready" if self._wires.refused:
+            case "ready" if self._subscriptions.refused:
                 return "refused"
             case "ready":
-                return "live" if self._wires.live else "catching-up"
+                return "live" if self._subscriptions.live else "catching-up"
             case "stopped":
                 return "refused"
 
-    def state_of(self, wire: Wire) -> State | None:
-        if wire.status == "refused":
+    def state_of(self, subscription: Subscription) -> State | None:
+        if subscription.status == "refused":
             return "refused"
         if self.phase != "ready":
             return self.state
-        return "live" if wire.status == "live" else "catching-up"
+        return "live" if subscription.status == "live" else "catching-up"
 
     def connect(self) -> list[Effect]:
         before = self.phase
         self._move("connect")
         if before == "stopped":
             self.fault = None
-            self._asked_anew = False
+            self._renewed = False
             self._absence = "connecting"
         return [] if self.phase == before else [Open()]
 
@@ -93,7 +93,7 @@ class ClientState:
         self._handled = 0
         self._unacked = {"frames": 0, "bytes": 0}
         named = {} if token is None else {"token": token}
-        return _send([{"type": "hello", "version": VERSION, **named}, *self._wires.ask_all()])
+        return _send([{"type": "hello", "version": VERSION, **named}, *self._subscriptions.subscribe_all()])
 
     def authenticate(self, token: str) -> list[Effect]:
         """Send a newer token for the current connection."""
@@ -101,10 +101,10 @@ class ClientState:
 
     def lost(self, code: int, reason: str, retry: float = 0.0) -> list[Effect]:
         """Handle the end of the connection. The code decides what to do next."""
-        cure = remedy(code)
-        if cure == "stop" or (cure == "ask anew" and self._asked_anew):
+        reaction = reaction_to(code)
+        if reaction == "stop" or (reaction == "renew" and self._renewed):
             self._move("stop")
-            self._wires.interrupt()
+            self._subscriptions.interrupt()
             self.fault = (code, reason)
             return [Close()]
         planned = code == Code.GOING_AWAY
@@ -113,10 +113,10 @@ class ClientState:
         elif self.phase == "ready":  # a planned reconnect is quick, until it fails
             self._absence = "catching-up"
         self._move("lost")
-        self._wires.interrupt()
-        if cure == "ask anew":
-            self._asked_anew = True
-            self._wires.forget()
+        self._subscriptions.interrupt()
+        if reaction == "renew":
+            self._renewed = True
+            self._subscriptions.discard_credentials()
         return [Close(), Wait(retry, planned)]
 
     def due(self) -> list[Effect]:
@@ -124,24 +124,28 @@ class ClientState:
         self._move("due")
         return [Open()]
 
-    def subscribe(self, wire: Wire) -> list[Effect]:
-        self._wires.add(wire)
-        return self._ask(wire)
+    def subscribe(self, subscription: Subscription) -> list[Effect]:
+        self._subscriptions.add(subscription)
+        return self._subscribe(subscription)
 
-    def unsubscribe(self, wire: Wire) -> list[Effect]:
-        return self._tell(self._wires.remove(wire))
+    def unsubscribe(self, subscription: Subscription) -> list[Effect]:
+        return self._send_if_connected(self._subscriptions.remove(subscription))
 
-    def tell(self, wire: Wire, name: str, data: Any) -> list[Effect]:
+    def send_event(self, subscription: Subscription, name: str, data: Any) -> list[Effect]:
         """Send an event to the other subscribers."""
-        return self._tell(self._wires.tell(wire, name, data))
+        return self._send_if_connected(self._subscriptions.send_event(subscription, name, data))
 
-    def present(self, wire: Wire, data: Mapping[str, Any]) -> list[Effect]:
+    def present(self, subscription: Subscription, data: Mapping[str, Any]) -> list[Effect]:
         """Make the user present with this data."""
-        return self._tell(self._wires.present(wire, data))
+        return self._send_if_connected(self._subscriptions.present(subscription, data))
 
-    def again(self, wire: Wire) -> list[Effect]:
+    def again(self, subscription: Subscription) -> list[Effect]:
         """Subscribe again after a delay, unless a reconnect has done so already."""
-        return self._ask(wire) if wire.status == "delayed" and wire in self._wires else []
+        return (
+            self._subscribe(subscription)
+            if subscription.status == "delayed" and subscription in self._subscriptions
+            else []
+        )
 
     def receive(self, message: Message, size: int) -> list[Effect]:
         """Handle a message of `size` bytes. Raise `ValueError` if it is not allowed in this phase."""
@@ -151,10 +155,10 @@ class ClientState:
         if kind == "welcome":
             self._move("welcome")
             self._window = message.get("window", DEFAULT_WINDOW)
-            return [Greeted(message["heartbeat"]), *_expires(message)]
+            return [Welcomed(message["heartbeat"]), *_expires(message)]
         self._unacked["bytes"] += size
         if kind == "frame":  # acknowledged after it has been applied
-            return [Apply(message["cursor"], self._wires.updates(message))]
+            return [Apply(message["cursor"], self._subscriptions.updates(message))]
         self._handled += 1
         return [*self._answer(kind, message), *self._ack_if_due()]
 
@@ -163,11 +167,11 @@ class ClientState:
             case "authenticated":
                 return _expires(message)
             case "subscribed":
-                self._wires.accept(message)
+                self._subscriptions.accept(message)
             case "behind":
-                self._wires.fall_behind()
+                self._subscriptions.fall_behind()
             case "heartbeat":
-                self._wires.heartbeat(message.get("cursors", {}))
+                self._subscriptions.heartbeat(message.get("cursors", {}))
                 return [self._ack()]
             case "refused":
                 return self._refused(message)
@@ -175,39 +179,43 @@ class ClientState:
                 return [Replied(message)]
             case "event":
                 query = message.get("query")
-                return [Happened(message, None if query is None else self._wires.of(query))]
+                return [EventReceived(message, None if query is None else self._subscriptions.of(query))]
             case "event_rejected":
                 return [EventRejected(message["code"], message["reason"])]
             case "bye":
                 return self.lost(message["code"], message["reason"], message.get("retry", 0.0))
         return []  # also for messages of a newer server
 
-    def applied(self, frame: Apply, unfit: Collection[Wire] = ()) -> list[Effect]:
-        """Handle an applied frame: its cursor is valid now, except for wires whose deltas did not fit."""
-        self._asked_anew = False
+    def applied(self, frame: Apply, failed: Collection[Subscription] = ()) -> list[Effect]:
+        """Handle an applied frame: its cursor is valid now, except for subscriptions whose deltas did not fit."""
+        self._renewed = False
         self._handled += 1
         self._unacked["frames"] += 1
         effects: list[Effect] = []
-        for wire, _, _ in frame.updates:
-            if wire not in self._wires:
+        for subscription, _, _ in frame.updates:
+            if subscription not in self._subscriptions:
                 continue
-            if wire in unfit:
-                effects += self._resync(wire)
+            if subscription in failed:
+                effects += self._resync(subscription)
             else:
-                self._wires.reach(wire, frame.cursor)
+                self._subscriptions.advance(subscription, frame.cursor)
         return [*self._ack_if_due(), *effects]
 
-    def _resync(self, wire: Wire) -> list[Effect]:
-        told = self._tell(self._wires.reset(wire))
-        return [*told, *(self._ask(wire) if wire.failures == 1 else [Later(wire)])]
+    def _resync(self, subscription: Subscription) -> list[Effect]:
+        leaving = self._send_if_connected(self._subscriptions.reset(subscription))
+        return [*leaving, *(self._subscribe(subscription) if subscription.failures == 1 else [Retry(subscription)])]
 
     def _refused(self, message: Message) -> list[Effect]:
-        wire = self._wires.refuse(message)
-        if wire is None:
+        subscription = self._subscriptions.refuse(message)
+        if subscription is None:
             return []
-        if wire.status == "wanted":
-            return self._ask(wire)
-        return [Later(wire)] if wire.status == "delayed" else [Refused(wire, message["code"], message["reason"])]
+        if subscription.status == "wanted":
+            return self._subscribe(subscription)
+        return (
+            [Retry(subscription)]
+            if subscription.status == "delayed"
+            else [Refused(subscription, message["code"], message["reason"])]
+        )
 
     def _move(self, event: str) -> None:
         following = TRANSITIONS[self.phase].get(event)
@@ -215,10 +223,10 @@ class ClientState:
             raise ValueError(f"A session that is '{self.phase}' does not know the event '{event}'.")
         self.phase = following
 
-    def _ask(self, wire: Wire) -> list[Effect]:
-        return _send(self._wires.ask(wire)) if self._connected else []
+    def _subscribe(self, subscription: Subscription) -> list[Effect]:
+        return _send(self._subscriptions.subscribe(subscription)) if self._connected else []
 
-    def _tell(self, messages: list[Message]) -> list[Effect]:
+    def _send_if_connected(self, messages: list[Message]) -> list[Effect]:
         return _send(messages) if self._connected else []
 
     @property
