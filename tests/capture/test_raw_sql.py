@@ -136,7 +136,7 @@ def test_copy(log, shelf, vendor, seen):
 
 def test_writer_without_rights_to_the_log(log, shelf, vendor, seen):
     if vendor != "postgresql":
-        pytest.skip("triggers have the rights of whoever made them only on PostgreSQL")
+        pytest.skip("only PostgreSQL runs triggers with the rights of their creator")
     execute("CREATE ROLE realtime_capture_test")
     execute("GRANT USAGE ON SCHEMA public TO realtime_capture_test")
     execute("GRANT INSERT ON capture_book TO realtime_capture_test")
