@@ -55,7 +55,7 @@ class DeadWriters:
                 pass
 
     async def _look(self, alias: str) -> float:
-        """Mark what is to be marked; return the seconds until the next look."""
+        """Mark the texts of dead writers as failed; return the seconds until the next look."""
         thread = ReaderThread("realtime-dead-writers")
         try:
             expired, left = await asyncio.wrap_future(thread.submit(fail_expired, alias))

@@ -51,7 +51,7 @@ class _LiveText:
 
 
 class TextRelay:
-    """The live texts that one hub has heard of."""
+    """The live texts that one hub knows."""
 
     def __init__(self, workers: Callable[[], Iterable[Worker]], begun: Callable[[str], None]) -> None:
         self._workers = workers
@@ -125,7 +125,7 @@ class TextRelay:
         text = self._texts.get(name)
         if text is not None and text.writer != end.writer:
             return
-        if text is None:  # of a writer that another process has heard
+        if text is None:  # this process knows no part of it
             text = self._texts[name] = _LiveText(TextPart(name, end.writer, end.length, "", end.length))
             self._begin(name)
         self._cancel(text)

@@ -52,7 +52,7 @@ class Draft:
         self._units += units(chunk)
 
     def save(self) -> bool:
-        """Save the text; return whether the writer is to stop. Raise `TextLost`.
+        """Save the text; return whether the writer must stop. Raise `TextLost`.
 
         While the database does not answer, the next call saves what is missing.
         """
@@ -70,7 +70,7 @@ class Draft:
         return stop
 
     def look(self) -> bool:
-        """Renew the lease if it is time, without saving; return whether the writer is to stop. Raise `TextLost`."""
+        """Renew the lease if it is time, without saving; return whether the writer must stop. Raise `TextLost`."""
         try:
             if time.monotonic() - self._renewed < RENEW_SECONDS:
                 return text_leases.is_stopped(self.target, self.writer)
@@ -84,7 +84,7 @@ class Draft:
 
     @property
     def is_due(self) -> bool:
-        """Whether the lease is to be renewed."""
+        """Whether the lease must be renewed soon."""
         return time.monotonic() - self._renewed > RENEW_SECONDS
 
     def finish(self, state: str) -> None:

@@ -1,4 +1,4 @@
-"""StopListener: tells the writers of a process that somebody has asked them to stop.
+"""StopListener: stops the writers of a process when somebody asks for it.
 
 It has a thread of its own while there are writers: a worker has no event loop, and the loop of a view may be busy. The
 thread also renews the leases of writers that wait for their next words.
@@ -63,7 +63,7 @@ class StopListener:
         try:
             asyncio.run(self._listen())
         except Exception:
-            logger.exception("The writers of live texts are not told to stop before they save.")
+            logger.exception("The writers of live texts see a stop only when they save.")
             with self._lock:
                 self._runs = False
 
