@@ -5,6 +5,7 @@
 
 import {showErrors} from "./form_errors.js"
 import {isEdited, isField, restore} from "./form_fields.js"
+import {listAround} from "./in_place.js"
 import {attribute, call, get, isForeign} from "./members.js"
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
@@ -234,7 +235,7 @@ function formOf(target) {
 }
 
 /** What stands in foreign markup is no parameter, also if it names the form; nor is what stands in a live list in the form. @param {Element} element */
-const isOthers = (element) => isForeign(element) || call(element, "closest", "[data-live]") !== null
+const isOthers = (element) => isForeign(element) || listAround(element) !== null
 
 /** The fields that a form would send. @param {HTMLFormElement} form @returns {Control[]} */
 function controlsOf(form) {
