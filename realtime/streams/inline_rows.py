@@ -18,11 +18,11 @@ from django.template.base import NodeList, Parser, Template, Token
 from django.template.loader_tags import BlockNode
 
 from realtime.exceptions import StreamDefinitionError, TokenInvalid
+from realtime.streams.hints import explained
 
 SALT = "realtime.rows"
 EXTRA_DATA = "realtime.rows"  # in the `extra_data` of parsers and templates
 DIGEST_BYTES = 8
-OUTDATED = "This page is older than the server's templates. Reload it."
 
 
 class InlineRows:
@@ -41,9 +41,9 @@ class InlineRows:
                 "this one cannot change live rows. Put the block around the {% live %} tag."
             )
         others = parser.extra_data.setdefault(EXTRA_DATA, [])
-        number = sum(each.stream == stream for each in others)
+        number = sum((each.stream, each.variable) == (stream, variable) for each in others)
         others.append(self)
-        place = blake2b(f"{number} {stream}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+        place = blake2b(f"{number} {variable} {stream}".encode(), digest_size=DIGEST_BYTES).hexdigest()
         self.name = f"{self.template_name}#{place}"
 
     def format(self, stream: str) -> str:
@@ -67,7 +67,6 @@ class FoundRows:
     def __init__(self, backend: Any, template: Template, rows: InlineRows) -> None:
         self.rows = rows
         digest = blake2b(str(template.source).encode(), digest_size=DIGEST_BYTES)
-        digest.update(rows.variable.encode())
         self.digest = digest.hexdigest()
         """Differs after the template was edited: rows of two versions do not mix in a page."""
         body = Template("", template.origin, template.name, template.engine)
@@ -86,10 +85,14 @@ def find(stream: str, format: str) -> FoundRows | None:
     try:
         name = _signer(stream).unsign(signed)
     except signing.BadSignature:
-        raise TokenInvalid("The rows of this page were not issued by this server. Reload the page.") from None
+        raise TokenInvalid("The token of this subscription was not issued by this server. Reload the page.") from None
     found = _load(name)
     if found is None:
-        raise TokenInvalid(OUTDATED)
+        template_name = name.rpartition("#")[0]
+        raise explained(
+            TokenInvalid("This page has expired. Reload it."),
+            f"The template {template_name!r} has changed since, and does not show these rows any more.",
+        )
     backend, rows, template = found
     return FoundRows(backend, template, rows)
 

@@ -146,6 +146,8 @@ def _rows(
     rows = [*part.rows] if part.rows or not shown else [shown]
     html = format_html_join("\n", "{}", ((mark_safe(row),) for row in rows))  # noqa: S308 - rendered by a template
     mark = format_html(' data-live-when-empty="{}"', shown) if shown else ""
+    if container is None and not rows and "tr" in part.roots:  # then no parser makes one
+        mark = SafeString(' data-live-in="tbody"')
     return _element(container, name, format, part, classes, html, mark) + _check_script(context)
 
 

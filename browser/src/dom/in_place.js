@@ -47,7 +47,7 @@ function aroundRows(marker) {
 /** Whether a node is a row, stands in for rows, or is nothing that shows. @param {ChildNode} node */
 function isPart(node) {
   if (node instanceof Element) return ["data-live-key", "data-live-empty"].some((name) => attribute(node, name) !== null)
-  return node instanceof Comment || !(get(node, "textContent") ?? "").trim()
+  return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim() // a comment, or white space
 }
 
 /** The elements that may be rows of a marker, in order. @param {Element} marker @returns {Element[]} */

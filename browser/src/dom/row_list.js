@@ -141,7 +141,7 @@ export class Rows {
         if (row) rows.set(key, row)
         if (row && !shown) added.push([key, row])
       }
-      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, get(this.element, "children"))
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements())
       if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []))
       for (const [key, row] of added) this.#tell("add", key, row)
       if (place) moveFocus(this.element, this.#rows(), place)

@@ -1425,7 +1425,7 @@ function aroundRows(marker) {
 }
 function isPart(node) {
   if (node instanceof Element) return ["data-live-key", "data-live-empty"].some((name) => attribute(node, name) !== null);
-  return node instanceof Comment || !(get(node, "textContent") ?? "").trim();
+  return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim();
 }
 function elementsBefore(marker) {
   const found = [];
@@ -2414,8 +2414,8 @@ var Rows = class {
         if (row) rows.set(key, row);
         if (row && !shown) added.push([key, row]);
       }
-      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, get(this.element, "children"));
-      if (isMarker(this.live)) this.#observe(rows.values());
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements());
+      if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []));
       for (const [key, row] of added) this.#tell("add", key, row);
       if (place2) moveFocus(this.element, this.#rows(), place2);
     });
