@@ -83,16 +83,18 @@ class QueryKey(NamedTuple):
     kind: str  # the audience's type: True and 1 are two audiences
     format: str
     surroundings: Surroundings
+    source: str = ""  # of inline rows: pages from before and after an edit of the template share nothing
 
 
 def query_key(stream: ModelStream, format: str) -> QueryKey:
     audience = stream.audience_key
     kind = type(audience).__name__
-    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings)
+    source = stream.row_source(format)
+    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings, source)
 
 
 def live_query(stream: ModelStream, format: str, memory: RowMemory | None = None) -> LiveQuery:
-    """Return the live query of this stream in this format: "html", "data", or "value:" with a value's name.
+    """Return the live query of this stream in this format: "html", "html:..." for inline rows, "data" or "value:...".
 
     `memory` bounds what it remembers of the rows that it sends.
     """

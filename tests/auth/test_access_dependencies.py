@@ -212,15 +212,13 @@ class TestSessions:
     def test_deletion_is_recorded_after_another_model_is_created(self, ann):
         key = new_session(ann)
         apps.clear_cache()  # Django does this then, and creates the managers again
-        assert access(AccessDependencies(), Session.objects.filter(session_key=key).delete) == Access(
-            all_sessions=True
-        )
+        sessions = Session.objects.filter(session_key=key)
+        assert access(AccessDependencies(), sessions.delete) == Access(all_sessions=True)
 
     def test_bulk_deletion_checks_all_sessions_and_a_single_one_ends_its_own(self, ann):
         keys = [new_session(ann) for _ in range(3)]
-        assert access(AccessDependencies(), Session.objects.filter(session_key=keys[0]).delete) == Access(
-            all_sessions=True
-        )
+        sessions = Session.objects.filter(session_key=keys[0])
+        assert access(AccessDependencies(), sessions.delete) == Access(all_sessions=True)
         assert access(AccessDependencies(), Session.objects.none().delete) == Access()
         ended = Access(sessions=frozenset([session_digest(keys[1])]))
         assert access(AccessDependencies(), Session.objects.get(session_key=keys[1]).delete) == ended
