@@ -252,7 +252,7 @@ class LiveQuery:
     def delta(self, changed: Changed, *, whole: bool = False) -> tuple[SharedDelta, Present]:
         """Return the delta from the rows of `keys` to the current state, and this state.
 
-        `whole` reads all rows and compares them with what they were.
+        `whole` reads all rows, and compares them with their previous versions.
         """
         queryset, analysis = self._ask()
         whole = whole or analysis.whole
@@ -438,7 +438,7 @@ class LiveQuery:
         return Delta(query=self.id, puts=tuple(_placed(rows, _befores(keys))), drops=gone)
 
     def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
-        """Read the rows for several `resume` calls of a tick at once; `told`: each knows what its client has."""
+        """Read the rows for several `resume` calls of a tick at once; `told`: the rows of each client are known."""
         if told and changed is not ALL_ROWS and self.maintenance is Maintenance.CHANGED_ROWS:
             self._look_up(changed)
             return

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from realtime.actions.form_html import Look, render_form, user_of
+from realtime.actions.form_html import Layout, render_form, user_of
 from realtime.auth import tokens
 from realtime.auth.authorization import open_stream
 from realtime.auth.identity import user_key
@@ -297,10 +297,10 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
     refuse_in_row("live_form")
     request = context.get("request")
     names = {"next": "next", "submit": "submit", "class": "classes", "template": "template"}
-    look = Look(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
+    layout = Layout(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
     values = {key: _plain(value) for key, value in params.items()}
     stream = open_stream(user_of(request), _plain(name), values)
-    return render_form(request, stream, instance=instance, look=look)
+    return render_form(request, stream, instance=instance, layout=layout)
 
 
 @register.simple_tag(takes_context=True)

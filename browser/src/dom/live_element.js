@@ -257,7 +257,7 @@ export class Container {
     return pending && pending.change
   }
 
-  /** What the rows stand in. */
+  /** The parent of the rows. */
   get #parent() {
     return (isMarker(this.element) && get(this.element, "parentElement")) || this.element
   }
@@ -327,7 +327,7 @@ function unsigned(name) {
   return new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
-/** "html", or "html:" with the name of rows in the page's own template. @param {string} format */
+/** Returns whether a format is "html", or "html:" with the name of rows in the page's own template. @param {string} format */
 const isHTML = (format) => format === "html" || format.startsWith("html:")
 
 /** @param {Element} element @returns {Format} */

@@ -2345,7 +2345,7 @@ var said2 = /* @__PURE__ */ new WeakMap();
 var Rows = class {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null;
-  /** What was shown last in place of rows. @type {Element | null} */
+  /** The last placeholder. @type {Element | null} */
   #placeholder = null;
   /**
    * @param {Element} live a container, or the marker of a list in place
@@ -2360,11 +2360,11 @@ var Rows = class {
     this.report = report;
     this.#observe(this.#rows().values());
   }
-  /** What the rows stand in. */
+  /** The parent of the rows. */
   get element() {
     return isMarker(this.live) && get(this.live, "parentElement") || this.live;
   }
-  /** Only the rows, where other things stand beside them. @param {Iterable<Element>} rows */
+  /** Observes the container; for a marker, its rows. @param {Iterable<Element>} rows */
   #observe(rows) {
     if (isMarker(this.live)) for (const row of rows) pageChanges.observe(row);
     else pageChanges.observe(this.live);
@@ -2410,7 +2410,7 @@ var Rows = class {
     }
     if (!keys.length) this.#replacePlaceholder(this.isRefused() ? null : attribute(this.live, "data-live-when-empty"));
   }
-  /** What stands in place of rows. @param {string | null} html null: nothing */
+  /** Shows a placeholder instead of rows. @param {string | null} html null: removes it */
   #replacePlaceholder(html) {
     const shown = this.#elements().find((each) => attribute(each, "data-live-empty") !== null);
     if (Boolean(shown) === Boolean(html)) return;
@@ -2426,7 +2426,7 @@ var Rows = class {
       }
     });
   }
-  /** The child behind which the rows stand. */
+  /** The child that precedes the rows. */
   get #place() {
     if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead;
     return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null;
@@ -3354,7 +3354,7 @@ var Container = class {
     if (pending) for (const work = this.#paint(pending); !work.next().done; ) ;
     return pending && pending.change;
   }
-  /** What the rows stand in. */
+  /** The parent of the rows. */
   get #parent() {
     return isMarker(this.element) && get(this.element, "parentElement") || this.element;
   }
