@@ -1,4 +1,4 @@
-"""Form HTML: a stream's form as the HTML of a page, with or without what a user has put into it."""
+"""Form HTML: renders a stream's form in a page, with or without the user's data."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ FORM_URL = "realtime:form"
 TEMPLATE = "realtime/form.html"
 
 
-class Look(NamedTuple):
-    """How a form is shown, and where the user goes when it is saved."""
+class Layout(NamedTuple):
+    """How a form is rendered, and which page follows when it is saved."""
 
     next: str = ""
     submit: str = ""
@@ -39,11 +39,11 @@ def user_of(request: Any) -> Any:
 
 
 def render_form(
-    request: Any, stream: ModelStream, *, instance: Any, look: Look, form: Any = None, version: str | None = None
+    request: Any, stream: ModelStream, *, instance: Any, layout: Layout, form: Any = None, version: str | None = None
 ) -> SafeString:
-    """A form for a row of the stream, or for a new one (`instance` is None).
+    """Return the HTML of a form for a row of the stream, or for a new one (`instance` is None).
 
-    `form` is one that was refused, with its errors, and `version` that which it came with. Raise `Forbidden`.
+    `form` is an invalid form, with its errors, and `version` its version. Raise `Forbidden`.
     """
     if not stream.form_class:
         raise StreamDefinitionError(f"The stream {stream.name!r} has no form.", hint="Set form_class to a ModelForm.")
@@ -59,7 +59,7 @@ def render_form(
     shown = opened if form is None else form
     pk = None if instance is None else key_of(instance)
     shown.auto_id = f"id_{stream.name}_{'new' if pk is None else pk}_%s"
-    _describe(shown)
+    _add_aria(shown)
     context = {
         "action": _form_url(),
         "kind": "create" if instance is None else "update",
@@ -72,15 +72,15 @@ def render_form(
         "pk": pk,
         "form": shown,
         "version": "" if instance is None else version or forms.version_of(stream, opened),
-        "next": look.next,
-        "submit": look.submit or gettext("Save"),
-        "classes": look.classes,
+        "next": layout.next,
+        "submit": layout.submit or gettext("Save"),
+        "classes": layout.classes,
     }
-    return mark_safe(render_to_string(look.template, context, request))  # noqa: S308 - rendered by a template
+    return mark_safe(render_to_string(layout.template, context, request))  # noqa: S308 - rendered by a template
 
 
-def _describe(form: Any) -> None:
-    """Tell assistive technology which sentence belongs to which field."""
+def _add_aria(form: Any) -> None:
+    """Connect fields with their help texts and errors, for assistive technology."""
     errors: Mapping[str, Any] = form.errors if form.is_bound else {}
     for name in errors:
         if name in form.fields:

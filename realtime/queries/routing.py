@@ -1,4 +1,4 @@
-"""Dependencies: the live queries that a change affects, found without visiting the others."""
+"""Router: the live queries that a change affects, found without visiting the others."""
 
 from __future__ import annotations
 
@@ -89,20 +89,20 @@ class StreamIndex:
         self._remove(query)
         self._forget(query, query.members)
 
-    def _put(self, query: LiveQuery, place: RoutingKey) -> None:
-        self._routing_keys[query] = place
-        group = self._by_values.setdefault(place.names, {}).setdefault(place.values, {})
-        group.setdefault(place.audience, set()).add(query)
+    def _put(self, query: LiveQuery, key: RoutingKey) -> None:
+        self._routing_keys[query] = key
+        group = self._by_values.setdefault(key.names, {}).setdefault(key.values, {})
+        group.setdefault(key.audience, set()).add(query)
 
     def _remove(self, query: LiveQuery) -> None:
-        place = self._routing_keys.pop(query)
-        groups = self._by_values[place.names]
-        group = groups[place.values]
-        group[place.audience].discard(query)
-        if not group[place.audience]:
-            del group[place.audience]
+        key = self._routing_keys.pop(query)
+        groups = self._by_values[key.names]
+        group = groups[key.values]
+        group[key.audience].discard(query)
+        if not group[key.audience]:
+            del group[key.audience]
         if not group:
-            del groups[place.values]
+            del groups[key.values]
 
     def update(self, query: LiveQuery, present: Present) -> Members:
         """Update the rows of a live query; return what has entered and left."""
@@ -111,9 +111,9 @@ class StreamIndex:
         self._forget(query, changed.removed)
         for key in changed.added:
             self._holders.add(self._same_key(key), query)
-        if self._path is not None and (place := self._routing_key(query)) != self._routing_keys[query]:
+        if self._path is not None and (moved := self._routing_key(query)) != self._routing_keys[query]:
             self._remove(query)
-            self._put(query, place)
+            self._put(query, moved)
         return changed
 
     def _forget(self, query: LiveQuery, keys: Iterable[str]) -> None:
@@ -175,7 +175,7 @@ class StreamIndex:
         return own.keys_in(partition, audience)
 
 
-class Dependencies:
+class Router:
     """The live queries of one log, and the routing of its changes to them."""
 
     def __init__(self, limit: int) -> None:
@@ -217,7 +217,7 @@ class Dependencies:
                             routed[query] = ALL_ROWS
         return routed
 
-    def shown_anew(self, changes: Sequence[LoggedChange]) -> set[LiveQuery]:
+    def affected_by_row_models(self, changes: Sequence[LoggedChange]) -> set[LiveQuery]:
         """Return the live queries in which these changes may affect any row."""
         labels = {change.model for change in changes}
         found = [index.queries for index in self._indexes.values() if not labels.isdisjoint(index.row_labels)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
 from django.db.models import IntegerField, ManyToManyField, Model, UUIDField
 
 from realtime.streams.keys import cleaned, comparable, key_text, stored, target
-from realtime.streams.relations import Dependency, across, concrete, follows, through_model
+from realtime.streams.relations import Dependency, across, concrete, has_known_through, through_model
 
 WHOLE = (IntegerField, UUIDField)  # each of their values has one text, in the log too
 
@@ -63,6 +63,7 @@ class AudiencePath:
         return self.same(key_text(stored(self.field, value)))
 
 
+@cache  # a live query asks for it at each change
 def audience_path(model: type[Model], path: str) -> AudiencePath:
     """Return the path that `audience_by` names. Raise `FieldDoesNotExist` or `FieldError`."""
     fields: list[Any] = []
@@ -72,7 +73,7 @@ def audience_path(model: type[Model], path: str) -> AudiencePath:
         if near is None or isinstance(near, str):
             raise FieldDoesNotExist(f"{fields[-1].name} leads to no model")
         field: Any = near._meta.get_field(name)
-        if not follows(field):
+        if not has_known_through(field):
             raise FieldDoesNotExist(f"the rows behind {near.__name__}.{name} are unknown")
         if not _points_back(field) and not field.concrete:
             raise FieldDoesNotExist(f"{near.__name__}.{name} leads to no model")

@@ -123,7 +123,7 @@ class Viewer:
                 self.refusal = refusal
                 self._rows.clear()
                 return Push(drops=before, refusal=refusal)
-            if query_key(stream, self.format) != key:  # another audience
+            if query_key(stream, self.format) != key:  # the audience has changed
                 push = self._subscribe(stream)
                 push.drops = [key for key in before if key not in self._rows.by_key]
                 return push
@@ -145,7 +145,7 @@ class Viewer:
             self.refresh()
             if condition(self.rows):
                 return self.rows
-            waiting = self.refusal is None and not self._alone()
+            waiting = self.refusal is None and not self._is_only_writer()
             if not waiting or time.monotonic() > deadline:
                 waited = f"Waited {within:g} s in vain" if waiting else "What was waited for is not there"
                 raise AssertionError(f"{waited}: {self!r} has the rows {self.rows}.")
@@ -155,7 +155,7 @@ class Viewer:
         """Like `wait_for`, for async code."""
         return await sync_to_async(self.wait_for)(condition, within=within)
 
-    # for `capture_pushes`
+    # called by `capture_pushes`
 
     def gets(self, envelope: Envelope) -> bool:
         """Return whether an event would reach the viewer."""
@@ -228,6 +228,6 @@ class Viewer:
             reset=any(delta.get("reset") for delta in decoded),
         )
 
-    def _alone(self) -> bool:
+    def _is_only_writer(self) -> bool:
         stream = self._stream
         return stream is not None and connections[stream.database()].in_atomic_block

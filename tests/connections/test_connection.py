@@ -190,6 +190,11 @@ class TestRefusals:
             4213,
             "The stream 'top' does not serve 'value:authorize'.",
         ),
+        "rows that no page has": (
+            {"stream": "top", "params": {"shelf": 1}, "format": "html:tests/book.html#1:forged"},
+            4211,
+            "The token of this subscription was not issued by this server. Reload the page.",
+        ),
         "forged token": (
             {"token": "x"},
             4211,
@@ -205,7 +210,7 @@ class TestRefusals:
         [said] = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
         assert said == (
             "A live query is refused: You do not have permission to view the stream 'shelves' with these "
-            "parameters. The user 'ann' has not the permission 'tests.view_shelf', which decides because ShelfStream "
+            "parameters. The user 'ann' lacks the permission 'tests.view_shelf', which decides because ShelfStream "
             "has no authorize() of its own. "
             "(4214 forbidden)"
         )

@@ -47,7 +47,7 @@ class TestBackstage:
         def fail(alias):
             raise OSError("disk full")
 
-        monkeypatch.setattr(layers, "note", fail)
+        monkeypatch.setattr(layers, "write_change", fail)
         [found] = layers.logs()
         assert (found.state, found.text) == (
             Outcome.BROKEN,
@@ -145,7 +145,7 @@ class TestNothingIsGoodUnseen:
     async def test_notifications_that_nobody_sends(self, committed, monkeypatch):
         if BACKEND != "postgresql":
             pytest.skip("about NOTIFY")
-        monkeypatch.setattr(PostgreSQLChangeLog, "_committed", lambda log: None)
+        monkeypatch.setattr(PostgreSQLChangeLog, "_wake_hubs", lambda log: None)
         assert states(await layers.wakeups())["wake-up default"] is Outcome.BROKEN
 
     @pytest.mark.databases
@@ -157,7 +157,7 @@ class TestNothingIsGoodUnseen:
             with log.connection.cursor() as cursor:
                 cursor.execute("NOTIFY realtime, 'somebody else'")
 
-        monkeypatch.setattr(PostgreSQLChangeLog, "_committed", notify_as_somebody_else)
+        monkeypatch.setattr(PostgreSQLChangeLog, "_wake_hubs", notify_as_somebody_else)
         assert states(await layers.wakeups())["wake-up default"] is Outcome.BROKEN
 
     async def test_hints_that_nobody_sends(self, committed, settings, redis_url, monkeypatch):
@@ -179,7 +179,7 @@ class TestNothingIsGoodUnseen:
         assert states(await layers.wakeups())["channel layer"] is Outcome.BROKEN
 
     def test_log_that_another_connection_does_not_see(self, committed, monkeypatch):
-        monkeypatch.setattr(layers, "note", lambda alias: None)
+        monkeypatch.setattr(layers, "write_change", lambda alias: None)
         [found] = layers.logs()
         assert (found.state, "could not be read back" in found.text) == (Outcome.BROKEN, True)
 

@@ -5,19 +5,20 @@
 import {Announcer} from "./announcer.js"
 import {ConnectionNotice} from "./connection_notice.js"
 import {Container} from "./live_element.js"
+import {adopted} from "./in_place.js"
 import {forgetRestored} from "./form_fields.js"
 import {call, get, isForeign, show} from "./members.js"
 import {watchFields} from "./morph.js"
 
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 
-/** On an element in which changes wait, such as the root. */
+/** Marks an element in which changes wait, such as the root. */
 const PAUSED = "data-live-paused"
 
 export class Page {
   /** @type {Map<Element, Container>} */
   #containers = new Map()
-  /** Tokens that the server has accepted, of containers that have left the page and may return. @type {Set<string | undefined>} */
+  /** Accepted tokens of containers that have left the page and may return. @type {Set<string | undefined>} */
   #vouched = new Set()
   /** @type {string | null} */
   #state = null
@@ -38,14 +39,14 @@ export class Page {
     return this.#containers.get(element)?.subscription
   }
 
-  /** The containers of a stream. @param {string} name */
+  /** Returns the containers of a stream. @param {string} name */
   containersOf(name) {
     return [...this.#containers.values()].filter((each) => each.name === name)
   }
 
   start() {
     watchFields(this.document)
-    forgetRestored(this.document) // Firefox has restored fields by now, Chromium does so at last
+    forgetRestored(this.document) // Firefox has restored fields by now; Chromium does so later
     get(this.document, "defaultView")?.addEventListener("pageshow", ({persisted}) => persisted || forgetRestored(this.document))
     this.connection.watchers.add(() => this.#showState())
     this.connection.events.all.add((data, about) => this.#dispatch("realtime:event", {...about, data}))
@@ -79,7 +80,7 @@ export class Page {
     }
   }
 
-  /** Changes in the page wait until `resume`. */
+  /** Holds changes back until `resume`. */
   pause() {
     show(get(this.document, "documentElement"), PAUSED, "")
   }
@@ -89,7 +90,7 @@ export class Page {
     this.#resume()
   }
 
-  /** How many rows wait to be shown. */
+  /** The number of rows that wait to be shown. */
   get held() {
     return [...this.#containers.values()].reduce((sum, {held}) => sum + held, 0)
   }
@@ -104,7 +105,7 @@ export class Page {
     const found = [...call(root, "querySelectorAll", "[data-live]")]
     if (call(root, "matches", "[data-live]")) found.unshift(root)
     for (const element of found) {
-      if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element)
+      if (!this.#containers.has(element) && !isForeign(element)) this.#guarded(() => this.#bind(adopted(element)))
     }
     this.notice.fill(root)
   }
@@ -160,7 +161,7 @@ export class Page {
   }
 }
 
-/** What a script does to rows before this module begins counts as the server's: the next change would undo it. @param {Document} document */
+/** Warns about Alpine if it started first: its changes before this module starts count as the server's, so the next change undoes them. @param {Document} document */
 function warnOfAlpine(document) {
   const component = /** @type {any} */ (call(document, "querySelector", "[data-live] [x-data]"))
   if (!component?._x_dataStack) return

@@ -277,9 +277,9 @@ function encode(message) {
 var EventListeners = class {
   /** @type {Map<string, Set<EventListener>>} */
   #byName = /* @__PURE__ */ new Map();
-  /** Listeners to all events. @type {Set<EventListener>} */
+  /** Listeners for all events. @type {Set<EventListener>} */
   all = /* @__PURE__ */ new Set();
-  /** @param {string} name @param {EventListener} callback @returns {() => void} ends it */
+  /** @param {string} name @param {EventListener} callback @returns {() => void} removes the listener */
   on(name, callback) {
     const listener = (
       /** @type {EventListener} */
@@ -343,7 +343,7 @@ var Wires = class {
   askAll() {
     return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.ask(wire));
   }
-  /** Returns an event's message; it is lost if the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
+  /** Returns the message of an event; none if the wire is not live, so the event is lost. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
   tell({ id, status: status2 }, name, data) {
     return status2 !== "asked" && isHeld(status2) ? [{ type: "send", id, name, data }] : [];
   }
@@ -356,7 +356,7 @@ var Wires = class {
   of(query) {
     return [...this.#wires].filter((wire) => wire.query === query);
   }
-  /** Continues on another server; live rows stay live. @param {Send[]} events not yet sent to the previous one */
+  /** Returns the messages that continue on another connection; live rows stay live. @param {Send[]} events not yet sent to the previous one */
   renewAll(events) {
     return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused" && status2 !== "delayed").flatMap((wire) => {
       const isLive = wire.status === "live";
@@ -420,7 +420,7 @@ var Wires = class {
       fresh: wire.cursor === null
     }));
   }
-  /** Notes that the page has the wire's rows as of the cursor. @param {Wire} wire @param {string} cursor */
+  /** Notes that the page has the wire's rows up to this cursor. @param {Wire} wire @param {string} cursor */
   reach(wire, cursor) {
     Object.assign(wire, { cursor, fingerprint: wire.nextFingerprint, status: "live", failures: 0 });
   }
@@ -474,19 +474,21 @@ var Session = class {
   phase = "idle";
   /** Why the server refused the connection for good. @type {Fault | null} */
   fault = null;
+  /** The live texts by their numbers, each with its length so far. @type {Map<number, {query: number, key: string, field: string, end: number}>} */
+  #texts = /* @__PURE__ */ new Map();
   #wires = new Wires();
-  // intent: what the page wants, whether connected or not
-  /** What the page shows until the next welcome. @type {State} */
+  // what the page wants, whether connected or not
+  /** The state to show until the next welcome. @type {State} */
   #absence = "connecting";
   #askedAnew = false;
   // new credentials were requested since the last frame
   #window = DEFAULT_WINDOW;
   #handled = 0;
-  // messages since welcome
+  // messages since the welcome
   #unacked = { frames: 0, bytes: 0 };
   /** Identifies the user, if no cookie does. @type {string | undefined} */
   #token;
-  /** What the page shows; `null` before connect(). @returns {State | null} */
+  /** The state to show; `null` before connect(). @returns {State | null} */
   get state() {
     switch (this.phase) {
       case "idle":
@@ -500,7 +502,7 @@ var Session = class {
         return this.#absence;
     }
   }
-  /** Whether nothing is pending except news. */
+  /** Whether all subscriptions are answered. */
   get settled() {
     return this.#wires.settled;
   }
@@ -528,7 +530,7 @@ var Session = class {
   /**
    * Handles an open transport.
    *
-   * @param {string} [token] names the user, where no cookie does
+   * @param {string} [token] identifies the user, if no cookie does
    * @returns {Effect[]}
    */
   opened(token) {
@@ -537,16 +539,16 @@ var Session = class {
     return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.askAll())];
   }
   /**
-   * Continues with another request: a new client for the server, no change for the page.
+   * Continues with another request: the server sees a new client, the page sees no change.
    *
-   * @param {import("./messages.js").Send[]} [events] that go with it
+   * @param {import("./messages.js").Send[]} [events] to send with it
    * @returns {Effect[]}
    */
   renew(events = []) {
     this.#move("renew");
     return this.#hello(this.#wires.renewAll(events));
   }
-  /** Like `renew`, if nothing was answered: the calls are sent again too. @returns {Effect[]} */
+  /** Like `renew`, if the previous transport has received no answer: the calls are sent again too. @returns {Effect[]} */
   moved() {
     this.#move("renew");
     return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.renewAll([]))];
@@ -557,11 +559,11 @@ var Session = class {
     return this.phase === "ready" ? send([{ type: "authenticate", token }]) : [];
   }
   /**
-   * Handles the end of the connection. The code decides what comes next.
+   * Handles the end of the connection. The code decides what to do next.
    *
    * @param {number} code
    * @param {string} reason
-   * @param {number} [retry] seconds after which the server allows a return
+   * @param {number} [retry] seconds after which the server allows a reconnect
    * @returns {Effect[]}
    */
   lost(code, reason, retry = 0) {
@@ -581,12 +583,12 @@ var Session = class {
     }
     return [{ do: "close" }, { do: "wait", retry, ...planned && { planned } }];
   }
-  /** Connects after the wait. @returns {Effect[]} */
+  /** Connects after the delay. @returns {Effect[]} */
   due() {
     this.#move("due");
     return [{ do: "open" }];
   }
-  /** Disconnects because the page is left or frozen; it may return. @returns {Effect[]} */
+  /** Disconnects because the page is left or frozen. It may return. @returns {Effect[]} */
   suspend() {
     const before = this.phase;
     this.#move("suspend");
@@ -622,7 +624,7 @@ var Session = class {
     return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : [];
   }
   /**
-   * Reloads all rows, because the page's cannot be trusted: at once the first time, then after growing delays.
+   * Reloads all rows, because the page's rows are wrong: at once the first time, then after growing delays.
    *
    * @param {Wire} wire
    * @returns {Effect[]}
@@ -637,6 +639,7 @@ var Session = class {
    * @returns {Effect[]}
    */
   receive(message, size) {
+    if (Array.isArray(message)) message = this.#textMore(message);
     if (this.phase === "greeting" && message.type !== "welcome" && message.type !== "bye") {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`);
     }
@@ -654,7 +657,12 @@ var Session = class {
     this.#handled += 1;
     return [...this.#answer(message), ...this.#ackIfDue()];
   }
-  /** @param {import("./messages.js").ServerMessage} message @returns {Effect[]} */
+  /** The short form as the long one. @param {import("./messages.js").TextMore} message @returns {import("./messages.js").Text} */
+  #textMore([number, text2]) {
+    const { query = -1, key = "", field = "", end = 0 } = this.#texts.get(number) ?? {};
+    return { type: "text", number, query, key, field, offset: end, text: text2 };
+  }
+  /** @param {import("./messages.js").ServerObject} message @returns {Effect[]} */
   #answer(message) {
     switch (message.type) {
       case "authenticated":
@@ -676,6 +684,18 @@ var Session = class {
         const wires = message.query === void 0 ? null : this.#wires.of(message.query);
         return [{ do: "tell", event: message, wires }];
       }
+      case "text": {
+        const { number, query, key, field, offset, text: text2 } = message;
+        this.#texts.set(number, { query, key, field, end: offset + text2.length });
+        return [{ do: "text", wires: this.#wires.of(query), key, field, offset, text: text2 }];
+      }
+      case "text_ended": {
+        const { query, key, field, length } = message;
+        for (const [number, text2] of this.#texts) {
+          if (text2.query === query && text2.key === key && text2.field === field) this.#texts.delete(number);
+        }
+        return [{ do: "text_ended", wires: this.#wires.of(query), key, field, length }];
+      }
       case "event_rejected": {
         const { id, name, code, reason } = message;
         return [{ do: "event_rejected", wire: this.#wires.find(id), name, fault: { code, reason } }];
@@ -687,7 +707,7 @@ var Session = class {
     }
   }
   /**
-   * Handles an applied frame: its cursor is valid now, except for wires whose deltas did not fit their rows.
+   * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
    * @param {Set<Wire>} unfit
@@ -709,6 +729,7 @@ var Session = class {
   #hello(asked) {
     this.#handled = 0;
     this.#unacked = { frames: 0, bytes: 0 };
+    this.#texts.clear();
     const named = this.#token === void 0 ? {} : { token: this.#token };
     return send([{ type: "hello", version: VERSION, ...named }, ...asked]);
   }
@@ -853,18 +874,18 @@ var Connection = class {
    * @param {Subscription} subscription
    * @param {string} name
    * @param {unknown} data
-   * @returns {boolean} whether it went out
+   * @returns {boolean} whether it was sent
    */
   tell({ wire }, name, data) {
     const effects = this.#session.tell(wire, name, data);
     this.#do(effects);
     return effects.length > 0;
   }
-  /** @param {Subscription} subscription @param {object} data of the user, for others to see */
+  /** Marks the user as present. @param {Subscription} subscription @param {object} data shown to the other users */
   present({ wire }, data) {
     this.#do(this.#session.present(wire, data));
   }
-  /** Returns the subscriptions to a stream with these parameters. @param {string} stream @param {string} params in order, as JSON */
+  /** Returns the subscriptions to a stream with these parameters. @param {string} stream @param {string} params as JSON with sorted names */
   of(stream, params) {
     return [...this.#subscriptions.values()].filter(
       ({ wire }) => wire.stream === stream && JSON.stringify(sorted(wire.params ?? {})) === params
@@ -892,7 +913,7 @@ var Connection = class {
     }
     this.#showAll(changed);
   }
-  /** Removes the expected effect of a call. @param {string} id */
+  /** Removes the expected effect of a call from all subscriptions. @param {string} id */
   #lift(id) {
     const changed = [];
     for (const subscription of this.#subscriptions.values()) {
@@ -909,7 +930,7 @@ var Connection = class {
   #watch() {
     for (const watcher of this.watchers) this.#safely(watcher);
   }
-  /** Executes effects in order, even if one adds more: a listener may call back. @param {Effect[]} effects */
+  /** Executes effects in order, even if one adds more, as listeners may do. @param {Effect[]} effects */
   #do(effects) {
     this.#effects.push(...effects);
     if (this.#working) return;
@@ -949,6 +970,10 @@ var Connection = class {
         return this.calls.reply(effect.reply);
       case "tell":
         return this.#happen(effect.event, effect.wires);
+      case "text":
+        return this.#growText(effect.wires, effect.key, ({ texts }) => texts.add(effect.key, effect.field, effect.offset, effect.text));
+      case "text_ended":
+        return this.#growText(effect.wires, effect.key, ({ texts }) => texts.end(effect.key, effect.field, effect.length));
       case "event_rejected":
         return this.#eventRejected(effect);
     }
@@ -984,12 +1009,13 @@ var Connection = class {
     this.#cancelRefresh();
     this.#transport?.close();
     this.#transport = null;
+    for (const { texts } of this.#subscriptions.values()) texts.clear();
     this.calls.interrupted();
     if (!this.#session.fault) return;
     this.#warn(void 0, this.#session.fault);
     this.calls.refused(this.#session.fault);
   }
-  /** @param {number} seconds after which the token ends */
+  /** Schedules the next token. @param {number} seconds until the current token expires */
   #refreshBefore(seconds) {
     const transport = this.#transport;
     this.#cancelRefresh();
@@ -997,7 +1023,7 @@ var Connection = class {
       if (transport) this.#withToken(transport, (token) => this.#do(this.#session.authenticate(token)));
     });
   }
-  /** @param {Transport} transport that the token is for @param {(token: string) => void} use */
+  /** Requests a token, and uses it if the transport is still the current one. @param {Transport} transport @param {(token: string) => void} use */
   #withToken(transport, use2) {
     Promise.resolve().then(() => this.#token?.()).then((token) => {
       if (transport === this.#transport) use2(String(token));
@@ -1013,7 +1039,7 @@ var Connection = class {
     this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."));
   }
   /**
-   * Applies a whole frame: first all rows, then the page, then the listeners, then the cursor.
+   * Applies a whole frame. First all rows are updated, then the page, then listeners are called, then the cursor is stored.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
    */
@@ -1033,7 +1059,7 @@ var Connection = class {
     this.#do(this.#session.applied(frame, unfit));
   }
   /**
-   * Replaces the expected effects of calls by the frame's real ones. In subscriptions without rows in this frame, they are
+   * Replaces the expected effects of calls with the frame's real ones. If a subscription has no rows in this frame, they are
    * removed with the next frame if one is expected, else at once.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
@@ -1045,7 +1071,7 @@ var Connection = class {
     }
   }
   /**
-   * Shows changes: first in the whole page, then the listeners are called.
+   * Shows changes in the whole page, then calls the listeners.
    *
    * @param {Changed[]} changed
    * @returns {Set<Wire>} wires whose rows could not be shown
@@ -1084,6 +1110,16 @@ var Connection = class {
     const listeners = wires ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? []) : this.events.of(name);
     for (const listener of listeners) this.#safely(() => listener(data, { name, sender }));
   }
+  /** @param {Wire[]} wires @param {string} key of the row @param {(subscription: Subscription) => void} change */
+  #growText(wires, key, change) {
+    const changed = [];
+    for (const subscription of wires.flatMap((wire) => this.#subscriptions.get(wire) ?? [])) {
+      change(subscription);
+      const shown = subscription.showText(key);
+      if (shown) changed.push({ subscription, change: shown });
+    }
+    for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire));
+  }
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
   #eventRejected({ fault }) {
     const error = new RealtimeError(fault.code, fault.reason);
@@ -1095,7 +1131,7 @@ var Connection = class {
     this.#delays.set(wire, this.monitor.after(this.monitor.delay(wire.failures), () => this.#do(this.#session.again(wire))));
   }
   /**
-   * Calls a listener; its exception must not keep the frame from the others.
+   * Calls a listener, and reports its exception, so that the others are called too.
    *
    * @template T
    * @param {() => T} callback
@@ -1251,7 +1287,7 @@ function use(field, to) {
       /** @type {Field} */
       to.cloneNode(true)
     ) : to
-    // its options may be taken over
+    // its options may be moved into the page
   };
 }
 function follow(field, { content: content2, clean, next, to }) {
@@ -1276,11 +1312,12 @@ function contents(element) {
 function take(fields) {
   for (const { field, content: content2 } of fields) taken.set(field, content2);
 }
+var ROWS = "[data-live] [data-live-key], [data-live-key]:has(~ template[data-live])";
 function forgetRestored(document2) {
   const [visit] = get(document2, "defaultView")?.performance.getEntriesByType?.("navigation") ?? [];
   if (!visit || /** @type {PerformanceNavigationTiming} */
   visit.type === "navigate") return;
-  for (const element of call(document2, "querySelectorAll", "[data-live] [data-live-key] :is(input, select, textarea)")) {
+  for (const element of call(document2, "querySelectorAll", `:is(${ROWS}) :is(input, select, textarea)`)) {
     if (isField(element) && !hasFocus(element)) restore(element);
   }
 }
@@ -1387,6 +1424,65 @@ function isAtEnd(scroller) {
 }
 function scrollToEnd(scroller) {
   Reflect.apply(Element.prototype.scrollTo, scroller, [{ top: get(scroller, "scrollHeight"), behavior: "instant" }]);
+}
+
+// src/dom/in_place.js
+var isMarker = (element) => element !== null && get(element, "localName") === "template" && attribute(element, "data-live") !== null;
+function adopted(element) {
+  if (!isMarker(element)) return element;
+  const parent = aroundRows(element);
+  if (!parent) return element;
+  if (attribute(parent, "data-live") !== null) {
+    const reason = `The list '${attribute(element, "data-live")}' was put into an element that is a live list already: give each an element of its own.`;
+    throw new RealtimeError(null, reason, { name: "bad_arguments" });
+  }
+  const isOwn = ["data-live-key", "data-live-stream", "data-live-token"].some((name) => attribute(parent, name) !== null);
+  if (isOwn || parent === get(
+    /** @type {Document} */
+    get(parent, "ownerDocument"),
+    "body"
+  )) return element;
+  if (![...get(parent, "childNodes")].every((node) => node === element || isPart(node))) return element;
+  for (const { name, value: value2 } of get(element, "attributes")) call(parent, "setAttribute", name, value2);
+  call(element, "remove");
+  return parent;
+}
+function aroundRows(marker) {
+  const name = attribute(marker, "data-live-in");
+  const parent = get(marker, "parentElement");
+  if (!name || !parent || get(parent, "localName") !== "table") return parent;
+  const body = (
+    /** @type {Document} */
+    get(marker, "ownerDocument").createElement(name)
+  );
+  call(marker, "before", body);
+  call(body, "append", marker);
+  return body;
+}
+function isPart(node) {
+  if (node instanceof Element) return ["data-live-key", "data-live-empty"].some((name) => attribute(node, name) !== null);
+  return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim();
+}
+function elementsBefore(marker) {
+  const found = [];
+  for (let each = get(marker, "previousElementSibling"); each && !isMarker(each); each = get(each, "previousElementSibling")) found.push(each);
+  return found.reverse();
+}
+function listAround(element, others = "[data-live]") {
+  for (let each = (
+    /** @type {Element | null} */
+    element
+  ); each; each = get(each, "parentElement")) {
+    if (attribute(each, "data-live") !== null || call(each, "matches", others)) return each;
+    const marker = attribute(each, "data-live-key") === null ? null : markerBehind(each);
+    if (marker) return marker;
+  }
+  return null;
+}
+function markerBehind(row) {
+  let each = get(row, "nextElementSibling");
+  while (each && !isMarker(each)) each = get(each, "nextElementSibling");
+  return each;
 }
 
 // src/dom/parts.js
@@ -1523,6 +1619,12 @@ var POLICY = "realtime";
 var HELD = /* @__PURE__ */ Symbol.for("realtime.policy");
 var inert = /* @__PURE__ */ new WeakMap();
 function parseRow(html, key, container) {
+  const row = parseElement(html, container);
+  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
+  call(row, "setAttribute", "data-live-key", key);
+  return row;
+}
+function parseElement(html, container) {
   const context = inertCopy(container);
   const text2 = (
     /** @type {string} */
@@ -1530,10 +1632,7 @@ function parseRow(html, key, container) {
   );
   if (context.setHTMLUnsafe) context.setHTMLUnsafe(text2);
   else context.innerHTML = text2;
-  const row = get(context, "firstElementChild");
-  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
-  call(row, "setAttribute", "data-live-key", key);
-  return row;
+  return get(context, "firstElementChild");
 }
 function inertCopy(element) {
   const document2 = (
@@ -1570,27 +1669,27 @@ var OBSERVED = {
   characterDataOldValue: true
 };
 var PageChanges = class {
-  /** What the server said last of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
+  /** The server's last values of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
   #attributes = /* @__PURE__ */ new WeakMap();
-  /** What it said last of texts that the page's code has changed. @type {WeakMap<Node, string | null>} */
+  /** The server's last texts of nodes that the page's code has changed. @type {WeakMap<Node, string | null>} */
   #texts = /* @__PURE__ */ new WeakMap();
-  /** The server's children, in its order, of nodes in which the page's code has put or removed some. @type {WeakMap<Node, Node[]>} */
+  /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
   #children = /* @__PURE__ */ new WeakMap();
-  /** What the server said of children that the page's code has taken out, wherever they are now. @type {WeakMap<Node, Node>} */
+  /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
   #taken = /* @__PURE__ */ new WeakMap();
   /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
   #touched = /* @__PURE__ */ new WeakSet();
   /** @type {MutationObserver | null} */
   #observer = null;
-  /** What the work at hand has changed by itself. @type {Own | null} */
+  /** The changes made by the current `during`. @type {Own | null} */
   #own = null;
-  /** From now on changes in this tree are noted. @param {Node} root */
+  /** Starts tracking changes in this tree. @param {Node} root */
   observe(root) {
     this.#observer ??= new MutationObserver((records) => this.#note(records));
     this.#observer.observe(root, OBSERVED);
   }
   /**
-   * What `work` changes is the server's; what the page's code does meanwhile, a custom element for example, is not.
+   * Calls `work`, whose changes count as the server's. Changes by the page's code meanwhile, such as custom elements, do not.
    *
    * @template T
    * @param {() => T} work
@@ -1608,11 +1707,11 @@ var PageChanges = class {
       for (const [parent, children] of own.children) this.#keep(parent, children);
     }
   }
-  /** What the server said of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
+  /** Returns the server's last value of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
   attributeOf(element, name) {
     return this.#attributes.get(element)?.get(name);
   }
-  /** The server has said this of an attribute, and it was written unless `differs`. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
+  /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
   said(element, name, value2, differs = false) {
     if (differs) this.#said(element).set(name, value2);
     else this.#attributes.get(element)?.delete(name);
@@ -1620,7 +1719,7 @@ var PageChanges = class {
     if (names2) names2.add(name);
     else this.#own?.attributes.set(element, /* @__PURE__ */ new Set([name]));
   }
-  /** What the server said of a text. @param {Node} node */
+  /** Returns the server's last text of a node. @param {Node} node */
   textOf(node) {
     return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
   }
@@ -1632,23 +1731,23 @@ var PageChanges = class {
     if (text2?.startsWith(shown)) node.appendData(text2.slice(shown.length));
     else node.nodeValue = text2;
   }
-  /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
+  /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
     return this.#children.get(parent) ?? [...get(parent, "childNodes")];
   }
-  /** Those of them that the page's code has taken out. @param {Node} parent */
+  /** Returns the server's children that the page's code has removed. @param {Node} parent */
   takenFrom(parent) {
     return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
   }
-  /** Whether the server says of a child that was taken out what it has said before. @param {Node} child @param {Node} wanted */
+  /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
     return (this.#taken.get(child) ?? child).isEqualNode(wanted);
   }
-  /** The server has said that these are the children. @param {Node} parent @param {Node[]} children */
+  /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
   saidChildren(parent, children) {
     this.#own?.children.set(parent, children);
   }
-  /** Whether a row is as the server has said it. @param {Element} row */
+  /** Returns whether the page's code has not changed a row. @param {Element} row */
   isUntouched(row) {
     return !this.#touched.has(row);
   }
@@ -1661,7 +1760,7 @@ var PageChanges = class {
       if (each instanceof Element && call(each, "hasAttribute", "data-live-key")) this.#touched.add(each);
     }
   }
-  /** A node as the server has said it, without what the page's own code has made of it. @template {Node} T @param {T} node @returns {T} */
+  /** Returns a copy of a node without the changes of the page's own code. @template {Node} T @param {T} node @returns {T} */
   serverCopy(node) {
     const copy = (
       /** @type {T} */
@@ -2017,7 +2116,7 @@ function catchUp(element) {
   if (to) morph(element, to);
 }
 var Morph = class _Morph {
-  /** What goes when all that stays has been taken out of it. @type {Set<Node>} */
+  /** Nodes to remove after all nodes that stay have been moved out of them. @type {Set<Node>} */
   #leaving = /* @__PURE__ */ new Set();
   /** @param {Node} from @param {Node} to */
   constructor(from, to) {
@@ -2071,7 +2170,7 @@ var Morph = class _Morph {
     const [shadow, wanted] = [get(from, "shadowRoot"), get(to, "shadowRoot")];
     if (shadow && wanted) new _Morph(shadow, wanted).trees(shadow, wanted);
   }
-  /** Nobody sees what is in a template, so nothing of it has to stay. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
+  /** Replaces the content of a template: it is not visible, so nothing in it has to be kept. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
   #updateTemplate({ content: content2 }, to) {
     if (!content2.isEqualNode(to.content)) content2.replaceChildren(...to.content.childNodes);
   }
@@ -2119,7 +2218,7 @@ var Morph = class _Morph {
     else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue);
   }
   /**
-   * What the page's own code has put there or keeps, by the child of the server's behind which it stands; null: before all.
+   * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
    *
    * @param {Node} from
    * @param {Set<Node>} said
@@ -2135,7 +2234,7 @@ var Morph = class _Morph {
     return followers;
   }
   /**
-   * The server has changed a child in whose place the page's own code has put something: that goes.
+   * Removes what the page's own code has put in place of a child, because the server has changed that child.
    *
    * @param {Node[]} said
    * @param {Node} node
@@ -2148,8 +2247,8 @@ var Morph = class _Morph {
     followers.set(before, (followers.get(before) ?? []).filter(isKept));
   }
   /**
-   * Leaves gaps in a new element for what the page has of it already. They are filled when it stands in the page, since only
-   * from there to there an element moves with its focus and all else that it holds.
+   * Leaves gaps in a new element for existing elements. They are filled when it is in the page, because an element keeps its
+   * focus and state only if it moves within the page.
    *
    * @param {Node} node
    * @returns {Gap[]}
@@ -2246,31 +2345,43 @@ var said2 = /* @__PURE__ */ new WeakMap();
 var Rows = class {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null;
+  /** The last placeholder. @type {Element | null} */
+  #placeholder = null;
   /**
-   * @param {Element} element
-   * @param {{wanted: () => readonly string[], others: () => Rows[], report: (error: unknown) => void}} options wanted: the
-   *   keys of the live query as they are now, perhaps not painted yet; others: the rows of the stream's other containers
+   * @param {Element} live a container, or the marker of a list in place
+   * @param {{wanted: () => readonly string[], isRefused: () => boolean, others: () => Rows[], report: (error: unknown) => void}} options
+   *   wanted: the current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
    */
-  constructor(element, { wanted, others, report }) {
-    this.element = element;
+  constructor(live2, { wanted, isRefused, others, report }) {
+    this.live = live2;
     this.wanted = wanted;
+    this.isRefused = isRefused;
     this.others = others;
     this.report = report;
-    pageChanges.observe(element);
+    this.#observe(this.#rows().values());
+  }
+  /** The parent of the rows. */
+  get element() {
+    return isMarker(this.live) && get(this.live, "parentElement") || this.live;
+  }
+  /** Observes the container; for a marker, its rows. @param {Iterable<Element>} rows */
+  #observe(rows) {
+    if (isMarker(this.live)) for (const row of rows) pageChanges.observe(row);
+    else pageChanges.observe(this.live);
   }
   keys() {
     return this.#rows().keys();
   }
-  /** The rows as HTML, as the server has said them. @returns {Map<string, string>} */
+  /** Returns the rows as the server's HTML. @returns {Map<string, string>} */
   read() {
     return pageChanges.during(() => new Map([...this.#rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])));
   }
   /**
-   * Lays what a call is expected to do over rows: it is given their elements, which are copies.
+   * Applies the expected effect of a call to copies of the rows' elements.
    *
    * @param {readonly import("../data/result_set.js").Entry[]} rows
-   * @param {import("../data/optimistic.js").Expectation} expect takes elements and returns those that are to stand there
-   * @param {string} id of the call: what has no key yet gets one from it
+   * @param {import("../data/optimistic.js").Expectation} expect takes elements and returns the expected ones
+   * @param {string} id of the call; new elements get a key from it
    * @returns {import("../data/result_set.js").Entry[]}
    */
   expect(rows, expect, id) {
@@ -2281,7 +2392,7 @@ var Rows = class {
     return shown.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
   }
   /**
-   * Part by part. A row that is not there has been removed by the page's own code: it stays away until it changes.
+   * Shows a change, part by part. A row that the page's own code has removed stays away until it changes.
    *
    * @param {readonly string[]} keys
    * @param {import("../data/result_set.js").Change} change
@@ -2289,6 +2400,7 @@ var Rows = class {
    */
   *paint(keys, { puts }) {
     const rows = this.#rows();
+    if (keys.length) this.#replacePlaceholder(null);
     const differing2 = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))));
     let isFirst = true;
     for (const part of parts([...rows.keys()], keys, differing2)) {
@@ -2296,6 +2408,28 @@ var Rows = class {
       isFirst = false;
       this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing2.get(key))]));
     }
+    if (!keys.length) this.#replacePlaceholder(this.isRefused() ? null : attribute(this.live, "data-live-when-empty"));
+  }
+  /** Shows a placeholder instead of rows. @param {string | null} html null: removes it */
+  #replacePlaceholder(html) {
+    const shown = this.#elements().find((each) => attribute(each, "data-live-empty") !== null);
+    if (Boolean(shown) === Boolean(html)) return;
+    pageChanges.during(() => {
+      if (shown) {
+        this.#placeholder = shown;
+        this.#lead = get(shown, "previousSibling");
+        call(shown, "remove");
+      } else {
+        const element = this.#placeholder ?? parseElement(String(html), this.element);
+        if (element) arrange(this.element, [element], this.#place, []);
+        if (element && !this.#placeholder) globalThis.htmx?.process?.(element);
+      }
+    });
+  }
+  /** The child that precedes the rows. */
+  get #place() {
+    if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead;
+    return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null;
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
@@ -2316,8 +2450,8 @@ var Rows = class {
         if (row) rows.set(key, row);
         if (row && !shown) added.push([key, row]);
       }
-      const lead = this.#lead && get(this.#lead, "parentNode") === this.element ? this.#lead : null;
-      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), lead, get(this.element, "children"));
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements());
+      if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []));
       for (const [key, row] of added) this.#tell("add", key, row);
       if (place2) moveFocus(this.element, this.#rows(), place2);
     });
@@ -2327,7 +2461,7 @@ var Rows = class {
   detail({ puts, drops, reset }) {
     return { puts: [...puts.keys()], drops, reset };
   }
-  /** The elements that are to go, but for those that another container is going to take. @param {Map<string, Element>} rows @param {Set<string>} wanted */
+  /** Returns the elements to remove, except those that another container will take. @param {Map<string, Element>} rows @param {Set<string>} wanted */
   #leave(rows, wanted) {
     const gone = this.#children().filter(([key, row]) => !(wanted.has(key) && rows.get(key) === row));
     const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
@@ -2344,12 +2478,12 @@ var Rows = class {
     }
   }
   /**
-   * One that cannot be shown keeps nobody else from it, and says so.
+   * Renders a row. If it cannot be shown, reports it and does not affect other rows.
    *
    * @param {string} key
    * @param {string} html
    * @param {Element | undefined} shown
-   * @returns {Element | null | undefined} null: the page's own code does not want it
+   * @returns {Element | null | undefined} null: the page's own code has prevented it
    */
   #draw(key, html, shown) {
     if (shown) said2.delete(shown);
@@ -2367,7 +2501,7 @@ var Rows = class {
       this.#tell("morph", key, drawn);
       return drawn;
     } catch (cause) {
-      const reason = `The row '${key}' of '${attribute(this.element, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
+      const reason = `The row '${key}' of '${attribute(this.live, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
       const error = new RealtimeError(null, reason, { name: "not_shown" });
       show(shown ?? this.element, "data-live-error", reason);
       emit(shown ?? this.element, "realtime:error", error);
@@ -2380,29 +2514,32 @@ var Rows = class {
     globalThis.htmx?.process?.(row);
     emit(row, `realtime:after-${what}`, { key, row });
   }
-  /** From the stream's other containers. @template T @param {(other: Rows) => [string, T][]} part @returns {Map<string, T>} */
+  /** Collects entries from the stream's other containers. @template T @param {(other: Rows) => [string, T][]} part @returns {Map<string, T>} */
   #collect(part) {
     return new Map(this.others().flatMap(part));
   }
-  /** The keys whose rows are still to be painted. @returns {[string, true][]} */
+  /** The keys of rows that are not painted yet. @returns {[string, true][]} */
   #awaited() {
     const rows = this.#rows();
     return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true]);
   }
-  /** The rows that are still to be removed. */
+  /** The rows that are not removed yet. */
   #leaving() {
     const wanted = new Set(this.wanted());
     return [...this.#rows()].filter(([key]) => !wanted.has(key));
   }
-  /** Of two with one key, the first. @returns {Map<string, Element>} */
+  /** The rows by key; of two with the same key, the first. @returns {Map<string, Element>} */
   #rows() {
     const rows = /* @__PURE__ */ new Map();
     for (const [key, child] of this.#children()) if (!rows.has(key)) rows.set(key, child);
     return rows;
   }
+  #elements() {
+    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")];
+  }
   /** @returns {[string, Element][]} */
   #children() {
-    return [...get(this.element, "children")].flatMap((child) => {
+    return this.#elements().flatMap((child) => {
       const key = attribute(child, "data-live-key");
       return key === null ? [] : [
         /** @type {[string, Element]} */
@@ -2435,7 +2572,7 @@ var PATIENCE_SECONDS = 1;
 var ParameterChange = class {
   /** The newest parameters, until they are shown or refused. @type {Params | null} */
   target = null;
-  /** What has been requested, and has not arrived yet. @type {{params: Params, held: Held, end: () => void} | null} */
+  /** The pending request. @type {{params: Params, held: Held, end: () => void} | null} */
   #next = null;
   #isPausing = false;
   #isPatient = false;
@@ -2449,7 +2586,7 @@ var ParameterChange = class {
    *   take: (held: Held, params: Params) => void,
    *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
    *   after: (seconds: number, callback: () => void) => () => void,
-   * }} options hold: subscribes with these parameters, to a wire that is next; take: the rows are loaded; refuse: the server refuses the newest parameters
+   * }} options hold: subscribes with these parameters, by a wire that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
    */
   constructor({ hold, take: take2, refuse, after }) {
     this.hold = hold;
@@ -2462,18 +2599,18 @@ var ParameterChange = class {
     this.target = params;
     this.#go();
   }
-  /** Keeps what is shown. */
+  /** Cancels the change; the current rows stay. */
   cancel() {
     this.target = null;
     this.#drop();
   }
-  /** Keeps what is shown, and requests nothing more. */
+  /** Cancels the change, and ignores further ones. */
   close() {
     this.cancel();
     this.#cancelPause();
     this.#isPausing = true;
   }
-  /** Takes what has been requested, if this is it, and its rows are loaded or refused. @param {Subscription} subscription */
+  /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {Subscription} subscription */
   arrived(subscription) {
     const next = this.#next;
     if (next?.held.subscription !== subscription || !(subscription.filled || subscription.error)) return;
@@ -2518,6 +2655,86 @@ var ParameterChange = class {
   }
 };
 
+// src/data/live_text.js
+var LiveTexts = class {
+  /** By the row's key and the field. @type {Map<string, Map<string, Added>>} */
+  #rows = /* @__PURE__ */ new Map();
+  /**
+   * Adds what a writer has added.
+   *
+   * @param {string} key
+   * @param {string} field
+   * @param {number} offset
+   * @param {string} text
+   */
+  add(key, field, offset, text2) {
+    const fields = this.#rows.get(key) ?? /* @__PURE__ */ new Map();
+    this.#rows.set(key, fields);
+    const held = fields.get(field);
+    const continues = held && held.start <= offset && offset <= held.start + held.text.length;
+    fields.set(field, continues ? { start: held.start, text: held.text.slice(0, offset - held.start) + text2 } : { start: offset, text: text2 });
+  }
+  /** Drops what is beyond the end of a text. @param {string} key @param {string} field @param {number} length */
+  end(key, field, length) {
+    const held = this.#rows.get(key)?.get(field);
+    if (held && length < held.start + held.text.length) this.#set(key, field, held.start, held.text.slice(0, Math.max(0, length - held.start)));
+  }
+  clear() {
+    this.#rows.clear();
+  }
+  /** Drops the texts of rows that are gone. @param {(key: string) => boolean} isThere */
+  keep(isThere) {
+    for (const key of this.#rows.keys()) if (!isThere(key)) this.#rows.delete(key);
+  }
+  /** The row as it is shown. @template {Row | undefined} T @param {string} key @param {T} row as it is saved @returns {T} */
+  shown(key, row) {
+    const fields = this.#rows.get(key);
+    if (!fields) return row;
+    for (const field of [...fields.keys()]) row = /** @type {any} */
+    this.#shown(key, field, row);
+    return row;
+  }
+  /** @param {string} key @param {string} field @param {Row | undefined} row */
+  #shown(key, field, row) {
+    if (typeof row === "string") return this.#inHTML(key, field, row);
+    const saved = row && typeof row === "object" ? (
+      /** @type {any} */
+      row[field]
+    ) : void 0;
+    if (typeof saved !== "string") return row;
+    const text2 = this.#joined(key, field, saved);
+    return text2 === saved ? row : { .../** @type {object} */
+    row, [field]: text2 };
+  }
+  /** @param {string} key @param {string} field @param {string} html */
+  #inHTML(key, field, html) {
+    const element = new RegExp(`(<[a-zA-Z][^<>]*\\sdata-live-text="${field}"[^<>]*>)([^<]*)(?=<)`, "g");
+    return html.replace(element, (whole, tag, content2) => {
+      const saved = unescaped(content2);
+      const text2 = this.#joined(key, field, saved);
+      return text2 === saved ? whole : tag + escaped(text2);
+    });
+  }
+  /** What is saved, and what continues it. @param {string} key @param {string} field @param {string} saved */
+  #joined(key, field, saved) {
+    const held = this.#rows.get(key)?.get(field);
+    if (!held || saved.length < held.start) return saved;
+    const rest = saved.slice(held.start);
+    if (rest.length < held.text.length && held.text.startsWith(rest)) return saved.slice(0, held.start) + held.text;
+    this.#rows.get(key)?.delete(field);
+    return saved;
+  }
+  /** @param {string} key @param {string} field @param {number} start @param {string} text */
+  #set(key, field, start2, text2) {
+    if (text2) this.#rows.get(key)?.set(field, { start: start2, text: text2 });
+    else this.#rows.get(key)?.delete(field);
+  }
+};
+var ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
+var CHARACTERS = { ...Object.fromEntries(Object.entries(ENTITIES).map(([character, entity]) => [entity, character])), "&#39;": "'", "&nbsp;": " " };
+var escaped = (text2) => text2.replace(/[&<>"']/g, (character) => ENTITIES[character]);
+var unescaped = (html) => html.replace(/&(?:amp|lt|gt|quot|nbsp|#x27|#39);/g, (entity) => CHARACTERS[entity]);
+
 // src/data/optimistic.js
 var Overlays = class {
   /** By the ids of the calls, in their order. `arrived`: the call's effects are in the next commit. @type {Map<string, {expect: Expectation, arrived: boolean}>} */
@@ -2543,7 +2760,7 @@ var Overlays = class {
       if (overlay) overlay.arrived = true;
     }
   }
-  /** Removes the overlays whose effects have arrived. @returns {boolean} whether that ends an overlay */
+  /** Removes the overlays whose effects have arrived. @returns {boolean} whether there were any */
   settle() {
     const arrived = [...this.#overlays].filter(([, overlay]) => overlay.arrived);
     for (const [id] of arrived) this.#overlays.delete(id);
@@ -2555,7 +2772,7 @@ var Overlays = class {
    * @template T
    * @param {readonly T[]} rows
    * @param {{strict?: string, apply?: (rows: readonly T[], expect: Expectation, id: string) => readonly T[]}} [options]
-   *   strict: the call whose exception is thrown; older ones, which may not expect newer rows, are skipped if they throw.
+   *   strict: the call whose exception is thrown; other overlays, which may not fit newer rows, are skipped if they throw.
    * @returns {readonly T[]}
    */
   show(rows, { strict, apply = applyToRows } = {}) {
@@ -2627,20 +2844,22 @@ var Subscription = class {
   /** The keys of the rows that the page shows. @type {readonly string[]} */
   shownKeys = NOTHING;
   overlays = new Overlays();
+  /** What is added to texts, and not saved yet. */
+  texts = new LiveTexts();
   /** Whether the rows are loaded. */
   filled = false;
-  /** Why there are none. @type {RealtimeError | null} */
+  /** Why there are no rows. @type {RealtimeError | null} */
   error = null;
   /** @type {Set<Listener>} */
   listeners = /* @__PURE__ */ new Set();
   events = new EventListeners();
-  /** A ring of all places; this one is before the first and after the last. @type {Place} */
+  /** The sentinel of the circular list of places: before the first and after the last. @type {Place} */
   #end = ring();
   /** @type {Map<string, Place>} */
   #places = /* @__PURE__ */ new Map();
   /** The change since the last commit. @type {Change | null} */
   #change = null;
-  /** The server's rows, as far as they are stored here. @type {readonly Row[]} */
+  /** The server's rows, if they are stored here. @type {readonly Row[]} */
   #truth = NOTHING;
   /** What the page shows, while there are overlays. @type {Map<string, Row> | null} */
   #shown = null;
@@ -2661,11 +2880,11 @@ var Subscription = class {
     }
   }
   /**
-   * Takes the deltas of one frame. Nothing is visible before commit().
+   * Applies the deltas of one frame. Nothing is visible before commit().
    *
    * @param {Delta[]} deltas
-   * @param {{fresh: boolean}} options fresh: the rows start from nothing
-   * @returns {boolean} false if a delta names a row that is not there, so that the rows must be asked for anew
+   * @param {{fresh: boolean}} options fresh: the deltas replace all rows
+   * @returns {boolean} false if a delta names an unknown row, so that the rows must be reloaded
    */
   apply(deltas, { fresh }) {
     let fits = true;
@@ -2689,6 +2908,7 @@ var Subscription = class {
     if (!this.#change && this.filled && !settled) return null;
     const change = this.#change ?? { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
     change.drops = this.keys.filter((key) => !this.#places.has(key));
+    this.texts.keep((key) => this.#places.has(key));
     this.#snapshot();
     this.#change = null;
     this.filled = true;
@@ -2696,11 +2916,26 @@ var Subscription = class {
     return this.#shown ? this.#compare(change.reset) : change;
   }
   /**
-   * Shows the expected effect of a call, until the real one arrives or the call fails.
+   * Shows a row whose text has changed.
+   *
+   * @param {string} key
+   * @returns {Change | null} null if there is nothing to show
+   */
+  showText(key) {
+    const place2 = this.#places.get(key);
+    if (!place2 || !this.filled) return null;
+    place2.sent ??= this.page?.read?.().get(key);
+    if (place2.sent === void 0) return null;
+    this.#show(place2);
+    const change = this.commit();
+    return change && { ...change, isText: true };
+  }
+  /**
+   * Shows the expected effect of a call until the real one arrives or the call fails. Throws what `expect` throws, without any change.
    *
    * @param {string} id of the call
    * @param {import("./optimistic.js").Expectation} expect
-   * @returns {Change} Throws what `expect` throws, without any change.
+   * @returns {Change}
    */
   expect(id, expect) {
     if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.");
@@ -2747,7 +2982,7 @@ var Subscription = class {
         previous = this.#put(place2, key, held.row, held.sent);
       } else {
         previous = this.#put(place2, key, row, row);
-        this.#change?.puts.set(key, row);
+        this.#show(previous);
       }
     }
     return (!order || this.#arrange(order)) && Object.entries(patches ?? {}).every(([key, patch]) => this.#patch(key, patch));
@@ -2757,9 +2992,19 @@ var Subscription = class {
     const place2 = this.#places.get(key);
     const row = patched(place2?.sent, patch);
     if (!place2 || row === void 0) return false;
-    place2.row = place2.sent = row;
-    this.#change?.puts.set(key, row);
+    place2.sent = row;
+    this.#show(place2);
     return true;
+  }
+  /** Has the row be shown, with the text that is not saved yet. @param {Place} place */
+  #show(place2) {
+    this.#change ??= { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
+    place2.row = this.texts.shown(place2.key, place2.sent);
+    this.#change.puts.set(
+      place2.key,
+      /** @type {Row} */
+      place2.row
+    );
   }
   /** @param {Place} place @param {string} key @param {Row | undefined} row @param {Row | undefined} sent */
   #put(place2, key, row, sent) {
@@ -2897,26 +3142,26 @@ function text(value2) {
 // src/dom/live_element.js
 var CHANGED = "data-live-changed";
 var Container = class {
-  /** What is still to be shown. @type {Pending | null} */
+  /** The change that is not fully shown yet. @type {Pending | null} */
   #pending = null;
-  /** What is being shown. @type {Pending | null} */
+  /** The change that is being shown. @type {Pending | null} */
   #painting = null;
-  /** What listeners are told of instead of the last change: it was shown with others that had waited. @type {Change | null} */
+  /** The change for listeners, if the last one was shown together with earlier ones. @type {Change | null} */
   #toTell = null;
   #change;
   /** Called when the server has shown or refused the newest parameters. @type {(error: RealtimeError | null) => void} */
   #answered = () => {
   };
-  /** The text of data-live-params that is known already. */
+  /** The last known text of data-live-params. */
   #noted;
-  /** The cursor that was in the page when it was bound. */
+  /** The cursor in the page's HTML when the element was bound. */
   #rendered;
   /**
    * @param {Element} element
    * @param {{
    *   containersOf: (name: string) => Container[], connection: import("../connection/connection.js").Connection,
    *   report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer,
-   * }} options containersOf: those of a stream
+   * }} options containersOf: returns the containers of a stream
    */
   constructor(element, { containersOf, connection, report, announcer }) {
     this.element = element;
@@ -2925,7 +3170,7 @@ var Container = class {
     this.token = attribute(element, "data-live-token") ?? void 0;
     if (!this.token) throw unsigned(this.name);
     this.format = readFormat(element);
-    this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
+    this.content = isHTML(this.format) ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
     followFromStart(element);
     this.#noted = attribute(element, "data-live-params");
     const cursor = attribute(element, "data-live-cursor");
@@ -2942,7 +3187,7 @@ var Container = class {
     });
     this.announcer = announcer;
   }
-  /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows that are there */
+  /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows in the page */
   #newSubscription({ params, cursor, changed }, keys) {
     const { name: stream, token, format } = this;
     const subscription = new Subscription(
@@ -2969,7 +3214,7 @@ var Container = class {
     const state = this.connection.stateOf(this.subscription);
     return this.#change.target && state === "live" ? "catching-up" : state;
   }
-  /** The parameters of what it shows, or is going to show. @returns {Params} */
+  /** The parameters of the rows that it shows, or will show. @returns {Params} */
   get params() {
     return this.#change.target ?? this.subscription.wire.params ?? {};
   }
@@ -2977,7 +3222,7 @@ var Container = class {
    * Changes the parameters. What is shown stays until the new rows are loaded, and if the server refuses them.
    *
    * @param {Params} params all of them
-   * @param {(error: RealtimeError | null) => void} [answered] not called if they are changed again before
+   * @param {(error: RealtimeError | null) => void} [answered] called when the new rows are shown or refused, unless the parameters have changed again
    */
   change(params, answered = () => {
   }) {
@@ -2988,28 +3233,28 @@ var Container = class {
     this.#change.cancel();
     answered(null);
   }
-  /** Follows data-live-params, which the page's own code may have changed. */
+  /** Applies data-live-params, which the page's own code may have changed. */
   followAttribute() {
     const text2 = attribute(this.element, "data-live-params");
     if (text2 === this.#noted) return;
     this.#noted = text2;
     this.change(readJSON(this.element, "data-live-params") ?? {});
   }
-  /** How many rows wait to be shown. */
+  /** The number of rows that wait to be shown. */
   get held() {
     return this.#pending && isPaused(this.element) ? this.#pending.change.puts.size + this.#pending.change.drops.length : 0;
   }
-  /** Shows what has waited, unless it is to wait on. */
+  /** Shows the changes that have waited, unless the element is still paused. */
   resume() {
     if (!isPaused(this.element)) this.#show();
     this.#count();
   }
-  /** Whether the element still asks for what it is bound to. */
+  /** Whether the element's attributes are still those that it was bound with. */
   get isCurrent() {
     const { element, name, token } = this;
     return attribute(element, "data-live") === name && (attribute(element, "data-live-token") ?? void 0) === token;
   }
-  /** Leaves the element such that it can be bound again. */
+  /** Unbinds the element, with the attributes for binding it again. */
   release() {
     this.#change.close();
     this.#flush();
@@ -3060,13 +3305,14 @@ var Container = class {
       const contents2 = containersOf(this.name).map(({ content: content2 }) => content2);
       return contents2.filter((content2) => content2 instanceof Rows && content2 !== this.content);
     };
-    return new Rows(this.element, { wanted: () => this.subscription.shownKeys, others: (
+    const isRefused = () => Boolean(this.subscription.error);
+    return new Rows(this.element, { wanted: () => this.subscription.shownKeys, isRefused, others: (
       /** @type {() => Rows[]} */
       others
     ), report });
   }
   /**
-   * Shows a change at once, unless the page is paused, or a picture is taken before, or there is too much of it for a task.
+   * Shows a change at once, unless the element is paused, a view transition starts first, or the change is too large for one task.
    *
    * @param {readonly string[]} keys
    * @param {Change} change
@@ -3075,12 +3321,12 @@ var Container = class {
     const isLarge = change.puts.size + change.drops.length > PART_ROWS;
     this.#pending = joined(this.#pending, keys, change);
     if (this.subscription.error) this.#toTell = this.#paintAll();
-    else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({ isNow: true });
-    else if (!isPaused(this.element)) animate(this.element, () => this.#flush());
+    else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({ isNow: true });
+    else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush());
     this.#count();
     return true;
   }
-  /** Shows what is pending, in as many tasks as it takes. What comes meanwhile is shown together with what is left. */
+  /** Shows the pending change, in as many tasks as needed. A change that arrives meanwhile is shown together with the rest. */
   #show({ isNow = false } = {}) {
     const pending = this.#pending;
     if (!pending) return;
@@ -3108,6 +3354,10 @@ var Container = class {
     if (pending) for (const work = this.#paint(pending); !work.next().done; ) ;
     return pending && pending.change;
   }
+  /** The parent of the rows. */
+  get #parent() {
+    return isMarker(this.element) && get(this.element, "parentElement") || this.element;
+  }
   #read() {
     this.#flush();
     return (
@@ -3118,7 +3368,7 @@ var Container = class {
   /** @param {Pending} pending @returns {Generator<void, void>} */
   *#paint(pending) {
     const { keys, change } = this.#painting = pending;
-    const before = this.announcer && !change.own ? new Set(this.content.keys()) : null;
+    const before = this.announcer && !change.own && !change.isText ? new Set(this.content.keys()) : null;
     const asking = before && call(this.element, "closest", "[data-live-announce]");
     try {
       for (const work = this.content.paint(keys, change); !work.next().done; ) {
@@ -3151,15 +3401,19 @@ function joined(held, keys, change) {
   const puts = new Map([...held?.change.puts ?? [], ...change.puts].filter(([key]) => shown.has(key)));
   const drops = [.../* @__PURE__ */ new Set([...held?.change.drops ?? [], ...change.drops])].filter((key) => !shown.has(key));
   const reset = Boolean(held?.change.reset) || change.reset;
-  return { keys, change: { puts, drops, reset, own: (held?.change.own ?? true) && change.own } };
+  return { keys, change: { puts, drops, reset, own: (held?.change.own ?? true) && change.own, isText: (held?.change.isText ?? true) && change.isText } };
 }
 function unsigned(name) {
   const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`;
   return new RealtimeError(null, reason, { name: "bad_arguments" });
 }
+var isHTML = (format) => format === "html" || format.startsWith("html:");
 function readFormat(element) {
   const format = attribute(element, "data-live-format") ?? "html";
-  if (format === "html") return format;
+  if (isHTML(format)) return (
+    /** @type {Format} */
+    format
+  );
   if (format.startsWith("value:")) return valueFormat(format.slice("value:".length));
   const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`;
   throw new RealtimeError(null, reason, { name: "bad_arguments" });
@@ -3178,9 +3432,9 @@ function readJSON(element, name) {
 // src/dom/action_elements.js
 var FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])";
 var Controls = class {
-  /** Calls under way, by element. @type {WeakMap<Element, number>} */
+  /** The number of pending calls of each element. @type {WeakMap<Element, number>} */
   #running = /* @__PURE__ */ new WeakMap();
-  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: that of a container */
+  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: returns a container's wire */
   constructor({ document: document2, call: call3, wireOf = () => void 0 }) {
     this.document = document2;
     this.call = call3;
@@ -3232,13 +3486,13 @@ var Controls = class {
     }
   }
   /**
-   * What an element calls: the stream of the closest container, as the server has signed it.
+   * Returns the stream that an element calls: that of the closest container, by the token that the server has signed.
    *
    * @param {Element} element
    * @returns {{token: string} | {stream: string, params: Record<string, unknown>}}
    */
   #target(element) {
-    const owner = call(element, "closest", "[data-live], [data-live-stream]");
+    const owner = listAround(element, "[data-live-stream]");
     const wire = owner && this.wireOf(owner);
     if (wire?.vouched && (!wire.token || wire.changed)) return { stream: wire.stream, params: wire.params ?? {} };
     const token = owner && attribute(owner, "data-live-token");
@@ -3325,7 +3579,7 @@ function cookies(document2) {
   }
 }
 var RowForms = class {
-  /** The button of the form that is being sent. @type {HTMLElement | null} */
+  /** The button that submits the form. @type {HTMLElement | null} */
   #submitter = null;
   /** @param {Document} document */
   constructor(document2) {
@@ -3346,12 +3600,12 @@ var RowForms = class {
       if (token) formData2.set(FIELD, token);
     });
   }
-  /** The event before `formdata`, where a user sends the form. @param {HTMLElement | null} submitter */
+  /** Notes the button: `submit` precedes `formdata` if the user submits the form. @param {HTMLElement | null} submitter */
   #note(submitter) {
     this.#submitter = submitter;
     setTimeout(() => this.#submitter = null);
   }
-  /** Whether it is a POST to this site: nobody else is to know the token. @param {HTMLFormElement} form */
+  /** Returns whether the form is a POST to this site: no other site may learn the token. @param {HTMLFormElement} form */
   #staysHere(form) {
     const button = this.#submitter && /** @type {HTMLButtonElement} */
     this.#submitter.form === form ? this.#submitter : null;
@@ -3368,9 +3622,9 @@ var RowForms = class {
 // src/dom/forms.js
 var OWN = /^(_live_|csrfmiddlewaretoken$)/;
 var Forms = class {
-  /** Forms under way. @type {WeakSet<Element>} */
+  /** Forms with a pending call. @type {WeakSet<Element>} */
   #running = /* @__PURE__ */ new WeakSet();
-  /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: goes to another page */
+  /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: navigates to another page */
   constructor({ document: document2, call: call3, follow: follow3 }) {
     this.document = document2;
     this.call = call3;
@@ -3474,7 +3728,7 @@ var Store = class {
   #snapshot;
   /**
    * @param {() => Snapshot} see returns a new object each time
-   * @param {(callback: () => void) => () => void} watch calls back whenever something may have changed; returns a function that stops it
+   * @param {(callback: () => void) => () => void} watch calls the callback whenever something may have changed; returns a function that stops it
    */
   constructor(see, watch) {
     this.#see = see;
@@ -3490,7 +3744,7 @@ var Store = class {
    * Calls back with each new snapshot.
    *
    * @param {(snapshot: Readonly<Snapshot>) => void} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} unsubscribes
    */
   subscribe = (callback) => {
     let told = this.getSnapshot();
@@ -3508,17 +3762,17 @@ function equal(one, other) {
 
 // src/data/live_query.js
 var Use = class {
-  /** What is attached to the subscription, each with the function that detaches it. @type {Map<(subscription: Subscription) => () => void, () => void>} */
+  /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(subscription: Subscription) => () => void, () => void>} */
   #attached = /* @__PURE__ */ new Map();
   /** @type {Set<() => void>} */
   #listeners = /* @__PURE__ */ new Set();
-  /** Why the last parameters were refused. @type {RealtimeError | null} */
+  /** Why the server refused the last parameters. @type {RealtimeError | null} */
   #refusal = null;
   #change;
   #connection;
   #held;
   #read;
-  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
+  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
   constructor({ connection, stream, params, hold, read }) {
     this.#connection = connection;
     this.#held = hold(params, false);
@@ -3547,8 +3801,8 @@ var Use = class {
     return this.#refusal ?? this.#held.subscription.error;
   }
   /**
-   * Changes parameters; those that are not named stay. What is shown stays until the new rows are loaded, and if the server
-   * refuses them, which `error` then says. Of several changes in a row, the last one wins.
+   * Changes the given parameters. The current rows stay until the new ones are loaded. If the server refuses the parameters,
+   * the rows stay and `error` has the reason. Of several changes in a row, the last one wins.
    *
    * @param {Params} params
    */
@@ -3560,7 +3814,7 @@ var Use = class {
    * Calls back after each change, and at once if data is loaded.
    *
    * @param {(seen: Seen) => void} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} unsubscribes
    */
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot());
@@ -3571,7 +3825,7 @@ var Use = class {
   /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
   getSnapshot = () => this.#read(this.#held.subscription);
   /**
-   * Returns a store of what `see` returns, updated at each change of the rows and the state.
+   * Returns a store of the snapshots that `see` returns, updated at each change of the rows and the state.
    *
    * @template Snapshot
    * @param {() => Snapshot} see
@@ -3587,7 +3841,7 @@ var Use = class {
       });
     });
   }
-  /** Attaches a listener to the subscription, also to the next one. @param {(subscription: Subscription) => () => void} attach returns what detaches it @returns {() => void} ends it */
+  /** Attaches a listener to the current subscription and its successors. @param {(subscription: Subscription) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
   attach(attach) {
     this.#attached.set(attach, attach(this.#held.subscription));
     return () => {
@@ -3595,7 +3849,7 @@ var Use = class {
       this.#attached.delete(attach);
     };
   }
-  /** Ends this use. The last `close()` ends the subscription. */
+  /** Closes this handle. The last `close()` ends the subscription. */
   close() {
     this.#change.close();
     for (const detach of this.#attached.values()) detach();
@@ -3661,7 +3915,7 @@ var LiveQuery = class extends Use {
    *
    * @param {string} name
    * @param {import("./events.js").EventListener} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} removes the listener
    */
   on(name, callback) {
     return this.attach(({ events }) => events.on(name, callback));
@@ -3701,7 +3955,7 @@ var Presence = class extends LiveQuery {
     super(options);
     this.#connection = options.connection;
   }
-  /** Sets the user's data, which all others see, and marks the user as present. @param {object} data up to 1 KiB as JSON */
+  /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
     this.#connection.present(Use.subscriptionOf(this), data);
   }
@@ -3864,7 +4118,7 @@ var Monitor = class {
   /** @type {any} */
   #timer = null;
   #heard = 0;
-  // when the last message came, or waiting for one began
+  // when the last message was received, or waiting for one began
   #patience = 0;
   // seconds of silence that are tolerated
   #expected = 0;
@@ -3872,7 +4126,7 @@ var Monitor = class {
   #notBefore = 0;
   // the earliest reconnect that the server allows
   #attempts = 0;
-  /** When the server's welcome came, if it did. @type {number | null} */
+  /** When the server's welcome was received, if it was. @type {number | null} */
   #welcomed = null;
   #wasOffline = false;
   #hidden = false;
@@ -3921,7 +4175,7 @@ var Monitor = class {
    * Schedules the next attempt after a delay.
    *
    * @param {number} retry seconds that the server asks for
-   * @param {{planned?: boolean}} [options] planned: the server has sent its clients on, which is no failure
+   * @param {{planned?: boolean}} [options] planned: the server has asked its clients to reconnect, which is not a failure
    */
   wait(retry, { planned = false } = {}) {
     const now = this.clock.now();
@@ -3967,7 +4221,7 @@ var Monitor = class {
   /**
    * Uses one timer for many messages: it checks how long the silence has lasted, and waits for the rest.
    *
-   * @param {{late: boolean}} options late: nobody has looked for a while, and one heartbeat that did not come is enough
+   * @param {{late: boolean}} options late: the timer was delayed, so one missing heartbeat is enough
    */
   #listen({ late }) {
     const silence = this.clock.now() - this.#heard;
@@ -3976,7 +4230,7 @@ var Monitor = class {
     if (rest <= 0) this.#handlers?.silent();
     else this.#arm(rest);
   }
-  /** Stops waiting: the user looks at the page, or the network is back. */
+  /** Reconnects without waiting: the page is visible again, or the network is back. */
   #wake() {
     if (this.#mode === "watching") this.#listen({ late: true });
     if (this.#mode !== "waiting") return;
@@ -4002,7 +4256,7 @@ var HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; cli
 var Announcer = class {
   /** @type {HTMLElement | null} */
   #region = null;
-  /** What is to be said, by the parts of its sentence. @type {Map<string, Counts>} */
+  /** The changes to announce, by the parts of their sentence. @type {Map<string, Counts>} */
   #counts = /* @__PURE__ */ new Map();
   #rests = false;
   /** @param {Document} document @param {(seconds: number, callback: () => void) => void} after */
@@ -4010,7 +4264,7 @@ var Announcer = class {
     this.document = document2;
     this.after = after;
   }
-  /** @param {string} parts of the page's own; "": those of the site's language @param {Counts} counts */
+  /** Announces changes soon. @param {string} parts the page's own; "": the default ones @param {Counts} counts */
   add(parts2, counts) {
     const held = this.#counts.get(parts2) ?? [0, 0, 0];
     this.#counts.set(
@@ -4030,7 +4284,7 @@ var Announcer = class {
     if (all) this.#place().textContent = all;
     return Boolean(all);
   }
-  /** The first change is gathered too: what comes in one rush is one sentence. @param {() => boolean} then */
+  /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
   #rest(then) {
     this.#rests = true;
     this.after(PAUSE_SECONDS2, () => {
@@ -4056,7 +4310,7 @@ var OUTAGE_SECONDS = 5;
 var BACK_SECONDS = 5;
 var PLACE = "[data-live-connection]";
 var ConnectionNotice = class {
-  /** Ends the wait for the next word. */
+  /** Cancels the timer for the next text. */
   #cancel = () => {
   };
   #isLost = false;
@@ -4077,7 +4331,7 @@ var ConnectionNotice = class {
     if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#say(sentence("Offline: this page may be out of date.")));
     else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""));
   }
-  /** Says in a part of the page that is new what is said elsewhere. @param {Element} root */
+  /** Shows the current text in a new part of the page too. @param {Element} root */
   fill(root) {
     const places = [...call(root, "querySelectorAll", PLACE)];
     if (call(root, "matches", PLACE)) places.push(root);
@@ -4098,7 +4352,7 @@ var PAUSED = "data-live-paused";
 var Page = class {
   /** @type {Map<Element, Container>} */
   #containers = /* @__PURE__ */ new Map();
-  /** Tokens that the server has accepted, of containers that have left the page and may return. @type {Set<string | undefined>} */
+  /** Accepted tokens of containers that have left the page and may return. @type {Set<string | undefined>} */
   #vouched = /* @__PURE__ */ new Set();
   /** @type {string | null} */
   #state = null;
@@ -4116,7 +4370,7 @@ var Page = class {
   subscriptionOf(element) {
     return this.#containers.get(element)?.subscription;
   }
-  /** The containers of a stream. @param {string} name */
+  /** Returns the containers of a stream. @param {string} name */
   containersOf(name) {
     return [...this.#containers.values()].filter((each) => each.name === name);
   }
@@ -4154,7 +4408,7 @@ var Page = class {
       }
     }
   }
-  /** Changes in the page wait until `resume`. */
+  /** Holds changes back until `resume`. */
   pause() {
     show(get(this.document, "documentElement"), PAUSED, "");
   }
@@ -4162,7 +4416,7 @@ var Page = class {
     show(get(this.document, "documentElement"), PAUSED, null);
     this.#resume();
   }
-  /** How many rows wait to be shown. */
+  /** The number of rows that wait to be shown. */
   get held() {
     return [...this.#containers.values()].reduce((sum, { held }) => sum + held, 0);
   }
@@ -4175,7 +4429,7 @@ var Page = class {
     const found = [...call(root, "querySelectorAll", "[data-live]")];
     if (call(root, "matches", "[data-live]")) found.unshift(root);
     for (const element of found) {
-      if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element);
+      if (!this.#containers.has(element) && !isForeign(element)) this.#guarded(() => this.#bind(adopted(element)));
     }
     this.notice.fill(root);
   }
@@ -4241,20 +4495,20 @@ var BUTTONS = /* @__PURE__ */ new Set(["submit", "image", "reset", "button"]);
 var OWN2 = /^(_live_|csrfmiddlewaretoken$)/;
 var ELSEWHERE = ["formaction", "formmethod", "formtarget"];
 var ParameterForms = class {
-  /** Forms in which the user is typing, since when, and what cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
+  /** Forms in which the user is typing; since: when that began; cancel: cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
   #typing = /* @__PURE__ */ new Map();
-  /** What hidden fields held at first. @type {WeakMap<Control, string>} */
+  /** The initial values of hidden fields. @type {WeakMap<Control, string>} */
   #hidden = /* @__PURE__ */ new WeakMap();
-  /** Why containers have not followed a form. @type {WeakMap<HTMLFormElement, Map<Container, Sentences>>} */
+  /** The errors of each form, by the container that refused its values. @type {WeakMap<HTMLFormElement, Map<Container, Sentences>>} */
   #refused = /* @__PURE__ */ new WeakMap();
   /** The sentences that a form shows, as JSON. @type {WeakMap<HTMLFormElement, string>} */
   #shown = /* @__PURE__ */ new WeakMap();
   #initial = new URLSearchParams();
-  /** The address that typing has replaced: "back" returns to it once the form is submitted. */
+  /** The URL that typing has replaced: "back" returns to it once the form is submitted. */
   #entry = "";
-  /** The address that has replaced it. */
+  /** The URL that has replaced it. */
   #written = "";
-  /** The last known address. */
+  /** The last known URL. */
   #seen = "";
   /** @param {{document: Document, containersOf: (stream: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
   constructor({ document: document2, containersOf, after, now }) {
@@ -4283,7 +4537,7 @@ var ParameterForms = class {
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();
   }
-  /** What the user has typed before this module began, or the browser has restored, counts too. */
+  /** Applies fields that the user has edited before this module started, or that the browser has restored. */
   #applyEdited() {
     for (const form of this.#forms()) {
       if (controlsOf2(form).some((control) => isField(control) && isEdited(control))) this.#apply(form);
@@ -4319,10 +4573,10 @@ var ParameterForms = class {
     this.#apply(form, { pressed: name ? { [name]: value2 } : {}, isNew: true });
   }
   /**
-   * Changes the parameters to what the fields hold.
+   * Applies the values of the fields as parameters.
    *
    * @param {HTMLFormElement} form
-   * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: as a new entry of the history
+   * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
    */
   #apply(form, { pressed = {}, isNew = false } = {}) {
     this.#keepPressed(form, pressed);
@@ -4337,7 +4591,7 @@ var ParameterForms = class {
     for (const container of this.#containers(form)) container.change(joined2(container.params, values), (error) => this.#answer(form, container, error));
   }
   /**
-   * Shows at their fields why a container has not followed, also at those of other forms for it.
+   * Shows why a container has refused the values, at the fields of this form and of the container's other forms.
    *
    * @param {HTMLFormElement} form that has changed it
    * @param {Container} container
@@ -4357,7 +4611,7 @@ var ParameterForms = class {
     const refused = names2.length ? names2 : differing(container.params, valuesOf(form));
     this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false);
   }
-  /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has not followed */
+  /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
   #show(form, container, sentences) {
     const refused = this.#refused.get(form) ?? /* @__PURE__ */ new Map();
     this.#refused.set(form, refused.set(container, sentences));
@@ -4368,7 +4622,7 @@ var ParameterForms = class {
     this.#shown.set(form, text2);
     showErrors(form, all, { make: true, focus: false });
   }
-  /** A form that has a hidden field beside buttons of its name goes on with what was pressed last. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
+  /** Keeps a button's value in the hidden field of the same name, if the form has one. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
   #keepPressed(form, pressed) {
     for (const control of controlsOf2(form)) {
       if (control.type !== "hidden" || !(control.name in pressed)) continue;
@@ -4383,7 +4637,7 @@ var ParameterForms = class {
     if (href !== before && withoutFragment(href) === withoutFragment(before)) return;
     for (const form of this.#forms()) this.#follow(form);
   }
-  /** The address has changed: the fields and the lists follow. @param {HTMLFormElement} form */
+  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
   #follow(form) {
     const search = new URLSearchParams(this.window.location.search);
     const pressed = {};
@@ -4442,7 +4696,7 @@ function formOf(target) {
   if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || get(form, "method") !== "get") return null;
   return isOthers(form) || isOthers(target) ? null : form;
 }
-var isOthers = (element) => isForeign(element) || call(element, "closest", "[data-live]") !== null;
+var isOthers = (element) => isForeign(element) || listAround(element) !== null;
 function controlsOf2(form) {
   const controls2 = (
     /** @type {Control[]} */
@@ -4474,11 +4728,11 @@ function sentencesOf(form, { details }) {
 var ABNORMAL = 1006;
 var MAX_CALLS = 50;
 var HttpTransport = class {
-  /** Whether nothing is pending except news. */
+  /** Whether all subscriptions are answered, so that the next request may wait for changes. */
   idle = false;
   /** @type {TransportHandlers | null} */
   #handlers = null;
-  /** Messages of the request that is sent after this turn of the event loop. @type {string[] | null} */
+  /** Messages of the request that the next microtask sends. @type {string[] | null} */
   #batch = null;
   /** The running request. @type {AbortController | null} */
   #request = null;
@@ -4490,9 +4744,9 @@ var HttpTransport = class {
   /** @type {string[]} */
   #calls = [];
   #calling = false;
-  /** Calls that have run, whose effects arrive with the next request. @type {string[]} */
+  /** Calls that have run. Their effects arrive with the next request. @type {string[]} */
   #ran = [];
-  /** What this request must still receive: answers to its subscriptions, then a frame of each of their logs. */
+  /** The calls that a frame of this request will name, after the answers to its subscriptions and a frame of each of their logs. */
   #naming = { calls: (
     /** @type {string[]} */
     []
@@ -4508,7 +4762,7 @@ var HttpTransport = class {
     throw new Error("A transport names its address.");
   }
   /**
-   * Passes on the messages of a response until its regular end; throws if there is none.
+   * Passes on the messages of a response until its regular end. Throws if the response ends early.
    *
    * @param {Response} _response
    * @param {(text: string) => void} _take
@@ -4541,7 +4795,7 @@ var HttpTransport = class {
     this.#handlers = null;
     this.#request?.abort();
   }
-  /** Retires after another transport has taken over: only replies of calls are still awaited. */
+  /** Retires after another transport has taken over: only the replies to calls are still received. */
   retire() {
     const message = this.#handlers?.message ?? (() => {
     });
@@ -4594,8 +4848,8 @@ var HttpTransport = class {
     this.idle = isSettled && !this.#ran.length && !this.#naming.calls.length;
   }
   /**
-   * This request began when the calls had run, so that the first frames bring their effects: the last of these names them,
-   * which the server cannot do, to which each request is another client.
+   * Names calls in the frame that completes their effects. The server cannot do this, because it sees each request as another
+   * client. The request began after the calls had run, so the first frames have their effects.
    *
    * @param {string} text a message
    */
@@ -4736,7 +4990,7 @@ var SharedTransport = class {
     this.#port = null;
     this.#release();
   }
-  /** The worker gets this lock when the page has ended, for whatever reason. @param {MessagePort} port */
+  /** Holds a lock that the worker gets when the page has ended for any reason. @param {MessagePort} port */
   #holdLock(port) {
     const name = `realtime ${newId()}`;
     const released = new Promise((resolve) => this.#release = () => resolve(void 0));
@@ -4876,7 +5130,7 @@ var DEFAULT_WINDOW2 = { frames: 32, bytes: 1048576 };
 var Page2 = class {
   greeted = false;
   bytes = 0;
-  // sent, and not acknowledged
+  // sent but not acknowledged
   heartbeats = 0;
   // since the page's last message
   /** @param {Switchboard} board @param {Port} port */
@@ -4889,7 +5143,7 @@ var Page2 = class {
     this.heartbeats = 0;
     this.board.take(this, parseJSON(text2));
   }
-  /** The page is gone, or needs no connection. */
+  /** Removes the page: it is closed, or has disconnected. */
   leave() {
     this.board.leave(this);
   }
@@ -4897,9 +5151,9 @@ var Page2 = class {
 var Switchboard = class {
   /** @type {Set<Page>} */
   #pages = /* @__PURE__ */ new Set();
-  /** By the id that the server knows. @type {Map<number, Entry>} */
+  /** Subscriptions by their id on the server. @type {Map<number, Entry>} */
   #entries = /* @__PURE__ */ new Map();
-  /** The page that waits for a reply, by the call's id. @type {Map<string, Page>} */
+  /** The page that waits for each call's reply, by the call's id. @type {Map<string, Page>} */
   #calls = /* @__PURE__ */ new Map();
   /** @type {Transport | null} */
   #line = null;
@@ -4913,9 +5167,11 @@ var Switchboard = class {
   #window = DEFAULT_WINDOW2;
   #heard = 0;
   #handled = 0;
-  // messages since welcome
+  // messages since the welcome
   #unacked = { frames: 0, bytes: 0 };
   #nextId = 1;
+  /** The live query of each live text, by the text's number. @type {Map<number, number>} */
+  #texts = /* @__PURE__ */ new Map();
   #cancelWatch = () => {
   };
   /**
@@ -4930,7 +5186,7 @@ var Switchboard = class {
     this.after = after;
     this.now = now;
   }
-  /** Adds a page; it is served after its hello. @param {Port} port */
+  /** Adds a page. It is served after its hello. @param {Port} port */
   join(port) {
     const page = new Page2(this, port);
     this.#pages.add(page);
@@ -4972,7 +5228,7 @@ var Switchboard = class {
     this.#forget(page);
     if (![...this.#pages].some(({ greeted }) => greeted)) this.#hangUp();
   }
-  /** Drops a connection that may be dead. @param {string} reason */
+  /** Ends a connection that may be dead. @param {string} reason */
   cut(reason) {
     if (this.#line) this.#lost(ABNORMAL4, reason);
   }
@@ -5001,7 +5257,7 @@ var Switchboard = class {
     }
     for (const [id, caller] of this.#calls) if (caller === page) this.#calls.delete(id);
   }
-  /** @param {Page} page @param {number} wanted the page's own id */
+  /** Returns the server's id of a page's subscription. @param {Page} page @param {number} wanted the page's own id */
   #idOf(page, wanted) {
     for (const [id, entry] of this.#entries) if (entry.page === page && entry.id === wanted) return id;
     return void 0;
@@ -5035,9 +5291,10 @@ var Switchboard = class {
     this.#waiting = [];
     this.#entries.clear();
     this.#calls.clear();
+    this.#texts.clear();
     line?.close();
   }
-  /** Disconnects all pages, which reconnect by themselves, each after its own delay. @param {number} code @param {string} reason */
+  /** Disconnects all pages. Each reconnects by itself, after its own delay. @param {number} code @param {string} reason */
   #lost(code, reason) {
     this.#hangUp();
     for (const page of this.#greeted()) {
@@ -5083,6 +5340,7 @@ var Switchboard = class {
   }
   /** @param {any} message @param {string} text */
   #deliver(message, text2) {
+    if (Array.isArray(message)) return this.#passQuery(this.#texts.get(message[0]), text2);
     switch (message.type) {
       case "subscribed": {
         const entry = this.#entries.get(message.id);
@@ -5107,9 +5365,13 @@ var Switchboard = class {
         return this.#frame(message);
       case "event": {
         if (message.query === void 0) break;
-        for (const page of this.#whoSee((entry) => entry.query === message.query)) this.#pass(page, text2);
-        return;
+        return this.#passQuery(message.query, text2);
       }
+      case "text":
+        this.#texts.set(message.number, message.query);
+        return this.#passQuery(message.query, text2);
+      case "text_ended":
+        return this.#passQuery(message.query, text2);
       case "reply": {
         const page = this.#calls.get(message.id);
         this.#calls.delete(message.id);
@@ -5130,13 +5392,17 @@ var Switchboard = class {
     }
     for (const page of this.#greeted()) this.#pass(page, text2);
   }
-  /** Sends each page the deltas of its own live queries, and the cursor, which is valid for the whole log. @param {any} frame */
+  /** Sends each page the deltas of its own live queries, and the cursor of the whole log. @param {any} frame */
   #frame(frame) {
     const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log);
     for (const page of concerned) {
       const queries = new Set([...this.#entries.values()].filter((entry) => entry.page === page).map(({ query }) => query));
       this.#tell(page, { ...frame, deltas: frame.deltas.filter(({ query }) => queries.has(query)) });
     }
+  }
+  /** @param {number | undefined} query @param {string} text */
+  #passQuery(query, text2) {
+    for (const page of this.#whoSee((entry) => entry.query === query)) this.#pass(page, text2);
   }
   /** @param {(entry: Entry) => boolean} sees */
   #whoSee(sees) {
@@ -5204,7 +5470,7 @@ var TransportSelector = class {
   // attempts in a row without a welcome
   #short = 0;
   // attempts in a row that ended soon after the welcome
-  /** When the welcome of the current attempt came. @type {number | null} */
+  /** When the current attempt received its welcome. @type {number | null} */
   #welcomed = null;
   /**
    * @param {{
@@ -5220,7 +5486,7 @@ var TransportSelector = class {
     this.now = now;
     this.memory = memory;
   }
-  /** Returns a transport that selects among these. @returns {Transport} */
+  /** Returns a transport for the next attempt, which selects one of the available transports. @returns {Transport} */
   newTransport() {
     const list = this.list();
     const place2 = Math.max(0, list.findIndex(({ name }) => name === (this.#current ?? this.#remembered())));

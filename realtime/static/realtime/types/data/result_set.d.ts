@@ -4,6 +4,7 @@
  */
 import { EventListeners } from "./events.js";
 import { RealtimeError } from "../protocol/messages.js";
+import { LiveTexts } from "./live_text.js";
 import { Overlays } from "./optimistic.js";
 import { newWire } from "../protocol/subscriptions.js";
 export type Row = import("../protocol/messages.js").Row;
@@ -13,6 +14,7 @@ export type Change = {
     drops: string[];
     reset: boolean;
     own?: boolean;
+    isText?: boolean;
 };
 export type Listener = (rows: readonly Row[], change: Change) => void;
 export type Painter = (keys: readonly string[], change: Change) => boolean;
@@ -42,9 +44,11 @@ export declare class Subscription {
     /** The keys of the rows that the page shows. @type {readonly string[]} */
     shownKeys: readonly string[];
     overlays: Overlays;
+    /** What is added to texts, and not saved yet. */
+    texts: LiveTexts;
     /** Whether the rows are loaded. */
     filled: boolean;
-    /** Why there are none. @type {RealtimeError | null} */
+    /** Why there are no rows. @type {RealtimeError | null} */
     error: RealtimeError | null;
     /** @type {Set<Listener>} */
     listeners: Set<Listener>;
@@ -55,11 +59,11 @@ export declare class Subscription {
      */
     constructor(target: Parameters<typeof newWire>[0], page?: PageRows);
     /**
-     * Takes the deltas of one frame. Nothing is visible before commit().
+     * Applies the deltas of one frame. Nothing is visible before commit().
      *
      * @param {Delta[]} deltas
-     * @param {{fresh: boolean}} options fresh: the rows start from nothing
-     * @returns {boolean} false if a delta names a row that is not there, so that the rows must be asked for anew
+     * @param {{fresh: boolean}} options fresh: the deltas replace all rows
+     * @returns {boolean} false if a delta names an unknown row, so that the rows must be reloaded
      */
     apply(deltas: Delta[], { fresh }: {
         fresh: boolean;
@@ -71,11 +75,18 @@ export declare class Subscription {
      */
     commit(): Change | null;
     /**
-     * Shows the expected effect of a call, until the real one arrives or the call fails.
+     * Shows a row whose text has changed.
+     *
+     * @param {string} key
+     * @returns {Change | null} null if there is nothing to show
+     */
+    showText(key: string): Change | null;
+    /**
+     * Shows the expected effect of a call until the real one arrives or the call fails. Throws what `expect` throws, without any change.
      *
      * @param {string} id of the call
      * @param {import("./optimistic.js").Expectation} expect
-     * @returns {Change} Throws what `expect` throws, without any change.
+     * @returns {Change}
      */
     expect(id: string, expect: import("./optimistic.js").Expectation): Change;
     /** Removes the expected effect of a call. @param {string} id @returns {Change | null} null: it was not shown */

@@ -141,16 +141,34 @@ export type EventRejected = {
     code: number;
     reason: string;
 };
+export type Text = {
+    type: "text";
+    number: number;
+    query: number;
+    key: string;
+    field: string;
+    offset: number;
+    text: string;
+};
+export type TextMore = [number: number, text: string];
+export type TextEnded = {
+    type: "text_ended";
+    query: number;
+    key: string;
+    field: string;
+    length: number;
+};
 export type Bye = {
     type: "bye";
     code: number;
     reason: string;
     retry?: number;
 };
-export type ServerMessage = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Bye;
+export type ServerObject = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Text | TextEnded | Bye;
+export type ServerMessage = ServerObject | TextMore;
 export type Params = Record<string, unknown>;
 export type Details = Record<string, string[]>;
-export type Format = "html" | "data" | `value:${string}`;
+export type Format = "html" | `html:${string}` | "data" | `value:${string}`;
 /**
  * @typedef {string | number | boolean | object | null} Row
  * @typedef {{key: string, row?: Row, after?: string | null}} Put
@@ -180,12 +198,16 @@ export type Format = "html" | "data" | `value:${string}`;
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
  * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening
  * @typedef {{type: "event_rejected", id: number, name: string, code: number, reason: string}} EventRejected
+ * @typedef {{type: "text", number: number, query: number, key: string, field: string, offset: number, text: string}} Text
+ * @typedef {[number: number, text: string]} TextMore
+ * @typedef {{type: "text_ended", query: number, key: string, field: string, length: number}} TextEnded
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
- * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Bye} ServerMessage
+ * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Text | TextEnded | Bye} ServerObject
+ * @typedef {ServerObject | TextMore} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details
- * @typedef {"html" | "data" | `value:${string}`} Format
+ * @typedef {"html" | `html:${string}` | "data" | `value:${string}`} Format
  */
 /** Every code of the protocol, by name. */
 export declare const codes: Readonly<{
@@ -213,29 +235,29 @@ export declare const codes: Readonly<{
     unknown_event: 4220;
 }>;
 /**
- * How a client reacts to a code: the range decides, so unknown codes work too.
+ * Returns how a client reacts to a code. The range decides, so unknown codes work too.
  *
  * @param {number} code
  * @returns {"come back" | "ask anew" | "stop"}
  */
 export declare function remedy(code: number): "come back" | "ask anew" | "stop";
 /**
- * JSON as the server writes it. A whole number that JavaScript cannot hold stays text, as keys are: a rounded one would be
- * another row's.
+ * Parses the server's JSON. An integer that JavaScript cannot represent exactly becomes a string, like keys: rounding would
+ * make it the key of another row.
  *
  * @param {string} text
  * @returns {any}
  */
 export declare function parseJSON(text: string): any;
-/** The format of a live value. The server ends a connection that asks for one with a wrong name. @param {string} name @returns {Format} */
+/** Returns the format of a live value. Throws if the name is invalid, because the server would close the connection. @param {string} name @returns {Format} */
 export declare function valueFormat(name: string): Format;
 /** Returns the same value with the names in objects sorted. @param {unknown} value @returns {unknown} */
 export declare function sorted(value: unknown): unknown;
 /**
  * A refusal, with the server's sentence as its message.
  *
- * `code` is a code of the protocol, or `null` if the server was not asked or did not answer; `name` is then one of
- * `queue_full`, `outcome_unknown`, `no_reply`, `closed`, `bad_arguments`. `details` has error messages by argument.
+ * `code` is a code of the protocol, or `null` if the error is the client's own: `name` is then one of `queue_full`,
+ * `outcome_unknown`, `no_reply`, `closed`, `bad_arguments`. `details` has error messages by argument.
  */
 export declare class RealtimeError extends Error {
     /** @type {number | null} */
