@@ -172,7 +172,7 @@ class LiveQuery:
         return Maintenance.CHANGED_ROWS if by_row else Maintenance.KEYS
 
     def shows_text(self, key: str, field: str) -> bool:
-        """Return whether its subscribers were last sent this row with the text of this field."""
+        """Return whether the last version of this row that subscribers were sent has the text of this field."""
         row = self.sent.row(key)
         return row is not None and shows_text(row, field)
 
