@@ -26,6 +26,7 @@ from realtime.hub.counters import count
 from realtime.hub.elastic_pool import ElasticPool
 from realtime.hub.event_queue import EventQueue
 from realtime.hub.executor import FairExecutor
+from realtime.hub.garbage import exempt_startup_objects
 from realtime.hub.live_query_limits import LiveQueryLimits
 from realtime.hub.log_worker import LogWorker, ended
 from realtime.hub.pruning import Pruning
@@ -118,6 +119,7 @@ class Hub:
             self._access = access_database()
             self._log(self._access)
             self._pruning = Pruning(lambda: self._logs)
+            exempt_startup_objects()
 
     def _start_sweeping(self) -> None:
         if self._sweeper is None:
