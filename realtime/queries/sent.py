@@ -69,6 +69,8 @@ class Sent:
     rendered.
     """
 
+    __slots__ = ("_before", "_behind", "_memory", "_news", "_rows", "number")
+
     def __init__(self, memory: Memory) -> None:
         self.number = 0  # of the last delta
         self._memory = memory
