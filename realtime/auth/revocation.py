@@ -63,9 +63,8 @@ class AccessDependencies:
     def __init__(self) -> None:
         self.user_labels = {model._meta.label_lower for model in _with_parents(user_model())}
         self.stream_labels: defaultdict[str, set[str]] = defaultdict(set)
-        self.affected_fields: defaultdict[str, set[str]] = defaultdict(
-            set
-        )  # with the users whose access a row affects
+        # fields with the users whose access a row affects
+        self.affected_fields: defaultdict[str, set[str]] = defaultdict(set)
         self._owner_fields: dict[str, set[str]] = {}  # with a row's users, of models that are named without a field
         self._named_user_models: set[str] = set()  # user models that a stream names: all their fields matter
         self.users = UserFields()

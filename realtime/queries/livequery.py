@@ -86,16 +86,18 @@ class QueryKey(NamedTuple):
     kind: str  # the audience's type: True and 1 are two audiences
     format: str
     surroundings: Surroundings
+    source: str = ""  # of inline rows: pages from before and after an edit of the template share nothing
 
 
 def query_key(stream: ModelStream, format: str) -> QueryKey:
     audience = stream.audience_key
     kind = type(audience).__name__
-    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings)
+    source = stream.row_source(format)
+    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings, source)
 
 
 def live_query(stream: ModelStream, format: str, memory: RowMemory | None = None) -> LiveQuery:
-    """Return the live query of this stream in this format: "html", "data", or "value:" with a value's name.
+    """Return the live query of this stream in this format: "html", "html:..." for inline rows, "data" or "value:...".
 
     `memory` bounds what it remembers of the rows that it sends.
     """
@@ -247,7 +249,7 @@ class LiveQuery:
     def delta(self, changed: Changed, *, whole: bool = False) -> tuple[SharedDelta, Present]:
         """Return the delta from the rows of `keys` to the current state, and this state.
 
-        `whole` reads all rows and compares them with what they were.
+        `whole` reads all rows, and compares them with their previous versions.
         """
         queryset, analysis = self._ask()
         whole = whole or analysis.whole
@@ -433,7 +435,7 @@ class LiveQuery:
         return Delta(query=self.id, puts=tuple(_placed(rows, _befores(keys))), drops=gone)
 
     def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
-        """Read the rows for several `resume` calls of a tick at once; `told`: each knows what its client has."""
+        """Read the rows for several `resume` calls of a tick at once; `told`: the rows of each client are known."""
         if told and changed is not ALL_ROWS and self.maintenance is Maintenance.CHANGED_ROWS:
             self._look_up(changed)
             return

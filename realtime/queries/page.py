@@ -17,7 +17,9 @@ from realtime.changelog import get_changelog
 from realtime.changelog.caches import bypass_caches
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries import row_html
+from realtime.queries.broken_rows import is_html
 from realtime.queries.livequery import live_query
+from realtime.queries.row_templates import literal_text
 from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import of_page
@@ -39,6 +41,7 @@ class PagePart(NamedTuple):
     fingerprint: str
     params: dict[str, Any]
     roots: frozenset[str]  # the rows' root elements
+    source: str = ""  # the literal text of a row's template, if there are no rows
 
 
 @bypass_caches
@@ -57,7 +60,7 @@ def page_part(
         if format == "html":
             raise StreamDefinitionError(
                 f"The stream {name!r} has no template, so it cannot be shown with {{% live %}}.",
-                hint="Set template_name to the template of one row.",
+                hint="Write the row's HTML between {% live ... as row %} and {% endlive %}, or set template_name.",
             )
         raise StreamDefinitionError(
             f"The stream {name!r} has no live value {format.partition(':')[2]!r}.",
@@ -76,8 +79,17 @@ def page_part(
     wire = stream.wire_params()
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user), surroundings=surroundings)
     made = [row for key, row in rows.items() if key not in query.broken]
-    roots = _roots(stream, made) if format == "html" else frozenset()
-    return PagePart(list(rows.values()), cursor, token, fingerprint, wire, roots)
+    source = "" if made or not is_html(format) else _row_source(stream, format)
+    roots = _roots(made or [source]) if is_html(format) else frozenset()
+    return PagePart(list(rows.values()), cursor, token, fingerprint, wire, roots, source)
+
+
+def _row_source(stream: ModelStream, format: str) -> str:
+    """Return the text of a row's template, without its tags."""
+    if inline := stream.inline_rows(format):
+        return literal_text(inline.rows.nodelist)
+    template = getattr(get_template(str(stream.get_template_name())), "template", None)
+    return _TAGS.sub("", str(getattr(template, "source", "")))
 
 
 def page_position(alias: str, page: object | None) -> str:
@@ -96,12 +108,5 @@ def page_position(alias: str, page: object | None) -> str:
     return str(cursor)
 
 
-def _roots(stream: ModelStream, rows: Iterable[str]) -> frozenset[str]:
-    """Return the names of the rows' elements; without rows, the first element of their template."""
-    opening = row_html.OPENING
-    names = frozenset(found[1] for found in map(opening.match, rows) if found)
-    if names:
-        return names
-    source = getattr(getattr(get_template(str(stream.get_template_name())), "template", None), "source", "")
-    found = opening.match(_TAGS.sub("", str(source)))
-    return frozenset([found[1]] if found else [])
+def _roots(rows: Iterable[str]) -> frozenset[str]:
+    return frozenset(found[1] for found in map(row_html.OPENING.match, rows) if found)

@@ -127,7 +127,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def parts(queryset: QuerySet[Any]) -> tuple[Any, ...]:
-    """Return what a QuerySet has besides its query."""
+    """Return the parts of a QuerySet besides its query."""
     rows: Any = queryset
     prefetched = rows._prefetch_related_lookups
     plain = all(isinstance(lookup, str) for lookup in prefetched)

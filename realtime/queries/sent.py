@@ -62,7 +62,7 @@ class RowMemory:
 
 
 class SentRows:
-    """The rows that deltas brought to all subscribers, and where each stands if it has not moved since.
+    """The rows that deltas have sent to all subscribers, and the place of each that has not moved since.
 
     Every delta has a number. A subscriber has a row as it is here if it has received all deltas from the row's number
     on. Other subscribers may have a version of another moment ("two minutes ago"), or of a page that another process
@@ -82,7 +82,7 @@ class SentRows:
     def unmoved(
         self, rows: Collection[str], before: Mapping[str, str | None], changed: Collection[str]
     ) -> Collection[str]:
-        """Return which of the changed rows stand where they were sent last."""
+        """Return the changed rows that are still at the place where they were sent last."""
         # a row after a changed one may have moved with it
         return {
             key
@@ -118,7 +118,7 @@ class SentRows:
         changed: Collection[str] = (),
         unmoved: Collection[str] = (),
     ) -> None:
-        """Note the rows of the next delta, and those that leave. `confirm` says that it was sent."""
+        """Note the rows of the next delta, and those that leave. Call `confirm` when it was sent."""
         self.number += 1
         self._pending = _Pending(rows, gone, before, changed, unmoved)
 

@@ -732,7 +732,7 @@ class Tail:
         return reading.changes
 
     def _is_too_old(self, cursor: str) -> bool:
-        """Return whether too much has changed since then, as far as can be told without reading it."""
+        """Return whether too much has changed since then, as far as is known without reading the changes."""
         mark = self.log.mark(cursor).id
         if self._here - mark <= self.max_changes:
             return False

@@ -128,7 +128,7 @@ def test_query_with_raw_reads_only(log, book):
 
 def test_copy(log, shelf, vendor, seen):
     if vendor != "postgresql":
-        pytest.skip("PostgreSQL has COPY")
+        pytest.skip("only PostgreSQL has COPY")
     with connection.cursor() as cursor, cursor.copy("COPY capture_book (title, pages, shelf_id) FROM STDIN") as copy:
         copy.write_row(("x", 1, shelf.pk))
     assert log.of(Book) == seen(made(Book.objects.get()))
@@ -196,7 +196,7 @@ class TestCommitted:
         """MySQL fires no triggers for cascades of foreign keys."""
         parent = Shelf._meta.db_table
         if vendor == "sqlite":
-            pytest.skip("SQLite adds no constraint to a table that is there")
+            pytest.skip("SQLite cannot add a constraint to an existing table")
         drop_constraint(Reader._meta.db_table, "place")
         execute(
             f"ALTER TABLE capture_reader ADD CONSTRAINT realtime_cascade FOREIGN KEY (place)"

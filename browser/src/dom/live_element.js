@@ -4,6 +4,7 @@
 
 import {RealtimeError, parseJSON, sorted, valueFormat} from "../protocol/messages.js"
 import {followFromStart} from "./follow.js"
+import {isMarker} from "./in_place.js"
 import {attribute, call, emit, get, show} from "./members.js"
 import {PART_ROWS, inTasks} from "./parts.js"
 import {animate, animates} from "./transitions.js"
@@ -61,7 +62,7 @@ export class Container {
     if (!this.token) throw unsigned(this.name)
     this.format = readFormat(element)
     /** @type {Content} */
-    this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format)
+    this.content = isHTML(this.format) ? this.#newRows(containersOf, report) : new ValueText(element, this.format)
     followFromStart(element)
     this.#noted = attribute(element, "data-live-params")
     const cursor = attribute(element, "data-live-cursor")
@@ -210,7 +211,8 @@ export class Container {
       const contents = containersOf(this.name).map(({content}) => content)
       return contents.filter((content) => content instanceof Rows && content !== this.content)
     }
-    return new Rows(this.element, {wanted: () => this.subscription.shownKeys, others: /** @type {() => Rows[]} */ (others), report})
+    const isRefused = () => Boolean(this.subscription.error)
+    return new Rows(this.element, {wanted: () => this.subscription.shownKeys, isRefused, others: /** @type {() => Rows[]} */ (others), report})
   }
 
   /**
@@ -224,7 +226,7 @@ export class Container {
     this.#pending = joined(this.#pending, keys, change)
     if (this.subscription.error) this.#toTell = this.#paintAll() // rows that the user may no longer see must not stay
     else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({isNow: true})
-    else if (!isPaused(this.element)) animate(this.element, () => this.#flush())
+    else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush())
     this.#count()
     return true
   }
@@ -253,6 +255,11 @@ export class Container {
     this.#pending = null
     if (pending) for (const work = this.#paint(pending); !work.next().done; );
     return pending && pending.change
+  }
+
+  /** The parent of the rows. */
+  get #parent() {
+    return (isMarker(this.element) && get(this.element, "parentElement")) || this.element
   }
 
   #read() {
@@ -320,10 +327,13 @@ function unsigned(name) {
   return new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
+/** Returns whether a format is "html", or "html:" with the name of rows in the page's own template. @param {string} format */
+const isHTML = (format) => format === "html" || format.startsWith("html:")
+
 /** @param {Element} element @returns {Format} */
 function readFormat(element) {
   const format = attribute(element, "data-live-format") ?? "html"
-  if (format === "html") return format
+  if (isHTML(format)) return /** @type {Format} */ (format)
   if (format.startsWith("value:")) return valueFormat(format.slice("value:".length))
   const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`
   throw new RealtimeError(null, reason, {name: "bad_arguments"})

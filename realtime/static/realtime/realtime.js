@@ -1276,11 +1276,12 @@ function contents(element) {
 function take(fields) {
   for (const { field, content: content2 } of fields) taken.set(field, content2);
 }
+var ROWS = "[data-live] [data-live-key], [data-live-key]:has(~ template[data-live])";
 function forgetRestored(document2) {
   const [visit] = get(document2, "defaultView")?.performance.getEntriesByType?.("navigation") ?? [];
   if (!visit || /** @type {PerformanceNavigationTiming} */
   visit.type === "navigate") return;
-  for (const element of call(document2, "querySelectorAll", "[data-live] [data-live-key] :is(input, select, textarea)")) {
+  for (const element of call(document2, "querySelectorAll", `:is(${ROWS}) :is(input, select, textarea)`)) {
     if (isField(element) && !hasFocus(element)) restore(element);
   }
 }
@@ -1387,6 +1388,65 @@ function isAtEnd(scroller) {
 }
 function scrollToEnd(scroller) {
   Reflect.apply(Element.prototype.scrollTo, scroller, [{ top: get(scroller, "scrollHeight"), behavior: "instant" }]);
+}
+
+// src/dom/in_place.js
+var isMarker = (element) => element !== null && get(element, "localName") === "template" && attribute(element, "data-live") !== null;
+function adopted(element) {
+  if (!isMarker(element)) return element;
+  const parent = aroundRows(element);
+  if (!parent) return element;
+  if (attribute(parent, "data-live") !== null) {
+    const reason = `The list '${attribute(element, "data-live")}' was put into an element that is a live list already: give each an element of its own.`;
+    throw new RealtimeError(null, reason, { name: "bad_arguments" });
+  }
+  const isOwn = ["data-live-key", "data-live-stream", "data-live-token"].some((name) => attribute(parent, name) !== null);
+  if (isOwn || parent === get(
+    /** @type {Document} */
+    get(parent, "ownerDocument"),
+    "body"
+  )) return element;
+  if (![...get(parent, "childNodes")].every((node) => node === element || isPart(node))) return element;
+  for (const { name, value: value2 } of get(element, "attributes")) call(parent, "setAttribute", name, value2);
+  call(element, "remove");
+  return parent;
+}
+function aroundRows(marker) {
+  const name = attribute(marker, "data-live-in");
+  const parent = get(marker, "parentElement");
+  if (!name || !parent || get(parent, "localName") !== "table") return parent;
+  const body = (
+    /** @type {Document} */
+    get(marker, "ownerDocument").createElement(name)
+  );
+  call(marker, "before", body);
+  call(body, "append", marker);
+  return body;
+}
+function isPart(node) {
+  if (node instanceof Element) return ["data-live-key", "data-live-empty"].some((name) => attribute(node, name) !== null);
+  return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim();
+}
+function elementsBefore(marker) {
+  const found = [];
+  for (let each = get(marker, "previousElementSibling"); each && !isMarker(each); each = get(each, "previousElementSibling")) found.push(each);
+  return found.reverse();
+}
+function listAround(element, others = "[data-live]") {
+  for (let each = (
+    /** @type {Element | null} */
+    element
+  ); each; each = get(each, "parentElement")) {
+    if (attribute(each, "data-live") !== null || call(each, "matches", others)) return each;
+    const marker = attribute(each, "data-live-key") === null ? null : markerBehind(each);
+    if (marker) return marker;
+  }
+  return null;
+}
+function markerBehind(row) {
+  let each = get(row, "nextElementSibling");
+  while (each && !isMarker(each)) each = get(each, "nextElementSibling");
+  return each;
 }
 
 // src/dom/parts.js
@@ -1523,6 +1583,12 @@ var POLICY = "realtime";
 var HELD = /* @__PURE__ */ Symbol.for("realtime.policy");
 var inert = /* @__PURE__ */ new WeakMap();
 function parseRow(html, key, container) {
+  const row = parseElement(html, container);
+  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
+  call(row, "setAttribute", "data-live-key", key);
+  return row;
+}
+function parseElement(html, container) {
   const context = inertCopy(container);
   const text2 = (
     /** @type {string} */
@@ -1530,10 +1596,7 @@ function parseRow(html, key, container) {
   );
   if (context.setHTMLUnsafe) context.setHTMLUnsafe(text2);
   else context.innerHTML = text2;
-  const row = get(context, "firstElementChild");
-  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
-  call(row, "setAttribute", "data-live-key", key);
-  return row;
+  return get(context, "firstElementChild");
 }
 function inertCopy(element) {
   const document2 = (
@@ -2246,17 +2309,29 @@ var said2 = /* @__PURE__ */ new WeakMap();
 var Rows = class {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null;
+  /** The last placeholder. @type {Element | null} */
+  #placeholder = null;
   /**
-   * @param {Element} element
-   * @param {{wanted: () => readonly string[], others: () => Rows[], report: (error: unknown) => void}} options wanted: the
-   *   current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
+   * @param {Element} live a container, or the marker of a list in place
+   * @param {{wanted: () => readonly string[], isRefused: () => boolean, others: () => Rows[], report: (error: unknown) => void}} options
+   *   wanted: the current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
    */
-  constructor(element, { wanted, others, report }) {
-    this.element = element;
+  constructor(live2, { wanted, isRefused, others, report }) {
+    this.live = live2;
     this.wanted = wanted;
+    this.isRefused = isRefused;
     this.others = others;
     this.report = report;
-    pageChanges.observe(element);
+    this.#observe(this.#rows().values());
+  }
+  /** The parent of the rows. */
+  get element() {
+    return isMarker(this.live) && get(this.live, "parentElement") || this.live;
+  }
+  /** Observes the container; for a marker, its rows. @param {Iterable<Element>} rows */
+  #observe(rows) {
+    if (isMarker(this.live)) for (const row of rows) pageChanges.observe(row);
+    else pageChanges.observe(this.live);
   }
   keys() {
     return this.#rows().keys();
@@ -2289,6 +2364,7 @@ var Rows = class {
    */
   *paint(keys, { puts }) {
     const rows = this.#rows();
+    if (keys.length) this.#replacePlaceholder(null);
     const differing2 = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))));
     let isFirst = true;
     for (const part of parts([...rows.keys()], keys, differing2)) {
@@ -2296,6 +2372,28 @@ var Rows = class {
       isFirst = false;
       this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing2.get(key))]));
     }
+    if (!keys.length) this.#replacePlaceholder(this.isRefused() ? null : attribute(this.live, "data-live-when-empty"));
+  }
+  /** Shows a placeholder instead of rows. @param {string | null} html null: removes it */
+  #replacePlaceholder(html) {
+    const shown = this.#elements().find((each) => attribute(each, "data-live-empty") !== null);
+    if (Boolean(shown) === Boolean(html)) return;
+    pageChanges.during(() => {
+      if (shown) {
+        this.#placeholder = shown;
+        this.#lead = get(shown, "previousSibling");
+        call(shown, "remove");
+      } else {
+        const element = this.#placeholder ?? parseElement(String(html), this.element);
+        if (element) arrange(this.element, [element], this.#place, []);
+        if (element && !this.#placeholder) globalThis.htmx?.process?.(element);
+      }
+    });
+  }
+  /** The child that precedes the rows. */
+  get #place() {
+    if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead;
+    return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null;
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
@@ -2316,8 +2414,8 @@ var Rows = class {
         if (row) rows.set(key, row);
         if (row && !shown) added.push([key, row]);
       }
-      const lead = this.#lead && get(this.#lead, "parentNode") === this.element ? this.#lead : null;
-      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), lead, get(this.element, "children"));
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements());
+      if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []));
       for (const [key, row] of added) this.#tell("add", key, row);
       if (place2) moveFocus(this.element, this.#rows(), place2);
     });
@@ -2367,7 +2465,7 @@ var Rows = class {
       this.#tell("morph", key, drawn);
       return drawn;
     } catch (cause) {
-      const reason = `The row '${key}' of '${attribute(this.element, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
+      const reason = `The row '${key}' of '${attribute(this.live, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
       const error = new RealtimeError(null, reason, { name: "not_shown" });
       show(shown ?? this.element, "data-live-error", reason);
       emit(shown ?? this.element, "realtime:error", error);
@@ -2400,9 +2498,12 @@ var Rows = class {
     for (const [key, child] of this.#children()) if (!rows.has(key)) rows.set(key, child);
     return rows;
   }
+  #elements() {
+    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")];
+  }
   /** @returns {[string, Element][]} */
   #children() {
-    return [...get(this.element, "children")].flatMap((child) => {
+    return this.#elements().flatMap((child) => {
       const key = attribute(child, "data-live-key");
       return key === null ? [] : [
         /** @type {[string, Element]} */
@@ -2925,7 +3026,7 @@ var Container = class {
     this.token = attribute(element, "data-live-token") ?? void 0;
     if (!this.token) throw unsigned(this.name);
     this.format = readFormat(element);
-    this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
+    this.content = isHTML(this.format) ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
     followFromStart(element);
     this.#noted = attribute(element, "data-live-params");
     const cursor = attribute(element, "data-live-cursor");
@@ -3060,7 +3161,8 @@ var Container = class {
       const contents2 = containersOf(this.name).map(({ content: content2 }) => content2);
       return contents2.filter((content2) => content2 instanceof Rows && content2 !== this.content);
     };
-    return new Rows(this.element, { wanted: () => this.subscription.shownKeys, others: (
+    const isRefused = () => Boolean(this.subscription.error);
+    return new Rows(this.element, { wanted: () => this.subscription.shownKeys, isRefused, others: (
       /** @type {() => Rows[]} */
       others
     ), report });
@@ -3076,7 +3178,7 @@ var Container = class {
     this.#pending = joined(this.#pending, keys, change);
     if (this.subscription.error) this.#toTell = this.#paintAll();
     else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({ isNow: true });
-    else if (!isPaused(this.element)) animate(this.element, () => this.#flush());
+    else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush());
     this.#count();
     return true;
   }
@@ -3107,6 +3209,10 @@ var Container = class {
     this.#pending = null;
     if (pending) for (const work = this.#paint(pending); !work.next().done; ) ;
     return pending && pending.change;
+  }
+  /** The parent of the rows. */
+  get #parent() {
+    return isMarker(this.element) && get(this.element, "parentElement") || this.element;
   }
   #read() {
     this.#flush();
@@ -3157,9 +3263,13 @@ function unsigned(name) {
   const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`;
   return new RealtimeError(null, reason, { name: "bad_arguments" });
 }
+var isHTML = (format) => format === "html" || format.startsWith("html:");
 function readFormat(element) {
   const format = attribute(element, "data-live-format") ?? "html";
-  if (format === "html") return format;
+  if (isHTML(format)) return (
+    /** @type {Format} */
+    format
+  );
   if (format.startsWith("value:")) return valueFormat(format.slice("value:".length));
   const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`;
   throw new RealtimeError(null, reason, { name: "bad_arguments" });
@@ -3238,7 +3348,7 @@ var Controls = class {
    * @returns {{token: string} | {stream: string, params: Record<string, unknown>}}
    */
   #target(element) {
-    const owner = call(element, "closest", "[data-live], [data-live-stream]");
+    const owner = listAround(element, "[data-live-stream]");
     const wire = owner && this.wireOf(owner);
     if (wire?.vouched && (!wire.token || wire.changed)) return { stream: wire.stream, params: wire.params ?? {} };
     const token = owner && attribute(owner, "data-live-token");
@@ -4175,7 +4285,7 @@ var Page = class {
     const found = [...call(root, "querySelectorAll", "[data-live]")];
     if (call(root, "matches", "[data-live]")) found.unshift(root);
     for (const element of found) {
-      if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element);
+      if (!this.#containers.has(element) && !isForeign(element)) this.#guarded(() => this.#bind(adopted(element)));
     }
     this.notice.fill(root);
   }
@@ -4442,7 +4552,7 @@ function formOf(target) {
   if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || get(form, "method") !== "get") return null;
   return isOthers(form) || isOthers(target) ? null : form;
 }
-var isOthers = (element) => isForeign(element) || call(element, "closest", "[data-live]") !== null;
+var isOthers = (element) => isForeign(element) || listAround(element) !== null;
 function controlsOf2(form) {
   const controls2 = (
     /** @type {Control[]} */
