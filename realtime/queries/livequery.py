@@ -33,6 +33,7 @@ from realtime.queries.queryset import unsliced
 from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import RowMemory, SentRows
 from realtime.queries.shared_delta import SharedDelta
+from realtime.queries.text_field import shows_text
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import Surroundings
@@ -172,6 +173,11 @@ class LiveQuery:
             return Maintenance.ALL_ROWS
         by_row = self._plan is not None and self._plan.columns is not None and not self._is_timed()
         return Maintenance.CHANGED_ROWS if by_row else Maintenance.KEYS
+
+    def shows_text(self, key: str, field: str) -> bool:
+        """Return whether its subscribers were last sent this row with the text of this field."""
+        row = self.sent.row(key)
+        return row is not None and shows_text(row, field)
 
     def rows(self) -> dict[str, Any]:
         """The rendered rows by key, in order."""

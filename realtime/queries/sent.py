@@ -158,6 +158,11 @@ class SentRows:
         if key is not None and key in self._before:
             self._behind.pop(self._before.pop(key), None)
 
+    def row(self, key: str) -> Raw | None:
+        """Return the JSON of a row as it was sent last; None if that is not remembered."""
+        sent = self._rows.get(key)
+        return None if sent is None else sent.row
+
     def drop(self, key: str) -> None:
         """Forget a row."""
         self._displace(key)
