@@ -69,6 +69,8 @@ class SentRows:
     rendered.
     """
 
+    __slots__ = ("_before", "_behind", "_memory", "_pending", "_rows", "number")
+
     def __init__(self, memory: RowMemory) -> None:
         self.number = 0  # of the last delta
         self._memory = memory
