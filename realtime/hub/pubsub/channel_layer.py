@@ -79,7 +79,7 @@ class _Membership:
         self._listeners[id(listener)] = listener
         self._changed.set()
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="realtime channel layer")
+            self._task = asyncio.create_task(self._stay_joined(), name="realtime channel layer")
         try:
             await asyncio.Event().wait()  # until cancelled
         finally:
@@ -89,7 +89,7 @@ class _Membership:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def _run(self) -> None:
+    async def _stay_joined(self) -> None:
         # its own instance of the layer, so that only its connections are closed
         layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
         while True:

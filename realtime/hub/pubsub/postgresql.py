@@ -198,7 +198,7 @@ class _Listening:
         if self._listens:
             listener.joined()
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"realtime LISTEN {self._alias}")
+            self._task = asyncio.create_task(self._stay_connected(), name=f"realtime LISTEN {self._alias}")
         try:
             await asyncio.Event().wait()  # until cancelled
         finally:
@@ -208,8 +208,8 @@ class _Listening:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def _run(self) -> None:
-        """Stay connected: connect again whenever the connection is lost."""
+    async def _stay_connected(self) -> None:
+        """Connect again whenever the connection is lost."""
         import psycopg  # an optional dependency
 
         while True:
