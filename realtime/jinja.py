@@ -29,6 +29,7 @@ class RealtimeExtension(Extension):
             tags.realtime_script,
             tags.live,
             tags.live_value,
+            tags.live_text,
             tags.presence,
             tags.live_form,
             tags.live_actions,

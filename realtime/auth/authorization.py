@@ -30,7 +30,7 @@ from realtime.exceptions import (
 )
 from realtime.protocol.messages import Subscribe
 from realtime.streams.choices import RefusedChoice, refused_choice
-from realtime.streams.hints import explained
+from realtime.streams.hints import with_hint
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE, Surroundings
@@ -81,7 +81,7 @@ def check_value(user: Any, stream: ModelStream, format: str) -> None:
     permission = stream.values()[name]["permission"] if kind == "value" else None
     if permission and not user.has_perm(permission):
         hint = f"The live value {name!r} needs the permission {permission!r}."
-        raise explained(
+        raise with_hint(
             StreamForbidden(
                 "You do not have permission to view this value of the stream %(stream)r.", stream=stream.name
             ),
@@ -104,7 +104,7 @@ def public_error(error: Exception, user: Any, name: str) -> Exception:
 
 
 def _refusal(stream: type[ModelStream], hint: str) -> StreamForbidden:
-    return explained(StreamForbidden(NOT_VISIBLE, stream=stream.name), hint)
+    return with_hint(StreamForbidden(NOT_VISIBLE, stream=stream.name), hint)
 
 
 def _why(stream: type[ModelStream], user: Any) -> str:

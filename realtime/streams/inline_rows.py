@@ -18,7 +18,7 @@ from django.template.base import NodeList, Parser, Template, Token
 from django.template.loader_tags import BlockNode
 
 from realtime.exceptions import StreamDefinitionError, TokenInvalid
-from realtime.streams.hints import explained
+from realtime.streams.hints import with_hint
 
 SALT = "realtime.rows"
 EXTRA_DATA = "realtime.rows"  # in the `extra_data` of parsers and templates
@@ -89,7 +89,7 @@ def find(stream: str, format: str) -> FoundRows | None:
     found = _load(name)
     if found is None:
         template_name = name.rpartition("#")[0]
-        raise explained(
+        raise with_hint(
             TokenInvalid("This page has expired. Reload it."),
             f"The template {template_name!r} has changed since, and does not show these rows any more.",
         )

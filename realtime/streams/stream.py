@@ -23,7 +23,7 @@ from realtime.streams.choices import refused_value
 from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
 from realtime.streams.inline_rows import FoundRows, find
 from realtime.streams.keys import key_text, stored, target
-from realtime.streams.relations import Dependency, between, follow, is_generic
+from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
 from realtime.streams.surroundings import SITE, Surroundings
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ class ModelStream:
             found += follow(cls.model, path)
         for field in cls.model._meta.many_to_many:
             if is_generic(field, cls.model):  # other rows between are part of the object
-                found += between(field, cls.model)
+                found += through_dependencies(field, cls.model)
         return tuple(dict.fromkeys(found))
 
     @classmethod

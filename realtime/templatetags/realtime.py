@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from realtime.actions.form_html import Look, render_form, user_of
+from realtime.actions.form_html import Layout, render_form, user_of
 from realtime.auth import tokens
 from realtime.auth.authorization import open_stream
 from realtime.auth.identity import user_key
@@ -233,6 +233,29 @@ def live_value(context: Any, name: str, value: str, container: str = "span", **p
 
 
 @register.simple_tag(takes_context=True)
+def live_text(context: Any, instance: Model, field: str, container: str = "span", **attributes: Any) -> SafeString:
+    """Show a text field of a row, in the row's template, such that its live text grows in it.
+
+    For example::
+
+        <li>{% live_text message "text" container="p" class="answer" %}</li>
+
+    becomes `<p data-live-text="text" class="answer">…</p>`, with the text escaped. The keywords are `container` (the
+    element, a `span` by default) and `class`. Without the tag, the row shows what `realtime.live_text` has saved.
+    """
+    classes = _plain(attributes.pop("class", ""))
+    if attributes:
+        raise TemplateSyntaxError(f"{{% live_text %}} takes 'container' and 'class', not {', '.join(attributes)}.")
+    return format_html(
+        '<{0} data-live-text="{1}"{2}>{3}</{0}>',
+        container,
+        field,
+        format_html(' class="{}"', classes) if classes else "",
+        str(getattr(instance, field) or ""),
+    )
+
+
+@register.simple_tag(takes_context=True)
 def presence(context: Any, name: str, container: str = "ul", **params: Any) -> SafeString:
     """Show who is at a stream that has `presence`; and whoever has the page open is there.
 
@@ -274,10 +297,10 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
     refuse_in_row("live_form")
     request = context.get("request")
     names = {"next": "next", "submit": "submit", "class": "classes", "template": "template"}
-    look = Look(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
+    layout = Layout(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
     values = {key: _plain(value) for key, value in params.items()}
     stream = open_stream(user_of(request), _plain(name), values)
-    return render_form(request, stream, instance=instance, look=look)
+    return render_form(request, stream, instance=instance, layout=layout)
 
 
 @register.simple_tag(takes_context=True)

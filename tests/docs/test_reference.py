@@ -102,6 +102,7 @@ def options(section: str) -> set[str]:
 TAKEN = {
     "live": {"class"},
     "live_value": {"class"},
+    "live_text": {"class"},
     "presence": {"class", "everyone", "watch"},
     "live_form": {"class", "next", "submit", "template"},
 }
