@@ -1,11 +1,11 @@
-"""Text leases: the rows of live texts, each saved by the one writer that holds its lease.
+"""Text leases: only the writer that holds the lease of a live text saves it.
 
-A lease is a row of its own, so two writers exclude each other in any process. The writer renews it. Once it has
-expired, its writer counts as dead: the hub of any server process marks the text as failed, and the next writer may
-begin.
+A lease is a row of a separate table, so two writers exclude each other across processes. The writer renews it. When
+it has expired, its writer counts as dead: the hub of any server process marks the text as failed, and the next writer
+may begin.
 
-To avoid deadlocks, locks are taken in one order: the lease, then the row. SQLite has no row locks, and refuses the
-write of a transaction that began by reading if somebody else has written meanwhile: there, the row is written first.
+To avoid deadlocks, locks are taken in one order: the lease, then the row. SQLite has no row locks, and refuses a write
+in a transaction that began with a read if another one has written meanwhile. There, the row is written first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from realtime.protocol.live_text import TextName
 from realtime.protocol.patches import units
 from realtime.streams.keys import key_of, parse_keys
 
-LEASE_SECONDS = 15.0  # after which a writer that has not renewed it counts as dead
+LEASE_SECONDS = 15.0  # a writer that has not renewed its lease for so long counts as dead
 RENEW_SECONDS = LEASE_SECONDS / 3
 
 STREAMING, COMPLETE, CANCELLED, FAILED = "streaming", "complete", "cancelled", "failed"
@@ -67,7 +67,7 @@ def name_of(instance: Model, field: str) -> TextName:
 
 
 def target_of(instance: Model, field: str, state_field: str) -> TextTarget:
-    """Return what a writer writes to. Raise `LiveTextError` for a field that cannot hold it."""
+    """Return the target of a writer. Raise `LiveTextError` for a field that cannot have a live text."""
     name = name_of(instance, field)
     model = type(instance)._meta.concrete_model or type(instance)
     fields = {
@@ -91,15 +91,15 @@ def target_of(instance: Model, field: str, state_field: str) -> TextTarget:
 
 
 def acquire(target: TextTarget, writer: str) -> str:
-    """Take the lease, mark the text as streaming, and return it as it stands.
+    """Acquire the lease, mark the text as streaming, and return the current text.
 
-    Raise `TextBusy`; `TextLost` if the row does not exist; `LiveTextError` in a transaction, whose saves nobody sees.
+    Raise `TextBusy`; `TextLost` if the row does not exist; `LiveTextError` in a transaction, which hides the saves.
     """
     alias = target.name.alias
     try:
         with transaction.atomic(using=alias, durable=True):
             _take(target, writer)
-            # also without a state, so that each hub has the row as it stands when the first words arrive
+            # also without a state field, so that each hub has the current row when the first words arrive
             if not _update(target, {target.state_field: STREAMING} if target.state_field else {}):
                 raise TextLost(f"There is no {target.model.__name__} {target.name.key}.")
             return str(target.row.values_list(target.name.field, flat=True).get() or "")
@@ -117,7 +117,7 @@ def _take(target: TextTarget, writer: str) -> None:
     expires = now + _ms(LEASE_SECONDS)
     leases = TextLease.objects.using(alias)
     taken = {"writer": writer, "expires": expires, "stop": False, "state_field": target.state_field}
-    if leases.filter(pk=target.id, expires__lt=now).update(**taken):  # of a writer that is dead
+    if leases.filter(pk=target.id, expires__lt=now).update(**taken):  # its writer is dead
         return
     try:
         with transaction.atomic(using=alias):
@@ -131,7 +131,7 @@ def _take(target: TextTarget, writer: str) -> None:
 
 
 def save(target: TextTarget, writer: str, text: str, *, renew: bool) -> bool:
-    """Save the text; return whether somebody has asked the writer to stop. Raise `TextLost`."""
+    """Save the text; return whether the writer was asked to stop. Raise `TextLost`."""
     return _save(target, writer, {target.name.field: text}, lambda lease: _renew(lease, target) if renew else None)
 
 
@@ -147,7 +147,7 @@ def release(target: TextTarget, writer: str) -> None:
 
 
 def renew(target: TextTarget, writer: str) -> bool:
-    """Renew the lease; return whether somebody has asked the writer to stop. Raise `TextLost`."""
+    """Renew the lease; return whether the writer was asked to stop. Raise `TextLost`."""
     lease = TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer)
     if not _renew(lease, target):
         raise _lost(target)
@@ -155,7 +155,7 @@ def renew(target: TextTarget, writer: str) -> bool:
 
 
 def is_stopped(target: TextTarget, writer: str) -> bool:
-    """Return whether somebody has asked the writer to stop."""
+    """Return whether the writer was asked to stop."""
     return TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer, stop=True).exists()
 
 
@@ -174,7 +174,7 @@ def _save(target: TextTarget, writer: str, values: dict[str, str], then: Callabl
         if not _update(target, values):
             raise _lost(target)
         if not locks and (stop := lease.values_list("stop", flat=True).first()) is None:
-            raise _lost(target)  # which takes the write back
+            raise _lost(target)  # rolls back the write
         then(lease)
     return bool(stop)
 
@@ -195,7 +195,7 @@ def _update(target: TextTarget, values: dict[str, str]) -> int:
 
 
 def request_stop(name: TextName) -> str | None:
-    """Ask the writer of a live text to stop; return its id, None if nobody writes it."""
+    """Ask the writer of a live text to stop; return its id, or None if it has no writer."""
     leases = TextLease.objects.using(name.alias).filter(pk=lease_id(name))
     writer = leases.values_list("writer", flat=True).first()
     return writer if writer is not None and leases.filter(writer=writer).update(stop=True) else None
@@ -219,7 +219,7 @@ def fail_expired(alias: str) -> tuple[list[Expired], float | None]:
     for lease in leases.filter(expires__lt=now):
         with transaction.atomic(using=alias):
             mine = leases.filter(pk=lease.pk, writer=lease.writer, expires__lt=get_changelog(alias).now)
-            if not mine.delete()[0]:  # renewed, or another process was first
+            if not mine.delete()[0]:  # renewed, or handled by another process
                 continue
             failed.append(
                 Expired(TextName(alias, lease.model, lease.key, lease.field), lease.writer, _fail(alias, lease))
@@ -232,7 +232,7 @@ def _fail(alias: str, lease: TextLease) -> int:
     try:
         model = apps.get_model(lease.model)
         model._meta.get_field(lease.field)
-    except LookupError:  # of an app that is gone
+    except LookupError:  # the app was removed
         return 0
     target = TextTarget(
         TextName(alias, lease.model, lease.key, lease.field),

@@ -27,6 +27,7 @@ from realtime.hub.dead_writers import DeadWriters
 from realtime.hub.elastic_pool import ElasticPool
 from realtime.hub.event_queue import EventQueue
 from realtime.hub.executor import FairExecutor
+from realtime.hub.garbage import exempt_startup_objects
 from realtime.hub.live_query_limits import LiveQueryLimits
 from realtime.hub.log_worker import LogWorker, ended
 from realtime.hub.pruning import Pruning
@@ -123,6 +124,7 @@ class Hub:
             self._log(self._access)
             self._pruning = Pruning(lambda: self._logs)
             self._dead_writers = DeadWriters(lambda: self._logs)
+            exempt_startup_objects()
 
     def _start_sweeping(self) -> None:
         if self._sweeper is None:

@@ -1,6 +1,6 @@
-"""Live text: the messages of its writers, as they travel between processes.
+"""Live text: the messages of its writers between processes.
 
-Lengths and offsets are in UTF-16 code units, by which JavaScript counts. A part never ends within a character.
+Lengths and offsets are in UTF-16 code units, as in JavaScript. A part never ends within a character.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class TextName(NamedTuple):
 
 
 class TextPart(Struct, frozen=True, omit_defaults=True, tag="text"):
-    """Text that a writer has added, behind the `offset` units before it; `saved` are those in the database."""
+    """Text that a writer has added after `offset` units. `saved` is the number of units in the database."""
 
     name: TextName
     writer: str
@@ -35,7 +35,7 @@ class TextPart(Struct, frozen=True, omit_defaults=True, tag="text"):
 
 
 class TextEnd(Struct, frozen=True, omit_defaults=True, tag="text_end"):
-    """The writer has ended, or is dead: the text has `length` units."""
+    """The writer has ended or died. The text has `length` units."""
 
     name: TextName
     writer: str
@@ -58,7 +58,7 @@ class GrowingText:
 
     def __init__(self, first: int, most: int) -> None:
         self.first = first
-        self._most = most  # units that are kept
+        self._most = most  # units to keep
         self._data = bytearray()
 
     @property
@@ -83,10 +83,10 @@ def is_within_pair(data: bytes | bytearray, at: int) -> bool:
 
 
 class TextUpdate:
-    """What a live query's subscribers are sent of a live text: from `start` to `end`.
+    """A part of a live text for a live query's subscribers: from `start` to `end`.
 
-    A client that has everything up to `start` is sent what follows. Any other client is sent the text from where it
-    stands, or what may not be `saved` yet. Each message is encoded once.
+    A client that has the text up to `start` gets this part. Another client gets the text from the length that it has,
+    or the part that may not be `saved` yet. Each message is encoded once.
     """
 
     __slots__ = ("_encoded", "_name", "_saved", "_text", "end", "number", "query", "start")

@@ -157,7 +157,7 @@ class Event(Struct, tag="event", omit_defaults=True, frozen=True):
 
 
 class Text(Struct, tag="text", frozen=True):
-    """Part of a live text, from an offset in UTF-16 code units on; `number` names it in the messages that follow."""
+    """A part of a live text, from an offset in UTF-16 code units on. `number` identifies the text from now on."""
 
     number: int
     query: int
@@ -168,14 +168,14 @@ class Text(Struct, tag="text", frozen=True):
 
 
 class TextMore(Struct, array_like=True, frozen=True):
-    """What follows the last part of a live text that the client was sent."""
+    """The next part of a live text, after the last one that the client was sent."""
 
     number: int
     text: str
 
 
 class TextEnded(Struct, tag="text_ended", frozen=True):
-    """A live text has no writer any more: it has this length."""
+    """A live text has no writer any more, and has this length."""
 
     query: int
     key: str

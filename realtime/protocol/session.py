@@ -44,7 +44,7 @@ from realtime.protocol.messages import (
 )
 
 MAX_EVENTS = 32  # kept while access is checked again
-MAX_TEXTS = 100  # of one live query, of which the server knows how much the client has
+MAX_TEXTS = 100  # live texts of one live query for which the client's length is stored
 NO_LOG = -1  # the number of a log that has no frames
 
 
@@ -111,7 +111,7 @@ class ClientSession:
     _credit: Credit = field(init=False)
     _pace: EventPace = field(init=False)
     _heartbeat: int = 0  # the message number of the last heartbeat
-    _texts: dict[int, dict[int, int]] = field(default_factory=dict)  # by live query: how much of each live text it has
+    _texts: dict[int, dict[int, int]] = field(default_factory=dict)  # by live query: the client's length of each text
 
     def __post_init__(self) -> None:
         self._credit = Credit(self.window)
@@ -434,7 +434,7 @@ class ClientSession:
         return [self._count(codec.encode(Subscribed(id=subscription.id, query=subscription.query, log=NO_LOG)))]
 
     def acknowledge_all(self) -> list[Effect]:
-        """Note that the client has read everything. Its next request may be that of another page."""
+        """Note that the client has read everything. Its next request may be from another page."""
         self._texts.clear()
         return self._acknowledge(self._credit.sent)
 
@@ -452,7 +452,7 @@ class ClientSession:
         return self._notify(event, now) if self.has_credit else []
 
     def send_text(self, part: TextUpdate, now: float) -> list[Encoded]:
-        """Take a part of a live text. What the client has no credit for comes with the next part.
+        """Return the messages for a part of a live text. Without credit, the client gets it with the next part.
 
         Clients of version 1, and those that do not get it, have what is saved.
         """
@@ -471,7 +471,7 @@ class ClientSession:
         return any(item.query == query for item in self.subscriptions.values())
 
     def end_text(self, query: int, ended: Encoded) -> list[Encoded]:
-        """A live text has ended: what the client shows beyond its length is not there."""
+        """Return the message that a live text has ended, so that the client drops text beyond its length."""
         if self.version < 2 or self.state is not State.OPEN or not self._sees(query):
             return []
         return [self._count(ended)]

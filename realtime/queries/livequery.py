@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 from weakref import WeakSet
 
@@ -41,6 +42,8 @@ KEYS_PER_QUERY = 250  # below every database's parameter limit, even if a key ha
 FEW_ROWS = 32  # changed rows whose places are queried; for more, the keys of all rows are read
 SMALL = 1000  # rows: reading all their keys is cheaper than querying many places
 DIGEST_BYTES = 16
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})  # shared by all live queries, most of which are idle
+NO_KEYS: Final[frozenset[str]] = frozenset()  # likewise
 
 # Streams whose QuerySets were seen to differ between two moments, for example by timezone.now().
 _timed: WeakSet[type[ModelStream]] = WeakSet()
@@ -124,14 +127,14 @@ class LiveQuery:
         self.reordered = False  # unchanged rows have changed places in this tick
         self.opened = 0  # the number of the tick since which entering and leaving rows are known
         self._keys: list[str] | set[str] = []
-        self._shown: Mapping[str, bytes] = {}  # if rows depend on other rows: a digest of each, with `keys`
-        self._read: Mapping[str, bytes] = {}  # the same, for keys that are not stored yet
+        self._shown: Mapping[str, bytes] = NOTHING  # if rows depend on other rows: a digest of each, with `keys`
+        self._read: Mapping[str, bytes] = NOTHING  # the same, for keys that are not stored yet
         self._encoded: dict[str, msgspec.Raw] = {}  # the rows that this tick has read
         self._asked: tuple[Any, Analysis] | None = None  # this tick's QuerySet
         self._plan: Plan | None = None  # of the last QuerySet
         self._placed: Any = None  # the plan's rows, each with the one before it
-        self._before: dict[str, str | None] = {}  # the row before each row that this tick has read, in order
-        self._looked_up: set[str] = set()  # the keys that were looked up so
+        self._before: Mapping[str, str | None] = NOTHING  # the row before each row that this tick has read, in order
+        self._looked_up = NO_KEYS  # the keys that were looked up so
         self._order: list[str] | None = None  # the keys of all rows, if this tick has read them
         self.sent = SentRows(memory or RowMemory())
         self._question = ""  # the fingerprint of the QuerySet that `keys` were read by, if computed
@@ -173,7 +176,7 @@ class LiveQuery:
         return Maintenance.CHANGED_ROWS if by_row else Maintenance.KEYS
 
     def shows_text(self, key: str, field: str) -> bool:
-        """Return whether its subscribers were last sent this row with the text of this field."""
+        """Return whether the last version of this row that subscribers were sent has the text of this field."""
         row = self.sent.row(key)
         return row is not None and shows_text(row, field)
 
@@ -235,7 +238,7 @@ class LiveQuery:
 
     def _read_keys(self) -> list[str]:
         queryset, _ = self._ask()
-        self._read = {}
+        self._read = NOTHING
         if self._order is None:
             keys = _keys(self._bounded(queryset))
             self._check_size(len(keys))
@@ -405,7 +408,7 @@ class LiveQuery:
             self._encoded[key] = self._row(instance, key)
             if rendered is not None and alike is not None and key not in self.broken and not self._render.asked:
                 rendered[alike] = self._encoded[key]
-        self._looked_up = set(keys)
+        self._looked_up = frozenset(keys)
         self._before = {key: _key_before(instance) for key, instance in instances.items()}
 
     def _note_digests(self, keys: Sequence[str], rows: Mapping[str, msgspec.Raw]) -> None:
@@ -465,7 +468,7 @@ class LiveQuery:
     def end_tick(self) -> None:
         """Forget what was read: the next tick sees another state of the database."""
         self._encoded.clear()
-        self._before, self._looked_up, self._order = {}, set(), None
+        self._before, self._looked_up, self._order = NOTHING, NO_KEYS, None
         self._asked = None
 
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:

@@ -69,6 +69,8 @@ class SentRows:
     rendered.
     """
 
+    __slots__ = ("_before", "_behind", "_memory", "_pending", "_rows", "number")
+
     def __init__(self, memory: RowMemory) -> None:
         self.number = 0  # of the last delta
         self._memory = memory
@@ -157,7 +159,7 @@ class SentRows:
             self._behind.pop(self._before.pop(key), None)
 
     def row(self, key: str) -> Raw | None:
-        """Return the JSON of a row as it was sent last; None if that is not remembered."""
+        """Return the last JSON of a row that was sent; None if it is not remembered."""
         sent = self._rows.get(key)
         return None if sent is None else sent.row
 

@@ -1,4 +1,4 @@
-"""The field of a live text in a row: data has it under its name, and HTML in an element with `data-live-text`."""
+"""The field of a live text in a row: a field of data, or an element with `data-live-text` in HTML."""
 
 from __future__ import annotations
 

@@ -166,3 +166,12 @@ def test_headers_sort_the_table_and_back_returns_to_the_order_before(
     page.go_back()
 
     expect(titles).to_have_text(["Pen", "Paper", "Inkwell", "Ink"])
+
+
+def test_text_stands_in_place_of_rows(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("empty-list")
+    expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.all().delete()")
+    expect(page.locator("li")).to_have_text(["Nothing to do in One. Add a task!"])
+    reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Ink')")
+    expect(page.locator("li")).to_have_text(["Ink"])

@@ -1,19 +1,19 @@
 /**
- * Live texts: what writers have added to fields of rows, and the server has not saved yet.
+ * Live texts: text that writers have added to fields of rows, and that the server has not saved yet.
  *
- * A row is shown with the text as far as it is known. What is saved always comes first: text that does not continue it is
- * dropped, and text behind a gap waits for the next save.
+ * A row is shown with the saved text and the text that continues it. Text that does not continue the saved text is dropped,
+ * and text after a gap waits for the next save.
  */
 
 /** @typedef {import("../protocol/messages.js").Row} Row */
 /** @typedef {{start: number, text: string}} Added text from an offset on, in UTF-16 code units */
 
 export class LiveTexts {
-  /** By the row's key and the field. @type {Map<string, Map<string, Added>>} */
+  /** The added texts, by the row's key and the field. @type {Map<string, Map<string, Added>>} */
   #rows = new Map()
 
   /**
-   * Adds what a writer has added.
+   * Adds a part of a text.
    *
    * @param {string} key
    * @param {string} field
@@ -28,7 +28,7 @@ export class LiveTexts {
     fields.set(field, continues ? {start: held.start, text: held.text.slice(0, offset - held.start) + text} : {start: offset, text})
   }
 
-  /** Drops what is beyond the end of a text. @param {string} key @param {string} field @param {number} length */
+  /** Drops the text beyond its final length. @param {string} key @param {string} field @param {number} length */
   end(key, field, length) {
     const held = this.#rows.get(key)?.get(field)
     if (held && length < held.start + held.text.length) this.#set(key, field, held.start, held.text.slice(0, Math.max(0, length - held.start)))
@@ -38,12 +38,12 @@ export class LiveTexts {
     this.#rows.clear()
   }
 
-  /** Drops the texts of rows that are gone. @param {(key: string) => boolean} isThere */
+  /** Drops the texts of removed rows. @param {(key: string) => boolean} isThere */
   keep(isThere) {
     for (const key of this.#rows.keys()) if (!isThere(key)) this.#rows.delete(key)
   }
 
-  /** The row as it is shown. @template {Row | undefined} T @param {string} key @param {T} row as it is saved @returns {T} */
+  /** Returns the row to show. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
   shown(key, row) {
     const fields = this.#rows.get(key)
     if (!fields) return row
@@ -70,7 +70,7 @@ export class LiveTexts {
     })
   }
 
-  /** What is saved, and what continues it. @param {string} key @param {string} field @param {string} saved */
+  /** Returns the saved text, and the text that continues it. @param {string} key @param {string} field @param {string} saved */
   #joined(key, field, saved) {
     const held = this.#rows.get(key)?.get(field)
     if (!held || saved.length < held.start) return saved
@@ -87,9 +87,9 @@ export class LiveTexts {
   }
 }
 
-/** As Django escapes. @type {Record<string, string>} */
+/** Django's escapes. @type {Record<string, string>} */
 const ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
-/** Also as the browser escapes. @type {Record<string, string>} */
+/** The escapes of Django and of browsers. @type {Record<string, string>} */
 const CHARACTERS = {...Object.fromEntries(Object.entries(ENTITIES).map(([character, entity]) => [entity, character])), "&#39;": "'", "&nbsp;": "\u00a0"}
 
 /** @param {string} text */

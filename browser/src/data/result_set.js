@@ -49,7 +49,7 @@ export class Subscription {
   /** The keys of the rows that the page shows. @type {readonly string[]} */
   shownKeys = NOTHING
   overlays = new Overlays()
-  /** What is added to texts, and not saved yet. */
+  /** Text that is not saved yet. */
   texts = new LiveTexts()
   /** Whether the rows are loaded. */
   filled = false
@@ -211,7 +211,7 @@ export class Subscription {
     return true
   }
 
-  /** Has the row be shown, with the text that is not saved yet. @param {Place} place */
+  /** Adds a row to the change, with the text that is not saved yet. @param {Place} place */
   #show(place) {
     this.#change ??= {puts: new Map(), drops: [], reset: false}
     place.row = this.texts.shown(place.key, place.sent)

@@ -258,7 +258,7 @@ export class Session {
     return [...this.#answer(message), ...this.#ackIfDue()]
   }
 
-  /** The short form as the long one. @param {import("./messages.js").TextMore} message @returns {import("./messages.js").Text} */
+  /** Returns the long form of a short message. @param {import("./messages.js").TextMore} message @returns {import("./messages.js").Text} */
   #textMore([number, text]) {
     const {query = -1, key = "", field = "", end = 0} = this.#texts.get(number) ?? {}
     return {type: "text", number, query, key, field, offset: end, text}

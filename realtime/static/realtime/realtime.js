@@ -657,7 +657,7 @@ var Session = class {
     this.#handled += 1;
     return [...this.#answer(message), ...this.#ackIfDue()];
   }
-  /** The short form as the long one. @param {import("./messages.js").TextMore} message @returns {import("./messages.js").Text} */
+  /** Returns the long form of a short message. @param {import("./messages.js").TextMore} message @returns {import("./messages.js").Text} */
   #textMore([number, text2]) {
     const { query = -1, key = "", field = "", end = 0 } = this.#texts.get(number) ?? {};
     return { type: "text", number, query, key, field, offset: end, text: text2 };
@@ -2657,10 +2657,10 @@ var ParameterChange = class {
 
 // src/data/live_text.js
 var LiveTexts = class {
-  /** By the row's key and the field. @type {Map<string, Map<string, Added>>} */
+  /** The added texts, by the row's key and the field. @type {Map<string, Map<string, Added>>} */
   #rows = /* @__PURE__ */ new Map();
   /**
-   * Adds what a writer has added.
+   * Adds a part of a text.
    *
    * @param {string} key
    * @param {string} field
@@ -2674,7 +2674,7 @@ var LiveTexts = class {
     const continues = held && held.start <= offset && offset <= held.start + held.text.length;
     fields.set(field, continues ? { start: held.start, text: held.text.slice(0, offset - held.start) + text2 } : { start: offset, text: text2 });
   }
-  /** Drops what is beyond the end of a text. @param {string} key @param {string} field @param {number} length */
+  /** Drops the text beyond its final length. @param {string} key @param {string} field @param {number} length */
   end(key, field, length) {
     const held = this.#rows.get(key)?.get(field);
     if (held && length < held.start + held.text.length) this.#set(key, field, held.start, held.text.slice(0, Math.max(0, length - held.start)));
@@ -2682,11 +2682,11 @@ var LiveTexts = class {
   clear() {
     this.#rows.clear();
   }
-  /** Drops the texts of rows that are gone. @param {(key: string) => boolean} isThere */
+  /** Drops the texts of removed rows. @param {(key: string) => boolean} isThere */
   keep(isThere) {
     for (const key of this.#rows.keys()) if (!isThere(key)) this.#rows.delete(key);
   }
-  /** The row as it is shown. @template {Row | undefined} T @param {string} key @param {T} row as it is saved @returns {T} */
+  /** Returns the row to show. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
   shown(key, row) {
     const fields = this.#rows.get(key);
     if (!fields) return row;
@@ -2715,7 +2715,7 @@ var LiveTexts = class {
       return text2 === saved ? whole : tag + escaped(text2);
     });
   }
-  /** What is saved, and what continues it. @param {string} key @param {string} field @param {string} saved */
+  /** Returns the saved text, and the text that continues it. @param {string} key @param {string} field @param {string} saved */
   #joined(key, field, saved) {
     const held = this.#rows.get(key)?.get(field);
     if (!held || saved.length < held.start) return saved;
@@ -2844,7 +2844,7 @@ var Subscription = class {
   /** The keys of the rows that the page shows. @type {readonly string[]} */
   shownKeys = NOTHING;
   overlays = new Overlays();
-  /** What is added to texts, and not saved yet. */
+  /** Text that is not saved yet. */
   texts = new LiveTexts();
   /** Whether the rows are loaded. */
   filled = false;
@@ -2996,7 +2996,7 @@ var Subscription = class {
     this.#show(place2);
     return true;
   }
-  /** Has the row be shown, with the text that is not saved yet. @param {Place} place */
+  /** Adds a row to the change, with the text that is not saved yet. @param {Place} place */
   #show(place2) {
     this.#change ??= { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
     place2.row = this.texts.shown(place2.key, place2.sent);

@@ -1,9 +1,9 @@
 // Made from browser/src by `npm run build`; change it there.
 /**
- * Live texts: what writers have added to fields of rows, and the server has not saved yet.
+ * Live texts: text that writers have added to fields of rows, and that the server has not saved yet.
  *
- * A row is shown with the text as far as it is known. What is saved always comes first: text that does not continue it is
- * dropped, and text behind a gap waits for the next save.
+ * A row is shown with the saved text and the text that continues it. Text that does not continue the saved text is dropped,
+ * and text after a gap waits for the next save.
  */
 export type Row = import("../protocol/messages.js").Row;
 export type Added = {
@@ -15,7 +15,7 @@ export type Added = {
 export declare class LiveTexts {
     #private;
     /**
-     * Adds what a writer has added.
+     * Adds a part of a text.
      *
      * @param {string} key
      * @param {string} field
@@ -23,11 +23,11 @@ export declare class LiveTexts {
      * @param {string} text
      */
     add(key: string, field: string, offset: number, text: string): void;
-    /** Drops what is beyond the end of a text. @param {string} key @param {string} field @param {number} length */
+    /** Drops the text beyond its final length. @param {string} key @param {string} field @param {number} length */
     end(key: string, field: string, length: number): void;
     clear(): void;
-    /** Drops the texts of rows that are gone. @param {(key: string) => boolean} isThere */
+    /** Drops the texts of removed rows. @param {(key: string) => boolean} isThere */
     keep(isThere: (key: string) => boolean): void;
-    /** The row as it is shown. @template {Row | undefined} T @param {string} key @param {T} row as it is saved @returns {T} */
+    /** Returns the row to show. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
     shown<T extends Row | undefined>(key: string, row: T): T;
 }

@@ -44,7 +44,7 @@ export declare class Subscription {
     /** The keys of the rows that the page shows. @type {readonly string[]} */
     shownKeys: readonly string[];
     overlays: Overlays;
-    /** What is added to texts, and not saved yet. */
+    /** Text that is not saved yet. */
     texts: LiveTexts;
     /** Whether the rows are loaded. */
     filled: boolean;
