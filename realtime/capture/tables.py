@@ -141,9 +141,11 @@ def live_models() -> dict[type[Model], NeededFields]:
     for stream in registry:
         if any(problems(stream)):
             continue
-        found[stream.model._meta.concrete_model or stream.model].routing.update(stream.partition_by)
+        found[stream.model._meta.concrete_model or stream.model].routing.update(stream.routing_fields())
         for dependency in stream.dependencies():
             found[dependency.model].pointing.update({dependency.points, dependency.kind} - {""})
+        if stream.audience_by and (links := stream.audience_path().links):
+            found[links.model].pointing.update({links.row, links.audience})
         for model in stream.row_models():
             found[model]
         for dependencies in stream.value_models().values():

@@ -79,7 +79,7 @@ class _Membership:
         self._listeners[id(listener)] = listener
         self._changed.set()
         if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name="realtime channel layer")
+            self._task = asyncio.create_task(self._stay_joined(), name="realtime channel layer")
         try:
             await asyncio.Event().wait()  # until cancelled
         finally:
@@ -89,18 +89,18 @@ class _Membership:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def _keep(self) -> None:
+    async def _stay_joined(self) -> None:
         # its own instance of the layer, so that only its connections are closed
         layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
         while True:
             try:
-                await self._stay(layer)
+                await self._receive_in_groups(layer)
             except Exception as error:  # every layer has its own errors
                 await asyncio.sleep(max(listener.outage.failed(error) for listener in self._listeners.values()))
             finally:
-                await _hang_up(layer)
+                await _close_connections(layer)
 
-    async def _stay(self, layer: Any) -> None:
+    async def _receive_in_groups(self, layer: Any) -> None:
         """Receive until the layer fails. Raise its exception, or `TimeoutError` if it does not answer."""
         async with asyncio.timeout(ANSWER_SECONDS):
             channel = await layer.new_channel("realtime")
@@ -155,7 +155,7 @@ def _membership() -> _Membership:
     return known[1]
 
 
-async def _hang_up(layer: Any) -> None:
+async def _close_connections(layer: Any) -> None:
     """Close the layer's connections, also dead ones. The next use opens new ones."""
     close = getattr(layer, "close_pools", None)
     if any(base.__module__ == "channels_redis.pubsub" for base in type(layer).__mro__):

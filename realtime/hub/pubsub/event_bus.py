@@ -41,19 +41,19 @@ _buses: set[EventBus] = set()
 def publish(envelope: Envelope, *, but: EventBus | None = None) -> None:
     """Pass an event to every hub, except `but`, which has it already. Never block, never raise; for any thread."""
     with _lock:
-        exchanges = [exchange for exchange in _buses if exchange is not but]
-    for exchange in exchanges:
-        exchange.put(envelope)
-    if not _send_to_others(envelope, sent=time.time()) and not exchanges and but is None:
-        _say_alone()
+        buses = [bus for bus in _buses if bus is not but]
+    for bus in buses:
+        bus.put(envelope)
+    if not _send_to_others(envelope, sent=time.time()) and not buses and but is None:
+        _warn_lost()
 
 
 def publish_text(message: TextMessage) -> None:
     """Send a message about a live text to every process. Never block, never raise; for any thread."""
     with _lock:
-        exchanges = list(_buses)
-    for exchange in exchanges:
-        exchange.put_text(message)
+        buses = list(_buses)
+    for bus in buses:
+        bus.put_text(message)
     _send_to_others(message)
 
 
@@ -81,7 +81,7 @@ class EventBus(Listener):
         self._deliver = deliver
         self._take_text = take_text
         # by process: the delay of its quickest event in seconds, and when it was measured
-        self._least: dict[str, tuple[float, float]] = {}
+        self._quickest: dict[str, tuple[float, float]] = {}
         self._joined = False  # whether the layer reaches this process
         super().__init__(self._listen(), name="realtime events")
         with _lock:
@@ -89,13 +89,13 @@ class EventBus(Listener):
 
     def put(self, envelope: Envelope) -> None:
         """Deliver an event; for any thread."""
-        self._hear(self._deliver, envelope, time.monotonic())
+        self._call_soon(self._deliver, envelope, time.monotonic())
 
     def put_text(self, message: TextMessage) -> None:
         """Deliver a message about a live text; for any thread."""
-        self._hear(self._take_text, message)
+        self._call_soon(self._take_text, message)
 
-    def _forget(self) -> None:
+    def _unregister(self) -> None:
         with _lock:
             _buses.discard(self)
 
@@ -137,21 +137,21 @@ class EventBus(Listener):
         if not envelope.sent:  # by a process with an older version
             return 0.0
         now, seconds = time.monotonic(), time.time() - envelope.sent
-        least, since = self._least.get(envelope.origin, (seconds, now))
+        least, since = self._quickest.get(envelope.origin, (seconds, now))
         if seconds <= least or now - since > CLOCK_SECONDS:
-            if len(self._least) >= PROCESSES:
-                self._least.clear()
-            self._least[envelope.origin] = least, since = (seconds, now)
+            if len(self._quickest) >= PROCESSES:
+                self._quickest.clear()
+            self._quickest[envelope.origin] = least, since = (seconds, now)
         return seconds - least
 
 
-_said_alone = False
+_warned = False
 
 
-def _say_alone() -> None:
-    global _said_alone
-    if not _said_alone:
-        _said_alone = True
+def _warn_lost() -> None:
+    global _warned
+    if not _warned:
+        _warned = True
         logger.warning(
             "An event was sent in a process without clients, and nothing carries it to others: nobody gets it. "
             'Use PostgreSQL, or set CHANNEL_LAYERS["default"]["BACKEND"] to '

@@ -63,7 +63,7 @@ class Waiter(Listener):
 
     def wake(self) -> None:
         """End the current or next `wait`; for any thread."""
-        self._hear(self._event.set)
+        self._call_soon(self._event.set)
 
     async def wait(self, seconds: float) -> bool:
         """Wait for a wake-up, or for so many seconds; return whether there was a wake-up."""
@@ -75,6 +75,6 @@ class Waiter(Listener):
         self._event.clear()
         return True
 
-    def _forget(self) -> None:
+    def _unregister(self) -> None:
         with _lock:
             _waiters.get(self.alias, set()).discard(self)

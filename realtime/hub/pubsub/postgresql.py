@@ -115,7 +115,7 @@ def is_usable() -> bool:
     return importlib.util.find_spec("psycopg") is not None
 
 
-class NothingHeard(Exception):
+class NoNotification(Exception):
     """LISTEN has succeeded, but a notification that was sent did not arrive."""
 
     def __init__(self, alias: str) -> None:
@@ -136,7 +136,7 @@ async def listen(alias: str, wake: Callable[[], None], *, take: Callable[[str], 
     """
     again: asyncio.TimerHandle | None = None
 
-    def hear() -> None:
+    def wake_twice() -> None:
         nonlocal again
         wake()
         if again is not None:
@@ -144,13 +144,13 @@ async def listen(alias: str, wake: Callable[[], None], *, take: Callable[[str], 
         again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, wake)
 
     def note(notification: Any) -> None:
-        hear()
+        wake_twice()
         take(notification.payload)
 
     try:
-        # `hear` after connecting too, for changes that were committed before
+        # `wake_twice` after connecting too, for changes that were committed before
         outage = hints_outage(f"LISTEN on the database {alias!r}")
-        await _listen_to(_Listener(alias, POSTGRESQL_CHANNEL, note, hear, outage))
+        await _listen_to(_Listener(alias, POSTGRESQL_CHANNEL, note, wake_twice, outage))
     finally:
         if again is not None:
             again.cancel()
@@ -198,7 +198,7 @@ class _Listening:
         if self._listens:
             listener.joined()
         if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name=f"realtime LISTEN {self._alias}")
+            self._task = asyncio.create_task(self._stay_connected(), name=f"realtime LISTEN {self._alias}")
         try:
             await asyncio.Event().wait()  # until cancelled
         finally:
@@ -208,15 +208,15 @@ class _Listening:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def _keep(self) -> None:
-        """Stay connected: connect again whenever the connection is lost."""
+    async def _stay_connected(self) -> None:
+        """Connect again whenever the connection is lost."""
         import psycopg  # an optional dependency
 
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(**connection_params(self._alias)) as connection:
-                    await self._stay(connection)
-            except NothingHeard as error:
+                    await self._receive_notifications(connection)
+            except NoNotification as error:
                 self._failed(error)
                 await asyncio.sleep(POOLER_SECONDS)
             except (psycopg.Error, OSError) as error:
@@ -226,12 +226,12 @@ class _Listening:
         self._listens = False
         return max(listener.outage.failed(error) for listener in self._listeners.values())
 
-    def _works(self) -> None:
+    def _succeeded(self) -> None:
         for listener in self._listeners.values():
             listener.outage.over()
 
-    async def _stay(self, connection: Any) -> None:
-        """Listen until the connection ends. Raise `NothingHeard` if no notification arrives."""
+    async def _receive_notifications(self, connection: Any) -> None:
+        """Listen until the connection ends. Raise `NoNotification` if no notification arrives."""
         # a pooler gives its clients invented process ids; LISTEN is last because tools show a session's last statement
         [backend] = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
         proven = self._alias not in settings.LISTEN_DSN and backend == connection.pgconn.backend_pid
@@ -243,13 +243,13 @@ class _Listening:
         try:
             async with asyncio.timeout(None if proven else ANSWER_SECONDS) as proof:
                 if proven:
-                    self._works()
+                    self._succeeded()
                 else:
                     await _notify(self._alias, echo)
                 async for notification in connection.notifies():
                     if notification.payload == echo:
                         proof.reschedule(None)
-                        self._works()
+                        self._succeeded()
                     elif not notification.payload.startswith(ECHO):
                         self._take(notification)
         except TimeoutError as error:
@@ -257,7 +257,7 @@ class _Listening:
                 raise
             # the pooler will give the server's connection to another client, which must not listen
             await connection.execute("UNLISTEN *")
-            raise NothingHeard(self._alias) from error
+            raise NoNotification(self._alias) from error
 
     def _take(self, notification: Any) -> None:
         for listener in list(self._listeners.values()):

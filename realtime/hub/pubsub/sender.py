@@ -39,13 +39,13 @@ def is_usable() -> bool:
     try:
         layer = get_channel_layer()
     except Exception as error:  # every layer has its own errors; the check realtime.E007 has the remedy
-        _say_once(f"The channel layer cannot be made ({type(error).__name__}: {error}); changes are found by polling.")
+        _warn(f"The channel layer cannot be made ({type(error).__name__}: {error}); changes are found by polling.")
         return False
     return layer is not None and not isinstance(layer, InMemoryChannelLayer)
 
 
 @cache
-def _say_once(text: str) -> None:
+def _warn(text: str) -> None:
     logger.warning(text)
 
 
@@ -109,7 +109,7 @@ def hints_outage(source: str) -> Outage:
 class Listener:
     """Base class: receives messages in one event loop, from any thread, until `close`.
 
-    `listening` is a coroutine that receives messages from other processes. A subclass overrides `_forget` to
+    `listening` is a coroutine that receives messages from other processes. A subclass overrides `_unregister` to
     unregister itself.
     """
 
@@ -117,20 +117,20 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._listening = None if listening is None else asyncio.create_task(listening, name=name)
 
-    def _hear(self, callback: Callable[..., object], *args: object) -> None:
+    def _call_soon(self, callback: Callable[..., object], *args: object) -> None:
         """Call a function in the loop; for any thread."""
         try:
             self._loop.call_soon_threadsafe(callback, *args)
         except RuntimeError:  # the loop has been closed, and `close` never called
-            self._forget()
+            self._unregister()
 
     async def close(self) -> None:
-        self._forget()
+        self._unregister()
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
 
-    def _forget(self) -> None:
+    def _unregister(self) -> None:
         raise NotImplementedError
 
 
