@@ -82,3 +82,9 @@ class TestUpdate:
     def test_each_message_is_encoded_once(self):
         update = self.update()
         assert update.after(4) is update.after(4)
+
+    def test_what_was_dropped_before_it_was_sent_is_not_sent(self):
+        text = grown("Once ", most=10)
+        update = TextUpdate(number=3, query=5, name=NAME, start=0, end=5, text=text, saved=0)
+        text.append("upon a time, very long")
+        assert [update.after(known) for known in (None, 0, 3)] == [None, None, None]
