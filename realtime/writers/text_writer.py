@@ -68,7 +68,7 @@ class LiveText:
         try:
             await asyncio.shield(begun)
         except asyncio.CancelledError:
-            _keep(self._undo(begun))
+            _keep(self._release(begun))
             raise
         self._async_writer = AsyncTextWriter(self._draft, self._save_seconds)
         await self._async_writer._open()
@@ -81,19 +81,19 @@ class LiveText:
         found = await self._async_writer._close(kind, error, traceback)
         try:
             # it goes on where the task is cancelled again
-            found = await asyncio.shield(_keep(self._end(self._async_writer, found)))
+            found = await asyncio.shield(_keep(self._save_end(self._async_writer, found)))
         finally:
             self._note()
         if found is not error and found is not None and not isinstance(found, TextStopped):
             raise found
         return isinstance(found, TextStopped)
 
-    async def _end(self, writer: AsyncTextWriter, error: BaseException | None) -> BaseException | None:
-        error = await writer._wait(error)
+    async def _save_end(self, writer: AsyncTextWriter, error: BaseException | None) -> BaseException | None:
+        error = await writer._wait_for_save(error)
         await sync_to_async(self._finish)(error)
         return error
 
-    async def _undo(self, begun: asyncio.Future[None]) -> None:
+    async def _release(self, begun: asyncio.Future[None]) -> None:
         """End a text whose task was cancelled while it began."""
         with suppress(Exception):
             await begun
@@ -238,7 +238,7 @@ class AsyncTextWriter:
         self._news.set()
         return found
 
-    async def _wait(self, found: BaseException | None) -> BaseException | None:
+    async def _wait_for_save(self, found: BaseException | None) -> BaseException | None:
         """Wait for a save that is running; return why the block has ended, since the save may have found a reason."""
         if self._saver is not None:
             await asyncio.wait([self._saver])

@@ -86,7 +86,7 @@ def test_a_database_that_does_not_answer_at_the_end_is_tried_again(answer, commi
         out.write("whole")
     assert Answer.objects.values_list("text", "state").get() == ("whole", "complete")
     monkeypatch.setattr(drafts, "FINISH_SECONDS", 0)
-    with pytest.raises(OperationalError), realtime.live_text(answer, "text"):  # noqa: PT012
+    with pytest.raises(OperationalError), realtime.live_text(answer, "text"):
         failures += [OperationalError("gone")] * 2
 
 
