@@ -17,7 +17,7 @@ from realtime.changelog import get_changelog
 from realtime.changelog.caches import past_caches
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries import row_html
-from realtime.queries.livequery import live_query
+from realtime.queries.livequery import PagesQuery, live_query
 from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import of_page
@@ -39,15 +39,23 @@ class PagePart(NamedTuple):
     fingerprint: str
     params: dict[str, Any]
     roots: frozenset[str]  # the rows' root elements
+    stream: ModelStream
 
 
 @past_caches
 def page_part(
-    user: Any, name: str, params: Mapping[str, Any], format: str = "html", *, page: object | None = None
+    user: Any,
+    name: str,
+    params: Mapping[str, Any],
+    format: str = "html",
+    *,
+    page: object | None = None,
+    query: str = "",
 ) -> PagePart:
     """Return the rows of a stream, rendered for this user's page.
 
-    All parts of a `page`, which is any object with attributes, share the position that the first one read.
+    All parts of a `page`, which is any object with attributes, share the position that the first one read. `query`
+    precedes `page=` in the links to pages.
 
     Raise `UnknownStream`, `BadParameters` or `Forbidden`.
     """
@@ -59,6 +67,10 @@ def page_part(
                 f"The stream {name!r} has no template, so it cannot be shown with {{% live %}}.",
                 hint="Set template_name to the template of one row.",
             )
+        if format == "pages":
+            raise StreamDefinitionError(
+                f"The stream {name!r} has no pages.", hint="Set paginate_by to the number of rows on a page."
+            )
         raise StreamDefinitionError(
             f"The stream {name!r} has no live value {format.partition(':')[2]!r}.",
             hint=f"It has: {', '.join(stream.values()) or 'none'}.",
@@ -67,17 +79,19 @@ def page_part(
     # position first, then data: writes in between are sent once more, which is harmless
     cursor = page_position(stream.database(), page)
     with stream.surroundings.applied():
-        query = live_query(stream, format)
+        live = live_query(stream, format)
+        if isinstance(live, PagesQuery):
+            live.query = query
         try:
-            rows = query.rows()
+            rows = live.rows()
         except ValidationError as error:
             raise refused_choice(name, error) from None
-        fingerprint = join_fingerprint(stream.format_fingerprint(format), query.page_fingerprint(rows))
+        fingerprint = join_fingerprint(stream.format_fingerprint(format), live.page_fingerprint(rows))
     wire = stream.wire_params()
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user), surroundings=surroundings)
-    made = [row for key, row in rows.items() if key not in query.broken]
+    made = [row for key, row in rows.items() if key not in live.broken]
     roots = _roots(stream, made) if format == "html" else frozenset()
-    return PagePart(list(rows.values()), cursor, token, fingerprint, wire, roots)
+    return PagePart(list(rows.values()), cursor, token, fingerprint, wire, roots, stream)
 
 
 def page_position(alias: str, page: object | None) -> str:

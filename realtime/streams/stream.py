@@ -24,6 +24,7 @@ from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
 from realtime.streams.keys import key_text, stored, target
 from realtime.streams.relations import Dependency, between, follow, is_generic
 from realtime.streams.surroundings import SITE, Surroundings
+from realtime.streams.window import Window
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -76,6 +77,13 @@ class ModelStream:
     partition_by: ClassVar[Sequence[str]] = ()
     """Model fields that are also parameters. A change is routed only to live queries with the same values."""
 
+    paginate_by: ClassVar[int | None] = None
+    """Rows on a page. If it is set, clients see one page, or as much as they have loaded, never all rows.
+
+    The stream then has two more parameters, which `get_queryset` does not receive: `page`, a number, and `window`, a
+    range of rows such as "0:100", or "-100:0" for the last hundred.
+    """
+
     depends_on: ClassVar[Sequence[str]] = ()
     """Relations that rows show ("assignee", "project__owner", "tags"). A change there updates the row."""
 
@@ -104,8 +112,15 @@ class ModelStream:
     refresh_every: ClassVar[float | None] = None
     """Seconds between reloads without any write, for rows that depend on the time."""
 
-    def __init__(self, params: Mapping[str, Any], audience: Any = UNKNOWN, surroundings: Surroundings = SITE) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        audience: Any = UNKNOWN,
+        surroundings: Surroundings = SITE,
+        window: Window | None = None,
+    ) -> None:
         self.params = dict(params)
+        self.window = window
         self.audience_key = None if audience is UNKNOWN else audience
         self.surroundings = surroundings if self.localize else surroundings.of_site()
         if audience is not UNKNOWN:
@@ -208,10 +223,10 @@ class ModelStream:
     def wire_params(self) -> dict[str, Any]:
         """Return the parameters as JSON values, as a client sends them."""
         plain: dict[str, Any] = msgspec.to_builtins(self.params, enc_hook=str)
-        return plain
+        return plain if self.window is None else plain | self.window.param()
 
     def params_key(self) -> bytes:
-        """Return the parameters as canonical JSON."""
+        """Return the parameters, without the window, as canonical JSON."""
         return msgspec.json.encode(self.params, order="deterministic", enc_hook=str)
 
     def format_fingerprint(self, format: str) -> str:
@@ -224,10 +239,12 @@ class ModelStream:
 
     @classmethod
     def serves(cls, format: str) -> bool:
-        """Return whether the stream supports a format: "html" (template), "data" (fields) or "value:..."."""
+        """Return whether the stream supports a format: "html" (template), "data" (fields), "pages" or "value:..."."""
         kind, _, name = format.partition(":")
         if kind == "value":
             return name in cls.values()
+        if kind == "pages":
+            return cls.paginate_by is not None
         return bool(cls.template_name) if kind == "html" else bool(cls.fields or cls.serializer_class)
 
     @classmethod

@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from realtime.actions.form_html import Look, render_form, user_of
 from realtime.auth import tokens
@@ -32,6 +33,7 @@ from realtime.queries.valuetext import value_text
 from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.registry import registry
 from realtime.streams.surroundings import of_page
+from realtime.templatetags.paging import remember, remembered, rest_of_address, take_more
 
 register = template.Library()
 
@@ -130,12 +132,40 @@ def live(context: Any, name: str, container: str = "div", **params: Any) -> Safe
 
     The keywords are the stream's parameters, but for `container` (the element that holds the rows, a `div` by default)
     and `class` (its classes). Raise `Forbidden` where the user may not see them, which Django answers with 403.
+
+    Of a stream with `paginate_by`, `page=3` shows a page, and `more=True` the first one and a link to the next; with
+    `more="up"`, the last one and a link to the one before.
     """
     refuse_in_row("live")
     classes = _plain(params.pop("class", ""))
+    more = take_more(context, _plain(name), params)
     part = _part(context, name, "html", params)
     rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
-    return _element(container, name, "html", part, classes, rows) + _check_script(context)
+    mark = SafeString("")
+    if more is not None:
+        mark, rows = more.mark(), more.around(rows, part)
+    remember(context, part)
+    return _element(container, name, "html", part, classes, rows, mark) + _check_script(context)
+
+
+@register.simple_tag(takes_context=True)
+def live_pages(context: Any, name: str, container: str = "nav", **params: Any) -> SafeString:
+    """Show the links to the pages of a stream with `paginate_by`, and keep their number true.
+
+    For example::
+
+        {% live "tasks" project=project.pk page=request.GET.page %}
+        {% live_pages "tasks" %}
+
+    Without keywords, the pages are those of the list above. The links work without JavaScript too.
+    """
+    refuse_in_row("live_pages")
+    classes = _plain(params.pop("class", ""))
+    params = params or remembered(context, _plain(name))
+    part = _part(context, name, "pages", params, query=rest_of_address(context, "page"))
+    (row,) = part.rows
+    mark = format_html(' aria-label="{}"', gettext("Pages"))
+    return _element(container, name, "pages", part, classes, mark_safe(row), mark) + _check_script(context)  # noqa: S308
 
 
 @register.simple_tag(takes_context=True)
@@ -233,11 +263,12 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
     )
 
 
-def _part(context: Any, name: str, format: str, params: dict[str, Any]) -> PagePart:
+def _part(context: Any, name: str, format: str, params: dict[str, Any], *, query: str = "") -> PagePart:
     request = context.get("request")
     user = getattr(request, "user", None) or context.get("user") or visitor()
     values = {key: _plain(value) for key, value in params.items()}
-    return page_part(user, _plain(name), values, format, page=request or getattr(context, "render_context", None))
+    page = request or getattr(context, "render_context", None)
+    return page_part(user, _plain(name), values, format, page=page, query=query)
 
 
 def _element(

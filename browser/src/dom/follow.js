@@ -2,7 +2,8 @@
  * Following: an element with data-live-follow stays scrolled to its end while its rows grow, until the reader scrolls away.
  */
 
-import {call, get} from "./members.js"
+import {attribute, call, get} from "./members.js"
+import {keepPlace} from "./scroll_anchor.js"
 
 /** So many pixels from the end still are the end: positions have fractions. */
 const SLACK = 2
@@ -19,11 +20,15 @@ export function followFromStart(element) {
  */
 export function follow(element) {
   const scroller = followed(element)
-  return scroller && isAtEnd(scroller) ? () => scrollToEnd(scroller) : () => {}
+  if (scroller && isAtEnd(scroller)) return () => scrollToEnd(scroller)
+  return growsUpwards(element) ? keepPlace(element) : () => {}
 }
 
 /** @param {Element} element */
 const followed = (element) => call(element, "closest", "[data-live-follow]")
+
+/** Whether more rows of it are added in front. @param {Element} element */
+export const growsUpwards = (element) => Number(attribute(element, "data-live-more")) < 0
 
 /** @param {Element} scroller */
 function isAtEnd(scroller) {

@@ -1370,6 +1370,35 @@ function group(radio) {
   return radio.name ? grouped : [radio];
 }
 
+// src/dom/scroll_anchor.js
+function withoutAnchoring(element) {
+  if (element instanceof HTMLElement) element.style.overflowAnchor = "none";
+}
+function keepPlace(element) {
+  const scroller = scrollerOf(element);
+  const edge = Math.max(0, scroller === get(scroller, "ownerDocument").documentElement ? 0 : topOf(scroller));
+  const row = [...get(element, "children")].find((each) => call(each, "hasAttribute", "data-live-key") && call(each, "getBoundingClientRect").bottom > edge);
+  if (!row) return () => {
+  };
+  const before = topOf(row);
+  return () => {
+    const moved = get(row, "isConnected") ? topOf(row) - before : 0;
+    if (moved) Reflect.apply(Element.prototype.scrollBy, scroller, [{ top: moved, behavior: "instant" }]);
+  };
+}
+var topOf = (element) => call(element, "getBoundingClientRect").top;
+function scrollerOf(element) {
+  let each = element;
+  for (; each; each = get(each, "parentElement")) {
+    if (/^(auto|scroll)$/.test(getComputedStyle(each).overflowY)) return each;
+  }
+  const document2 = (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  return get(document2, "scrollingElement") ?? get(document2, "documentElement");
+}
+
 // src/dom/follow.js
 var SLACK = 2;
 function followFromStart(element) {
@@ -1378,10 +1407,12 @@ function followFromStart(element) {
 }
 function follow2(element) {
   const scroller = followed(element);
-  return scroller && isAtEnd(scroller) ? () => scrollToEnd(scroller) : () => {
+  if (scroller && isAtEnd(scroller)) return () => scrollToEnd(scroller);
+  return growsUpwards(element) ? keepPlace(element) : () => {
   };
 }
 var followed = (element) => call(element, "closest", "[data-live-follow]");
+var growsUpwards = (element) => Number(attribute(element, "data-live-more")) < 0;
 function isAtEnd(scroller) {
   return get(scroller, "scrollHeight") - get(scroller, "scrollTop") - get(scroller, "clientHeight") <= SLACK;
 }
@@ -1441,123 +1472,6 @@ function afterFrame(document2, callback) {
   };
   timer = /** @type {any} */
   setTimeout(run, HIDDEN_MILLISECONDS);
-}
-
-// src/dom/transitions.js
-var RULES = `
-  [data-live-moving] > [data-live-key] { view-transition-name: match-element }
-  :root:has([data-live-moving]) { view-transition-name: none }
-  :root:has([data-live-moving])::view-transition { pointer-events: none }
-`;
-var waiting = null;
-var styled = /* @__PURE__ */ new WeakSet();
-function animates(element) {
-  const document2 = (
-    /** @type {Document} */
-    get(element, "ownerDocument")
-  );
-  return call(element, "closest", "[data-live-animate]") !== null && typeof get(document2, "startViewTransition") === "function" && get(document2, "visibilityState") === "visible" && !get(document2, "defaultView")?.matchMedia("(prefers-reduced-motion: reduce)").matches;
-}
-function animate(element, paint) {
-  const document2 = (
-    /** @type {Document} */
-    get(element, "ownerDocument")
-  );
-  if (waiting) return void waiting.set(element, paint);
-  if (!styled.has(document2)) addRules(document2);
-  const painted = waiting = /* @__PURE__ */ new Map([[element, paint]]);
-  show(element, "data-live-moving", "");
-  const transition = call(document2, "startViewTransition", () => {
-    waiting = null;
-    for (const each of painted.values()) each();
-  });
-  transition.ready.catch(() => {
-  });
-  transition.finished.finally(() => show(element, "data-live-moving", null)).catch(() => {
-  });
-}
-function addRules(document2) {
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(RULES);
-  document2.adoptedStyleSheets.push(sheet);
-  styled.add(document2);
-}
-
-// src/dom/focus.js
-var FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]";
-function focusIn(rows, leaving) {
-  const [first] = leaving;
-  const control = first ? focused(first) : null;
-  const entries = control ? [...rows] : [];
-  const place2 = entries.findIndex(([, row]) => leaving.has(row) && call(row, "contains", control));
-  if (!control || place2 < 0) return null;
-  const keys = entries.map(([key]) => key);
-  const index = controls(entries[place2][1]).indexOf(control);
-  return { keys: [...keys.slice(place2 + 1), ...keys.slice(0, place2).reverse()], control, index };
-}
-function moveFocus(container, rows, { keys, control, index }) {
-  if (focused(container)) return;
-  const key = keys.find((each) => rows.has(each));
-  const row = key === void 0 ? void 0 : rows.get(key);
-  const target = (
-    /** @type {HTMLElement} */
-    (row && likest(row, control, index)) ?? container
-  );
-  if (!ask(container, "realtime:before-focus", { target, key: key ?? null })) return;
-  if (target === container && !call(container, "hasAttribute", "tabindex")) call(container, "setAttribute", "tabindex", "-1");
-  call(target, "focus", { preventScroll: true });
-}
-function controls(row) {
-  const within = [...call(row, "querySelectorAll", FOCUSABLE)];
-  return call(row, "matches", FOCUSABLE) ? [row, ...within] : within;
-}
-function likest(row, control, index) {
-  const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"));
-  const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name));
-  const alike = usable.filter((each) => get(each, "nodeName") === get(control, "nodeName"));
-  return alike.find((each) => like && attribute(each, like) === attribute(control, like)) ?? (alike.includes(usable[index]) ? usable[index] : void 0) ?? alike[0] ?? usable[0];
-}
-
-// src/dom/html.js
-var POLICY = "realtime";
-var HELD = /* @__PURE__ */ Symbol.for("realtime.policy");
-var inert = /* @__PURE__ */ new WeakMap();
-function parseRow(html, key, container) {
-  const context = inertCopy(container);
-  const text2 = (
-    /** @type {string} */
-    trusted("createHTML", html)
-  );
-  if (context.setHTMLUnsafe) context.setHTMLUnsafe(text2);
-  else context.innerHTML = text2;
-  const row = get(context, "firstElementChild");
-  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
-  call(row, "setAttribute", "data-live-key", key);
-  return row;
-}
-function inertCopy(element) {
-  const document2 = (
-    /** @type {Document} */
-    get(element, "ownerDocument")
-  );
-  let quiet = inert.get(document2);
-  if (!quiet) inert.set(document2, quiet = get(document2, "implementation").createHTMLDocument(""));
-  return quiet.createElementNS(get(element, "namespaceURI"), get(element, "localName"));
-}
-function trusted(kind2, text2) {
-  const scope = globalThis;
-  if (!scope.trustedTypes) return text2;
-  if (scope[HELD] === void 0) scope[HELD] = newPolicy(scope.trustedTypes);
-  return scope[HELD] ? scope[HELD][kind2](text2) : text2;
-}
-function newPolicy(trustedTypes) {
-  const pass = (text2) => text2;
-  try {
-    return trustedTypes.createPolicy(POLICY, { createHTML: pass, createScriptURL: pass });
-  } catch {
-    console.warn(`The Content-Security-Policy of this page allows no policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
-    return null;
-  }
 }
 
 // src/dom/page_changes.js
@@ -1759,6 +1673,214 @@ function childrenBefore(parent, records) {
   return children;
 }
 var pageChanges = new PageChanges();
+
+// src/dom/more_link.js
+var MORE = "more";
+var MoreLink = class {
+  /** Whether the server refuses more. */
+  #isRefused = false;
+  #observer;
+  /** @param {Element} element the container @param {Windows} windows */
+  constructor(element, windows) {
+    this.element = element;
+    this.windows = windows;
+    this.listener = (event) => this.#click(
+      /** @type {MouseEvent} */
+      event
+    );
+    call(element, "addEventListener", "click", this.listener);
+    const seen = (entries) => entries.at(-1)?.isIntersecting && this.#load();
+    this.#observer = typeof IntersectionObserver === "function" ? new IntersectionObserver(seen) : null;
+    this.update();
+  }
+  get #link() {
+    return [...call(this.element, "querySelectorAll", "[data-live-load]")].find((each) => call(each, "closest", "[data-live]") === this.element);
+  }
+  /** Shows whether there is more, and looks again whether it is in view. */
+  update() {
+    const link2 = this.#link;
+    if (!link2) return;
+    const { isFull, isLoading, steps, size } = this.windows;
+    const child = childOf(this.element, link2);
+    pageChanges.during(() => {
+      if (size < 0 && get(this.element, "firstElementChild") !== child) call(this.element, "prepend", child);
+      show(child, "hidden", isFull && !this.#isRefused ? null : "");
+      show(link2, "aria-busy", isLoading ? "true" : null);
+      show(link2, "href", addressOf(link2, steps + 1));
+    });
+    this.#observer?.disconnect();
+    if (isFull && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
+  }
+  /** The page shows as much after a reload. */
+  showAddress() {
+    const link2 = this.#link;
+    const window2 = get(
+      /** @type {Document} */
+      get(this.element, "ownerDocument"),
+      "defaultView"
+    );
+    if (link2 && window2 && this.windows.steps > 1) window2.history.replaceState(window2.history.state, "", addressOf(link2, this.windows.steps) + window2.location.hash);
+  }
+  refuse() {
+    this.#isRefused = true;
+    this.update();
+  }
+  /** The list has become another one. @param {Windows} windows */
+  renew(windows) {
+    this.windows = windows;
+    this.#isRefused = false;
+    this.update();
+  }
+  close() {
+    this.#observer?.disconnect();
+    call(this.element, "removeEventListener", "click", this.listener);
+  }
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const link2 = this.#link;
+    if (!link2 || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (!(event.target instanceof Node) || !call(link2, "contains", event.target)) return;
+    if (attribute(this.element, "data-live-state") === "refused") return;
+    event.preventDefault();
+    this.#load();
+  }
+  #load() {
+    this.windows.more();
+    this.update();
+  }
+};
+var isManual = (link2) => call(link2, "closest", '[data-live-autoload="off"]') !== null;
+function childOf(element, link2) {
+  let child = link2;
+  while (get(child, "parentElement") && get(child, "parentElement") !== element) child = /** @type {Element} */
+  get(child, "parentElement");
+  return child;
+}
+function addressOf(link2, steps) {
+  const url = new URL(
+    /** @type {Document} */
+    get(link2, "ownerDocument").location.href
+  );
+  url.searchParams.set(MORE, String(steps));
+  return url.search;
+}
+
+// src/dom/transitions.js
+var RULES = `
+  [data-live-moving] > [data-live-key] { view-transition-name: match-element }
+  :root:has([data-live-moving]) { view-transition-name: none }
+  :root:has([data-live-moving])::view-transition { pointer-events: none }
+`;
+var waiting = null;
+var styled = /* @__PURE__ */ new WeakSet();
+function animates(element) {
+  const document2 = (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  return call(element, "closest", "[data-live-animate]") !== null && typeof get(document2, "startViewTransition") === "function" && get(document2, "visibilityState") === "visible" && !get(document2, "defaultView")?.matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+function animate(element, paint) {
+  const document2 = (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  if (waiting) return void waiting.set(element, paint);
+  if (!styled.has(document2)) addRules(document2);
+  const painted = waiting = /* @__PURE__ */ new Map([[element, paint]]);
+  show(element, "data-live-moving", "");
+  const transition = call(document2, "startViewTransition", () => {
+    waiting = null;
+    for (const each of painted.values()) each();
+  });
+  transition.ready.catch(() => {
+  });
+  transition.finished.finally(() => show(element, "data-live-moving", null)).catch(() => {
+  });
+}
+function addRules(document2) {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(RULES);
+  document2.adoptedStyleSheets.push(sheet);
+  styled.add(document2);
+}
+
+// src/dom/focus.js
+var FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]";
+function focusIn(rows, leaving) {
+  const [first] = leaving;
+  const control = first ? focused(first) : null;
+  const entries = control ? [...rows] : [];
+  const place2 = entries.findIndex(([, row]) => leaving.has(row) && call(row, "contains", control));
+  if (!control || place2 < 0) return null;
+  const keys = entries.map(([key]) => key);
+  const index = controls(entries[place2][1]).indexOf(control);
+  return { keys: [...keys.slice(place2 + 1), ...keys.slice(0, place2).reverse()], control, index };
+}
+function moveFocus(container, rows, { keys, control, index }) {
+  if (focused(container)) return;
+  const key = keys.find((each) => rows.has(each));
+  const row = key === void 0 ? void 0 : rows.get(key);
+  const target = (
+    /** @type {HTMLElement} */
+    (row && likest(row, control, index)) ?? container
+  );
+  if (!ask(container, "realtime:before-focus", { target, key: key ?? null })) return;
+  if (target === container && !call(container, "hasAttribute", "tabindex")) call(container, "setAttribute", "tabindex", "-1");
+  call(target, "focus", { preventScroll: true });
+}
+function controls(row) {
+  const within = [...call(row, "querySelectorAll", FOCUSABLE)];
+  return call(row, "matches", FOCUSABLE) ? [row, ...within] : within;
+}
+function likest(row, control, index) {
+  const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"));
+  const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name));
+  const alike = usable.filter((each) => get(each, "nodeName") === get(control, "nodeName"));
+  return alike.find((each) => like && attribute(each, like) === attribute(control, like)) ?? (alike.includes(usable[index]) ? usable[index] : void 0) ?? alike[0] ?? usable[0];
+}
+
+// src/dom/html.js
+var POLICY = "realtime";
+var HELD = /* @__PURE__ */ Symbol.for("realtime.policy");
+var inert = /* @__PURE__ */ new WeakMap();
+function parseRow(html, key, container) {
+  const context = inertCopy(container);
+  const text2 = (
+    /** @type {string} */
+    trusted("createHTML", html)
+  );
+  if (context.setHTMLUnsafe) context.setHTMLUnsafe(text2);
+  else context.innerHTML = text2;
+  const row = get(context, "firstElementChild");
+  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
+  call(row, "setAttribute", "data-live-key", key);
+  return row;
+}
+function inertCopy(element) {
+  const document2 = (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  let quiet = inert.get(document2);
+  if (!quiet) inert.set(document2, quiet = get(document2, "implementation").createHTMLDocument(""));
+  return quiet.createElementNS(get(element, "namespaceURI"), get(element, "localName"));
+}
+function trusted(kind2, text2) {
+  const scope = globalThis;
+  if (!scope.trustedTypes) return text2;
+  if (scope[HELD] === void 0) scope[HELD] = newPolicy(scope.trustedTypes);
+  return scope[HELD] ? scope[HELD][kind2](text2) : text2;
+}
+function newPolicy(trustedTypes) {
+  const pass = (text2) => text2;
+  try {
+    return trustedTypes.createPolicy(POLICY, { createHTML: pass, createScriptURL: pass });
+  } catch {
+    console.warn(`The Content-Security-Policy of this page allows no policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
+    return null;
+  }
+}
 
 // src/dom/matching.js
 function isKept(node) {
@@ -2865,6 +2987,110 @@ function unlink(place2) {
   place2.after.before = place2.before;
 }
 
+// src/data/windows.js
+var WINDOW = "window";
+var Windows = class {
+  /** From where the list begins. @type {Range[]} */
+  #ranges;
+  /** What is being loaded. @type {Next | null} */
+  #next = null;
+  /**
+   * @param {{
+   *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
+   * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
+   *   subscribes, to a wire that is next; taken: the ranges have changed; refuse: the server refuses more
+   */
+  constructor({ size, first, hold, taken: taken2, refuse }) {
+    this.size = size;
+    this.hold = hold;
+    this.taken = taken2;
+    this.refuse = refuse;
+    this.#ranges = [{ ...extentOf(first.subscription.wire.params), ...first }];
+  }
+  get #last() {
+    return (
+      /** @type {Range} */
+      this.#ranges.at(-1)
+    );
+  }
+  /** Whether the last range is full, so that there may be more rows. */
+  get isFull() {
+    const { from, to, subscription } = this.#last;
+    return subscription.keys.length >= to - from;
+  }
+  get isLoading() {
+    return this.#next !== null && !this.#next.replaced;
+  }
+  /** How many steps are shown. */
+  get steps() {
+    return this.#last.to / Math.abs(this.size);
+  }
+  /** The parameter of the first step. */
+  get first() {
+    return this.#param({ from: 0, to: Math.abs(this.size) });
+  }
+  /** The parameter of all that is shown. */
+  get all() {
+    return this.#param({ from: 0, to: this.#last.to });
+  }
+  /** The subscriptions in the order of their rows. @returns {Subscription[]} */
+  get subscriptions() {
+    const found = this.#ranges.map(({ subscription }) => subscription);
+    return this.size < 0 ? found.reverse() : found;
+  }
+  /** Loads the next step, unless one is being loaded, or there is none. */
+  more() {
+    if (this.isLoading || !this.isFull) return;
+    this.#drop();
+    const { to } = this.#last;
+    this.#load({ from: to, to: to + Math.abs(this.size) }, 0);
+  }
+  /** Takes what was requested, if this is it. @param {Subscription} subscription whose rows are loaded or refused */
+  arrived(subscription) {
+    const next = this.#next;
+    if (next?.subscription !== subscription || !(subscription.filled || subscription.error)) return;
+    this.#next = null;
+    subscription.wire.isNext = false;
+    if (subscription.error) {
+      next.close();
+      if (!next.replaced) this.refuse(subscription.error);
+      return;
+    }
+    const replaced = next.replaced ? this.#ranges.splice(-next.replaced) : [];
+    this.#ranges.push(next);
+    for (const each of replaced) each.close();
+    this.taken();
+    this.#join();
+  }
+  /** Ends all ranges but the first one. */
+  close() {
+    this.#drop();
+    for (const each of this.#ranges.splice(1)) each.close();
+  }
+  /** Two ranges of one length become one, so that few are left, however many steps are shown. */
+  #join() {
+    const [one, other] = this.#ranges.slice(-2);
+    if (other && one.to - one.from === other.to - other.from) this.#load({ from: one.from, to: other.to }, 2);
+  }
+  /** @param {Extent} extent @param {number} replaced */
+  #load(extent, replaced) {
+    const { params } = this.#last.subscription.wire;
+    this.#next = { ...extent, replaced, ...this.hold({ ...params, [WINDOW]: this.#param(extent) }) };
+  }
+  #drop() {
+    this.#next?.close();
+    this.#next = null;
+  }
+  /** @param {Extent} extent */
+  #param({ from, to }) {
+    return this.size < 0 ? `${-to}:${-from || 0}` : `${from}:${to}`;
+  }
+};
+function extentOf(params = {}) {
+  const [from, to] = String(params[WINDOW] ?? "0:0").split(":").map((each) => Math.abs(Number(each)));
+  return { from: Math.min(from, to), to: Math.max(from, to) };
+}
+
 // src/valuetext.js
 var ValueText = class {
   /** @param {Element} element @param {import("./protocol/messages.js").Format} format */
@@ -2911,6 +3137,10 @@ var Container = class {
   #noted;
   /** The cursor that was in the page when it was bound. */
   #rendered;
+  /** Of a list that shows more when asked. @type {Windows | null} */
+  #windows = null;
+  /** @type {MoreLink | null} */
+  #link = null;
   /**
    * @param {Element} element
    * @param {{
@@ -2925,7 +3155,7 @@ var Container = class {
     this.token = attribute(element, "data-live-token") ?? void 0;
     if (!this.token) throw unsigned(this.name);
     this.format = readFormat(element);
-    this.content = this.format === "html" ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
+    this.content = this.format.startsWith("value:") ? new ValueText(element, this.format) : this.#newRows(containersOf, report);
     followFromStart(element);
     this.#noted = attribute(element, "data-live-params");
     const cursor = attribute(element, "data-live-cursor");
@@ -2941,6 +3171,45 @@ var Container = class {
       after: (seconds, callback) => connection.monitor.after(seconds, callback)
     });
     this.announcer = announcer;
+    if (this.#step) this.#showMore();
+  }
+  /** How many rows each step adds, negative if they are added in front; 0 if the list shows no more when asked. */
+  get #step() {
+    return Math.trunc(Number(attribute(this.element, "data-live-more"))) || 0;
+  }
+  #showMore() {
+    const { element, subscription, connection } = this;
+    if (growsUpwards(element)) withoutAnchoring(element);
+    this.#windows = new Windows({
+      size: this.#step,
+      first: { subscription, close: () => connection.unsubscribe(subscription) },
+      hold: (params) => this.#hold(params),
+      taken: () => this.#takeMore(),
+      refuse: (error) => {
+        this.#link?.refuse();
+        emit(element, "realtime:error", error);
+      }
+    });
+    if (this.#link) this.#link.renew(this.#windows);
+    else this.#link = new MoreLink(element, this.#windows);
+  }
+  /** The list shows more: so does the page after a reload. */
+  #takeMore() {
+    const [subscription] = this.#subscriptions;
+    this.subscription = this.#step < 0 ? (
+      /** @type {Subscription} */
+      this.#subscriptions.at(-1)
+    ) : subscription;
+    this.#link?.showAddress();
+  }
+  /** Those of its rows, in order. @returns {Subscription[]} */
+  get #subscriptions() {
+    return this.#windows?.subscriptions ?? [this.subscription];
+  }
+  /** The keys of what it shows; of two windows that are of two moments, both may have one. @returns {readonly string[]} */
+  get #shownKeys() {
+    const { shownKeys } = this.subscription;
+    return this.#windows ? [...new Set(this.#subscriptions.flatMap((each) => each.shownKeys))] : shownKeys;
   }
   /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows that are there */
   #newSubscription({ params, cursor, changed }, keys) {
@@ -2950,7 +3219,7 @@ var Container = class {
       {
         keys,
         paint: (shown, change) => this.#paintOf(subscription, shown, change),
-        read: this.content.read && (() => this.#read()),
+        read: this.content.read && (() => this.#read(subscription)),
         expect: this.content.expect?.bind(this.content)
       }
     );
@@ -2958,8 +3227,8 @@ var Container = class {
       if (subscription === this.subscription) emit(this.element, "realtime:event", { ...about, data });
     });
     subscription.listeners.add((_rows, change) => {
-      if (subscription !== this.subscription || this.#pending) return;
-      this.#tell(this.#toTell ?? change);
+      if (!this.#subscriptions.includes(subscription) || this.#pending) return;
+      if (this.#toTell || !this.#windows) this.#tell(this.#toTell ?? change);
       this.#toTell = null;
     });
     return subscription;
@@ -2984,7 +3253,11 @@ var Container = class {
     this.#answered = answered;
     const { target } = this.#change;
     if (target && isEqual(params, target)) return;
-    if (!isEqual(params, this.subscription.wire.params ?? {})) return this.#change.set(params);
+    const shown = this.subscription.wire.params ?? {};
+    if (!isEqual(params, shown)) {
+      const isOther2 = this.#windows && params[WINDOW] === shown[WINDOW];
+      return this.#change.set(isOther2 ? { ...params, [WINDOW]: this.#windows?.first ?? null } : params);
+    }
     this.#change.cancel();
     answered(null);
   }
@@ -3013,26 +3286,34 @@ var Container = class {
   release() {
     this.#change.close();
     this.#flush();
+    this.#link?.close();
     this.#count();
     show(this.element, "data-live-state", null);
     if (attribute(this.element, "data-live-cursor") !== this.#rendered) return;
-    const { cursor, fingerprint } = this.subscription.wire;
-    show(this.element, "data-live-cursor", cursor);
-    show(this.element, "data-live-fingerprint", fingerprint || null);
+    const { cursor, fingerprint, params } = this.subscription.wire;
+    const isOne = this.#subscriptions.length === 1;
+    if (this.#windows && !isOne) show(this.element, "data-live-params", JSON.stringify({ ...params, [WINDOW]: this.#windows.all }));
+    if (this.#windows && !isOne) show(this.element, CHANGED, "");
+    show(this.element, "data-live-cursor", isOne ? cursor : null);
+    show(this.element, "data-live-fingerprint", isOne && fingerprint || null);
+    this.#windows?.close();
   }
   /** @param {Params} params */
   #hold(params) {
     const { vouched, present } = this.subscription.wire;
     const subscription = this.#newSubscription({ params, cursor: null, changed: true });
     Object.assign(subscription.wire, { vouched, present, isNext: true });
+    subscription.listeners.add(() => subscription.error && this.#windows?.arrived(subscription));
     this.connection.subscribe(subscription);
     return { subscription, close: () => this.connection.unsubscribe(subscription) };
   }
   /** @param {Subscription} subscription whose rows are loaded */
   #switch(subscription) {
     const before = this.subscription;
+    this.#windows?.close();
     this.subscription = subscription;
     this.connection.unsubscribe(before);
+    if (this.#windows) this.#showMore();
     show(this.element, CHANGED, "");
     this.#rendered = null;
     for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null);
@@ -3051,8 +3332,13 @@ var Container = class {
   }
   /** @param {Subscription} subscription @param {readonly string[]} keys @param {Change} change */
   #paintOf(subscription, keys, change) {
-    if (subscription !== this.subscription && subscription.filled) this.#change.arrived(subscription);
-    return subscription !== this.subscription || this.#take(keys, change);
+    if (!this.#subscriptions.includes(subscription) && subscription.filled) this.#arrived(subscription);
+    return !this.#subscriptions.includes(subscription) || this.#take(this.#windows ? this.#shownKeys : keys, change);
+  }
+  /** @param {Subscription} subscription that is next */
+  #arrived(subscription) {
+    this.#change.arrived(subscription);
+    this.#windows?.arrived(subscription);
   }
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
   #newRows(containersOf, report) {
@@ -3060,7 +3346,7 @@ var Container = class {
       const contents2 = containersOf(this.name).map(({ content: content2 }) => content2);
       return contents2.filter((content2) => content2 instanceof Rows && content2 !== this.content);
     };
-    return new Rows(this.element, { wanted: () => this.subscription.shownKeys, others: (
+    return new Rows(this.element, { wanted: () => this.#shownKeys, others: (
       /** @type {() => Rows[]} */
       others
     ), report });
@@ -3078,6 +3364,7 @@ var Container = class {
     else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({ isNow: true });
     else if (!isPaused(this.element)) animate(this.element, () => this.#flush());
     this.#count();
+    this.#link?.update();
     return true;
   }
   /** Shows what is pending, in as many tasks as it takes. What comes meanwhile is shown together with what is left. */
@@ -3091,7 +3378,7 @@ var Container = class {
       (isDone) => {
         if (this.#pending !== pending) return false;
         if (isDone) this.#pending = null;
-        if (isDone && isNow) this.#toTell = pending.change;
+        if (isDone && isNow) this.#toTell = this.#toTell && this.#windows ? joined({ keys: [], change: this.#toTell }, pending.keys, pending.change).change : pending.change;
         else if (isDone) this.#tell(pending.change);
         isNow = false;
         return !isPaused(this.element);
@@ -3108,12 +3395,18 @@ var Container = class {
     if (pending) for (const work = this.#paint(pending); !work.next().done; ) ;
     return pending && pending.change;
   }
-  #read() {
+  /** @param {Subscription} subscription */
+  #read(subscription) {
     this.#flush();
-    return (
+    const rows = (
       /** @type {Map<string, string>} */
       this.content.read?.()
     );
+    return this.#windows ? new Map(subscription.keys.flatMap((key) => rows.has(key) ? [[
+      key,
+      /** @type {string} */
+      rows.get(key)
+    ]] : [])) : rows;
   }
   /** @param {Pending} pending @returns {Generator<void, void>} */
   *#paint(pending) {
@@ -3159,7 +3452,7 @@ function unsigned(name) {
 }
 function readFormat(element) {
   const format = attribute(element, "data-live-format") ?? "html";
-  if (format === "html") return format;
+  if (format === "html" || format === "pages") return format;
   if (format.startsWith("value:")) return valueFormat(format.slice("value:".length));
   const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`;
   throw new RealtimeError(null, reason, { name: "bad_arguments" });
@@ -4116,9 +4409,9 @@ var Page = class {
   subscriptionOf(element) {
     return this.#containers.get(element)?.subscription;
   }
-  /** The containers of a stream. @param {string} name */
+  /** The containers of a stream, or all. @param {string} [name] */
   containersOf(name) {
-    return [...this.#containers.values()].filter((each) => each.name === name);
+    return [...this.#containers.values()].filter((each) => name === void 0 || each.name === name);
   }
   start() {
     watchFields(this.document);
@@ -4234,6 +4527,43 @@ function warnOfAlpine(document2) {
   console.warn("Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.");
 }
 
+// src/dom/page_links.js
+var PAGE = "page";
+var PageLinks = class {
+  /** @param {{document: Document, go: Go}} options */
+  constructor({ document: document2, go }) {
+    this.document = document2;
+    this.go = go;
+  }
+  start() {
+    const listen = (type, listener) => call(this.document, "addEventListener", type, (event) => {
+      const link2 = event.target instanceof Element ? call(event.target, "closest", "a[data-live-page]") : null;
+      const container = link2 && call(link2, "closest", "[data-live]");
+      const stream = container && attribute(container, "data-live-state") !== "refused" && attribute(container, "data-live");
+      if (link2 && stream && !isForeign(link2)) listener(link2, stream, event);
+    });
+    for (const type of ["pointerover", "pointerdown", "focusin"]) listen(type, (link2) => this.#complete(link2));
+    listen("click", (link2, stream, event) => this.#click(link2, stream, event));
+  }
+  /** @param {Element} link */
+  #complete(link2) {
+    const url = new URL(this.document.location.href);
+    url.searchParams.set(PAGE, attribute(link2, "data-live-page") ?? "");
+    if (attribute(link2, "href") !== url.search) call(link2, "setAttribute", "href", url.search);
+  }
+  /** @param {Element} link @param {string} stream @param {MouseEvent} event */
+  #click(link2, stream, event) {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    this.go(stream, attribute(link2, "data-live-page") ?? "", (error) => error || this.#scrollTo(stream));
+  }
+  /** A page is read from its beginning, as after any other link. @param {string} stream */
+  #scrollTo(stream) {
+    const list = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && attribute(each, "data-live-format") === null);
+    if (list && call(list, "getBoundingClientRect").top < 0) call(list, "scrollIntoView", { block: "start" });
+  }
+};
+
 // src/dom/parameter_forms.js
 var PAUSE_SECONDS3 = 0.15;
 var LONGEST_SECONDS = 0.45;
@@ -4256,7 +4586,7 @@ var ParameterForms = class {
   #written = "";
   /** The last known address. */
   #seen = "";
-  /** @param {{document: Document, containersOf: (stream: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
+  /** @param {{document: Document, containersOf: (stream?: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
   constructor({ document: document2, containersOf, after, now }) {
     this.document = document2;
     this.window = /** @type {Window} */
@@ -4279,6 +4609,7 @@ var ParameterForms = class {
     listen("change", (form) => this.#soon(form, 0));
     listen("submit", (form, event) => this.#submit(form, event));
     listen("reset", (form) => this.after(0, () => this.#apply(form)));
+    new PageLinks({ document: this.document, go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
     this.window.addEventListener("popstate", () => this.#followAddress());
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();
@@ -4327,14 +4658,25 @@ var ParameterForms = class {
   #apply(form, { pressed = {}, isNew = false } = {}) {
     this.#keepPressed(form, pressed);
     const values = { ...valuesOf(form), ...pressed };
+    const isFirst = this.#containers(form).some(({ params }) => isOther(params, values));
     this.#change(form, values);
-    this.#showAddress(values, isNew);
+    this.#showAddress({ ...isFirst ? { [PAGE]: "", [MORE]: "" } : {}, ...values }, isNew);
   }
   /** @param {HTMLFormElement} form @param {Record<string, string>} values */
   #change(form, values) {
     this.#typing.get(form)?.cancel();
     this.#typing.delete(form);
-    for (const container of this.#containers(form)) container.change(joined2(container.params, values), (error) => this.#answer(form, container, error));
+    for (const container of this.#containers(form)) {
+      const first = isOther(container.params, values) ? firstPage(container.params) : {};
+      container.change(joined2(container.params, { ...first, ...values }), (error) => this.#answer(form, container, error));
+    }
+  }
+  /** Shows another page of a stream's lists. @param {string} stream @param {string} page @param {(error: RealtimeError | null) => void} answered */
+  #goTo(stream, page, answered) {
+    for (const container of this.containersOf(stream)) {
+      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }), answered);
+    }
+    this.#showAddress({ [PAGE]: page }, true);
   }
   /**
    * Shows at their fields why a container has not followed, also at those of other forms for it.
@@ -4382,6 +4724,10 @@ var ParameterForms = class {
     this.#seen = href;
     if (href !== before && withoutFragment(href) === withoutFragment(before)) return;
     for (const form of this.#forms()) this.#follow(form);
+    const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1";
+    for (const container of this.containersOf()) {
+      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }));
+    }
   }
   /** The address has changed: the fields and the lists follow. @param {HTMLFormElement} form */
   #follow(form) {
@@ -4462,6 +4808,8 @@ function valueOf(control) {
   control.checked ? void 0 : control.value;
 }
 var joined2 = (params, values) => ({ ...params, ...Object.fromEntries(differing(params, values).map((name) => [name, values[name]])) });
+var isOther = (params, values) => (PAGE in params || WINDOW in params) && differing(params, values).length > 0;
+var firstPage = (params) => PAGE in params ? { [PAGE]: "1" } : {};
 var differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name]);
 var textOf = (params, name) => params[name] === false ? "" : String(params[name] ?? "");
 var withoutFragment = (url) => url.split("#", 1)[0];
