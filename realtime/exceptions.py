@@ -310,7 +310,7 @@ class WindowTooLarge(Refusal):
 
     def __init__(self, most: int) -> None:
         self.most = most
-        super().__init__(f"No more than {most} rows of this list can be shown at once.")
+        super().__init__("No more than %(most)d rows of this list can be shown at once.", most=most)
 
 
 class CallsOverloaded(Refusal):

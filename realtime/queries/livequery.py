@@ -26,17 +26,17 @@ from realtime.queries import broken_rows
 from realtime.queries.analysis import Nature
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
+from realtime.queries.pagination import render_pages
 from realtime.queries.plan import BEFORE, Maintenance, Plan
 from realtime.queries.probe import queryset_of_all
 from realtime.queries.queryset import unsliced
-from realtime.queries.pagination import render_pages
 from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import Memory, Sent
 from realtime.queries.shared_delta import SharedDelta
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import Surroundings
-from realtime.streams.window import Window
+from realtime.streams.window import RowWindow
 
 KEYS_PER_QUERY = 250  # below every database's parameter limit, even if a key has several columns
 FEW_ROWS = 32  # changed rows whose places are queried; for more, the keys of all rows are read
@@ -85,7 +85,7 @@ class QueryKey(NamedTuple):
     kind: str  # the audience's type: True and 1 are two audiences
     format: str
     surroundings: Surroundings
-    window: Window | None = None
+    window: RowWindow | None = None
 
 
 def query_key(stream: ModelStream, format: str) -> QueryKey:
@@ -512,7 +512,7 @@ class LiveQuery:
             return {**self._some_instances(queryset, keys[:middle]), **self._some_instances(queryset, keys[middle:])}
 
     def _in_window(self, read: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Return the rows that `read` finds in this tick's QuerySet, in order; the last page's if they are behind it."""
+        """Return the rows that `read` finds in this tick's QuerySet, in order; behind the last page, that page's."""
         found = read(self._ask()[0])
         window = self.stream.window
         if window is None:
@@ -520,7 +520,7 @@ class LiveQuery:
         if not found and window.start > 0 and self._plan is not None:
             last = window.last_page(self._plan.all_rows.count())
             if last is not None:
-                self._asked = last.of(self._plan.all_rows), self._ask()[1]
+                self._asked = last.cut(self._plan.all_rows), self._ask()[1]
                 found = read(self._asked[0])
         return dict(reversed(found.items())) if window.is_from_end else found
 

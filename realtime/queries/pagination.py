@@ -22,7 +22,8 @@ def render_pages(stream: ModelStream, queryset: Any, *, key: str, query: str = "
     `stream`, and `query`: what precedes `page=` in the address of a link.
     """
     window = stream.window
-    assert window is not None and stream.paginate_by is not None  # as formats and parameters were checked
+    assert window is not None
+    assert stream.paginate_by is not None  # else the stream does not serve this format
     paginator = Paginator(queryset, stream.paginate_by)
     page = paginator.get_page(window.page or 1)
     context = {

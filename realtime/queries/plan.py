@@ -37,7 +37,7 @@ class Plan:
     def __init__(self, queryset: Any, stream: ModelStream) -> None:
         self._source = queryset
         self.all_rows = shape(queryset, stream)
-        self.queryset = self.all_rows if stream.window is None else stream.window.of(self.all_rows)
+        self.queryset = self.all_rows if stream.window is None else stream.window.cut(self.all_rows)
         self.nature = nature(self.queryset, type(stream))
         self.stream = type(stream)
 

@@ -24,7 +24,7 @@ from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
 from realtime.streams.keys import key_text, stored, target
 from realtime.streams.relations import Dependency, between, follow, is_generic
 from realtime.streams.surroundings import SITE, Surroundings
-from realtime.streams.window import Window
+from realtime.streams.window import RowWindow
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -117,7 +117,7 @@ class ModelStream:
         params: Mapping[str, Any],
         audience: Any = UNKNOWN,
         surroundings: Surroundings = SITE,
-        window: Window | None = None,
+        window: RowWindow | None = None,
     ) -> None:
         self.params = dict(params)
         self.window = window

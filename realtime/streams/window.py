@@ -1,4 +1,4 @@
-"""Window: the part of a stream's rows that a client holds: a page, or a range that grows."""
+"""RowWindow: the part of a stream's rows that a client holds: a page, or a range that grows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RANGE = re.compile(r"(-?[0-9]{1,9}):(-?[0-9]{1,9})")
 MOST_PAGES = 10**9  # a page with this number is the last one of any list
 
 
-class Window(NamedTuple):
+class RowWindow(NamedTuple):
     """The rows from `start` to `stop`, as in a slice; if `stop` is not positive, both count from the end.
 
     `page` is the number of a page, if it is one. As in `Paginator.get_page`, a page beyond the last one is the last.
@@ -36,7 +36,7 @@ class Window(NamedTuple):
     def is_from_end(self) -> bool:
         return self.stop <= 0
 
-    def of(self, queryset: Any) -> Any:
+    def cut(self, queryset: Any) -> Any:
         """Return these rows of a QuerySet; those from its end are in reverse order."""
         if not self.is_from_end:
             return queryset[self.start : self.stop]
@@ -47,7 +47,7 @@ class Window(NamedTuple):
             )
         return queryset.reverse()[-self.stop : -self.start]
 
-    def last_page(self, rows: int) -> Window | None:
+    def last_page(self, rows: int) -> RowWindow | None:
         """Return the last page of so many rows, if this page lies behind it."""
         if self.page is None or not rows or rows > self.start:
             return None
@@ -58,12 +58,12 @@ class Window(NamedTuple):
         return {WINDOW: f"{self.start}:{self.stop}"} if self.page is None else {PAGE: self.page}
 
 
-def page(number: int, size: int) -> Window:
+def page(number: int, size: int) -> RowWindow:
     """Return a page; the number of the first one is 1."""
-    return Window((number - 1) * size, number * size, number)
+    return RowWindow((number - 1) * size, number * size, number)
 
 
-def take_window(stream: type[ModelStream], given: Mapping[str, Any]) -> tuple[Window | None, Mapping[str, Any]]:
+def take_window(stream: type[ModelStream], given: Mapping[str, Any]) -> tuple[RowWindow | None, Mapping[str, Any]]:
     """Return the window that these parameters name, and the other parameters.
 
     A stream with `paginate_by` always has one; the first page is the default. Raise `BadParameters` or
@@ -89,7 +89,7 @@ def _page_number(value: Any) -> int:
     return number if 1 <= number < MOST_PAGES else MOST_PAGES
 
 
-def _range(stream: str, value: Any, size: int) -> Window:
+def _range(stream: str, value: Any, size: int) -> RowWindow:
     found = _RANGE.fullmatch(value) if isinstance(value, str) else None
     start, stop = map(int, found.groups()) if found else (0, 0)
     if start >= stop or start < 0 < stop or start % size or stop % size:
@@ -100,4 +100,4 @@ def _range(stream: str, value: Any, size: int) -> Window:
     most = max(limits.window_rows, size)
     if max(-start, stop) > most:
         raise WindowTooLarge(most)
-    return Window(start, stop)
+    return RowWindow(start, stop)

@@ -70,7 +70,7 @@ def take_more(context: Any, name: str, params: dict[str, Any]) -> More | None:
 
 
 def rest_of_address(context: Any, name: str) -> str:
-    """Return what else the address asks for, such as "q=ink&", in front of the parameter `name`."""
+    """Return what else the address asks for, such as "search=ink&", in front of the parameter `name`."""
     given = getattr(context.get("request"), "GET", None)
     if not given:
         return ""

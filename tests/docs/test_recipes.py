@@ -166,3 +166,33 @@ def test_headers_sort_the_table_and_back_returns_to_the_order_before(
     page.go_back()
 
     expect(titles).to_have_text(["Pen", "Paper", "Inkwell", "Ink"])
+
+
+def test_pages_are_turned_in_place_and_follow_the_rows(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("pagination")
+    expect(page.locator("ul[data-live] > li")).to_have_text(["Ink", "Inkwell"])
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("ul[data-live] > li")).to_have_text(["Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Blotter')")
+    expect(page.locator("ul[data-live] > li")).to_have_text(["Inkwell", "Paper"])
+    expect(page.get_by_role("link", name="3")).to_be_visible()
+
+
+def test_an_endless_list_shows_more(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("infinite-list")
+    rows = page.locator("li[data-live-key]")
+    expect(rows).to_have_text(["Ink", "Inkwell"])
+    page.get_by_role("link", name="Show more").click()
+    expect(rows).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Blotter')")
+    expect(rows).to_have_text(["Blotter", "Ink", "Inkwell", "Paper"])
+
+
+def test_a_chat_shows_its_history_upwards(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("chat-history")
+    rows = page.locator("p[data-live-key]")
+    expect(rows).to_have_text(["Paper", "Pen"])
+    page.get_by_role("log").evaluate("(log) => { log.scrollTop = 0 }")
+    expect(rows).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Hello')")
+    expect(rows).to_have_text(["Inkwell", "Paper", "Pen", "Hello"])

@@ -17,7 +17,7 @@ from realtime.auth.authorization import open_stream
 from realtime.exceptions import BadParameters, StreamDefinitionError, WindowTooLarge
 from realtime.queries.page import page_part
 from realtime.streams.registry import registry
-from realtime.streams.window import Window, take_window
+from realtime.streams.window import RowWindow, take_window
 from tests.models import Book, Shelf
 from tests.queries.conftest import Live, Viewer
 from tests.support.limits import limit
@@ -129,7 +129,7 @@ class TestRefusals:
 
     def test_the_window_reaches_no_method_of_the_stream(self, shelf: Shelf) -> None:
         stream = open_stream(User(username="ann"), "few", {"shelf": shelf.pk, "page": "4"})
-        assert (stream.params, stream.window) == ({"shelf": shelf.pk}, Window(9, 12, 4))
+        assert (stream.params, stream.window) == ({"shelf": shelf.pk}, RowWindow(9, 12, 4))
         assert stream.wire_params() == {"shelf": shelf.pk, "page": 4}
 
 

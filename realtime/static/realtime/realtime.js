@@ -864,11 +864,13 @@ var Connection = class {
   present({ wire }, data) {
     this.#do(this.#session.present(wire, data));
   }
-  /** Returns the subscriptions to a stream with these parameters. @param {string} stream @param {string} params in order, as JSON */
+  /** Returns the subscriptions to a stream with these parameters, whichever rows they show. @param {string} stream @param {string} params in order, as JSON */
   of(stream, params) {
-    return [...this.#subscriptions.values()].filter(
-      ({ wire }) => wire.stream === stream && JSON.stringify(sorted(wire.params ?? {})) === params
-    );
+    const isOf = (given2) => JSON.stringify(sorted(given2)) === params;
+    return [...this.#subscriptions.values()].filter(({ wire }) => {
+      const { page, window: window2, ...others } = wire.params ?? {};
+      return wire.stream === stream && (isOf(wire.params ?? {}) || isOf(others));
+    });
   }
   /**
    * Calls an action, and shows its expected effect at once.
