@@ -4,11 +4,11 @@
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo:  ## Serve the demo on http://127.0.0.1:8000 (PORT and DEMO_DB are read)
+demo:  ## Serve the demo on http://127.0.0.1:8000 (set PORT and DEMO_DB to change it)
 	@scripts/setup run
 	@exec .venv/bin/python manage.py demo
 
-test:  ## Run all tests, on each database that is there
+test:  ## Run all tests, on each available database
 	@scripts/setup dev
 	@exec scripts/test
 
@@ -20,23 +20,23 @@ types:  ## Check the types of Python and JavaScript
 	@scripts/setup dev
 	@.venv/bin/mypy && scripts/npm run types
 
-structure:  ## Print the paths of a change and a call, sizes, names that exist twice, and words to avoid
+structure:  ## Print the paths of a change and a call, sizes, duplicate names, and words to avoid
 	@scripts/setup dev
 	@.venv/bin/python -m scripts.paths && .venv/bin/python -m scripts.structure
 
-faults:  ## Kill what can be killed, and run the oracle at full size (hours; REALTIME_ORACLE makes it smaller)
+faults:  ## Kill processes, databases and brokers, and run the oracle at full size (hours; REALTIME_ORACLE makes it smaller)
 	@scripts/setup dev
 	@exec scripts/faults
 
-browsers:  ## Run the browser tests in Chromium, Firefox and WebKit (half an hour; make test runs a part of them in Firefox)
+browsers:  ## Run the browser tests in Chromium, Firefox and WebKit (half an hour; make test runs some of them in Firefox)
 	@scripts/setup dev
 	@.venv/bin/pytest -m "browser and not packaging"
 	@REALTIME_TEST_ENGINE=firefox .venv/bin/pytest tests/browser tests/demo/test_browser.py --ignore=tests/browser/test_webkit.py
 
-fuzz:  ## Look for bytes of clients that break a reader, led by coverage (FUZZ_SECONDS, 300 by default)
+fuzz:  ## Fuzz the parsers of client messages, guided by coverage (FUZZ_SECONDS, 300 by default)
 	@exec scripts/fuzz
 
-compat:  ## Run other people's tests with every model live: Django's and those of many apps (hours; SUITES makes it less)
+compat:  ## Run the tests of Django and many apps with every model live (hours; SUITES selects some)
 	@scripts/setup dev
 	@exec scripts/compat $(SUITES)
 
@@ -44,15 +44,15 @@ bench:  ## Compare realtime with its peers: under 15 minutes, results in build/b
 	@scripts/setup bench
 	@exec .venv-bench/bin/python -m benchmarks.suite
 
-bench-quick:  ## The same with fewer peers and clients: under 3 minutes
+bench-quick:  ## Compare fewer peers with fewer clients: under 3 minutes
 	@scripts/setup bench
 	@exec .venv-bench/bin/python -m benchmarks.suite --quick
 
-attack:  ## Attack each server, and report what a neighbour gets meanwhile (REALTIME_ATTACK_SECONDS each, 5 by default)
+attack:  ## Attack each server, and report how other clients fare (REALTIME_ATTACK_SECONDS each, 5 by default)
 	@scripts/setup dev
 	@REALTIME_ATTACK_SECONDS=$${REALTIME_ATTACK_SECONDS:-5} .venv/bin/pytest -q -s tests/hostile/test_under_attack.py
 
-jitter:  ## Report what clients with bad connections get
+jitter:  ## Report how clients with bad connections fare
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.jitter
 
@@ -61,25 +61,25 @@ docs:  ## Write the docstrings into the reference, and build the documentation i
 	@.venv/bin/python -m scripts.api_reference
 	@exec .venv/bin/sphinx-build -q -E -W --keep-going docs build/docs
 
-overhead:  ## Report what writing costs with no live stream, and by each capture
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.overhead
 
-growth:  ## Report how what a change costs grows with rows, live queries and audiences
+overhead:  ## Report the cost of writes without live streams, and with each capture
+growth:  ## Report how the cost of a change grows with rows, live queries and audiences
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.growth
 
-costs:  ## Report what a page's position, a crowd's presence, a flood of events and a long poll cost
+costs:  ## Report the costs of page positions, presence, events under overload, and long polls
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.costs
 
-routing:  ## Report what a change costs with 1 to 10,000 live queries in a process
+routing:  ## Report the cost of a change with 1 to 10,000 live queries in a process
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.routing
 
-docs-images:  ## Take the screenshots of the docs anew
+docs-images:  ## Take the screenshots of the docs
 	@scripts/setup dev
 	@exec .venv/bin/python -m scripts.screenshots
 
-clean:  ## Remove what the other targets made
+clean:  ## Remove the output of the other targets
 	@rm -rf .venv .venv-newest .venv-lowest .venv-bench .venv-fuzz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache browser/node_modules benchmarks/node_modules

@@ -1,1 +1,1 @@
-"""Benchmarks: commands that measure a real server on this machine. Each is run with `python -m benchmarks.<name>`."""
+"""Benchmarks: commands that measure a real server on this machine. Run each with `python -m benchmarks.<name>`."""

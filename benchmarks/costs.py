@@ -1,12 +1,12 @@
-"""Costs: what grows with what: a page's position, a crowd's presence, events beyond what can be delivered, long polls.
+"""Costs: how the costs of page positions, presence, events under overload, and long polls grow.
 
     python -m benchmarks.costs
     python -m benchmarks.costs --databases mysql --only head
 
-Each figure stands beside the one that it is compared with, of the same run: a log of 20,000 young changes beside one
-of 1,000; each client of a crowd of 300 beside one of 100; a long poll beside a frame of a WebSocket, and beside a
-request that Django answers at once, by the processor time of the server (on Linux). Of events, the age of the oldest
-that arrived is told, while more are sent than can be delivered.
+Each figure is printed with one of the same run to compare it with: a log of 20,000 recent changes with one of 1,000; a
+client among 300 present ones with one among 100; a long poll with a WebSocket frame, and with a request that Django
+answers at once, by the server's processor time (on Linux). For events, it is the age of the oldest that arrived, while
+more events are sent than can be delivered.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=MEASURES, default=MEASURES)
     options = parser.parse_args()
     print(f"{'measure':<44}{'':>12}{'beside':>12}{'ratio':>8}", flush=True)
-    for place, database in enumerate(options.databases):  # each in a process of its own: settings name one
+    for place, database in enumerate(options.databases):  # one process each, because settings have one database
         environment = {**os.environ, "REALTIME_TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "tests.settings"}
         measures = [name for name in options.only if name == "head" or place == 0]
         command = [sys.executable, "-c", f"from benchmarks.costs import measure; measure({measures})"]
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def measure(names: list[str]) -> None:
-    """Measure on the database that the environment names, and print the table's lines."""
+    """Measure on the database in the environment, and print the lines of the table."""
     import django
     from django.test.utils import setup_databases, teardown_databases
 
@@ -88,7 +88,7 @@ def head() -> None:
 
 
 class Sink:
-    """A client in this process that acknowledges as it reads; it counts, and keeps no rows."""
+    """A client in this process that acknowledges messages and counts them. It stores no rows."""
 
     def __init__(self, user: str) -> None:
         from realtime.auth.identity import Identity
@@ -135,7 +135,7 @@ def presence() -> None:
 
 
 async def joined(users: list[str], shelf: int) -> list[Sink]:
-    """The clients of a crowd who have joined within some seconds, and all know of all."""
+    """Return clients that have joined within some seconds, when all of them have all present users."""
     from realtime.hub.presence_tracker import TOGETHER_SECONDS
     from realtime.models import Presence
 
@@ -227,7 +227,7 @@ async def spent(
     shelf: int,
     write: Callable[[int], None],
 ) -> float:
-    """Microseconds of the server's processor for each change and client."""
+    """Return the server's processor time for each change and client, in microseconds."""
     arrived = [asyncio.Queue[None]() for _ in cookies]
     asked = {"type": "subscribe", "id": 1, "stream": "top", "params": {"shelf": shelf}}
     tasks = [
@@ -239,7 +239,7 @@ async def spent(
         await asyncio.sleep(0.5)
         before = 0.0
         for number in range(WRITES + 10):
-            if number == 10:  # which warm up
+            if number == 10:  # after the warm-up
                 before = processor()
             await asyncio.to_thread(write, number)
             for queue in arrived:
@@ -252,11 +252,11 @@ async def spent(
 
 
 async def preflights(port: int, processor: Callable[[], float]) -> float:
-    """Microseconds of the server's processor for a request that is answered with nothing, behind all middleware."""
+    """Return the server's processor time for a request with an empty response, in microseconds."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     before = 0.0
     for number in range(5 * WRITES + 50):
-        if number == 50:  # which warm up
+        if number == 50:  # after the warm-up
             before = processor()
         writer.write(f"OPTIONS /realtime/poll/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
@@ -311,7 +311,7 @@ async def polls(port: int, cookie: str, asked: dict[str, Any], arrived: asyncio.
 
 @contextmanager
 def server() -> Iterator[tuple[int, Callable[[], float]]]:
-    """A daphne on the same database: its port, and what it has used of the processor, in seconds."""
+    """Run daphne on the same database; yield its port, and a function for its processor time in seconds."""
     from tests.support.processes import Process, free_port, serves
 
     port, settings = free_port(), "tests.connections.transports.settings"

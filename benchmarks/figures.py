@@ -1,7 +1,7 @@
-"""Figures: what the records of a suite come to: medians, spreads, ratios, and whether the targets are met.
+"""Figures: the medians, spreads and ratios of a suite's records, and whether the targets are met.
 
-A ratio compares two peers within one run, since the machine is not the same from run to run; the median is that of
-the ratios.
+A ratio compares two peers within one run, because the machine's speed varies between runs. The median is that of the
+ratios.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 
 class Spread(NamedTuple):
-    """Several runs of the same."""
+    """The figures of several runs."""
 
     median: float
     least: float
@@ -32,7 +32,7 @@ class Spread(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What was wanted, and what was seen; `met` is None where it was not measured."""
+    """A target and the result; `met` is None if it was not measured."""
 
     text: str
     seen: str
@@ -62,7 +62,7 @@ class Figures:
         return [record for record in self.records if fits(record)]
 
     def peers(self, measure: str, **wanted: Any) -> dict[str, list[Record]]:
-        """The records by the label of their peer."""
+        """Return the records by the label of their peer."""
         groups: defaultdict[str, list[Record]] = defaultdict(list)
         for record in self.of(measure, **wanted):
             groups[record["label"]].append(record)
@@ -72,7 +72,7 @@ class Figures:
         return spread(record[name] for record in self.of(measure, **wanted))
 
     def ratio(self, measure: str, name: str, one: str, other: str, **wanted: Any) -> Spread | None:
-        """The first peer's figure by the second's, in each run that has both."""
+        """Return the ratio of two peers' figures in each run that has both."""
         theirs = {record["run"]: record[name] for record in self.of(measure, peer=other, **wanted)}
         mine = {record["run"]: record[name] for record in self.of(measure, peer=one, **wanted)}
         return spread(mine[run] / theirs[run] for run in sorted(mine.keys() & theirs.keys()) if theirs[run])
@@ -81,7 +81,7 @@ class Figures:
         return [value for record in self.of(measure, **wanted) for value in record[name]]
 
     def targets(self) -> list[Target]:
-        """The targets that were set for the product, each with what was seen."""
+        """Return the product's targets with their results."""
         return [target for targets in self._targets() for target in targets]
 
     def _targets(self) -> Iterable[list[Target]]:

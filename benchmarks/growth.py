@@ -1,10 +1,10 @@
-"""Growth: how what a change costs grows with rows, live queries and audiences, and what memory they take.
+"""Growth: how the cost of a change grows with rows, live queries and audiences, and how much memory these use.
 
     python -m benchmarks.growth
     python -m benchmarks.growth --databases postgresql --rows 100 10000
 
-All is measured in one process, without clients: the processor time of the tick that reads, routes, computes and
-encodes, and the bytes of its deltas. Compare the ratios, and not the times.
+Everything is measured in one process, without clients: the processor time of the tick that reads, routes, computes and
+encodes, and the bytes of its deltas. Compare the ratios, not the times.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-TIMES = 20  # that each change is made
+TIMES = 20  # how often each change is made
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--audiences", type=int, default=2000)
     parser.add_argument("--import", type=int, default=50_000, dest="imported")
     options = parser.parse_args()
-    for database in options.databases:  # each in a process of its own: settings name one
+    for database in options.databases:  # one process each, because settings have one database
         environment = {**os.environ, "REALTIME_TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "tests.settings"}
         call = f"measure({options.rows}, {options.queries}, {options.audiences}, {options.imported})"
         command = [sys.executable, "-c", f"from benchmarks.growth import measure; {call}"]
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def measure(rows: list[int], queries: int, audiences: int, imported: int) -> None:
-    """Measure on the database that the environment names."""
+    """Measure on the database in the environment."""
     import django
     from django.test.utils import setup_databases, teardown_databases
 
@@ -87,7 +87,7 @@ def measure_rows(numbers: list[int]) -> None:
 
 
 def measure_queries(number: int) -> None:
-    """Live queries of ten rows each, of which every one has a changed row; in one tick, and one by one."""
+    """Measure live queries of ten rows each, with one changed row in each: in one tick, and in a tick each."""
     from realtime.streams.registry import registry
     from tests.models import Book, Shelf
 
@@ -122,7 +122,7 @@ def measure_audiences(number: int) -> None:
 
 
 def measure_import(number: int) -> None:
-    """Rows of a partition that nobody looks at."""
+    """Measure an import into a partition without subscribers."""
     from realtime.streams.registry import registry
     from tests.models import Book, Shelf
 
@@ -156,7 +156,7 @@ def measure_memory() -> None:
 
 @contextmanager
 def allocated() -> Iterator[list[int]]:
-    """How many bytes are held in the end that were not in the beginning."""
+    """Yield a list that then gets the bytes that the block has allocated and not freed."""
     used: list[int] = []
     gc.collect()
     tracemalloc.start()
@@ -167,7 +167,7 @@ def allocated() -> Iterator[list[int]]:
 
 
 def filled(number: int) -> Any:
-    """A shelf of so many books, in an order that has an index."""
+    """Return a shelf with so many books."""
     from tests.models import Book, Shelf
 
     shelf = Shelf.objects.create(name="shelf")
@@ -177,7 +177,7 @@ def filled(number: int) -> Any:
 
 
 def ordered() -> Any:
-    """A stream of all books, in an order that has an index."""
+    """Return a stream of all books, in an order that has an index."""
     from realtime import ModelStream
     from tests.models import Book
 
@@ -193,7 +193,7 @@ def ordered() -> Any:
 
 
 def opened(streams: list[Any]) -> Any:
-    """A tail that has these live queries."""
+    """Return a tail with these live queries."""
     from realtime.changelog import get_changelog
     from realtime.conf import limits
     from realtime.queries.livequery import query_key
@@ -205,7 +205,7 @@ def opened(streams: list[Any]) -> Any:
 
 
 def cost(tail: Any, change: Callable[[int], Any], *, times: int = TIMES) -> tuple[float, int]:
-    """The seconds of a tick after the change, and the bytes of its deltas; of several, the least."""
+    """Return the seconds of the tick after a change, and the bytes of its deltas: the minimum of several."""
     found = []
     for step in range(times + 1):
         change(step)

@@ -1,10 +1,10 @@
-"""Jitter: many clients, each cut off again and again while changes flow. Does every change arrive, in order, and when?
+"""Jitter: many clients whose connections are cut repeatedly. Does every change arrive, in order, and how late?
 
     python -m benchmarks.jitter --clients 500 --seconds 60 --database postgresql
 
-Each client is cut about every 15 s for at least 2 s, without a close; a writer in another process commits 2 rows a
-second. The clients run in a process of their own. It ends with 1 where a change is missing, out of order or handled
-twice, or where the 99th percentile of the replay is above 2 s.
+Each connection is cut about every 15 s for at least 2 s, without a close. A writer in another process commits 2 rows a
+second. The clients run in their own process. The exit status is 1 if a change is missing, out of order or handled
+twice, or if the 99th percentile of the replay is above 2 s.
 """
 
 import argparse
@@ -25,7 +25,7 @@ BETWEEN_CUTS = (12.0, 18.0)  # seconds
 AWAY = (2.0, 4.0)  # seconds
 CHANGES_PER_SECOND = 2.0
 REPLAY_P99_SECONDS = 2.0
-END_SECONDS = 20.0  # after the last change, until everything must have come
+END_SECONDS = 20.0  # after the last change, until everything must have arrived
 
 WRITER = """
 def flow(number, pause):
@@ -38,22 +38,22 @@ def flow(number, pause):
 
 
 class JitteryClient(LiveClient):
-    """Notes what its handler is given, and how long it takes to be live again after a cut."""
+    """Records the changes that its handler gets, and how long it takes to be live again after a cut."""
 
     def __init__(self, url: str, *, session: str, number: int) -> None:
         super().__init__(None, url, session=session)  # type: ignore[arg-type]
         self.number = number
-        self.handled: list[int] = []  # the numbers of the rows, as they came
+        self.handled: list[int] = []  # the numbers of the rows, in the order of arrival
         self.twice = 0
-        self.delays: list[float] = []  # from a commit to here, without a cut in between
-        self.replays: list[float] = []  # from the end of a cut until live
+        self.delays: list[float] = []  # from the commit to the handler, without a cut in between
+        self.replays: list[float] = []  # from the end of a cut until the client is live
         self.cuts = 0
         self._held: dict[str, Any] = {}
         self._back_at: float | None = None
         self.last_cut = 0.0
 
     async def suffer(self, until: float) -> None:
-        """Cut the connection now and then."""
+        """Cut the connection from time to time."""
         pause = random.uniform(0, BETWEEN_CUTS[1])
         while time.monotonic() + pause + AWAY[1] < until:
             await asyncio.sleep(pause)
@@ -93,7 +93,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long changes flow")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "mysql"], default="sqlite")
-    parser.add_argument("--load", help=argparse.SUPPRESS)  # the process of the clients
+    parser.add_argument("--load", help=argparse.SUPPRESS)  # the mode of the clients' process
     options = parser.parse_args()
     if options.load:
         print(json.dumps(asyncio.run(load(**json.loads(options.load)))))
@@ -132,7 +132,7 @@ def measure(site: Site, *, clients: int, changes: int) -> dict[str, Any]:
 
 
 async def load(*, url: str, session: str, box: int, clients: int, changes: int) -> dict[str, Any]:
-    """All clients, from the moment they are live until each has everything, or the time is over."""
+    """Run all clients until each has all changes, or the time is over."""
     everyone = [JitteryClient(url, session=session, number=number) for number in range(clients)]
     for client in everyone:
         client.protocol.subscribe(1, stream="faults.box", params={"box": box}, format="data")
@@ -160,7 +160,7 @@ async def load(*, url: str, session: str, box: int, clients: int, changes: int) 
 
 async def until(condition: Any, *, seconds: float) -> None:
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:  # noqa: ASYNC110 - nothing here knows what brings it about
+    while not condition() and time.monotonic() < end:  # noqa: ASYNC110 - no event to wait for
         await asyncio.sleep(0.1)
 
 
@@ -185,7 +185,7 @@ def report(found: dict[str, Any], *, database: str, clients: int, changes: int) 
 
 
 def percentiles(values: list[float]) -> tuple[float, float, float]:
-    """The 50th, 95th and 99th."""
+    """Return the 50th, 95th and 99th percentile."""
     if len(values) < 2:
         return (values or [0.0])[0], (values or [0.0])[0], (values or [0.0])[0]
     cuts = statistics.quantiles(values, n=100)

@@ -1,7 +1,7 @@
-"""Measures: what is done to a server, and the records that it gives.
+"""Measures: the workloads for a server, and the records of their results.
 
-A record is a dictionary of JSON: what was measured, of which peer, with how many clients, in which run, and figures.
-Raw latencies are arrays of milliseconds; they are merged over the runs before percentiles are taken.
+A record is a dictionary for JSON: the measure, the peer, the number of clients, the run, and figures. Latencies are
+arrays of milliseconds. They are merged across runs before percentiles are computed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from benchmarks.servers import Bench, Driver, Peer, Server
 
 Record = dict[str, Any]
 WARM_UP_SECONDS = 0.2
-WRITTEN = 4000  # rows by a process of its own, which takes a second or so
-SETTLE_CLIENTS = 20  # connected before memory is looked at: what the first ones load is not theirs
+WRITTEN = 4000  # rows by a separate process, which takes about a second
+SETTLE_CLIENTS = 20  # connected before memory is measured, so that modules loaded for the first ones do not count
 
 
 @dataclass
 class Context:
-    """What every measure needs."""
+    """The context of every measure."""
 
     bench: Bench
     driver: Driver
@@ -32,7 +32,7 @@ class Context:
 
     @contextmanager
     def served(self, peer: Peer, *, patience: float = 60, **options: Any) -> Iterator[Server]:
-        """The peer's server, with the driver's control connected."""
+        """Run the peer's server, with the driver's control connected."""
         with Server(self.bench, peer, **options) as server:
             self.driver("open", peer=server.connection(patience=patience * 1000))
             yield server
@@ -45,7 +45,7 @@ class Context:
 
 
 def fan_out(context: Context, peer: Peer, *, sizes: list[int], seconds: float, flood_at: int = 0) -> None:
-    """One change after the other to all clients; then, at one size, changes as fast as they can be handed over."""
+    """Send changes to all clients one by one; then, at one size, as fast as possible."""
     driver = context.driver
     with context.served(peer, patience=60 + max(sizes) / 50) as server:
         connected = 0
@@ -76,7 +76,7 @@ def fan_out(context: Context, peer: Peer, *, sizes: list[int], seconds: float, f
 
 
 def flooding(peer: Peer) -> int:
-    """How many changes: enough to last for a second or so."""
+    """Return a number of changes that takes about a second."""
     if peer.server and peer.kind != "realtime":
         return 60 if peer.fast else 3
     return 300
@@ -102,7 +102,7 @@ def flood(context: Context, server: Server, peer: Peer, *, clients: int, changes
 
 
 def idle_latency(context: Context, peer: Peer, *, rounds: int) -> None:
-    """A single client, and a change now and then."""
+    """Measure a single client with occasional changes."""
     with context.served(peer):
         context.driver("grow", count=1)
         context.driver("rounds", seconds=0, least=5, pause=20)
@@ -111,7 +111,7 @@ def idle_latency(context: Context, peer: Peer, *, rounds: int) -> None:
 
 
 def loaded_latency(context: Context, peer: Peer, *, clients: int, rounds: int) -> None:
-    """Many clients, and a change as soon as the last is with all, after a pause."""
+    """Measure many clients, with a change soon after all clients have the last one."""
     with context.served(peer):
         context.driver("grow", count=clients)
         context.driver("rounds", seconds=0, least=3)
@@ -120,7 +120,7 @@ def loaded_latency(context: Context, peer: Peer, *, clients: int, rounds: int) -
 
 
 def burst(context: Context, peer: Peer, *, clients: int, rows: int) -> None:
-    """One transaction that changes so many rows of the live query that all clients have."""
+    """Change so many rows of the live query of all clients in one transaction."""
     with context.served(peer, patience=120) as server:
         context.driver("tell", text=f"fill {rows}")
         context.driver("grow", count=clients, concurrency=8)
@@ -140,7 +140,7 @@ def burst(context: Context, peer: Peer, *, clients: int, rows: int) -> None:
 
 
 def storm(context: Context, peer: Peer, *, clients: int) -> None:
-    """All clients come back at once, with a change that they have missed."""
+    """Reconnect all clients at once, after a change that they have missed."""
     with context.served(peer, patience=120) as server:
         driver = context.driver
         driver("grow", count=clients)
@@ -162,7 +162,7 @@ def storm(context: Context, peer: Peer, *, clients: int) -> None:
 
 
 def idle_clients(context: Context, peer: Peer, *, clients: int) -> None:
-    """How fast clients can connect, and what each holds in memory."""
+    """Measure how fast clients can connect, and how much memory each uses."""
     with context.served(peer) as server:
         context.driver("grow", count=SETTLE_CLIENTS)
         memory, processor = server.memory(), server.processor_seconds()
@@ -179,7 +179,7 @@ def idle_clients(context: Context, peer: Peer, *, clients: int) -> None:
 
 
 def scale(context: Context, peer: Peer, *, processes: int, clients: int, seconds: float) -> None:
-    """The same clients over so many processes of the server, with PostgreSQL and Redis."""
+    """Distribute the same clients over so many server processes, with PostgreSQL and Redis."""
     database = context.bench.postgresql()
     options: dict[str, Any] = {"database": database, "BENCH_LAYER": "redis"}
     with context.served(peer, **options) as first:

@@ -1,12 +1,12 @@
-"""Overhead: what writing costs with no live stream, with the ORM captured, and with triggers, side by side.
+"""Overhead: the cost of writes without live streams, with ORM capture, and with triggers.
 
     python -m benchmarks.overhead
     python -m benchmarks.overhead --databases postgresql --rounds 30
 
-Every round measures each capture, in turn. What is told is the tenth percentile of all calls, which the machine's
-other work disturbs least: of the time that the writer waits, and of the processor's time that the writer and its
-database take (on Linux, of a server on this machine), each with its ratio to the one with no live stream. Each call is
-a transaction of its own, and committed as the database is set up: with fsync.
+Every round measures each capture in turn. The figures are the tenth percentile of all calls, which other work on the
+machine affects least: the writer's waiting time, and the processor time of the writer and its database (on Linux, if
+the database server runs on this machine). Each has its ratio to the figure without live streams. Each call is its own
+transaction, with the database's default durability: with fsync.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from typing import Any, NamedTuple
 
 
 class Cost(NamedTuple):
-    """Seconds."""
+    """The cost of a call, in seconds."""
 
     waited: float
-    worked: float  # by the processor
+    worked: float  # processor time
 
 
 CAPTURES = ("none", "orm", "triggers")
 ROWS = 1000
-SAVES = 100  # of a round
+SAVES = 100  # in each round
 
 
 def main() -> None:
@@ -41,14 +41,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     print(f"{'database':<12}{'write':<26}{'capture':<10}{'milliseconds':>14}{'ratio':>8}{'processor':>12}{'ratio':>8}")
-    for database in options.databases:  # each in a process of its own: settings name one
+    for database in options.databases:  # one process each, because settings have one database
         environment = {**os.environ, "REALTIME_TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "tests.settings"}
         command = [sys.executable, "-c", f"from benchmarks.overhead import measure; measure({options.rounds})"]
         subprocess.run(command, env=environment, check=True)
 
 
 def measure(rounds: int) -> None:
-    """Measure on the database that the environment names, and print the table's lines."""
+    """Measure on the database in the environment, and print the lines of the table."""
     import django
     from django.test.utils import setup_databases, teardown_databases
 
@@ -82,7 +82,7 @@ def run(rounds: int) -> dict[str, dict[str, list[Cost]]]:
     other = Shelf.objects.create(name="other")
     times: dict[str, dict[str, list[Cost]]] = defaultdict(lambda: defaultdict(list))
     for number in range(rounds):
-        turn = number % len(CAPTURES)  # each goes first equally often
+        turn = number % len(CAPTURES)  # each capture is first equally often
         for capture in CAPTURES[turn:] + CAPTURES[:turn]:
             begin(capture)
             for name, cost in writes(Book, shelf, other):
@@ -92,7 +92,7 @@ def run(rounds: int) -> dict[str, dict[str, list[Cost]]]:
 
 
 def begin(capture: str) -> None:
-    """Capture by this from now on, over an empty log and an empty table."""
+    """Switch to this capture, with an empty log and an empty table."""
     from django.db import connection
     from django.test import override_settings
 
@@ -115,7 +115,7 @@ def begin(capture: str) -> None:
 
 
 def writes(Book: Any, shelf: Any, other: Any) -> Iterator[tuple[str, Cost]]:
-    """Each way to write, with what it cost."""
+    """Yield each kind of write with its cost."""
     measured = Meter().cost
     books = [Book(title=f"Book {number}", shelf=shelf) for number in range(ROWS)]
     yield f"bulk_create({ROWS})", measured(lambda: Book.objects.bulk_create(books))
@@ -131,21 +131,21 @@ def writes(Book: Any, shelf: Any, other: Any) -> Iterator[tuple[str, Cost]]:
 
 
 class Meter:
-    """What calls cost: the thread of this process, and that of the database which serves its connection."""
+    """Measures the cost of calls: of this thread, and of the database's thread for its connection."""
 
     def __init__(self) -> None:
         from django.db import connection
 
         self._server: Any = None
         asked = {
-            "mysql": "SELECT tid FROM information_schema.processlist WHERE id = connection_id()",  # of MariaDB
+            "mysql": "SELECT tid FROM information_schema.processlist WHERE id = connection_id()",  # MariaDB
             "postgresql": "SELECT pg_backend_pid()",
         }.get(connection.vendor)
         if asked:
             with connection.cursor() as cursor:
                 cursor.execute(asked)
                 (thread,) = cursor.fetchone()
-            # a server elsewhere has none here, and its work is left out
+            # the work of a server on another machine is not measured
             self._server = next(Path("/proc").glob(f"[0-9]*/task/{thread}/schedstat"), None)
 
     def cost(self, call: Callable[[], Any]) -> Cost:

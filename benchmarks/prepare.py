@@ -1,4 +1,4 @@
-"""Prepare: makes the tables of a database for the Python peers, its rows and a user; prints the user's session."""
+"""Prepare: creates tables, rows and a user in a database for the Python peers, and prints the user's session key."""
 
 import os
 

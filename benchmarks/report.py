@@ -1,4 +1,4 @@
-"""Report: the page of a suite's results, with its plots inside.
+"""Report: the page with a suite's results and plots.
 
 .venv-bench/bin/python -m benchmarks.report build/bench/results.json
 """
@@ -37,7 +37,7 @@ OURS, OTHERS = "#1a5fb4", "#9a9996"
 
 
 def write(results: dict[str, Any], path: Path) -> Path:
-    """Write the page of a suite's results; return where it is."""
+    """Write the page of a suite's results, and return its path."""
     figures = Figures(results["records"])
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
@@ -194,7 +194,7 @@ def _median(records: Sequence[dict[str, Any]], name: str) -> float:
 
 
 def _bars(values: dict[str, list[float]], axis: str) -> str:
-    """A bar for each label, as long as the median, with the spread."""
+    """Plot a bar for each label: the median, with the spread."""
     figure, axes = _axes(0.28 * len(values) + 0.7)
     labels = list(values)[::-1]
     spreads = [spread(values[label]) for label in labels]
@@ -209,7 +209,7 @@ def _bars(values: dict[str, list[float]], axis: str) -> str:
 
 
 def _curves(values: dict[str, list[float]]) -> str:
-    """What share of the deliveries has arrived, by the time since the commit."""
+    """Plot the share of deliveries that have arrived, by the time since the commit."""
     figure, axes = _axes(3)
     for label, found in values.items():
         ordered = sorted(found)[:: max(1, len(found) // 500)]

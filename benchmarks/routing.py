@@ -1,11 +1,11 @@
-"""Routing: what a change costs that concerns one of many live queries of a process.
+"""Routing: the cost of a change that affects one of many live queries of a process.
 
     python -m benchmarks.routing
     python -m benchmarks.routing --databases postgresql --queries 1 1000 --changes 100
 
-Each live query is the books of one shelf, which is the stream's partition. A change is written, and the tick that
-reads, routes, computes and encodes it is timed. What is told is the median of a tick, and its ratio to the one with
-the fewest live queries. It ends with 1 where a ratio is above 1.2.
+Each live query has the books of one shelf, the stream's partition. A change is written, and the tick that reads,
+routes, computes and encodes it is timed. The figures are the median of a tick, and its ratio to the one with the
+fewest live queries. The exit status is 1 if a ratio is above 1.2.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import sys
 import time
 from typing import Any
 
-MOST = 1.2  # times the cost with the fewest
-TURN = 20  # changes, before the next number of live queries has its turn
+MOST = 1.2  # the highest allowed ratio
+TURN = 20  # changes with one number of live queries before the next number
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{'database':<12}{'live queries':>14}{'milliseconds':>14}{'ratio':>8}", flush=True)
     failed = False
-    for database in options.databases:  # each in a process of its own: settings name one
+    for database in options.databases:  # one process each, because settings have one database
         environment = {**os.environ, "REALTIME_TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "tests.settings"}
         call = f"measure({options.queries}, {options.changes})"
         command = [sys.executable, "-c", f"from benchmarks.routing import measure; {call}"]
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def measure(numbers: list[int], changes: int) -> None:
-    """Measure on the database that the environment names; exit with 1 where the cost grows."""
+    """Measure on the database in the environment; exit with 1 if the cost grows."""
     import django
     from django.test.utils import setup_databases, teardown_databases
 
@@ -64,7 +64,7 @@ def run(numbers: list[int], changes: int) -> dict[int, list[float]]:
 
     shelves = Shelf.objects.bulk_create([Shelf(name=f"shelf {place}") for place in range(max(numbers))])
     Book.objects.bulk_create([Book(title="a book", shelf=shelf) for shelf in shelves], batch_size=1000)
-    # so that the tables, which the database reads, are equally large for all
+    # the tables are equally large for all numbers of live queries
     tails = {number: opened(shelves[:number]) for number in numbers}
     times: dict[int, list[float]] = {number: [] for number in numbers}
     for turn in range(changes // TURN):
@@ -73,14 +73,14 @@ def run(numbers: list[int], changes: int) -> dict[int, list[float]]:
                 Book.objects.filter(shelf=shelves[(turn + step) % number]).update(pages=turn * TURN + step)
                 start = time.perf_counter()
                 tick = tails[number].tick({}, [])
-                if step:  # the first one reads what was written for others
+                if step:  # the first tick reads changes for other live queries
                     times[number].append(time.perf_counter() - start)
                     assert len(tick.deltas) == 1, tick
     return times
 
 
 def opened(shelves: list[Any]) -> Any:
-    """A tail that has a live query of each shelf."""
+    """Return a tail with a live query of each shelf."""
     from realtime.changelog import get_changelog
     from realtime.queries.livequery import query_key
     from realtime.queries.tail import Tail, Want

@@ -1,4 +1,4 @@
-"""Servers: the peers as processes on the server's core, and the load driver on the other one."""
+"""Servers: the peers as processes on one core, and the load driver on the other one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.processes import Process, accepts, free_port, tied
 ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent
 BUN = HERE / "node_modules" / ".bin" / "bun"
-BENCH_FOLDER = Path(sys.prefix) / "nchan"  # what Debian's package of nchan holds
+BENCH_FOLDER = Path(sys.prefix) / "nchan"  # the content of Debian's package of nchan
 
 CORES = sorted(os.sched_getaffinity(0))
 DRIVER_CORE, SERVER_CORE = CORES[0], CORES[-1]
@@ -34,19 +34,19 @@ SUBSCRIBE = {"type": "subscribe", "id": 1, "stream": "items", "params": {"room":
 
 @dataclass(frozen=True)
 class Peer:
-    """A server that is compared: how it is started, and how the load driver speaks to it."""
+    """A server in the comparison: how to start it, and which protocol it has."""
 
     name: str
     label: str
-    kind: str = "websocket"  # what the driver speaks: websocket, realtime, socketio or sse
-    module: str = ""  # of benchmarks.peers, for those in Python
-    server: str = ""  # daphne or uvicorn, for those in Python
-    script: str = ""  # of benchmarks/peers, for those in JavaScript
+    kind: str = "websocket"  # the driver's protocol: websocket, realtime, socketio or sse
+    module: str = ""  # in benchmarks.peers, for Python
+    server: str = ""  # daphne or uvicorn, for Python
+    script: str = ""  # in benchmarks/peers, for JavaScript
     layer: str = ""  # the channel layer
     path: str = "/"
     control: str = "/control"
     needs: tuple[str, ...] = ()  # services: redis, postgresql
-    most: int = 10_000  # clients; with more of them a run would not end
+    most: int = 10_000  # clients; with more, a run would not end
     environment: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
@@ -107,7 +107,7 @@ PEERS = {peer.name: peer for peer in [*REALTIME, *BARE, *PLAIN, *BY_HAND, *DCRF,
 
 
 class Bench:
-    """A folder for a run: the database with its user, and the services on the driver's core."""
+    """The folder of a run: the database with its user, and the services on the driver's core."""
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="realtime-bench-"))
@@ -125,20 +125,20 @@ class Bench:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def service(self, name: str) -> Any:
-        """A server of one's own, so that nobody else is on it, on the driver's core."""
+        """Return a service of its own for this run, on the driver's core."""
         if name not in self._services:
             self._services[name] = services.start(name)
             pin(self._services[name].pid, DRIVER_CORE)
         return self._services[name]
 
     def database(self) -> str:
-        """A fresh SQLite file."""
+        """Return the path of a new SQLite file."""
         path = self.directory / f"site-{time.monotonic_ns()}.sqlite3"
         shutil.copy(self._template, path)
         return str(path)
 
     def postgresql(self) -> str:
-        """A fresh PostgreSQL database; its URL."""
+        """Return the URL of a new PostgreSQL database."""
         import psycopg
 
         url = self.service("postgresql").url
@@ -164,7 +164,7 @@ class Bench:
 
 
 class Server:
-    """One process of a peer, on the server's core; `database` is a fresh one where it is not named."""
+    """One process of a peer, on the server's core. `database` is a new one by default."""
 
     def __init__(self, bench: Bench, peer: Peer, *, database: str = "", core: int = SERVER_CORE, **more: str) -> None:
         self.peer = peer
@@ -195,7 +195,7 @@ class Server:
 
     @contextmanager
     def writer(self, number: int) -> Iterator[str]:
-        """A process on the driver's core that writes so many rows, once something is written to the FIFO."""
+        """Run a process on the driver's core that writes so many rows after something is written to the FIFO."""
         fifo = self.bench.directory / f"writer-{time.monotonic_ns()}"
         os.mkfifo(fifo)
         command = [sys.executable, "-m", "benchmarks.writer", str(number), str(fifo)]
@@ -203,14 +203,14 @@ class Server:
         with subprocess.Popen(tied(command), env=self._environment, cwd=ROOT, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
-            time.sleep(0.5)  # until its first row is with all clients
+            time.sleep(0.5)  # until all clients have its first row
             try:
                 yield str(fifo)
             finally:
                 writer.kill()
 
     def connection(self, **more: Any) -> dict[str, Any]:
-        """What the driver has to know to speak to it."""
+        """Return the driver's options for connecting to it."""
         peer = self.peer
         hello = [json.dumps({"type": "hello", "version": 1}), json.dumps(SUBSCRIBE)]
         return {
@@ -228,7 +228,7 @@ class Server:
         return sum(sum(process.cpu_times()[:2]) for process in self._processes())
 
     def memory(self) -> int:
-        """Bytes in memory that are this server's alone."""
+        """Return the bytes of memory that only this server uses."""
         return sum(process.memory_full_info().uss for process in self._processes())
 
     def log(self) -> str:
@@ -240,7 +240,7 @@ class Server:
 
 
 class DriverError(Exception):
-    """What the load driver could not do."""
+    """A failed command of the load driver."""
 
 
 class Driver:
@@ -279,7 +279,7 @@ def pin(pid: int, core: int) -> None:
 
 
 def nchan(bench: Bench, port: int) -> list[str]:
-    """The command of an nginx with nchan, of its own configuration."""
+    """Return the command of an nginx with nchan and its own configuration."""
     module = next(BENCH_FOLDER.rglob("ngx_nchan_module.so"))
     configuration = bench.directory / f"nchan-{port}.conf"
     text = (HERE / "peers" / "nchan.conf").read_text()
@@ -290,7 +290,7 @@ def nchan(bench: Bench, port: int) -> list[str]:
 
 
 def missing(peer: Peer) -> str:
-    """Why a peer cannot be measured here; "" where it can."""
+    """Return why a peer cannot be measured here, or ""."""
     if peer.name == "nchan":
         if not any(BENCH_FOLDER.rglob("ngx_nchan_module.so")):
             return "Debian's libnginx-mod-nchan could not be had"

@@ -1,11 +1,11 @@
-"""Suite: realtime side by side with its peers, on this machine; results as JSON and as a page.
+"""Suite: compares realtime with its peers on this machine. It writes the results as JSON and as a page.
 
-    make bench-quick        the peers that matter most, in under three minutes
-    make bench              all of them, in under fifteen
+    make bench-quick        the most important peers, in under three minutes
+    make bench              all peers, in under fifteen minutes
     .venv-bench/bin/python -m benchmarks.suite --only fan-out latency --peers realtime-uvicorn bare-uvicorn
 
-The server has one core and the load driver the other one. Each run measures each peer in turn, and each run begins
-with another peer. docs/explanation/performance.md says how to read the figures.
+The server has one core, and the load driver the other one. Each run measures each peer in turn, and begins with
+another peer. docs/explanation/performance.md explains the figures.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> None:
         if why := missing(peer):
             results["failed"].append(f"{peer.label} was left out: {why}.")
     peers = [peer for peer in peers if not missing(peer)]
-    with Bench() as bench, Driver() as driver, suppress(KeyboardInterrupt):  # what there is then is written
+    with Bench() as bench, Driver() as driver, suppress(KeyboardInterrupt):  # then the results so far are written
         context = measures.Context(bench, driver, results["records"].append)
         for run, (name, peer, step) in steps(peers, quick=options.quick, runs=options.runs, only=options.only):
             context.run = run
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def steps(peers: Sequence[Peer], *, quick: bool, runs: int, only: Sequence[str]) -> Iterator[tuple[int, Step]]:
-    """All that is to be done, each with the number of its run."""
+    """Yield all steps, each with the number of its run."""
     runs = runs or (2 if quick else 3)
     for run in range(runs):
         turn = run * len(peers) // runs
@@ -99,7 +99,7 @@ def one_run(peers: Sequence[Peer], run: int, *, quick: bool) -> Iterator[Step]:
     seconds = 0.6 if quick else 0.8
     for peer in peers:
         yield "fan-out", peer, _do(measures.fan_out, peer, sizes=[100, 1000], seconds=seconds, flood_at=1000)
-    if run > (0 if quick else 1):  # these vary less
+    if run > (0 if quick else 1):  # these figures vary less
         return
     for peer in ours:
         yield "latency", peer, _do(measures.idle_latency, peer, rounds=30 if quick else 100)
@@ -109,7 +109,7 @@ def one_run(peers: Sequence[Peer], run: int, *, quick: bool) -> Iterator[Step]:
 
 
 def once(peers: Sequence[Peer], *, quick: bool) -> Iterator[Step]:
-    """What takes too long to be done again, or varies little."""
+    """Yield the steps that take long or vary little."""
     ours = [peer for peer in peers if peer in REALTIME]
     many = [] if quick else [peer for peer in peers if peer.fast and peer.name != "ws"]
     for peer in many:
@@ -136,7 +136,7 @@ def _do(measure: Callable[..., None], *args: Any, **options: Any) -> Callable[[m
 
 
 def routing(context: measures.Context, *, queries: list[int], changes: int) -> None:
-    """The benchmark of live queries, as it is."""
+    """Run the benchmark `routing`."""
     command = [sys.executable, "-m", "benchmarks.routing", "--databases", "sqlite", "--changes", str(changes)]
     command += ["--queries", *map(str, queries)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -147,7 +147,7 @@ def routing(context: measures.Context, *, queries: list[int], changes: int) -> N
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """Return a description of this machine."""
     from importlib.metadata import version
 
     cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))

@@ -1,8 +1,8 @@
-"""Writer: a process beside the server that commits new rows, ten in each transaction.
+"""Writer: a separate process that commits new rows, ten in each transaction.
 
     python -m benchmarks.writer NUMBER FIFO
 
-It says that it is ready, and begins when somebody writes to the FIFO.
+It prints that it is ready, and begins when something is written to the FIFO.
 """
 
 import os

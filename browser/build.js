@@ -1,8 +1,9 @@
 /**
- * Makes what is committed and served of src/: the module in one file, its types, and the package that both are to npm.
- * With --check, fails when any of it differs.
+ * Builds the committed and served files from src/: the bundled module, its types, and the manifest of the npm package.
+ * With --check, fails if any of them differs.
  *
- * One file, because a storage that hashes names leaves the imports inside a module alone, and modules of two versions would mix.
+ * The module is one file because storages that hash file names do not rewrite imports inside modules, so that modules of
+ * two versions would mix.
  */
 
 import {execFileSync} from "node:child_process"
@@ -14,7 +15,7 @@ import {build} from "esbuild"
 
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url))
 const target = path("../realtime/static/realtime/")
-/** What a project in TypeScript imports. */
+/** The declarations that a TypeScript project imports. */
 const TYPES = `import realtime from "./types/realtime.js"
 
 export * from "./types/realtime.js"
@@ -52,7 +53,7 @@ async function bundled(entry) {
   return result.outputFiles[0].text
 }
 
-/** The declarations that those of the module refer to, by their name under types/. @returns {Promise<Map<string, string>>} */
+/** Returns the declarations that the module needs, by their name in types/. @returns {Promise<Map<string, string>>} */
 async function declarations() {
   const directory = await mkdtemp(join(tmpdir(), "realtime-types-"))
   try {
@@ -87,7 +88,7 @@ async function manifest() {
   return `${JSON.stringify(about, null, 2)}\n`
 }
 
-/** All files, by their name under realtime/static/realtime/. @returns {Promise<Map<string, string>>} */
+/** Returns all files, by their name in realtime/static/realtime/. @returns {Promise<Map<string, string>>} */
 async function made() {
   const files = new Map([
     ["realtime.js", await bundled("src/realtime.js")],
@@ -100,7 +101,7 @@ async function made() {
   return files
 }
 
-/** Names of what is there and not as it is made, or not made any more. @param {Map<string, string>} files */
+/** Returns the names of committed files that differ from the built ones, or are no longer built. @param {Map<string, string>} files */
 async function differences(files) {
   const types = await readdir(join(target, "types"), {recursive: true}).catch(() => [])
   const names = new Set([...files.keys(), ...types.filter((name) => name.endsWith(".ts")).map((name) => `types/${name}`)])

@@ -9,12 +9,12 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo_project.settings")
 django_application = get_asgi_application()
 
-# Reaches models, so it can be imported only after get_asgi_application() has set Django up.
+# This import reaches models, so it must follow get_asgi_application(), which sets up Django.
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        # daphne serves no static files by itself; a real site leaves them to its web server or WhiteNoise.
+        # daphne does not serve static files; a real site leaves them to its web server or WhiteNoise
         "http": ASGIStaticFilesHandler(django_application),
         "websocket": URLRouter(websocket_urlpatterns),
     }

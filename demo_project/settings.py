@@ -58,8 +58,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": Path(os.environ.get("DEMO_DB") or BASE_DIR / "demo.sqlite3").absolute(),
-        # WAL lets pages be read during a write. IMMEDIATE takes the write lock when a transaction begins, so
-        # that two writers queue for up to `timeout` seconds instead of failing: "database is locked".
+        # WAL allows reads during a write. IMMEDIATE takes the write lock when a transaction begins, so two writers
+        # wait for each other for up to `timeout` seconds, instead of failing with "database is locked".
         "OPTIONS": {
             "init_command": "PRAGMA journal_mode=WAL",
             "transaction_mode": "IMMEDIATE",

@@ -1,4 +1,4 @@
-"""The demo's addresses."""
+"""The demo's URLs."""
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView

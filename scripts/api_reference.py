@@ -1,6 +1,6 @@
-"""Writes the docstrings of public names into pages of the reference, as Markdown that any viewer shows.
+"""Writes the docstrings of public names into the reference pages, as Markdown.
 
-A page names what it wants, `<!-- api realtime.testing.Viewer: rows keys -->`, and gets it up to `<!-- /api -->`.
+The text from `<!-- api realtime.testing.Viewer: rows keys -->` to `<!-- /api -->` is replaced.
 Run it from the root of the checkout after a docstring has changed, with `python -m scripts.api_reference`.
 """
 
@@ -19,7 +19,7 @@ WANTED = re.compile(r"^<!-- api (?P<name>[\w.]+)(?:: (?P<members>[\w ]+))? -->\n
 
 
 def filled(text: str) -> str:
-    """The page with the present docstrings."""
+    """Return a page's text with the current docstrings."""
 
     def fill(match: re.Match[str]) -> str:
         opening = match[0].partition("\n")[0]
@@ -41,12 +41,12 @@ def entry(name: str, members: Sequence[str]) -> list[str]:
 
 
 def definition(value: Any) -> Any:
-    """The syntax of a class or function."""
+    """Return the syntax tree of a class or function."""
     return ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
 
 
 def described(kind: type, member: str) -> list[str]:
-    """An attribute or a method of a class, or of what it derives from, with its docstring."""
+    """Return an attribute or method of a class or its bases, with its docstring."""
     for base in kind.__mro__:
         if not base.__module__.startswith("realtime"):
             continue
@@ -63,7 +63,7 @@ def described(kind: type, member: str) -> list[str]:
 
 
 def method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    """The signature as a caller sees it; a property has only its name."""
+    """Return the signature as a caller sees it; for a property, its name."""
     names = [each.id for each in node.decorator_list if isinstance(each, ast.Name)]
     return node.name if {"property", "cached_property"} & set(names) else signature(node.name, node, skip=1)
 

@@ -1,4 +1,4 @@
-"""Draws the diagrams of the docs as SVG files: boxes and arrows, on a card of their own, readable on light and dark.
+"""Draws the diagrams of the docs as SVG files: boxes and arrows, readable on light and dark pages.
 
 Run it from the root of the checkout, with `python -m scripts.diagrams`.
 """

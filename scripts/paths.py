@@ -1,10 +1,9 @@
-"""Traces the path of a change down to a client and of a call up to its action: places and files, as they run.
+"""Traces the path of a change to a client, and of a call to its action: the packages and files that run.
 
-Nothing is listed by hand: a real hub serves a real client in this process on a new SQLite database, and each function
-of the package that runs on the way is recorded. Work that has its own rhythm (sweeps, heartbeats, reports) is left out
-by taking what runs every time.
+A real hub serves a real client in this process, with a new SQLite database, and each function of the package that runs
+is recorded. Periodic work (sweeps, heartbeats, reports) is excluded: only functions that run every time are kept.
 
-`python -m scripts.paths` prints the paths; with `--check` it fails where one has more places than `MOST_PLACES`.
+`python -m scripts.paths` prints the paths. With `--check` it fails if a path has more places than `MOST_PLACES`.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ if TYPE_CHECKING:
     from realtime.testing.client import UserClient
 
 PACKAGE = Path(__file__).resolve().parents[1] / "realtime"
-OUTSIDE = ("client", "testing")  # the client's end
+OUTSIDE = ("client", "testing")  # the client's side
 ROUNDS = 8
-QUIET_SECONDS = 0.03  # in which nothing runs before a round begins
+QUIET_SECONDS = 0.03  # a round begins after nothing has run for so long
 MOST_PLACES = {"change": 9, "call": 8}
 
 
 class Step(NamedTuple):
-    """A function on the way, by its file in the package."""
+    """A function on the path, with its file in the package."""
 
     file: str
     function: str
@@ -44,17 +43,17 @@ class Step(NamedTuple):
 
 
 class Recorder:
-    """Notes each function of the package that is entered while it is on, in any thread."""
+    """Records each function of the package that is entered between `start` and `stop`, in any thread."""
 
     def __init__(self) -> None:
         self.action: CodeType | None = None
-        self.entered: Callable[[], object] = lambda: None  # the action
+        self.entered: Callable[[], object] = lambda: None  # called when the action is entered
         self.left: Callable[[], object] = lambda: None
         self._steps: dict[Step, None] = {}
         self._on = False
 
     def install(self) -> None:
-        """Look at every thread that begins from now on, and at this one."""
+        """Profile this thread, and every thread that starts from now on."""
         threading.setprofile(self._note)
         sys.setprofile(self._note)
 
@@ -63,12 +62,12 @@ class Recorder:
         self._on = True
 
     def stop(self) -> list[Step]:
-        """The functions since `start`, in the order in which they were first entered."""
+        """Return the functions since `start`, in the order of their first calls."""
         self._on = False
         return list(self._steps)
 
     async def quiet(self) -> None:
-        """Wait until nothing runs: acknowledgements have passed, and so have the rounds of the log."""
+        """Wait until nothing runs: acknowledgements and rounds of the log are done."""
         while True:
             self.start()
             await asyncio.sleep(QUIET_SECONDS)
@@ -88,7 +87,7 @@ class Recorder:
 
 
 class Wire:
-    """The server's side as an ASGI application, which says what has passed between it and its client."""
+    """An ASGI application that wraps the server, and reports the messages between it and the client."""
 
     def __init__(self, application: Callable[..., Any]) -> None:
         self._application = application
@@ -109,13 +108,13 @@ class Wire:
 
 
 def common(runs: list[list[Step]]) -> list[Step]:
-    """What ran every time, in the order of the last run."""
+    """Return the steps of every run, in the order of the last run."""
     always = set(runs[0]).intersection(*runs[1:])
     return [step for step in runs[-1] if step in always]
 
 
 def places(steps: list[Step]) -> dict[str, list[str]]:
-    """The files of each place, both in the order in which they are entered."""
+    """Return the files of each place, both in the order of their first calls."""
     found: dict[str, dict[str, None]] = {}
     for step in steps:
         found.setdefault(step.place, {}).setdefault(step.file)
@@ -123,7 +122,7 @@ def places(steps: list[Step]) -> dict[str, list[str]]:
 
 
 def trace() -> dict[str, list[Step]]:
-    """The steps of a change, of a call and of its reply, traced on a new database."""
+    """Return the steps of a change, of a call and of its reply, traced on a new database."""
     recorder = Recorder()
     recorder.install()
     try:
@@ -165,9 +164,9 @@ async def _trace(recorder: Recorder) -> dict[str, list[Step]]:
             if len(runs[kind]) == number:
                 runs[kind].append(recorder.stop())
 
-        for number in range(ROUNDS + 1):  # the first one warms caches
+        for number in range(ROUNDS + 1):  # the first round fills caches
             title = f"Round {number}"
-            # a patch has the differing part of the title alone
+            # a patch only has the differing part of the title
             wire.sent = lambda text: end("change") if '"puts"' in text or '"patches"' in text else None
             await recorder.quiet()
             recorder.start()

@@ -1,4 +1,4 @@
-"""A recording of two browser windows, side by side, as an animated picture."""
+"""Recording: two browser windows side by side, as an animated image."""
 
 import io
 import time
@@ -17,7 +17,7 @@ ONLINE, OFFLINE = "#52c993", "#ff7d85"
 
 
 class Recording:
-    """Frames of both windows, each with the caption of its scene. Equal frames in succession are one."""
+    """Frames of both windows, each with the caption of its scene. Equal consecutive frames are merged."""
 
     def __init__(self, windows: dict[str, Page]) -> None:
         self._windows = windows
@@ -26,7 +26,7 @@ class Recording:
         self.cut: str = ""  # the window whose network is cut
 
     def scene(self, caption: str, *, seconds: float) -> None:
-        """Record what both windows show for some seconds. A slow machine takes fewer pictures in the same time."""
+        """Record both windows for some seconds. A slow machine takes fewer frames."""
         shots: list[tuple[Image.Image, float]] = []
         start = time.monotonic()
         while not shots or time.monotonic() - start < seconds:

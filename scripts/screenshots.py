@@ -1,6 +1,6 @@
-"""Takes the pictures of the docs from the demo: board, chat, dashboard and admin, on a desktop and on a phone.
+"""Takes the screenshots of the docs from the demo: board, chat, dashboard and admin, on a desktop and on a phone.
 
-Run it from the root of the checkout, with `python -m scripts.screenshots`; names of pictures take only these.
+Run it from the root of the checkout, with `python -m scripts.screenshots`. Arguments are names of screenshots to take.
 """
 
 import sys
@@ -21,7 +21,7 @@ IMAGES = ROOT / "docs" / "images"
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-HALF = {"width": 400, "height": 690}  # of the animated picture
+HALF = {"width": 400, "height": 690}  # one window of the animated image
 
 PEOPLE = ("ada", "ben", "cleo")
 
@@ -68,7 +68,7 @@ def take(server: DemoServer, names: Sequence[str]) -> None:
 
 
 def two_browsers(playwright: Playwright, server: DemoServer) -> None:
-    """Two browsers on one board. One loses its network while both users work, and both end with the same rows."""
+    """Record two browsers with one board. One loses its network while both users work; both end with the same rows."""
     browsers = [
         playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS)) for _ in range(2)
     ]
@@ -120,7 +120,7 @@ def two_browsers(playwright: Playwright, server: DemoServer) -> None:
 
 
 def board(windows: Windows, server: DemoServer) -> Page:
-    """All three are there, and ben edits a card."""
+    """Take the board with all three users present, while ben edits a card."""
     pages = [open_live(windows.login(user, url=server.url, viewport=DESKTOP), "/board/1/") for user in PEOPLE]
     pages[1].get_by_text("Move the blog to the new templates").dblclick()
     expect(pages[0].locator(".person")).to_have_count(3)
@@ -133,7 +133,7 @@ def phone(windows: Windows, server: DemoServer) -> Page:
 
 
 def chat(windows: Windows, server: DemoServer) -> Page:
-    """Cleo is typing in one room, and ben has written in another."""
+    """Take the chat while cleo is typing in one room, after ben has written in another."""
     ada, ben, cleo = (windows.login(user, url=server.url, viewport=DESKTOP) for user in PEOPLE)
     for page, room in ((ada, 1), (ben, 2), (cleo, 1)):
         open_live(page, f"/chat/{room}/")
@@ -151,7 +151,7 @@ def chat_phone(windows: Windows, server: DemoServer) -> Page:
 
 
 def dashboard(windows: Windows, server: DemoServer) -> Page:
-    """Two minutes of work, which pass in a few seconds."""
+    """Take the dashboard after two minutes of work, simulated in a few seconds."""
     page = windows.login("ada", url=server.url, viewport={**DESKTOP, "height": 900})
     page.add_init_script(
         "const now = Date.now; let more = 0; window.later = (s) => (more += s); Date.now = () => now() + 1000 * more"
@@ -171,12 +171,12 @@ def dashboard(windows: Windows, server: DemoServer) -> Page:
         server.shell(code)
         expect(done).not_to_have_text(before or "")
     page.evaluate("window.later(6)")
-    page.wait_for_timeout(1000)  # the bars glide
+    page.wait_for_timeout(1000)  # the bars are animated
     return page
 
 
 def admin_list(windows: Windows, server: DemoServer, **options: Any) -> Page:
-    """Others add a task and finish one while ada is choosing."""
+    """Take the change list after other users have added a task and finished one, while ada selects rows."""
     page = windows.login("ada", url=server.url, **{"viewport": DESKTOP, **options})
     page.goto("/admin/board/task/?project__id__exact=1&o=1")
     expect(page.locator(".realtime-line")).to_have_attribute("data-state", "live")
@@ -187,7 +187,7 @@ def admin_list(windows: Windows, server: DemoServer, **options: Any) -> Page:
     )
     server.shell(code + "Task.objects.create(project_id=1, title='Ask Ben for a second opinion')")
     expect(page.get_by_role("status")).to_contain_text("Added: 1.")
-    page.wait_for_timeout(300)  # the new row is marked for a second
+    page.wait_for_timeout(300)  # the new row is highlighted for a second
     return page
 
 
@@ -196,7 +196,7 @@ def admin_list_phone(windows: Windows, server: DemoServer) -> Page:
 
 
 def admin_form(windows: Windows, server: DemoServer, **options: Any) -> Page:
-    """Ben edits the task that ada has open, and somebody has changed it."""
+    """Take the change form of a task that ben edits too, after it was changed."""
     make = "from django.contrib.auth.models import User; User.objects.filter(username='ben').update("
     server.shell(make + "is_staff=True, is_superuser=True)")
     ada, ben = (windows.login(user, url=server.url, **{"viewport": DESKTOP, **options}) for user in ("ada", "ben"))
@@ -215,12 +215,12 @@ def admin_form_phone(windows: Windows, server: DemoServer) -> Page:
 
 
 def status(windows: Windows, server: DemoServer, **options: Any) -> Page:
-    """Ada looks at the server process while she and others have pages open."""
+    """Take the status page while users have pages open."""
     for user, path in (("ben", "/board/1/"), ("cleo", "/chat/1/"), ("ada", "/dashboard/")):
         open_live(windows.login(user, url=server.url), path)
     page = windows.login("ada", url=server.url, **{"viewport": DESKTOP, **options})
     page.goto("/admin/realtime/process/")
-    expect(page.locator(".realtime-numbers dd").nth(1)).to_have_text("3", timeout=20_000)  # it looks again by itself
+    expect(page.locator(".realtime-numbers dd").nth(1)).to_have_text("3", timeout=20_000)  # the page refreshes itself
     return page
 
 

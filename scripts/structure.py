@@ -1,7 +1,7 @@
-"""Measures the structure: lines of each package, names that stand for two things, and words that docs should not use.
+"""Measures the structure: lines of each package, names that are used twice, and words that docs should not use.
 
-`python -m scripts.structure` prints them; with `--check` it fails where something is above its budget in
-`scripts/structure.json`, with `--shrink` it lowers the budget to what is there now. A budget never grows.
+`python -m scripts.structure` prints them. With `--check` it fails if a number exceeds its budget in
+`scripts/structure.json`. With `--shrink` it lowers the budgets to the current numbers. It never raises a budget.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ NOT_CORE = ("client/", "testing/", "admin/", "metrics.py", "management/doctor/",
 
 PER_DATABASE = {"base", "mysql", "postgresql", "sqlite"}
 DJANGO = {"Meta", "Command", "Media"}
-MIRROR = "client/"  # of the server's side: what both have goes by one name
-MOST_METHODS = 9  # of one name
-STANDARD_METHODS = {"add", "close"}  # names that Python itself gives to such methods
+MIRROR = "client/"  # mirrors the server, so it uses the same names
+MOST_METHODS = 9  # methods with the same name
+STANDARD_METHODS = {"add", "close"}  # names of Python's own classes
 
 WORDS = {
     "road": r"\broads?\b",
@@ -56,7 +56,7 @@ def modules() -> list[Path]:
 
 
 def sizes() -> Counter[str]:
-    """Lines by place: a package or module that lies directly in `realtime`."""
+    """Return the lines of each package or module in `realtime`."""
     lines: Counter[str] = Counter()
     for path in sorted((ROOT / "realtime").rglob("*.py")):
         lines[_in_package(path).partition("/")[0]] += len(path.read_text().splitlines())
@@ -64,19 +64,19 @@ def sizes() -> Counter[str]:
 
 
 def core_lines() -> int:
-    """Lines of what a server process runs to serve clients."""
+    """Return the number of lines that a server process runs to serve clients."""
     files = [path for path in modules() if not _in_package(path).startswith(NOT_CORE)]
     return sum(len(path.read_text().splitlines()) for path in files)
 
 
 def class_doubles() -> dict[str, list[str]]:
-    """Names of classes that several files have; the Python client mirrors the server's names."""
+    """Return the class names that several files define; the Python client mirrors the server's names."""
     named = ((name, file) for file, tree in _server_trees() for name in _classes(tree) if name not in DJANGO)
     return _several(named)
 
 
 def module_doubles() -> dict[str, list[str]]:
-    """Names of modules that several packages have, but for those of which each database has one."""
+    """Return the module names of several packages, except those that every database has."""
     return _several((Path(file).stem, file) for file, _ in _server_trees() if Path(file).stem not in PER_DATABASE)
 
 
@@ -98,7 +98,7 @@ def _several(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def crowded_methods() -> dict[str, int]:
-    """Names of public methods that more classes define than may, with their number."""
+    """Return the method names that too many classes define, with their number."""
     owners: Counter[str] = Counter()
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text())):
@@ -113,7 +113,7 @@ def crowded_methods() -> dict[str, int]:
 
 
 def single_letters() -> list[str]:
-    """Names of one letter: variables, arguments, functions; `_` is none."""
+    """Return the names of one letter: variables, arguments, functions and classes; `_` is allowed."""
     found = []
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text())):
@@ -129,7 +129,7 @@ def _is_assigned(node: ast.AST) -> bool:
 
 
 def prose() -> Iterator[tuple[str, str]]:
-    """The texts that people read, without code: pages, and the docstrings of public names."""
+    """Yield the texts of the docs and of public docstrings, without code."""
     for path in [*sorted((ROOT / "docs").rglob("*.md")), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))]:
         yield str(path.relative_to(ROOT)), CODE.sub(" ", COPIED.sub(" ", path.read_text()))
     for path in modules():
@@ -144,7 +144,7 @@ def _docstrings(path: Path) -> Iterable[str]:
 
 
 def words() -> dict[str, Counter[str]]:
-    """How often each word that has a plainer one stands in each text."""
+    """Return how often each unwanted word occurs in each text."""
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for file, text in prose():
         for word, pattern in WORDS.items():
@@ -154,7 +154,7 @@ def words() -> dict[str, Counter[str]]:
 
 
 def lone_letters() -> list[str]:
-    """Words of one letter in prose, but for those that English has."""
+    """Return words of one letter in prose, except "a" and "I"."""
     found = []
     for file, text in prose():
         found += [f"{file} {word}" for word in LONE.findall(text)]
@@ -162,7 +162,7 @@ def lone_letters() -> list[str]:
 
 
 def measures() -> dict[str, int]:
-    """What has a budget."""
+    """Return the numbers that have a budget."""
     counted = words()
     return {
         "core lines": core_lines(),
@@ -176,7 +176,7 @@ def measures() -> dict[str, int]:
 
 
 def above(found: dict[str, int], budget: dict[str, int]) -> list[str]:
-    """What is more than its budget allows."""
+    """Return an error for each exceeded budget."""
     return [
         f"{name}: {number}, the budget in scripts/structure.json is {budget.get(name, 0)}."
         for name, number in found.items()
@@ -185,7 +185,7 @@ def above(found: dict[str, int], budget: dict[str, int]) -> list[str]:
 
 
 def shrunk(found: dict[str, int], budget: dict[str, int]) -> dict[str, int]:
-    """The budget, lowered to what is there."""
+    """Return the budget, lowered to the current numbers."""
     return {name: min(number, budget.get(name, number)) for name, number in found.items()}
 
 

@@ -1,6 +1,6 @@
-// Clients of the load driver, over bare TCP sockets: a delivery costs a header to parse and a search for the mark.
+// The load driver's clients, over bare TCP sockets. A delivery only costs parsing a header and searching for the mark.
 
-const MARK = Buffer.from("@@") // each change carries one
+const MARK = Buffer.from("@@") // each change has one
 const FRAME = 0x66 // "f" of {"type":"frame"…
 const HEARTBEAT = 0x68 // "h"
 const WELCOME = 0x77 // "w"
@@ -9,20 +9,20 @@ const TYPE_AT = 9 // where a message's type begins in {"type":"…
 const encoder = new TextEncoder()
 export const now = () => performance.timeOrigin + performance.now()
 
-/** What all clients share. */
+/** The state that all clients share. */
 export const load = {
-  peer: null, // the server, and how to speak to it
+  peer: null, // the server, and its protocol
   ready: 0, // clients that are live
   onReady: null,
-  awaited: 0, // deliveries that are still to come
-  arrivals: null, // their times, where they are wanted
+  awaited: 0, // deliveries that have not arrived yet
+  arrivals: null, // the times of deliveries, if they are recorded
   onAll: null,
-  bytes: 0, // received in all
+  bytes: 0, // received in total
   failures: 0,
-  returns: false, // clients that were not let in try again
+  returns: false, // whether clients that were refused try again
 }
 
-/** A text frame of a client; its mask of zeros leaves the text as it is. */
+/** Returns a client's text frame. The mask is zero, so the text is unchanged. */
 export function frame(text) {
   const data = encoder.encode(text)
   const header = data.length < 126 ? [0x81, 0x80 | data.length] : [0x81, 0xfe, data.length >> 8, data.length & 255]
@@ -44,7 +44,7 @@ export class Client {
     this.path = path
     this.port = port
     this.onText = onText
-    this.rest = null // of a frame that has not come whole
+    this.rest = null // the beginning of an incomplete frame
     this.open = false
     this.live = false
     this.messages = 0 // as the protocol counts them
@@ -52,10 +52,10 @@ export class Client {
     this.bytes = 0
     this.cursor = null
     this.view = null
-    this.rows = 0 // marks seen since it was connected
+    this.rows = 0 // marks since it was connected
   }
 
-  /** Writes all of it, now or when there is room. */
+  /** Writes all data, now or when the socket has room. */
   write(data) {
     if (this.unsent !== null) return void (this.unsent = Buffer.concat([this.unsent, data]))
     const written = this.socket.write(data)
@@ -70,7 +70,7 @@ export class Client {
 
   connect() {
     this.gone = false
-    this.unsent = null // what the socket had no room for
+    this.unsent = null // data for which the socket had no room
     return Bun.connect({ hostname: "127.0.0.1", port: this.port, socket: handlers, data: this }).then((socket) => {
       this.socket = socket
       socket.setNoDelay?.(true)
@@ -122,11 +122,11 @@ export class Client {
       else if (opcode === 8) this.socket.end()
       at = start + size
     }
-    // a copy: the chunk's memory is used again
+    // a copy, because the chunk's memory is reused
     if (at < length) this.rest = Buffer.from(chunk.subarray(at))
   }
 
-  /** Counts the changes in a piece of what came. */
+  /** Counts the changes in a part of the received data. */
   count(chunk, start, end) {
     let found = chunk.indexOf(MARK, start)
     while (found >= 0 && found < end) {
@@ -159,7 +159,7 @@ const handlers = {
     if (client.gone) return
     load.failures++
     if (load.returns && !client.live) {
-      // as the browser's client: it tries again, not at once
+      // like the JavaScript client, it tries again after a delay
       client.open = false
       setTimeout(() => client.connect(), 500 + 500 * Math.random())
     }
@@ -169,7 +169,7 @@ const handlers = {
 export const subscriber = {
   opened(client) {
     for (const text of load.peer.hello ?? []) {
-      // one that comes back says where it has been
+      // a client that reconnects sends its cursor
       const again = client.cursor !== null && text.includes('"subscribe"')
       const message = again ? JSON.stringify({ ...JSON.parse(text), cursor: client.cursor, view: client.view }) : text
       client.write(frame(message))
@@ -200,7 +200,7 @@ function acknowledge(client, chunk, start, end) {
     client.frames = client.bytes = 0
     client.write(frame(`{"type":"ack","messages":${client.messages}}`))
   }
-  if (client.cursor === null) { // of the first frame: where it comes back from
+  if (client.cursor === null) { // that of the first frame, to resume from
     const text = chunk.toString("utf8", start, Math.min(end, start + 400))
     client.cursor = text.match(/"cursor":"([^"]+)"/)?.[1] ?? client.cursor
     client.view = text.match(/"fingerprint":"([^"]*)"/)?.[1] ?? client.view
@@ -212,7 +212,7 @@ function answer(client, text) {
   else if (text === "2") client.write(frame("3"))
 }
 
-/** The answers of the server to those who publish. */
+/** Reads the server's answers to publishers. */
 export const publisher = {
   answers: [],
   waiting: null,

@@ -1,4 +1,4 @@
-// Load driver: many clients of one server, in one thread. It reads commands as lines of JSON, and answers each with one.
+// Load driver: many clients of one server, in one thread. It reads commands as lines of JSON, and answers each with a line.
 
 import { writeFileSync } from "node:fs"
 import { Client, frame, load, now, publisher, subscriber } from "./client.js"
@@ -14,7 +14,7 @@ async function ask(text) {
 
 let number = 0
 
-/** The text of a change, 200 bytes long. */
+/** Returns the text of a change, 200 bytes long. */
 function change(prefix = "") {
   return `${prefix}@@${String(++number).padStart(8, "0")}`.padEnd(load.peer.size ?? 200, "x")
 }
@@ -61,7 +61,7 @@ const commands = {
     return { offset, precision: best / 2 }
   },
 
-  /** More clients, so many of them at a time; when all are live. */
+  /** Adds clients, so many at a time; resolves when all are live. */
   async grow({ count, concurrency = 64 }) {
     const started = now()
     const goal = load.ready + count
@@ -72,7 +72,7 @@ const commands = {
     return { seconds: (now() - started) / 1000, clients: load.ready, opened, failures: load.failures }
   },
 
-  /** One change after the other, each when all clients have the last. */
+  /** Sends changes one by one, each when all clients have the last one. */
   async rounds({ seconds, least = 3, most = Infinity, pause = 0 }) {
     const times = []
     const lasts = []
@@ -108,7 +108,7 @@ const commands = {
     }
   },
 
-  /** Changes as fast as they can be handed over, each a new row; until all clients have all of them. */
+  /** Sends changes as fast as possible, each a new row; resolves when all clients have all of them. */
   async flood({ changes, fifo = null, clients: wanted = clients.length }) {
     publisher.answers = []
     const started = now()
@@ -126,7 +126,7 @@ const commands = {
     return { deliveries: changes * wanted, seconds, bytes: load.bytes - bytes, failures: load.failures }
   },
 
-  /** One command to the server that ends with so many changes at each client. */
+  /** Sends one command to the server, which causes so many changes at each client. */
   async burst({ text, changes }) {
     publisher.answers = []
     const started = now()
@@ -147,7 +147,7 @@ const commands = {
     }
   },
 
-  /** All clients are cut at once, and come back at once, from where they were. */
+  /** Cuts all clients at once. They reconnect at once, from their cursors. */
   async storm({ concurrency = 256, text = null }) {
     for (const client of clients) {
       client.gone = true
@@ -186,7 +186,7 @@ const commands = {
   },
 }
 
-/** Connects them; the seconds until all handshakes were through. */
+/** Connects clients; returns the seconds until all handshakes were complete. */
 async function launch(fresh, goal, concurrency) {
   const started = now()
   let next = 0

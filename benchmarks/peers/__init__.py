@@ -1,1 +1,1 @@
-"""Peers: the servers that are compared, each as small as it can be and at its best settings."""
+"""Peers: the servers in the comparison, each as small as possible and with its best settings."""

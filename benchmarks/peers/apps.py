@@ -1,4 +1,4 @@
-"""The Django app of the peers that are written in Python."""
+"""The Django app of the Python peers."""
 
 from django.apps import AppConfig
 

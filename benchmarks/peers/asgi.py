@@ -1,4 +1,4 @@
-"""The ASGI application of the peer that BENCH_PEER names."""
+"""The ASGI application of the peer BENCH_PEER."""
 
 import os
 from importlib import import_module

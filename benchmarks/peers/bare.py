@@ -1,4 +1,4 @@
-"""The bare loop: what an ASGI server permits. One ready message, sent to each client in turn."""
+"""The bare loop: the upper bound of an ASGI server. One encoded message is sent to each client in turn."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ async def publish(text: str) -> float:
     message = {"type": "websocket.send", "text": text}
     for send in clients:
         await send(message)
-    await asyncio.sleep(0)  # the server is to hear its sockets too
+    await asyncio.sleep(0)  # lets the server read its sockets
     return at
 
 

@@ -1,4 +1,4 @@
-// Bun's own publish, which is that of uWebSockets.
+// Bun's own publish, which uses uWebSockets.
 const server = Bun.serve({
   hostname: "127.0.0.1",
   port: Number(process.argv[2]),

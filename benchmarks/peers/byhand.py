@@ -1,4 +1,4 @@
-"""Channels by hand: a consumer in a group, and `group_send`. No row is written for it."""
+"""Channels by hand: a consumer in a group, and `group_send`. It writes no rows."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""Control: the WebSocket by which the load driver has a server do something; each command has one answer."""
+"""Control: the WebSocket on which the load driver sends commands to a server. Each command has one answer."""
 
 import gc
 import json
@@ -11,15 +11,15 @@ Publish = Callable[[str], Awaitable[float]]
 Command = Callable[[str], Awaitable[dict[str, Any]]]
 
 
-# thousands of connections stay: looking through all of them each time that some hundred objects are made costs seconds
+# a garbage collection with thousands of connections after every few hundred new objects would cost seconds
 gc.set_threshold(10_000, 20, 50)
 
 
 def controlled(application: Application, publish: Publish, commands: dict[str, Command] | None = None) -> Application:
-    """The application, with the control beside it.
+    """Return the application with the control.
 
-    `publish` takes the text of a change, and returns when it was committed; a text that begins with "++" is that of
-    a new row. `commands` are others, by their first word.
+    `publish` takes the text of a change, and returns when it was committed. A text that begins with "++" is for a new
+    row. `commands` are other commands, by their first word.
     """
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:

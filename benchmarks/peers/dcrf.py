@@ -1,4 +1,4 @@
-"""djangochannelsrestframework: the model observer of its documentation."""
+"""djangochannelsrestframework: the model observer from its documentation."""
 
 from typing import Any
 

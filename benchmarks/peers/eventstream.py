@@ -1,4 +1,4 @@
-"""django-eventstream: one event to a channel, over Server-Sent Events. No row is written for it."""
+"""django-eventstream: one event to a channel, over Server-Sent Events. It writes no rows."""
 
 import time
 

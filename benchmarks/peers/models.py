@@ -1,4 +1,4 @@
-"""The model whose changes go to the clients."""
+"""The model whose changes are sent to the clients."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""`realtime`: rows written in the server's own process, a live query of them at each client."""
+"""`realtime`: rows written in the server's own process, with a live query for each client."""
 
 import gc
 from typing import Any
@@ -19,7 +19,7 @@ def _count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any
 
 
 def _watch(connection: Any, **kwargs: Any) -> None:
-    if _count not in connection.execute_wrappers:  # the signal comes at each reconnection
+    if _count not in connection.execute_wrappers:  # the signal is sent at each reconnect
         connection.execute_wrappers.append(_count)
 
 

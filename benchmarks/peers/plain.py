@@ -1,4 +1,4 @@
-"""A Channels consumer that only accepts, behind the middleware that knows the user."""
+"""A Channels consumer that only accepts connections, behind the authentication middleware."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Rows: writes the changes of those peers that follow a model, in one thread of the server process."""
+"""Rows: writes the changes for peers that observe a model, in one thread of the server process."""
 
 import time
 from itertools import cycle
@@ -29,7 +29,7 @@ publish = sync_to_async(_write)
 
 
 def _touch(room: int) -> float:
-    """Change all rows of a room in one transaction, and return when it was about to be committed."""
+    """Change all rows of a room in one transaction, and return the time just before the commit."""
     with transaction.atomic():
         Item.objects.filter(room=room).update(text=f"@@{time.time()}".ljust(200, "x"))
         return time.time()
@@ -50,7 +50,7 @@ async def fill(number: str) -> dict[str, Any]:
 
 
 def write_all(number: int, *, at_once: int = 1) -> float:
-    """Write new rows as fast as it goes, so many of them in each transaction."""
+    """Write new rows as fast as possible, `at_once` in each transaction."""
     for row in range(0, number, at_once):
         rows = [Item(room=1, text=f"@@{row + step:08}".ljust(200, "x")) for step in range(at_once)]
         if at_once == 1:

@@ -1,7 +1,7 @@
-"""Settings of the peers that are written in Python.
+"""Settings of the Python peers.
 
-BENCH_PEER is the peer, BENCH_DATABASE the database: a path of an SQLite file, or the URL of a PostgreSQL database.
-BENCH_LAYER is the channel layer: memory, redis or pubsub; the latter two are at BENCH_REDIS.
+BENCH_PEER is the peer, BENCH_DATABASE the path of an SQLite file or the URL of a PostgreSQL database. BENCH_LAYER is
+the channel layer: memory, redis or pubsub. BENCH_REDIS is the URL of Redis.
 """
 
 import os
@@ -40,7 +40,7 @@ DATABASES: dict[str, Any] = {
 if where.startswith("postgresql:"):
     DATABASES = {"default": database(where) | {"NAME": where.rpartition("/")[2]}}
 
-# Nothing may be dropped for want of room: what is compared is what everything costs.
+# Queues are large enough that nothing is dropped, so that all costs are compared.
 CAPACITY = 1_000_000
 redis = {"hosts": [os.environ.get("BENCH_REDIS", "")], "capacity": CAPACITY}
 layers: dict[str, Any] = {

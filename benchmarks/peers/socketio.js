@@ -1,4 +1,4 @@
-// Socket.IO: one `emit` to everybody, over WebSockets alone.
+// Socket.IO: one `emit` to all clients, over WebSockets only.
 import { createServer } from "node:http"
 
 import { Server } from "socket.io"

@@ -1,4 +1,4 @@
-"""The address of django-eventstream; the other peers have none."""
+"""The URL of django-eventstream; the other peers have none."""
 
 import os
 

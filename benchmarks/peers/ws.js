@@ -1,4 +1,4 @@
-// The broadcast loop of the `ws` package, as its documentation has it.
+// The broadcast loop of the `ws` package, from its documentation.
 import { WebSocketServer } from "ws"
 
 const clients = new Set()

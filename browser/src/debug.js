@@ -1,6 +1,6 @@
 /**
- * Says so where a page shows live rows and has forgotten {% realtime_script %}. The tags load it while DEBUG is on, after rows that no
- * {% realtime_script %} stands before.
+ * Warns the developer if a page shows live rows without {% realtime_script %}. The tags load it if DEBUG is on and no
+ * {% realtime_script %} comes before the rows.
  */
 
 import {overlay} from "./dom/overlay.js"
@@ -17,7 +17,7 @@ export function sayWhatIsForgotten({document, console, loaded}) {
 
 if (typeof document !== "undefined") {
   const say = () => sayWhatIsForgotten({document, console, loaded: () => "realtime" in globalThis})
-  // Scripts of the page may load the module themselves, until then.
+  // the page's own scripts may load the module until then
   if (document.readyState === "complete") say()
   else addEventListener("load", say, {once: true})
 }

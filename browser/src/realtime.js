@@ -110,8 +110,8 @@ function create() {
    *
    * @param {string} stream that has presence
    * @param {import("./protocol/messages.js").Params} [params]
-   * @param {{data?: object, watch?: boolean, everyone?: boolean}} [options] data: what the user says of themselves; watch: only
-   *   look on; everyone: all rows of a crowd, not the first fifty
+   * @param {{data?: object, watch?: boolean, everyone?: boolean}} [options] data: shown to the other users; watch: do not
+   *   mark this user as present; everyone: all present users, not only the first fifty
    * @template [T=import("./data/live_query.js").Row] the type of a row
    * @returns {import("./data/live_query.js").Presence<T>}
    */
@@ -127,7 +127,7 @@ function create() {
    * @param {import("./protocol/messages.js").Params} params
    * @param {string} name
    * @param {object} [data]
-   * @returns {boolean} whether it went out
+   * @returns {boolean} whether it was sent
    */
   const send = (stream, params, name, data) =>
     connection.of(stream, JSON.stringify(messages.sorted(params))).some((each) => connection.tell(each, name, data))
@@ -137,14 +137,14 @@ function create() {
    *
    * @param {string} name
    * @param {import("./data/events.js").EventListener} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} removes the listener
    */
   const on = (name, callback) => {
     keepConnected()
     return connection.events.on(name, callback)
   }
 
-  /** Holds back changes of all containers until resume(). See data-live-paused for single containers. */
+  /** Holds back the changes of all containers until resume(). Use data-live-paused for single containers. */
   const pause = () => page.pause()
 
   /** Applies the changes that were held back. */

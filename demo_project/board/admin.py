@@ -1,4 +1,4 @@
-"""The board in Django's admin, where a write shows on every open board, and in every open list."""
+"""The board in Django's admin. A write there appears on every open board, and in every open change list."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""The board as a Django app."""
+"""The board's app configuration."""
 
 from django.apps import AppConfig
 

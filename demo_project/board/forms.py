@@ -10,7 +10,7 @@ from demo_project.board.models import Project, Task
 
 
 class TaskForm(forms.ModelForm):
-    """Title, assignee and whether it is done; only a member of the project can be given a task."""
+    """Title, assignee and whether the task is done. Only members of the project can be assigned."""
 
     class Meta:
         model = Task

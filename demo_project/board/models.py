@@ -1,4 +1,4 @@
-"""The board's tables: projects with members, and their tasks in columns."""
+"""The board's models: projects with members, and their tasks in columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEP = 1024.0  # distance between two tasks: about 60 moves fit between them bef
 
 
 class Project(models.Model):
-    """A board; its members see it and may change everything on it."""
+    """A board. Its members see it and may change everything on it."""
 
     name = models.CharField(max_length=80)
     description = models.CharField(max_length=200, blank=True)
@@ -31,9 +31,9 @@ class Column(models.TextChoices):
 
 
 class PositionField(models.FloatField):
-    """A place in a column; a task that is saved without one goes to the end."""
+    """A position in a column. A task that is saved without one is put at the end."""
 
-    # pre_save is what both save() and bulk_create() pass through.
+    # both save() and bulk_create() call pre_save
     def pre_save(self, model_instance: models.Model, add: bool) -> float:
         if model_instance.position is None:
             column = Task.objects.filter(project=model_instance.project_id, column=model_instance.column)
@@ -63,10 +63,10 @@ class Task(models.Model):
 
     @transaction.atomic
     def move(self, column: str, *, before: int | None = None, after: int | None = None) -> None:
-        """Put the task into `column`, next to the task `before` or `after`, and save it.
+        """Move the task to `column`, next to the task `before` or `after`, and save it.
 
-        Without a neighbour, or where the neighbour has left the column, it goes to the end. Other rows are
-        written only when no number is left between the two neighbours.
+        Without a neighbour, or if the neighbour has left the column, it is put at the end. Other rows are only
+        written if there is no number left between the two neighbours.
         """
         others = list(Task.objects.filter(project=self.project_id, column=column).exclude(pk=self.pk))
         keys = [task.pk for task in others]

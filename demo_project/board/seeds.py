@@ -1,4 +1,4 @@
-"""What a new demo starts with: three people, three projects and their tasks."""
+"""The initial data of a new demo: three users, three projects and their tasks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from demo_project.board.models import Column, Project, Task
 PEOPLE = {"ada": "Ada Novak", "ben": "Ben Okafor", "cleo": "Cleo Marchetti"}  # the password is the user name
 SUPERUSER = "ada"
 
-# Project: description, members, and a title with its assignee for each task of a column.
+# Project: description, members, and the tasks of each column, with title and assignee.
 PROJECTS = {
     "Website relaunch": (
         "New design, faster pages, one place for the docs",
@@ -97,7 +97,7 @@ PROJECTS = {
         },
     ),
 }
-# Finished, but not yet put away.
+# Finished, but not archived yet.
 TICKED = [
     "Fix contrast of links in the footer",
     "Agree on cookie banner wording with legal",
@@ -107,7 +107,7 @@ TICKED = [
 
 @transaction.atomic
 def seed() -> bool:
-    """Fill an empty board; return whether it was empty. Nothing that exists is changed."""
+    """Fill an empty board, and return whether it was empty. Existing data is not changed."""
     if Project.objects.exists():
         return False
 

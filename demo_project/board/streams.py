@@ -1,4 +1,4 @@
-"""The board's stream: who sees which tasks, and what a member may do with them."""
+"""The board's streams: the tasks of a project, their actions, and the present users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ User = AbstractBaseUser | AnonymousUser
 
 
 class People(PresenceStream):
-    """People as avatars."""
+    """The present users, as avatars."""
 
     fields = ["user", "name", "data"]
     template_name = "board/_person.html"
@@ -71,9 +71,9 @@ class TaskStream(ModelStream):
 
     @action
     def move(self, user: User, pk: int, column: str, before: int | None = None, after: int | None = None) -> None:
-        """Put a task next to another one, or at the end of a column.
+        """Move a task next to another one, or to the end of a column.
 
-        A task that enters the last column is done, and one that leaves it is not.
+        A task in the last column is done; in any other column it is not.
         """
         task = self.task(pk)
         if column != task.column and Column.DONE in (column, task.column):
@@ -95,5 +95,5 @@ class TaskStream(ModelStream):
         self.task(pk).delete()
 
     def task(self, pk: int) -> Task:
-        """The task, if it is on the board that the call came from."""
+        """Return the task if it is on the board of the call."""
         return Task.objects.get(pk=pk, project=self.params["project"])

@@ -12,7 +12,7 @@ from demo_project.board.models import Column
 
 @login_required
 def projects(request: HttpRequest) -> HttpResponse:
-    """The projects that the user is a member of."""
+    """Show the projects that the user is a member of."""
     mine = request.user.projects.prefetch_related("members").annotate(
         task_count=Count("tasks", distinct=True),
         done_count=Count("tasks", filter=Q(tasks__done=True), distinct=True),
@@ -22,10 +22,10 @@ def projects(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def board(request: HttpRequest, pk: int) -> HttpResponse:
-    """The board of one project."""
+    """Show the board of a project."""
     project = request.user.projects.filter(pk=pk).first()
     if project is None:
-        # The same page for "not yours" and "not there", so that nobody learns which projects exist.
+        # the same page for "forbidden" and "not found", so that nobody learns which projects exist
         return render(request, "board/no_board.html", status=404)
 
     counts = project.tasks.aggregate(
@@ -44,7 +44,7 @@ def board(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 def task(request: HttpRequest, project: int, pk: int) -> HttpResponse:
-    """The form of one task; it works without JavaScript too."""
+    """Show the form of a task. It also works without JavaScript."""
     board = request.user.projects.filter(pk=project).first()
     if board is None:
         return render(request, "board/no_board.html", status=404)

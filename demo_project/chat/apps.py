@@ -1,4 +1,4 @@
-"""The chat as a Django app."""
+"""The chat's app configuration."""
 
 from django.apps import AppConfig
 

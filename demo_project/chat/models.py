@@ -1,4 +1,4 @@
-"""The chat's tables: rooms, who is in them and how far they have read, and messages."""
+"""The chat's models: rooms, members with their last read message, and messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class Room(models.Model):
-    """A room; its members read and write in it."""
+    """A chat room. Its members can read and write messages."""
 
     name = models.CharField(max_length=60)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="rooms")
@@ -20,7 +20,7 @@ class Room(models.Model):
 
 
 class Membership(models.Model):
-    """Somebody in a room, with the key of the last message that they have seen."""
+    """A member of a room, with the key of the last message that the member has read."""
 
     room = models.ForeignKey(Room, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
@@ -34,7 +34,7 @@ class Membership(models.Model):
 
 
 class Message(models.Model):
-    """What somebody said in a room."""
+    """A message in a room."""
 
     room = models.ForeignKey(Room, models.CASCADE, related_name="messages")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="messages")

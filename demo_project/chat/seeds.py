@@ -1,4 +1,4 @@
-"""What the chat of a new demo starts with."""
+"""The initial data of the chat."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from demo_project.chat.models import Membership, Message, Room
 
-# Room: members, and who said what.
+# Room: members and messages.
 ROOMS = {
     "General": (
         ["ada", "ben", "cleo"],
@@ -43,7 +43,7 @@ ROOMS = {
 
 @transaction.atomic
 def seed() -> None:
-    """Fill a chat that has no rooms. The people are those of the board."""
+    """Fill a chat that has no rooms. The users are those of the board."""
     if Room.objects.exists():
         return
     users = {user.get_username(): user for user in get_user_model().objects.all()}

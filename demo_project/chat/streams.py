@@ -1,4 +1,4 @@
-"""The chat's streams: the newest messages of a room, and everyone's own list of rooms."""
+"""The chat's streams: the newest messages of a room, and each user's list of rooms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEWEST = 100
 
 @register("messages")
 class MessageStream(ModelStream):
-    """The newest messages of a room, the newest first: the page turns them round."""
+    """The newest messages of a room, the newest first. The page shows them in reverse."""
 
     model = Message
     fields = ["id", "author"]
@@ -39,7 +39,7 @@ class MessageStream(ModelStream):
 
     @action
     def read(self, user: User, upto: int) -> None:
-        """The user has seen the messages up to this one."""
+        """Note that the user has read the messages up to this one."""
         mine = Membership.objects.filter(room=self.params["room"], user=user.pk)
         mine.filter(last_read__lt=upto).update(last_read=upto)
 
@@ -50,7 +50,7 @@ class MessageStream(ModelStream):
 
 @register("rooms")
 class RoomStream(ModelStream):
-    """The rooms that a user is in, with the number of messages that they have not seen."""
+    """The user's rooms, with the number of unread messages."""
 
     model = Membership
     fields = ["room", "unread"]

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 @login_required
 def chat(request: HttpRequest) -> HttpResponse:
-    """The first room that the user is in."""
+    """Show the user's first room."""
     room = request.user.rooms.first()
     return render(request, "chat/no_room.html") if room is None else redirect("room", room.pk)
 

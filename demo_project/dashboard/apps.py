@@ -1,4 +1,4 @@
-"""The dashboard as a Django app; it has no tables of its own."""
+"""The dashboard's app configuration. It has no models."""
 
 from django.apps import AppConfig
 

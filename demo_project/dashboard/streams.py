@@ -1,4 +1,4 @@
-"""The dashboard's streams: totals over all of a user's projects, and who is on their boards."""
+"""The dashboard's streams: totals of a user's projects, and the users present on their boards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ User = AbstractBaseUser | AnonymousUser
 
 
 class Personal(ModelStream):
-    """Everyone sees their own."""
+    """Base class of streams with rows of their own for each user."""
 
     def authorize(self, user: User) -> bool:
         return True
@@ -25,7 +25,7 @@ class Personal(ModelStream):
 
 @register("overview")
 class OverviewStream(Personal):
-    """The tasks of all projects that a user is a member of; the page shows what is computed of them."""
+    """The tasks of all projects of a user. The page shows live values computed from them."""
 
     model = Task
     fields = ["id"]
@@ -49,7 +49,7 @@ class OverviewStream(Personal):
 
     @live_value(depends_on=["board.Project"])
     def projects(self) -> list[dict[str, object]]:
-        """For each project, its tasks by column."""
+        """Return each project's number of tasks by column."""
         counts = {column: Count("tasks", filter=Q(tasks__column=column)) for column in Column.values}
         mine = Project.objects.filter(members=self.audience).annotate(**counts).order_by("pk")
         return list(mine.values("id", "name", *counts))
@@ -57,7 +57,7 @@ class OverviewStream(Personal):
 
 @register("visitors")
 class VisitorStream(Personal):
-    """Who is on the boards of a user's projects: presence is rows like any other."""
+    """The users present on the boards of a user's projects. Presence is stored in rows."""
 
     model = Presence
     fields = ["user", "name", "params"]

@@ -1,1 +1,1 @@
-"""Runs a stream's actions and forms: the code of a user, on behalf of a client."""
+"""Runs a stream's actions and forms for a client."""

@@ -1,4 +1,4 @@
-"""Deadline: the time limit of one call. Either it commits, or it is given up; never both."""
+"""Deadline: the time limit of one call. The call either commits or times out, never both."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ Result = TypeVar("Result")
 
 
 class Deadline:
-    """Shared by the thread that runs an action and by the loop that has the time.
+    """Shared by the thread that runs an action and the event loop that watches the time.
 
-    `seconds` is the limit, from `begin` on; None: there is none.
+    `seconds` is the limit after `begin`; None: no limit.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
         self.seconds = seconds
-        self.committing = False  # the action has ended in time: its effects are about to be there, or are
+        self.committing = False  # the action has ended in time, and its transaction commits or has committed
         self.given_up = False
-        self._ends: float | None = None  # once it has begun
-        self._asked = False  # the loop wanted to give the call up
+        self._ends: float | None = None  # None before `begin`
+        self._asked = False  # the loop has asked to abandon the call
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """The time begins, unless it has."""
+        """Start the time, if it has not started yet."""
         if self.seconds is not None and self._ends is None:
             self._ends = monotonic() + self.seconds
 
     def commit(self) -> None:
-        """Said by the thread just before it commits. Raise `CallTimedOut` where the call has been given up."""
+        """Mark the call as committing, in the thread. Raise `CallTimedOut` if it was abandoned."""
         with self._lock:
             if self.given_up:
                 raise self._error()
             self.committing = True
 
     def retry(self) -> None:
-        """Said by the thread when it has lost to another transaction. Raise `CallTimedOut` where the time is over."""
+        """Prepare to repeat the transaction after a conflict, in the thread. Raise `CallTimedOut` if too late."""
         with self._lock:
             self.committing = False
             self.given_up = self.given_up or self._asked or self._left() == 0
@@ -48,14 +48,14 @@ class Deadline:
                 raise self._error()
 
     def give_up(self) -> bool:
-        """Said by the loop when the time is over; False where the call is being committed already."""
+        """Abandon the call, in the loop, because the time is over; return False if it already commits."""
         with self._lock:
             self._asked = True
             self.given_up = not self.committing
             return self.given_up
 
     async def within(self, work: Awaitable[Result]) -> Result:
-        """Await what an async action does, and cancel it when the time is over."""
+        """Await the work of an async action, and cancel it when the time is over."""
         self.begin()
         try:
             async with asyncio.timeout(self._left()) as limit:

@@ -1,4 +1,4 @@
-"""Events: checks what a client sends to others, and makes the event that Python code sends."""
+"""Events: validates events from clients, and creates events for Python code."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime.actions")
 
-MAX_PRESENCE_BYTES = 1024  # of its data as JSON
+MAX_PRESENCE_BYTES = 1024  # of presence data as JSON
 
-EVERYONE = object()  # of whatever audience
+EVERYONE = object()  # stands for all audiences
 
 
 def check_event(identity: Identity, stream: ModelStream, message: Send) -> Envelope | ClientError:
-    """The event of a client that may see this stream; or why it is refused. Its hook may use the database."""
+    """Return the event of a client that may see this stream, or its refusal. Its method may use the database."""
     try:
         with identity.surroundings.applied():
             payload = _allowed(identity, stream, message)
@@ -75,13 +75,13 @@ def _allowed(identity: Identity, stream: ModelStream, message: Send) -> Any:
 
     if inspect.iscoroutinefunction(method):
         answer = async_to_sync(method)(current(identity).user, **given)
-    else:  # who it is is looked up only if the hook asks
+    else:  # the user is only loaded if the method uses it
         answer = method(SimpleLazyObject(lambda: current(identity).user), **given)
     return given if answer is None else answer
 
 
 def presence_refusal(identity: Identity, stream: ModelStream, data: dict[str, Any]) -> ClientError | None:
-    """Why a client may not say this of its user's presence; None where it may. Touches no database."""
+    """Return the refusal of a client's presence data, or None. It does not use the database."""
     if not isinstance(stream, PresenceStream):
         return Forbidden(f"The stream {stream.name!r} has no presence; subscribe to a presence stream.")
     if identity.user is None:
@@ -93,7 +93,7 @@ def presence_refusal(identity: Identity, stream: ModelStream, data: dict[str, An
 
 @cache
 def _payload(method: Any) -> type[msgspec.Struct]:
-    """The type of an event's data: the arguments of its method, behind `self` and `user`."""
+    """Return the type of an event's data: the arguments of its method after `self` and `user`."""
     parameters, hints = signature(method, skip=2)
     fields: list[Any] = [
         (name, hints.get(name, Any))
@@ -107,7 +107,7 @@ def _payload(method: Any) -> type[msgspec.Struct]:
 def event_for(
     stream: str, params: Mapping[str, Any] | None, name: str, data: object, *, audience: object = EVERYONE
 ) -> Envelope:
-    """The event that Python code sends to a live query. Raise `UnknownStream`, `BadParameters` or `EventTooLarge`."""
+    """Return an event for a live query. Raise `UnknownStream`, `BadParameters` or `EventTooLarge`."""
     given = {key: value.pk if isinstance(value, Model) else value for key, value in (params or {}).items()}
     cls = registry.get(stream)
     narrowed = None if audience is EVERYONE else audience_text(audience)
@@ -115,7 +115,7 @@ def event_for(
 
 
 def user_event(user: object, name: str, data: object) -> Envelope:
-    """The event that Python code sends to a user, or a user's primary key. Raise `EventTooLarge`."""
+    """Return an event for a user, or a user's primary key. Raise `EventTooLarge`."""
     key = user_key(user) if hasattr(user, "is_authenticated") else str(user)
     if key is None:
         raise RealtimeError("An event cannot be sent to a visitor who is not logged in.")

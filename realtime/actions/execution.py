@@ -1,4 +1,4 @@
-"""Execution: one call of a stream's method, from the client's arguments to the reply."""
+"""Execution: runs one call of a stream's method, from the client's arguments to the reply."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ logger = logging.getLogger("realtime.actions")
 
 
 NOT_ALLOWED = "You do not have permission to call the action %(action)r."
-MAX_TRIES = 5  # of a transaction that loses to others
+MAX_TRIES = 5  # of a transaction that conflicts with others
 
 
 def operation_key(identity: Identity, id: str) -> str:
-    """What the database calls a client's call: ids are unique for each user, or each visitor's session."""
+    """Return the database key of a client's call: its id is unique for each user or anonymous session."""
     return idempotency.digest(identity.owner, id)
 
 
 def operation_content(call: Call) -> str:
-    """A digest of what is called, with which arguments."""
+    """Return a digest of a call's action and arguments."""
     parts = (call.stream, call.action, call.params, call.args)
     return idempotency.digest(msgspec.json.encode(parts, order="deterministic"))
 
 
 def perform(identity: Identity, call: Call, deadline: Deadline | None = None) -> Reply:
-    """Run a client's call as this user, unless it has run before; return the reply, whatever happened."""
+    """Run a client's call as this user, unless it has run before. Return the reply, also after an error."""
     try:
         with identity.surroundings.applied():
             result = _run(identity, call, deadline or Deadline())
@@ -73,7 +73,7 @@ def perform(identity: Identity, call: Call, deadline: Deadline | None = None) ->
 
 
 def failure(error: ClientError, surroundings: Surroundings = SITE) -> Failure:
-    """What the caller is told of an error, in the language of these surroundings."""
+    """Return an error for the client, in the language of these surroundings."""
     details = {name: list(sentences) for name, sentences in getattr(error, "details", {}).items()}
     return Failure(
         error.code,
@@ -85,14 +85,14 @@ def failure(error: ClientError, surroundings: Surroundings = SITE) -> Failure:
 
 
 def _run(identity: Identity, call: Call, deadline: Deadline) -> str:
-    """Run the action, and note that it has run, in one transaction; return the result as JSON."""
+    """Run the action and record that it has run, in one transaction. Return the result as JSON."""
     key, content = operation_key(identity, call.id), operation_content(call)
     try:
         user = current(identity).user
         stream = _open(user, identity, call)
         work = _work(stream, user, call, deadline)
     except Refusal:
-        # the call itself may have taken away the right to repeat it
+        # the call itself may have revoked the user's access
         known = call.stream in registry
         stored = idempotency.find(registry.get(call.stream).database(), key, content) if known else None
         if stored is None:
@@ -102,18 +102,18 @@ def _run(identity: Identity, call: Call, deadline: Deadline) -> str:
     tries = 0
     while True:
         try:
-            with idempotency.attempt(alias, first=not tries):
+            with idempotency.action_transaction(alias, first=not tries):
                 stored = idempotency.begin(alias, key, content)
                 if stored is not None:
                     return stored
-                # encoded inside, so that a result which cannot be sent has no effect either
+                # encoded in the transaction, so that an action whose result cannot be sent has no effect
                 result = _encoded(work())
                 idempotency.finish(alias, key, content, result)
                 deadline.commit()
             return result
         except Exception as error:
             if deadline.committing:
-                # a hook of the commit has failed, or the answer to COMMIT was lost: the database knows whether it ran
+                # an on_commit hook has failed, or the answer to COMMIT was lost: the database knows whether it ran
                 stored = idempotency.find(alias, key, content)
                 if stored is not None:
                     logger.exception("The action has run; what was to follow its commit failed.")
@@ -140,14 +140,14 @@ def _encoded(result: Any) -> str:
 
 
 def _work(stream: ModelStream, user: Any, call: Call, deadline: Deadline) -> Callable[[], Any]:
-    """What the call asks for, checked: a function of no arguments."""
+    """Return the checked call as a function without arguments."""
     options = stream.actions().get(call.action)
     if options is None:
         allowed = ", ".join(stream.actions()) or "none"
         raise UnknownAction(f"The stream {call.stream!r} has no action {call.action!r}; it has: {allowed}.")
     if options["permission"] and not user.has_perm(options["permission"]):
         who = f"The user {user.get_username()!r}" if user.is_authenticated else "A visitor who is not logged in"
-        hint = f"{who} has not the permission {options['permission']!r}."
+        hint = f"{who} lacks the permission {options['permission']!r}."
         raise explained(Forbidden(NOT_ALLOWED, action=call.action), hint)
 
     method: Any = getattr(type(stream), call.action, None)
@@ -166,7 +166,7 @@ def _work(stream: ModelStream, user: Any, call: Call, deadline: Deadline) -> Cal
 
 @contextmanager
 def refusals(action: str) -> Iterator[None]:
-    """Tell the caller what Django's own exceptions mean."""
+    """Convert Django's exceptions to errors for the client."""
     try:
         yield
     except PermissionDenied as error:
@@ -190,7 +190,7 @@ def _invalid(error: ValidationError) -> InvalidArguments:
 
 def _convert(method: Any, action: str, given: Mapping[str, Any]) -> dict[str, Any]:
     parameters, hints = signature(method, skip=2)
-    own = list(inspect.signature(method).parameters)[:2]  # self and user, which a client does not give
+    own = list(inspect.signature(method).parameters)[:2]  # self and user, which clients do not pass
     details: dict[str, list[str]] = {}
     args: dict[str, Any] = {}
     any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())

@@ -1,4 +1,4 @@
-"""Form HTML: a stream's form as the HTML of a page, with or without what a user has put into it."""
+"""Form HTML: renders a stream's form in a page, with or without the user's data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEMPLATE = "realtime/form.html"
 
 
 class Look(NamedTuple):
-    """How a form is shown, and where the user goes when it is saved."""
+    """How a form is rendered, and which page follows when it is saved."""
 
     next: str = ""
     submit: str = ""
@@ -41,9 +41,9 @@ def user_of(request: Any) -> Any:
 def render_form(
     request: Any, stream: ModelStream, *, instance: Any, look: Look, form: Any = None, version: str | None = None
 ) -> SafeString:
-    """A form for a row of the stream, or for a new one (`instance` is None).
+    """Return the HTML of a form for a row of the stream, or for a new one (`instance` is None).
 
-    `form` is one that was refused, with its errors, and `version` that which it came with. Raise `Forbidden`.
+    `form` is an invalid form, with its errors, and `version` its version. Raise `Forbidden`.
     """
     if not stream.form_class:
         raise StreamDefinitionError(f"The stream {stream.name!r} has no form.", hint="Set form_class to a ModelForm.")
@@ -80,7 +80,7 @@ def render_form(
 
 
 def _describe(form: Any) -> None:
-    """Tell assistive technology which sentence belongs to which field."""
+    """Connect fields with their help texts and errors, for assistive technology."""
     errors: Mapping[str, Any] = form.errors if form.is_bound else {}
     for name in errors:
         if name in form.fields:

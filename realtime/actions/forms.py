@@ -1,7 +1,7 @@
-"""Forms: rows that are made and changed through the Django form of a stream.
+"""Forms: creates and changes rows with the Django form of a stream.
 
-A form carries a version: a tag for the value that each of its fields had when it was opened, made with the site's
-secret key. What somebody else has changed meanwhile is found by the tags that differ, and is not overwritten silently.
+A form has a version: a tag for the value of each field when the form was opened, made with the site's secret key.
+Different tags show which fields other users have changed meanwhile, so that these are not overwritten silently.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ STALE = "Someone else has changed this. Save again to overwrite it."
 
 
 def create(stream: ModelStream, user: Any, data: dict[str, Any]) -> dict[str, Any]:
-    """Make a row; return its key, and the version of its form."""
+    """Create a row; return its key and the version of its form."""
     return create_from(stream, user, _form_data(data))
 
 
 def update(stream: ModelStream, user: Any, pk: int | str, data: dict[str, Any], version: str) -> dict[str, Any]:
-    """Change a row, unless it has changed since its form was opened; return its key and its form's version."""
+    """Change a row, unless it has changed since the form was opened; return its key and the form's version."""
     return update_from(stream, user, pk, _form_data(data), version)
 
 
 def create_from(stream: ModelStream, user: Any, data: Any, files: Any = None) -> dict[str, Any]:
-    """`create`, from what a form of HTML has sent."""
+    """Like `create`, with the data of an HTML form."""
     _authorize(stream, user, None)
     return _save(stream, user, _bound(stream, user, new_instance(stream), data, files))
 
@@ -47,7 +47,7 @@ def create_from(stream: ModelStream, user: Any, data: Any, files: Any = None) ->
 def update_from(
     stream: ModelStream, user: Any, pk: int | str, data: Any, version: str, files: Any = None
 ) -> dict[str, Any]:
-    """`update`, from what a form of HTML has sent."""
+    """Like `update`, with the data of an HTML form."""
     instance = find(stream, pk, lock=True)
     _authorize(stream, user, instance)
     opened = stream.get_form(user, instance=instance, data=None)
@@ -64,7 +64,7 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {"create": create, "update": update}
 
 
 def new_instance(stream: ModelStream) -> Any:
-    """A row that is not saved yet, with the values that put it into the stream's own partition."""
+    """Return an unsaved row with the values of the stream's partition."""
     instance = stream.model()
     for name, attname in _partition(stream).items():
         setattr(instance, attname, stream.params[name])
@@ -72,14 +72,14 @@ def new_instance(stream: ModelStream) -> Any:
 
 
 def find(stream: ModelStream, pk: int | str, *, lock: bool = False) -> Any:
-    """The row with this key, if the stream has it. Raise `NotFound`."""
+    """Return the stream's row with this key. Raise `NotFound`."""
     missing = NotFound("The object of this form does not exist.")
     queryset = stream.get_queryset(**stream.params)
     try:
         key = parse_key(stream.model, str(pk))
         if isinstance(key, int) and abs(key) > MAX_INTEGER:
             raise missing
-        if lock:  # others' changes are seen whole, and wait until this one is done
+        if lock:  # other transactions' changes are complete before this one, or wait for it
             stream.model._base_manager.using(stream.database()).select_for_update().filter(pk=key).first()
         instance = unsliced(queryset).using(stream.database()).get(pk=key)
     except (ObjectDoesNotExist, ValidationError, ValueError, TypeError):
@@ -90,12 +90,12 @@ def find(stream: ModelStream, pk: int | str, *, lock: bool = False) -> Any:
 
 
 def version_of(stream: ModelStream, form: Any) -> str:
-    """The version of a form that is not bound to data."""
+    """Return the version of a form that is not bound to data."""
     return ".".join(_tag(stream, form, name, settings.SECRET_KEY) for name in form.fields)
 
 
 def errors_of(form: Any) -> dict[str, list[str]]:
-    """The sentences of a form by field; those about the whole by an empty name."""
+    """Return the errors of a form by field; those of the whole form under an empty name."""
     return {("" if name == NON_FIELD_ERRORS else name): list(map(str, texts)) for name, texts in form.errors.items()}
 
 
@@ -129,7 +129,7 @@ def _authorize(stream: ModelStream, user: Any, instance: Any) -> None:
 
 
 def _check_place(stream: ModelStream, user: Any, instance: Any) -> None:
-    """A row that leaves the stream's partition may go only where the user may see it."""
+    """Refuse to move a row to a partition that the user may not see."""
     partition = _partition(stream)
     target = {name: getattr(instance, attname) for name, attname in partition.items()}
     if any(str(value) != str(stream.params[name]) for name, value in target.items()):
@@ -140,7 +140,7 @@ def _check_place(stream: ModelStream, user: Any, instance: Any) -> None:
 
 
 def _partition(stream: ModelStream) -> dict[str, str]:
-    """The attributes of a row that hold the stream's bound partition, by the names of their parameters."""
+    """Return the row's attributes of the stream's partition, by parameter."""
     found = {}
     for name in stream.partition_by:
         field: Any = stream.model._meta.get_field(name)
@@ -150,7 +150,7 @@ def _partition(stream: ModelStream) -> dict[str, str]:
 
 
 def _form_data(given: Mapping[str, Any]) -> MultiValueDict[str, Any]:
-    """What a client sends, as a form of HTML would: a field that is not checked is not there."""
+    """Return a client's data as from an HTML form, in which unchecked fields are missing."""
     data: MultiValueDict[str, Any] = MultiValueDict()
     for name, value in given.items():
         values = value if isinstance(value, list) else [value]
@@ -178,7 +178,7 @@ def _changed_since(stream: ModelStream, form: Any, version: str) -> Sequence[str
 def _tag(stream: ModelStream, form: Any, name: str, secret: str | bytes) -> str:
     value = form.fields[name].prepare_value(form.get_initial_for_field(form.fields[name], name))
     text = json.dumps([stream.model._meta.label, str(form.instance.pk), name, value], default=str)
-    # the name tells a field's tag from its neighbour's: equal values have different tags
+    # the name is part of the tag, so that equal values of two fields have different tags
     digest = salted_hmac(SALT, text, secret=secret, algorithm="sha256").digest()
     return base64.urlsafe_b64encode(digest[:TAG_BYTES]).decode()
 

@@ -1,1 +1,1 @@
-"""Who a client is, and what it may see: identity, authorization, revocation, tokens, origins, limits."""
+"""Authentication and authorization of clients: identity, sessions, tokens, origins, revocation, limits."""

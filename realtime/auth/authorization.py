@@ -1,4 +1,4 @@
-"""Authorization: may this user see this stream, as which audience; and what a client asks for, checked in one go."""
+"""Authorization: whether a user may see a stream, and as which audience. Clients' requests are checked in batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from realtime.auth.identity import Identity, Standing, current, user_key
 from realtime.auth.own_rows import OwnRows, own_columns
 from realtime.auth.sessions import Logins
 from realtime.auth.users import visitor
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.conf import settings
 from realtime.exceptions import (
     BadParameters,
@@ -42,12 +42,12 @@ NOT_VISIBLE = "You do not have permission to view the stream %(stream)r with the
 
 
 class StreamForbidden(Forbidden, PermissionDenied):
-    """`Forbidden` as Django knows it: a page that raises it is answered with 403, as it is for `PermissionDenied`."""
+    """`Forbidden` that is also Django's `PermissionDenied`: a page that raises it gets the response 403."""
 
 
-@past_caches
+@bypass_caches
 def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: Surroundings = SITE) -> ModelStream:
-    """The stream, bound to these parameters, the user's audience and the surroundings of its rows.
+    """Return the stream, bound to these parameters, the user's audience and the surroundings of its rows.
 
     Raise `UnknownStream`, `BadParameters` or `Forbidden`.
     """
@@ -78,7 +78,7 @@ def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: S
 
 
 def check_value(user: Any, stream: ModelStream, format: str) -> None:
-    """Raise `Forbidden` where the format is a live value that needs a permission which the user has not."""
+    """Raise `Forbidden` if the format is a live value whose permission the user does not have."""
     kind, _, name = format.partition(":")
     permission = stream.values()[name]["permission"] if kind == "value" else None
     if permission and not user.has_perm(permission):
@@ -92,10 +92,9 @@ def check_value(user: Any, stream: ModelStream, format: str) -> None:
 
 
 def public_error(error: Exception, user: Any, name: str) -> Exception:
-    """What a client may be told of an error of `open_stream`.
+    """Return the error that a client gets for an error of `open_stream`.
 
-    Before `authorize` has said yes, a visitor is not told which streams there are, and which parameters they take;
-    while DEBUG is on they are.
+    An anonymous client must not learn which streams exist, and which parameters they take. With DEBUG, it may.
     """
     if django_settings.DEBUG or user.is_authenticated:
         return error
@@ -113,11 +112,11 @@ def _refusal(stream: type[ModelStream], hint: str) -> StreamForbidden:
 def _why(stream: type[ModelStream], user: Any) -> str:
     who = f"the user {user.get_username()!r}" if user.is_authenticated else "a visitor who is not logged in"
     if stream.authorize is not ModelStream.authorize:
-        return f"{stream.__name__}.authorize() has said no to {who}."
+        return f"{stream.__name__}.authorize() refused {who}."
     meta = stream.model._meta
     permission = f"{meta.app_label}.{get_permission_codename('view', meta)}"
     return (
-        f"{who[0].upper()}{who[1:]} has not the permission {permission!r}, which decides because {stream.__name__} "
+        f"{who[0].upper()}{who[1:]} lacks the permission {permission!r}, which decides because {stream.__name__} "
         "has no authorize() of its own."
     )
 
@@ -128,7 +127,7 @@ class AuthorizedStream(NamedTuple):
     stream: ModelStream
     format: str
     by_own_rows: bool = False
-    """Whether the models that access depends on were read for no rows but the user's own."""
+    """Whether the check has read only the user's own rows of the models that access depends on."""
 
     def format_fingerprint(self) -> str:
         return self.stream.format_fingerprint(self.format)
@@ -140,7 +139,7 @@ class AuthorizedStream(NamedTuple):
         return self.stream.audience_key is None and not any(self.stream.surroundings)
 
     def shares(self, other: AuthorizedStream) -> bool:
-        """Whether both see the same rows, the stream and its parameters being the same."""
+        """Return whether both see the same rows, if the stream and its parameters are the same."""
         mine, theirs = self.stream.audience_key, other.stream.audience_key
         same = (type(mine), mine) == (type(theirs), theirs)  # True is not 1
         return same and self.stream.surroundings == other.stream.surroundings
@@ -158,7 +157,7 @@ def split_fingerprint(fingerprint: str) -> tuple[str, str]:
 
 
 class Decision(NamedTuple):
-    """The answer to a request, None where it asks for no stream; `holds` and `seconds` are those of the `Standing`."""
+    """The answer to a request, None if it asks for no stream; `holds` and `seconds` are those of the `Standing`."""
 
     holds: bool
     seconds: float | None
@@ -166,14 +165,14 @@ class Decision(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What a client asks for: something new, what it was admitted to before, or only whether it is who it was."""
+    """A client's request: `asked` is a new subscription, an authorized stream to check again, or None for identity."""
 
     identity: Identity
     asked: Subscribe | AuthorizedStream | None
 
 
 class Target(NamedTuple):
-    """What a request is for."""
+    """The stream that a request is for."""
 
     stream: str
     params: Mapping[str, Any]
@@ -183,20 +182,20 @@ class Target(NamedTuple):
 
 
 class RequestFacts:
-    """What has been found out for a batch of requests: who asks, and which user may see what."""
+    """Facts about a batch of requests: who the clients are, and which user may see what."""
 
     def __init__(self, requests: Sequence[Request]) -> None:
         self._logins = Logins(request.identity.session for request in requests if request.identity.session is not None)
         self._standings: dict[Identity, Standing] = {}
         self._opened: dict[tuple[int, str, str, Surroundings, bool], ModelStream | ClientError] = {}
-        self._targets: dict[int, Target] = {}  # by the requests' identities, which are there for as long as this is
-        self._own_rows: dict[int, OwnRows] = {}  # by the users' identities
+        self._targets: dict[int, Target] = {}  # by the `id` of the request, which lives as long as this object
+        self._own_rows: dict[int, OwnRows] = {}  # by the `id` of the user
         streams: Iterable[Any] = registry
         self._watches = any(map(own_columns, streams))
-        self._visitor = visitor()  # one for all: nothing tells one visitor from another
+        self._visitor = visitor()  # one for all, because visitors do not differ
 
     def standing(self, identity: Identity) -> Standing:
-        """Who this is now."""
+        """Return the current user of an identity."""
         if identity not in self._standings:
             standing = current(identity, self._logins)
             user = standing.user if standing.user.is_authenticated else self._visitor
@@ -204,7 +203,7 @@ class RequestFacts:
         return self._standings[identity]
 
     def target(self, request: Request) -> Target:
-        """What it asks for. Raise `ClientError` where its token does not hold."""
+        """Return what a request asks for. Raise `ClientError` if its token is invalid."""
         if id(request) not in self._targets:
             self._targets[id(request)] = self._target(request)
         return self._targets[id(request)]
@@ -216,30 +215,30 @@ class RequestFacts:
         if wanted.token is not None:
             user = user_key(self.standing(request.identity).user)
             token = tokens.read(wanted.token, user=user, max_age=settings.TOKEN_SECONDS)
-            # others than those that the page was rendered with are authorized like any that a script asks for
+            # parameters that are not in the token are authorized like those of a script
             return Target(token.stream, {**token.params, **wanted.params}, token.format, token.surroundings, True)
         return Target(wanted.stream or "", dict(wanted.params), wanted.format, request.identity.surroundings)
 
     def watch(self, user: Any) -> AbstractContextManager[None]:
-        """Read what is sent to the database for the sake of this user's access, where that can prove anything."""
+        """Watch the statements that check this user's access, if they can prove anything."""
         key = user_key(user) if self._watches else None
         return nullcontext() if key is None else self._own_rows.setdefault(id(user), OwnRows(key)).watch()
 
     def is_by_own_rows(self, user: Any, stream: ModelStream) -> bool:
-        """Whether what has been sent for this user proves that rows of others do not matter to the stream's access."""
+        """Return whether this user's statements prove that no other user's rows affect access to the stream."""
         kind: Any = type(stream)
         columns, rows = own_columns(kind), self._own_rows.get(id(user))
         return columns is not None and rows is not None and rows.prove(columns)
 
     def open(self, user: Any, target: Target) -> ModelStream:
-        """The stream as this user may see it; several connections of one user ask once. Raise `ClientError`."""
+        """Return the stream as this user may see it; connections of one user share the check. Raise `ClientError`."""
         params = repr(sorted(target.params.items()))
         place = (id(user), target.stream, params, target.surroundings, target.is_signed)
         if place not in self._opened:
             try:
                 self._opened[place] = open_stream(user, target.stream, target.params, target.surroundings)
             except ClientError as error:
-                is_open = target.is_signed and isinstance(error, RefusedChoice)  # not what else the stream takes
+                is_open = target.is_signed and isinstance(error, RefusedChoice)  # names no parameter
                 told: Any = error if is_open else public_error(error, user, target.stream)
                 self._opened[place] = told
         found = self._opened[place]
@@ -248,24 +247,24 @@ class RequestFacts:
         return found
 
 
-@past_caches
-def read_together(requests: Sequence[Request]) -> RequestFacts:
-    """What `admit` needs to know of these."""
+@bypass_caches
+def read_facts(requests: Sequence[Request]) -> RequestFacts:
+    """Read what `authorize_request` needs for these requests."""
     return RequestFacts(requests)
 
 
-@past_caches
+@bypass_caches
 def requested_stream(request: Request, known: RequestFacts) -> str | None:
-    """The name of the stream that a request is for, as far as it names one."""
+    """Return the name of the stream that a request is for, or None."""
     try:
         return None if request.asked is None else known.target(request).stream
     except ClientError:
         return None
 
 
-@past_caches
+@bypass_caches
 def authorize_request(request: Request, known: RequestFacts) -> Decision:
-    """Judge what a client asks for."""
+    """Decide about a client's request."""
     standing = known.standing(request.identity)
     answer: AuthorizedStream | ClientError | None = None
     try:

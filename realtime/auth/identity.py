@@ -1,4 +1,4 @@
-"""Identity: who a connection belongs to, and whether that still holds."""
+"""Identity: who a connection belongs to, and whether that login is still valid."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from django.utils.module_loading import import_string
 from realtime.auth import locale
 from realtime.auth.sessions import Logins
 from realtime.auth.users import user_model, visitor
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.conf import settings as own_settings
 from realtime.exceptions import BadMessage, SessionEnded
 from realtime.streams.surroundings import SITE, Surroundings
 
 
 class Identity(NamedTuple):
-    """A user's key, and the session or the token by which they are logged in; all None for a visitor.
+    """A user's key, and the session or token of the login; all None for a visitor.
 
-    With both, the token says who it is, and the end of the same user's session ends it too.
+    With both, the token identifies the user, and the identity also ends with the same user's session.
 
-    `visitor` is a digest of a visitor's session, where there is one: it tells their calls from those of others.
-    `surroundings` are those in which the connection is served: the language of sentences that are shown to them.
+    `visitor` is a digest of a visitor's session, if there is one; it distinguishes calls of different visitors.
+    `surroundings` are those of the connection, such as the language of messages to the user.
     """
 
     user: str | None = None
@@ -39,12 +39,12 @@ class Identity(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """Whose calls these are."""
+        """The owner of calls with this identity."""
         return f"visitor {self.visitor or ''}" if self.user is None else f"user {self.user}"
 
 
 class Standing(NamedTuple):
-    """Who an identity is at present. `holds` is false where they have logged out; `seconds` is when to ask again."""
+    """The current user of an identity. `holds` is false after a logout; `seconds` is the time until the next check."""
 
     user: Any
     holds: bool
@@ -52,14 +52,14 @@ class Standing(NamedTuple):
 
 
 class SessionCookie(NamedTuple):
-    """The session's key in a client's cookie, if there is one, and what its other headers say of where it is."""
+    """The session key in a client's cookie, if there is one, and the surroundings according to its headers."""
 
     session_key: str | None
     surroundings: Surroundings
 
 
 def identity_of(user: Any, session: Any, surroundings: Surroundings = SITE) -> Identity:
-    """The identity of a connection, from what the middleware found; a session counts if the user came from it."""
+    """Return a connection's identity, from the middleware's user and session, if the user comes from the session."""
     key = user_key(user)
     here = locale.of_viewer(surroundings, user, session)
     if session is None or not session.session_key:
@@ -71,7 +71,7 @@ def identity_of(user: Any, session: Any, surroundings: Surroundings = SITE) -> I
 
 
 def identity_by_cookie(cookie: SessionCookie, logins: Logins) -> Identity:
-    """The identity of a connection whose session no middleware has looked up, by the session's key in its cookie."""
+    """Return the identity of a connection without middleware, by the session key in its cookie."""
     if not cookie.session_key:
         return Identity(surroundings=cookie.surroundings)
     login = logins[cookie.session_key]
@@ -79,18 +79,18 @@ def identity_by_cookie(cookie: SessionCookie, logins: Logins) -> Identity:
 
 
 def user_key(user: Any) -> str | None:
-    """The user's primary key as text; None for a visitor who is not logged in."""
+    """Return the user's primary key as text, or None for a visitor who is not logged in."""
     return str(user.pk) if getattr(user, "is_authenticated", False) else None
 
 
 def session_digest(session_key: str) -> str:
-    """What the log calls a session: the key itself would let its readers in."""
+    """Return the name of a session in the log; with the key itself, readers of the log could log in."""
     return hashlib.sha256(session_key.encode()).hexdigest()[:40]
 
 
-@past_caches
+@bypass_caches
 def current(identity: Identity, logins: Logins | None = None) -> Standing:
-    """Ask the database who this is now: session, password, `is_active` and all. What is in `logins` has been asked."""
+    """Read who this is now: session, password, `is_active` and all. Sessions in `logins` have already been read."""
     if identity.user is None:
         return Standing(visitor(), holds=True)
     if identity.token is not None:
@@ -112,7 +112,7 @@ def current(identity: Identity, logins: Logins | None = None) -> Standing:
 
 
 def identify(token: str) -> tuple[Identity, Standing]:
-    """The user that a token names. Raise `SessionEnded`, or `BadMessage` where no tokens are taken."""
+    """Return the user of a bearer token. Raise `SessionEnded`, or `BadMessage` if the server takes no tokens."""
     if not own_settings.AUTHENTICATE:
         raise BadMessage("This server does not accept tokens: REALTIME_AUTHENTICATE is not set.")
     standing = _by_token(None, token)
@@ -137,7 +137,7 @@ def _by_token(key: str | None, token: str) -> Standing:
 
 
 def _moment(expires: datetime | float) -> datetime:
-    """When a token ends: a datetime, or the seconds since 1970 that a JWT has."""
+    """Return when a token expires; `expires` is a datetime, or the seconds since 1970 of a JWT."""
     if not isinstance(expires, datetime):
         return datetime.fromtimestamp(expires, tz=UTC)
     return expires if timezone.is_aware(expires) else timezone.make_aware(expires)

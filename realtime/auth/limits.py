@@ -1,4 +1,4 @@
-"""Limits: what one user, or one address's visitors, may use of a process: connections, messages, calls."""
+"""Limits: how many connections, messages and calls one user, or the visitors of one address, may use per process."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from realtime.exceptions import Overloaded
 from realtime.protocol.rate_limit import Bucket
 
 RETRY_SECONDS = 30.0
-SWEEP_EVERY = 1000  # entries between two looks for those that are not needed any more
+SWEEP_EVERY = 1000  # new entries before unused ones are removed
 
 
-MESSAGE_BYTES = 4096  # a message that is longer counts as several
+MESSAGE_BYTES = 4096  # a longer message counts as several
 
 
 def weight(size: int) -> int:
-    """As how many messages one of so many bytes counts."""
+    """Return how many messages a message of this many bytes counts as."""
     return 1 + size // MESSAGE_BYTES
 
 
 class Quota:
-    """What the connections of one user, or of one address's visitors, use together.
+    """The limits that all connections of one user, or of one address's visitors, share.
 
-    `shared` is that of all visitors of the process, from which theirs is taken too; it allows `times` as much.
-    `owner` names whose it is: among actions each owner has a share.
+    `shared` is the quota of all visitors of the process, which counts them too; it allows `times` as much. `owner`
+    identifies the user or address: each owner gets a fair share of the threads for actions.
     """
 
     __slots__ = ("calls", "checks", "connections", "events", "messages", "most", "owner", "presence", "shared")
@@ -46,8 +46,8 @@ class Quota:
         self.presence = bucket("presence", limits.presence_per_second)
 
     @property
-    def whose(self) -> str:
-        """A sentence's beginning about those whose it is."""
+    def subject(self) -> str:
+        """The beginning of a sentence about the clients of this quota."""
         return "Anonymous clients of one address" if self.is_visitors else "The connections of a user"
 
     @property
@@ -55,19 +55,19 @@ class Quota:
         return self.shared is not None
 
     def take_check(self, now: float) -> None:
-        """Count a subscription, a token or a session that is about to be looked up. Raise `Overloaded`."""
+        """Count a subscription, token or session that will be checked. Raise `Overloaded` over the limit."""
         if (wait := self.checks.take(now)) > 0:
             rate = f"{self.checks.rate:g} subscriptions, tokens and sessions per second on average"
-            raise Overloaded(f"{self.whose} may send {rate}.", retry=wait)
+            raise Overloaded(f"{self.subject} may send {rate}.", retry=wait)
 
     def is_unused(self, now: float) -> bool:
-        """Whether a new one would do as well."""
+        """Return whether a new quota would be equal."""
         buckets = (self.messages, self.checks, self.calls, self.events, self.presence)
         return self.connections <= 0 and all(bucket.is_full(now) for bucket in buckets)
 
 
 class Quotas:
-    """The quotas of a process, by user, and by address for those who are not logged in."""
+    """The quotas of a process, by user, and by address for visitors who are not logged in."""
 
     def __init__(self) -> None:
         self._quotas: dict[tuple[str, str], Quota] = {}
@@ -75,10 +75,9 @@ class Quotas:
         self._sweep_at = SWEEP_EVERY
 
     def enter(self, *, user: str | None, address: str, now: float) -> Quota:
-        """One more connection. Raise `Overloaded`.
+        """Count one more connection and return its quota. Raise `Overloaded` over the limit.
 
-        An address of "" stands for one that is not known: its visitors have a quota each, and share that of all
-        visitors.
+        An address of "" is unknown: each of its visitors has a separate quota, and shares the quota of all visitors.
         """
         quota = self.of(user=user, address=address, now=now)
         whose = "of this user" if user is not None else "from this address" if address else "of visitors"
@@ -91,13 +90,13 @@ class Quotas:
         return quota
 
     def leave(self, quota: Quota) -> None:
-        """A connection is gone; what it has used counts until its time has passed."""
+        """Count one connection less; its messages and calls count until their time has passed."""
         for each in (quota, quota.shared):
             if each is not None:
                 each.connections -= 1
 
     def of(self, *, user: str | None, address: str, now: float) -> Quota:
-        """The quota of a user, or of an address's visitors."""
+        """Return the quota of a user, or of an address's visitors."""
         if len(self._quotas) >= self._sweep_at:
             self._sweep(now)
         key = ("address", address) if user is None else ("user", user)
@@ -125,10 +124,10 @@ class Quotas:
 
 
 def client_address(*, peer: str | None, headers: Mapping[bytes, str]) -> str:
-    """The address of a client, as far as it can be trusted; "" where it is not known.
+    """Return the address of a client, or "" if no address can be trusted.
 
-    Behind `REALTIME_TRUSTED_PROXIES` proxies it is in X-Forwarded-For, to which each proxy appends whom it was asked
-    by. Without the setting, a peer of a private network is taken for a proxy, behind which anyone may be.
+    Behind `REALTIME_TRUSTED_PROXIES` proxies, it is in X-Forwarded-For, to which each proxy appends the address of its
+    own client. Without the setting, a peer in a private network counts as a proxy, behind which anyone may be.
     """
     if settings.TRUSTED_PROXIES:
         chain = [item.strip() for item in headers.get(b"x-forwarded-for", "").split(",") if item.strip()]
@@ -138,14 +137,14 @@ def client_address(*, peer: str | None, headers: Mapping[bytes, str]) -> str:
 
 @lru_cache(maxsize=4096)
 def _public(text: str) -> str:
-    """The same as `_network`, "" for what is no address of the internet's."""
+    """Like `_network`, but return "" for an address that is not public."""
     network = _network(text)
     return network if network and ip_address(network.partition("/")[0]).is_global else ""
 
 
 @lru_cache(maxsize=4096)
 def _network(text: str) -> str:
-    """The address; of IPv6 the /64 network, all of which one customer has. "" for what is no address."""
+    """Return the address, or for IPv6 its /64 network, which one customer has; "" if this is no address."""
     try:
         address = ip_address(text.strip("[]").partition("%")[0])
     except ValueError:

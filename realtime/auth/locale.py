@@ -1,6 +1,6 @@
-"""Locale: the script prefix, language and time zone of a connection, as Django's middleware would find them.
+"""Locale: the script prefix, language and time zone of a connection, as Django's middleware determines them.
 
-A page says them itself, in its token. They are looked for here for what has no page: rows that a script asks for, and
+A page has them in its token. This module finds them where there is no page: for rows that a script requests, and for
 calls.
 """
 
@@ -17,11 +17,11 @@ from django.utils import translation
 from realtime.conf import has_middleware
 from realtime.streams.surroundings import Surroundings, make, zone_name
 
-TIME_ZONE_KEY = "django_timezone"  # in the session or a cookie, by the example of Django's documentation
+TIME_ZONE_KEY = "django_timezone"  # in the session or a cookie, as in Django's documentation
 
 
 def of_headers(*, prefix: str, cookies: Mapping[str, str], accept_language: str) -> Surroundings:
-    """What the headers of a request or a handshake say."""
+    """Return the surroundings that the headers of a request or a handshake specify."""
     if settings.FORCE_SCRIPT_NAME is not None:
         prefix = settings.FORCE_SCRIPT_NAME
     language = ""
@@ -34,7 +34,7 @@ def of_headers(*, prefix: str, cookies: Mapping[str, str], accept_language: str)
 
 
 def of_viewer(surroundings: Surroundings, user: Any, session: Any) -> Surroundings:
-    """The same, with what the user (`language`, `timezone` or `time_zone`) and the session say in its place."""
+    """Return the surroundings with the language and time zone of the user or the session, if they have one."""
     language = _text(getattr(user, "language", None))
     zone = getattr(user, "timezone", None) or getattr(user, "time_zone", None)
     zone = _text(zone) or zone_name(zone) or _text(session.get(TIME_ZONE_KEY) if session is not None else None)

@@ -14,10 +14,10 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def check_origin(*, origin: str | None, host: str | None, forwarded_host: str | None = None) -> None:
-    """Whether a page of this origin may connect. Raise `OriginRefused`.
+    """Raise `OriginRefused` unless a page of this origin may connect.
 
-    Browsers name the origin in every WebSocket handshake, so that a site can refuse pages of other sites, which would
-    act with its users' cookies (RFC 6455, 10.2). A client without an origin is no browser and carries no such danger.
+    Browsers send the origin in every WebSocket handshake, so that a site can refuse pages of other sites, which would
+    act with its users' cookies (RFC 6455, 10.2). A client without an origin is not a browser, and poses no such risk.
     """
     if origin is None or is_listed(origin):
         return
@@ -26,7 +26,7 @@ def check_origin(*, origin: str | None, host: str | None, forwarded_host: str | 
     if django_settings.DEBUG and not allowed_hosts:
         allowed_hosts = [".localhost", "127.0.0.1", "[::1]"]  # as Django's own requests do
     own = _authority(origin)
-    # the host is checked too: with a name of the attacker's that leads here, origin and host would agree
+    # the host is checked too: an attacker's domain that resolves to this server would be both origin and host
     if (
         own
         and host
@@ -41,7 +41,7 @@ def check_origin(*, origin: str | None, host: str | None, forwarded_host: str | 
 
 
 def is_listed(origin: str) -> bool:
-    """Whether REALTIME_ALLOWED_ORIGINS names this origin."""
+    """Return whether REALTIME_ALLOWED_ORIGINS contains this origin."""
     return origin.lower() in {allowed.lower().rstrip("/") for allowed in settings.ALLOWED_ORIGINS}
 
 

@@ -1,12 +1,12 @@
-"""Own rows: whether a check of access has read no rows of a table but those of the user whom it is about.
+"""Own rows: whether an authorization check has read only the user's own rows of a table.
 
-Then a row of somebody else cannot change the answer, and access is not asked again for it. Statements are read as they
-are sent, and only SELECTs of the plainest form prove anything:
+If so, another user's row cannot change the answer, and needs no new check. Statements are parsed as they are sent, and
+only SELECTs of the simplest form prove anything:
 
     SELECT 1 AS "a" FROM "project" INNER JOIN "membership" ON ("project"."id" = "membership"."project_id")
     WHERE ("project"."id" = %s AND "membership"."user_id" = %s) LIMIT 1
 
-A statement of any other form takes the proof from all that is asked for this user.
+A statement of any other form voids the proof for all checks of this user.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TABLE = rf"({NAME})(?: (T\d+|{NAME}))?"
 COLUMN = rf"(?:T\d+|{NAME})\.{NAME}"
 JOIN = re.compile(rf" INNER JOIN {TABLE} ON \(({COLUMN}) = ({COLUMN})\)")
 SELECT = re.compile(
-    rf"SELECT ((?:[^()]|COUNT\([^()]*\))*?) FROM {TABLE}((?: INNER JOIN [^()]*? ON \([^()]*\))*) WHERE (.*?)"  # noqa: S608 - it is none
+    rf"SELECT ((?:[^()]|COUNT\([^()]*\))*?) FROM {TABLE}((?: INNER JOIN [^()]*? ON \([^()]*\))*) WHERE (.*?)"  # noqa: S608 - a pattern
     r"(?: ORDER BY [^()]*?)?(?: LIMIT \d+)?"
 )
 OWN = re.compile(rf"({COLUMN}) = %s")
@@ -38,24 +38,24 @@ OTHER_FORM = re.compile(r"\b(?:SELECT|UNION|INTERSECT|EXCEPT|GROUP|HAVING|OR)\b|
 
 
 class OwnRows:
-    """What the statements prove that are sent to check what one user may see."""
+    """What the statements that check one user's access prove."""
 
     def __init__(self, key: str) -> None:
         self._key = key
         self._read: defaultdict[str, list[set[str]]] = defaultdict(list)
-        """The tables that were read: for each time, the columns that were equal to the user's key."""
+        """By table, for each time that it was read, the columns that were equal to the user's key."""
         self._is_void = False
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Read the statements that this thread sends meanwhile."""
+        """Parse the statements that this thread sends in this context."""
         with ExitStack() as stack:
             for connection in connections.all():
                 stack.enter_context(connection.execute_wrapper(self._execute))
             yield
 
     def prove(self, columns: Mapping[str, frozenset[str]]) -> bool:
-        """Whether each of these tables was read, and each time by one of its columns alone."""
+        """Return whether each of these tables was read, and each time with one of these columns as a condition."""
         return not self._is_void and all(
             table in self._read and all(not found.isdisjoint(own) for own in self._read[table])
             for table, found in columns.items()
@@ -85,7 +85,7 @@ class OwnRows:
             if (column := OWN.fullmatch(condition)) and str(params[number]) == self._key:
                 own.add(column[1])
             number += condition.count("%s")
-        for _ in equal:  # what is joined to the user's key is it too
+        for _ in equal:  # a column joined to the user's key equals it too
             own.update(*(pair for pair in equal if pair & own))
         for alias, table in tables.items():
             self._read[table[1:-1]].append(
@@ -100,14 +100,14 @@ def _is_of(column: str, alias: str) -> bool:
 
 @cache
 def _tables() -> frozenset[str]:
-    """The tables of models; what else could be read may be a view, which reads others."""
+    """Return the tables of managed models; another name may be a view, which reads other tables."""
     models = apps.get_models(include_auto_created=True)
     return frozenset(model._meta.db_table for model in models if model._meta.managed)
 
 
 @cache
 def own_columns(stream: Any) -> Mapping[str, frozenset[str]] | None:
-    """The tables that access to the stream depends on, with their columns of users; None where one has none."""
+    """Return the tables that access to the stream depends on, with their user columns; None if a table has none."""
     if any(problems(stream)):
         return None
     found = {}

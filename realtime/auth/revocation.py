@@ -1,4 +1,4 @@
-"""Revocation: what access stands on. A change of it has access asked again, on the same path as any other change."""
+"""Revocation: finds the changes after which clients must be authorized again, in the same log as all other changes."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from realtime.streams.validation import problems
 if TYPE_CHECKING:
     from django.db.models import Model
 
-# stands in the log where no model's row tells it: "user:5", "session:<digest>", "end:<connection>"
+# label of access changes without a model's row, with keys such as "user:5", "session:<digest>", "end:<connection>"
 ACCESS_MODEL = "realtime.access"
-SESSIONS = "sessions"  # some sessions have ended: which, only they themselves can tell
+SESSIONS = "sessions"  # some sessions have ended; the log does not say which
 GROUP = "auth.group"
 PERMISSION = "auth.permission"
 REREAD = "r"
 UPDATE = "u"
 LINK = "l"
-MOST_USERS = 10_000  # whose fields are noted
+MOST_USERS = 10_000  # whose fields are compared
 USERS_PER_QUERY = 250
 
 
 class Access(NamedTuple):
-    """Whose access is to be asked again: of these users, of these sessions, to these streams, or everyone's.
+    """The clients to authorize again: those of these users, these sessions or these streams, or all.
 
-    `owners` are streams for which rows have changed that belong to these users: who has been let in by no rows but
-    their own need not be asked.
+    `owners` has the users whose own rows have changed, by stream. Other users of the stream need no check if their
+    access depends on their own rows alone.
     """
 
     users: frozenset[str] = frozenset()
@@ -43,8 +43,8 @@ class Access(NamedTuple):
     streams: frozenset[str] = frozenset()
     owners: Mapping[str, frozenset[str]] = {}
     everyone: bool = False
-    all_sessions: bool = False  # of everyone who is logged in by one
-    ended: frozenset[str] = frozenset()  # connections that are to end whatever the answer, by id or by "user:" and key
+    all_sessions: bool = False  # all clients with a session
+    ended: frozenset[str] = frozenset()  # connections that must end in any case, by id or by "user:" and key
 
     def __bool__(self) -> bool:
         return (
@@ -57,15 +57,15 @@ class Access(NamedTuple):
 EVERYONE = Access(everyone=True)
 
 
-class Grounds:
-    """The models that access stands on, as they are now."""
+class AccessDependencies:
+    """The models that access depends on, according to the registered streams."""
 
     def __init__(self) -> None:
-        self.user_labels = {model._meta.label_lower for model in _family(user_model())}
+        self.user_labels = {model._meta.label_lower for model in _with_parents(user_model())}
         self.stream_labels: defaultdict[str, set[str]] = defaultdict(set)
-        self.whose: defaultdict[str, set[str]] = defaultdict(set)  # fields that say whose access a row is about
-        self._owners: dict[str, set[str]] = {}  # fields that say whose a row is, of models that are named alone
-        self._named: set[str] = set()  # models of users that a stream names: every field of theirs matters
+        self.whose: defaultdict[str, set[str]] = defaultdict(set)  # fields with the users whose access a row affects
+        self._owners: dict[str, set[str]] = {}  # fields with a row's users, of models that are named without a field
+        self._named: set[str] = set()  # user models that a stream names: all their fields matter
         self.users = UserFields()
         for stream in registry:
             if any(problems(stream)):
@@ -81,43 +81,43 @@ class Grounds:
                     self._owners[label] = set(user_columns(model).values())
 
     def access(self, changes: Iterable[LoggedChange]) -> Access:
-        """What these changes do to access. It may read the users that they name."""
+        """Return the clients whose access these changes affect. This may read the changed users."""
         users: set[str] = set()
-        written: set[str] = set()  # users who were updated, perhaps without a field that matters
+        written: set[str] = set()  # updated users, perhaps without a field that matters
         sessions: set[str] = set()
         streams: set[str] = set()
         ended: set[str] = set()
         owners: defaultdict[str, set[str]] = defaultdict(set)
         all_sessions = False
-        linked: set[str] = set()  # models of which rows were linked
+        linked: set[str] = set()  # models whose rows were linked
         for change in changes:
             model, operation = change.model, change.operation
             linked |= {model} if operation == LINK else set()
-            # a permission that is given to someone is linked, and so are they
-            lost = model == PERMISSION and operation not in (UPDATE, LINK)
-            untold = operation == REREAD and (model in self.user_labels or model == ACCESS_MODEL)
-            if (model == GROUP and operation != LINK) or lost or untold:
+            # when a permission is granted, the permission and its user or group are linked
+            is_revoked = model == PERMISSION and operation not in (UPDATE, LINK)
+            is_unknown = operation == REREAD and (model in self.user_labels or model == ACCESS_MODEL)
+            if (model == GROUP and operation != LINK) or is_revoked or is_unknown:
                 return EVERYONE
             if model in self.user_labels:
                 only_written = operation == UPDATE and model not in self._named
                 (written if only_written else users).add(change.key)
             if model in self.whose:
-                told = _told(change, self.whose[model])
-                users |= told or set()
-                # of a row that does not say whose it is, it may be anybody's
-                streams |= self._streams_of(model) if told is None else set()
+                named = _named_users(change, self.whose[model])
+                users |= named or set()
+                # a row without a known user may affect any user
+                streams |= self._streams_of(model) if named is None else set()
             if model in self.stream_labels:
-                told = _told(change, self._owners[model])
-                streams |= self.stream_labels[model] if told is None else set()
+                named = _named_users(change, self._owners[model])
+                streams |= self.stream_labels[model] if named is None else set()
                 for name in self.stream_labels[model]:
-                    owners[name] |= told or set()
+                    owners[name] |= named or set()
             if model == ACCESS_MODEL:
                 kind, _, name = change.key.partition(":")
                 if kind == SESSIONS:
                     all_sessions = True
                     continue
                 {"user": users, "end": ended}.get(kind, sessions).add(name)
-        # a group whose permissions change is linked with them, one that somebody enters or leaves with a user
+        # a group is linked with a permission when its permissions change, and with a user when its members change
         if GROUP in linked and (PERMISSION in linked or linked.isdisjoint(self.user_labels)):
             return EVERYONE
         users |= self.users.changed(written - users)
@@ -139,27 +139,27 @@ class Grounds:
         }
 
 
-def _told(change: LoggedChange, fields: Collection[str]) -> set[str] | None:
-    """The users whom these fields of the changed row name, and named, or None where the log does not say."""
-    told = [(change.routing or {}).get(field) for field in fields]
-    if not told or not all(told):  # of one the log says nothing, or that it is as in the row
+def _named_users(change: LoggedChange, fields: Collection[str]) -> set[str] | None:
+    """Return the users that these fields of a changed row name now or named before, or None if the log has not all."""
+    named = [(change.routing or {}).get(field) for field in fields]
+    if not named or not all(named):  # one has no values in the log
         return None
-    return {value for values in told if values for value in values if value is not None}
+    return {value for values in named if values for value in values if value is not None}
 
 
 class UserFields:
-    """What the rows of present users hold, as digests: most writes to a user's row (`last_login`) change no access.
+    """Digests of the rows of present users. Most writes to a user's row, such as `last_login`, do not affect access.
 
-    All fields matter but `last_login`, and dates and times that are past: one that was past and is past is when
-    something has happened, such as "last seen". What a stream looks at besides is named in `authorize_depends_on`.
+    All fields matter except `last_login` and dates that were and are in the past: they record when something happened,
+    such as "last seen". If a stream needs these too, it names the model in `authorize_depends_on`.
     """
 
     def __init__(self) -> None:
-        self.present: frozenset[str] = frozenset()  # the users whose clients are here
+        self.present: frozenset[str] = frozenset()  # users with clients in this process
         self._digests: dict[str, bytes] = {}
 
     def changed(self, users: Collection[str]) -> set[str]:
-        """Those of these users of whom a field has changed that matters, as far as is known; then note all present."""
+        """Return the users with a changed field that matters, as far as is known; then store all present users."""
         known = {user: self._digests.pop(user) for user in users if user in self._digests}
         self._digests = {user: digest for user, digest in self._digests.items() if user in self.present}
         self._digests |= self._read(self.present - self._digests.keys())
@@ -190,17 +190,17 @@ def _without_the_past(value: Any) -> Any:
     return value
 
 
-def ground_models() -> list[type[Model]]:
-    """Every model that is to be captured for the sake of access."""
-    models = [*_family(user_model()), *_permission_models()]
+def access_models() -> list[type[Model]]:
+    """Return every model that must be captured because access depends on it."""
+    models = [*_with_parents(user_model()), *_permission_models()]
     for stream in registry:
         if not any(problems(stream)):
             models += stream.authorize_models()
     return models
 
 
-def whose_fields() -> Iterable[tuple[type[Model], str]]:
-    """Fields of models that say whose access a row is about, or whose it is; the log has to tell them."""
+def user_fields() -> Iterable[tuple[type[Model], str]]:
+    """Yield the fields with the users whose access a row affects, or with a row's users; the log needs them."""
     for stream in registry:
         if not any(problems(stream)):
             for model, field in stream.authorize_grounds():
@@ -208,26 +208,26 @@ def whose_fields() -> Iterable[tuple[type[Model], str]]:
 
 
 def user_columns(model: type[Model]) -> dict[str, str]:
-    """The columns of a model's table that refer to users by their keys, with the names of their fields."""
+    """Return the columns of a model's table that refer to users by their keys, with the names of their fields."""
     meta: Any = model._meta
-    if meta.all_parents or model in _family(user_model()):
+    if meta.all_parents or model in _with_parents(user_model()):
         return {}
     return {field.column: field.name for field in meta.concrete_fields if is_user(model, field.name)}
 
 
 def access_database() -> str:
-    """The database whose log tells of access: the one that holds the users."""
+    """Return the database whose log records access changes, which is that of the users."""
     return user_database()
 
 
 def _permission_models() -> list[type[Model]]:
     if not apps.is_installed("django.contrib.auth"):
         return []
-    # memberships are many-to-many, whose both sides are recorded: a group's permissions are a change of the group
+    # memberships are many-to-many relations, and both of their sides are logged
     return [apps.get_model(GROUP), apps.get_model(PERMISSION)]
 
 
-def _family(model: type[Model] | None) -> list[type[Model]]:
+def _with_parents(model: type[Model] | None) -> list[type[Model]]:
     if model is None:
         return []
     return [model._meta.concrete_model or model, *model._meta.get_parent_list()]

@@ -1,4 +1,4 @@
-"""Sentences: what users are told of an error, in their own language."""
+"""Sentences: error messages for users, in their language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from realtime.streams.surroundings import Surroundings
 
 Error = TypeVar("Error", bound=ClientError)
 
-# Those that stand where no translation can be asked for. What only developers read is not among them.
+# Messages of modules that cannot call gettext. Messages for developers only are not included.
 SENTENCES = (
     _("An administrator closed this connection."),
     _("An administrator closed your connections."),
@@ -43,7 +43,7 @@ SENTENCES = (
     _("No more than %(most)d rows of this list can be shown at once."),
 )
 
-# Those of the JavaScript client, which a page carries where its language has them.
+# Messages of the JavaScript client; a page contains their translations.
 OF_PAGES = (
     _("No reply within {seconds} seconds. The action may or may not have run."),
     _("No reply within {seconds} seconds. There was no connection, so the call was not sent."),
@@ -59,7 +59,7 @@ OF_PAGES = (
 
 
 def localized_reason(error: ClientError, surroundings: Surroundings) -> str:
-    """The error's sentence, in the language of these surroundings."""
+    """Return the error's message in the language of these surroundings."""
     language = surroundings.language or settings.LANGUAGE_CODE
     if language.partition("-")[0] == "en":
         return error.reason
@@ -69,7 +69,7 @@ def localized_reason(error: ClientError, surroundings: Surroundings) -> str:
 
 
 def localized_details(error: ClientError, surroundings: Surroundings) -> dict[str, list[str]]:
-    """The error's sentences by parameter, in the language of these surroundings."""
+    """Return the error's messages by parameter, in the language of these surroundings."""
     if not isinstance(error, BadParameters) or not error.details:
         return {}
     with translation.override(surroundings.language or settings.LANGUAGE_CODE):
@@ -77,7 +77,7 @@ def localized_details(error: ClientError, surroundings: Surroundings) -> dict[st
 
 
 def translated(error: Error, surroundings: Surroundings) -> Error:
-    """The same error, with its sentence in the language of these surroundings."""
+    """Return the same error with its message in the language of these surroundings."""
     reason = localized_reason(error, surroundings)
     if reason == error.reason:
         return error
@@ -87,5 +87,5 @@ def translated(error: Error, surroundings: Surroundings) -> Error:
 
 
 def for_pages() -> dict[str, str]:
-    """The sentences of the JavaScript client in the active language, by the English ones that differ."""
+    """Return the translated messages of the JavaScript client in the active language, by their English text."""
     return {sentence: text for sentence in OF_PAGES if (text := gettext(sentence)) != sentence}

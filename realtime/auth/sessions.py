@@ -1,8 +1,8 @@
-"""Sessions: sessions, and the users whom they log in, read for many connections at once.
+"""Sessions and their users, read for many connections at once.
 
-A thousand clients that come back at once cost a few statements. Read together is what Django's own way reads one by
-one: sessions in the database, and users by `ModelBackend.get_user`. All else (another store, another backend, a login
-that does not hold) goes Django's own way, which decides.
+A thousand clients that reconnect at once cost a few statements. This covers sessions in the database, and users of
+`ModelBackend.get_user`, which Django reads one by one. For everything else (another store, another backend, an invalid
+login), Django's own functions decide.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from django.utils.module_loading import import_string
 
 from realtime.auth.users import user_model, visitor
 
-UNKNOWN_END_SECONDS = 600.0  # how often sessions are looked at that may end without a word
+UNKNOWN_END_SECONDS = 600.0  # how often to check sessions whose end is not recorded
 
 
 class Login(NamedTuple):
-    """A session and whoever it logs in, a visitor too."""
+    """A session and its user, who may be anonymous."""
 
     user: Any
     session: Any
 
 
 def is_session_key(text: str) -> bool:
-    """Whether a store of sessions may have made it; others hold characters that a database or a cache refuses."""
+    """Return whether a session store may have created this key; databases and caches refuse other characters."""
     return text.isascii() and text.isprintable() and " " not in text
 
 
 class Logins:
-    """The logins of these sessions, as they are now; there are no more of them than a statement may name."""
+    """The current logins of these sessions. There must not be more of them than one statement may contain."""
 
     def __init__(self, session_keys: Iterable[str]) -> None:
         self._ends: dict[str, Any] = {}
-        # a key that no store of Django's has made might spoil the statement for all
+        # a key that Django has not created might break the statement for all
         keys = {key for key in session_keys if key.isascii() and key.isalnum()}
         self._sessions = self._read_sessions(keys) if keys and self._store and _reads_rows(self._store) else {}
         self._users = _read_users(self._user_keys())
@@ -54,7 +54,7 @@ class Logins:
         return session_store()
 
     def __getitem__(self, session_key: str) -> Login:
-        """The login of one of them, or of another one, which is read by itself."""
+        """Return the login of one of these sessions, or of another one, which is read by itself."""
         if self._store is None:
             return Login(visitor(), None)
         session = self._sessions.get(session_key) or self._store(session_key)
@@ -79,12 +79,12 @@ class Logins:
                 break
             try:
                 found.add(_user_key(session))
-            except Exception:  # which Django raises again for this one, and for no other
+            except Exception:  # Django raises it again, for this session only
                 del self._sessions[session_key]
         return {key for key in found if key}
 
     def _user(self, session: Any) -> Any:
-        """The user, where all that Django asks of a login is so; None leaves it to Django."""
+        """Return the user if the login passes all of Django's checks, or None to leave the decision to Django."""
         key = _user_key(session)
         user = self._users.get(key) if key else None
         proof = session.get(HASH_SESSION_KEY)
@@ -95,8 +95,8 @@ class Logins:
         return user if holds else None
 
     def seconds_left(self, session: Any) -> float:
-        """How long the session of a login lasts."""
-        if not hasattr(session, "get_model_class"):  # other stores do not tell when a session ends
+        """Return in how many seconds the session of a login expires."""
+        if not hasattr(session, "get_model_class"):  # other stores do not report when a session ends
             return min(float(session.get_expiry_age()), UNKNOWN_END_SECONDS)
         ends = self._ends.get(session.session_key)
         if ends is None:
@@ -106,7 +106,7 @@ class Logins:
 
 
 def session_store() -> Any:
-    """The class of sessions, or None where the project keeps none."""
+    """Return the class of the session store, or None if the project has no sessions."""
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore
     if hasattr(store, "get_model_class"):
         try:
@@ -117,16 +117,16 @@ def session_store() -> Any:
 
 
 class _Request:
-    """As much of a request as Django's `get_user` looks at."""
+    """The part of a request that Django's `get_user` uses."""
 
     def __init__(self, session: Any) -> None:
-        # with a key of SECRET_KEY_FALLBACKS, `get_user` would move the session, and no response tells the browser
+        # with a key of SECRET_KEY_FALLBACKS, `get_user` would change the session key, but no response sets the cookie
         session.cycle_key = lambda: None
         self.session = session
 
 
 def _reads_rows(store: Any) -> bool:
-    """Whether a session is what its row in the database says, and nothing but that."""
+    """Return whether the store reads sessions from rows of the database exactly as Django does."""
     names = ("load", "_get_session_from_db")
     return issubclass(store, SessionStore) and all(
         getattr(store, each) is getattr(SessionStore, each) for each in names
@@ -134,7 +134,7 @@ def _reads_rows(store: Any) -> bool:
 
 
 def _user_key(session: Any) -> str | None:
-    """The key of the user whom `ModelBackend` would look up for this session."""
+    """Return the key of the user that `ModelBackend` would look up for this session."""
     from django.contrib.auth.backends import ModelBackend  # its module has models, which need the app
 
     path = session.get(BACKEND_SESSION_KEY)

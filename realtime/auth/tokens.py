@@ -1,4 +1,4 @@
-"""Tokens: what a page may subscribe to, signed by the server that rendered it."""
+"""Page tokens: the subscriptions that a page may make, signed by the server that rendered it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SALT = "realtime.subscription"
 
 
 class Token(msgspec.Struct, array_like=True, frozen=True):
-    """A subscription that a page carries; `user` is the key of the user it was rendered for."""
+    """A subscription in a page; `user` is the key of the user for whom it was rendered."""
 
     stream: str
     params: dict[str, Any]
@@ -33,15 +33,15 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
 def sign(
     *, stream: str, params: Mapping[str, Any], format: str, user: str | None, surroundings: Surroundings = SITE
 ) -> str:
-    """The token as text. It is signed, not encrypted: its reader sees what it names."""
+    """Return the token as text. It is signed, not encrypted: anyone can read its contents."""
     plain = msgspec.to_builtins(Token(stream, dict(params), format, user, surroundings))
-    if surroundings == SITE:  # as they are on most sites
+    if surroundings == SITE:  # as on most sites
         plain = plain[:-1]
     return signing.dumps(plain, salt=SALT, compress=True)
 
 
 def read(text: str, *, user: str | None, max_age: float) -> Token:
-    """The token, if this server has signed it for this user within `max_age` seconds.
+    """Return the token if this server has signed it for this user within `max_age` seconds.
 
     Keys in `SECRET_KEY_FALLBACKS` are accepted. Raise `TokenExpired` or `TokenInvalid`.
     """
@@ -51,7 +51,7 @@ def read(text: str, *, user: str | None, max_age: float) -> Token:
 
 
 def verify(text: str, *, max_age: float) -> Token:
-    """The token, if this server has signed it within `max_age` seconds, for whomever. Raises as `read`."""
+    """Return the token if this server has signed it within `max_age` seconds, for any user. Raise like `read`."""
     try:
         return msgspec.convert(signing.loads(text, salt=SALT, max_age=timedelta(seconds=max_age)), Token)
     except signing.SignatureExpired:

@@ -1,4 +1,4 @@
-"""Users: those whom the project knows. It may have none, and leave out `django.contrib.auth` and sessions."""
+"""Users of the project. It may have none, and leave out `django.contrib.auth` and sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from realtime.models import HAS_USERS, Change
 
 
 class Visitor:
-    """Who nobody knows, in a project without `django.contrib.auth`; otherwise Django's own `AnonymousUser` is it."""
+    """An anonymous user in a project without `django.contrib.auth`; other projects have Django's `AnonymousUser`."""
 
     pk = id = None
     username = ""
@@ -36,7 +36,7 @@ class Visitor:
 
 
 def visitor() -> Any:
-    """A user who is not logged in."""
+    """Return an anonymous user."""
     if not apps.is_installed("django.contrib.auth"):
         return Visitor()
     from django.contrib.auth.models import AnonymousUser  # its module has models, which need the app
@@ -45,10 +45,10 @@ def visitor() -> Any:
 
 
 def user_model() -> Any:
-    """The model of users, or None where there is none."""
+    """Return the user model, or None if there is none."""
     return get_user_model() if HAS_USERS else None
 
 
 def user_database() -> str:
-    """The database that holds the users, and whose log tells of access."""
+    """Return the database of the users, whose log also records access changes."""
     return router.db_for_write(user_model() or Change)

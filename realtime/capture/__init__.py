@@ -1,1 +1,1 @@
-"""Notices changes of live models, and appends them to the log in the writer's own transaction."""
+"""Change capture: logs the changes of live models in the writer's transaction."""

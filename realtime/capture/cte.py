@@ -1,16 +1,16 @@
-"""Capture within the statement, on PostgreSQL: what the log is told is written by the statement itself.
+"""PostgreSQL capture: one statement writes the rows and their log entries.
 
-    WITH new_rows AS (UPDATE … FROM (SELECT … FOR NO KEY UPDATE) was … RETURNING …)
+    WITH new_rows AS (UPDATE … FROM (SELECT … FOR NO KEY UPDATE) old_row … RETURNING …)
     INSERT INTO realtime_change SELECT … FROM new_rows
 
-where the statement names its keys, and otherwise, since there may be too many rows to tell,
+This is the form if the statement names its keys. Otherwise it may write too many rows to log one by one:
 
     WITH old_rows AS (SELECT … FOR NO KEY UPDATE), new_rows AS (UPDATE … FROM old_rows … RETURNING …),
-    told AS (INSERT INTO realtime_change SELECT … FROM new_rows)
+    log AS (INSERT INTO realtime_change SELECT … FROM new_rows)
     SELECT count(*) FROM new_rows
 
-One round trip, no transaction of its own, and no rows that travel to Python. The SQL is that of the triggers. What
-has no such form (an upsert, a new key, the row of a parent) is recorded as on the other databases.
+It takes one round trip and no extra transaction, and no rows are sent to Python. Triggers use the same SQL. Other
+writes (upserts, new keys, rows of multi-table parents) are recorded as on the other databases.
 """
 
 from __future__ import annotations
@@ -29,102 +29,102 @@ from realtime.capture import rules
 from realtime.capture.insert_select import select_matching
 from realtime.capture.rows import DELETE, INSERT, MAX_ROWS, UPDATE, named_keys
 from realtime.capture.sql.postgresql import PostgreSQLLogSQL
-from realtime.capture.statement import Statement, as_a_whole, as_a_whole_together, say_once
+from realtime.capture.statement import Statement, log_failure_once, run_with_reread, run_with_reread_atomically
 from realtime.capture.tables import Table
 from realtime.changelog import get_changelog
 from realtime.changelog.postgresql import PostgreSQLChangeLog
 
-Execute = Callable[..., Any]  # Django's own method, or that of whoever has wrapped it
+Execute = Callable[..., Any]  # Django's method, or another app's wrapper around it
 
-COUNTS = (None, NO_RESULTS, ROW_COUNT)  # what a writer may ask for that a number answers
+COUNTS = (None, NO_RESULTS, ROW_COUNT)  # result types for which a number of rows is enough
 
 
-class Inline:
-    """The parts of statements to one table that stay the same."""
+class StatementBuilder:
+    """Builds the statements to one table, from parts that it computes once."""
 
     def __init__(self, table: Table, alias: str, *, one: bool = False) -> None:
         self.table = table
         self.alias = alias
         self.log = log = PostgreSQLLogSQL(alias)
-        if one:  # one row needs nothing that is computed once for many, which takes longer to plan
+        if one:  # for one row, expressions are cheaper to plan than values computed once for many rows
             log.stamps = ", ".join(PostgreSQLChangeLog.row_stamps)
         self.quote = quote = log.quote
         self.name = quote(table.name)
-        self.columns = [quote(part.field.column) for part in table.own_columns]
-        self.keys = [quote(part.field.column) for part in table.keys]
-        self.was = {column: quote(f"was {place}") for place, column in enumerate(self.columns)}
+        self.columns = [quote(column.field.column) for column in table.own_columns]
+        self.keys = [quote(column.field.column) for column in table.keys]
+        self.old_names = {name: quote(f"old {place}") for place, name in enumerate(self.columns)}
         self.is_possible = bool(table.labels) and not log.rereads(table) and not table.cascades
         if self.is_possible:
             links = log.link_inserts(table, "new_rows")
-            self.inserted = [*log.own_inserts(table, INSERT, "new_rows"), *links]
-            self.updated = [*log.own_inserts(table, UPDATE, "new_rows"), *links]
-            self.deleted = [*log.own_inserts(table, DELETE, "new_rows"), *links]
-            self.moved = self._moved()
-            self.tells_each = bool(table.own)  # the first INSERT is of as many rows as are written
-            self.many = [log.reread(label) for label in sorted(table.labels)]
+            self.insert_entries = [*log.own_inserts(table, INSERT, "new_rows"), *links]
+            self.update_entries = [*log.own_inserts(table, UPDATE, "new_rows"), *links]
+            self.delete_entries = [*log.own_inserts(table, DELETE, "new_rows"), *links]
+            self.move_entries = self._move_entries()
+            self.logs_each_row = bool(table.own)  # the first INSERT adds one row to the log for each row written
+            self.reread_entries = [log.insert_reread(label) for label in sorted(table.labels)]
 
-    def _moved(self) -> list[str]:
+    def _move_entries(self) -> list[str]:
         key = str(self.log.sql.key(self.table.keys, "n"))
-        old = {part.field.column: f"n.{self.was[self.quote(part.field.column)]}" for part in self.table.own_columns}
+        names = [column.field.column for column in self.table.own_columns]
+        old = {name: f"n.{self.old_names[self.quote(name)]}" for name in names}
         links = self.log.link_inserts(self.table, "new_rows", "old_rows")
         return [*self.log.inserts_of(self.table, UPDATE, key, "new_rows n", old), *links]
 
     def returning(self, *others: str) -> str:
-        return ", ".join(f"{self.name}.{column}" for column in dict.fromkeys([*self.columns, *others]))
+        return "RETURNING " + ", ".join(f"{self.name}.{name}" for name in dict.fromkeys([*self.columns, *others]))
 
-    def where_same(self, source: str) -> str:
-        """How UPDATE finds the rows of a source, whose columns it returns too; no name of theirs is in its way."""
-        names = ", ".join(f"{column} AS {was}" for column, was in self.was.items())
-        return f"FROM (SELECT {names} FROM {source}) was WHERE {self.same()} {self.returning_both()}"
+    def join_old_rows(self, source: str) -> str:
+        """Return the clauses of an UPDATE that join the old rows of `source`."""
+        names = ", ".join(f"{column} AS {old}" for column, old in self.old_names.items())
+        return f"FROM (SELECT {names} FROM {source}) old_row WHERE {self.key_condition()}"
 
-    def same(self) -> str:
-        return " AND ".join(f"{self.name}.{key} = was.{self.was[key]}" for key in self.keys)
+    def key_condition(self) -> str:
+        return " AND ".join(f"{self.name}.{key} = old_row.{self.old_names[key]}" for key in self.keys)
 
-    def returning_both(self) -> str:
-        return f"RETURNING {self.returning()}, was.*"
-
-    def select_was(self, where: str) -> str:
-        """SELECT of the rows as they were, locked as UPDATE locks them: each is read as others have committed it."""
-        names = ", ".join(f"{self.name}.{column} AS {was}" for column, was in self.was.items())
+    def select_old_rows(self, where: str) -> str:
+        """Return the SELECT of the old rows. It locks them as UPDATE does, and so reads their committed values."""
+        names = ", ".join(f"{self.name}.{column} AS {old}" for column, old in self.old_names.items())
         return f"SELECT {names} FROM {self.name} WHERE {where} FOR NO KEY UPDATE"
 
-    def telling(self, written: str, told: Sequence[str]) -> Combined:
-        """The statement `written`, which returns not many rows, within the INSERT of what it tells of each."""
-        last, *others = [insert.replace("%", "%%") for insert in told]
-        parts = [f"new_rows AS ({written})", *(f"told{place} AS ({insert})" for place, insert in enumerate(others))]
+    def with_log_insert(self, write: str, entries: Sequence[str]) -> Combined:
+        """Combine a statement that writes few rows with its INSERTs into the log, the last of which counts them."""
+        last, *others = [insert.replace("%", "%%") for insert in entries]
+        parts = [f"new_rows AS ({write})", *(f"log{place} AS ({insert})" for place, insert in enumerate(others))]
         return Combined(f"WITH {', '.join(parts)} {last}", returns_count=False)
 
-    def statement(self, written: str, told: Sequence[str], answer: str, *, before: str = "", few: bool) -> str:
-        """The statement `written`, which returns rows, with what it tells; `few` says that it writes not many."""
+    def with_log_ctes(self, write: str, entries: Sequence[str], answer: str, *, before: str = "", few: bool) -> str:
+        """Return a statement that writes and logs rows, then selects `answer`; `few`: at most `MAX_ROWS` rows."""
         parts = [f"old_rows AS ({before})"] if before else []
         if few:
-            parts.append(f"new_rows AS ({written})")
+            parts.append(f"new_rows AS ({write})")
         else:
-            parts.append(f"all_rows AS ({written}), number AS (SELECT count(*) AS rows FROM all_rows)")
+            parts.append(f"all_rows AS ({write}), number AS (SELECT count(*) AS rows FROM all_rows)")
             parts.append(f"new_rows AS (SELECT * FROM all_rows WHERE (SELECT rows FROM number) <= {MAX_ROWS})")
-            told = [*told, *(f"{reread} WHERE (SELECT rows FROM number) > {MAX_ROWS}" for reread in self.many)]
-        parts += [f"told{place} AS ({insert.replace('%', '%%')})" for place, insert in enumerate(told)]
+            rereads = [f"{reread} WHERE (SELECT rows FROM number) > {MAX_ROWS}" for reread in self.reread_entries]
+            entries = [*entries, *rereads]
+        parts += [f"log{place} AS ({insert.replace('%', '%%')})" for place, insert in enumerate(entries)]
         return f"WITH {', '.join(parts)} SELECT {answer} FROM {'new_rows' if few else 'all_rows'}"
 
-    def counting(self, written: str, told: Sequence[str], *, before: str = "", few: bool) -> Combined:
-        """The same, which returns the number of its rows."""
-        return Combined(self.statement(written, told, "count(*)", before=before, few=few), returns_count=True)
+    def with_count(self, write: str, entries: Sequence[str], *, before: str = "", few: bool) -> Combined:
+        """Like `with_log_ctes`, but it returns the number of rows."""
+        return Combined(self.with_log_ctes(write, entries, "count(*)", before=before, few=few), returns_count=True)
 
-    def counted(self, written: str, told: Sequence[str], *, few: bool) -> Combined:
-        """The statement with what it tells, and the number of its rows."""
-        if few and self.tells_each:
-            return self.telling(written, told)
-        return self.counting(written, told, few=few)
+    def combine(self, write: str, entries: Sequence[str], *, few: bool) -> Combined:
+        """Combine a statement with its INSERTs into the log in the fastest form that gives the number of rows."""
+        write = f"{write} {self.returning()}"
+        if few and self.logs_each_row:
+            return self.with_log_insert(write, entries)
+        return self.with_count(write, entries, few=few)
 
     def run(self, compiler: Any, execute: Execute, combined: Combined, params: Sequence[Any]) -> int:
-        """Have Django's own method, and whoever has wrapped it, execute this in place of the compiler's own SQL."""
+        """Execute the combined statement through Django's method in place of the compiler's SQL; return the count."""
         compiler.as_sql = lambda: (combined.sql, params)
         try:
             if combined.returns_count:
                 compiler.col_count = 1
                 (count,) = execute(SINGLE)
             else:
-                count = execute(ROW_COUNT)  # an INSERT at the end is of as many rows as were written
+                count = execute(ROW_COUNT)  # the final INSERT adds one row for each row written
         finally:
             vars(compiler).pop("as_sql", None)
         if count:
@@ -133,129 +133,130 @@ class Inline:
 
 
 class Combined(NamedTuple):
-    """A statement with what it tells, which returns the number of its rows, or writes as many at its end."""
+    """A statement that writes and logs rows. It returns their number, or its final INSERT adds as many rows."""
 
     sql: str
     returns_count: bool
 
 
-def recorded(record: Execute, table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
-    """Have `record` execute the statement with what it tells; None where it has no such form."""
+def run_recorded(record: Execute, table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
+    """Let `record` execute the statement together with its log entries; return None if it has no such form."""
     alias, event = compiler.connection.alias, EVENTS[record]
-    if rules.stand_on(compiler.connection, table.name, event):
-        return as_a_whole_together(table, compiler, statement, *args, **kwargs)
+    if rules.has_rule(compiler.connection, table.name, event):
+        return run_with_reread_atomically(table, compiler, statement, *args, **kwargs)
     try:
         return record(table, compiler, statement, *args, **kwargs)
     except NotSupportedError:
-        # made since they were looked for; within a transaction the error has ended it
-        rules.remember(compiler.connection, table.name, event)
+        # a rule was created after the lookup; an open transaction has failed with this error
+        rules.cache_rule(compiler.connection, table.name, event)
         if not compiler.connection.get_autocommit():
             raise
-        return as_a_whole_together(table, compiler, Statement(statement.execute), *args, **kwargs)
+        return run_with_reread_atomically(table, compiler, Statement(statement.execute), *args, **kwargs)
     except Exception as error:
         if error is statement.failed or isinstance(error, DatabaseError):
             raise
-        say_once(table, error)
-        return as_a_whole(table, alias, statement, *args, **kwargs)
+        log_failure_once(table, error)
+        return run_with_reread(table, alias, statement, *args, **kwargs)
 
 
 @cache
-def inline(table: Table, alias: str, *, one: bool = False) -> Inline:
-    return Inline(table, alias, one=one)
+def statement_builder(table: Table, alias: str, *, one: bool = False) -> StatementBuilder:
+    return StatementBuilder(table, alias, one=one)
 
 
 def insert(table: Table, compiler: Any, execute: Execute, returning_fields: Any = None) -> Any:
-    """Execute an INSERT with what it tells, or return None where it has no such form."""
+    """Execute an INSERT together with its log entries, or return None if it has no such form."""
     query = compiler.query
-    part = inline(table, compiler.connection.alias, one=len(query.objs) == 1)
-    if not part.is_possible or query.on_conflict is OnConflict.UPDATE or len(query.objs) > MAX_ROWS:
+    builder = statement_builder(table, compiler.connection.alias, one=len(query.objs) == 1)
+    if not builder.is_possible or query.on_conflict is OnConflict.UPDATE or len(query.objs) > MAX_ROWS:
         return None
     make = compiler.as_sql
 
-    @cache  # a field's `pre_save` is called once, also where others want to see the SQL
+    @cache  # so a field's `pre_save` is called once, even if others read the SQL
     def as_sql() -> list[tuple[str, Any]]:
         [(sql, params)] = make()
-        names = [part.quote(field.column) for field in returning_fields or ()]
+        names = [builder.quote(field.column) for field in returning_fields or ()]
         if names:
             sql, _, _ = sql.rpartition(" RETURNING ")
         answer = ", ".join(names) or "1"
-        return [(part.statement(f"{sql} RETURNING {part.returning(*names)}", part.inserted, answer, few=True), params)]
+        sql = f"{sql} {builder.returning(*names)}"
+        return [(builder.with_log_ctes(sql, builder.insert_entries, answer, few=True), params)]
 
     compiler.as_sql = as_sql
     try:
         rows = execute(returning_fields)
     finally:
         vars(compiler).pop("as_sql", None)
-    get_changelog(part.alias).wake_on_commit()
+    get_changelog(builder.alias).wake_on_commit()
     return rows
 
 
 def update(table: Table, compiler: Any, execute: Execute, result_type: Any = None) -> int | None:
-    """Execute an UPDATE with what it tells, and return the number of rows, or None where it has no such form."""
+    """Execute an UPDATE together with its log entries; return the number of rows, or None if it has no such form."""
     query = compiler.query
     if not query.values or result_type not in COUNTS:
         return None
-    named = _named(table, query)
-    part = inline(table, compiler.connection.alias, one=named == 1)
+    key_count = _key_count(table, query)
+    builder = statement_builder(table, compiler.connection.alias, one=key_count == 1)
     written = {field.attname for field, _, _ in query.values}
-    if not part.is_possible or query.related_updates or written & {key.name for key in table.keys}:
+    if not builder.is_possible or query.related_updates or written & {key.name for key in table.keys}:
         return None
-    few = 0 < named <= MAX_ROWS
+    few = 0 < key_count <= MAX_ROWS
     try:
         if not written & set(table.names):
             sql, params = compiler.as_sql()
-            written_rows = part.counted(f"{sql} RETURNING {part.returning()}", part.updated, few=few)
-            return part.run(compiler, execute, written_rows, params)
-        if few and part.tells_each and not table.links and query.count_active_tables() <= 1:
-            return part.run(compiler, execute, *_moving_few(part, compiler, named))
+            return builder.run(compiler, execute, builder.combine(sql, builder.update_entries, few=few), params)
+        if few and builder.logs_each_row and not table.links and query.count_active_tables() <= 1:
+            return builder.run(compiler, execute, *_combine_move(builder, compiler, key_count))
 
         before, before_params = select_matching(table, compiler)
-        before += " FOR NO KEY UPDATE"  # as in `select_was`
+        before += " FOR NO KEY UPDATE"  # as in `select_old_rows`
         change: Any = UpdateQuery(query.model)
         change.values = query.values
-        sql, params = change.get_compiler(part.alias).as_sql()
+        sql, params = change.get_compiler(builder.alias).as_sql()
     except EmptyResultSet:
         return 0
-    statement = part.counting(f"{sql} {part.where_same('old_rows')}", part.moved, before=before, few=few)
-    return part.run(compiler, execute, statement, (*before_params, *params))
+    sql = f"{sql} {builder.join_old_rows('old_rows')} {builder.returning()}, old_row.*"
+    combined = builder.with_count(sql, builder.move_entries, before=before, few=few)
+    return builder.run(compiler, execute, combined, (*before_params, *params))
 
 
-def _named(table: Table, query: Any) -> int:
-    """How many keys the statement names; 0 for one that says otherwise which rows it writes."""
+def _key_count(table: Table, query: Any) -> int:
+    """Return how many keys the statement names; 0 if other conditions select its rows."""
     return len(named_keys(table, query) or ())
 
 
-def _moving_few(part: Inline, compiler: Any, named: int) -> tuple[Combined, Sequence[Any]]:
-    """An UPDATE of what routes rows, whose keys the statement names: the old row is read within it."""
+def _combine_move(builder: StatementBuilder, compiler: Any, key_count: int) -> tuple[Combined, Sequence[Any]]:
+    """Combine an UPDATE of routing values, whose keys the statement names; the old rows are read within it."""
     sql, params = compiler.as_sql()
     where, where_params = compiler.compile(compiler.query.where)
-    # the condition stands on both sides, so that both find the row by its key; of one there is no other to take it for
-    condition = where if named == 1 else f"{part.same()} AND {where}"
-    sql = f"{sql.removesuffix(f' WHERE {where}')} FROM ({part.select_was(where)}) was WHERE {condition}"
+    # the condition is on both sides, so both find the row by its key; a single row needs no join on the key
+    condition = where if key_count == 1 else f"{builder.key_condition()} AND {where}"
+    sql = f"{sql.removesuffix(f' WHERE {where}')} FROM ({builder.select_old_rows(where)}) old_row WHERE {condition}"
     values = params[: len(params) - len(where_params)]
-    return part.telling(f"{sql} {part.returning_both()}", part.moved), (*values, *where_params, *where_params)
+    combined = builder.with_log_insert(f"{sql} {builder.returning()}, old_row.*", builder.move_entries)
+    return combined, (*values, *where_params, *where_params)
 
 
 def update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
-    """Django 6.0 asks for no fields where there are none to ask for, and goes on to `update`."""
+    """Leave an UPDATE with RETURNING to the common capture; without fields, Django 6.0 goes on to `update`."""
     return None if returning_fields else execute(returning_fields)
 
 
 def delete(table: Table, compiler: Any, execute: Execute, result_type: Any = None) -> int | None:
-    """Execute a DELETE with what it tells, and return the number of rows, or None where it has no such form."""
+    """Execute a DELETE together with its log entries; return the number of rows, or None if it has no such form."""
     if result_type not in COUNTS:
         return None
-    named = _named(table, compiler.query)
-    part = inline(table, compiler.connection.alias, one=named == 1)
-    if not part.is_possible:
+    key_count = _key_count(table, compiler.query)
+    builder = statement_builder(table, compiler.connection.alias, one=key_count == 1)
+    if not builder.is_possible:
         return None
     try:
         sql, params = compiler.as_sql()
     except EmptyResultSet:
         return 0
-    few = 0 < named <= MAX_ROWS
-    deleted = part.counted(f"{sql} RETURNING {part.returning()}", part.deleted, few=few)
-    return part.run(compiler, execute, deleted, params)
+    few = 0 < key_count <= MAX_ROWS
+    return builder.run(compiler, execute, builder.combine(sql, builder.delete_entries, few=few), params)
 
 
 EVENTS = {insert: rules.INSERT, update: rules.UPDATE, update_returning: rules.UPDATE, delete: rules.DELETE}

@@ -1,11 +1,11 @@
-"""INSERT … SELECT: the database copies into the log what a statement is about to write; no row travels to Python.
+"""INSERT … SELECT: the database copies rows into the log before they are written; no row is sent to Python.
 
     INSERT INTO realtime_change SELECT 'board.task', id, 'u', … FROM board_task WHERE …;
     UPDATE board_task SET … WHERE …;
 
-On SQLite the first statement takes the write lock that the second needs, so both find the same rows. On MySQL it is
-only done where the statement finds its rows by primary key alone: the SELECT locks the rows that the UPDATE locks, in
-the same order (`FORCE INDEX (PRIMARY)`, `FOR UPDATE`). The user's statement is sent as Django made it.
+On SQLite, the first statement takes the write lock, so both statements find the same rows. On MySQL, this is used only
+if the statement finds its rows by primary key alone. There the SELECT locks the same rows as the UPDATE, in the same
+order (`FORCE INDEX (PRIMARY)`, `FOR UPDATE`). Django's own statement stays unchanged.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from django.db.models.functions import Now, Random
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import ExtraWhere
 
-from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, in_row, named_keys, rereads
+from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, empty_routing, named_keys, rereads
 from realtime.capture.sql.log import LogSQL
 from realtime.capture.tables import Table
 from realtime.changelog.base import NewChange, encode_routing
 
 UNREPEATABLE = (ExtraWhere, Now, Random, RawSQL)
-SOURCE = "\0"  # stands for the rows in a statement that is made once
-OLD, NEW = "o", "n"  # names of the rows as they were, and of the values that the statement gives
+SOURCE = "\0"  # placeholder for the rows in a cached statement
+OLD, NEW = "o", "n"  # aliases of the old rows, and of the values that the statement sets
 
 
 class InsertSelect:
-    """The parts of the statements of one table that stay the same."""
+    """Builds the INSERTs for one table, and caches them."""
 
     def __init__(self, table: Table, alias: str) -> None:
         self.table = table
         self.log = LogSQL(alias)
         self.rereads = self.log.rereads(table)
-        # whether the first INSERT writes a change for each row, and so tells that there are too many
+        # whether the first INSERT adds one change for each row, and so shows how many rows there are
         self._counts_rows = any(own.label not in self.rereads for own in table.own)
-        self._made: dict[tuple[str, tuple[str, ...], frozenset[str]], list[str]] = {}
+        self._cache: dict[tuple[str, tuple[str, ...], frozenset[str]], list[str]] = {}
 
     def record(self, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange]:
-        """Log the rows that a statement is about to write, before it does; return what is to be logged besides.
+        """Log the rows that a statement is about to write; return the changes that remain to be logged.
 
-        `written` are the values that it gives to what the log needs of a row; `UNKNOWN` is one that is computed.
+        `written` holds the values that it sets in columns that the log needs; `UNKNOWN` if the database computes it.
         """
         try:
             sql, params = select_matching(self.table, compiler)
@@ -56,7 +56,7 @@ class InsertSelect:
         fields = [self.table.columns[name].field for name, value in written.items() if value is not UNKNOWN]
         computed = frozenset(name for name, value in written.items() if value is UNKNOWN)
         is_mysql = connection.vendor == "mysql"
-        # MySQL, where there are no more, locks all rows by it before it writes one and takes the lock of the log's ids
+        # on MySQL, LIMIT makes the SELECT lock all rows before the INSERT takes the AUTO-INC lock of the log
         limit = f" LIMIT {MAX_ROWS + 1}" if is_mysql or self._counts_rows else ""
         source = f"({sql}{limit}{' FOR UPDATE' if is_mysql else ''}) {OLD}"
         if fields:
@@ -65,41 +65,41 @@ class InsertSelect:
         for statement in self._statements(operation, tuple(field.column for field in fields), computed):
             count = self.log.execute(statement.replace(SOURCE, source), params * statement.count(SOURCE))
             if count > MAX_ROWS:
-                return self._too_many(count)
+                return self._log_rereads_instead(count)
         pointed = (link.label for link in self.table.links if link.column.name in computed)
         return rereads(self.table, {*self.rereads, *pointed})
 
-    def _too_many(self, count: int) -> list[NewChange]:
-        table = self.log.log.table
-        # SQLite has one writer, so these are the last ones
+    def _log_rereads_instead(self, count: int) -> list[NewChange]:
+        table = self.log.changelog.table
+        # SQLite has one writer, so these changes have the last ids
         self.log.execute(f"DELETE FROM {table} WHERE id > (SELECT MAX(id) FROM {table}) - %s", [count])
         return rereads(self.table)
 
     def _statements(self, operation: str, columns: tuple[str, ...], computed: frozenset[str]) -> list[str]:
-        """The INSERTs for rows of which these columns are written; `SOURCE` stands for the rows."""
-        what = operation, columns, computed
-        if what not in self._made:
-            self._made[what] = [statement.replace("%", "%%") for statement in self._make(*what)]
-        return self._made[what]
+        """Return the INSERTs for a statement that writes these columns; `SOURCE` stands for the rows."""
+        key = operation, columns, computed
+        if key not in self._cache:
+            self._cache[key] = [statement.replace("%", "%%") for statement in self._build(*key)]
+        return self._cache[key]
 
-    def _make(self, operation: str, columns: tuple[str, ...], computed: frozenset[str]) -> Iterator[str]:
+    def _build(self, operation: str, columns: tuple[str, ...], computed: frozenset[str]) -> Iterator[str]:
         table, log = self.table, self.log
         old = {part.field.column: f"{OLD}.{log.quote(part.field.column)}" for part in table.own_columns}
         row = {**old, **{column: f"{NEW}.{log.quote(column)}" for column in columns}}
         key = log.sql.key(table.keys, old)
+        moved_from, gone = old if columns else None, operation == DELETE
         for own in table.own:
             if own.label not in self.rereads:
-                was = old if columns else None
-                routing = log.sql.routing(table.model, own.routing, row, was, gone=operation == DELETE)
-                yield log.select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
+                routing = log.sql.routing(table.model, own.routing, row, moved_from, gone=gone)
+                yield log.insert_select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
                 if own.routing and any(part.name in computed for part in own.routing.values()):
-                    routing = log.sql.literal(encode_routing(in_row(own.routing)))  # where it is now
-                    yield log.select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
+                    routing = log.sql.literal(encode_routing(empty_routing(own.routing)))  # read from the row later
+                    yield log.insert_select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
         for link in table.links:
             if link.label not in self.rereads:
                 cells = dict.fromkeys(log.sql.cell(link.column, cells) for cells in (row, old))
                 linked = " UNION ".join(f"SELECT {cell} FROM {SOURCE}" for cell in cells)
-                yield log.links(link, f"{{}} IN ({linked})")
+                yield log.insert_links(link, f"{{}} IN ({linked})")
 
 
 @cache
@@ -108,9 +108,9 @@ def insert_select(table: Table, alias: str) -> InsertSelect:
 
 
 def can_copy_by_key(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
-    """Whether MySQL's SELECT locks what the UPDATE locks: rows found by nothing but their primary keys.
+    """Return whether a SELECT on MySQL locks the same rows as the UPDATE: those found by primary key alone.
 
-    It is for the old place of rows that may move; the text of a value must not depend on a collation.
+    Only an UPDATE of logged columns needs it, for the old values. Text columns are excluded because of collations.
     """
     keys = named_keys(table, compiler.query) if written else None
     return (
@@ -121,9 +121,9 @@ def can_copy_by_key(table: Table, compiler: Any, written: Mapping[str, Any]) -> 
 
 
 def is_repeatable(query: Any) -> bool:
-    """Whether the conditions find the same rows in two statements that follow one another with nothing in between.
+    """Return whether the conditions find the same rows in two consecutive statements.
 
-    SQLite asks a subquery that refers to the row anew for each row, and sees what the statement has written so far.
+    SQLite evaluates a correlated subquery again for each row, and sees what the statement has written so far.
     """
     waiting: list[Any] = [query.where, *query.annotations.values()]
     while waiting:
@@ -150,7 +150,7 @@ def is_repeatable(query: Any) -> bool:
 
 
 def select_matching(table: Table, compiler: Any) -> tuple[str, tuple[Any, ...]]:
-    """SELECT, as SQL, of what the table itself holds of the rows that a statement is about to write."""
+    """Return SQL and parameters of the SELECT of the rows that a statement is about to write, from this table."""
     query, quote = compiler.query, compiler.connection.ops.quote_name
     query.get_initial_alias()
     if query.count_active_tables() > 1 or query.group_by is not None:
@@ -167,7 +167,7 @@ def select_matching(table: Table, compiler: Any) -> tuple[str, tuple[Any, ...]]:
 
 
 def _by_key(table: Table, query: Any, alias: str) -> Any:
-    """A query of one table for the rows that a query of several finds."""
+    """Return a query of one table for the rows that a query of several tables finds."""
     found = query.chain(klass=Query)
     found.select_related = False
     found.clear_ordering(force=True)

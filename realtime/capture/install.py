@@ -1,4 +1,4 @@
-"""Installation: begins to capture as `REALTIME_CAPTURE` says; `migrate` begins the log and keeps triggers in step."""
+"""Installation: starts the capture that `REALTIME_CAPTURE` selects; `migrate` starts the log and updates triggers."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from realtime.models import Change, Log
 
 _UID = "realtime.capture"
 
-_databases: set[str] = set()  # that are watched
+_databases: set[str] = set()  # with capture
 
 
 def install() -> None:
-    """Begin to capture the models that the registered streams need; may be called again when streams change."""
+    """Start to capture the models that the registered streams need. Call it again when streams change."""
     tables = watched_tables()
     _databases.clear()
     _databases.update(alias for alias in log_databases() if connections[alias].vendor in BACKENDS)
-    if settings.CAPTURE == "signals":  # nothing of Django's is wrapped
+    if settings.CAPTURE == "signals":  # wraps no method of Django
         orm.unwatch()
         commits.uninstall()
         signals.watch(tables, _databases)
@@ -34,18 +34,18 @@ def install() -> None:
         signals.unwatch()
         commits.install()
         orm.watch(tables, _databases, only_wake=settings.CAPTURE == "triggers")
-    touch.follow_libraries()
+    touch.connect_libraries()
 
 
 def connect(app: Any) -> None:
-    """Have `migrate` keep the triggers in step; `app` is the configuration of realtime's app."""
+    """Let `migrate` update the triggers; `app` is realtime's app config."""
     connection_created.connect(_look_for_log, dispatch_uid=_UID)
     pre_migrate.connect(_before_migrate, sender=app, dispatch_uid=_UID)
     post_migrate.connect(_after_migrate, sender=app, dispatch_uid=_UID)
 
 
 def _look_for_log(connection: Any, **kwargs: Any) -> None:
-    # now, since a transaction of SQLite that reads before it writes may fail where others write meanwhile
+    # now, because a transaction on SQLite that reads before it writes may fail if others write in between
     if connection.alias in _databases and connection is connections[connection.alias]:
         get_changelog(connection.alias).exists()
 
@@ -53,7 +53,7 @@ def _look_for_log(connection: Any, **kwargs: Any) -> None:
 def _before_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
     if connections[using].vendor in BACKENDS:
         get_changelog(using).forget()
-    # a trigger that names a column which a migration takes away would fail every write after it
+    # a trigger that uses a column which a migration removes would fail every later write
     if plan and _has_log(using):
         triggers.remove(using)
 
@@ -64,7 +64,7 @@ def _after_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
     wanted = settings.CAPTURE == "triggers"
     differed = triggers.install(using) if wanted else triggers.remove(using)
     log = get_changelog(using)
-    # what migrations have written was not captured; a log that has just begun needs no word of it
+    # writes of migrations were not captured; a log that has just begun needs no entry for them
     if (plan or differed) and log.has_begun(log.head()):
         labels = {label for table in watched_tables().values() for label in table.labels}
         log.append([NewChange(label, "", REREAD) for label in sorted(labels)])

@@ -1,8 +1,8 @@
-"""Capture of the ORM's statements: every INSERT, UPDATE and DELETE that Django sends, whichever method made it.
+"""ORM capture: records every INSERT, UPDATE and DELETE of Django's ORM, no matter which method sends it.
 
-`save`, `bulk_create`, `update`, a manager, a related manager, a cascade, an async twin: all end in one of three
-compilers of `django.db.models.sql.compiler`. These are wrapped, once and for all models; a statement to a table that
-is not watched costs a look into a dictionary. The statement and what the log is told of it commit together.
+`save`, `bulk_create`, `update`, managers, related managers, cascades and async methods all end in one of three
+compilers of `django.db.models.sql.compiler`. `watch` wraps these once, for all models. A statement to an unwatched
+table costs one dictionary lookup. A statement and its log entries commit together.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from realtime.capture import cte
 from realtime.capture.insert_select import can_copy_by_key, insert_select, is_repeatable
 from realtime.capture.rows import (
     DELETE,
-    IN_ROW,
     INSERT,
     MAX_ROWS,
+    UNCHANGED,
     UNKNOWN,
     UPDATE,
-    changes,
+    changes_of,
     conditions_of,
-    deleted,
+    delete_changes,
     rereads,
-    updated,
+    update_changes,
     written_values,
 )
-from realtime.capture.statement import Statement, recorded, say_once
+from realtime.capture.statement import Statement, log_failure_once, run_recorded
 from realtime.capture.tables import Row, Table
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 
 Execute = Callable[..., Any]
 
-SQLITE_STOPS = (5, 6, 8, 10, 13)  # SQLITE_BUSY, LOCKED, READONLY, IOERR, FULL
-MYSQL_STOPS = (1205, 1213, 2006, 2013)  # a lock's wait is over, deadlock, the server is gone, the connection is lost
+SQLITE_WRITE_ERRORS = (5, 6, 8, 10, 13)  # SQLITE_BUSY, LOCKED, READONLY, IOERR, FULL
+MYSQL_WRITE_ERRORS = (1205, 1213, 2006, 2013)  # lock wait timeout, deadlock, server gone, connection lost
 
 _tables: dict[type[models.Model], Table] = {}
 _databases: set[str] = set()
-_originals: dict[tuple[Any, str], Any] = {}  # None: the class had inherited it
-_only_wakes = False  # triggers record
+_originals: dict[tuple[Any, str], Any] = {}  # the wrapped methods; None for an inherited one
+_only_wakes = False  # triggers write the log
 
 
 def watch(tables: dict[type[models.Model], Table], databases: set[str], *, only_wake: bool = False) -> None:
     """Record the statements to these tables on these databases, and to no others.
 
-    With `only_wake` nothing is recorded, and the hubs are woken: for what triggers record.
+    With `only_wake`, triggers record the statements, and this only wakes the hubs.
     """
     global _only_wakes
     _only_wakes = only_wake
@@ -62,7 +62,7 @@ def watch(tables: dict[type[models.Model], Table], databases: set[str], *, only_
     _tables.update(tables)
     _databases.clear()
     _databases.update(databases)
-    cte.inline.cache_clear()
+    cte.statement_builder.cache_clear()
     if not _originals:
         _wrap(SQLInsertCompiler, "execute_sql", record_insert, cte.insert)
         _wrap(SQLUpdateCompiler, "execute_sql", record_update, cte.update)
@@ -72,7 +72,7 @@ def watch(tables: dict[type[models.Model], Table], databases: set[str], *, only_
 
 
 def unwatch() -> None:
-    """Undo `watch`: Django's methods are its own again."""
+    """Undo `watch`: restore Django's methods."""
     for (compiler, name), original in _originals.items():
         if original is None:
             delattr(compiler, name)
@@ -82,12 +82,12 @@ def unwatch() -> None:
     _tables.clear()
 
 
-def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_inline: Callable[..., Any]) -> None:
+def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined: Callable[..., Any]) -> None:
     original = _originals[compiler, name] = vars(compiler).get(name)
 
     @functools.wraps(getattr(compiler, name))
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        # an inherited one is looked up at each call: others may wrap it at any time
+        # an inherited method is looked up at each call, because others may wrap it at any time
         execute = functools.partial(original, self) if original else getattr(super(compiler, self), name)
         table = _tables.get(self.query.model._meta.concrete_model)
         alias = self.connection.alias
@@ -96,7 +96,7 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_inline: C
         log = get_changelog(alias)
         if not log.exists():
             result = execute(*args, **kwargs)
-            log.missed(table.labels)
+            log.reread_after_commit(table.labels)
             return result
         if _only_wakes:
             result = execute(*args, **kwargs)
@@ -105,38 +105,38 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_inline: C
             return result
         statement = Statement(execute)
         if self.connection.vendor == "postgresql":
-            result = cte.recorded(record_inline, table, self, statement, *args, **kwargs)
+            result = cte.run_recorded(record_combined, table, self, statement, *args, **kwargs)
             if result is not None:
                 return result
-        return recorded(record, table, self, statement, *args, **kwargs)
+        return run_recorded(record, table, self, statement, *args, **kwargs)
 
     setattr(compiler, name, method)
 
 
 def record_update(table: Table, compiler: Any, execute: Execute, *args: Any) -> Any:
     query, alias = compiler.query, compiler.connection.alias
-    if not query.values:  # only the tables of parents change; their statements come by themselves
+    if not query.values:  # only parent tables change, in separate statements
         return execute(*args)
 
     log = get_changelog(alias)
     written = written_values(table, query)
-    besides = _copy(table, UPDATE, compiler, written) if _copies(table, compiler, written) else None
-    if besides is not None:
+    remaining = _copy_to_log(table, UPDATE, compiler, written) if _can_copy(table, compiler, written) else None
+    if remaining is not None:
         count = execute(*args)
-        log.append(besides if count else [])
+        log.append(remaining if count else [])
         log.wake_on_commit()
         return count
 
     conditions = conditions_of(table, query)
     if count := execute(*args):
-        # MySQL may have read the keys first, and names them now
+        # on MySQL, Django may read the keys first and put them into the query
         conditions = {**conditions_of(table, query), **conditions}
-        log.append(updated(table, query, conditions, alias))
+        log.append(update_changes(table, query, conditions, alias))
     return count
 
 
-def _copies(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
-    """Whether the database can copy into the log what an UPDATE is about to write, and lock no more than that does."""
+def _can_copy(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
+    """Return whether INSERT … SELECT can log the rows before this UPDATE, without locking more than it does."""
     if not table.labels or written.keys() & {part.name for part in table.keys}:
         return False
     match compiler.connection.vendor:
@@ -147,29 +147,29 @@ def _copies(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
     return False
 
 
-def _copy(table: Table, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange] | None:
-    """Have the database copy the rows into the log; None where it refuses, so that less is logged."""
+def _copy_to_log(table: Table, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange] | None:
+    """Log the rows with INSERT … SELECT; return the remaining changes, or None if the database refuses."""
     try:
         return insert_select(table, compiler.connection.alias).record(operation, compiler, written)
     except DatabaseError as error:
-        if _would_stop_the_statement(error):
+        if _would_fail_anyway(error):
             raise
-        say_once(table, error)
+        log_failure_once(table, error)
         return None
 
 
-def _would_stop_the_statement(error: DatabaseError) -> bool:
-    """Whether the statement itself would have met it: a lock that it does not get, a file that cannot be written."""
+def _would_fail_anyway(error: DatabaseError) -> bool:
+    """Return whether the statement itself would fail too: the row is locked, or the file is not writable."""
     cause: Any = error.__cause__
     sqlite_code = getattr(cause, "sqlite_errorcode", None)
     if sqlite_code is not None:
-        return sqlite_code & 0xFF in SQLITE_STOPS
-    return error.args[:1] != () and error.args[0] in MYSQL_STOPS
+        return sqlite_code & 0xFF in SQLITE_WRITE_ERRORS
+    return error.args[:1] != () and error.args[0] in MYSQL_WRITE_ERRORS
 
 
 def record_update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
     if not returning_fields or not compiler.connection.features.can_return_rows_from_update:
-        return execute(returning_fields)  # which goes on to `execute_sql`
+        return execute(returning_fields)  # it calls `execute_sql`
     rows: list[Any] = []
 
     def count() -> int:
@@ -185,33 +185,34 @@ def record_delete(table: Table, compiler: Any, execute: Statement, *args: Any) -
     alias, log = compiler.connection.alias, get_changelog(compiler.connection.alias)
     cascades = rereads(table, table.cascades)
     is_copied = bool(table.labels) and compiler.connection.vendor == "sqlite" and is_repeatable(compiler.query)
-    besides = _copy(table, DELETE, compiler, {}) if is_copied else None
-    if besides is not None:
+    remaining = _copy_to_log(table, DELETE, compiler, {}) if is_copied else None
+    if remaining is not None:
         count = execute(*args) or 0
-        log.append([*besides, *cascades] if count else [])
+        log.append([*remaining, *cascades] if count else [])
         log.wake_on_commit()
         return count
 
     conditions = conditions_of(table, compiler.query)
     if table.labels and _can_return(compiler, *args):
         rows = _delete_returning(table, compiler, execute)
-        count, found = len(rows), rereads(table) if len(rows) > MAX_ROWS else changes(table, DELETE, rows, rows, alias)
+        count = len(rows)
+        found = rereads(table) if count > MAX_ROWS else changes_of(table, DELETE, rows, rows, alias)
     else:
         count = execute(*args) or 0
-        found = deleted(table, conditions, alias)
+        found = delete_changes(table, conditions, alias)
     if count:
         log.append([*found, *cascades])
     return count
 
 
 def _can_return(compiler: Any, result_type: str = ROW_COUNT, *args: Any) -> bool:
-    """Whether the DELETE can return its rows: MariaDB's of one table, for who asks for no more than their number."""
+    """Return whether the DELETE can return its rows: on MariaDB, from one table, if the caller wants their number."""
     is_mariadb = getattr(compiler.connection, "mysql_is_mariadb", False)
     return is_mariadb and result_type == ROW_COUNT and bool(compiler.single_alias)
 
 
 def _delete_returning(table: Table, compiler: Any, execute: Statement) -> list[Row]:
-    """Execute a DELETE that returns what it has deleted: the statement is Django's own, with RETURNING behind it."""
+    """Execute Django's DELETE with RETURNING added; return the deleted rows."""
     make, quote = compiler.as_sql, compiler.connection.ops.quote_name
     columns = ", ".join(quote(part.field.column) for part in table.own_columns)
 
@@ -227,7 +228,7 @@ def _delete_returning(table: Table, compiler: Any, execute: Statement) -> list[R
     converters = compiler.get_converters([field.get_col(table.name) for field in fields])
     with cursor:
         rows = cursor.fetchall()
-    execute.result = len(rows)  # as Django has it, whatever becomes of the rest
+    execute.result = len(rows)  # Django's own result, even if the conversion below fails
     if converters:
         rows = compiler.apply_converters(rows, converters)
     return [dict(zip([part.name for part in table.own_columns], row, strict=True)) for row in rows]
@@ -237,25 +238,26 @@ def record_insert(table: Table, compiler: Any, execute: Callable[..., Any], retu
     query, alias = compiler.query, compiler.connection.alias
     given = list(returning_fields or ())
     wanted = _keys_to_return(table, compiler, given)
-    stored = _note_values(table, compiler)
+    stored = _collect_values(table, compiler)
     returned = execute([*given, *wanted] or returning_fields)
 
     operation = UPDATE if query.on_conflict is OnConflict.UPDATE else INSERT
     names = [field.attname for field in (*given, *wanted)]
     if table.labels:
-        given_rows = _given(table, compiler, stored)
-        rows = _rows(table, compiler, given_rows, names, returned)
-        found = rereads(table) if rows is None else changes(table, operation, rows, _linking(query, given_rows), alias)
+        given_rows = _known_rows(table, compiler, stored)
+        rows = _stored_rows(table, compiler, given_rows, names, returned)
+        links = _link_rows(query, given_rows)
+        found = rereads(table) if rows is None else changes_of(table, operation, rows, links, alias)
         get_changelog(alias).append(found)
     if wanted:
         return [row[: len(given)] for row in returned] if given else []
     return returned
 
 
-def _note_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
-    """The values that the statement is given, by the object's id and attribute, noted as Django takes them.
+def _collect_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
+    """Return a dictionary of the inserted values, by object id and attribute, which fills as Django reads them.
 
-    An attribute may say something else: `pre_save` need not keep what it returns.
+    An object's attribute may differ: `pre_save` does not have to store the value that it returns.
     """
     found: dict[tuple[int, str], Any] = {}
     take = compiler.pre_save_val
@@ -271,7 +273,7 @@ def _note_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
 
 
 def _keys_to_return(table: Table, compiler: Any, given: Sequence[Any]) -> list[Any]:
-    """The fields of the key that the database has to return, as far as it can."""
+    """Return the key fields that the database must return, as far as it can."""
     objects, features = compiler.query.objs, compiler.connection.features
     conflict = compiler.query.on_conflict
     known = all(_value(item, part.name) not in (None, UNKNOWN) for item in objects for part in table.keys)
@@ -280,31 +282,31 @@ def _keys_to_return(table: Table, compiler: Any, given: Sequence[Any]) -> list[A
     wanted = [part.field for part in table.keys if part.field not in given]
     if len(objects) > 1:
         return wanted if features.can_return_rows_from_bulk_insert else []
-    if not features.can_return_columns_from_insert:  # then Django asks for the last id
+    if not features.can_return_columns_from_insert:  # Django reads the last id instead
         return wanted if not given and conflict is None and isinstance(table.keys[0].field, AutoField) else []
-    if conflict is OnConflict.IGNORE:  # Django before 6.0 cannot convert the values of no row
+    if conflict is OnConflict.IGNORE:  # Django before 6.0 cannot convert the values of a skipped row
         columns = [field.get_col(table.model._meta.db_table) for field in (*given, *wanted)]
         return [] if compiler.get_converters(columns) else wanted
     return wanted
 
 
-def _given(table: Table, compiler: Any, stored: Mapping[tuple[int, str], Any]) -> list[dict[str, Any]]:
-    """What the log needs of each row, as far as the statement was given it."""
+def _known_rows(table: Table, compiler: Any, stored: Mapping[tuple[int, str], Any]) -> list[dict[str, Any]]:
+    """Return the values that the log needs of each row, as far as the statement contains them."""
     return [{name: stored.get((id(item), name), UNKNOWN) for name in table.names} for item in compiler.query.objs]
 
 
-def _linking(query: Any, rows: Sequence[Row]) -> Sequence[Row]:
-    """The rows by what they link: one that is updated instead may have linked another object, and still does."""
+def _link_rows(query: Any, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return the rows with the links that are certain: an upsert may leave an existing row's link unchanged."""
     if query.on_conflict is not OnConflict.UPDATE:
         return rows
     same = {field.attname for field in query.unique_fields} - {field.attname for field in query.update_fields}
     return [{name: value if name in same else UNKNOWN for name, value in row.items()} for row in rows]
 
 
-def _rows(
+def _stored_rows(
     table: Table, compiler: Any, rows: list[dict[str, Any]], names: Sequence[str], returned: Sequence[Any]
 ) -> Sequence[Row] | None:
-    """The rows as they are now, as far as the log needs them, or None where the keys cannot be known."""
+    """Return the stored rows, as far as the log needs them, or None if a key is unknown."""
     query, alias = compiler.query, compiler.connection.alias
     if len(query.objs) > MAX_ROWS:
         return None
@@ -313,7 +315,7 @@ def _rows(
     if query.on_conflict is None:
         for row, answer in zip(rows, answers, strict=False):
             row.update({name: answer[name] for name in table.names if name in answer})
-        if table.own and any(_has_no_key(table, row) for row in rows) and not _take_last_ids(table, rows, alias):
+        if table.own and any(_has_no_key(table, row) for row in rows) and not _set_last_ids(table, rows, alias):
             return None
         return rows
 
@@ -326,7 +328,7 @@ def _rows(
         if any(_has_no_key(table, row) for row in rows):
             return None
     keys, touched = {part.name for part in table.keys}, {field.attname for field in query.update_fields}
-    others = {name: UNKNOWN if name in touched else IN_ROW for name in table.names if name not in keys}
+    others = {name: UNKNOWN if name in touched else UNCHANGED for name in table.names if name not in keys}
     return [{**row, **others} for row in rows]
 
 
@@ -339,11 +341,11 @@ def _has_no_key(table: Table, row: Row) -> bool:
     return any(row.get(part.name) in (None, UNKNOWN) for part in table.keys)
 
 
-def _take_last_ids(table: Table, rows: list[Any], alias: str) -> bool:
-    """Number the rows of one INSERT as MySQL did, which returns only the first id.
+def _set_last_ids(table: Table, rows: list[Any], alias: str) -> bool:
+    """Set the ids of the rows of one INSERT on MySQL, which returns only the first; return whether this is possible.
 
-    InnoDB hands out consecutive ids to an INSERT whose number of rows is known before: see "AUTO_INCREMENT Handling
-    in InnoDB" in MySQL's manual.
+    InnoDB assigns consecutive ids if the number of rows is known in advance: see "AUTO_INCREMENT Handling in InnoDB"
+    in MySQL's manual.
     """
     if connections[alias].vendor != "mysql" or not isinstance(table.keys[0].field, AutoField):
         return False

@@ -1,4 +1,4 @@
-"""Rows: what a statement has written, and what the log records of it."""
+"""Changes to log for the rows of a statement, with their keys and routing values."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from realtime.changelog.base import NewChange
 from realtime.models import Change
 from realtime.streams.keys import key_names, key_of_values
 
-MAX_ROWS = 5000  # of one statement; more leave one change for each model, not one for each row
+MAX_ROWS = 5000  # per statement; for more, one change is logged per model instead of one per row
 KEYS_PER_QUERY = 500
 
-UNKNOWN = object()  # a value that only the database knows; the row may have had another one
-IN_ROW = object()  # a value that only the database knows, and that the statement has not changed
+UNKNOWN = object()  # a value that only the database knows, and that may have changed
+UNCHANGED = object()  # a value that only the database knows, and that has not changed
 
 INSERT, UPDATE, DELETE, LINK, REREAD = (
     Change.Kind.INSERT,
@@ -30,12 +30,14 @@ INSERT, UPDATE, DELETE, LINK, REREAD = (
     Change.Kind.REREAD,
 )
 
+RoutingValues = dict[str, list[str | None]]
+
 Conditions = Mapping[str, Sequence[Any]]
-"""The values that a statement's conditions allow, by attribute: all rows that it writes had one of them before."""
+"""Values that a statement's conditions allow, by attribute: each of its rows had one of them before."""
 
 
 def conditions_of(table: Table, query: Any) -> Conditions:
-    """What a statement says itself about the rows that it writes: `WHERE id IN (1, 2) AND project_id = 7 AND ...`."""
+    """Return the values that WHERE allows for each attribute, as in `id IN (1, 2) AND project_id = 7 AND ...`."""
     found: dict[str, Sequence[Any]] = {}
     waiting = [query.where]
     while waiting:
@@ -52,7 +54,7 @@ def conditions_of(table: Table, query: Any) -> Conditions:
 
 
 def _allowed(lookup: Any) -> Iterator[tuple[Col, Sequence[Any]]]:
-    """The columns that a lookup compares with values, each with those that it allows."""
+    """Yield the columns that a lookup compares with values, each with the values that it allows."""
     columns, rhs = getattr(lookup, "lhs", None), getattr(lookup, "rhs", None)
     if isinstance(lookup, IsNull) and isinstance(columns, Col):
         if rhs is True:
@@ -67,7 +69,7 @@ def _allowed(lookup: Any) -> Iterator[tuple[Col, Sequence[Any]]]:
 
 
 def keys_of(table: Table, conditions: Conditions) -> Sequence[str] | None:
-    """The keys that the conditions name, as the log has them, or None."""
+    """Return the keys that the conditions name, in the log's form, or None."""
     values = [conditions.get(part.name, ()) for part in table.keys]
     if len(values) == 1:
         return [str(table.keys[0].text(value)) for value in values[0]] or None
@@ -77,45 +79,45 @@ def keys_of(table: Table, conditions: Conditions) -> Sequence[str] | None:
 
 
 def named_keys(table: Table, query: Any) -> Sequence[str] | None:
-    """The keys of a statement whose only condition names them, or None."""
+    """Return the keys of a statement whose only condition is on its keys, or None."""
     where = query.where
     if where.negated or len(where.children) != 1 or hasattr(where.children[0], "children"):
         return None
     return keys_of(table, conditions_of(table, query))
 
 
-def in_row(routing: Mapping[str, Column]) -> dict[str, list[str | None]]:
-    """The routing of a row that stays where it is: its values are to be looked up there."""
+def empty_routing(routing: Mapping[str, Column]) -> RoutingValues:
+    """Return the routing of a row whose routing values have not changed: they are read from the row later."""
     return {name: [] for name in routing}
 
 
-def changes(table: Table, operation: str, rows: Sequence[Row], linking: Sequence[Row], alias: str) -> list[NewChange]:
-    """What the log records of these rows, as far as their values are known; `linking` are those of their links."""
+def changes_of(table: Table, operation: str, rows: Sequence[Row], links: Sequence[Row], alias: str) -> list[NewChange]:
+    """Return the changes to log for these rows; `links` holds the same rows with the links that are certain."""
     found: list[NewChange] = []
     for own in table.own:
         found += [
             NewChange(own.label, table.key(row), operation, routing_of(own.routing, row, operation)) for row in rows
         ]
     for link in table.links:
-        found += linked(link, [row.get(link.column.name, UNKNOWN) for row in linking], alias)
+        found += link_changes(link, [row.get(link.column.name, UNKNOWN) for row in links], alias)
     if rows:
         found += rereads(table, table.rereads)
     return found
 
 
 def rereads(table: Table, labels: Iterable[str] | None = None) -> list[NewChange]:
-    """What the log records in place of rows that are not listed."""
+    """Return changes that reload whole models, instead of listing rows."""
     return [NewChange(label, "", REREAD) for label in sorted(table.labels if labels is None else labels)]
 
 
-def routing_of(routing: Routing, row: Row, operation: str) -> dict[str, list[str | None]] | None:
-    """The values that route a change of a row, or None where the row may have left a place that is not known."""
+def routing_of(routing: Routing, row: Row, operation: str) -> RoutingValues | None:
+    """Return the values that route a change of a row, or None if a value that may have changed is unknown."""
     if routing is None:
         return None
-    found: dict[str, list[str | None]] = {}
+    found: RoutingValues = {}
     for name, part in routing.items():
         value = row.get(part.name, UNKNOWN)
-        if value is IN_ROW or (value is UNKNOWN and operation == INSERT):
+        if value is UNCHANGED or (value is UNKNOWN and operation == INSERT):
             found[name] = []
         elif value is UNKNOWN:
             return None
@@ -124,8 +126,8 @@ def routing_of(routing: Routing, row: Row, operation: str) -> dict[str, list[str
     return found
 
 
-def updated(table: Table, query: Any, conditions: Conditions, alias: str) -> list[NewChange]:
-    """What the log records of an UPDATE of which nothing is known but its text."""
+def update_changes(table: Table, query: Any, conditions: Conditions, alias: str) -> list[NewChange]:
+    """Return the changes to log for an UPDATE, derived from its query alone."""
     written = written_values(table, query)
     keys = keys_of(table, conditions)
     if written.keys() & {part.name for part in table.keys}:
@@ -133,29 +135,29 @@ def updated(table: Table, query: Any, conditions: Conditions, alias: str) -> lis
     found: list[NewChange] = []
     for own in table.own:
         if keys is None or len(keys) > MAX_ROWS:
-            found.append(NewChange(own.label, "", REREAD, _all_values(own.routing, conditions, written)))
+            found.append(NewChange(own.label, "", REREAD, _unlisted_routing(own.routing, conditions, written)))
         else:
-            routing = _moved(own.routing, conditions, written)
+            routing = _shared_routing(own.routing, conditions, written)
             found += [NewChange(own.label, key, UPDATE, routing) for key in keys]
-    return [*found, *_links(table, conditions, alias, written), *rereads(table, table.rereads)]
+    return [*found, *_all_link_changes(table, conditions, alias, written), *rereads(table, table.rereads)]
 
 
-def deleted(table: Table, conditions: Conditions, alias: str) -> list[NewChange]:
-    """What the log records of a DELETE of which nothing is known but its text."""
+def delete_changes(table: Table, conditions: Conditions, alias: str) -> list[NewChange]:
+    """Return the changes to log for a DELETE, derived from its query alone."""
     keys = keys_of(table, conditions)
     found: list[NewChange] = []
     for own in table.own:
         if keys is None or len(keys) > MAX_ROWS:
-            found.append(NewChange(own.label, "", REREAD, _all_values(own.routing, conditions, {})))
+            found.append(NewChange(own.label, "", REREAD, _unlisted_routing(own.routing, conditions, {})))
         else:
             row = {name: values[0] for name, values in conditions.items() if len(values) == 1}
             routing = routing_of(own.routing, row, DELETE)
             found += [NewChange(own.label, key, DELETE, routing) for key in keys]
-    return [*found, *_links(table, conditions, alias), *rereads(table, table.rereads)]
+    return [*found, *_all_link_changes(table, conditions, alias), *rereads(table, table.rereads)]
 
 
 def written_values(table: Table, query: Any) -> dict[str, Any]:
-    """The values that an UPDATE gives to what the log needs of a row; `UNKNOWN` where the database computes one."""
+    """Return the values that an UPDATE sets in columns that the log needs; `UNKNOWN` if the database computes it."""
     found = {}
     for field, _, value in query.values:
         if field.attname in table.columns:
@@ -165,11 +167,11 @@ def written_values(table: Table, query: Any) -> dict[str, Any]:
     return found
 
 
-def _moved(routing: Routing, conditions: Conditions, written: Mapping[str, Any]) -> dict[str, list[str | None]] | None:
-    """The routing of each of several rows: None where one may have left a place that is not known."""
+def _shared_routing(routing: Routing, conditions: Conditions, written: Mapping[str, Any]) -> RoutingValues | None:
+    """Return the routing that all updated rows share, or None if an old or new value is unknown."""
     if routing is None:
         return None
-    found: dict[str, list[str | None]] = {}
+    found: RoutingValues = {}
     for name, part in routing.items():
         before = conditions.get(part.name, ())
         if part.name not in written:
@@ -181,13 +183,11 @@ def _moved(routing: Routing, conditions: Conditions, written: Mapping[str, Any])
     return found
 
 
-def _all_values(
-    routing: Routing, conditions: Conditions, written: Mapping[str, Any]
-) -> dict[str, list[str | None]] | None:
-    """The routing of rows that are not listed: all values that they had or have, or None where these are not known."""
+def _unlisted_routing(routing: Routing, conditions: Conditions, written: Mapping[str, Any]) -> RoutingValues | None:
+    """Return the routing of unlisted rows: all their old and new values, or None if some are unknown."""
     if not routing:
         return None
-    found: dict[str, list[str | None]] = {}
+    found: RoutingValues = {}
     for name, part in routing.items():
         if part.name not in conditions or written.get(part.name) is UNKNOWN:
             return None
@@ -196,24 +196,24 @@ def _all_values(
     return found
 
 
-def _links(
+def _all_link_changes(
     table: Table, conditions: Conditions, alias: str, written: Mapping[str, Any] | None = None
 ) -> Iterator[NewChange]:
     for link in table.links:
         name = link.column.name
         values = list(conditions.get(name, [UNKNOWN]))
-        yield from linked(link, [*values, written[name]] if written and name in written else values, alias)
+        yield from link_changes(link, [*values, written[name]] if written and name in written else values, alias)
 
 
-def linked(link: Link, values: Collection[Any], alias: str) -> Iterator[NewChange]:
-    """What the log records of the objects that these values of a link refer to."""
+def link_changes(link: Link, values: Collection[Any], alias: str) -> Iterator[NewChange]:
+    """Yield the changes to log for the objects that these values of a link refer to."""
     values = list(dict.fromkeys(values))
-    if UNKNOWN in values or IN_ROW in values or len(values) > MAX_ROWS:
+    if UNKNOWN in values or UNCHANGED in values or len(values) > MAX_ROWS:
         yield NewChange(link.label, "", REREAD)
         return
     values = [value for value in values if value is not None]
     if link.is_key:
-        routing = None if link.routing is None else in_row(link.routing)
+        routing = None if link.routing is None else empty_routing(link.routing)
         for value in values:
             yield NewChange(link.label, str(link.column.text(value)), LINK, routing)
         return
@@ -225,4 +225,4 @@ def linked(link: Link, values: Collection[Any], alias: str) -> Iterator[NewChang
         names = key_names(link.model)
         for row in objects.values(*names):
             key = key_of_values(link.model, [row[name] for name in names])
-            yield NewChange(link.label, key, LINK, None if link.routing is None else in_row(link.routing))
+            yield NewChange(link.label, key, LINK, None if link.routing is None else empty_routing(link.routing))

@@ -1,7 +1,7 @@
-"""Rules of PostgreSQL's tables, such as ON DELETE DO INSTEAD: a statement to these cannot be part of a larger one.
+"""Rules of PostgreSQL tables, such as ON DELETE DO INSTEAD, which exclude a statement from a CTE.
 
-Each connection looks for them once, past Django, which would count it. In the transaction of a test, which may make
-rules, it looks each time. See "Rules on INSERT, UPDATE, and DELETE" in PostgreSQL's manual.
+Each connection looks a table up once; in a test's transaction, which may create rules, every time. The driver's cursor
+keeps Django's query counts the same. See "Rules on INSERT, UPDATE, and DELETE" in PostgreSQL's manual.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ UPDATE, INSERT, DELETE = "2", "3", "4"
 _found: WeakKeyDictionary[Any, dict[tuple[str, str], bool]] = WeakKeyDictionary()  # by the driver's connection
 
 
-def stand_on(connection: Any, table: str, event: str) -> bool:
-    """Whether the table has a rule for such statements."""
+def has_rule(connection: Any, table: str, event: str) -> bool:
+    """Return whether the table has a rule for this kind of statement."""
     connection.ensure_connection()
     found = _found.setdefault(connection.connection, {})
     if (table, event) not in found or is_test(connection):
-        found[table, event] = _look(connection, table, event)
+        found[table, event] = _query_rule(connection, table, event)
     return found[table, event]
 
 
-def remember(connection: Any, table: str, event: str) -> None:
-    """It has one."""
+def cache_rule(connection: Any, table: str, event: str) -> None:
+    """Store that the table has a rule."""
     _found.setdefault(connection.connection, {})[table, event] = True
 
 
-def _look(connection: Any, table: str, event: str) -> bool:
+def _query_rule(connection: Any, table: str, event: str) -> bool:
     if connection.needs_rollback:
-        return False  # the transaction has failed, as the statement will
+        return False  # the transaction has failed, and so will the statement
     with closing(connection.connection.cursor()) as cursor:
         name = connection.ops.quote_name(table)
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Capture of what access stands on and no row of a model tells: sessions that end, and `revoke`."""
+"""Capture of access changes that no model shows: ended sessions, `revoke`, and connections to end."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from django.db import connections
 from realtime.auth.identity import session_digest
 from realtime.auth.revocation import ACCESS_MODEL, SESSIONS, access_database
 from realtime.auth.sessions import session_store
-from realtime.capture.transactions import together
+from realtime.capture.transactions import ensure_transaction
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 from realtime.models import Change
 
 
 def revoke(user: Any) -> None:
-    """Have the access of a user asked again, in every process, within a second.
+    """Authorize a user's subscriptions again, in every process, within a second.
 
-    Django's own grounds (logout, password, groups, permissions, flags) and the models of `authorize_depends_on` are
-    noticed without this; it is for what Django does not know. `user` is a user or a user's primary key.
+    Logout, password, groups, permissions, flags and the models in `authorize_depends_on` are noticed without it.
+    `user` is a user or a primary key.
     """
     _record(f"user:{getattr(user, 'pk', user)}")
 
 
 def end_connection(id: str) -> None:
-    """End one connection, in whichever process it is; its client comes back by itself."""
+    """End one connection, in any process. Its client reconnects by itself."""
     _record(f"end:{id}")
 
 
 def end_connections(user: Any) -> None:
-    """End all connections of a user, or of a user's primary key; their pages ask for everything anew.
+    """End all connections of a user (or of a primary key); their pages reconnect and reload everything.
 
-    They come back if they still may: to keep somebody out, deactivate them, which ends their subscriptions too.
+    Allowed users can reconnect. To keep a user out, deactivate the user, which also ends the subscriptions.
     """
     _record(f"end:user:{getattr(user, 'pk', user)}")
 
 
 def install() -> None:
-    """Begin to notice sessions that end, by their rows where they have some, else by the store's own methods."""
+    """Start to record ended sessions: through the session model if the store has one, else the store's methods."""
     store = session_store()
     if store is None:
         return
     if hasattr(store, "get_model_class"):
-        _watch(store.get_model_class())
+        _wrap_model(store.get_model_class())
     elif not hasattr(store.delete, "__wrapped__"):
-        _wrap(store)
+        _wrap_store(store)
 
 
-class _Watched:
-    """A QuerySet of sessions that says when some were deleted: once, however many; expired ones go by the thousand."""
+class _RecordingQuerySet:
+    """A QuerySet of sessions that records one access change per deletion, which may be of thousands of rows."""
 
     def delete(self) -> Any:
         deleted = super().delete()  # type: ignore[misc]
@@ -63,15 +63,15 @@ class _Watched:
     delete.queryset_only = True  # type: ignore[attr-defined]
 
 
-def _watch(model: Any) -> None:
-    # not by a signal: where one has a receiver, Django reads each row and deletes it by itself
+def _wrap_model(model: Any) -> None:
+    # not a signal: with a receiver, Django reads all rows before it deletes them
     bases = [base for base in model.mro() if hasattr(base, "_meta")]
     declared = [manager for base in bases for manager in base._meta.local_managers]
-    # those that are declared too: Django makes its own anew from them, whenever a model is added
+    # declared managers too: Django copies `_meta.managers` from them whenever a model is added
     for manager in [*declared, *model._meta.managers]:
         kind = manager._queryset_class
-        if not issubclass(kind, _Watched):
-            manager._queryset_class = type(kind.__name__, (_Watched, kind), {})
+        if not issubclass(kind, _RecordingQuerySet):
+            manager._queryset_class = type(kind.__name__, (_RecordingQuerySet, kind), {})
     if hasattr(model.delete, "__wrapped__"):
         return
     delete = model.delete
@@ -87,7 +87,7 @@ def _watch(model: Any) -> None:
     model.delete = recorded_delete
 
 
-def _wrap(store: Any) -> None:
+def _wrap_store(store: Any) -> None:
     delete, adelete = store.delete, store.adelete
 
     @functools.wraps(delete)
@@ -109,5 +109,5 @@ def _wrap(store: Any) -> None:
 
 def _record(key: str) -> None:
     alias = access_database()
-    with together(connections[alias]):
+    with ensure_transaction(connections[alias]):
         get_changelog(alias).append([NewChange(ACCESS_MODEL, key, Change.Kind.ACCESS)])

@@ -1,8 +1,8 @@
-"""Capture by Django's public signals alone: `post_save`, `post_delete` and `m2m_changed`.
+"""Signal capture: records changes with Django's public signals alone (`post_save`, `post_delete`, `m2m_changed`).
 
-No compiler is wrapped and no statement of the writer's is changed or preceded by one. The price: what sends no signal
-(`update`, `bulk_create`, raw SQL) is not seen, old values are not known, and a write outside of a transaction commits
-before its change does. Django has to read the rows that it deletes, since somebody listens.
+It wraps no compiler and changes no statement. In return, writes without signals (`update`, `bulk_create`, raw SQL) are
+not seen, old values are unknown, and a write outside a transaction commits before its log entry. Because of the
+receivers, Django reads the rows before it deletes them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from django.apps import apps
 from django.db import DatabaseError, models
 from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post_save
 
-from realtime.capture.rows import DELETE, INSERT, LINK, MAX_ROWS, REREAD, UPDATE
-from realtime.capture.statement import say_once
-from realtime.capture.tables import Link, Routing, Table, family
+from realtime.capture.rows import DELETE, INSERT, LINK, MAX_ROWS, REREAD, UPDATE, RoutingValues
+from realtime.capture.statement import log_failure_once
+from realtime.capture.tables import Link, Routing, Table, with_parents
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 
@@ -28,12 +28,12 @@ _connected: list[tuple[ModelSignal, Any]] = []
 
 
 def watch(tables: dict[type[models.Model], Table], databases: Collection[str]) -> None:
-    """Record the writes to these tables on these databases, as far as signals tell of them, and no others."""
+    """Record the writes to these tables on these databases that send signals, and no others."""
     unwatch()
     _tables.update(tables)
     _databases.update(databases)
     for model in apps.get_models(include_auto_created=True):
-        if any(member in tables for member in family(model)):  # a listener to others would change how Django deletes
+        if any(member in tables for member in with_parents(model)):  # a receiver changes how Django deletes rows
             for signal, receiver in ((post_save, _saved), (post_delete, _deleted), (m2m_changed, _m2m_changed)):
                 signal.connect(receiver, sender=model, dispatch_uid=_UID)
                 _connected.append((signal, model))
@@ -54,11 +54,12 @@ def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields:
     def changes(table: Table) -> Iterator[NewChange]:
         moved = written is None or not written.isdisjoint(table.columns)
         for own in table.own:
-            routing = _of_new(own.routing, instance) if created else _of_updated(own.routing, moved=moved)
+            routing = _insert_routing(own.routing, instance) if created else _update_routing(own.routing, moved=moved)
             yield NewChange(own.label, _key(table, instance), INSERT if created else UPDATE, routing)
         for link in table.links:
-            # what a row linked before is not known
-            yield _linked(link, instance.__dict__.get(link.column.name)) if created or not moved else _reread(link)
+            # the object that an updated row linked before is unknown
+            is_known = created or not moved
+            yield _link_change(link, instance.__dict__.get(link.column.name)) if is_known else _link_reread(link)
 
     _record(sender, using, changes)
 
@@ -66,10 +67,10 @@ def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields:
 def _deleted(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
     def changes(table: Table) -> Iterator[NewChange]:
         for own in table.own:
-            # the object may have been given other values than its row had
+            # the instance's values may differ from those of its row
             yield NewChange(own.label, _key(table, instance), DELETE, None if own.routing else own.routing)
         for link in table.links:
-            yield _linked(link, instance.__dict__.get(link.column.name))
+            yield _link_change(link, instance.__dict__.get(link.column.name))
 
     _record(sender, using, changes)
 
@@ -81,18 +82,18 @@ def _m2m_changed(
         return
 
     def changes(table: Table) -> Iterator[NewChange]:
-        for own in table.own:  # its rows have no keys that the signal says
+        for own in table.own:  # the signal does not give the keys of these rows
             yield NewChange(own.label, "", REREAD)
         for link in table.links:
-            ends = (family(type(instance)), [instance.pk]), (family(model), pk_set)
+            ends = (with_parents(type(instance)), [instance.pk]), (with_parents(model), pk_set)
             for members, values in ends:
                 if link.model not in members:
                     continue
                 if values is None or len(values) > MAX_ROWS:
-                    yield _reread(link)
+                    yield _link_reread(link)
                     continue
                 for value in values:
-                    yield _linked(link, value)
+                    yield _link_change(link, value)
 
     _record(sender, using, changes)
 
@@ -101,14 +102,14 @@ def _record(sender: Any, using: str, changes: Callable[[Table], Iterator[NewChan
     if using not in _databases:
         return
     found: list[NewChange] = []
-    for table in (_tables[member] for member in family(sender) if member in _tables):
+    for table in (_tables[member] for member in with_parents(sender) if member in _tables):
         try:
             found += changes(table)
             others = table.rereads
         except DatabaseError:
             raise
         except Exception as error:
-            say_once(table, error)
+            log_failure_once(table, error)
             others = table.labels
         found += (NewChange(label, "", REREAD) for label in sorted(others))
     get_changelog(using).append([change for place, change in enumerate(found) if change not in found[:place]])
@@ -122,10 +123,10 @@ def _key(table: Table, instance: Any) -> str:
     return table.key({part.name: instance.__dict__[part.name] for part in table.keys})
 
 
-def _of_new(routing: Routing, instance: Any) -> dict[str, list[str | None]] | None:
+def _insert_routing(routing: Routing, instance: Any) -> RoutingValues | None:
     if routing is None:
         return None
-    found: dict[str, list[str | None]] = {}
+    found: RoutingValues = {}
     for name, part in routing.items():
         value = instance.__dict__.get(part.name, models.F(part.name))
         if hasattr(value, "resolve_expression"):
@@ -134,16 +135,16 @@ def _of_new(routing: Routing, instance: Any) -> dict[str, list[str | None]] | No
     return found
 
 
-def _of_updated(routing: Routing, *, moved: bool) -> dict[str, list[str | None]] | None:
-    """Without values: the row stands where it did, and says where. None: where it was before is not known."""
+def _update_routing(routing: Routing, *, moved: bool) -> RoutingValues | None:
+    """Return empty values, to be read from the row, or None if an unknown old value may have changed."""
     return None if routing is None or (routing and moved) else {name: [] for name in routing}
 
 
-def _linked(link: Link, value: Any) -> NewChange:
+def _link_change(link: Link, value: Any) -> NewChange:
     if value is None or not link.column.field.target_field.primary_key:
-        return _reread(link)
+        return _link_reread(link)
     return NewChange(link.label, str(link.column.text(value)), LINK, {} if link.routing == {} else None)
 
 
-def _reread(link: Link) -> NewChange:
+def _link_reread(link: Link) -> NewChange:
     return NewChange(link.label, "", REREAD)

@@ -1,4 +1,4 @@
-"""Statement: what the writer has Django execute. It runs once, whatever becomes of what is recorded of it."""
+"""Statement: a write of the ORM. It runs exactly once, even if recording its changes fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import DatabaseError
 
 from realtime.capture.rows import rereads
 from realtime.capture.tables import Table
-from realtime.capture.transactions import together
+from realtime.capture.transactions import ensure_transaction
 from realtime.changelog import get_changelog
 
 logger = logging.getLogger("realtime.capture")
@@ -19,7 +19,7 @@ Record = Callable[..., Any]
 
 
 class Statement:
-    """Django's own method of a compiler, or that of whoever has wrapped it before."""
+    """A compiler's method that executes a write: Django's own, or another app's wrapper around it."""
 
     def __init__(self, execute: Callable[..., Any]) -> None:
         self.execute = execute
@@ -38,24 +38,24 @@ class Statement:
         self.has_run = True
         return self.result
 
-    def answer(self, *args: Any, **kwargs: Any) -> Any:
-        """What the writer gets who calls with these arguments, whether it has run or not."""
+    def result_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the result of a call with these arguments; run the statement only if it has not run yet."""
         if not self.has_run:
             return self(*args, **kwargs)
-        asked, given = (list(found[0] or ()) if found else [] for found in (self.args, args))
-        if args and isinstance(args[0], list | tuple | None) and len(asked) > len(given):
-            return [row[: len(given)] for row in self.result] if given else []  # more columns were read than asked for
+        read, wanted = (list(found[0] or ()) if found else [] for found in (self.args, args))
+        if args and isinstance(args[0], list | tuple | None) and len(read) > len(wanted):
+            return [row[: len(wanted)] for row in self.result] if wanted else []  # without added ones
         return self.result
 
 
-def recorded(record: Record, table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
-    """Have `record` run the statement and write down what it did, in one transaction.
+def run_recorded(record: Record, table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
+    """Let `record` run the statement and log its changes, in one transaction.
 
-    Where capture itself cannot, for a value that it does not know or a fault of its own, it says that the whole model
-    may have changed: the writer's statement is not to suffer.
+    If `record` itself fails, log that the whole model may have changed: capture must not break the writer's statement.
+    Errors of the statement or the database are raised.
     """
     alias = compiler.connection.alias
-    with together(compiler.connection):
+    with ensure_transaction(compiler.connection):
         try:
             return record(table, compiler, statement, *args, **kwargs)
         except Exception as error:
@@ -63,33 +63,33 @@ def recorded(record: Record, table: Table, compiler: Any, statement: Statement, 
                 raise
             if isinstance(error, DatabaseError):
                 if compiler.connection.in_atomic_block:
-                    compiler.connection.needs_rollback = True  # a row must not be there without its change
+                    compiler.connection.needs_rollback = True  # no row without its log entry
                 raise
-            say_once(table, error)
-            return as_a_whole(table, alias, statement, *args, **kwargs)
+            log_failure_once(table, error)
+            return run_with_reread(table, alias, statement, *args, **kwargs)
 
 
-def as_a_whole(table: Table, alias: str, statement: Statement, *args: Any, **kwargs: Any) -> Any:
-    """Run the statement, if it has not run, and say that the models of the table may have changed."""
-    result = statement.answer(*args, **kwargs)
+def run_with_reread(table: Table, alias: str, statement: Statement, *args: Any, **kwargs: Any) -> Any:
+    """Run the statement if it has not run, and log that the table's models may have changed."""
+    result = statement.result_for(*args, **kwargs)
     get_changelog(alias).append(rereads(table))
     return result
 
 
-def as_a_whole_together(table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
-    """The same, in one transaction."""
-    with together(compiler.connection):
-        return as_a_whole(table, compiler.connection.alias, statement, *args, **kwargs)
+def run_with_reread_atomically(table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
+    """Like `run_with_reread`, in one transaction."""
+    with ensure_transaction(compiler.connection):
+        return run_with_reread(table, compiler.connection.alias, statement, *args, **kwargs)
 
 
-_said: set[str] = set()
+_logged_tables: set[str] = set()
 
 
-def say_once(table: Table, error: Exception) -> None:
-    if table.name not in _said:
-        _said.add(table.name)
+def log_failure_once(table: Table, error: Exception) -> None:
+    if table.name not in _logged_tables:
+        _logged_tables.add(table.name)
         logger.error(
-            "A write to the table %s could not be recorded row by row; its live queries are read afresh.",
+            "A write to the table %s could not be recorded row by row; its live queries are reloaded.",
             table.name,
             exc_info=error,
             extra={"table": table.name},

@@ -1,7 +1,7 @@
-"""Tracking: which tables are watched, and what a row of each tells the log.
+"""Tables: which tables capture watches, and which values of their rows the log needs.
 
-A live model has rows in its own table and, with multi-table inheritance, in those of its parents; its many-to-many
-relations stand in the tables between. A change in any of them is a change of the model's object.
+A live model has rows in its own table and, with multi-table inheritance, in those of its parents. Its many-to-many
+relations are rows of through tables. A change to any of these rows is a change of the model's object.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.exceptions import FieldError
 from django.db import connections, models, router
 
-from realtime.auth.revocation import ground_models, whose_fields
+from realtime.auth.revocation import access_models, user_fields
 from realtime.streams.keys import key_text, stored
 from realtime.streams.registry import registry
 from realtime.streams.relations import is_generic, pointers_between, through_model
@@ -23,42 +23,42 @@ from realtime.streams.validation import problems
 if TYPE_CHECKING:
     from django.db.models import Model
 
-# Of these types equal values have equal texts; a change routed by another type concerns every live query.
+# Equal values of these types have equal texts. A change routed by another type concerns every live query.
 ROUTABLE = (models.IntegerField, models.BooleanField, models.UUIDField, models.DateField, models.CharField)
 NOT_ROUTABLE = (models.DateTimeField,)
 
 Row = Mapping[str, Any]
-"""The values of a row by attribute name, as far as they are read."""
+"""Values of a row by attribute name, as far as they have been read."""
 
 
 class Column(NamedTuple):
-    """A field of a watched table, and the field that its foreign keys end at, which knows the type."""
+    """A field of a watched table, and the field at the end of its foreign keys, which defines the type."""
 
     name: str
     field: Any
     target: Any
 
     def text(self, value: Any) -> str | None:
-        """The text by which a value is compared: with a stream's parameter, or with a key."""
+        """Return the text of a value, for comparison with a stream's parameter or with a key."""
         return None if value is None else key_text(stored(self.target, value))
 
 
 Routing = Mapping[str, Column] | None
-"""The columns that route a model's changes, by field name; None: they cannot, each concerns every live query.
+"""The columns that route a model's changes, by field name. None: each change concerns every live query.
 
-Those of one table: what stands in another table is left out, since a statement to this one does not change it.
+Only columns of one table and its parents are included, because a statement changes no other tables.
 """
 
 
 class StreamRows(NamedTuple):
-    """The row is a part of an object of a live model."""
+    """The row is part of an object of a live model."""
 
     label: str
     routing: Routing
 
 
 class Link(NamedTuple):
-    """The row links an object of a live model, to which `column` refers."""
+    """The row links to an object of a live model, through the foreign key `column`."""
 
     label: str
     column: Column
@@ -67,15 +67,15 @@ class Link(NamedTuple):
 
     @property
     def is_key(self) -> bool:
-        """Whether the column's value is the key of the object."""
+        """Whether the column holds the object's primary key."""
         return bool(self.column.field.target_field.primary_key)
 
 
 class Table:
     """What to watch in the table of one model.
 
-    `rereads` are labels of models whose objects are concerned by a change in a way that the row does not tell.
-    `cascades` are those of tables that the database itself changes when a row is deleted here.
+    `rereads` are labels of models to reload on any change, because the row does not identify the objects concerned.
+    `cascades` are labels of models whose tables the database itself changes when a row is deleted here.
     """
 
     def __init__(self, model: type[Model]) -> None:
@@ -89,24 +89,24 @@ class Table:
 
     @cached_property
     def labels(self) -> set[str]:
-        """The live models that the table is watched for."""
+        """The labels of the live models that need this table."""
         return {part.label for part in self.own} | {part.label for part in self.links} | self.rereads
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        """What the log needs of a row, by attribute: its key, what routes it, and what it links."""
+        """The columns that the log needs, by attribute: the key, the routing columns, and the links."""
         routing = [item for own in self.own for item in (own.routing or {}).values()]
         parts = [*self.keys, *routing, *(link.column for link in self.links)]
         return {part.name: part for part in parts}
 
     @cached_property
     def names(self) -> list[str]:
-        """The attributes of a row to read; with multi-table inheritance some are those of a parent's row."""
+        """The attributes that the log needs; with multi-table inheritance, some are in a parent's row."""
         return list(self.columns)
 
     @cached_property
     def own_columns(self) -> list[Column]:
-        """Those that the table itself holds."""
+        """The columns that are in this table itself."""
         return [part for part in self.columns.values() if part.field.model._meta.concrete_model is self.model]
 
     def key(self, row: Row) -> str:
@@ -121,23 +121,23 @@ def column(field: Any) -> Column:
     return Column(field.attname, field, target)
 
 
-class Needed(NamedTuple):
-    """The fields of a live model that the log has to tell: those that route its changes, and those that point.
+class NeededFields(NamedTuple):
+    """The fields of a live model that the log needs: those that route its changes, and those that point to other rows.
 
-    What points is not compared as text: the rows that it leads to are looked up.
+    Pointing fields are not compared as text: the rows that they point to are looked up.
     """
 
     routing: set[str]
     pointing: set[str]
 
 
-def live_models() -> dict[type[Model], Needed]:
-    """Every model whose changes are needed.
+def live_models() -> dict[type[Model], NeededFields]:
+    """Return every model whose changes are needed, with the fields that the log needs.
 
-    They are the models of streams, those that streams, their rows and live values depend on, and those that access
-    stands on.
+    These are the models of streams, the models that streams, their rows and live values depend on, and the models that
+    authorization depends on.
     """
-    found: defaultdict[type[Model], Needed] = defaultdict(lambda: Needed(set(), set()))
+    found: defaultdict[type[Model], NeededFields] = defaultdict(lambda: NeededFields(set(), set()))
     for stream in registry:
         if any(problems(stream)):
             continue
@@ -149,20 +149,20 @@ def live_models() -> dict[type[Model], Needed]:
         for dependencies in stream.value_models().values():
             for model in dependencies:
                 found[model]
-    for model in ground_models():
+    for model in access_models():
         found[model]
-    for model, field in whose_fields():
+    for model, field in user_fields():
         found[model].pointing.add(field)
     return dict(found)
 
 
 def log_databases() -> set[str]:
-    """The databases whose logs are read; what is written to another one concerns nobody."""
+    """Return the databases whose logs are read. Writes to other databases are not captured."""
     return {router.db_for_write(model) for model in live_models()}
 
 
 def watched_tables() -> dict[type[Model], Table]:
-    """The tables to watch, by their models."""
+    """Return the tables to watch, by model."""
     tables: dict[type[Model], Table] = {}
 
     def table(model: Any) -> Table:
@@ -171,20 +171,20 @@ def watched_tables() -> dict[type[Model], Table]:
 
     for model, needed in live_models().items():
         label, routing = model._meta.label_lower, _routing(model, needed)
-        for member in family(model):
+        for member in with_parents(model):
             if _shares_key(model, member):
-                table(member).own.append(StreamRows(label, _held(member, routing)))
+                table(member).own.append(StreamRows(label, _routing_within(member, routing)))
             else:
                 table(member).rereads.add(label)
         for relation in _many_to_many(model):
             through: Any = through_model(relation)
             pointers = pointers_between(relation, model)
             for field in pointers:
-                if one_target(field):
+                if has_one_column(field):
                     table(field.model).links.append(Link(label, column(field), model, routing))
                 else:
                     table(field.model).rereads.add(label)
-            if not pointers and not is_generic(relation, model):  # which is a dependency of streams
+            if not pointers and not is_generic(relation, model):  # generic relations are dependencies
                 table(through).rereads.add(label)
     for watched in list(tables.values()):
         for origin in _database_cascades(watched.model):
@@ -192,26 +192,28 @@ def watched_tables() -> dict[type[Model], Table]:
     return tables
 
 
-def family(model: type[Model]) -> Iterable[type[Model]]:
-    """The concrete models that a row of this model has rows in: itself and the parents of multi-table inheritance."""
+def with_parents(model: type[Model]) -> Iterable[type[Model]]:
+    """Return the concrete models whose tables store this model: itself and its multi-table parents."""
     concrete: Any = model._meta.concrete_model or model
     parents = (parent._meta.concrete_model for parent in concrete._meta.all_parents)
     return dict.fromkeys([concrete, *parents])
 
 
 def _shares_key(model: Any, parent: type[Model]) -> bool:
-    # not so for the second parent of a model with two
+    # with two parents, the second one has a key of its own
     return model is parent or all(path.join_field.primary_key for path in model._meta.get_path_to_parent(parent))
 
 
-def _held(member: type[Model], routing: Routing) -> Routing:
-    # what a parent's row says nothing of is not looked up in the child's
+def _routing_within(member: type[Model], routing: Routing) -> Routing:
+    # a change of a parent's row is not routed by values of the child's row
     if routing is None:
         return None
-    return {name: item for name, item in routing.items() if item.field.model._meta.concrete_model in family(member)}
+    return {
+        name: item for name, item in routing.items() if item.field.model._meta.concrete_model in with_parents(member)
+    }
 
 
-def _routing(model: type[Model], needed: Needed) -> Routing:
+def _routing(model: type[Model], needed: NeededFields) -> Routing:
     vendor = connections[router.db_for_write(model)].vendor
     columns = {name: column(model._meta.get_field(name)) for name in sorted(needed.routing | needed.pointing)}
     if all(_is_routable(columns[name].target, vendor) for name in needed.routing):
@@ -221,12 +223,12 @@ def _routing(model: type[Model], needed: Needed) -> Routing:
 
 def _is_routable(field: Any, vendor: str) -> bool:
     if isinstance(field, models.CharField) and (vendor == "mysql" or field.db_collation):
-        return str(field.db_collation).endswith("_bin")  # other collations take different texts for equal
+        return str(field.db_collation).endswith("_bin")  # other collations treat different texts as equal
     return isinstance(field, ROUTABLE) and not isinstance(field, NOT_ROUTABLE)
 
 
-def one_target(field: Any) -> bool:
-    """Whether a foreign key, and each that it leads to, has one column; a `ForeignObject` may have several."""
+def has_one_column(field: Any) -> bool:
+    """Return whether a foreign key, and each one that it leads to, has one column; a `ForeignObject` may have more."""
     try:
         column(field)
     except FieldError:
@@ -235,7 +237,7 @@ def one_target(field: Any) -> bool:
 
 
 def _many_to_many(model: type[Model]) -> Iterator[Any]:
-    """The many-to-many relations of the model, from either side, whose rows between are known."""
+    """Yield the many-to-many relations of the model, from either side, that have a known through model."""
     relations: Iterable[Any] = model._meta.get_fields(include_hidden=True)
     for relation in relations:
         if relation.many_to_many and through_model(relation) is not None:
@@ -243,7 +245,7 @@ def _many_to_many(model: type[Model]) -> Iterator[Any]:
 
 
 def _database_cascades(model: type[Model]) -> set[type[Model]]:
-    """The models whose deletion the database carries on to this one by itself (Django 6.1: DB_CASCADE, ...)."""
+    """Return the models whose deletions the database itself cascades to this one (Django 6.1: `DB_CASCADE`, ...)."""
     found: set[type[Model]] = set()
     waiting: list[Any] = [model]
     while waiting:

@@ -1,4 +1,4 @@
-"""Touch: has rows read afresh that were written in a way which capture does not see."""
+"""Touch: reloads rows after a write that capture does not see."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from django.db import connections, router
 from django.db.models import Manager, QuerySet
 
 from realtime.capture.rows import MAX_ROWS, REREAD, UPDATE
-from realtime.capture.tables import Table, family, log_databases, watched_tables
-from realtime.capture.transactions import together
+from realtime.capture.tables import Table, log_databases, watched_tables, with_parents
+from realtime.capture.transactions import ensure_transaction
 from realtime.changelog import BACKENDS, get_changelog
 from realtime.changelog.base import NewChange
 from realtime.streams.keys import key_names, key_of_values
 
 
 def touch(queryset: Any) -> None:
-    """Say in the log that these rows have changed, in the transaction that is open, if one is.
+    """Log that these rows have changed, in the open transaction if there is one.
 
-    Raise `TypeError` for what is no QuerySet.
+    Raise `TypeError` if `queryset` is not a QuerySet or Manager.
     """
     rows: Any = queryset.all() if isinstance(queryset, Manager) else queryset
     if not isinstance(rows, QuerySet):
@@ -32,45 +32,45 @@ def touch_rows(rows: Any) -> None:
     model: Any = rows.model
     alias = rows._db or router.db_for_write(model)
     watched = watched_tables()
-    tables = [watched[member] for member in family(model) if member in watched]
+    tables = [watched[member] for member in with_parents(model) if member in watched]
     if not tables or alias not in log_databases() or connections[alias].vendor not in BACKENDS:
         return
-    with together(connections[alias]):
+    with ensure_transaction(connections[alias]):
         get_changelog(alias).append(list(_changes(rows.using(alias), tables)))
 
 
-def follow_libraries() -> None:
-    """Have the documented signals of libraries, which write with cursors of their own, touch what these write."""
+def connect_libraries() -> None:
+    """Touch rows that libraries write with their own cursors, when they send their documented signals."""
     if mptt := sys.modules.get("mptt.signals"):
         mptt.node_moved.connect(_node_moved, dispatch_uid="realtime.capture.touch")
 
 
 def _node_moved(instance: Any, **kwargs: Any) -> None:
-    # the nodes below it have another level; which ones they were where it came from, the signal does not say
+    # its descendants have another level now, and the signal does not name them
     touch_rows(QuerySet(type(instance), using=instance._state.db))
 
 
 def _changes(queryset: Any, tables: list[Table]) -> Iterator[NewChange]:
     own = sorted({part.label for table in tables for part in table.own})
-    # what a row linked before is not known
+    # the objects that a row linked before are unknown
     others = {label for table in tables for label in (*table.rereads, *(link.label for link in table.links))}
-    keys = None if _is_everything(queryset) else _keys(queryset)
+    keys = None if _selects_all(queryset) else _keys(queryset)
     if keys is None:
         others |= set(own)
     elif not keys:
         return
     for label in own:
-        # nor are the values that it had, which may have had it in another partition
+        # old values are unknown too: the row may have been in another partition
         yield from (NewChange(label, key, UPDATE, None) for key in keys or ())
     yield from (NewChange(label, "", REREAD) for label in sorted(others))
 
 
-def _is_everything(queryset: Any) -> bool:
-    """Whether all rows are meant, those that are gone included."""
+def _selects_all(queryset: Any) -> bool:
+    """Return whether all rows are meant, including deleted ones."""
     return not queryset.query.where and not queryset.query.is_sliced
 
 
 def _keys(queryset: Any) -> list[str] | None:
-    """The keys of the rows, or None for too many."""
+    """Return the keys of the rows, or None if there are too many."""
     rows = list(queryset.values_list(*key_names(queryset.model))[: MAX_ROWS + 1])
     return None if len(rows) > MAX_ROWS else list(dict.fromkeys(key_of_values(queryset.model, row) for row in rows))

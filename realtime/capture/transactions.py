@@ -1,4 +1,4 @@
-"""Transaction: one of its own for a statement and what is written of it, where none is open."""
+"""Transactions: puts a statement and its log entries into one transaction."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import Any
 from django.db import transaction
 from django.db.backends.utils import debug_transaction
 
-from realtime.changelog.commits import has_begun, knows_transactions
+from realtime.changelog.commits import in_transaction, reports_transactions
 
 START = "START TRANSACTION"
-# of MariaDB, for drivers that do not say whether one is open, which START TRANSACTION would commit
+# on MariaDB, for drivers that do not report an open transaction, which START TRANSACTION would commit
 START_UNLESS_BEGUN = f"BEGIN NOT ATOMIC IF @@in_transaction THEN SIGNAL SQLSTATE '45000'; END IF; {START}; END"
-SIGNALED = 1644  # code of the error that SIGNAL is
+SIGNALED = 1644  # error code of SIGNAL
 
 
-def together(connection: Any) -> AbstractContextManager[Any]:
-    """A transaction for the statement and what is written of it, where none is open."""
-    # in the writer's own, an error of the statement has to leave it as it would without this
-    if not connection.get_autocommit() or has_begun(connection.connection):
+def ensure_transaction(connection: Any) -> AbstractContextManager[Any]:
+    """Return a transaction for the statement and its log entries, or an empty context if one is open."""
+    # in the writer's transaction, a failed statement must leave the same state as without capture
+    if not connection.get_autocommit() or in_transaction(connection.connection):
         return nullcontext()
     if connection.vendor == "mysql":
-        if knows_transactions(connection.connection):
-            return _Started(connection, START)
+        if reports_transactions(connection.connection):
+            return _ExplicitAtomic(connection, START)
         if connection.mysql_is_mariadb:
-            return _Started(connection, START_UNLESS_BEGUN)
+            return _ExplicitAtomic(connection, START_UNLESS_BEGUN)
     return transaction.atomic(using=connection.alias, savepoint=False)
 
 
 class _AlreadyBegun(Exception):
-    """The transaction is open of which Django does not know."""
+    """A transaction is open that Django does not know."""
 
 
-class _Started(transaction.Atomic):
-    """`atomic` of MySQL that is begun by a statement: autocommit need not be switched off, and on again."""
+class _ExplicitAtomic(transaction.Atomic):
+    """`atomic` for MySQL that starts with a statement instead of switching autocommit off and on."""
 
     def __init__(self, connection: Any, sql: str) -> None:
         super().__init__(connection.alias, savepoint=False, durable=False)
@@ -43,7 +43,7 @@ class _Started(transaction.Atomic):
         self._is_own = False
 
     def __enter__(self) -> None:
-        # by which Django begins a transaction where it is there, as it is for SQLite
+        # if a connection has this method, as on SQLite, Django starts transactions with it
         self._connection._start_transaction_under_autocommit = self._start
         try:
             super().__enter__()

@@ -1,4 +1,4 @@
-"""The record of changes: append, head, read, prune; one file per database."""
+"""Change log: records the changes of live models in their database. One module per kind of database."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ BACKENDS = {"sqlite": "SQLiteChangeLog", "postgresql": "PostgreSQLChangeLog", "m
 
 @cache
 def get_changelog(alias: str) -> ChangeLog:
-    """The log of a database. Raise `ImproperlyConfigured` for a database that has none."""
+    """Return the log of a database. Raise `ImproperlyConfigured` if its kind is not supported."""
     vendor = connections[alias].vendor
     if vendor not in BACKENDS:
         raise ImproperlyConfigured(
-            f"realtime keeps its log on {', '.join(sorted(BACKENDS))}; the database {alias!r} is {vendor}."
+            f"realtime supports {', '.join(sorted(BACKENDS))}; the database {alias!r} is {vendor}."
         )
     module = import_module(f"realtime.changelog.{vendor}")
     log: ChangeLog = getattr(module, BACKENDS[vendor])(alias)
@@ -27,5 +27,5 @@ def get_changelog(alias: str) -> ChangeLog:
 
 
 def log_number(alias: str) -> int:
-    """What a database's log is called on the wire: its place among the aliases, which says nothing of their names."""
+    """Return the number of a database's log on the wire: the place of its alias, which does not reveal the name."""
     return sorted(connections).index(alias)

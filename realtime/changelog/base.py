@@ -1,8 +1,8 @@
-"""ChangeLog: what every database's log can do, and what they share.
+"""ChangeLog: the interface of the change log of every database, with the code that they share.
 
-A cursor is text: the log's epoch, a dot, and a position that only the database's own file understands. A position
-carries a mark, the id and time of a change that it has seen, so that a log restored from a backup is told from the
-one that the cursor was made by.
+A cursor is text: the log's epoch, a dot, and a position that only the database's module understands. A position
+contains a mark: the id and time of a change that it has seen. The mark shows whether the log has been restored from a
+backup since the cursor was made.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ ROWS_PER_PRUNE = 2000
 MAX_CURSOR = 8000  # characters
 
 Routing = Mapping[str, Sequence[str | None]]
-"""Routing values by field name: the new one, or the new and the old one where they differ.
+"""Routing values by field name: the new value, or the new and the old value if they differ.
 
-No value: the row holds its value, which the change did not touch; the reader looks it up there. Of a REREAD: all
-values that the changed rows had or have.
+If there is no value, the change did not touch it: the reader looks it up in the row. A REREAD has all values that the
+changed rows had or have.
 """
 
 commit_listeners: list[Callable[[str], None]] = []
-"""Called with a database's alias when a writer has committed changes there, in the writer's thread."""
+"""Called with a database's alias after a writer has committed changes there, in the writer's thread."""
 
 _PROCESS = secrets.token_hex(8)
 
 
 def origin() -> str:
-    """The name of this process, by which it knows what it has sent to others itself."""
-    return f"{_PROCESS}.{os.getpid()}"  # a forked process has the same first half
+    """Return the name of this process, by which it recognizes its own notifications."""
+    return f"{_PROCESS}.{os.getpid()}"  # a forked process has the same `_PROCESS`
 
 
-_MISSING = re.compile("no such table|does not exist|doesn't exist")  # as SQLite, PostgreSQL and MySQL say it
+_MISSING = re.compile("no such table|does not exist|doesn't exist")  # in errors of SQLite, PostgreSQL and MySQL
 _MARK = re.compile("[0-9]{1,18}-[0-9]{1,18}")
 
 _routing_decoder = msgspec.json.Decoder(dict[str, list[str | None]])
@@ -68,19 +68,19 @@ class NewChange(NamedTuple):
 
 
 def encode_routing(routing: Routing) -> str:
-    """The JSON that the log holds."""
+    """Return routing values as JSON, as the log stores them."""
     return msgspec.json.encode(routing).decode()
 
 
-def _fitting(change: NewChange) -> NewChange:
-    """The change, or one that has its model read afresh where the log cannot hold the key."""
+def _with_fitting_key(change: NewChange) -> NewChange:
+    """Return the change, or one that reloads its model if the key is too long for the log."""
     if len(change.key) <= MAX_KEY:
         return change
     return NewChange(change.model, "", Change.Kind.REREAD)
 
 
 class LoggedChange(NamedTuple):
-    """A change as read."""
+    """A change read from the log."""
 
     id: int
     model: str
@@ -90,7 +90,7 @@ class LoggedChange(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What `read` found. Where `complete` is false there were more changes than the limit, and none are given."""
+    """The result of `read`. If `complete` is false, there were more changes than the limit, and `changes` is empty."""
 
     changes: Sequence[LoggedChange]
     cursor: str
@@ -98,7 +98,7 @@ class Reading(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A change that a position has seen: it proves that the log is still the same."""
+    """A change that a position has seen. It proves that the log is still the same."""
 
     id: int
     at: int
@@ -108,15 +108,15 @@ class Mark(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Mark:
-        """Raise `CursorExpired` for what is no mark; cursors come from clients."""
+        """Parse a mark. Raise `CursorExpired` if it is malformed; cursors come from clients."""
         if not _MARK.fullmatch(text):
             raise CursorExpired
         return cls(*map(int, text.split("-")))
 
 
 @dataclass(frozen=True)
-class Missed:
-    """What to do after the commit of a transaction that found no log: pages may have been rendered before it."""
+class RereadAfterCommit:
+    """Reloads models after the commit of a transaction that found no log: pages may have been rendered before it."""
 
     log: ChangeLog
     labels: frozenset[str]
@@ -129,16 +129,16 @@ class Missed:
 class ChangeLog(ABC):
     """The log of one database.
 
-    All methods are synchronous and use the calling thread's connection. `poll_seconds` is the longest time for which
-    a lost wake-up may go unnoticed.
+    All methods are synchronous and use the calling thread's connection. `poll_seconds` is the longest delay of a
+    change whose wake-up was lost.
     """
 
     poll_seconds: float = 0.5
     transaction_sql = "NULL"  # the writer's transaction id
     triggers_wake = False  # whether a trigger can wake the hubs
-    errors_end_transactions = False  # whether a transaction is void after an error in it
+    errors_end_transactions = False  # whether an error aborts the transaction
     now_sql: str  # milliseconds since 1970
-    exists_sql: str  # returns a row where the log's table is there
+    exists_sql: str  # returns a row if the log's table exists
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -148,7 +148,7 @@ class ChangeLog(ABC):
         self.table = quote(Change._meta.db_table)
         self.log_table = quote(Log._meta.db_table)
         self.columns = {field.name: quote(str(field.column)) for field in Change._meta.fields}
-        # what may be pruned in one go (parameters: so many, from before when), by the key's index alone
+        # changes that one step may prune (parameters: their number, and the horizon), by the primary key alone
         self.old_rows = (
             f"(SELECT id, at FROM {self.table} ORDER BY id LIMIT %s) oldest"
             f" WHERE at < %s AND id < (SELECT MAX(id) FROM {self.table})"
@@ -160,68 +160,68 @@ class ChangeLog(ABC):
 
     @property
     def now(self) -> RawSQL:
-        """The database's own clock, in milliseconds since 1970, as an expression for the ORM."""
-        return RawSQL(self.now_sql, (), output_field=BigIntegerField())  # noqa: S611 - holds nothing from outside
+        """The database's clock, in milliseconds since 1970, as an expression for the ORM."""
+        return RawSQL(self.now_sql, (), output_field=BigIntegerField())  # noqa: S611 - contains no input
 
     def append(self, changes: Sequence[NewChange]) -> None:
-        """Record changes in the writer's own transaction, and wake the hubs when it commits."""
+        """Log changes in the writer's transaction, and wake the hubs after it commits."""
         if changes and not self.exists():
-            self.missed(change.model for change in changes)
+            self.reread_after_commit(change.model for change in changes)
             return
         for start in range(0, len(changes), ROWS_PER_INSERT):
             chunk = changes[start : start + ROWS_PER_INSERT]
             try:
                 self._insert(chunk)
             except DatabaseError as error:
-                # the table of the writer has a character set that the log's has not
-                if self.errors_end_transactions or not self._is_of_value(error):
+                # the writer's table may have a character set that the log's table does not have
+                if self.errors_end_transactions or not self._is_value_error(error):
                     raise
                 labels = sorted({change.model for change in chunk})
                 self._insert([NewChange(label, "", Change.Kind.REREAD) for label in labels])
         if changes:
             self.wake_on_commit()
 
-    def _is_of_value(self, error: DatabaseError) -> bool:
-        """Whether the log cannot hold a value."""
+    def _is_value_error(self, error: DatabaseError) -> bool:
+        """Return whether the error is about a value that the log cannot store."""
         return isinstance(error, DataError)
 
     def exists(self) -> bool:
-        """Whether the log's table is there. The database is asked until it is, past Django, which would count it."""
+        """Return whether the log's table exists. Until it does, the driver's cursor looks: Django counts no query."""
         if not self._exists:
-            self._exists = self._is_there()
+            self._exists = self._table_exists()
         return self._exists
 
     def forget(self) -> None:
-        """Have `exists` ask again: a migration may take the table away, or the database be another one."""
+        """Let `exists` look again: a migration may drop the table, or the database may be another one."""
         self._exists = False
 
-    def _is_there(self) -> bool:
+    def _table_exists(self) -> bool:
         connection = self.connection
         try:
             connection.ensure_connection()
             with closing(connection.connection.cursor()) as cursor:
                 cursor.execute(self.exists_sql)
                 return cursor.fetchone() is not None
-        except Exception:  # the writer's own statement says what is wrong
+        except Exception:  # the writer's own statement reports the error
             return False
 
-    def missed(self, labels: Iterable[str]) -> None:
-        """Something was written while there was no log: where there is one when the writer commits, say so then."""
-        after_commit(self.alias, Missed(self, frozenset(labels)))
+    def reread_after_commit(self, labels: Iterable[str]) -> None:
+        """Reload these models after the writer's commit, if the log exists by then: there was none during a write."""
+        after_commit(self.alias, RereadAfterCommit(self, frozenset(labels)))
 
     def wake_on_commit(self) -> None:
-        """Wake the hubs when the writer has committed, after everyone else's hooks."""
-        after_commit(self.alias, self._committed)
-        after_commit(self.alias, self._tidy)
+        """Wake the hubs after the writer's commit, after all other hooks."""
+        after_commit(self.alias, self._wake_hubs)
+        after_commit(self.alias, self._prune_after_commit)
 
-    def _committed(self) -> None:
+    def _wake_hubs(self) -> None:
         for listener in commit_listeners:
             listener(self.alias)
 
-    def _tidy(self) -> None:
-        self._upkeep.after_commit(self.connection, self._prune_a_little)
+    def _prune_after_commit(self) -> None:
+        self._upkeep.after_commit(self.connection, self._prune_step)
 
-    def _prune_a_little(self, cursor: Any) -> tuple[int, bool]:
+    def _prune_step(self, cursor: Any) -> tuple[int, bool]:
         return self._prune_some(cursor, int((time.time() - settings.RETENTION_SECONDS) * 1000))
 
     def _insert(self, changes: Sequence[NewChange]) -> None:
@@ -229,7 +229,7 @@ class ChangeLog(ABC):
         names = ("model", "key", "operation", "routing", "transaction", "at")
         columns = ", ".join(self.columns[name] for name in names)
         params: list[str | None] = []
-        for change in map(_fitting, changes):
+        for change in map(_with_fitting_key, changes):
             routing = None if change.routing is None else encode_routing(change.routing)
             params += [change.model, change.key, change.operation, routing]
         with self.connection.cursor() as cursor:
@@ -238,25 +238,25 @@ class ChangeLog(ABC):
 
     @abstractmethod
     def head(self, *, rows: int | None = None) -> str:
-        """The cursor of the present: everything that is committed now is behind it.
+        """Return the current cursor, which has seen every change committed so far.
 
-        Where more than about so many rows would have to be read for that, it may be one from before.
-        It writes nothing: a log that has not begun gives a cursor that will have expired when it has.
+        If that requires reading more than about `rows` changes, the cursor may be an earlier one. This writes nothing:
+        before the log has begun, it returns a cursor that expires when the log begins.
         """
 
     @abstractmethod
     def mark(self, cursor: str) -> Mark:
-        """The newest change that the cursor has seen, by what it says itself. Raise `CursorExpired` for noise."""
+        """Return the newest change that the cursor says it has seen. Raise `CursorExpired` if it is malformed."""
 
     @abstractmethod
     def oldest(self, cursors: Sequence[str]) -> str:
-        """A cursor that has seen nothing which one of these has not: what came after any of them came after it.
+        """Return a cursor that has seen only changes that all of these cursors have seen.
 
-        It is one of them, unless they contradict one another, as cursors may that a client has made up.
+        It is one of them, unless they contradict each other, as cursors made up by clients may.
         """
 
-    def false(self, cursors: Collection[str]) -> set[str]:
-        """Those whose mark the log does not have, although it has not been pruned: nobody reads from them."""
+    def invalid_cursors(self, cursors: Collection[str]) -> set[str]:
+        """Return the cursors whose mark is not in the log, although it has not been pruned. They are not read from."""
         marks = {cursor: self.mark(cursor) for cursor in cursors}
         _, pruned, _ = self._state()
         rows: dict[int, tuple[int, int | None]] = {}
@@ -268,15 +268,15 @@ class ChangeLog(ABC):
         return {
             cursor
             for cursor, mark in marks.items()
-            if mark.id > pruned and not self._proves(cursor, mark, rows.get(mark.id))
+            if mark.id > pruned and not self._confirms(cursor, mark, rows.get(mark.id))
         }
 
-    def _proves(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
-        """Whether the row of the mark's id, with its time and transaction, is what the cursor says."""
+    def _confirms(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
+        """Return whether the row with the mark's id, its time and transaction, confirms the cursor."""
         return row is not None and row[0] == mark.at
 
     def floor(self, limit: int) -> int:
-        """The id of the newest change that has more than `limit` changes from itself on; 0 where there is none."""
+        """Return the id of the change that `limit` newer changes follow, or 0."""
         with self.connection.cursor() as cursor:
             cursor.execute(f"SELECT id FROM {self.table} ORDER BY id DESC LIMIT 1 OFFSET %s", [limit])
             row = cursor.fetchone()
@@ -284,16 +284,16 @@ class ChangeLog(ABC):
 
     @abstractmethod
     def read(self, after: str, *, limit: int) -> Reading:
-        """Every change that is visible now and was not at `after`, and the cursor of the present.
+        """Return every change that is visible now and was not at `after`, and the current cursor.
 
-        Raise `CursorExpired` where that cannot be told.
+        Raise `CursorExpired` if the log cannot determine these changes.
         """
 
     def prune(self, *, older_than: float) -> int:
-        """Delete changes that are older than so many seconds; return their number.
+        """Delete changes older than this number of seconds; return how many.
 
-        Readers are not disturbed: it goes in small transactions, and the newest change, which is the mark of every
-        up-to-date cursor, stays. Operations go with them.
+        Readers continue: it uses small transactions, and keeps the newest change, the mark of every up-to-date cursor.
+        It also deletes old operations.
         """
         idempotency.prune(self.alias, older_than=older_than)
         self.begin()
@@ -308,36 +308,36 @@ class ChangeLog(ABC):
 
     @abstractmethod
     def _prune_some(self, cursor: Any, horizon: int) -> tuple[int, bool]:
-        """Delete up to `ROWS_PER_PRUNE` changes from before the horizon (milliseconds), and note how far.
+        """Delete up to `ROWS_PER_PRUNE` changes from before the horizon (milliseconds), and store how far.
 
-        Return their number, and whether there is more to do.
+        Return how many, and whether there is more to do.
         """
 
     def moved(self) -> bool:
-        """Whether there may be something to read; cheap, and only asked by the thread that reads."""
+        """Return whether there may be something to read. It is cheap, and for the reading thread only."""
         return True
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """One transaction in which all reads see the same state of the database."""
+        """Open a transaction in which all reads see the same state of the database."""
         with transaction.atomic(using=self.alias):
             yield
 
     def begin(self) -> None:
-        """See to it that the log has an epoch.
+        """Make sure that the log has an epoch.
 
-        `migrate` does, and who reads the log in its own time; never a page, whose transaction may be long.
+        `migrate` and the log's readers call this. Pages never do, because their transactions may be long.
         """
         if not self.has_begun(self.head()):
             Log.objects.using(self.alias).bulk_create([Log(epoch=secrets.token_hex(4))], ignore_conflicts=True)
 
     @staticmethod
     def has_begun(cursor: str) -> bool:
-        """Whether the log had an epoch where this cursor was taken."""
+        """Return whether the log had an epoch when this cursor was taken."""
         return not cursor.startswith(".")
 
     def _state(self) -> tuple[str, int, str]:
-        """The epoch, empty for a log that has not begun; the last id that has been pruned; and the checkpoint."""
+        """Return the epoch (empty before the log has begun), the last pruned id, and the checkpoint."""
         try:
             with self.connection.cursor() as cursor:
                 cursor.execute(f"SELECT epoch, pruned, checkpoint FROM {self.log_table} WHERE id = 1")
@@ -364,6 +364,6 @@ class ChangeLog(ABC):
         id, model, key, operation, routing = row
         try:
             decoded = None if routing is None else _routing_decoder.decode(routing)
-        except msgspec.DecodeError:  # written by something else: it concerns every live query
+        except msgspec.DecodeError:  # written by other software: it concerns every live query
             decoded = None
         return LoggedChange(id, model, key, operation, decoded)

@@ -1,7 +1,7 @@
-"""Caches under the ORM: what is live is read past them, since they may hold what was true before a change.
+"""Caches under the ORM: live reads bypass them, because a cache may hold rows from before a change.
 
-django-cachalot and django-cacheops answer a QuerySet from a cache, and invalidate it when a transaction has ended: a
-moment after its changes can be read. A row that was read in between would stay on pages until its next change.
+django-cachalot and django-cacheops answer querysets from a cache, and invalidate it after a transaction has ended, a
+moment after its changes are visible. An old row read in between would stay on pages until its next change.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 
-def past_caches(function: Callable[Params, Result]) -> Callable[Params, Result]:
-    """Have a function read from the database, also where the project has such a cache, and all that it calls."""
+def bypass_caches(function: Callable[Params, Result]) -> Callable[Params, Result]:
+    """Make a function, and everything that it calls, read from the database even if the project has such a cache."""
 
     @functools.wraps(function)
     def reading(*args: Params.args, **kwargs: Params.kwargs) -> Result:
@@ -47,14 +47,14 @@ def _past_cachalot() -> Iterator[None]:
     try:
         yield
     finally:
-        manager.__exit__(None, None, None)  # which leaves it disabled when it is told of an error
+        manager.__exit__(None, None, None)  # with an error, it would leave the cache disabled
 
 
 @contextmanager
 def _past_cacheops() -> Iterator[None]:
     from cacheops.transaction import transaction_states
 
-    # it reads past its cache in a transaction that has written; the inner one is for what is written here indeed
+    # cacheops bypasses its cache in a transaction that has written; the inner state collects the writes made here
     states = [transaction_states[alias] for alias in connections]
     for state in states:
         state.begin()

@@ -1,9 +1,9 @@
-"""Operations: which calls have run, with their replies. A call that comes twice runs once.
+"""Idempotency: stores which calls have run, with their replies, so that a repeated call runs only once.
 
-An operation commits together with the effects of its action. Where the database has row locks it is claimed before
-the action runs: the same call, coming again meanwhile, waits for the first one to end. SQLite has one lock for the
-whole file, which a slow action must not hold before it writes: there the operation is looked for in the transaction's
-own state of the file, and written last. If the same call has committed meanwhile, SQLite refuses the write.
+An operation commits together with the effects of its action. On databases with row locks, it is inserted before the
+action runs, so a repeated call waits until the first one has ended. SQLite has one lock for the whole file, which a
+slow action must not hold before it writes. There, the operation is looked up in the transaction's snapshot and written
+last. If the same call has committed in between, SQLite refuses the write.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Any
 from django.db import DatabaseError, connections, transaction
 from django.db.models.constants import OnConflict
 
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.exceptions import InvalidArguments
 from realtime.models import Operation
 
-KEPT_SECONDS = 3600.0  # at the least; clients give a call up long before
+KEPT_SECONDS = 3600.0  # at least; clients give up a call long before
 KEYS_PER_QUERY = 500
 ROWS_PER_PRUNE = 2000
 
-#: The codes of a transaction that lost to another one and can be repeated: deadlock, serialization, lock timeout.
+#: Error codes of a transaction that lost to another one and can be repeated: deadlock, serialization, lock timeout.
 _CONFLICTS = {"40001", "40P01", 1213, 1205}
 
 
 def digest(*parts: str | bytes) -> str:
-    """A name for these parts, which tells nothing of them."""
+    """Return a digest of these parts, which does not reveal them."""
     hashed = blake2b(digest_size=24)
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -39,11 +39,11 @@ def digest(*parts: str | bytes) -> str:
 
 
 @contextmanager
-def attempt(alias: str, *, first: bool) -> Iterator[None]:
-    """The transaction of an action.
+def action_transaction(alias: str, *, first: bool) -> Iterator[None]:
+    """Open the transaction of an action.
 
-    On SQLite the first attempt takes the file's lock when it writes, not before, whatever the project's transactions
-    do: an action that is slow to write stalls nobody. Where it loses to another writer, the next one begins with it.
+    On SQLite, the first attempt takes the write lock only when it writes, in any transaction mode of the project: an
+    action that is slow to write blocks no other. If it loses to another writer, the next attempt takes the lock first.
     """
     connection: Any = connections[alias]
     if connection.vendor != "sqlite" or connection.in_atomic_block:
@@ -62,7 +62,7 @@ def attempt(alias: str, *, first: bool) -> Iterator[None]:
 def begin(alias: str, key: str, content: str) -> str | None:
     """Begin an operation in the transaction of its action; return the reply if it has run before.
 
-    Raise `InvalidArguments` where the same key was used for another call.
+    Raise `InvalidArguments` if the same key was used for another call.
     """
     if connections[alias].features.has_select_for_update and _insert(alias, key, content, ""):
         return None
@@ -70,16 +70,16 @@ def begin(alias: str, key: str, content: str) -> str | None:
 
 
 def finish(alias: str, key: str, content: str, reply: str) -> None:
-    """Store the reply, in the same transaction."""
+    """Store the reply of an operation, in the transaction of `begin`."""
     if connections[alias].features.has_select_for_update:
         Operation.objects.using(alias).filter(pk=key).update(reply=reply, at=_now())
     else:
         Operation.objects.using(alias).bulk_create([Operation(key=key, content=content, reply=reply, at=_now())])
 
 
-@past_caches
+@bypass_caches
 def find(alias: str, key: str, content: str) -> str | None:
-    """The reply of an operation that has run, or None. Raise `InvalidArguments` where it was another call."""
+    """Return the reply of an operation that has run, or None. Raise `InvalidArguments` if it was another call."""
     row = Operation.objects.using(alias).filter(pk=key).values_list("content", "reply").first()
     if row is None:
         return None
@@ -88,9 +88,9 @@ def find(alias: str, key: str, content: str) -> str | None:
     return row[1]
 
 
-@past_caches
-def ran(alias: str, keys: Collection[str]) -> set[str]:
-    """Those of the keys whose operations the present state of the database has."""
+@bypass_caches
+def completed(alias: str, keys: Collection[str]) -> set[str]:
+    """Return the keys whose operations have run, in the transaction's view of the database."""
     listed = list(keys)
     found: set[str] = set()
     for start in range(0, len(listed), KEYS_PER_QUERY):
@@ -100,7 +100,7 @@ def ran(alias: str, keys: Collection[str]) -> set[str]:
 
 
 def prune(alias: str, *, older_than: float) -> None:
-    """Forget operations that are older than so many seconds, in small transactions."""
+    """Delete operations older than this number of seconds, in small transactions."""
     horizon = _now() - int(max(older_than, KEPT_SECONDS) * 1000)
     rows = Operation.objects.using(alias)
     while True:
@@ -113,14 +113,14 @@ def prune(alias: str, *, older_than: float) -> None:
 
 
 def is_conflict(error: DatabaseError) -> bool:
-    """Whether a transaction has failed for another one's sake, so that it can be repeated as it was."""
+    """Return whether a transaction failed because of another one, so that it can be repeated unchanged."""
     cause: Any = error.__cause__ or error
     code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or next(iter(cause.args), None)
     return code in _CONFLICTS or str(cause).endswith("is locked") or "realtime_operation.key" in str(cause)
 
 
 def _insert(alias: str, key: str, content: str, reply: str) -> bool:
-    """Insert the row, unless there is one; wait for whoever is inserting the same."""
+    """Insert the row unless it exists, and return whether it did; wait for a transaction that inserts the same key."""
     connection = connections[alias]
     quote, ops = connection.ops.quote_name, connection.ops
     table = quote(Operation._meta.db_table)

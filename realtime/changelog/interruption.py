@@ -1,4 +1,4 @@
-"""Interruption: how a statement that runs in one thread is ended from another one."""
+"""Interruption: cancels a statement that runs in one thread, from another thread."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.db import connections
 
 
 def interruption(alias: str) -> Callable[[], None]:
-    """What ends the statements of the calling thread's connection, when another thread calls it.
+    """Return a function with which another thread can cancel the statements of this thread's connection.
 
-    It does nothing where no statement runs, and never raises. The connection is not to be used for anything else
-    afterwards: it may be interrupted a moment late.
+    It does nothing if no statement runs, and never raises. Do not use the connection afterwards: the interruption may
+    arrive late.
     """
     connection = connections[alias]
     connection.ensure_connection()
     raw: Any = connection.connection
     if connection.vendor == "mysql":
         return partial(_quietly, _kill_query, alias, raw.thread_id())
-    # `interrupt` of sqlite3; `cancel` of psycopg, by a connection of its own
+    # `interrupt` of sqlite3; `cancel` of psycopg, which opens another connection
     return partial(_quietly, raw.interrupt if connection.vendor == "sqlite" else raw.cancel)
 
 
@@ -31,5 +31,5 @@ def _kill_query(alias: str, thread_id: int) -> None:
 
 
 def _quietly(interrupt: Callable[..., object], *args: object) -> None:
-    with suppress(Exception):  # it has ended by itself, or the database is away
+    with suppress(Exception):  # it has ended by itself, or the database is unreachable
         interrupt(*args)

@@ -1,14 +1,14 @@
-"""The log on MySQL and MariaDB: ids with the gaps between them, since ids are not in the order of commits.
+"""The log on MySQL and MariaDB. Ids are not in commit order, so a position is an id and the gaps before it.
 
-A gap is a range of ids that were not visible while a later one was: of a transaction still under way, or of one rolled
-back. It is waited for until the change behind it is older than `GAP_SECONDS`. Where the server counts in steps
-(`auto_increment_increment`), as many gaps as there are changes become one, which leaves out every so many ids.
+A gap is a range of ids that were not visible while a later id was. Their transaction was still open, or rolled back.
+Readers keep a gap until the change after it is older than `GAP_SECONDS`. If the server counts in steps
+(`auto_increment_increment`), each change follows a gap; such gaps are merged into one that excludes every n-th id.
 
-A cursor's text has few gaps, however many there are: those with little between them are joined, and what is between
-them is read again. Who has made a cursor remembers its gaps as they were, for a while.
+The text of a cursor has few gaps: gaps close to each other are joined, and the changes between them are read again.
+The process that made a cursor remembers its exact gaps for a while.
 
-The position of the present is looked for from a checkpoint, a position in the log's own row that is brought forward
-by those who write and read much. As a part of the database, it is seen by exactly those who see all that it has seen.
+`head` starts at a checkpoint, a position in the log's own row, which busy writers and readers advance. Because the
+checkpoint is in the database, a transaction that sees it also sees every change that it has seen.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from realtime.changelog.base import ROWS_PER_PRUNE, ChangeLog, Mark, NewChange, 
 from realtime.exceptions import CursorExpired
 from realtime.models import Change
 
-GAP_SECONDS = 60  # a transaction that stays open for longer after its first live write may be missed
-LOCKED = ((1205,), (3572,))  # codes of the error that a row is locked: of MariaDB, of MySQL
-INCORRECT_VALUE = (1366,)  # which mysqlclient calls an OperationalError
-MAX_GAPS = 100  # gaps of a position; more are joined, so that what is between them is read again
-TEXT_GAPS = 2  # gaps in the text of a cursor
-REMEMBERED = 256  # cursors whose gaps are remembered
-ROWS_PER_STEP = 2000  # changes that are looked through at once, without what they say
-CHECKPOINT_ROWS = 1000  # changes read by ticks, after which the checkpoint is brought forward
+GAP_SECONDS = 60  # a transaction that stays open longer after its first live write may be missed
+LOCKED = ((1205,), (3572,))  # error codes of a locked row: MariaDB, MySQL
+INCORRECT_VALUE = (1366,)  # an OperationalError in mysqlclient
+MAX_GAPS = 100  # of a position; more are joined, and the changes between them are read again
+TEXT_GAPS = 2  # in the text of a cursor
+MAX_REMEMBERED = 256  # cursors whose gaps are remembered
+ROWS_PER_STEP = 2000  # changes of which ids and times are read at once
+CHECKPOINT_ROWS = 1000  # changes read by ticks before the checkpoint is advanced
 CHECKPOINT_STEPS = 5  # in one transaction
 
-MAX_CELLS = 1000  # gaps of one width that become one; a bound for how long the first of them is waited for
+MAX_CELLS = 1000  # gaps of one width that are merged; this bounds how long the first one is kept
 
 _GAP = "[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,18}(?:-[0-9]{1,4})?"
 _GAPS = re.compile(f"{_GAP}(?:_{_GAP})*")
@@ -50,7 +50,7 @@ _DIGEST = re.compile(f"[0-9a-f]{{{DIGEST}}}")
 
 
 class Gap(NamedTuple):
-    """Ids from `first` to `last`, but each `step`-th where it is not 0; `at` is the time of the change behind them."""
+    """Ids from `first` to `last`, except each `step`-th (0: none); `at` is the time of the change after them."""
 
     first: int
     last: int
@@ -62,7 +62,7 @@ class Gap(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Gap:
-        """Raise `CursorExpired` for what is no gap; cursors come from clients."""
+        """Parse a gap. Raise `CursorExpired` if it is invalid; cursors come from clients."""
         gap = cls(*map(int, text.split("-")))
         if text.count("-") == 3 and (
             gap.step < 2 or (gap.last - gap.first + 2) % gap.step or not 2 <= gap.cells <= MAX_CELLS
@@ -78,8 +78,8 @@ class Gap(NamedTuple):
     def cells(self) -> int:
         return (self.last - self.first) // self.step + 1 if self.step else 1
 
-    def plain(self) -> Iterator[Gap]:
-        """The gaps that have become this one."""
+    def split(self) -> Iterator[Gap]:
+        """Yield the gaps that were merged into this one."""
         for first in range(self.first, self.last + 1, self.step or self.last - self.first + 1):
             yield Gap(first, first + self.width - 1, self.at)
 
@@ -87,7 +87,7 @@ class Gap(NamedTuple):
 class MySQLChangeLog(ChangeLog):
     """The log of one MySQL or MariaDB database."""
 
-    # from UTC, since an hour of local time may come twice
+    # UTC, because an hour of local time may occur twice
     now_sql = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
     exists_sql = (
         "SELECT 1 FROM information_schema.tables"
@@ -96,37 +96,37 @@ class MySQLChangeLog(ChangeLog):
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
-        self._gaps_of: OrderedDict[str, list[Gap]] = OrderedDict()  # by the text of the cursor, the last used last
+        self._exact_gaps: OrderedDict[str, list[Gap]] = OrderedDict()  # by cursor, the most recently used last
         self._lock = threading.Lock()
-        self._unmarked = 0  # changes that ticks have read since the checkpoint
+        self._since_checkpoint = 0  # changes that ticks have read since the last checkpoint
 
-    def _is_of_value(self, error: DatabaseError) -> bool:
-        return super()._is_of_value(error) or error.args[:1] == INCORRECT_VALUE
+    def _is_value_error(self, error: DatabaseError) -> bool:
+        return super()._is_value_error(error) or error.args[:1] == INCORRECT_VALUE
 
     def head(self, *, rows: int | None = None) -> str:
         epoch, pruned, checkpoint = self._state()
         with self.connection.cursor() as cursor:
-            position, _ = self._walk(cursor, checkpoint, pruned, rows)
+            position, _ = self._advance(cursor, checkpoint, pruned, rows)
         return self._cursor(epoch, position)
 
-    def _walk(self, cursor: Any, checkpoint: str, pruned: int, rows: int | None) -> tuple[Position, bool]:
-        """Go on from the checkpoint through so many changes, or all; where that leads, and whether it is the end."""
-        position = _begin(checkpoint, pruned)
+    def _advance(self, cursor: Any, checkpoint: str, pruned: int, rows: int | None) -> tuple[Position, bool]:
+        """Advance from the checkpoint over `rows` changes, or all; return the position, and whether it is the end."""
+        position = _checkpoint_position(checkpoint, pruned)
         ids = set[int]()
         while rows is None or len(ids) <= rows:
-            among, bounds = _among(position.gaps)
+            condition, bounds = _gap_condition(position.gaps)
             cursor.execute(
-                f"SELECT id, at, {self.now_sql} FROM {self.table} WHERE id >= %s{among} ORDER BY id LIMIT %s",
+                f"SELECT id, at, {self.now_sql} FROM {self.table} WHERE id >= %s{condition} ORDER BY id LIMIT %s",
                 [position.mark.id, *bounds, ROWS_PER_STEP + 1],
             )
             found = cursor.fetchall()
             at_end = len(found) <= ROWS_PER_STEP
             from_mark = [row[:2] for row in found if row[0] >= position.mark.id]
             if position.mark.id > pruned and (from_mark or at_end) and from_mark[:1] != [position.mark]:
-                position = Position(Mark(pruned, 0), [])  # of another log, that was restored or emptied
+                position = Position(Mark(pruned, 0), [])  # the log was restored or emptied
                 continue
             if found:
-                position = position.follow([row[:2] for row in found if row[:2] != position.mark], found[0][2])
+                position = position.advance([row[:2] for row in found if row[:2] != position.mark], found[0][2])
             if at_end:
                 return position, True
             ids.update(row[0] for row in found)
@@ -137,55 +137,55 @@ class MySQLChangeLog(ChangeLog):
 
     def oldest(self, cursors: Sequence[str]) -> str:
         epoch = self._position(cursors[0])[0]
-        found = [self._known(cursor) for cursor in cursors]
+        found = [self._exact_position(cursor) for cursor in cursors]
         mark = min(position.mark for position in found)
-        # behind the mark all is read again, gaps or not
+        # everything after the mark is read again, gaps or not
         missing = {gap for position in found for gap in position.gaps if gap.first <= mark.id}
         for own, cursor in zip(found, cursors, strict=True):
             if own.mark == mark and missing <= set(own.gaps):
                 return cursor
         return self._cursor(epoch, Position(mark, sorted(missing)))
 
-    def _known(self, cursor: str) -> Position:
-        """The position of a cursor, with its gaps as they were, or joined as in its text."""
+    def _exact_position(self, cursor: str) -> Position:
+        """Return the position of a cursor, with its exact gaps if they are remembered, or those of its text."""
         position = Position.parse(self._position(cursor)[1])
         with self._lock:
-            if cursor in self._gaps_of:
-                self._gaps_of.move_to_end(cursor)
-                return Position(position.mark, self._gaps_of[cursor])
+            if cursor in self._exact_gaps:
+                self._exact_gaps.move_to_end(cursor)
+                return Position(position.mark, self._exact_gaps[cursor])
         return position
 
     def _cursor(self, epoch: str, position: Position) -> str:
-        gaps = _joined(position.gaps, MAX_GAPS)
+        gaps = _join_gaps(position.gaps, MAX_GAPS)
         text = self._text(epoch, str(Position(position.mark, gaps)))
         if len(gaps) <= TEXT_GAPS:
             return text
-        # the digest tells cursors apart that differ in what is joined
-        brief = Position(position.mark, _joined(gaps, TEXT_GAPS))
+        # the digest distinguishes cursors that differ only in joined gaps
+        brief = Position(position.mark, _join_gaps(gaps, TEXT_GAPS))
         cursor = self._text(epoch, f"{brief}~{sha256(text.encode()).hexdigest()[:DIGEST]}")
         with self._lock:
-            self._gaps_of[cursor] = gaps
-            self._gaps_of.move_to_end(cursor)
-            while len(self._gaps_of) > REMEMBERED:
-                self._gaps_of.popitem(last=False)
+            self._exact_gaps[cursor] = gaps
+            self._exact_gaps.move_to_end(cursor)
+            while len(self._exact_gaps) > MAX_REMEMBERED:
+                self._exact_gaps.popitem(last=False)
         return cursor
 
     def read(self, after: str, *, limit: int) -> Reading:
         epoch, _ = self._position(after)
-        position = self._known(after)
+        position = self._exact_position(after)
         mark, gaps = position
 
         names = ("id", "model", "key", "operation", "routing", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
-        among, bounds = _among(gaps, "c.id")
+        condition, bounds = _gap_condition(gaps, "c.id")
         sql = (
             f"SELECT l.epoch, l.pruned, {self.now_sql}, {columns} FROM {self.log_table} l"
-            f" LEFT JOIN {self.table} c ON c.id >= %s{among} WHERE l.id = 1 ORDER BY c.id LIMIT %s"
+            f" LEFT JOIN {self.table} c ON c.id >= %s{condition} WHERE l.id = 1 ORDER BY c.id LIMIT %s"
         )
         with self.connection.cursor() as cursor:
             cursor.execute(sql, [mark.id, *bounds, limit + 2])
             rows = cursor.fetchall()
-        # what was in a gap may have come, and gone with the pruning
+        # a change in a gap may have been committed and pruned
         if not rows or rows[0][0] != epoch or min([mark.id, *(gap.first - 1 for gap in gaps)]) < rows[0][1]:
             raise CursorExpired
         if len(rows) == limit + 2:
@@ -200,17 +200,17 @@ class MySQLChangeLog(ChangeLog):
         if len(found) > limit:
             return Reading((), self.head(), complete=False)
 
-        now = position.follow([(row[0], row[-1]) for row in found], rows[0][2])
-        self._unmarked += len(found)
+        now = position.advance([(row[0], row[-1]) for row in found], rows[0][2])
+        self._since_checkpoint += len(found)
         return Reading([self._logged(row[:-1]) for row in found], self._cursor(epoch, now))
 
     def _insert(self, changes: Sequence[NewChange]) -> None:
         super()._insert(changes)
-        self._upkeep.note(len(changes))
+        self._upkeep.count(len(changes))
 
     def _prune_some(self, cursor: Any, horizon: int) -> tuple[int, bool]:
-        horizon = min(horizon, int((time.time() - GAP_SECONDS) * 1000))  # what is in a gap may still come
-        if not self._is_alone(cursor):
+        horizon = min(horizon, int((time.time() - GAP_SECONDS) * 1000))  # changes in a gap may still be committed
+        if not self._lock_log_row(cursor):
             return 0, False
         cursor.execute(f"SELECT MAX(id) FROM {self.old_rows}", [ROWS_PER_PRUNE, horizon])
         (last,) = cursor.fetchone()
@@ -219,11 +219,11 @@ class MySQLChangeLog(ChangeLog):
             cursor.execute(f"UPDATE {self.log_table} SET pruned = GREATEST(pruned, %s) WHERE id = 1", [last])
             cursor.execute(f"DELETE FROM {self.table} WHERE id <= %s", [last])
             count = int(cursor.rowcount)
-        at_end = self._bring_forward(cursor)
+        at_end = self._advance_checkpoint(cursor)
         return count, count == ROWS_PER_PRUNE or not at_end
 
-    def _is_alone(self, cursor: Any) -> bool:
-        """Lock the log's row, so that one process prunes at a time; whether it could be locked."""
+    def _lock_log_row(self, cursor: Any) -> bool:
+        """Lock the log's row, so that one process prunes at a time; return whether it could be locked."""
         try:
             cursor.execute(f"SELECT 1 FROM {self.log_table} WHERE id = 1 FOR UPDATE NOWAIT")
         except Exception as error:
@@ -232,12 +232,12 @@ class MySQLChangeLog(ChangeLog):
             raise
         return True
 
-    def _bring_forward(self, cursor: Any) -> bool:
-        """Bring the checkpoint forward, with the log's row locked; whether to the end."""
+    def _advance_checkpoint(self, cursor: Any) -> bool:
+        """Advance the checkpoint, with the log's row locked; return whether it reached the end."""
         cursor.execute(f"SELECT pruned, checkpoint FROM {self.log_table} WHERE id = 1")
         pruned, checkpoint = cursor.fetchone() or (0, "")
-        position, at_end = self._walk(cursor, checkpoint, pruned, CHECKPOINT_STEPS * ROWS_PER_STEP)
-        text = str(Position(position.mark, _joined(position.gaps, MAX_GAPS)))
+        position, at_end = self._advance(cursor, checkpoint, pruned, CHECKPOINT_STEPS * ROWS_PER_STEP)
+        text = str(Position(position.mark, _join_gaps(position.gaps, MAX_GAPS)))
         cursor.execute(f"UPDATE {self.log_table} SET checkpoint = %s WHERE id = 1", [text])
         return at_end
 
@@ -247,15 +247,15 @@ class MySQLChangeLog(ChangeLog):
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         with transaction.atomic(using=self.alias):
             yield
-        if self._unmarked >= CHECKPOINT_ROWS:
-            self._unmarked = 0
+        if self._since_checkpoint >= CHECKPOINT_ROWS:
+            self._since_checkpoint = 0
             with transaction.atomic(using=self.alias), self.connection.cursor() as cursor:
-                if self._is_alone(cursor):
-                    self._bring_forward(cursor)
+                if self._lock_log_row(cursor):
+                    self._advance_checkpoint(cursor)
 
 
 class Position(NamedTuple):
-    """Where a reader stands: all up to the mark is seen, but what is in the gaps."""
+    """A reader's position: it has seen all changes up to the mark, except those in the gaps."""
 
     mark: Mark
     gaps: Sequence[Gap]
@@ -265,22 +265,22 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Position:
-        """Raise `CursorExpired` for what is no position; cursors come from clients."""
+        """Parse a position. Raise `CursorExpired` if it is malformed; cursors come from clients."""
         mark, _, listed = text.partition("~")
         listed, _, digest = listed.partition("~")
         if (listed and not _GAPS.fullmatch(listed)) or (digest and not _DIGEST.fullmatch(digest)):
             raise CursorExpired
         return cls(Mark.parse(mark), [Gap.parse(part) for part in listed.split("_") if part])
 
-    def follow(self, seen: Sequence[tuple[int, int]], now: int) -> Position:
-        """Where the reader stands when it has seen these too, ids with their times, in their order."""
-        left = [*_without(self.gaps, [id for id, _ in seen]), *_between(self.mark, seen)]
+    def advance(self, seen: Sequence[tuple[int, int]], now: int) -> Position:
+        """Return the position after these changes have been seen too (ids with their times, in order)."""
+        left = [*_remaining_gaps(self.gaps, [id for id, _ in seen]), *_gaps_between(self.mark, seen)]
         horizon = now - GAP_SECONDS * 1000
         return Position(Mark(*max([*seen, self.mark])), [gap for gap in left if gap.at >= horizon])
 
 
-def _begin(checkpoint: str, pruned: int) -> Position:
-    """The position of a checkpoint, without what has been pruned, which nobody waits for."""
+def _checkpoint_position(checkpoint: str, pruned: int) -> Position:
+    """Return the position of a checkpoint, without gaps that have been pruned."""
     mark, gaps = Position.parse(checkpoint) if checkpoint else (Mark(0, 0), [])
     if mark.id <= pruned:
         return Position(Mark(pruned, 0), [])
@@ -288,18 +288,18 @@ def _begin(checkpoint: str, pruned: int) -> Position:
     return Position(mark, [gap if gap.first > pruned else Gap(pruned + 1, gap.last, gap.at) for gap in kept])
 
 
-def _among(gaps: Iterable[Gap], column: str = "id") -> tuple[str, list[int]]:
-    """The condition on ids in these gaps, behind another one, and its parameters."""
-    among, bounds = "", list[int]()
+def _gap_condition(gaps: Iterable[Gap], column: str = "id") -> tuple[str, list[int]]:
+    """Return SQL for ids in these gaps, which follows another condition, and its parameters."""
+    condition, bounds = "", list[int]()
     for gap in gaps:
-        among += f" OR {column} BETWEEN %s AND %s" + (f" AND MOD({column} - %s, %s) <> 0" if gap.step else "")
+        condition += f" OR {column} BETWEEN %s AND %s" + (f" AND MOD({column} - %s, %s) <> 0" if gap.step else "")
         bounds += [gap.first, gap.last, *([gap.first - 1, gap.step] if gap.step else [])]
-    return among, bounds
+    return condition, bounds
 
 
-def _joined(gaps: Sequence[Gap], most: int) -> list[Gap]:
-    """At most so many gaps: those between which there is little become one."""
-    merged = _merged(gaps)
+def _join_gaps(gaps: Sequence[Gap], most: int) -> list[Gap]:
+    """Return at most this many gaps, by joining those that are close to each other."""
+    merged = _merge_gaps(gaps)
     if len(merged) <= most:
         return merged
     wide = nlargest(most - 1, range(1, len(merged)), key=lambda place: merged[place].first - merged[place - 1].last)
@@ -310,8 +310,8 @@ def _joined(gaps: Sequence[Gap], most: int) -> list[Gap]:
     ]
 
 
-def _between(mark: Mark, seen: Sequence[tuple[int, int]]) -> Iterator[Gap]:
-    """The gaps behind the mark, among ids in their order."""
+def _gaps_between(mark: Mark, seen: Sequence[tuple[int, int]]) -> Iterator[Gap]:
+    """Yield the gaps after the mark, between ids in order."""
     previous = mark.id
     for id, at in seen:
         if id > previous + 1:
@@ -319,15 +319,15 @@ def _between(mark: Mark, seen: Sequence[tuple[int, int]]) -> Iterator[Gap]:
         previous = max(previous, id)
 
 
-def _without(gaps: Iterable[Gap], ids: Sequence[int]) -> Iterator[Gap]:
-    """What is left of gaps when these ids, in their order, have come."""
+def _remaining_gaps(gaps: Iterable[Gap], ids: Sequence[int]) -> Iterator[Gap]:
+    """Yield the parts of the gaps that remain after these ids, in order, have been seen."""
     for gap in gaps:
-        came = ids[bisect_left(ids, gap.first) : bisect_right(ids, gap.last)]
+        seen = ids[bisect_left(ids, gap.first) : bisect_right(ids, gap.last)]
         if gap.step:
-            yield from _without(gap.plain(), came) if came else [gap]
+            yield from _remaining_gaps(gap.split(), seen) if seen else [gap]
             continue
         first = gap.first
-        for id in came:
+        for id in seen:
             if id > first:
                 yield Gap(first, id - 1, gap.at)
             first = id + 1
@@ -335,8 +335,8 @@ def _without(gaps: Iterable[Gap], ids: Sequence[int]) -> Iterator[Gap]:
             yield Gap(first, gap.last, gap.at)
 
 
-def _merged(gaps: Iterable[Gap]) -> list[Gap]:
-    """Gaps of one width with a single id between them become one."""
+def _merge_gaps(gaps: Iterable[Gap]) -> list[Gap]:
+    """Merge gaps of the same width that have a single id between them."""
     merged: list[Gap] = []
     for gap in gaps:
         last = merged[-1] if merged else None

@@ -1,6 +1,6 @@
-"""The log on PostgreSQL: a position is a snapshot, since ids are not in the order of commits.
+"""The log on PostgreSQL. Ids are not in commit order, so a position is a snapshot.
 
-A change is new when its transaction was not visible in the cursor's snapshot and is visible now. See "Transaction ID
+A change is new if its transaction was not visible in the cursor's snapshot and is visible now. See "Transaction ID
 and Snapshot Information Functions" in PostgreSQL's manual.
 """
 
@@ -19,7 +19,7 @@ from realtime.exceptions import CursorExpired
 from realtime.models import Change
 
 POSTGRESQL_CHANNEL = "realtime"  # of NOTIFY
-QUIET_SECONDS = 0.005  # after a NOTIFY, in which the process that has sent it sends no other
+QUIET_SECONDS = 0.005  # between two NOTIFY of one process
 IDLE = 0  # libpq's PQTRANS_IDLE
 _SNAPSHOT = re.compile("([0-9]{1,18}):([0-9]{1,18}):([0-9]{1,18}(?:,[0-9]{1,18})*)?")
 
@@ -30,13 +30,13 @@ class PostgreSQLChangeLog(ChangeLog):
     triggers_wake = True
     errors_end_transactions = True
     row_stamps = ("pg_current_xact_id()::text::bigint", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
-    transaction_sql = f"(SELECT {row_stamps[0]})"  # in brackets: once for all rows of a statement
+    transaction_sql = f"(SELECT {row_stamps[0]})"  # a subquery is evaluated once per statement
     now_sql = f"(SELECT {row_stamps[1]})"
     exists_sql = f"SELECT 1 WHERE to_regclass('{Change._meta.db_table}') IS NOT NULL"
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
-        self._notified = -QUIET_SECONDS  # when the last NOTIFY was about to be sent, by the monotonic clock
+        self._notified = -QUIET_SECONDS  # monotonic time of the last NOTIFY
 
     def head(self, *, rows: int | None = None) -> str:
         epoch, pruned, _ = self._state()
@@ -54,7 +54,7 @@ class PostgreSQLChangeLog(ChangeLog):
 
     def oldest(self, cursors: Sequence[str]) -> str:
         epoch = self._position(cursors[0])[0]
-        found = [(_bounds(self._position(cursor)[1].partition("~")[0]), cursor) for cursor in cursors]
+        found = [(_parse_snapshot(self._position(cursor)[1].partition("~")[0]), cursor) for cursor in cursors]
         ends = min(xmax for (_, xmax, _), _ in found)
         unseen = {xid for (_, _, running), _ in found for xid in running if xid < ends}
         mark = min(map(self.mark, cursors))
@@ -64,26 +64,26 @@ class PostgreSQLChangeLog(ChangeLog):
         between = ",".join(map(str, sorted(unseen)))
         return self._text(epoch, f"{min(unseen, default=ends)}:{ends}:{between}~{mark}")
 
-    def _proves(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
+    def _confirms(self, cursor: str, mark: Mark, row: tuple[int, int | None] | None) -> bool:
         if row is None or row[0] != mark.at or row[1] is None:
             return False
-        _, xmax, running = _bounds(self._position(cursor)[1].partition("~")[0])
+        _, xmax, running = _parse_snapshot(self._position(cursor)[1].partition("~")[0])
         return row[1] < xmax and row[1] not in running  # it has seen its own mark
 
     def read(self, after: str, *, limit: int) -> Reading:
         epoch, position = self._position(after)
         snapshot, _, marked = position.partition("~")
         mark = Mark.parse(marked)
-        xmin, xmax, running = _bounds(snapshot)
+        xmin, xmax, running = _parse_snapshot(snapshot)
 
         names = ("id", "model", "key", "operation", "routing", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
         sql = (
             f"SELECT l.epoch, l.pruned, l.pruned_transaction, pg_current_snapshot()::text, {columns}"
             f" FROM {self.log_table} l LEFT JOIN {self.table} c ON c.id = %s"
-            # not visible in the snapshot: those that were running then, and those that began since
+            # not visible in the snapshot: transactions that were running then, and those that began since
             f" OR c.transaction = ANY(%s)"
-            # a dump brings transaction ids that this server has yet to reach
+            # a restored dump has transaction ids that this server has yet to reach
             f" OR (c.transaction >= %s AND c.transaction < pg_snapshot_xmax(pg_current_snapshot())::text::bigint)"
             f" WHERE l.id = 1 ORDER BY c.id LIMIT %s"
         )
@@ -117,7 +117,7 @@ class PostgreSQLChangeLog(ChangeLog):
             return 0, False
         cursor.execute("SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text FROM pg_current_snapshot() s")
         oldest, next_xid = map(int, cursor.fetchone())
-        # what came after the oldest running transaction stays: cursors that were taken meanwhile begin there
+        # changes after the oldest running transaction stay, because cursors taken meanwhile start there
         cursor.execute(
             f"WITH gone AS (DELETE FROM {self.table} WHERE id IN (SELECT id FROM {self.old_rows})"
             f" AND (transaction < %s OR transaction >= %s) RETURNING id, transaction)"
@@ -126,7 +126,7 @@ class PostgreSQLChangeLog(ChangeLog):
         )
         count, last, last_transaction = cursor.fetchone()
         if count:
-            # a dump brings transaction ids that this server has yet to reach; they say nothing here
+            # a restored dump has transaction ids that this server has yet to reach, which must not count here
             cursor.execute(
                 f"UPDATE {self.log_table} SET pruned = GREATEST(pruned, %s), pruned_transaction = GREATEST("
                 f"CASE WHEN pruned_transaction < %s THEN pruned_transaction ELSE 0 END, %s) WHERE id = 1",
@@ -134,27 +134,25 @@ class PostgreSQLChangeLog(ChangeLog):
             )
         return int(count), count == ROWS_PER_PRUNE
 
-    def _committed(self) -> None:
-        super()._committed()
+    def _wake_hubs(self) -> None:
+        super()._wake_hubs()
         now = time.monotonic()
         if now < self._notified + QUIET_SECONDS:
             return
-        # after the commit: a NOTIFY inside would have all commits of the database queue for one lock
+        # after the commit, because NOTIFY in a transaction makes all commits of the database wait for one lock
         notify = f"NOTIFY {POSTGRESQL_CHANNEL}, '{origin()}'"
         pgconn = getattr(self.connection.connection, "pgconn", None)
-        if pgconn is None or pgconn.pipeline_status:  # another driver, or several queries are under way
+        if pgconn is None or pgconn.pipeline_status:  # another driver, or a pipeline
             if not self.connection.get_autocommit():
-                return  # it would begin a transaction; the poll finds the change
+                return  # NOTIFY would begin a transaction; polling finds the change
             with self.connection.cursor() as cursor:
                 cursor.execute(notify)
             return
-        # psycopg 3: by libpq alone, since the cursors around it cost more than the NOTIFY
+        # psycopg 3: through libpq, because a cursor costs more than the NOTIFY
         result = pgconn.exec_(notify.encode())
         if result.error_message:
             raise DatabaseError(result.error_message.decode(errors="replace").strip())
-        if (
-            pgconn.transaction_status == IDLE
-        ):  # within a transaction that Django does not know of, it waits for its end
+        if pgconn.transaction_status == IDLE:  # otherwise a transaction that Django does not know delays it
             self._notified = now
 
     @contextmanager
@@ -165,17 +163,14 @@ class PostgreSQLChangeLog(ChangeLog):
             yield
 
 
-def _bounds(snapshot: str) -> tuple[int, int, list[int]]:
-    """The xmin, the xmax and the running transactions of a snapshot that PostgreSQL would take.
-
-    Raise `CursorExpired`.
-    """
+def _parse_snapshot(snapshot: str) -> tuple[int, int, list[int]]:
+    """Return xmin, xmax and the running transactions of a snapshot. Raise `CursorExpired` if it is invalid."""
     match = _SNAPSHOT.fullmatch(snapshot)
     if match is None:
         raise CursorExpired
     xmin, xmax = int(match[1]), int(match[2])
     running = [int(xid) for xid in match[3].split(",")] if match[3] else []
-    # in rising order, and within its bounds; anything else is an error inside of PostgreSQL
+    # in ascending order and within the bounds; for anything else, PostgreSQL raises an error
     ranks = [xmin - 1, *running, xmax]
     if not 0 < xmin <= xmax or ranks != sorted(set(ranks)):
         raise CursorExpired

@@ -1,4 +1,4 @@
-"""The log on SQLite: one writer at a time, so ids are in the order of commits and a position is an id."""
+"""The log on SQLite. One transaction writes at a time, so ids are in commit order, and a position is an id."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SQLiteChangeLog(ChangeLog):
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
-        self._version: tuple[object, int] | None = None  # of which connection, and what it was
+        self._version: tuple[object, int] | None = None  # the connection, and its data_version
 
     def head(self, *, rows: int | None = None) -> str:
         epoch, pruned, _ = self._state()
@@ -41,7 +41,7 @@ class SQLiteChangeLog(ChangeLog):
         epoch, position = self._position(after)
         mark = Mark.parse(position)
 
-        # one statement, so that it is one state of the file: the log's row, the mark, and what came behind it
+        # one statement reads one state of the file: the log's row, the mark, and the changes after it
         names = ("id", "model", "key", "operation", "routing", "at")
         columns = ", ".join(f"c.{self.columns[name]}" for name in names)
         sql = (
@@ -75,18 +75,18 @@ class SQLiteChangeLog(ChangeLog):
         return count, count == ROWS_PER_PRUNE
 
     def moved(self) -> bool:
-        # changes when another connection has committed: https://www.sqlite.org/pragma.html#pragma_data_version
+        # data_version changes when another connection has committed: https://www.sqlite.org/pragma.html#pragma_data_version
         with self.connection.cursor() as cursor:
             cursor.execute("PRAGMA data_version")
             (version,) = cursor.fetchone()
-        # each connection counts for itself: a number that another one gave says nothing
+        # each connection has its own count
         now = (self.connection.connection, version)
         before, self._version = self._version, now
         return before != now
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        # a reader must not take the writer's lock, also where the project has writers begin with IMMEDIATE
+        # a reader must not take the write lock, even if the project's transaction mode is IMMEDIATE
         connection = self.connection
         connection.ensure_connection()
         mode, connection.transaction_mode = connection.transaction_mode, "DEFERRED"

@@ -19,7 +19,7 @@ from realtime.checks.related_models import unknown_models
 from realtime.checks.serialization import serializer_problem, unsendable
 from realtime.exceptions import StreamDefinitionError
 from realtime.hub.pubsub.event_bus import carrier
-from realtime.queries.queryset import shape_problem
+from realtime.queries.queryset import queryset_problem
 from realtime.streams.registry import place, registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.validation import field_problems, probe, problems
@@ -54,7 +54,7 @@ def check_querysets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         if any(problems(stream)):
             continue
         queryset = probe(stream)  # None if it needs real parameters
-        problem = None if queryset is None else shape_problem(queryset, stream) or _sql_problem(queryset, stream)
+        problem = None if queryset is None else queryset_problem(queryset, stream) or _sql_problem(queryset, stream)
         if problem:
             found.append(Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E006"))
         elif unknown := unknown_models(queryset, stream):
@@ -196,7 +196,7 @@ def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **k
     for alias in databases or ():
         if alias not in log_databases() or connections[alias].vendor not in BACKENDS:
             continue
-        if tables := triggers.out_of_step(alias):
+        if tables := triggers.outdated_tables(alias):
             found.append(
                 Warning(
                     f"In the database {alias!r} realtime's triggers do not match REALTIME_CAPTURE and the "
@@ -213,7 +213,7 @@ def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **k
                 obj=table.model._meta.label,
                 id="realtime.W069",
             )
-            for table in triggers.without_triggers(alias)
+            for table in triggers.unsupported_tables(alias)
         ]
     return found
 

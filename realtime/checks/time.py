@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Warning, register
 
 from realtime.queries.analysis import asks_for_time
 from realtime.queries.fingerprint import of_queryset
-from realtime.queries.queryset import shape_problem
+from realtime.queries.queryset import queryset_problem
 from realtime.streams.registry import place, registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.validation import probe, problems
@@ -35,7 +35,7 @@ def check_time(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 
 def _looks_at_clock(stream: type[ModelStream]) -> bool:
     first, second = probe(stream), probe(stream)
-    if first is None or shape_problem(first, stream) is not None:
+    if first is None or queryset_problem(first, stream) is not None:
         return _names_clock(getattr(stream.get_queryset, "__code__", None))
     try:
         moving = asks_for_time(first.query) or of_queryset(first) != of_queryset(second)

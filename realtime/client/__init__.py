@@ -1,4 +1,4 @@
-"""A client of live queries for other services, in async Python; it imports no Django.
+"""A live query client in async Python, for other services. It does not need Django.
 
 Install it with `pip install django-live-queries[client]`.
 """
@@ -22,17 +22,17 @@ __all__ = ["Change", "Client", "Event", "LiveQuery", "Presence", "RemoteError", 
 def connect(
     url: str, *, token: Token | None = None, session: str = "", headers: Mapping[str, str] | None = None
 ) -> Client:
-    """A client of the server at this address ("wss://example.com/realtime/ws/").
+    """Return a client of the server at this URL ("wss://example.com/realtime/ws/").
 
-    `token` names the user: a string, or a function (a coroutine function too) that is asked for one on each
-    connection, and again before the one at hand ends. `session` is the key of a Django session, sent as the cookie
-    `sessionid`. `headers` are sent with each handshake.
+    `token` identifies the user: a string, or a function or coroutine function that returns one. The function is called
+    for each connection, and before the current token expires. `session` is the key of a Django session, sent as the
+    cookie `sessionid`. `headers` are sent with each handshake.
 
         async with connect("wss://example.com/realtime/ws/", token=new_token) as client:
             tasks = client.subscribe("tasks", {"project": 7})
             print(await tasks.ready())
     """
-    # here, since both need the extra, and what else is in this package does not
+    # imported here because they need the extra; the rest of this package does not
     from realtime.client.client import Client
     from realtime.client.connection import Connection
 

@@ -18,7 +18,7 @@ MAX_WAITING = 100  # calls that wait for the connection
 class _Call:
     message: Message
     answer: asyncio.Future[Any]
-    sent: bool  # on the connection that is open now
+    sent: bool  # on the current connection
 
 
 class Calls:
@@ -28,7 +28,7 @@ class Calls:
         self._send = send
         self._calls: dict[str, _Call] = {}
         self._open = False
-        self._refusal: RemoteError | None = None  # why no call is taken any more
+        self._refusal: RemoteError | None = None  # why calls are refused
 
     async def call(self, target: Message, *, within: float) -> Any:
         if self._refusal is not None:
@@ -50,14 +50,14 @@ class Calls:
             self._calls.pop(id, None)
 
     def opened(self) -> None:
-        """The connection is there: what has waited goes out."""
+        """Handle a new connection: send the waiting calls."""
         self._open = True
         for call in list(self._calls.values()):
             call.sent = True
             self._send(call.message)
 
     def interrupted(self) -> None:
-        """The connection is gone: what was sent has an unknown outcome, what was not waits on."""
+        """Handle the loss of the connection: fail the calls that were sent; the others keep waiting."""
         self._open = False
         reason = "The connection was lost before the reply. The action may or may not have run."
         for call in self._calls.values():
@@ -65,7 +65,7 @@ class Calls:
                 call.answer.set_exception(RemoteError(None, reason, name="outcome_unknown"))
 
     def refused(self, error: RemoteError) -> None:
-        """There will be no connection."""
+        """Handle the final end of the connection: fail all calls."""
         self._refusal = error
         for call in self._calls.values():
             if not call.answer.done():

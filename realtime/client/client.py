@@ -8,10 +8,10 @@ from typing import Any
 
 from realtime.client.connection import Connection
 from realtime.client.errors import RemoteError
-from realtime.client.events import EventListener, Forget
+from realtime.client.events import Cancel, EventListener
 from realtime.client.live_query import LiveQuery, Presence
 from realtime.client.session import State
-from realtime.client.subscriptions import Wire
+from realtime.client.subscriptions import Subscription
 
 
 class Client:
@@ -42,7 +42,7 @@ class Client:
 
         `format` is "data", "html", or "value:" with the name of a live value.
         """
-        query = LiveQuery(self._connection, Wire(stream, dict(params or {}), format))
+        query = LiveQuery(self._connection, Subscription(stream, dict(params or {}), format))
         self._connection.subscribe(query)
         return query
 
@@ -62,7 +62,7 @@ class Client:
         """
         present = None if watch else dict(data or {})
         name = f"{stream}:presence:all" if everyone else f"{stream}:presence"
-        people = Presence(self._connection, Wire(name, dict(params or {}), present=present))
+        people = Presence(self._connection, Subscription(name, dict(params or {}), present=present))
         self._connection.subscribe(people)
         return people
 
@@ -81,11 +81,11 @@ class Client:
         """
         return await self._connection.call(stream, params, action, args or {}, within=within)
 
-    def on(self, name: str, callback: EventListener) -> Forget:
+    def on(self, name: str, callback: EventListener) -> Cancel:
         """Call `callback` for each event with this name that is sent to the user. Returns a function that stops it."""
         return self._connection.events.on(name, callback)
 
-    def on_event_rejected(self, callback: Callable[[RemoteError], object]) -> Forget:
+    def on_event_rejected(self, callback: Callable[[RemoteError], object]) -> Cancel:
         """Call `callback` when the server rejects an event or presence data. Returns a function that stops it."""
         refusals = self._connection.refusals
         refusals.append(callback)

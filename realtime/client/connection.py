@@ -1,4 +1,4 @@
-"""Connection: drives the session over WebSockets, one after the other, until it is closed."""
+"""Connection: runs the session over a series of WebSockets, until it is closed."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from realtime.client.effects import (
     Apply,
     Close,
     Effect,
+    EventReceived,
     EventRejected,
     Expires,
-    Greeted,
-    Happened,
-    Later,
     Open,
     Refused,
     Replied,
+    Retry,
     Send,
     Wait,
+    Welcomed,
 )
 from realtime.client.errors import RemoteError
 from realtime.client.events import EventListeners, call_safely
 from realtime.client.live_query import LiveQuery
 from realtime.client.session import ClientState, State
-from realtime.client.subscriptions import Message, Wire
+from realtime.client.subscriptions import Message, Subscription
 
 logger = logging.getLogger("realtime.client")
 
 OPEN_SECONDS = 10.0  # for a connection to open, and then for the server's welcome
-FIRST_DELAY_SECONDS = 0.5  # the first delay is up to this, each further one up to twice the one before
+FIRST_DELAY_SECONDS = 0.5  # the maximum of the first delay; it doubles each time
 LONGEST_DELAY_SECONDS = 15.0
-GOOD_SECONDS = 10.0  # a connection that lasted for so long counts as good: the delays start again
-SILENT_HEARTBEATS = 2.0  # heartbeats without a word after which the connection is taken for dead
-REFRESH_SECONDS = 30.0  # a token is replaced when a quarter of its time is left, or so many seconds
+GOOD_SECONDS = 10.0  # a connection that lasted this long counts as good, and the delays start again
+SILENT_HEARTBEATS = 2.0  # a connection that is silent for so many heartbeats counts as dead
+REFRESH_SECONDS = 30.0  # a token is replaced when a quarter of its lifetime is left, or so many seconds
 CLOSE_SECONDS = 5.0
 
 
 class Socket(Protocol):
-    """What carries the messages of one connection; `recv` raises `ConnectionClosed` at its end."""
+    """The socket of one connection; `recv` raises `ConnectionClosed` at its end."""
 
     async def recv(self) -> str | bytes: ...
     async def send(self, message: str, /) -> None: ...
@@ -59,25 +59,25 @@ Token = str | Callable[[], str | Awaitable[str]]
 
 
 class Connection:
-    """What a client and its live queries stand on: the session, and the sockets that carry it."""
+    """The session of a client, and the sockets that carry its messages."""
 
     def __init__(self, url: str, *, token: Token | None, headers: Mapping[str, str]) -> None:
         self.url = url
-        self.error: RemoteError | None = None  # why the server wants no connection
-        self.events = EventListeners()  # for the user
-        self.refusals: list[Callable[[RemoteError], object]] = []  # told what was refused of events and presence
+        self.error: RemoteError | None = None  # why the connection has ended for good
+        self.events = EventListeners()  # for the user's events
+        self.refusals: list[Callable[[RemoteError], object]] = []  # called when an event or presence is rejected
         self.calls = Calls(lambda message: self._do([Send(message)]))
         self._token = token
         self._headers = dict(headers)
         self._session = ClientState()
-        self._queries: dict[Wire, LiveQuery] = {}
+        self._queries: dict[Subscription, LiveQuery] = {}
         self._socket: Socket | None = None
         self._outgoing: deque[str] = deque()
         self._has_outgoing = asyncio.Event()
-        self._changed = asyncio.Event()  # a state may be another one
+        self._changed = asyncio.Event()  # set when a state may have changed
         self._attempts = 0
-        self._retry = 0.0  # the server wants nobody back before so many seconds
-        self._planned = False  # the last connection ended because the server sent its clients on
+        self._retry = 0.0  # the server allows no reconnect before so many seconds
+        self._planned = False  # the last connection ended because the server asked its clients to reconnect
         self._silence = OPEN_SECONDS
         self._welcomed: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -88,29 +88,29 @@ class Connection:
     def state(self) -> State | None:
         return self._session.state
 
-    def state_of(self, wire: Wire) -> State | None:
-        return self._session.state_of(wire)
+    def state_of(self, subscription: Subscription) -> State | None:
+        return self._session.state_of(subscription)
 
     def connect(self) -> None:
         self._do(self._session.connect())
 
     def subscribe(self, query: LiveQuery) -> None:
-        self._queries[query._wire] = query
-        self._do(self._session.subscribe(query._wire))
+        self._queries[query._subscription] = query
+        self._do(self._session.subscribe(query._subscription))
 
     def unsubscribe(self, query: LiveQuery) -> None:
-        if self._queries.pop(query._wire, None) is not None:
-            self._do(self._session.unsubscribe(query._wire))
+        if self._queries.pop(query._subscription, None) is not None:
+            self._do(self._session.unsubscribe(query._subscription))
             query._end(RemoteError(None, "The live query is closed."), drop_rows=False)
 
-    def tell(self, wire: Wire, name: str, data: Any) -> bool:
-        """Send an event to the others who see the same; say whether it went out."""
-        effects = self._session.tell(wire, name, data)
+    def send_event(self, subscription: Subscription, name: str, data: Any) -> bool:
+        """Send an event to the other subscribers; return whether it was sent."""
+        effects = self._session.send_event(subscription, name, data)
         self._do(effects)
         return bool(effects)
 
-    def present(self, wire: Wire, data: Mapping[str, Any]) -> None:
-        self._do(self._session.present(wire, dict(data)))
+    def present(self, subscription: Subscription, data: Mapping[str, Any]) -> None:
+        self._do(self._session.present(subscription, dict(data)))
 
     async def call(
         self, stream: str, params: Mapping[str, Any], action: str, args: Mapping[str, Any], *, within: float
@@ -130,9 +130,9 @@ class Connection:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._give_up(RemoteError(None, "The client is closed."))
+        self._end(RemoteError(None, "The client is closed."))
 
-    # the connections, one after the other
+    # the series of connections
 
     async def _run(self) -> None:
         while self._phase == "opening":
@@ -145,14 +145,14 @@ class Connection:
                     self._attempts += 1
                 self._do(self._session.due())
         if self._session.fault is not None:
-            self._give_up(RemoteError(*self._session.fault))
+            self._end(RemoteError(*self._session.fault))
 
     @property
     def _phase(self) -> str:
         return self._session.phase
 
     async def _connect(self) -> tuple[int, str]:
-        """One connection, from the handshake to its end; return why it ended."""
+        """Run one connection from the handshake to its end; return why it ended."""
         self._silence, self._welcomed = OPEN_SECONDS, None
         try:
             async with self._open_socket() as socket:
@@ -172,12 +172,12 @@ class Connection:
             return 1006, "Nothing was heard from the server."
         except (OSError, WebSocketException) as error:
             return 1006, str(error)
-        except Exception:  # of the user's own function for tokens, or a message that is none
+        except Exception:  # from the token function, or because of an invalid message
             logger.exception("The connection to %s has failed; it is tried again.", self.url)
             return 1006, "The connection has failed."
 
     def _open_socket(self) -> AbstractAsyncContextManager[Socket]:
-        """What carries the messages of one connection, opened."""
+        """Return a context manager that opens the socket of one connection."""
         return open_socket(
             self.url,
             additional_headers=self._headers,
@@ -208,7 +208,7 @@ class Connection:
             await self._has_outgoing.wait()
 
     def _delay(self, failures: int) -> float:
-        # random, so that clients do not come back together
+        # random, so that clients do not reconnect all at once
         longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(failures, 10))
         return random.uniform(0, longest)  # noqa: S311
 
@@ -222,7 +222,7 @@ class Connection:
             case Open() if self._main is None:
                 self._main = asyncio.create_task(self._run(), name="realtime client")
             case Open():
-                pass  # `_run` goes on
+                pass  # `_run` is already running
             case Close():
                 self._closed()
             case Send(message):
@@ -232,7 +232,7 @@ class Connection:
                 self._planned = planned and self._welcomed is not None
                 if self._planned:
                     self._attempts = 0
-            case Greeted(heartbeat):
+            case Welcomed(heartbeat):
                 self._silence = SILENT_HEARTBEATS * heartbeat
                 self._welcomed = asyncio.get_running_loop().time()
                 self.calls.opened()
@@ -240,14 +240,14 @@ class Connection:
                 self._refresh_before(seconds)
             case Apply():
                 self._apply(effect)
-            case Refused(wire, code, reason):
-                self._queries[wire]._end(RemoteError(code, reason), drop_rows=True)
-            case Later(wire):
-                self._start(self._ask_again(wire))
+            case Refused(subscription, code, reason):
+                self._queries[subscription]._end(RemoteError(code, reason), drop_rows=True)
+            case Retry(subscription):
+                self._start(self._subscribe_again(subscription))
             case Replied(reply):
                 self.calls.reply(reply)
-            case Happened(event, wires):
-                self._happen(event, wires)
+            case EventReceived(event, subscriptions):
+                self._dispatch_event(event, subscriptions)
             case EventRejected(code, reason):
                 for callback in list(self.refusals):
                     call_safely(callback, RemoteError(code, reason))
@@ -257,19 +257,19 @@ class Connection:
         self._has_outgoing.set()
 
     def _apply(self, frame: Apply) -> None:
-        unfit = set()
-        for wire, deltas, fresh in frame.updates:
-            query = self._queries.get(wire)
+        failed = set()
+        for subscription, deltas, fresh in frame.updates:
+            query = self._queries.get(subscription)
             if query is not None and not query._apply(deltas, fresh=fresh):
-                unfit.add(wire)
-        self._do(self._session.applied(frame, unfit))
+                failed.add(subscription)
+        self._do(self._session.applied(frame, failed))
 
-    def _happen(self, event: Message, wires: list[Wire] | None) -> None:
-        if wires is None:
-            self.events.tell(event)
+    def _dispatch_event(self, event: Message, subscriptions: list[Subscription] | None) -> None:
+        if subscriptions is None:
+            self.events.dispatch(event)
             return
-        for query in [self._queries[wire] for wire in wires if wire in self._queries]:
-            query._events.tell(event)
+        for query in [self._queries[subscription] for subscription in subscriptions if subscription in self._queries]:
+            query._events.dispatch(event)
 
     def _closed(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -281,9 +281,9 @@ class Connection:
             self._refresh.cancel()
             self._refresh = None
 
-    async def _ask_again(self, wire: Wire) -> None:
-        await asyncio.sleep(self._delay(wire.failures))
-        self._do(self._session.again(wire))
+    async def _subscribe_again(self, subscription: Subscription) -> None:
+        await asyncio.sleep(self._delay(subscription.failures))
+        self._do(self._session.again(subscription))
 
     def _refresh_before(self, seconds: float) -> None:
         if self._refresh is not None and self._refresh is not asyncio.current_task():
@@ -305,7 +305,7 @@ class Connection:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _give_up(self, error: RemoteError) -> None:
+    def _end(self, error: RemoteError) -> None:
         self.error = error
         self.calls.refused(error)
         for query in self._queries.values():

@@ -1,20 +1,20 @@
-"""Effects: what the session wants done."""
+"""Effects: what the session asks the connection to do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from realtime.client.subscriptions import Message, Update, Wire
+from realtime.client.subscriptions import Message, Subscription, Update
 
 
 @dataclass(slots=True, frozen=True)
 class Open:
-    """A connection is to be opened."""
+    """Open a connection."""
 
 
 @dataclass(slots=True, frozen=True)
 class Close:
-    """The connection is to be closed."""
+    """Close the connection."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -24,9 +24,9 @@ class Send:
 
 @dataclass(slots=True, frozen=True)
 class Wait:
-    """The next attempt comes after a delay, and not before so many seconds.
+    """Wait at least `retry` seconds before the next attempt.
 
-    `planned`: the server has sent its clients on, which is no failure.
+    `planned`: the server has asked its clients to reconnect, which is not a failure.
     """
 
     retry: float
@@ -34,20 +34,20 @@ class Wait:
 
 
 @dataclass(slots=True, frozen=True)
-class Greeted:
+class Welcomed:
     heartbeat: float  # seconds
 
 
 @dataclass(slots=True, frozen=True)
 class Expires:
-    """The token ends after so many seconds."""
+    """The token expires after so many seconds."""
 
     seconds: float
 
 
 @dataclass(slots=True, frozen=True)
 class Apply:
-    """A frame: call `applied` after its deltas have been applied."""
+    """Apply the deltas of a frame, and then call `applied`."""
 
     cursor: str
     updates: list[Update]
@@ -55,16 +55,16 @@ class Apply:
 
 @dataclass(slots=True, frozen=True)
 class Refused:
-    wire: Wire
+    subscription: Subscription
     code: int
     reason: str
 
 
 @dataclass(slots=True, frozen=True)
-class Later:
-    """The wire is to be asked for `again` after a delay."""
+class Retry:
+    """Call `again` for this subscription after a delay."""
 
-    wire: Wire
+    subscription: Subscription
 
 
 @dataclass(slots=True, frozen=True)
@@ -73,11 +73,11 @@ class Replied:
 
 
 @dataclass(slots=True, frozen=True)
-class Happened:
-    """An event, for these wires, or for the user (None)."""
+class EventReceived:
+    """An event for these subscriptions, or for the user (None)."""
 
     event: Message
-    wires: list[Wire] | None
+    subscriptions: list[Subscription] | None
 
 
 @dataclass(slots=True, frozen=True)
@@ -88,4 +88,6 @@ class EventRejected:
     reason: str
 
 
-Effect = Open | Close | Send | Wait | Greeted | Expires | Apply | Refused | Later | Replied | Happened | EventRejected
+Effect = (
+    Open | Close | Send | Wait | Welcomed | Expires | Apply | Refused | Retry | Replied | EventReceived | EventRejected
+)

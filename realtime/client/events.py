@@ -27,7 +27,7 @@ class Event:
 
 
 EventListener = Callable[[Event], object]
-Forget = Callable[[], None]
+Cancel = Callable[[], None]
 
 
 class EventListeners:
@@ -36,24 +36,24 @@ class EventListeners:
     def __init__(self) -> None:
         self._by_name: dict[str, list[EventListener]] = {}
 
-    def on(self, name: str, callback: EventListener) -> Forget:
+    def on(self, name: str, callback: EventListener) -> Cancel:
         """Call `callback` for each event with this name. Returns a function that stops it."""
 
-        def listener(event: Event) -> object:  # the same callback may come twice
+        def listener(event: Event) -> object:  # the same callback may be added twice
             return callback(event)
 
         listeners = self._by_name.setdefault(name, [])
         listeners.append(listener)
         return lambda: listeners.remove(listener) if listener in listeners else None
 
-    def tell(self, message: Message) -> None:
+    def dispatch(self, message: Message) -> None:
         event = Event(message["name"], message.get("data"), message.get("sender"), "sender" not in message)
         for listener in list(self._by_name.get(event.name, ())):
             call_safely(listener, event)
 
 
 def call_safely(callback: Callable[..., object], *args: object) -> None:
-    """Call a callback and log what it raises, so that the connection goes on."""
+    """Call a callback, and log its exception, so that the connection continues."""
     try:
         callback(*args)
     except Exception:

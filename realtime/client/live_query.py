@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from realtime.client.errors import RemoteError
-from realtime.client.events import EventListener, EventListeners, Forget
+from realtime.client.events import Cancel, EventListener, EventListeners
 from realtime.client.rows import Rows
 from realtime.client.session import State
-from realtime.client.subscriptions import Wire
+from realtime.client.subscriptions import Subscription
 
 
 @dataclass(slots=True)
@@ -30,10 +30,10 @@ class Change:
 class Owner(Protocol):
     """The connection that a live query belongs to."""
 
-    def state_of(self, wire: Wire) -> State | None: ...
+    def state_of(self, subscription: Subscription) -> State | None: ...
     def unsubscribe(self, query: LiveQuery) -> None: ...
-    def tell(self, wire: Wire, name: str, data: Any) -> bool: ...
-    def present(self, wire: Wire, data: Mapping[str, Any]) -> None: ...
+    def send_event(self, subscription: Subscription, name: str, data: Any) -> bool: ...
+    def present(self, subscription: Subscription, data: Mapping[str, Any]) -> None: ...
     async def call(
         self, stream: str, params: Mapping[str, Any], action: str, args: Mapping[str, Any], *, within: float
     ) -> Any: ...
@@ -42,28 +42,28 @@ class Owner(Protocol):
 class LiveQuery:
     """A subscription whose rows follow the stream on the server, returned by `Client.subscribe`.
 
-    `rows` are in the stream's order: dictionaries, strings of HTML, or one value. While the client is offline they
-    stay as the last frame left them.
+    `rows` are in the stream's order: dictionaries, strings of HTML, or one value. While the client is offline, they
+    do not change.
 
         async for change in client.subscribe("tasks", {"project": 7}):
             print(len(change.rows), list(change.puts), change.drops)
     """
 
-    def __init__(self, owner: Owner, wire: Wire) -> None:
-        self.error: RemoteError | None = None  # why the server refused it for good, or the client ended
+    def __init__(self, owner: Owner, subscription: Subscription) -> None:
+        self.error: RemoteError | None = None  # why the live query has ended
         self._owner = owner
-        self._wire = wire
+        self._subscription = subscription
         self._rows = Rows()
-        self._filled = asyncio.Event()  # rows or an error are there
+        self._filled = asyncio.Event()  # set when there are rows or an error
         self._listeners: set[Callable[[Change | None], None]] = set()
         self._events = EventListeners()
 
     @property
     def rows(self) -> list[Any]:
         """The rows in order."""
-        # None stands for a row that the server could not make, unless it is a live value
+        # None stands for a row that the server could not render, unless it is a live value
         rows = self._rows.ordered
-        return [row for row in rows if row is not None] if self._wire.format == "data" else rows
+        return [row for row in rows if row is not None] if self._subscription.format == "data" else rows
 
     @property
     def keys(self) -> list[str]:
@@ -73,7 +73,7 @@ class LiveQuery:
     @property
     def state(self) -> State | None:
         """`connecting`, `live`, `catching-up`, `offline` or `refused`."""
-        return self._owner.state_of(self._wire)
+        return self._owner.state_of(self._subscription)
 
     async def ready(self) -> list[Any]:
         """Wait for the first rows, and return them. Raise `RemoteError` if the server refuses."""
@@ -84,16 +84,18 @@ class LiveQuery:
 
     async def call(self, action: str, args: Mapping[str, Any] | None = None, *, within: float = 30.0) -> Any:
         """Call an action of the stream, with its parameters; see `Client.call`."""
-        return await self._owner.call(self._wire.stream, self._wire.params or {}, action, args or {}, within=within)
+        return await self._owner.call(
+            self._subscription.stream, self._subscription.params or {}, action, args or {}, within=within
+        )
 
     def send(self, name: str, data: Mapping[str, Any] | None = None) -> bool:
         """Send an event to the other subscribers. Return False if the query is not live, so nothing was sent.
 
         The stream declares events with `@event`. An event may be lost.
         """
-        return self._owner.tell(self._wire, name, data)
+        return self._owner.send_event(self._subscription, name, data)
 
-    def on(self, name: str, callback: EventListener) -> Forget:
+    def on(self, name: str, callback: EventListener) -> Cancel:
         """Call `callback` for each event with this name from other subscribers. Returns a function that stops it."""
         return self._events.on(name, callback)
 
@@ -130,7 +132,7 @@ class LiveQuery:
     def _ended(self) -> bool:
         return self.error is not None
 
-    # what the client does
+    # called by the connection
 
     def _apply(self, deltas: list[Mapping[str, Any]], *, fresh: bool) -> bool:
         before = self._rows.by_key
@@ -142,7 +144,7 @@ class LiveQuery:
             put = {put["key"] for delta in deltas for put in delta.get("puts", ()) if "row" in put}
             put.update(key for delta in deltas for key in delta.get("patches", ()))
             puts = {key: row for key, row in now.items() if reset or key in put}
-            self._tell(Change(self.rows, puts, [key for key in before if key not in now], reset))
+            self._notify(Change(self.rows, puts, [key for key in before if key not in now], reset))
         self._filled.set()
         return True
 
@@ -151,10 +153,10 @@ class LiveQuery:
         dropped = self.keys if drop_rows else []
         if drop_rows:
             self._rows.clear()
-        self._tell(Change(self.rows, drops=dropped, reset=True) if dropped else None)
+        self._notify(Change(self.rows, drops=dropped, reset=True) if dropped else None)
         self._filled.set()
 
-    def _tell(self, change: Change | None) -> None:
+    def _notify(self, change: Change | None) -> None:
         for listener in list(self._listeners):
             listener(change)
 
@@ -164,7 +166,7 @@ class Presence(LiveQuery):
 
     def set(self, data: Mapping[str, Any]) -> None:
         """Make the user present with `data`, which other users see. Up to 1 KiB as JSON."""
-        self._owner.present(self._wire, data)
+        self._owner.present(self._subscription, data)
 
 
 def _merged(first: Change, second: Change) -> Change:

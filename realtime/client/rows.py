@@ -1,4 +1,4 @@
-"""Rows: those of one live query, in their order, as the deltas of frames make them."""
+"""Rows: the rows of one live query in order, updated by the deltas of frames."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from realtime.protocol.patches import apply_patch
 
-Delta = Mapping[str, Any]  # as docs/reference/protocol.md describes it
+Delta = Mapping[str, Any]  # see docs/reference/protocol.md
 
 
 class Rows:
-    """Keys in their order, and the rows by key. A delta fits, or changes nothing."""
+    """The keys in order, and the rows by key. A delta that does not fit changes nothing."""
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
         self.keys: list[str] = list(keys)
@@ -25,7 +25,7 @@ class Rows:
         self.keys, self.by_key = [], {}
 
     def apply(self, deltas: Iterable[Delta], *, fresh: bool = False) -> bool:
-        """Apply the deltas of a frame, starting from nothing if they are `fresh`; return whether they fit."""
+        """Apply the deltas of a frame; return whether they fit. `fresh`: they replace all rows."""
         made = Rows()
         if not fresh:
             made.keys, made.by_key = self.keys[:], dict(self.by_key)
@@ -35,7 +35,7 @@ class Rows:
         return True
 
     def _apply(self, delta: Delta) -> bool:
-        """Drops first, then puts one by one, then the order, then patches; return whether it fits."""
+        """Apply drops, then puts one by one, then the order, then patches; return whether they fit."""
         if delta.get("reset"):
             self.clear()
         for key in delta.get("drops", ()):

@@ -1,6 +1,6 @@
-"""The client's side of the protocol as a state machine: events in, effects out; no socket, no clock.
+"""The client's side of the protocol as a state machine. It takes events and returns effects; no socket, no clock.
 
-It is the twin of the browser's `session.js`, and is tested with the same cases.
+It mirrors the browser's `session.js`, and is tested with the same cases.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from realtime.client.effects import (
     Apply,
     Close,
     Effect,
+    EventReceived,
     EventRejected,
     Expires,
-    Greeted,
-    Happened,
-    Later,
     Open,
     Refused,
     Replied,
+    Retry,
     Send,
     Wait,
+    Welcomed,
 )
-from realtime.client.subscriptions import Message, Wire, Wires, remedy
+from realtime.client.subscriptions import Message, Subscription, Subscriptions, reaction_to
 from realtime.exceptions import Code
 from realtime.protocol.messages import VERSION
 
 Phase = Literal["idle", "opening", "greeting", "ready", "waiting", "stopped"]
 State = Literal["connecting", "live", "catching-up", "offline", "refused"]
 
-#: What each phase knows; an event that it does not know is an error.
+#: The events that each phase accepts; any other event is an error.
 TRANSITIONS: dict[Phase, dict[str, Phase]] = {
     "idle": {"connect": "opening"},
     "opening": {"connect": "opening", "opened": "greeting", "lost": "waiting", "stop": "stopped"},
@@ -40,121 +40,125 @@ TRANSITIONS: dict[Phase, dict[str, Phase]] = {
     "stopped": {"connect": "opening"},
 }
 
-DEFAULT_WINDOW = {"frames": 32, "bytes": 1048576}  # where the server does not say
+DEFAULT_WINDOW = {"frames": 32, "bytes": 1048576}  # if the server's welcome has none
 
 
 class ClientState:
-    """The state of a client, through any number of connections."""
+    """The state of a client, across all of its connections."""
 
     def __init__(self) -> None:
         self.phase: Phase = "idle"
-        self.fault: tuple[int, str] | None = None  # why the server said stop
-        self._wires = Wires()
-        self._absence: State = "connecting"  # what is shown until the next welcome
-        self._asked_anew = False  # fresh credentials were asked for since the last frame
+        self.fault: tuple[int, str] | None = None  # why the server refused the client for good
+        self._subscriptions = Subscriptions()
+        self._absence: State = "connecting"  # the state until the next welcome
+        self._renewed = False  # new credentials were requested since the last frame
         self._window = DEFAULT_WINDOW
-        self._handled = 0  # messages since welcome
+        self._handled = 0  # messages since the welcome
         self._unacked = {"frames": 0, "bytes": 0}
 
     @property
     def state(self) -> State | None:
-        """What can be shown; None before `connect`."""
+        """The client's state; None before `connect`."""
         match self.phase:
             case "idle":
                 return None
             case "opening" | "greeting" | "waiting":
                 return self._absence
-            case "ready" if self._wires.refused:
+            case "ready" if self._subscriptions.refused:
                 return "refused"
             case "ready":
-                return "live" if self._wires.live else "catching-up"
+                return "live" if self._subscriptions.live else "catching-up"
             case "stopped":
                 return "refused"
 
-    def state_of(self, wire: Wire) -> State | None:
-        if wire.status == "refused":
+    def state_of(self, subscription: Subscription) -> State | None:
+        if subscription.status == "refused":
             return "refused"
         if self.phase != "ready":
             return self.state
-        return "live" if wire.status == "live" else "catching-up"
+        return "live" if subscription.status == "live" else "catching-up"
 
     def connect(self) -> list[Effect]:
         before = self.phase
         self._move("connect")
         if before == "stopped":
             self.fault = None
-            self._asked_anew = False
+            self._renewed = False
             self._absence = "connecting"
         return [] if self.phase == before else [Open()]
 
     def opened(self, token: str | None = None) -> list[Effect]:
-        """The transport can carry messages; the token names the user, where no cookie does."""
+        """Handle an open socket. The token identifies the user, if no cookie does."""
         self._move("opened")
         self._handled = 0
         self._unacked = {"frames": 0, "bytes": 0}
         named = {} if token is None else {"token": token}
-        return _send([{"type": "hello", "version": VERSION, **named}, *self._wires.ask_all()])
+        return _send([{"type": "hello", "version": VERSION, **named}, *self._subscriptions.subscribe_all()])
 
     def authenticate(self, token: str) -> list[Effect]:
-        """A newer token for the connection at hand."""
+        """Send a newer token for the current connection."""
         return _send([{"type": "authenticate", "token": token}]) if self.phase == "ready" else []
 
     def lost(self, code: int, reason: str, retry: float = 0.0) -> list[Effect]:
-        """The connection is gone, or is given up; the code decides what comes next."""
-        cure = remedy(code)
-        if cure == "stop" or (cure == "ask anew" and self._asked_anew):
+        """Handle the end of the connection. The code decides what to do next."""
+        reaction = reaction_to(code)
+        if reaction == "stop" or (reaction == "renew" and self._renewed):
             self._move("stop")
-            self._wires.interrupt()
+            self._subscriptions.interrupt()
             self.fault = (code, reason)
             return [Close()]
         planned = code == Code.GOING_AWAY
         if not planned:
             self._absence = "offline"
-        elif self.phase == "ready":  # until the return fails, there is only a little to catch up with
+        elif self.phase == "ready":  # a planned reconnect is quick, until it fails
             self._absence = "catching-up"
         self._move("lost")
-        self._wires.interrupt()
-        if cure == "ask anew":
-            self._asked_anew = True
-            self._wires.forget()
+        self._subscriptions.interrupt()
+        if reaction == "renew":
+            self._renewed = True
+            self._subscriptions.discard_credentials()
         return [Close(), Wait(retry, planned)]
 
     def due(self) -> list[Effect]:
-        """The wait is over."""
+        """Connect after the delay."""
         self._move("due")
         return [Open()]
 
-    def subscribe(self, wire: Wire) -> list[Effect]:
-        self._wires.add(wire)
-        return self._ask(wire)
+    def subscribe(self, subscription: Subscription) -> list[Effect]:
+        self._subscriptions.add(subscription)
+        return self._subscribe(subscription)
 
-    def unsubscribe(self, wire: Wire) -> list[Effect]:
-        return self._tell(self._wires.remove(wire))
+    def unsubscribe(self, subscription: Subscription) -> list[Effect]:
+        return self._send_if_connected(self._subscriptions.remove(subscription))
 
-    def tell(self, wire: Wire, name: str, data: Any) -> list[Effect]:
-        """An event for the others who see what the wire sees."""
-        return self._tell(self._wires.tell(wire, name, data))
+    def send_event(self, subscription: Subscription, name: str, data: Any) -> list[Effect]:
+        """Send an event to the other subscribers."""
+        return self._send_if_connected(self._subscriptions.send_event(subscription, name, data))
 
-    def present(self, wire: Wire, data: Mapping[str, Any]) -> list[Effect]:
-        """The user is present, and says this of themselves."""
-        return self._tell(self._wires.present(wire, data))
+    def present(self, subscription: Subscription, data: Mapping[str, Any]) -> list[Effect]:
+        """Make the user present with this data."""
+        return self._send_if_connected(self._subscriptions.present(subscription, data))
 
-    def again(self, wire: Wire) -> list[Effect]:
-        """The delay of a wire is over; a reconnect may have asked for it already."""
-        return self._ask(wire) if wire.status == "delayed" and wire in self._wires else []
+    def again(self, subscription: Subscription) -> list[Effect]:
+        """Subscribe again after a delay, unless a reconnect has done so already."""
+        return (
+            self._subscribe(subscription)
+            if subscription.status == "delayed" and subscription in self._subscriptions
+            else []
+        )
 
     def receive(self, message: Message, size: int) -> list[Effect]:
-        """Take one message of the server, of so many bytes. Raise `ValueError` where none may come."""
+        """Handle a message of `size` bytes. Raise `ValueError` if it is not allowed in this phase."""
         kind = message["type"]
         if self.phase == "greeting" and kind not in ("welcome", "bye"):
             raise ValueError(f"The server sent '{kind}' before 'welcome'.")
         if kind == "welcome":
             self._move("welcome")
             self._window = message.get("window", DEFAULT_WINDOW)
-            return [Greeted(message["heartbeat"]), *_expires(message)]
+            return [Welcomed(message["heartbeat"]), *_expires(message)]
         self._unacked["bytes"] += size
-        if kind == "frame":  # it counts when it has been applied
-            return [Apply(message["cursor"], self._wires.updates(message))]
+        if kind == "frame":  # acknowledged after it has been applied
+            return [Apply(message["cursor"], self._subscriptions.updates(message))]
         self._handled += 1
         return [*self._answer(kind, message), *self._ack_if_due()]
 
@@ -163,11 +167,11 @@ class ClientState:
             case "authenticated":
                 return _expires(message)
             case "subscribed":
-                self._wires.accept(message)
+                self._subscriptions.accept(message)
             case "behind":
-                self._wires.fall_behind()
+                self._subscriptions.fall_behind()
             case "heartbeat":
-                self._wires.heartbeat(message.get("cursors", {}))
+                self._subscriptions.heartbeat(message.get("cursors", {}))
                 return [self._ack()]
             case "refused":
                 return self._refused(message)
@@ -175,39 +179,43 @@ class ClientState:
                 return [Replied(message)]
             case "event":
                 query = message.get("query")
-                return [Happened(message, None if query is None else self._wires.of(query))]
+                return [EventReceived(message, None if query is None else self._subscriptions.of(query))]
             case "event_rejected":
                 return [EventRejected(message["code"], message["reason"])]
             case "bye":
                 return self.lost(message["code"], message["reason"], message.get("retry", 0.0))
-        return []  # also for a message that a later server may add
+        return []  # also for messages of a newer server
 
-    def applied(self, frame: Apply, unfit: Collection[Wire] = ()) -> list[Effect]:
-        """A frame was applied: its cursor counts from now on, except for wires whose deltas did not fit."""
-        self._asked_anew = False
+    def applied(self, frame: Apply, failed: Collection[Subscription] = ()) -> list[Effect]:
+        """Handle an applied frame: its cursor is valid now, except for subscriptions whose deltas did not fit."""
+        self._renewed = False
         self._handled += 1
         self._unacked["frames"] += 1
         effects: list[Effect] = []
-        for wire, _, _ in frame.updates:
-            if wire not in self._wires:
+        for subscription, _, _ in frame.updates:
+            if subscription not in self._subscriptions:
                 continue
-            if wire in unfit:
-                effects += self._resync(wire)
+            if subscription in failed:
+                effects += self._resync(subscription)
             else:
-                self._wires.reach(wire, frame.cursor)
+                self._subscriptions.advance(subscription, frame.cursor)
         return [*self._ack_if_due(), *effects]
 
-    def _resync(self, wire: Wire) -> list[Effect]:
-        told = self._tell(self._wires.reset(wire))
-        return [*told, *(self._ask(wire) if wire.failures == 1 else [Later(wire)])]
+    def _resync(self, subscription: Subscription) -> list[Effect]:
+        leaving = self._send_if_connected(self._subscriptions.reset(subscription))
+        return [*leaving, *(self._subscribe(subscription) if subscription.failures == 1 else [Retry(subscription)])]
 
     def _refused(self, message: Message) -> list[Effect]:
-        wire = self._wires.refuse(message)
-        if wire is None:
+        subscription = self._subscriptions.refuse(message)
+        if subscription is None:
             return []
-        if wire.status == "wanted":
-            return self._ask(wire)
-        return [Later(wire)] if wire.status == "delayed" else [Refused(wire, message["code"], message["reason"])]
+        if subscription.status == "wanted":
+            return self._subscribe(subscription)
+        return (
+            [Retry(subscription)]
+            if subscription.status == "delayed"
+            else [Refused(subscription, message["code"], message["reason"])]
+        )
 
     def _move(self, event: str) -> None:
         following = TRANSITIONS[self.phase].get(event)
@@ -215,10 +223,10 @@ class ClientState:
             raise ValueError(f"A session that is '{self.phase}' does not know the event '{event}'.")
         self.phase = following
 
-    def _ask(self, wire: Wire) -> list[Effect]:
-        return _send(self._wires.ask(wire)) if self._connected else []
+    def _subscribe(self, subscription: Subscription) -> list[Effect]:
+        return _send(self._subscriptions.subscribe(subscription)) if self._connected else []
 
-    def _tell(self, messages: list[Message]) -> list[Effect]:
+    def _send_if_connected(self, messages: list[Message]) -> list[Effect]:
         return _send(messages) if self._connected else []
 
     @property

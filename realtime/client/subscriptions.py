@@ -1,4 +1,4 @@
-"""Wires: what a client asks the server for, one per subscription, each with its cursor. Pure, like the session."""
+"""Subscriptions: what the session has subscribed to, each with its cursor. Pure, like the session."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-Message = dict[str, Any]  # as JSON has it
-Remedy = Literal["come back", "ask anew", "stop"]
+Message = dict[str, Any]  # decoded JSON
+Reaction = Literal["reconnect", "renew", "stop"]
 
 Status = Literal["wanted", "asked", "accepted", "live", "behind", "delayed", "refused"]
 ON_SERVER = ("asked", "accepted", "live", "behind")
 
 
-def remedy(code: int) -> Remedy:
-    """What a client does about a code: the range decides, so that unknown codes are understood too."""
+def reaction_to(code: int) -> Reaction:
+    """Return how a client reacts to a code. The range decides, so unknown codes work too."""
     if 4200 <= code < 4300:
         return "stop"
-    return "ask anew" if 4100 <= code < 4200 else "come back"
+    return "renew" if 4100 <= code < 4200 else "reconnect"
 
 
 @dataclass(slots=True, eq=False)
-class Wire:
+class Subscription:
     """The state of one subscription.
 
-    `cursor` is the position of the client's rows, or None if they are void; `fingerprint` belongs to them.
+    `cursor` is the position of the client's rows, or None if they are invalid; `fingerprint` is that of the rows.
     `present` is the presence data of the client's user, or None if the client only watches.
     """
 
@@ -34,171 +34,171 @@ class Wire:
     token: str | None = None
     cursor: str | None = None
     fingerprint: str = ""
-    next_fingerprint: str = ""  # the tag of the frames to come
+    next_fingerprint: str = ""  # that of the next frames
     id: int = 0
     query: int | None = None
     log: int | None = None
     status: Status = "wanted"
     failures: int = 0  # how often in a row it was delayed
     present: Mapping[str, Any] | None = None
-    vouched: bool = False  # the server has taken the token, so a name may follow it
+    vouched: bool = False  # the server has accepted the token, so stream and parameters are genuine
 
 
 class Update(NamedTuple):
-    """What a frame holds for a wire; `fresh`: its rows start from nothing, whatever the client holds."""
+    """A subscription's part of a frame. `fresh`: its rows replace all rows of the client."""
 
-    wire: Wire
+    subscription: Subscription
     deltas: list[Mapping[str, Any]]
     fresh: bool
 
 
-class Wires:
-    """All wires of a client."""
+class Subscriptions:
+    """All subscriptions of a client."""
 
     def __init__(self) -> None:
-        self._wires: list[Wire] = []
+        self._items: list[Subscription] = []
         self._next_id = 1
 
-    def __contains__(self, wire: Wire) -> bool:
-        return wire in self._wires
+    def __contains__(self, item: Subscription) -> bool:
+        return item in self._items
 
-    def add(self, wire: Wire) -> None:
-        self._wires.append(wire)
+    def add(self, item: Subscription) -> None:
+        self._items.append(item)
 
-    def remove(self, wire: Wire) -> list[Message]:
-        """Want it no more; return what tells an open connection."""
-        self._wires.remove(wire)
-        return self._leave(wire)
+    def remove(self, item: Subscription) -> list[Message]:
+        """Remove a subscription; return the messages for an open connection."""
+        self._items.remove(item)
+        return self._unsubscribe(item)
 
     @property
     def live(self) -> bool:
-        """All that are not refused are live."""
-        return all(wire.status in ("live", "refused") for wire in self._wires)
+        """Whether all subscriptions that are not refused are live."""
+        return all(item.status in ("live", "refused") for item in self._items)
 
     @property
     def refused(self) -> bool:
-        """There is something, and all of it is refused."""
-        return bool(self._wires) and all(wire.status == "refused" for wire in self._wires)
+        """Whether there are subscriptions, and all of them are refused."""
+        return bool(self._items) and all(item.status == "refused" for item in self._items)
 
-    def ask(self, wire: Wire) -> list[Message]:
-        """The messages that ask for the wire."""
-        # a new id each time: what was sent for the one before may still be on the way
-        wire.id, wire.status = self._next_id, "asked"
+    def subscribe(self, item: Subscription) -> list[Message]:
+        """Return the messages of a subscription request."""
+        # a new id each time, because messages for the previous one may still arrive
+        item.id, item.status = self._next_id, "asked"
         self._next_id += 1
         target = (
-            {"token": wire.token}
-            if wire.token
-            else {"stream": wire.stream, "params": dict(wire.params or {}), "format": wire.format}
+            {"token": item.token}
+            if item.token
+            else {"stream": item.stream, "params": dict(item.params or {}), "format": item.format}
         )
         held = (
             {}
-            if wire.cursor is None
-            else {"cursor": wire.cursor} | ({"fingerprint": wire.fingerprint} if wire.fingerprint else {})
+            if item.cursor is None
+            else {"cursor": item.cursor} | ({"fingerprint": item.fingerprint} if item.fingerprint else {})
         )
-        asked = {"type": "subscribe", "id": wire.id, **target, **held}
-        return [asked] if wire.present is None else [asked, _present(wire)]
+        asked = {"type": "subscribe", "id": item.id, **target, **held}
+        return [asked] if item.present is None else [asked, _present(item)]
 
-    def ask_all(self) -> list[Message]:
-        return [message for wire in self._wires if wire.status != "refused" for message in self.ask(wire)]
+    def subscribe_all(self) -> list[Message]:
+        return [message for item in self._items if item.status != "refused" for message in self.subscribe(item)]
 
-    def tell(self, wire: Wire, name: str, data: Any) -> list[Message]:
-        """An event is lost where the server has not accepted the wire."""
-        accepted = wire.status in ON_SERVER and wire.status != "asked"
-        return [{"type": "send", "id": wire.id, "name": name, "data": data}] if accepted else []
+    def send_event(self, item: Subscription, name: str, data: Any) -> list[Message]:
+        """Return the message of an event; none before the server has accepted the subscription."""
+        accepted = item.status in ON_SERVER and item.status != "asked"
+        return [{"type": "send", "id": item.id, "name": name, "data": data}] if accepted else []
 
-    def present(self, wire: Wire, data: Mapping[str, Any]) -> list[Message]:
-        wire.present = data
-        return [_present(wire)] if wire.status in ON_SERVER else []
+    def present(self, item: Subscription, data: Mapping[str, Any]) -> list[Message]:
+        item.present = data
+        return [_present(item)] if item.status in ON_SERVER else []
 
-    def of(self, query: int) -> list[Wire]:
-        """Those that an event is for."""
-        return [wire for wire in self._wires if wire.query == query]
+    def of(self, query: int) -> list[Subscription]:
+        """Return the subscriptions that an event is for."""
+        return [item for item in self._items if item.query == query]
 
     def interrupt(self) -> None:
-        """The connection is gone; the wires are still wanted."""
-        for wire in self._wires:
-            if wire.status != "refused":
-                wire.query, wire.log, wire.status = None, None, "wanted"
+        """Handle the loss of the connection; the subscriptions are still wanted."""
+        for item in self._items:
+            if item.status != "refused":
+                item.query, item.log, item.status = None, None, "wanted"
 
-    def forget(self) -> None:
-        """The user may be another one: tokens and rows count no more."""
-        for wire in self._wires:
-            wire.cursor = None
-            if wire.params is not None and wire.vouched:
-                wire.token = None
+    def discard_credentials(self) -> None:
+        """Discard tokens and rows, because the user may be another one."""
+        for item in self._items:
+            item.cursor = None
+            if item.params is not None and item.vouched:
+                item.token = None
 
     def accept(self, message: Message) -> None:
-        wire = self._find(message["id"])
-        if wire is None:
+        item = self._find(message["id"])
+        if item is None:
             return
-        wire.vouched = wire.vouched or wire.token is not None
+        item.vouched = item.vouched or item.token is not None
         fingerprint = message.get("fingerprint", "")
-        # where a tag is not known, the server alone knows whether the rows count: it resets them if they do not
-        if wire.query is not None or (wire.fingerprint and fingerprint and wire.fingerprint != fingerprint):
-            wire.cursor = None  # all rows are yet to come
-        wire.query, wire.log, wire.next_fingerprint, wire.status = (
+        # If a fingerprint is unknown, only the server knows whether the rows are valid, and resets them if not.
+        if item.query is not None or (item.fingerprint and fingerprint and item.fingerprint != fingerprint):
+            item.cursor = None  # all rows will be sent
+        item.query, item.log, item.next_fingerprint, item.status = (
             message["query"],
             message["log"],
             fingerprint,
             "accepted",
         )
 
-    def refuse(self, message: Message) -> Wire | None:
-        """The wire is refused: asked for anew, delayed, or ended, which its status then says."""
-        wire = self._find(message["id"])
-        if wire is None:
+    def refuse(self, message: Message) -> Subscription | None:
+        """Handle a refusal: the subscription is requested again, delayed or ended, as its status then says."""
+        item = self._find(message["id"])
+        if item is None:
             return None
-        wire.query = wire.log = None
-        cure = remedy(message["code"])
-        if cure == "ask anew" and wire.token and wire.params is not None and wire.vouched:
-            wire.token, wire.status = None, "wanted"
-        elif cure == "come back":
-            wire.status = "delayed"
-            wire.failures += 1
+        item.query = item.log = None
+        reaction = reaction_to(message["code"])
+        if reaction == "renew" and item.token and item.params is not None and item.vouched:
+            item.token, item.status = None, "wanted"
+        elif reaction == "reconnect":
+            item.status = "delayed"
+            item.failures += 1
         else:
-            wire.status, wire.cursor = "refused", None
-        return wire
+            item.status, item.cursor = "refused", None
+        return item
 
     def updates(self, frame: Message) -> list[Update]:
         return [
             Update(
-                wire, [delta for delta in frame["deltas"] if delta["query"] == wire.query], fresh=wire.cursor is None
+                item, [delta for delta in frame["deltas"] if delta["query"] == item.query], fresh=item.cursor is None
             )
-            for wire in self._wires
-            if wire.log == frame["log"]
+            for item in self._items
+            if item.log == frame["log"]
         ]
 
-    def reach(self, wire: Wire, cursor: str) -> None:
-        """The client holds the wire's rows as they are at the cursor."""
-        wire.cursor, wire.fingerprint, wire.status, wire.failures = cursor, wire.next_fingerprint, "live", 0
+    def advance(self, item: Subscription, cursor: str) -> None:
+        """Note that the client has the subscription's rows up to this cursor."""
+        item.cursor, item.fingerprint, item.status, item.failures = cursor, item.next_fingerprint, "live", 0
 
-    def reset(self, wire: Wire) -> list[Message]:
-        """Nothing of the rows counts: they are to be asked for."""
-        messages = self._leave(wire)
-        wire.cursor, wire.status = None, "delayed"
-        wire.failures += 1
+    def reset(self, item: Subscription) -> list[Message]:
+        """Discard the client's rows, and request them again."""
+        messages = self._unsubscribe(item)
+        item.cursor, item.status = None, "delayed"
+        item.failures += 1
         return messages
 
     def fall_behind(self) -> None:
-        for wire in self._wires:
-            if wire.status == "live":
-                wire.status = "behind"
+        for item in self._items:
+            if item.status == "live":
+                item.status = "behind"
 
     def heartbeat(self, cursors: Mapping[str, str]) -> None:
-        for wire in self._wires:
-            # before its first frame a wire still misses rows, so that no heartbeat may move it
-            if wire.status in ("live", "behind") and (cursor := cursors.get(str(wire.log))) is not None:
-                wire.cursor, wire.status = cursor, "live"
+        for item in self._items:
+            # a subscription has no rows before its first frame, so a heartbeat must not move its cursor
+            if item.status in ("live", "behind") and (cursor := cursors.get(str(item.log))) is not None:
+                item.cursor, item.status = cursor, "live"
 
-    def _leave(self, wire: Wire) -> list[Message]:
-        held = wire.status in ON_SERVER
-        wire.query, wire.log, wire.status = None, None, "wanted"
-        return [{"type": "unsubscribe", "id": wire.id}] if held else []
+    def _unsubscribe(self, item: Subscription) -> list[Message]:
+        held = item.status in ON_SERVER
+        item.query, item.log, item.status = None, None, "wanted"
+        return [{"type": "unsubscribe", "id": item.id}] if held else []
 
-    def _find(self, id: int) -> Wire | None:
-        asked: Iterable[Wire] = (wire for wire in self._wires if wire.status not in ("wanted", "delayed"))
-        return next((wire for wire in asked if wire.id == id), None)
+    def _find(self, id: int) -> Subscription | None:
+        asked: Iterable[Subscription] = (item for item in self._items if item.status not in ("wanted", "delayed"))
+        return next((item for item in asked if item.id == id), None)
 
 
-def _present(wire: Wire) -> Message:
-    return {"type": "present", "id": wire.id, "data": dict(wire.present or {})}
+def _present(item: Subscription) -> Message:
+    return {"type": "present", "id": item.id, "data": dict(item.present or {})}

@@ -95,7 +95,7 @@ class Peer:
     def _count_message(self, size: int) -> None:
         """Raise `Overloaded` if the client, or all clients of its user or address, exceed their rate."""
         amount = weight(size)
-        for bucket, whose in ((self._messages, "A connection"), (self.quota.messages, self.quota.whose)):
+        for bucket, whose in ((self._messages, "A connection"), (self.quota.messages, self.quota.subject)):
             if (wait := bucket.take(self.received_at, amount)) > 0:
                 text = f"{whose} may send {bucket.rate:g} messages per second on average."
                 raise Overloaded(text, retry=wait)

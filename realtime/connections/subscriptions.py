@@ -12,7 +12,7 @@ from realtime.auth.authorization import (
     Decision,
     Request,
     authorize_request,
-    read_together,
+    read_facts,
     requested_stream,
     split_fingerprint,
 )
@@ -316,7 +316,7 @@ class Subscriptions:
         request = Request(self._peer.identity, asked)
         try:
             decision, begun = await self._hub.run_together(
-                authorize_request, read_together, request, kind=requested_stream
+                authorize_request, read_facts, request, kind=requested_stream
             )
         except TimeoutError:
             seconds: float = settings.QUERY_SECONDS

@@ -1,1 +1,1 @@
-"""The wire: messages, their encoding, and one client's state. No Django, no event loop, no clock, no I/O."""
+"""The protocol: messages, their encoding, and one client's state. No Django, no event loop, no clock, no I/O."""

@@ -1,4 +1,4 @@
-"""Codec: bytes to message and back, with limits on what comes in."""
+"""Codec: decodes and encodes messages, with limits for incoming ones."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from msgspec import UNSET, Raw, Struct
 from realtime.exceptions import BadMessage, ProtocolError, TooLarge
 from realtime.protocol.messages import Bye, ClientMessage, Delta, Frame, ServerMessage
 
-# also a string that does not end, so that nothing is looked at twice
+# also matches an unterminated string, so that the search takes linear time
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _EXTREME = re.compile(rb"[0-9][eE][-+]?[0-9]{3}")  # an exponent of three digits
 _NESTING = bytes.maketrans(b"{}", b"[]")
 _NOT_NESTING = bytes(set(range(256)) - set(b"[]{}"))
 
 MAX_DEPTH = 16  # levels of arrays and objects in an incoming message
-MANY = 5000  # commas of a request, where it is looked at before its messages are parted
-MAX_CONTAINERS = 5000  # arrays and objects in an incoming message: making them is what costs most
-MAX_EXTREMES = 100  # numbers near 1e-308 or 1e308 in an incoming message, each of which takes as long as 500 others
+MANY = 5000  # commas in a request; beyond this number, its messages are checked before they are split
+MAX_CONTAINERS = 5000  # arrays and objects in an incoming message: creating them costs most
+MAX_EXTREMES = 100  # numbers near 1e-308 or 1e308 in an incoming message: one takes as long as 500 others
 
 
 class _Kind(Struct):
-    """As much of a message as has to be known to tell it from noise."""
+    """The part of a message that is checked first."""
 
     type: str
 
@@ -38,38 +38,38 @@ _encoder = msgspec.json.Encoder()
 
 
 class Encoded(NamedTuple):
-    """A message ready to be sent to any number of clients: its text, and its size in bytes."""
+    """A message that can be sent to any number of clients: its text, and its size in bytes."""
 
     text: str
     size: int
 
 
 def decode(data: str | bytes, *, max_bytes: int) -> ClientMessage:
-    """Read a client's message. Raise `TooLarge` or `BadMessage`."""
+    """Return a client's message. Raise `TooLarge` or `BadMessage`."""
     try:
         raw = data.encode() if isinstance(data, str) else data
     except UnicodeEncodeError:
         raise BadMessage("A message contains half of a surrogate pair.") from None
     if len(raw) > max_bytes:
         raise TooLarge(f"A message may have up to {max_bytes} bytes; this one has {len(raw)}.")
-    if b"\\u0000" in raw and b"\\u0000" in raw.replace(b"\\\\", b""):  # without backslashes that are escaped
+    if b"\\u0000" in raw and b"\\u0000" in raw.replace(b"\\\\", b""):  # without escaped backslashes
         raise BadMessage("A message contains the character U+0000, which databases reject.")
     _check_work(raw, "message", depth=MAX_DEPTH)
 
     try:
         return _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # msgspec's sentences name the field and the rule, and nothing of the server
+        # msgspec's errors name the field and the rule, and reveal nothing about the server
         raise BadMessage(f"Not a message of this protocol: {error}.") from None
 
 
 def split(data: bytes, *, max_bytes: int = 256 * 1024, max_messages: int = 256) -> list[str]:
-    """The messages of a JSON array, each as its text. Raise `TooLarge` or `BadMessage`."""
+    """Return the text of each message in a JSON array. Raise `TooLarge` or `BadMessage`."""
     if len(data) > max_bytes:
         raise TooLarge(f"A request may have up to {max_bytes} bytes.")
     _check_work(data, "request", depth=MAX_DEPTH + 1)
     try:
-        if data.count(b",") > MANY:  # what is no message is found before anything is made of what follows it
+        if data.count(b",") > MANY:  # an invalid message is found before the following ones cost anything
             _kinds_decoder.decode(data)
         messages = _array_decoder.decode(data)
         if len(messages) > max_messages:
@@ -80,7 +80,7 @@ def split(data: bytes, *, max_bytes: int = 256 * 1024, max_messages: int = 256) 
 
 
 def decode_server(data: str | bytes) -> ServerMessage:
-    """Read a server's message. Raise `BadMessage`."""
+    """Return a server's message. Raise `BadMessage`."""
     try:
         return _server_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -93,12 +93,12 @@ def encode(message: ServerMessage | ClientMessage) -> Encoded:
 
 
 def encode_bye(error: ProtocolError) -> Encoded:
-    """The last message to a client, which says why it is turned away."""
+    """Return the last message to a client, with the reason of the end."""
     return encode(Bye(error.code, error.reason, UNSET if error.retry is None else error.retry))
 
 
 def encode_delta(delta: Delta) -> bytes:
-    """The JSON of one delta, made once and put into the frames of all its subscribers."""
+    """Return the JSON of a delta. It is encoded once, for the frames of all subscribers."""
     return _encoder.encode(delta)
 
 
@@ -107,18 +107,18 @@ def encode_frame(*, log: int, cursor: str, deltas: list[bytes]) -> Encoded:
 
 
 def with_calls(frame: Encoded, calls: Sequence[str]) -> Encoded:
-    """The same frame for the client whose calls it brings the effects of; its deltas are not encoded again."""
+    """Return the frame for a client whose calls' effects it has; its deltas are not encoded again."""
     text = f'{frame.text[:-1]},"calls":{_encoder.encode(calls).decode()}}}'
     return Encoded(text, frame.size + len(text.encode()) - len(frame.text.encode()))
 
 
 def encode_value(value: Any, *, default: Any = None) -> bytes:
-    """JSON of an application's value. Raise `TypeError` for a type that JSON does not have."""
+    """Return the JSON of an application's value. Raise `TypeError` for a type that JSON does not have."""
     return msgspec.json.encode(value, enc_hook=default) if default else _encoder.encode(value)
 
 
 def _check_work(raw: bytes, whole: str, *, depth: int) -> None:
-    """Raise `TooLarge` where reading JSON would take long for its bytes."""
+    """Raise `TooLarge` if decoding would take unusually long for the number of bytes."""
     if _containers_exceed(raw, MAX_CONTAINERS):
         raise TooLarge(f"A {whole} may contain up to {MAX_CONTAINERS} arrays and objects.")
     if _depth_exceeds(raw, depth):
@@ -128,13 +128,13 @@ def _check_work(raw: bytes, whole: str, *, depth: int) -> None:
 
 
 def _depth_exceeds(raw: bytes, limit: int) -> bool:
-    """Whether JSON is deeper; in a few passes at the speed of C."""
+    """Return whether JSON is deeper, in a few passes at the speed of C."""
     if raw.count(b"[") + raw.count(b"{") <= limit:
         return False
     left = _nesting(raw)
     if b"[" * (limit + 1) in left:
         return True
-    for _ in range(limit):  # each takes away the innermost level
+    for _ in range(limit):  # each pass removes the innermost level
         left = left.replace(b"[]", b"")
         if not left:
             return False
@@ -150,5 +150,5 @@ def _extremes_exceed(raw: bytes, limit: int) -> bool:
 
 
 def _nesting(raw: bytes) -> bytes:
-    """The brackets and braces of JSON, as brackets, without those in strings."""
+    """Return the brackets and braces of JSON, all as brackets, without those in strings."""
     return _STRING.sub(b"", raw).translate(_NESTING, _NOT_NESTING)

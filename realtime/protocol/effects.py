@@ -1,4 +1,4 @@
-"""Effects: what the connection has to do about a client's messages; the session's events."""
+"""Effects: what the session asks the connection to do for a client's messages."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from realtime.protocol.messages import Authenticate, Call, Present, Send, Subscr
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """One subscription of the client, from the moment it is asked for; as an effect: that it is asked for.
+    """One subscription of the client, from its request on; as an effect: the request.
 
-    It goes to whoever answers and comes back with the answer, since the client may use its id anew meanwhile.
+    The answer refers to this object, not to the id, because the client may have reused the id meanwhile.
     """
 
     asked: Subscribe
-    cursor: str | None  # where it stands while it is not live
+    cursor: str | None  # its position while it is not live
     query: int | None = None  # the live query, once accepted
     log: int | None = None
-    subject: object = None  # what it was admitted to; the session does not look at it
-    checked: bool = False  # it has been counted among those that are checked
-    live: bool = False  # has all up to the session's cursor of its log
-    present: dict[str, object] | None = None  # what the client says of its user's presence; None: it only looks
+    subject: object = None  # set after authorization; the session does not use it
+    checked: bool = False  # included in the count of authorized subscriptions
+    live: bool = False  # has all changes up to the session's cursor of its log
+    present: dict[str, object] | None = None  # the user's presence data; None if the user only watches
 
     @property
     def id(self) -> int:
@@ -30,21 +30,21 @@ class Subscription:
 
 @dataclass(slots=True, frozen=True)
 class CatchUp:
-    """Effect: these live queries are to be brought up to date from these cursors, the client having credit again."""
+    """Bring live queries up to date from these cursors, because the client has credit again."""
 
     queries: dict[int, str | None]
 
 
 @dataclass(slots=True, frozen=True)
 class Leave:
-    """Effect: no subscription of the client needs this live query any more."""
+    """Leave a live query, because no subscription of the client needs it any more."""
 
     query: int
 
 
 @dataclass(slots=True, frozen=True)
 class Publish:
-    """Effect: the client has something to say to others, through this subscription."""
+    """Send an event or presence data of the client to the other subscribers."""
 
     message: Send | Present
     subscription: Subscription

@@ -1,17 +1,17 @@
-"""Envelope: an event with its addressees, as it travels between processes."""
+"""Envelope: an event with its recipients, as it is sent between processes."""
 
 from __future__ import annotations
 
 import msgspec
 
-MAX_EVENT_BYTES = 8 * 1024  # of its data as JSON
+MAX_EVENT_BYTES = 8 * 1024  # of an event's data as JSON
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An event and whom it is for: a user, or a live query, whose `params` are as `ModelStream.params_key` has them.
+    """An event and its recipients: a user, or the subscribers of a live query.
 
-    `audience` narrows it down to one: its type and its text. `origin` is the process that it comes from, and `sent`
-    when that was, in seconds since 1970 by its own clock.
+    `params` are from `ModelStream.params_key`. `audience` restricts the recipients to one audience. `origin` is the
+    sending process, and `sent` the time in seconds since 1970 by the sender's clock.
     """
 
     name: str
@@ -26,5 +26,5 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def audience_text(audience: object) -> tuple[str, str]:
-    """An audience as an envelope has it: True and 1 are two."""
+    """Return the type and text of an audience: True and 1 differ."""
     return type(audience).__name__, str(audience)

@@ -1,4 +1,4 @@
-"""Flow control: how much may be on the way to a client that has not acknowledged it, and how much of it events."""
+"""Flow control: limits for unacknowledged messages to a client, and for the events among them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections import deque
 from realtime.exceptions import BadMessage
 from realtime.protocol.messages import Window
 
-EVENT_SECONDS = 2.0  # after which an event is of no use any more
-EVENT_BYTES = 64 * 1024  # of events on the way to a client of which it is not known how fast it reads
+EVENT_SECONDS = 2.0  # after which an event is useless
+EVENT_BYTES = 64 * 1024  # the initial limit of unacknowledged events, before the client's speed is known
 LEAST_EVENT_BYTES = 8 * 1024
 
 
 class Credit:
-    """What was sent after `welcome` and is not acknowledged yet.
+    """The messages that were sent after `welcome` and are not acknowledged yet.
 
-    Every message counts with its bytes, and a frame as a frame too. While the window is used up there is no room: no
-    frame is to be sent and no request to be taken up. What is under way then still goes out; when that has come to as
-    much again, the credit is overdrawn.
+    The window limits their bytes, and the number of frames among them. While it is used up there is no room: no frame
+    is sent, and no request is handled. Answers to earlier requests are still sent. When these use as many bytes again,
+    the credit is overdrawn.
     """
 
     __slots__ = ("_beyond", "_frames", "_most_bytes", "_most_frames", "_sizes", "acknowledged", "bytes", "has_room")
@@ -26,14 +26,14 @@ class Credit:
         self.acknowledged = 0  # messages
         self.has_room = True
         self._most_frames, self._most_bytes = window.frames, window.bytes
-        self._sizes: deque[int] = deque()  # of messages not yet acknowledged; of frames, negative
-        self.bytes = 0  # their sum
-        self._frames = 0  # how many of them are frames
-        self._beyond = 0  # bytes sent since there was no room any more
+        self._sizes: deque[int] = deque()  # of the unacknowledged messages; negative for frames
+        self.bytes = 0  # the sum of the sizes
+        self._frames = 0  # the number of frames among them
+        self._beyond = 0  # bytes sent since there is no room
 
     @property
     def sent(self) -> int:
-        """How many messages were sent."""
+        """The number of messages that were sent."""
         return self.acknowledged + len(self._sizes)
 
     @property
@@ -41,7 +41,7 @@ class Credit:
         return self._beyond > self._most_bytes
 
     def use(self, size: int, *, is_frame: bool = False) -> None:
-        """A message of so many bytes is sent."""
+        """Count a message of `size` bytes that is sent."""
         if not self.has_room:
             self._beyond += size
         self.bytes += size
@@ -53,7 +53,7 @@ class Credit:
         self.has_room = self._frames < self._most_frames and self.bytes < self._most_bytes
 
     def acknowledge(self, messages: int) -> None:
-        """The client has handled so many messages in all. Raise `BadMessage`."""
+        """Note how many messages the client has handled in total. Raise `BadMessage` for an impossible number."""
         if not self.acknowledged <= messages <= self.sent:
             raise BadMessage(f"Acknowledged {messages} messages; expected {self.acknowledged} to {self.sent}.")
         while self.acknowledged < messages:
@@ -67,10 +67,10 @@ class Credit:
 
 
 class EventPace:
-    """How many bytes of events may be on the way to a client, so that none arrives late.
+    """Limits the bytes of events on the way to a client, so that none arrives late.
 
-    Now and then the client is asked for an acknowledgement. While it owes one, there is a limit to what it is sent
-    meanwhile: halved when the answer is late, raised a little when it is prompt.
+    From time to time, a heartbeat asks the client for an acknowledgement. Until it arrives, the bytes of events are
+    limited. A late acknowledgement halves the limit, a prompt one raises it a little.
     """
 
     __slots__ = ("_asked", "_bytes", "_is_late", "_limit", "_most")
@@ -78,12 +78,12 @@ class EventPace:
     def __init__(self, most: int) -> None:
         self._most = most
         self._limit = min(EVENT_BYTES, most)
-        self._bytes = 0  # of events, since the client was last asked
-        self._asked: float | None = None  # when it was, while it owes the answer
+        self._bytes = 0  # of events since the last request for an acknowledgement
+        self._asked: float | None = None  # when it was sent, until the acknowledgement arrives
         self._is_late = False
 
     def take(self, size: int, now: float, *, owing: bool) -> bool:
-        """Whether an event of so many bytes may be sent; `owing`: the client has not answered yet."""
+        """Return whether an event of `size` bytes may be sent. `owing`: the acknowledgement has not arrived yet."""
         if self._asked is not None:
             seconds = now - self._asked
             if seconds > EVENT_SECONDS / 2 and not self._is_late:
@@ -98,7 +98,7 @@ class EventPace:
         return True
 
     def asks(self, now: float) -> bool:
-        """Whether the client is to be asked now."""
+        """Return whether to ask the client for an acknowledgement now."""
         if self._asked is not None or self._bytes < self._limit // 4:
             return False
         self._asked, self._is_late, self._bytes = now, False, 0

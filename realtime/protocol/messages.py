@@ -1,4 +1,4 @@
-"""Messages: one struct per message, both ways, as `docs/reference/protocol.md` describes them."""
+"""Messages: one struct for each message of client and server, see `docs/reference/protocol.md`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 VERSION = 2
-VERSIONS = (1, 2)  # that the server supports; version 1 has no patches
+VERSIONS = (1, 2)  # supported by the server; version 1 has no patches
 
 Format = Annotated[str, Meta(pattern=r"^(html|data|pages|value:\w{1,100})$")]
 Identifier = Annotated[int, Meta(ge=0, le=2**31)]
@@ -42,7 +42,7 @@ class Unsubscribe(Struct, tag="unsubscribe", frozen=True):
 
 class Call(Struct, tag="call", frozen=True, kw_only=True):
     id: CallIdentifier
-    token: str | None = None  # in place of stream and params, until it has been read
+    token: str | None = None  # instead of stream and params, until it has been read
     stream: Name = ""
     action: Name
     params: dict[str, Scalar] = msgspec.field(default_factory=dict)
@@ -91,7 +91,7 @@ class Subscribed(Struct, tag="subscribed", omit_defaults=True, frozen=True):
 
 
 class Put(Struct, omit_defaults=True, frozen=True):
-    """A row and its place; without a row, what the client has of it moves there."""
+    """A row and its place. Without a row, the client moves the row that it has."""
 
     key: str
     row: Raw | UnsetType = UNSET
@@ -99,7 +99,7 @@ class Put(Struct, omit_defaults=True, frozen=True):
 
 
 class Delta(Struct, omit_defaults=True, frozen=True):
-    """What takes a live query from one cursor to another; empty when nothing changed in it."""
+    """The changes of a live query from one cursor to another; false if there are none."""
 
     query: int
     reset: bool = False

@@ -1,4 +1,4 @@
-"""Patches: what differs between two versions of a row. The server makes them, and clients apply them."""
+"""Patches: the differences between two versions of a row. The server makes them, and clients apply them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from zlib import crc32
 import msgspec
 
 LONG_TEXT = 100  # bytes of a field's JSON; shorter texts are replaced
-SEARCHED = 1000  # characters of a changed part in which unchanged words are looked for
-MOST_COMPARED = 50_000  # pairs of equal words, or a text of few words again and again would take seconds
+SEARCHED = 1000  # characters of a changed part that are searched for unchanged words
+MOST_COMPARED = 50_000  # pairs of equal words; a text that repeats a few words would take seconds
 LEAST_KEPT = 12  # characters between two edits; fewer are cheaper to repeat
 
-UTF16 = "utf-16-le"  # two bytes for each code unit, by which JavaScript counts
+UTF16 = "utf-16-le"  # two bytes for each code unit; JavaScript counts code units
 _WORDS = re.compile(r"\s*\S+|\s+")
 _fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
 
 
 def make_patch(old: bytes, new: bytes) -> bytes | None:
-    """Return the JSON of the patch from one row's JSON to another's; None if the row itself is not longer."""
+    """Return the JSON of the patch from one row's JSON to another's; None if the whole row is not longer."""
     kind = old[:1]
     if kind != new[:1] or kind not in (b'"', b"{"):
         return None
@@ -32,7 +32,7 @@ def make_patch(old: bytes, new: bytes) -> bytes | None:
 
 
 def apply_patch(row: Any, patch: Any) -> Any:
-    """Return the row that a patch makes of this one. Raise `ValueError` if it does not fit."""
+    """Return the patched row. Raise `ValueError` if the patch does not fit."""
     if isinstance(patch, list):
         return _edited(row, patch)
     if not isinstance(row, dict):
@@ -59,7 +59,7 @@ def _changed_fields(old: bytes, new: bytes) -> bytes | None:
 
 
 def _edits(old: bytes, new: bytes) -> bytes:
-    """Return the JSON of the edits: the new text's CRC-32; then, for each edit, what it skips, removes, inserts."""
+    """Return the JSON of the edits: the CRC-32 of the new text, then what each edit skips, removes and inserts."""
     before, after = _text.decode(old), _text.decode(new)
     edits: list[int | str] = [crc32(after.encode())]
     done = 0
@@ -116,7 +116,7 @@ def _changed_parts(old: str, new: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _common(words: Sequence[str], others: Sequence[str]) -> list[tuple[int, int, int]]:
-    """Return runs of words that both have in the same order, as their places in both and their number of words."""
+    """Return runs of common words in the same order: their places in both sequences, and their number of words."""
     matcher = SequenceMatcher(None, words, others, False)
     counts, compared = Counter(others), 0
     found: list[tuple[int, int, int]] = []
@@ -136,7 +136,7 @@ def _common(words: Sequence[str], others: Sequence[str]) -> list[tuple[int, int,
 def _same_start(one: str, other: str) -> int:
     """Return how many characters both begin with."""
     low, high = 0, min(len(one), len(other))
-    if one[:high] == other[:high]:  # text that grows, the usual case
+    if one[:high] == other[:high]:  # growing text, the usual case
         return high
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,22 +1,22 @@
-"""Rate limit: how often something may happen; a token bucket to which the time is told."""
+"""Rate limit: a token bucket that gets the time as an argument."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-BURST_SECONDS = 10.0  # what was not used of so many seconds may be used at once
+BURST_SECONDS = 10.0  # the unused tokens of so many seconds may be used at once
 
 
 @dataclass(slots=True)
 class Bucket:
     """Allows `rate` events per second on average, in bursts of up to `burst_seconds` times that.
 
-    One is always allowed at a time, however low the rate is. What is taken from it is taken from `shared` too, the
-    bucket that it has in common with others.
+    At least one event at a time is allowed, even at a low rate. Events are also taken from the bucket `shared`, which
+    several buckets have in common.
     """
 
     rate: float
-    now: float  # seconds on any clock that does not go back
+    now: float  # seconds by a monotonic clock
     shared: Bucket | None = None
     burst_seconds: float = BURST_SECONDS
     _left: float = field(init=False)
@@ -29,9 +29,9 @@ class Bucket:
         return max(1.0, self.rate * self.burst_seconds)
 
     def take(self, now: float, amount: float = 1) -> float:
-        """Count an event, where it is allowed; return the seconds until it would be: 0 if it was.
+        """Take an event from the bucket and return 0 if it is allowed; else return the seconds until it is.
 
-        One that counts as several (`amount`) needs no more than the bucket holds.
+        An event that counts as several (`amount`) needs at most a full bucket.
         """
         wait = self.wait(now, amount)
         if wait == 0:
@@ -39,13 +39,13 @@ class Bucket:
         return wait
 
     def wait(self, now: float, amount: float = 1) -> float:
-        """The seconds until such an event is allowed."""
+        """Return the seconds until such an event is allowed."""
         self._fill(now)
         wait = max(0.0, (min(amount, self.size) - self._left) / self.rate)
         return wait if self.shared is None else max(wait, self.shared.wait(now, amount))
 
     def give_back(self, amount: float = 1) -> None:
-        """An event that was counted was none."""
+        """Return the tokens of an event that did not happen."""
         self._count(-amount)
 
     def _count(self, amount: float) -> None:
@@ -54,7 +54,7 @@ class Bucket:
             self.shared._count(amount)
 
     def is_full(self, now: float) -> bool:
-        """Whether nothing of it is in use, so that a new one would do as well."""
+        """Return whether the bucket is full, so that it can be replaced with a new one."""
         self._fill(now)
         return self._left >= self.size
 

@@ -1,10 +1,10 @@
 """ClientSession: one client's state. It has no socket, clock or database; the connection drives it.
 
-What comes in is decoded and judged here; what the connection has to do about it comes back as an effect. What goes
-out is offered here, and held back while the client has no credit: nothing is stored for it but a cursor.
+It decodes and checks the client's messages, and returns effects that the connection executes. It decides what to send,
+and holds frames back while the client has no credit. It then stores only a cursor.
 
-Whatever is sent after `welcome` uses up credit until it is acknowledged. Without credit a client gets no frames, and
-its requests wait (`has_room`); what cannot wait may use up as much again, then the connection ends (`overdrawn`).
+Every message after `welcome` uses credit until it is acknowledged. Without credit, a client gets no frames, and its
+requests wait (`has_room`). Messages that cannot wait may use as much again; then the connection ends (`overdrawn`).
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ from realtime.protocol.messages import (
     Window,
 )
 
-MAX_EVENTS = 32  # that are kept while access is asked again
-NO_LOG = -1  # in place of a log's number: it has no frames
+MAX_EVENTS = 32  # kept while access is checked again
+NO_LOG = -1  # the number of a log that has no frames
 
 
 class State(enum.Enum):
-    """Where a connection stands."""
+    """The state of a connection."""
 
-    NEW = "new"  # nothing heard yet
-    GREETING = "greeting"  # hello was heard, with a token, and who that is is being found out
-    OPEN = "open"  # welcome was said
-    CLOSED = "closed"  # bye was said, by either side
+    NEW = "new"  # no message received yet
+    GREETING = "greeting"  # hello received with a token, which is being checked
+    OPEN = "open"  # welcome sent
+    CLOSED = "closed"  # bye sent, or the client has disconnected
 
 
-#: Which messages a state knows; any other is an error of the client.
+#: The messages that each state accepts; any other message is an error of the client.
 TRANSITIONS: dict[tuple[State, type], State] = {
     (State.NEW, Hello): State.OPEN,  # or GREETING
     (State.GREETING, Subscribe): State.GREETING,
@@ -75,47 +75,47 @@ TRANSITIONS: dict[tuple[State, type], State] = {
 
 @dataclass(slots=True, frozen=True)
 class _Kept:
-    """A frame that waits for access to be asked again, and what it takes to have it never taken."""
+    """A frame that waits until access is checked again, with the state for undoing it."""
 
     frame: Encoded
-    at: float  # when it was taken
+    at: float  # when it was offered
     calls: tuple[str, ...]
-    stood: tuple[tuple[Subscription, str | None], ...]  # where its subscriptions stood before
+    stood: tuple[tuple[Subscription, str | None], ...]  # the previous cursors of its subscriptions
 
 
 @dataclass(slots=True)
 class ClientSession:
     """The state of one client, from `hello` to `bye`.
 
-    `receive` takes a message and returns the answers and the effects it has. `welcome`, `accept`, `refuse`,
-    `offer`, `reply`, `heartbeat` and `close` return what is to be sent, or None where nothing is.
+    `receive` takes a message, and returns answers and effects. `welcome`, `accept`, `refuse`, `offer`, `reply`,
+    `heartbeat` and `close` return the messages to send, or None.
     """
 
     heartbeat_seconds: float
     window: Window
     max_bytes: int
     max_subscriptions: int
-    answers: bool = True  # the client acknowledges as it reads; over HTTP, it does with its next request
+    answers: bool = True  # the client acknowledges while it reads; over HTTP, its next request acknowledges
     state: State = State.NEW
-    version: int = VERSIONS[0]  # of the protocol, as the client speaks it
+    version: int = VERSIONS[0]  # the client's version of the protocol
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
-    behind: bool = False  # a frame has been held back, and the client told so
-    held: bool = False  # access is being asked again: no frame goes out until it is known
-    asked: float = 0.0  # when asking began that found the access of last, or of now, to hold
-    _kept: dict[int, _Kept] = field(default_factory=dict)  # by log: the first frame that came while held
-    _events: list[tuple[Encoded, float]] = field(default_factory=list)  # that came while held, and when
-    _owed: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by log: calls that a frame held back names
-    _steady: int | None = None  # the log of all subscriptions, while each is live and nothing else is to be told
+    behind: bool = False  # a frame has been held back, and the client knows
+    held: bool = False  # access is being checked again: no frame is sent until the result is known
+    asked: float = 0.0  # when the last successful check of access began
+    _kept: dict[int, _Kept] = field(default_factory=dict)  # by log: the first frame that was offered while held
+    _events: list[tuple[Encoded, float]] = field(default_factory=list)  # events while held, and their times
+    _owed: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by log: the calls of frames held back
+    _steady: int | None = None  # the log of all subscriptions, while each is live and frames are sent unchanged
     _credit: Credit = field(init=False)
     _pace: EventPace = field(init=False)
-    _heartbeat: int = 0  # the last heartbeat's number among the messages
+    _heartbeat: int = 0  # the message number of the last heartbeat
 
     def __post_init__(self) -> None:
         self._credit = Credit(self.window)
         self._pace = EventPace(self.window.bytes)
 
     def receive(self, data: str | bytes) -> tuple[list[Encoded], list[Effect]]:
-        """Take what the client sent; return what to answer and what to do. Raise `ProtocolError`."""
+        """Handle the client's message; return answers and effects. Raise `ProtocolError`."""
         if self.state is State.CLOSED:
             return [], []
         if isinstance(data, bytes):
@@ -159,7 +159,7 @@ class ClientSession:
                 return [], self._acknowledge(message.messages)
 
     def welcome(self, expires: float | None) -> Encoded | None:
-        """The client's token is good, for so many seconds: the answer to `hello`, or to `authenticate`."""
+        """Answer `hello` or `authenticate` with a valid token, which expires after so many seconds."""
         if self.state is State.CLOSED:
             return None
         if self.state is State.OPEN:
@@ -180,7 +180,7 @@ class ClientSession:
             raise BadMessage("A subscription needs either 'token' or 'stream'.")
         if len(self.subscriptions) >= self.max_subscriptions:
             error = Overloaded(f"A connection may have up to {self.max_subscriptions} subscriptions.")
-            if not self.has_room:  # nobody reads the refusals
+            if not self.has_room:  # the client does not read the refusals
                 raise error
             refused = Refused(id=message.id, code=error.code, reason=error.reason)
             return [self._count(codec.encode(refused))], []
@@ -190,32 +190,32 @@ class ClientSession:
 
     def _publish(self, message: Send | Present) -> tuple[list[Encoded], list[Effect]]:
         subscription = self.subscriptions.get(message.id)
-        if subscription is None:  # it may have ended while the message was on its way
+        if subscription is None:  # it may have ended before the message arrived
             return self.missing(message), []
         return [], [Publish(message, subscription)]
 
     def wants(self, subscription: Subscription) -> bool:
-        """Whether the client has not left the subscription."""
+        """Return whether the client still has the subscription."""
         return self.subscriptions.get(subscription.id) is subscription
 
     def leave(self, query: int) -> list[Effect]:
-        """The effect that follows where a subscription of this live query is gone: none where another one is left."""
+        """Return the effect of the end of a subscription: none if another one has the same live query."""
         return [] if any(item.query == query for item in self.subscriptions.values()) else [Leave(query)]
 
     def accept(self, subscription: Subscription, *, query: int, log: int, fingerprint: str = "") -> Encoded | None:
-        """The subscription belongs to this live query; its first frame is to be offered next.
+        """Connect the subscription to this live query. Its first frame must be offered next.
 
-        None where the client has left it meanwhile.
+        Return None if the client has left it meanwhile.
         """
         if not self.wants(subscription):
             return None
         self._steady = None
-        self._take_back(log)  # it does not bring what this subscription is told that the next frame brings
+        self._take_back(log)  # the kept frame does not have this subscription's first rows
         subscription.query = query
         subscription.log = log
         if subscription.asked.fingerprint not in ("", fingerprint):
-            subscription.cursor = None  # the client drops the rows that it has
-        # as long as the client likes to make them, and not needed any more
+            subscription.cursor = None  # the client discards its rows
+        # the client decides how long these texts are, and they are no longer needed
         subscription.asked = msgspec.structs.replace(subscription.asked, token=None, cursor=None)
         return self._count(codec.encode(Subscribed(id=subscription.id, query=query, log=log, fingerprint=fingerprint)))
 
@@ -238,9 +238,9 @@ class ClientSession:
         return self._count(codec.encode(refused))
 
     def passes(self, frame: Encoded, log: int) -> bool:
-        """Whether a frame of which nothing else is to be told goes out as it is, which is most often so.
+        """Count a frame and return True if it can be sent unchanged, the usual case.
 
-        Where not, it is to be offered.
+        If it cannot, call `offer`.
         """
         if self._steady != log or not self._credit.has_room:
             return False
@@ -257,14 +257,14 @@ class ClientSession:
         calls: tuple[str, ...] = (),
         now: float = 0.0,
     ) -> list[Encoded]:
-        """Take a frame for the subscriptions of one log; return what to send.
+        """Handle a frame for the subscriptions of one log; return the messages to send.
 
-        While access is asked again, the first frame of each log is kept as if it were sent (at the time `now`), and
-        the following ones leave the subscriptions where the kept one has taken them.
+        While access is checked again, the first frame of each log is kept as if it were sent (at the time `now`), and
+        the subscriptions stay at its cursor.
 
-        `caught_up` are the live queries that the frame takes to the present from wherever they stood; the others were
-        live at the cursor `before`. Without credit all are left where they stand. `calls` are the client's calls whose
-        effects the frame brings; the next frame that is sent names them.
+        `caught_up` are the live queries that the frame brings up to date from any cursor; the others must have been
+        live at the cursor `before`. Without credit, all subscriptions keep their cursors. `calls` are the client's
+        calls whose effects the frame has; the next frame that is sent names them.
         """
         if self.state is State.CLOSED:
             return []
@@ -306,7 +306,7 @@ class ClientSession:
         return [frame]
 
     def stall(self) -> list[Encoded]:
-        """The server cannot tell what is new: the client hears that it may be behind, until the next frame."""
+        """Tell the client that it may be behind until the next frame, because the server cannot read the log."""
         return self._fall_behind() if self.subscriptions and self.state is State.OPEN else []
 
     def _fall_behind(self) -> list[Encoded]:
@@ -317,19 +317,19 @@ class ClientSession:
         return [self._count(codec.encode(Behind()))]
 
     def lagging(self) -> list[Effect]:
-        """The effect to bring up to date what was left behind, if anything was."""
+        """Return the effect that brings subscriptions that are behind up to date, if there are any."""
         queries: dict[int, str | None] = {}
         for item in self.subscriptions.values():
-            if item.query is None or item.live or item.log in self._kept:  # a kept frame may yet be taken back
+            if item.query is None or item.live or item.log in self._kept:  # a kept frame may still be undone
                 continue
-            # two subscriptions at different places: all rows serve both
+            # two subscriptions at different cursors: both get all rows
             differs = queries.get(item.query, item.cursor) != item.cursor
             queries[item.query] = None if differs else item.cursor
         return [CatchUp(queries)] if queries else []
 
     @property
     def owing(self) -> int:
-        """How many calls are to be named by the next frame that is sent."""
+        """The number of calls that the next frame will name."""
         return sum(map(len, self._owed.values()))
 
     @property
@@ -339,12 +339,12 @@ class ClientSession:
 
     @property
     def has_room(self) -> bool:
-        """Whether a request may be answered: its answer uses up credit too."""
+        """Whether a request may be handled: its answer uses credit too."""
         return self.state is State.OPEN and self._credit.has_room
 
     @property
     def overdrawn(self) -> bool:
-        """Whether so much was sent without credit that the client is not to have any more."""
+        """Whether too much was sent without credit, so that the connection must end."""
         return self._credit.overdrawn
 
     def _count(self, message: Encoded, *, is_frame: bool = False) -> Encoded:
@@ -353,7 +353,7 @@ class ClientSession:
 
     @property
     def unacknowledged(self) -> int:
-        """Bytes of messages that the client has not acknowledged."""
+        """The bytes of messages that the client has not acknowledged."""
         return self._credit.bytes
 
     @property
@@ -367,16 +367,15 @@ class ClientSession:
         return not self._kept and all(item.live for item in self.subscriptions.values())
 
     def hold(self) -> None:
-        """Send no frame until `release`; the first of each log is kept, later ones leave the subscriptions behind."""
+        """Send no frames until `release`. The first frame of each log is kept, and later ones are left out."""
         self._steady = None
         self.held = True
 
     def release(self, begun: float | None = None) -> tuple[list[Encoded], list[Effect]]:
-        """Access has been asked and holds: return the frames that were kept, and the effect for what is missing.
+        """Handle a successful check of access: return the kept frames, and the effect that catches up.
 
-        Without `begun`, nothing has changed since it was asked. Otherwise something has, and it is to be asked again:
-        only the frames that were kept before `begun`, when asking began, go out. So every frame goes out that an
-        answer is good for, however often access changes.
+        With `begun`, the time when the check began, access has changed meanwhile and will be checked again. Only the
+        frames that were kept before `begun` are returned then. So frames are sent even if access changes often.
         """
         self.held = begun is not None
         self.asked = self.asked if begun is None else begun
@@ -397,13 +396,13 @@ class ClientSession:
         return frames, effects
 
     def _discard_kept(self, subscription: Subscription) -> None:
-        """A kept frame may show rows of this subscription that the client is not to see: take none of it."""
+        """Undo a kept frame, because it may have rows of this subscription that the client must not see."""
         self._events.clear()
         if subscription.log is not None:
             self._take_back(subscription.log)
 
     def _take_back(self, log: int) -> None:
-        """Leave the subscriptions of a log where they stood before its kept frame."""
+        """Undo the kept frame of a log: its subscriptions get their previous cursors back."""
         if (kept := self._kept.pop(log, None)) is None:
             return
         for item, cursor in kept.stood:
@@ -413,7 +412,7 @@ class ClientSession:
             self._owed[log] = (*kept.calls, *self._owed.get(log, ()))
 
     def move(self, subscription: Subscription) -> list[Effect]:
-        """The client sees other rows than before: the subscription is to be accepted by another live query."""
+        """Detach the subscription from its live query; another one must accept it, because the user's rows differ."""
         self._steady = None
         self._discard_kept(subscription)
         query = subscription.query
@@ -422,13 +421,13 @@ class ClientSession:
         return [] if query is None else self.leave(query)
 
     def detach(self, subscription: Subscription) -> list[Encoded]:
-        """Tell the client that no frame moves the cursor of this subscription until it is accepted again."""
+        """Tell the client that this subscription has no frames until it is accepted again."""
         if subscription.query is None:
             return []
         return [self._count(codec.encode(Subscribed(id=subscription.id, query=subscription.query, log=NO_LOG)))]
 
     def acknowledge_all(self) -> list[Effect]:
-        """The client has read all that it was sent."""
+        """Note that the client has read everything."""
         return self._acknowledge(self._credit.sent)
 
     def _acknowledge(self, messages: int) -> list[Effect]:
@@ -436,16 +435,16 @@ class ClientSession:
         return self.lagging() if self.has_credit else []
 
     def notify(self, event: Encoded, now: float = 0.0) -> list[Encoded]:
-        """Take an event; nothing is returned where the client loses it, or while its access is asked again.
+        """Return the messages for an event: none if the client loses it, or while access is checked again.
 
-        It loses what it has no credit for, and what would reach it late, since it is slow to read what came before.
+        A client loses events without credit, and events that would arrive late because it reads slowly.
         """
         if self.held and len(self._events) < MAX_EVENTS:
             self._events.append((event, now))
         return self._notify(event, now) if self.has_credit else []
 
     def may_send(self, at: float) -> bool:
-        """Whether what the client said at this time may be passed on: its access has been asked since, and holds."""
+        """Return whether an event that the client sent at this time may be passed on: access was checked since."""
         return self.state is State.OPEN and (not self.held or at < self.asked)
 
     def _notify(self, event: Encoded, now: float) -> list[Encoded]:
@@ -467,20 +466,20 @@ class ClientSession:
         return heartbeat
 
     def reject_event(self, message: Send | Present, *, code: int, reason: str) -> list[Encoded]:
-        """Tell the client that something it wanted to say to others was refused."""
+        """Tell the client that its event or presence data was rejected."""
         name = message.name if isinstance(message, Send) else ""
         rejected = codec.encode(EventRejected(id=message.id, name=name, code=code, reason=reason))
         return [self._count(rejected)] if self.state is State.OPEN and self._credit.has_room else []
 
     def missing(self, message: Send | Present) -> list[Encoded]:
-        """Tell the client that it has not the subscription through which it wanted to say something."""
+        """Tell the client that the subscription of its event or presence data does not exist."""
         return self.reject_event(message, code=Code.FORBIDDEN, reason="The subscription does not exist.")
 
     def reply(self, reply: Reply) -> Encoded | None:
         return None if self.state is State.CLOSED else self._count(codec.encode(reply))
 
     def heartbeat(self, positions: Mapping[int, str]) -> Encoded | None:
-        """Proof of life, with the position of each log in which all subscriptions are live; one at a time."""
+        """Return a heartbeat with the position of each fully live log; None until the last one is acknowledged."""
         if self.state is not State.OPEN or self._heartbeat > self._credit.acknowledged:
             return None
         mine = self.subscriptions.values()
@@ -495,7 +494,7 @@ class ClientSession:
         return codec.encode_bye(error)
 
     def abandon(self) -> None:
-        """The client is gone: nothing more is taken from it, or sent."""
+        """Handle the end of the client: nothing more is received or sent."""
         self.state = State.CLOSED
         self._steady = None
         self.subscriptions.clear()

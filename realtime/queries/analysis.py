@@ -1,4 +1,4 @@
-"""Nature: what besides a row itself may change it, or may add it to a QuerySet.
+"""Analysis: whether other rows may change a row, or add it to a QuerySet.
 
 Where this is correct, a live query reads only the changed rows. It is not correct if a row shows something of other
 rows (a rank), or if a row may enter because others changed (a slice).
@@ -23,10 +23,10 @@ _CLOCKS = re.compile(
     r"|unix_timestamp|(clock|statement|transaction)_timestamp|timeofday)\b",
     re.IGNORECASE,
 )
-_DICE = re.compile(r"\b(rand|random\w*|uuid\w*|gen_random_uuid)\b", re.IGNORECASE)
+_RANDOM = re.compile(r"\b(rand|random\w*|uuid\w*|gen_random_uuid)\b", re.IGNORECASE)
 
 
-class Nature(NamedTuple):
+class Analysis(NamedTuple):
     """`whole`: a row's content may change with other rows. `open`: a row may enter without a change of its own.
 
     `unseen`: it may also enter without any change that the stream follows.
@@ -37,7 +37,7 @@ class Nature(NamedTuple):
     unseen: bool
 
 
-def nature(queryset: Any, stream: type[ModelStream]) -> Nature:
+def analyze(queryset: Any, stream: type[ModelStream]) -> Analysis:
     """Return what may change a row of this QuerySet besides itself and the stream's dependencies."""
     query = queryset.query
     own = set() if follows_itself(stream) else tables_of(stream.model)
@@ -54,7 +54,7 @@ def nature(queryset: Any, stream: type[ModelStream]) -> Nature:
     whole = whole or any(_looks_around(each, own) for each in shown)
 
     entering = query.is_sliced or bool(query.distinct_fields) or any(_looks_around(each, own) for each in conditions)
-    return Nature(whole, whole or entering or unseen, unseen)
+    return Analysis(whole, whole or entering or unseen, unseen)
 
 
 def tables(query: Any) -> set[str]:
@@ -123,7 +123,7 @@ def _is_volatile(expression: Any) -> bool:
     if isinstance(expression, ExtraWhere | RawSQL | Random):
         return True
     return asks_for_time(expression) or (
-        isinstance(expression, Func) and _DICE.search(expression.function or "") is not None
+        isinstance(expression, Func) and _RANDOM.search(expression.function or "") is not None
     )
 
 

@@ -36,7 +36,7 @@ def placeholder(key: str, format: str) -> Any:
     return f'<template data-live-key="{escape(key)}" data-live-broken></template>' if format == "html" else None
 
 
-def tell(stream: str, params: str, key: str, error: Exception) -> None:
+def log_broken_row(stream: str, params: str, key: str, error: Exception) -> None:
     """Log the row with its exception, but not again for a while."""
     kind = (stream, type(error).__name__)
     with _lock:

@@ -23,7 +23,7 @@ from realtime.conf import limits
 from realtime.exceptions import StreamDefinitionError, TooManyRows
 from realtime.protocol.messages import Delta, Put
 from realtime.queries import broken_rows
-from realtime.queries.analysis import Nature
+from realtime.queries.analysis import Analysis
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
 from realtime.queries.pagination import render_pages
@@ -31,7 +31,7 @@ from realtime.queries.plan import BEFORE, Maintenance, Plan
 from realtime.queries.probe import queryset_of_all
 from realtime.queries.queryset import unsliced
 from realtime.queries.rendering import Renderer, encode_row
-from realtime.queries.sent import Memory, Sent
+from realtime.queries.sent import RowMemory, SentRows
 from realtime.queries.shared_delta import SharedDelta
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
@@ -95,7 +95,7 @@ def query_key(stream: ModelStream, format: str) -> QueryKey:
     return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings, window)
 
 
-def live_query(stream: ModelStream, format: str, memory: Memory | None = None) -> LiveQuery:
+def live_query(stream: ModelStream, format: str, memory: RowMemory | None = None) -> LiveQuery:
     """Return the live query of this stream in this format: "html", "data", "pages", or "value:" with a value's name.
 
     `memory` bounds what it remembers of the rows that it sends.
@@ -113,7 +113,7 @@ class LiveQuery:
     is needed. Callers of `delta` store its second result once the whole tick has succeeded.
     """
 
-    def __init__(self, stream: ModelStream, format: str, memory: Memory | None = None) -> None:
+    def __init__(self, stream: ModelStream, format: str, memory: RowMemory | None = None) -> None:
         self.id = next(_ids)
         self.key = query_key(stream, format)
         self.seconds = 0.0  # spent on reading and rendering it
@@ -129,13 +129,13 @@ class LiveQuery:
         self._shown: Mapping[str, bytes] = {}  # if rows depend on other rows: a digest of each, with `keys`
         self._read: Mapping[str, bytes] = {}  # the same, for keys that are not stored yet
         self._encoded: dict[str, msgspec.Raw] = {}  # the rows that this tick has read
-        self._asked: tuple[Any, Nature] | None = None  # this tick's QuerySet
+        self._asked: tuple[Any, Analysis] | None = None  # this tick's QuerySet
         self._plan: Plan | None = None  # of the last QuerySet
         self._placed: Any = None  # the plan's rows, each with the one before it
         self._before: dict[str, str | None] = {}  # the row before each row that this tick has read, in order
         self._looked_up: set[str] = set()  # the keys that were looked up so
         self._order: list[str] | None = None  # the keys of all rows, if this tick has read them
-        self.sent = Sent(memory or Memory())
+        self.sent = SentRows(memory or RowMemory())
         self._question = ""  # the fingerprint of the QuerySet that `keys` were read by, if computed
         self._new_question = ""  # the same, for this tick
         self._keeps_digests = stream.compares_rows()  # of all rows, to find those that have changed
@@ -169,7 +169,7 @@ class LiveQuery:
     @property
     def maintenance(self) -> Maintenance:
         """What is read to find how it has changed, as far as is known."""
-        if self._keeps_digests or (self._plan is not None and self._plan.nature.whole):
+        if self._keeps_digests or (self._plan is not None and self._plan.analysis.whole):
             return Maintenance.ALL_ROWS
         by_row = self._plan is not None and self._plan.columns is not None and not self._is_timed()
         return Maintenance.CHANGED_ROWS if by_row else Maintenance.KEYS
@@ -188,8 +188,8 @@ class LiveQuery:
 
     def drifts(self) -> bool:
         """Return whether its rows may have changed without a logged change since its keys were read."""
-        _, kind = self._ask()
-        return self._looks_at_rows(kind) or self._is_timed() or self._take_question() != self._question
+        _, analysis = self._ask()
+        return self._looks_at_rows(analysis) or self._is_timed() or self._take_question() != self._question
 
     def fingerprint(self, present: Present) -> str:
         """Return a text that shows a reconnecting client whether it missed more than the log has.
@@ -197,8 +197,8 @@ class LiveQuery:
         It is computed from the QuerySet, if that is stable. If it is not, as with
         `filter(ends__gt=timezone.now())`, it is computed from the keys, and from the rows if these may differ.
         """
-        _, kind = self._ask()
-        if self._looks_at_rows(kind):
+        _, analysis = self._ask()
+        if self._looks_at_rows(analysis):
             keys = self._keys_of(present)
             return of_rows(self._encode(keys, keys))
         return of_keys(self._keys_of(present)) if self._is_timed() else self._take_question()
@@ -215,20 +215,20 @@ class LiveQuery:
         `changed` are the keys that have changed since its cursor, or `ALL_ROWS`. `past` has the rows that have entered
         and left since then, if known.
         """
-        _, kind = self._ask()
+        _, analysis = self._ask()
         if theirs is not None and theirs != mine:
             return ALL_ROWS
-        if self._looks_at_rows(kind):
+        if self._looks_at_rows(analysis):
             return ALL_ROWS if theirs is None or changed is ALL_ROWS else ()
         if theirs is None and self._is_timed():
             return ALL_ROWS
-        told = past is not None and not kind.whole and not kind.unseen
-        return ALL_ROWS if kind.open and changed and not told else changed
+        told = past is not None and not analysis.whole and not analysis.unseen
+        return ALL_ROWS if analysis.open and changed and not told else changed
 
     def read_keys(self) -> list[str]:
         """The keys of the present, in order."""
-        _, kind = self._ask()
-        return self._read_whole() if kind.whole or self._keeps_digests else self._read_keys()
+        _, analysis = self._ask()
+        return self._read_whole() if analysis.whole or self._keeps_digests else self._read_keys()
 
     def _read_keys(self) -> list[str]:
         self._read = {}
@@ -251,8 +251,8 @@ class LiveQuery:
 
         `whole` reads all rows and compares them with what they were.
         """
-        _, kind = self._ask()
-        whole = whole or kind.whole
+        _, analysis = self._ask()
+        whole = whole or analysis.whole
         was = self.keys
         by_row = self.maintenance is Maintenance.CHANGED_ROWS
         if isinstance(was, set):
@@ -566,10 +566,10 @@ class LiveQuery:
             if isinstance(error, DatabaseError) and connection.in_atomic_block and not self.careful:
                 raise NeedsCare from error
             self.broken[key] = error
-            broken_rows.tell(self.stream.name, self.key.params.decode(), key, error)
+            broken_rows.log_broken_row(self.stream.name, self.key.params.decode(), key, error)
             return None
 
-    def _ask(self) -> tuple[Any, Nature]:
+    def _ask(self) -> tuple[Any, Analysis]:
         if self._asked is None:
             queryset = self.stream.get_queryset(**self.stream.params)
             if self._plan is None or not self._plan.is_of(queryset):
@@ -597,17 +597,17 @@ class LiveQuery:
 
     def _take_plan(self, plan: Plan) -> None:
         self._new_question = ""
-        self._asked = plan.queryset, plan.nature
+        self._asked = plan.queryset, plan.analysis
         if self._question or plan.queryset.query.annotations:
             self._take_question()
         if plan.queryset.query.annotations and self._is_timed():
             # an annotation may depend on the time: each row may have changed
-            self._asked = plan.queryset, Nature(whole=True, open=True, unseen=True)
+            self._asked = plan.queryset, Analysis(whole=True, open=True, unseen=True)
         self.is_open = self._asked[1].open
 
-    def _looks_at_rows(self, kind: Nature) -> bool:
+    def _looks_at_rows(self, analysis: Analysis) -> bool:
         """Return whether rows may differ without a logged change, so that only reading them shows it."""
-        return kind.unseen or self._keeps_digests
+        return analysis.unseen or self._keeps_digests
 
     def _is_timed(self) -> bool:
         """Return whether this stream's QuerySets are known to differ between two moments."""

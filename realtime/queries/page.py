@@ -14,7 +14,7 @@ from realtime.auth import tokens
 from realtime.auth.authorization import check_value, join_fingerprint, open_stream
 from realtime.auth.identity import user_key
 from realtime.changelog import get_changelog
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries import row_html
 from realtime.queries.livequery import PagesQuery, live_query
@@ -42,7 +42,7 @@ class PagePart(NamedTuple):
     stream: ModelStream
 
 
-@past_caches
+@bypass_caches
 def page_part(
     user: Any,
     name: str,

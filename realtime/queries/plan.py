@@ -13,9 +13,9 @@ from django.db.models.expressions import RawSQL
 from django.db.models.sql import Query
 
 from realtime.queries import ordering
-from realtime.queries.analysis import expressions, nature
+from realtime.queries.analysis import analyze, expressions
 from realtime.queries.fingerprint import of_queryset
-from realtime.queries.queryset import shape, unsliced
+from realtime.queries.queryset import live_queryset, unsliced
 from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
 
@@ -36,9 +36,9 @@ class Plan:
 
     def __init__(self, queryset: Any, stream: ModelStream) -> None:
         self._source = queryset
-        self.all_rows = shape(queryset, stream)
+        self.all_rows = live_queryset(queryset, stream)
         self.queryset = self.all_rows if stream.window is None else stream.window.cut(self.all_rows)
-        self.nature = nature(self.queryset, type(stream))
+        self.analysis = analyze(self.queryset, type(stream))
         self.stream = type(stream)
 
     @cached_property
@@ -51,7 +51,7 @@ class Plan:
         """The ordering columns, if reading the changed rows and the row before each is enough."""
         query = self.queryset.query
         model = self.queryset.model
-        if self.nature.open or query.distinct or query.group_by is not None or query.extra:
+        if self.analysis.open or query.distinct or query.group_by is not None or query.extra:
             return None
         if concrete(model) is not concrete(self.stream.model) or not ordering.has_plain_key(model):
             return None

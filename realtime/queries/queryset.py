@@ -1,4 +1,4 @@
-"""Shape: prepares the user's QuerySet to be live: on the log's database, totally ordered, with rows as objects."""
+"""QuerySets: prepares the user's QuerySet to be live: on the log's database, totally ordered, with rows as objects."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from realtime.exceptions import StreamDefinitionError
 from realtime.streams.stream import ModelStream
 
 
-def shape(queryset: Any, stream: ModelStream) -> Any:
+def live_queryset(queryset: Any, stream: ModelStream) -> Any:
     """Return the QuerySet to read rows from. Raise `StreamDefinitionError` if it cannot be live."""
-    if problem := shape_problem(queryset, type(stream)):
+    if problem := queryset_problem(queryset, type(stream)):
         raise problem
     queryset = queryset.using(stream.database())
     query = queryset.query
@@ -46,7 +46,7 @@ def unsliced(queryset: Any) -> Any:
     return queryset
 
 
-def shape_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefinitionError | None:
+def queryset_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefinitionError | None:
     """Return why this QuerySet cannot be live, with a remedy."""
     where = f"get_queryset of {stream.__name__}"
     if not isinstance(queryset, QuerySet):

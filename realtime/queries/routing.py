@@ -1,4 +1,4 @@
-"""Dependencies: the live queries that a change affects, found without visiting the others."""
+"""Router: the live queries that a change affects, found without visiting the others."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class StreamIndex:
         return own.keys_in(partition)
 
 
-class Dependencies:
+class Router:
     """The live queries of one log, and the routing of its changes to them."""
 
     def __init__(self, limit: int) -> None:
@@ -182,7 +182,7 @@ class Dependencies:
                             routed[query] = ALL_ROWS
         return routed
 
-    def shown_anew(self, changes: Sequence[LoggedChange]) -> set[LiveQuery]:
+    def affected_by_row_models(self, changes: Sequence[LoggedChange]) -> set[LiveQuery]:
         """Return the live queries in which these changes may affect any row."""
         labels = {change.model for change in changes}
         found = [index.queries for index in self._indexes.values() if not labels.isdisjoint(index.row_labels)]

@@ -1,4 +1,4 @@
-"""Sent: the rows last sent to all subscribers of a live query, so that only what differs is sent again."""
+"""SentRows: the rows last sent to all subscribers of a live query, so that only what differs is sent again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Known(NamedTuple):
     patches: dict[str, Raw | None]
 
 
-class _News(NamedTuple):
+class _Pending(NamedTuple):
     """What a delta brings. Nothing of it counts until the delta was sent: a round may fail."""
 
     rows: Mapping[str, Raw]
@@ -42,14 +42,14 @@ class _News(NamedTuple):
     unmoved: Collection[str]
 
 
-class Memory:
+class RowMemory:
     """Bounds the rows that the live queries of one log remember. Those that were sent longest ago are forgotten."""
 
     def __init__(self) -> None:
         self._bytes = 0
-        self._sizes: OrderedDict[tuple[Sent, str], int] = OrderedDict()
+        self._sizes: OrderedDict[tuple[SentRows, str], int] = OrderedDict()
 
-    def keep(self, sent: Sent, key: str, size: int) -> None:
+    def keep(self, sent: SentRows, key: str, size: int) -> None:
         self.release(sent, key)
         self._sizes[sent, key] = size
         self._bytes += size
@@ -57,11 +57,11 @@ class Memory:
             oldest, oldest_key = next(iter(self._sizes))
             oldest.drop(oldest_key)
 
-    def release(self, sent: Sent, key: str) -> None:
+    def release(self, sent: SentRows, key: str) -> None:
         self._bytes -= self._sizes.pop((sent, key), 0)
 
 
-class Sent:
+class SentRows:
     """The rows that deltas brought to all subscribers, and where each stands if it has not moved since.
 
     Every delta has a number. A subscriber has a row as it is here if it has received all deltas from the row's number
@@ -69,13 +69,13 @@ class Sent:
     rendered.
     """
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: RowMemory) -> None:
         self.number = 0  # of the last delta
         self._memory = memory
         self._rows: dict[str, SentRow] = {}
         self._before: dict[str, str | None] = {}  # the row before each
         self._behind: dict[str | None, str] = {}  # the row after each of those
-        self._news: _News | None = None
+        self._pending: _Pending | None = None
 
     def unmoved(
         self, rows: Collection[str], before: Mapping[str, str | None], changed: Collection[str]
@@ -118,33 +118,33 @@ class Sent:
     ) -> None:
         """Note the rows of the next delta, and those that leave. `confirm` says that it was sent."""
         self.number += 1
-        self._news = _News(rows, gone, before, changed, unmoved)
+        self._pending = _Pending(rows, gone, before, changed, unmoved)
 
     def note_reset(self) -> None:
         """Note that the next delta sends all rows."""
         self.number += 1
-        self._news = _News({}, tuple(self._rows), None, (), ())
+        self._pending = _Pending({}, tuple(self._rows), None, (), ())
 
     def confirm(self) -> None:
         """Remember what `note` has noted in this tick."""
-        news, self._news = self._news, None
-        if news is None:
+        pending, self._pending = self._pending, None
+        if pending is None:
             return
-        if news.before is None:
+        if pending.before is None:
             self._before.clear()
             self._behind.clear()
         else:
-            self._place(news.before, news)
-        for key in news.gone:
+            self._place(pending.before, pending)
+        for key in pending.gone:
             self.drop(key)
-        for key, row in news.rows.items():
+        for key, row in pending.rows.items():
             self._rows[key] = SentRow(row, self.number)
             self._memory.keep(self, key, len(bytes(row)) + ROW_BYTES)
 
-    def _place(self, before: Mapping[str, str | None], news: _News) -> None:
-        moved = [key for key in news.rows if key not in news.unmoved]
-        for key in {*news.changed, *moved}:
-            if key not in news.unmoved:
+    def _place(self, before: Mapping[str, str | None], pending: _Pending) -> None:
+        moved = [key for key in pending.rows if key not in pending.unmoved]
+        for key in {*pending.changed, *moved}:
+            if key not in pending.unmoved:
                 self._displace(self._behind.get(key))
                 self._displace(key)
         for key in moved:

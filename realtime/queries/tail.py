@@ -22,10 +22,10 @@ from typing import Any, Final, NamedTuple
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
-from realtime.auth.revocation import EVERYONE, Access, Grounds
+from realtime.auth.revocation import EVERYONE, Access, AccessDependencies
 from realtime.changelog import idempotency
 from realtime.changelog.base import ChangeLog, LoggedChange, Reading
-from realtime.changelog.caches import past_caches
+from realtime.changelog.caches import bypass_caches
 from realtime.changelog.interruption import interruption
 from realtime.conf import limits
 from realtime.exceptions import ClientError, CursorExpired, TooManyRows
@@ -49,8 +49,8 @@ from realtime.queries.livequery import (
 )
 from realtime.queries.plan import Maintenance
 from realtime.queries.round import GivenUp, Round
-from realtime.queries.routing import Dependencies
-from realtime.queries.sent import Memory
+from realtime.queries.routing import Router
+from realtime.queries.sent import RowMemory
 from realtime.queries.shared_delta import SharedDelta
 from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
@@ -117,7 +117,7 @@ class Tick:
     resets: int = 0  # among its deltas and answers
 
 
-class Found(NamedTuple):
+class RoundData(NamedTuple):
     """What a round has read, before the tail stores it."""
 
     tick: Tick
@@ -180,7 +180,7 @@ IsOlder = Callable[[str, str], bool]
 """Returns whether the second cursor includes everything that the first one does."""
 
 
-class Recent:
+class RecentChanges:
     """Cursors in order of age, and the changes between them, up to a total number of changes.
 
     `is_older` compares the ages of two cursors. A cursor's `mark` is the id of the newest change that it includes.
@@ -294,12 +294,12 @@ class Tail:
         self._large: set[QueryKey] = set()  # live queries with a logged warning about their size
         self._careful: set[QueryKey] = set()  # live queries in which a row has failed in the database
         self._begun = False  # the log is known to have an epoch
-        self._grounds = Grounds()
+        self._grounds = AccessDependencies()
         self._queries: dict[QueryKey, LiveQuery] = {}
-        self._dependencies = Dependencies(max_changes)
-        self._recent = Recent(max_changes, self._is_older)
+        self._router = Router(max_changes)
+        self._recent = RecentChanges(max_changes, self._is_older)
         self._history = History()
-        self._memory = Memory()
+        self._memory = RowMemory()
         self._round = Round()  # the current round, or the last one
         self._starts: dict[str, str] = {}  # by cursor: the one that represents those near it, in this tick
         self._readings: dict[str, Changes] = {}  # the changes after older cursors, in this tick
@@ -307,7 +307,7 @@ class Tail:
         self._here = 0  # the newest change that this tick has seen
         self._floor: int | None = None  # a cursor before it has missed too many changes, in this tick
 
-    @past_caches
+    @bypass_caches
     def tick(
         self,
         wants: Mapping[Want, ModelStream],
@@ -346,7 +346,7 @@ class Tail:
                 with self.log.snapshot(), SITE.applied():
                     round.interrupt = interruption(self.log.alias)
                     found = self._read(wants, [[want] for want in wants] if batches is None else batches, failed)
-                    found.tick.ran = idempotency.ran(self.log.alias, awaited)
+                    found.tick.ran = idempotency.completed(self.log.alias, awaited)
             except _NotBegun:
                 continue  # outside of this transaction
             except NeedsCare:
@@ -395,13 +395,13 @@ class Tail:
         self._careful.discard(key)
         self._large.discard(key)
         if query := self._queries.pop(key, None):
-            self._dependencies.discard(query)
+            self._router.discard(query)
             query.sent.forget()
             self._due.pop(query, None)
 
     def _read(
         self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]], failed: set[QueryKey]
-    ) -> Found:
+    ) -> RoundData:
         begun = time.perf_counter()
         before = self.cursor
         routed: dict[LiveQuery, set[str] | AllRows] = {}
@@ -410,21 +410,21 @@ class Tail:
         if before is None:
             cursor = self._head()
         elif (reading := self._read_log(before)) is TOO_MANY:
-            cursor, routed = self._head(), self._dependencies.everything()
+            cursor, routed = self._head(), self._router.everything()
         else:
             cursor, changes = reading.cursor, reading.changes
-            routed = self._dependencies.route(changes) if changes else {}
+            routed = self._router.route(changes) if changes else {}
             access = self._grounds.access(changes)
         self._here = self.log.mark(cursor).id
         tick = Tick(before=before or cursor, cursor=cursor, access=access)
 
-        anew = self._now_due() | self._dependencies.shown_anew(() if changes is TOO_MANY else changes)
+        reloaded = self._now_due() | self._router.affected_by_row_models(() if changes is TOO_MANY else changes)
         present: dict[LiveQuery, Present] = {}
-        self._look_up_together({query: keys for query, keys in routed.items() if query not in anew}, failed)
-        for query, changed in {**dict.fromkeys(anew, ()), **routed}.items():
+        self._look_up_together({query: keys for query, keys in routed.items() if query not in reloaded}, failed)
+        for query, changed in {**dict.fromkeys(reloaded, ()), **routed}.items():
             if query.key in failed:
                 continue
-            result = self._guarded(query, failed, query.refresh if query in anew else query.delta, changed)
+            result = self._guarded(query, failed, query.refresh if query in reloaded else query.delta, changed)
             if result is not None:
                 change, present[query] = result
                 if change:
@@ -462,14 +462,14 @@ class Tail:
             for query in present
             if query.stream.changes_by_time()
         }
-        return Found(tick, opened, present, changes, due, self._read_now, gives_way)
+        return RoundData(tick, opened, present, changes, due, self._read_now, gives_way)
 
     def _look_up_together(self, routed: Mapping[LiveQuery, Changed], failed: set[QueryKey]) -> None:
         """Read the changed rows of similar live queries together."""
         wanted: defaultdict[Families, dict[LiveQuery, Collection[str]]] = defaultdict(dict)
         for query, changed in routed.items():
             if changed is not ALL_ROWS and len(changed) <= FEW_ROWS and query.asks_of_rows:
-                wanted[self._dependencies.index(query).families][query] = changed
+                wanted[self._router.index(query).families][query] = changed
         for families, queries in wanted.items():
             together: defaultdict[Family, dict[LiveQuery, Collection[str]]] = defaultdict(dict)
             alike: defaultdict[Any, list[LiveQuery]] = defaultdict(list)
@@ -607,9 +607,9 @@ class Tail:
                 if _epoch(cursor) == epoch and distance >= 0:
                     distances[cursor] = distance
         unknown = [cursor for cursor in distances if not self._recent.knows(cursor)]
-        false = self.log.false(unknown) if unknown else ()
+        invalid = self.log.invalid_cursors(unknown) if unknown else ()
         for cursor, distance in distances.items():
-            if cursor not in false:
+            if cursor not in invalid:
                 del self._readings[cursor]
                 groups[distance.bit_length()].append(cursor)
         for group in groups.values():
@@ -630,17 +630,17 @@ class Tail:
         """Return whether a client can be updated from this cursor without reading the log."""
         return cursor is None or cursor == self.cursor or self._starts.get(cursor, cursor) in self._readings
 
-    def _store(self, found: Found, failed: set[QueryKey]) -> None:
+    def _store(self, found: RoundData, failed: set[QueryKey]) -> None:
         # after the transaction, which may fail at its end: such a tick is repeated as if new
         for key, query in found.opened.items():
             if key not in failed:
                 query.store(found.present.pop(query))
                 self._queries[key] = query
-                self._dependencies.index(query).add(query)
+                self._router.index(query).add(query)
         members: dict[int, Members] = {}
         for query, present in found.present.items():
             if query.key not in failed:
-                members[query.id] = self._dependencies.index(query).update(query, present)
+                members[query.id] = self._router.index(query).update(query, present)
         for query in [*found.opened.values(), *found.present]:
             self._warn_of_size(query)
         self._due.update(found.due)
@@ -702,11 +702,11 @@ class Tail:
     def _since(self, cursor: str | None, query: LiveQuery, changes: Changes) -> Changed:
         if cursor is None:
             return ALL_ROWS
-        index = self._dependencies.index(query)
+        index = self._router.index(query)
         if (cursor, index) not in self._round.expanded:
             found = self._changes_since(cursor, changes)
             self._round.expanded[cursor, index] = (
-                ALL_ROWS if found is TOO_MANY else self._dependencies.expand(index, by_model(found))
+                ALL_ROWS if found is TOO_MANY else self._router.expand(index, by_model(found))
             )
         return index.since(query, self._round.expanded[cursor, index])
 

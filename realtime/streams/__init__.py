@@ -1,1 +1,1 @@
-"""What a user declares: streams, their actions, and the registry that finds them. No query runs here."""
+"""Streams as projects declare them, their actions, and the registry. No query runs here."""

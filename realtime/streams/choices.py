@@ -1,4 +1,4 @@
-"""Choices: what users are told of a parameter's value that a stream does not take."""
+"""Choices: error messages for parameter values that a stream does not accept."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FIELDS: Mapping[Any, type[forms.Field]] = {
 
 
 class RefusedChoice(BadParameters, BadRequest):
-    """`BadParameters` as Django knows it: a page that raises it is answered with 400."""
+    """`BadParameters` that Django answers with status 400 if a page raises it."""
 
 
 def refused_value(stream: str, name: str, annotation: Any) -> RefusedChoice:
@@ -39,9 +39,9 @@ def refused_value(stream: str, name: str, annotation: Any) -> RefusedChoice:
 
 
 def refused_choice(stream: str, error: ValidationError) -> RefusedChoice:
-    """Return the refusal of parameters in which `authorize` or `get_queryset` has found this error.
+    """Return the refusal of parameters for which `authorize` or `get_queryset` has raised this error.
 
-    Users are told of errors by parameter only: any other may be the ORM's, and say what they may not know.
+    Users only see errors of parameters. Other errors may be the ORM's, and reveal what users may not know.
     """
     errors = error.error_dict if hasattr(error, "error_dict") else {}
     read: Any = lazy(lambda single: single.messages[0], str)  # translated when it is used

@@ -95,7 +95,7 @@ def event(method: Method, /) -> Method:
 
 
 class Signature(NamedTuple):
-    """The parameters of a method by name, without those that clients do not give, and their annotations."""
+    """The parameters of a method by name, without those that clients do not pass, and their annotations."""
 
     parameters: Mapping[str, inspect.Parameter]
     hints: Mapping[str, Any]
@@ -103,7 +103,7 @@ class Signature(NamedTuple):
 
 @cache
 def signature(method: Callable[..., Any], *, skip: int) -> Signature:
-    """The signature of a function, without its first `skip` parameters."""
+    """Return the signature of a function, without its first `skip` parameters."""
     parameters = list(inspect.signature(method).parameters.items())[skip:]
     try:
         hints = get_type_hints(method)

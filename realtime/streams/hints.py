@@ -1,4 +1,4 @@
-"""Hints: what a refusal tells the developer, and the page too while DEBUG is on."""
+"""Hints: the explanation of a refusal for the developer. With DEBUG, the page shows it too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Error = TypeVar("Error", bound=ClientError)
 
 
 def explained(error: Error, hint: str) -> Error:
-    """The error, with the hint in its text for logs and tracebacks; in DEBUG, in the sentence for the client too."""
+    """Add the hint to the error's text, for logs and tracebacks; with DEBUG, to the client's sentence too."""
     error.hint = hint
     if settings.DEBUG:
         error.reason, error.hint = f"{error.reason} {hint}", ""

@@ -1,4 +1,4 @@
-"""Keys: a primary key as the text that the log, the wire and the page hold."""
+"""Keys: primary keys as text, for the log, the protocol and the page."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from django.db.models import CompositePrimaryKey, IntegerField, Model
 
 
 def key_text(value: Any) -> str:
-    """The text of a primary key (or of a routing value): `3` is "3", a composite one is a JSON array.
+    """Return the text of a primary key or routing value: "3" for `3`, a JSON array for a composite key.
 
-    Values that a database holds for equal have one text: a moment is in UTC, a decimal without trailing zeros.
+    Values that a database treats as equal have one text: datetimes in UTC, decimals without trailing zeros.
     """
     if type(value) is int:
         return str(value)
@@ -42,7 +42,7 @@ def key_text(value: Any) -> str:
     return str(value)
 
 
-#: What has a text of its own that says all of it; another type is a project's, and its field knows what it stores.
+#: Types whose text is complete. The field of another type knows how to store it.
 KNOWN = (
     *(int, float, Decimal, str, bytes, bytearray, memoryview, uuid.UUID, Enum, NoneType, tuple, list),
     *(datetime.date, datetime.time, datetime.timedelta),
@@ -50,9 +50,9 @@ KNOWN = (
 
 
 def stored(field: Any, value: Any) -> Any:
-    """The value as a type that is known: of a field that wraps its values in a class of its own, what it stores.
+    """Return the stored form of a value, if its field wraps values in a class of its own.
 
-    It may be of another type than its field's: 1 for True, "07" for 7. What no row can have stays what it is.
+    The type may differ from the field's: 1 for True, "07" for 7. A value that no row can have is returned unchanged.
     """
     field = target(field)
     with suppress(ValidationError, TypeError, ValueError):
@@ -61,7 +61,7 @@ def stored(field: Any, value: Any) -> Any:
 
 
 def key_of(instance: Model, model: type[Model] | None = None) -> str:
-    """The key of an object, or of its row in the table of a parent model; whatever type its attribute has."""
+    """Return the key of an object, or of its row in a parent model's table, whatever type the attribute has."""
     pk: Any = (model or type(instance))._meta.pk
     if isinstance(pk, CompositePrimaryKey):
         parts: Any = pk.fields
@@ -70,14 +70,14 @@ def key_of(instance: Model, model: type[Model] | None = None) -> str:
 
 
 def key_names(model: type[Model]) -> list[str]:
-    """The attributes of the key, to read in place of `pk`: Django converts no values of a composite one."""
+    """Return the key's attributes, to read instead of `pk`: Django does not convert values of composite keys."""
     field: Any = model._meta.pk
     parts: Any = field.fields if isinstance(field, CompositePrimaryKey) else ()
     return [part.attname for part in parts] or ["pk"]
 
 
 def key_of_values(model: type[Model], values: Sequence[Any]) -> str:
-    """The text of the key whose `key_names` have these values."""
+    """Return the key whose `key_names` have these values."""
     if not all(isinstance(value, KNOWN) for value in values):
         pk: Any = model._meta.pk
         fields = pk.fields if isinstance(pk, CompositePrimaryKey) else [pk]
@@ -86,7 +86,7 @@ def key_of_values(model: type[Model], values: Sequence[Any]) -> str:
 
 
 def parse_key(model: type[Model], text: str) -> Any:
-    """The primary key that `key_text` made this text from. Raise `ValidationError` or `ValueError`."""
+    """Return the primary key for a text from `key_text`. Raise `ValidationError` or `ValueError`."""
     field: Any = model._meta.pk
     if isinstance(field, CompositePrimaryKey):
         parts = msgspec.json.decode(text, type=list[str])
@@ -95,7 +95,7 @@ def parse_key(model: type[Model], text: str) -> Any:
 
 
 def parse_keys(model: type[Model], texts: Iterable[str]) -> list[Any]:
-    """The same of several, without those that no row can have."""
+    """Return the primary keys for several texts, without those that no row can have."""
     found = []
     for text in texts:
         with suppress(ValidationError, ValueError, TypeError):
@@ -104,7 +104,7 @@ def parse_keys(model: type[Model], texts: Iterable[str]) -> list[Any]:
 
 
 def comparable_key(model: type[Model]) -> Callable[[str], str]:
-    """A function that gives texts of one primary key, whoever wrote them, the same form."""
+    """Return a function that normalizes texts of a primary key, which differ by who has logged them."""
     field: Any = model._meta.pk
     if not isinstance(field, CompositePrimaryKey):
         return comparable(field)
@@ -121,7 +121,7 @@ def comparable_key(model: type[Model]) -> Callable[[str], str]:
 
 
 def comparable(field: Any) -> Callable[[str], str]:
-    """A function that gives texts of one value of this field, whoever wrote them, the same form."""
+    """Return a function that normalizes texts of this field's values, which differ by who has logged them."""
     field = target(field)
     if isinstance(field, IntegerField):
         return str
@@ -132,14 +132,14 @@ def comparable(field: Any) -> Callable[[str], str]:
         except (ValidationError, ValueError, TypeError):
             return text
         if isinstance(value, datetime.datetime) and value.tzinfo is None and settings.USE_TZ:
-            value = value.replace(tzinfo=datetime.UTC)  # as databases without time zones hold it
+            value = value.replace(tzinfo=datetime.UTC)  # as in databases without time zones
         return _fold(value) if isinstance(value, str) else key_text(value)
 
     return convert
 
 
 def target(field: Any) -> Any:
-    """The field that a foreign key has its values from, also over several steps; another field is its own."""
+    """Return the field that a foreign key refers to, over any number of steps; another field itself."""
     while field.remote_field:
         field = field.target_field
     return field
@@ -150,7 +150,7 @@ def _plain(field: Any, value: Any) -> Any:
 
 
 def _fold(text: str) -> str:
-    # to some collations "É" equals "e": what a database may hold for equal has one form, at worst too much does
+    # in some collations "É" equals "e": values that may be equal in a database need one form, and too few do no harm
     if not text.isascii():
         parts = unicodedata.normalize("NFKD", text.casefold())
         text = "".join(part for part in parts if not unicodedata.combining(part))

@@ -1,4 +1,4 @@
-"""Dependency: a model whose changes make rows of a stream change, and the way that leads to it."""
+"""Dependencies: models whose changes affect rows of a stream, and the relations that lead to them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.db.models import ManyToManyField, Model
 
 
 class Dependency(NamedTuple):
-    """A model whose changes make rows of a stream change.
+    """A model whose changes affect rows of a stream.
 
-    `lookup` leads from the stream's rows to the model's ("comments"); it is empty for the rows between the two ends of
-    a many-to-many relation. Where the model's rows are those that point, `points` is the name of their field ("card"),
-    and `origin` leads from the stream's rows to the value that it holds ("id"): so the rows of one that is gone, or
-    points elsewhere now, are found too. A generic relation has its content type in the field `kind`: that of `near`.
-    `whole`: nothing tells which rows a change concerns, so each concerns all of them.
+    `lookup` leads from the stream's rows to the model's ("comments"). It is empty for the intermediate rows of a
+    many-to-many relation. If the model has the foreign key, `points` is its name ("card"), and `origin` leads from the
+    stream's rows to the referenced value ("id"). So the affected rows are found even if the object was deleted, or now
+    refers to another row. A generic relation has the content type of `near` in the field `kind`. `whole`: a change
+    affects all rows, because it is unknown which ones.
     """
 
     lookup: str
@@ -30,7 +30,7 @@ class Dependency(NamedTuple):
 
 
 def follow(model: type[Model], path: str) -> Iterator[Dependency]:
-    """The dependencies along a path of relations ("project__owner"). Raise `FieldDoesNotExist`."""
+    """Yield the dependencies along a path of relations ("project__owner"). Raise `FieldDoesNotExist`."""
     steps: list[str] = []
     near: Any = model
     for step in path.replace(".", "__").split("__"):
@@ -50,7 +50,7 @@ def concrete(model: Any) -> Any:
 
 
 def between(field: Any, near: Any, steps: Sequence[str] = ()) -> Iterator[Dependency]:
-    """The rows between the two ends of a many-to-many relation, seen from `near`, which `steps` lead to."""
+    """Yield the dependency on the intermediate rows of a many-to-many relation of `near`, which `steps` lead to."""
     through: Any = through_model(field)
     if through is None:
         return
@@ -62,19 +62,19 @@ def between(field: Any, near: Any, steps: Sequence[str] = ()) -> Iterator[Depend
 
 
 def through_model(field: Any) -> type[Model] | None:
-    """The model of the rows between the ends of a relation of many to many; None where a kind of its own has none."""
+    """Return the intermediate model of a many-to-many relation; None if a custom kind of relation has none."""
     through = getattr(field, "through", None) or getattr(field.remote_field, "through", None)
     return through if isinstance(through, type) and issubclass(through, Model) else None
 
 
 def pointers_between(field: Any, near: Any) -> list[Any]:
-    """The foreign keys by which the rows between point to `near`: those that Django names, or all that there are."""
+    """Return the foreign keys from the intermediate model to `near`: the ones that Django names, or all."""
     through: Any = through_model(field)
     if through is None:
         return []
     forward = getattr(field, "field", field) if _is_reverse(field) else field
     if isinstance(forward, ManyToManyField):
-        with suppress(Exception):  # a kind that derives from Django's, and has no such rows
+        with suppress(Exception):  # a custom kind that derives from Django's may have no intermediate rows
             name = forward.m2m_reverse_field_name() if _is_reverse(field) else forward.m2m_field_name()
             return [through._meta.get_field(name)]
     ours = {concrete(near), *near._meta.get_parent_list()}
@@ -82,12 +82,12 @@ def pointers_between(field: Any, near: Any) -> list[Any]:
 
 
 def follows(field: Any) -> bool:
-    """Whether the rows between the ends of a relation are known."""
+    """Return whether the intermediate rows of a relation are known."""
     return not field.many_to_many or through_model(field) is not None
 
 
 def unknown_relations(model: Any, paths: Iterable[str]) -> set[str]:
-    """The relations of a model, and along paths from it, that `follows` does not know."""
+    """Return the relations of a model, and along paths from it, that `follows` does not know."""
     found = {f"{model.__name__}.{field.name}" for field in model._meta.get_fields() if not follows(field)}
     for path in paths:
         near = model
@@ -100,25 +100,25 @@ def unknown_relations(model: Any, paths: Iterable[str]) -> set[str]:
 
 
 def is_generic(field: Any, near: Any) -> bool:
-    """Whether the rows between name their objects by content type, as those of django-taggit do."""
+    """Return whether the intermediate rows refer to objects by content type, as those of django-taggit do."""
     through = through_model(field)
     return through is not None and not pointers_between(field, near) and "kind" in _generic(through, near, ())
 
 
 def _is_reverse(field: Any) -> bool:
-    return bool(field.auto_created and not field.concrete)  # a link to a parent is made by Django too, and forward
+    return bool(field.auto_created and not field.concrete)  # Django also creates parent links, which are forward
 
 
 def _points(pointer: Any, steps: Sequence[str]) -> dict[str, Any]:
-    """How rows say which others they point to: by one column, as far as it can be told."""
+    """Return the fields of `Dependency` for a foreign key of one column; none for others."""
     try:
         return {"points": pointer.name, "origin": "__".join([*steps, pointer.target_field.name])}
-    except (FieldError, AttributeError):  # a ForeignObject has several columns, and another kind may have none
+    except (FieldError, AttributeError):  # a ForeignObject has several columns, and custom kinds may have none
         return {"whole": True}
 
 
 def _generic(model: Any, near: Any, steps: Sequence[str]) -> dict[str, Any]:
-    """How rows point by content type."""
+    """Return the fields of `Dependency` for a generic foreign key."""
     for item in model._meta.private_fields:
         if hasattr(item, "ct_field") and hasattr(item, "fk_field"):
             return {"points": item.fk_field, "origin": "__".join([*steps, "pk"]), "kind": item.ct_field, "near": near}
@@ -126,7 +126,7 @@ def _generic(model: Any, near: Any, steps: Sequence[str]) -> dict[str, Any]:
 
 
 def _pointing(field: Any, near: Any, steps: list[str]) -> dict[str, Any]:
-    """How rows of the other model point to the near one, where it is they that do."""
+    """Return the fields of `Dependency` if the other model refers to the near one."""
     if field.many_to_many:
         return {} if follows(field) else {"whole": True}
     if _is_reverse(field):  # the other side of a foreign key, or of a one-to-one field

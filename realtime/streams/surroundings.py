@@ -15,10 +15,10 @@ from django.utils import timezone, translation
 
 
 class Surroundings(NamedTuple):
-    """What `{% url %}`, `{% static %}`, translations and local times depend on, besides the row itself.
+    """The context of `{% url %}`, `{% static %}`, translations and local times.
 
-    `prefix` is the path that the site is served below ("/app"), `language` and `time_zone` are those of the viewer. An
-    empty value is the site's own: no prefix, LANGUAGE_CODE, TIME_ZONE.
+    `prefix` is the path below which the site is served ("/app"); `language` and `time_zone` are the viewer's. An empty
+    value stands for the site's default: no prefix, LANGUAGE_CODE, TIME_ZONE.
     """
 
     prefix: str = ""
@@ -27,7 +27,7 @@ class Surroundings(NamedTuple):
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Read and render in these surroundings, the same in a page as in a push; always with ROOT_URLCONF."""
+        """Apply these surroundings, always with ROOT_URLCONF, so that rows are the same in a page and in a push."""
         prefix, urlconf = get_script_prefix(), get_urlconf()
         set_script_prefix(f"{self.prefix}/")
         set_urlconf(None)
@@ -42,7 +42,7 @@ class Surroundings(NamedTuple):
             set_urlconf(urlconf)
 
     def of_site(self) -> Surroundings:
-        """The same prefix, and the site's own language and time zone: those of a stream without `localize`."""
+        """Return the same prefix with the site's language and time zone, as for streams without `localize`."""
         return Surroundings(self.prefix)
 
 
@@ -51,14 +51,14 @@ SITE = Surroundings()
 
 
 def make(*, prefix: str = "", language: str | None = "", time_zone: str = "") -> Surroundings:
-    """Surroundings in which what is the site's own anyway is empty: who sees the same shares a live query."""
+    """Return surroundings with empty values for the site's defaults, so that equal ones share a live query."""
     foreign = bool(language) and language != settings.LANGUAGE_CODE and is_language(str(language))
     moved = time_zone != settings.TIME_ZONE and _zone(time_zone) is not None
     return Surroundings(prefix.rstrip("/"), str(language) if foreign else "", time_zone if moved else "")
 
 
 def of_page() -> Surroundings:
-    """Those of the page that is being rendered, as the request's middleware has set them."""
+    """Return those of the page being rendered, as the request's middleware has set them."""
     return make(
         prefix=get_script_prefix(),
         language=translation.get_language(),
@@ -67,13 +67,13 @@ def of_page() -> Surroundings:
 
 
 def is_language(code: str) -> bool:
-    """Whether the site can speak this language."""
+    """Return whether the site supports this language."""
     return bool(settings.USE_I18N and translation.check_for_language(code))
 
 
 def zone_name(zone: Any) -> str:
-    """A time zone as text that `time_zone` takes: "Europe/Berlin", or "+02:00" for an offset; "" for any other."""
-    name = getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo, of pytz
+    """Return a time zone as text for `time_zone`: "Europe/Berlin", or "+02:00" for an offset; "" for any other."""
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None)  # zoneinfo or pytz
     if isinstance(name, str):
         return name
     offset = zone.utcoffset(None) if isinstance(zone, fixed_zone) else None
@@ -84,7 +84,7 @@ def zone_name(zone: Any) -> str:
 
 
 def _zone(name: str) -> Any:
-    """The time zone of this name; None for the site's own, and for a name that is none."""
+    """Return the time zone with this name; None for "", and for an invalid name."""
     if not name:
         return None
     try:
@@ -93,5 +93,5 @@ def _zone(name: str) -> Any:
             offset = int(hours) * 60 + int(minutes)
             return timezone.get_fixed_timezone(-offset if name[0] == "-" else offset)
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # zoneinfo reads files by that name
+    except (KeyError, ValueError, OSError):  # zoneinfo reads files with that name
         return None

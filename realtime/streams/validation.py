@@ -1,4 +1,4 @@
-"""Validation: what can be wrong with a stream's declaration, each with its remedy."""
+"""Validation: the errors in a stream's declaration, with remedies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from realtime.streams.window import NAMES
 
 
 def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
-    """What is wrong with the declaration of this stream."""
+    """Yield the errors in the declaration of this stream."""
     if getattr(stream, "model", None) is None:
         yield StreamDefinitionError(f"{stream.__name__} has no model.", hint="Set `model` to the model of its rows.")
         return
@@ -41,7 +41,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
     yield from _parameter_problems(stream)
     try:
         stream.dependencies()
-    except Exception as error:  # a relation of a kind that nobody knows must not stop the start
+    except Exception as error:  # an unknown kind of relation must not prevent the start
         told = error if isinstance(error, FieldDoesNotExist) else repr(error)
         yield StreamDefinitionError(
             f"{stream.__name__}.depends_on cannot be followed: {told}.",
@@ -84,7 +84,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
 
 
 def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
-    """What is wrong with `fields`. Annotations are looked for in the QuerySet, so this is not for the app's start."""
+    """Yield the errors in `fields`. It calls `get_queryset` to find annotations, so do not call it at startup."""
     if any(problems(stream)):
         return
     for path in stream.fields:
@@ -115,12 +115,12 @@ def _has_attribute(stream: type[ModelStream], model: Any, name: str) -> bool:
     if model is not stream.model:
         return False
     queryset = probe(stream)
-    # without one, whether it annotates its rows so cannot be told
+    # without a QuerySet, the annotations are unknown
     return queryset is None or name in queryset.query.annotations
 
 
 def probe(stream: type[ModelStream]) -> Any:
-    """The QuerySet for some parameters, not to be run; None where it cannot be made without real ones."""
+    """Return the QuerySet for sample parameters, not to be executed; None if it needs real ones."""
     try:
         bound = sample(stream)
         return bound.get_queryset(**bound.params)
@@ -129,7 +129,7 @@ def probe(stream: type[ModelStream]) -> Any:
 
 
 def sample(stream: type[ModelStream]) -> ModelStream:
-    """The stream with some parameters."""
+    """Return the stream with sample parameters."""
     params = {name: _placeholder(stream, name, parameter) for name, parameter in stream.parameters().items()}
     return stream(params, audience=None)
 
@@ -164,7 +164,7 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
                 f"{stream.__name__}.partition_by names {name!r}, which is no field of {stream.model.__name__}.",
                 hint="Name fields that the model's own table holds.",
             )
-        if name not in parameters and not issubclass(stream, PresenceStream):  # which knows the value itself
+        if name not in parameters and not issubclass(stream, PresenceStream):  # a PresenceStream sets the value itself
             yield StreamDefinitionError(
                 f"{stream.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
                 hint=f"Add it: def get_queryset(self, {name}): ...",
@@ -194,7 +194,7 @@ def _time_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]
 
 
 def _page_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
-    size = stream.paginate_by
+    size: Any = stream.paginate_by
     if size is None:
         return
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:

@@ -1,6 +1,6 @@
-"""Testing: what a project's own tests need to see its live queries as its users do.
+"""Testing: tools for a project's own tests, which see live queries as users do.
 
-What needs no network is imported at once; the rest when it is asked for, since it needs packages of its own.
+Tools that need other packages are imported lazily.
 """
 
 from __future__ import annotations

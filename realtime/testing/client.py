@@ -1,4 +1,4 @@
-"""Client: a client of this process's own server side, as a user, in an async test; no network, no login."""
+"""Client: a client of this process's own server side for async tests, as any user, without network or login."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class UserClient(Client):
             self._local.open.end(ABNORMAL)
 
     async def close(self) -> None:
-        """End the connection and, with the last client of this process, all that works for it."""
+        """Close the connection; with the last client of this process, also the hub."""
         await super().close()
         hub = get_hub()
         if not hub.clients:
@@ -85,7 +85,7 @@ class UserClient(Client):
 
 
 class _LocalConnection(Connection):
-    """A connection whose sockets end in an ASGI application of this process."""
+    """A connection to an ASGI application of this process."""
 
     def __init__(self, user: Any, application: Any) -> None:
         super().__init__("", token=None, headers={})
@@ -94,7 +94,7 @@ class _LocalConnection(Connection):
         self._application = application
 
     def _delay(self, failures: int) -> float:
-        return RECONNECT_SECONDS  # there is no crowd to be spread over time
+        return RECONNECT_SECONDS  # a test has no crowd of clients
 
     @asynccontextmanager
     async def _open_socket(self) -> AsyncIterator[Socket]:
@@ -135,12 +135,12 @@ class _ApplicationSocket:
         self._up.put_nowait({"type": "websocket.receive", "text": message})
 
     def end(self, code: int) -> None:
-        """Nothing more goes either way."""
+        """End both directions."""
         self._down.put_nowait(code)
         self._up.put_nowait({"type": "websocket.disconnect", "code": code})
 
     async def close(self) -> None:
-        """End it, and wait until the application has."""
+        """End the socket, and wait for the application."""
         self._up.put_nowait({"type": "websocket.disconnect", "code": 1000})
         with suppress(asyncio.CancelledError):
             await self._serving

@@ -1,4 +1,4 @@
-"""Databases: the logs that a test reads in its own thread, also within the transaction that `TestCase` wraps it in."""
+"""Databases: the logs that a test reads in its own thread, also within the transaction of a `TestCase`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from realtime.streams.registry import registry
 
 
 class OwnTransactionLog(SQLiteChangeLog):
-    """The log as one open transaction sees it, on any database: nobody else writes there, so a position is an id.
+    """The log as one open transaction sees it, on any database. Nothing else writes there, so a position is an id.
 
-    A snapshot is a savepoint: what fails in it does not void the test's transaction.
+    A snapshot is a savepoint, so an error in it does not abort the test's transaction.
     """
 
     @contextmanager
@@ -31,7 +31,7 @@ class OwnTransactionLog(SQLiteChangeLog):
 
 
 class StrictTail(Tail):
-    """A tail that hands a live query's exception on to the test."""
+    """A tail that raises a live query's exception in the test."""
 
     def _guarded(self, query: LiveQuery, failed: set[Any], read: Any, *args: Any) -> Any:
         self._round.touched.add(query)
@@ -40,25 +40,25 @@ class StrictTail(Tail):
 
 
 def log_of(alias: str) -> ChangeLog:
-    """The log of a database as this thread sees it at present."""
+    """Return the log of a database as this thread sees it now."""
     return OwnTransactionLog(alias) if connections[alias].in_atomic_block else get_changelog(alias)
 
 
 def tail_of(alias: str) -> StrictTail:
-    """A tail of that log."""
+    """Return a tail of that log."""
     return StrictTail(log_of(alias), max_changes=limits.changes)
 
 
 def in_test_transaction(alias: str) -> bool:
-    """Whether the open transaction is the one that `TestCase` wraps a test in: `on_commit` never runs by itself."""
+    """Return whether the open transaction is that of a `TestCase`, in which `on_commit` never runs by itself."""
     blocks: Any = connections[alias].atomic_blocks
     return bool(blocks) and blocks[0]._from_testcase
 
 
 def check_databases(subject: str) -> None:
-    """Whether connections other than the test's own see what it writes. Raise `RealtimeError`.
+    """Raise `RealtimeError` if other connections cannot see the test's writes.
 
-    Asked in the thread in which the test writes.
+    Call it in the thread in which the test writes.
     """
     for alias in {stream.database() for stream in registry}:
         connection: Any = connections[alias]

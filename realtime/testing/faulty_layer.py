@@ -1,4 +1,4 @@
-"""Faulty layer: a channel layer that misbehaves on purpose; it carries hints and events, which may be lost."""
+"""Faulty layer: a channel layer that loses, delays and repeats messages. Hints and events may be lost."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ class FaultyLayer:
         await self._layer.flush()
 
     async def close_pools(self) -> None:
-        """Close the connections of this instance; what is still on its way is lost."""
+        """Close the connections of this instance. Delayed messages are lost."""
         for late in self._late:
             late.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
         kind = type(self._layer)
-        if kind.__module__ == "channels_redis.pubsub":  # whose `flush` forgets this instance's channels alone
+        if kind.__module__ == "channels_redis.pubsub":  # its `flush` only removes this instance's channels
             await self._layer.flush()
         elif hasattr(kind, "close_pools"):
             await self._layer.close_pools()

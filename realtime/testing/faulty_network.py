@@ -1,4 +1,4 @@
-"""Faulty network: one that misbehaves on purpose, so that a project's tests show that its pages survive."""
+"""Faulty network: a simulated bad network, to test that a project's pages survive it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-CUT_CODE = 3012  # of nobody: daphne sends none below 3000 but 1000, and 4000 up has a meaning
+CUT_CODE = 3012  # without a meaning: below 3000 daphne only sends 1000, and the protocol uses codes from 4000 on
 
 
 class _Cut(Exception):
@@ -20,7 +20,7 @@ class _Cut(Exception):
 
 
 class _Line:
-    """One connection or request, which is broken at the latest when the next message would travel."""
+    """One connection or request. A cut takes effect with the next message at the latest."""
 
     def __init__(self, hang_up: Callable[[], Awaitable[None]] | None = None) -> None:
         self._broken = False
@@ -38,7 +38,7 @@ class _Line:
                 await self._hang_up()
 
     def cut_soon(self) -> None:
-        """May be called from any thread."""
+        """Cut the connection, from any thread."""
         self._loop.call_soon_threadsafe(self._start)
 
     def _start(self) -> None:
@@ -149,7 +149,7 @@ class FaultyNetwork:
             try:
                 await self.application(scope, _replayed(body, receive), said)
             except _Cut:
-                if begun:  # a body that ends too early
+                if begun:  # the body ends too early
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                 else:
                     await _answer(send, 502)

@@ -1,4 +1,4 @@
-"""Pushes: what a block of code changes, and whom it reaches."""
+"""Pushes: the changes by a block of code, and the viewers that receive them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from realtime.protocol.envelope import Envelope
 from realtime.testing.databases import in_test_transaction, log_of
 from realtime.testing.viewer import Push, Viewer
 
-MAX_CHANGES = 1_000_000  # a test is told of all
+MAX_CHANGES = 1_000_000  # a test gets all
 
 
 class Changed(NamedTuple):
@@ -69,7 +69,7 @@ class Pushes:
 
 
 class _Sink(event_bus.EventBus):
-    """Takes events in as a hub does, without a loop."""
+    """Receives events like a hub, without an event loop."""
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []

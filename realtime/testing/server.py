@@ -1,4 +1,4 @@
-"""Server: the project's ASGI application on a port of this machine, for tests with a browser or another client."""
+"""Server: the project's ASGI application on a local port, for tests with a browser or another client."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class LiveServer:
             raise RuntimeError(f"The live server did not start within {START_SECONDS:g} seconds.")
 
     def stop(self) -> None:
-        """End it, for good: a process can have but one."""
+        """Stop the server for good. A process cannot start a second one."""
         reactor.callFromThread(reactor.stop)
         self._thread.join(STOP_SECONDS)
 
@@ -85,12 +85,12 @@ class LiveServer:
             reactor.callLater(0.01, self._look_for_port)
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
-        get_hub().linger_seconds = 0.0  # a database of tests is not dropped while somebody is connected to it
+        get_hub().linger_seconds = 0.0  # a test database cannot be dropped while there are connections to it
         await self.application(scope, receive, send)
 
 
 def project_application() -> Any:
-    """The application that `ASGI_APPLICATION` names, with static files as `runserver` serves them."""
+    """Return the application of `ASGI_APPLICATION`, with static files as `runserver` serves them."""
     application: Any = get_default_application()
     return ASGIStaticFilesHandler(application) if apps.is_installed("django.contrib.staticfiles") else application
 

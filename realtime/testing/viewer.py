@@ -123,7 +123,7 @@ class Viewer:
                 self.refusal = refusal
                 self._rows.clear()
                 return Push(drops=before, refusal=refusal)
-            if query_key(stream, self.format) != key:  # another audience
+            if query_key(stream, self.format) != key:  # the audience has changed
                 push = self._subscribe(stream)
                 push.drops = [key for key in before if key not in self._rows.by_key]
                 return push
@@ -155,7 +155,7 @@ class Viewer:
         """Like `wait_for`, for async code."""
         return await sync_to_async(self.wait_for)(condition, within=within)
 
-    # for `capture_pushes`
+    # called by `capture_pushes`
 
     def gets(self, envelope: Envelope) -> bool:
         """Return whether an event would reach the viewer."""

@@ -1,4 +1,4 @@
-"""Access: which stream is opened for whom, and the code and sentence of each refusal."""
+"""Authorization: which user may open which stream, and the code and message of each refusal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refusal(*args):
 
 @pytest.fixture
 def stream():
-    """`stream(authorize=...)`: a stream of books, registered."""
+    """`stream(authorize=...)` registers a stream of books."""
 
     def make(authorize=lambda user, shelf: True, audience=lambda user, shelf: None, **attributes):
         methods = {
@@ -59,7 +59,7 @@ def test_unknown_stream(user):
     assert refusal(user, "nowhere", {}) == (4212, "There is no stream 'nowhere'.")
 
 
-def test_closed_to_visitors_unless_it_says_otherwise(stream):
+def test_closed_to_visitors_by_default(stream):
     stream(authorize=lambda user, shelf: pytest.fail("visitors are not asked about"))
     assert refusal(NOBODY, "made", {"shelf": 7}) == (
         4214,
@@ -67,7 +67,7 @@ def test_closed_to_visitors_unless_it_says_otherwise(stream):
     )
 
 
-def test_visitors_are_asked_about_where_they_may_come(stream):
+def test_authorize_decides_about_allowed_visitors(stream):
     stream(allow_anonymous=True, authorize=lambda user, shelf: shelf == 7)
     assert open_stream(NOBODY, "made", {"shelf": 7}).params == {"shelf": 7}
     assert refusal(NOBODY, "made", {"shelf": 8})[0] == 4214
@@ -86,7 +86,7 @@ def test_without_authorize_the_models_view_permission_is_needed(user):
     [PermissionDenied("secret"), Http404("secret"), Shelf.DoesNotExist("secret")],
     ids=lambda error: type(error),
 )
-def test_whatever_says_no_says_the_same(user, stream, error):
+def test_every_refusal_has_the_same_message(user, stream, error):
     def authorize(user, shelf):
         raise error
 
@@ -119,7 +119,7 @@ def test_error_by_parameter_is_for_users(user, stream):
     assert refused.value.details == {"shelf": ["It is too high."], "": ["Not both."]}
 
 
-def test_failure_of_authorize_is_no_refusal(user, stream):
+def test_failure_of_authorize_is_not_a_refusal(user, stream):
     def authorize(user, shelf):
         raise RuntimeError("secret")
 
@@ -129,7 +129,7 @@ def test_failure_of_authorize_is_no_refusal(user, stream):
 
 
 @pytest.mark.parametrize("no", [False, None, 0, ""])
-def test_only_a_true_answer_opens(user, stream, no):
+def test_only_a_true_result_opens_the_stream(user, stream, no):
     stream(authorize=lambda user, shelf: no)
     assert refusal(user, "made", {"shelf": 7})[0] == 4214
 
@@ -151,7 +151,7 @@ def test_audience_of_another_type_is_an_error_of_the_stream(user, stream, audien
     )
 
 
-def test_fields_of_an_audience_are_fields_of_the_stream(stream):
+def test_fields_of_an_audience_must_be_fields_of_the_stream(stream):
     stream(fields=["id"], get_fields=lambda self: ["id", "title"])
     with pytest.raises(StreamDefinitionError) as wrong:
         Renderer(registry.get("made")({"shelf": 7}), "data")
@@ -161,7 +161,7 @@ def test_fields_of_an_audience_are_fields_of_the_stream(stream):
     )
 
 
-def test_audience_is_the_value_where_the_stream_is_bound_and_the_method_before(user, stream):
+def test_audience_is_the_value_on_a_bound_stream_and_the_method_on_the_class(user, stream):
     stream(audience=lambda user, shelf: user.pk)
     opened = open_stream(user, "made", {"shelf": 7})
     assert (opened.audience, opened.audience_key) == (user.pk, user.pk)
@@ -169,7 +169,7 @@ def test_audience_is_the_value_where_the_stream_is_bound_and_the_method_before(u
 
 
 class TestHints:
-    """Why somebody may not see a stream is told to developers: in logs, and while DEBUG is on in the page."""
+    """Developers see the reason of a refusal in logs and, with DEBUG, on the page."""
 
     SAID = "You do not have permission to view the stream 'made' with these parameters."
 
@@ -193,10 +193,10 @@ class TestHints:
         stream()
         assert said(NOBODY, "made", {"shelf": 7}) == ("Nobody is logged in, and Made does not set `allow_anonymous`.")
 
-    def test_authorize_says_no(self, said, stream, user):
+    def test_authorize_returns_false(self, said, stream, user):
         stream(authorize=lambda user, shelf: False, allow_anonymous=True)
-        assert said(user, "made", {"shelf": 7}) == "Made.authorize() has said no to the user 'ann'."
-        assert said(NOBODY, "made", {"shelf": 7}) == "Made.authorize() has said no to a visitor who is not logged in."
+        assert said(user, "made", {"shelf": 7}) == "Made.authorize() refused the user 'ann'."
+        assert said(NOBODY, "made", {"shelf": 7}) == "Made.authorize() refused a visitor who is not logged in."
 
     def test_authorize_raises(self, said, stream, user):
         stream(authorize=lambda user, shelf: Shelf.objects.get(pk=shelf))
@@ -207,6 +207,6 @@ class TestHints:
         stream()
         registry.get("made").authorize = ModelStream.authorize
         assert said(user, "made", {"shelf": 7}) == (
-            "The user 'ann' has not the permission 'tests.view_book', which decides because Made has no authorize() "
+            "The user 'ann' lacks the permission 'tests.view_book', which decides because Made has no authorize() "
             "of its own."
         )

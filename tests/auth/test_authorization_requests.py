@@ -1,4 +1,4 @@
-"""Admission: what is asked by many connections at once is found out once."""
+"""Batches of requests: what several connections need at once is read only once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_connections_of_one_user_cost_one_check(db, monkeypatch):
     assert asked == [(user.pk, shelf) for user in users for shelf in (1, 2)]
 
 
-def test_stream_of_a_request_is_told_where_it_can_be(db):
+def test_stream_of_a_request_is_named_if_known(db):
     nobody = Identity()
     requests = [
         Request(nobody, Subscribe(1, stream="books")),
@@ -53,7 +53,7 @@ def signed(user: User | None, **params: Any) -> str:
     return tokens.sign(stream="books", params={"shelf": 1, **params}, format="html", user=key, surroundings=french)
 
 
-def test_parameters_beside_a_token_replace_its_own_and_are_authorized(db, monkeypatch):
+def test_added_parameters_override_those_of_the_token_and_are_authorized(db, monkeypatch):
     monkeypatch.setattr(BookStream, "authorize", lambda self, user, shelf: shelf == 2)
     user = User.objects.create_user("ann")
     identity, token = Identity(str(user.pk), new_session(user)), signed(user)
@@ -62,16 +62,16 @@ def test_parameters_beside_a_token_replace_its_own_and_are_authorized(db, monkey
     assert isinstance(decide(Request(identity, Subscribe(1, token=token, params={"shelf": 3}))), Forbidden)
     answer = decide(Request(identity, Subscribe(1, token=token, params={"shelf": 2})))
     assert (answer.stream.params, answer.format) == ({"shelf": 2}, "html")
-    assert answer.stream.surroundings == Surroundings("/app")  # those of the page, for a stream that is not localized
+    assert answer.stream.surroundings == Surroundings("/app")  # of the page, not localized
 
 
-def test_parameters_beside_a_token_do_not_make_it_another_users(db):
+def test_added_parameters_do_not_make_a_token_valid_for_another_user(db):
     ann, bob = (User.objects.create_user(name) for name in ("ann", "bob"))
     request = Request(Identity(str(bob.pk), new_session(bob)), Subscribe(1, token=signed(ann), params={"shelf": 2}))
     assert isinstance(decide(request), TokenInvalid)
 
 
-def test_visitor_is_told_of_a_parameter_only_with_a_token(db, monkeypatch):
+def test_visitor_learns_of_a_parameter_only_with_a_token(db, monkeypatch):
     monkeypatch.setattr(BookStream, "allow_anonymous", True)
     asked = [
         Subscribe(1, token=signed(None), params={"shelf": "x"}),
@@ -86,4 +86,4 @@ def test_visitor_is_told_of_a_parameter_only_with_a_token(db, monkeypatch):
         (4213, []),
         (4213, []),
     ]
-    assert "shelf" not in str(answers[2])  # which parameters there are
+    assert "shelf" not in str(answers[2])  # does not reveal the parameters

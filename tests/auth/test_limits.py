@@ -1,4 +1,4 @@
-"""Quotas: connections and calls of one user or address in one process, and whose address a client's is."""
+"""Limits: the connections and calls of one user or address in one process, and the address of a client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def few(settings):
     return Quotas()
 
 
-def test_connections_of_a_user_are_limited_wherever_they_are(few):
+def test_connections_of_a_user_are_limited_across_addresses(few):
     enter(few, "5", "192.0.2.1")
     enter(few, "5", "192.0.2.2")
     enter(few, "6", "192.0.2.1")
@@ -44,7 +44,7 @@ def test_visitors_of_unknown_addresses_are_not_counted_together(few):
     assert len({id(quota) for quota in quotas}) == 10
 
 
-def test_all_visitors_of_a_process_have_limits_together(settings):
+def test_all_visitors_of_a_process_share_limits(settings):
     limit(settings, connections_per_address=3, anonymous_addresses=2)
     quotas = Quotas()
     entered = [enter(quotas, None, address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "", "", "")]
@@ -56,14 +56,14 @@ def test_all_visitors_of_a_process_have_limits_together(settings):
     enter(quotas, None, "192.0.2.3")
 
 
-def test_what_visitors_of_unknown_addresses_use_is_bounded_together(settings):
+def test_visitors_of_unknown_addresses_share_limits(settings):
     limit(settings, calls_per_second=1.0, anonymous_addresses=3)
     quotas = Quotas()
     allowed = [enter(quotas).calls.take(0.0) == 0 for _ in range(100)]
     assert allowed.count(True) == 30
 
 
-def test_connection_that_is_gone_makes_room(few):
+def test_closed_connection_frees_its_place(few):
     first = enter(few, "5")
     enter(few, "5")
     few.leave(first)
@@ -72,7 +72,7 @@ def test_connection_that_is_gone_makes_room(few):
 
 @pytest.mark.parametrize(("kind", "name"), [("calls", "calls_per_second"), ("events", "events_per_second")])
 @pytest.mark.parametrize("whose", [{"user": "5"}, {"address": "192.0.2.1"}])
-def test_calls_and_events_count_after_the_connection_that_made_them(few, settings, kind, name, whose):
+def test_calls_and_events_count_after_their_connection_has_closed(few, settings, kind, name, whose):
     limit(settings, **{name: 0.1})
     quota = enter(few, **whose)
     getattr(quota, kind).take(0.0)
@@ -81,7 +81,7 @@ def test_calls_and_events_count_after_the_connection_that_made_them(few, setting
     assert getattr(enter(few, **whose, now=1.0), kind).take(1.0) == pytest.approx(9.0)
 
 
-def test_quotas_that_nobody_uses_are_forgotten(few, monkeypatch):
+def test_unused_quotas_are_removed(few, monkeypatch):
     monkeypatch.setattr("realtime.auth.limits.SWEEP_EVERY", 10)
     few._sweep_at = 10
     for number in range(100):
@@ -103,7 +103,7 @@ def test_quotas_that_nobody_uses_are_forgotten(few, monkeypatch):
         ("a socket", ""),
     ],
 )
-def test_peer_counts_unless_it_must_be_a_proxy(peer, address):
+def test_peer_address_counts_unless_it_is_private(peer, address):
     assert client_address(peer=peer, headers={b"x-forwarded-for": "203.0.113.9"}) == address
 
 
@@ -119,6 +119,6 @@ def test_peer_counts_unless_it_must_be_a_proxy(peer, address):
         (1, "[2a00:1450::1]", "2a00:1450::/64"),
     ],
 )
-def test_behind_proxies_the_address_is_what_the_outermost_trusted_one_saw(proxies, forwarded, address, settings):
+def test_address_is_the_one_seen_by_the_outermost_trusted_proxy(proxies, forwarded, address, settings):
     settings.REALTIME_TRUSTED_PROXIES = proxies
     assert client_address(peer="10.0.0.1", headers={b"x-forwarded-for": forwarded}) == address

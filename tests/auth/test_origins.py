@@ -1,4 +1,4 @@
-"""Origins: a site's own pages connect, others where they are listed."""
+"""Origins: a site's own pages may connect, and those of listed sites."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def hosts(settings):
 @pytest.mark.parametrize(
     ("origin", "host"),
     [
-        (None, "example.com"),  # no browser
+        (None, "example.com"),  # not a browser
         (None, None),
         ("https://example.com", "example.com"),
         ("http://example.com", "example.com:80"),
@@ -58,15 +58,15 @@ def test_own_pages_connect(origin, host):
         ("https://[", "example.com"),
         ("https://example.com", None),
         ("https://example.com", ""),
-        ("https://evil.com", "evil.com"),  # a name of the attacker's that leads here
+        ("https://evil.com", "evil.com"),  # an attacker's domain that resolves to this server
         ("chrome-extension://example.com", "example.com"),
     ],
 )
-def test_pages_of_others_do_not(origin, host):
+def test_pages_of_other_sites_are_refused(origin, host):
     assert not allowed(origin, host)
 
 
-def test_other_sites_connect_where_they_are_listed(settings):
+def test_listed_sites_connect(settings):
     settings.REALTIME_ALLOWED_ORIGINS = ["https://app.example.net/", "http://localhost:3000"]
     assert allowed("https://app.example.net")
     assert allowed("HTTP://localhost:3000")
@@ -74,7 +74,7 @@ def test_other_sites_connect_where_they_are_listed(settings):
     assert not allowed("https://app.example.net:8443")
 
 
-def test_forwarded_host_counts_where_django_is_told_so(settings):
+def test_forwarded_host_counts_if_django_uses_it(settings):
     assert not allowed("https://example.com", "internal:8000", "example.com")
     settings.USE_X_FORWARDED_HOST = True
     assert allowed("https://example.com", "internal:8000", "example.com")

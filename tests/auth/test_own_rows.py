@@ -1,4 +1,4 @@
-"""Own rows: which checks of access stand on no rows but the user's own, and whom a change asks again therefore."""
+"""Own rows: which authorization checks use only the user's own rows, and which users a change therefore affects."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from realtime import ModelStream
-from realtime.auth.authorization import Request, authorize_request, read_together
+from realtime.auth.authorization import Request, authorize_request, read_facts
 from realtime.auth.identity import Identity
 from realtime.auth.own_rows import OwnRows, own_columns
-from realtime.auth.revocation import Access, Grounds
+from realtime.auth.revocation import Access, AccessDependencies
 from realtime.capture import install
 from realtime.changelog import get_changelog
 from realtime.protocol.messages import Subscribe
@@ -30,7 +30,7 @@ COLUMNS = {"tests_book": frozenset(["owner_id"])}
 
 
 class Members(ModelStream):
-    """The books of a shelf, for those who own one of them."""
+    """The books of a shelf, for users who own one of them."""
 
     model = Book
     fields = ["title"]
@@ -120,16 +120,16 @@ def in_savepoint(check):
 
 
 @pytest.mark.parametrize("check", PROVED.values(), ids=PROVED)
-def test_statements_that_read_own_rows_alone(ann, check):
+def test_statements_that_read_only_own_rows(ann, check):
     assert is_proved(ann, check)
 
 
 @pytest.mark.parametrize("check", NOT_PROVED.values(), ids=NOT_PROVED)
-def test_statements_that_may_read_others_rows(ann, check):
+def test_statements_that_may_read_rows_of_others(ann, check):
     assert not is_proved(ann, check)
 
 
-def test_what_is_no_models_table_may_be_a_view(ann):
+def test_table_without_a_model_may_be_a_view(ann):
     quote = connection.ops.quote_name
 
     def understands(table):
@@ -141,19 +141,19 @@ def test_what_is_no_models_table_may_be_a_view(ann):
 
 def judged(user) -> bool:
     request = Request(Identity(str(user.pk)), Subscribe(id=1, stream="members", params={"shelf": 1}))
-    answer = authorize_request(request, read_together([request])).answer
+    answer = authorize_request(request, read_facts([request])).answer
     return getattr(answer, "by_own_rows", None)
 
 
-def test_admission_says_what_it_stands_on(ann, shelf, monkeypatch):
+def test_authorization_reports_whether_it_used_own_rows_only(ann, shelf, monkeypatch):
     Book.objects.create(pk=1, shelf=Shelf.objects.get_or_create(pk=1)[0], title="a", owner=ann)
     assert judged(ann) is True
     monkeypatch.setattr(Members, "authorize", lambda self, user, shelf: Book.objects.filter(shelf=shelf).exists())
     assert judged(ann) is False
 
 
-def test_what_was_kept_on_the_user_counts_for_all_that_is_asked_of_them(ann, monkeypatch):
-    """An attribute that one check has filled with everybody's rows may be what the next one looks at."""
+def test_values_cached_on_the_user_affect_all_checks_of_the_user(ann, monkeypatch):
+    """One check may store all users' rows in an attribute that the next check uses."""
     Book.objects.create(pk=1, shelf=Shelf.objects.get_or_create(pk=1)[0], title="a", owner=ann)
 
     def authorize(self, user, shelf):
@@ -165,7 +165,7 @@ def test_what_was_kept_on_the_user_counts_for_all_that_is_asked_of_them(ann, mon
     requests = [
         Request(Identity(str(ann.pk)), Subscribe(id=1, stream="members", params={"shelf": shelf})) for shelf in (1, 2)
     ]
-    known = read_together(requests)
+    known = read_facts(requests)
     assert [authorize_request(request, known).answer.by_own_rows for request in requests] == [False, False]
 
 
@@ -174,20 +174,20 @@ def access(write) -> Access:
     log.begin()
     before = log.head()
     write()
-    return Grounds().access(log.read(before, limit=1000).changes)
+    return AccessDependencies().access(log.read(before, limit=1000).changes)
 
 
-def test_change_says_whose_the_row_is(ann, shelf):
+def test_change_names_the_user_of_the_row(ann, shelf):
     key = str(ann.pk)
     made = access(lambda: Book.objects.create(shelf=shelf, title="a", owner=ann))
     assert made == Access(owners={"members": frozenset([key])})
     assert access(lambda: Book.objects.create(shelf=shelf, title="b")) == Access(owners={"members": frozenset()})
-    # a row that does not say it may be anybody's
+    # a row without a known user may belong to anyone
     several = access(lambda: [Book.objects.create(shelf=shelf, title="c"), Book.objects.update(owner=F("owner"))])
     assert several.streams == {"members"} or several.owners == {"members": frozenset([key])}
 
 
-async def test_rows_of_others_ask_nobody_and_hold_nothing(shelf, ann, elsewhere):
+async def test_rows_of_other_users_cause_no_check_and_no_delay(shelf, ann, elsewhere):
     bob = await elsewhere.soon(User.objects.create_user, "bob")
     for user in (ann, bob):
         await elsewhere.soon(Book.objects.create, shelf=shelf, title=f"of {user.username}", owner=user)
@@ -207,7 +207,7 @@ async def test_rows_of_others_ask_nobody_and_hold_nothing(shelf, ann, elsewhere)
         assert "later" not in str(client.received)
 
 
-async def test_access_by_others_rows_is_asked_again(shelf, ann, elsewhere, monkeypatch):
+async def test_access_through_rows_of_others_is_checked_again(shelf, ann, elsewhere, monkeypatch):
     monkeypatch.setattr(
         Members, "authorize", lambda self, user, shelf: not Book.objects.filter(shelf=shelf, title="closed").exists()
     )
@@ -219,8 +219,8 @@ async def test_access_by_others_rows_is_asked_again(shelf, ann, elsewhere, monke
         assert "closed" not in str([message for message in client.received if message["type"] == "frame"])
 
 
-async def test_others_rows_that_change_while_access_is_asked(shelf, ann, elsewhere, monkeypatch):
-    """It is not known yet whether the answer stands on them; if it does, it is asked once more."""
+async def test_rows_of_others_that_change_during_a_check(shelf, ann, elsewhere, monkeypatch):
+    """The check has not ended, so it may depend on these rows; if it does, it runs again."""
     bob = await elsewhere.soon(User.objects.create_user, "bob")
     reached, go_on = threading.Event(), threading.Event()
     asked: list[bool] = []

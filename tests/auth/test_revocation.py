@@ -1,4 +1,4 @@
-"""Revocation: access is asked again when what it stands on changes, and nothing later is seen by those it refuses."""
+"""Revocation: access is checked again when its basis changes, and refused users see no later row."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ User = get_user_model()
 
 
 class World:
-    """A shelf that ann may see by a permission of her own, bob by a group's, and cid as a superuser."""
+    """A shelf that ann may see with her own permission, bob with a group's, and cid as a superuser."""
 
     def __init__(self) -> None:
         view = Permission.objects.get(codename="view_shelf", content_type__app_label="tests")
@@ -50,7 +50,7 @@ def world(committed: None) -> World:
 
 @pytest.fixture
 def by_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is noticed is noticed by the log, which is looked at twice a second at the least: nothing else is done."""
+    """Only the log, which is polled at least twice a second, reports changes; periodic checks are off."""
     monkeypatch.setattr("realtime.hub.hub.SWEEP_SECONDS", 3600.0)
     assert get_changelog("default").poll_seconds <= 0.5
 
@@ -132,7 +132,7 @@ async def test_rows_leave_within_a_second_of(
 async def test_no_row_written_later_is_seen_after(name: str, revocation: Callable[[World], None], world: World):
     user = getattr(world, name)
     stop = asyncio.Event()
-    revoked: list[str] = []  # names of shelves that were written after the revocation
+    revoked: list[str] = []  # names of shelves written after the revocation
 
     async def write() -> None:
         number = 0
@@ -167,7 +167,7 @@ async def test_no_row_written_later_is_seen_after(name: str, revocation: Callabl
     assert seen.isdisjoint(revoked)
 
 
-async def test_who_is_not_staff_any_more_is_refused_what_staff_see(world: World, by_the_log: None):
+async def test_former_staff_is_refused_streams_for_staff(world: World, by_the_log: None):
     async with WireClient(Identity(str(world.dan.pk))) as client:
         await client.subscribe("staffroom")
         await sync_to_async(no_staff)(world)
@@ -175,7 +175,7 @@ async def test_who_is_not_staff_any_more_is_refused_what_staff_see(world: World,
         assert client.refusals == {1: 4214}
 
 
-async def test_who_is_not_staff_any_more_sees_fewer_fields_and_another_template(world: World):
+async def test_former_staff_gets_fewer_fields_and_another_template(world: World):
     await Book.objects.acreate(title="a", pages=7, shelf=world.shelf)
     async with WireClient(Identity(str(world.dan.pk))) as client:
         await client.subscribe("priced", id=1, shelf=world.shelf.pk)
@@ -190,7 +190,7 @@ async def test_who_is_not_staff_any_more_sees_fewer_fields_and_another_template(
         assert "8" not in [str(row.get("pages")) for row in client.rows(1)]
 
 
-async def test_a_flushed_table_of_sessions_ends_all_of_them(world: World):
+async def test_flush_of_the_session_table_ends_all_sessions(world: World):
     async with WireClient(await sync_to_async(log_in)(world.ann)) as client:
         await client.subscribe("shelves")
         await sync_to_async(call_command)("clearsessions")
@@ -200,7 +200,7 @@ async def test_a_flushed_table_of_sessions_ends_all_of_them(world: World):
         assert client.closed[0] == 4101
 
 
-async def test_a_session_that_is_logged_out_ends_its_connection_and_no_other(world: World):
+async def test_logout_ends_the_connection_of_its_session_only(world: World):
     here, there = await sync_to_async(log_in)(world.ann), await sync_to_async(log_in)(world.ann)
     async with WireClient(here) as client, WireClient(there) as other:
         await client.subscribe("shelves")
@@ -220,7 +220,7 @@ async def test_a_session_that_is_logged_out_ends_its_connection_and_no_other(wor
         assert other.closed is None
 
 
-async def test_a_deleted_session_row_ends_its_connection(world: World):
+async def test_deleted_session_row_ends_its_connection(world: World):
     async with WireClient(await sync_to_async(log_in)(world.ann)) as client:
         await client.subscribe("shelves")
         await Session.objects.all().adelete()
@@ -229,7 +229,7 @@ async def test_a_deleted_session_row_ends_its_connection(world: World):
         assert client.closed[0] == 4101
 
 
-async def test_a_changed_password_ends_all_sessions(world: World):
+async def test_changed_password_ends_all_sessions(world: World):
     async with WireClient(await sync_to_async(log_in)(world.ann)) as client:
         await client.subscribe("shelves")
         world.ann.set_password("new")
@@ -237,17 +237,17 @@ async def test_a_changed_password_ends_all_sessions(world: World):
         await until(lambda: client.closed)
 
 
-async def test_a_session_ends_when_its_time_has_come(world: World):
+async def test_session_ends_when_it_expires(world: World):
     identity = await sync_to_async(log_in)(world.ann)
     soon = timezone.now() + timezone.timedelta(seconds=0.5)
     await Session.objects.aupdate(expire_date=soon)
-    async with WireClient(identity) as client:  # on a slow machine the time may have come before it subscribes
+    async with WireClient(identity) as client:  # on a slow machine, it may expire before it subscribes
         await until(lambda: client.closed)
         assert client.closed is not None
         assert client.closed[0] == 4101
 
 
-async def test_models_that_authorize_looks_at_have_it_asked_again(world: World):
+async def test_change_of_a_model_in_authorize_depends_on_is_checked(world: World):
     note = await Note.objects.acreate(text="ann all")
     await Book.objects.acreate(title="a", shelf=world.shelf)
     async with WireClient(Identity(str(world.ann.pk))) as client:
@@ -258,7 +258,7 @@ async def test_models_that_authorize_looks_at_have_it_asked_again(world: World):
         assert client.refusals == {1: 4214}
 
 
-async def test_who_sees_other_rows_than_before_is_moved_to_them(world: World):
+async def test_user_with_another_audience_gets_its_rows(world: World):
     note = await Note.objects.acreate(text="ann all")
     for title in ("apple", "bean"):
         await Book.objects.acreate(title=title, shelf=world.shelf)
@@ -276,7 +276,7 @@ async def test_who_sees_other_rows_than_before_is_moved_to_them(world: World):
         assert not client.refusals
 
 
-async def test_revoke_has_a_user_asked_again_for_grounds_outside_the_database(world: World, monkeypatch):
+async def test_revoke_checks_a_user_for_reasons_outside_the_database(world: World, monkeypatch):
     from tests.streams import BookStream
 
     blocked: set[Any] = set()
@@ -290,7 +290,7 @@ async def test_revoke_has_a_user_asked_again_for_grounds_outside_the_database(wo
         assert not bob.refusals
 
 
-async def test_who_may_still_see_the_rows_misses_nothing_while_being_asked(world: World):
+async def test_user_who_keeps_access_misses_nothing_during_the_check(world: World):
     async with WireClient(Identity(str(world.ann.pk))) as client:
         await client.subscribe("shelves")
         for number in range(10):
@@ -300,14 +300,14 @@ async def test_who_may_still_see_the_rows_misses_nothing_while_being_asked(world
         assert not client.refusals
 
 
-async def test_a_subscription_under_way_is_judged_by_what_is_true_when_it_begins(world: World, monkeypatch):
+async def test_pending_subscription_is_authorized_by_the_state_at_its_start(world: World, monkeypatch):
     from tests.streams import ShelfStream
 
     judged = []
 
     def authorize(self: Any, user: Any) -> bool:
         judged.append(user.has_perm("tests.view_shelf"))
-        if len(judged) == 1:  # revoked after the answer was found, before it is acted upon
+        if len(judged) == 1:  # revoked after the check, before its result is used
             Permission.objects.get(codename="view_shelf", content_type__app_label="tests").user_set.clear()
             wait_until(lambda: client.connection._subscriptions._access_changes, what="the change to be noticed")
         return judged[-1]
@@ -319,7 +319,7 @@ async def test_a_subscription_under_way_is_judged_by_what_is_true_when_it_begins
     assert judged == [True, False]
 
 
-def test_the_log_holds_no_key_of_a_session(world: World):
+def test_log_contains_no_session_key(world: World):
     from realtime.models import Change
 
     identity = log_in(world.ann)
@@ -330,7 +330,7 @@ def test_the_log_holds_no_key_of_a_session(world: World):
     assert identity.session not in row.key
 
 
-async def test_who_comes_back_as_another_audience_gets_all_rows_anew(world: World):
+async def test_client_that_reconnects_with_another_audience_gets_all_rows(world: World):
     note = await Note.objects.acreate(text="ann all")
     for title in ("apple", "bean"):
         await Book.objects.acreate(title=title, shelf=world.shelf)

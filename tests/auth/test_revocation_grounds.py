@@ -1,4 +1,4 @@
-"""Grounds: whose access is asked again after a change, and whose is not."""
+"""Access dependencies: which users are checked again after a change, and which are not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from realtime import ModelStream, touch
 from realtime.auth.identity import Identity, session_digest
-from realtime.auth.revocation import EVERYONE, Access, Grounds
+from realtime.auth.revocation import EVERYONE, Access, AccessDependencies
 from realtime.capture import install
 from realtime.changelog import get_changelog
 from realtime.exceptions import StreamDefinitionError
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.databases]
 
 
 class Owned(ModelStream):
-    """The shelves, for whoever owns a book."""
+    """The shelves, for users who own a book."""
 
     model = Shelf
     fields = ["id", "name"]
@@ -69,7 +69,7 @@ def bob() -> User:
 ANYBODY = Access(streams=frozenset(["owned"]))
 
 
-def access(grounds: Grounds, write: Callable[[], object]) -> Access:
+def access(grounds: AccessDependencies, write: Callable[[], object]) -> Access:
     log = get_changelog("default")
     log.begin()
     before = log.head()
@@ -82,11 +82,11 @@ def of_users(*users: User) -> Access:
 
 
 class TestWhoseAccess:
-    def test_row_is_about_the_user_in_its_field(self, shelf, ann, bob):
-        grounds = Grounds()
+    def test_row_affects_the_user_in_its_field(self, shelf, ann, bob):
+        grounds = AccessDependencies()
         assert access(grounds, lambda: Book.objects.create(shelf=shelf, title="a", owner=ann)) == of_users(ann)
         assert access(grounds, lambda: Book.objects.create(shelf=shelf, title="b")) == Access()
-        # where the log does not say what a row was before an update, everyone who has the stream is asked
+        # if the log has no old values of an updated row, all users of the stream are checked
         moved = access(grounds, lambda: Book.objects.filter(title="a").update(owner=bob))
         assert moved in (of_users(ann, bob), ANYBODY)
         assert connection.vendor == "mysql" or moved != ANYBODY
@@ -111,19 +111,19 @@ class TestWhoseAccess:
         ],
         ids=["by key", "by filter", "all", "some fields", "save", "bulk_update", "upsert", "touch"],
     )
-    def test_update_that_leaves_the_field_alone(self, shelf, ann, write, request):
+    def test_update_of_other_fields(self, shelf, ann, write, request):
         if settings.REALTIME_CAPTURE == "signals" and request.node.callspec.id not in ("some fields", "save", "touch"):
             pytest.skip("signals do not tell of it")
         book = Book.objects.create(shelf=shelf, title="a", owner=ann)
-        assert access(Grounds(), lambda: write(book)) in (of_users(ann), ANYBODY)
+        assert access(AccessDependencies(), lambda: write(book)) in (of_users(ann), ANYBODY)
 
-    def test_row_that_does_not_say_whose_it_is_concerns_all_who_have_the_stream(self, shelf, ann):
+    def test_row_without_a_known_user_affects_all_users_of_the_stream(self, shelf, ann):
         book = Book.objects.create(shelf=shelf, title="a", owner=ann)
-        found = access(Grounds(), lambda: Book(pk=book.pk).delete())
+        found = access(AccessDependencies(), lambda: Book(pk=book.pk).delete())
         assert found in (ANYBODY, of_users(ann))
 
     @pytest.mark.parametrize("label", ["tests.Book.shelf", "tests.Book.title", "tests.Book.no", "tests.Book.tags"])
-    def test_field_that_leads_to_no_user_is_refused(self, label):
+    def test_field_without_users_is_refused(self, label):
         class Wrong(Owned):
             name = "wrong"
             authorize_depends_on = [label]
@@ -137,11 +137,11 @@ class TestWhoseAccess:
 
 
 class TestUsers:
-    """Only those writes to a user's row count that change a field which matters."""
+    """Only writes to relevant fields of a user's row cause a check."""
 
     @pytest.fixture
-    def grounds(self, ann) -> Grounds:
-        grounds = Grounds()
+    def grounds(self, ann) -> AccessDependencies:
+        grounds = AccessDependencies()
         grounds.users.present = frozenset([str(ann.pk)])
         grounds.access([])
         return grounds
@@ -160,24 +160,24 @@ class TestUsers:
             ({"date_joined": timezone.now(), "is_superuser": True}, True),
         ],
     )
-    def test_update_asks_where_a_field_matters(self, grounds, ann, fields, asks):
+    def test_only_updates_of_relevant_fields_are_checked(self, grounds, ann, fields, asks):
         write = User.objects.filter(pk=ann.pk).update
         assert access(grounds, lambda: write(**fields)) == (of_users(ann) if asks else Access())
 
-    def test_saving_all_fields_asks_where_one_matters(self, grounds, ann):
+    def test_save_of_all_fields_is_checked_if_a_relevant_one_changed(self, grounds, ann):
         ann.last_login = timezone.now()
         assert access(grounds, ann.save) == Access()
         ann.is_active = False
         assert access(grounds, ann.save) == of_users(ann)
         assert access(grounds, ann.save) == Access()
 
-    def test_user_who_is_not_known_yet_is_asked(self, grounds, bob):
+    def test_unknown_user_is_checked(self, grounds, bob):
         write = User.objects.filter(pk=bob.pk).update
         assert access(grounds, lambda: write(last_login=timezone.now())) == of_users(bob)
 
-    def test_stream_that_names_the_model_of_users_has_every_write_asked(self, ann, monkeypatch):
+    def test_every_write_is_checked_if_a_stream_names_the_user_model(self, ann, monkeypatch):
         monkeypatch.setattr(Owned, "authorize_depends_on", ["auth.User"])
-        grounds = Grounds()
+        grounds = AccessDependencies()
         grounds.users.present = frozenset([str(ann.pk)])
         grounds.access([])
         write = User.objects.filter(pk=ann.pk).update
@@ -185,19 +185,19 @@ class TestUsers:
 
 
 class TestGroups:
-    def test_user_who_enters_a_group_is_asked_alone(self, ann):
+    def test_new_member_of_a_group_is_checked_alone(self, ann):
         group = Group.objects.create(name="readers")
-        assert access(Grounds(), lambda: ann.groups.add(group)) == of_users(ann)
-        assert access(Grounds(), lambda: group.user_set.remove(ann)) == of_users(ann)
+        assert access(AccessDependencies(), lambda: ann.groups.add(group)) == of_users(ann)
+        assert access(AccessDependencies(), lambda: group.user_set.remove(ann)) == of_users(ann)
 
-    def test_permission_of_a_group_has_everyone_asked(self):
+    def test_permission_of_a_group_checks_everyone(self):
         group, permission = Group.objects.create(name="readers"), Permission.objects.all()[0]
-        assert access(Grounds(), lambda: group.permissions.add(permission)) == EVERYONE
-        assert access(Grounds(), lambda: group.permissions.clear()) == EVERYONE
+        assert access(AccessDependencies(), lambda: group.permissions.add(permission)) == EVERYONE
+        assert access(AccessDependencies(), lambda: group.permissions.clear()) == EVERYONE
 
 
 class TestSessions:
-    def test_many_that_are_deleted_take_one_statement_and_one_change(self):
+    def test_deletion_of_many_takes_one_statement_and_one_change(self):
         from realtime.models import Change
 
         past = timezone.now() - timedelta(days=1)
@@ -209,22 +209,26 @@ class TestSessions:
         assert (len(statements), statements[0].startswith("DELETE")) == (1, True)
         assert Change.objects.count() == before + 1
 
-    def test_they_are_noticed_after_another_model_is_made(self, ann):
+    def test_deletion_is_recorded_after_another_model_is_created(self, ann):
         key = new_session(ann)
-        apps.clear_cache()  # as Django does then: managers are made anew
-        assert access(Grounds(), Session.objects.filter(session_key=key).delete) == Access(all_sessions=True)
+        apps.clear_cache()  # Django does this then, and creates the managers again
+        assert access(AccessDependencies(), Session.objects.filter(session_key=key).delete) == Access(
+            all_sessions=True
+        )
 
-    def test_those_with_a_session_are_asked_and_one_that_is_deleted_ends(self, ann):
+    def test_bulk_deletion_checks_all_sessions_and_a_single_one_ends_its_own(self, ann):
         keys = [new_session(ann) for _ in range(3)]
-        assert access(Grounds(), Session.objects.filter(session_key=keys[0]).delete) == Access(all_sessions=True)
-        assert access(Grounds(), Session.objects.none().delete) == Access()
+        assert access(AccessDependencies(), Session.objects.filter(session_key=keys[0]).delete) == Access(
+            all_sessions=True
+        )
+        assert access(AccessDependencies(), Session.objects.none().delete) == Access()
         ended = Access(sessions=frozenset([session_digest(keys[1])]))
-        assert access(Grounds(), Session.objects.get(session_key=keys[1]).delete) == ended
+        assert access(AccessDependencies(), Session.objects.get(session_key=keys[1]).delete) == ended
         ended = Access(sessions=frozenset([session_digest(keys[2])]))
-        assert access(Grounds(), SessionStore(keys[2]).flush) == ended
+        assert access(AccessDependencies(), SessionStore(keys[2]).flush) == ended
 
 
-async def test_login_has_nobody_asked_again_and_anothers_row_neither(shelf, ann, bob):
+async def test_login_and_rows_of_others_cause_no_check(shelf, ann, bob):
     await Book.objects.acreate(shelf=shelf, title="a", owner=ann)
     async with WireClient(Identity(str(ann.pk))) as client:
         await client.subscribe("owned")

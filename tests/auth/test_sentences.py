@@ -1,4 +1,4 @@
-"""What users are told, in German, French, Spanish and Portuguese."""
+"""Messages for users in German, French, Spanish and Portuguese."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fields(sentence: str) -> set[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 class TestCatalog:
-    def test_has_each_sentence_with_its_values(self, language):
+    def test_has_each_message_with_its_placeholders(self, language):
         catalogs = catalog(language)
         assert {*SENTENCES, *OF_PAGES} <= set(catalogs)
         assert [original for original, own in catalogs.items() if not own or fields(own) != fields(original)] == []
@@ -49,7 +49,7 @@ class TestCatalog:
             compiled = gettext.GNUTranslations(file)._catalog
         assert {original: own for original, own in compiled.items() if original} == catalog(language)
 
-    def test_has_no_sentence_that_nobody_says(self, language):
+    def test_has_no_unused_message(self, language):
         sources = [path.read_text() for path in PACKAGE.rglob("*.py")]
         sources += [path.read_text() for path in (PACKAGE / "static/realtime").glob("*.js")]
         sources += [path.read_text() for path in (PACKAGE / "templates/realtime").glob("*.html")]
@@ -57,15 +57,15 @@ class TestCatalog:
         assert [each for each in catalog(language) if each not in said] == []
 
 
-def test_each_sentence_of_the_script_has_its_place():
+def test_each_message_of_the_script_is_in_the_source():
     sources = (PACKAGE.parent / "browser/src").rglob("*.js")
     said = [text for path in sources for text in re.findall(r'\bsentence\("([^"]+)"', path.read_text())]
     assert set(said) <= set(OF_PAGES)
     assert len(said) >= 3
 
 
-class TestTold:
-    def test_values_stand_in_the_sentence(self):
+class TestLocalizedReason:
+    def test_message_contains_its_values(self):
         assert localized_reason(CallTimedOut(2.5), GERMAN) == (
             "Die Aktion hat länger als 2.5 Sekunden gedauert und wurde abgebrochen: Sie hatte keine Wirkung."
         )
@@ -73,20 +73,20 @@ class TestTold:
             "The action took longer than 2.5 seconds and was cancelled; nothing was saved."
         )
 
-    def test_site_may_have_another_language_itself(self, settings):
+    def test_site_may_have_another_language(self, settings):
         settings.LANGUAGE_CODE = "fr"
-        assert localized_reason(GoingAway(), SITE) == "Le serveur s’arrête ; reconnectez-vous."  # noqa: RUF001 - as French is written
+        assert localized_reason(GoingAway(), SITE) == "Le serveur s’arrête ; reconnectez-vous."  # noqa: RUF001 - French typography
 
-    def test_language_without_a_catalog_has_the_english_one(self):
+    def test_language_without_a_catalog_gets_english(self):
         assert (
             localized_reason(GoingAway(), Surroundings(language="pl")) == "The server is restarting; please reconnect."
         )
         assert localized_reason(GoingAway(), Surroundings(language="pt-br")).startswith("O servidor está a parar")
 
-    def test_sentence_of_the_project_is_left_alone(self):
+    def test_message_of_the_project_is_unchanged(self):
         assert localized_reason(Forbidden("Nur 100 % Baumwolle."), GERMAN) == "Nur 100 % Baumwolle."
 
-    def test_error_stays_what_it_was_in_all_else(self):
+    def test_translated_error_is_equal_otherwise(self):
         error = SessionEnded()
         other = translated(error, GERMAN)
         assert (type(other), other.code, other.retry) == (SessionEnded, error.code, None)
@@ -106,7 +106,7 @@ class TestCall:
             "Sie dürfen den Stream 'books' mit diesen Parametern nicht sehen."
         )
 
-    def test_djangos_own_validation_too(self):
+    def test_validation_error_of_django_is_in_the_users_language(self):
         ann = User.objects.create_user("ann")
         shelf = Shelf.objects.create(name="one")
         identity = Identity(str(ann.pk), surroundings=GERMAN)
@@ -122,11 +122,11 @@ class TestPage:
         request.user = AnonymousUser()
         return Template("{% load realtime %}{% realtime_script %}").render(Context({"request": request}))
 
-    def test_carries_the_sentences_of_the_script(self):
+    def test_contains_the_messages_of_the_script(self):
         with translation.override("es"):
             [carried] = re.findall(r'data-realtime-sentences="(.*?)"', self.page())
             assert json.loads(carried.replace("&quot;", '"').replace("&#x27;", "'")) == for_pages()
             assert set(for_pages()) == set(OF_PAGES)
 
-    def test_in_english_carries_none(self):
+    def test_contains_none_in_english(self):
         assert "data-realtime-sentences" not in self.page()

@@ -1,4 +1,4 @@
-"""Logins read for many at once: the same answers as Django's own `get_user`, in few statements."""
+"""Logins of many sessions at once: the same results as Django's `get_user`, in few statements."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 MODEL = "django.contrib.auth.backends.ModelBackend"
 
 
-class NoBennies(ModelBackend):
-    """Lets in the same users but for some."""
+class BackendWithoutBen(ModelBackend):
+    """A backend that refuses some users."""
 
     def user_can_authenticate(self, user: Any) -> bool:
         return super().user_can_authenticate(user) and not user.username.startswith("ben")
 
 
 class OwnLookup(ModelBackend):
-    """Finds users its own way."""
+    """A backend with its own `get_user`."""
 
     def get_user(self, user_id: Any) -> Any:
         return User.objects.get(username="ada")
@@ -41,7 +41,7 @@ class OwnLookup(ModelBackend):
 @pytest.fixture(autouse=True)
 def backends(settings):
     here = __name__
-    settings.AUTHENTICATION_BACKENDS = [MODEL, f"{here}.NoBennies", f"{here}.OwnLookup"]
+    settings.AUTHENTICATION_BACKENDS = [MODEL, f"{here}.BackendWithoutBen", f"{here}.OwnLookup"]
 
 
 def session_key(user: User, backend: str = MODEL, **other: Any) -> str:
@@ -54,7 +54,7 @@ def by_django(key: str) -> Any:
     return get_user(request)
 
 
-def test_same_answers_as_djangos(settings):
+def test_same_results_as_django(settings):
     ada, ben, gone, idle = (User.objects.create_user(name) for name in ("ada", "ben", "gone", "idle"))
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "old" * 20, []
     of_old_secret = session_key(ada)
@@ -62,7 +62,7 @@ def test_same_answers_as_djangos(settings):
     keys = {
         "ada": session_key(ada),
         "ben": session_key(ben),
-        "ben of a backend that does not want him": session_key(ben, f"{__name__}.NoBennies"),
+        "ben of a backend that does not want him": session_key(ben, f"{__name__}.BackendWithoutBen"),
         "ben of a backend that finds ada": session_key(ada, f"{__name__}.OwnLookup"),
         "backend that is not there": session_key(ada, "elsewhere.Backend"),
         "user who has been deleted": session_key(gone),
@@ -86,7 +86,7 @@ def test_same_answers_as_djangos(settings):
     assert {name for name, username in found.items() if username} >= {"ada", "ben", "secret that was replaced"}
 
 
-def test_user_key_that_cannot_be_one_is_left_to_django():
+def test_invalid_user_key_is_left_to_django():
     ada = User.objects.create_user("ada")
     good, bad = session_key(ada), session_key(ada, **{SESSION_KEY: "x"})
     logins = Logins([good, bad])
@@ -97,13 +97,13 @@ def test_user_key_that_cannot_be_one_is_left_to_django():
         logins[bad]
 
 
-def test_key_that_the_database_cannot_hold_spoils_no_other():
+def test_invalid_session_key_affects_no_other_session():
     ada = User.objects.create_user("ada")
     good = session_key(ada)
     assert Logins([good, "nul\x00nul\x00"])[good].user == ada
 
 
-def test_session_that_cannot_be_read_spoils_no_other(monkeypatch):
+def test_unreadable_session_affects_no_other_session(monkeypatch):
     ada = User.objects.create_user("ada")
     good, bad = session_key(ada), session_key(ada, old="x")
     store = import_module("django.contrib.sessions.backends.db").SessionStore
@@ -122,8 +122,8 @@ def test_session_that_cannot_be_read_spoils_no_other(monkeypatch):
         logins[bad]
 
 
-def test_who_has_no_session_needs_no_table_of_sessions(monkeypatch):
-    """The app of sessions may not be there."""
+def test_no_session_table_is_needed_without_a_session(monkeypatch):
+    """`django.contrib.sessions` may not be installed."""
     store = import_module("django.contrib.sessions.backends.db").SessionStore
     monkeypatch.setattr(store, "get_model_class", lambda: 1 / 0)
     with CaptureQueriesContext(connection) as captured:
@@ -141,14 +141,14 @@ def test_statements_do_not_grow_with_the_number():
     assert len(captured) == 2
 
 
-def test_end_of_a_session_is_read_for_those_alone_who_ask_for_it():
+def test_expiry_of_a_session_is_read_on_request():
     logins = Logins(["nothing0here"])
     with CaptureQueriesContext(connection) as captured:
         assert not logins["nothing0here"].user.is_authenticated
-    assert len(captured) == 1  # Django's own
+    assert len(captured) == 1  # that of Django
 
 
-def test_end_of_a_session_is_that_of_its_row():
+def test_expiry_of_a_session_is_that_of_its_row():
     key = session_key(User.objects.create_user("ada"))
     Session.objects.filter(pk=key).update(expire_date=timezone.now() + timedelta(seconds=100))
     for logins in (Logins([key]), Logins([])):
@@ -156,7 +156,7 @@ def test_end_of_a_session_is_that_of_its_row():
 
 
 @pytest.mark.parametrize("engine", ["cached_db", "cache", "signed_cookies"])
-def test_other_stores_are_asked_one_by_one(settings, engine):
+def test_other_stores_are_read_one_by_one(settings, engine):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     ada = User.objects.create_user("ada")
     key = new_session(ada)

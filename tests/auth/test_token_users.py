@@ -1,4 +1,4 @@
-"""Users by token: who has no cookie says who they are in the first message, and again before the token ends."""
+"""Bearer tokens: a client without a cookie sends one in its first message, and a newer one before it expires."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ann(elsewhere) -> User:
 
 
 def greeting(token: str, identity: Identity = Identity()) -> WireClient:  # noqa: B008 - immutable
-    """A client whose hello has this token; without a cookie, unless it is said who the cookie's user is."""
+    """Return a client with this token in its hello message; `identity` is that of its cookie."""
     client = WireClient(identity)
     client.protocol.token = token
     return client
@@ -46,27 +46,27 @@ def renew(client: WireClient, token: str) -> None:
     client.say([ReferenceClient.text(type="authenticate", token=token)])
 
 
-async def test_user_is_the_tokens(shelf, ann):
+async def test_user_is_that_of_the_token(shelf, ann):
     async with greeting(passes.token("ann")) as client:
         await client.subscribe("books", shelf=shelf.pk)
         assert client.refusals == {}
         assert "expires" not in client.received[0]
 
 
-async def test_welcome_says_when_the_token_ends(shelf, ann):
+async def test_welcome_contains_the_expiry_of_the_token(shelf, ann):
     async with greeting(passes.token("ann", seconds=60)) as client:
         await until(lambda: client.received)
         assert 50 < client.received[0]["expires"] <= 60
 
 
 @pytest.mark.parametrize("token", ["forged", "", passes.token("nobody"), passes.token("ann", seconds=-1)])
-async def test_token_that_is_not_good_ends_the_connection_with_nothing_said_before(token, ann):
+async def test_invalid_token_ends_the_connection_before_any_message(token, ann):
     async with greeting(token) as client:
         await until(lambda: client.closed)
         assert client.received == [{"type": "bye", "code": 4101, "reason": "The token is invalid or has expired."}]
 
 
-async def test_what_is_asked_before_the_welcome_waits_for_it(shelf, ann):
+async def test_requests_before_the_welcome_wait_for_it(shelf, ann):
     client = greeting(passes.token("ann"))
     client.protocol.subscribe(1, stream="books", params={"shelf": shelf.pk}, format="data")
     async with client:
@@ -74,14 +74,14 @@ async def test_what_is_asked_before_the_welcome_waits_for_it(shelf, ann):
         assert [message["type"] for message in client.received] == ["welcome", "subscribed", "frame"]
 
 
-async def test_server_without_a_hook_says_so(committed, settings):
+async def test_server_without_a_hook_refuses_tokens(committed, settings):
     settings.REALTIME_AUTHENTICATE = ""
     async with greeting("t") as client:
         await until(lambda: client.closed)
         assert client.closed == (4200, "This server does not accept tokens: REALTIME_AUTHENTICATE is not set.")
 
 
-async def test_hook_that_fails_is_logged_and_told_without_its_reason(committed, settings, caplog):
+async def test_failing_hook_is_logged_and_its_reason_is_not_sent(committed, settings, caplog):
     settings.REALTIME_AUTHENTICATE = "tests.support.passes.fail"
     async with greeting("t") as client:
         await until(lambda: client.closed)
@@ -96,14 +96,14 @@ async def test_hook_may_be_a_coroutine(shelf, ann, settings):
         assert client.refusals == {}
 
 
-async def test_token_that_ends_ends_the_connection(shelf, ann):
+async def test_expired_token_ends_the_connection(shelf, ann):
     async with greeting(passes.token("ann", seconds=0.6)) as client:
         await until(lambda: client.received)
         await until(lambda: client.closed)
         assert client.closed == (4101, "Your session has ended or belongs to another user.")
 
 
-async def test_token_ends_the_connection_though_access_was_being_asked_for_who_it_was_before(shelf, ann, monkeypatch):
+async def test_expired_token_ends_the_connection_during_a_check_of_the_previous_identity(shelf, ann, monkeypatch):
     asking, go_on = threading.Event(), threading.Event()
 
     def slow(request, logins):
@@ -113,7 +113,7 @@ async def test_token_ends_the_connection_though_access_was_being_asked_for_who_i
         return authorize_request(request, logins)
 
     monkeypatch.setattr("realtime.connections.subscriptions.authorize_request", slow)
-    monkeypatch.setattr(Connection, "reauthorize", lambda self, access: None)  # whatever the fixtures have changed
+    monkeypatch.setattr(Connection, "reauthorize", lambda self, access: None)  # ignore the changes of fixtures
     async with greeting(passes.token("ann", seconds=0.6)) as client:
         client.connection._subscriptions._reauthorize()
         await until(lambda: asking.is_set() and client.received)
@@ -130,14 +130,14 @@ async def test_newer_token_keeps_the_connection(shelf, ann, add):
         await until(lambda: client.received[-1]["type"] == "authenticated")
         assert client.received[-1]["expires"] > 500
         passes.withdrawn.add(first)
-        client.connection.sweep(client.connection.peer.received_at + 61, {})  # beyond the first token's end
+        client.connection.sweep(client.connection.peer.received_at + 61, {})  # after the first token's expiry
         await realtime.arevoke(ann)
-        await add("a")  # which comes when access has been asked again
+        await add("a")  # arrives after the check
         await until(lambda: client.titles() == ["a"])
         assert (client.closed, client.refusals) == (None, {})
 
 
-async def test_access_is_asked_again_with_the_newer_token(shelf, ann, monkeypatch):
+async def test_access_is_checked_again_with_the_newer_token(shelf, ann, monkeypatch):
     from tests.streams import BookStream
 
     asked = []
@@ -152,7 +152,7 @@ async def test_access_is_asked_again_with_the_newer_token(shelf, ann, monkeypatc
 
 
 @pytest.mark.parametrize("token", ["forged", passes.token("bob"), passes.token("ann", seconds=-1)])
-async def test_newer_token_that_is_not_good_ends_the_connection(token, shelf, ann, elsewhere):
+async def test_invalid_newer_token_ends_the_connection(token, shelf, ann, elsewhere):
     await elsewhere.soon(User.objects.create_user, "bob")
     async with greeting(passes.token("ann")) as client:
         await client.subscribe("books", shelf=shelf.pk)
@@ -161,7 +161,7 @@ async def test_newer_token_that_is_not_good_ends_the_connection(token, shelf, an
         assert client.closed[0] == 4101
 
 
-async def test_connection_with_a_session_and_a_token_belongs_to_the_users_token_alone(shelf, ann, elsewhere):
+async def test_connection_with_session_and_token_belongs_to_the_token(shelf, ann, elsewhere):
     bob = await elsewhere.soon(User.objects.create_user, "bob")
     hub = get_hub()
     async with (
@@ -183,7 +183,7 @@ async def test_connection_with_a_session_and_a_token_belongs_to_the_users_token_
     assert (dict(hub._users), hub._belongs, hub._clients) == ({}, {}, set())
 
 
-async def test_token_does_not_make_another_user_of_a_session(shelf, ann, elsewhere):
+async def test_token_does_not_change_the_user_of_a_session(shelf, ann, elsewhere):
     bob = await elsewhere.soon(User.objects.create_user, "bob")
     async with WireClient(Identity(str(bob.pk))) as client:
         await client.subscribe("books", shelf=shelf.pk)
@@ -192,7 +192,7 @@ async def test_token_does_not_make_another_user_of_a_session(shelf, ann, elsewhe
         assert client.closed == (4101, "The token belongs to another user than this connection.")
 
 
-async def test_token_that_is_withdrawn_ends_the_connection_once_the_user_is_revoked(shelf, ann):
+async def test_withdrawn_token_ends_the_connection_after_revoke(shelf, ann):
     token = passes.token("ann")
     async with greeting(token) as client:
         await client.subscribe("books", shelf=shelf.pk)
@@ -202,7 +202,7 @@ async def test_token_that_is_withdrawn_ends_the_connection_once_the_user_is_revo
         assert client.closed[0] == 4101
 
 
-async def test_user_who_is_not_active_any_more_is_let_go(shelf, ann, elsewhere):
+async def test_deactivated_user_is_disconnected(shelf, ann, elsewhere):
     async with greeting(passes.token("ann")) as client:
         await client.subscribe("books", shelf=shelf.pk)
         ann.is_active = False
@@ -211,7 +211,7 @@ async def test_user_who_is_not_active_any_more_is_let_go(shelf, ann, elsewhere):
         assert client.closed[0] == 4101
 
 
-async def test_connections_by_token_count_as_the_users(shelf, ann, settings):
+async def test_connections_with_a_token_count_for_the_user(shelf, ann, settings):
     limit(settings, connections_per_user=1)
     async with greeting(passes.token("ann")) as client, greeting(passes.token("ann")) as other:
         await until(lambda: client.closed or other.closed)
@@ -229,34 +229,34 @@ class TestIdentify:
         monkeypatch.setattr(passes, "authenticate", lambda token: answer)
 
     @pytest.mark.parametrize("aware", [True, False])
-    def test_end_may_be_a_moment(self, aware, monkeypatch):
+    def test_expiry_may_be_a_datetime(self, aware, monkeypatch):
         ends = timezone.now() + timedelta(seconds=60)
         self.answer(monkeypatch, (self.ann, ends if aware else timezone.make_naive(ends)))
         identity, standing = identify("t")
         assert identity == Identity(str(self.ann.pk), None, "t")
         assert standing.seconds == pytest.approx(60, abs=5)
 
-    def test_user_alone_has_no_end(self, monkeypatch):
+    def test_user_without_expiry(self, monkeypatch):
         self.answer(monkeypatch, self.ann)
         assert identify("t")[1].seconds is None
 
     @pytest.mark.parametrize("answer", [None, (None, None)])
-    def test_nobody_is_nobody(self, answer, monkeypatch):
+    def test_no_user_is_anonymous(self, answer, monkeypatch):
         self.answer(monkeypatch, answer)
         with pytest.raises(SessionEnded):
             identify("t")
 
-    def test_user_who_is_not_active_is_nobody(self, monkeypatch):
+    def test_inactive_user_is_anonymous(self, monkeypatch):
         self.ann.is_active = False
         self.answer(monkeypatch, self.ann)
         with pytest.raises(SessionEnded):
             identify("t")
 
-    def test_token_whose_user_has_changed_counts_no_more(self, monkeypatch):
+    def test_token_of_another_user_is_invalid(self, monkeypatch):
         self.answer(monkeypatch, self.ann)
         assert not current(Identity("999", None, "t")).holds
 
-    def test_without_a_hook_no_token_counts(self, settings):
+    def test_no_token_is_valid_without_a_hook(self, settings):
         settings.REALTIME_AUTHENTICATE = ""
         with pytest.raises(BadMessage):
             identify("t")

@@ -1,4 +1,4 @@
-"""Tokens: what a page carries is what the server has signed, for one user and for a time."""
+"""Page tokens: signed by the server, for one user, and for a limited time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOT_YOURS = (4211, "This page belongs to another user. Reload it.")
 TOO_OLD = (4100, "This page has expired. Reload it.")
 
 
-def test_token_is_read_as_it_was_signed():
+def test_token_is_read_as_signed():
     assert read(sign()) == Token("books", {"shelf": 7}, "html", "3")
 
 
@@ -58,7 +58,7 @@ def test_token_of_another_user_is_refused(user):
         lambda text: text.upper(),
         lambda text: "\u20ac" * 50,
         lambda text: "A" * 60_000,
-        lambda text: signing.dumps(["books", {"shelf": 7}, "html", "3"]),  # with the salt of something else
+        lambda text: signing.dumps(["books", {"shelf": 7}, "html", "3"]),  # with another salt
         lambda text: signing.dumps({"stream": "books"}, salt=tokens.SALT),
         lambda text: signing.dumps(["books", {"shelf": 7}], salt=tokens.SALT),
         lambda text: signing.dumps("books", salt=tokens.SALT),
@@ -68,9 +68,9 @@ def test_forged_token_is_refused(forge):
     assert refusal(forge(sign())) == NOT_OURS
 
 
-def test_any_changed_character_is_noticed():
+def test_any_changed_character_is_detected():
     text = sign()
-    for place in range(len(text) - 1):  # the last one has bits that mean nothing
+    for place in range(len(text) - 1):  # the last one has unused bits
         other = "A" if text[place] != "A" else "B"
         assert refusal(text[:place] + other + text[place + 1 :])[0] == 4211
 
@@ -79,11 +79,11 @@ def test_old_token_has_expired():
     assert refusal(sign(), max_age=-1) == TOO_OLD
 
 
-def test_old_token_of_another_user_is_not_told_apart():
+def test_expired_token_of_another_user_has_the_same_error():
     assert refusal(sign(), user="4", max_age=-1) == TOO_OLD
 
 
-def test_key_that_was_in_use_before_still_counts(settings):
+def test_fallback_key_is_accepted(settings):
     settings.SECRET_KEY = "old"
     text = sign()
     settings.SECRET_KEY = "new"
@@ -92,5 +92,5 @@ def test_key_that_was_in_use_before_still_counts(settings):
     assert read(text).stream == "books"
 
 
-def test_token_tells_its_reader_what_it_names_and_no_more():
+def test_token_reveals_only_its_contents():
     assert signing.loads(sign(), salt=tokens.SALT) == ["books", {"shelf": 7}, "html", "3"]

@@ -1,4 +1,4 @@
-"""Fixtures of the capture suite: each way to capture, and what the log was told."""
+"""Fixtures of the capture tests: each kind of capture, and the entries of the log."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ from realtime.streams.keys import key_text, parse_key
 from tests.capture.models import Book, Loan, Reader, Shelf, Tag
 
 
-class Told(NamedTuple):
-    """What the log was told of an object."""
+class Entry(NamedTuple):
+    """A log entry about an object."""
 
     operation: str
     key: str
-    values: tuple[str | None, ...] | None  # of the field that routes it: the new one, and the old one if it differs
+    values: tuple[str | None, ...] | None  # of the routing field: the new one, and the old one if it differs
 
 
-class Coarse(set[Told]):
-    """Equal to what it covers: a change whose place is not known covers each place, "read afresh" all that its values
-    name. On MySQL an UPDATE does not say what it has written; `test_conditions.py` has what exactly is logged then.
+class CoarseEntries(set[Entry]):
+    """Entries that equal all entries that they cover: a change of an unknown partition covers every partition, and a
+    reread covers all objects with its values. On MySQL, an UPDATE does not return its rows; `test_conditions.py` tests
+    the exact entries.
     """
 
     __hash__ = None
 
     def __eq__(self, expected: object) -> bool:
         assert isinstance(expected, set)
-        rereads = [told for told in self if told.operation == "r"]
-        listed = {told.key for told in self if told.operation != "r"}
-        is_covered = all(any(covers(told, wanted) for told in self) for wanted in expected)
-        return is_covered and listed <= {told.key for told in expected} and bool(rereads or listed) == bool(expected)
+        rereads = [entry for entry in self if entry.operation == "r"]
+        listed = {entry.key for entry in self if entry.operation != "r"}
+        is_covered = all(any(covers(entry, wanted) for entry in self) for wanted in expected)
+        return is_covered and listed <= {entry.key for entry in expected} and bool(rereads or listed) == bool(expected)
 
 
-def covers(told: Told, wanted: Told) -> bool:
-    if told == wanted:
+def covers(entry: Entry, wanted: Entry) -> bool:
+    if entry == wanted:
         return True
-    if told.values is not None and not set(told.values) >= set(wanted.values or [None]):
+    if entry.values is not None and not set(entry.values) >= set(wanted.values or [None]):
         return False
-    return told.operation == "r" or told[:2] == wanted[:2]
+    return entry.operation == "r" or entry[:2] == wanted[:2]
 
 
-class Anything(set[str]):
-    """Keys that are not listed."""
+class AnyKeys(set[str]):
+    """Keys of a reread, which lists none."""
 
     __hash__ = None
 
@@ -57,7 +58,7 @@ class Anything(set[str]):
 
 
 class Log:
-    """`log.of(Book)`: what the log was told of books since `clear`, each thing once."""
+    """`log.of(Book)` returns the entries about books since `clear`, each once."""
 
     def __init__(self) -> None:
         self.clear()
@@ -65,35 +66,35 @@ class Log:
     def clear(self) -> None:
         self._last = max(Change.objects.values_list("pk", flat=True), default=0)
 
-    def of(self, model: type[models.Model]) -> set[Told]:
-        """What was logged of each object, as one; see `Coarse` for what the ORM's capture cannot know on MySQL."""
-        # not by cursor: the whole test is one transaction
-        told: list[Told] = []
+    def of(self, model: type[models.Model]) -> set[Entry]:
+        """Return one entry for each object; on MySQL, the ORM capture has only `CoarseEntries`."""
+        # without a cursor, because the whole test is one transaction
+        entry: list[Entry] = []
         for change in Change.objects.filter(pk__gt=self._last, model=model._meta.label_lower).order_by("pk"):
-            new = Told(change.operation, change.key, self._values(model, change))
+            new = Entry(change.operation, change.key, self._values(model, change))
             refers = change.routing is not None and not all(json.loads(change.routing).values())
-            before = [each for each in told if each[:2] == new[:2]] if refers else []
-            if before:  # a computed value: the old one came first, and here is the row's own
-                told.remove(before[-1])
+            before = [each for each in entry if each[:2] == new[:2]] if refers else []
+            if before:  # a computed value: first an entry with the old one, then this one, which refers to the row
+                entry.remove(before[-1])
                 new = new._replace(values=tuple(dict.fromkeys([*new.values, *before[-1].values])))
-            told.append(new)
-        # a trigger does not read the row of a parent on MySQL, which would lock it
+            entry.append(new)
+        # on MySQL, a trigger does not read the parent's row, because that would lock it
         is_coarse = connection.vendor == "mysql" and (settings.REALTIME_CAPTURE == "orm" or model._meta.parents)
-        return Coarse(told) if is_coarse else set(told)
+        return CoarseEntries(entry) if is_coarse else set(entry)
 
     def keys(self, model: type[models.Model]) -> set[str]:
-        keys = {told.key for told in self.of(model)}
-        return Anything() if "" in keys and isinstance(self.of(model), Coarse) else keys
+        keys = {entry.key for entry in self.of(model)}
+        return AnyKeys() if "" in keys and isinstance(self.of(model), CoarseEntries) else keys
 
     @staticmethod
     def _values(model: type[models.Model], change: Change) -> tuple[str | None, ...] | None:
-        """The values of all fields; where the log refers to the row, the row's own."""
+        """Return the values of all routing fields, from the row if the log refers to it."""
         if change.routing is None:
             return None
         routing = json.loads(change.routing)
         if not all(routing.values()):
             row = model._base_manager.filter(pk=parse_key(model, change.key)).first()
-            if row is None:  # it has been deleted since
+            if row is None:  # deleted since
                 return ()
             attributes = {name: model._meta.get_field(name).attname for name in routing}
             routing = {name: values or [_text(getattr(row, attributes[name]))] for name, values in routing.items()}
@@ -104,34 +105,34 @@ def _text(value: Any) -> str | None:
     return None if value is None else key_text(value)
 
 
-def made(item: Any) -> Told:
-    return Told("i", key_text(item.pk), _routing(item))
+def made(item: Any) -> Entry:
+    return Entry("i", key_text(item.pk), _routing(item))
 
 
-def updated(item: Any, *, was: Any = ()) -> Told:
-    """The object is as it is; `was` is the shelf that it stood in before, if that was another."""
-    old = () if was == () else (was and str(was.pk),)
-    return Told("u", key_text(item.pk), (*_routing(item), *old))
+def updated(item: Any, *, moved_from: Any = ()) -> Entry:
+    """Return the entry for an update of the object; `moved_from` is its previous shelf, if it has moved."""
+    old = () if moved_from == () else (moved_from and str(moved_from.pk),)
+    return Entry("u", key_text(item.pk), (*_routing(item), *old))
 
 
-def linked(item: Any) -> Told:
-    """A row between the object and another one has been written; the object is as it was."""
-    return Told("l", key_text(item.pk), _routing(item))
+def linked(item: Any) -> Entry:
+    """Return the entry for a write of a through row that links the object, which has not changed itself."""
+    return Entry("l", key_text(item.pk), _routing(item))
 
 
-def deleted(item: Any) -> Told:
-    return Told("d", key_text(item.pk), _routing(item))
+def deleted(item: Any) -> Entry:
+    return Entry("d", key_text(item.pk), _routing(item))
 
 
 def keys(*items: Any) -> set[str]:
     return {key_text(item.pk) for item in items}
 
 
-REREAD = {Told("r", "", None)}
+REREAD = {Entry("r", "", None)}
 
 
 def _routing(item: Any) -> tuple[str | None, ...]:
-    name = "book_id" if isinstance(item, Loan) else "shelf_id"  # books depend on readers, by way of loans
+    name = "book_id" if isinstance(item, Loan) else "shelf_id"  # books depend on readers through loans
     return (getattr(item, name) and str(getattr(item, name)),) if hasattr(item, name) else ()
 
 
@@ -157,7 +158,7 @@ def vendor() -> str:
 
 @pytest.fixture(scope="module", params=["orm", "triggers"], autouse=True)
 def capture(request, django_db_setup, django_db_blocker):
-    """Each way to capture, for every test of the suite."""
+    """Run every test with each kind of capture."""
     with django_db_blocker.unblock(), override_settings(REALTIME_CAPTURE=request.param):
         if request.param == "triggers":
             triggers.install("default")

@@ -1,4 +1,4 @@
-"""Models with every kind of relation, key and inheritance, for all the ways to write."""
+"""Models with every kind of relation, key and inheritance."""
 
 import uuid
 
@@ -21,7 +21,7 @@ class ShortBookManager(models.Manager):
 
 
 class LoudQuerySet(models.QuerySet):
-    """A QuerySet of a project's own, which has overridden what Django writes with."""
+    """A project's QuerySet that overrides Django's methods for writing."""
 
     def update(self, **values):
         return super().update(**{"pages": 7, **values})
@@ -49,7 +49,7 @@ class Book(models.Model):
 
 
 class Reader(models.Model):
-    """Its columns have other names than its fields."""
+    """The names of its columns differ from those of its fields."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, db_column="reader")
     name = models.CharField(max_length=50, default="")
@@ -59,7 +59,7 @@ class Reader(models.Model):
 
 
 class Loan(models.Model):
-    """A through model of its own."""
+    """A custom through model."""
 
     book = models.ForeignKey(Book, models.CASCADE)
     reader = models.ForeignKey(Reader, models.CASCADE)
@@ -78,7 +78,7 @@ class Atlas(Book):
 
 
 class Slot(models.Model):
-    """A row with a key of two columns, which belongs to a reader."""
+    """A row of a reader, with a key of two columns."""
 
     pk = models.CompositePrimaryKey("reader", "number")
     reader = models.ForeignKey(Reader, models.CASCADE, related_name="slots", db_column="of_reader")
@@ -87,7 +87,7 @@ class Slot(models.Model):
 
 
 class Mark(models.Model):
-    """Refers to a key of two columns, which is no foreign key."""
+    """A row that refers to a key of two columns without a foreign key."""
 
     reader_key = models.UUIDField()
     slot_number = models.IntegerField()
@@ -105,7 +105,7 @@ class Mark(models.Model):
 
 
 class Wrapped:
-    """A value in a class of a project's own, as in Django's tests of primary keys."""
+    """A value in a project's own class, as in Django's tests of primary keys."""
 
     def __init__(self, value):
         self.value = value
@@ -136,7 +136,7 @@ class Ticket(models.Model):
 
 
 class Page(models.Model):
-    """Not live, and without anything that is."""
+    """A model that no stream needs."""
 
     text = models.CharField(max_length=100, default="")
 
@@ -144,20 +144,20 @@ class Page(models.Model):
 if django.VERSION >= (6, 1):
 
     class Shadow(models.Model):
-        """Deleted by the database when its tag is; Django wants a tag's own keys to be of this kind too."""
+        """A row that the database deletes with its tag; Django requires DB_CASCADE of foreign keys in Tag too."""
 
         tag = models.ForeignKey(Tag, models.DB_CASCADE, related_name="+")
 
 
 class Document(models.Model):
-    """Its keys may be longer than the log can hold."""
+    """A model whose keys may be too long for the log."""
 
     path = models.CharField(max_length=700, primary_key=True)
     title = models.CharField(max_length=20, default="")
 
 
 class Part(models.Model):
-    """So may these, as JSON."""
+    """A model whose keys may be too long for the log as JSON."""
 
     pk = models.CompositePrimaryKey("path", "number")
     path = models.CharField(max_length=400)

@@ -83,7 +83,7 @@ class Marked(CaptureStream):
 
 @register("capture.places")
 class Places(CaptureStream):
-    """Follows the link of a child of multi-table inheritance to its parent."""
+    """A stream that follows the link of a multi-table child to its parent."""
 
     model = Atlas
     allow_anonymous = True

@@ -8,13 +8,13 @@ from django.db import connection
 from django.db.models import Count, F, OuterRef, Subquery
 
 from realtime.capture import rows
-from tests.capture.conftest import REREAD, Told, deleted, keys, made, updated
+from tests.capture.conftest import REREAD, Entry, deleted, keys, made, updated
 from tests.capture.models import Book, Reader, Shelf, Slot
 from tests.support.upserts import upsert
 
 
 def awaited(method, *args, **kwargs):
-    """Call one of Django's async twins, which do not say that they are async."""
+    """Call an async method of Django, which `iscoroutinefunction` does not recognize."""
 
     async def call():
         return await method(*args, **kwargs)
@@ -24,7 +24,7 @@ def awaited(method, *args, **kwargs):
 
 @pytest.fixture
 def without_returning(vendor, monkeypatch):
-    """MySQL, which tells the first key of an INSERT only."""
+    """Make MySQL return only the first key of an INSERT."""
     if vendor != "mysql":
         pytest.skip("returns keys")
     for feature in ("can_return_rows_from_bulk_insert", "can_return_columns_from_insert"):
@@ -33,7 +33,7 @@ def without_returning(vendor, monkeypatch):
 
 @pytest.fixture
 def books(shelf, other, log):
-    """Three books: two on the first shelf, one on the second."""
+    """Create three books: two on the first shelf, one on the second."""
     found = [
         Book.objects.create(title=title, shelf=place, pages=pages, isbn=title)
         for title, place, pages in [("a", shelf, 1), ("b", shelf, 2), ("c", other, 200)]
@@ -47,11 +47,11 @@ class TestUpdate:
         assert Book.objects.update(title="x") == 3
         assert log.of(Book) == {updated(book) for book in books}
 
-    def test_update_of_some(self, log, books, shelf):
+    def test_update_of_some_rows(self, log, books, shelf):
         assert Book.objects.filter(shelf=shelf).update(title="x") == 2
         assert log.of(Book) == {updated(book) for book in books[:2]}
 
-    def test_update_of_none(self, log, books):
+    def test_update_of_no_rows(self, log, books):
         assert Book.objects.filter(title="nothing").update(title="x") == 0
         assert log.of(Book) == set()
 
@@ -67,11 +67,11 @@ class TestUpdate:
         assert Book.objects.filter(shelf=shelf).update(shelf=other) == 2
         for book in books:
             book.refresh_from_db()
-        assert log.of(Book) == {updated(book, was=shelf) for book in books[:2]}
+        assert log.of(Book) == {updated(book, moved_from=shelf) for book in books[:2]}
 
     def test_update_to_another_partition_by_id(self, log, books, shelf, other):
         Book.objects.filter(title="a").update(shelf_id=other.pk)
-        assert log.of(Book) == {updated(Book.objects.get(title="a"), was=shelf)}
+        assert log.of(Book) == {updated(Book.objects.get(title="a"), moved_from=shelf)}
 
     def test_update_with_an_expression(self, log, books):
         Book.objects.update(pages=F("pages") + 1)
@@ -80,19 +80,19 @@ class TestUpdate:
     def test_update_of_the_partition_with_an_expression(self, log, books, shelf, other):
         fullest = Shelf.objects.annotate(number=Count("books")).order_by("-number").values("pk")[:1]
         Book.objects.filter(title="c").update(shelf=Subquery(fullest))
-        assert log.of(Book) == {updated(Book.objects.get(title="c"), was=other)}
+        assert log.of(Book) == {updated(Book.objects.get(title="c"), moved_from=other)}
 
     def test_update_with_a_join(self, log, books, shelf):
         assert Book.objects.filter(shelf__name="first").update(title="x") == 2
         assert log.of(Book) == {updated(book) for book in books[:2]}
 
-    def test_update_with_a_join_of_rows_whose_columns_have_other_names(self, log, shelf, other):
+    def test_update_with_a_join_and_custom_column_names(self, log, shelf, other):
         reader = Reader.objects.create(shelf=shelf)
         log.clear()
         assert Reader.objects.filter(shelf__name="first").update(shelf=other) == 1
-        assert log.of(Reader) == {updated(Reader.objects.get(), was=shelf)}
+        assert log.of(Reader) == {updated(Reader.objects.get(), moved_from=shelf)}
         assert Reader.objects.filter(shelf__name="second").delete()[0] == 1
-        assert Told("d", str(reader.pk), (str(other.pk),)) in log.of(Reader)
+        assert Entry("d", str(reader.pk), (str(other.pk),)) in log.of(Reader)
 
     def test_update_with_a_join_to_many(self, log, books):
         for book in books[:2]:
@@ -113,7 +113,7 @@ class TestUpdate:
         assert log.of(Book) == {updated(books[0])}
 
     def test_update_with_a_subquery_that_its_own_writes_change(self, log, books, capture, vendor):
-        """SQLite without triggers asks it for each row, when the first book is "x" already."""
+        """SQLite evaluates the subquery again for each row, after the first book has become "x"."""
         first = Book.objects.filter(shelf=OuterRef("shelf")).order_by("title").values("pk")[:1]
         written = books if (capture, vendor) == ("orm", "sqlite") else [books[0], books[2]]
         assert Book.objects.filter(pk=Subquery(first)).update(title="x") == len(written)
@@ -130,7 +130,7 @@ class TestUpdate:
         Book.objects.filter(pk__in=chosen).update(title="x")
         assert log.of(Book) == {updated(books[2])}
 
-    def test_update_in_an_order(self, log, books):
+    def test_ordered_update(self, log, books):
         Book.objects.order_by("-title").update(title="x")
         assert log.of(Book) == {updated(book) for book in books}
 
@@ -144,7 +144,7 @@ class TestUpdate:
             assert log.of(Book) == REREAD
             return
         assert log.keys(Book) == keys(books[0], Book.objects.get(pk=1000))
-        assert all(str(books[0].shelf_id) in (told.values or [str(books[0].shelf_id)]) for told in log.of(Book))
+        assert all(str(books[0].shelf_id) in (entry.values or [str(books[0].shelf_id)]) for entry in log.of(Book))
 
     def test_update_of_the_key_with_an_expression(self, log, books, capture):
         Book.objects.filter(title="a").update(id=F("id") + 1000)
@@ -168,14 +168,14 @@ class TestUpdate:
         Slot.objects.create(reader=reader, number=3)
         log.clear()
         Slot.objects.filter(number=3).update(text="x")
-        assert log.of(Slot) == {Told("u", f'["{reader.pk}","3"]', (str(reader.pk),))}
+        assert log.of(Slot) == {Entry("u", f'["{reader.pk}","3"]', (str(reader.pk),))}
 
-    def test_update_with_a_join_of_columns_that_are_not_called_as_their_fields(self, log):
+    def test_update_with_a_join_on_custom_column_names(self, log):
         reader = Reader.objects.create(name="ada")
         Slot.objects.create(reader=reader, number=3)
         log.clear()
         assert Slot.objects.filter(reader__name="ada").update(text="x") == 1
-        assert log.of(Slot) == {Told("u", f'["{reader.pk}","3"]', (str(reader.pk),))}
+        assert log.of(Slot) == {Entry("u", f'["{reader.pk}","3"]', (str(reader.pk),))}
 
     def test_aupdate(self, log, books):
         awaited(Book.objects.filter(title="a").aupdate, title="x")
@@ -190,7 +190,7 @@ class TestUpdate:
         shelf.books.update(title="x")
         assert log.of(Book) == {updated(book) for book in books[:2]}
 
-    def test_update_by_a_manager_that_leaves_rows_out(self, log, books):
+    def test_update_by_a_filtering_manager(self, log, books):
         Book.short.update(title="x")
         assert log.of(Book) == {updated(book) for book in books[:2]}
 
@@ -206,7 +206,11 @@ class TestBulkUpdate:
         for book in books:
             book.shelf = other
         Book.objects.bulk_update(books, ["shelf"])
-        assert log.of(Book) == {updated(books[0], was=shelf), updated(books[1], was=shelf), updated(books[2])}
+        assert log.of(Book) == {
+            updated(books[0], moved_from=shelf),
+            updated(books[1], moved_from=shelf),
+            updated(books[2]),
+        }
 
     def test_bulk_update_in_batches(self, log, books):
         Book.objects.bulk_update(books, ["title"], batch_size=1)
@@ -226,7 +230,7 @@ class TestBulkCreate:
         Book.objects.bulk_create([Book(title="a", shelf=shelf)])
         assert log.of(Book) == {made(Book.objects.get())}
 
-    def test_bulk_create_of_nothing(self, log):
+    def test_bulk_create_of_no_objects(self, log):
         Book.objects.bulk_create([])
         assert log.of(Book) == set()
 
@@ -246,7 +250,7 @@ class TestBulkCreate:
         shelf.books.bulk_create([Book(title="a", shelf=shelf)])
         assert log.of(Book) == {made(Book.objects.get())}
 
-    def test_bulk_create_by_a_queryset_of_ones_own(self, log, shelf):
+    def test_bulk_create_by_a_custom_queryset(self, log, shelf):
         Book.loud.bulk_create([Book(title="a", shelf=shelf)])
         assert log.of(Book) == {made(Book.objects.get())}
 
@@ -275,22 +279,22 @@ class TestBulkCreate:
         books = [Book(isbn=str(number), title="x", shelf=shelf) for number in range(2)]
         upsert(*books, fields=["title"], on="isbn")
         assert log.keys(Book) == keys(*Book.objects.all())
-        assert {told.values for told in log.of(Book)} == {(str(shelf.pk),)}
+        assert {entry.values for entry in log.of(Book)} == {(str(shelf.pk),)}
 
     def test_bulk_create_that_moves_on_conflict(self, log, shelf, other, capture):
         book = Book.objects.create(isbn="0", shelf=shelf)
         log.clear()
         upsert(Book(isbn="0", shelf=other), fields=["shelf"], on="isbn")
         values = None if capture == "orm" else (str(other.pk), str(shelf.pk))
-        assert log.of(Book) == {Told("u", str(book.pk), values)}
+        assert log.of(Book) == {Entry("u", str(book.pk), values)}
 
-    def test_bulk_create_where_no_keys_are_returned(self, log, shelf, without_returning):
+    def test_bulk_create_without_returned_keys(self, log, shelf, without_returning):
         Book.objects.bulk_create([Book(title=str(number), shelf=shelf) for number in range(5)])
         Book.objects.bulk_create([Book(title="single", shelf=shelf)])
         assert log.of(Book) == {made(book) for book in Book.objects.all()}
 
     @pytest.mark.parametrize("conflicts", ["ignore", "update"])
-    def test_conflicts_where_no_keys_are_returned(self, log, shelf, capture, without_returning, conflicts):
+    def test_conflicts_without_returned_keys(self, log, shelf, capture, without_returning, conflicts):
         options = {"update_fields": ["title"]} if conflicts == "update" else {}
         books = [Book(isbn=str(number), shelf=shelf) for number in range(2)]
         Book.objects.bulk_create(books, **{f"{conflicts}_conflicts": True}, **options)
@@ -303,12 +307,12 @@ class TestDelete:
         Book.objects.all().delete()
         assert log.of(Book) == before
 
-    def test_delete_of_some(self, log, books, shelf):
+    def test_delete_of_some_rows(self, log, books, shelf):
         before = {deleted(book) for book in books[:2]}
         Book.objects.filter(shelf__name="first").delete()
         assert log.of(Book) == before
 
-    def test_delete_of_none(self, log, books):
+    def test_delete_of_no_rows(self, log, books):
         assert Book.objects.filter(title="nothing").delete()[0] == 0
         assert log.of(Book) == set()
 
@@ -322,7 +326,7 @@ class TestDelete:
         awaited(Book.objects.filter(title="a").adelete)
         assert log.of(Book) == {before}
 
-    def test_delete_by_a_queryset_of_ones_own(self, log, books):
+    def test_delete_by_a_custom_queryset(self, log, books):
         before = deleted(books[0])
         Book.loud.filter(title="a").delete()
         assert log.of(Book) == {before}
@@ -332,26 +336,26 @@ class TestDelete:
         Slot.objects.bulk_create([Slot(reader=reader, number=number) for number in range(2)])
         log.clear()
         Slot.objects.filter(number=1).delete()
-        assert log.of(Slot) == {Told("d", f'["{reader.pk}","1"]', (str(reader.pk),))}
+        assert log.of(Slot) == {Entry("d", f'["{reader.pk}","1"]', (str(reader.pk),))}
 
     def test_fast_delete_by_a_cascade(self, log):
-        """Slots have nobody who depends on them, so Django deletes them by one statement, unread."""
+        """Nothing depends on slots, so Django deletes them with one statement, without reading them."""
         reader = Reader.objects.create()
         Slot.objects.bulk_create([Slot(reader=reader, number=number) for number in range(2)])
         log.clear()
         reader.delete()
-        assert {told.operation for told in log.of(Slot)} == {"d"}
+        assert {entry.operation for entry in log.of(Slot)} == {"d"}
         assert len(log.of(Slot)) == 2
 
 
 class TestVeryLargeStatements:
-    """More rows than are listed leave one change."""
+    """A statement with more than `MAX_ROWS` rows logs one change."""
 
     @pytest.fixture(autouse=True)
     def few(self, monkeypatch, capture, vendor):
         if capture == "triggers" and vendor != "postgresql":
             pytest.skip("triggers for each row do not see the statement")
-        self.count = rows.MAX_ROWS + 1 if vendor == "postgresql" else 3  # there it stands in SQL
+        self.count = rows.MAX_ROWS + 1 if vendor == "postgresql" else 3  # PostgreSQL has the limit in its SQL
         if vendor != "postgresql":
             monkeypatch.setattr("realtime.capture.rows.MAX_ROWS", 2)
             monkeypatch.setattr("realtime.capture.orm.MAX_ROWS", 2)
@@ -360,9 +364,9 @@ class TestVeryLargeStatements:
     @pytest.fixture
     def many(self, log, shelf):
         Book.objects.bulk_create([Book(title="a", shelf=shelf) for _ in range(self.count)])
-        told = log.of(Book)
+        entry = log.of(Book)
         log.clear()
-        return told
+        return entry
 
     def test_bulk_create(self, many):
         assert many == REREAD

@@ -1,4 +1,4 @@
-"""Concurrency: what other writers do meanwhile has the effect that it has without capture, on rows and on locks."""
+"""Concurrency: concurrent writers have the same effect on rows and locks as without capture."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ WAITING = {
     "postgresql": "SELECT COUNT(*) FROM pg_stat_activity"
     " WHERE wait_event_type = 'Lock' AND datname = current_database()",
 }
-# what a transaction is told that has to be repeated: deadlock, and PostgreSQL's "could not serialize access"
+# errors after which a transaction must be repeated: deadlock, and PostgreSQL's "could not serialize access"
 CONFLICTS = (1213, "40P01", "40001")
 
 
 class Writers:
-    """Threads, each with a connection of its own at one isolation level."""
+    """Threads, each with its own connection, all at one isolation level."""
 
     def __init__(self, level: str, number: int) -> None:
         self.level, self.number = level, number
@@ -87,12 +87,12 @@ def shelves(committed):
         model.objects.all().delete()
 
 
-def wait_for_the_lock(statement) -> None:
+def wait_until_blocked(statement) -> None:
     """Return when the statement waits for a row."""
 
     def is_waiting() -> bool:
         assert not statement.done(), statement.result()
-        time.sleep(0.2)  # the server answers from a cache that is not refreshed for those who ask more often
+        time.sleep(0.2)  # the server caches its answer for a moment
         with connection.cursor() as cursor:
             cursor.execute(WAITING[connection.vendor])
             return cursor.fetchone()[0] > 0
@@ -116,8 +116,8 @@ WHILE_A_ROW_IS_HELD = {
 
 
 @pytest.mark.parametrize("statement", WHILE_A_ROW_IS_HELD.values(), ids=WHILE_A_ROW_IS_HELD)
-def test_row_that_moves_while_a_statement_waits_is_written_too(shelves, writers, elsewhere, statement, level):
-    """The statement waits for the second row; the third moves to another partition meanwhile."""
+def test_statement_also_writes_a_row_that_moves_while_it_waits(shelves, writers, elsewhere, statement, level):
+    """The statement waits for the second row, while the third moves to another partition."""
     if connection.vendor == "postgresql" and level == "REPEATABLE READ":
         pytest.skip("PostgreSQL raises: could not serialize access")
     first, second = shelves
@@ -126,7 +126,7 @@ def test_row_that_moves_while_a_statement_waits_is_written_too(shelves, writers,
     elsewhere.begin()
     elsewhere(lambda: Book.objects.filter(pk=keys[1]).update(title="held"))
     written = writers(1).start(lambda: statement(keys))
-    wait_for_the_lock(written)
+    wait_until_blocked(written)
     Book.objects.filter(pk=keys[2]).update(shelf=second)
     elsewhere.commit()
     assert written.result(seconds(20)) == 3
@@ -134,7 +134,7 @@ def test_row_that_moves_while_a_statement_waits_is_written_too(shelves, writers,
 
 
 def test_writers_by_key_do_not_deadlock(shelves, writers):
-    """Rows are locked in the order of their keys, as without capture."""
+    """Capture locks rows in the order of their keys, as the statement alone does."""
     if connection.vendor == "postgresql":
         pytest.skip("PostgreSQL locks rows in the order in which it finds them, and may deadlock without capture too")
     Book.objects.bulk_create([Book(shelf=shelves[number % 2]) for number in range(6)])
@@ -158,7 +158,7 @@ def test_writers_by_key_do_not_deadlock(shelves, writers):
 
 
 def mixed(crew: Writers, seed: int, shelves: list[Shelf]) -> tuple[int, int, int]:
-    """Random writers: how much they have added, how much is there, and how many conflicts there were."""
+    """Run random writers; return how much they have added, how much is stored, and the number of conflicts."""
     Book.objects.all().delete()
     Book.objects.bulk_create([Book(shelf=shelves[number % 2]) for number in range(12)])
     keys = list(Book.objects.order_by("pk").values_list("pk", flat=True))
@@ -207,7 +207,7 @@ def mixed(crew: Writers, seed: int, shelves: list[Shelf]) -> tuple[int, int, int
     return sum(added), there, len(conflicts)
 
 
-def test_random_writers_lose_nothing_and_deadlock_no_more_than_without(shelves, writers, capture):
+def test_random_writers_lose_nothing_and_deadlock_no_more_often_than_without_capture(shelves, writers, capture):
     crew, plain, captured = writers(4), 0, 0
     try:
         orm.unwatch()
@@ -224,11 +224,11 @@ def test_random_writers_lose_nothing_and_deadlock_no_more_than_without(shelves, 
         added, there, conflicts = mixed(crew, seed, shelves)
         assert there == added
         captured += conflicts
-    assert captured <= 2 * plain + 30  # of 320 writes; the order of threads is another one each time
+    assert captured <= 2 * plain + 30  # of 320 writes; the order of threads varies
 
 
-def test_statement_that_waits_for_a_row_holds_up_no_writer_of_another(shelves, writers, elsewhere, level):
-    """No lock on the log is held while a statement waits."""
+def test_statement_that_waits_for_a_row_does_not_block_writers_of_other_rows(shelves, writers, elsewhere, level):
+    """A waiting statement holds no lock on the log."""
     if connection.vendor == "postgresql" and level == "REPEATABLE READ":
         pytest.skip("PostgreSQL raises: could not serialize access")
     held, free = (Book.objects.create(shelf=shelf) for shelf in shelves)
@@ -237,7 +237,7 @@ def test_statement_that_waits_for_a_row_holds_up_no_writer_of_another(shelves, w
     elsewhere(lambda: Book.objects.filter(pk=held.pk).update(title="held"))
     crew, log = writers(3), Log()
     waiting = crew.start(lambda: Book.objects.filter(shelf=shelves[0]).update(pages=F("pages") + 1))
-    wait_for_the_lock(waiting)
+    wait_until_blocked(waiting)
     crew.start(lambda: Book.objects.filter(pk=free.pk).update(title="x")).result(seconds(5))
     crew.start(lambda: Reader.objects.create(shelf=shelves[1])).result(seconds(5))
     assert Change.objects.filter(pk__gt=log._last, model="capture.book", key=free.pk).exists()

@@ -1,4 +1,4 @@
-"""Conditions: what the log learns from a statement's text, where the statement may not be touched to learn more."""
+"""Conditions: the entries that capture derives from a statement's WHERE alone, on MySQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite and
 
 
 @pytest.fixture(autouse=True)
-def by_the_orm(capture):
+def orm_only(capture):
     if capture != "orm":
         pytest.skip("triggers see each row")
 
@@ -30,7 +30,7 @@ def books(shelf, other, log):
 
 @pytest.fixture
 def logged(log):
-    """`logged(Book)`: operation, key and routing of each change, as they stand in the log."""
+    """`logged(Book)` returns operation, key and routing of each change, as stored in the log."""
 
     def read(model):
         changes = Change.objects.filter(pk__gt=log._last, model=model._meta.label_lower).order_by("pk")
@@ -60,18 +60,18 @@ def test_rows_of_several_partitions(logged, books, shelf, other):
     [Q(title="a"), ~Q(shelf=1), Q(shelf=1) | Q(title="a"), Q(shelf__gt=0), Q(shelf__name="first")],
     ids=["another column", "negated", "either", "compared", "of another table"],
 )
-def test_rows_of_which_no_partition_is_known(logged, books, shelf, condition):
+def test_rows_of_an_unknown_partition(logged, books, shelf, condition):
     Book.objects.filter(condition).exclude(title="z").update(pages=1)
     found = logged(Book)
     assert found in ([("r", "", None)], [("u", str(book.pk), {"shelf": []}) for book in books[: len(found)]])
 
 
-def test_rows_that_a_condition_beside_the_key_may_leave_out(logged, books):
+def test_rows_by_key_and_another_condition(logged, books):
     Book.objects.filter(pk__in=[book.pk for book in books], title="a").update(pages=1)
     assert logged(Book) == [("u", str(book.pk), {"shelf": []}) for book in books]
 
 
-def test_rows_by_key_that_move_have_their_old_place(logged, books, shelf, other):
+def test_moving_rows_by_key_have_their_old_partition(logged, books, shelf, other):
     Book.objects.filter(pk__in=[books[0].pk, books[2].pk]).update(shelf=shelf)
     assert logged(Book) == [
         ("u", str(books[0].pk), {"shelf": [str(shelf.pk)]}),
@@ -88,7 +88,7 @@ def test_key_of_two_columns(logged, log):
     assert logged(Slot) == [("u", f'["{reader.pk}","1"]', {"reader": [str(reader.pk)]})]
 
 
-def test_links_of_an_update_by_what_they_link(logged, log, shelf):
+def test_links_of_an_update_by_foreign_key(logged, log, shelf):
     book, reader = Book.objects.create(shelf=shelf), Reader.objects.create(shelf=shelf)
     Loan.objects.create(book=book, reader=reader)
     log.clear()
@@ -97,7 +97,7 @@ def test_links_of_an_update_by_what_they_link(logged, log, shelf):
     assert logged(Reader) == [("r", "", None)]
 
 
-def test_rows_that_are_deleted_are_returned(logged, books, shelf, other):
+def test_deleted_rows_that_mariadb_returns(logged, books, shelf, other):
     if not connection.mysql_is_mariadb:
         pytest.skip("only MariaDB returns them")
     Book.objects.filter(title__in=["a", "c"])._raw_delete("default")
@@ -107,7 +107,7 @@ def test_rows_that_are_deleted_are_returned(logged, books, shelf, other):
     ]
 
 
-def test_rows_that_are_deleted_where_none_are_returned(logged, books, shelf, monkeypatch):
+def test_deleted_rows_that_mysql_does_not_return(logged, books, shelf, monkeypatch):
     monkeypatch.setitem(vars(connections["default"]), "mysql_is_mariadb", False)
     Book.objects.filter(pk=books[0].pk)._raw_delete("default")
     Book.objects.filter(shelf=shelf)._raw_delete("default")

@@ -1,11 +1,11 @@
-"""Ways to write objects that have rows in several tables. An atlas is a book, so it is told as both."""
+"""Writes to objects with rows in several tables. An atlas is a book, so it is logged as both."""
 
 from __future__ import annotations
 
 import pytest
 from django.db.models import F
 
-from tests.capture.conftest import Told, deleted, keys, linked, made, updated
+from tests.capture.conftest import Entry, deleted, keys, linked, made, updated
 from tests.capture.models import Atlas, Book
 
 
@@ -24,8 +24,8 @@ def test_create(log, shelf):
 def test_save(log, atlas, shelf, other):
     atlas.shelf = other
     atlas.save()
-    assert log.of(Book) == {updated(atlas, was=shelf)}
-    assert updated(atlas, was=shelf) in log.of(Atlas)
+    assert log.of(Book) == {updated(atlas, moved_from=shelf)}
+    assert updated(atlas, moved_from=shelf) in log.of(Atlas)
 
 
 def test_update_of_the_childs_fields(log, atlas):
@@ -46,7 +46,7 @@ def test_update_of_both(log, atlas):
 def test_update_to_another_partition(log, atlas, shelf, other):
     Atlas.objects.update(shelf=other)
     atlas.refresh_from_db()
-    assert (log.of(Book), log.of(Atlas)) == ({updated(atlas, was=shelf)}, {updated(atlas, was=shelf)})
+    assert (log.of(Book), log.of(Atlas)) == ({updated(atlas, moved_from=shelf)}, {updated(atlas, moved_from=shelf)})
 
 
 def test_update_by_the_parent(log, atlas):
@@ -74,7 +74,7 @@ def test_delete_by_the_parent(log, atlas):
 
 def test_delete_that_keeps_the_parent(log, atlas):
     atlas.delete(keep_parents=True)
-    assert {told.operation for told in log.of(Atlas)} == {"d"}
+    assert {entry.operation for entry in log.of(Atlas)} == {"d"}
     assert log.of(Book) == set()
 
 
@@ -83,8 +83,8 @@ def test_links_of_the_parent(log, atlas):
     assert (log.of(Book), log.of(Atlas)) == ({linked(atlas)}, {linked(atlas)})
 
 
-def test_book_that_is_no_atlas(log, shelf):
-    """Told of atlases too: the parent's table does not say what has a row in the child's."""
+def test_parent_row_without_a_child_row(log, shelf):
+    """It is logged for atlases too, because the parent's row does not show whether there is a child row."""
     book = Book.objects.create(shelf=shelf)
     assert (log.of(Book), log.keys(Atlas)) == ({made(book)}, keys(book))
-    assert log.of(Atlas) == {Told("i", str(book.pk), (str(shelf.pk),))}
+    assert log.of(Atlas) == {Entry("i", str(book.pk), (str(shelf.pk),))}

@@ -1,4 +1,4 @@
-"""Triggers are kept in step with the streams by `migrate`, dropped where they are not wanted, and checked."""
+"""Triggers follow the streams: `migrate` creates and drops them, and a check compares them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PLAN = [(Migration("0002_more", "tests"), False)]
 
 @pytest.fixture
 def present(committed):
-    """The triggers that there are."""
-    yield lambda: set(triggers.get_triggers("default").present())
+    """`present()` returns the names of the existing triggers."""
+    yield lambda: set(triggers.get_triggers("default").existing())
     triggers.install("default") if conf.settings.CAPTURE == "triggers" else triggers.remove("default")
 
 
 def migrate(plan=()):
-    """What `migrate` says before and after what it does."""
+    """Send the signals of `migrate`."""
     for emit in (emit_pre_migrate_signal, emit_post_migrate_signal):
         emit(verbosity=0, interactive=False, db="default", plan=list(plan))
 
@@ -43,12 +43,12 @@ def warnings():
 
 
 class TestMigrate:
-    def test_triggers_are_there_where_they_are_wanted(self, present, capture):
+    def test_triggers_exist_for_trigger_capture_only(self, present, capture):
         migrate()
         assert bool(present()) == (capture == "triggers")
 
     def test_flush_of_a_test_validates_no_stream_again(self, present, capture, monkeypatch):
-        """Django sends `post_migrate` after each `TransactionTestCase`, however many streams there are."""
+        """Django sends `post_migrate` after each `TransactionTestCase`, so it must be cheap with many streams."""
         if capture == "triggers":
             pytest.skip("the triggers are compared with what the streams need")
         validated = []
@@ -56,20 +56,20 @@ class TestMigrate:
         emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
         assert validated == []
 
-    def test_nothing_changes_the_second_time(self, present):
+    def test_second_run_changes_nothing(self, present):
         migrate()
         before = present()
         migrate()
         assert present() == before
 
-    def test_missing_ones_are_made(self, present, capture):
+    def test_missing_triggers_are_created(self, present, capture):
         before = present()
         triggers.remove("default")
         assert present() == set()
         migrate()
         assert present() == before
 
-    def test_disabled_ones_are_made_anew(self, present, capture, vendor):
+    def test_disabled_triggers_are_recreated(self, present, capture, vendor):
         if (capture, vendor) != ("triggers", "postgresql"):
             pytest.skip("only PostgreSQL can disable a trigger")
         before = present()
@@ -80,32 +80,32 @@ class TestMigrate:
         assert present() == before
 
     def test_migrations_run_without_triggers(self, present, capture):
-        """One that names a column which is taken away would fail every write."""
+        """A trigger on a column that a migration removes would fail every write."""
         before = present()
         emit_pre_migrate_signal(verbosity=0, interactive=False, db="default", plan=PLAN)
         assert present() == set()
         emit_post_migrate_signal(verbosity=0, interactive=False, db="default", plan=PLAN)
         assert present() == before
 
-    def test_what_migrations_wrote_is_read_afresh(self, present):
+    def test_models_are_reloaded_after_migrations(self, present):
         migrate(PLAN)
         assert {"capture.book", "capture.reader", "auth.user"} <= rereads()
 
-    def test_log_begins_and_needs_no_word_of_what_migrations_wrote(self, present):
+    def test_new_log_has_no_entries_for_migrations(self, present):
         Log.objects.all().delete()
         migrate(PLAN)
         assert (Log.objects.count(), rereads()) == (1, set())
 
-    def test_log_that_was_begun_stays_the_same(self, present):
+    def test_existing_log_keeps_its_epoch(self, present):
         before = Log.objects.get().epoch
         migrate(PLAN)
         assert Log.objects.get().epoch == before
 
-    def test_without_migrations_nothing_is_read_afresh(self, present):
+    def test_nothing_is_reloaded_without_migrations(self, present):
         migrate()
         assert rereads() == set()
 
-    def test_stream_that_is_gone_takes_its_triggers_along(self, present, capture):
+    def test_triggers_of_a_removed_stream_are_dropped(self, present, capture):
         stream = registry.get("capture.documents")
         before = present()
         registry.remove("capture.documents")
@@ -115,7 +115,7 @@ class TestMigrate:
         finally:
             registry.add("capture.documents", stream)
 
-    def test_stream_that_routes_otherwise_has_others(self, present, capture, monkeypatch):
+    def test_stream_with_other_partitions_has_other_triggers(self, present, capture, monkeypatch):
         before = present()
         monkeypatch.setattr(registry.get("capture.readers"), "partition_by", [])
         migrate()
@@ -123,7 +123,7 @@ class TestMigrate:
         assert len(after) == len(before)
         assert (after != before) == (capture == "triggers")
 
-    def test_setting_that_is_taken_back_drops_them(self, present):
+    def test_triggers_are_dropped_for_orm_capture(self, present):
         triggers.install("default")
         with override_settings(REALTIME_CAPTURE="orm"):
             migrate()
@@ -153,17 +153,17 @@ class TestCommand:
 
 
 class TestCheck:
-    def test_triggers_in_step(self, present):
+    def test_matching_triggers(self, present):
         assert warnings() == []
 
-    def test_triggers_that_are_missing_or_left_over(self, present, capture):
+    def test_missing_and_leftover_triggers(self, present, capture):
         triggers.remove("default") if capture == "triggers" else triggers.install("default")
         [warning] = warnings()
         assert warning.msg.startswith("In the database 'default' realtime's triggers do not match ")
         assert Book._meta.db_table in warning.msg
         assert Page._meta.db_table not in warning.msg
 
-    def test_setting_that_does_not_exist(self):
+    def test_unknown_value_of_the_setting(self):
         with override_settings(REALTIME_CAPTURE="magic"):
             [problem] = conf.problems()
         assert problem.message == (
@@ -172,12 +172,12 @@ class TestCheck:
         assert problem.hint == "The default is 'orm'."
 
 
-def test_triggers_record_in_place_of_the_orm(log, shelf, capture):
+def test_triggers_replace_orm_capture(log, shelf, capture):
     Book.objects.create(shelf=shelf)
     assert Change.objects.filter(model="capture.book", pk__gt=log._last).count() == 1
 
 
-def test_database_of_no_stream_is_left_alone(shelf, monkeypatch):
+def test_database_without_streams_is_not_captured(shelf, monkeypatch):
     monkeypatch.setattr("realtime.capture.install.log_databases", set)
     install.install()
     try:

@@ -1,4 +1,4 @@
-"""A key that is too long for the log: the write succeeds, and the model's live queries are read afresh."""
+"""A key that is too long for the log: the write succeeds, and the model's live queries are reloaded."""
 
 import pytest
 from django.db import connection
@@ -7,7 +7,7 @@ from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 from realtime.models import Change
 from realtime.testing import Viewer
-from tests.capture.conftest import REREAD, Told
+from tests.capture.conftest import REREAD, Entry
 from tests.capture.models import Document, Part, Ticket
 
 pytestmark = [pytest.mark.databases, pytest.mark.django_db]
@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.databases, pytest.mark.django_db]
 SHORT, LONG = "ä" * 500, "ä" * 501
 
 
-def test_key_that_fits_is_told(log):
+def test_key_of_the_maximum_length_is_logged(log):
     Document.objects.create(path=SHORT)
-    assert log.of(Document) == {Told("i", SHORT, ())}
+    assert log.of(Document) == {Entry("i", SHORT, ())}
 
 
 def test_insert(log):
@@ -27,7 +27,7 @@ def test_insert(log):
 
 def test_insert_of_many(log):
     Document.objects.bulk_create([Document(path=LONG), Document(path="short")])
-    assert log.of(Document) == {*REREAD, Told("i", "short", ())}
+    assert log.of(Document) == {*REREAD, Entry("i", "short", ())}
 
 
 def test_update(log):
@@ -57,9 +57,9 @@ def test_composite_key(log):
     assert log.of(Part) == REREAD
 
 
-def test_composite_key_that_fits_is_told(log):
+def test_composite_key_of_the_maximum_length_is_logged(log):
     Part.objects.create(path="a", number=1)
-    assert log.of(Part) == {Told("i", '["a","1"]', ())}
+    assert log.of(Part) == {Entry("i", '["a","1"]', ())}
 
 
 def test_append_by_hand(log):
@@ -68,8 +68,8 @@ def test_append_by_hand(log):
     assert list(Change.objects.values_list("model", "key", "operation", "routing")) == [("a.model", "", "r", None)]
 
 
-class TestKeyOfAClassOfItsOwn:
-    """An AutoField whose values are wrapped: `create` and `bulk_create` have to work, and rows are found."""
+class TestKeysOfACustomClass:
+    """An AutoField with wrapped values: `create` and `bulk_create` work, and rows are found."""
 
     def test_rows_are_live(self, log):
         viewer = Viewer("capture.tickets")

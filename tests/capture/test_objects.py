@@ -1,4 +1,4 @@
-"""Ways to write one object."""
+"""Writes to one object."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_save(log, book):
 def test_save_to_another_partition(log, book, shelf, other):
     book.shelf = other
     book.save()
-    assert log.of(Book) == {updated(book, was=shelf)}
+    assert log.of(Book) == {updated(book, moved_from=shelf)}
 
 
 def test_save_with_update_fields(log, book):
@@ -57,8 +57,8 @@ def test_save_with_update_fields(log, book):
     assert log.of(Book) == {updated(book)}
 
 
-def test_save_of_an_object_that_is_out_of_date(log, book, shelf, other):
-    """The values that route are those of the row, not those of the object."""
+def test_save_of_a_stale_object(log, book, shelf, other):
+    """The routing values are those of the row, not those of the object."""
     stale = Book.objects.get(pk=book.pk)
     Book.objects.filter(pk=book.pk).update(shelf=other)
     log.clear()
@@ -67,7 +67,7 @@ def test_save_of_an_object_that_is_out_of_date(log, book, shelf, other):
 
     log.clear()
     stale.save()
-    assert log.of(Book) == {updated(stale, was=other)}
+    assert log.of(Book) == {updated(stale, moved_from=other)}
 
 
 def test_save_of_an_object_with_deferred_fields(log, book):
@@ -84,7 +84,7 @@ def test_save_with_an_expression(log, book):
 def test_save_with_an_expression_for_the_partition(log, shelf, other, book):
     book.shelf_id = F("shelf_id") + (other.pk - shelf.pk)
     book.save()
-    assert log.of(Book) == {updated(Book.objects.get(), was=shelf)}
+    assert log.of(Book) == {updated(Book.objects.get(), moved_from=shelf)}
 
 
 def test_create_with_an_expression_for_the_partition(log, shelf):
@@ -120,10 +120,10 @@ def test_update_or_create(log, shelf, other):
 
     log.clear()
     book, _ = Book.objects.update_or_create(isbn="1", defaults={"shelf": other})
-    assert log.of(Book) == {updated(book, was=shelf)}
+    assert log.of(Book) == {updated(book, moved_from=shelf)}
 
 
-def test_proxy_is_told_as_its_concrete_model(log, shelf):
+def test_proxy_is_logged_as_its_concrete_model(log, shelf):
     book = BookProxy.objects.create(shelf=shelf)
     assert log.of(Book) == {made(book)}
 
@@ -144,7 +144,7 @@ def test_key_that_is_a_uuid(log, shelf):
     log.clear()
     reader.shelf = None
     reader.save()
-    assert log.of(Reader) == {updated(reader, was=shelf)}
+    assert log.of(Reader) == {updated(reader, moved_from=shelf)}
 
     log.clear()
     before = deleted(reader)
@@ -155,18 +155,18 @@ def test_key_that_is_a_uuid(log, shelf):
 def test_key_of_two_columns(log):
     reader = Reader.objects.create()
     Slot.objects.create(reader=reader, number=3)
-    [told] = log.of(Slot)
-    assert told == ("i", f'["{reader.pk}","3"]', (str(reader.pk),))
+    [entry] = log.of(Slot)
+    assert entry == ("i", f'["{reader.pk}","3"]', (str(reader.pk),))
 
     log.clear()
     slot = Slot.objects.get()
     slot.text = "b"
     slot.save()
-    assert log.of(Slot) == {told._replace(operation="u")}
+    assert log.of(Slot) == {entry._replace(operation="u")}
 
     log.clear()
     slot.delete()
-    assert log.of(Slot) == {told._replace(operation="d")}
+    assert log.of(Slot) == {entry._replace(operation="d")}
 
 
 def test_cascade(log, book, shelf):
@@ -198,7 +198,7 @@ def test_cascade_that_sets_the_default(log, other):
     log.clear()
     Shelf.objects.get(pk=other.pk).delete()
     reader.refresh_from_db()
-    assert log.of(Reader) == {updated(reader, was=other)}
+    assert log.of(Reader) == {updated(reader, moved_from=other)}
 
 
 def test_save_of_text_with_percent_signs(log, book):

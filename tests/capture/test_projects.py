@@ -1,4 +1,4 @@
-"""Projects that start, migrate and write with this app installed, each in a process of its own."""
+"""Projects that start, migrate and write with this app installed, each in its own process."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ STREAMS = """
 
 @pytest.fixture(scope="module", autouse=True)
 def capture():
-    """Each project has its own."""
+    """Replace the suite's fixture: each project has its own capture."""
 
 
 @pytest.mark.parametrize("way", ["orm", "triggers"])
-def test_migrations_that_write_to_live_models_before_the_log_is_there(tmp_path, way):
-    """As Wagtail's do, which give permissions by Django's own `create_permissions`."""
+def test_migrations_that_write_to_live_models_before_the_log_exists(tmp_path, way):
+    """Wagtail's migrations do this: they grant permissions with Django's `create_permissions`."""
     initial = """
         from django.apps import apps as installed
         from django.contrib.auth.management import create_permissions
@@ -95,7 +95,7 @@ def taggit(tmp_path_factory):
 
 
 class TestTaggit:
-    """A relation of a kind of its own, whose rows name their objects by content type."""
+    """A custom kind of relation, whose rows refer to objects by content type."""
 
     FILES = {
         "shop/models.py": """
@@ -192,7 +192,7 @@ class TestTaggit:
             [["blue"]],
         ]
 
-    def test_check_has_nothing_to_say(self, taggit):
+    def test_check_reports_nothing(self, taggit):
         assert "shop" not in taggit.manage("check")
 
 
@@ -205,7 +205,7 @@ def mptt(tmp_path_factory):
 
 
 class TestMptt:
-    """Nodes below one that is moved are written by a cursor of the library's own."""
+    """The library writes the descendants of a moved node with its own cursor."""
 
     FILES = {
         "shop/models.py": """
@@ -276,7 +276,7 @@ def test_every_check_and_stream_of_the_app_is_there(tmp_path):
 
 
 class TestWithoutUsers:
-    """`django.contrib.auth` and `django.contrib.sessions` may both be left out: then everybody is a visitor."""
+    """`django.contrib.auth` and `django.contrib.sessions` are optional; without them, every client is anonymous."""
 
     STREAMS = """
         from realtime import ModelStream, register

@@ -1,6 +1,6 @@
-"""Ways to write past the ORM: raw SQL and what the database does by itself. Triggers see them, the ORM's capture not.
+"""Writes outside the ORM: raw SQL, and actions of the database itself. Only triggers see them.
 
-DDL and TRUNCATE end the transaction on MySQL; those tests commit, and delete what they have made.
+DDL and TRUNCATE end the transaction on MySQL. Their tests commit, and delete their rows.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def book(shelf, log):
 
 @pytest.fixture
 def seen(capture):
-    """`seen(told)`: this by triggers, nothing by the ORM."""
-    return lambda *told: set(told) if capture == "triggers" else set()
+    """`seen(entry)` returns the expected entries: this one with triggers, none with the ORM."""
+    return lambda *entry: set(entry) if capture == "triggers" else set()
 
 
 def test_insert(log, shelf, seen):
@@ -53,7 +53,7 @@ def test_update(log, book, seen):
 
 def test_update_to_another_partition(log, book, shelf, other, seen):
     execute("UPDATE capture_book SET shelf_id = %s", other.pk)
-    assert log.of(Book) == seen(updated(Book.objects.get(), was=shelf))
+    assert log.of(Book) == seen(updated(Book.objects.get(), moved_from=shelf))
 
 
 def test_update_of_nothing(log, book):
@@ -86,7 +86,7 @@ def test_upsert(log, shelf, vendor, seen):
 
 
 def test_replace(log, shelf, vendor, capture):
-    """REPLACE deletes the row that is in its way; SQLite fires no trigger for that."""
+    """REPLACE deletes a conflicting row; SQLite fires no trigger for it."""
     if vendor == "postgresql":
         pytest.skip("PostgreSQL has no REPLACE")
     book = Book.objects.create(isbn="1", title="a", shelf=shelf)
@@ -115,10 +115,10 @@ def test_key_that_is_a_uuid(log, shelf, seen):
 def test_key_of_two_columns(log):
     reader = Reader.objects.create()
     Slot.objects.create(reader=reader, number=3)
-    by_the_orm = log.keys(Slot)
+    orm_alone = log.keys(Slot)
     log.clear()
     execute("UPDATE capture_slot SET text = 'x'")
-    assert log.keys(Slot) <= by_the_orm
+    assert log.keys(Slot) <= orm_alone
 
 
 def test_query_with_raw_reads_only(log, book):
@@ -148,7 +148,7 @@ def test_writer_without_rights_to_the_log(log, shelf, vendor, seen):
 
 
 def test_cascade_of_the_database_that_django_declares(log, vendor, capture):
-    """Django 6.1: DB_CASCADE. The ORM's capture knows that there were some; MySQL fires no triggers for it."""
+    """With DB_CASCADE (Django 6.1), the ORM capture reloads the model, and MySQL fires no triggers."""
     if not hasattr(models, "Shadow"):
         pytest.skip("from Django 6.1")
     tag = Tag.objects.create()
@@ -180,7 +180,7 @@ class TestCommitted:
 
     @pytest.mark.usefixtures("shelf")
     def test_truncate(self, log, vendor, capture):
-        """Told where the database tells: not by MySQL."""
+        """TRUNCATE fires triggers, except on MySQL."""
         if vendor == "sqlite":
             pytest.skip("SQLite has no TRUNCATE")
         if vendor == "mysql":
@@ -193,7 +193,7 @@ class TestCommitted:
         assert log.of(Book) == (REREAD if (capture, vendor) == ("triggers", "postgresql") else set())
 
     def test_cascade_of_the_database(self, log, vendor, capture):
-        """MySQL fires no triggers for what a foreign key does."""
+        """MySQL fires no triggers for cascades of foreign keys."""
         parent = Shelf._meta.db_table
         if vendor == "sqlite":
             pytest.skip("SQLite adds no constraint to a table that is there")
@@ -209,8 +209,8 @@ class TestCommitted:
             execute(f"DELETE FROM {parent} WHERE id = %s", shelf.pk)
             reader.refresh_from_db()
             assert reader.shelf is None
-            told = {updated(reader, was=shelf)} if (capture, vendor) == ("triggers", "postgresql") else set()
-            assert log.of(Reader) == told
+            entry = {updated(reader, moved_from=shelf)} if (capture, vendor) == ("triggers", "postgresql") else set()
+            assert log.of(Reader) == entry
         finally:
             kind = "FOREIGN KEY" if vendor == "mysql" else "CONSTRAINT"
             execute(f"ALTER TABLE capture_reader DROP {kind} realtime_cascade")

@@ -1,4 +1,4 @@
-"""Ways to write along relations: reverse foreign keys and many-to-many, from both sides."""
+"""Writes through relations: reverse foreign keys and many-to-many, from both sides."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class TestReverseForeignKey:
     @pytest.mark.parametrize("bulk", [True, False])
     def test_add(self, log, books, shelf, other, bulk):
         other.books.add(*books, bulk=bulk)
-        assert log.of(Book) == {updated(book, was=shelf) for book in books}
+        assert log.of(Book) == {updated(book, moved_from=shelf) for book in books}
 
     @pytest.mark.parametrize("bulk", [True, False])
     def test_remove(self, log, shelf, readers, bulk):
         shelf.readers.add(*readers)
         log.clear()
         shelf.readers.remove(readers[0], bulk=bulk)
-        assert log.of(Reader) == {updated(Reader.objects.get(name="ada"), was=shelf)}
+        assert log.of(Reader) == {updated(Reader.objects.get(name="ada"), moved_from=shelf)}
 
     @pytest.mark.parametrize("bulk", [True, False])
     def test_clear(self, log, shelf, readers, bulk):
         shelf.readers.add(*readers)
         log.clear()
         shelf.readers.clear(bulk=bulk)
-        assert log.of(Reader) == {updated(reader, was=shelf) for reader in Reader.objects.all()}
+        assert log.of(Reader) == {updated(reader, moved_from=shelf) for reader in Reader.objects.all()}
 
     @pytest.mark.parametrize("bulk", [True, False])
     def test_set(self, log, shelf, readers, bulk):
@@ -58,7 +58,7 @@ class TestReverseForeignKey:
         log.clear()
         shelf.readers.set([readers[1]], bulk=bulk)
         ada, ben = Reader.objects.order_by("name")
-        assert log.of(Reader) == {updated(ada, was=shelf), updated(ben, was=None)}
+        assert log.of(Reader) == {updated(ada, moved_from=shelf), updated(ben, moved_from=None)}
 
     def test_create(self, log, shelf):
         assert log.of(Book) == set()
@@ -71,7 +71,7 @@ class TestManyToMany:
         books[0].tags.add(*tags)
         assert (log.of(Book), log.keys(Tag)) == ({linked(books[0])}, keys(*tags))
 
-    def test_add_of_what_is_there(self, log, books, tags):
+    def test_add_of_an_existing_link(self, log, books, tags):
         books[0].tags.add(tags[0])
         log.clear()
         books[0].tags.add(*tags)
@@ -165,7 +165,7 @@ class TestThroughModel:
         assert (log.of(Book), log.keys(Tag)) == ({linked(book) for book in books}, keys(tags[0]))
 
 
-class TestThroughModelOfItsOwn:
+class TestCustomThroughModel:
     def test_create(self, log, books, readers):
         Loan.objects.create(book=books[0], reader=readers[0])
         assert (log.of(Book), log.of(Reader)) == ({linked(books[0])}, {linked(readers[0])})
@@ -214,7 +214,7 @@ class TestThroughModelOfItsOwn:
         assert (log.of(Book), log.of(Reader)) == ({linked(books[0])}, {linked(readers[0])})
 
 
-def test_related_rows_that_nothing_live_needs_are_not_told(log, shelf):
+def test_related_rows_that_no_stream_needs_are_not_logged(log, shelf):
     Shelf.objects.update(name="x")
     assert log.of(Shelf) == set()
 
@@ -227,14 +227,14 @@ class TestForeignObject:
         reader = Reader.objects.create()
         return Slot.objects.create(reader=reader, number=1, text="a")
 
-    def test_row_that_it_leads_to(self, slot):
+    def test_change_of_the_target_row(self, slot):
         mark = Mark.objects.create(slot=slot)
         marks = Viewer("capture.marks")
         assert marks.rows == [{"id": mark.pk, "slot_text": "a"}]
         Slot.objects.update(text="b")
         assert marks.refresh().puts == {str(mark.pk): {"id": mark.pk, "slot_text": "b"}}
 
-    def test_rows_that_point(self, slot):
+    def test_change_of_the_referring_rows(self, slot):
         slots = Viewer("capture.marked")
         assert slots.rows == [{"number": 1, "mark_count": 0}]
         mark = Mark.objects.create(slot=slot)
@@ -252,8 +252,8 @@ def test_link_to_a_parent_can_be_named(shelf):
     assert list(atlases.refresh().puts) == [str(atlas.pk)]
 
 
-def test_each_object_is_told_of_links_that_are_more_than_are_listed(log, shelf, monkeypatch):
-    """Nine links of three books, of which the first four say nothing of the third."""
+def test_each_linked_object_is_logged_if_links_exceed_the_limit(log, shelf, monkeypatch):
+    """There are nine links of three books, and the first four do not contain the third book."""
     monkeypatch.setattr("realtime.capture.insert_select.MAX_ROWS", 3)
     books = [Book.objects.create(shelf=shelf) for _ in range(3)]
     similar = Book.similar.through

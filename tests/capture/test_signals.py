@@ -1,4 +1,4 @@
-"""`REALTIME_CAPTURE = "signals"`: what Django's public signals tell of, and what they do not."""
+"""`REALTIME_CAPTURE = "signals"`: which writes Django's public signals report, and which they do not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.test import TestCase, override_settings
 from realtime.capture import install, signals, statement
 from realtime.models import Change
 from realtime.testing import Viewer
-from tests.capture.conftest import REREAD, Told, made, updated
+from tests.capture.conftest import REREAD, Entry, made, updated
 from tests.capture.models import Atlas, Book, BookProxy, Loan, Page, Reader, Shelf, Slot, Tag
 
 
@@ -36,21 +36,21 @@ def book(shelf, log):
     return found
 
 
-def test_nothing_of_django_is_wrapped():
+def test_no_method_of_django_is_wrapped():
     methods = [each.execute_sql for each in vars(compiler).values() if hasattr(each, "execute_sql")]
     assert methods
     assert not any(hasattr(method, "__wrapped__") for method in methods)
     assert not hasattr(BaseDatabaseWrapper.set_autocommit, "__wrapped__")
 
 
-def test_nobody_listens_to_what_is_not_live():
-    """Django would read the rows of a table before it empties it."""
+def test_models_without_streams_have_no_receivers():
+    """With a receiver, Django would read all rows before it deletes them."""
     assert not post_delete.has_listeners(Page)
     assert post_delete.has_listeners(Book)
 
 
 class TestSeen:
-    """The live query equals the database after each of these."""
+    """After each of these writes, the live query equals the database."""
 
     @pytest.fixture
     def viewers(self, shelf, other):
@@ -135,19 +135,19 @@ class TestManyToMany:
         ):
             log.clear()
             change()
-            assert log.of(Book) & ({Told("l", str(book.pk), None)} | REREAD)
-            assert {told.operation for told in log.of(Tag)} <= {"l", "r"}
+            assert log.of(Book) & ({Entry("l", str(book.pk), None)} | REREAD)
+            assert {entry.operation for entry in log.of(Tag)} <= {"l", "r"}
 
-    def test_own_through_model(self, book, log):
+    def test_custom_through_model(self, book, log):
         reader = Reader.objects.create()
         loan = Loan.objects.create(book=book, reader=reader)
-        assert Told("l", str(book.pk), None) in log.of(Book)
+        assert Entry("l", str(book.pk), None) in log.of(Book)
         log.clear()
         loan.delete()
-        assert Told("l", str(book.pk), None) in log.of(Book)
+        assert Entry("l", str(book.pk), None) in log.of(Book)
 
     def test_rows_follow(self, shelf):
-        """A dependency along a relation, by the signal of the rows in between."""
+        """A dependency through a relation changes by the signal of the through model."""
         atlas = Slot(reader=Reader.objects.create(), number=1)
         atlas.save()
         viewer = Viewer("capture.marked")
@@ -158,7 +158,7 @@ class TestManyToMany:
 
 
 class TestNotSeen:
-    """Each cell of the table in the documentation that says so; `touch` tells of them."""
+    """The writes that the table in the documentation lists as unseen; `touch` reports them."""
 
     @pytest.mark.parametrize(
         "write",
@@ -184,19 +184,19 @@ class TestNotSeen:
 
 
 class TestHarmless:
-    def test_statements_are_those_of_django(self, book, django_assert_num_queries):
+    def test_statements_are_unchanged(self, book, django_assert_num_queries):
         ours = Change._meta.db_table
         with django_assert_num_queries(2) as captured:
             book.save()
         assert [ours in query["sql"] for query in captured.captured_queries] == [False, True]
 
-    def test_fault_of_capture(self, book, log, monkeypatch):
-        statement._said.clear()
+    def test_failure_of_capture(self, book, log, monkeypatch):
+        statement._logged_tables.clear()
         monkeypatch.setattr(signals, "_key", lambda *args: 1 / 0)
         book.save()
         assert log.of(Book) == REREAD
 
-    def test_hooks_of_a_test_are_its_own(self, shelf):
+    def test_no_on_commit_hook_is_added(self, shelf):
         with TestCase.captureOnCommitCallbacks() as callbacks:
             Book.objects.create(shelf=shelf)
         assert callbacks == []
@@ -220,14 +220,14 @@ class TestHarmless:
         Book.objects.all().delete()
         shelf.delete()
 
-    def test_save_of_other_fields_says_that_the_row_stays(self, book, log):
+    def test_save_of_other_fields_logs_an_unmoved_row(self, book, log):
         book.title = "b"
         book.save(update_fields=["title"])
         assert log.of(Book) == {updated(book)}
         log.clear()
         book.save(update_fields=["shelf"])
-        assert log.of(Book) == {Told("u", str(book.pk), None)}
+        assert log.of(Book) == {Entry("u", str(book.pk), None)}
 
-    def test_new_object_says_where_it_stands(self, shelf, log):
+    def test_new_object_logs_its_partition(self, shelf, log):
         book = Book.objects.create(shelf=shelf)
         assert log.of(Book) == {made(book)}

@@ -1,4 +1,4 @@
-"""The writer's statement runs once, as those before capture would have run it, whatever capture makes of it."""
+"""The writer's statement runs exactly once, as it would without capture, even if capture fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db.models.sql.constants import CURSOR
 from realtime.capture import insert_select, install, orm, rows, statement, transactions
 from realtime.capture.tables import Column
 from realtime.changelog import get_changelog
-from realtime.changelog.commits import has_begun
+from realtime.changelog.commits import in_transaction
 from realtime.models import Change
 from tests.capture.conftest import REREAD, Log, made, updated
 from tests.capture.models import Book, Document, Page, Tag
@@ -21,7 +21,7 @@ from tests.capture.models import Book, Document, Page, Tag
 
 @pytest.fixture
 def seen(monkeypatch):
-    """What a library sees that wraps the compilers, some before and some after capture has."""
+    """The statements seen by a library that wraps the compilers, some before and some after capture."""
     found = []
 
     def wrap(compiler):
@@ -43,14 +43,14 @@ def seen(monkeypatch):
     install.install()
 
 
-def test_who_wrapped_the_compilers_sees_every_statement(shelf, seen):
+def test_other_wrappers_of_the_compilers_see_every_statement(shelf, seen):
     book = Book.objects.create(shelf=shelf)
     Book.objects.filter(pk=book.pk).update(title="x")
     Book.objects.filter(pk=book.pk)._raw_delete("default")
     assert [name for name in seen if name != "Query"] == ["InsertQuery", "UpdateQuery", "DeleteQuery"]
 
 
-def test_who_wrapped_the_compilers_sees_statements_that_move_and_empty_tables(shelf, other, seen):
+def test_other_wrappers_of_the_compilers_see_moves_and_deletions_of_all_rows(shelf, other, seen):
     Book.objects.bulk_create([Book(shelf=shelf), Book(shelf=shelf)])
     seen.clear()
     Book.objects.filter(title="").update(shelf=other)
@@ -58,7 +58,7 @@ def test_who_wrapped_the_compilers_sees_statements_that_move_and_empty_tables(sh
     assert [name for name in seen if name != "Query"] == ["UpdateQuery", "DeleteQuery"]
 
 
-def test_statement_that_is_asked_for_its_cursor_returns_one(log, shelf):
+def test_statement_returns_its_cursor_on_request(log, shelf):
     """Some libraries execute the compilers themselves."""
     book = Book.objects.create(shelf=shelf, title="a")
     query = Book.objects.filter(pk=book.pk).query.chain(UpdateQuery)
@@ -69,11 +69,11 @@ def test_statement_that_is_asked_for_its_cursor_returns_one(log, shelf):
     cursor = Book.objects.filter(pk=book.pk).query.chain(DeleteQuery).get_compiler("default").execute_sql(CURSOR)
     assert cursor.rowcount == 1
     cursor.close()
-    assert {told.operation for told in log.of(Book)} >= {"i", "u", "d"}
+    assert {entry.operation for entry in log.of(Book)} >= {"i", "u", "d"}
 
 
-def test_statements_that_tests_count(db, capture, vendor, django_assert_num_queries):
-    """As the page on testing says."""
+def test_number_of_counted_statements(db, capture, vendor, django_assert_num_queries):
+    """The counts are those of the documentation on testing."""
     count = 2 if capture == "orm" and vendor != "postgresql" else 1
     with django_assert_num_queries(count):
         document = Document.objects.create(path="a")
@@ -90,11 +90,11 @@ def test_statements_that_tests_count(db, capture, vendor, django_assert_num_quer
     assert len(ours) == count - 1
 
 
-def test_table_that_the_database_refuses_to_copy_from(log, shelf, capture, vendor, monkeypatch, caplog):
-    """Such as a view of MySQL, which has no primary key to force."""
+def test_table_that_the_database_refuses_to_copy(log, shelf, capture, vendor, monkeypatch, caplog):
+    """An example is a view on MySQL, which has no primary key for FORCE INDEX."""
     if capture != "orm" or vendor == "postgresql":
         pytest.skip("nothing is copied")
-    statement._said.clear()
+    statement._logged_tables.clear()
     book = Book.objects.create(shelf=shelf, title="a")
     log.clear()
     monkeypatch.setattr(insert_select, "select_matching", lambda table, compiler: ("SELECT nothing FROM nowhere", ()))
@@ -107,14 +107,14 @@ def test_table_that_the_database_refuses_to_copy_from(log, shelf, capture, vendo
     assert caplog.text.count("could not be recorded row by row") == 1
 
 
-class TestFaultOfCapture:
-    """What capture cannot express is told as a whole, and the writer hears nothing of it."""
+class TestFailureOfCapture:
+    """If capture fails, the whole model is reloaded, and the writer gets no error."""
 
     @pytest.fixture(autouse=True)
     def orm_alone(self, capture):
         if capture == "triggers":
-            pytest.skip("triggers express what they tell in SQL")
-        statement._said.clear()
+            pytest.skip("triggers run in SQL")
+        statement._logged_tables.clear()
 
     @pytest.fixture
     def broken(self, monkeypatch, shelf, caplog):
@@ -122,9 +122,9 @@ class TestFaultOfCapture:
         book = Book.objects.create(shelf=shelf, title="a")
 
         def fail(*args, **kwargs):
-            raise ValueError("a value that nobody has thought of")
+            raise ValueError("an unexpected value")
 
-        monkeypatch.setattr(orm.cte, "inline", fail)
+        monkeypatch.setattr(orm.cte, "statement_builder", fail)
         monkeypatch.setattr(orm, "insert_select", fail)
         monkeypatch.setattr(Column, "text", fail)
         monkeypatch.setattr(rows, "key_of_values", fail)
@@ -144,7 +144,7 @@ class TestFaultOfCapture:
         assert log.of(Book) == REREAD
         assert caplog.text.count("could not be recorded row by row") == 1
 
-    def test_error_of_the_statement_is_the_writers(self, broken, shelf):
+    def test_error_of_the_statement_reaches_the_writer(self, broken, shelf):
         Book.objects.create(isbn="1", shelf=shelf)
         with pytest.raises(IntegrityError), transaction.atomic():
             Book.objects.create(isbn="1", shelf=shelf)
@@ -190,15 +190,15 @@ class TestManualTransactions:
         monkeypatch.setattr("realtime.changelog.base.commit_listeners", [found.append])
         return found
 
-    def test_writes_are_told_and_wake_on_commit(self, shelves, woken, capture, vendor):
+    def test_writes_are_logged_and_wake_hubs_on_commit(self, shelves, woken, capture, vendor):
         log = Log()
         book = Book.objects.create(shelf=shelves[0])
         Book.objects.filter(pk=book.pk).update(shelf=shelves[1])
         Book.objects.filter(pk=book.pk).delete()
         assert woken == []
         transaction.commit()
-        assert {told.operation for told in log.of(Book)} == {"i", "u", "d"}
-        if (capture, vendor) != ("triggers", "postgresql"):  # there the trigger sends NOTIFY
+        assert {entry.operation for entry in log.of(Book)} == {"i", "u", "d"}
+        if (capture, vendor) != ("triggers", "postgresql"):  # where the trigger sends NOTIFY
             assert woken == ["default"]
 
     def test_rollback_leaves_nothing(self, shelves, woken):
@@ -226,8 +226,8 @@ class TestManualTransactions:
         assert Book.objects.count() == 2
 
 
-class TestTransactionThatDjangoDoesNotKnow:
-    """Begun by raw SQL: capture begins none of its own in it, nor ends it."""
+class TestTransactionUnknownToDjango:
+    """Raw SQL has begun the transaction: capture neither ends it nor begins another one."""
 
     @pytest.fixture
     def raw(self, shelves):
@@ -236,16 +236,16 @@ class TestTransactionThatDjangoDoesNotKnow:
                 cursor.execute(sql)
 
         yield execute
-        execute("ROLLBACK") if has_begun(connection.connection) else None
+        execute("ROLLBACK") if in_transaction(connection.connection) else None
 
     @pytest.fixture(autouse=True, params=["driver that says", "driver that does not say"])
     def driver(self, request, vendor, monkeypatch):
-        """mysqlclient does not say whether a transaction is open."""
+        """mysqlclient does not report whether a transaction is open."""
         if request.param == "driver that does not say":
             if vendor != "mysql" or not connection.mysql_is_mariadb:
                 pytest.skip("MariaDB is asked as the transaction begins")
-            monkeypatch.setattr(transactions, "has_begun", lambda driver: not driver.get_autocommit())
-            monkeypatch.setattr(transactions, "knows_transactions", lambda driver: False)
+            monkeypatch.setattr(transactions, "in_transaction", lambda driver: not driver.get_autocommit())
+            monkeypatch.setattr(transactions, "reports_transactions", lambda driver: False)
 
     def write(self, shelf):
         book = Book.objects.create(shelf=shelf)
@@ -264,10 +264,10 @@ class TestTransactionThatDjangoDoesNotKnow:
         raw("BEGIN")
         self.write(shelves[0])
         raw("COMMIT")
-        assert (Book.objects.count(), {told.operation for told in log.of(Book)}) == (1, {"i", "u"})
+        assert (Book.objects.count(), {entry.operation for entry in log.of(Book)}) == (1, {"i", "u"})
 
     @pytest.mark.skipif("mysql" not in str(connection.settings_dict["ENGINE"]), reason="a variable of MySQL")
-    def test_autocommit_that_is_switched_off_stays_off(self, shelves, raw):
+    def test_disabled_autocommit_stays_disabled(self, shelves, raw):
         log = Log()
         raw("SET autocommit = 0")
         try:
@@ -278,11 +278,11 @@ class TestTransactionThatDjangoDoesNotKnow:
         finally:
             raw("SET autocommit = 1")
 
-    def test_without_one_a_failed_write_leaves_nothing_open(self, shelves, raw):
+    def test_failed_write_without_a_transaction_leaves_none_open(self, shelves, raw):
         Book.objects.create(isbn="1", shelf=shelves[0])
         with pytest.raises(IntegrityError):
             Book.objects.create(isbn="1", shelf=shelves[0])
-        assert not has_begun(connection.connection)
+        assert not in_transaction(connection.connection)
         assert connection.get_autocommit()
         assert not connection.in_atomic_block
         with transaction.atomic():
@@ -293,7 +293,7 @@ class TestTransactionThatDjangoDoesNotKnow:
 
 @pytest.mark.skipif("mysql" not in str(connection.settings_dict["ENGINE"]), reason="others begin as Django does")
 class TestRoundTripsOfMySQL:
-    """Outside of a transaction: its begin, the statement, what the log is told of it, and its end."""
+    """Outside a transaction there are four: BEGIN, the statement, its log entries, and COMMIT."""
 
     @pytest.fixture
     def sent(self, shelves, monkeypatch, capture):
@@ -310,11 +310,11 @@ class TestRoundTripsOfMySQL:
         monkeypatch.setattr(driver, "_execute_command", execute_command)
         return found
 
-    def test_of_an_insert(self, sent, shelves):
+    def test_insert(self, sent, shelves):
         Book.objects.create(shelf=shelves[0])
         assert sent == [["START", "TRANSACTION"], ["INSERT", "INTO"], ["INSERT", "INTO"], ["COMMIT"]]
 
-    def test_of_an_update(self, sent, shelves):
+    def test_update(self, sent, shelves):
         book = Book.objects.create(shelf=shelves[0])
         sent.clear()
         Book.objects.filter(pk=book.pk).update(title="new")
@@ -322,7 +322,7 @@ class TestRoundTripsOfMySQL:
 
 
 class TestRules:
-    """Tables of PostgreSQL whose statements are rewritten: they can neither return rows nor be part of another one."""
+    """PostgreSQL rewrites statements to tables with rules, which can neither return rows nor be part of a CTE."""
 
     @pytest.fixture(autouse=True)
     def postgresql(self, vendor, capture):
@@ -334,7 +334,7 @@ class TestRules:
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE RULE kept AS ON {event} TO capture_book DO {how} {action}")
 
-    def test_delete_that_does_something_else(self, log, shelf):
+    def test_delete_that_is_rewritten(self, log, shelf):
         book = Book.objects.create(shelf=shelf)
         log.clear()
         self.rule("DELETE", "UPDATE capture_book SET title = 'gone' WHERE id = OLD.id")
@@ -350,13 +350,13 @@ class TestRules:
         assert log.of(Book) == REREAD
         assert Page.objects.get().text == "x"
 
-    def test_other_statements_to_the_table_are_told_row_by_row(self, log, shelf):
+    def test_statements_without_a_rule_are_logged_row_by_row(self, log, shelf):
         self.rule("DELETE")
         book = Book.objects.create(shelf=shelf)
         Book.objects.filter(pk=book.pk).update(title="x")
         assert log.of(Book) == {made(book), updated(book)}
 
-    def test_rule_that_was_made_after_they_were_looked_for(self, shelves):
+    def test_rule_that_was_created_after_the_lookup(self, shelves):
         book = Book.objects.create(shelf=shelves[0])
         Book.objects.filter(pk=0)._raw_delete("default")
         self.rule("DELETE")
@@ -371,19 +371,19 @@ class TestRules:
             with connection.cursor() as cursor:
                 cursor.execute("DROP RULE kept ON capture_book")
 
-    def test_looking_for_them_counts_into_nothing(self, shelf, django_assert_num_queries):
+    def test_lookup_is_not_a_counted_query(self, shelf, django_assert_num_queries):
         with django_assert_num_queries(1):
             Book.objects.create(shelf=shelf)
 
 
 class TestBeforeTheLogExists:
-    """`migrate` of another app, and `createsuperuser`, write to live models before the log's tables are made."""
+    """`migrate` of another app, and `createsuperuser`, write to live models before the log's tables exist."""
 
     @pytest.fixture
     def no_log(self, shelves, capture):
         from realtime.capture import triggers
 
-        triggers.remove("default")  # which are made when the log is there
+        triggers.remove("default")  # they need the log
         log, self.table = get_changelog("default"), connection.ops.quote_name(Change._meta.db_table)
         self.rename(self.table, "realtime_elsewhere")
         log.forget()
@@ -413,7 +413,7 @@ class TestBeforeTheLogExists:
             book.delete()
         assert Book.objects.count() == 1
 
-    def test_they_cost_no_statement_more(self, no_log, shelves, django_assert_num_queries):
+    def test_writes_cost_no_extra_statement(self, no_log, shelves, django_assert_num_queries):
         with django_assert_num_queries(1):
             Book.objects.create(shelf=shelves[0])
 
@@ -422,7 +422,7 @@ class TestBeforeTheLogExists:
 
         realtime.revoke(1)
 
-    def test_log_that_is_there_is_written(self, no_log, shelves, capture):
+    def test_log_is_written_once_it_exists(self, no_log, shelves, capture):
         Book.objects.create(shelf=shelves[0])
         self.make()
         log = Log()
@@ -430,21 +430,21 @@ class TestBeforeTheLogExists:
         if capture == "orm":
             assert made(book) in log.of(Book)
 
-    def test_what_commits_after_the_log_was_made_is_told_as_a_whole(self, no_log, shelves, elsewhere, vendor, capture):
+    def test_commit_after_the_creation_of_the_log_reloads_the_model(self, no_log, shelves, elsewhere, vendor, capture):
         """A page may have been rendered in between, with a cursor of the log."""
         if vendor == "sqlite" or capture == "triggers":
-            pytest.skip("SQLite makes no table while somebody writes")
+            pytest.skip("SQLite cannot create a table during a write")
         with transaction.atomic():
             Book.objects.create(shelf=shelves[0])
             elsewhere(self.make)
         assert set(Change.objects.values_list("model", "operation")) >= {("capture.book", "r")}
 
 
-def test_savepoints_leave_no_more_to_do_at_the_commit(shelves):
-    """`update_or_create` makes a savepoint each time; a transaction of many must not get slower with each."""
+def test_savepoints_add_no_work_at_the_commit(shelves):
+    """`update_or_create` makes a savepoint each time; many of them must not slow the commit down."""
 
     def waiting():
-        found = vars(transaction.get_connection()).get("realtime_waiting")
+        found = vars(transaction.get_connection()).get("realtime_pending")
         return found and len(found.functions)
 
     with transaction.atomic():

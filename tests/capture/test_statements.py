@@ -1,4 +1,4 @@
-"""Statements: what the ORM sends with capture is what it sends without, beside statements to the log."""
+"""Statements: except for those to the log, the ORM sends the same statements with and without capture."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ READER = "6f1d3c0e-8c5d-4a39-9f0c-0d2f6f7f1f00"
 
 
 def sent(write):
-    """The statements of a write to fresh rows, but for those to the log; and what it returns.
+    """Return the statements of a write to new rows, except those to the log, and its result.
 
-    Ids count on, so all numbers are written as 0. An INSERT may be asked for the keys of its rows.
+    Ids differ between runs, so all numbers are replaced by 0. Capture may make an INSERT return its keys.
     """
     shelf, other = (Shelf.objects.create(pk=number, name=name) for number, name in ((71, "first"), (72, "second")))
     book = Book.objects.create(pk=70, title="a", shelf=shelf)
@@ -49,7 +49,7 @@ def sent(write):
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-def test_statement_is_the_one_that_django_sends(db, capture, vendor, write):
+def test_statement_is_the_same_as_without_capture(db, capture, vendor, write):
     if capture == "orm" and vendor == "postgresql":
         pytest.skip("there the statement stands within the one for the log")
     orm.unwatch()

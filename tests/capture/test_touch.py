@@ -1,4 +1,4 @@
-"""`touch` tells of writes that capture does not see."""
+"""`touch` reports writes that capture does not see."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from django.db import connection, connections, transaction
 import realtime
 from realtime.models import Change
 from realtime.testing import Viewer
-from tests.capture.conftest import REREAD, Told
+from tests.capture.conftest import REREAD, Entry
 from tests.capture.models import Atlas, Book, Page, Slot, Tag
 
 
 @pytest.fixture(scope="module", autouse=True)
 def capture():
-    """The ORM's alone: triggers see raw SQL."""
+    """Replace the suite's fixture: with triggers, raw SQL would be captured."""
 
 
 def raw(sql, *params):
@@ -23,7 +23,7 @@ def raw(sql, *params):
         cursor.execute(sql, params)
 
 
-def test_rows_that_moved_by_raw_sql(shelf, other, log):
+def test_rows_moved_by_raw_sql(shelf, other, log):
     book = Book.objects.create(shelf=shelf, title="a")
     here, there = (Viewer("capture.touched", {"shelf": place}) for place in (shelf, other))
     assert (len(here.rows), len(there.rows)) == (1, 0)
@@ -32,12 +32,12 @@ def test_rows_that_moved_by_raw_sql(shelf, other, log):
     raw("UPDATE capture_book SET title = 'raw', shelf_id = %s WHERE id = %s", other.pk, book.pk)
     realtime.touch(Book.objects.filter(pk=book.pk))
 
-    assert log.of(Book) == {Told("u", str(book.pk), None)}
+    assert log.of(Book) == {Entry("u", str(book.pk), None)}
     assert list(there.refresh().puts) == [str(book.pk)]
     assert here.refresh().drops == [str(book.pk)]
 
 
-def test_all_rows_stand_for_those_that_are_gone(shelf, log):
+def test_queryset_of_all_rows_includes_deleted_rows(shelf, log):
     Book.objects.create(shelf=shelf)
     viewer = Viewer("capture.touched", {"shelf": shelf})
     assert len(viewer.rows) == 1
@@ -51,7 +51,7 @@ def test_all_rows_stand_for_those_that_are_gone(shelf, log):
     assert viewer.rows == []
 
 
-def test_too_many_rows_are_told_as_a_whole(shelf, log, monkeypatch):
+def test_too_many_rows_reload_the_model(shelf, log, monkeypatch):
     monkeypatch.setattr("realtime.capture.touch.MAX_ROWS", 2)
     Book.objects.bulk_create([Book(shelf=shelf) for _ in range(3)])
     log.clear()
@@ -59,14 +59,14 @@ def test_too_many_rows_are_told_as_a_whole(shelf, log, monkeypatch):
     assert log.of(Book) == REREAD
 
 
-def test_row_of_a_child_is_told_for_its_parent_too(shelf, log):
+def test_child_row_is_logged_for_its_parent_too(shelf, log):
     atlas = Atlas.objects.create(shelf=shelf)
     log.clear()
     realtime.touch(Atlas.objects.filter(shelf=shelf))
     assert log.keys(Atlas) == log.keys(Book) == {str(atlas.pk)}
 
 
-def test_rows_between(shelf, log):
+def test_rows_of_a_through_model(shelf, log):
     book = Book.objects.create(shelf=shelf)
     book.tags.add(Tag.objects.create())
     log.clear()
@@ -74,26 +74,26 @@ def test_rows_between(shelf, log):
     assert log.of(Book) == REREAD
 
 
-def test_sliced_composite_and_empty_ones(shelf, log):
+def test_sliced_composite_and_empty_querysets(shelf, log):
     realtime.touch(Slot.objects.order_by("number")[:3])
     realtime.touch(Book.objects.none())
     realtime.touch(Book.objects.filter(title="no such"))
     assert (log.of(Slot), log.of(Book)) == (set(), set())
 
 
-def test_what_is_not_live_leaves_nothing(db):
+def test_model_without_streams_logs_nothing(db):
     before = Change.objects.count()
     realtime.touch(Page.objects.all())
     assert Change.objects.count() == before
 
 
-def test_what_is_no_queryset_is_refused(shelf):
+def test_argument_must_be_a_queryset(shelf):
     with pytest.raises(TypeError) as raised:
         realtime.touch(shelf)
     assert str(raised.value) == (f"touch needs a QuerySet, such as Task.objects.filter(project=7), and got {shelf!r}.")
 
 
-def test_it_is_undone_with_the_transaction(shelf, log):
+def test_rollback_undoes_it(shelf, log):
     Book.objects.create(shelf=shelf)
     log.clear()
     with transaction.atomic():

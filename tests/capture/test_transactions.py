@@ -1,4 +1,4 @@
-"""The log and the rows are one: what is rolled back is not told, and what is written meanwhile is not missed."""
+"""Rows and log entries commit together: rollbacks log nothing, and no concurrent write is missed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TestRollback:
             transaction.set_rollback(True)
         assert log.of(Book) == set()
 
-    def test_rollback_to_a_savepoint_leaves_what_was_before(self, log, shelf):
+    def test_rollback_to_a_savepoint_keeps_earlier_changes(self, log, shelf):
         with transaction.atomic():
             book = Book.objects.create(shelf=shelf)
             with transaction.atomic():
@@ -50,7 +50,7 @@ class TestCommit:
         assert not connection.in_atomic_block
 
     def test_log_that_cannot_be_written_undoes_the_statement(self, shelves, capture, vendor):
-        """The row is not there without its change."""
+        """No row is stored without its log entry."""
         if (capture, vendor) == ("triggers", "sqlite"):
             pytest.skip("SQLite renames the table within the triggers too")
         book = Book.objects.create(title="a", shelf=shelves[0])
@@ -93,11 +93,11 @@ class TestCommit:
 
 
 @pytest.mark.skipif("sqlite" in str(connection.settings_dict["ENGINE"]), reason="SQLite has one writer at a time")
-class TestOthersWriteMeanwhile:
-    """A transaction holds a row; a statement that waits for it tells of what it finds afterwards."""
+class TestConcurrentWrites:
+    """A statement that waits for a locked row logs the values that it finds after the wait."""
 
     def waiting(self, elsewhere, statement, *, then):
-        """Run the statement while another transaction is open that `then` has written in, and commits."""
+        """Run the statement while another transaction, in which `then` has written, is open and then commits."""
         elsewhere.begin()
         elsewhere(then)
         thread = threading.Thread(target=in_thread, args=(statement,))
@@ -106,7 +106,7 @@ class TestOthersWriteMeanwhile:
         elsewhere.commit()
         thread.join(seconds(10))
 
-    def test_row_that_moves_before_the_statement_gets_it(self, shelves, elsewhere):
+    def test_row_that_moves_before_the_statement_locks_it(self, shelves, elsewhere):
         first, second = shelves
         third = Shelf.objects.create(name="third")
         book = Book.objects.create(shelf=first)
@@ -117,8 +117,8 @@ class TestOthersWriteMeanwhile:
             then=lambda: Book.objects.filter(pk=book.pk).update(shelf=second),
         )
         assert log.of(Book) == {
-            updated(Book(pk=book.pk, shelf=second), was=first),
-            updated(Book(pk=book.pk, shelf=third), was=second),
+            updated(Book(pk=book.pk, shelf=second), moved_from=first),
+            updated(Book(pk=book.pk, shelf=third), moved_from=second),
         }
 
     def test_row_that_leaves_the_filter_is_not_written(self, shelves, elsewhere):
@@ -134,7 +134,7 @@ class TestOthersWriteMeanwhile:
         assert book.shelf == first
         assert log.of(Book) == {updated(book)}
 
-    def test_counter_counts_each(self, shelves, elsewhere):
+    def test_concurrent_increments_are_all_counted(self, shelves, elsewhere):
         book = Book.objects.create(shelf=shelves[0])
         self.waiting(
             elsewhere,
@@ -144,8 +144,8 @@ class TestOthersWriteMeanwhile:
         book.refresh_from_db()
         assert (book.pages, book.shelf) == (2, shelves[1])
 
-    def test_all_that_was_written_was_told(self, shelves, capture, vendor):
-        """Two writers move rows to and fro, each by what it finds: no row is written of which nothing is told."""
+    def test_every_write_is_logged(self, shelves, capture, vendor):
+        """Two writers move rows back and forth: each written row is logged."""
         first, _ = shelves
         Book.objects.bulk_create([Book(shelf=first) for _ in range(20)])
         log = Log()
@@ -166,13 +166,13 @@ class TestOthersWriteMeanwhile:
         for writer in writers:
             writer.join(seconds(60))
         written = sum(Book.objects.values_list("pages", flat=True))
-        told = Change.objects.filter(model="capture.book", pk__gt=log._last).count()
+        entry = Change.objects.filter(model="capture.book", pk__gt=log._last).count()
         assert written == sum(counts)
         statements = sum(count > 0 for count in counts)
-        assert told >= (statements if (capture, vendor) == ("orm", "mysql") else written)
+        assert entry >= (statements if (capture, vendor) == ("orm", "mysql") else written)
 
-    def test_foreign_key_to_a_row_that_is_updated_does_not_wait(self, shelves, elsewhere, vendor):
-        """A weaker lock than FOR UPDATE, as that of UPDATE itself."""
+    def test_foreign_key_to_a_row_under_update_does_not_wait(self, shelves, elsewhere, vendor):
+        """Capture takes the lock of UPDATE itself, which is weaker than FOR UPDATE."""
         if vendor != "postgresql":
             pytest.skip("only PostgreSQL has the weaker lock")
         book = Book.objects.create(shelf=shelves[0])
@@ -188,7 +188,7 @@ class TestOthersWriteMeanwhile:
 @pytest.mark.skipif("sqlite" not in str(connection.settings_dict["ENGINE"]), reason="a habit of SQLite")
 class TestOneWriterAtATime:
     def test_deferred_transaction_that_begins_with_an_update_waits_for_the_lock(self, shelves, elsewhere, monkeypatch):
-        """A read before the first write would have SQLite refuse the write once somebody else had written."""
+        """If capture read before the first write, SQLite would refuse the write after another writer's commit."""
         book = Book.objects.create(shelf=shelves[0])
         monkeypatch.setattr(connection, "transaction_mode", "DEFERRED")
         elsewhere.begin()
@@ -203,9 +203,9 @@ class TestOneWriterAtATime:
 
 
 class TestNotLive:
-    """What nobody needs costs nothing."""
+    """A model without streams costs nothing."""
 
-    def test_one_statement_each(self, db, django_assert_num_queries):
+    def test_each_write_is_one_statement(self, db, django_assert_num_queries):
         page = Page.objects.create()
         with django_assert_num_queries(1):
             page.save()
@@ -214,7 +214,7 @@ class TestNotLive:
         with django_assert_num_queries(1):
             Page.objects.filter(text="x").delete()
 
-    def test_live_rows_cost_no_more_statements_on_postgresql(self, shelf, vendor, django_assert_num_queries):
+    def test_live_rows_cost_no_extra_statement_on_postgresql(self, shelf, vendor, django_assert_num_queries):
         if vendor != "postgresql":
             pytest.skip("other databases cannot write the log within the statement")
         with django_assert_num_queries(1):
@@ -226,7 +226,7 @@ class TestNotLive:
         with django_assert_num_queries(1):
             Book.objects.filter(title="x")._raw_delete("default")
 
-    def test_undone(self, log, shelf, capture):
+    def test_unwatch_restores_django(self, log, shelf, capture):
         orm.unwatch()
         try:
             assert not hasattr(orm.SQLUpdateCompiler.execute_sql, "__wrapped__")
@@ -236,7 +236,7 @@ class TestNotLive:
         finally:
             install.install()
 
-    def test_installed_twice_tells_once(self, log, shelf):
+    def test_second_install_logs_no_change_twice(self, log, shelf):
         install.install()
         Book.objects.create(shelf=shelf)
         assert Change.objects.filter(pk__gt=log._last, model="capture.book").count() == 1

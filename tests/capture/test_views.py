@@ -1,4 +1,4 @@
-"""Models over database views, and over tables of another schema: followed, or named by a check."""
+"""Models of database views and of tables in another schema: they are captured, or a check names them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.queries.conftest import Live
 
 
 class ThickBook(models.Model):
-    """A view: the books of more than ten pages, with the names of their shelves."""
+    """A view of the books with more than ten pages, with the names of their shelves."""
 
     title = models.CharField(max_length=100)
     place = models.CharField(max_length=100)
@@ -29,7 +29,7 @@ class ThickBook(models.Model):
 
 
 class Archived(models.Model):
-    """A table of another schema."""
+    """A table in another schema."""
 
     title = models.CharField(max_length=100)
 
@@ -51,7 +51,7 @@ def execute(*statements: str) -> None:
 
 @pytest.fixture
 def follow(committed, capture):
-    """`follow(model, ...)`: a stream of all its rows, whose changes are captured."""
+    """`follow(model, ...)` registers a stream of all its rows, and captures their changes."""
 
     def follow(model, **attributes):
         fixed = {"model": model, "fields": ["title"], "authorize": lambda self, user: True}
@@ -89,7 +89,7 @@ def schema(committed, vendor):
 
 
 class TestView:
-    def test_rows_follow_the_tables_below(self, follow, view):
+    def test_rows_follow_the_tables_of_the_view(self, follow, view):
         shelf = Shelf.objects.create(name="one")
         book = Book.objects.create(shelf=shelf, title="a", pages=20)
         Book.objects.create(shelf=shelf, title="z", pages=99)
@@ -108,7 +108,7 @@ class TestView:
         live.tick()
         assert (viewer.titles, viewer.delta["drops"]) == (["z"], [str(book.pk)])
 
-    def test_view_that_says_nothing_is_named_at_start(self, follow, view):
+    def test_check_names_a_view_without_rows_depend_on(self, follow, view):
         follow(ThickBook)
         [warning] = check_unmanaged(None)
         assert (warning.id, warning.msg, warning.hint) == (
@@ -124,11 +124,11 @@ class TestView:
         )
 
     @pytest.mark.parametrize("depend", [[], ["tests.Book"]])
-    def test_stream_that_says_so_is_not_named(self, follow, view, depend):
+    def test_check_accepts_a_view_with_rows_depend_on(self, follow, view, depend):
         follow(ThickBook, rows_depend_on=depend)
         assert (check_unmanaged(None), check_triggers(None, ["default"])) == ([], [])
 
-    def test_view_can_have_no_triggers(self, follow, view, capture):
+    def test_check_names_a_view_without_triggers(self, follow, view, capture):
         follow(ThickBook)
         if capture == "orm":
             assert check_triggers(None, ["default"]) == []
@@ -168,17 +168,17 @@ class TestSchema:
             live.tick()
             assert viewer.titles == ["c"]
 
-    def test_triggers_are_in_step_when_they_are_made(self, follow, schema, capture):
+    def test_installed_triggers_match(self, follow, schema, capture):
         follow(Archived, rows_depend_on=[])
-        assert triggers.out_of_step("default") == []
+        assert triggers.outdated_tables("default") == []
         triggers.remove("default")
         expected = ['"archive"."book"'] if capture == "triggers" else []
-        assert [name for name in triggers.out_of_step("default") if "archive" in name] == expected
+        assert [name for name in triggers.outdated_tables("default") if "archive" in name] == expected
 
 
-def test_name_with_a_schema_that_the_database_does_not_follow_is_named(follow, capture, vendor):
+def test_check_names_a_table_of_an_unsupported_schema(follow, capture, vendor):
     if vendor == "postgresql" or capture == "orm":
-        pytest.skip("which is followed, or has no triggers")
+        pytest.skip("the schema is supported, or there are no triggers")
     follow(Archived)
     [warning] = check_triggers(None, ["default"])
     assert warning.msg == (

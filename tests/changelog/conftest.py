@@ -1,4 +1,4 @@
-"""Fixtures of the change log's tests: the log of the default database, and short ways to write and read it."""
+"""Fixtures of the change log's tests: the log of the default database, and functions to write and read it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def log(committed: None) -> ChangeLog:
 
 @pytest.fixture
 def write(log: ChangeLog) -> Callable[..., None]:
-    """`write(1, 2)`: a change of each key."""
+    """`write(1, 2)` logs a change of each key."""
     return lambda *keys: log.append([change(key) for key in keys])
 
 
 @pytest.fixture
 def read(log: ChangeLog) -> Callable[[str], tuple[list[str], str]]:
-    """`keys, cursor = read(cursor)`"""
+    """`keys, cursor = read(cursor)` returns the keys of the new changes, and the new cursor."""
 
     def read(cursor: str) -> tuple[list[str], str]:
         reading: Reading = log.read(cursor, limit=1000)

@@ -1,4 +1,4 @@
-"""What follows a commit comes last, once, and among nobody's hooks, however the project ends its transactions."""
+"""Functions after a commit are called last and once, and add no hooks, however the project ends its transactions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.models import Note
 
 @pytest.fixture(params=["wrapped", "hooks"])
 def way(request):
-    """Both ways to hear of a commit: by the connection's methods, and by Django's public hooks alone."""
+    """Both ways to notice a commit: the wrapped methods of the connection, and `transaction.on_commit`."""
     was_installed = bool(commits._originals)
     commits.install() if request.param == "wrapped" else commits.uninstall()
     yield request.param
@@ -35,7 +35,7 @@ def write(calls):
     commits.after_commit("default", calls.ours)
 
 
-def test_once_for_a_transaction_when_it_has_committed(calls):
+def test_called_once_after_a_transaction_has_committed(calls):
     with transaction.atomic():
         write(calls)
         with transaction.atomic():
@@ -44,12 +44,12 @@ def test_once_for_a_transaction_when_it_has_committed(calls):
     assert calls == ["ours"]
 
 
-def test_at_once_where_no_transaction_is_open(calls):
+def test_called_immediately_without_a_transaction(calls):
     write(calls)
     assert calls == ["ours"]
 
 
-def test_never_after_a_rollback_nor_with_the_next_commit(calls):
+def test_not_called_after_a_rollback_or_with_the_next_commit(calls):
     with transaction.atomic():
         write(calls)
         transaction.set_rollback(True)
@@ -58,7 +58,7 @@ def test_never_after_a_rollback_nor_with_the_next_commit(calls):
     assert calls == []
 
 
-def test_after_a_rollback_to_a_savepoint(calls):
+def test_called_after_a_rollback_to_a_savepoint(calls):
     with transaction.atomic():
         write(calls)
         with transaction.atomic():
@@ -68,7 +68,7 @@ def test_after_a_rollback_to_a_savepoint(calls):
     assert calls == ["ours"]
 
 
-def test_not_with_the_transaction_after_one_whose_connection_was_closed(calls):
+def test_not_called_with_the_transaction_after_a_closed_connection(calls):
     connection.close()
     with transaction.atomic():
         write(calls)
@@ -78,15 +78,15 @@ def test_not_with_the_transaction_after_one_whose_connection_was_closed(calls):
     assert calls == []
 
 
-def test_function_that_fails_hurts_neither_the_writer_nor_the_next(calls, caplog):
+def test_failing_function_affects_neither_the_writer_nor_the_next_function(calls, caplog):
     with transaction.atomic():
         commits.after_commit("default", lambda: 1 / 0)
         write(calls)
     assert calls == ["ours"]
-    assert "What follows a commit has failed" in caplog.text
+    assert "A function after a commit failed" in caplog.text
 
 
-def test_write_of_a_hook_has_a_call_of_its_own(calls):
+def test_write_in_a_hook_gets_a_separate_call(calls):
     with transaction.atomic():
         write(calls)
         transaction.on_commit(lambda: write(calls))
@@ -94,7 +94,7 @@ def test_write_of_a_hook_has_a_call_of_its_own(calls):
 
 
 class TestManualTransactions:
-    """`set_autocommit(False)`: Django has no hooks there; where nothing is wrapped, the next poll finds the change."""
+    """With `set_autocommit(False)`, Django runs no hooks; without `install`, polling finds the change."""
 
     @pytest.fixture(autouse=True)
     def manual(self, calls):
@@ -111,7 +111,7 @@ class TestManualTransactions:
         transaction.commit()
         assert calls == (["ours"] if way == "wrapped" else [])
 
-    def test_commit_of_what_an_atomic_block_wrote(self, calls, way):
+    def test_commit_after_an_atomic_block(self, calls, way):
         with transaction.atomic():
             write(calls)
         assert calls == []
@@ -125,13 +125,13 @@ class TestWrapped:
         commits.install()
         return "wrapped"
 
-    def test_comes_after_the_hooks_of_others(self, calls):
+    def test_called_after_all_other_hooks(self, calls):
         with transaction.atomic():
             write(calls)
             transaction.on_commit(lambda: calls.append("theirs"))
         assert calls == ["theirs", "ours"]
 
-    def test_comes_although_the_hook_of_another_fails(self, calls):
+    def test_called_even_if_another_hook_fails(self, calls):
         def write_with_a_hook_that_fails():
             with transaction.atomic():
                 write(calls)
@@ -141,14 +141,14 @@ class TestWrapped:
             write_with_a_hook_that_fails()
         assert calls == ["ours"]
 
-    def test_is_among_nobodys_hooks(self, calls):
+    def test_adds_no_on_commit_hook(self, calls):
         with transaction.atomic():
             for _ in range(3):
                 with transaction.atomic():
                     write(calls)
             assert connection.run_on_commit == []
 
-    def test_taken_back(self, committed):
+    def test_uninstall(self, committed):
         wrapped = BaseDatabaseWrapper.commit, BaseDatabaseWrapper.set_autocommit
         commits.uninstall()
         try:
@@ -159,7 +159,7 @@ class TestWrapped:
             commits.install()
 
 
-class TestByHooks:
+class TestOnCommitHooks:
     @pytest.fixture
     def way(self):
         commits.uninstall()
@@ -176,7 +176,7 @@ class TestByHooks:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("wrapped", [True, False])
-def test_tests_of_a_project_find_their_own_hooks_alone(wrapped):
+def test_tests_of_a_project_see_only_their_own_hooks(wrapped):
     calls = Calls()
     commits.install() if wrapped else commits.uninstall()
     try:

@@ -1,4 +1,4 @@
-"""What the log of every database does; run on the one that REALTIME_TEST_DATABASE names."""
+"""The contract of the change log, tested on the database that REALTIME_TEST_DATABASE names."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ several_writers = pytest.mark.skipif(
 
 
 class TestOldest:
-    """The cursor that stands for others."""
+    """`oldest` returns a cursor that replaces several others."""
 
-    def test_is_the_one_after_which_the_others_came(self, log, write):
+    def test_returns_the_earliest_cursor(self, log, write):
         cursors = []
         for number in range(4):
             write(number)
@@ -37,7 +37,7 @@ class TestOldest:
         assert [log.mark(cursor).id for cursor in cursors] == sorted({log.mark(cursor).id for cursor in cursors})
 
     @several_writers
-    def test_brings_what_a_transaction_wrote_that_any_of_them_has_not_seen(self, log, write, read, elsewhere):
+    def test_reads_every_change_that_any_cursor_has_not_seen(self, log, write, read, elsewhere):
         write("before")
         elsewhere.begin()
         elsewhere(write, "long")
@@ -53,12 +53,12 @@ class TestOldest:
             assert start <= {"long", "between", "behind"}
 
     @pytest.mark.parametrize("noise", ["", "x", ".", "x.", "x.1", "x.5-5~5", "x.5:7:9~5-5", "." * 100])
-    def test_of_noise_there_is_none(self, log, noise):
+    def test_malformed_cursor_has_expired(self, log, noise):
         with pytest.raises(CursorExpired):
             log.oldest([noise])
 
 
-def test_floor_is_the_change_that_has_more_than_the_limit_from_itself_on(log, write):
+def test_floor_is_the_change_that_limit_newer_changes_follow(log, write):
     assert log.floor(3) == 0
     write(*range(5))
     ids = list(Change.objects.order_by("id").values_list("id", flat=True))
@@ -66,19 +66,19 @@ def test_floor_is_the_change_that_has_more_than_the_limit_from_itself_on(log, wr
 
 
 class TestAppend:
-    def test_change_is_read_as_it_was_written(self, log):
+    def test_change_is_read_as_written(self, log):
         cursor = log.head()
         log.append([change(7, routing={"shelf": ["1", None]})])
 
         [found] = log.read(cursor, limit=10).changes
         assert found == LoggedChange(found.id, "tests.book", "7", "u", {"shelf": ["1", None]})
 
-    def test_routing_that_is_not_known_stays_so(self, log):
+    def test_unknown_routing_stays_unknown(self, log):
         cursor = log.head()
         log.append([change(1), change(2, routing={})])
         assert [item.routing for item in log.read(cursor, limit=10).changes] == [None, {}]
 
-    def test_routing_that_cannot_be_read_is_not_known(self, log, write):
+    def test_unreadable_routing_is_unknown(self, log, write):
         cursor = log.head()
         write(1)
         Change.objects.update(routing="{nonsense")
@@ -91,7 +91,7 @@ class TestAppend:
         [found] = log.read(cursor, limit=10).changes
         assert (found.key, found.routing) == ("%s \"'\\ 💥", {"shelf": ["💥\"'%"]})
 
-    def test_more_changes_than_one_statement_takes(self, log, write, read):
+    def test_more_changes_than_fit_in_one_statement(self, log, write, read):
         cursor = log.head()
         keys = [str(number) for number in range(ROWS_PER_INSERT + 1)]
         write(*keys)
@@ -99,11 +99,11 @@ class TestAppend:
         reading = log.read(cursor, limit=ROWS_PER_INSERT + 1)
         assert ([item.key for item in reading.changes], reading.complete) == (keys, True)
 
-    def test_nothing_is_written_for_no_changes(self, log, django_assert_num_queries):
+    def test_append_of_no_changes_writes_nothing(self, log, django_assert_num_queries):
         with django_assert_num_queries(0):
             log.append([])
 
-    def test_time_is_that_of_now(self, write):
+    def test_time_is_the_current_time(self, write):
         write(1)
         assert abs(Change.objects.get().at / 1000 - time.time()) < 5
 
@@ -115,7 +115,7 @@ class TestAppend:
         write(2)
         assert read(cursor)[0] == ["2"]
 
-    def test_rollback_to_a_savepoint_leaves_what_was_before(self, log, write, read):
+    def test_rollback_to_a_savepoint_keeps_earlier_changes(self, log, write, read):
         cursor = log.head()
         with transaction.atomic():
             write(1)
@@ -125,7 +125,7 @@ class TestAppend:
             write(3)
         assert read(cursor)[0] == ["1", "3"]
 
-    def test_what_is_not_committed_is_read_by_nobody_else(self, log, write, read, elsewhere):
+    def test_uncommitted_changes_are_not_read_by_others(self, log, write, read, elsewhere):
         cursor = log.head()
         elsewhere.begin()
         elsewhere(write, 1)
@@ -138,7 +138,7 @@ class TestAppend:
 class TestWakeUps:
     @pytest.fixture
     def woken(self, log, monkeypatch):
-        """How often the hubs were woken."""
+        """A list with an item for each time that the hubs were woken."""
         woken = []
         monkeypatch.setattr("realtime.changelog.base.commit_listeners", [woken.append])
         return woken
@@ -151,13 +151,13 @@ class TestWakeUps:
             assert woken == []
         assert woken == ["default"]
 
-    def test_rollback_wakes_nobody(self, write, woken):
+    def test_rollback_wakes_no_hub(self, write, woken):
         with transaction.atomic():
             write(1)
             transaction.set_rollback(True)
         assert woken == []
 
-    def test_commit_wakes_though_a_savepoint_was_rolled_back(self, write, woken):
+    def test_commit_wakes_the_hubs_after_a_rollback_to_a_savepoint(self, write, woken):
         with transaction.atomic():
             with transaction.atomic():
                 write(1)
@@ -165,13 +165,13 @@ class TestWakeUps:
             write(2)
         assert woken == ["default"]
 
-    def test_change_outside_of_a_transaction_wakes_at_once(self, write, woken):
+    def test_change_outside_a_transaction_wakes_the_hubs_immediately(self, write, woken):
         write(1)
         assert woken == ["default"]
 
 
 class TestRead:
-    def test_nothing_new_is_nothing(self, log, read):
+    def test_no_changes_are_read_twice(self, log, read):
         cursor = log.head()
         keys, after = read(cursor)
         assert (keys, read(after)[0]) == ([], [])
@@ -184,14 +184,14 @@ class TestRead:
         second, cursor = read(cursor)
         assert (first, second, read(cursor)[0]) == (["1", "2"], ["3"], [])
 
-    def test_older_cursor_reads_all_since(self, log, write, read):
+    def test_older_cursor_reads_all_later_changes(self, log, write, read):
         start = log.head()
         write(1)
         middle = log.head()
         write(2)
         assert (read(start)[0], read(middle)[0]) == (["1", "2"], ["2"])
 
-    def test_head_is_behind_all_that_is_committed(self, log, write, read):
+    def test_head_has_seen_all_committed_changes(self, log, write, read):
         write(1)
         assert read(log.head())[0] == []
 
@@ -201,13 +201,13 @@ class TestRead:
         assert read(cursor)[0] == ["1"]
         assert elsewhere(read, cursor)[0] == ["1"]
 
-    def test_other_connections_cursor_is_understood(self, log, write, read, elsewhere):
+    def test_cursor_of_another_connection_is_valid(self, log, write, read, elsewhere):
         cursor = elsewhere(log.head)
         write(1)
         assert read(cursor)[0] == ["1"]
 
     @pytest.mark.parametrize(("count", "complete"), [(3, True), (4, False), (50, False)])
-    def test_more_changes_than_the_limit_are_not_given(self, log, write, read, count, complete):
+    def test_more_changes_than_the_limit_are_not_returned(self, log, write, read, count, complete):
         cursor = log.head()
         write(*range(count))
         reading = log.read(cursor, limit=3)
@@ -229,7 +229,7 @@ class TestRead:
 
 @several_writers
 class TestOrderOfCommits:
-    """Ids are taken before commits: a lower one may become visible after a higher one has been read."""
+    """Ids are assigned before commits, so a lower id may become visible after a higher one has been read."""
 
     def test_lower_id_that_commits_later_is_read(self, log, write, read, elsewhere):
         cursor = log.head()
@@ -242,7 +242,7 @@ class TestOrderOfCommits:
 
         assert (first, second, read(cursor)[0]) == (["late"], ["early"], [])
 
-    def test_head_taken_between_the_two_reads_the_lower_one(self, log, write, read, elsewhere):
+    def test_head_between_the_commits_reads_the_lower_id(self, log, write, read, elsewhere):
         elsewhere.begin()
         elsewhere(write, "early")
         write("late")
@@ -250,7 +250,7 @@ class TestOrderOfCommits:
         elsewhere.commit()
         assert read(cursor)[0] == ["early"]
 
-    def test_head_in_a_log_with_older_changes_reads_the_lower_one(self, log, write, read, elsewhere):
+    def test_head_in_a_log_with_older_changes_reads_the_lower_id(self, log, write, read, elsewhere):
         write("old")
         Change.objects.update(at=int((time.time() - 3600) * 1000))
         elsewhere.begin()
@@ -272,7 +272,7 @@ class TestOrderOfCommits:
 
         assert (first, read(cursor)[0], read(head)[0]) == (["late"], keys, keys)
 
-    def test_reader_that_slept_reads_both(self, log, write, read, elsewhere):
+    def test_late_reader_reads_both(self, log, write, read, elsewhere):
         elsewhere.begin()
         elsewhere(write, "early")
         write("late")
@@ -282,7 +282,7 @@ class TestOrderOfCommits:
         write("last")
         assert read(cursor)[0] == ["early", "later", "last"]
 
-    def test_transaction_stays_open_across_many_reads(self, log, write, read, elsewhere):
+    def test_transaction_that_stays_open_across_many_reads(self, log, write, read, elsewhere):
         cursor = log.head()
         elsewhere.begin()
         elsewhere(write, "early")
@@ -295,7 +295,7 @@ class TestOrderOfCommits:
         keys, cursor = read(cursor)
         assert (seen, keys, read(cursor)[0]) == (["0", "1", "2", "3", "4"], ["early"], [])
 
-    def test_transaction_that_is_rolled_back_leaves_no_trouble(self, log, write, read, elsewhere):
+    def test_rolled_back_transaction_does_not_disturb_reading(self, log, write, read, elsewhere):
         cursor = log.head()
         elsewhere.begin()
         elsewhere(write, "gone")
@@ -317,7 +317,7 @@ class TestOrderOfCommits:
         assert read(cursor)[0] == ["second"]
 
     def test_random_transactions_of_several_writers_are_all_read_by_several_readers(self, log):
-        """Every committed key is seen by every reader at least once, none that was rolled back, and none twice."""
+        """Every reader sees each committed key exactly once, and no key of a rolled back transaction."""
         committed: set[str] = set()
         writers = [threading.Thread(target=write_randomly, args=(log, number, committed)) for number in range(3)]
         start = log.head()
@@ -363,12 +363,12 @@ class TestCursors:
     @pytest.mark.parametrize(
         "wreck", [lambda text: text.replace(".", "", 1), lambda text: "x" + text, lambda text: ""]
     )
-    def test_wrecked_cursor_has_expired(self, log, write, wreck):
+    def test_damaged_cursor_has_expired(self, log, write, wreck):
         write(1)
         with pytest.raises(CursorExpired):
             log.read(wreck(log.head()), limit=10)
 
-    def test_position_that_is_not_reached_yet_has_expired(self, log, write, vendor):
+    def test_future_position_has_expired(self, log, write, vendor):
         write(1)
         epoch = log.head().partition(".")[0]
         future = {"sqlite": "900-5", "mysql": "900-5", "postgresql": "9000000:9000000:~900-5"}[vendor]
@@ -377,8 +377,8 @@ class TestCursors:
 
     @settings(suppress_health_check=list(HealthCheck), max_examples=150, deadline=None)
     @given(pieces=st.lists(st.sampled_from(PIECES), max_size=12), noise=st.text(max_size=20))
-    def test_noise_has_expired_or_reads_nothing_worse(self, log, pieces, noise):
-        """Whatever a client sends as its cursor, the answer is a reading or `CursorExpired`."""
+    def test_random_text_is_read_or_has_expired(self, log, pieces, noise):
+        """For any cursor that a client sends, the result is a reading or `CursorExpired`."""
         head = log.head()
         epoch, _, position = head.partition(".")
         text = "".join(pieces)
@@ -391,7 +391,7 @@ class TestCursors:
         with pytest.raises(CursorExpired):
             log.read(log.head() + "0" * 100_000, limit=10)
 
-    def test_flushed_log_begins_another_epoch(self, log, write, read):
+    def test_flushed_log_starts_a_new_epoch(self, log, write, read):
         write(1)
         before = log.head()
         Change.objects.all().delete()
@@ -407,7 +407,7 @@ class TestCursors:
         with pytest.raises(CursorExpired):
             log.read(before, limit=10)
 
-    def test_restored_log_with_other_changes_of_the_same_ids_has_expired(self, log, write, read):
+    def test_cursor_has_expired_in_a_restored_log_with_other_changes(self, log, write, read):
         write(1)
         kept = log.head()
         write(2, 3)
@@ -421,7 +421,7 @@ class TestCursors:
         if connection.vendor != "postgresql":  # where a restore brings transaction ids of its own
             assert read(kept)[0] == ["other", "other"]
 
-    def test_restored_log_that_is_shorter_has_expired(self, log, write):
+    def test_cursor_has_expired_in_a_shorter_restored_log(self, log, write):
         write(1, 2, 3)
         ahead = log.head()
         Change.objects.filter(key__in=["2", "3"]).delete()
@@ -429,7 +429,7 @@ class TestCursors:
             log.read(ahead, limit=10)
 
     @several_writers
-    def test_two_who_find_no_log_at_once_begin_the_same_one(self, log, elsewhere):
+    def test_concurrent_begins_create_one_log(self, log, elsewhere):
         Log.objects.all().delete()
         elsewhere.begin()
         elsewhere(Change.objects.count)
@@ -458,7 +458,7 @@ class TestSnapshot:
             assert (read(cursor)[0], Change.objects.count()) == ([], 1)
         assert read(cursor)[0] == ["2"]
 
-    def test_changes_and_rows_are_of_the_same_state(self, log, write, read, elsewhere):
+    def test_changes_and_rows_have_the_same_state(self, log, write, read, elsewhere):
         cursor = log.head()
         elsewhere(write, 1)
         with log.snapshot():
@@ -466,7 +466,7 @@ class TestSnapshot:
             elsewhere(write, 2)
             assert len(keys) == Change.objects.count()
 
-    def test_reader_does_not_wait_for_a_writer_nor_the_writer_for_it(self, log, write, read, elsewhere):
+    def test_readers_and_writers_do_not_block_each_other(self, log, write, read, elsewhere):
         write(0)
         cursor = log.head()
         elsewhere.begin()
@@ -476,7 +476,7 @@ class TestSnapshot:
             elsewhere.commit()
         assert read(cursor)[0] == ["1"]
 
-    def test_writing_goes_on_as_before_after_a_snapshot(self, log, write, read):
+    def test_writing_works_after_a_snapshot(self, log, write, read):
         cursor = log.head()
         with log.snapshot():
             pass
@@ -488,21 +488,21 @@ class TestSnapshot:
 class TestPrune:
     @pytest.fixture
     def age(self, log):
-        """`age(seconds)`: all changes have been there for so long."""
+        """`age(seconds)` makes all changes this old."""
 
         def age(seconds: float) -> None:
             Change.objects.update(at=int((time.time() - seconds) * 1000))
 
         return age
 
-    def test_old_changes_go_and_the_newest_stays(self, log, write, age):
+    def test_old_changes_are_deleted_except_the_newest(self, log, write, age):
         log.head()
         write(1, 2, 3)
         age(3600)
         assert log.prune(older_than=1800) == 2
         assert [row.key for row in Change.objects.all()] == ["3"]
 
-    def test_young_changes_stay(self, log, write):
+    def test_recent_changes_stay(self, log, write):
         write(1, 2, 3)
         assert (log.prune(older_than=1800), Change.objects.count()) == (0, 3)
 
@@ -526,7 +526,7 @@ class TestPrune:
         with pytest.raises(CursorExpired):
             log.read(cursor, limit=10)
 
-    def test_cursor_of_an_empty_log_expires_too(self, log, write):
+    def test_cursor_of_an_empty_log_expires(self, log, write):
         cursor = log.head()
         write(1, 2, 3)
         age_all_but_mark(log)
@@ -534,7 +534,7 @@ class TestPrune:
         with pytest.raises(CursorExpired):
             log.read(cursor, limit=10)
 
-    def test_cursor_between_what_is_pruned_and_what_is_not_survives(self, log, write, read):
+    def test_cursor_right_after_the_pruned_changes_survives(self, log, write, read):
         write(1, 2)
         age_all_but_mark(log, mark=False)
         cursor = log.head()
@@ -542,12 +542,12 @@ class TestPrune:
         assert log.prune(older_than=1800) == 2
         assert read(cursor)[0] == ["3", "4"]
 
-    def test_pruning_twice_is_pruning_once(self, log, write, age):
+    def test_second_pruning_changes_nothing(self, log, write, age):
         write(1, 2, 3)
         age(3600)
         assert [log.prune(older_than=1800), log.prune(older_than=1800)] == [2, 0]
 
-    def test_log_goes_on_after_pruning(self, log, write, read, age):
+    def test_log_works_after_pruning(self, log, write, read, age):
         write(1, 2, 3)
         age(3600)
         log.prune(older_than=1800)
@@ -556,7 +556,7 @@ class TestPrune:
         assert read(cursor)[0] == ["4"]
 
     @several_writers
-    def test_two_who_prune_at_once_do_not_wait_for_each_other(self, log, write, age, elsewhere):
+    def test_concurrent_prunings_do_not_block_each_other(self, log, write, age, elsewhere):
         log.head()
         write(*range(10))
         age(3600)
@@ -582,19 +582,19 @@ class TestMoved:
         assert wait_until(log.moved, what="the log to move")
 
 
-def test_forgotten_migrate_is_named(log, monkeypatch):
+def test_missing_table_names_migrate(log, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(log, "log_table", "realtime_log_of_another_name")
         with pytest.raises(DatabaseError) as error:
             log.head()
-    connection.close()  # a transaction would be void
+    connection.close()  # an open transaction would be aborted
     assert str(error.value) == (
         "The database 'default' has no table realtime_log, which the log of changes needs. Run `manage.py migrate`."
     )
 
 
 @pytest.mark.django_db
-def test_index_on_transactions_costs_nothing_where_there_are_none():
+def test_index_on_transactions_is_empty_without_transaction_ids():
     with connection.cursor() as cursor:
         indexes = connection.introspection.get_constraints(cursor, Change._meta.db_table)
     assert ("realtime_change_transaction" in indexes) is (connection.vendor == "postgresql")

@@ -1,4 +1,4 @@
-"""Operations: a call that comes twice runs once, whoever repeats it, and its reply comes again."""
+"""Idempotency: a repeated call runs only once, and gets the stored reply."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("committed")]
 
 
 class Pad(ModelStream):
-    """Notes, written in ways that go wrong."""
+    """A stream of notes, with actions that fail in different ways."""
 
     model = Note
     fields = ["id"]
@@ -91,7 +91,7 @@ def ann() -> Identity:
 
 @pytest.fixture
 def others():
-    """Two more threads with connections of their own."""
+    """Two more threads, each with its own connection."""
     threads = [Elsewhere(), Elsewhere()]
     yield threads
     Pad.going_on.set()
@@ -108,24 +108,24 @@ def texts() -> list[str]:
     return list(Note.objects.order_by("pk").values_list("text", flat=True))
 
 
-def test_a_call_that_comes_twice_runs_once_and_is_answered_twice(ann):
+def test_repeated_call_runs_once_and_gets_two_replies(ann):
     first = call(ann, "c1", "write", text="a")
     assert call(ann, "c1", "write", text="a") == first
     assert texts() == ["a"]
 
 
-def test_ids_of_two_users_do_not_meet(ann):
+def test_ids_of_two_users_do_not_collide(ann):
     ben = Identity(str(User.objects.create_user("ben").pk))
     call(ann, "c1", "write", text="a")
     assert call(ben, "c1", "write", text="a")["result"]["of"] == "ben"
     assert texts() == ["a", "a"]
 
 
-def test_ids_of_two_visitors_do_not_meet():
+def test_ids_of_two_visitors_do_not_collide():
     assert len({operation_key(Identity(visitor=visitor), "c1") for visitor in ("one", "other")}) == 2
 
 
-def test_an_id_that_was_used_for_another_call_is_refused(ann):
+def test_id_of_another_call_is_refused(ann):
     call(ann, "c1", "write", text="a")
     reply = call(ann, "c1", "write", text="b")
     sentence = "The id of this call belongs to another call. Use a new id for each call."
@@ -133,7 +133,7 @@ def test_an_id_that_was_used_for_another_call_is_refused(ann):
     assert texts() == ["a"]
 
 
-def test_a_refused_call_leaves_nothing_and_is_tried_anew(ann):
+def test_refused_call_stores_nothing_and_can_be_retried(ann):
     Pad.open = False
     assert call(ann, "c1", "write_if_open", text="a")["error"]["code"] == 4218
     assert (texts(), Operation.objects.count()) == ([], 0)
@@ -142,13 +142,13 @@ def test_a_refused_call_leaves_nothing_and_is_tried_anew(ann):
     assert texts() == ["a"]
 
 
-def test_a_call_that_took_the_right_to_repeat_it_is_answered_all_the_same(ann):
+def test_repeated_call_that_revoked_its_own_permission_gets_its_reply(ann):
     first = call(ann, "c1", "write", text="without ann")
     assert call(ann, "c1", "write", text="without ann") == first
     assert call(ann, "c2", "write", text="a")["error"]["code"] == 4214
 
 
-def test_a_call_that_still_runs_is_not_run_again_beside_itself(ann, others):
+def test_running_call_is_not_run_twice_concurrently(ann, others):
     one, other = (thread._thread.submit(call, ann, "c1", "write_slowly", text="a") for thread in others)
     assert Pad.entered.acquire(timeout=seconds(10))
     Pad.going_on.set()
@@ -156,7 +156,7 @@ def test_a_call_that_still_runs_is_not_run_again_beside_itself(ann, others):
     assert texts() == ["a"]
 
 
-def test_a_call_that_has_only_read_so_far_is_not_run_again_beside_itself(ann, others):
+def test_running_call_without_writes_is_not_run_twice_concurrently(ann, others):
     one, other = (thread._thread.submit(call, ann, "c1", "think_and_write", text="a") for thread in others)
     assert Pad.entered.acquire(timeout=seconds(10))
     Pad.going_on.set()
@@ -164,23 +164,23 @@ def test_a_call_that_has_only_read_so_far_is_not_run_again_beside_itself(ann, ot
     assert texts() == ["a"]
 
 
-def test_two_calls_that_read_before_they_write_both_run(ann, others):
+def test_two_calls_that_read_before_writing_both_run(ann, others):
     futures = [others[n]._thread.submit(call, ann, f"c{n}", "think_and_write", text=str(n)) for n in (0, 1)]
     assert Pad.entered.acquire(timeout=seconds(10))
-    Pad.entered.acquire(timeout=0.2)  # where the database lets both read at the same time
+    Pad.entered.acquire(timeout=0.2)  # if the database lets both read at the same time
     Pad.going_on.set()
     assert all("error" not in future.result(seconds(30)) for future in futures)
     assert sorted(texts()) == ["0", "1"]
 
 
-def test_what_fails_after_the_commit_does_not_deny_that_the_call_ran(ann, caplog):
+def test_failure_after_the_commit_does_not_fail_the_call(ann, caplog):
     assert "error" not in call(ann, "c1", "write_and_trip", text="a")
     assert "error" not in call(ann, "c1", "write_and_trip", text="a")
     assert texts() == ["a"]
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_call_that_was_given_up_does_not_commit(ann):
+def test_timed_out_call_does_not_commit(ann):
     deadline = Deadline(3)
     assert deadline.give_up()
     reply = call(ann, "c1", "write", deadline, text="a")
@@ -189,7 +189,7 @@ def test_a_call_that_was_given_up_does_not_commit(ann):
     assert (texts(), Operation.objects.count()) == ([], 0)
 
 
-def test_a_call_that_commits_is_not_given_up(ann):
+def test_committing_call_does_not_time_out(ann):
     deadline = Deadline(3)
     call(ann, "c1", "write", deadline, text="a")
     assert not deadline.give_up()
@@ -197,7 +197,7 @@ def test_a_call_that_commits_is_not_given_up(ann):
 
 @pytest.fixture
 def losing(monkeypatch):
-    """Commits that lose to another transaction; `at_commit` is called when they are about to."""
+    """Make commits lose to another transaction; `at_commit` is called right before them."""
     losing = SimpleNamespace(times=1, at_commit=lambda: None)
     connection = connections["default"]
     commit = connection.commit
@@ -214,12 +214,12 @@ def losing(monkeypatch):
     losing.times = 0
 
 
-def test_a_commit_that_lost_to_another_one_is_repeated(ann, losing):
+def test_transaction_that_conflicts_is_repeated(ann, losing):
     assert "error" not in call(ann, "c1", "write", Deadline(60), text="a")
     assert (texts(), losing.times) == (["a"], 0)
 
 
-def test_a_commit_that_lost_is_not_repeated_when_the_time_is_over(ann, losing):
+def test_transaction_that_conflicts_is_not_repeated_after_the_deadline(ann, losing):
     deadline = Deadline(3)
     given_up = []
     losing.times, losing.at_commit = 2, lambda: given_up.append(deadline.give_up())
@@ -228,7 +228,7 @@ def test_a_commit_that_lost_is_not_repeated_when_the_time_is_over(ann, losing):
     assert (texts(), losing.times, given_up) == ([], 0, [False])
 
 
-def test_a_call_that_is_repeated_can_be_given_up(ann, losing):
+def test_repeated_transaction_can_time_out(ann, losing):
     class Late(Deadline):
         def commit(self) -> None:
             assert losing.times or self.give_up()
@@ -238,7 +238,7 @@ def test_a_call_that_is_repeated_can_be_given_up(ann, losing):
     assert (texts(), losing.times) == ([], 0)
 
 
-def test_a_result_that_is_too_large_to_keep_has_no_effect(ann, settings, caplog):
+def test_call_with_a_too_large_result_has_no_effect(ann, settings, caplog):
     limit(settings, reply_bytes=100)
     assert call(ann, "c1", "shout", length=90)["result"] == "a" * 90
     assert call(ann, "c2", "shout", length=99)["error"]["code"] == 4001
@@ -246,7 +246,7 @@ def test_a_result_that_is_too_large_to_keep_has_no_effect(ann, settings, caplog)
     assert "A result may have 100 bytes; this one has 101." in caplog.text
 
 
-def test_operations_go_with_the_log_but_not_within_an_hour(ann):
+def test_operations_are_pruned_with_the_log_after_an_hour(ann):
     call(ann, "old", "write", text="a")
     call(ann, "new", "write", text="b")
     old = Operation.objects.filter(pk=operation_key(ann, "old"))
@@ -255,7 +255,7 @@ def test_operations_go_with_the_log_but_not_within_an_hour(ann):
     assert [operation.key for operation in Operation.objects.all()] == [operation_key(ann, "new")]
 
 
-def test_the_database_says_which_operations_it_has(ann):
+def test_completed_operations(ann):
     call(ann, "c1", "write", text="a")
     keys = [operation_key(ann, id) for id in ("c1", "c2")]
-    assert idempotency.ran("default", keys) == {keys[0]}
+    assert idempotency.completed("default", keys) == {keys[0]}

@@ -1,4 +1,4 @@
-"""Interruption: a statement that runs in one thread is ended from another one."""
+"""Interruption: a statement that runs in one thread is cancelled from another one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = {
 
 
 @pytest.mark.usefixtures("committed")
-def test_statement_of_another_thread_ends():
+def test_statement_of_another_thread_is_cancelled():
     ready, interrupts = threading.Event(), []
 
     def work() -> type[Exception] | None:
@@ -42,4 +42,4 @@ def test_statement_of_another_thread_ends():
             interrupts[0]()
             threading.Event().wait(0.05)
         assert working.result() is DatabaseError
-    interrupts[0]()  # whose connection is closed: nothing happens
+    interrupts[0]()  # its connection is closed, so nothing happens

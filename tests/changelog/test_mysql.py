@@ -1,4 +1,4 @@
-"""MySQL and MariaDB: how long a gap in the ids is waited for, and how a cursor carries it."""
+"""MySQL and MariaDB: how long the log keeps a gap in the ids, and how a cursor contains it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif("mysql" not in connection.settings_dict["ENGINE"
 
 @pytest.fixture
 def skip(write):
-    """`skip(3)`: three ids that will never be seen."""
+    """`skip(3)` uses up three ids that never appear."""
 
     def skip(count: int) -> None:
         with transaction.atomic():
@@ -33,7 +33,7 @@ def skip(write):
 
 @pytest.fixture(autouse=True)
 def settled(write):
-    """A change from long ago: nothing before it is waited for."""
+    """An old change, before which no gaps are kept."""
     write("old")
     Change.objects.update(at=int((time.time() - 3600) * 1000))
 
@@ -67,19 +67,19 @@ def test_gap_before_the_first_change_is_one(log, write, skip):
     assert gaps(log.head()) == [f"1-{row.id - 1}-{row.at}"]
 
 
-def test_gap_is_given_up_when_the_change_behind_it_is_old(log, write, skip, read, monkeypatch):
+def test_gap_is_dropped_when_the_change_after_it_is_old(log, write, skip, read, monkeypatch):
     cursor = log.head()
     skip(1)
     write(1)
     _, cursor = read(cursor)
     waiting = read(cursor)[1]
-    monkeypatch.setattr(mysql, "GAP_SECONDS", -5)  # as if time had passed
+    monkeypatch.setattr(mysql, "GAP_SECONDS", -5)  # pretend that time has passed
     given_up = read(cursor)[1]
 
     assert (len(gaps(waiting)), gaps(given_up), gaps(log.head())) == (1, [], [])
 
 
-def test_gap_is_given_up_though_changes_keep_coming(log, write, skip, read):
+def test_gap_is_dropped_while_changes_keep_arriving(log, write, skip, read):
     cursor = log.head()
     skip(1)
     write(1)
@@ -90,7 +90,7 @@ def test_gap_is_given_up_though_changes_keep_coming(log, write, skip, read):
     assert gaps(read(cursor)[1]) == []
 
 
-def test_change_in_a_gap_is_read_however_long_the_reader_slept(log, write, read, elsewhere):
+def test_change_in_a_gap_is_read_by_a_late_reader(log, write, read, elsewhere):
     cursor = log.head()
     elsewhere.begin()
     elsewhere(write, "early")
@@ -102,7 +102,7 @@ def test_change_in_a_gap_is_read_however_long_the_reader_slept(log, write, read,
     assert read(cursor)[0] == ["early"]
 
 
-def test_part_of_a_gap_comes_and_the_rest_is_waited_for(log, write, read, elsewhere):
+def test_gap_keeps_the_ids_that_have_not_appeared(log, write, read, elsewhere):
     cursor = log.head()
     elsewhere.begin()
     elsewhere(write, "a")
@@ -119,7 +119,7 @@ def test_part_of_a_gap_comes_and_the_rest_is_waited_for(log, write, read, elsewh
     assert (seen, gaps(cursor)) == (["a", "c", "d"], [])
 
 
-def test_range_is_split_by_what_comes_of_it(log, write, skip, read):
+def test_gap_is_split_by_a_change_within_it(log, write, skip, read):
     cursor = log.head()
     skip(5)
     write(1)
@@ -134,7 +134,7 @@ def test_range_is_split_by_what_comes_of_it(log, write, skip, read):
     assert read(cursor)[0] == []
 
 
-def test_more_gaps_than_a_cursor_carries_are_joined_and_none_is_lost(log, write, skip, read, monkeypatch):
+def test_more_gaps_than_a_cursor_may_have_are_joined_and_none_is_lost(log, write, skip, read, monkeypatch):
     monkeypatch.setattr(mysql, "MAX_GAPS", 4)
     monkeypatch.setattr(mysql, "TEXT_GAPS", 4)
     start = cursor = log.head()
@@ -165,7 +165,7 @@ def test_gaps_of_many_transactions_fit_into_a_cursor(log, write, skip, read):
 
 
 def rows_read(function, *args, **options) -> int:
-    """How many rows the server reads for it."""
+    """Return how many rows the server reads during the call."""
 
     def count() -> int:
         with connection.cursor() as cursor:
@@ -173,14 +173,14 @@ def rows_read(function, *args, **options) -> int:
             return sum(int(value) for _, value in cursor.fetchall())
 
     before = count()
-    own = count() - before  # what it costs to ask
+    own = count() - before  # the cost of the count itself
     before = count()
     function(*args, **options)
     return count() - before - own
 
 
 class TestCheckpoint:
-    """The present is looked for from where somebody has found it before."""
+    """`head` starts at the last stored checkpoint."""
 
     @pytest.fixture
     def bring_forward(self, log):
@@ -192,9 +192,9 @@ class TestCheckpoint:
 
     @pytest.fixture(autouse=True)
     def often(self, monkeypatch):
-        monkeypatch.setattr(upkeep, "MOST_SECONDS", 60)
+        monkeypatch.setattr(upkeep, "MAX_SECONDS", 60)
 
-    def test_rows_read_for_the_present_do_not_grow_with_the_changes_of_a_minute(self, log, write):
+    def test_rows_read_by_head_do_not_grow_with_the_changes_of_a_minute(self, log, write):
         found = []
         for count in (1, 20):
             for _ in range(count):
@@ -203,7 +203,7 @@ class TestCheckpoint:
         assert max(found) < 1100
         assert found[1] <= found[0] + 10
 
-    def test_page_reads_few_rows_though_nobody_has_looked_for_long(self, log, write, read, monkeypatch):
+    def test_page_reads_few_rows_after_a_long_time_without_readers(self, log, write, read, monkeypatch):
         monkeypatch.setattr(upkeep.Upkeep, "after_commit", lambda *args: None)
         for _ in range(20):
             write(*range(1000))
@@ -212,7 +212,7 @@ class TestCheckpoint:
         behind = log.read(log.head(rows=HEAD_ROWS), limit=100_000).changes
         assert behind[-1].key == "new"
 
-    def test_ticks_bring_it_forward_for_writers_that_do_not(self, log, write, monkeypatch):
+    def test_ticks_advance_it_if_writers_do_not(self, log, write, monkeypatch):
         monkeypatch.setattr(upkeep.Upkeep, "after_commit", lambda *args: None)
         cursor = log.head()
         for _ in range(5):
@@ -222,7 +222,7 @@ class TestCheckpoint:
         assert rows_read(log.head) < 50
         assert log.head() == cursor
 
-    def test_head_says_what_it_said_without_one(self, log, write, skip, bring_forward):
+    def test_head_is_the_same_as_without_a_checkpoint(self, log, write, skip, bring_forward):
         for number in range(5):
             skip(1)
             write(number)
@@ -230,7 +230,7 @@ class TestCheckpoint:
         bring_forward()
         assert log.head() == before
 
-    def test_change_in_a_gap_of_it_is_read_once(self, log, write, read, elsewhere, bring_forward):
+    def test_change_in_a_gap_of_the_checkpoint_is_read_once(self, log, write, read, elsewhere, bring_forward):
         elsewhere.begin()
         elsewhere(write, "early")
         write("late")
@@ -253,7 +253,7 @@ class TestCheckpoint:
         elsewhere(lambda: connection.rollback())
         assert read(head)[0] == ["unseen"]
 
-    def test_of_a_log_that_was_emptied_is_not_used(self, log, write, read, bring_forward):
+    def test_checkpoint_of_an_emptied_log_is_not_used(self, log, write, read, bring_forward):
         write(1)
         bring_forward()
         Change.objects.all().delete()
@@ -261,7 +261,7 @@ class TestCheckpoint:
         write(2)
         assert read(head)[0] == ["2"]
 
-    def test_what_is_pruned_is_not_waited_for(self, log, write, read, skip, bring_forward):
+    def test_pruned_ids_are_no_gaps(self, log, write, read, skip, bring_forward):
         skip(1)
         write(1)
         bring_forward()
@@ -282,7 +282,7 @@ def test_cursor_is_short_however_many_transactions_are_rolled_back(log, write, s
     assert max(len(cursor), len(log.head())) <= short + 90
 
 
-def test_who_has_made_a_short_cursor_reads_nothing_again(log, write, skip, read, elsewhere):
+def test_process_that_made_a_short_cursor_reads_nothing_again(log, write, skip, read, elsewhere):
     cursor = log.head()
     elsewhere.begin()
     for number in range(20):
@@ -297,7 +297,7 @@ def test_who_has_made_a_short_cursor_reads_nothing_again(log, write, skip, read,
     assert (read(cursor)[0], read(head)[0]) == (["early"], ["early"])
 
 
-def test_another_process_reads_what_is_between_again(log, write, skip, read, elsewhere):
+def test_another_process_reads_changes_between_joined_gaps_again(log, write, skip, read, elsewhere):
     cursor = log.head()
     elsewhere.begin()
     for number in range(20):
@@ -313,11 +313,11 @@ def test_another_process_reads_what_is_between_again(log, write, skip, read, els
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_no_position_skips_what_commits_later(log, write, read, seed, monkeypatch):
-    """Transactions of four writers, in any order; positions of this process and of others, with and without limits."""
+def test_no_position_skips_a_later_commit(log, write, read, seed, monkeypatch):
+    """Four writers commit in any order; positions come from this process and others, with and without limits."""
     monkeypatch.setattr(mysql, "ROWS_PER_STEP", 3)
     monkeypatch.setattr(mysql, "CHECKPOINT_ROWS", 2)
-    monkeypatch.setattr(upkeep, "CHANGES", 3)
+    monkeypatch.setattr(upkeep, "CHANGES_PER_PRUNE", 3)
     chance = random.Random(seed)
     committed = set[str]()
     positions: list[tuple[str, set[str]]] = []
@@ -371,7 +371,7 @@ def test_clock_of_this_machine_does_not_matter(log, write, read, elsewhere, monk
 
 
 def test_cursor_whose_gap_was_pruned_has_expired(log, write, skip, read):
-    """The gap's change may have come, and gone with the pruning, while the cursor was away."""
+    """A change in the gap may have been committed and pruned since."""
     cursor = log.head()
     skip(1)
     write(1)
@@ -387,7 +387,7 @@ def test_cursor_whose_gap_was_pruned_has_expired(log, write, skip, read):
 
 
 @pytest.mark.parametrize("listed", ["1", "1-2", "1-2-3-4", "1-2-3_", "a-b-c", "1-2-" + "9" * 19, "~1-2-3"])
-def test_wrecked_gaps_have_expired(log, write, listed):
+def test_damaged_gaps_have_expired(log, write, listed):
     write(1)
     with pytest.raises(CursorExpired):
         log.read(f"{log.head().partition('~')[0]}~{listed}", limit=10)
@@ -395,14 +395,14 @@ def test_wrecked_gaps_have_expired(log, write, listed):
 
 @pytest.fixture
 def steps(write):
-    """The server counts by three, as one of several servers of a cluster does."""
+    """The server counts in steps of three, like one of several servers of a cluster."""
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION auto_increment_increment = 3")
         yield
         cursor.execute("SET SESSION auto_increment_increment = DEFAULT")
 
 
-def test_gaps_of_a_server_that_counts_in_steps_become_one(log, write, read, steps):
+def test_gaps_of_a_server_that_counts_in_steps_are_merged(log, write, read, steps):
     cursor = log.head()
     for key in range(40):
         write(key)
@@ -413,7 +413,7 @@ def test_gaps_of_a_server_that_counts_in_steps_become_one(log, write, read, step
     assert (read(cursor)[0], read(log.head())[0]) == ([], [])
 
 
-def test_what_comes_late_in_such_a_gap_is_read_once(log, write, read, steps):
+def test_late_change_in_a_merged_gap_is_read_once(log, write, read, steps):
     for key in range(10):
         write(key)
     cursor = log.head()
@@ -430,19 +430,19 @@ def test_what_comes_late_in_such_a_gap_is_read_once(log, write, read, steps):
 @pytest.mark.parametrize(
     "gap", ["5-9-1-0", "5-9-1-1", "9-5-1-2", "1-100000000000000000-1-2", "5-9-1-2-2", "5-9-1-99999"]
 )
-def test_wrecked_steps_have_expired(log, write, gap):
+def test_damaged_steps_have_expired(log, write, gap):
     write(1)
     with pytest.raises(CursorExpired):
         log.read(f"{log.head()}~{gap}".replace("~~", "~"), limit=10)
 
 
 @pytest.mark.parametrize(
-    ("error", "is_of_value"),
+    ("error", "is_value_error"),
     [
-        (DataError(1366, "Incorrect string value"), True),  # as PyMySQL has it
-        (OperationalError(1366, "Incorrect string value"), True),  # as mysqlclient has it
+        (DataError(1366, "Incorrect string value"), True),  # PyMySQL
+        (OperationalError(1366, "Incorrect string value"), True),  # mysqlclient
         (OperationalError(1205, "Lock wait timeout exceeded"), False),
     ],
 )
-def test_value_that_the_log_cannot_hold_is_told_from_other_errors(error, is_of_value):
-    assert MySQLChangeLog("default")._is_of_value(error) is is_of_value
+def test_error_about_a_value_is_distinguished_from_other_errors(error, is_value_error):
+    assert MySQLChangeLog("default")._is_value_error(error) is is_value_error

@@ -1,4 +1,4 @@
-"""PostgreSQL: a NOTIFY follows each commit that has told the log something, and no other."""
+"""PostgreSQL: a NOTIFY follows each commit with changes for the log, and no other commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif("postgresql" not in connection.settings_dict["EN
 
 @pytest.fixture(autouse=True)
 def quiet(log, monkeypatch):
-    """Each commit has a NOTIFY of its own, but for a test that says otherwise."""
+    """Send a NOTIFY for each commit, unless a test sets another interval."""
     monkeypatch.setattr("realtime.changelog.postgresql.QUIET_SECONDS", 0.0)
     monkeypatch.setattr(log, "_notified", 0.0)
     return lambda seconds: monkeypatch.setattr("realtime.changelog.postgresql.QUIET_SECONDS", seconds)
@@ -24,7 +24,7 @@ def quiet(log, monkeypatch):
 
 @pytest.fixture
 def heard(committed):
-    """The number of NOTIFYs since the last call."""
+    """`heard()` returns the number of NOTIFYs since the last call."""
     listener = connection.copy()
     with listener.cursor() as cursor:
         cursor.execute("LISTEN realtime")
@@ -41,7 +41,7 @@ def heard(committed):
     listener.close()
 
 
-def test_one_for_each_statement_outside_of_a_transaction(heard):
+def test_one_for_each_statement_outside_a_transaction(heard):
     shelf = Shelf.objects.create(name="a")
     heard()
     book = Book.objects.create(title="a", shelf=shelf)
@@ -64,7 +64,7 @@ def test_one_for_a_transaction_of_many_changes(heard, log):
     assert heard() == 1
 
 
-def test_one_where_only_a_savepoint_was_rolled_back(heard, log):
+def test_one_after_a_rollback_to_a_savepoint(heard, log):
     with transaction.atomic():
         with transaction.atomic():
             log.append([change(1)])
@@ -73,7 +73,7 @@ def test_one_where_only_a_savepoint_was_rolled_back(heard, log):
     assert heard() == 1
 
 
-def test_none_for_what_is_rolled_back(heard, log):
+def test_none_after_a_rollback(heard, log):
     with transaction.atomic():
         log.append([change(1)])
         transaction.set_rollback(True)
@@ -82,7 +82,7 @@ def test_none_for_what_is_rolled_back(heard, log):
     assert heard() == 0
 
 
-def test_one_for_commits_that_follow_one_another_closely(heard, log, quiet):
+def test_one_for_commits_in_quick_succession(heard, log, quiet):
     quiet(60.0)
     for key in range(3):
         log.append([change(key)])
@@ -92,26 +92,26 @@ def test_one_for_commits_that_follow_one_another_closely(heard, log, quiet):
     assert heard() == 1
 
 
-def test_one_that_waits_for_the_end_of_a_transaction_stands_for_no_other(heard, log, quiet):
-    """Django does not know of a transaction that a cursor has begun."""
+def test_delayed_notify_does_not_replace_another_one(heard, log, quiet):
+    """Django does not know a transaction that raw SQL has begun."""
     quiet(60.0)
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")
         log.append([change(1)])
         log.append([change(2)])
         cursor.execute("COMMIT")
-    assert heard() == 1  # of two in a transaction PostgreSQL keeps one
+    assert heard() == 1  # PostgreSQL merges two in one transaction
     assert log._notified == 0.0
 
 
-def test_one_by_a_cursor_while_several_queries_are_under_way(heard, log):
+def test_pipeline_notifies_through_a_cursor(heard, log):
     connection.ensure_connection()
     with connection.connection.pipeline():
         log.append([change(1)])
     assert heard() == 1
 
 
-def test_commit_holds_though_the_notify_fails(heard, log, caplog, monkeypatch):
+def test_commit_succeeds_even_if_notify_fails(heard, log, caplog, monkeypatch):
     monkeypatch.setattr("realtime.changelog.postgresql.POSTGRESQL_CHANNEL", "no channel")
     with caplog.at_level(logging.ERROR, "django"):
         log.append([change(1)])

@@ -1,4 +1,4 @@
-"""PostgreSQL: a position is a snapshot, and comes back from clients as text."""
+"""PostgreSQL: a position is a snapshot, which clients return as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif("postgresql" not in connection.settings_dict["EN
     "snapshot",
     ["0:5:", "5:3:", "3:5:9", "3:5:5", "3:9:2", "3:9:5,4", "3:9:4,4", "3:9:4,", "3:9", "\u0663:9:", "3:9: 4", ""],
 )
-def test_snapshot_that_postgresql_would_not_take_has_expired(log, write, snapshot):
+def test_invalid_snapshot_has_expired(log, write, snapshot):
     write(1)
     epoch, _, position = log.head().partition(".")
     mark = position.partition("~")[2]
@@ -24,7 +24,7 @@ def test_snapshot_that_postgresql_would_not_take_has_expired(log, write, snapsho
         log.read(f"{epoch}.{snapshot}~{mark}", limit=10)
 
 
-def test_transactions_in_progress_stand_in_the_cursor(log, write, read, elsewhere):
+def test_cursor_contains_transactions_in_progress(log, write, read, elsewhere):
     elsewhere.begin()
     elsewhere(write, "early")
     write("late")
@@ -51,8 +51,8 @@ def test_savepoint_counts_as_its_transaction(log, write, read, elsewhere):
     assert read(cursor)[0] == ["early"]
 
 
-def test_changes_of_a_dump_from_elsewhere_are_not_read_again_and_again(log, write, read):
-    """A dump brings transaction ids that this server has not reached."""
+def test_changes_of_a_restored_dump_are_not_read_repeatedly(log, write, read):
+    """A restored dump has transaction ids that this server has not reached."""
     write("dumped", "too")
     Change.objects.update(transaction=10**15)
     cursor = log.head()
@@ -60,7 +60,7 @@ def test_changes_of_a_dump_from_elsewhere_are_not_read_again_and_again(log, writ
     assert read(cursor)[0] == ["new"]
 
 
-def test_dump_of_a_server_with_higher_transaction_ids_makes_its_cursors_expire(log, write):
+def test_cursors_of_a_server_with_higher_transaction_ids_expire(log, write):
     write(1)
     epoch, _, position = log.head().partition(".")
     mark = position.partition("~")[2]
@@ -68,7 +68,7 @@ def test_dump_of_a_server_with_higher_transaction_ids_makes_its_cursors_expire(l
         log.read(f"{epoch}.{10**15}:{10**15}:~{mark}", limit=10)
 
 
-def test_cursor_taken_while_an_old_transaction_runs_outlives_the_pruning(log, write, read, elsewhere):
+def test_cursor_taken_during_an_old_transaction_survives_pruning(log, write, read, elsewhere):
     elsewhere.begin()
     elsewhere(write, "early")
     write(1, 2, 3)
@@ -80,7 +80,7 @@ def test_cursor_taken_while_an_old_transaction_runs_outlives_the_pruning(log, wr
     assert read(cursor)[0] == ["early"]
 
 
-def test_what_an_old_transaction_held_up_is_pruned_when_it_has_ended(log, write, elsewhere):
+def test_changes_are_pruned_after_an_old_transaction_has_ended(log, write, elsewhere):
     elsewhere.begin()
     elsewhere(write, "early")
     write(1, 2, 3)
@@ -90,7 +90,7 @@ def test_what_an_old_transaction_held_up_is_pruned_when_it_has_ended(log, write,
     assert log.prune(older_than=60) == 2
 
 
-def test_log_of_a_dump_from_a_server_with_higher_transaction_ids_goes_on(log, write, read):
+def test_log_works_after_a_restore_from_a_server_with_higher_transaction_ids(log, write, read):
     write("dumped", "too")
     Change.objects.update(transaction=10**15, at=1)
     Log.objects.update(pruned_transaction=10**15 - 1)
@@ -105,12 +105,12 @@ def test_log_of_a_dump_from_a_server_with_higher_transaction_ids_goes_on(log, wr
     assert read(cursor)[0] == ["newer"]
 
 
-def test_read_fetches_what_is_new_while_an_old_transaction_is_open(log, elsewhere):
-    """Not all that has come since the old transaction began."""
+def test_read_fetches_only_new_changes_during_an_old_transaction(log, elsewhere):
+    """It does not fetch all changes since the old transaction began."""
     with connection.cursor() as cursor:
         elsewhere.begin()
         elsewhere(Log.objects.filter(pk=2).delete)  # takes a transaction id
-        for _ in range(3):  # transactions of their own
+        for _ in range(3):  # separate transactions
             cursor.execute(
                 "INSERT INTO realtime_change (model, key, operation, transaction, at) SELECT 'tests.book', n, 'u',"
                 " pg_current_xact_id()::text::bigint, 0 FROM generate_series(1, 1000) n"
@@ -125,7 +125,7 @@ def test_read_fetches_what_is_new_while_an_old_transaction_is_open(log, elsewher
 
 
 def _fetched(cursor) -> int:
-    """The rows of the log that this transaction has read."""
+    """Return the number of rows of the log that this transaction has read."""
     cursor.execute(
         "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
         " WHERE relname = 'realtime_change'"

@@ -1,4 +1,4 @@
-"""SQLite: how the commits of other processes are noticed, and that readers and writers leave one another alone."""
+"""SQLite: commits of other processes are noticed, and readers and writers do not block each other."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def log(committed):
     return SQLiteChangeLog("default")
 
 
-def test_log_has_moved_when_it_is_asked_first(log):
+def test_first_call_reports_changes(log):
     assert log.moved()
 
 
-def test_log_has_moved_when_another_connection_has_committed(log, write, elsewhere):
+def test_commit_of_another_connection_is_reported(log, write, elsewhere):
     log.moved()
     assert not log.moved()
     elsewhere(write, 1)
     assert (log.moved(), log.moved()) == (True, False)
 
 
-def test_transaction_under_way_has_not_moved_it(log, write, elsewhere):
+def test_open_transaction_is_not_reported(log, write, elsewhere):
     log.moved()
     elsewhere.begin()
     elsewhere(write, 1)
@@ -36,8 +36,8 @@ def test_transaction_under_way_has_not_moved_it(log, write, elsewhere):
 
 
 @pytest.mark.parametrize("commits", range(4))
-def test_number_that_another_connection_saw_is_not_compared(log, write, elsewhere, commits):
-    """The reader's thread is another one after all clients have left, and a broken connection is opened again."""
+def test_data_version_of_another_connection_is_not_compared(log, write, elsewhere, commits):
+    """The reader's thread changes after all clients have left, and a broken connection is reopened."""
     log.head()
     for number in range(commits):
         write(number)
@@ -46,7 +46,7 @@ def test_number_that_another_connection_saw_is_not_compared(log, write, elsewher
     assert log.moved()
 
 
-def test_snapshot_takes_no_writers_lock_where_transactions_begin_with_it(log, write, elsewhere):
+def test_snapshot_takes_no_write_lock_in_immediate_mode(log, write, elsewhere):
     assert connection.transaction_mode == "IMMEDIATE"
     elsewhere.begin()
     with log.snapshot():
@@ -55,7 +55,7 @@ def test_snapshot_takes_no_writers_lock_where_transactions_begin_with_it(log, wr
     assert connection.transaction_mode == "IMMEDIATE"
 
 
-def test_mode_of_transactions_is_restored_after_a_failure(log):
+def test_transaction_mode_is_restored_after_a_failure(log):
     with pytest.raises(ZeroDivisionError), log.snapshot():
         1 / 0  # noqa: B018
     assert connection.transaction_mode == "IMMEDIATE"

@@ -1,4 +1,4 @@
-"""Upkeep: writers prune the log after some commits, unseen, waiting for nobody."""
+"""Upkeep: writers prune the log after some commits, without counted queries and without waiting for locks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.models import Book, Shelf
 
 @pytest.fixture
 def shelf(committed) -> Shelf:
-    """A shelf, after many old changes."""
+    """Create a shelf after many old changes."""
     shelf = Shelf.objects.create(name="one")
     for number in range(20):
         Book.objects.create(shelf=shelf, title=str(number))
@@ -23,11 +23,11 @@ def shelf(committed) -> Shelf:
 
 @pytest.fixture(autouse=True)
 def always(monkeypatch, shelf):
-    monkeypatch.setattr(upkeep, "COMMITS", 0)
-    monkeypatch.setattr(upkeep, "MOST_SECONDS", 60)  # all that is old, however busy the machine is
+    monkeypatch.setattr(upkeep, "COMMITS_PER_PRUNE", 0)
+    monkeypatch.setattr(upkeep, "MAX_SECONDS", 60)  # enough on a busy machine
 
 
-def test_writer_deletes_what_is_old_and_nobody_counts_it(shelf):
+def test_writer_prunes_old_changes_without_counted_queries(shelf):
     before = Change.objects.count()
     with CaptureQueriesContext(connection) as queries:
         Book.objects.create(shelf=shelf, title="new")
@@ -35,14 +35,14 @@ def test_writer_deletes_what_is_old_and_nobody_counts_it(shelf):
     assert not [query["sql"] for query in queries.captured_queries if "DELETE" in query["sql"]]
 
 
-def test_what_is_kept_for_readers_stays(shelf, settings):
+def test_changes_within_the_retention_stay(shelf, settings):
     settings.REALTIME_RETENTION_SECONDS = 1e10
     before = Change.objects.count()
     Book.objects.create(shelf=shelf, title="new")
     assert Change.objects.count() > before
 
 
-def test_nothing_is_deleted_before_the_writer_has_committed(shelf):
+def test_nothing_is_pruned_before_the_commit(shelf):
     before = Change.objects.count()
     with transaction.atomic():
         Book.objects.create(shelf=shelf, title="new")
@@ -50,8 +50,8 @@ def test_nothing_is_deleted_before_the_writer_has_committed(shelf):
     assert Change.objects.count() == 1
 
 
-def test_one_commit_in_so_many_prunes(shelf, monkeypatch):
-    monkeypatch.setattr(upkeep, "COMMITS", 2)
+def test_one_commit_in_many_prunes(shelf, monkeypatch):
+    monkeypatch.setattr(upkeep, "COMMITS_PER_PRUNE", 2)
     draws = iter([0.6, 0.4])
     monkeypatch.setattr("realtime.changelog.upkeep.random.random", lambda: next(draws))
     Book.objects.create(shelf=shelf, title="new")
@@ -60,29 +60,29 @@ def test_one_commit_in_so_many_prunes(shelf, monkeypatch):
     assert Change.objects.count() <= 2
 
 
-def test_what_there_was_no_time_for_is_deleted_after_the_next_commit(shelf, monkeypatch):
-    monkeypatch.setattr(upkeep, "MOST_SECONDS", 0)
+def test_pruning_continues_after_the_next_commit(shelf, monkeypatch):
+    monkeypatch.setattr(upkeep, "MAX_SECONDS", 0)
     Book.objects.create(shelf=shelf, title="new")
     assert Change.objects.count() > 20
     monkeypatch.undo()
-    monkeypatch.setattr(upkeep, "MOST_SECONDS", 60)
+    monkeypatch.setattr(upkeep, "MAX_SECONDS", 60)
     Book.objects.create(shelf=shelf, title="newer")
     assert Change.objects.count() <= 2
 
 
-def test_lock_of_somebody_else_is_not_waited_for(shelf, elsewhere):
+def test_pruning_does_not_wait_for_a_lock(shelf, elsewhere):
     log = get_changelog("default")
     before = Change.objects.count()
     elsewhere.begin()
     elsewhere(Log.objects.update, epoch="locked")
-    log._tidy()
+    log._prune_after_commit()
     assert Change.objects.count() == before
     elsewhere.commit()
-    log._tidy()
+    log._prune_after_commit()
     assert Change.objects.count() == 1
 
 
-def test_transaction_that_was_begun_by_raw_sql_is_not_ended(shelf):
+def test_transaction_of_raw_sql_is_not_ended(shelf):
     before = Change.objects.count()
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")
@@ -91,8 +91,8 @@ def test_transaction_that_was_begun_by_raw_sql_is_not_ended(shelf):
     assert (Book.objects.filter(title="new").exists(), Change.objects.count()) == (False, before)
 
 
-def test_driver_that_does_not_say_whether_a_transaction_is_open_is_left_alone(shelf, monkeypatch):
+def test_no_pruning_if_the_driver_does_not_report_transactions(shelf, monkeypatch):
     before = Change.objects.count()
-    monkeypatch.setattr(upkeep, "knows_transactions", lambda driver: False)
+    monkeypatch.setattr(upkeep, "reports_transactions", lambda driver: False)
     Book.objects.create(shelf=shelf, title="new")
     assert Change.objects.count() == before + 1

@@ -145,7 +145,7 @@ class TestNothingIsGoodUnseen:
     async def test_notifications_that_nobody_sends(self, committed, monkeypatch):
         if BACKEND != "postgresql":
             pytest.skip("about NOTIFY")
-        monkeypatch.setattr(PostgreSQLChangeLog, "_committed", lambda log: None)
+        monkeypatch.setattr(PostgreSQLChangeLog, "_wake_hubs", lambda log: None)
         assert states(await layers.wakeups())["wake-up default"] is Outcome.BROKEN
 
     @pytest.mark.databases
@@ -157,7 +157,7 @@ class TestNothingIsGoodUnseen:
             with log.connection.cursor() as cursor:
                 cursor.execute("NOTIFY realtime, 'somebody else'")
 
-        monkeypatch.setattr(PostgreSQLChangeLog, "_committed", notify_as_somebody_else)
+        monkeypatch.setattr(PostgreSQLChangeLog, "_wake_hubs", notify_as_somebody_else)
         assert states(await layers.wakeups())["wake-up default"] is Outcome.BROKEN
 
     async def test_hints_that_nobody_sends(self, committed, settings, redis_url, monkeypatch):

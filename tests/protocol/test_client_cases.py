@@ -1,4 +1,4 @@
-"""The cases shared with the browser's half, played by the Python client's own session."""
+"""The test cases that the Python client shares with the JavaScript client."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from realtime.client.effects import Apply, Close, Expires, Happened, Later, Refused, Send, Wait
+from realtime.client.effects import Apply, Close, EventReceived, Expires, Refused, Retry, Send, Wait
 from realtime.client.rows import Rows
 from realtime.client.session import TRANSITIONS, ClientState
-from realtime.client.subscriptions import Wire
+from realtime.client.subscriptions import Subscription
 
 FOLDER = Path(__file__).parent / "cases"
 
@@ -30,7 +30,7 @@ class Player:
 
     def __init__(self) -> None:
         self.session = ClientState()
-        self.wires: dict[str, Wire] = {}
+        self.subscriptions: dict[str, Subscription] = {}
         self.rows: dict[str, Rows] = {}
         self.sent: list[Any] = []
         self.later_names: list[str] = []
@@ -54,22 +54,22 @@ class Player:
                     self.is_closed = True
                 case Expires(seconds):
                     self.ends = seconds
-                case Happened(wires=wires):
-                    self.told += ["the user"] if wires is None else map(self.name_of, wires)
-                case Later(wire):
-                    self.later_names.append(self.name_of(wire))
-                case Refused(wire=wire):
-                    self.rows[self.name_of(wire)].clear()
+                case EventReceived(subscriptions=subscriptions):
+                    self.told += ["the user"] if subscriptions is None else map(self.name_of, subscriptions)
+                case Retry(subscription):
+                    self.later_names.append(self.name_of(subscription))
+                case Refused(subscription=subscription):
+                    self.rows[self.name_of(subscription)].clear()
                 case Apply(updates=updates):
-                    unfit = {
-                        wire
-                        for wire, deltas, fresh in updates
-                        if not self.rows[self.name_of(wire)].apply(deltas, fresh=fresh)
+                    failed = {
+                        subscription
+                        for subscription, deltas, fresh in updates
+                        if not self.rows[self.name_of(subscription)].apply(deltas, fresh=fresh)
                     }
-                    self.do(self.session.applied(effect, unfit))
+                    self.do(self.session.applied(effect, failed))
 
-    def name_of(self, wire: Wire) -> str:
-        return next(name for name, own in self.wires.items() if own is wire)
+    def name_of(self, subscription: Subscription) -> str:
+        return next(name for name, own in self.subscriptions.items() if own is subscription)
 
     def do_connect(self, _) -> None:
         self.do(self.session.connect())
@@ -88,19 +88,19 @@ class Player:
         for name, target in wanted.items():
             keys = target.pop("keys", ())
             options = {"stream": "tasks", "format": "html", "params": None} | target
-            self.wires[name], self.rows[name] = Wire(**options), Rows(keys)
-            self.do(self.session.subscribe(self.wires[name]))
+            self.subscriptions[name], self.rows[name] = Subscription(**options), Rows(keys)
+            self.do(self.session.subscribe(self.subscriptions[name]))
 
     def do_unsubscribe(self, name) -> None:
-        self.do(self.session.unsubscribe(self.wires[name]))
+        self.do(self.session.unsubscribe(self.subscriptions[name]))
 
     def do_present(self, said) -> None:
         [(name, data)] = said.items()
-        self.do(self.session.present(self.wires[name], data))
+        self.do(self.session.present(self.subscriptions[name], data))
 
     def do_tell(self, said) -> None:
         [(name, event)] = said.items()
-        self.do(self.session.tell(self.wires[name], event, None))
+        self.do(self.session.send_event(self.subscriptions[name], event, None))
 
     def do_told(self, names) -> None:
         told, self.told = self.told, []
@@ -122,7 +122,7 @@ class Player:
         self.do(self.session.due())
 
     def do_again(self, name) -> None:
-        self.do(self.session.again(self.wires[name]))
+        self.do(self.session.again(self.subscriptions[name]))
 
     def do_skip(self, _) -> None:
         self.sent.clear()
@@ -135,13 +135,13 @@ class Player:
         assert self.session.state == state
 
     def do_states(self, states) -> None:
-        assert {name: self.session.state_of(self.wires[name]) for name in states} == states
+        assert {name: self.session.state_of(self.subscriptions[name]) for name in states} == states
 
     def do_keys(self, keys) -> None:
         assert {name: self.rows[name].keys for name in keys} == keys
 
     def do_cursors(self, cursors) -> None:
-        assert {name: self.wires[name].cursor for name in cursors} == cursors
+        assert {name: self.subscriptions[name].cursor for name in cursors} == cursors
 
     def do_waits(self, retry) -> None:
         assert self.retry == retry

@@ -1,9 +1,9 @@
-"""Recent: what was read lately is not read again."""
+"""RecentChanges: recent changes are not read again."""
 
 import pytest
 
 from realtime.changelog.base import LoggedChange
-from realtime.queries.tail import MAX_TICKS, TOO_MANY, Recent
+from realtime.queries.tail import MAX_TICKS, TOO_MANY, RecentChanges
 
 
 def is_older(one: str, other: str) -> bool:
@@ -15,7 +15,7 @@ def change(number: int) -> LoggedChange:
 
 
 def test_changes_since_a_cursor_are_all_that_came_after_it():
-    recent = Recent(10, is_older)
+    recent = RecentChanges(10, is_older)
     recent.add("a", 1, [change(1)])
     recent.add("b", 2, [change(2), change(3)])
     assert recent.since("a") == [change(1), change(2), change(3)]
@@ -23,13 +23,13 @@ def test_changes_since_a_cursor_are_all_that_came_after_it():
 
 
 def test_a_cursor_that_was_not_seen_is_not_known():
-    recent = Recent(10, is_older)
+    recent = RecentChanges(10, is_older)
     recent.add("a", 1, [change(1)])
     assert recent.since("b") is TOO_MANY
 
 
 def test_the_oldest_are_forgotten_when_there_are_too_many_changes():
-    recent = Recent(2, is_older)
+    recent = RecentChanges(2, is_older)
     recent.add("a", 1, [change(1)])
     recent.add("b", 2, [change(2)])
     recent.add("c", 3, [change(3)])
@@ -38,7 +38,7 @@ def test_the_oldest_are_forgotten_when_there_are_too_many_changes():
 
 
 def test_ticks_without_changes_are_forgotten_too():
-    recent = Recent(2, is_older)
+    recent = RecentChanges(2, is_older)
     for number in range(MAX_TICKS + 1):
         recent.add(str(number), number, [])
     assert recent.since("0") is TOO_MANY
@@ -46,7 +46,7 @@ def test_ticks_without_changes_are_forgotten_too():
 
 
 def test_nothing_is_remembered_of_a_log_that_was_replaced():
-    recent = Recent(2, is_older)
+    recent = RecentChanges(2, is_older)
     recent.add("a", 1, [change(1)])
     recent.clear()
     assert recent.since("a") is TOO_MANY
@@ -56,8 +56,8 @@ class TestInsert:
     """All changes after an older cursor, which somebody has come back from."""
 
     @pytest.fixture
-    def recent(self) -> Recent:
-        recent = Recent(10, is_older)
+    def recent(self) -> RecentChanges:
+        recent = RecentChanges(10, is_older)
         recent.add("g", 7, [change(8)])
         return recent
 

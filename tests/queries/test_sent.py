@@ -15,7 +15,7 @@ from msgspec import Raw
 from realtime import ModelStream
 from realtime.models import Change, Log
 from realtime.queries import sent
-from realtime.queries.sent import Memory, Sent
+from realtime.queries.sent import RowMemory, SentRows
 from tests.models import Book, Shelf
 
 pytestmark = pytest.mark.databases
@@ -281,8 +281,8 @@ def failing(live: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_rows_of_all_live_queries_share_one_bound(monkeypatch):
     monkeypatch.setattr(sent, "MOST_BYTES", 3 * (sent.ROW_BYTES + 10))
-    memory = Memory()
-    one, other = Sent(memory), Sent(memory)
+    memory = RowMemory()
+    one, other = SentRows(memory), SentRows(memory)
     for number, query in enumerate((one, other, one, other)):
         query.note({str(number): Raw(b'"12345678"')}, ())
         query.confirm()

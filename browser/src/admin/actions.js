@@ -1,12 +1,12 @@
 /**
- * The bar of actions of a change list, which the admin's own script drives: it is left to it, and told of other rows.
+ * The action bar of a change list. The admin's own script runs it; this module tells it about changed rows.
  */
 
 import {morph} from "../dom/morph.js"
 
 const BOXES = "tr input.action-select"
 
-/** All boxes that are there now, in place of those that were there when the page was loaded. */
+/** The current checkboxes, instead of those in the page as loaded. */
 const boxes = {
   get length() {
     return document.querySelectorAll(BOXES).length
@@ -20,24 +20,24 @@ const boxes = {
   },
 }
 
-/** Lets the admin's script follow the rows; to be called before the page is ready, when that script begins. */
+/** Makes the admin's script use the current rows. Call it before DOMContentLoaded, when that script starts. */
 export function followBoxes() {
   const global = /** @type {any} */ (window)
   const original = global.Actions
   if (original) global.Actions = (/** @type {unknown} */ _, /** @type {unknown} */ options) => original(boxes, options)
 }
 
-/** A list that was empty has rows now, and new bars. */
+/** Starts the admin's script for the first rows of a list that was empty. */
 export function begin() {
   const {Actions} = /** @type {any} */ (window)
   if (Actions && boxes.length) Actions(boxes)
 }
 
 /**
- * Tells the bars how many rows there are, and has the chosen ones counted again.
+ * Updates the number of rows in the bars, and makes the script count the selected rows again.
  *
  * @param {ParentNode} list
- * @param {Element[]} bars as the server renders them now
+ * @param {Element[]} bars the server's current ones
  */
 export function follow(list, bars) {
   const shown = [...list.querySelectorAll("div.actions")]

@@ -1,5 +1,5 @@
 /**
- * The pages of a LiveModelAdmin: begins what belongs to the page that this script is in.
+ * The script of a LiveModelAdmin's pages: starts a change list or a change form.
  */
 
 import {watchFields} from "../dom/morph.js"
@@ -9,7 +9,7 @@ import {aboutOf, container, parse} from "./page.js"
 import {ListStatus} from "./status.js"
 
 const about = aboutOf(document)
-// as it came: the admin's own scripts begin when all of it is there
+// the page as loaded: the admin's own scripts start when it is complete
 const source = parse(document.documentElement.outerHTML)
 const {realtime} = /** @type {any} */ (window)
 

@@ -1,5 +1,5 @@
 /**
- * The change form: warns when the object changes while somebody edits it, and says who else does.
+ * The change form: warns if the object changes while the user edits it, and shows who else edits it.
  */
 
 import {contentOf, isField} from "../dom/form_fields.js"
@@ -18,35 +18,35 @@ export class ChangeForm {
   #notices
   #refresher
   #submitted = false
-  /** What the form showed when it came; null: it shows what was posted. @type {Map<string, string> | null} */
+  /** The form's contents as loaded, by label; null: it shows posted data. @type {Map<string, string> | null} */
   #shown
 
-  /** @param {{document: Document, source: Document, about: About}} options source: the page as it came */
+  /** @param {{document: Document, source: Document, about: About}} options source: the page as loaded */
   constructor({document, source, about}) {
     this.#document = document
     this.#form = formOf(document)
     this.#notices = new FormNotices({document, form: this.#form, about})
     this.#shown = about.posted ? null : contents(source)
     this.#refresher = new Refresher({document, work: () => this.#refresh()})
-    // a form that comes back with errors is still the one that was opened at this position
+    // a form that is shown again with errors was still opened at this position
     this.#form?.append(element(document, "input", {type: "hidden", name: about.since.name, value: about.since.cursor}))
     this.#form?.addEventListener("submit", (event) => (this.#submitted ||= !event.defaultPrevented))
     addEventListener("pageshow", ({persisted}) => persisted && (this.#submitted = false))
   }
 
-  /** Tells the others that this user is here, and who they are. @param {any} realtime @param {About} about */
+  /** Marks the user as present, and shows the other users. @param {any} realtime @param {About} about */
   meet(realtime, {stream, live, user}) {
     const people = realtime.presence(stream, JSON.parse(live["data-live-params"]))
     people.subscribe((/** @type {Person[]} */ rows) => this.#notices.here(rows.filter((person) => String(person.user) !== user)))
     this.#form?.addEventListener("input", () => people.set({editing: true}), {once: true})
   }
 
-  /** The object may be different now. */
+  /** Handles a possible change of the object. */
   changed() {
     this.#refresher.wake()
   }
 
-  /** The server has refused to tell of changes. */
+  /** Handles the refusal of the live value: the object is deleted, or the user may no longer see it. */
   async refused() {
     const found = await read(location.href).catch(() => "denied")
     if (found === "denied") this.#deny()
@@ -55,7 +55,7 @@ export class ChangeForm {
 
   async #refresh() {
     const found = await read(location.href)
-    if (this.#submitted) return // the change is this form's own, most likely; the next page will tell
+    if (this.#submitted) return // the change is probably this form's own, and the next page shows the result
     if (found === "denied") return this.#deny()
     if (found === "gone") return this.#notices.deleted()
     if (!this.#shown) return this.#notices.changed([])
@@ -67,7 +67,7 @@ export class ChangeForm {
   #deny() {
     this.#refresher.end()
     this.#form?.remove()
-    for (const tool of this.#document.querySelectorAll("#content > h2, .object-tools")) tool.remove() // name the object
+    for (const tool of this.#document.querySelectorAll("#content > h2, .object-tools")) tool.remove() // they contain the object's name
     this.#notices.denied()
   }
 }
@@ -77,7 +77,7 @@ function formOf(page) {
   return page.querySelector(TOKEN)?.closest("form") ?? null
 }
 
-/** What a form shows, by the labels of its parts. @param {Document} page @returns {Map<string, string>} */
+/** Returns the contents of a form, by label. @param {Document} page @returns {Map<string, string>} */
 function contents(page) {
   /** @type {Map<string, string>} */
   const found = new Map()
@@ -90,7 +90,7 @@ function contents(page) {
   return found
 }
 
-/** The label of a field; of one that belongs to another object, the heading of these. @param {Element} part */
+/** Returns the label of a field; for a field of an inline object, the heading of the inline group. @param {Element} part */
 function nameOf(part) {
   const group = part.closest(".inline-group")?.querySelector(".inline-heading, h2")
   const label = group ?? part.closest(".fieldBox, .form-row")?.querySelector("label, legend")

@@ -1,5 +1,5 @@
 /**
- * The change list: reads itself anew after each change, and shows what differs.
+ * The change list: fetches its own page after each change, and shows the differences.
  */
 
 import * as actions from "./actions.js"
@@ -20,15 +20,15 @@ export class ChangeList {
   #count
   #document
   #pk
-  #left = false // rows are kept that are not of this list any more
+  #left = false // rows in use are kept that are no longer in the list
   #list
-  /** The markup of each row as the server has rendered it last. @type {Map<string, string>} */
+  /** The server's last markup of each row, by key. @type {Map<string, string>} */
   #markup
   #refresher
   #status
   #texts
 
-  /** @param {{document: Document, source: Document, about: About, status: import("./status.js").ListStatus}} options source: the page as it came */
+  /** @param {{document: Document, source: Document, about: About, status: import("./status.js").ListStatus}} options source: the page as loaded */
   constructor({document, source, about, status}) {
     this.#document = document
     this.#list = /** @type {Element} */ (document.querySelector(LIST))
@@ -43,12 +43,12 @@ export class ChangeList {
     this.#list.addEventListener("focusout", () => this.#left && this.changed())
   }
 
-  /** Something may be different now. */
+  /** Handles a possible change of the list. */
   changed() {
     this.#refresher.wake()
   }
 
-  /** The server has refused to tell of changes: whether the user may see the list still, the list itself says. */
+  /** Handles the refusal of the live value: fetches the list to learn whether the user may still see it. */
   async refused() {
     const found = await this.#read(location.href).catch(() => "denied")
     if (typeof found === "string") this.#deny()
@@ -68,7 +68,7 @@ export class ChangeList {
     this.#status.denied()
   }
 
-  /** The list as it is now; or, where this page of it is no more, the one before, or the first. */
+  /** Fetches the current page of the list; if it no longer exists, the previous one or the first. */
   async #readPage() {
     let found = await this.#read(location.href)
     const url = new URL(location.href)
@@ -115,9 +115,9 @@ export class ChangeList {
 
   /**
    * @param {Element} body
-   * @param {Map<string, Element>} rows as they are to be
-   * @param {Map<string, Element>} here as they are
-   * @param {Element[]} kept those that are not in the list any more, and in which the user is changing something
+   * @param {Map<string, Element>} rows the new ones
+   * @param {Map<string, Element>} here the shown ones
+   * @param {Element[]} kept those that are no longer in the list, and that the user is editing
    * @param {Map<string, string>} fresh
    * @returns {Difference}
    */
@@ -147,7 +147,7 @@ export class ChangeList {
     return found
   }
 
-  /** Lets the form know of rows that are not in the list any more. @param {Element[]} kept @param {number} first their first number */
+  /** Adds rows that are no longer in the list to the formset. @param {Element[]} kept @param {number} first their first number */
   #keepForms(kept, first) {
     const form = this.#list.querySelector("#changelist-form")
     for (const name of FORMS) form?.querySelector(name)?.setAttribute("value", String(first + kept.length))
@@ -161,7 +161,7 @@ export class ChangeList {
     })
   }
 
-  /** Removes rows; the focus goes to the row that comes to stand in its place. @param {Element} body @param {Element[]} gone */
+  /** Removes rows, and moves the focus to the row that follows. @param {Element} body @param {Element[]} gone */
   #remove(body, gone) {
     const focused = gone.find((row) => row.contains(this.#document.activeElement))
     const next = focused?.nextElementSibling ?? focused?.previousElementSibling
@@ -170,7 +170,7 @@ export class ChangeList {
     if (focused && target instanceof HTMLElement) target.focus()
   }
 
-  /** The list is empty, but for rows in which the user is changing something: they stay in this form. @param {Element} next */
+  /** Keeps the form in an empty list, for rows that the user is editing. @param {Element} next */
   #lend(next) {
     const form = this.#list.querySelector("#changelist-form")?.cloneNode(true)
     if (!(form instanceof Element)) return

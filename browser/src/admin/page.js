@@ -1,11 +1,11 @@
 /**
- * A page of the admin as the server renders it: what it says about itself, and how it is read anew.
+ * A page of the admin as the server renders it: its metadata, and how to fetch it again.
  */
 
 import {trusted} from "../dom/html.js"
 
 /**
- * What the server says of a page, see realtime/admin/live.py.
+ * The metadata of a page, see realtime/admin/live.py.
  *
  * @typedef {{
  *   kind: "list" | "form", live: Record<string, string>, texts: Record<string, string>,
@@ -16,19 +16,19 @@ import {trusted} from "../dom/html.js"
  * @typedef {{page: Document, about: About, url: string}} Reading
  */
 
-/** @param {Document} page @returns {About | null} null: it is another page, such as that of the login */
+/** @param {Document} page @returns {About | null} null: it is another page, such as the login page */
 export function aboutOf(page) {
   const tag = page.querySelector("script[data-realtime-admin]")
   return tag && JSON.parse(tag.getAttribute("data-realtime-admin") ?? "")
 }
 
-/** The page as it came, also where scripts have changed it since. @param {string} html */
+/** Parses the HTML of a page. @param {string} html */
 export function parse(html) {
   return new DOMParser().parseFromString(/** @type {string} */ (trusted("createHTML", html)), "text/html")
 }
 
 /**
- * Reads a page of the admin. Throws where the server cannot be reached, or fails.
+ * Fetches a page of the admin. Throws if the server cannot be reached, or fails.
  *
  * @param {string} url
  * @returns {Promise<Reading | "gone" | "denied">}
@@ -44,7 +44,7 @@ export async function read(url) {
   return page.querySelector("#login-form, input[type=password]") ? "denied" : "gone"
 }
 
-/** A container of the live value that says when the page may differ. @param {Document} document @param {About} about */
+/** Creates a container of the live value that changes when the page may have changed. @param {Document} document @param {About} about */
 export function container(document, {live}) {
   const element = document.createElement("span")
   element.hidden = true

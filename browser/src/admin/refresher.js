@@ -1,10 +1,10 @@
 /**
- * Runs a piece of work again after each change: one at a time, at a measured pace, and only while the page is looked at.
+ * Runs `work` after each change: one run at a time, with pauses, and only while the page is visible.
  */
 
 const PAUSE = 1000 // milliseconds between two runs
 const RETRY = 5000
-const SHARE = 4 // a run that took long is followed by a pause of so many times that
+const SHARE = 4 // the pause after a slow run is this many times its duration
 
 export class Refresher {
   #due = false
@@ -13,14 +13,14 @@ export class Refresher {
   #document
   #work
 
-  /** @param {{document: Document, work: () => Promise<void>}} options work: what fails is tried again */
+  /** @param {{document: Document, work: () => Promise<void>}} options work: retried if it fails */
   constructor({document, work}) {
     this.#document = document
     this.#work = work
     document.addEventListener("visibilitychange", () => void this.#run())
   }
 
-  /** There is something new. */
+  /** Requests a run. */
   wake() {
     this.#due = true
     void this.#run()

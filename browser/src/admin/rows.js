@@ -1,5 +1,5 @@
 /**
- * The rows of a change list: known by their objects' keys, with fields whose names hold the number of their row.
+ * The rows of a change list: identified by their objects' keys. The names of their fields contain the number of the row.
  */
 
 import {isEdited, isField} from "../dom/form_fields.js"
@@ -8,19 +8,19 @@ import {morph} from "../dom/morph.js"
 export const BODY = "#result_list > tbody"
 const NUMBER = /(?<![a-z])form-\d+-/g
 const NUMBERED = ["id", "name", "for", "aria-describedby", "aria-labelledby"]
-const MARK = "\u0000" // no name has it
+const MARK = "\u0000" // not part of any name
 
-/** What scripts of the admin have added to a cell. */
+/** Elements that the admin's scripts have added to a cell. */
 const ADDED = ".datetimeshortcuts, .timezonewarning, .select2-container"
 
 let widgets = 0
 
 /**
- * Gives the rows their keys.
+ * Sets the keys of the rows.
  *
  * @param {ParentNode} root
  * @param {string[]} keys in the order of the rows
- * @returns {Map<string, Element> | null} null: there are other rows between them, so which is which cannot be told
+ * @returns {Map<string, Element> | null} null: there are other rows among them, so the keys cannot be assigned
  */
 export function keyRows(root, keys) {
   const rows = [...(root.querySelector(BODY)?.children ?? [])]
@@ -34,19 +34,19 @@ export function keyedRows(root) {
   return new Map([...root.querySelectorAll(`${BODY} > [data-live-key]`)].map((row) => [row.getAttribute("data-live-key") ?? "", row]))
 }
 
-/** The markup of a row, wherever it stands. @param {Element} row */
+/** Returns the markup of a row without its number. @param {Element} row */
 export function markup(row) {
   return row.outerHTML.replace(NUMBER, "form-")
 }
 
-/** Whether the user is changing something in the row. @param {Element} row */
+/** Returns whether the user is editing the row. @param {Element} row */
 export function isInUse(row) {
   const fields = [...row.querySelectorAll("input:not(.action-select), select, textarea")].filter(isField)
   return fields.some((field) => isEdited(field) || field === field.ownerDocument.activeElement)
 }
 
 /**
- * Gives rows their numbers: in two steps, since radio buttons of the same name would take each other's choice.
+ * Renumbers rows, in two steps: radio buttons that briefly had the same name would uncheck each other.
  *
  * @param {Iterable<[Element, number]>} rows
  */
@@ -67,7 +67,7 @@ function rename(row, change) {
 }
 
 /**
- * Changes a row into what the server says now, and leaves alone what the user and the admin's scripts have done in it.
+ * Updates a row to the server's current one, and keeps the user's input and the elements of the admin's scripts.
  *
  * @param {Element} row
  * @param {Element} to
@@ -87,11 +87,11 @@ export function change(row, to) {
   return changed
 }
 
-/** Lets the admin's scripts do in a row what they did in all others when the page was loaded. @param {Element} row */
+/** Initializes the admin's widgets in a new row, as the admin's scripts do when a page is loaded. @param {Element} row */
 export function enliven(row) {
   const {DateTimeShortcuts: shortcuts, django} = /** @type {any} */ (window)
   for (const select of row.querySelectorAll(".admin-autocomplete:not([data-select2-id])")) {
-    select.setAttribute("data-select2-id", `realtime-${++widgets}`) // else the id, which another row may have had
+    select.setAttribute("data-select2-id", `realtime-${++widgets}`) // the default is the id, which another row may have had
   }
   row.dispatchEvent(new CustomEvent("formset:added", {bubbles: true, detail: {formsetName: "form"}}))
   for (const input of row.querySelectorAll("input.vDateField, input.vTimeField")) {

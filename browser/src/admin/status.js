@@ -1,5 +1,5 @@
 /**
- * What a page of the admin says of itself: whether it is live, and what has changed. Screen readers read it, in their turn.
+ * The status of an admin page: whether it is live, and what has changed. Screen readers announce it politely.
  */
 
 import {OUTAGE_SECONDS} from "../dom/connection_notice.js"
@@ -15,7 +15,7 @@ export class ListStatus {
   #heard = ""
   #line
   #message
-  /** Ends when the connection has been lost for so long that it is said. @type {ReturnType<typeof setTimeout> | undefined} */
+  /** The timer after which a lost connection is reported. @type {ReturnType<typeof setTimeout> | undefined} */
   #outage
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet
@@ -58,7 +58,7 @@ export class ListStatus {
 
   /**
    * @param {Record<"added" | "changed" | "gone", unknown[]>} found
-   * @param {string} total how many rows there are in the whole list, if that has changed
+   * @param {string} total the number of rows in the whole list, if it has changed
    */
   changed(found, total) {
     this.#counts.added += found.added.length
@@ -89,7 +89,7 @@ export class ListStatus {
     this.#message.append(" ", element(document, "a", {href: location.href}, this.#texts.again))
   }
 
-  /** @param {string} state @param {string} label @param {string} [message] undefined: as it is */
+  /** @param {string} state @param {string} label @param {string} [message] undefined: unchanged */
   #set(state, label, message) {
     this.#heard = state
     this.#line.hidden = false
@@ -116,13 +116,13 @@ export class FormNotices {
     form?.before(notices)
   }
 
-  /** @param {string[]} names of what differs; none: that is not known */
+  /** @param {string[]} names of the changed fields; none: unknown */
   changed(names) {
     const what = names.length ? ` ${this.#texts.fields} ${names.join(", ")}.` : ""
     this.#warn(`${this.#texts.changed}${what}`, this.#texts.again)
   }
 
-  /** What was changed has been changed back. */
+  /** Removes the warning, because the object is again as the form shows it. */
   unchanged() {
     this.#warning.hidden = true
     this.#warning.replaceChildren()
@@ -136,7 +136,7 @@ export class FormNotices {
     this.#warn(this.#texts.denied, this.#texts.again)
   }
 
-  /** @param {{name: string, data: {editing?: boolean}}[]} people the others who have this form open */
+  /** @param {{name: string, data: {editing?: boolean}}[]} people the other users who have this form open */
   here(people) {
     const names = people.map(({name, data}) => {
       const person = element(this.#document, "span", {class: "realtime-person"}, name)
@@ -147,7 +147,7 @@ export class FormNotices {
     this.#people.hidden = !names.length
   }
 
-  /** @param {string} sentence @param {string} [link] leads to this page as it is now */
+  /** @param {string} sentence @param {string} [link] reloads this page */
   #warn(sentence, link) {
     this.#warning.hidden = false
     const parts = link ? [" ", element(this.#document, "a", {href: location.href}, link)] : []

@@ -116,7 +116,7 @@ export class Connection {
    * @param {Subscription} subscription
    * @param {string} name
    * @param {unknown} data
-   * @returns {boolean} whether it went out
+   * @returns {boolean} whether it was sent
    */
   tell({wire}, name, data) {
     const effects = this.#session.tell(wire, name, data)
@@ -124,7 +124,7 @@ export class Connection {
     return effects.length > 0
   }
 
-  /** @param {Subscription} subscription @param {object} data of the user, for others to see */
+  /** Marks the user as present. @param {Subscription} subscription @param {object} data shown to the other users */
   present({wire}, data) {
     this.#do(this.#session.present(wire, data))
   }
@@ -163,7 +163,7 @@ export class Connection {
     this.#showAll(changed)
   }
 
-  /** Removes the expected effect of a call. @param {string} id */
+  /** Removes the expected effect of a call from all subscriptions. @param {string} id */
   #lift(id) {
     /** @type {Changed[]} */
     const changed = []
@@ -184,7 +184,7 @@ export class Connection {
     for (const watcher of this.watchers) this.#safely(watcher)
   }
 
-  /** Executes effects in order, even if one adds more: a listener may call back. @param {Effect[]} effects */
+  /** Executes effects in order, even if one adds more, as listeners may do. @param {Effect[]} effects */
   #do(effects) {
     this.#effects.push(...effects)
     if (this.#working) return
@@ -269,7 +269,7 @@ export class Connection {
     this.calls.refused(this.#session.fault)
   }
 
-  /** @param {number} seconds after which the token ends */
+  /** Schedules the next token. @param {number} seconds until the current token expires */
   #refreshBefore(seconds) {
     const transport = this.#transport
     this.#cancelRefresh()
@@ -278,7 +278,7 @@ export class Connection {
     })
   }
 
-  /** @param {Transport} transport that the token is for @param {(token: string) => void} use */
+  /** Requests a token, and uses it if the transport is still the current one. @param {Transport} transport @param {(token: string) => void} use */
   #withToken(transport, use) {
     Promise.resolve()
       .then(() => this.#token?.())
@@ -287,7 +287,7 @@ export class Connection {
       })
       .catch((error) => {
         this.report(error)
-        // Without a token, nothing can be sent; the next attempt requests another.
+        // Nothing can be sent without a token. The next attempt requests another one.
         if (transport === this.#transport) this.#do(this.#session.lost(1006, "There is no token."))
       })
   }
@@ -300,7 +300,7 @@ export class Connection {
   }
 
   /**
-   * Applies a whole frame: first all rows, then the page, then the listeners, then the cursor.
+   * Applies a whole frame. First all rows are updated, then the page, then listeners are called, then the cursor is stored.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
    */
@@ -323,7 +323,7 @@ export class Connection {
   }
 
   /**
-   * Replaces the expected effects of calls by the frame's real ones. In subscriptions without rows in this frame, they are
+   * Replaces the expected effects of calls with the frame's real ones. If a subscription has no rows in this frame, they are
    * removed with the next frame if one is expected, else at once.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
@@ -336,7 +336,7 @@ export class Connection {
   }
 
   /**
-   * Shows changes: first in the whole page, then the listeners are called.
+   * Shows changes in the whole page, then calls the listeners.
    *
    * @param {Changed[]} changed
    * @returns {Set<Wire>} wires whose rows could not be shown
@@ -396,7 +396,7 @@ export class Connection {
   }
 
   /**
-   * Calls a listener; its exception must not keep the frame from the others.
+   * Calls a listener, and reports its exception, so that the others are called too.
    *
    * @template T
    * @param {() => T} callback

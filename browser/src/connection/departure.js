@@ -1,16 +1,16 @@
 /**
- * Detects that the page is about to be left, before the browser does. Only Firefox needs this: its back-forward cache keeps
- * no page that has a socket, even in a worker, when the next page is requested; `beforeunload` is too late.
+ * Detects that the user is about to leave the page, before the browser does. Only Firefox needs this: its back-forward cache
+ * rejects pages that have a socket, even in a worker, when the next page is requested. `beforeunload` is too late.
  */
 
-/** After this time the page was not left after all: a download, or the pointer was released elsewhere. */
+/** After this time the user has not left: the link is a download, or the pointer was released elsewhere. */
 const STAY_SECONDS = 2
 
 /** Detects Firefox by a CSS feature that only it has. */
 const isNeeded = () => globalThis.CSS?.supports?.("-moz-appearance", "none") ?? false
 
 /**
- * A link is pressed some time before it is followed. Once a page handles its links itself, this does nothing more.
+ * Calls `leave` when a link is pressed, some time before it is followed. Stops once the page handles its links itself.
  *
  * @param {{
  *   document: Pick<Document, "addEventListener">, window: EventTarget, leave: () => void, back: () => void,

@@ -1,5 +1,5 @@
 /**
- * When to try again, when to give up: heartbeat, back-off, online and visibility. All timers are here.
+ * Decides when to reconnect and when a connection is dead: heartbeats, back-off, online and visibility events, all timers.
  */
 
 import {newClock} from "./clock.js"
@@ -18,7 +18,7 @@ const LOOK_SECONDS = 10
 const LATE_SECONDS = 5
 
 /**
- * The browser's clock and events; tests bring their own.
+ * The browser's clock and timers; tests have their own.
  *
  * @typedef {{
  *   now: () => number,
@@ -48,12 +48,12 @@ export class Monitor {
   #mode = "resting"
   /** @type {any} */
   #timer = null
-  #heard = 0 // when the last message came, or waiting for one began
+  #heard = 0 // when the last message was received, or waiting for one began
   #patience = 0 // seconds of silence that are tolerated
   #expected = 0 // when the timer should fire
   #notBefore = 0 // the earliest reconnect that the server allows
   #attempts = 0
-  /** When the server's welcome came, if it did. @type {number | null} */
+  /** When the server's welcome was received, if it was. @type {number | null} */
   #welcomed = null
   #wasOffline = false
   #hidden = false
@@ -108,7 +108,7 @@ export class Monitor {
    * Schedules the next attempt after a delay.
    *
    * @param {number} retry seconds that the server asks for
-   * @param {{planned?: boolean}} [options] planned: the server has sent its clients on, which is no failure
+   * @param {{planned?: boolean}} [options] planned: the server has asked its clients to reconnect, which is not a failure
    */
   wait(retry, {planned = false} = {}) {
     const now = this.clock.now()
@@ -161,7 +161,7 @@ export class Monitor {
   /**
    * Uses one timer for many messages: it checks how long the silence has lasted, and waits for the rest.
    *
-   * @param {{late: boolean}} options late: nobody has looked for a while, and one heartbeat that did not come is enough
+   * @param {{late: boolean}} options late: the timer was delayed, so one missing heartbeat is enough
    */
   #listen({late}) {
     const silence = this.clock.now() - this.#heard
@@ -171,7 +171,7 @@ export class Monitor {
     else this.#arm(rest)
   }
 
-  /** Stops waiting: the user looks at the page, or the network is back. */
+  /** Reconnects without waiting: the page is visible again, or the network is back. */
   #wake() {
     if (this.#mode === "watching") this.#listen({late: true})
     if (this.#mode !== "waiting") return

@@ -1,5 +1,5 @@
 /**
- * Event listeners, by name.
+ * Event listeners, by the event's name.
  */
 
 /**
@@ -12,10 +12,10 @@
 export class EventListeners {
   /** @type {Map<string, Set<EventListener>>} */
   #byName = new Map()
-  /** Listeners to all events. @type {Set<EventListener>} */
+  /** Listeners for all events. @type {Set<EventListener>} */
   all = new Set()
 
-  /** @param {string} name @param {EventListener} callback @returns {() => void} ends it */
+  /** @param {string} name @param {EventListener} callback @returns {() => void} removes the listener */
   on(name, callback) {
     const listener = /** @type {EventListener} */ ((data, about) => callback(data, about)) // the same callback may be added twice
     const listeners = this.#byName.get(name) ?? new Set()

@@ -18,30 +18,30 @@ import {Subscription} from "./result_set.js"
  * @typedef {Record<string, any>} Row
  */
 /**
- * The expected effect of a call: on the live query that calls, or on several live queries or containers.
+ * The expected effect of a call: on the live query whose `call()` it is, or on several live queries or containers.
  *
  * @typedef {Expectation | [LiveQuery<any> | Element, Expectation][]} Optimistic
  * @typedef {{timeout?: number, optimistic?: Optimistic}} CallOptions timeout: in seconds
  */
 
 /**
- * One user of a subscription. Users of the same live query share it.
+ * A handle to a subscription. Handles to the same live query share the subscription.
  *
  * @template Seen
  */
 class Use {
-  /** What is attached to the subscription, each with the function that detaches it. @type {Map<(subscription: Subscription) => () => void, () => void>} */
+  /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(subscription: Subscription) => () => void, () => void>} */
   #attached = new Map()
   /** @type {Set<() => void>} */
   #listeners = new Set()
-  /** Why the last parameters were refused. @type {RealtimeError | null} */
+  /** Why the server refused the last parameters. @type {RealtimeError | null} */
   #refusal = null
   #change
   #connection
   #held
   #read
 
-  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
+  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
   constructor({connection, stream, params, hold, read}) {
     this.#connection = connection
     this.#held = hold(params, false)
@@ -74,8 +74,8 @@ class Use {
   }
 
   /**
-   * Changes parameters; those that are not named stay. What is shown stays until the new rows are loaded, and if the server
-   * refuses them, which `error` then says. Of several changes in a row, the last one wins.
+   * Changes the given parameters. The current rows stay until the new ones are loaded. If the server refuses the parameters,
+   * the rows stay and `error` has the reason. Of several changes in a row, the last one wins.
    *
    * @param {Params} params
    */
@@ -88,7 +88,7 @@ class Use {
    * Calls back after each change, and at once if data is loaded.
    *
    * @param {(seen: Seen) => void} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} unsubscribes
    */
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot())
@@ -101,7 +101,7 @@ class Use {
   getSnapshot = () => this.#read(this.#held.subscription)
 
   /**
-   * Returns a store of what `see` returns, updated at each change of the rows and the state.
+   * Returns a store of the snapshots that `see` returns, updated at each change of the rows and the state.
    *
    * @template Snapshot
    * @param {() => Snapshot} see
@@ -118,7 +118,7 @@ class Use {
     })
   }
 
-  /** Attaches a listener to the subscription, also to the next one. @param {(subscription: Subscription) => () => void} attach returns what detaches it @returns {() => void} ends it */
+  /** Attaches a listener to the current subscription and its successors. @param {(subscription: Subscription) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
   attach(attach) {
     this.#attached.set(attach, attach(this.#held.subscription))
     return () => {
@@ -127,7 +127,7 @@ class Use {
     }
   }
 
-  /** Ends this use. The last `close()` ends the subscription. */
+  /** Closes this handle. The last `close()` ends the subscription. */
   close() {
     this.#change.close()
     for (const detach of this.#attached.values()) detach()
@@ -160,7 +160,7 @@ class Use {
       try {
         listener()
       } catch (error) {
-        this.#connection.report(error) // it must not keep the rows from the others
+        this.#connection.report(error) // the other listeners must still be called
       }
     }
   }
@@ -206,7 +206,7 @@ export class LiveQuery extends Use {
    *
    * @param {string} name
    * @param {import("./events.js").EventListener} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} removes the listener
    */
   on(name, callback) {
     return this.attach(({events}) => events.on(name, callback))
@@ -254,7 +254,7 @@ export class Presence extends LiveQuery {
     this.#connection = options.connection
   }
 
-  /** Sets the user's data, which all others see, and marks the user as present. @param {object} data up to 1 KiB as JSON */
+  /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
     this.#connection.present(Use.subscriptionOf(this), data)
   }
@@ -281,7 +281,7 @@ export class LiveValue extends Use {
   }
 }
 
-/** The live queries in use: one subscription for each stream with parameters and format. */
+/** The live queries in use: one subscription for each combination of stream, parameters and format. */
 export class LiveQueries {
   /** @type {Map<string, {subscription: Subscription, uses: number}>} */
   #held = new Map()

@@ -1,6 +1,6 @@
 /**
- * The expected effects of pending calls, as overlays of the server's rows. These are never modified: when they change, the
- * overlays are applied again, so that no other change of a row is lost.
+ * The expected effects of pending calls, as overlays over the server's rows. The server's rows are never modified. When they
+ * change, the overlays are applied again, so that no other change of a row is lost.
  */
 
 /**
@@ -39,7 +39,7 @@ export class Overlays {
     }
   }
 
-  /** Removes the overlays whose effects have arrived. @returns {boolean} whether that ends an overlay */
+  /** Removes the overlays whose effects have arrived. @returns {boolean} whether there were any */
   settle() {
     const arrived = [...this.#overlays].filter(([, overlay]) => overlay.arrived)
     for (const [id] of arrived) this.#overlays.delete(id)
@@ -52,7 +52,7 @@ export class Overlays {
    * @template T
    * @param {readonly T[]} rows
    * @param {{strict?: string, apply?: (rows: readonly T[], expect: Expectation, id: string) => readonly T[]}} [options]
-   *   strict: the call whose exception is thrown; older ones, which may not expect newer rows, are skipped if they throw.
+   *   strict: the call whose exception is thrown; other overlays, which may not fit newer rows, are skipped if they throw.
    * @returns {readonly T[]}
    */
   show(rows, {strict, apply = applyToRows} = {}) {

@@ -1,21 +1,21 @@
 /**
- * A change of a live query's parameters: what it shows stays until the new rows are loaded, and of several changes the last one wins.
+ * A change of a live query's parameters. The old rows stay until the new ones are loaded. Of several changes, the last one wins.
  */
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("./result_set.js").Subscription} Subscription */
 /** @typedef {{subscription: Subscription, close: () => void}} Held */
 
-/** Between two requests, so that a script that follows a pointer stays below the server's limits. */
+/** The pause between two requests, so that a script that follows the pointer stays below the server's limits. */
 const PAUSE_SECONDS = 0.1
-/** So long a newer change waits for the answer to the one before it: a list that follows typing shows what it gets meanwhile. */
+/** How long a newer change waits for the rows of the previous one, so that a list is updated while the user types. */
 const PATIENCE_SECONDS = 1
 
 export class ParameterChange {
   /** The newest parameters, until they are shown or refused. @type {Params | null} */
   target = null
 
-  /** What has been requested, and has not arrived yet. @type {{params: Params, held: Held, end: () => void} | null} */
+  /** The pending request. @type {{params: Params, held: Held, end: () => void} | null} */
   #next = null
   #isPausing = false
   #isPatient = false
@@ -28,7 +28,7 @@ export class ParameterChange {
    *   take: (held: Held, params: Params) => void,
    *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
    *   after: (seconds: number, callback: () => void) => () => void,
-   * }} options hold: subscribes with these parameters, to a wire that is next; take: the rows are loaded; refuse: the server refuses the newest parameters
+   * }} options hold: subscribes with these parameters, by a wire that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
    */
   constructor({hold, take, refuse, after}) {
     this.hold = hold
@@ -43,20 +43,20 @@ export class ParameterChange {
     this.#go()
   }
 
-  /** Keeps what is shown. */
+  /** Cancels the change; the current rows stay. */
   cancel() {
     this.target = null
     this.#drop()
   }
 
-  /** Keeps what is shown, and requests nothing more. */
+  /** Cancels the change, and ignores further ones. */
   close() {
     this.cancel()
     this.#cancelPause()
     this.#isPausing = true
   }
 
-  /** Takes what has been requested, if this is it, and its rows are loaded or refused. @param {Subscription} subscription */
+  /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {Subscription} subscription */
   arrived(subscription) {
     const next = this.#next
     if (next?.held.subscription !== subscription || !(subscription.filled || subscription.error)) return
@@ -88,7 +88,7 @@ export class ParameterChange {
     const listener = () => this.arrived(held.subscription)
     listeners.add(listener)
     this.#next = {params, held, end: () => void listeners.delete(listener)}
-    this.arrived(held.subscription) // another user of the live query may have its rows
+    this.arrived(held.subscription) // another handle may have loaded its rows already
   }
 
   #drop() {

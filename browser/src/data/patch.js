@@ -1,11 +1,11 @@
 /**
- * Patches: what differs between two versions of a row, applied to the one that the server sent last.
+ * Patches: the differences between two versions of a row, applied to the version that the server sent last.
  */
 
 /** @typedef {import("../protocol/messages.js").Row} Row */
 /** @typedef {import("../protocol/messages.js").Edits} Edits */
 
-/** @param {Row | undefined} row @param {import("../protocol/messages.js").Patch} patch @returns {Row | undefined} undefined: it does not fit */
+/** @param {Row | undefined} row @param {import("../protocol/messages.js").Patch} patch @returns {Row | undefined} undefined: the patch does not fit */
 export function patched(row, patch) {
   if (Array.isArray(patch)) return edited(row, patch)
   if (typeof row !== "object" || row === null) return undefined
@@ -28,7 +28,7 @@ function edited(text, [sum, ...edits]) {
   return at <= text.length && crc32(result) === sum ? result : undefined
 }
 
-/** The remainders of all bytes. */
+/** The CRC table: the remainder of each byte. */
 const TABLE = Uint32Array.from({length: 256}, (_, byte) => {
   let rest = byte
   for (let bit = 0; bit < 8; bit++) rest = rest & 1 ? (rest >>> 1) ^ 0xedb88320 : rest >>> 1
@@ -36,7 +36,7 @@ const TABLE = Uint32Array.from({length: 256}, (_, byte) => {
 })
 const encoder = new TextEncoder()
 
-/** The CRC-32 of a text in UTF-8, as zlib computes it. @param {string} text */
+/** Returns the CRC-32 of a text in UTF-8, like zlib.crc32. @param {string} text */
 function crc32(text) {
   let sum = -1
   for (const byte of encoder.encode(text)) sum = TABLE[(sum ^ byte) & 255] ^ (sum >>> 8)

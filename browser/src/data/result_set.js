@@ -12,19 +12,19 @@ import {patched} from "./patch.js"
 /** @typedef {import("../protocol/messages.js").Delta} Delta */
 
 /**
- * What a frame did to the rows.
+ * The changes of the rows by a frame.
  *
  * `own`: it is the effect of this page's call.
  *
  * @typedef {{puts: Map<string, Row>, drops: string[], reset: boolean, own?: boolean}} Change
  *
- * A listener to the rows; and a painter, which shows them in the page. The painters of all subscriptions of a frame are
- * called before any listener. A painter returns whether it succeeded.
+ * A listener is called after each change of the rows. A painter shows the rows in the page, and returns whether it succeeded.
+ * The painters of all subscriptions of a frame are called before any listener.
  *
  * @typedef {(rows: readonly Row[], change: Change) => void} Listener
  * @typedef {(keys: readonly string[], change: Change) => boolean} Painter
  *
- * A page with rows can read them by key, and apply expected effects to them, as [key, row].
+ * The rows of a container. `read`: returns them by key; `expect`: applies an expected effect to them, as [key, row].
  *
  * @typedef {readonly [string, Row]} Entry
  * @typedef {{
@@ -50,19 +50,19 @@ export class Subscription {
   overlays = new Overlays()
   /** Whether the rows are loaded. */
   filled = false
-  /** Why there are none. @type {RealtimeError | null} */
+  /** Why there are no rows. @type {RealtimeError | null} */
   error = null
   /** @type {Set<Listener>} */
   listeners = new Set()
   events = new EventListeners()
 
-  /** A ring of all places; this one is before the first and after the last. @type {Place} */
+  /** The sentinel of the circular list of places: before the first and after the last. @type {Place} */
   #end = ring()
   /** @type {Map<string, Place>} */
   #places = new Map()
   /** The change since the last commit. @type {Change | null} */
   #change = null
-  /** The server's rows, as far as they are stored here. @type {readonly Row[]} */
+  /** The server's rows, if they are stored here. @type {readonly Row[]} */
   #truth = NOTHING
   /** What the page shows, while there are overlays. @type {Map<string, Row> | null} */
   #shown = null
@@ -85,11 +85,11 @@ export class Subscription {
   }
 
   /**
-   * Takes the deltas of one frame. Nothing is visible before commit().
+   * Applies the deltas of one frame. Nothing is visible before commit().
    *
    * @param {Delta[]} deltas
-   * @param {{fresh: boolean}} options fresh: the rows start from nothing
-   * @returns {boolean} false if a delta names a row that is not there, so that the rows must be asked for anew
+   * @param {{fresh: boolean}} options fresh: the deltas replace all rows
+   * @returns {boolean} false if a delta names an unknown row, so that the rows must be reloaded
    */
   apply(deltas, {fresh}) {
     let fits = true
@@ -122,11 +122,11 @@ export class Subscription {
   }
 
   /**
-   * Shows the expected effect of a call, until the real one arrives or the call fails.
+   * Shows the expected effect of a call until the real one arrives or the call fails. Throws what `expect` throws, without any change.
    *
    * @param {string} id of the call
    * @param {import("./optimistic.js").Expectation} expect
-   * @returns {Change} Throws what `expect` throws, without any change.
+   * @returns {Change}
    */
   expect(id, expect) {
     if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.")
@@ -237,7 +237,7 @@ export class Subscription {
       keys.push(place.key)
       // null: the server could not render this row, so it is left out
       if (place.row !== undefined && !(place.row === null && this.wire.format === "data")) rows.push(place.row)
-      if (this.paint && !this.overlays.size) place.row = undefined // the page has it
+      if (this.paint && !this.overlays.size) place.row = undefined // stored in the page
     }
     this.keys = Object.freeze(keys)
     this.#truth = Object.freeze(rows)

@@ -13,7 +13,7 @@ export class Store {
 
   /**
    * @param {() => Snapshot} see returns a new object each time
-   * @param {(callback: () => void) => () => void} watch calls back whenever something may have changed; returns a function that stops it
+   * @param {(callback: () => void) => () => void} watch calls the callback whenever something may have changed; returns a function that stops it
    */
   constructor(see, watch) {
     this.#see = see
@@ -31,7 +31,7 @@ export class Store {
    * Calls back with each new snapshot.
    *
    * @param {(snapshot: Readonly<Snapshot>) => void} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} unsubscribes
    */
   subscribe = (callback) => {
     let told = this.getSnapshot()

@@ -1,5 +1,5 @@
 /**
- * Elements that call an action by themselves: [data-live-call] on buttons, forms and fields.
+ * Elements that call an action: [data-live-call] on buttons, forms and fields.
  */
 
 import {showErrors} from "./form_errors.js"
@@ -13,14 +13,14 @@ import {settle} from "./morph.js"
 /** @typedef {(target: import("../connection/calls.js").Target) => Promise<unknown>} Caller */
 /** @typedef {import("../protocol/subscriptions.js").Wire} Wire */
 
-/** Fields that call when they change; any other element calls when it is clicked. */
+/** Fields that call the action when they change. Other elements call it when they are clicked. */
 const FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])"
 
 export class Controls {
-  /** Calls under way, by element. @type {WeakMap<Element, number>} */
+  /** The number of pending calls of each element. @type {WeakMap<Element, number>} */
   #running = new WeakMap()
 
-  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: that of a container */
+  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: returns a container's wire */
   constructor({document, call, wireOf = () => undefined}) {
     this.document = document
     this.call = call
@@ -28,7 +28,7 @@ export class Controls {
   }
 
   start() {
-    // In the bubbling phase, so that a page's own listener can prevent the call.
+    // in the bubbling phase, so that a page's own listener can prevent the call
     call(this.document, "addEventListener", "click", (/** @type {any} */ event) => this.#click(event))
     call(this.document, "addEventListener", "submit", (/** @type {any} */ event) => this.#submit(event))
     call(this.document, "addEventListener", "change", ({target}) => this.#changed(target))
@@ -79,7 +79,7 @@ export class Controls {
   }
 
   /**
-   * What an element calls: the stream of the closest container, as the server has signed it.
+   * Returns the stream that an element calls: that of the closest container, by the token that the server has signed.
    *
    * @param {Element} element
    * @returns {{token: string} | {stream: string, params: Record<string, unknown>}}
@@ -87,7 +87,7 @@ export class Controls {
   #target(element) {
     const owner = call(element, "closest", "[data-live], [data-live-stream]")
     const wire = owner && this.wireOf(owner)
-    // the token has ended meanwhile, or is for other parameters
+    // the token has expired, or is for other parameters
     if (wire?.vouched && (!wire.token || wire.changed)) return {stream: wire.stream, params: wire.params ?? {}}
     const token = owner && attribute(owner, "data-live-token")
     if (token) return {token}
@@ -137,12 +137,12 @@ function fieldArgs(element) {
   return {[field.name]: field.value}
 }
 
-/** A refused choice goes back; a refused text stays, to be corrected. @param {import("./form_fields.js").Field} field */
+/** Undoes a refused choice. A refused text stays, so that the user can correct it. @param {import("./form_fields.js").Field} field */
 function restoreChoice(field) {
   if (isChoice(field)) restore(field)
 }
 
-/** Shows at a form or a field what the server refuses. @param {Element} element @param {unknown} error null: nothing */
+/** Shows the server's refusal at a form or field. @param {Element} element @param {unknown} error null: removes it */
 function tellError(element, error) {
   const details = error instanceof RealtimeError ? error.details : {}
   const sentences = error instanceof Error ? {...details, "": [error.message]} : {}

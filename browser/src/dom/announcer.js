@@ -1,12 +1,12 @@
 /**
- * Says to assistive technology what others have changed in lists that ask for it: one sentence, and not often.
+ * Announces changes by others to assistive technology: one sentence at a time, with pauses. Lists opt in with data-live-announce.
  */
 
 import {sentence} from "../protocol/sentences.js"
 import {call, get} from "./members.js"
 
 const PAUSE_SECONDS = 3
-/** The parts of a sentence; data-live-announce may bring others. */
+/** The default parts of a sentence; data-live-announce may have others. */
 const PARTS = ["{number} added", "{number} changed", "{number} removed"]
 const HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap"
 
@@ -15,7 +15,7 @@ const HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; c
 export class Announcer {
   /** @type {HTMLElement | null} */
   #region = null
-  /** What is to be said, by the parts of its sentence. @type {Map<string, Counts>} */
+  /** The changes to announce, by the parts of their sentence. @type {Map<string, Counts>} */
   #counts = new Map()
   #rests = false
 
@@ -25,11 +25,11 @@ export class Announcer {
     this.after = after
   }
 
-  /** @param {string} parts of the page's own; "": those of the site's language @param {Counts} counts */
+  /** Announces changes soon. @param {string} parts the page's own; "": the default ones @param {Counts} counts */
   add(parts, counts) {
     const held = this.#counts.get(parts) ?? [0, 0, 0]
     this.#counts.set(parts, /** @type {Counts} */ (held.map((count, place) => count + counts[place])))
-    this.#place() // screen readers pass over what a region holds when it comes
+    this.#place() // screen readers ignore the initial text of a region
     if (!this.#rests) this.#rest(() => this.#say())
   }
 
@@ -45,7 +45,7 @@ export class Announcer {
     return Boolean(all)
   }
 
-  /** The first change is gathered too: what comes in one rush is one sentence. @param {() => boolean} then */
+  /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
   #rest(then) {
     this.#rests = true
     this.after(PAUSE_SECONDS, () => {

@@ -1,18 +1,18 @@
 /**
- * Says in [data-live-connection] that the connection is lost, once that has lasted, and that it is back.
+ * Reports in [data-live-connection] that the connection has been lost for some seconds, and that it is back.
  */
 
 import {sentence} from "../protocol/sentences.js"
 import {call, get, show} from "./members.js"
 
-/** A shorter outage, such as a restart of the server, is not worth an interruption. */
+/** Shorter outages, such as a restart of the server, are not reported. */
 export const OUTAGE_SECONDS = 5
-/** For so long the page says that it is connected again. */
+/** How long the page reports that it is connected again. */
 const BACK_SECONDS = 5
 const PLACE = "[data-live-connection]"
 
 export class ConnectionNotice {
-  /** Ends the wait for the next word. */
+  /** Cancels the timer for the next text. */
   #cancel = () => {}
   #isLost = false
   #text = ""
@@ -26,7 +26,7 @@ export class ConnectionNotice {
   /** @param {string | null} state of the connection @param {string} [reason] why it is refused */
   show(state, reason = "") {
     const isLost = state !== "live" && state !== "refused" && state !== null
-    if (isLost && this.#isLost) return // the outage goes on, whatever is tried meanwhile
+    if (isLost && this.#isLost) return // the same outage, while the page reconnects
     this.#isLost = isLost
     this.#cancel()
     const wasSaid = state === "live" && this.#text !== ""
@@ -35,12 +35,12 @@ export class ConnectionNotice {
     else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""))
   }
 
-  /** Says in a part of the page that is new what is said elsewhere. @param {Element} root */
+  /** Shows the current text in a new part of the page too. @param {Element} root */
   fill(root) {
     const places = [...call(root, "querySelectorAll", PLACE)]
     if (call(root, "matches", PLACE)) places.push(root)
     for (const place of places) {
-      if (!call(place, "hasAttribute", "role")) show(place, "role", "status") // before it says anything
+      if (!call(place, "hasAttribute", "role")) show(place, "role", "status") // before it has a text
       if (place.textContent !== this.#text) place.textContent = this.#text
     }
   }

@@ -1,13 +1,13 @@
 /**
- * The CSRF token of a page, and how forms in live rows come to it: a row is rendered once for all who see it, so that it
- * cannot hold anyone's token.
+ * The CSRF token of a page, also for forms in live rows. A row is rendered once for all users who see it, so its HTML has no
+ * user's token.
  */
 
 import {attribute, call, get, isForeign} from "./members.js"
 
 const FIELD = "csrfmiddlewaretoken"
 
-/** As it is now: a login in another window changes the cookie. "" where the page has none. @param {Document} document */
+/** Returns the current token: a login in another window changes the cookie. "" if the page has none. @param {Document} document */
 export function csrfToken(document) {
   const script = call(document, "querySelector", "script[data-realtime-url]")
   const name = `${script?.getAttribute("data-realtime-csrf-cookie") ?? ""}=`
@@ -15,7 +15,7 @@ export function csrfToken(document) {
   return cookie ? decodeURIComponent(cookie.slice(name.length)) : script?.getAttribute("data-realtime-csrf") ?? ""
 }
 
-/** A page in a sandbox may not ask. @param {Document} document */
+/** Returns the page's cookies; a sandboxed page may not read them. @param {Document} document */
 function cookies(document) {
   try {
     return get(document, "cookie")
@@ -24,9 +24,9 @@ function cookies(document) {
   }
 }
 
-/** Gives the token to forms in live rows when the browser gathers what they send: the rows themselves stay as they are. */
+/** Adds the token to the data of forms in live rows when they are submitted. The rows themselves are not changed. */
 export class RowForms {
-  /** The button of the form that is being sent. @type {HTMLElement | null} */
+  /** The button that submits the form. @type {HTMLElement | null} */
   #submitter = null
 
   /** @param {Document} document */
@@ -46,16 +46,16 @@ export class RowForms {
     })
   }
 
-  /** The event before `formdata`, where a user sends the form. @param {HTMLElement | null} submitter */
+  /** Notes the button: `submit` precedes `formdata` if the user submits the form. @param {HTMLElement | null} submitter */
   #note(submitter) {
     this.#submitter = submitter
     setTimeout(() => (this.#submitter = null))
   }
 
-  /** Whether it is a POST to this site: nobody else is to know the token. @param {HTMLFormElement} form */
+  /** Returns whether the form is a POST to this site: no other site may learn the token. @param {HTMLFormElement} form */
   #staysHere(form) {
     const button = this.#submitter && /** @type {HTMLButtonElement} */ (this.#submitter).form === form ? this.#submitter : null
-    // a field may bear the name "action", which the form's property would be
+    // a field named "action" would shadow the form's property
     const method = button?.getAttribute("formmethod") ?? attribute(form, "method") ?? "get"
     const action = button?.getAttribute("formaction") ?? attribute(form, "action") ?? ""
     try {

@@ -1,18 +1,18 @@
 /**
- * The focus when the row that has it is removed: it goes to the same control of the next row, else of the previous one, else
- * to the container. It is taken from nothing else.
+ * Moves the focus when the row that has it is removed: to the same control of the next row, else of the previous one, else
+ * to the container. A focus elsewhere is left alone.
  */
 
 import {ask, attribute, call, focused, get} from "./members.js"
 
 const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]"
 
-/** Where the focus was: the keys of the rows behind it and before it, the nearest first, and the control. @typedef {{keys: string[], control: Element, index: number}} Place */
+/** Where the focus was: the keys of the rows after it and before it, the nearest first, and the control. @typedef {{keys: string[], control: Element, index: number}} Place */
 
 /**
- * Notes where the focus is, if it is in a row that goes.
+ * Returns where the focus is, if it is in a row that will be removed.
  *
- * @param {Map<string, Element>} rows as they are shown, in order
+ * @param {Map<string, Element>} rows the shown ones, in order
  * @param {Set<Element>} leaving
  * @returns {Place | null}
  */
@@ -29,11 +29,11 @@ export function focusIn(rows, leaving) {
 
 /**
  * @param {Element} container
- * @param {Map<string, Element>} rows as they are now
+ * @param {Map<string, Element>} rows the remaining ones
  * @param {Place} place
  */
 export function moveFocus(container, rows, {keys, control, index}) {
-  if (focused(container)) return // somebody has it
+  if (focused(container)) return // another element has it
   const key = keys.find((each) => rows.has(each))
   const row = key === undefined ? undefined : rows.get(key)
   const target = /** @type {HTMLElement} */ ((row && likest(row, control, index)) ?? container)
@@ -48,7 +48,7 @@ function controls(row) {
   return call(row, "matches", FOCUSABLE) ? [row, ...within] : within
 }
 
-/** The same control of another row. @param {Element} row @param {Element} control @param {number} index */
+/** Returns the most similar control of another row. @param {Element} row @param {Element} control @param {number} index */
 function likest(row, control, index) {
   const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"))
   const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name))

@@ -1,22 +1,24 @@
 /**
- * Following: an element with data-live-follow stays scrolled to its end while its rows grow, until the reader scrolls away.
+ * Keeps an element with data-live-follow scrolled to its end while rows are added, until the user scrolls away.
  */
 
 import {attribute, call, get} from "./members.js"
 import {keepPlace} from "./scroll_anchor.js"
 
-/** So many pixels from the end still are the end: positions have fractions. */
+/** Distance in pixels that still counts as the end: scroll positions have fractions. */
 const SLACK = 2
 
-/** Scrolls a page that was just loaded to the end of what it follows, unless the browser has restored a position. @param {Element} element a container */
+/** Scrolls to the end in a page that was just loaded, unless the browser has restored a position. @param {Element} element a container */
 export function followFromStart(element) {
   const scroller = followed(element)
   if (scroller && get(scroller, "scrollTop") === 0) scrollToEnd(scroller)
 }
 
 /**
+ * Keeps the end in view while rows change.
+ *
  * @param {Element} element a container whose rows are about to change
- * @returns {() => void} to call when they have changed
+ * @returns {() => void} call it when they have changed
  */
 export function follow(element) {
   const scroller = followed(element)
@@ -35,7 +37,7 @@ function isAtEnd(scroller) {
   return get(scroller, "scrollHeight") - get(scroller, "scrollTop") - get(scroller, "clientHeight") <= SLACK
 }
 
-/** At once, also where the page scrolls smoothly: on the way the end is not reached. @param {Element} scroller */
+/** Scrolls at once even if the page scrolls smoothly, because rows may be added during a slow scroll. @param {Element} scroller */
 function scrollToEnd(scroller) {
   Reflect.apply(Element.prototype.scrollTo, scroller, [{top: get(scroller, "scrollHeight"), behavior: "instant"}])
 }

@@ -1,24 +1,24 @@
 /**
- * What the server refuses, at the fields of the form that sent it: a sentence, what tells assistive technology of it, and the focus.
+ * Shows errors at the fields of a form: the sentences, ARIA attributes, and the focus.
  */
 
 import {attribute, call, get, show} from "./members.js"
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control */
 
-/** A row that could not be shown bears the attribute too. */
+/** A row that could not be shown has the attribute too. */
 const PLACES = "[data-live-error]:not([data-live-key], [data-live])"
 
 let nextId = 1
-/** The attributes that places have from here, to be taken away again. @type {WeakMap<Element, string[]>} */
+/** The attributes that were added to elements here, and will be removed again. @type {WeakMap<Element, string[]>} */
 const given = new WeakMap()
 
 /**
- * Puts sentences at their fields, and by default the focus into the first of these.
+ * Shows sentences at their fields, and focuses the first of these fields.
  *
  * @param {HTMLFormElement} form
- * @param {Record<string, string[]>} sentences by field; "": about the whole
- * @param {{make: boolean, focus?: boolean}} options make: a place that is missing; without the focus, screen readers announce the sentences
+ * @param {Record<string, string[]>} sentences by field; "": about the whole form
+ * @param {{make: boolean, focus?: boolean}} options make: creates missing places; focus: if false, screen readers announce the sentences
  */
 export function showErrors(form, sentences, {make, focus = true}) {
   for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
@@ -51,7 +51,7 @@ function placesIn(form) {
   return [...call(form, "querySelectorAll", PLACES)]
 }
 
-/** Where a field's sentences go. @param {HTMLFormElement} form @param {string} name @param {{near: Element | null, isAlert: boolean}} options near: where one is made; null: none is */
+/** Returns the element for a field's sentences. @param {HTMLFormElement} form @param {string} name @param {{near: Element | null, isAlert: boolean}} options near: a missing one is created here; null: it is not created */
 function placeOf(form, name, {near, isAlert}) {
   let place = placesIn(form).find((each) => attribute(each, "data-live-error") === name)
   if (!place && near) {
@@ -77,7 +77,7 @@ function controlsOf(form, name) {
   return /** @type {Control[]} */ ([...get(form, "elements")].filter((each) => name && attribute(each, "name") === name))
 }
 
-/** Adds the sentences' place to what describes a control; null: takes it away. @param {Element} control @param {string | null} id */
+/** Adds an element to a control's aria-describedby; null: removes it. @param {Element} control @param {string | null} id */
 function describe(control, id) {
   const place = (/** @type {string} */ each) => call(get(control, "ownerDocument"), "getElementById", each)?.hasAttribute("data-live-error")
   const others = (attribute(control, "aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place(each))

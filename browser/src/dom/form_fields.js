@@ -1,24 +1,24 @@
 /**
- * What a user is doing in the fields of a page, which no pushed change undoes.
+ * Keeps the user's input in fields while rows change.
  *
- * A field follows the server as long as the user has not changed it. What the user has changed stays, until the server
- * says the same, or an action has taken it. A field that has the focus stays as it is until the focus leaves it.
+ * A field shows the server's value until the user edits it. An edit stays until the server sends the same value, or until an
+ * action has accepted it. A focused field is not changed before it loses the focus.
  */
 
 import {attribute, call, focused, get} from "./members.js"
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 
-/** The content that an action has taken: the server knows it. @type {WeakMap<Element, string>} */
+/** The content that an action has accepted, so the server has it. @type {WeakMap<Element, string>} */
 const taken = new WeakMap()
-/** What the server sent last and the page does not show. @type {WeakMap<Element, Element>} */
+/** The server's latest elements that the page does not show yet. @type {WeakMap<Element, Element>} */
 const withheld = new WeakMap()
-/** Editable elements that were typed in since they got the focus. @type {WeakSet<Element>} */
+/** Editable elements that the user has edited since they got the focus. @type {WeakSet<Element>} */
 const edited = new WeakSet()
 
 const EDITABLE = '[contenteditable]:not([contenteditable="false"])'
 
-/** Inputs whose value is the attribute and no more, or belongs to the user alone. */
+/** Inputs whose value is just the attribute, or is the user's alone. */
 const PLAIN_INPUTS = new Set(["hidden", "submit", "button", "reset", "image", "file"])
 
 /** @param {Element} element @returns {element is Field} */
@@ -27,17 +27,17 @@ export function isField(element) {
   return element instanceof HTMLTextAreaElement || element instanceof HTMLSelectElement
 }
 
-/** Attributes that hold what the user has done, and not what the server says. @param {Element} element @param {string} name */
+/** Returns whether an attribute holds the user's state, not the server's. @param {Element} element @param {string} name */
 export function isUsersAttribute(element, name) {
   if (name === "open") return element instanceof HTMLDetailsElement || element instanceof HTMLDialogElement
-  if (name === "x-cloak") return true // Alpine has taken it away for good, perhaps before this module began
+  if (name === "x-cloak") return true // Alpine has removed it for good, perhaps before this module started
   if (name === "aria-busy") return attribute(element, "data-live-call") !== null
   if (element instanceof HTMLInputElement && isField(element)) return name === (isToggle(element) ? "checked" : "value")
   return false
 }
 
 /**
- * Whether the children of an element are to be left alone for now, because the user is in them.
+ * Returns whether the children of an element must not be changed for now, because the user is editing them.
  *
  * @param {Element} from
  * @param {Element} to
@@ -50,7 +50,7 @@ export function withholdsChildren(from, to) {
 }
 
 /**
- * What a field will follow from, to be taken before anything of it changes.
+ * Returns the state of a field before it is changed, for `follow`.
  *
  * @param {Field} field
  * @param {Field} to
@@ -62,12 +62,12 @@ export function use(field, to) {
     content,
     clean: content === taken.get(field) || isInitial(field, content),
     next: contentOf(to),
-    to: to instanceof HTMLSelectElement ? /** @type {Field} */ (to.cloneNode(true)) : to, // its options may be taken over
+    to: to instanceof HTMLSelectElement ? /** @type {Field} */ (to.cloneNode(true)) : to, // its options may be moved into the page
   }
 }
 
 /**
- * Lets a field follow the server, as far as the user allows it.
+ * Shows the server's value in a field, unless the user has edited it or is typing in it.
  *
  * @param {Field} field
  * @param {ReturnType<typeof use>} before
@@ -83,27 +83,27 @@ export function follow(field, {content, clean, next, to}) {
   setInitial(field, to)
   const shown = clean && !typing ? next : content
   if (contentOf(field) !== shown) setContent(field, shown)
-  if (chosen) chosen.checked = true // a new default has taken the choice from it
+  if (chosen) chosen.checked = true // a new default has unchecked it
 }
 
-/** Whether the user has changed what the server says. @param {Field} field */
+/** Returns whether the user has edited the server's value. @param {Field} field */
 export function isEdited(field) {
   return !isInitial(field, contentOf(field))
 }
 
-/** The fields that belong to an element which calls an action, and what they hold. @param {Element} element */
+/** Returns the fields of an element that calls an action, with their content. @param {Element} element */
 export function contents(element) {
   const elements = element instanceof HTMLFormElement ? get(element, "elements") : isRadio(element) ? group(element) : [element]
   return [...elements].filter(isField).map((field) => ({field, content: contentOf(field)}))
 }
 
-/** An action has taken what the fields held. @param {ReturnType<typeof contents>} fields */
+/** Notes that an action has accepted the content of these fields. @param {ReturnType<typeof contents>} fields */
 export function take(fields) {
   for (const {field, content} of fields) taken.set(field, content)
 }
 
 /**
- * Takes back what the browser has put into the fields of rows from an earlier visit: the server's HTML is newer.
+ * Undoes the browser's restoring of fields in rows from an earlier visit: the server's HTML is newer.
  *
  * @param {Document} document
  */
@@ -115,21 +115,21 @@ export function forgetRestored(document) {
   }
 }
 
-/** What an action has refused goes back to what the server says. @param {Field} field */
+/** Resets a field to the server's value. @param {Field} field */
 export function restore(field) {
   for (const each of isRadio(field) ? group(field) : [field]) setContent(each, initialOf(each))
 }
 
-/** What the server has sent for an element and the page has not shown, if that can be shown now. @param {Element} element */
+/** Removes and returns the withheld element of the server, if it can be shown now. @param {Element} element */
 export function takeWithheld(element) {
   if (holdsFocus(element)) return null
   const to = withheld.get(element)
   if (!edited.delete(element)) return to ?? null
-  withheld.delete(element) // the user's text stays until the server says more
+  withheld.delete(element) // the user's text stays until the server sends another
   return null
 }
 
-/** The user has changed something. @param {Event} event */
+/** Notes an edit by the user. @param {Event} event */
 export function noteEdit({target}) {
   if (!(target instanceof Element)) return
   taken.delete(target)
@@ -158,7 +158,7 @@ function holdsFocus(element) {
   return call(element, "contains", focused(element))
 }
 
-/** What a field holds now. @param {Field} field @returns {string} */
+/** Returns the current content of a field. @param {Field} field @returns {string} */
 export function contentOf(field) {
   if (isToggle(field)) return String(field.checked)
   if (field instanceof HTMLSelectElement) return JSON.stringify([...field.selectedOptions].map(({value}) => value))
@@ -179,7 +179,7 @@ function setContent(field, content) {
 
 /** @param {Field} field @param {Field} to */
 function setInitial(field, to) {
-  if (field instanceof HTMLSelectElement || to instanceof HTMLSelectElement) return // its options say it
+  if (field instanceof HTMLSelectElement || to instanceof HTMLSelectElement) return // its options have it
   const name = isToggle(field) ? "checked" : "value"
   if (field instanceof HTMLTextAreaElement) {
     if (field.defaultValue !== to.defaultValue) field.defaultValue = to.defaultValue
@@ -190,13 +190,13 @@ function setInitial(field, to) {
   }
 }
 
-/** Whether a field's content is the one that the server gave it. @param {Field} field @param {string} content */
+/** Returns whether a field has the server's content. @param {Field} field @param {string} content */
 function isInitial(field, content) {
   if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked)
   return content === initialOf(field)
 }
 
-/** The content that the field's markup stands for, as the browser reads it. @param {Field} field @returns {string} */
+/** Returns the content that the browser derives from the field's markup. @param {Field} field @returns {string} */
 function initialOf(field) {
   if (isToggle(field)) return String(field.defaultChecked)
   if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value
@@ -206,7 +206,7 @@ function initialOf(field) {
   return contentOf(/** @type {Field} */ (copy))
 }
 
-/** The radio buttons of which one can be chosen. @param {HTMLInputElement} radio @returns {HTMLInputElement[]} */
+/** Returns the radio buttons of the same group. @param {HTMLInputElement} radio @returns {HTMLInputElement[]} */
 function group(radio) {
   const root = /** @type {Document | ShadowRoot | Element} */ (radio.form ?? radio.getRootNode())
   const radios = /** @type {NodeListOf<HTMLInputElement>} */ (call(root, "querySelectorAll", 'input[type="radio"]'))

@@ -1,6 +1,6 @@
 /**
- * Forms of rows: form[data-live-form]. What the server refuses stands at its fields. Without this module, or with a file
- * in the form, the browser sends it as any other form.
+ * Forms of rows: form[data-live-form]. Errors are shown at the fields. Without this module, or if the form contains a file,
+ * the browser submits it like any other form.
  */
 
 import {showErrors} from "./form_errors.js"
@@ -11,14 +11,14 @@ import {settle} from "./morph.js"
 
 /** @typedef {(target: import("../connection/calls.js").Target) => Promise<any>} Caller */
 
-/** Fields by which the form finds its way without this module. */
+/** Fields that are only needed when the browser submits the form itself. */
 const OWN = /^(_live_|csrfmiddlewaretoken$)/
 
 export class Forms {
-  /** Forms under way. @type {WeakSet<Element>} */
+  /** Forms with a pending call. @type {WeakSet<Element>} */
   #running = new WeakSet()
 
-  /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: goes to another page */
+  /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: navigates to another page */
   constructor({document, call, follow}) {
     this.document = document
     this.call = call
@@ -33,7 +33,7 @@ export class Forms {
   #submit(event) {
     const form = event.target
     if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-form") === null || event.defaultPrevented) return
-    if (!attribute(form, "data-live-token") || isForeign(form)) return // then CSRF protection is what judges it
+    if (!attribute(form, "data-live-token") || isForeign(form)) return // then the browser submits it, with CSRF protection
     const data = formData(form, event.submitter)
     if (!data) return
     event.preventDefault()
@@ -78,7 +78,7 @@ export class Forms {
 }
 
 /**
- * What the form would send, by field; null where it holds a file, which only the browser itself can send.
+ * Returns the form's data by field; null if it contains a file, which only the browser itself can send.
  *
  * @param {HTMLFormElement} form
  * @param {HTMLElement | null} submitter
@@ -101,7 +101,7 @@ function formData(form, submitter) {
   return data
 }
 
-/** Whether an address is a page of this site. @param {string} url @param {Document} document */
+/** Returns whether a URL is of this site. @param {string} url @param {Document} document */
 function isHere(url, document) {
   try {
     return new URL(url, get(document, "baseURI")).origin === get(document, "defaultView")?.location.origin

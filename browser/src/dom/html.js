@@ -1,18 +1,18 @@
 /**
- * Rows as HTML: parsed as the page's parser would have parsed them in their container, and no script in them runs.
+ * Parses rows as the page's parser would have parsed them in their container. Scripts in them do not run.
  */
 
 import {call, get} from "./members.js"
 
-/** The name of the policy by which a page with `require-trusted-types-for 'script'` lets this module work. */
+/** The Trusted Types policy that a page with `require-trusted-types-for 'script'` must allow. */
 const POLICY = "realtime"
 const HELD = Symbol.for("realtime.policy")
 
-/** Documents that are never shown, by the page's. @type {WeakMap<Document, Document>} */
+/** The inert document of each document: it is never shown. @type {WeakMap<Document, Document>} */
 const inert = new WeakMap()
 
 /**
- * The row's element, in a document of its own.
+ * Returns the row's element, in a document that is never shown.
  *
  * @param {string} html
  * @param {string} key
@@ -29,7 +29,7 @@ export function parseRow(html, key, container) {
   return row
 }
 
-/** An element of the same kind: what is parsed in it has its context and its namespace. @param {Element} element */
+/** Returns an element of the same kind, so that HTML is parsed in its context and namespace. @param {Element} element */
 function inertCopy(element) {
   const document = /** @type {Document} */ (get(element, "ownerDocument"))
   let quiet = inert.get(document)
@@ -38,7 +38,7 @@ function inertCopy(element) {
 }
 
 /**
- * What the module gives to the browser as markup or as the address of a script: both come from this site's own server.
+ * Marks HTML or a script's URL as trusted: both come from this site's own server.
  *
  * @param {"createHTML" | "createScriptURL"} kind
  * @param {string} text

@@ -1,5 +1,5 @@
 /**
- * One [data-live] element, bound to its live query. What it shows are rows, or a value.
+ * One [data-live] element, bound to its live query. It shows rows or a value.
  */
 
 import {RealtimeError, parseJSON, sorted, valueFormat} from "../protocol/messages.js"
@@ -19,8 +19,8 @@ import {ValueText} from "../valuetext.js"
 /** @typedef {import("../data/result_set.js").Change} Change */
 
 /**
- * What shows a live query in an element. `keys` are those of the rows that are there from the start, `paint` works in parts,
- * `detail` is what listeners are told of a change.
+ * Shows a live query in an element. `keys`: the keys of the rows in the page's HTML; `paint`: shows a change, in parts;
+ * `detail`: describes a change to event listeners.
  *
  * @typedef {{
  *   keys: () => Iterable<string>, paint: (keys: readonly string[], change: Change) => Iterator<void>, detail: (change: Change) => object,
@@ -31,22 +31,22 @@ import {ValueText} from "../valuetext.js"
 /** @typedef {{keys: readonly string[], change: Change}} Pending */
 /** @typedef {import("../protocol/messages.js").Params} Params */
 
-/** On a container whose parameters are not those of its token any more. */
+/** Marks a container whose parameters are no longer those of its token. */
 const CHANGED = "data-live-changed"
 
 export class Container {
-  /** What is still to be shown. @type {Pending | null} */
+  /** The change that is not fully shown yet. @type {Pending | null} */
   #pending = null
-  /** What is being shown. @type {Pending | null} */
+  /** The change that is being shown. @type {Pending | null} */
   #painting = null
-  /** What listeners are told of instead of the last change: it was shown with others that had waited. @type {Change | null} */
+  /** The change for listeners, if the last one was shown together with earlier ones. @type {Change | null} */
   #toTell = null
   #change
   /** Called when the server has shown or refused the newest parameters. @type {(error: RealtimeError | null) => void} */
   #answered = () => {}
-  /** The text of data-live-params that is known already. */
+  /** The last known text of data-live-params. */
   #noted
-  /** The cursor that was in the page when it was bound. */
+  /** The cursor in the page's HTML when the element was bound. */
   #rendered
   /** Of a list that shows more when asked. @type {Windows | null} */
   #windows = null
@@ -58,7 +58,7 @@ export class Container {
    * @param {{
    *   containersOf: (name: string) => Container[], connection: import("../connection/connection.js").Connection,
    *   report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer,
-   * }} options containersOf: those of a stream
+   * }} options containersOf: returns the containers of a stream
    */
   constructor(element, {containersOf, connection, report, announcer}) {
     this.element = element
@@ -127,7 +127,7 @@ export class Container {
     return this.#windows ? [...new Set(this.#subscriptions.flatMap((each) => each.shownKeys))] : shownKeys
   }
 
-  /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows that are there */
+  /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows in the page */
   #newSubscription({params, cursor, changed}, keys) {
     const {name: stream, token, format} = this
     const subscription = new Subscription(
@@ -156,7 +156,7 @@ export class Container {
     return this.#change.target && state === "live" ? "catching-up" : state
   }
 
-  /** The parameters of what it shows, or is going to show. @returns {Params} */
+  /** The parameters of the rows that it shows, or will show. @returns {Params} */
   get params() {
     return this.#change.target ?? this.subscription.wire.params ?? {}
   }
@@ -165,7 +165,7 @@ export class Container {
    * Changes the parameters. What is shown stays until the new rows are loaded, and if the server refuses them.
    *
    * @param {Params} params all of them
-   * @param {(error: RealtimeError | null) => void} [answered] not called if they are changed again before
+   * @param {(error: RealtimeError | null) => void} [answered] called when the new rows are shown or refused, unless the parameters have changed again
    */
   change(params, answered = () => {}) {
     this.#answered = answered
@@ -180,7 +180,7 @@ export class Container {
     answered(null)
   }
 
-  /** Follows data-live-params, which the page's own code may have changed. */
+  /** Applies data-live-params, which the page's own code may have changed. */
   followAttribute() {
     const text = attribute(this.element, "data-live-params")
     if (text === this.#noted) return
@@ -188,24 +188,24 @@ export class Container {
     this.change(readJSON(this.element, "data-live-params") ?? {})
   }
 
-  /** How many rows wait to be shown. */
+  /** The number of rows that wait to be shown. */
   get held() {
     return this.#pending && isPaused(this.element) ? this.#pending.change.puts.size + this.#pending.change.drops.length : 0
   }
 
-  /** Shows what has waited, unless it is to wait on. */
+  /** Shows the changes that have waited, unless the element is still paused. */
   resume() {
     if (!isPaused(this.element)) this.#show()
     this.#count()
   }
 
-  /** Whether the element still asks for what it is bound to. */
+  /** Whether the element's attributes are still those that it was bound with. */
   get isCurrent() {
     const {element, name, token} = this
     return attribute(element, "data-live") === name && (attribute(element, "data-live-token") ?? undefined) === token
   }
 
-  /** Leaves the element such that it can be bound again. */
+  /** Unbinds the element, with the attributes for binding it again. */
   release() {
     this.#change.close()
     this.#flush()
@@ -241,7 +241,7 @@ export class Container {
     if (this.#windows) this.#showMore()
     show(this.element, CHANGED, "")
     this.#rendered = null
-    for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null) // they are of other rows
+    for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null) // they belong to other rows
     this.#showParams()
     this.#answered(null)
   }
@@ -280,7 +280,7 @@ export class Container {
   }
 
   /**
-   * Shows a change at once, unless the page is paused, or a picture is taken before, or there is too much of it for a task.
+   * Shows a change at once, unless the element is paused, a view transition starts first, or the change is too large for one task.
    *
    * @param {readonly string[]} keys
    * @param {Change} change
@@ -288,7 +288,7 @@ export class Container {
   #take(keys, change) {
     const isLarge = change.puts.size + change.drops.length > PART_ROWS
     this.#pending = joined(this.#pending, keys, change)
-    if (this.subscription.error) this.#toTell = this.#paintAll() // what the user may not see does not stay
+    if (this.subscription.error) this.#toTell = this.#paintAll() // rows that the user may no longer see must not stay
     else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({isNow: true})
     else if (!isPaused(this.element)) animate(this.element, () => this.#flush())
     this.#count()
@@ -296,7 +296,7 @@ export class Container {
     return true
   }
 
-  /** Shows what is pending, in as many tasks as it takes. What comes meanwhile is shown together with what is left. */
+  /** Shows the pending change, in as many tasks as needed. A change that arrives meanwhile is shown together with the rest. */
   #show({isNow = false} = {}) {
     const pending = this.#pending
     if (!pending) return
@@ -364,14 +364,14 @@ export class Container {
 /** @param {Params} one @param {Params} other */
 const isEqual = (one, other) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other))
 
-/** Whether changes in this element wait. @param {Element} element */
+/** Returns whether changes in this element wait. @param {Element} element */
 const isPaused = (element) => call(element, "closest", "[data-live-paused]") !== null
 
 /**
- * Two changes as one.
+ * Joins two changes.
  *
  * @param {Pending | null} held
- * @param {readonly string[]} keys that are there after both
+ * @param {readonly string[]} keys of the rows after both
  * @param {Change} change
  * @returns {Pending}
  */
@@ -383,7 +383,7 @@ function joined(held, keys, change) {
   return {keys, change: {puts, drops, reset, own: (held?.change.own ?? true) && change.own}}
 }
 
-/** Anybody's markup can name a stream: what is bound is what the server has rendered. @param {string} name */
+/** An element without a token is not bound: user-written markup could name any stream. @param {string} name */
 function unsigned(name) {
   const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`
   return new RealtimeError(null, reason, {name: "bad_arguments"})
@@ -399,7 +399,7 @@ function readFormat(element) {
 }
 
 /**
- * The JSON of an attribute, if the element has it.
+ * Returns the JSON of an attribute, if the element has it.
  *
  * @param {Element} element
  * @param {string} name
@@ -412,7 +412,7 @@ export function readJSON(element, name) {
     const value = parseJSON(text)
     if (value !== null && typeof value === "object" && !Array.isArray(value)) return value
   } catch {
-    // the sentence below says it
+    // reported below
   }
   throw new RealtimeError(null, `The attribute ${name} must be a JSON object, not '${text}'.`, {name: "bad_arguments"})
 }

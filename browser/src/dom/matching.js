@@ -1,35 +1,35 @@
 /**
- * Which element of the page is which one of the server's: whatever has an id, a key or a field's name, or holds something
- * that does, is the same wherever it stands in the row; the rest is known by its kind, what it says, and its order.
+ * Matches the page's elements with the server's. Elements with an id, a key or a field name match wherever they are in the
+ * row, and so do their ancestors. Other nodes match by kind, content and order.
  */
 
 import {isField} from "./form_fields.js"
 import {attribute, call, get} from "./members.js"
 import {pageChanges} from "./page_changes.js"
 
-/** The page's nodes by the server's. @typedef {Map<Node, Node>} Pairs */
+/** Maps the server's nodes to the page's. @typedef {Map<Node, Node>} Pairs */
 
-/** Elements that the page's own code keeps. @param {Node} node */
+/** Returns whether a node must not be changed: data-live-keep, or a nested container. @param {Node} node */
 export function isKept(node) {
   return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"))
 }
 
-/** Elements of one kind can be changed into one another. @param {Node} node */
+/** Returns the kind of a node. Only nodes of the same kind can be morphed into each other. @param {Node} node */
 export function kind(node) {
   const name = get(node, "nodeName")
   if (!(node instanceof HTMLInputElement)) return name
-  const type = pageChanges.attributeOf(node, "type") // page code shows a password, for example
+  const type = pageChanges.attributeOf(node, "type") // page code may show a password, for example
   return `${name} ${type === undefined ? node.type : type ?? "text"}`
 }
 
-/** An attribute as the server has said it. @param {Element} element @param {string} name */
+/** Returns an attribute's last value from the server. @param {Element} element @param {string} name */
 function said(element, name) {
   const own = pageChanges.attributeOf(element, name)
   return own === undefined ? attribute(element, name) : own
 }
 
 /**
- * Pairs what is known by name, and what holds it, in all of two trees.
+ * Pairs the named elements of two trees, and their ancestors.
  *
  * @param {Node} from in the page
  * @param {Node} to the server's
@@ -72,7 +72,7 @@ function pairHolders(pairs, taken, {element, from, to}) {
 }
 
 /**
- * Pairs children that have no name: first those that say the same, then those of one kind, in their order.
+ * Pairs children that have no name: first those with the same content, then those of the same kind, in order.
  *
  * @param {Pairs} pairs
  * @param {Node[]} from
@@ -96,7 +96,7 @@ export function pairRest(pairs, from, to) {
   }
 }
 
-/** What makes an element the same wherever it stands; "": nothing does. @param {Node} node */
+/** Returns the name that identifies a node wherever it is; "" if it has none. @param {Node} node */
 function nameOf(node) {
   if (!(node instanceof Element)) return ""
   const id = said(node, "id")
@@ -114,14 +114,14 @@ function content(node) {
   return `${kind(node)} ${look} ${get(node, "textContent")}`
 }
 
-/** The first of several, one that is kept for one that is. @template {Node} T @param {T[] | undefined} nodes @param {Node} wanted */
+/** Removes and returns the first of several nodes. A kept one is preferred for a kept one. @template {Node} T @param {T[] | undefined} nodes @param {Node} wanted */
 function pick(nodes, wanted) {
   if (!nodes?.length) return undefined
   const place = nodes.findIndex((node) => isKept(node) === isKept(wanted))
   return nodes.splice(Math.max(0, place), 1)[0]
 }
 
-/** All elements but those in what the page's own code keeps. @param {Node} root @returns {Element[]} */
+/** Returns all elements, except those inside kept ones. @param {Node} root @returns {Element[]} */
 function elementsIn(root) {
   const document = /** @type {Document} */ (get(root, "ownerDocument"))
   const walker = call(document, "createTreeWalker", root, 1)
@@ -133,7 +133,7 @@ function elementsIn(root) {
   return found
 }
 
-/** All elements of the page's, and those of the server's that the page's own code has taken out. @param {Node} root @returns {Element[]} */
+/** Returns all elements in the page, and those that the page's own code has removed. @param {Node} root @returns {Element[]} */
 function withTaken(root) {
   const elements = elementsIn(root)
   for (const parent of [root, ...elements]) {
@@ -144,7 +144,7 @@ function withTaken(root) {
   return elements
 }
 
-/** The next element that is not below the current one. @param {TreeWalker} walker */
+/** Returns the next element that is not a descendant of the current one. @param {TreeWalker} walker */
 function past(walker) {
   do {
     const next = walker.nextSibling()

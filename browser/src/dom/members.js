@@ -1,6 +1,6 @@
 /**
- * The DOM's own members of a node. In a form its controls shadow them: with an input named "remove", that is form.remove.
- * In a document its forms and images do.
+ * Safe access to DOM members, which named elements can shadow. If a form has an input named "remove", form.remove is that input.
+ * In a document, named forms and images shadow members.
  */
 
 /**
@@ -36,21 +36,21 @@ export function show(element, name, value) {
   else if (attribute(element, name) !== value) call(element, "setAttribute", name, value)
 }
 
-/** An element that has left the page meanwhile is heard at the document. @param {Element} element @param {string} type @param {unknown} detail */
+/** Dispatches an event on the element, or on the document if the element has left the page. @param {Element} element @param {string} type @param {unknown} detail */
 export function emit(element, type, detail) {
   const target = get(element, "isConnected") ? element : /** @type {Document} */ (get(element, "ownerDocument"))
   call(/** @type {Node} */ (target), "dispatchEvent", new CustomEvent(type, {bubbles: true, detail}))
 }
 
-/** Whether an element stands in what its page calls foreign: markup of others, in which nothing acts. @param {Element} element */
+/** Returns whether an element is in markup that the page declares foreign, such as user-written HTML. It is ignored. @param {Element} element */
 export const isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null
 
-/** Whether the page's own code lets something happen. @param {Element} element @param {string} type @param {unknown} detail */
+/** Dispatches a cancelable event; returns false if the page's own code prevents it. @param {Element} element @param {string} type @param {unknown} detail */
 export function ask(element, type, detail) {
   return call(element, "dispatchEvent", new CustomEvent(type, {bubbles: true, cancelable: true, detail}))
 }
 
-/** The element that has the focus, if it is the page itself that has none. @param {Node} node */
+/** Returns the focused element; null if it is only the body. @param {Node} node */
 export function focused(node) {
   const document = /** @type {Document} */ (get(node, "ownerDocument") ?? node)
   const active = get(document, "activeElement")

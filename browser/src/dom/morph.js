@@ -1,5 +1,5 @@
 /**
- * Changes an element into another one, and touches only what the server has changed.
+ * Morphs an element into another one. Changes only what the server has changed.
  */
 
 import {follow, isField, isUsersAttribute, noteEdit, take, takeWithheld, use, withholdsChildren} from "./form_fields.js"
@@ -10,14 +10,14 @@ import {arrange, place} from "./reorder.js"
 
 /**
  * @param {Element} from in the page
- * @param {Element} to not in the page; its parts may be taken over
- * @returns {Element} `from`, or `to` in its place where they are of different kinds
+ * @param {Element} to not in the page; its parts may be moved into the page
+ * @returns {Element} `from`, or `to` in its place if they are of different kinds
  */
 export function morph(from, to) {
   return isKept(from) ? from : pageChanges.during(() => new Morph(from, to).root(from, to))
 }
 
-/** Shows what was withheld from a field as soon as the user leaves it. @param {Document} document */
+/** Shows the server's value in a field when the user leaves it. @param {Document} document */
 export function watchFields(document) {
   call(document, "addEventListener", "input", noteEdit)
   call(document, "addEventListener", "focusout", ({target}) => {
@@ -25,7 +25,7 @@ export function watchFields(document) {
   })
 }
 
-/** An action has taken what these fields held: they follow the server again. @param {Parameters<typeof take>[0]} fields */
+/** Lets fields show the server's values again after an action has accepted their content. @param {Parameters<typeof take>[0]} fields */
 export function settle(fields) {
   take(fields)
   for (const {field} of fields) catchUp(field)
@@ -37,11 +37,11 @@ function catchUp(element) {
   if (to) morph(element, to)
 }
 
-/** Where in a new element one of the page's own is to stand. @typedef {{parent: Node, children: Node[], mark: Comment, node: Node}} Gap */
+/** The place in a new element for an existing element of the page. @typedef {{parent: Node, children: Node[], mark: Comment, node: Node}} Gap */
 
-/** The work on one tree. */
+/** The morphing of one tree. */
 class Morph {
-  /** What goes when all that stays has been taken out of it. @type {Set<Node>} */
+  /** Nodes to remove after all nodes that stay have been moved out of them. @type {Set<Node>} */
   #leaving = new Set()
 
   /** @param {Node} from @param {Node} to */
@@ -93,7 +93,7 @@ class Morph {
     if (shadow && wanted) new Morph(shadow, wanted).trees(shadow, wanted)
   }
 
-  /** Nobody sees what is in a template, so nothing of it has to stay. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
+  /** Replaces the content of a template: it is not visible, so nothing in it has to be kept. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
   #updateTemplate({content}, to) {
     if (!content.isEqualNode(to.content)) content.replaceChildren(...to.content.childNodes)
   }
@@ -134,7 +134,7 @@ class Morph {
   }
 
   /**
-   * What the page's own code has put there or keeps, by the child of the server's behind which it stands; null: before all.
+   * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
    *
    * @param {Node} from
    * @param {Set<Node>} said
@@ -153,7 +153,7 @@ class Morph {
   }
 
   /**
-   * The server has changed a child in whose place the page's own code has put something: that goes.
+   * Removes what the page's own code has put in place of a child, because the server has changed that child.
    *
    * @param {Node[]} said
    * @param {Node} node
@@ -167,8 +167,8 @@ class Morph {
   }
 
   /**
-   * Leaves gaps in a new element for what the page has of it already. They are filled when it stands in the page, since only
-   * from there to there an element moves with its focus and all else that it holds.
+   * Leaves gaps in a new element for existing elements. They are filled when it is in the page, because an element keeps its
+   * focus and state only if it moves within the page.
    *
    * @param {Node} node
    * @returns {Gap[]}
@@ -224,13 +224,13 @@ function morphAttributes(from, to) {
 }
 
 /**
- * Both sides have changed classes or a style: each keeps its own.
+ * Merges classes or styles that both the server and the page have changed: each keeps its own changes.
  *
  * @param {Element} from
  * @param {string} name
- * @param {string} said what the server said before
+ * @param {string} said the server's previous value
  * @param {Element} to
- * @returns {boolean} whether the attribute is one that holds several things
+ * @returns {boolean} whether the attribute can be merged
  */
 function merge(from, name, said, to) {
   if (name === "class") mergeClasses(get(from, "classList"), said, get(to, "classList"))
@@ -249,7 +249,7 @@ function mergeClasses(classes, said, wanted) {
 
 /** @param {Element} from @param {string} said @param {Element} to */
 function mergeStyles(from, said, to) {
-  const old = /** @type {Element} */ (call(to, "cloneNode", false)) // not in the page, whose policy may forbid the attribute
+  const old = /** @type {Element} */ (call(to, "cloneNode", false)) // not in the page, whose Content-Security-Policy may forbid the attribute
   call(old, "setAttribute", "style", said)
   const [own, before, wanted] = [from, old, to].map((element) => get(/** @type {HTMLElement} */ (element), "style"))
   for (const property of new Set([...before, ...wanted])) {

@@ -1,4 +1,4 @@
-/** A sentence for the developer, over the page, until it is closed. */
+/** Shows a sentence to the developer over the page, with a button to close it. */
 
 const STYLE =
   "position:fixed;inset:auto 1rem 1rem;z-index:2147483647;margin:0;padding:1rem 3rem 1rem 1rem;border-radius:.5rem;" +
@@ -9,7 +9,7 @@ export function overlay(document, text) {
   const place = document.createElement("p")
   place.setAttribute("role", "alert")
   place.dataset.realtimeOverlay = ""
-  place.style.cssText = STYLE // a policy of the page forbids style attributes in HTML, and allows this
+  place.style.cssText = STYLE // a Content-Security-Policy may forbid style attributes in HTML, but allows this
   place.append(text)
 
   const close = document.createElement("button")

@@ -11,13 +11,13 @@ import {watchFields} from "./morph.js"
 
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 
-/** On an element in which changes wait, such as the root. */
+/** Marks an element in which changes wait, such as the root. */
 const PAUSED = "data-live-paused"
 
 export class Page {
   /** @type {Map<Element, Container>} */
   #containers = new Map()
-  /** Tokens that the server has accepted, of containers that have left the page and may return. @type {Set<string | undefined>} */
+  /** Accepted tokens of containers that have left the page and may return. @type {Set<string | undefined>} */
   #vouched = new Set()
   /** @type {string | null} */
   #state = null
@@ -45,7 +45,7 @@ export class Page {
 
   start() {
     watchFields(this.document)
-    forgetRestored(this.document) // Firefox has restored fields by now, Chromium does so at last
+    forgetRestored(this.document) // Firefox has restored fields by now; Chromium does so later
     get(this.document, "defaultView")?.addEventListener("pageshow", ({persisted}) => persisted || forgetRestored(this.document))
     this.connection.watchers.add(() => this.#showState())
     this.connection.events.all.add((data, about) => this.#dispatch("realtime:event", {...about, data}))
@@ -79,7 +79,7 @@ export class Page {
     }
   }
 
-  /** Changes in the page wait until `resume`. */
+  /** Holds changes back until `resume`. */
   pause() {
     show(get(this.document, "documentElement"), PAUSED, "")
   }
@@ -89,7 +89,7 @@ export class Page {
     this.#resume()
   }
 
-  /** How many rows wait to be shown. */
+  /** The number of rows that wait to be shown. */
   get held() {
     return [...this.#containers.values()].reduce((sum, {held}) => sum + held, 0)
   }
@@ -160,7 +160,7 @@ export class Page {
   }
 }
 
-/** What a script does to rows before this module begins counts as the server's: the next change would undo it. @param {Document} document */
+/** Warns about Alpine if it started first: its changes before this module starts count as the server's, so the next change undoes them. @param {Document} document */
 function warnOfAlpine(document) {
   const component = /** @type {any} */ (call(document, "querySelector", "[data-live] [x-data]"))
   if (!component?._x_dataStack) return

@@ -1,6 +1,6 @@
 /**
- * What the page's own code has changed in rows: it stays until the server says otherwise about that very attribute, text
- * or child. So a change of the server's is told by what the server said last, not by what the page has.
+ * Tracks what the page's own code has changed in rows. Such a change stays until the server changes the same attribute, text
+ * or child. So the server's new value is compared with its previous one, not with the page.
  */
 
 import {call, get} from "./members.js"
@@ -14,29 +14,29 @@ const OBSERVED = {
 /** @typedef {{attributes: Map<Node, Set<string>>, texts: Set<Node>, children: Map<Node, Node[]>}} Own */
 
 class PageChanges {
-  /** What the server said last of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
+  /** The server's last values of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
   #attributes = new WeakMap()
-  /** What it said last of texts that the page's code has changed. @type {WeakMap<Node, string | null>} */
+  /** The server's last texts of nodes that the page's code has changed. @type {WeakMap<Node, string | null>} */
   #texts = new WeakMap()
-  /** The server's children, in its order, of nodes in which the page's code has put or removed some. @type {WeakMap<Node, Node[]>} */
+  /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
   #children = new WeakMap()
-  /** What the server said of children that the page's code has taken out, wherever they are now. @type {WeakMap<Node, Node>} */
+  /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
   #taken = new WeakMap()
   /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
   #touched = new WeakSet()
   /** @type {MutationObserver | null} */
   #observer = null
-  /** What the work at hand has changed by itself. @type {Own | null} */
+  /** The changes made by the current `during`. @type {Own | null} */
   #own = null
 
-  /** From now on changes in this tree are noted. @param {Node} root */
+  /** Starts tracking changes in this tree. @param {Node} root */
   observe(root) {
     this.#observer ??= new MutationObserver((records) => this.#note(records))
     this.#observer.observe(root, OBSERVED)
   }
 
   /**
-   * What `work` changes is the server's; what the page's code does meanwhile, a custom element for example, is not.
+   * Calls `work`, whose changes count as the server's. Changes by the page's code meanwhile, such as custom elements, do not.
    *
    * @template T
    * @param {() => T} work
@@ -55,12 +55,12 @@ class PageChanges {
     }
   }
 
-  /** What the server said of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
+  /** Returns the server's last value of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
   attributeOf(element, name) {
     return this.#attributes.get(element)?.get(name)
   }
 
-  /** The server has said this of an attribute, and it was written unless `differs`. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
+  /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
   said(element, name, value, differs = false) {
     if (differs) this.#said(element).set(name, value)
     else this.#attributes.get(element)?.delete(name)
@@ -69,7 +69,7 @@ class PageChanges {
     else this.#own?.attributes.set(element, new Set([name]))
   }
 
-  /** What the server said of a text. @param {Node} node */
+  /** Returns the server's last text of a node. @param {Node} node */
   textOf(node) {
     return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue
   }
@@ -79,32 +79,32 @@ class PageChanges {
     this.#texts.delete(node)
     this.#own?.texts.add(node)
     const shown = node.nodeValue ?? ""
-    // A selection in text that only grows is kept, if the text is not replaced.
+    // appending keeps the user's selection in the text
     if (text?.startsWith(shown)) /** @type {CharacterData} */ (node).appendData(text.slice(shown.length))
     else node.nodeValue = text
   }
 
-  /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
+  /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
     return this.#children.get(parent) ?? [...get(parent, "childNodes")]
   }
 
-  /** Those of them that the page's code has taken out. @param {Node} parent */
+  /** Returns the server's children that the page's code has removed. @param {Node} parent */
   takenFrom(parent) {
     return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent)
   }
 
-  /** Whether the server says of a child that was taken out what it has said before. @param {Node} child @param {Node} wanted */
+  /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
     return (this.#taken.get(child) ?? child).isEqualNode(wanted)
   }
 
-  /** The server has said that these are the children. @param {Node} parent @param {Node[]} children */
+  /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
   saidChildren(parent, children) {
     this.#own?.children.set(parent, children)
   }
 
-  /** Whether a row is as the server has said it. @param {Element} row */
+  /** Returns whether the page's code has not changed a row. @param {Element} row */
   isUntouched(row) {
     return !this.#touched.has(row)
   }
@@ -116,7 +116,7 @@ class PageChanges {
     }
   }
 
-  /** A node as the server has said it, without what the page's own code has made of it. @template {Node} T @param {T} node @returns {T} */
+  /** Returns a copy of a node without the changes of the page's own code. @template {Node} T @param {T} node @returns {T} */
   serverCopy(node) {
     const copy = /** @type {T} */ (call(/** @type {Node} */ (node), "cloneNode", node instanceof HTMLTemplateElement))
     if (this.#texts.has(node)) copy.nodeValue = /** @type {string} */ (this.#texts.get(node))
@@ -177,12 +177,12 @@ class PageChanges {
   }
 }
 
-/** The rows of a container are known by their keys. @param {Node} node */
+/** Returns whether a node is a container; its rows are identified by their keys instead. @param {Node} node */
 function isContainer(node) {
   return node instanceof Element && call(node, "hasAttribute", "data-live")
 }
 
-/** The children before the changes, which are undone one by one. @param {Node} parent @param {MutationRecord[]} records */
+/** Returns the children before the changes, by undoing these one by one. @param {Node} parent @param {MutationRecord[]} records */
 function childrenBefore(parent, records) {
   /** @type {Node[]} */
   const children = [...get(parent, "childNodes")]

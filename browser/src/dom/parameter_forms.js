@@ -1,6 +1,6 @@
 /**
- * Forms whose fields are parameters of the page's live queries: form[data-live-for]. The lists follow while the user types, and
- * so does the address. Without this module, the browser sends such a form as any other GET form.
+ * Forms whose fields are parameters of the page's live queries: form[data-live-for]. The lists and the URL are updated while
+ * the user types. Without this module, the browser submits such a form like any other GET form.
  */
 
 import {showErrors} from "./form_errors.js"
@@ -16,32 +16,32 @@ import {WINDOW} from "../data/windows.js"
 /** @typedef {Record<string, string[]>} Sentences by field; "": about the whole */
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement} Control */
 
-/** How long the user must have paused. */
+/** How long the user must have stopped typing. */
 const PAUSE_SECONDS = 0.15
-/** Who types on and on sees what there is so far. */
+/** After this time the lists are updated even if the user is still typing. */
 const LONGEST_SECONDS = 0.45
-/** Controls that have a value only when they are pressed. */
+/** Controls whose value is sent only if they are clicked. */
 const BUTTONS = new Set(["submit", "image", "reset", "button"])
-/** Fields that are no parameters. */
+/** Fields that are not parameters. */
 const OWN = /^(_live_|csrfmiddlewaretoken$)/
-/** Attributes of a button that sends its form elsewhere, for a download for example. */
+/** Attributes of a button that submits its form elsewhere, such as a download. */
 const ELSEWHERE = ["formaction", "formmethod", "formtarget"]
 
 export class ParameterForms {
-  /** Forms in which the user is typing, since when, and what cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
+  /** Forms in which the user is typing; since: when that began; cancel: cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
   #typing = new Map()
-  /** What hidden fields held at first. @type {WeakMap<Control, string>} */
+  /** The initial values of hidden fields. @type {WeakMap<Control, string>} */
   #hidden = new WeakMap()
-  /** Why containers have not followed a form. @type {WeakMap<HTMLFormElement, Map<Container, Sentences>>} */
+  /** The errors of each form, by the container that refused its values. @type {WeakMap<HTMLFormElement, Map<Container, Sentences>>} */
   #refused = new WeakMap()
   /** The sentences that a form shows, as JSON. @type {WeakMap<HTMLFormElement, string>} */
   #shown = new WeakMap()
   #initial = new URLSearchParams()
-  /** The address that typing has replaced: "back" returns to it once the form is submitted. */
+  /** The URL that typing has replaced: "back" returns to it once the form is submitted. */
   #entry = ""
-  /** The address that has replaced it. */
+  /** The URL that has replaced it. */
   #written = ""
-  /** The last known address. */
+  /** The last known URL. */
   #seen = ""
 
   /** @param {{document: Document, containersOf: (stream?: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
@@ -73,7 +73,7 @@ export class ParameterForms {
     this.#applyEdited()
   }
 
-  /** What the user has typed before this module began, or the browser has restored, counts too. */
+  /** Applies fields that the user has edited before this module started, or that the browser has restored. */
   #applyEdited() {
     for (const form of this.#forms()) {
       if (controlsOf(form).some((control) => isField(control) && isEdited(control))) this.#apply(form)
@@ -111,10 +111,10 @@ export class ParameterForms {
   }
 
   /**
-   * Changes the parameters to what the fields hold.
+   * Applies the values of the fields as parameters.
    *
    * @param {HTMLFormElement} form
-   * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: as a new entry of the history
+   * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
    */
   #apply(form, {pressed = {}, isNew = false} = {}) {
     this.#keepPressed(form, pressed)
@@ -143,7 +143,7 @@ export class ParameterForms {
   }
 
   /**
-   * Shows at their fields why a container has not followed, also at those of other forms for it.
+   * Shows why a container has refused the values, at the fields of this form and of the container's other forms.
    *
    * @param {HTMLFormElement} form that has changed it
    * @param {Container} container
@@ -159,25 +159,25 @@ export class ParameterForms {
     const found = [form, ...others].map((each) => ({each, sentences: sentencesOf(each, error)})).filter(({sentences}) => Object.keys(sentences).length)
     for (const {each, sentences} of found) this.#show(each, container, sentences)
     if (found.every(({each}) => each !== form)) this.#show(form, container, found.length ? {} : {"": [error.message]})
-    // a reload shows the same list, where the refused value would be a bad request
+    // the URL keeps the accepted values, so that a reload shows the same list instead of a bad request
     const names = found.flatMap(({sentences}) => Object.keys(sentences)).filter(Boolean)
     const refused = names.length ? names : differing(container.params, valuesOf(form))
     this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false)
   }
 
-  /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has not followed */
+  /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
   #show(form, container, sentences) {
     const refused = this.#refused.get(form) ?? new Map()
     this.#refused.set(form, refused.set(container, sentences))
     for (const each of refused.keys()) if (!this.#containers(form).includes(each)) refused.delete(each)
     const all = Object.assign({}, ...refused.values())
     const text = JSON.stringify(all)
-    if (text === this.#shown.get(form)) return // screen readers would say it again
+    if (text === this.#shown.get(form)) return // screen readers would announce it again
     this.#shown.set(form, text)
     showErrors(form, all, {make: true, focus: false})
   }
 
-  /** A form that has a hidden field beside buttons of its name goes on with what was pressed last. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
+  /** Keeps a button's value in the hidden field of the same name, if the form has one. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
   #keepPressed(form, pressed) {
     for (const control of controlsOf(form)) {
       if (control.type !== "hidden" || !(control.name in pressed)) continue
@@ -198,7 +198,7 @@ export class ParameterForms {
     }
   }
 
-  /** The address has changed: the fields and the lists follow. @param {HTMLFormElement} form */
+  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
   #follow(form) {
     const search = new URLSearchParams(this.window.location.search)
     /** @type {Record<string, string>} */
@@ -245,7 +245,7 @@ export class ParameterForms {
   }
 }
 
-/** The form that an event is about, if it is one of these. @param {EventTarget | Element | null} target @returns {HTMLFormElement | null} */
+/** Returns the form of an event's target, if it is a form[data-live-for]. @param {EventTarget | Element | null} target @returns {HTMLFormElement | null} */
 function formOf(target) {
   if (!(target instanceof Element)) return null
   const form = target instanceof HTMLFormElement ? target : /** @type {Partial<Control>} */ (target).form
@@ -253,16 +253,16 @@ function formOf(target) {
   return isOthers(form) || isOthers(target) ? null : form
 }
 
-/** What stands in foreign markup is no parameter, also if it names the form; nor is what stands in a live list in the form. @param {Element} element */
+/** Returns whether an element is not the form's own: it is in foreign markup, or in a live list. @param {Element} element */
 const isOthers = (element) => isForeign(element) || call(element, "closest", "[data-live]") !== null
 
-/** The fields that a form would send. @param {HTMLFormElement} form @returns {Control[]} */
+/** Returns the fields that a form would send. @param {HTMLFormElement} form @returns {Control[]} */
 function controlsOf(form) {
   const controls = /** @type {Control[]} */ ([...get(form, "elements")])
   return controls.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control))
 }
 
-/** What its fields hold; of several with one name the last one counts, as in request.GET, and "" is none. @param {HTMLFormElement} form */
+/** Returns the values of a form's fields. Of several with one name the last one counts, as in request.GET; "" is no value. @param {HTMLFormElement} form */
 function valuesOf(form) {
   /** @type {Record<string, string>} */
   const values = {}
@@ -270,14 +270,14 @@ function valuesOf(form) {
   return values
 }
 
-/** What a field would send, if anything. @param {Control} control */
+/** Returns the value that a field would send, if any. @param {Control} control */
 function valueOf(control) {
   if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).at(-1)?.value
   const isToggle = control.type === "checkbox" || control.type === "radio"
   return isToggle && !(/** @type {HTMLInputElement} */ (control).checked) ? undefined : control.value
 }
 
-/** Parameters with these values. One that says the same stays as it is, a number for example. @param {Params} params @param {Record<string, string>} values */
+/** Returns the parameters with these values. An unchanged parameter keeps its type, such as number. @param {Params} params @param {Record<string, string>} values */
 const joined = (params, values) => ({...params, ...Object.fromEntries(differing(params, values).map((name) => [name, values[name]]))})
 
 /** Whether a list with these parameters becomes another one. @param {Params} params @param {Record<string, string>} values */
@@ -289,13 +289,13 @@ const firstPage = (params) => (PAGE in params ? {[PAGE]: "1"} : {})
 /** The names of values that are not those of the parameters. @param {Params} params @param {Record<string, string>} values */
 const differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name])
 
-/** What a field holds for a parameter; a checkbox sends nothing for false. @param {Params} params @param {string} name */
+/** Returns a parameter as a field's value; a checkbox sends nothing for false. @param {Params} params @param {string} name */
 const textOf = (params, name) => (params[name] === false ? "" : String(params[name] ?? ""))
 
 /** @param {string} url */
 const withoutFragment = (url) => url.split("#", 1)[0]
 
-/** The sentences about fields of a form, or about all of it. @param {HTMLFormElement} form @param {RealtimeError} error @returns {Sentences} */
+/** Returns the error's sentences about fields of the form, or about the whole form. @param {HTMLFormElement} form @param {RealtimeError} error @returns {Sentences} */
 function sentencesOf(form, {details}) {
   const names = new Set(controlsOf(form).map(({name}) => name))
   return Object.fromEntries(Object.entries(details).filter(([name]) => names.has(name) || name === ""))

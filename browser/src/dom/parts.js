@@ -1,22 +1,22 @@
 /**
- * Cuts a change of many rows into parts, each of which leaves a list that reads well: what is done already stands in front,
- * in its new order, and behind it what is still as it was.
+ * Splits a change of many rows into parts. After each part the list is consistent: first the finished rows in their new order,
+ * then the others as before.
  */
 
 import {get} from "./members.js"
 
-/** How many rows a part adds, changes or moves, and how many it drops. */
+/** The number of rows that a part adds, changes or moves at most, and the number that it removes at most. */
 export const PART_ROWS = 50
-/** So long a task paints parts, before the browser shows what there is; and as long as that took the last time. */
+/** How long a task shows parts before the browser renders them; longer if the last rendering took longer. */
 const TASK_MILLISECONDS = 12
 const FRAME_MILLISECONDS = 17
-/** A page that is not shown is asked for no frame. */
+/** A hidden page gets no animation frames; this timer replaces them. */
 const HIDDEN_MILLISECONDS = 100
 
 /**
- * @param {readonly string[]} shown the keys as they stand
+ * @param {readonly string[]} shown the keys as they are now
  * @param {readonly string[]} wanted
- * @param {Map<string, unknown>} puts rows to add or to change
+ * @param {Map<string, unknown>} puts rows to add or change
  * @returns {Generator<{keys: readonly string[], puts: string[]}, void>}
  */
 export function* parts(shown, wanted, puts) {
@@ -45,11 +45,11 @@ export function* parts(shown, wanted, puts) {
 }
 
 /**
- * Does the steps of a work, as many at a time as leave the page responsive; the first ones at once.
+ * Runs the steps of `work`: the first ones at once, then in tasks that keep the page responsive.
  *
  * @param {Iterator<unknown>} work
  * @param {Document} document
- * @param {(isDone: boolean) => boolean} then called whenever the task ends; whether to go on with the next one
+ * @param {(isDone: boolean) => boolean} then called at the end of each task; returns whether to continue with the next one
  * @param {number} [budget] milliseconds
  */
 export function inTasks(work, document, then, budget = TASK_MILLISECONDS) {
@@ -60,7 +60,7 @@ export function inTasks(work, document, then, budget = TASK_MILLISECONDS) {
   if (!then(isDone) || isDone) return
   const ended = performance.now()
   afterFrame(document, () => {
-    const layout = performance.now() - ended - FRAME_MILLISECONDS // of a long list it takes longer than a part: fewer parts then
+    const layout = performance.now() - ended - FRAME_MILLISECONDS // the layout of a long list is slow, so more parts are shown before the next one
     inTasks(work, document, then, Math.max(TASK_MILLISECONDS, layout))
   })
 }

@@ -1,14 +1,14 @@
 /**
- * Puts nodes into an order with the fewest moves, and leaves the one that the user is in where it is.
+ * Reorders nodes with the fewest moves, without moving the node that has the focus or the selection.
  */
 
 import {call, focused, get} from "./members.js"
 
 /**
  * @param {Node} parent
- * @param {ChildNode[]} nodes in the order wanted; those that are not in the parent yet are inserted
- * @param {ChildNode | null} [lead] the child behind which they stand; null: they stand first
- * @param {Iterable<ChildNode>} [standing] those of them that are in the parent, as they stand there
+ * @param {ChildNode[]} nodes in the desired order; those that are not in the parent yet are inserted
+ * @param {ChildNode | null} [lead] the child that precedes them; null: they come first
+ * @param {Iterable<ChildNode>} [standing] the parent's current children
  */
 export function arrange(parent, nodes, lead = null, standing = get(parent, "childNodes")) {
   const places = new Map(Array.from(standing, (node, index) => [node, index]))
@@ -25,7 +25,7 @@ export function arrange(parent, nodes, lead = null, standing = get(parent, "chil
   restore()
 }
 
-/** @param {Node} parent @param {ChildNode} node which may stand elsewhere in the page @param {Node | null} before */
+/** @param {Node} parent @param {ChildNode} node which may be elsewhere in the page @param {Node | null} before */
 export function place(parent, node, before) {
   const restore = holdState(parent, [node])
   put(parent, node, before)
@@ -40,7 +40,7 @@ function isRise(nodes, placeOf) {
   return nodes.every((node, index) => index === 0 || placeOf(nodes[index - 1]) < placeOf(node))
 }
 
-/** The child that has the focus or the selection; asking for it makes the browser lay out the page. @param {Node} parent @returns {ChildNode | null} */
+/** Returns the child that has the focus or the selection. Reading it forces a layout. @param {Node} parent @returns {ChildNode | null} */
 function childInUse(parent) {
   const document = get(parent, "ownerDocument")
   const selection = document && call(document, "getSelection")
@@ -52,9 +52,9 @@ function childInUse(parent) {
   return null
 }
 
-/** A browser may have no moveBefore. @typedef {Node & {moveBefore: (node: Node, before: Node | null) => void}} Parent */
+/** Not every browser has moveBefore. @typedef {Node & {moveBefore: (node: Node, before: Node | null) => void}} Parent */
 
-/** Whether a node goes from place to place in the page. @param {Node} parent @param {Node} node */
+/** Returns whether inserting the node moves it within the page. @param {Node} parent @param {Node} node */
 function moves(parent, node) {
   return get(node, "isConnected") && get(parent, "isConnected") && call(node, "getRootNode") === call(parent, "getRootNode")
 }
@@ -64,15 +64,15 @@ const movesWhole = (parent) => typeof get(/** @type {Parent} */ (parent), "moveB
 
 /** @param {Node} parent @param {ChildNode} node @param {Node | null} before */
 function put(parent, node, before) {
-  if (movesWhole(parent) && moves(parent, node)) call(/** @type {Parent} */ (parent), "moveBefore", node, before) // keeps all that the node holds
+  if (movesWhole(parent) && moves(parent, node)) call(/** @type {Parent} */ (parent), "moveBefore", node, before) // keeps the node's state
   else call(parent, "insertBefore", node, before)
 }
 
 /**
- * What a browser loses when it moves nodes, read before the first of them moves: to read asks the browser for a layout.
+ * Reads the state that the browser loses when nodes move. It is read before the first move, because reading forces a layout.
  *
  * @param {Node} parent
- * @param {ChildNode[]} nodes that are going to move
+ * @param {ChildNode[]} nodes that will move
  * @returns {() => void} restores it
  */
 function holdState(parent, nodes) {
@@ -87,12 +87,12 @@ function holdState(parent, nodes) {
   }
 }
 
-/** Firefox's moveBefore puts what was scrolled back to its beginning. */
+/** Returns whether moveBefore resets scroll positions, as in Firefox. */
 function losesScrolling() {
   return globalThis.CSS?.supports?.("-moz-appearance", "none") ?? false
 }
 
-/** @param {ChildNode[]} nodes @returns {() => void} gives the focus back, unheard: to the page it has never gone */
+/** @param {ChildNode[]} nodes @returns {() => void} restores the focus without events, because for the page it was never lost */
 function holdFocus(nodes) {
   const active = /** @type {HTMLInputElement | null} */ (nodes.length ? focused(nodes[0]) : null)
   const window = active?.ownerDocument.defaultView
@@ -117,7 +117,7 @@ function scrollPositions(node) {
 }
 
 /**
- * The largest set of nodes that stand in the right order already, with the pinned one among them.
+ * Returns the largest set of nodes that are already in the right order and include the pinned one.
  *
  * @param {ChildNode[]} nodes
  * @param {(node: ChildNode) => number} placeOf where a node is now
@@ -127,9 +127,9 @@ function scrollPositions(node) {
 function longestRise(nodes, placeOf, pinned) {
   const pin = pinned ? nodes.indexOf(pinned) : -1
   /** @type {number[]} */
-  const lowest = [] // by length of a rise: the index of its last node, the lowest one possible
+  const lowest = [] // by length of a rise: the lowest possible index of its last node
   /** @type {number[]} */
-  const before = [] // by index: the index before it in its rise
+  const before = [] // by index: the preceding index in its rise
 
   nodes.forEach((node, index) => {
     const place = placeOf(node)

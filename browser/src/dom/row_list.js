@@ -1,5 +1,5 @@
 /**
- * The rows of a container: its children with a data-live-key. They stand together, where the first one stood.
+ * The rows of a container: its children with a data-live-key. They are kept together, at the place of the first one.
  */
 
 import {RealtimeError} from "../protocol/messages.js"
@@ -13,12 +13,12 @@ import {pageChanges} from "./page_changes.js"
 import {parts} from "./parts.js"
 import {arrange} from "./reorder.js"
 
-/** What the server said last of a row, as it stands. @type {WeakMap<Element, string>} */
+/** The server's HTML that a row shows. @type {WeakMap<Element, string>} */
 const said = new WeakMap()
 
 /**
- * A row that goes from one container of a stream to another in the same frame takes its element along, with all that
- * the user is doing in it. The first of the two to be painted is either: it takes the element, or leaves it to be taken.
+ * A row that moves from one container of a stream to another in the same frame keeps its element, with the user's input in
+ * it. Either container may be painted first: the new one takes the element, or the old one leaves it for the new one.
  */
 export class Rows {
   /** The child before the first row. @type {ChildNode | null} */
@@ -27,7 +27,7 @@ export class Rows {
   /**
    * @param {Element} element
    * @param {{wanted: () => readonly string[], others: () => Rows[], report: (error: unknown) => void}} options wanted: the
-   *   keys of the live query as they are now, perhaps not painted yet; others: the rows of the stream's other containers
+   *   current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
    */
   constructor(element, {wanted, others, report}) {
     this.element = element
@@ -41,17 +41,17 @@ export class Rows {
     return this.#rows().keys()
   }
 
-  /** The rows as HTML, as the server has said them. @returns {Map<string, string>} */
+  /** Returns the rows as the server's HTML. @returns {Map<string, string>} */
   read() {
     return pageChanges.during(() => new Map([...this.#rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])))
   }
 
   /**
-   * Lays what a call is expected to do over rows: it is given their elements, which are copies.
+   * Applies the expected effect of a call to copies of the rows' elements.
    *
    * @param {readonly import("../data/result_set.js").Entry[]} rows
-   * @param {import("../data/optimistic.js").Expectation} expect takes elements and returns those that are to stand there
-   * @param {string} id of the call: what has no key yet gets one from it
+   * @param {import("../data/optimistic.js").Expectation} expect takes elements and returns the expected ones
+   * @param {string} id of the call; new elements get a key from it
    * @returns {import("../data/result_set.js").Entry[]}
    */
   expect(rows, expect, id) {
@@ -63,7 +63,7 @@ export class Rows {
   }
 
   /**
-   * Part by part. A row that is not there has been removed by the page's own code: it stays away until it changes.
+   * Shows a change, part by part. A row that the page's own code has removed stays away until it changes.
    *
    * @param {readonly string[]} keys
    * @param {import("../data/result_set.js").Change} change
@@ -113,7 +113,7 @@ export class Rows {
     return {puts: [...puts.keys()], drops, reset}
   }
 
-  /** The elements that are to go, but for those that another container is going to take. @param {Map<string, Element>} rows @param {Set<string>} wanted */
+  /** Returns the elements to remove, except those that another container will take. @param {Map<string, Element>} rows @param {Set<string>} wanted */
   #leave(rows, wanted) {
     const gone = this.#children().filter(([key, row]) => !(wanted.has(key) && rows.get(key) === row))
     const awaited = gone.length ? this.#collect((other) => other.#awaited()) : new Map()
@@ -127,17 +127,17 @@ export class Rows {
       call(row, "remove")
       emit(this.element, "realtime:after-remove", {key, row})
     } else {
-      call(row, "removeAttribute", "data-live-key") // it is the page's own from now on
+      call(row, "removeAttribute", "data-live-key") // the page's own code has it from now on
     }
   }
 
   /**
-   * One that cannot be shown keeps nobody else from it, and says so.
+   * Renders a row. If it cannot be shown, reports it and does not affect other rows.
    *
    * @param {string} key
    * @param {string} html
    * @param {Element | undefined} shown
-   * @returns {Element | null | undefined} null: the page's own code does not want it
+   * @returns {Element | null | undefined} null: the page's own code has prevented it
    */
   #draw(key, html, shown) {
     if (shown) said.delete(shown)
@@ -166,28 +166,28 @@ export class Rows {
 
   /** @param {string} what @param {string} key @param {Element} row */
   #tell(what, key, row) {
-    /** @type {any} */ (globalThis).htmx?.process?.(row) // which looks for its attributes in what it has loaded itself
+    /** @type {any} */ (globalThis).htmx?.process?.(row) // htmx only processes what it has loaded itself
     emit(row, `realtime:after-${what}`, {key, row})
   }
 
-  /** From the stream's other containers. @template T @param {(other: Rows) => [string, T][]} part @returns {Map<string, T>} */
+  /** Collects entries from the stream's other containers. @template T @param {(other: Rows) => [string, T][]} part @returns {Map<string, T>} */
   #collect(part) {
     return new Map(this.others().flatMap(part))
   }
 
-  /** The keys whose rows are still to be painted. @returns {[string, true][]} */
+  /** The keys of rows that are not painted yet. @returns {[string, true][]} */
   #awaited() {
     const rows = this.#rows()
     return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true])
   }
 
-  /** The rows that are still to be removed. */
+  /** The rows that are not removed yet. */
   #leaving() {
     const wanted = new Set(this.wanted())
     return [...this.#rows()].filter(([key]) => !wanted.has(key))
   }
 
-  /** Of two with one key, the first. @returns {Map<string, Element>} */
+  /** The rows by key; of two with the same key, the first. @returns {Map<string, Element>} */
   #rows() {
     /** @type {Map<string, Element>} */
     const rows = new Map()
@@ -205,8 +205,8 @@ export class Rows {
 }
 
 /**
- * Whether the page shows a row as the server says it now, which is told without parsing it. What the user has changed in it
- * follows the server again where an action has taken it, and is looked at.
+ * Returns whether the page already shows this HTML of a row, without parsing it. A row with the user's input is always
+ * rendered, because an action may have accepted the input.
  *
  * @param {Element | undefined} row
  * @param {string} html
@@ -221,15 +221,15 @@ function isShown(row, html) {
   return isAlike
 }
 
-/** Whether there is nothing to change, where the server writes what the browser writes otherwise. @param {Element} row @param {Element} to @param {string} html */
+/** Returns whether there is nothing to change, even if the browser serializes the HTML in another way than the server. @param {Element} row @param {Element} to @param {string} html */
 function isSame(row, to, html) {
   return isPlain(html) && pageChanges.isUntouched(row) && !isInUse(row) && call(row, "isEqualNode", to)
 }
 
-/** Neither outerHTML nor isEqualNode sees all of a shadow tree and of a template. @param {string} html */
+/** Neither outerHTML nor isEqualNode covers shadow trees and templates. @param {string} html */
 const isPlain = (html) => !/<template/i.test(html)
 
-/** Whether the row shows an error, or a field of it holds something else than the server has said. @param {Element} row */
+/** Returns whether the row shows an error, or the user has edited one of its fields. @param {Element} row */
 function isInUse(row) {
   const fields = [row, ...call(row, "querySelectorAll", "input, select, textarea")]
   return attribute(row, "data-live-error") !== null || fields.some((each) => isField(each) && isEdited(each))

@@ -1,22 +1,22 @@
 /**
- * Animation of rows that come, move and go, by the browser's view transitions: one for all that is painted at a time.
+ * Animates added, moved and removed rows with the browser's view transitions: one for all containers painted at a time.
  */
 
 import {call, get, show} from "./members.js"
 
-/** Only rows take part, and nothing of the page waits for them: it can be used meanwhile. */
+/** Only rows are animated, and the page stays usable meanwhile. */
 const RULES = `
   [data-live-moving] > [data-live-key] { view-transition-name: match-element }
   :root:has([data-live-moving]) { view-transition-name: none }
   :root:has([data-live-moving])::view-transition { pointer-events: none }
 `
 
-/** What the next transition paints. @type {Map<Element, () => void> | null} */
+/** The functions that the next transition calls, by container. @type {Map<Element, () => void> | null} */
 let waiting = null
 /** @type {WeakSet<Document>} */
 const styled = new WeakSet()
 
-/** Whether the container's rows are to be animated, and can be. @param {Element} element */
+/** Returns whether the container's rows should be animated, and can be. @param {Element} element */
 export function animates(element) {
   const document = /** @type {Document} */ (get(element, "ownerDocument"))
   return (
@@ -27,7 +27,7 @@ export function animates(element) {
   )
 }
 
-/** Calls `paint` as soon as the browser has taken a picture of what is there. @param {Element} element @param {() => void} paint */
+/** Calls `paint` when the browser has captured the old state. @param {Element} element @param {() => void} paint */
 export function animate(element, paint) {
   const document = /** @type {Document} */ (get(element, "ownerDocument"))
   if (waiting) return void waiting.set(element, paint)
@@ -38,7 +38,7 @@ export function animate(element, paint) {
     waiting = null
     for (const each of painted.values()) each()
   })
-  transition.ready.catch(() => {}) // another one has taken its place, or the page is hidden: the rows are there all the same
+  transition.ready.catch(() => {}) // replaced by another one, or the page is hidden: the rows are shown anyway
   transition.finished.finally(() => show(element, "data-live-moving", null)).catch(() => {})
 }
 

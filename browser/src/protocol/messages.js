@@ -71,7 +71,7 @@ export const codes = Object.freeze({
 const names = new Map(Object.entries(codes).map(([name, code]) => [code, name]))
 
 /**
- * How a client reacts to a code: the range decides, so unknown codes work too.
+ * Returns how a client reacts to a code. The range decides, so unknown codes work too.
  *
  * @param {number} code
  * @returns {"come back" | "ask anew" | "stop"}
@@ -83,8 +83,8 @@ export function remedy(code) {
 }
 
 /**
- * JSON as the server writes it. A whole number that JavaScript cannot hold stays text, as keys are: a rounded one would be
- * another row's.
+ * Parses the server's JSON. An integer that JavaScript cannot represent exactly becomes a string, like keys: rounding would
+ * make it the key of another row.
  *
  * @param {string} text
  * @returns {any}
@@ -101,7 +101,7 @@ function keepExact(token) {
   return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token
 }
 
-/** The format of a live value. The server ends a connection that asks for one with a wrong name. @param {string} name @returns {Format} */
+/** Returns the format of a live value. Throws if the name is invalid, because the server would close the connection. @param {string} name @returns {Format} */
 export function valueFormat(name) {
   if (/^[\p{L}\p{N}_]{1,100}$/u.test(name)) return `value:${name}`
   const reason = `The name of a live value is made of letters, digits and underscores: '${name}' cannot be one.`
@@ -119,8 +119,8 @@ export function sorted(value) {
 /**
  * A refusal, with the server's sentence as its message.
  *
- * `code` is a code of the protocol, or `null` if the server was not asked or did not answer; `name` is then one of
- * `queue_full`, `outcome_unknown`, `no_reply`, `closed`, `bad_arguments`. `details` has error messages by argument.
+ * `code` is a code of the protocol, or `null` if the error is the client's own: `name` is then one of `queue_full`,
+ * `outcome_unknown`, `no_reply`, `closed`, `bad_arguments`. `details` has error messages by argument.
  */
 export class RealtimeError extends Error {
   /**

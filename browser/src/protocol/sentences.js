@@ -13,7 +13,7 @@ export function translateAs(document) {
   try {
     translate(JSON.parse(document.querySelector("script[data-realtime-sentences]")?.getAttribute("data-realtime-sentences") ?? "{}"))
   } catch {
-    translate({}) // they were not made by the server
+    translate({}) // not the server's
   }
 }
 

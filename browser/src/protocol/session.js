@@ -1,5 +1,5 @@
 /**
- * The client's side of the protocol as a state machine: events in, effects out, with no DOM, socket or timer.
+ * The client's side of the protocol as a state machine. It takes events and returns effects, without DOM, socket or timer.
  */
 
 import {VERSION, codes, remedy} from "./messages.js"
@@ -14,8 +14,8 @@ import {Wires} from "./subscriptions.js"
  *
  * @typedef {{code: number, reason: string, details?: import("./messages.js").Details}} Fault
  *
- * What the session wants done. `wait`: for the next attempt, at least `retry` seconds; `planned` if the server sent the page elsewhere. `later`: to be asked `again` after
- * a delay. `repeat`: to have the calls sent that wait for the connection.
+ * An effect that the session requests. `wait`: wait at least `retry` seconds for the next attempt; `planned`: the server has
+ * asked its clients to reconnect. `later`: call `again` after a delay. `repeat`: send the calls that wait for the connection.
  *
  * @typedef {{do: "open"}
  *   | {do: "close"}
@@ -43,7 +43,7 @@ export const TRANSITIONS = {
   stopped: {connect: "opening", suspend: "stopped", resume: "stopped"},
 }
 
-/** The default of how much may be in flight. */
+/** The default limit of unacknowledged messages. */
 const DEFAULT_WINDOW = {frames: 32, bytes: 1048576}
 
 export class Session {
@@ -52,17 +52,17 @@ export class Session {
   /** Why the server refused the connection for good. @type {Fault | null} */
   fault = null
 
-  #wires = new Wires() // intent: what the page wants, whether connected or not
-  /** What the page shows until the next welcome. @type {State} */
+  #wires = new Wires() // what the page wants, whether connected or not
+  /** The state to show until the next welcome. @type {State} */
   #absence = "connecting"
   #askedAnew = false // new credentials were requested since the last frame
   #window = DEFAULT_WINDOW
-  #handled = 0 // messages since welcome
+  #handled = 0 // messages since the welcome
   #unacked = {frames: 0, bytes: 0}
   /** Identifies the user, if no cookie does. @type {string | undefined} */
   #token
 
-  /** What the page shows; `null` before connect(). @returns {State | null} */
+  /** The state to show; `null` before connect(). @returns {State | null} */
   get state() {
     switch (this.phase) {
       case "idle":
@@ -77,7 +77,7 @@ export class Session {
     }
   }
 
-  /** Whether nothing is pending except news. */
+  /** Whether all subscriptions are answered. */
   get settled() {
     return this.#wires.settled
   }
@@ -109,7 +109,7 @@ export class Session {
   /**
    * Handles an open transport.
    *
-   * @param {string} [token] names the user, where no cookie does
+   * @param {string} [token] identifies the user, if no cookie does
    * @returns {Effect[]}
    */
   opened(token) {
@@ -120,9 +120,9 @@ export class Session {
   }
 
   /**
-   * Continues with another request: a new client for the server, no change for the page.
+   * Continues with another request: the server sees a new client, the page sees no change.
    *
-   * @param {import("./messages.js").Send[]} [events] that go with it
+   * @param {import("./messages.js").Send[]} [events] to send with it
    * @returns {Effect[]}
    */
   renew(events = []) {
@@ -130,7 +130,7 @@ export class Session {
     return this.#hello(this.#wires.renewAll(events))
   }
 
-  /** Like `renew`, if nothing was answered: the calls are sent again too. @returns {Effect[]} */
+  /** Like `renew`, if the previous transport has received no answer: the calls are sent again too. @returns {Effect[]} */
   moved() {
     this.#move("renew")
     return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.renewAll([]))]
@@ -143,11 +143,11 @@ export class Session {
   }
 
   /**
-   * Handles the end of the connection. The code decides what comes next.
+   * Handles the end of the connection. The code decides what to do next.
    *
    * @param {number} code
    * @param {string} reason
-   * @param {number} [retry] seconds after which the server allows a return
+   * @param {number} [retry] seconds after which the server allows a reconnect
    * @returns {Effect[]}
    */
   lost(code, reason, retry = 0) {
@@ -159,7 +159,7 @@ export class Session {
       return [{do: "close"}]
     }
     const planned = code === codes.going_away
-    // A page that was sent elsewhere reconnects soon: until that fails, it is only catching up.
+    // A planned reconnect is quick: the page is only catching up, until it fails.
     this.#interrupt(!planned ? "offline" : this.phase === "ready" ? "catching-up" : this.#absence)
     this.#move("lost")
     if (cure === "ask anew") {
@@ -169,13 +169,13 @@ export class Session {
     return [{do: "close"}, {do: "wait", retry, ...(planned && {planned})}]
   }
 
-  /** Connects after the wait. @returns {Effect[]} */
+  /** Connects after the delay. @returns {Effect[]} */
   due() {
     this.#move("due")
     return [{do: "open"}]
   }
 
-  /** Disconnects because the page is left or frozen; it may return. @returns {Effect[]} */
+  /** Disconnects because the page is left or frozen. It may return. @returns {Effect[]} */
   suspend() {
     const before = this.phase
     this.#move("suspend")
@@ -218,7 +218,7 @@ export class Session {
   }
 
   /**
-   * Reloads all rows, because the page's cannot be trusted: at once the first time, then after growing delays.
+   * Reloads all rows, because the page's rows are wrong: at once the first time, then after growing delays.
    *
    * @param {Wire} wire
    * @returns {Effect[]}
@@ -245,7 +245,7 @@ export class Session {
     }
     this.#unacked.bytes += size
     if (message.type === "frame") {
-      // A frame counts once the page has handled it.
+      // a frame is acknowledged after the page has applied it
       const {cursor, calls = []} = message
       return [{do: "apply", cursor, updates: this.#wires.updates(message), calls}]
     }
@@ -282,12 +282,12 @@ export class Session {
       case "bye":
         return this.lost(message.code, message.reason, message.retry)
       default:
-        return [] // a message that a later server may add
+        return [] // a message of a newer server
     }
   }
 
   /**
-   * Handles an applied frame: its cursor is valid now, except for wires whose deltas did not fit their rows.
+   * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
    * @param {Set<Wire>} unfit
@@ -301,7 +301,7 @@ export class Session {
     /** @type {Effect[]} */
     const effects = []
     for (const {wire} of updates) {
-      if (!this.#wires.has(wire)) continue // a listener has closed it
+      if (!this.#wires.has(wire)) continue // closed by a listener
       if (unfit.has(wire)) effects.push(...this.resync(wire))
       else this.#wires.reach(wire, cursor)
     }

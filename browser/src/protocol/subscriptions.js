@@ -10,15 +10,15 @@ import {remedy} from "./messages.js"
 
 /**
  * The state of a subscription. `wanted`: not requested on this connection; `asked`, `accepted` (before its first frame),
- * `live`; `behind`: the server holds frames back; `delayed`: refused for now, or its deltas did not fit; `refused`: for good.
+ * `live`; `behind`: the server holds frames back; `delayed`: refused for now, or deltas could not be applied; `refused`: for good.
  *
  * @typedef {"wanted" | "asked" | "accepted" | "live" | "behind" | "delayed" | "refused"} Status
  *
- * `cursor` is the position of the rows that the page holds, `null` if they are invalid; `fingerprint` is their tag, "" if
- * unknown, and `nextFingerprint` that of the frames to come. `failures` is how often in a row the wire was delayed,
- * `present` what the page says of its user's presence: `null` if it only watches. `vouched`: the server has accepted
- * the token, so stream and parameters are as rendered, and may be requested by name after the token expires. `changed`: the
- * parameters are not those of the token. `isNext`: its rows will replace those of another wire, which are shown until then.
+ * `cursor`: the position of the page's rows, `null` if they are invalid. `fingerprint`: that of the rows, "" if unknown;
+ * `nextFingerprint`: that of the next frames. `failures`: how often in a row the wire was delayed. `present`: the user's
+ * presence data, `null` if the user only watches. `vouched`: the server has accepted the token, so stream and parameters are
+ * genuine, and can be requested by name after the token expires. `changed`: the parameters are not those of the token.
+ * `isNext`: its rows will replace those of another wire, which are shown until then.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
@@ -26,7 +26,7 @@ import {remedy} from "./messages.js"
  *   status: Status, failures: number, present: object | null, vouched: boolean, changed?: boolean, isNext?: boolean,
  * }} Wire
  *
- * A frame's part for a wire. `fresh`: its rows replace all rows of the page.
+ * A wire's part of a frame. `fresh`: its rows replace all rows of the page.
  *
  * @typedef {{wire: Wire, deltas: import("./messages.js").Delta[], fresh: boolean}} Update
  */
@@ -81,7 +81,7 @@ export class Wires {
 
   /** Returns the messages that subscribe the wire. @param {Wire} wire @returns {ClientMessage[]} */
   ask(wire) {
-    // A new id each time: messages for the previous one may still be in flight.
+    // a new id each time, because messages for the previous one may still arrive
     Object.assign(wire, {id: this.#nextId++, status: "asked"})
     const {id, token, stream, params = {}, format, cursor, fingerprint, changed} = wire
     const target = !token ? {stream, params, format} : changed ? {token, params} : {token}
@@ -95,7 +95,7 @@ export class Wires {
     return [...this.#wires].filter(({status}) => status !== "refused").flatMap((wire) => this.ask(wire))
   }
 
-  /** Returns an event's message; it is lost if the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
+  /** Returns the message of an event; none if the wire is not live, so the event is lost. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
   tell({id, status}, name, data) {
     return status !== "asked" && isHeld(status) ? [{type: "send", id, name, data}] : []
   }
@@ -111,7 +111,7 @@ export class Wires {
     return [...this.#wires].filter((wire) => wire.query === query)
   }
 
-  /** Continues on another server; live rows stay live. @param {Send[]} events not yet sent to the previous one */
+  /** Returns the messages that continue on another connection; live rows stay live. @param {Send[]} events not yet sent to the previous one */
   renewAll(events) {
     return [...this.#wires]
       .filter(({status}) => status !== "refused" && status !== "delayed")
@@ -145,7 +145,7 @@ export class Wires {
     if (!wire) return
     if (wire.token) wire.vouched = true
     const moved = wire.query !== null
-    // If a tag is unknown, only the server knows whether the rows are valid, and resets them if not.
+    // If a fingerprint is unknown, only the server knows whether the rows are valid, and resets them if not.
     const differs = wire.fingerprint !== "" && fingerprint !== "" && wire.fingerprint !== fingerprint
     if (moved || differs) wire.cursor = null // all rows will be sent
     const isRenewed = wire.status === "live" && wire.cursor !== null
@@ -186,7 +186,7 @@ export class Wires {
       }))
   }
 
-  /** Notes that the page has the wire's rows as of the cursor. @param {Wire} wire @param {string} cursor */
+  /** Notes that the page has the wire's rows up to this cursor. @param {Wire} wire @param {string} cursor */
   reach(wire, cursor) {
     Object.assign(wire, {cursor, fingerprint: wire.nextFingerprint, status: "live", failures: 0})
   }
@@ -207,7 +207,7 @@ export class Wires {
   /** @param {Record<string, string>} cursors by log */
   heartbeat(cursors) {
     for (const wire of this.#wires) {
-      // Before its first frame a wire lacks rows, so a heartbeat must not move its cursor.
+      // a wire has no rows before its first frame, so a heartbeat must not move its cursor
       if (wire.status !== "live" && wire.status !== "behind") continue
       const cursor = cursors[String(wire.log)]
       if (cursor !== undefined) Object.assign(wire, {cursor, status: "live"})

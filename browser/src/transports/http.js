@@ -1,8 +1,8 @@
 /**
- * What both HTTP transports share: requests that carry the client's messages, one after the other.
+ * The base class of the HTTP transports: they send the client's messages in requests, one after the other.
  *
- * A request has hello and all subscriptions; after its response, the next one has the cursors that were reached.
- * The server need not keep anything in between. Calls are separate requests, whose responses are the replies.
+ * A request has hello and all subscriptions. After its response, the next request has the new cursors, so the server keeps
+ * no state in between. Calls are separate requests, whose responses are the replies.
  */
 
 import {parseJSON} from "../protocol/messages.js"
@@ -24,12 +24,12 @@ const MAX_CALLS = 50
 
 /** @implements {Transport} */
 export class HttpTransport {
-  /** Whether nothing is pending except news. */
+  /** Whether all subscriptions are answered, so that the next request may wait for changes. */
   idle = false
 
   /** @type {TransportHandlers | null} */
   #handlers = null
-  /** Messages of the request that is sent after this turn of the event loop. @type {string[] | null} */
+  /** Messages of the request that the next microtask sends. @type {string[] | null} */
   #batch = null
   /** The running request. @type {AbortController | null} */
   #request = null
@@ -41,9 +41,9 @@ export class HttpTransport {
   /** @type {string[]} */
   #calls = []
   #calling = false
-  /** Calls that have run, whose effects arrive with the next request. @type {string[]} */
+  /** Calls that have run. Their effects arrive with the next request. @type {string[]} */
   #ran = []
-  /** What this request must still receive: answers to its subscriptions, then a frame of each of their logs. */
+  /** The calls that a frame of this request will name, after the answers to its subscriptions and a frame of each of their logs. */
   #naming = {calls: /** @type {string[]} */ ([]), answers: 0, logs: new Set()}
   #retired = false
 
@@ -59,7 +59,7 @@ export class HttpTransport {
   }
 
   /**
-   * Passes on the messages of a response until its regular end; throws if there is none.
+   * Passes on the messages of a response until its regular end. Throws if the response ends early.
    *
    * @param {Response} _response
    * @param {(text: string) => void} _take
@@ -97,7 +97,7 @@ export class HttpTransport {
     this.#request?.abort()
   }
 
-  /** Retires after another transport has taken over: only replies of calls are still awaited. */
+  /** Retires after another transport has taken over: only the replies to calls are still received. */
   retire() {
     const message = this.#handlers?.message ?? (() => {})
     this.#handlers = {opened() {}, message, renew: () => false, moved() {}, closed() {}}
@@ -146,14 +146,14 @@ export class HttpTransport {
 
   #renew() {
     this.#renewing = false
-    this.#request?.abort() // none of its messages may interfere
+    this.#request?.abort() // its messages must not interfere
     const isSettled = this.#handlers?.renew(this.#events.splice(0)) ?? false
     this.idle = isSettled && !this.#ran.length && !this.#naming.calls.length
   }
 
   /**
-   * This request began when the calls had run, so that the first frames bring their effects: the last of these names them,
-   * which the server cannot do, to which each request is another client.
+   * Names calls in the frame that completes their effects. The server cannot do this, because it sees each request as another
+   * client. The request began after the calls had run, so the first frames have their effects.
    *
    * @param {string} text a message
    */
@@ -185,7 +185,7 @@ export class HttpTransport {
     try {
       while (this.#calls.length && this.#handlers) {
         const response = await this.#post(`${this.url}call/`, [this.#hello, ...this.#calls.splice(0, MAX_CALLS)])
-        // A frame of that request is for its own client, which has no rows.
+        // the server sees this request as a client without rows
         const messages = (await messagesOf(response)).filter(({type}) => type !== "welcome" && type !== "frame")
         for (const message of messages) this.#handlers?.message(JSON.stringify(message))
         this.#follow(messages.filter(({type, error}) => type === "reply" && !error).map(({id}) => id))

@@ -1,5 +1,5 @@
 /**
- * The transport of long polls: requests that the server answers when there is news.
+ * The long-polling transport: the server answers a request when there are changes.
  */
 
 import {HttpTransport, messagesOf} from "./http.js"
@@ -12,7 +12,7 @@ export class LongPollTransport extends HttpTransport {
   /** @param {Response} response @param {(text: string) => void} take */
   async read(response, take) {
     const messages = await messagesOf(response)
-    // Another server's answer would cause endless requests.
+    // the answer of something else than realtime would cause endless requests
     if (messages[0]?.type !== "welcome" && messages[0]?.type !== "bye") throw new Error("The server answered with no welcome.")
     for (const message of messages) take(JSON.stringify(message))
   }

@@ -1,9 +1,9 @@
 /**
- * The multiplexer: one connection to the server, which several pages use as if each had its own.
+ * The multiplexer: several pages share one connection to the server as if each had its own.
  *
  * For the server it is one client, which sends hello, subscribes, and acknowledges. For each page it is a server: it maps the
- * ids of subscriptions, and passes messages to the pages that they are for. It keeps no rows and no cursors: a disconnected
- * page resumes with its own, as after any lost connection. It does not depend on workers or ports, so tests need none.
+ * ids of subscriptions, and passes each message to its pages. It keeps no rows and no cursors: a disconnected page resumes from
+ * its own, as after any lost connection. It does not depend on workers or ports, so tests need none.
  */
 
 import {VERSION, parseJSON} from "../protocol/messages.js"
@@ -17,16 +17,16 @@ const OVERLOADED = 4002
 const NO_ROOM = "This page needs a connection of its own."
 /** The server allows 100 subscriptions per connection. Beyond this number, new pages open their own. */
 const MAX_SUBSCRIPTIONS = 50
-/** Windows of bytes that a page may leave unacknowledged. */
+/** How many windows of bytes a page may leave unacknowledged. */
 const MAX_WINDOWS = 4
-/** Heartbeats that a page may leave unanswered before it counts as frozen or crashed. */
+/** How many heartbeats a page may leave unanswered before it counts as frozen or crashed. */
 const MAX_HEARTBEATS = 3
 const DEFAULT_WINDOW = {frames: 32, bytes: 1048576}
 
-/** A page's end. */
+/** One page, as the multiplexer sees it. */
 class Page {
   greeted = false
-  bytes = 0 // sent, and not acknowledged
+  bytes = 0 // sent but not acknowledged
   heartbeats = 0 // since the page's last message
 
   /** @param {Switchboard} board @param {Port} port */
@@ -41,7 +41,7 @@ class Page {
     this.board.take(this, parseJSON(text))
   }
 
-  /** The page is gone, or needs no connection. */
+  /** Removes the page: it is closed, or has disconnected. */
   leave() {
     this.board.leave(this)
   }
@@ -50,9 +50,9 @@ class Page {
 export class Switchboard {
   /** @type {Set<Page>} */
   #pages = new Set()
-  /** By the id that the server knows. @type {Map<number, Entry>} */
+  /** Subscriptions by their id on the server. @type {Map<number, Entry>} */
   #entries = new Map()
-  /** The page that waits for a reply, by the call's id. @type {Map<string, Page>} */
+  /** The page that waits for each call's reply, by the call's id. @type {Map<string, Page>} */
   #calls = new Map()
   /** @type {Transport | null} */
   #line = null
@@ -64,7 +64,7 @@ export class Switchboard {
   #heartbeat = 0 // seconds
   #window = DEFAULT_WINDOW
   #heard = 0
-  #handled = 0 // messages since welcome
+  #handled = 0 // messages since the welcome
   #unacked = {frames: 0, bytes: 0}
   #nextId = 1
   #cancelWatch = () => {}
@@ -82,7 +82,7 @@ export class Switchboard {
     this.now = now
   }
 
-  /** Adds a page; it is served after its hello. @param {Port} port */
+  /** Adds a page. It is served after its hello. @param {Port} port */
   join(port) {
     const page = new Page(this, port)
     this.#pages.add(page)
@@ -127,7 +127,7 @@ export class Switchboard {
     if (![...this.#pages].some(({greeted}) => greeted)) this.#hangUp()
   }
 
-  /** Drops a connection that may be dead. @param {string} reason */
+  /** Ends a connection that may be dead. @param {string} reason */
   cut(reason) {
     if (this.#line) this.#lost(ABNORMAL, reason)
   }
@@ -161,7 +161,7 @@ export class Switchboard {
     for (const [id, caller] of this.#calls) if (caller === page) this.#calls.delete(id)
   }
 
-  /** @param {Page} page @param {number} wanted the page's own id */
+  /** Returns the server's id of a page's subscription. @param {Page} page @param {number} wanted the page's own id */
   #idOf(page, wanted) {
     for (const [id, entry] of this.#entries) if (entry.page === page && entry.id === wanted) return id
     return undefined
@@ -201,7 +201,7 @@ export class Switchboard {
     line?.close()
   }
 
-  /** Disconnects all pages, which reconnect by themselves, each after its own delay. @param {number} code @param {string} reason */
+  /** Disconnects all pages. Each reconnects by itself, after its own delay. @param {number} code @param {string} reason */
   #lost(code, reason) {
     this.#hangUp()
     for (const page of this.#greeted()) {
@@ -288,7 +288,7 @@ export class Switchboard {
         for (const page of this.#greeted()) if (++page.heartbeats > MAX_HEARTBEATS) this.#turnAway(page, "The page does not answer.")
         break
       case "bye": {
-        // this ends the connection: a page that reconnects before the others have left gets another one
+        // the connection ends first, so that a page that reconnects at once gets a new one
         const pages = this.#greeted()
         for (const page of pages) this.#pages.delete(page)
         this.#hangUp()
@@ -301,7 +301,7 @@ export class Switchboard {
     for (const page of this.#greeted()) this.#pass(page, text)
   }
 
-  /** Sends each page the deltas of its own live queries, and the cursor, which is valid for the whole log. @param {any} frame */
+  /** Sends each page the deltas of its own live queries, and the cursor of the whole log. @param {any} frame */
   #frame(frame) {
     const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log)
     for (const page of concerned) {

@@ -1,5 +1,5 @@
 /**
- * Selects a transport: the first one on which the server sends welcome, and later a better one if it works again.
+ * Selects a transport: the first one on which the server sends welcome, and later a better one when it works again.
  */
 
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
@@ -7,28 +7,28 @@
 
 /** @typedef {{name: string, open: () => Transport & {retire?: () => void}}} TransportOption */
 
-/** Seconds to wait for a transport's welcome, if there is another transport. */
+/** Seconds to wait for a transport's welcome before trying the next transport. */
 const PATIENCE_SECONDS = 4
 /** A connection that ends within this many seconds of its welcome counts as short. */
 const GOOD_SECONDS = 10
-/** Failures in a row of a working transport before others are tried: the server may just be restarting. */
+/** How often in a row a working transport may fail before others are tried: the server may just be restarting. */
 const MAX_FAILURES = 3
 /** Seconds before the best transport is tried again; doubled each time. */
 const FIRST_PROBE_SECONDS = 15
 const LONGEST_PROBE_SECONDS = 300
-/** Seconds for which the window's pages start with the transport that worked. */
+/** How long new pages of the window start with the transport that worked last. */
 const MEMORY_SECONDS = 600
 const KEY = "realtime:transport"
 
 const ABNORMAL = 1006
 
-/** What is known about the transports, over all attempts. */
+/** Remembers which transports work, across attempts. */
 export class TransportSelector {
   /** The transport of this page's last welcome. @type {string | null} */
   #current = null
   #failures = 0 // attempts in a row without a welcome
   #short = 0 // attempts in a row that ended soon after the welcome
-  /** When the welcome of the current attempt came. @type {number | null} */
+  /** When the current attempt received its welcome. @type {number | null} */
   #welcomed = null
 
   /**
@@ -46,7 +46,7 @@ export class TransportSelector {
     this.memory = memory
   }
 
-  /** Returns a transport that selects among these. @returns {Transport} */
+  /** Returns a transport for the next attempt, which selects one of the available transports. @returns {Transport} */
   newTransport() {
     const list = this.list()
     const place = Math.max(0, list.findIndex(({name}) => name === (this.#current ?? this.#remembered())))
@@ -229,7 +229,7 @@ class FallbackTransport {
     else old?.close()
     this.selector.welcomed(this.best)
     this.#handlers?.renew()
-    this.#handlers?.message(welcome) // it has another window
+    this.#handlers?.message(welcome) // the window may differ
   }
 
   /** @param {number} code @param {string} reason */

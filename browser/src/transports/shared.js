@@ -1,8 +1,8 @@
 /**
- * The transport of pages that share a connection: a port to the shared worker that has it.
+ * The transport of pages that share a connection: a port to the shared worker that holds the connection.
  *
- * It is in a worker, not in one of the pages, so that any page may be closed or frozen without affecting the others. The
- * worker's name has the URL and the session, so pages of two sessions never share one.
+ * The connection is in a worker, not in one of the pages, so that any page can be closed or frozen without affecting the
+ * others. The worker's name contains the URL and the session, so pages of different sessions never share one.
  */
 
 import {trusted} from "../dom/html.js"
@@ -39,7 +39,7 @@ export class SharedTransport {
   open() {
     try {
       const worker = new SharedWorker(trusted("createScriptURL", this.script), {type: "module", name: `realtime ${this.session} ${this.url}`})
-      worker.onerror = () => this.#closed(ABNORMAL, "The shared worker could not be started.") // forbidden by a policy
+      worker.onerror = () => this.#closed(ABNORMAL, "The shared worker could not be started.") // forbidden by a Content-Security-Policy
       this.#port = worker.port
     } catch (error) {
       queueMicrotask(() => this.#closed(ABNORMAL, String(error)))
@@ -67,7 +67,7 @@ export class SharedTransport {
     this.#release()
   }
 
-  /** The worker gets this lock when the page has ended, for whatever reason. @param {MessagePort} port */
+  /** Holds a lock that the worker gets when the page has ended for any reason. @param {MessagePort} port */
   #holdLock(port) {
     const name = `realtime ${newId()}`
     const released = new Promise((resolve) => (this.#release = () => resolve(undefined)))

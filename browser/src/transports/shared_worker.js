@@ -1,5 +1,5 @@
 /**
- * The shared worker: the same module, loaded to hold the connection that several pages share.
+ * The shared worker: the same module, loaded as a worker that holds the shared connection of several pages.
  */
 
 import {newClock} from "../connection/clock.js"
@@ -13,7 +13,7 @@ import {WebSocketTransport} from "./websocket.js"
  * @param {{newTransport?: (url: string) => import("./websocket.js").Transport, locks?: LockManager | null}} [environment]
  */
 export function serve(scope, {newTransport = (url) => new WebSocketTransport(url), locks = globalThis.navigator?.locks ?? null} = {}) {
-  let address = "" // the same for all pages of this worker, because its name has it
+  let address = "" // the same for all pages of this worker, because it is part of the worker's name
   const board = new Switchboard({
     newTransport: () => newTransport(address),
     after: (seconds, callback) => {
@@ -33,7 +33,7 @@ export function serve(scope, {newTransport = (url) => new WebSocketTransport(url
       if (typeof data === "string") page.receive(data)
       else if (data === null) page.leave()
       else if (data.url) address = data.url
-      else locks?.request(data.alive, () => page.leave()).catch(() => {}) // its silence is noticed too
+      else locks?.request(data.alive, () => page.leave()).catch(() => {}) // without locks, the worker notices the page's silence
     }
   })
 }

@@ -1,5 +1,5 @@
 /**
- * The transport of Server-Sent Events: a streaming response in which each event is a message.
+ * The Server-Sent Events transport: a streaming response in which each event is a message.
  */
 
 import {HttpTransport} from "./http.js"

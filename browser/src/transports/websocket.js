@@ -1,11 +1,11 @@
 /**
  * The WebSocket transport.
  *
- * Every transport has this interface: `open`, `send`, `close`, and `on` for handlers. One object is one attempt. After
- * `closed`, or its own `close`, it calls no handler. A transport that continues with a new request calls `renew`: hello
- * and all subscriptions are sent again, from their cursors, with the events that the current request could not send.
- * It returns whether nothing is pending except news. `moved` does the same, and repeats the calls: the previous transport
- * carried no answer.
+ * Every transport has this interface: `open`, `send`, `close`, and `on` for handlers. One object is one attempt. It calls no
+ * handler after `closed`, or after its own `close`. A transport that continues with a new request calls `renew`: hello and all
+ * subscriptions are sent again, from their cursors, with the events that the current request could not send. `renew` returns
+ * whether all subscriptions were answered. `moved` does the same and repeats the calls, because the previous transport received
+ * no answer.
  *
  * @typedef {{
  *   opened: () => void,

@@ -1,4 +1,4 @@
-// What the board adds to `data-live-call`: rename in place, the card's menu, counts, and messages.
+// The board's own code, besides `data-live-call`: rename in place, the card's menu, counts, and messages.
 
 import {dragCards} from "./drag.js"
 
@@ -6,15 +6,15 @@ const board = document.getElementById("board")
 const menu = document.getElementById("menu")
 const message = document.getElementById("message")
 const params = JSON.parse(board.dataset.liveParams)
-const sent = new WeakMap() // form -> title that was sent last
-let known = new Map() // pk -> the row as it was last, as text
+const sent = new WeakMap() // form -> the last title that was sent
+let known = new Map() // pk -> the last version of the row, as text
 let menuKey = null // the card whose menu is open
-let followKey = null // the card that takes the focus once the present one is gone
+let followKey = null // the card to focus when the current one is removed
 
 const cardOf = (key) => board.querySelector(`[data-live-key="${key}"]`)
 const titleOf = (card) => card.querySelector(".card-title").textContent
 
-// The cards come as HTML; counts, progress and the flash of what has changed follow the same rows as data.
+// The cards are HTML. Counts, progress and the flash of changed cards use the same rows as data.
 
 window.realtime.live("tasks", params).subscribe((rows) => {
   for (const count of board.querySelectorAll("[data-count]")) {
@@ -36,7 +36,7 @@ function flash(pk) {
   cardOf(pk)?.animate([{boxShadow: "0 0 0 2px var(--accent)"}, {}], {duration: 900, easing: "ease-in"})
 }
 
-// Rename: the input is always there and shows while it has the focus, so that no state is kept in the row.
+// Rename: the input is always there, and is visible while it has the focus, so the row needs no state.
 
 function startRename(card) {
   card.querySelector(".card-rename input").focus()
@@ -62,7 +62,7 @@ board.addEventListener("keydown", (event) => {
 
 board.addEventListener("focusout", (event) => {
   const input = event.target
-  // A window that loses the focus leaves the input active: the user is not done with it.
+  // if the window loses the focus, the input stays active: the user is still editing
   if (!input.matches(".card-rename input") || document.activeElement === input || !input.isConnected) return
   if (input.value !== titleOf(input.closest(".card")) && input.value !== sent.get(input.form)) {
     input.form.requestSubmit()
@@ -78,7 +78,7 @@ board.addEventListener("realtime:reply", (event) => {
   }
 })
 
-// The menu is one for all cards: its buttons get the arguments for the card that it was opened from.
+// All cards share one menu. Its buttons get the arguments of the card that has opened it.
 
 board.addEventListener("click", (event) => {
   const more = event.target.closest(".card-more")
@@ -129,11 +129,11 @@ document.addEventListener("realtime:change", () => {
   }
 })
 
-// Drag and drop, and what went wrong.
+// Drag and drop, and errors.
 
 dragCards(board, move)
 
-// The card is in its new place at once; the server's own rows take over when they come, or when it refuses.
+// The card is in its new place at once. The server's rows replace this when they arrive, or if the server refuses.
 function move(args) {
   const key = String(args.pk)
   const card = cardOf(key)

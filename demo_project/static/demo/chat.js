@@ -1,7 +1,7 @@
-// What the chat adds to `{% live %}`: typing signs, what has been read, and whose messages and which room these are.
+// The chat's own code, besides `{% live %}`: typing indicators, read messages, and marks for own messages and the room.
 
-const TYPING_SECONDS = 3 // for which a sign is shown
-const AGAIN_SECONDS = 2 // between two signs of one who goes on typing
+const TYPING_SECONDS = 3 // how long an indicator is shown
+const AGAIN_SECONDS = 2 // between two events of a user who keeps typing
 
 const talk = document.getElementById("talk")
 const text = document.getElementById("text")
@@ -10,10 +10,10 @@ const params = JSON.parse(talk.dataset.liveParams)
 const me = talk.dataset.me
 const messages = window.realtime.live("messages", params)
 const typists = new Map() // user -> {name, timer}
-let told = 0 // when the others were told last that the user types
-let read = 0 // the newest message that the server knows to be read
+let told = 0 // when the last typing event was sent
+let read = 0 // the newest message that was reported as read
 
-// Rows are the same for all who see them: what is one's own is said by a style sheet.
+// Rows are the same for all users, so a style sheet marks the user's own messages.
 const own = new CSSStyleSheet()
 own.replaceSync(`
   .message-row[data-author="${Number(me)}"] { flex-direction: row-reverse; }
@@ -22,7 +22,7 @@ own.replaceSync(`
 `)
 document.adoptedStyleSheets.push(own)
 
-// Typing: an event, which may be lost, so a sign goes by itself.
+// Typing is an event, which may be lost, so an indicator disappears by itself.
 
 text.addEventListener("input", () => {
   if (text.value && Date.now() - told > AGAIN_SECONDS * 1000 && messages.send("typing")) told = Date.now()
@@ -48,7 +48,7 @@ function showTypists() {
   typing.textContent = names.length ? `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} typing…` : ""
 }
 
-// Unread counts: what is on the screen has been read.
+// Unread counts: messages on the screen count as read.
 
 messages.subscribe((rows) => {
   if (rows[0]) stops(String(rows[0].author))

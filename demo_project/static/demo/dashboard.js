@@ -7,7 +7,7 @@ const COLUMNS = ["todo", "doing", "done"]
 
 const flow = document.getElementById("flow")
 const bars = document.getElementById("bars")
-const lines = {open: [], done: []} // {at, value}: what the value was from then on
+const lines = {open: [], done: []} // {at, value}: the value from that time on
 const paths = {}
 
 for (const name of Object.keys(lines)) {
@@ -29,7 +29,7 @@ window.realtime.live("visitors").subscribe((rows) => {
 setInterval(() => document.visibilityState === "visible" && drawFlow(), FRAME_SECONDS * 1000)
 new ResizeObserver(drawFlow).observe(flow)
 
-/** Draws the lines such that now is at the right edge. */
+/** Draws the lines, with the current time at the right edge. */
 function drawFlow() {
   const {width, height} = flow.getBoundingClientRect()
   if (!width) return
@@ -58,7 +58,7 @@ function drawFlow() {
   }
 }
 
-/** One bar per project. The elements stay, so that the parts glide to their new widths. */
+/** Draws one bar per project. The elements are kept, so that changes of their widths are animated. */
 function drawBars(projects) {
   const known = new Map([...bars.children].map((item) => [item.dataset.project, item]))
   bars.replaceChildren(...projects.map((project) => {

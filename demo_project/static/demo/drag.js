@@ -1,5 +1,5 @@
-// Drag and drop of cards with a pointer: a mouse drags the whole card, a finger its grip.
-// Nothing is put into the live lists, whose rows belong to `realtime`: a ghost and a line float above them.
+// Drag and drop of cards with pointer events: a mouse drags the whole card, a finger its grip.
+// Nothing is added to the live lists, because their rows belong to `realtime`. A copy and a line float above them.
 
 const START = 6 // pixels of movement that make a press a drag
 const EDGE = 48 // pixels from an edge where scrolling begins
@@ -56,7 +56,7 @@ export function dragCards(board, drop) {
   function step() {
     if (!drag?.ghost) return
     drag.ghost.style.translate = `${drag.x - drag.offsetX}px ${drag.y - drag.offsetY}px`
-    // Rows may come, go and be replaced at any time: all is looked up anew on each frame.
+    // rows may be added, removed and replaced at any time, so elements are looked up on each frame
     board.querySelector(`[data-live-key="${drag.key}"]`)?.classList.add("is-dragged")
     scrollNear(board, drag.x, "left")
     drag.place = findPlace()

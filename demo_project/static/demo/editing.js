@@ -1,11 +1,11 @@
-// Who edits which card: said while the title is being changed, and shown to all others.
-// Rows belong to `realtime`, so the signs are rules of a style sheet and not marks in the rows.
+// Shows to all other users who edits which card.
+// Rows belong to `realtime`, so the marks are rules of a style sheet, not elements in the rows.
 
 const board = document.getElementById("board")
 const people = window.realtime.presence("tasks", JSON.parse(board.dataset.liveParams))
 const signs = new CSSStyleSheet()
 document.adoptedStyleSheets.push(signs)
-let editing = null // the key of the card whose title is being changed here
+let editing = null // the key of the card whose title this user is changing
 
 people.subscribe((rows) => {
   const others = rows.filter(({user, data}) => String(user) !== board.dataset.me && Number.isInteger(data.card))
@@ -22,7 +22,7 @@ function group(rows) {
 function rule(card, names) {
   const verb = names.length > 1 ? "are" : "is"
   const text = `${names.map((name) => name.split(" ")[0]).join(" and ")} ${verb} editing`
-  // A name is anybody's: as code points it cannot end the string.
+  // users choose their names: written as code points, a name cannot end the string
   const escaped = Array.from(text, (letter) => `\\${letter.codePointAt(0).toString(16)} `).join("")
   return `.board .card[data-live-key="${card}"] { --editor: "${escaped}"; border-color: var(--accent); }`
 }
@@ -38,6 +38,6 @@ board.addEventListener("focusin", ({target}) => {
 })
 
 board.addEventListener("focusout", ({target}) => {
-  // A window that loses the focus leaves the input active: the user is not done with it.
+  // if the window loses the focus, the input stays active: the user is still editing
   if (target.matches(".card-rename input") && document.activeElement !== target) say(null)
 })

@@ -1,4 +1,4 @@
-// One press on a person logs in.
+// A click on a user logs in.
 
 const form = document.getElementById("login")
 

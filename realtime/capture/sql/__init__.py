@@ -1,1 +1,1 @@
-"""SQL of what the log records, for the writable CTE and for triggers."""
+"""SQL that writes log entries, for the writable CTE, INSERT … SELECT, and triggers."""

@@ -1,7 +1,7 @@
-"""Expressions: SQL for the texts of keys and values, equal to those that `realtime.streams.keys` makes in Python.
+"""Expressions: SQL for the texts of keys and values, equal to those of `realtime.streams.keys` in Python.
 
-Where SQL cannot make them equal there is None, and the log is told less: that rows are to be read afresh, or that a
-change may concern every live query.
+If SQL cannot produce the same text, a method returns None. The log entry then reloads the model, or concerns every
+live query.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from realtime.capture.tables import Column, Routing
 from realtime.changelog.base import MAX_KEY
 
 Cells = str | Mapping[str, str]
-"""A row: the name that it has in the statement, or the SQL of each of its columns."""
+"""A row: its alias in the statement, or the SQL of each of its columns."""
 
-LONGEST_ESCAPE = 6  # characters of JSON for one of text
-LONGEST_OTHER = 42  # characters of a number, a UUID or a date, with what is round it
+LONGEST_ESCAPE = 6  # characters of JSON for one character of text
+LONGEST_OTHER = 42  # characters of a number, UUID or date, with quotes and comma
 
 TEXTS = ("CharField", "SlugField", "TextField", "FilePathField")
 
@@ -27,20 +27,20 @@ _LITERAL = re.compile("'(?:[^']|'')*'")
 
 
 class Joined(str):
-    """SQL that joins these parts."""
+    """SQL that concatenates `parts`."""
 
     parts: Sequence[str]
 
 
 class Expressions(ABC):
-    """SQL of one database."""
+    """Expressions of one database."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.quote = connection.ops.quote_name
 
     def key(self, columns: Sequence[Column], row: Cells) -> str | None:
-        """The text of a primary key."""
+        """Return SQL for the text of a primary key, or None."""
         if len(columns) == 1:
             return self.text(columns[0], self.cell(columns[0], row))
         parts = [self._string(column, self.cell(column, row)) for column in columns]
@@ -50,7 +50,7 @@ class Expressions(ABC):
         return self.concat("'['", *pieces[1:], "']'")
 
     def may_be_long(self, columns: Sequence[Column]) -> bool:
-        """Whether the text of a key made of these may be longer than the log can hold."""
+        """Return whether the text of a key of these columns may be longer than the log allows."""
         texts = [column.target for column in columns if column.target.get_internal_type() in TEXTS]
         longest = sum(field.max_length or MAX_KEY + 1 for field in texts)
         if len(columns) > 1:  # each in quotes, with escapes
@@ -60,9 +60,9 @@ class Expressions(ABC):
     def routing(
         self, model: Any, routing: Routing, row: Cells, old: Cells | None = None, *, gone: bool = False
     ) -> str:
-        """The JSON of the values that route a change: those of the row, and those that it had where they differ.
+        """Return SQL for the JSON of the values that route a change: the row's, and its old ones where they differ.
 
-        `gone` says that the row will not be there to be asked for what is not at hand.
+        `gone` means that the row no longer exists, so no value can be read from it later.
         """
         if routing is None:
             return "NULL"
@@ -70,7 +70,7 @@ class Expressions(ABC):
             return "'{}'"
         parts, last = ["'{'"], [*routing][-1]
         for name, column in routing.items():
-            cell = self._cell_of_family(model, column, row)
+            cell = self._cell_or_parent_cell(model, column, row)
             if cell is None:
                 if gone:
                     return "NULL"
@@ -84,8 +84,8 @@ class Expressions(ABC):
             if old is None:
                 parts += [value, end]
                 continue
-            was = str(self._cell_of_family(model, column, old))
-            # what ends the value stands in both cases: so little is joined for a row that stays where it is
+            was = str(self._cell_or_parent_cell(model, column, old))
+            # both branches include the end of the value, so a row that has not moved needs few concatenations
             *pieces, quote = value.parts if isinstance(value, Joined) else [value, "''"]
             stayed = self.concat(quote, end)
             moved = self.concat(quote, "','", self.json(column, was) or "'null'", end)
@@ -98,16 +98,17 @@ class Expressions(ABC):
     def _cell(self, column: str, row: Cells) -> str:
         return f"{row}.{self.quote(column)}" if isinstance(row, str) else row[column]
 
-    def _cell_of_family(self, model: Any, column: Column, row: Cells) -> str | None:
+    def _cell_or_parent_cell(self, model: Any, column: Column, row: Cells) -> str | None:
         home = column.field.model._meta.concrete_model
         if home is model:
             return self.cell(column, row)
-        # multi-table inheritance: the value stands in the parent's row, which has the same key
-        name, table, key = (self.quote(n) for n in (column.field.column, home._meta.db_table, home._meta.pk.column))
+        # multi-table inheritance: the value is in the parent's row, which has the same key
+        names = column.field.column, home._meta.db_table, home._meta.pk.column
+        name, table, key = map(self.quote, names)
         return f"(SELECT {name} FROM {table} WHERE {key} = {self._cell(model._meta.pk.column, row)})"
 
     def text(self, column: Column, sql: str) -> str | None:
-        """What `key_text` makes of the value in Python."""
+        """Return SQL for the text that `key_text` makes of the value in Python, or None."""
         kind = column.target.get_internal_type()
         if hasattr(column.target, "from_db_value"):  # Python sees another value than the database
             return None
@@ -124,7 +125,7 @@ class Expressions(ABC):
         return None
 
     def json(self, column: Column, sql: str) -> str | None:
-        """The same as JSON: a string, or `null`."""
+        """Return SQL for the value's text as JSON (a string or `null`), or None."""
         string = self._string(column, sql)
         return f"COALESCE({string}, 'null')" if string and column.field.null else string
 
@@ -143,7 +144,7 @@ class Expressions(ABC):
         return "'" + text.replace("'", "''") + "'"
 
     def concat(self, *parts: str) -> str:
-        """SQL that joins texts, in as few steps as it takes: the database would join literals anew for each row."""
+        """Return SQL that concatenates texts, with adjacent literals merged to save work for each row."""
         flat: list[str] = []
         pieces = (piece for part in parts for piece in (part.parts if isinstance(part, Joined) else [part]))
         for part in pieces:
@@ -160,11 +161,11 @@ class Expressions(ABC):
 
     @abstractmethod
     def differ(self, one: str, other: str) -> str:
-        """Whether two values differ, null being one as well."""
+        """Return SQL for whether two values differ, where NULL is a value."""
 
     @abstractmethod
     def escaped(self, text: str) -> str:
-        """A text as a JSON string."""
+        """Return SQL for a text as a JSON string."""
 
     @abstractmethod
     def integer(self, sql: str) -> str: ...

@@ -1,4 +1,4 @@
-"""LogSQL: the statements that write changes of rows into the log, as SQL."""
+"""LogSQL: the INSERT statements that write changes of rows into the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connections
 
-from realtime.capture.rows import LINK, REREAD, in_row
+from realtime.capture.rows import LINK, REREAD, empty_routing
 from realtime.capture.sql.expressions import Expressions
 from realtime.capture.tables import Column, Link, Table, column
 from realtime.changelog import get_changelog
@@ -19,7 +19,7 @@ COLUMNS = ("model", "key", "operation", "routing", "transaction", "at")
 
 
 class LogSQL:
-    """SQL of the log of one database."""
+    """Builds the statements for the log of one database."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -27,50 +27,51 @@ class LogSQL:
         self.quote = connection.ops.quote_name
         module = import_module(f"realtime.capture.sql.{connection.vendor}")
         self.sql: Expressions = getattr(module, EXPRESSIONS[connection.vendor])(connection)
-        self.log = get_changelog(alias)
-        self.stamps = f"{self.log.transaction_sql}, {self.log.now_sql}"  # of a change: its transaction and time
-        columns = ", ".join(self.log.columns[name] for name in COLUMNS)
-        self.into = f"INSERT INTO {self.log.table} ({columns})"
+        self.changelog = get_changelog(alias)
+        self.stamps = f"{self.changelog.transaction_sql}, {self.changelog.now_sql}"  # transaction and time of a change
+        columns = ", ".join(self.changelog.columns[name] for name in COLUMNS)
+        self.into = f"INSERT INTO {self.changelog.table} ({columns})"
 
     def values(self, label: str, key: str | None, operation: str, routing: str, keys: Sequence[Column] = ()) -> str:
-        """The values of one change; `keys` are the columns that the key is made of."""
-        told = f"'{operation}'"
-        if self.sql.may_be_long(keys):  # what the log cannot hold has the model read afresh
+        """Return the values of one change; `keys` are the columns of its key."""
+        kind = f"'{operation}'"
+        if self.sql.may_be_long(keys):  # a key too long for the log reloads the model
             is_long = f"{self.sql.length(str(key))} > {MAX_KEY}"
-            told = f"CASE WHEN {is_long} THEN '{REREAD}' ELSE '{operation}' END"
-            key, routing = (f"CASE WHEN {is_long} THEN {n} ELSE {v} END" for n, v in (("''", key), ("NULL", routing)))
-        return f"{self.sql.literal(label)}, {key}, {told}, {routing}, {self.stamps}"
+            kind = f"CASE WHEN {is_long} THEN '{REREAD}' ELSE '{operation}' END"
+            key = f"CASE WHEN {is_long} THEN '' ELSE {key} END"
+            routing = f"CASE WHEN {is_long} THEN NULL ELSE {routing} END"
+        return f"{self.sql.literal(label)}, {key}, {kind}, {routing}, {self.stamps}"
 
-    def select(self, values: str, source: str = "") -> str:
-        """INSERT of a change for each row of a source, or of one change."""
+    def insert_select(self, values: str, source: str = "") -> str:
+        """Return the INSERT of one change, or of one change for each row of `source`."""
         return f"{self.into} SELECT {values}{source and f' FROM {source}'}"
 
-    def single(self, values: str) -> str:
-        """INSERT of one change, of which the database knows beforehand that it is one."""
+    def insert_one(self, values: str) -> str:
+        """Return the INSERT of one change with VALUES, so that the database knows the number of rows in advance."""
         return f"{self.into} VALUES ({values})"
 
-    def reread(self, label: str) -> str:
-        return self.select(self.values(label, "''", REREAD, "NULL"))
+    def insert_reread(self, label: str) -> str:
+        return self.insert_select(self.values(label, "''", REREAD, "NULL"))
 
     def rereads(self, table: Table) -> list[str]:
-        """The models to be read afresh at any change of the table, since SQL cannot say which objects it concerns."""
+        """Return the models to reload on any change of the table: SQL cannot identify their changed objects."""
         found = set(table.rereads)
         if self.sql.key(table.keys, "x") is None:
             found |= {own.label for own in table.own}
-        found |= {link.label for link in table.links if self.linked_by(link) is None}
+        found |= {link.label for link in table.links if self.link_target(link) is None}
         return sorted(found)
 
-    def links(self, link: Link, condition: str) -> str:
-        """INSERT of changes of the objects that `condition` finds: one on the column `{}`."""
+    def insert_links(self, link: Link, condition: str) -> str:
+        """Return the INSERT of a change for each linked object that `condition` finds; its `{}` is the column."""
         model = link.model._meta
         keys = [column(field) for field in model.pk_fields]
         routing = self.sql.routing(link.model, link.routing, "m")
         values = self.values(link.label, self.sql.key(keys, "m"), LINK, routing, keys)
-        source = f"{self.quote(model.db_table)} m WHERE {condition.format(f'm.{self.linked_by(link)}')}"
-        return self.select(values, source)
+        source = f"{self.quote(model.db_table)} m WHERE {condition.format(f'm.{self.link_target(link)}')}"
+        return self.insert_select(values, source)
 
-    def linked_by(self, link: Link) -> str | None:
-        """The column of the live model's own table that the link refers to."""
+    def link_target(self, link: Link) -> str | None:
+        """Return the column of the live model's own table that the link refers to, or None."""
         target, model = link.column.field.target_field, link.model._meta
         if self.sql.key([column(field) for field in model.pk_fields], "m") is None:
             return None
@@ -78,13 +79,13 @@ class LogSQL:
             return str(self.quote(str(model.pk.column)))
         return str(self.quote(target.column)) if target.model._meta.concrete_model is link.model else None
 
-    def linked_in_row(self, link: Link, row: str) -> str:
-        """The values of a change of the object whose key a row's link holds; where it stands is in its own row."""
-        routing = "NULL" if link.routing is None else self.sql.literal(encode_routing(in_row(link.routing)))
+    def link_values(self, link: Link, row: str) -> str:
+        """Return the values of a change of the object that a row links by key; its own row has the routing values."""
+        routing = "NULL" if link.routing is None else self.sql.literal(encode_routing(empty_routing(link.routing)))
         return self.values(link.label, self.sql.key([link.column], row), LINK, routing, [link.column])
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
-        """Run one of these statements; return how many changes it has written."""
+        """Execute one of these statements; return the number of changes written."""
         with connections[self.alias].cursor() as cursor:
             cursor.execute(sql, params or None)
             return int(cursor.rowcount)

@@ -1,4 +1,4 @@
-"""Expressions of MySQL and MariaDB."""
+"""SQL expressions of MySQL and MariaDB."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from realtime.capture.tables import Column
 
 
 class MySQLExpressions(Expressions):
-    """The SQL of MySQL and MariaDB; only later releases of MariaDB have a type for UUIDs."""
+    """Expressions of MySQL and MariaDB; only newer releases of MariaDB have a UUID type."""
 
-    def _cell_of_family(self, model: Any, column: Column, row: Cells) -> str | None:
-        # to read the row of a parent within a writing statement would lock it
-        return (
-            super()._cell_of_family(model, column, row) if column.field.model._meta.concrete_model is model else None
-        )
+    def _cell_or_parent_cell(self, model: Any, column: Column, row: Cells) -> str | None:
+        # reading the parent's row within a writing statement would lock it
+        return self.cell(column, row) if column.field.model._meta.concrete_model is model else None
 
     def join(self, parts: Sequence[str]) -> str:
         return f"CONCAT({', '.join(parts)})"

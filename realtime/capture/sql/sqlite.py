@@ -1,4 +1,4 @@
-"""Expressions of SQLite."""
+"""SQL expressions of SQLite."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from realtime.capture.sql.expressions import Expressions
 
 
 class SQLiteExpressions(Expressions):
-    """The SQL of SQLite, where a UUID is 32 digits and a date is text."""
+    """Expressions of SQLite, which stores a UUID as 32 digits and a date as text."""
 
     def differ(self, one: str, other: str) -> str:
         return f"{one} IS NOT {other}"

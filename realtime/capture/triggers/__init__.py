@@ -1,6 +1,6 @@
-"""Capture by database triggers: they see whoever writes, also what Django does not send.
+"""Trigger capture: database triggers record every write, including raw SQL and writes of other programs.
 
-The triggers of a database are kept in step with the streams: what is wanted is made, what is not is dropped.
+The triggers of a database follow the streams: missing ones are created, and others are dropped.
 """
 
 from __future__ import annotations
@@ -25,40 +25,41 @@ def get_triggers(alias: str) -> Triggers:
 
 
 def install(alias: str) -> int:
-    """Make the triggers of this database those that the streams need; return how many were made or dropped."""
+    """Create and drop triggers so that they match the streams; return how many were created or dropped."""
     triggers = get_triggers(alias)
-    wanted = {trigger.name: trigger for trigger in triggers.wanted(watched_tables().values())}
-    present = triggers.present()
+    needed = {trigger.name: trigger for trigger in triggers.needed(watched_tables().values())}
+    existing = triggers.existing()
     with transaction.atomic(using=alias):
-        for name in present.keys() - wanted.keys():
-            triggers.drop(name, present[name])
-        for name in wanted.keys() - present.keys():
-            triggers.create(wanted[name])
-    return len(present.keys() ^ wanted.keys())
+        for name in existing.keys() - needed.keys():
+            triggers.drop(name, existing[name])
+        for name in needed.keys() - existing.keys():
+            triggers.create(needed[name])
+    return len(existing.keys() ^ needed.keys())
 
 
 def remove(alias: str) -> int:
-    """Drop all triggers of realtime in this database; return how many there were."""
+    """Drop all triggers of realtime in this database; return their number."""
     triggers = get_triggers(alias)
-    present = triggers.present()
+    existing = triggers.existing()
     with transaction.atomic(using=alias):
-        for name, table in present.items():
+        for name, table in existing.items():
             triggers.drop(name, table)
-    return len(present)
+    return len(existing)
 
 
-def without_triggers(alias: str) -> list[Table]:
-    """The tables that need triggers and can have none, but for views whose streams name what they depend on."""
+def unsupported_tables(alias: str) -> list[Table]:
+    """Return the tables that need triggers and cannot have them, except views whose streams set `rows_depend_on`."""
     if settings.CAPTURE != "triggers":
         return []
-    told = {stream.model._meta.concrete_model for stream in registry if stream.rows_depend_on is not None}
-    return [table for table in get_triggers(alias).without(watched_tables().values()) if table.model not in told]
+    declared = {stream.model._meta.concrete_model for stream in registry if stream.rows_depend_on is not None}
+    unsupported = get_triggers(alias).unsupported(watched_tables().values())
+    return [table for table in unsupported if table.model not in declared]
 
 
-def out_of_step(alias: str) -> list[str]:
-    """The tables whose triggers are missing, left over, or those of another definition."""
+def outdated_tables(alias: str) -> list[str]:
+    """Return the tables whose triggers are missing, left over, or outdated."""
     triggers = get_triggers(alias)
     tables = watched_tables().values() if settings.CAPTURE == "triggers" else ()
-    wanted = {trigger.name: trigger.table for trigger in triggers.wanted(tables)}
-    present = triggers.present()
-    return sorted({{**wanted, **present}[name] for name in wanted.keys() ^ present.keys()})
+    needed = {trigger.name: trigger.table for trigger in triggers.needed(tables)}
+    existing = triggers.existing()
+    return sorted({{**needed, **existing}[name] for name in needed.keys() ^ existing.keys()})

@@ -1,4 +1,4 @@
-"""Triggers of one database: which there should be, which there are, and how the second become the first."""
+"""Triggers of one database: which ones are needed, which ones exist, and how to create and drop them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVENTS = ((INSERT, "INSERT", "NEW", None), (UPDATE, "UPDATE", "NEW", "OLD"), (DE
 
 
 class Trigger(NamedTuple):
-    """A trigger, and the SQL that makes it. Its name holds a digest of it, so that another definition has another."""
+    """A trigger and the SQL that creates it. Its name has a digest of the SQL, so a new definition has a new name."""
 
     name: str
     table: str
@@ -38,44 +38,45 @@ class Triggers(ABC):
     def connection(self) -> Any:
         return connections[self.alias]
 
-    def wanted(self, tables: Iterable[Table]) -> list[Trigger]:
-        """The triggers that capture the changes of these tables, as far as the tables are in this database."""
-        there = self.tables()
-        return [trigger for table in self._own(tables) if table.name in there for trigger in self.of(table)]
+    def needed(self, tables: Iterable[Table]) -> list[Trigger]:
+        """Return the triggers that these tables need, as far as the tables are in this database."""
+        known = self.tables()
+        found = [table for table in self._captured(tables) if table.name in known]
+        return [trigger for table in found for trigger in self.triggers_of(table)]
 
-    def without(self, tables: Iterable[Table]) -> list[Table]:
-        """The tables that can have no triggers: views, and names with a schema that this database does not follow."""
-        there, views = self.tables(), self.views()
+    def unsupported(self, tables: Iterable[Table]) -> list[Table]:
+        """Return the tables that cannot have triggers: views, and names with a schema that is not in this database."""
+        known, views = self.tables(), self.views()
         return [
             table
-            for table in self._own(tables)
-            if table.name not in there and (table.name in views or table.name[0] in '"`')
+            for table in self._captured(tables)
+            if table.name not in known and (table.name in views or table.name[0] in '"`')
         ]
 
     def tables(self) -> set[str]:
-        """The names by which models may know the tables of this database."""
+        """Return the names that models may use for the tables of this database."""
         return set(self.connection.introspection.table_names())
 
     def views(self) -> set[str]:
-        """The same of its views."""
+        """Return the names that models may use for the views of this database."""
         return set(self.connection.introspection.table_names(include_views=True)) - self.tables()
 
-    def _own(self, tables: Iterable[Table]) -> Iterator[Table]:
+    def _captured(self, tables: Iterable[Table]) -> Iterator[Table]:
         for table in tables:
             if table.labels and router.allow_migrate_model(self.alias, table.model):
                 yield table
 
-    def named(self, table: Table, kind: str, definition: str) -> str:
+    def trigger_name(self, table: Table, kind: str, definition: str) -> str:
         place, digest = (hashlib.sha256(text.encode()).hexdigest()[:10] for text in (table.name, definition))
         return f"{PREFIX}{place}_{kind}_{digest}"
 
     @abstractmethod
-    def of(self, table: Table) -> Sequence[Trigger]:
-        """The triggers of one table."""
+    def triggers_of(self, table: Table) -> Sequence[Trigger]:
+        """Return the triggers of one table."""
 
     @abstractmethod
-    def present(self) -> dict[str, str]:
-        """The names of realtime's triggers in this database, each with its table's."""
+    def existing(self) -> dict[str, str]:
+        """Return the names of realtime's triggers in this database, each with the name of its table."""
 
     @abstractmethod
     def drop(self, name: str, table: str) -> None:
@@ -95,46 +96,46 @@ class Triggers(ABC):
 
 
 class RowTriggers(Triggers):
-    """Row triggers, as SQLite and MySQL have them: three for each table, which see one row at a time.
+    """Row triggers of SQLite and MySQL: three for each table, which run once for each row.
 
-    They cannot see how many rows a statement writes, and tell each.
+    They do not know how many rows a statement writes, so they log each one.
     """
 
-    def of(self, table: Table) -> Sequence[Trigger]:
+    def triggers_of(self, table: Table) -> Sequence[Trigger]:
         found = []
         for operation, event, row, old in EVENTS:
             statements = "\n".join(f"{statement};" for statement in self._statements(table, operation, row, old))
             timing = f"AFTER {event} ON {self.quote(table.name)} FOR EACH ROW\nBEGIN\n{statements}\nEND"
-            name = self.named(table, operation, timing)
+            name = self.trigger_name(table, operation, timing)
             found.append(Trigger(name, table.name, f"CREATE TRIGGER {self.quote(name)} {timing}"))
         return found
 
     def _statements(self, table: Table, operation: str, row: str, old: str | None) -> Iterator[str]:
         log, rereads = self.log, self.log.rereads(table)
         for label in rereads:
-            yield log.single(log.values(label, "''", REREAD, "NULL"))
+            yield log.insert_one(log.values(label, "''", REREAD, "NULL"))
         key = self.sql.key(table.keys, row)
         for own in table.own:
             if own.label in rereads:
                 continue
             routing = self.sql.routing(table.model, own.routing, row, old, gone=operation == DELETE)
-            yield log.single(log.values(own.label, key, operation, routing, table.keys))
-            if old is not None:  # a key that is no more
+            yield log.insert_one(log.values(own.label, key, operation, routing, table.keys))
+            if old is not None:  # log a changed key too
                 gone = self.sql.key(table.keys, old)
                 routing = self.sql.routing(table.model, own.routing, old, gone=True)
                 values = log.values(own.label, gone, operation, routing, table.keys)
-                yield from self.when(f"{gone} <> {key}", values)
+                yield from self.insert_if(f"{gone} <> {key}", values)
         for link in table.links:
             if link.label not in rereads:
-                yield from self.links(link, [name for name in (row, old) if name])
+                yield from self.insert_links(link, [name for name in (row, old) if name])
 
     @abstractmethod
-    def when(self, condition: str, values: str) -> Iterator[str]:
-        """Statements that write a change where a condition on the row holds."""
+    def insert_if(self, condition: str, values: str) -> Iterator[str]:
+        """Yield statements that log a change if a condition on the row is true."""
 
     @abstractmethod
-    def links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
-        """Statements that write a change of each object that these rows link."""
+    def insert_links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
+        """Yield statements that log a change of each object that these rows link."""
 
     def drop(self, name: str, table: str) -> None:
         self.execute(f"DROP TRIGGER IF EXISTS {self.quote(name)}")

@@ -1,7 +1,7 @@
-"""Triggers on PostgreSQL: one for each statement, which reads all its rows from transition tables.
+"""Triggers on PostgreSQL: one for each kind of statement, which reads all rows from transition tables.
 
-See "CREATE TRIGGER" in PostgreSQL's manual. The function runs with the rights of whoever installed it, so that a
-program that may write to the table needs none for the log; hence the fixed `search_path`.
+See "CREATE TRIGGER" in PostgreSQL's manual. The functions are SECURITY DEFINER, so a program that writes to the table
+needs no rights for the log. That requires a fixed `search_path`.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ EVENTS = {
 
 
 class PostgreSQLTriggers(Triggers):
-    """The triggers of one PostgreSQL database. Each has a function of the same name."""
+    """The triggers of one PostgreSQL database, each with a function of the same name."""
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
         self.log: PostgreSQLLogSQL = PostgreSQLLogSQL(alias)
 
-    def of(self, table: Table) -> Sequence[Trigger]:
+    def triggers_of(self, table: Table) -> Sequence[Trigger]:
         found = []
         for event, referencing in REFERENCING.items():
             body = "\n".join(self._body(table, event))
-            name = self.named(table, event[0].lower(), f"{referencing}{body}")
+            name = self.trigger_name(table, event[0].lower(), f"{referencing}{body}")
             found.append(
                 Trigger(
                     name,
                     table.name,
-                    f"DROP FUNCTION IF EXISTS {self.quote(name)}() CASCADE;\n"  # of a trigger that somebody disabled
+                    f"DROP FUNCTION IF EXISTS {self.quote(name)}() CASCADE;\n"  # of a disabled trigger
                     f"CREATE FUNCTION {self.quote(name)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
                     f" SET search_path = {self._search_path()} AS $realtime$\n{body}\n$realtime$;\n"
                     f"CREATE TRIGGER {self.quote(name)} AFTER {event} ON {self.quote(table.name)} {referencing}"
@@ -55,7 +55,7 @@ class PostgreSQLTriggers(Triggers):
         return found
 
     def _body(self, table: Table, event: str) -> Iterator[str]:
-        everything = [f"{self.log.reread(label)};" for label in sorted(table.labels)]
+        everything = [f"{self.log.insert_reread(label)};" for label in sorted(table.labels)]
         notify = f"PERFORM pg_notify('{POSTGRESQL_CHANNEL}', '');"
         if event == "TRUNCATE":
             yield from ("BEGIN", *everything, notify, "RETURN NULL;", "END")
@@ -65,9 +65,9 @@ class PostgreSQLTriggers(Triggers):
         yield from ("DECLARE number integer;", "BEGIN")
         yield f"SELECT count(*) INTO number FROM (SELECT FROM {rows} LIMIT {MAX_ROWS + 1}) few;"
         yield from ("IF number = 0 THEN RETURN NULL; END IF;", f"IF number > {MAX_ROWS} THEN", *everything, "ELSE")
-        yield from (f"{self.log.reread(label)};" for label in self.log.rereads(table))
+        yield from (f"{self.log.insert_reread(label)};" for label in self.log.rereads(table))
         yield from (f"{change};" for change in self.log.own_inserts(table, operation, rows, old))
-        if links:  # the plan for one row is kept, and is not the one for thousands: EXECUTE makes another
+        if links:  # the cached plan suits one row; for more rows, EXECUTE makes a new plan
             yield from ("IF number = 1 THEN", *(f"{change};" for change in links))
             yield from ("ELSE", *(f"EXECUTE {self.sql.literal(change)};" for change in links), "END IF;")
         yield from ("END IF;", notify, "RETURN NULL;", "END")
@@ -83,7 +83,7 @@ class PostgreSQLTriggers(Triggers):
         return super().views() | self._in_schemas("v", "m")
 
     def _in_schemas(self, *kinds: str) -> set[str]:
-        """By the names that lead to other schemas: `db_table = '"archive"."task"'`."""
+        """Return names qualified with their schema, as in `db_table = '"archive"."task"'`."""
         listed = ", ".join(f"'{kind}'" for kind in kinds)
         rows = self.fetch(
             "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -91,8 +91,8 @@ class PostgreSQLTriggers(Triggers):
         )
         return {f'"{schema}"."{name}"' for schema, name in rows}
 
-    def present(self) -> dict[str, str]:
-        # by the schema of their functions: those of another one are another site's
+    def existing(self) -> dict[str, str]:
+        # functions in another schema belong to another site
         return dict(
             self.fetch(
                 "SELECT t.tgname, CASE WHEN c.relnamespace = p.pronamespace THEN c.relname"
@@ -105,4 +105,4 @@ class PostgreSQLTriggers(Triggers):
         )
 
     def drop(self, name: str, table: str) -> None:
-        self.execute(f"DROP FUNCTION IF EXISTS {self.quote(name)}() CASCADE")  # the trigger goes with it
+        self.execute(f"DROP FUNCTION IF EXISTS {self.quote(name)}() CASCADE")  # also drops the trigger

@@ -11,12 +11,12 @@ from realtime.capture.triggers.base import PREFIX, RowTriggers
 class SQLiteTriggers(RowTriggers):
     """The triggers of one SQLite file."""
 
-    def when(self, condition: str, values: str) -> Iterator[str]:
-        yield self.log.select(values, f"(SELECT 1) one WHERE {condition}")
+    def insert_if(self, condition: str, values: str) -> Iterator[str]:
+        yield self.log.insert_select(values, f"(SELECT 1) one WHERE {condition}")
 
-    def links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
-        yield self.log.links(link, f"{{}} IN ({', '.join(self.sql.cell(link.column, row) for row in rows)})")
+    def insert_links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
+        yield self.log.insert_links(link, f"{{}} IN ({', '.join(self.sql.cell(link.column, row) for row in rows)})")
 
-    def present(self) -> dict[str, str]:
+    def existing(self) -> dict[str, str]:
         ours = f"type = 'trigger' AND name GLOB '{PREFIX}*'"
         return dict(self.fetch(f"SELECT name, tbl_name FROM sqlite_master WHERE {ours}"))

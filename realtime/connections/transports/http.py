@@ -183,7 +183,7 @@ def _messages(request: ASGIRequest, body: bytes, user: str | None, address: str)
     quota = get_hub().quotas.of(user=user, address=address, now=now)
     bucket = quota.messages if quota.shared is None or address else quota.shared.messages
     if (wait := bucket.take(now, weight(len(body) + len(request.META.get("QUERY_STRING", ""))))) > 0:
-        raise Overloaded(f"{quota.whose} may send {bucket.rate:g} messages per second on average.", retry=wait)
+        raise Overloaded(f"{quota.subject} may send {bucket.rate:g} messages per second on average.", retry=wait)
     if request.method == "GET":
         return []
     return split(body, max_bytes=limits.request_bytes, max_messages=limits.request_messages)

@@ -59,13 +59,13 @@ class Command(BaseCommand):
             works = works and finding.state is not Outcome.BROKEN
             yield finding
         if not works:
-            return  # nothing behind it can work
+            return  # the following layers cannot work
         yield from asyncio.run(wakeups())
         if url:
             yield from try_transports(url, {})
             return
         if not getattr(settings, "ASGI_APPLICATION", None):
-            return  # of which the checks have told, and no transport was tried
+            return  # reported by the checks; no transport can be tested
         try:
             with own_server() as own:
                 yield from try_transports(own, own_headers())

@@ -63,7 +63,7 @@ class Command(BaseCommand):
                     f"{query['stream']} {query['params']}",
                     query["format"] + (" (personal)" if query["personal"] else ""),
                     str(query["rows"]) + (f" ({query['broken']} broken)" if query["broken"] else ""),
-                    query.get("reads", ""),  # a process of the version before does not say
+                    query.get("reads", ""),  # not in reports of processes that run an older version
                     query["subscribers"],
                     f"{query['seconds']:.2f} s" + (" (slow)" if query["slow"] else ""),
                 ]

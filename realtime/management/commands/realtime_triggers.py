@@ -27,12 +27,12 @@ class Command(BaseCommand):
             self.stdout.write(f"{triggers.install(alias)} triggers created or dropped.")
         elif options["remove"]:
             self.stdout.write(f"{triggers.remove(alias)} triggers dropped.")
-        elif tables := triggers.out_of_step(alias):
+        elif tables := triggers.outdated_tables(alias):
             raise CommandError(
                 f"Triggers are missing, stale or out of date on: {', '.join(tables)}. "
                 "Run `manage.py realtime_triggers --install`."
             )
-        elif lacking := triggers.without_triggers(alias):
+        elif lacking := triggers.unsupported_tables(alias):
             raise CommandError(
                 f"These tables cannot have triggers, because they are views or in another schema: "
                 f"{', '.join(sorted(table.name for table in lacking))}. Name the models of the tables below a view in "

@@ -1,7 +1,7 @@
-"""Findings: what the doctor has tried, layer by layer, and what came of it, as an outcome and in words.
+"""Findings: the results of the doctor's tests, layer by layer.
 
-The doctor tries the path of a change for real. It writes a row of its own, which it deletes again, and changes that
-concern nobody, which go with the log.
+The doctor tests the whole path of a change. It writes a row of its own model, which it deletes again, and log entries
+that match no stream, which are pruned with the log.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import enum
 import time
 from typing import NamedTuple
 
-ANSWER_SECONDS = 10.0  # after which something does not work
+ANSWER_SECONDS = 10.0  # a layer that needs longer is broken
 SLOW_SECONDS = 0.25
 
 
 class Outcome(enum.Enum):
-    """What became of a trial."""
+    """The outcome of a test."""
 
     OK = "ok"
     SLOW = "slow"
@@ -25,7 +25,7 @@ class Outcome(enum.Enum):
 
 
 class Finding(NamedTuple):
-    """What was tried, what came of it, and in words how, with the remedy where there is one."""
+    """A tested layer, the outcome, and a sentence with the remedy if there is one."""
 
     what: str
     state: Outcome
@@ -33,18 +33,18 @@ class Finding(NamedTuple):
 
 
 class Broken(Exception):
-    """A trial that failed, with what to say about it."""
+    """A failed test, with the reason."""
 
 
 def finding(what: str, begun: float, text: str, *, slow: float = SLOW_SECONDS) -> Finding:
-    """What works, begun at that time of `time.perf_counter`."""
+    """Return a success, or a slow one. `begun`: the value of `time.perf_counter()` at the start."""
     seconds = time.perf_counter() - begun
     state = Outcome.SLOW if seconds > slow else Outcome.OK
     return Finding(what, state, f"{text} in {seconds * 1000:.0f} ms")
 
 
 def broken(what: str, error: BaseException, remedy: str = "") -> Finding:
-    """What does not work, by the error that it gave."""
+    """Return a failure with its error."""
     said = str(error).strip().partition("\n")[0].rstrip(".")
     name = "" if isinstance(error, Broken) else f"{type(error).__name__}: "
     return Finding(what, Outcome.BROKEN, f"{name}{said}. {remedy}".strip())

@@ -1,4 +1,4 @@
-"""Backstage: what a change passes before a server sends it: the checks, the logs, the wake-ups."""
+"""Layers: tests of the system checks, the tables, the logs, and the wake-ups between processes."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from realtime.hub.pubsub.sender import hints_outage
 from realtime.management.doctor.findings import ANSWER_SECONDS, Broken, Finding, Outcome, broken, finding
 from realtime.models import Change
 
-NOTE = "realtime.note"  # in place of a model, of which no stream has rows
+NOTE = "realtime.note"  # the model of a test's log entry: no stream has it
 NO_LOG = ""
 SKEW_SECONDS = 5.0
-AGAIN_SECONDS = 2.0  # before what was not heard is sent again
+AGAIN_SECONDS = 2.0  # before a lost message is sent again
 
 
 def checks() -> Iterator[Finding]:
-    """The system checks, with those of the databases."""
+    """Run the system checks, including those of the databases."""
     aliases = sorted(log_databases())
     try:
         found = [message for message in run_checks(databases=aliases) if str(message.id).startswith("realtime.")]
-    except Exception as error:  # of any app's check, or of what it imports
+    except Exception as error:  # any app's check may fail, or a module that it imports
         yield broken("checks", error, "`manage.py check` shows where.")
         return
     silenced = sorted({str(message.id) for message in found if message.is_silenced()})
@@ -53,7 +53,7 @@ def checks() -> Iterator[Finding]:
 
 
 def tables() -> Iterator[Finding]:
-    """Whether the migrations of realtime have been applied, to each database that has a log."""
+    """Test whether realtime's migrations have been applied to each database that has a log."""
     for alias in sorted({*log_databases(), access_database()}):
         what = f"tables {alias}"
         try:
@@ -67,15 +67,15 @@ def tables() -> Iterator[Finding]:
             names = sorted(name for app, name in loader.graph.nodes if app == "realtime")
             if behind := [name for name in names if ("realtime", name) not in loader.applied_migrations]:
                 raise Broken(f"not migrated: {', '.join(behind)}")
-            for model in models:  # whose columns may be others than migrations say
+            for model in models:  # the columns may differ from the migrations
                 list(model._base_manager.using(alias).values_list()[:1])
             yield Finding(what, Outcome.OK, "all exist")
-        except Exception as error:  # every driver has errors of its own
+        except Exception as error:  # every driver has its own errors
             yield broken(what, error, f"Run `manage.py migrate --database {alias}`.")
 
 
 def logs() -> Iterator[Finding]:
-    """Each database's log: a change is written and read."""
+    """Write a change to each database's log, and read it."""
     for alias in sorted({*log_databases(), access_database()}):
         what = f"log {alias}"
         try:
@@ -85,7 +85,7 @@ def logs() -> Iterator[Finding]:
             begun = time.perf_counter()
             log.begin()
             before = log.head()
-            with ThreadPoolExecutor(1) as another:  # whose connection has to commit for this one to read it
+            with ThreadPoolExecutor(1) as another:  # another connection: it must commit before this one can read
                 another.submit(_closing, note, alias).result()
             changes = log.read(before, limit=10_000).changes
             if not any((change.model, change.key) == (NOTE, origin()) for change in changes):
@@ -94,12 +94,12 @@ def logs() -> Iterator[Finding]:
             skew = abs(_database_time(alias) - time.time())
             if skew > SKEW_SECONDS:
                 yield Finding(what, Outcome.SLOW, f"its clock is off by {skew:.0f} s; run NTP on both hosts")
-        except Exception as error:  # every driver has errors of its own
+        except Exception as error:  # every driver has its own errors
             yield broken(what, error, "Check that the database is running, and run `manage.py migrate`.")
 
 
 async def wakeups() -> list[Finding]:
-    """Each database's wake-ups between processes, and the channel layer, which also carries events."""
+    """Test each database's wake-ups between processes, and the channel layer, which also carries events."""
     found = []
     for alias in sorted({*log_databases(), access_database()}):
         what = f"wake-up {alias}"
@@ -116,7 +116,7 @@ async def wakeups() -> list[Finding]:
                 found.append(Finding(what, Outcome.OFF, text))
     try:
         get_channel_layer()
-    except Exception as error:  # every layer has errors of its own
+    except Exception as error:  # every layer has its own errors
         return [*found, broken("channel layer", error, "See the check realtime.E007.")]
     if event_bus.carrier() is postgresql.EventsCarrier:
         found.append(await _hears("events", "NOTIFY", _listen_to_events, _send_event))
@@ -135,7 +135,7 @@ Hear = Callable[[], None]
 async def _hears(
     what: str, name: str, listen: Callable[[Hear, Hear], Awaitable[None]], send: Callable[[], Awaitable[None]]
 ) -> Finding:
-    """Listen, send, and wait for the very message that was sent, on its way through the database or the layer."""
+    """Listen, send a message through the database or the layer, and wait until it is received."""
     ready, heard = asyncio.Event(), asyncio.Event()
     listening = asyncio.ensure_future(listen(ready.set, heard.set))
     try:
@@ -144,7 +144,7 @@ async def _hears(
             while not heard.is_set():
                 begun = time.perf_counter()
                 await send()
-                with suppress(TimeoutError):  # a sender that has sent just now leaves one out
+                with suppress(TimeoutError):  # a sender skips a message right after another one
                     async with asyncio.timeout(AGAIN_SECONDS):
                         await heard.wait()
         return finding(what, begun, f"received by {name}")
@@ -186,22 +186,22 @@ async def _send_event() -> None:
     sender.send(event_bus.GROUP, {"body": _EVENT}, by=postgresql.EventsCarrier)
 
 
-# for a user that nobody is
+# an event for a user that does not exist
 _EVENT = json.dumps({"name": NOTE, "data": None, "user": "", "origin": origin()})
 
 
 async def _send_to_layer() -> None:
-    # a hint for no log, which is nothing to anybody else
+    # a hint for no log, which other processes ignore
     sender.send(event_bus.GROUP, {"type": channel_layer.WAKE_UP, "log": NO_LOG, "origin": origin()})
 
 
 def note(alias: str) -> None:
-    """Write a change that concerns nobody."""
+    """Write a change that affects no stream."""
     get_changelog(alias).append([NewChange(NOTE, origin(), Change.Kind.UPDATE)])
 
 
 def _closing(function: Callable[..., None], *args: Any) -> None:
-    # in a thread of its own, whose connections nobody else would close
+    # nothing else closes the connections of this thread
     try:
         function(*args)
     finally:

@@ -1,4 +1,4 @@
-"""Server: a daphne of the doctor's own, with the project's settings, on a free port of this machine."""
+"""A daphne server that the doctor starts, with the project's settings, on a free local port."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LAST_LINES = 12
 
 @contextmanager
 def own_server() -> Iterator[str]:
-    """Start it; its address is there meanwhile. Raise `Broken`, with the end of its log, where it does not start."""
+    """Run the server, and yield its URL. Raise `Broken` with the end of its log if it does not start."""
     port = _free_port()
     module, _, name = settings.ASGI_APPLICATION.rpartition(".")
     command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), f"{module}:{name}"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: S603 - of this interpreter, with the project's own names
+        process = subprocess.Popen(  # noqa: S603 - this interpreter, with names from the project's settings
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
         )
         try:
@@ -45,7 +45,7 @@ def own_server() -> Iterator[str]:
 
 
 def own_headers() -> dict[str, str]:
-    """What a proxy would say to the server: a host that it serves, and that the request was safe."""
+    """Return the headers that a proxy would add: an allowed host, and the sign of a secure request."""
     hosts = [host.lstrip(".") for host in settings.ALLOWED_HOSTS if host != "*"]
     headers = {"Host": hosts[0]} if hosts else {}
     if settings.SECURE_PROXY_SSL_HEADER:

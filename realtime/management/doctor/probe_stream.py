@@ -1,4 +1,4 @@
-"""Probe: the stream by which `realtime_doctor` sees whether a change arrives. Nobody else can subscribe to it."""
+"""Probe: the stream with which `realtime_doctor` tests whether a change arrives. No other client can subscribe."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from realtime.streams.registry import register
 from realtime.streams.stream import ModelStream
 
 NAME = "realtime.probe"
-KEY_SECONDS = 900  # for which a key lets its bearer see its row, and at the most for which a row is left behind
+KEY_SECONDS = 900  # the lifetime of a key; older rows are deleted
 
 _signer = TimestampSigner(salt="realtime.probe")
 
 
 @register(NAME)
 class ProbeStream(ModelStream):
-    """The row of one probe, for whoever holds its signed key."""
+    """The row of one probe, for clients that have its signed key."""
 
     model = Probe
     fields = ["text"]
@@ -41,7 +41,7 @@ class ProbeStream(ModelStream):
 
 
 def begin() -> str:
-    """Make a row; return its key. Rows that were left behind go."""
+    """Create a row and return its key. Delete old rows of interrupted probes."""
     now = int(time.time())
     key = _signer.sign(secrets.token_hex(8))
     with transaction.atomic(using=ProbeStream.database()):
@@ -51,12 +51,12 @@ def begin() -> str:
 
 
 def change(key: str, text: str) -> None:
-    """Change the row, as a model's `save` would."""
+    """Change the row with the model's `save`."""
     probe = Probe.objects.get(key=key)
     probe.text = text
     probe.save()
 
 
 def end(key: str) -> None:
-    """Leave nothing behind."""
+    """Delete the row."""
     Probe.objects.filter(key=key).delete()

@@ -1,4 +1,4 @@
-"""Transports: a change is written, and awaited over each transport of a server."""
+"""Transports: a test of each transport of a server. It writes a change and waits until the change arrives."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from realtime.management.doctor import probe_stream
 from realtime.management.doctor.findings import ANSWER_SECONDS, Broken, Finding, Outcome, broken, finding
 from realtime.queries.page import WEBSOCKET_PATH
 
-WAIT_SECONDS = 0.3  # for a request to be on its way, and to wait at the server
+WAIT_SECONDS = 0.3  # until the server has received a request and lets it wait
 Headers = dict[str, str]
 WEBSOCKET, SSE, LONGPOLL = TRANSPORTS = ("WebSocket", "Server-Sent Events", "long-poll")
 
 
 class Watch:
-    """Reads what the server sends, and knows the text of the row."""
+    """Reads the server's messages, and keeps the text of the row."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -36,7 +36,7 @@ class Watch:
         self.fingerprint = ""
 
     def take(self, message: dict[str, Any]) -> None:
-        """One message. Raise `Broken` where the server refuses."""
+        """Handle a message. Raise `Broken` if it is a refusal."""
         match message["type"]:
             case "subscribed":
                 self.fingerprint = message["fingerprint"]
@@ -48,14 +48,14 @@ class Watch:
                 raise Broken(f"the server sent {message['code']}: {message['reason']}")
 
     def asked(self, key: str) -> list[dict[str, Any]]:
-        """The messages that ask for the row, from where it is known."""
+        """Return the messages that subscribe to the row, from the last cursor."""
         held = {} if self.cursor is None else {"cursor": self.cursor, "fingerprint": self.fingerprint}
         wanted = {"type": "subscribe", "id": 1, "stream": probe_stream.NAME, "params": {"key": key}, "format": "data"}
         return [{"type": "hello", "version": 1}, wanted | held]
 
 
 def try_transports(url: str, headers: Headers) -> Iterator[Finding]:
-    """Each transport of the server at this address ("https://example.org"), one after the other."""
+    """Test each transport of the server at this URL ("https://example.org")."""
     key = probe_stream.begin()
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="realtime-doctor") as writer:
@@ -78,18 +78,18 @@ def try_transports(url: str, headers: Headers) -> Iterator[Finding]:
                         Broken(f"nothing arrived in {ANSWER_SECONDS:g} s"),
                         "Check that no proxy buffers responses.",
                     )
-                except Exception as error:  # of the network, or of what answers there
+                except Exception as error:  # a network error, or an unexpected answer
                     yield broken(what, error, f"Check that a server is running at {url}.")
     finally:
         probe_stream.end(key)
 
 
 class _Off(Exception):
-    """A transport that is not there, which the site may want so."""
+    """The site does not have this transport, which may be intended."""
 
 
 class _Change:
-    """The change that is awaited, written in a thread of its own, as another process would."""
+    """The change to wait for, written in another thread, as by another process."""
 
     def __init__(self, writer: ThreadPoolExecutor, key: str, text: str) -> None:
         self._writer = writer
@@ -123,7 +123,7 @@ def _websocket(what: str, url: str, headers: Headers, change: _Change) -> list[F
 
 
 async def _by_websocket(url: str, headers: Headers, change: _Change) -> bool:
-    """Wait for the change; whether the server accepts compressed messages."""
+    """Wait for the change. Return whether the server accepts compressed messages."""
     from websockets.asyncio.client import connect  # an optional dependency
 
     address = f"{url.replace('http', 'ws', 1)}/{WEBSOCKET_PATH}"
@@ -131,7 +131,7 @@ async def _by_websocket(url: str, headers: Headers, change: _Change) -> bool:
     own = {name: value for name, value in headers.items() if name != "Host"}
     place = urlsplit(url)
     options: dict[str, Any] = {}
-    if host:  # the handshake names the site, wherever the server listens
+    if host:  # the handshake must have the site's host, not the server's address
         address = address.replace(place.netloc, host, 1)
         options = {"host": place.hostname, "port": place.port}
     async with (
@@ -171,7 +171,7 @@ def _longpoll(what: str, url: str, headers: Headers, change: _Change) -> list[Fi
     address = url + _path("poll")
     for message in _answer(f"{address}?wait=0", watch, change, headers):
         watch.take(message)
-    # while the next request waits: one that comes later would be told what it has missed, woken or not
+    # the change is written while the request waits, to test whether it wakes up
     writing = threading.Timer(WAIT_SECONDS, change.write)
     writing.start()
     try:
@@ -201,14 +201,14 @@ def _path(name: str) -> str:
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
-        return None  # a server elsewhere, or https for http: an answer of its own
+        return None  # a redirect is reported, not followed
 
 
 _opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
 
 
 def _post(address: str, messages: list[dict[str, Any]], headers: Headers) -> HTTPResponse:
-    request = urllib.request.Request(  # noqa: S310 - the address is http or https, as the command has checked
+    request = urllib.request.Request(  # noqa: S310 - the command has checked that the URL is http or https
         address, json.dumps(messages).encode(), {"Content-Type": "application/json", **headers}
     )
     response: HTTPResponse = _opener.open(request, timeout=ANSWER_SECONDS)

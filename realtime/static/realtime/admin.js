@@ -59,7 +59,7 @@ function use(field, to) {
       /** @type {Field} */
       to.cloneNode(true)
     ) : to
-    // its options may be taken over
+    // its options may be moved into the page
   };
 }
 function follow(field, { content: content2, clean, next, to }) {
@@ -170,27 +170,27 @@ var OBSERVED = {
   characterDataOldValue: true
 };
 var PageChanges = class {
-  /** What the server said last of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
+  /** The server's last values of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
   #attributes = /* @__PURE__ */ new WeakMap();
-  /** What it said last of texts that the page's code has changed. @type {WeakMap<Node, string | null>} */
+  /** The server's last texts of nodes that the page's code has changed. @type {WeakMap<Node, string | null>} */
   #texts = /* @__PURE__ */ new WeakMap();
-  /** The server's children, in its order, of nodes in which the page's code has put or removed some. @type {WeakMap<Node, Node[]>} */
+  /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
   #children = /* @__PURE__ */ new WeakMap();
-  /** What the server said of children that the page's code has taken out, wherever they are now. @type {WeakMap<Node, Node>} */
+  /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
   #taken = /* @__PURE__ */ new WeakMap();
   /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
   #touched = /* @__PURE__ */ new WeakSet();
   /** @type {MutationObserver | null} */
   #observer = null;
-  /** What the work at hand has changed by itself. @type {Own | null} */
+  /** The changes made by the current `during`. @type {Own | null} */
   #own = null;
-  /** From now on changes in this tree are noted. @param {Node} root */
+  /** Starts tracking changes in this tree. @param {Node} root */
   observe(root) {
     this.#observer ??= new MutationObserver((records) => this.#note(records));
     this.#observer.observe(root, OBSERVED);
   }
   /**
-   * What `work` changes is the server's; what the page's code does meanwhile, a custom element for example, is not.
+   * Calls `work`, whose changes count as the server's. Changes by the page's code meanwhile, such as custom elements, do not.
    *
    * @template T
    * @param {() => T} work
@@ -208,11 +208,11 @@ var PageChanges = class {
       for (const [parent, children] of own.children) this.#keep(parent, children);
     }
   }
-  /** What the server said of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
+  /** Returns the server's last value of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
   attributeOf(element2, name) {
     return this.#attributes.get(element2)?.get(name);
   }
-  /** The server has said this of an attribute, and it was written unless `differs`. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
+  /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
   said(element2, name, value, differs = false) {
     if (differs) this.#said(element2).set(name, value);
     else this.#attributes.get(element2)?.delete(name);
@@ -220,7 +220,7 @@ var PageChanges = class {
     if (names) names.add(name);
     else this.#own?.attributes.set(element2, /* @__PURE__ */ new Set([name]));
   }
-  /** What the server said of a text. @param {Node} node */
+  /** Returns the server's last text of a node. @param {Node} node */
   textOf(node) {
     return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
   }
@@ -232,23 +232,23 @@ var PageChanges = class {
     if (text?.startsWith(shown)) node.appendData(text.slice(shown.length));
     else node.nodeValue = text;
   }
-  /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
+  /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
     return this.#children.get(parent) ?? [...get(parent, "childNodes")];
   }
-  /** Those of them that the page's code has taken out. @param {Node} parent */
+  /** Returns the server's children that the page's code has removed. @param {Node} parent */
   takenFrom(parent) {
     return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
   }
-  /** Whether the server says of a child that was taken out what it has said before. @param {Node} child @param {Node} wanted */
+  /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
     return (this.#taken.get(child) ?? child).isEqualNode(wanted);
   }
-  /** The server has said that these are the children. @param {Node} parent @param {Node[]} children */
+  /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
   saidChildren(parent, children) {
     this.#own?.children.set(parent, children);
   }
-  /** Whether a row is as the server has said it. @param {Element} row */
+  /** Returns whether the page's code has not changed a row. @param {Element} row */
   isUntouched(row) {
     return !this.#touched.has(row);
   }
@@ -261,7 +261,7 @@ var PageChanges = class {
       if (each instanceof Element && call(each, "hasAttribute", "data-live-key")) this.#touched.add(each);
     }
   }
-  /** A node as the server has said it, without what the page's own code has made of it. @template {Node} T @param {T} node @returns {T} */
+  /** Returns a copy of a node without the changes of the page's own code. @template {Node} T @param {T} node @returns {T} */
   serverCopy(node) {
     const copy = (
       /** @type {T} */
@@ -613,7 +613,7 @@ function catchUp(element2) {
   if (to) morph(element2, to);
 }
 var Morph = class _Morph {
-  /** What goes when all that stays has been taken out of it. @type {Set<Node>} */
+  /** Nodes to remove after all nodes that stay have been moved out of them. @type {Set<Node>} */
   #leaving = /* @__PURE__ */ new Set();
   /** @param {Node} from @param {Node} to */
   constructor(from, to) {
@@ -667,7 +667,7 @@ var Morph = class _Morph {
     const [shadow, wanted] = [get(from, "shadowRoot"), get(to, "shadowRoot")];
     if (shadow && wanted) new _Morph(shadow, wanted).trees(shadow, wanted);
   }
-  /** Nobody sees what is in a template, so nothing of it has to stay. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
+  /** Replaces the content of a template: it is not visible, so nothing in it has to be kept. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
   #updateTemplate({ content: content2 }, to) {
     if (!content2.isEqualNode(to.content)) content2.replaceChildren(...to.content.childNodes);
   }
@@ -715,7 +715,7 @@ var Morph = class _Morph {
     else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue);
   }
   /**
-   * What the page's own code has put there or keeps, by the child of the server's behind which it stands; null: before all.
+   * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
    *
    * @param {Node} from
    * @param {Set<Node>} said
@@ -731,7 +731,7 @@ var Morph = class _Morph {
     return followers;
   }
   /**
-   * The server has changed a child in whose place the page's own code has put something: that goes.
+   * Removes what the page's own code has put in place of a child, because the server has changed that child.
    *
    * @param {Node[]} said
    * @param {Node} node
@@ -744,8 +744,8 @@ var Morph = class _Morph {
     followers.set(before, (followers.get(before) ?? []).filter(isKept));
   }
   /**
-   * Leaves gaps in a new element for what the page has of it already. They are filled when it stands in the page, since only
-   * from there to there an element moves with its focus and all else that it holds.
+   * Leaves gaps in a new element for existing elements. They are filled when it is in the page, because an element keeps its
+   * focus and state only if it moves within the page.
    *
    * @param {Node} node
    * @returns {Gap[]}
@@ -901,13 +901,13 @@ var Refresher = class {
   #ended = false;
   #document;
   #work;
-  /** @param {{document: Document, work: () => Promise<void>}} options work: what fails is tried again */
+  /** @param {{document: Document, work: () => Promise<void>}} options work: retried if it fails */
   constructor({ document: document2, work }) {
     this.#document = document2;
     this.#work = work;
     document2.addEventListener("visibilitychange", () => void this.#run());
   }
-  /** There is something new. */
+  /** Requests a run. */
   wake() {
     this.#due = true;
     void this.#run();
@@ -945,7 +945,7 @@ var ListStatus = class {
   #heard = "";
   #line;
   #message;
-  /** Ends when the connection has been lost for so long that it is said. @type {ReturnType<typeof setTimeout> | undefined} */
+  /** The timer after which a lost connection is reported. @type {ReturnType<typeof setTimeout> | undefined} */
   #outage;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet;
@@ -982,7 +982,7 @@ var ListStatus = class {
   }
   /**
    * @param {Record<"added" | "changed" | "gone", unknown[]>} found
-   * @param {string} total how many rows there are in the whole list, if that has changed
+   * @param {string} total the number of rows in the whole list, if it has changed
    */
   changed(found, total) {
     this.#counts.added += found.added.length;
@@ -1013,7 +1013,7 @@ var ListStatus = class {
     this.#set("ended", "", message);
     this.#message.append(" ", element(document, "a", { href: location.href }, this.#texts.again));
   }
-  /** @param {string} state @param {string} label @param {string} [message] undefined: as it is */
+  /** @param {string} state @param {string} label @param {string} [message] undefined: unchanged */
   #set(state, label, message) {
     this.#heard = state;
     this.#line.hidden = false;
@@ -1036,12 +1036,12 @@ var FormNotices = class {
     const notices = element(document2, "div", { class: "realtime-notices", role: "status" }, this.#warning, this.#people);
     form?.before(notices);
   }
-  /** @param {string[]} names of what differs; none: that is not known */
+  /** @param {string[]} names of the changed fields; none: unknown */
   changed(names) {
     const what = names.length ? ` ${this.#texts.fields} ${names.join(", ")}.` : "";
     this.#warn(`${this.#texts.changed}${what}`, this.#texts.again);
   }
-  /** What was changed has been changed back. */
+  /** Removes the warning, because the object is again as the form shows it. */
   unchanged() {
     this.#warning.hidden = true;
     this.#warning.replaceChildren();
@@ -1052,7 +1052,7 @@ var FormNotices = class {
   denied() {
     this.#warn(this.#texts.denied, this.#texts.again);
   }
-  /** @param {{name: string, data: {editing?: boolean}}[]} people the others who have this form open */
+  /** @param {{name: string, data: {editing?: boolean}}[]} people the other users who have this form open */
   here(people) {
     const names = people.map(({ name, data }) => {
       const person = element(this.#document, "span", { class: "realtime-person" }, name);
@@ -1062,7 +1062,7 @@ var FormNotices = class {
     this.#people.replaceChildren(`${this.#texts.people} `, ...names.flatMap((name, index) => index ? [", ", name] : [name]));
     this.#people.hidden = !names.length;
   }
-  /** @param {string} sentence @param {string} [link] leads to this page as it is now */
+  /** @param {string} sentence @param {string} [link] reloads this page */
   #warn(sentence2, link) {
     this.#warning.hidden = false;
     const parts = link ? [" ", element(this.#document, "a", { href: location.href }, link)] : [];
@@ -1078,9 +1078,9 @@ var ChangeForm = class {
   #notices;
   #refresher;
   #submitted = false;
-  /** What the form showed when it came; null: it shows what was posted. @type {Map<string, string> | null} */
+  /** The form's contents as loaded, by label; null: it shows posted data. @type {Map<string, string> | null} */
   #shown;
-  /** @param {{document: Document, source: Document, about: About}} options source: the page as it came */
+  /** @param {{document: Document, source: Document, about: About}} options source: the page as loaded */
   constructor({ document: document2, source: source2, about: about2 }) {
     this.#document = document2;
     this.#form = formOf(document2);
@@ -1091,17 +1091,17 @@ var ChangeForm = class {
     this.#form?.addEventListener("submit", (event) => this.#submitted ||= !event.defaultPrevented);
     addEventListener("pageshow", ({ persisted }) => persisted && (this.#submitted = false));
   }
-  /** Tells the others that this user is here, and who they are. @param {any} realtime @param {About} about */
+  /** Marks the user as present, and shows the other users. @param {any} realtime @param {About} about */
   meet(realtime2, { stream, live, user }) {
     const people = realtime2.presence(stream, JSON.parse(live["data-live-params"]));
     people.subscribe((rows) => this.#notices.here(rows.filter((person) => String(person.user) !== user)));
     this.#form?.addEventListener("input", () => people.set({ editing: true }), { once: true });
   }
-  /** The object may be different now. */
+  /** Handles a possible change of the object. */
   changed() {
     this.#refresher.wake();
   }
-  /** The server has refused to tell of changes. */
+  /** Handles the refusal of the live value: the object is deleted, or the user may no longer see it. */
   async refused() {
     const found = await read(location.href).catch(() => "denied");
     if (found === "denied") this.#deny();
@@ -1277,14 +1277,14 @@ var ChangeList = class {
   #document;
   #pk;
   #left = false;
-  // rows are kept that are not of this list any more
+  // rows in use are kept that are no longer in the list
   #list;
-  /** The markup of each row as the server has rendered it last. @type {Map<string, string>} */
+  /** The server's last markup of each row, by key. @type {Map<string, string>} */
   #markup;
   #refresher;
   #status;
   #texts;
-  /** @param {{document: Document, source: Document, about: About, status: import("./status.js").ListStatus}} options source: the page as it came */
+  /** @param {{document: Document, source: Document, about: About, status: import("./status.js").ListStatus}} options source: the page as loaded */
   constructor({ document: document2, source: source2, about: about2, status }) {
     this.#document = document2;
     this.#list = /** @type {Element} */
@@ -1299,11 +1299,11 @@ var ChangeList = class {
     followBoxes();
     this.#list.addEventListener("focusout", () => this.#left && this.changed());
   }
-  /** Something may be different now. */
+  /** Handles a possible change of the list. */
   changed() {
     this.#refresher.wake();
   }
-  /** The server has refused to tell of changes: whether the user may see the list still, the list itself says. */
+  /** Handles the refusal of the live value: fetches the list to learn whether the user may still see it. */
   async refused() {
     const found = await this.#read(location.href).catch(() => "denied");
     if (typeof found === "string") this.#deny();
@@ -1320,7 +1320,7 @@ var ChangeList = class {
     this.#list.replaceChildren();
     this.#status.denied();
   }
-  /** The list as it is now; or, where this page of it is no more, the one before, or the first. */
+  /** Fetches the current page of the list; if it no longer exists, the previous one or the first. */
   async #readPage() {
     let found = await this.#read(location.href);
     const url = new URL(location.href);
@@ -1368,9 +1368,9 @@ var ChangeList = class {
   }
   /**
    * @param {Element} body
-   * @param {Map<string, Element>} rows as they are to be
-   * @param {Map<string, Element>} here as they are
-   * @param {Element[]} kept those that are not in the list any more, and in which the user is changing something
+   * @param {Map<string, Element>} rows the new ones
+   * @param {Map<string, Element>} here the shown ones
+   * @param {Element[]} kept those that are no longer in the list, and that the user is editing
    * @param {Map<string, string>} fresh
    * @returns {Difference}
    */
@@ -1397,7 +1397,7 @@ var ChangeList = class {
     this.#keepForms(kept, rows.size);
     return found;
   }
-  /** Lets the form know of rows that are not in the list any more. @param {Element[]} kept @param {number} first their first number */
+  /** Adds rows that are no longer in the list to the formset. @param {Element[]} kept @param {number} first their first number */
   #keepForms(kept, first) {
     const form = this.#list.querySelector("#changelist-form");
     for (const name of FORMS) form?.querySelector(name)?.setAttribute("value", String(first + kept.length));
@@ -1410,7 +1410,7 @@ var ChangeList = class {
       place2?.append(hidden);
     });
   }
-  /** Removes rows; the focus goes to the row that comes to stand in its place. @param {Element} body @param {Element[]} gone */
+  /** Removes rows, and moves the focus to the row that follows. @param {Element} body @param {Element[]} gone */
   #remove(body, gone) {
     const focused2 = gone.find((row) => row.contains(this.#document.activeElement));
     const next = focused2?.nextElementSibling ?? focused2?.previousElementSibling;
@@ -1418,7 +1418,7 @@ var ChangeList = class {
     const target = next?.isConnected && body.contains(next) ? next.querySelector("a, input:not([type=hidden])") : null;
     if (focused2 && target instanceof HTMLElement) target.focus();
   }
-  /** The list is empty, but for rows in which the user is changing something: they stay in this form. @param {Element} next */
+  /** Keeps the form in an empty list, for rows that the user is editing. @param {Element} next */
   #lend(next) {
     const form = this.#list.querySelector("#changelist-form")?.cloneNode(true);
     if (!(form instanceof Element)) return;

@@ -277,9 +277,9 @@ function encode(message) {
 var EventListeners = class {
   /** @type {Map<string, Set<EventListener>>} */
   #byName = /* @__PURE__ */ new Map();
-  /** Listeners to all events. @type {Set<EventListener>} */
+  /** Listeners for all events. @type {Set<EventListener>} */
   all = /* @__PURE__ */ new Set();
-  /** @param {string} name @param {EventListener} callback @returns {() => void} ends it */
+  /** @param {string} name @param {EventListener} callback @returns {() => void} removes the listener */
   on(name, callback) {
     const listener = (
       /** @type {EventListener} */
@@ -343,7 +343,7 @@ var Wires = class {
   askAll() {
     return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.ask(wire));
   }
-  /** Returns an event's message; it is lost if the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
+  /** Returns the message of an event; none if the wire is not live, so the event is lost. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
   tell({ id, status: status2 }, name, data) {
     return status2 !== "asked" && isHeld(status2) ? [{ type: "send", id, name, data }] : [];
   }
@@ -356,7 +356,7 @@ var Wires = class {
   of(query) {
     return [...this.#wires].filter((wire) => wire.query === query);
   }
-  /** Continues on another server; live rows stay live. @param {Send[]} events not yet sent to the previous one */
+  /** Returns the messages that continue on another connection; live rows stay live. @param {Send[]} events not yet sent to the previous one */
   renewAll(events) {
     return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused" && status2 !== "delayed").flatMap((wire) => {
       const isLive = wire.status === "live";
@@ -420,7 +420,7 @@ var Wires = class {
       fresh: wire.cursor === null
     }));
   }
-  /** Notes that the page has the wire's rows as of the cursor. @param {Wire} wire @param {string} cursor */
+  /** Notes that the page has the wire's rows up to this cursor. @param {Wire} wire @param {string} cursor */
   reach(wire, cursor) {
     Object.assign(wire, { cursor, fingerprint: wire.nextFingerprint, status: "live", failures: 0 });
   }
@@ -475,18 +475,18 @@ var Session = class {
   /** Why the server refused the connection for good. @type {Fault | null} */
   fault = null;
   #wires = new Wires();
-  // intent: what the page wants, whether connected or not
-  /** What the page shows until the next welcome. @type {State} */
+  // what the page wants, whether connected or not
+  /** The state to show until the next welcome. @type {State} */
   #absence = "connecting";
   #askedAnew = false;
   // new credentials were requested since the last frame
   #window = DEFAULT_WINDOW;
   #handled = 0;
-  // messages since welcome
+  // messages since the welcome
   #unacked = { frames: 0, bytes: 0 };
   /** Identifies the user, if no cookie does. @type {string | undefined} */
   #token;
-  /** What the page shows; `null` before connect(). @returns {State | null} */
+  /** The state to show; `null` before connect(). @returns {State | null} */
   get state() {
     switch (this.phase) {
       case "idle":
@@ -500,7 +500,7 @@ var Session = class {
         return this.#absence;
     }
   }
-  /** Whether nothing is pending except news. */
+  /** Whether all subscriptions are answered. */
   get settled() {
     return this.#wires.settled;
   }
@@ -528,7 +528,7 @@ var Session = class {
   /**
    * Handles an open transport.
    *
-   * @param {string} [token] names the user, where no cookie does
+   * @param {string} [token] identifies the user, if no cookie does
    * @returns {Effect[]}
    */
   opened(token) {
@@ -537,16 +537,16 @@ var Session = class {
     return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.askAll())];
   }
   /**
-   * Continues with another request: a new client for the server, no change for the page.
+   * Continues with another request: the server sees a new client, the page sees no change.
    *
-   * @param {import("./messages.js").Send[]} [events] that go with it
+   * @param {import("./messages.js").Send[]} [events] to send with it
    * @returns {Effect[]}
    */
   renew(events = []) {
     this.#move("renew");
     return this.#hello(this.#wires.renewAll(events));
   }
-  /** Like `renew`, if nothing was answered: the calls are sent again too. @returns {Effect[]} */
+  /** Like `renew`, if the previous transport has received no answer: the calls are sent again too. @returns {Effect[]} */
   moved() {
     this.#move("renew");
     return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.renewAll([]))];
@@ -557,11 +557,11 @@ var Session = class {
     return this.phase === "ready" ? send([{ type: "authenticate", token }]) : [];
   }
   /**
-   * Handles the end of the connection. The code decides what comes next.
+   * Handles the end of the connection. The code decides what to do next.
    *
    * @param {number} code
    * @param {string} reason
-   * @param {number} [retry] seconds after which the server allows a return
+   * @param {number} [retry] seconds after which the server allows a reconnect
    * @returns {Effect[]}
    */
   lost(code, reason, retry = 0) {
@@ -581,12 +581,12 @@ var Session = class {
     }
     return [{ do: "close" }, { do: "wait", retry, ...planned && { planned } }];
   }
-  /** Connects after the wait. @returns {Effect[]} */
+  /** Connects after the delay. @returns {Effect[]} */
   due() {
     this.#move("due");
     return [{ do: "open" }];
   }
-  /** Disconnects because the page is left or frozen; it may return. @returns {Effect[]} */
+  /** Disconnects because the page is left or frozen. It may return. @returns {Effect[]} */
   suspend() {
     const before = this.phase;
     this.#move("suspend");
@@ -622,7 +622,7 @@ var Session = class {
     return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : [];
   }
   /**
-   * Reloads all rows, because the page's cannot be trusted: at once the first time, then after growing delays.
+   * Reloads all rows, because the page's rows are wrong: at once the first time, then after growing delays.
    *
    * @param {Wire} wire
    * @returns {Effect[]}
@@ -687,7 +687,7 @@ var Session = class {
     }
   }
   /**
-   * Handles an applied frame: its cursor is valid now, except for wires whose deltas did not fit their rows.
+   * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
    * @param {Set<Wire>} unfit
@@ -853,14 +853,14 @@ var Connection = class {
    * @param {Subscription} subscription
    * @param {string} name
    * @param {unknown} data
-   * @returns {boolean} whether it went out
+   * @returns {boolean} whether it was sent
    */
   tell({ wire }, name, data) {
     const effects = this.#session.tell(wire, name, data);
     this.#do(effects);
     return effects.length > 0;
   }
-  /** @param {Subscription} subscription @param {object} data of the user, for others to see */
+  /** Marks the user as present. @param {Subscription} subscription @param {object} data shown to the other users */
   present({ wire }, data) {
     this.#do(this.#session.present(wire, data));
   }
@@ -894,7 +894,7 @@ var Connection = class {
     }
     this.#showAll(changed);
   }
-  /** Removes the expected effect of a call. @param {string} id */
+  /** Removes the expected effect of a call from all subscriptions. @param {string} id */
   #lift(id) {
     const changed = [];
     for (const subscription of this.#subscriptions.values()) {
@@ -911,7 +911,7 @@ var Connection = class {
   #watch() {
     for (const watcher of this.watchers) this.#safely(watcher);
   }
-  /** Executes effects in order, even if one adds more: a listener may call back. @param {Effect[]} effects */
+  /** Executes effects in order, even if one adds more, as listeners may do. @param {Effect[]} effects */
   #do(effects) {
     this.#effects.push(...effects);
     if (this.#working) return;
@@ -991,7 +991,7 @@ var Connection = class {
     this.#warn(void 0, this.#session.fault);
     this.calls.refused(this.#session.fault);
   }
-  /** @param {number} seconds after which the token ends */
+  /** Schedules the next token. @param {number} seconds until the current token expires */
   #refreshBefore(seconds) {
     const transport = this.#transport;
     this.#cancelRefresh();
@@ -999,7 +999,7 @@ var Connection = class {
       if (transport) this.#withToken(transport, (token) => this.#do(this.#session.authenticate(token)));
     });
   }
-  /** @param {Transport} transport that the token is for @param {(token: string) => void} use */
+  /** Requests a token, and uses it if the transport is still the current one. @param {Transport} transport @param {(token: string) => void} use */
   #withToken(transport, use2) {
     Promise.resolve().then(() => this.#token?.()).then((token) => {
       if (transport === this.#transport) use2(String(token));
@@ -1015,7 +1015,7 @@ var Connection = class {
     this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."));
   }
   /**
-   * Applies a whole frame: first all rows, then the page, then the listeners, then the cursor.
+   * Applies a whole frame. First all rows are updated, then the page, then listeners are called, then the cursor is stored.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
    */
@@ -1035,7 +1035,7 @@ var Connection = class {
     this.#do(this.#session.applied(frame, unfit));
   }
   /**
-   * Replaces the expected effects of calls by the frame's real ones. In subscriptions without rows in this frame, they are
+   * Replaces the expected effects of calls with the frame's real ones. If a subscription has no rows in this frame, they are
    * removed with the next frame if one is expected, else at once.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
@@ -1047,7 +1047,7 @@ var Connection = class {
     }
   }
   /**
-   * Shows changes: first in the whole page, then the listeners are called.
+   * Shows changes in the whole page, then calls the listeners.
    *
    * @param {Changed[]} changed
    * @returns {Set<Wire>} wires whose rows could not be shown
@@ -1097,7 +1097,7 @@ var Connection = class {
     this.#delays.set(wire, this.monitor.after(this.monitor.delay(wire.failures), () => this.#do(this.#session.again(wire))));
   }
   /**
-   * Calls a listener; its exception must not keep the frame from the others.
+   * Calls a listener, and reports its exception, so that the others are called too.
    *
    * @template T
    * @param {() => T} callback
@@ -1253,7 +1253,7 @@ function use(field, to) {
       /** @type {Field} */
       to.cloneNode(true)
     ) : to
-    // its options may be taken over
+    // its options may be moved into the page
   };
 }
 function follow(field, { content: content2, clean, next, to }) {
@@ -1486,27 +1486,27 @@ var OBSERVED = {
   characterDataOldValue: true
 };
 var PageChanges = class {
-  /** What the server said last of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
+  /** The server's last values of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
   #attributes = /* @__PURE__ */ new WeakMap();
-  /** What it said last of texts that the page's code has changed. @type {WeakMap<Node, string | null>} */
+  /** The server's last texts of nodes that the page's code has changed. @type {WeakMap<Node, string | null>} */
   #texts = /* @__PURE__ */ new WeakMap();
-  /** The server's children, in its order, of nodes in which the page's code has put or removed some. @type {WeakMap<Node, Node[]>} */
+  /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
   #children = /* @__PURE__ */ new WeakMap();
-  /** What the server said of children that the page's code has taken out, wherever they are now. @type {WeakMap<Node, Node>} */
+  /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
   #taken = /* @__PURE__ */ new WeakMap();
   /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
   #touched = /* @__PURE__ */ new WeakSet();
   /** @type {MutationObserver | null} */
   #observer = null;
-  /** What the work at hand has changed by itself. @type {Own | null} */
+  /** The changes made by the current `during`. @type {Own | null} */
   #own = null;
-  /** From now on changes in this tree are noted. @param {Node} root */
+  /** Starts tracking changes in this tree. @param {Node} root */
   observe(root) {
     this.#observer ??= new MutationObserver((records) => this.#note(records));
     this.#observer.observe(root, OBSERVED);
   }
   /**
-   * What `work` changes is the server's; what the page's code does meanwhile, a custom element for example, is not.
+   * Calls `work`, whose changes count as the server's. Changes by the page's code meanwhile, such as custom elements, do not.
    *
    * @template T
    * @param {() => T} work
@@ -1524,11 +1524,11 @@ var PageChanges = class {
       for (const [parent, children] of own.children) this.#keep(parent, children);
     }
   }
-  /** What the server said of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
+  /** Returns the server's last value of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
   attributeOf(element, name) {
     return this.#attributes.get(element)?.get(name);
   }
-  /** The server has said this of an attribute, and it was written unless `differs`. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
+  /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
   said(element, name, value2, differs = false) {
     if (differs) this.#said(element).set(name, value2);
     else this.#attributes.get(element)?.delete(name);
@@ -1536,7 +1536,7 @@ var PageChanges = class {
     if (names2) names2.add(name);
     else this.#own?.attributes.set(element, /* @__PURE__ */ new Set([name]));
   }
-  /** What the server said of a text. @param {Node} node */
+  /** Returns the server's last text of a node. @param {Node} node */
   textOf(node) {
     return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
   }
@@ -1548,23 +1548,23 @@ var PageChanges = class {
     if (text2?.startsWith(shown)) node.appendData(text2.slice(shown.length));
     else node.nodeValue = text2;
   }
-  /** The server's children, those too that the page's code has taken out. @param {Node} parent @returns {Node[]} */
+  /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
     return this.#children.get(parent) ?? [...get(parent, "childNodes")];
   }
-  /** Those of them that the page's code has taken out. @param {Node} parent */
+  /** Returns the server's children that the page's code has removed. @param {Node} parent */
   takenFrom(parent) {
     return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
   }
-  /** Whether the server says of a child that was taken out what it has said before. @param {Node} child @param {Node} wanted */
+  /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
     return (this.#taken.get(child) ?? child).isEqualNode(wanted);
   }
-  /** The server has said that these are the children. @param {Node} parent @param {Node[]} children */
+  /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
   saidChildren(parent, children) {
     this.#own?.children.set(parent, children);
   }
-  /** Whether a row is as the server has said it. @param {Element} row */
+  /** Returns whether the page's code has not changed a row. @param {Element} row */
   isUntouched(row) {
     return !this.#touched.has(row);
   }
@@ -1577,7 +1577,7 @@ var PageChanges = class {
       if (each instanceof Element && call(each, "hasAttribute", "data-live-key")) this.#touched.add(each);
     }
   }
-  /** A node as the server has said it, without what the page's own code has made of it. @template {Node} T @param {T} node @returns {T} */
+  /** Returns a copy of a node without the changes of the page's own code. @template {Node} T @param {T} node @returns {T} */
   serverCopy(node) {
     const copy = (
       /** @type {T} */
@@ -2141,7 +2141,7 @@ function catchUp(element) {
   if (to) morph(element, to);
 }
 var Morph = class _Morph {
-  /** What goes when all that stays has been taken out of it. @type {Set<Node>} */
+  /** Nodes to remove after all nodes that stay have been moved out of them. @type {Set<Node>} */
   #leaving = /* @__PURE__ */ new Set();
   /** @param {Node} from @param {Node} to */
   constructor(from, to) {
@@ -2195,7 +2195,7 @@ var Morph = class _Morph {
     const [shadow, wanted] = [get(from, "shadowRoot"), get(to, "shadowRoot")];
     if (shadow && wanted) new _Morph(shadow, wanted).trees(shadow, wanted);
   }
-  /** Nobody sees what is in a template, so nothing of it has to stay. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
+  /** Replaces the content of a template: it is not visible, so nothing in it has to be kept. @param {HTMLTemplateElement} from @param {HTMLTemplateElement} to */
   #updateTemplate({ content: content2 }, to) {
     if (!content2.isEqualNode(to.content)) content2.replaceChildren(...to.content.childNodes);
   }
@@ -2243,7 +2243,7 @@ var Morph = class _Morph {
     else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue);
   }
   /**
-   * What the page's own code has put there or keeps, by the child of the server's behind which it stands; null: before all.
+   * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
    *
    * @param {Node} from
    * @param {Set<Node>} said
@@ -2259,7 +2259,7 @@ var Morph = class _Morph {
     return followers;
   }
   /**
-   * The server has changed a child in whose place the page's own code has put something: that goes.
+   * Removes what the page's own code has put in place of a child, because the server has changed that child.
    *
    * @param {Node[]} said
    * @param {Node} node
@@ -2272,8 +2272,8 @@ var Morph = class _Morph {
     followers.set(before, (followers.get(before) ?? []).filter(isKept));
   }
   /**
-   * Leaves gaps in a new element for what the page has of it already. They are filled when it stands in the page, since only
-   * from there to there an element moves with its focus and all else that it holds.
+   * Leaves gaps in a new element for existing elements. They are filled when it is in the page, because an element keeps its
+   * focus and state only if it moves within the page.
    *
    * @param {Node} node
    * @returns {Gap[]}
@@ -2373,7 +2373,7 @@ var Rows = class {
   /**
    * @param {Element} element
    * @param {{wanted: () => readonly string[], others: () => Rows[], report: (error: unknown) => void}} options wanted: the
-   *   keys of the live query as they are now, perhaps not painted yet; others: the rows of the stream's other containers
+   *   current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
    */
   constructor(element, { wanted, others, report }) {
     this.element = element;
@@ -2385,16 +2385,16 @@ var Rows = class {
   keys() {
     return this.#rows().keys();
   }
-  /** The rows as HTML, as the server has said them. @returns {Map<string, string>} */
+  /** Returns the rows as the server's HTML. @returns {Map<string, string>} */
   read() {
     return pageChanges.during(() => new Map([...this.#rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])));
   }
   /**
-   * Lays what a call is expected to do over rows: it is given their elements, which are copies.
+   * Applies the expected effect of a call to copies of the rows' elements.
    *
    * @param {readonly import("../data/result_set.js").Entry[]} rows
-   * @param {import("../data/optimistic.js").Expectation} expect takes elements and returns those that are to stand there
-   * @param {string} id of the call: what has no key yet gets one from it
+   * @param {import("../data/optimistic.js").Expectation} expect takes elements and returns the expected ones
+   * @param {string} id of the call; new elements get a key from it
    * @returns {import("../data/result_set.js").Entry[]}
    */
   expect(rows, expect, id) {
@@ -2405,7 +2405,7 @@ var Rows = class {
     return shown.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
   }
   /**
-   * Part by part. A row that is not there has been removed by the page's own code: it stays away until it changes.
+   * Shows a change, part by part. A row that the page's own code has removed stays away until it changes.
    *
    * @param {readonly string[]} keys
    * @param {import("../data/result_set.js").Change} change
@@ -2451,7 +2451,7 @@ var Rows = class {
   detail({ puts, drops, reset }) {
     return { puts: [...puts.keys()], drops, reset };
   }
-  /** The elements that are to go, but for those that another container is going to take. @param {Map<string, Element>} rows @param {Set<string>} wanted */
+  /** Returns the elements to remove, except those that another container will take. @param {Map<string, Element>} rows @param {Set<string>} wanted */
   #leave(rows, wanted) {
     const gone = this.#children().filter(([key, row]) => !(wanted.has(key) && rows.get(key) === row));
     const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
@@ -2468,12 +2468,12 @@ var Rows = class {
     }
   }
   /**
-   * One that cannot be shown keeps nobody else from it, and says so.
+   * Renders a row. If it cannot be shown, reports it and does not affect other rows.
    *
    * @param {string} key
    * @param {string} html
    * @param {Element | undefined} shown
-   * @returns {Element | null | undefined} null: the page's own code does not want it
+   * @returns {Element | null | undefined} null: the page's own code has prevented it
    */
   #draw(key, html, shown) {
     if (shown) said2.delete(shown);
@@ -2504,21 +2504,21 @@ var Rows = class {
     globalThis.htmx?.process?.(row);
     emit(row, `realtime:after-${what}`, { key, row });
   }
-  /** From the stream's other containers. @template T @param {(other: Rows) => [string, T][]} part @returns {Map<string, T>} */
+  /** Collects entries from the stream's other containers. @template T @param {(other: Rows) => [string, T][]} part @returns {Map<string, T>} */
   #collect(part) {
     return new Map(this.others().flatMap(part));
   }
-  /** The keys whose rows are still to be painted. @returns {[string, true][]} */
+  /** The keys of rows that are not painted yet. @returns {[string, true][]} */
   #awaited() {
     const rows = this.#rows();
     return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true]);
   }
-  /** The rows that are still to be removed. */
+  /** The rows that are not removed yet. */
   #leaving() {
     const wanted = new Set(this.wanted());
     return [...this.#rows()].filter(([key]) => !wanted.has(key));
   }
-  /** Of two with one key, the first. @returns {Map<string, Element>} */
+  /** The rows by key; of two with the same key, the first. @returns {Map<string, Element>} */
   #rows() {
     const rows = /* @__PURE__ */ new Map();
     for (const [key, child] of this.#children()) if (!rows.has(key)) rows.set(key, child);
@@ -2559,7 +2559,7 @@ var PATIENCE_SECONDS = 1;
 var ParameterChange = class {
   /** The newest parameters, until they are shown or refused. @type {Params | null} */
   target = null;
-  /** What has been requested, and has not arrived yet. @type {{params: Params, held: Held, end: () => void} | null} */
+  /** The pending request. @type {{params: Params, held: Held, end: () => void} | null} */
   #next = null;
   #isPausing = false;
   #isPatient = false;
@@ -2573,7 +2573,7 @@ var ParameterChange = class {
    *   take: (held: Held, params: Params) => void,
    *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
    *   after: (seconds: number, callback: () => void) => () => void,
-   * }} options hold: subscribes with these parameters, to a wire that is next; take: the rows are loaded; refuse: the server refuses the newest parameters
+   * }} options hold: subscribes with these parameters, by a wire that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
    */
   constructor({ hold, take: take2, refuse, after }) {
     this.hold = hold;
@@ -2586,18 +2586,18 @@ var ParameterChange = class {
     this.target = params;
     this.#go();
   }
-  /** Keeps what is shown. */
+  /** Cancels the change; the current rows stay. */
   cancel() {
     this.target = null;
     this.#drop();
   }
-  /** Keeps what is shown, and requests nothing more. */
+  /** Cancels the change, and ignores further ones. */
   close() {
     this.cancel();
     this.#cancelPause();
     this.#isPausing = true;
   }
-  /** Takes what has been requested, if this is it, and its rows are loaded or refused. @param {Subscription} subscription */
+  /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {Subscription} subscription */
   arrived(subscription) {
     const next = this.#next;
     if (next?.held.subscription !== subscription || !(subscription.filled || subscription.error)) return;
@@ -2667,7 +2667,7 @@ var Overlays = class {
       if (overlay) overlay.arrived = true;
     }
   }
-  /** Removes the overlays whose effects have arrived. @returns {boolean} whether that ends an overlay */
+  /** Removes the overlays whose effects have arrived. @returns {boolean} whether there were any */
   settle() {
     const arrived = [...this.#overlays].filter(([, overlay]) => overlay.arrived);
     for (const [id] of arrived) this.#overlays.delete(id);
@@ -2679,7 +2679,7 @@ var Overlays = class {
    * @template T
    * @param {readonly T[]} rows
    * @param {{strict?: string, apply?: (rows: readonly T[], expect: Expectation, id: string) => readonly T[]}} [options]
-   *   strict: the call whose exception is thrown; older ones, which may not expect newer rows, are skipped if they throw.
+   *   strict: the call whose exception is thrown; other overlays, which may not fit newer rows, are skipped if they throw.
    * @returns {readonly T[]}
    */
   show(rows, { strict, apply = applyToRows } = {}) {
@@ -2753,18 +2753,18 @@ var Subscription = class {
   overlays = new Overlays();
   /** Whether the rows are loaded. */
   filled = false;
-  /** Why there are none. @type {RealtimeError | null} */
+  /** Why there are no rows. @type {RealtimeError | null} */
   error = null;
   /** @type {Set<Listener>} */
   listeners = /* @__PURE__ */ new Set();
   events = new EventListeners();
-  /** A ring of all places; this one is before the first and after the last. @type {Place} */
+  /** The sentinel of the circular list of places: before the first and after the last. @type {Place} */
   #end = ring();
   /** @type {Map<string, Place>} */
   #places = /* @__PURE__ */ new Map();
   /** The change since the last commit. @type {Change | null} */
   #change = null;
-  /** The server's rows, as far as they are stored here. @type {readonly Row[]} */
+  /** The server's rows, if they are stored here. @type {readonly Row[]} */
   #truth = NOTHING;
   /** What the page shows, while there are overlays. @type {Map<string, Row> | null} */
   #shown = null;
@@ -2785,11 +2785,11 @@ var Subscription = class {
     }
   }
   /**
-   * Takes the deltas of one frame. Nothing is visible before commit().
+   * Applies the deltas of one frame. Nothing is visible before commit().
    *
    * @param {Delta[]} deltas
-   * @param {{fresh: boolean}} options fresh: the rows start from nothing
-   * @returns {boolean} false if a delta names a row that is not there, so that the rows must be asked for anew
+   * @param {{fresh: boolean}} options fresh: the deltas replace all rows
+   * @returns {boolean} false if a delta names an unknown row, so that the rows must be reloaded
    */
   apply(deltas, { fresh }) {
     let fits = true;
@@ -2820,11 +2820,11 @@ var Subscription = class {
     return this.#shown ? this.#compare(change.reset) : change;
   }
   /**
-   * Shows the expected effect of a call, until the real one arrives or the call fails.
+   * Shows the expected effect of a call until the real one arrives or the call fails. Throws what `expect` throws, without any change.
    *
    * @param {string} id of the call
    * @param {import("./optimistic.js").Expectation} expect
-   * @returns {Change} Throws what `expect` throws, without any change.
+   * @returns {Change}
    */
   expect(id, expect) {
     if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.");
@@ -3125,19 +3125,19 @@ function text(value2) {
 // src/dom/live_element.js
 var CHANGED = "data-live-changed";
 var Container = class {
-  /** What is still to be shown. @type {Pending | null} */
+  /** The change that is not fully shown yet. @type {Pending | null} */
   #pending = null;
-  /** What is being shown. @type {Pending | null} */
+  /** The change that is being shown. @type {Pending | null} */
   #painting = null;
-  /** What listeners are told of instead of the last change: it was shown with others that had waited. @type {Change | null} */
+  /** The change for listeners, if the last one was shown together with earlier ones. @type {Change | null} */
   #toTell = null;
   #change;
   /** Called when the server has shown or refused the newest parameters. @type {(error: RealtimeError | null) => void} */
   #answered = () => {
   };
-  /** The text of data-live-params that is known already. */
+  /** The last known text of data-live-params. */
   #noted;
-  /** The cursor that was in the page when it was bound. */
+  /** The cursor in the page's HTML when the element was bound. */
   #rendered;
   /** Of a list that shows more when asked. @type {Windows | null} */
   #windows = null;
@@ -3148,7 +3148,7 @@ var Container = class {
    * @param {{
    *   containersOf: (name: string) => Container[], connection: import("../connection/connection.js").Connection,
    *   report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer,
-   * }} options containersOf: those of a stream
+   * }} options containersOf: returns the containers of a stream
    */
   constructor(element, { containersOf, connection, report, announcer }) {
     this.element = element;
@@ -3213,7 +3213,7 @@ var Container = class {
     const { shownKeys } = this.subscription;
     return this.#windows ? [...new Set(this.#subscriptions.flatMap((each) => each.shownKeys))] : shownKeys;
   }
-  /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows that are there */
+  /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows in the page */
   #newSubscription({ params, cursor, changed }, keys) {
     const { name: stream, token, format } = this;
     const subscription = new Subscription(
@@ -3240,7 +3240,7 @@ var Container = class {
     const state = this.connection.stateOf(this.subscription);
     return this.#change.target && state === "live" ? "catching-up" : state;
   }
-  /** The parameters of what it shows, or is going to show. @returns {Params} */
+  /** The parameters of the rows that it shows, or will show. @returns {Params} */
   get params() {
     return this.#change.target ?? this.subscription.wire.params ?? {};
   }
@@ -3248,7 +3248,7 @@ var Container = class {
    * Changes the parameters. What is shown stays until the new rows are loaded, and if the server refuses them.
    *
    * @param {Params} params all of them
-   * @param {(error: RealtimeError | null) => void} [answered] not called if they are changed again before
+   * @param {(error: RealtimeError | null) => void} [answered] called when the new rows are shown or refused, unless the parameters have changed again
    */
   change(params, answered = () => {
   }) {
@@ -3263,28 +3263,28 @@ var Container = class {
     this.#change.cancel();
     answered(null);
   }
-  /** Follows data-live-params, which the page's own code may have changed. */
+  /** Applies data-live-params, which the page's own code may have changed. */
   followAttribute() {
     const text2 = attribute(this.element, "data-live-params");
     if (text2 === this.#noted) return;
     this.#noted = text2;
     this.change(readJSON(this.element, "data-live-params") ?? {});
   }
-  /** How many rows wait to be shown. */
+  /** The number of rows that wait to be shown. */
   get held() {
     return this.#pending && isPaused(this.element) ? this.#pending.change.puts.size + this.#pending.change.drops.length : 0;
   }
-  /** Shows what has waited, unless it is to wait on. */
+  /** Shows the changes that have waited, unless the element is still paused. */
   resume() {
     if (!isPaused(this.element)) this.#show();
     this.#count();
   }
-  /** Whether the element still asks for what it is bound to. */
+  /** Whether the element's attributes are still those that it was bound with. */
   get isCurrent() {
     const { element, name, token } = this;
     return attribute(element, "data-live") === name && (attribute(element, "data-live-token") ?? void 0) === token;
   }
-  /** Leaves the element such that it can be bound again. */
+  /** Unbinds the element, with the attributes for binding it again. */
   release() {
     this.#change.close();
     this.#flush();
@@ -3354,7 +3354,7 @@ var Container = class {
     ), report });
   }
   /**
-   * Shows a change at once, unless the page is paused, or a picture is taken before, or there is too much of it for a task.
+   * Shows a change at once, unless the element is paused, a view transition starts first, or the change is too large for one task.
    *
    * @param {readonly string[]} keys
    * @param {Change} change
@@ -3369,7 +3369,7 @@ var Container = class {
     this.#link?.update();
     return true;
   }
-  /** Shows what is pending, in as many tasks as it takes. What comes meanwhile is shown together with what is left. */
+  /** Shows the pending change, in as many tasks as needed. A change that arrives meanwhile is shown together with the rest. */
   #show({ isNow = false } = {}) {
     const pending = this.#pending;
     if (!pending) return;
@@ -3473,9 +3473,9 @@ function readJSON(element, name) {
 // src/dom/action_elements.js
 var FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])";
 var Controls = class {
-  /** Calls under way, by element. @type {WeakMap<Element, number>} */
+  /** The number of pending calls of each element. @type {WeakMap<Element, number>} */
   #running = /* @__PURE__ */ new WeakMap();
-  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: that of a container */
+  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: returns a container's wire */
   constructor({ document: document2, call: call3, wireOf = () => void 0 }) {
     this.document = document2;
     this.call = call3;
@@ -3527,7 +3527,7 @@ var Controls = class {
     }
   }
   /**
-   * What an element calls: the stream of the closest container, as the server has signed it.
+   * Returns the stream that an element calls: that of the closest container, by the token that the server has signed.
    *
    * @param {Element} element
    * @returns {{token: string} | {stream: string, params: Record<string, unknown>}}
@@ -3620,7 +3620,7 @@ function cookies(document2) {
   }
 }
 var RowForms = class {
-  /** The button of the form that is being sent. @type {HTMLElement | null} */
+  /** The button that submits the form. @type {HTMLElement | null} */
   #submitter = null;
   /** @param {Document} document */
   constructor(document2) {
@@ -3641,12 +3641,12 @@ var RowForms = class {
       if (token) formData2.set(FIELD, token);
     });
   }
-  /** The event before `formdata`, where a user sends the form. @param {HTMLElement | null} submitter */
+  /** Notes the button: `submit` precedes `formdata` if the user submits the form. @param {HTMLElement | null} submitter */
   #note(submitter) {
     this.#submitter = submitter;
     setTimeout(() => this.#submitter = null);
   }
-  /** Whether it is a POST to this site: nobody else is to know the token. @param {HTMLFormElement} form */
+  /** Returns whether the form is a POST to this site: no other site may learn the token. @param {HTMLFormElement} form */
   #staysHere(form) {
     const button = this.#submitter && /** @type {HTMLButtonElement} */
     this.#submitter.form === form ? this.#submitter : null;
@@ -3663,9 +3663,9 @@ var RowForms = class {
 // src/dom/forms.js
 var OWN = /^(_live_|csrfmiddlewaretoken$)/;
 var Forms = class {
-  /** Forms under way. @type {WeakSet<Element>} */
+  /** Forms with a pending call. @type {WeakSet<Element>} */
   #running = /* @__PURE__ */ new WeakSet();
-  /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: goes to another page */
+  /** @param {{document: Document, call: Caller, follow: (url: string) => void}} options follow: navigates to another page */
   constructor({ document: document2, call: call3, follow: follow3 }) {
     this.document = document2;
     this.call = call3;
@@ -3769,7 +3769,7 @@ var Store = class {
   #snapshot;
   /**
    * @param {() => Snapshot} see returns a new object each time
-   * @param {(callback: () => void) => () => void} watch calls back whenever something may have changed; returns a function that stops it
+   * @param {(callback: () => void) => () => void} watch calls the callback whenever something may have changed; returns a function that stops it
    */
   constructor(see, watch) {
     this.#see = see;
@@ -3785,7 +3785,7 @@ var Store = class {
    * Calls back with each new snapshot.
    *
    * @param {(snapshot: Readonly<Snapshot>) => void} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} unsubscribes
    */
   subscribe = (callback) => {
     let told = this.getSnapshot();
@@ -3803,17 +3803,17 @@ function equal(one, other) {
 
 // src/data/live_query.js
 var Use = class {
-  /** What is attached to the subscription, each with the function that detaches it. @type {Map<(subscription: Subscription) => () => void, () => void>} */
+  /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(subscription: Subscription) => () => void, () => void>} */
   #attached = /* @__PURE__ */ new Map();
   /** @type {Set<() => void>} */
   #listeners = /* @__PURE__ */ new Set();
-  /** Why the last parameters were refused. @type {RealtimeError | null} */
+  /** Why the server refused the last parameters. @type {RealtimeError | null} */
   #refusal = null;
   #change;
   #connection;
   #held;
   #read;
-  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
+  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
   constructor({ connection, stream, params, hold, read }) {
     this.#connection = connection;
     this.#held = hold(params, false);
@@ -3842,8 +3842,8 @@ var Use = class {
     return this.#refusal ?? this.#held.subscription.error;
   }
   /**
-   * Changes parameters; those that are not named stay. What is shown stays until the new rows are loaded, and if the server
-   * refuses them, which `error` then says. Of several changes in a row, the last one wins.
+   * Changes the given parameters. The current rows stay until the new ones are loaded. If the server refuses the parameters,
+   * the rows stay and `error` has the reason. Of several changes in a row, the last one wins.
    *
    * @param {Params} params
    */
@@ -3855,7 +3855,7 @@ var Use = class {
    * Calls back after each change, and at once if data is loaded.
    *
    * @param {(seen: Seen) => void} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} unsubscribes
    */
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot());
@@ -3866,7 +3866,7 @@ var Use = class {
   /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
   getSnapshot = () => this.#read(this.#held.subscription);
   /**
-   * Returns a store of what `see` returns, updated at each change of the rows and the state.
+   * Returns a store of the snapshots that `see` returns, updated at each change of the rows and the state.
    *
    * @template Snapshot
    * @param {() => Snapshot} see
@@ -3882,7 +3882,7 @@ var Use = class {
       });
     });
   }
-  /** Attaches a listener to the subscription, also to the next one. @param {(subscription: Subscription) => () => void} attach returns what detaches it @returns {() => void} ends it */
+  /** Attaches a listener to the current subscription and its successors. @param {(subscription: Subscription) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
   attach(attach) {
     this.#attached.set(attach, attach(this.#held.subscription));
     return () => {
@@ -3890,7 +3890,7 @@ var Use = class {
       this.#attached.delete(attach);
     };
   }
-  /** Ends this use. The last `close()` ends the subscription. */
+  /** Closes this handle. The last `close()` ends the subscription. */
   close() {
     this.#change.close();
     for (const detach of this.#attached.values()) detach();
@@ -3956,7 +3956,7 @@ var LiveQuery = class extends Use {
    *
    * @param {string} name
    * @param {import("./events.js").EventListener} callback
-   * @returns {() => void} ends it
+   * @returns {() => void} removes the listener
    */
   on(name, callback) {
     return this.attach(({ events }) => events.on(name, callback));
@@ -3996,7 +3996,7 @@ var Presence = class extends LiveQuery {
     super(options);
     this.#connection = options.connection;
   }
-  /** Sets the user's data, which all others see, and marks the user as present. @param {object} data up to 1 KiB as JSON */
+  /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
     this.#connection.present(Use.subscriptionOf(this), data);
   }
@@ -4159,7 +4159,7 @@ var Monitor = class {
   /** @type {any} */
   #timer = null;
   #heard = 0;
-  // when the last message came, or waiting for one began
+  // when the last message was received, or waiting for one began
   #patience = 0;
   // seconds of silence that are tolerated
   #expected = 0;
@@ -4167,7 +4167,7 @@ var Monitor = class {
   #notBefore = 0;
   // the earliest reconnect that the server allows
   #attempts = 0;
-  /** When the server's welcome came, if it did. @type {number | null} */
+  /** When the server's welcome was received, if it was. @type {number | null} */
   #welcomed = null;
   #wasOffline = false;
   #hidden = false;
@@ -4216,7 +4216,7 @@ var Monitor = class {
    * Schedules the next attempt after a delay.
    *
    * @param {number} retry seconds that the server asks for
-   * @param {{planned?: boolean}} [options] planned: the server has sent its clients on, which is no failure
+   * @param {{planned?: boolean}} [options] planned: the server has asked its clients to reconnect, which is not a failure
    */
   wait(retry, { planned = false } = {}) {
     const now = this.clock.now();
@@ -4262,7 +4262,7 @@ var Monitor = class {
   /**
    * Uses one timer for many messages: it checks how long the silence has lasted, and waits for the rest.
    *
-   * @param {{late: boolean}} options late: nobody has looked for a while, and one heartbeat that did not come is enough
+   * @param {{late: boolean}} options late: the timer was delayed, so one missing heartbeat is enough
    */
   #listen({ late }) {
     const silence = this.clock.now() - this.#heard;
@@ -4271,7 +4271,7 @@ var Monitor = class {
     if (rest <= 0) this.#handlers?.silent();
     else this.#arm(rest);
   }
-  /** Stops waiting: the user looks at the page, or the network is back. */
+  /** Reconnects without waiting: the page is visible again, or the network is back. */
   #wake() {
     if (this.#mode === "watching") this.#listen({ late: true });
     if (this.#mode !== "waiting") return;
@@ -4297,7 +4297,7 @@ var HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; cli
 var Announcer = class {
   /** @type {HTMLElement | null} */
   #region = null;
-  /** What is to be said, by the parts of its sentence. @type {Map<string, Counts>} */
+  /** The changes to announce, by the parts of their sentence. @type {Map<string, Counts>} */
   #counts = /* @__PURE__ */ new Map();
   #rests = false;
   /** @param {Document} document @param {(seconds: number, callback: () => void) => void} after */
@@ -4305,7 +4305,7 @@ var Announcer = class {
     this.document = document2;
     this.after = after;
   }
-  /** @param {string} parts of the page's own; "": those of the site's language @param {Counts} counts */
+  /** Announces changes soon. @param {string} parts the page's own; "": the default ones @param {Counts} counts */
   add(parts2, counts) {
     const held = this.#counts.get(parts2) ?? [0, 0, 0];
     this.#counts.set(
@@ -4325,7 +4325,7 @@ var Announcer = class {
     if (all) this.#place().textContent = all;
     return Boolean(all);
   }
-  /** The first change is gathered too: what comes in one rush is one sentence. @param {() => boolean} then */
+  /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
   #rest(then) {
     this.#rests = true;
     this.after(PAUSE_SECONDS2, () => {
@@ -4351,7 +4351,7 @@ var OUTAGE_SECONDS = 5;
 var BACK_SECONDS = 5;
 var PLACE = "[data-live-connection]";
 var ConnectionNotice = class {
-  /** Ends the wait for the next word. */
+  /** Cancels the timer for the next text. */
   #cancel = () => {
   };
   #isLost = false;
@@ -4372,7 +4372,7 @@ var ConnectionNotice = class {
     if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#say(sentence("Offline: this page may be out of date.")));
     else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""));
   }
-  /** Says in a part of the page that is new what is said elsewhere. @param {Element} root */
+  /** Shows the current text in a new part of the page too. @param {Element} root */
   fill(root) {
     const places = [...call(root, "querySelectorAll", PLACE)];
     if (call(root, "matches", PLACE)) places.push(root);
@@ -4393,7 +4393,7 @@ var PAUSED = "data-live-paused";
 var Page = class {
   /** @type {Map<Element, Container>} */
   #containers = /* @__PURE__ */ new Map();
-  /** Tokens that the server has accepted, of containers that have left the page and may return. @type {Set<string | undefined>} */
+  /** Accepted tokens of containers that have left the page and may return. @type {Set<string | undefined>} */
   #vouched = /* @__PURE__ */ new Set();
   /** @type {string | null} */
   #state = null;
@@ -4449,7 +4449,7 @@ var Page = class {
       }
     }
   }
-  /** Changes in the page wait until `resume`. */
+  /** Holds changes back until `resume`. */
   pause() {
     show(get(this.document, "documentElement"), PAUSED, "");
   }
@@ -4457,7 +4457,7 @@ var Page = class {
     show(get(this.document, "documentElement"), PAUSED, null);
     this.#resume();
   }
-  /** How many rows wait to be shown. */
+  /** The number of rows that wait to be shown. */
   get held() {
     return [...this.#containers.values()].reduce((sum, { held }) => sum + held, 0);
   }
@@ -4573,20 +4573,20 @@ var BUTTONS = /* @__PURE__ */ new Set(["submit", "image", "reset", "button"]);
 var OWN2 = /^(_live_|csrfmiddlewaretoken$)/;
 var ELSEWHERE = ["formaction", "formmethod", "formtarget"];
 var ParameterForms = class {
-  /** Forms in which the user is typing, since when, and what cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
+  /** Forms in which the user is typing; since: when that began; cancel: cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
   #typing = /* @__PURE__ */ new Map();
-  /** What hidden fields held at first. @type {WeakMap<Control, string>} */
+  /** The initial values of hidden fields. @type {WeakMap<Control, string>} */
   #hidden = /* @__PURE__ */ new WeakMap();
-  /** Why containers have not followed a form. @type {WeakMap<HTMLFormElement, Map<Container, Sentences>>} */
+  /** The errors of each form, by the container that refused its values. @type {WeakMap<HTMLFormElement, Map<Container, Sentences>>} */
   #refused = /* @__PURE__ */ new WeakMap();
   /** The sentences that a form shows, as JSON. @type {WeakMap<HTMLFormElement, string>} */
   #shown = /* @__PURE__ */ new WeakMap();
   #initial = new URLSearchParams();
-  /** The address that typing has replaced: "back" returns to it once the form is submitted. */
+  /** The URL that typing has replaced: "back" returns to it once the form is submitted. */
   #entry = "";
-  /** The address that has replaced it. */
+  /** The URL that has replaced it. */
   #written = "";
-  /** The last known address. */
+  /** The last known URL. */
   #seen = "";
   /** @param {{document: Document, containersOf: (stream?: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
   constructor({ document: document2, containersOf, after, now }) {
@@ -4616,7 +4616,7 @@ var ParameterForms = class {
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();
   }
-  /** What the user has typed before this module began, or the browser has restored, counts too. */
+  /** Applies fields that the user has edited before this module started, or that the browser has restored. */
   #applyEdited() {
     for (const form of this.#forms()) {
       if (controlsOf2(form).some((control) => isField(control) && isEdited(control))) this.#apply(form);
@@ -4652,10 +4652,10 @@ var ParameterForms = class {
     this.#apply(form, { pressed: name ? { [name]: value2 } : {}, isNew: true });
   }
   /**
-   * Changes the parameters to what the fields hold.
+   * Applies the values of the fields as parameters.
    *
    * @param {HTMLFormElement} form
-   * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: as a new entry of the history
+   * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
    */
   #apply(form, { pressed = {}, isNew = false } = {}) {
     this.#keepPressed(form, pressed);
@@ -4681,7 +4681,7 @@ var ParameterForms = class {
     this.#showAddress({ [PAGE]: page }, true);
   }
   /**
-   * Shows at their fields why a container has not followed, also at those of other forms for it.
+   * Shows why a container has refused the values, at the fields of this form and of the container's other forms.
    *
    * @param {HTMLFormElement} form that has changed it
    * @param {Container} container
@@ -4701,7 +4701,7 @@ var ParameterForms = class {
     const refused = names2.length ? names2 : differing(container.params, valuesOf(form));
     this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false);
   }
-  /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has not followed */
+  /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
   #show(form, container, sentences) {
     const refused = this.#refused.get(form) ?? /* @__PURE__ */ new Map();
     this.#refused.set(form, refused.set(container, sentences));
@@ -4712,7 +4712,7 @@ var ParameterForms = class {
     this.#shown.set(form, text2);
     showErrors(form, all, { make: true, focus: false });
   }
-  /** A form that has a hidden field beside buttons of its name goes on with what was pressed last. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
+  /** Keeps a button's value in the hidden field of the same name, if the form has one. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
   #keepPressed(form, pressed) {
     for (const control of controlsOf2(form)) {
       if (control.type !== "hidden" || !(control.name in pressed)) continue;
@@ -4731,7 +4731,7 @@ var ParameterForms = class {
       if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }));
     }
   }
-  /** The address has changed: the fields and the lists follow. @param {HTMLFormElement} form */
+  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
   #follow(form) {
     const search = new URLSearchParams(this.window.location.search);
     const pressed = {};
@@ -4824,11 +4824,11 @@ function sentencesOf(form, { details }) {
 var ABNORMAL = 1006;
 var MAX_CALLS = 50;
 var HttpTransport = class {
-  /** Whether nothing is pending except news. */
+  /** Whether all subscriptions are answered, so that the next request may wait for changes. */
   idle = false;
   /** @type {TransportHandlers | null} */
   #handlers = null;
-  /** Messages of the request that is sent after this turn of the event loop. @type {string[] | null} */
+  /** Messages of the request that the next microtask sends. @type {string[] | null} */
   #batch = null;
   /** The running request. @type {AbortController | null} */
   #request = null;
@@ -4840,9 +4840,9 @@ var HttpTransport = class {
   /** @type {string[]} */
   #calls = [];
   #calling = false;
-  /** Calls that have run, whose effects arrive with the next request. @type {string[]} */
+  /** Calls that have run. Their effects arrive with the next request. @type {string[]} */
   #ran = [];
-  /** What this request must still receive: answers to its subscriptions, then a frame of each of their logs. */
+  /** The calls that a frame of this request will name, after the answers to its subscriptions and a frame of each of their logs. */
   #naming = { calls: (
     /** @type {string[]} */
     []
@@ -4858,7 +4858,7 @@ var HttpTransport = class {
     throw new Error("A transport names its address.");
   }
   /**
-   * Passes on the messages of a response until its regular end; throws if there is none.
+   * Passes on the messages of a response until its regular end. Throws if the response ends early.
    *
    * @param {Response} _response
    * @param {(text: string) => void} _take
@@ -4891,7 +4891,7 @@ var HttpTransport = class {
     this.#handlers = null;
     this.#request?.abort();
   }
-  /** Retires after another transport has taken over: only replies of calls are still awaited. */
+  /** Retires after another transport has taken over: only the replies to calls are still received. */
   retire() {
     const message = this.#handlers?.message ?? (() => {
     });
@@ -4944,8 +4944,8 @@ var HttpTransport = class {
     this.idle = isSettled && !this.#ran.length && !this.#naming.calls.length;
   }
   /**
-   * This request began when the calls had run, so that the first frames bring their effects: the last of these names them,
-   * which the server cannot do, to which each request is another client.
+   * Names calls in the frame that completes their effects. The server cannot do this, because it sees each request as another
+   * client. The request began after the calls had run, so the first frames have their effects.
    *
    * @param {string} text a message
    */
@@ -5086,7 +5086,7 @@ var SharedTransport = class {
     this.#port = null;
     this.#release();
   }
-  /** The worker gets this lock when the page has ended, for whatever reason. @param {MessagePort} port */
+  /** Holds a lock that the worker gets when the page has ended for any reason. @param {MessagePort} port */
   #holdLock(port) {
     const name = `realtime ${newId()}`;
     const released = new Promise((resolve) => this.#release = () => resolve(void 0));
@@ -5226,7 +5226,7 @@ var DEFAULT_WINDOW2 = { frames: 32, bytes: 1048576 };
 var Page2 = class {
   greeted = false;
   bytes = 0;
-  // sent, and not acknowledged
+  // sent but not acknowledged
   heartbeats = 0;
   // since the page's last message
   /** @param {Switchboard} board @param {Port} port */
@@ -5239,7 +5239,7 @@ var Page2 = class {
     this.heartbeats = 0;
     this.board.take(this, parseJSON(text2));
   }
-  /** The page is gone, or needs no connection. */
+  /** Removes the page: it is closed, or has disconnected. */
   leave() {
     this.board.leave(this);
   }
@@ -5247,9 +5247,9 @@ var Page2 = class {
 var Switchboard = class {
   /** @type {Set<Page>} */
   #pages = /* @__PURE__ */ new Set();
-  /** By the id that the server knows. @type {Map<number, Entry>} */
+  /** Subscriptions by their id on the server. @type {Map<number, Entry>} */
   #entries = /* @__PURE__ */ new Map();
-  /** The page that waits for a reply, by the call's id. @type {Map<string, Page>} */
+  /** The page that waits for each call's reply, by the call's id. @type {Map<string, Page>} */
   #calls = /* @__PURE__ */ new Map();
   /** @type {Transport | null} */
   #line = null;
@@ -5263,7 +5263,7 @@ var Switchboard = class {
   #window = DEFAULT_WINDOW2;
   #heard = 0;
   #handled = 0;
-  // messages since welcome
+  // messages since the welcome
   #unacked = { frames: 0, bytes: 0 };
   #nextId = 1;
   #cancelWatch = () => {
@@ -5280,7 +5280,7 @@ var Switchboard = class {
     this.after = after;
     this.now = now;
   }
-  /** Adds a page; it is served after its hello. @param {Port} port */
+  /** Adds a page. It is served after its hello. @param {Port} port */
   join(port) {
     const page = new Page2(this, port);
     this.#pages.add(page);
@@ -5322,7 +5322,7 @@ var Switchboard = class {
     this.#forget(page);
     if (![...this.#pages].some(({ greeted }) => greeted)) this.#hangUp();
   }
-  /** Drops a connection that may be dead. @param {string} reason */
+  /** Ends a connection that may be dead. @param {string} reason */
   cut(reason) {
     if (this.#line) this.#lost(ABNORMAL4, reason);
   }
@@ -5351,7 +5351,7 @@ var Switchboard = class {
     }
     for (const [id, caller] of this.#calls) if (caller === page) this.#calls.delete(id);
   }
-  /** @param {Page} page @param {number} wanted the page's own id */
+  /** Returns the server's id of a page's subscription. @param {Page} page @param {number} wanted the page's own id */
   #idOf(page, wanted) {
     for (const [id, entry] of this.#entries) if (entry.page === page && entry.id === wanted) return id;
     return void 0;
@@ -5387,7 +5387,7 @@ var Switchboard = class {
     this.#calls.clear();
     line?.close();
   }
-  /** Disconnects all pages, which reconnect by themselves, each after its own delay. @param {number} code @param {string} reason */
+  /** Disconnects all pages. Each reconnects by itself, after its own delay. @param {number} code @param {string} reason */
   #lost(code, reason) {
     this.#hangUp();
     for (const page of this.#greeted()) {
@@ -5480,7 +5480,7 @@ var Switchboard = class {
     }
     for (const page of this.#greeted()) this.#pass(page, text2);
   }
-  /** Sends each page the deltas of its own live queries, and the cursor, which is valid for the whole log. @param {any} frame */
+  /** Sends each page the deltas of its own live queries, and the cursor of the whole log. @param {any} frame */
   #frame(frame) {
     const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log);
     for (const page of concerned) {
@@ -5554,7 +5554,7 @@ var TransportSelector = class {
   // attempts in a row without a welcome
   #short = 0;
   // attempts in a row that ended soon after the welcome
-  /** When the welcome of the current attempt came. @type {number | null} */
+  /** When the current attempt received its welcome. @type {number | null} */
   #welcomed = null;
   /**
    * @param {{
@@ -5570,7 +5570,7 @@ var TransportSelector = class {
     this.now = now;
     this.memory = memory;
   }
-  /** Returns a transport that selects among these. @returns {Transport} */
+  /** Returns a transport for the next attempt, which selects one of the available transports. @returns {Transport} */
   newTransport() {
     const list = this.list();
     const place2 = Math.max(0, list.findIndex(({ name }) => name === (this.#current ?? this.#remembered())));

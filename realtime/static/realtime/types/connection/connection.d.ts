@@ -63,10 +63,10 @@ export declare class Connection {
      * @param {Subscription} subscription
      * @param {string} name
      * @param {unknown} data
-     * @returns {boolean} whether it went out
+     * @returns {boolean} whether it was sent
      */
     tell({ wire }: Subscription, name: string, data: unknown): boolean;
-    /** @param {Subscription} subscription @param {object} data of the user, for others to see */
+    /** Marks the user as present. @param {Subscription} subscription @param {object} data shown to the other users */
     present({ wire }: Subscription, data: object): void;
     /** Returns the subscriptions to a stream with these parameters, whichever rows they show. @param {string} stream @param {string} params in order, as JSON */
     of(stream: string, params: string): import("../data/result_set.js").Subscription[];

@@ -1,6 +1,6 @@
 // Made from browser/src by `npm run build`; change it there.
 /**
- * When to try again, when to give up: heartbeat, back-off, online and visibility. All timers are here.
+ * Decides when to reconnect and when a connection is dead: heartbeats, back-off, online and visibility events, all timers.
  */
 export type Clock = {
     now: () => number;
@@ -36,7 +36,7 @@ export declare class Monitor {
      * Schedules the next attempt after a delay.
      *
      * @param {number} retry seconds that the server asks for
-     * @param {{planned?: boolean}} [options] planned: the server has sent its clients on, which is no failure
+     * @param {{planned?: boolean}} [options] planned: the server has asked its clients to reconnect, which is not a failure
      */
     wait(retry: number, { planned }?: {
         planned?: boolean;

@@ -1,6 +1,6 @@
 // Made from browser/src by `npm run build`; change it there.
 /**
- * Event listeners, by name.
+ * Event listeners, by the event's name.
  */
 export type About = {
     name: string;
@@ -15,9 +15,9 @@ export type EventListener = (data: any, about: About) => void;
  */
 export declare class EventListeners {
     #private;
-    /** Listeners to all events. @type {Set<EventListener>} */
+    /** Listeners for all events. @type {Set<EventListener>} */
     all: Set<EventListener>;
-    /** @param {string} name @param {EventListener} callback @returns {() => void} ends it */
+    /** @param {string} name @param {EventListener} callback @returns {() => void} removes the listener */
     on(name: string, callback: EventListener): () => void;
     /** @param {string} name @returns {EventListener[]} */
     of(name: string): EventListener[];

@@ -32,13 +32,13 @@ export type CallOptions = {
  * @typedef {Record<string, any>} Row
  */
 /**
- * The expected effect of a call: on the live query that calls, or on several live queries or containers.
+ * The expected effect of a call: on the live query whose `call()` it is, or on several live queries or containers.
  *
  * @typedef {Expectation | [LiveQuery<any> | Element, Expectation][]} Optimistic
  * @typedef {{timeout?: number, optimistic?: Optimistic}} CallOptions timeout: in seconds
  */
 /**
- * One user of a subscription. Users of the same live query share it.
+ * A handle to a subscription. Handles to the same live query share the subscription.
  *
  * @template Seen
  */
@@ -47,7 +47,7 @@ declare class Use<Seen> {
     stream: string;
     /** The parameters of the rows that are shown. */
     params: import("../protocol/messages.js").Params;
-    /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the user's view of the subscription */
+    /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
     constructor({ connection, stream, params, hold, read }: UseOptions & {
         read: (subscription: Subscription) => Seen;
     });
@@ -56,8 +56,8 @@ declare class Use<Seen> {
     /** Why the state is "refused", or why the last `set()` was. */
     get error(): RealtimeError | null;
     /**
-     * Changes parameters; those that are not named stay. What is shown stays until the new rows are loaded, and if the server
-     * refuses them, which `error` then says. Of several changes in a row, the last one wins.
+     * Changes the given parameters. The current rows stay until the new ones are loaded. If the server refuses the parameters,
+     * the rows stay and `error` has the reason. Of several changes in a row, the last one wins.
      *
      * @param {Params} params
      */
@@ -66,22 +66,22 @@ declare class Use<Seen> {
      * Calls back after each change, and at once if data is loaded.
      *
      * @param {(seen: Seen) => void} callback
-     * @returns {() => void} ends it
+     * @returns {() => void} unsubscribes
      */
     subscribe: (callback: (seen: Seen) => void) => () => void;
     /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
     getSnapshot: () => Seen;
     /**
-     * Returns a store of what `see` returns, updated at each change of the rows and the state.
+     * Returns a store of the snapshots that `see` returns, updated at each change of the rows and the state.
      *
      * @template Snapshot
      * @param {() => Snapshot} see
      * @returns {Store<Snapshot>}
      */
     storeOf<Snapshot>(see: () => Snapshot): Store<Snapshot>;
-    /** Attaches a listener to the subscription, also to the next one. @param {(subscription: Subscription) => () => void} attach returns what detaches it @returns {() => void} ends it */
+    /** Attaches a listener to the current subscription and its successors. @param {(subscription: Subscription) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
     attach(attach: (subscription: Subscription) => () => void): () => void;
-    /** Ends this use. The last `close()` ends the subscription. */
+    /** Closes this handle. The last `close()` ends the subscription. */
     close(): void;
     /** @param {Use<any>} use */
     static subscriptionOf(use: Use<any>): Subscription;
@@ -113,7 +113,7 @@ export declare class LiveQuery<T = Row> extends Use<readonly T[]> {
      *
      * @param {string} name
      * @param {import("./events.js").EventListener} callback
-     * @returns {() => void} ends it
+     * @returns {() => void} removes the listener
      */
     on(name: string, callback: import("./events.js").EventListener): () => void;
     /**
@@ -149,7 +149,7 @@ export declare class Presence<T = Row> extends LiveQuery<T> {
     constructor(options: UseOptions & {
         queries: LiveQueries;
     });
-    /** Sets the user's data, which all others see, and marks the user as present. @param {object} data up to 1 KiB as JSON */
+    /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
     set(data: object): void;
 }
 /**
@@ -170,7 +170,7 @@ export declare class LiveValue<T = any> extends Use<T | undefined> {
     /** The value; undefined until it is loaded, and if it is refused. @returns {T | undefined} */
     get value(): T | undefined;
 }
-/** The live queries in use: one subscription for each stream with parameters and format. */
+/** The live queries in use: one subscription for each combination of stream, parameters and format. */
 export declare class LiveQueries {
     #private;
     connection: import("../connection/connection.js").Connection;

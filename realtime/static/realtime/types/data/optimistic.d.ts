@@ -1,7 +1,7 @@
 // Made from browser/src by `npm run build`; change it there.
 /**
- * The expected effects of pending calls, as overlays of the server's rows. These are never modified: when they change, the
- * overlays are applied again, so that no other change of a row is lost.
+ * The expected effects of pending calls, as overlays over the server's rows. The server's rows are never modified. When they
+ * change, the overlays are applied again, so that no other change of a row is lost.
  */
 export type Expectation = (rows: any) => any;
 /**
@@ -19,7 +19,7 @@ export declare class Overlays {
     clear(): void;
     /** Notes that the effects of these calls arrive with the next commit. @param {Iterable<string>} ids */
     arrive(ids: Iterable<string>): void;
-    /** Removes the overlays whose effects have arrived. @returns {boolean} whether that ends an overlay */
+    /** Removes the overlays whose effects have arrived. @returns {boolean} whether there were any */
     settle(): boolean;
     /**
      * Applies all overlays to the rows, in the order of the calls.
@@ -27,7 +27,7 @@ export declare class Overlays {
      * @template T
      * @param {readonly T[]} rows
      * @param {{strict?: string, apply?: (rows: readonly T[], expect: Expectation, id: string) => readonly T[]}} [options]
-     *   strict: the call whose exception is thrown; older ones, which may not expect newer rows, are skipped if they throw.
+     *   strict: the call whose exception is thrown; other overlays, which may not fit newer rows, are skipped if they throw.
      * @returns {readonly T[]}
      */
     show<T>(rows: readonly T[], { strict, apply }?: {

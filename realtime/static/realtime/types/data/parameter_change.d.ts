@@ -1,6 +1,6 @@
 // Made from browser/src by `npm run build`; change it there.
 /**
- * A change of a live query's parameters: what it shows stays until the new rows are loaded, and of several changes the last one wins.
+ * A change of a live query's parameters. The old rows stay until the new ones are loaded. Of several changes, the last one wins.
  */
 export type Params = import("../protocol/messages.js").Params;
 export type Subscription = import("./result_set.js").Subscription;
@@ -22,7 +22,7 @@ export declare class ParameterChange {
      *   take: (held: Held, params: Params) => void,
      *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
      *   after: (seconds: number, callback: () => void) => () => void,
-     * }} options hold: subscribes with these parameters, to a wire that is next; take: the rows are loaded; refuse: the server refuses the newest parameters
+     * }} options hold: subscribes with these parameters, by a wire that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
      */
     constructor({ hold, take, refuse, after }: {
         hold: (params: Params) => Held;
@@ -32,10 +32,10 @@ export declare class ParameterChange {
     });
     /** @param {Params} params all of them */
     set(params: Params): void;
-    /** Keeps what is shown. */
+    /** Cancels the change; the current rows stay. */
     cancel(): void;
-    /** Keeps what is shown, and requests nothing more. */
+    /** Cancels the change, and ignores further ones. */
     close(): void;
-    /** Takes what has been requested, if this is it, and its rows are loaded or refused. @param {Subscription} subscription */
+    /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {Subscription} subscription */
     arrived(subscription: Subscription): void;
 }

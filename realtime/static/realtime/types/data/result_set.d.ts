@@ -44,7 +44,7 @@ export declare class Subscription {
     overlays: Overlays;
     /** Whether the rows are loaded. */
     filled: boolean;
-    /** Why there are none. @type {RealtimeError | null} */
+    /** Why there are no rows. @type {RealtimeError | null} */
     error: RealtimeError | null;
     /** @type {Set<Listener>} */
     listeners: Set<Listener>;
@@ -55,11 +55,11 @@ export declare class Subscription {
      */
     constructor(target: Parameters<typeof newWire>[0], page?: PageRows);
     /**
-     * Takes the deltas of one frame. Nothing is visible before commit().
+     * Applies the deltas of one frame. Nothing is visible before commit().
      *
      * @param {Delta[]} deltas
-     * @param {{fresh: boolean}} options fresh: the rows start from nothing
-     * @returns {boolean} false if a delta names a row that is not there, so that the rows must be asked for anew
+     * @param {{fresh: boolean}} options fresh: the deltas replace all rows
+     * @returns {boolean} false if a delta names an unknown row, so that the rows must be reloaded
      */
     apply(deltas: Delta[], { fresh }: {
         fresh: boolean;
@@ -71,11 +71,11 @@ export declare class Subscription {
      */
     commit(): Change | null;
     /**
-     * Shows the expected effect of a call, until the real one arrives or the call fails.
+     * Shows the expected effect of a call until the real one arrives or the call fails. Throws what `expect` throws, without any change.
      *
      * @param {string} id of the call
      * @param {import("./optimistic.js").Expectation} expect
-     * @returns {Change} Throws what `expect` throws, without any change.
+     * @returns {Change}
      */
     expect(id: string, expect: import("./optimistic.js").Expectation): Change;
     /** Removes the expected effect of a call. @param {string} id @returns {Change | null} null: it was not shown */

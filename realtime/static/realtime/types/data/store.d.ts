@@ -9,7 +9,7 @@ export declare class Store<Snapshot> {
     #private;
     /**
      * @param {() => Snapshot} see returns a new object each time
-     * @param {(callback: () => void) => () => void} watch calls back whenever something may have changed; returns a function that stops it
+     * @param {(callback: () => void) => () => void} watch calls the callback whenever something may have changed; returns a function that stops it
      */
     constructor(see: () => Snapshot, watch: (callback: () => void) => () => void);
     /** The snapshot: the same object until one of its values changes. @returns {Readonly<Snapshot>} */
@@ -18,7 +18,7 @@ export declare class Store<Snapshot> {
      * Calls back with each new snapshot.
      *
      * @param {(snapshot: Readonly<Snapshot>) => void} callback
-     * @returns {() => void} ends it
+     * @returns {() => void} unsubscribes
      */
     subscribe: (callback: (snapshot: Readonly<Snapshot>) => void) => () => void;
 }

@@ -213,29 +213,29 @@ export declare const codes: Readonly<{
     unknown_event: 4220;
 }>;
 /**
- * How a client reacts to a code: the range decides, so unknown codes work too.
+ * Returns how a client reacts to a code. The range decides, so unknown codes work too.
  *
  * @param {number} code
  * @returns {"come back" | "ask anew" | "stop"}
  */
 export declare function remedy(code: number): "come back" | "ask anew" | "stop";
 /**
- * JSON as the server writes it. A whole number that JavaScript cannot hold stays text, as keys are: a rounded one would be
- * another row's.
+ * Parses the server's JSON. An integer that JavaScript cannot represent exactly becomes a string, like keys: rounding would
+ * make it the key of another row.
  *
  * @param {string} text
  * @returns {any}
  */
 export declare function parseJSON(text: string): any;
-/** The format of a live value. The server ends a connection that asks for one with a wrong name. @param {string} name @returns {Format} */
+/** Returns the format of a live value. Throws if the name is invalid, because the server would close the connection. @param {string} name @returns {Format} */
 export declare function valueFormat(name: string): Format;
 /** Returns the same value with the names in objects sorted. @param {unknown} value @returns {unknown} */
 export declare function sorted(value: unknown): unknown;
 /**
  * A refusal, with the server's sentence as its message.
  *
- * `code` is a code of the protocol, or `null` if the server was not asked or did not answer; `name` is then one of
- * `queue_full`, `outcome_unknown`, `no_reply`, `closed`, `bad_arguments`. `details` has error messages by argument.
+ * `code` is a code of the protocol, or `null` if the error is the client's own: `name` is then one of `queue_full`,
+ * `outcome_unknown`, `no_reply`, `closed`, `bad_arguments`. `details` has error messages by argument.
  */
 export declare class RealtimeError extends Error {
     /** @type {number | null} */

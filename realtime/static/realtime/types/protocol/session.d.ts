@@ -1,6 +1,6 @@
 // Made from browser/src by `npm run build`; change it there.
 /**
- * The client's side of the protocol as a state machine: events in, effects out, with no DOM, socket or timer.
+ * The client's side of the protocol as a state machine. It takes events and returns effects, without DOM, socket or timer.
  */
 export type Wire = import("./subscriptions.js").Wire;
 export type Phase = "idle" | "opening" | "greeting" | "ready" | "waiting" | "suspended" | "stopped";
@@ -63,8 +63,8 @@ export type Effect = {
  *
  * @typedef {{code: number, reason: string, details?: import("./messages.js").Details}} Fault
  *
- * What the session wants done. `wait`: for the next attempt, at least `retry` seconds; `planned` if the server sent the page elsewhere. `later`: to be asked `again` after
- * a delay. `repeat`: to have the calls sent that wait for the connection.
+ * An effect that the session requests. `wait`: wait at least `retry` seconds for the next attempt; `planned`: the server has
+ * asked its clients to reconnect. `later`: call `again` after a delay. `repeat`: send the calls that wait for the connection.
  *
  * @typedef {{do: "open"}
  *   | {do: "close"}
@@ -88,9 +88,9 @@ export declare class Session {
     phase: Phase;
     /** Why the server refused the connection for good. @type {Fault | null} */
     fault: Fault | null;
-    /** What the page shows; `null` before connect(). @returns {State | null} */
+    /** The state to show; `null` before connect(). @returns {State | null} */
     get state(): State | null;
-    /** Whether nothing is pending except news. */
+    /** Whether all subscriptions are answered. */
     get settled(): boolean;
     /** Whether the page is connected and all its subscriptions are live. */
     get isCurrent(): boolean;
@@ -101,33 +101,33 @@ export declare class Session {
     /**
      * Handles an open transport.
      *
-     * @param {string} [token] names the user, where no cookie does
+     * @param {string} [token] identifies the user, if no cookie does
      * @returns {Effect[]}
      */
     opened(token?: string): Effect[];
     /**
-     * Continues with another request: a new client for the server, no change for the page.
+     * Continues with another request: the server sees a new client, the page sees no change.
      *
-     * @param {import("./messages.js").Send[]} [events] that go with it
+     * @param {import("./messages.js").Send[]} [events] to send with it
      * @returns {Effect[]}
      */
     renew(events?: import("./messages.js").Send[]): Effect[];
-    /** Like `renew`, if nothing was answered: the calls are sent again too. @returns {Effect[]} */
+    /** Like `renew`, if the previous transport has received no answer: the calls are sent again too. @returns {Effect[]} */
     moved(): Effect[];
     /** Sends a newer token for the current connection. @param {string} token @returns {Effect[]} */
     authenticate(token: string): Effect[];
     /**
-     * Handles the end of the connection. The code decides what comes next.
+     * Handles the end of the connection. The code decides what to do next.
      *
      * @param {number} code
      * @param {string} reason
-     * @param {number} [retry] seconds after which the server allows a return
+     * @param {number} [retry] seconds after which the server allows a reconnect
      * @returns {Effect[]}
      */
     lost(code: number, reason: string, retry?: number): Effect[];
-    /** Connects after the wait. @returns {Effect[]} */
+    /** Connects after the delay. @returns {Effect[]} */
     due(): Effect[];
-    /** Disconnects because the page is left or frozen; it may return. @returns {Effect[]} */
+    /** Disconnects because the page is left or frozen. It may return. @returns {Effect[]} */
     suspend(): Effect[];
     /** Reconnects after the page has returned. @returns {Effect[]} */
     resume(): Effect[];
@@ -142,7 +142,7 @@ export declare class Session {
     /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
     again(wire: Wire): Effect[];
     /**
-     * Reloads all rows, because the page's cannot be trusted: at once the first time, then after growing delays.
+     * Reloads all rows, because the page's rows are wrong: at once the first time, then after growing delays.
      *
      * @param {Wire} wire
      * @returns {Effect[]}
@@ -155,7 +155,7 @@ export declare class Session {
      */
     receive(message: import("./messages.js").ServerMessage, size: number): Effect[];
     /**
-     * Handles an applied frame: its cursor is valid now, except for wires whose deltas did not fit their rows.
+     * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
      *
      * @param {Extract<Effect, {do: "apply"}>} frame
      * @param {Set<Wire>} unfit

@@ -34,15 +34,15 @@ export type Update = {
 /** @typedef {import("./messages.js").Send} Send */
 /**
  * The state of a subscription. `wanted`: not requested on this connection; `asked`, `accepted` (before its first frame),
- * `live`; `behind`: the server holds frames back; `delayed`: refused for now, or its deltas did not fit; `refused`: for good.
+ * `live`; `behind`: the server holds frames back; `delayed`: refused for now, or deltas could not be applied; `refused`: for good.
  *
  * @typedef {"wanted" | "asked" | "accepted" | "live" | "behind" | "delayed" | "refused"} Status
  *
- * `cursor` is the position of the rows that the page holds, `null` if they are invalid; `fingerprint` is their tag, "" if
- * unknown, and `nextFingerprint` that of the frames to come. `failures` is how often in a row the wire was delayed,
- * `present` what the page says of its user's presence: `null` if it only watches. `vouched`: the server has accepted
- * the token, so stream and parameters are as rendered, and may be requested by name after the token expires. `changed`: the
- * parameters are not those of the token. `isNext`: its rows will replace those of another wire, which are shown until then.
+ * `cursor`: the position of the page's rows, `null` if they are invalid. `fingerprint`: that of the rows, "" if unknown;
+ * `nextFingerprint`: that of the next frames. `failures`: how often in a row the wire was delayed. `present`: the user's
+ * presence data, `null` if the user only watches. `vouched`: the server has accepted the token, so stream and parameters are
+ * genuine, and can be requested by name after the token expires. `changed`: the parameters are not those of the token.
+ * `isNext`: its rows will replace those of another wire, which are shown until then.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
@@ -50,7 +50,7 @@ export type Update = {
  *   status: Status, failures: number, present: object | null, vouched: boolean, changed?: boolean, isNext?: boolean,
  * }} Wire
  *
- * A frame's part for a wire. `fresh`: its rows replace all rows of the page.
+ * A wire's part of a frame. `fresh`: its rows replace all rows of the page.
  *
  * @typedef {{wire: Wire, deltas: import("./messages.js").Delta[], fresh: boolean}} Update
  */
@@ -78,13 +78,13 @@ export declare class Wires {
     /** Returns the messages that subscribe the wire. @param {Wire} wire @returns {ClientMessage[]} */
     ask(wire: Wire): ClientMessage[];
     askAll(): import("./messages.js").ClientMessage[];
-    /** Returns an event's message; it is lost if the wire is not live. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
+    /** Returns the message of an event; none if the wire is not live, so the event is lost. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
     tell({ id, status }: Wire, name: string, data: unknown): ClientMessage[];
     /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
     present(wire: Wire, data: object): ClientMessage[];
     /** Returns the wires that an event is for. @param {number} query */
     of(query: number): Wire[];
-    /** Continues on another server; live rows stay live. @param {Send[]} events not yet sent to the previous one */
+    /** Returns the messages that continue on another connection; live rows stay live. @param {Send[]} events not yet sent to the previous one */
     renewAll(events: Send[]): import("./messages.js").ClientMessage[];
     /** Handles the loss of the connection; the wires are still wanted. */
     interrupt(): void;
@@ -101,7 +101,7 @@ export declare class Wires {
     refuse({ id, code }: import("./messages.js").Refused): Wire | undefined;
     /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
     updates({ log, deltas }: import("./messages.js").Frame): Update[];
-    /** Notes that the page has the wire's rows as of the cursor. @param {Wire} wire @param {string} cursor */
+    /** Notes that the page has the wire's rows up to this cursor. @param {Wire} wire @param {string} cursor */
     reach(wire: Wire, cursor: string): void;
     /** Discards the page's rows, and requests them again. @param {Wire} wire @returns {ClientMessage[]} */
     reset(wire: Wire): ClientMessage[];
