@@ -18,6 +18,7 @@ from realtime.changelog.caches import bypass_caches
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries import row_html
 from realtime.queries.livequery import PagesQuery, live_query
+from realtime.queries.viewer import as_seen_by, is_for_viewers
 from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import of_page
@@ -40,6 +41,7 @@ class PagePart(NamedTuple):
     params: dict[str, Any]
     roots: frozenset[str]  # the rows' root elements
     stream: ModelStream
+    viewer: str | None  # the user's key if rows look different to different users, "" for a visitor
 
 
 @bypass_caches
@@ -90,8 +92,12 @@ def page_part(
     wire = stream.wire_params()
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user), surroundings=surroundings)
     made = [row for key, row in rows.items() if key not in live.broken]
-    roots = _roots(stream, made) if format == "html" else frozenset()
-    return PagePart(list(rows.values()), cursor, token, fingerprint, wire, roots, stream)
+    if format != "html":
+        return PagePart(list(rows.values()), cursor, token, fingerprint, wire, frozenset(), stream, None)
+    seen = [as_seen_by(row, user) for row in rows.values()]
+    differs = any(map(is_for_viewers, [*made, _source(stream)]))
+    viewer = (user_key(user) or "") if differs else None
+    return PagePart(seen, cursor, token, fingerprint, wire, _roots(stream, made), stream, viewer)
 
 
 def page_position(alias: str, page: object | None) -> str:
@@ -116,6 +122,9 @@ def _roots(stream: ModelStream, rows: Iterable[str]) -> frozenset[str]:
     names = frozenset(found[1] for found in map(opening.match, rows) if found)
     if names:
         return names
-    source = getattr(getattr(get_template(str(stream.get_template_name())), "template", None), "source", "")
-    found = opening.match(_TAGS.sub("", str(source)))
+    found = opening.match(_TAGS.sub("", _source(stream)))
     return frozenset([found[1]] if found else [])
+
+
+def _source(stream: ModelStream) -> str:
+    return str(getattr(getattr(get_template(str(stream.get_template_name())), "template", None), "source", ""))

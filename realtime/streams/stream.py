@@ -263,9 +263,18 @@ class ModelStream:
         return signature(cls.get_queryset, skip=1).parameters
 
     @classmethod
+    def key_parameter(cls) -> str | None:
+        """Return the parameter with the primary key of the stream's only row; None if it may have several."""
+        key: Any = cls.model._meta.pk
+        return next((name for name in cls.partition_by if name in (key.name, key.attname)), None)
+
+    @classmethod
     def clean_params(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters, converted, with defaults. Raise `BadParameters`."""
         parameters = cls.parameters()
+        key = cls.key_parameter()
+        if key is not None and "pk" in given and key not in given and "pk" not in parameters:
+            given = {key if name == "pk" else name: value for name, value in given.items()}
         allowed = ", ".join(parameters) or "none"
         for name in given:
             if name not in parameters:

@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.db.models import Model
+from django.http import Http404
 from django.middleware.csrf import get_token
 from django.template import TemplateSyntaxError
 from django.templatetags.static import static
@@ -134,7 +135,8 @@ def live(context: Any, name: str, container: str = "div", **params: Any) -> Safe
     and `class` (its classes). Raise `Forbidden` where the user may not see them, which Django answers with 403.
 
     Of a stream with `paginate_by`, `page=3` shows a page, and `more=True` the first one and a link to the next; with
-    `more="up"`, the last one and a link to the one before.
+    `more="up"`, the last one and a link to the one before. A stream that has one row, because `partition_by` names the
+    primary key, takes it as `pk=task.pk`. Raise `Http404` where it has none.
     """
     refuse_in_row("live")
     classes = _plain(params.pop("class", ""))
@@ -142,6 +144,10 @@ def live(context: Any, name: str, container: str = "div", **params: Any) -> Safe
     part = _part(context, name, "html", params)
     rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
     mark = SafeString("")
+    if part.stream.key_parameter() is not None:
+        if not part.rows:
+            raise Http404(f"There is no row of the stream {part.stream.name!r} with this key.")
+        mark = SafeString(" data-live-single")
     if more is not None:
         mark, rows = more.mark(), more.around(rows, part)
     remember(context, part)
@@ -285,7 +291,7 @@ def _element(
             )
     return format_html(
         '<{} data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-fingerprint="{}"'
-        ' data-live-token="{}"{}{}>{}</{}>',
+        ' data-live-token="{}"{}{}{}>{}</{}>',
         container,
         name,
         "" if format == "html" else format_html(' data-live-format="{}"', format),
@@ -293,6 +299,7 @@ def _element(
         part.cursor,
         part.fingerprint,
         part.token,
+        "" if part.viewer is None else format_html(' data-live-viewer="{}"', part.viewer),
         mark,
         format_html(' class="{}"', classes) if classes else "",
         content,

@@ -196,3 +196,19 @@ def test_a_chat_shows_its_history_upwards(open_recipe: Callable[..., tuple[Page,
     expect(rows).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
     reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Hello')")
     expect(rows).to_have_text(["Inkwell", "Paper", "Pen", "Hello"])
+
+
+def test_a_detail_page_says_that_its_object_was_deleted(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("detail-page")
+    expect(page.get_by_role("heading")).to_have_text("Ink")
+    reader.shell("from board.models import Task; Task.objects.filter(title='Ink').delete()")
+    expect(page.get_by_text("This task was deleted.")).to_be_visible()
+    expect(page.get_by_role("heading")).to_have_count(0)
+
+
+def test_own_messages_are_marked_for_their_author(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("own-messages")
+    expect(page.locator("[data-live-own]")).to_contain_text(["Pen"])
+    reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(assignee=1)")
+    expect(page.locator("[data-live-own]")).to_contain_text(["Ink", "Pen"])
+    expect(page.get_by_role("button", name="Edit")).to_have_count(2)

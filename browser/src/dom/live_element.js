@@ -4,6 +4,7 @@
 
 import {RealtimeError, parseJSON, sorted, valueFormat} from "../protocol/messages.js"
 import {followFromStart, growsUpwards} from "./follow.js"
+import {noteGone} from "./gone.js"
 import {attribute, call, emit, get, show} from "./members.js"
 import {PART_ROWS, inTasks} from "./parts.js"
 import {MoreLink} from "./more_link.js"
@@ -343,6 +344,7 @@ export class Container {
       this.#pending = null
       throw error
     }
+    noteGone(this.element, keys, change.drops)
     if (before && asking && !change.reset) {
       const added = [...change.puts.keys()].filter((key) => !before.has(key)).length
       this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, change.puts.size - added, change.drops.length])

@@ -719,8 +719,8 @@ var Session = class {
     this.phase = next;
   }
   /** @param {State} shown */
-  #interrupt(shown = "offline") {
-    this.#absence = shown;
+  #interrupt(shown2 = "offline") {
+    this.#absence = shown2;
     this.#wires.interrupt();
   }
   /** @param {Wire} wire @returns {Effect[]} */
@@ -1264,8 +1264,8 @@ function follow(field, { content: content2, clean, next, to }) {
   if (differs && typing && clean) return;
   const chosen = isRadio(field) && !clean ? group(field).find(({ checked }) => checked) : null;
   setInitial(field, to);
-  const shown = clean && !typing ? next : content2;
-  if (contentOf(field) !== shown) setContent(field, shown);
+  const shown2 = clean && !typing ? next : content2;
+  if (contentOf(field) !== shown2) setContent(field, shown2);
   if (chosen) chosen.checked = true;
 }
 function isEdited(field) {
@@ -1422,14 +1422,38 @@ function scrollToEnd(scroller) {
   Reflect.apply(Element.prototype.scrollTo, scroller, [{ top: get(scroller, "scrollHeight"), behavior: "instant" }]);
 }
 
+// src/dom/gone.js
+var GONE = "data-live-gone";
+var shown = /* @__PURE__ */ new WeakMap();
+function noteGone(element, keys, drops) {
+  if (attribute(element, "data-live-single") === null) return;
+  const isGone = !keys.length;
+  if (isGone === (attribute(element, GONE) !== null)) return;
+  show(element, GONE, isGone ? "" : null);
+  for (const node of shown.get(element) ?? []) node.remove();
+  shown.delete(element);
+  if (!isGone) return;
+  const template = templateAfter(element);
+  if (template) {
+    const nodes = [...template.content.cloneNode(true).childNodes];
+    call(template, "after", ...nodes);
+    shown.set(element, nodes);
+  }
+  emit(element, "realtime:gone", { key: drops[0] });
+}
+function templateAfter(element) {
+  const next = get(element, "nextElementSibling");
+  return next instanceof HTMLTemplateElement && attribute(next, "data-live-when-gone") !== null ? next : null;
+}
+
 // src/dom/parts.js
 var PART_ROWS = 50;
 var TASK_MILLISECONDS = 12;
 var FRAME_MILLISECONDS = 17;
 var HIDDEN_MILLISECONDS = 100;
-function* parts(shown, wanted, puts) {
-  const [isShown2, isWanted] = [new Set(shown), new Set(wanted)];
-  const gone = shown.filter((key) => !isWanted.has(key));
+function* parts(shown2, wanted, puts) {
+  const [isShown2, isWanted] = [new Set(shown2), new Set(wanted)];
+  const gone = shown2.filter((key) => !isWanted.has(key));
   const placed = /* @__PURE__ */ new Set();
   const dropped = /* @__PURE__ */ new Set();
   let standing = 0;
@@ -1438,14 +1462,14 @@ function* parts(shown, wanted, puts) {
     let work = 0;
     for (const key of wanted.slice(placed.size)) {
       if (work >= PART_ROWS) break;
-      while (standing < shown.length && (placed.has(shown[standing]) || !isWanted.has(shown[standing]))) standing += 1;
+      while (standing < shown2.length && (placed.has(shown2[standing]) || !isWanted.has(shown2[standing]))) standing += 1;
       if (puts.has(key)) part.push(key);
-      if (puts.has(key) || isShown2.has(key) && shown[standing] !== key) work += 1;
+      if (puts.has(key) || isShown2.has(key) && shown2[standing] !== key) work += 1;
       placed.add(key);
     }
     for (const key of gone.slice(dropped.size, dropped.size + PART_ROWS)) dropped.add(key);
     const isLast = placed.size === isWanted.size && dropped.size === gone.length;
-    const rest = isLast ? [] : shown.filter((key) => !placed.has(key) && !dropped.has(key));
+    const rest = isLast ? [] : shown2.filter((key) => !placed.has(key) && !dropped.has(key));
     yield { keys: rest.length ? [...placed, ...rest] : wanted, puts: part };
     if (isLast) return;
   } while (true);
@@ -1544,8 +1568,8 @@ var PageChanges = class {
   write(node, text2) {
     this.#texts.delete(node);
     this.#own?.texts.add(node);
-    const shown = node.nodeValue ?? "";
-    if (text2?.startsWith(shown)) node.appendData(text2.slice(shown.length));
+    const shown2 = node.nodeValue ?? "";
+    if (text2?.startsWith(shown2)) node.appendData(text2.slice(shown2.length));
     else node.nodeValue = text2;
   }
   /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
@@ -1621,8 +1645,8 @@ var PageChanges = class {
   }
   /** @param {Node} parent @param {Node[]} children */
   #keep(parent, children) {
-    const shown = get(parent, "childNodes");
-    if (shown.length === children.length && children.every((node, index) => shown[index] === node)) this.#children.delete(parent);
+    const shown2 = get(parent, "childNodes");
+    if (shown2.length === children.length && children.every((node, index) => shown2[index] === node)) this.#children.delete(parent);
     else this.#children.set(parent, children);
   }
   /** @param {MutationRecord[]} records @param {Own} [own] */
@@ -2204,8 +2228,8 @@ var Morph = class _Morph {
     const said3 = pageChanges.childrenOf(from);
     const wanted = [...get(to, "childNodes")];
     pairRest(this.pairs, said3.filter((node) => !this.needed.has(node)), wanted);
-    const shown = new Set(get(from, "childNodes"));
-    const taken2 = new Set(said3.filter((node) => !shown.has(
+    const shown2 = new Set(get(from, "childNodes"));
+    const taken2 = new Set(said3.filter((node) => !shown2.has(
       /** @type {ChildNode} */
       node
     )));
@@ -2365,6 +2389,20 @@ function mergeStyles(from, said3, to) {
   }
 }
 
+// src/dom/viewer.js
+var MARKS = "[data-live-if-user], [data-live-unless-user], [data-live-owner]";
+function showAsViewed(row, container) {
+  const viewer = attribute(container, "data-live-viewer");
+  if (viewer === null) return;
+  const isNamed = (element, name) => viewer !== "" && (attribute(element, name) ?? "").split(/\s+/).includes(viewer);
+  for (const element of call(row, "matches", MARKS) ? [row, ...call(row, "querySelectorAll", MARKS)] : call(row, "querySelectorAll", MARKS)) {
+    const has = (name) => attribute(element, name) !== null;
+    const isForOthers = has("data-live-if-user") && !isNamed(element, "data-live-if-user");
+    if (isForOthers || has("data-live-unless-user") && isNamed(element, "data-live-unless-user")) show(element, "hidden", "");
+    if (isNamed(element, "data-live-owner")) show(element, "data-live-own", "");
+  }
+}
+
 // src/dom/row_list.js
 var said2 = /* @__PURE__ */ new WeakMap();
 var Rows = class {
@@ -2398,11 +2436,11 @@ var Rows = class {
    * @returns {import("../data/result_set.js").Entry[]}
    */
   expect(rows, expect, id) {
-    const shown = expect(rows.map(([key, html]) => parseRow(String(html), key, this.element)));
-    if (!Array.isArray(shown) || !shown.every((row) => row instanceof Element)) {
+    const shown2 = expect(rows.map(([key, html]) => this.#parse(String(html), key)));
+    if (!Array.isArray(shown2) || !shown2.every((row) => row instanceof Element)) {
       throw new TypeError("The function 'optimistic' must return an array of elements.");
     }
-    return shown.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
+    return shown2.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
   }
   /**
    * Shows a change, part by part. A row that the page's own code has removed stays away until it changes.
@@ -2435,10 +2473,10 @@ var Rows = class {
       const elsewhere = puts.every(([key]) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
       const added = [];
       for (const [key, html] of puts) {
-        const shown = rows.get(key) ?? elsewhere.get(key);
-        const row = this.#draw(key, html, shown);
+        const shown2 = rows.get(key) ?? elsewhere.get(key);
+        const row = this.#draw(key, html, shown2);
         if (row) rows.set(key, row);
-        if (row && !shown) added.push([key, row]);
+        if (row && !shown2) added.push([key, row]);
       }
       const lead = this.#lead && get(this.#lead, "parentNode") === this.element ? this.#lead : null;
       arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), lead, get(this.element, "children"));
@@ -2456,6 +2494,12 @@ var Rows = class {
     const gone = this.#children().filter(([key, row]) => !(wanted.has(key) && rows.get(key) === row));
     const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
     return new Set(gone.filter(([key]) => !awaited.has(key)).map(([, row]) => row));
+  }
+  /** @param {string} html @param {string} key */
+  #parse(html, key) {
+    const row = parseRow(html, key, this.element);
+    showAsViewed(row, this.element);
+    return row;
   }
   /** @param {Element} row */
   #remove(row) {
@@ -2475,17 +2519,17 @@ var Rows = class {
    * @param {Element | undefined} shown
    * @returns {Element | null | undefined} null: the page's own code has prevented it
    */
-  #draw(key, html, shown) {
-    if (shown) said2.delete(shown);
+  #draw(key, html, shown2) {
+    if (shown2) said2.delete(shown2);
     try {
-      const row = parseRow(html, key, this.element);
-      if (!shown) {
+      const row = this.#parse(html, key);
+      if (!shown2) {
         if (!ask(this.element, "realtime:before-add", { key, row })) return null;
         said2.set(row, html);
         return row;
       }
-      if (!ask(shown, "realtime:before-morph", { key, row: shown, to: row })) return shown;
-      const drawn = isSame(shown, row, html) ? shown : morph(shown, row);
+      if (!ask(shown2, "realtime:before-morph", { key, row: shown2, to: row })) return shown2;
+      const drawn = isSame(shown2, row, html) ? shown2 : morph(shown2, row);
       said2.set(drawn, html);
       show(drawn, "data-live-error", null);
       this.#tell("morph", key, drawn);
@@ -2493,10 +2537,10 @@ var Rows = class {
     } catch (cause) {
       const reason = `The row '${key}' of '${attribute(this.element, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
       const error = new RealtimeError(null, reason, { name: "not_shown" });
-      show(shown ?? this.element, "data-live-error", reason);
-      emit(shown ?? this.element, "realtime:error", error);
+      show(shown2 ?? this.element, "data-live-error", reason);
+      emit(shown2 ?? this.element, "realtime:error", error);
       this.report(Object.assign(error, { cause }));
-      return shown;
+      return shown2;
     }
   }
   /** @param {string} what @param {string} key @param {Element} row */
@@ -2683,21 +2727,21 @@ var Overlays = class {
    * @returns {readonly T[]}
    */
   show(rows, { strict, apply = applyToRows } = {}) {
-    let shown = rows;
+    let shown2 = rows;
     for (const [id, { expect }] of this.#overlays) {
       try {
-        shown = apply(shown, expect, id);
+        shown2 = apply(shown2, expect, id);
       } catch (error) {
         if (id === strict) throw error;
       }
     }
-    return shown;
+    return shown2;
   }
 };
 function applyToRows(rows, expect) {
-  const shown = expect(rows);
-  if (!Array.isArray(shown)) throw new TypeError("The function 'optimistic' must return an array of rows.");
-  return shown;
+  const shown2 = expect(rows);
+  if (!Array.isArray(shown2)) throw new TypeError("The function 'optimistic' must return an array of rows.");
+  return shown2;
 }
 
 // src/data/patch.js
@@ -2959,9 +3003,9 @@ var Subscription = class {
   }
   /** Returns the change that makes the page show the expected rows. @param {boolean} reset show all rows again @returns {Change} */
   #compare(reset) {
-    const shown = this.#shown ?? /* @__PURE__ */ new Map();
-    const puts = new Map([...this.#next].filter(([key, row]) => reset || shown.get(key) !== row));
-    const drops = [...shown.keys()].filter((key) => !this.#next.has(key));
+    const shown2 = this.#shown ?? /* @__PURE__ */ new Map();
+    const puts = new Map([...this.#next].filter(([key, row]) => reset || shown2.get(key) !== row));
+    const drops = [...shown2.keys()].filter((key) => !this.#next.has(key));
     this.#shown = this.page && this.overlays.size ? this.#next : null;
     this.#next = /* @__PURE__ */ new Map();
     return { puts, drops, reset };
@@ -3220,7 +3264,7 @@ var Container = class {
       { stream, token, params, format, cursor, changed },
       {
         keys,
-        paint: (shown, change) => this.#paintOf(subscription, shown, change),
+        paint: (shown2, change) => this.#paintOf(subscription, shown2, change),
         read: this.content.read && (() => this.#read(subscription)),
         expect: this.content.expect?.bind(this.content)
       }
@@ -3255,9 +3299,9 @@ var Container = class {
     this.#answered = answered;
     const { target } = this.#change;
     if (target && isEqual(params, target)) return;
-    const shown = this.subscription.wire.params ?? {};
-    if (!isEqual(params, shown)) {
-      const isOther2 = this.#windows && params[WINDOW] === shown[WINDOW];
+    const shown2 = this.subscription.wire.params ?? {};
+    if (!isEqual(params, shown2)) {
+      const isOther2 = this.#windows && params[WINDOW] === shown2[WINDOW];
       return this.#change.set(isOther2 ? { ...params, [WINDOW]: this.#windows?.first ?? null } : params);
     }
     this.#change.cancel();
@@ -3424,6 +3468,7 @@ var Container = class {
       this.#pending = null;
       throw error;
     }
+    noteGone(this.element, keys, change.drops);
     if (before && asking && !change.reset) {
       const added = [...change.puts.keys()].filter((key) => !before.has(key)).length;
       this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, change.puts.size - added, change.drops.length]);
@@ -3442,9 +3487,9 @@ var Container = class {
 var isEqual = (one, other) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
 var isPaused = (element) => call(element, "closest", "[data-live-paused]") !== null;
 function joined(held, keys, change) {
-  const shown = new Set(keys);
-  const puts = new Map([...held?.change.puts ?? [], ...change.puts].filter(([key]) => shown.has(key)));
-  const drops = [.../* @__PURE__ */ new Set([...held?.change.drops ?? [], ...change.drops])].filter((key) => !shown.has(key));
+  const shown2 = new Set(keys);
+  const puts = new Map([...held?.change.puts ?? [], ...change.puts].filter(([key]) => shown2.has(key)));
+  const drops = [.../* @__PURE__ */ new Set([...held?.change.drops ?? [], ...change.drops])].filter((key) => !shown2.has(key));
   const reset = Boolean(held?.change.reset) || change.reset;
   return { keys, change: { puts, drops, reset, own: (held?.change.own ?? true) && change.own } };
 }
@@ -4031,10 +4076,10 @@ var LiveQueries = class {
   call(target, { timeout, optimistic = [] } = {}) {
     const expectations = [];
     const pairs = Array.isArray(optimistic) ? optimistic : [[null, optimistic]];
-    for (const [shown, expect] of pairs) {
-      const subscription = shown instanceof LiveQuery ? LiveQuery.subscriptionOf(shown) : shown && this.subscriptionOf(
+    for (const [shown2, expect] of pairs) {
+      const subscription = shown2 instanceof LiveQuery ? LiveQuery.subscriptionOf(shown2) : shown2 && this.subscriptionOf(
         /** @type {Element} */
-        shown
+        shown2
       );
       if (!subscription || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic());
       expectations.push([subscription, expect]);
