@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
 from realtime.actions import forms
-from realtime.actions.form_html import Look, render_form, user_of
+from realtime.actions.form_html import Layout, render_form, user_of
 from realtime.auth.authorization import open_stream
 from realtime.exceptions import BadParameters, Forbidden, InvalidArguments, NotFound, Stale, UnknownStream
 from realtime.protocol.messages import Scalar
@@ -79,9 +79,9 @@ def _show_again(
     for name, sentences in more.items():
         for sentence in sentences:
             form.add_error(name or None, sentence)
-    look = Look(next=_next(request))
+    layout = Layout(next=_next(request))
     part = render_form(
-        request, stream, instance=None if pk is None else instance(), look=look, form=form, version=version
+        request, stream, instance=None if pk is None else instance(), layout=layout, form=form, version=version
     )
     title = gettext("Add %(name)s") if pk is None else gettext("Change %(name)s")
     title %= {"name": stream.model._meta.verbose_name}

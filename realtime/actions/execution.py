@@ -35,7 +35,7 @@ from realtime.protocol.codec import encode_value
 from realtime.protocol.messages import Call, Failure, Reply
 from realtime.queries.rendering import plain
 from realtime.streams.decorators import ACTION, signature
-from realtime.streams.hints import explained
+from realtime.streams.hints import with_hint
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE, Surroundings
@@ -148,7 +148,7 @@ def _work(stream: ModelStream, user: Any, call: Call, deadline: Deadline) -> Cal
     if options["permission"] and not user.has_perm(options["permission"]):
         who = f"The user {user.get_username()!r}" if user.is_authenticated else "A visitor who is not logged in"
         hint = f"{who} lacks the permission {options['permission']!r}."
-        raise explained(Forbidden(NOT_ALLOWED, action=call.action), hint)
+        raise with_hint(Forbidden(NOT_ALLOWED, action=call.action), hint)
 
     method: Any = getattr(type(stream), call.action, None)
     if not hasattr(method, ACTION):

@@ -25,7 +25,7 @@ FORM_URL = "realtime:form"
 TEMPLATE = "realtime/form.html"
 
 
-class Look(NamedTuple):
+class Layout(NamedTuple):
     """How a form is rendered, and which page follows when it is saved."""
 
     next: str = ""
@@ -39,7 +39,7 @@ def user_of(request: Any) -> Any:
 
 
 def render_form(
-    request: Any, stream: ModelStream, *, instance: Any, look: Look, form: Any = None, version: str | None = None
+    request: Any, stream: ModelStream, *, instance: Any, layout: Layout, form: Any = None, version: str | None = None
 ) -> SafeString:
     """Return the HTML of a form for a row of the stream, or for a new one (`instance` is None).
 
@@ -59,7 +59,7 @@ def render_form(
     shown = opened if form is None else form
     pk = None if instance is None else key_of(instance)
     shown.auto_id = f"id_{stream.name}_{'new' if pk is None else pk}_%s"
-    _describe(shown)
+    _add_aria(shown)
     context = {
         "action": _form_url(),
         "kind": "create" if instance is None else "update",
@@ -72,14 +72,14 @@ def render_form(
         "pk": pk,
         "form": shown,
         "version": "" if instance is None else version or forms.version_of(stream, opened),
-        "next": look.next,
-        "submit": look.submit or gettext("Save"),
-        "classes": look.classes,
+        "next": layout.next,
+        "submit": layout.submit or gettext("Save"),
+        "classes": layout.classes,
     }
-    return mark_safe(render_to_string(look.template, context, request))  # noqa: S308 - rendered by a template
+    return mark_safe(render_to_string(layout.template, context, request))  # noqa: S308 - rendered by a template
 
 
-def _describe(form: Any) -> None:
+def _add_aria(form: Any) -> None:
     """Connect fields with their help texts and errors, for assistive technology."""
     errors: Mapping[str, Any] = form.errors if form.is_bound else {}
     for name in errors:

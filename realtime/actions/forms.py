@@ -54,7 +54,7 @@ def update_from(
     given = _bound(stream, user, find(stream, pk), data, files)
     changed = [name for name in _changed_since(stream, opened, version) if name in given.changed_data]
     if changed:
-        details = {name: [_told(opened, instance, name)] for name in changed}
+        details = {name: [_current_value(opened, instance, name)] for name in changed}
         raise Stale(gettext(STALE), details=details, version=version_of(stream, opened))
     return _save(stream, user, given)
 
@@ -110,7 +110,7 @@ def _save(stream: ModelStream, user: Any, form: Any) -> dict[str, Any]:
     if not form.is_valid():
         details = errors_of(form)
         raise InvalidArguments(" ".join(text for texts in details.values() for text in texts), details=details)
-    _check_place(stream, user, form.instance)
+    _check_partition(stream, user, form.instance)
     instance = form.save()
     fresh = stream.model._base_manager.using(stream.database()).get(pk=instance.pk)
     return {
@@ -128,7 +128,7 @@ def _authorize(stream: ModelStream, user: Any, instance: Any) -> None:
         )
 
 
-def _check_place(stream: ModelStream, user: Any, instance: Any) -> None:
+def _check_partition(stream: ModelStream, user: Any, instance: Any) -> None:
     """Refuse to move a row to a partition that the user may not see."""
     partition = _partition(stream)
     target = {name: getattr(instance, attname) for name, attname in partition.items()}
@@ -183,7 +183,7 @@ def _tag(stream: ModelStream, form: Any, name: str, secret: str | bytes) -> str:
     return base64.urlsafe_b64encode(digest[:TAG_BYTES]).decode()
 
 
-def _told(form: Any, instance: Any, name: str) -> str:
+def _current_value(form: Any, instance: Any, name: str) -> str:
     try:
         field: Any = instance._meta.get_field(name)
     except FieldDoesNotExist:

@@ -30,7 +30,7 @@ from realtime.exceptions import (
 )
 from realtime.protocol.messages import Subscribe
 from realtime.streams.choices import RefusedChoice, refused_choice
-from realtime.streams.hints import explained
+from realtime.streams.hints import with_hint
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE, Surroundings
@@ -57,10 +57,10 @@ def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: S
     window, given = take_window(stream, params)
     cleaned = stream.clean_params(given)
 
-    asked = stream(cleaned)
+    candidate = stream(cleaned)
     try:
-        allowed = asked.authorize(user, **cleaned)
-        audience = asked.audience(user, **cleaned) if allowed else None
+        allowed = candidate.authorize(user, **cleaned)
+        audience = candidate.audience(user, **cleaned) if allowed else None
     except (PermissionDenied, ObjectDoesNotExist, Http404) as error:
         raise _refusal(stream, f"Its authorize() or audience() has raised {type(error).__qualname__}.") from None
     except ValidationError as error:
@@ -83,7 +83,7 @@ def check_value(user: Any, stream: ModelStream, format: str) -> None:
     permission = stream.values()[name]["permission"] if kind == "value" else None
     if permission and not user.has_perm(permission):
         hint = f"The live value {name!r} needs the permission {permission!r}."
-        raise explained(
+        raise with_hint(
             StreamForbidden(
                 "You do not have permission to view this value of the stream %(stream)r.", stream=stream.name
             ),
@@ -106,7 +106,7 @@ def public_error(error: Exception, user: Any, name: str) -> Exception:
 
 
 def _refusal(stream: type[ModelStream], hint: str) -> StreamForbidden:
-    return explained(StreamForbidden(NOT_VISIBLE, stream=stream.name), hint)
+    return with_hint(StreamForbidden(NOT_VISIBLE, stream=stream.name), hint)
 
 
 def _why(stream: type[ModelStream], user: Any) -> str:
@@ -165,10 +165,10 @@ class Decision(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A client's request: `asked` is a new subscription, an authorized stream to check again, or None for identity."""
+    """A client's request: `wanted` is a new subscription, a stream to authorize again, or None for its user."""
 
     identity: Identity
-    asked: Subscribe | AuthorizedStream | None
+    wanted: Subscribe | AuthorizedStream | None
 
 
 class Target(NamedTuple):
@@ -209,7 +209,7 @@ class RequestFacts:
         return self._targets[id(request)]
 
     def _target(self, request: Request) -> Target:
-        wanted: Any = request.asked
+        wanted: Any = request.wanted
         if isinstance(wanted, AuthorizedStream):
             return Target(wanted.stream.name, wanted.stream.wire_params(), wanted.format, wanted.stream.surroundings)
         if wanted.token is not None:
@@ -233,15 +233,15 @@ class RequestFacts:
     def open(self, user: Any, target: Target) -> ModelStream:
         """Return the stream as this user may see it; connections of one user share the check. Raise `ClientError`."""
         params = repr(sorted(target.params.items()))
-        place = (id(user), target.stream, params, target.surroundings, target.is_signed)
-        if place not in self._opened:
+        key = (id(user), target.stream, params, target.surroundings, target.is_signed)
+        if key not in self._opened:
             try:
-                self._opened[place] = open_stream(user, target.stream, target.params, target.surroundings)
+                self._opened[key] = open_stream(user, target.stream, target.params, target.surroundings)
             except ClientError as error:
                 is_open = target.is_signed and isinstance(error, RefusedChoice)  # names no parameter
-                told: Any = error if is_open else public_error(error, user, target.stream)
-                self._opened[place] = told
-        found = self._opened[place]
+                public: Any = error if is_open else public_error(error, user, target.stream)
+                self._opened[key] = public
+        found = self._opened[key]
         if isinstance(found, ClientError):
             raise found
         return found
@@ -257,7 +257,7 @@ def read_facts(requests: Sequence[Request]) -> RequestFacts:
 def requested_stream(request: Request, known: RequestFacts) -> str | None:
     """Return the name of the stream that a request is for, or None."""
     try:
-        return None if request.asked is None else known.target(request).stream
+        return None if request.wanted is None else known.target(request).stream
     except ClientError:
         return None
 
@@ -268,7 +268,7 @@ def authorize_request(request: Request, known: RequestFacts) -> Decision:
     standing = known.standing(request.identity)
     answer: AuthorizedStream | ClientError | None = None
     try:
-        if request.asked is not None:
+        if request.wanted is not None:
             target = known.target(request)
             with known.watch(standing.user):
                 stream = known.open(standing.user, target)

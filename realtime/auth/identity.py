@@ -122,18 +122,18 @@ def identify(token: str) -> tuple[Identity, Standing]:
 
 
 def _by_token(key: str | None, token: str) -> Standing:
-    nobody = Standing(visitor(), holds=False)
+    anonymous = Standing(visitor(), holds=False)
     if not own_settings.AUTHENTICATE:
-        return nobody
+        return anonymous
     authenticate = import_string(own_settings.AUTHENTICATE)
     answer = async_to_sync(authenticate)(token) if inspect.iscoroutinefunction(authenticate) else authenticate(token)
     user, expires = answer if isinstance(answer, tuple) else (answer, None)
     if user_key(user) is None or not user.is_active or key not in (None, user_key(user)):
-        return nobody
+        return anonymous
     if expires is None:
         return Standing(user, holds=True)
     seconds = (_moment(expires) - timezone.now()) / timedelta(seconds=1)
-    return Standing(user, holds=True, seconds=seconds) if seconds > 0 else nobody
+    return Standing(user, holds=True, seconds=seconds) if seconds > 0 else anonymous
 
 
 def _moment(expires: datetime | float) -> datetime:

@@ -80,10 +80,10 @@ class Quotas:
         An address of "" is unknown: each of its visitors has a separate quota, and shares the quota of all visitors.
         """
         quota = self.of(user=user, address=address, now=now)
-        whose = "of this user" if user is not None else "from this address" if address else "of visitors"
+        source = "of this user" if user is not None else "from this address" if address else "of visitors"
         for each in (quota, quota.shared):
             if each is not None and each.connections >= each.most:
-                raise Overloaded(f"The limit of {each.most} connections {whose} is reached.", retry=RETRY_SECONDS)
+                raise Overloaded(f"The limit of {each.most} connections {source} is reached.", retry=RETRY_SECONDS)
         for each in (quota, quota.shared):
             if each is not None:
                 each.connections += 1

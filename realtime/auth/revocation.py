@@ -27,7 +27,7 @@ PERMISSION = "auth.permission"
 REREAD = "r"
 UPDATE = "u"
 LINK = "l"
-MOST_USERS = 10_000  # whose fields are compared
+MAX_USERS = 10_000  # whose fields are compared
 USERS_PER_QUERY = 250
 
 
@@ -63,9 +63,10 @@ class AccessDependencies:
     def __init__(self) -> None:
         self.user_labels = {model._meta.label_lower for model in _with_parents(user_model())}
         self.stream_labels: defaultdict[str, set[str]] = defaultdict(set)
-        self.whose: defaultdict[str, set[str]] = defaultdict(set)  # fields with the users whose access a row affects
-        self._owners: dict[str, set[str]] = {}  # fields with a row's users, of models that are named without a field
-        self._named: set[str] = set()  # user models that a stream names: all their fields matter
+        # fields with the users whose access a row affects
+        self.affected_fields: defaultdict[str, set[str]] = defaultdict(set)
+        self._owner_fields: dict[str, set[str]] = {}  # with a row's users, of models that are named without a field
+        self._named_user_models: set[str] = set()  # user models that a stream names: all their fields matter
         self.users = UserFields()
         for stream in registry:
             if any(problems(stream)):
@@ -73,12 +74,12 @@ class AccessDependencies:
             for model, field in stream.authorize_grounds():
                 label = model._meta.label_lower
                 if field:
-                    self.whose[label].add(field)
+                    self.affected_fields[label].add(field)
                 elif label in self.user_labels:
-                    self._named.add(label)
+                    self._named_user_models.add(label)
                 else:
                     self.stream_labels[label].add(stream.name)
-                    self._owners[label] = set(user_columns(model).values())
+                    self._owner_fields[label] = set(user_columns(model).values())
 
     def access(self, changes: Iterable[LoggedChange]) -> Access:
         """Return the clients whose access these changes affect. This may read the changed users."""
@@ -99,15 +100,15 @@ class AccessDependencies:
             if (model == GROUP and operation != LINK) or is_revoked or is_unknown:
                 return EVERYONE
             if model in self.user_labels:
-                only_written = operation == UPDATE and model not in self._named
+                only_written = operation == UPDATE and model not in self._named_user_models
                 (written if only_written else users).add(change.key)
-            if model in self.whose:
-                named = _named_users(change, self.whose[model])
+            if model in self.affected_fields:
+                named = _named_users(change, self.affected_fields[model])
                 users |= named or set()
                 # a row without a known user may affect any user
                 streams |= self._streams_of(model) if named is None else set()
             if model in self.stream_labels:
-                named = _named_users(change, self._owners[model])
+                named = _named_users(change, self._owner_fields[model])
                 streams |= self.stream_labels[model] if named is None else set()
                 for name in self.stream_labels[model]:
                     owners[name] |= named or set()
@@ -167,7 +168,7 @@ class UserFields:
 
     def _read(self, users: Collection[str]) -> dict[str, bytes]:
         model: Any = user_model()
-        if model is None or not users or len(users) > MOST_USERS:
+        if model is None or not users or len(users) > MAX_USERS:
             return {}
         found = {}
         keys = [model._meta.pk.to_python(user) for user in users]

@@ -170,11 +170,11 @@ def insert(table: Table, compiler: Any, execute: Execute, returning_fields: Any 
     builder = statement_builder(table, compiler.connection.alias, one=len(query.objs) == 1)
     if not builder.is_possible or query.on_conflict is OnConflict.UPDATE or len(query.objs) > MAX_ROWS:
         return None
-    make = compiler.as_sql
+    original_as_sql = compiler.as_sql
 
     @cache  # so a field's `pre_save` is called once, even if others read the SQL
     def as_sql() -> list[tuple[str, Any]]:
-        [(sql, params)] = make()
+        [(sql, params)] = original_as_sql()
         names = [builder.quote(field.column) for field in returning_fields or ()]
         if names:
             sql, _, _ = sql.rpartition(" RETURNING ")

@@ -87,10 +87,10 @@ class InsertSelect:
         old = {part.field.column: f"{OLD}.{log.quote(part.field.column)}" for part in table.own_columns}
         row = {**old, **{column: f"{NEW}.{log.quote(column)}" for column in columns}}
         key = log.sql.key(table.keys, old)
-        moved_from, gone = old if columns else None, operation == DELETE
+        moved_from, deleted = old if columns else None, operation == DELETE
         for own in table.own:
             if own.label not in self.rereads:
-                routing = log.sql.routing(table.model, own.routing, row, moved_from, gone=gone)
+                routing = log.sql.routing(table.model, own.routing, row, moved_from, deleted=deleted)
                 yield log.insert_select(log.values(own.label, key, operation, routing, table.keys), SOURCE)
                 if own.routing and any(part.name in computed for part in own.routing.values()):
                     routing = log.sql.literal(encode_routing(empty_routing(own.routing)))  # read from the row later

@@ -213,11 +213,11 @@ def _can_return(compiler: Any, result_type: str = ROW_COUNT, *args: Any) -> bool
 
 def _delete_returning(table: Table, compiler: Any, execute: Statement) -> list[Row]:
     """Execute Django's DELETE with RETURNING added; return the deleted rows."""
-    make, quote = compiler.as_sql, compiler.connection.ops.quote_name
+    original_as_sql, quote = compiler.as_sql, compiler.connection.ops.quote_name
     columns = ", ".join(quote(part.field.column) for part in table.own_columns)
 
     def as_sql() -> tuple[str, Any]:
-        sql, params = make()
+        sql, params = original_as_sql()
         return f"{sql} RETURNING {columns}", params
 
     compiler.as_sql = as_sql
@@ -236,21 +236,21 @@ def _delete_returning(table: Table, compiler: Any, execute: Statement) -> list[R
 
 def record_insert(table: Table, compiler: Any, execute: Callable[..., Any], returning_fields: Any = None) -> Any:
     query, alias = compiler.query, compiler.connection.alias
-    given = list(returning_fields or ())
-    wanted = _keys_to_return(table, compiler, given)
+    requested = list(returning_fields or ())
+    added = _keys_to_return(table, compiler, requested)
     stored = _collect_values(table, compiler)
-    returned = execute([*given, *wanted] or returning_fields)
+    returned = execute([*requested, *added] or returning_fields)
 
     operation = UPDATE if query.on_conflict is OnConflict.UPDATE else INSERT
-    names = [field.attname for field in (*given, *wanted)]
+    names = [field.attname for field in (*requested, *added)]
     if table.labels:
-        given_rows = _known_rows(table, compiler, stored)
-        rows = _stored_rows(table, compiler, given_rows, names, returned)
-        links = _link_rows(query, given_rows)
+        known_rows = _known_rows(table, compiler, stored)
+        rows = _stored_rows(table, compiler, known_rows, names, returned)
+        links = _link_rows(query, known_rows)
         found = rereads(table) if rows is None else changes_of(table, operation, rows, links, alias)
         get_changelog(alias).append(found)
-    if wanted:
-        return [row[: len(given)] for row in returned] if given else []
+    if added:
+        return [row[: len(requested)] for row in returned] if requested else []
     return returned
 
 
@@ -260,10 +260,10 @@ def _collect_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
     An object's attribute may differ: `pre_save` does not have to store the value that it returns.
     """
     found: dict[tuple[int, str], Any] = {}
-    take = compiler.pre_save_val
+    original = compiler.pre_save_val
 
     def pre_save_val(field: Any, item: Any) -> Any:
-        value = take(field, item)
+        value = original(field, item)
         if field.attname in table.columns:
             found[id(item), field.attname] = UNKNOWN if hasattr(value, "resolve_expression") else value
         return value
@@ -272,22 +272,22 @@ def _collect_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
     return found
 
 
-def _keys_to_return(table: Table, compiler: Any, given: Sequence[Any]) -> list[Any]:
+def _keys_to_return(table: Table, compiler: Any, requested: Sequence[Any]) -> list[Any]:
     """Return the key fields that the database must return, as far as it can."""
     objects, features = compiler.query.objs, compiler.connection.features
     conflict = compiler.query.on_conflict
-    known = all(_value(item, part.name) not in (None, UNKNOWN) for item in objects for part in table.keys)
-    if not table.own or len(objects) > MAX_ROWS or (known and conflict is not OnConflict.UPDATE):
+    are_known = all(_value(item, part.name) not in (None, UNKNOWN) for item in objects for part in table.keys)
+    if not table.own or len(objects) > MAX_ROWS or (are_known and conflict is not OnConflict.UPDATE):
         return []
-    wanted = [part.field for part in table.keys if part.field not in given]
+    added = [part.field for part in table.keys if part.field not in requested]
     if len(objects) > 1:
-        return wanted if features.can_return_rows_from_bulk_insert else []
+        return added if features.can_return_rows_from_bulk_insert else []
     if not features.can_return_columns_from_insert:  # Django reads the last id instead
-        return wanted if not given and conflict is None and isinstance(table.keys[0].field, AutoField) else []
+        return added if not requested and conflict is None and isinstance(table.keys[0].field, AutoField) else []
     if conflict is OnConflict.IGNORE:  # Django before 6.0 cannot convert the values of a skipped row
-        columns = [field.get_col(table.model._meta.db_table) for field in (*given, *wanted)]
-        return [] if compiler.get_converters(columns) else wanted
-    return wanted
+        columns = [field.get_col(table.model._meta.db_table) for field in (*requested, *added)]
+        return [] if compiler.get_converters(columns) else added
+    return added
 
 
 def _known_rows(table: Table, compiler: Any, stored: Mapping[tuple[int, str], Any]) -> list[dict[str, Any]]:

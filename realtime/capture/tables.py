@@ -17,7 +17,7 @@ from django.db import connections, models, router
 from realtime.auth.revocation import access_models, user_fields
 from realtime.streams.keys import key_text, stored
 from realtime.streams.registry import registry
-from realtime.streams.relations import is_generic, pointers_between, through_model
+from realtime.streams.relations import is_generic, through_foreign_keys, through_model
 from realtime.streams.validation import problems
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def watched_tables() -> dict[type[Model], Table]:
                 table(member).rereads.add(label)
         for relation in _many_to_many(model):
             through: Any = through_model(relation)
-            pointers = pointers_between(relation, model)
+            pointers = through_foreign_keys(relation, model)
             for field in pointers:
                 if has_one_column(field):
                     table(field.model).links.append(Link(label, column(field), model, routing))

@@ -92,7 +92,7 @@ def figures_of(hub: Hub) -> dict[str, Any]:
         {
             "stream": cost.key.stream,
             "params": cost.key.params.decode(),
-            "format": cost.key.format,
+            "format": cost.key.format.partition("#")[0],  # of inline rows, the template
             "personal": cost.key.audience is not None,
             "rows": cost.rows,
             "subscribers": subscribers,

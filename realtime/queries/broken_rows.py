@@ -31,9 +31,14 @@ _named: dict[tuple[str, str], _Named] = {}
 _lock = threading.Lock()
 
 
+def is_html(format: str) -> bool:
+    """Return whether rows in this format are HTML."""
+    return format.partition(":")[0] == "html"
+
+
 def placeholder(key: str, format: str) -> Any:
     """Return what a client gets for such a row: an empty element with its key, or null."""
-    return f'<template data-live-key="{escape(key)}" data-live-broken></template>' if format == "html" else None
+    return f'<template data-live-key="{escape(key)}" data-live-broken></template>' if is_html(format) else None
 
 
 def log_broken_row(stream: str, params: str, key: str, error: Exception) -> None:

@@ -86,17 +86,21 @@ class QueryKey(NamedTuple):
     format: str
     surroundings: Surroundings
     window: RowWindow | None = None
+    source: str = ""  # of inline rows: pages from before and after an edit of the template share nothing
 
 
 def query_key(stream: ModelStream, format: str) -> QueryKey:
     audience = stream.audience_key
     kind = type(audience).__name__
     window = None if format.startswith("value:") else stream.window  # which values do not see
-    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings, window)
+    source = stream.row_source(format)
+    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings, window, source)
 
 
 def live_query(stream: ModelStream, format: str, memory: RowMemory | None = None) -> LiveQuery:
-    """Return the live query of this stream in this format: "html", "data", "pages", or "value:" with a value's name.
+    """Return the live query of this stream in this format.
+
+    It is "html", "html:..." for inline rows, "data", "pages", or "value:..." with a value's name.
 
     `memory` bounds what it remembers of the rows that it sends.
     """

@@ -17,7 +17,9 @@ from realtime.changelog import get_changelog
 from realtime.changelog.caches import bypass_caches
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries import row_html
+from realtime.queries.broken_rows import is_html
 from realtime.queries.livequery import PagesQuery, live_query
+from realtime.queries.row_templates import literal_text
 from realtime.queries.viewer import as_seen_by, is_for_viewers
 from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
@@ -40,6 +42,7 @@ class PagePart(NamedTuple):
     fingerprint: str
     params: dict[str, Any]
     roots: frozenset[str]  # the rows' root elements
+    source: str  # the literal text of a row's template, if there are no rows
     stream: ModelStream
     viewer: str | None  # the user's key if rows look different to different users, "" for a visitor
 
@@ -67,7 +70,7 @@ def page_part(
         if format == "html":
             raise StreamDefinitionError(
                 f"The stream {name!r} has no template, so it cannot be shown with {{% live %}}.",
-                hint="Set template_name to the template of one row.",
+                hint="Write the row's HTML between {% live ... as row %} and {% endlive %}, or set template_name.",
             )
         if format == "pages":
             raise StreamDefinitionError(
@@ -92,12 +95,21 @@ def page_part(
     wire = stream.wire_params()
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user), surroundings=surroundings)
     made = [row for key, row in rows.items() if key not in live.broken]
-    if format != "html":
-        return PagePart(list(rows.values()), cursor, token, fingerprint, wire, frozenset(), stream, None)
+    if not is_html(format):
+        return PagePart(list(rows.values()), cursor, token, fingerprint, wire, frozenset(), "", stream, None)
+    template = _row_source(stream, format)
+    viewer = (user_key(user) or "") if any(map(is_for_viewers, [*made, template])) else None
+    source = "" if made else _TAGS.sub("", template)
     seen = [as_seen_by(row, user) for row in rows.values()]
-    differs = any(map(is_for_viewers, [*made, _source(stream)]))
-    viewer = (user_key(user) or "") if differs else None
-    return PagePart(seen, cursor, token, fingerprint, wire, _roots(stream, made), stream, viewer)
+    return PagePart(seen, cursor, token, fingerprint, wire, _roots(made or [source]), source, stream, viewer)
+
+
+def _row_source(stream: ModelStream, format: str) -> str:
+    """Return the text of a row's template; of inline rows, without its tags."""
+    if inline := stream.inline_rows(format):
+        return literal_text(inline.rows.nodelist)
+    template = getattr(get_template(str(stream.get_template_name())), "template", None)
+    return str(getattr(template, "source", ""))
 
 
 def page_position(alias: str, page: object | None) -> str:
@@ -116,15 +128,5 @@ def page_position(alias: str, page: object | None) -> str:
     return str(cursor)
 
 
-def _roots(stream: ModelStream, rows: Iterable[str]) -> frozenset[str]:
-    """Return the names of the rows' elements; without rows, the first element of their template."""
-    opening = row_html.OPENING
-    names = frozenset(found[1] for found in map(opening.match, rows) if found)
-    if names:
-        return names
-    found = opening.match(_TAGS.sub("", _source(stream)))
-    return frozenset([found[1]] if found else [])
-
-
-def _source(stream: ModelStream) -> str:
-    return str(getattr(getattr(get_template(str(stream.get_template_name())), "template", None), "source", ""))
+def _roots(rows: Iterable[str]) -> frozenset[str]:
+    return frozenset(found[1] for found in map(row_html.OPENING.match, rows) if found)

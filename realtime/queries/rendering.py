@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Decimal
 from enum import Enum
@@ -23,6 +23,7 @@ from django.utils.html import escape
 from realtime.exceptions import StreamDefinitionError
 from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
+from realtime.queries.broken_rows import is_html
 from realtime.streams.stream import ModelStream
 
 # The template of the row being rendered, and its stream.
@@ -46,7 +47,7 @@ class Renderer:
         self._stream = stream
         self.look: tuple[Any, ...] | None = None
         self.asked = False  # whether the last row read the stream
-        self._render = self._of_html() if format == "html" else self._of_data()
+        self._render = self._of_html(format) if is_html(format) else self._of_data()
 
     def __call__(self, instance: Model, key: str) -> Any:
         self.asked = False
@@ -56,10 +57,15 @@ class Renderer:
         self.asked = True
         return self._stream
 
-    def _of_html(self) -> Callable[[Model, str], Any]:
-        name = str(self._stream.get_template_name())
-        self.look = ("html", name, self._stream.surroundings)
-        return _html_renderer(self._stream, name, self._lazy)
+    def _of_html(self, format: str) -> Callable[[Model, str], Any]:
+        template: Any
+        if found := self._stream.inline_rows(format):
+            name, names, template = found.rows.template_name, [found.rows.variable], found.template
+        else:
+            name = str(self._stream.get_template_name())
+            names, template = ["object", self._stream.model._meta.model_name or "row"], get_template(name)
+        self.look = (format, name, self._stream.surroundings)
+        return _html_renderer(self._stream, name, template, names, self._lazy)
 
     def _lazy(self) -> Any:
         return SimpleLazyObject(self._asked_stream)
@@ -110,15 +116,15 @@ def _not_json(row: Any, stream: ModelStream, error: TypeError) -> StreamDefiniti
     )
 
 
-def _html_renderer(stream: ModelStream, name: str, lazy: Callable[[], Any]) -> Callable[[Model, str], Any]:
-    template = get_template(name)
-    own_name = stream.model._meta.model_name or "row"
+def _html_renderer(
+    stream: ModelStream, name: str, template: Any, names: Sequence[str], lazy: Callable[[], Any]
+) -> Callable[[Model, str], Any]:
     inspector = row_html.Inspector()
 
     def render(instance: Model, key: str) -> str:
         token = _row.set((name, stream.name))
         try:
-            html = template.render({"object": instance, own_name: instance, "stream": lazy()}).strip()
+            html = str(template.render({**dict.fromkeys(names, instance), "stream": lazy()})).strip()
         finally:
             _row.reset(token)
         wrong = inspector.fault(html)

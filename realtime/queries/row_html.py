@@ -193,3 +193,43 @@ def misplaced(container: str, root: str) -> tuple[str, str] | None:
     if any(container in names and root in names for names in _NOT_IN_ITSELF):
         return f"does not put <{root}> into <{container}>", "Take another container, or another element for the row."
     return None
+
+
+# Where no row stands, the text of `{% empty %}` needs an element that a parser leaves there.
+_WRAPPERS = {
+    "tr": ('<tr><td colspan="{columns}">', "</td></tr>"),
+    "tbody": ('<tbody><tr><td colspan="{columns}">', "</td></tr></tbody>"),
+    "td": ("<td>", "</td>"),
+    "th": ("<td>", "</td>"),
+    "li": ("<li>", "</li>"),
+    "option": ("<option disabled>", "</option>"),
+    "dt": ("<dd>", "</dd>"),
+    "dd": ("<dd>", "</dd>"),
+}
+_PHRASES = _names(
+    "a abbr b bdi bdo button cite code data em i img input kbd label mark output q s samp small span strong time u var"
+)
+_CELL = re.compile(r"<t[dh][\s>]", re.IGNORECASE)
+
+
+def empty_part(html: str, roots: Iterable[str], source: str = "") -> str:
+    """Return what stands in place of rows as one element, marked with `data-live-empty`.
+
+    `roots` are the root elements of rows, and `source` is a row's template: the number of its cells is that of the
+    columns. An element of the author's own is kept if it stands alone.
+    """
+    html = html.strip()
+    opening = OPENING.match(html)
+    if not opening or fault(html) or _misses_place(opening[1].lower(), roots):
+        root = next(iter(roots), "").lower()
+        before, after = _WRAPPERS.get(root, ("<span>", "</span>") if root in _PHRASES else ("<div>", "</div>"))
+        html = before.format(columns=max(1, len(_CELL.findall(source)))) + html + after
+        opening = OPENING.match(html)
+        assert opening is not None
+    return f"{html[: opening.end()]} data-live-empty{html[opening.end() :]}"
+
+
+def _misses_place(root: str, roots: Iterable[str]) -> bool:
+    """Return whether a parser would not leave such an element among table rows or options."""
+    places = {_TABLE_PLACES.get(each.lower()) or {"option": "select"}.get(each.lower()) for each in roots} - {None}
+    return any(misplaced(str(place), root) is not None for place in places)

@@ -11,7 +11,7 @@ from realtime.exceptions import ClientError
 Error = TypeVar("Error", bound=ClientError)
 
 
-def explained(error: Error, hint: str) -> Error:
+def with_hint(error: Error, hint: str) -> Error:
     """Add the hint to the error's text, for logs and tracebacks; with DEBUG, to the client's sentence too."""
     error.hint = hint
     if settings.DEBUG:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.utils.module_loading import autodiscover_modules
 
 from realtime.exceptions import DefinitionError, StreamDefinitionError, UnknownStream
-from realtime.streams.hints import explained
+from realtime.streams.hints import with_hint
 from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.stream import ModelStream
 
@@ -69,7 +69,7 @@ class Registry:
         try:
             return self._streams[name]
         except KeyError:
-            raise explained(UnknownStream(f"There is no stream {name!r}."), self._hint(name)) from None
+            raise with_hint(UnknownStream(f"There is no stream {name!r}."), self._hint(name)) from None
 
     def _hint(self, name: str) -> str:
         known = [each for each in self.names() if ":" not in each and "." not in each]

@@ -39,8 +39,8 @@ def follow(model: type[Model], path: str) -> Iterator[Dependency]:
         if far is None or isinstance(far, str):
             raise FieldDoesNotExist(f"{near.__name__}.{step} leads to no model")
         if field.many_to_many:
-            yield from between(field, near, steps)
-        yield Dependency("__".join([*steps, step]), concrete(far), **_pointing(field, near, steps))
+            yield from through_dependencies(field, near, steps)
+        yield Dependency("__".join([*steps, step]), concrete(far), **_reverse_relation(field, near, steps))
         steps.append(step)
         near = far
 
@@ -49,16 +49,16 @@ def concrete(model: Any) -> Any:
     return model._meta.concrete_model or model
 
 
-def between(field: Any, near: Any, steps: Sequence[str] = ()) -> Iterator[Dependency]:
+def through_dependencies(field: Any, near: Any, steps: Sequence[str] = ()) -> Iterator[Dependency]:
     """Yield the dependency on the intermediate rows of a many-to-many relation of `near`, which `steps` lead to."""
     through: Any = through_model(field)
     if through is None:
         return
-    pointers = pointers_between(field, near)
+    pointers = through_foreign_keys(field, near)
     for pointer in pointers:
-        yield Dependency("", concrete(through), **_points(pointer, steps))
+        yield Dependency("", concrete(through), **_foreign_key(pointer, steps))
     if not pointers:
-        yield Dependency("", concrete(through), **_generic(through, near, steps))
+        yield Dependency("", concrete(through), **_generic_key(through, near, steps))
 
 
 def through_model(field: Any) -> type[Model] | None:
@@ -67,7 +67,7 @@ def through_model(field: Any) -> type[Model] | None:
     return through if isinstance(through, type) and issubclass(through, Model) else None
 
 
-def pointers_between(field: Any, near: Any) -> list[Any]:
+def through_foreign_keys(field: Any, near: Any) -> list[Any]:
     """Return the foreign keys from the intermediate model to `near`: the ones that Django names, or all."""
     through: Any = through_model(field)
     if through is None:
@@ -81,19 +81,19 @@ def pointers_between(field: Any, near: Any) -> list[Any]:
     return [item for item in through._meta.local_fields if item.many_to_one and item.related_model in ours]
 
 
-def follows(field: Any) -> bool:
+def has_known_through(field: Any) -> bool:
     """Return whether the intermediate rows of a relation are known."""
     return not field.many_to_many or through_model(field) is not None
 
 
 def unknown_relations(model: Any, paths: Iterable[str]) -> set[str]:
-    """Return the relations of a model, and along paths from it, that `follows` does not know."""
-    found = {f"{model.__name__}.{field.name}" for field in model._meta.get_fields() if not follows(field)}
+    """Return the relations of a model, and along paths from it, that `has_known_through` does not know."""
+    found = {f"{model.__name__}.{field.name}" for field in model._meta.get_fields() if not has_known_through(field)}
     for path in paths:
         near = model
         for step in path.replace(".", "__").split("__"):
             field = near._meta.get_field(step)
-            if not follows(field):
+            if not has_known_through(field):
                 found.add(f"{near.__name__}.{step}")
             near = field.related_model
     return found
@@ -102,14 +102,14 @@ def unknown_relations(model: Any, paths: Iterable[str]) -> set[str]:
 def is_generic(field: Any, near: Any) -> bool:
     """Return whether the intermediate rows refer to objects by content type, as those of django-taggit do."""
     through = through_model(field)
-    return through is not None and not pointers_between(field, near) and "kind" in _generic(through, near, ())
+    return through is not None and not through_foreign_keys(field, near) and "kind" in _generic_key(through, near, ())
 
 
 def _is_reverse(field: Any) -> bool:
     return bool(field.auto_created and not field.concrete)  # Django also creates parent links, which are forward
 
 
-def _points(pointer: Any, steps: Sequence[str]) -> dict[str, Any]:
+def _foreign_key(pointer: Any, steps: Sequence[str]) -> dict[str, Any]:
     """Return the fields of `Dependency` for a foreign key of one column; none for others."""
     try:
         return {"points": pointer.name, "origin": "__".join([*steps, pointer.target_field.name])}
@@ -117,7 +117,7 @@ def _points(pointer: Any, steps: Sequence[str]) -> dict[str, Any]:
         return {"whole": True}
 
 
-def _generic(model: Any, near: Any, steps: Sequence[str]) -> dict[str, Any]:
+def _generic_key(model: Any, near: Any, steps: Sequence[str]) -> dict[str, Any]:
     """Return the fields of `Dependency` for a generic foreign key."""
     for item in model._meta.private_fields:
         if hasattr(item, "ct_field") and hasattr(item, "fk_field"):
@@ -125,12 +125,12 @@ def _generic(model: Any, near: Any, steps: Sequence[str]) -> dict[str, Any]:
     return {"whole": True}
 
 
-def _pointing(field: Any, near: Any, steps: list[str]) -> dict[str, Any]:
+def _reverse_relation(field: Any, near: Any, steps: list[str]) -> dict[str, Any]:
     """Return the fields of `Dependency` if the other model refers to the near one."""
     if field.many_to_many:
-        return {} if follows(field) else {"whole": True}
+        return {} if has_known_through(field) else {"whole": True}
     if _is_reverse(field):  # the other side of a foreign key, or of a one-to-one field
-        return _points(getattr(field, "field", None), steps)
+        return _foreign_key(getattr(field, "field", None), steps)
     if field.one_to_many:  # a generic relation
         if not hasattr(field, "content_type_field_name"):
             return {"whole": True}

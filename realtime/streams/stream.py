@@ -21,8 +21,9 @@ from realtime.conf import limits
 from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.choices import refused_value
 from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
+from realtime.streams.inline_rows import FoundRows, find
 from realtime.streams.keys import key_text, stored, target
-from realtime.streams.relations import Dependency, between, follow, is_generic
+from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
 from realtime.streams.surroundings import SITE, Surroundings
 from realtime.streams.window import RowWindow
 
@@ -72,7 +73,10 @@ class ModelStream:
     """A Django REST framework serializer class that replaces `fields`. Its context has `stream` but no request."""
 
     template_name: ClassVar[str | None] = None
-    """The template of one row, with a single root element. Its context has `object`, the model's name and `stream`."""
+    """The template of one row, with a single root element. Its context has `object`, the model's name and `stream`.
+
+    Pages that write the row between `{% live ... as task %}` and `{% endlive %}` do not need it.
+    """
 
     partition_by: ClassVar[Sequence[str]] = ()
     """Model fields that are also parameters. A change is routed only to live queries with the same values."""
@@ -125,6 +129,7 @@ class ModelStream:
         self.surroundings = surroundings if self.localize else surroundings.of_site()
         if audience is not UNKNOWN:
             self.audience = audience  # type: ignore[method-assign] # the value replaces the method
+        self._inline_rows: dict[str, FoundRows | None] = {}  # by format
 
     # what users override
 
@@ -233,19 +238,36 @@ class ModelStream:
         """Return a hash of audience, fields and template. A delta never builds on rows with another hash."""
         serializer = getattr(self.serializer_class, "__qualname__", None)
         seen = [self.audience_key, list(self.get_fields()), serializer, self.get_template_name(), format]
+        if source := self.row_source(format):
+            seen.append(source)
         if any(self.surroundings):
             seen.append(self.surroundings)
         return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:12]
 
-    @classmethod
-    def serves(cls, format: str) -> bool:
-        """Return whether the stream supports a format: "html" (template), "data" (fields), "pages" or "value:..."."""
+    def serves(self, format: str) -> bool:
+        """Return whether the stream supports a format: "html", "html:...", "data", "pages" or "value:...".
+
+        Raise `TokenInvalid` for inline rows that no server has signed for this stream.
+        """
         kind, _, name = format.partition(":")
         if kind == "value":
-            return name in cls.values()
+            return name in self.values()
+        if kind == "html":
+            return bool(self.inline_rows(format) or self.template_name)
         if kind == "pages":
-            return cls.paginate_by is not None
-        return bool(cls.template_name) if kind == "html" else bool(cls.fields or cls.serializer_class)
+            return self.paginate_by is not None
+        return bool(self.fields or self.serializer_class)
+
+    def inline_rows(self, format: str) -> FoundRows | None:
+        """Return the inline rows of a format, if it names some. It reads templates once. Raise `TokenInvalid`."""
+        if format not in self._inline_rows:
+            self._inline_rows[format] = find(self.name, format) if format.startswith("html:") else None
+        return self._inline_rows[format]
+
+    def row_source(self, format: str) -> str:
+        """Return a hash of the template with the inline rows of a format, or ""."""
+        rows = self.inline_rows(format)
+        return rows.digest if rows else ""
 
     @classmethod
     def is_presence(cls) -> bool:
@@ -342,7 +364,7 @@ class ModelStream:
             found += follow(cls.model, path)
         for field in cls.model._meta.many_to_many:
             if is_generic(field, cls.model):  # other rows between are part of the object
-                found += between(field, cls.model)
+                found += through_dependencies(field, cls.model)
         return tuple(dict.fromkeys(found))
 
     @classmethod

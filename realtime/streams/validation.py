@@ -22,11 +22,6 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
     if getattr(stream, "model", None) is None:
         yield StreamDefinitionError(f"{stream.__name__} has no model.", hint="Set `model` to the model of its rows.")
         return
-    if not (stream.fields or stream.serializer_class or stream.template_name or stream.values()):
-        yield StreamDefinitionError(
-            f"{stream.__name__} says nothing about its rows.",
-            hint="Set `fields` (rows as data), `template_name` (rows as HTML), or both.",
-        )
     for option in ("fields", "partition_by", "depends_on", "authorize_depends_on", "rows_depend_on"):
         if isinstance(getattr(stream, option), str):
             yield StreamDefinitionError(f"{stream.__name__}.{option} is a string.", hint="Make it a list of strings.")

@@ -10,6 +10,7 @@ from django.db.models import Model
 from django.http import Http404
 from django.middleware.csrf import get_token
 from django.template import TemplateSyntaxError
+from django.template.base import token_kwargs
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.crypto import salted_hmac
@@ -18,7 +19,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from realtime.actions.form_html import Look, render_form, user_of
+from realtime.actions.form_html import Layout, render_form, user_of
 from realtime.auth import tokens
 from realtime.auth.authorization import open_stream
 from realtime.auth.identity import user_key
@@ -29,8 +30,10 @@ from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
 from realtime.queries.rendering import refuse_in_row
+from realtime.queries.row_templates import refuse_outside_names
 from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
+from realtime.streams.inline_rows import InlineRows
 from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.registry import registry
 from realtime.streams.surroundings import of_page
@@ -122,36 +125,108 @@ def _http_attributes(request: Any) -> SafeString | str:
     return attributes + format_html(' data-realtime-csrf-cookie="{}"', settings.CSRF_COOKIE_NAME)
 
 
-@register.simple_tag(takes_context=True)
 def live(context: Any, name: str, container: str = "div", **params: Any) -> SafeString:
+    """What `{% live %}` shows, if the stream's template shows the rows."""
+    return _rows(context, name, container, params)
+
+
+def _rows(
+    context: Any,
+    name: str,
+    container: str | None,
+    params: dict[str, Any],
+    inline: InlineRows | None = None,
+    empty: str = "",
+) -> SafeString:
+    refuse_in_row("live")
+    name, classes = _plain(name), _plain(params.pop("class", ""))
+    if inline:
+        refuse_outside_names(inline, context)
+    format = inline.format(name) if inline else "html"
+    more = take_more(context, name, params)
+    part = _part(context, name, format, params)
+    if part.stream.key_parameter() is not None and not part.rows:
+        raise Http404(f"The stream {name!r} has no row with this key.")
+    remember(context, part)
+    source = "".join(part.rows[:1]) or part.source
+    shown = row_html.empty_part(empty, part.roots, source) if empty.strip() else ""
+    rows = [*part.rows] if part.rows or not shown else [shown]
+    html = format_html_join("\n", "{}", ((mark_safe(row),) for row in rows))  # noqa: S308 - rendered by a template
+    mark = format_html(' data-live-when-empty="{}"', shown) if shown else ""
+    if container is None and not rows and "tr" in part.roots:  # then no parser makes one
+        mark = SafeString(' data-live-in="tbody"')
+    if part.stream.key_parameter() is not None:
+        mark += SafeString(" data-live-single")
+    if more is not None:
+        mark, html = mark + more.mark(), more.around(html, part)
+    return _element(container, name, format, part, classes, html, mark) + _check_script(context)
+
+
+class LiveNode(template.Node):
+    """`{% live %}`, with or without the HTML of a row."""
+
+    child_nodelists = ("empty",)  # what only the page renders
+
+    def __init__(
+        self, name: Any, options: dict[str, Any], inline: InlineRows | None, empty: template.NodeList
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.inline = inline
+        self.empty = empty
+
+    def render(self, context: Any) -> SafeString:
+        options = {key: value.resolve(context) for key, value in self.options.items()}
+        name, container = self.name.resolve(context), options.pop("container", None if self.inline else "div")
+        if container is None and "class" in options:
+            raise TemplateSyntaxError("{% live %} takes class only together with container, the element that gets it.")
+        return _rows(context, name, container, options, self.inline, self.empty.render(context))
+
+
+@register.tag("live")
+def do_live(parser: Any, token: Any) -> LiveNode:
     """Show the rows of a stream, and keep them equal to the database.
 
     For example::
 
-        <ul>{% live "tasks" project=project.pk %}</ul>
+        <ul>
+          {% live "tasks" project=project.pk as task %}
+            <li>{{ task.title }}</li>
+          {% empty %}
+            <li>Nothing to do.</li>
+          {% endlive %}
+        </ul>
         {% live "tasks" project=project.pk container="tbody" class="compact" %}
 
-    The keywords are the stream's parameters, but for `container` (the element that holds the rows, a `div` by default)
-    and `class` (its classes). Raise `Forbidden` where the user may not see them, which Django answers with 403.
+    The keywords are the stream's parameters, but for `container` (the element that holds the rows) and `class` (its
+    classes). Rows without a container stand in the element around the tag. Without `as`, the stream's template shows
+    a row. Raise `Forbidden` where the user may not see them, which Django answers with 403.
 
     Of a stream with `paginate_by`, `page=3` shows a page, and `more=True` the first one and a link to the next; with
     `more="up"`, the last one and a link to the one before. A stream that has one row, because `partition_by` names the
     primary key, takes it as `pk=task.pk`. Raise `Http404` where it has none.
     """
-    refuse_in_row("live")
-    classes = _plain(params.pop("class", ""))
-    more = take_more(context, _plain(name), params)
-    part = _part(context, name, "html", params)
-    rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
-    mark = SafeString("")
-    if part.stream.key_parameter() is not None:
-        if not part.rows:
-            raise Http404(f"There is no row of the stream {part.stream.name!r} with this key.")
-        mark = SafeString(" data-live-single")
-    if more is not None:
-        mark, rows = more.mark(), more.around(rows, part)
-    remember(context, part)
-    return _element(container, name, "html", part, classes, rows, mark) + _check_script(context)
+    tag, *bits = token.split_contents()
+    variable = None
+    if "as" in bits:
+        place = bits.index("as")
+        variable, bits[place : place + 2] = next(iter(bits[place + 1 :]), ""), []
+        if not variable.isidentifier():
+            raise TemplateSyntaxError(f'{{% {tag} ... as %}} needs a name for the row: {{% live "tasks" as task %}}.')
+    if not bits or token_kwargs(bits[:1], parser):
+        raise TemplateSyntaxError(f'{{% {tag} %}} needs the name of a stream: {{% live "tasks" %}}.')
+    text, *rest = bits
+    options = token_kwargs(rest, parser)
+    if rest:
+        raise TemplateSyntaxError(f"{{% {tag} %}} takes keywords after the stream's name, not {rest[0]}.")
+    inline, empty = None, template.NodeList()
+    if variable:
+        nodelist = parser.parse(("empty", "endlive"))
+        inline = InlineRows(parser, token, stream=text, variable=variable, nodelist=nodelist)
+        if parser.next_token().contents == "empty":
+            empty = parser.parse(("endlive",))
+            parser.delete_first_token()
+    return LiveNode(parser.compile_filter(text), options, inline, empty)
 
 
 @register.simple_tag(takes_context=True)
@@ -234,10 +309,10 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
     refuse_in_row("live_form")
     request = context.get("request")
     names = {"next": "next", "submit": "submit", "class": "classes", "template": "template"}
-    look = Look(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
+    layout = Layout(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
     values = {key: _plain(value) for key, value in params.items()}
     stream = open_stream(user_of(request), _plain(name), values)
-    return render_form(request, stream, instance=instance, look=look)
+    return render_form(request, stream, instance=instance, layout=layout)
 
 
 @register.simple_tag(takes_context=True)
@@ -278,21 +353,11 @@ def _part(context: Any, name: str, format: str, params: dict[str, Any], *, query
 
 
 def _element(
-    container: str, name: str, format: str, part: PagePart, classes: str, content: str, mark: str = ""
+    container: str | None, name: str, format: str, part: PagePart, classes: str, content: str, mark: str = ""
 ) -> SafeString:
-    if not container.replace("-", "").isalnum() or container.lower() in row_html.VOID:
-        raise TemplateSyntaxError(f"{{% live %}} cannot make a container <{container}>: it must be able to hold rows.")
-    for root in part.roots:
-        if found := row_html.misplaced(container, root):
-            does, remedy = found
-            raise TemplateSyntaxError(
-                f"{{% live %}} cannot put rows of the stream {name!r} into <{container}>: they begin with <{root}>, "
-                f"and an HTML parser {does}. {remedy}"
-            )
-    return format_html(
-        '<{} data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-fingerprint="{}"'
-        ' data-live-token="{}"{}{}{}>{}</{}>',
-        container,
+    attributes = format_html(
+        'data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-fingerprint="{}"'
+        ' data-live-token="{}"{}{}{}',
         name,
         "" if format == "html" else format_html(' data-live-format="{}"', format),
         encode_value(part.params).decode(),
@@ -302,9 +367,19 @@ def _element(
         "" if part.viewer is None else format_html(' data-live-viewer="{}"', part.viewer),
         mark,
         format_html(' class="{}"', classes) if classes else "",
-        content,
-        container,
     )
+    if container is None:  # the script finds the element around it
+        return format_html("{}<template {}></template>", content, attributes)
+    if not container.replace("-", "").isalnum() or container.lower() in row_html.VOID:
+        raise TemplateSyntaxError(f"{{% live %}} cannot make a container <{container}>: it must be able to hold rows.")
+    for root in part.roots:
+        if found := row_html.misplaced(container, root):
+            does, remedy = found
+            raise TemplateSyntaxError(
+                f"{{% live %}} cannot put rows of the stream {name!r} into <{container}>: they begin with <{root}>, "
+                f"and an HTML parser {does}. {remedy}"
+            )
+    return format_html("<{} {}>{}</{}>", container, attributes, content, container)
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ class _Cut(Exception):
     """The connection ends here."""
 
 
-class _Line:
+class _Link:
     """One connection or request. A cut takes effect with the next message at the latest."""
 
     def __init__(self, hang_up: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -79,75 +79,75 @@ class FaultyNetwork:
         self.faults = {"cut": 0, "refused": 0, "repeated": 0}
         self.seed = random.randrange(2**32) if seed is None else seed  # noqa: S311
         self._random = random.Random(self.seed)  # noqa: S311
-        self._lines: set[_Line] = set()
+        self._links: set[_Link] = set()
 
     def __repr__(self) -> str:
         return f"<FaultyNetwork seed={self.seed} {self.faults}>"
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        touched = str(scope.get("path", "")).startswith(self.path)
-        if scope["type"] == "websocket" and touched:
+        affected = str(scope.get("path", "")).startswith(self.path)
+        if scope["type"] == "websocket" and affected:
             await self._websocket(scope, receive, send)
-        elif scope["type"] == "http" and touched:
+        elif scope["type"] == "http" and affected:
             await self._http(scope, receive, send)
         else:
             await self.application(scope, receive, send)
 
     def disconnect(self) -> None:
         """Cut all connections, from any thread. Set `refuse = 1` first to keep the network down."""
-        for line in list(self._lines):
-            line.cut_soon()
+        for link in list(self._links):
+            link.cut_soon()
 
     async def _websocket(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if self._happens(self.refuse, "refused"):
             await receive()
             await send({"type": "websocket.close", "code": CUT_CODE})
             return
-        line = _Line(partial(send, {"type": "websocket.close", "code": CUT_CODE}))
+        link = _Link(partial(send, {"type": "websocket.close", "code": CUT_CODE}))
 
-        async def heard() -> dict[str, Any]:
+        async def faulty_receive() -> dict[str, Any]:
             message = await receive()
-            if message["type"] == "websocket.receive" and not line.is_broken():
-                await self._take_time()
+            if message["type"] == "websocket.receive" and not link.is_broken():
+                await self._sleep()
                 if self._happens(self.cut, "cut"):
-                    await line.cut()
-            return {"type": "websocket.disconnect", "code": 1006} if line.is_broken() else message
+                    await link.cut()
+            return {"type": "websocket.disconnect", "code": 1006} if link.is_broken() else message
 
-        async def said(message: dict[str, Any]) -> None:
-            if message["type"] == "websocket.send" and not line.is_broken():
-                await self._take_time()
+        async def faulty_send(message: dict[str, Any]) -> None:
+            if message["type"] == "websocket.send" and not link.is_broken():
+                await self._sleep()
                 if self._happens(self.cut, "cut"):
-                    await line.cut()
-            if not line.is_broken():
+                    await link.cut()
+            if not link.is_broken():
                 await send(message)
 
-        with self._open(line):
-            await self.application(scope, heard, said)
+        with self._open(link):
+            await self.application(scope, faulty_receive, faulty_send)
 
     async def _http(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if self._happens(self.refuse, "refused"):
             await _answer(send, 503)
             return
         body = await _body(receive)
-        await self._take_time()
+        await self._sleep()
         if self._happens(self.repeat, "repeated"):
-            await self.application(scope, _replayed(body, receive), _nowhere)
-        line = _Line()
+            await self.application(scope, _receive_of(body, receive), _discard)
+        link = _Link()
         begun = False
 
-        async def said(message: dict[str, Any]) -> None:
+        async def faulty_send(message: dict[str, Any]) -> None:
             nonlocal begun
-            await self._take_time()
+            await self._sleep()
             if self._happens(self.cut, "cut"):
-                await line.cut()
-            if line.is_broken():
+                await link.cut()
+            if link.is_broken():
                 raise _Cut
             await send(message)
             begun = True
 
-        with self._open(line):
+        with self._open(link):
             try:
-                await self.application(scope, _replayed(body, receive), said)
+                await self.application(scope, _receive_of(body, receive), faulty_send)
             except _Cut:
                 if begun:  # the body ends too early
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -155,19 +155,19 @@ class FaultyNetwork:
                     await _answer(send, 502)
 
     @contextmanager
-    def _open(self, line: _Line) -> Iterator[None]:
-        self._lines.add(line)
+    def _open(self, link: _Link) -> Iterator[None]:
+        self._links.add(link)
         try:
             yield
         finally:
-            self._lines.discard(line)
+            self._links.discard(link)
 
     def _happens(self, chance: float, fault: str) -> bool:
         happens = self._random.random() < chance
         self.faults[fault] += happens
         return happens
 
-    async def _take_time(self) -> None:
+    async def _sleep(self) -> None:
         if self.delay:
             await asyncio.sleep(self._random.uniform(0, self.delay))
 
@@ -181,13 +181,13 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def _receive_of(body: bytes, receive: Receive) -> Receive:
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def replayed() -> dict[str, Any]:
+    async def receive_body() -> dict[str, Any]:
         return messages.pop() if messages else await receive()
 
-    return replayed
+    return receive_body
 
 
 async def _answer(send: Send, status: int) -> None:
@@ -195,5 +195,5 @@ async def _answer(send: Send, status: int) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _nowhere(message: dict[str, Any]) -> None:
+async def _discard(message: dict[str, Any]) -> None:
     pass

@@ -145,7 +145,7 @@ class Viewer:
             self.refresh()
             if condition(self.rows):
                 return self.rows
-            waiting = self.refusal is None and not self._alone()
+            waiting = self.refusal is None and not self._is_only_writer()
             if not waiting or time.monotonic() > deadline:
                 waited = f"Waited {within:g} s in vain" if waiting else "What was waited for is not there"
                 raise AssertionError(f"{waited}: {self!r} has the rows {self.rows}.")
@@ -228,6 +228,6 @@ class Viewer:
             reset=any(delta.get("reset") for delta in decoded),
         )
 
-    def _alone(self) -> bool:
+    def _is_only_writer(self) -> bool:
         stream = self._stream
         return stream is not None and connections[stream.database()].in_atomic_block

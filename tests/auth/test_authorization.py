@@ -60,7 +60,7 @@ def test_unknown_stream(user):
 
 
 def test_closed_to_visitors_by_default(stream):
-    stream(authorize=lambda user, shelf: pytest.fail("visitors are not asked about"))
+    stream(authorize=lambda user, shelf: pytest.fail("visitors are refused before authorize"))
     assert refusal(NOBODY, "made", {"shelf": 7}) == (
         4214,
         "You do not have permission to view the stream 'made' with these parameters.",
@@ -171,42 +171,44 @@ def test_audience_is_the_value_on_a_bound_stream_and_the_method_on_the_class(use
 class TestHints:
     """Developers see the reason of a refusal in logs and, with DEBUG, on the page."""
 
-    SAID = "You do not have permission to view the stream 'made' with these parameters."
+    MESSAGE = "You do not have permission to view the stream 'made' with these parameters."
 
     @pytest.fixture(params=[True, False])
-    def said(self, request, settings):
+    def refusal_hint(self, request, settings):
         settings.DEBUG = request.param
 
-        def said(*args) -> tuple[str, str]:
+        def refusal_hint(*args) -> tuple[str, str]:
             with pytest.raises(Refusal) as refused:
                 open_stream(*args)
             error = refused.value
-            assert error.reason == (f"{self.SAID} {self.hint(error)}" if settings.DEBUG else self.SAID)
+            assert error.reason == (f"{self.MESSAGE} {self.hint(error)}" if settings.DEBUG else self.MESSAGE)
             return self.hint(error)
 
-        return said
+        return refusal_hint
 
     def hint(self, error) -> str:
-        return str(error).removeprefix(f"{self.SAID} ").removesuffix(" (4214 forbidden)")
+        return str(error).removeprefix(f"{self.MESSAGE} ").removesuffix(" (4214 forbidden)")
 
-    def test_nobody_is_logged_in(self, said, stream):
+    def test_nobody_is_logged_in(self, refusal_hint, stream):
         stream()
-        assert said(NOBODY, "made", {"shelf": 7}) == ("Nobody is logged in, and Made does not set `allow_anonymous`.")
+        assert refusal_hint(NOBODY, "made", {"shelf": 7}) == (
+            "Nobody is logged in, and Made does not set `allow_anonymous`."
+        )
 
-    def test_authorize_returns_false(self, said, stream, user):
+    def test_authorize_returns_false(self, refusal_hint, stream, user):
         stream(authorize=lambda user, shelf: False, allow_anonymous=True)
-        assert said(user, "made", {"shelf": 7}) == "Made.authorize() refused the user 'ann'."
-        assert said(NOBODY, "made", {"shelf": 7}) == "Made.authorize() refused a visitor who is not logged in."
+        assert refusal_hint(user, "made", {"shelf": 7}) == "Made.authorize() refused the user 'ann'."
+        assert refusal_hint(NOBODY, "made", {"shelf": 7}) == "Made.authorize() refused a visitor who is not logged in."
 
-    def test_authorize_raises(self, said, stream, user):
+    def test_authorize_raises(self, refusal_hint, stream, user):
         stream(authorize=lambda user, shelf: Shelf.objects.get(pk=shelf))
         expected = "Its authorize() or audience() has raised Shelf.DoesNotExist."
-        assert said(user, "made", {"shelf": 7}) == expected
+        assert refusal_hint(user, "made", {"shelf": 7}) == expected
 
-    def test_permission_is_missing(self, said, stream, user):
+    def test_permission_is_missing(self, refusal_hint, stream, user):
         stream()
         registry.get("made").authorize = ModelStream.authorize
-        assert said(user, "made", {"shelf": 7}) == (
+        assert refusal_hint(user, "made", {"shelf": 7}) == (
             "The user 'ann' lacks the permission 'tests.view_book', which decides because Made has no authorize() "
             "of its own."
         )

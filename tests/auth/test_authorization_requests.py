@@ -17,8 +17,8 @@ from tests.support.logins import new_session
 
 
 def test_connections_of_one_user_cost_one_check(db, monkeypatch):
-    asked = []
-    monkeypatch.setattr(BookStream, "authorize", lambda self, user, shelf: asked.append((user.pk, shelf)) or True)
+    checked = []
+    monkeypatch.setattr(BookStream, "authorize", lambda self, user, shelf: checked.append((user.pk, shelf)) or True)
     users = [User.objects.create_user(name) for name in ("ann", "bob")]
     requests = [
         Request(Identity(str(user.pk), new_session(user)), Subscribe(1, stream="books", params={"shelf": shelf}))
@@ -29,7 +29,7 @@ def test_connections_of_one_user_cost_one_check(db, monkeypatch):
     known = RequestFacts(requests)
     verdicts = [authorize_request(request, known) for request in requests]
     assert [decision.answer.stream.params["shelf"] for decision in verdicts] == [1, 1, 1, 2, 2, 2] * 2
-    assert asked == [(user.pk, shelf) for user in users for shelf in (1, 2)]
+    assert checked == [(user.pk, shelf) for user in users for shelf in (1, 2)]
 
 
 def test_stream_of_a_request_is_named_if_known(db):
@@ -73,12 +73,12 @@ def test_added_parameters_do_not_make_a_token_valid_for_another_user(db):
 
 def test_visitor_learns_of_a_parameter_only_with_a_token(db, monkeypatch):
     monkeypatch.setattr(BookStream, "allow_anonymous", True)
-    asked = [
+    subscriptions = [
         Subscribe(1, token=signed(None), params={"shelf": "x"}),
         Subscribe(1, stream="books", params={"shelf": "x"}, format="html"),
         Subscribe(1, token=signed(None), params={"guess": "x"}),
     ]
-    requests = [Request(Identity(surroundings=Surroundings("/app", "fr")), each) for each in asked]
+    requests = [Request(Identity(surroundings=Surroundings("/app", "fr")), each) for each in subscriptions]
     known = RequestFacts(requests)
     answers = [authorize_request(request, known).answer for request in requests]
     assert [(type(answer).code, list(answer.details)) for answer in answers] == [

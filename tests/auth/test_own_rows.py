@@ -36,10 +36,10 @@ class Members(ModelStream):
     fields = ["title"]
     partition_by = ["shelf"]
     authorize_depends_on = ["tests.Book"]
-    asked: list[int] = []
+    checked: list[int] = []
 
     def authorize(self, user, shelf):
-        self.asked.append(user.pk)
+        self.checked.append(user.pk)
         return Book.objects.filter(owner=user, shelf=shelf).exists()
 
     def get_queryset(self, shelf):
@@ -51,7 +51,7 @@ def members(committed):
     registry.add("members", Members)
     install.install()
     own_columns.cache_clear()
-    Members.asked.clear()
+    Members.checked.clear()
     yield
     registry.remove("members")
     install.install()
@@ -139,7 +139,7 @@ def test_table_without_a_model_may_be_a_view(ann):
     assert (understands("tests_book"), understands("books_of_all")) == (True, False)
 
 
-def judged(user) -> bool:
+def uses_own_rows(user) -> bool:
     request = Request(Identity(str(user.pk)), Subscribe(id=1, stream="members", params={"shelf": 1}))
     answer = authorize_request(request, read_facts([request])).answer
     return getattr(answer, "by_own_rows", None)
@@ -147,9 +147,9 @@ def judged(user) -> bool:
 
 def test_authorization_reports_whether_it_used_own_rows_only(ann, shelf, monkeypatch):
     Book.objects.create(pk=1, shelf=Shelf.objects.get_or_create(pk=1)[0], title="a", owner=ann)
-    assert judged(ann) is True
+    assert uses_own_rows(ann) is True
     monkeypatch.setattr(Members, "authorize", lambda self, user, shelf: Book.objects.filter(shelf=shelf).exists())
-    assert judged(ann) is False
+    assert uses_own_rows(ann) is False
 
 
 def test_values_cached_on_the_user_affect_all_checks_of_the_user(ann, monkeypatch):
@@ -194,12 +194,12 @@ async def test_rows_of_other_users_cause_no_check_and_no_delay(shelf, ann, elsew
     other = await elsewhere.soon(Shelf.objects.create, name="other")
     async with WireClient(Identity(str(ann.pk), await elsewhere.soon(new_session, ann))) as client:
         await client.subscribe("members", shelf=shelf.pk)
-        Members.asked.clear()
+        Members.checked.clear()
         for number in range(5):
             await elsewhere.soon(Book.objects.create, shelf=other, title="noise", owner=bob)
             await elsewhere.soon(Book.objects.create, shelf=shelf, title=str(number), owner=bob)
         await until(lambda: len(client.titles()) == 7)
-        assert Members.asked == []
+        assert Members.checked == []
         await elsewhere.soon(Book.objects.filter(owner=ann).delete)
         await until(lambda: client.refusals)
         await elsewhere.soon(Book.objects.create, shelf=shelf, title="later", owner=bob)
@@ -223,13 +223,13 @@ async def test_rows_of_others_that_change_during_a_check(shelf, ann, elsewhere, 
     """The check has not ended, so it may depend on these rows; if it does, it runs again."""
     bob = await elsewhere.soon(User.objects.create_user, "bob")
     reached, go_on = threading.Event(), threading.Event()
-    asked: list[bool] = []
+    checked: list[bool] = []
 
     def authorize(self, user, shelf):
-        if not asked:
-            return asked.append(True) or Book.objects.filter(owner=user).exists()
+        if not checked:
+            return checked.append(True) or Book.objects.filter(owner=user).exists()
         allowed = not Book.objects.filter(shelf=shelf, title="closed").exists()
-        asked.append(allowed)
+        checked.append(allowed)
         reached.set()
         go_on.wait(seconds(20))
         return allowed
@@ -244,5 +244,5 @@ async def test_rows_of_others_that_change_during_a_check(shelf, ann, elsewhere, 
         await until(lambda: client.connection._subscriptions._others_rows)
         go_on.set()
         await until(lambda: client.refusals)
-        assert asked == [True, True, False]
+        assert checked == [True, True, False]
         assert "closed" not in str([message for message in client.received if message["type"] == "frame"])

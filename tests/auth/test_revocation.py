@@ -303,20 +303,20 @@ async def test_user_who_keeps_access_misses_nothing_during_the_check(world: Worl
 async def test_pending_subscription_is_authorized_by_the_state_at_its_start(world: World, monkeypatch):
     from tests.streams import ShelfStream
 
-    judged = []
+    decisions = []
 
     def authorize(self: Any, user: Any) -> bool:
-        judged.append(user.has_perm("tests.view_shelf"))
-        if len(judged) == 1:  # revoked after the check, before its result is used
+        decisions.append(user.has_perm("tests.view_shelf"))
+        if len(decisions) == 1:  # revoked after the check, before its result is used
             Permission.objects.get(codename="view_shelf", content_type__app_label="tests").user_set.clear()
             wait_until(lambda: client.connection._subscriptions._access_changes, what="the change to be noticed")
-        return judged[-1]
+        return decisions[-1]
 
     monkeypatch.setattr(ShelfStream, "authorize", authorize)
     async with WireClient(Identity(str(world.ann.pk))) as client:
         await client.subscribe("shelves")
         assert client.refusals == {1: 4214}
-    assert judged == [True, False]
+    assert decisions == [True, False]
 
 
 def test_log_contains_no_session_key(world: World):

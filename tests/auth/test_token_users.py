@@ -104,11 +104,11 @@ async def test_expired_token_ends_the_connection(shelf, ann):
 
 
 async def test_expired_token_ends_the_connection_during_a_check_of_the_previous_identity(shelf, ann, monkeypatch):
-    asking, go_on = threading.Event(), threading.Event()
+    is_checking, go_on = threading.Event(), threading.Event()
 
     def slow(request, logins):
         if request.identity.user is None:
-            asking.set()
+            is_checking.set()
             go_on.wait(seconds(10))
         return authorize_request(request, logins)
 
@@ -116,7 +116,7 @@ async def test_expired_token_ends_the_connection_during_a_check_of_the_previous_
     monkeypatch.setattr(Connection, "reauthorize", lambda self, access: None)  # ignore the changes of fixtures
     async with greeting(passes.token("ann", seconds=0.6)) as client:
         client.connection._subscriptions._reauthorize()
-        await until(lambda: asking.is_set() and client.received)
+        await until(lambda: is_checking.is_set() and client.received)
         go_on.set()
         await until(lambda: client.closed)
         assert client.closed == (4101, "Your session has ended or belongs to another user.")
@@ -140,15 +140,15 @@ async def test_newer_token_keeps_the_connection(shelf, ann, add):
 async def test_access_is_checked_again_with_the_newer_token(shelf, ann, monkeypatch):
     from tests.streams import BookStream
 
-    asked = []
+    checked = []
     monkeypatch.setattr(
-        BookStream, "authorize", lambda self, user, shelf: not asked.append(user.pk) and len(asked) < 2
+        BookStream, "authorize", lambda self, user, shelf: not checked.append(user.pk) and len(checked) < 2
     )
     async with greeting(passes.token("ann")) as client:
         await client.subscribe("books", shelf=shelf.pk)
         renew(client, passes.token("ann"))
         await until(lambda: client.refusals)
-        assert (client.refusals, asked) == ({1: 4214}, [ann.pk, ann.pk])
+        assert (client.refusals, checked) == ({1: 4214}, [ann.pk, ann.pk])
 
 
 @pytest.mark.parametrize("token", ["forged", passes.token("bob"), passes.token("ann", seconds=-1)])

@@ -12,7 +12,9 @@ from tests.browser.desk import Desk
 BODY = """
 {% live "single" pk=KEY class="task" %}
 <template data-live-when-gone><p>This task is gone.</p></template>
-<script nonce="{{ request.csp_nonce }}">addEventListener("realtime:gone", (event) => { window.gone = event.detail.key })</script>"""
+<script nonce="{{ request.csp_nonce }}">
+addEventListener("realtime:gone", (event) => { window.gone = event.detail.key })
+</script>"""
 
 
 def test_a_page_says_that_its_object_is_gone(desk: Desk, board: Board) -> None:

@@ -11,7 +11,7 @@ from django.db import connection
 import realtime.checks
 from tests.support.project import CORE, Project
 
-pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="the projects have databases of their own")
+pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="each project has its own database")
 
 MODELS = """
     from django.db import models

@@ -128,7 +128,7 @@ def test_query_with_raw_reads_only(log, book):
 
 def test_copy(log, shelf, vendor, seen):
     if vendor != "postgresql":
-        pytest.skip("PostgreSQL has COPY")
+        pytest.skip("only PostgreSQL has COPY")
     with connection.cursor() as cursor, cursor.copy("COPY capture_book (title, pages, shelf_id) FROM STDIN") as copy:
         copy.write_row(("x", 1, shelf.pk))
     assert log.of(Book) == seen(made(Book.objects.get()))
@@ -136,7 +136,7 @@ def test_copy(log, shelf, vendor, seen):
 
 def test_writer_without_rights_to_the_log(log, shelf, vendor, seen):
     if vendor != "postgresql":
-        pytest.skip("triggers have the rights of whoever made them only on PostgreSQL")
+        pytest.skip("only PostgreSQL runs triggers with the rights of their creator")
     execute("CREATE ROLE realtime_capture_test")
     execute("GRANT USAGE ON SCHEMA public TO realtime_capture_test")
     execute("GRANT INSERT ON capture_book TO realtime_capture_test")
@@ -196,7 +196,7 @@ class TestCommitted:
         """MySQL fires no triggers for cascades of foreign keys."""
         parent = Shelf._meta.db_table
         if vendor == "sqlite":
-            pytest.skip("SQLite adds no constraint to a table that is there")
+            pytest.skip("SQLite cannot add a constraint to an existing table")
         drop_constraint(Reader._meta.db_table, "place")
         execute(
             f"ALTER TABLE capture_reader ADD CONSTRAINT realtime_cascade FOREIGN KEY (place)"

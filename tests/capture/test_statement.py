@@ -150,10 +150,12 @@ class TestFailureOfCapture:
             Book.objects.create(isbn="1", shelf=shelf)
 
 
-@pytest.mark.skipif("mysql" not in str(connection.settings_dict["ENGINE"]), reason="MySQL has a character set a table")
+@pytest.mark.skipif(
+    "mysql" not in str(connection.settings_dict["ENGINE"]), reason="only MySQL has a character set per table"
+)
 def test_key_that_the_character_set_of_the_log_cannot_hold(shelves, capture):
     if capture == "triggers":
-        pytest.skip("triggers raise where MySQL cannot convert a value")
+        pytest.skip("triggers raise if MySQL cannot convert a value")
     table = connection.ops.quote_name(Change._meta.db_table)
 
     def convert(charset):
@@ -216,7 +218,9 @@ class TestManualTransactions:
         elif vendor == "sqlite":
             assert not connection.connection.in_transaction
 
-    @pytest.mark.skipif("postgresql" in str(connection.settings_dict["ENGINE"]), reason="ends the transaction there")
+    @pytest.mark.skipif(
+        "postgresql" in str(connection.settings_dict["ENGINE"]), reason="an error aborts the transaction"
+    )
     def test_error_of_a_statement_leaves_the_transaction_as_django_does(self, shelves):
         Book.objects.create(isbn="1", shelf=shelves[0])
         with pytest.raises(IntegrityError):
@@ -238,12 +242,12 @@ class TestTransactionUnknownToDjango:
         yield execute
         execute("ROLLBACK") if in_transaction(connection.connection) else None
 
-    @pytest.fixture(autouse=True, params=["driver that says", "driver that does not say"])
+    @pytest.fixture(autouse=True, params=["driver with status", "driver without status"])
     def driver(self, request, vendor, monkeypatch):
         """mysqlclient does not report whether a transaction is open."""
-        if request.param == "driver that does not say":
+        if request.param == "driver without status":
             if vendor != "mysql" or not connection.mysql_is_mariadb:
-                pytest.skip("MariaDB is asked as the transaction begins")
+                pytest.skip("only MariaDB checks for an open transaction itself")
             monkeypatch.setattr(transactions, "in_transaction", lambda driver: not driver.get_autocommit())
             monkeypatch.setattr(transactions, "reports_transactions", lambda driver: False)
 
@@ -291,7 +295,9 @@ class TestTransactionUnknownToDjango:
         assert Book.objects.count() == 1
 
 
-@pytest.mark.skipif("mysql" not in str(connection.settings_dict["ENGINE"]), reason="others begin as Django does")
+@pytest.mark.skipif(
+    "mysql" not in str(connection.settings_dict["ENGINE"]), reason="other databases begin transactions as Django does"
+)
 class TestRoundTripsOfMySQL:
     """Outside a transaction there are four: BEGIN, the statement, its log entries, and COMMIT."""
 
@@ -327,7 +333,7 @@ class TestRules:
     @pytest.fixture(autouse=True)
     def postgresql(self, vendor, capture):
         if vendor != "postgresql" or capture == "triggers":
-            pytest.skip("PostgreSQL has rules")
+            pytest.skip("only PostgreSQL has rules")
 
     @staticmethod
     def rule(event, action="NOTHING", how="INSTEAD"):

@@ -51,7 +51,7 @@ def sent(write):
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_statement_is_the_same_as_without_capture(db, capture, vendor, write):
     if capture == "orm" and vendor == "postgresql":
-        pytest.skip("there the statement stands within the one for the log")
+        pytest.skip("on PostgreSQL, the statement is part of a CTE")
     orm.unwatch()
     expected = sent(write)
     install.install()

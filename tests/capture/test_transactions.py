@@ -52,7 +52,7 @@ class TestCommit:
     def test_log_that_cannot_be_written_undoes_the_statement(self, shelves, capture, vendor):
         """No row is stored without its log entry."""
         if (capture, vendor) == ("triggers", "sqlite"):
-            pytest.skip("SQLite renames the table within the triggers too")
+            pytest.skip("SQLite also renames the table in triggers")
         book = Book.objects.create(title="a", shelf=shelves[0])
         table = connection.ops.quote_name(Change._meta.db_table)
         with connection.cursor() as cursor:
@@ -80,7 +80,7 @@ class TestCommit:
 
     def test_trigger_notifies(self, shelves, capture, vendor):
         if vendor != "postgresql":
-            pytest.skip("PostgreSQL has NOTIFY")
+            pytest.skip("only triggers on PostgreSQL send NOTIFY")
         listener = connection.copy()
         with listener.cursor() as cursor:
             cursor.execute("LISTEN realtime")
@@ -185,7 +185,7 @@ class TestConcurrentWrites:
         elsewhere.commit()
 
 
-@pytest.mark.skipif("sqlite" not in str(connection.settings_dict["ENGINE"]), reason="a habit of SQLite")
+@pytest.mark.skipif("sqlite" not in str(connection.settings_dict["ENGINE"]), reason="about SQLite")
 class TestOneWriterAtATime:
     def test_deferred_transaction_that_begins_with_an_update_waits_for_the_lock(self, shelves, elsewhere, monkeypatch):
         """If capture read before the first write, SQLite would refuse the write after another writer's commit."""

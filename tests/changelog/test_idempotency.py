@@ -196,46 +196,46 @@ def test_committing_call_does_not_time_out(ann):
 
 
 @pytest.fixture
-def losing(monkeypatch):
+def conflicts(monkeypatch):
     """Make commits lose to another transaction; `at_commit` is called right before them."""
-    losing = SimpleNamespace(times=1, at_commit=lambda: None)
+    conflicts = SimpleNamespace(times=1, at_commit=lambda: None)
     connection = connections["default"]
     commit = connection.commit
 
-    def lose() -> None:
-        if not losing.times:
+    def commit_or_conflict() -> None:
+        if not conflicts.times:
             return commit()
-        losing.times -= 1
-        losing.at_commit()
+        conflicts.times -= 1
+        conflicts.at_commit()
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(connection, "commit", lose)
-    yield losing
-    losing.times = 0
+    monkeypatch.setattr(connection, "commit", commit_or_conflict)
+    yield conflicts
+    conflicts.times = 0
 
 
-def test_transaction_that_conflicts_is_repeated(ann, losing):
+def test_transaction_that_conflicts_is_repeated(ann, conflicts):
     assert "error" not in call(ann, "c1", "write", Deadline(60), text="a")
-    assert (texts(), losing.times) == (["a"], 0)
+    assert (texts(), conflicts.times) == (["a"], 0)
 
 
-def test_transaction_that_conflicts_is_not_repeated_after_the_deadline(ann, losing):
+def test_transaction_that_conflicts_is_not_repeated_after_the_deadline(ann, conflicts):
     deadline = Deadline(3)
     given_up = []
-    losing.times, losing.at_commit = 2, lambda: given_up.append(deadline.give_up())
+    conflicts.times, conflicts.at_commit = 2, lambda: given_up.append(deadline.give_up())
     assert call(ann, "c1", "write", deadline, text="a")["error"]["code"] == 4003
-    losing.times -= 1
-    assert (texts(), losing.times, given_up) == ([], 0, [False])
+    conflicts.times -= 1
+    assert (texts(), conflicts.times, given_up) == ([], 0, [False])
 
 
-def test_repeated_transaction_can_time_out(ann, losing):
+def test_repeated_transaction_can_time_out(ann, conflicts):
     class Late(Deadline):
         def commit(self) -> None:
-            assert losing.times or self.give_up()
+            assert conflicts.times or self.give_up()
             super().commit()
 
     assert call(ann, "c1", "write", Late(3), text="a")["error"]["code"] == 4003
-    assert (texts(), losing.times) == ([], 0)
+    assert (texts(), conflicts.times) == ([], 0)
 
 
 def test_call_with_a_too_large_result_has_no_effect(ann, settings, caplog):

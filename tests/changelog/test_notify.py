@@ -23,8 +23,8 @@ def quiet(log, monkeypatch):
 
 
 @pytest.fixture
-def heard(committed):
-    """`heard()` returns the number of NOTIFYs since the last call."""
+def notified_count(committed):
+    """`notified_count()` returns the number of NOTIFYs since the last call."""
     listener = connection.copy()
     with listener.cursor() as cursor:
         cursor.execute("LISTEN realtime")
@@ -35,64 +35,64 @@ def heard(committed):
         for number, notified in enumerate(listener.connection.notifies(timeout=seconds(5))):
             if notified.payload == "end":
                 return number
-        raise AssertionError("The end was not told.")
+        raise AssertionError("The end did not arrive.")
 
     yield count
     listener.close()
 
 
-def test_one_for_each_statement_outside_a_transaction(heard):
+def test_one_for_each_statement_outside_a_transaction(notified_count):
     shelf = Shelf.objects.create(name="a")
-    heard()
+    notified_count()
     book = Book.objects.create(title="a", shelf=shelf)
-    assert heard() == 1
+    assert notified_count() == 1
     book.save()
     Book.objects.filter(title="a").update(title="b")
     book.delete()
-    assert heard() == 3
+    assert notified_count() == 3
     Book.objects.filter(title="b").update(title="c")
-    assert heard() == 0
+    assert notified_count() == 0
     shelf.delete()
 
 
-def test_one_for_a_transaction_of_many_changes(heard, log):
+def test_one_for_a_transaction_of_many_changes(notified_count, log):
     with transaction.atomic():
         log.append([change(1)])
         log.append([change(2)])
         with transaction.atomic():
             log.append([change(3)])
-    assert heard() == 1
+    assert notified_count() == 1
 
 
-def test_one_after_a_rollback_to_a_savepoint(heard, log):
+def test_one_after_a_rollback_to_a_savepoint(notified_count, log):
     with transaction.atomic():
         with transaction.atomic():
             log.append([change(1)])
             transaction.set_rollback(True)
         log.append([change(2)])
-    assert heard() == 1
+    assert notified_count() == 1
 
 
-def test_none_after_a_rollback(heard, log):
+def test_none_after_a_rollback(notified_count, log):
     with transaction.atomic():
         log.append([change(1)])
         transaction.set_rollback(True)
     with pytest.raises(IntegrityError):
         Book.objects.create(title="a", shelf_id=0)
-    assert heard() == 0
+    assert notified_count() == 0
 
 
-def test_one_for_commits_in_quick_succession(heard, log, quiet):
+def test_one_for_commits_in_quick_succession(notified_count, log, quiet):
     quiet(60.0)
     for key in range(3):
         log.append([change(key)])
-    assert heard() == 1
+    assert notified_count() == 1
     quiet(0.0)
     log.append([change(4)])
-    assert heard() == 1
+    assert notified_count() == 1
 
 
-def test_delayed_notify_does_not_replace_another_one(heard, log, quiet):
+def test_delayed_notify_does_not_replace_another_one(notified_count, log, quiet):
     """Django does not know a transaction that raw SQL has begun."""
     quiet(60.0)
     with connection.cursor() as cursor:
@@ -100,18 +100,18 @@ def test_delayed_notify_does_not_replace_another_one(heard, log, quiet):
         log.append([change(1)])
         log.append([change(2)])
         cursor.execute("COMMIT")
-    assert heard() == 1  # PostgreSQL merges two in one transaction
+    assert notified_count() == 1  # PostgreSQL merges two in one transaction
     assert log._notified == 0.0
 
 
-def test_pipeline_notifies_through_a_cursor(heard, log):
+def test_pipeline_notifies_through_a_cursor(notified_count, log):
     connection.ensure_connection()
     with connection.connection.pipeline():
         log.append([change(1)])
-    assert heard() == 1
+    assert notified_count() == 1
 
 
-def test_commit_succeeds_even_if_notify_fails(heard, log, caplog, monkeypatch):
+def test_commit_succeeds_even_if_notify_fails(notified_count, log, caplog, monkeypatch):
     monkeypatch.setattr("realtime.changelog.postgresql.POSTGRESQL_CHANNEL", "no channel")
     with caplog.at_level(logging.ERROR, "django"):
         log.append([change(1)])
@@ -119,4 +119,4 @@ def test_commit_succeeds_even_if_notify_fails(heard, log, caplog, monkeypatch):
     assert not connection.in_atomic_block
     monkeypatch.undo()
     log.append([change(1)])
-    assert heard() == 1
+    assert notified_count() == 1

@@ -57,11 +57,6 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
     ("attributes", "message", "hint"),
     [
         ({"model": ...}, "Made has no model.", "Set `model` to the model of its rows."),
-        (
-            {"fields": ...},
-            "Made says nothing about its rows.",
-            "Set `fields` (rows as data), `template_name` (rows as HTML), or both.",
-        ),
         ({"fields": ["titel"]}, "Made.fields names 'titel', but Book has no field 'titel'.", BOOKS_FIELDS),
         ({"fields": ["titel.x"]}, "Made.fields names 'titel.x', but Book has no field 'titel'.", BOOKS_FIELDS),
         (

@@ -7,12 +7,14 @@ from django.template import engines
 from django.template.backends.jinja2 import Jinja2
 
 from realtime.checks import templates
+from realtime.queries import row_templates
 
 OF_PAGES = (
     "A row is rendered once for everyone who sees it, outside of any request. It has: object, book, stream. Let "
     "`audience` return what differs between users, and use stream.audience."
 )
 OF_FORMS = "Remove it: a row is rendered once for many users. Forms in rows get the token when they are submitted."
+OF_LOOPS = "A row is rendered without the others, so it does not know its place. Use CSS, such as :nth-child(even)."
 OF_ROWS = "A row template has: object, book, stream."
 
 
@@ -23,8 +25,8 @@ def check(declared, monkeypatch):
     def check(source: str, engine=None, **others: str):
         found = {name: engines["django"].from_string(text) for name, text in others.items()}
         found["realtime/form.html"] = (engine or engines["django"]).from_string(source)
-        original = templates.get_template
-        monkeypatch.setattr(templates, "get_template", lambda name: found.get(name) or original(name))
+        original = row_templates.get_template
+        monkeypatch.setattr(row_templates, "get_template", lambda name: found.get(name) or original(name))
         return declared(templates.check_row_templates, template_name="realtime/form.html")
 
     return check
@@ -46,6 +48,9 @@ def said(written: str, hint: str) -> tuple[str, str, str]:
         ("<li>{% url 'x' user.pk as link %}{{ link }}", "{{ user }}", OF_PAGES),
         ("<li>{% with who=user %}{{ who }}{% endwith %}", "{{ user }}", OF_PAGES),
         ("<li><form>{% csrf_token %}</form>", "{% csrf_token %}", OF_FORMS),
+        ("<li>{{ forloop.counter }}{% for a in book.b %}{{ forloop.last }}{% endfor %}", "{{ forloop }}", OF_LOOPS),
+        ("<li class={% cycle 'odd' 'even' %}>", "{% cycle %}", OF_LOOPS),
+        ("<li>{% ifchanged book.day %}{{ book.day }}{% endifchanged %}", "{% ifchanged %}", OF_LOOPS),
         ("<li>{{ task.title }}", "{{ task }}", OF_ROWS),
         ("<li>{% for page in pages %}{{ page }}{% endfor %}", "{{ pages }}", OF_ROWS),
     ],
@@ -68,7 +73,8 @@ def test_name_in_a_template_that_is_included_or_extended(check):
         "<li>{% for tag in book.tags.all %}{{ tag }} {{ forloop.counter }}{% endfor %}",
         "<li>{% for key, value in book.pairs %}{{ key }}{{ value }}{% endfor %}",
         "<li>{% with user=book.owner %}{{ user.username }}{% endwith %}",
-        '<li>{% url "x" as link %}{{ link }}{% cycle 1 2 as turn %}{{ turn }}',
+        '<li>{% url "x" as link %}{{ link }}{% for a in book.b %}{% cycle 1 2 as turn %}{{ turn }}{% endfor %}',
+        "<li>{% for a in book.b %}{% ifchanged %}{{ a }}{% endifchanged %}{% endfor %}",
         "<li>{% load i18n %}{% translate 'x' as text %}{{ text }}{% get_current_language as code %}{{ code }}",
         (
             "<li>{% load i18n %}{% blocktranslate with name=book.title count pages=book.pages %}{{ name }}"

@@ -190,6 +190,11 @@ class TestRefusals:
             4213,
             "The stream 'top' does not serve 'value:authorize'.",
         ),
+        "rows that no page has": (
+            {"stream": "top", "params": {"shelf": 1}, "format": "html:tests/book.html#1:forged"},
+            4211,
+            "The token of this subscription was not issued by this server. Reload the page.",
+        ),
         "forged token": (
             {"token": "x"},
             4211,

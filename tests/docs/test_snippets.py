@@ -168,6 +168,8 @@ def test_commands_exist_with_these_options(block: Block) -> None:
         elif arguments[:3] == ["-m", "pip", "install"]:
             extras = [match[1] for each in arguments if (match := re.search(r"\[(\w+)\]", each))]
             assert set(extras) <= set(EXTRAS), line
+        elif arguments[:3] == ["-m", "realtime", "init"]:
+            load_command_class("realtime", "realtime_init").create_parser("", "init").parse_args(arguments[3:])
         elif arguments[0] == "manage.py" and arguments[1] != "runserver":
             command = load_command_class(get_commands()[arguments[1]], arguments[1])
             command.create_parser("manage.py", arguments[1]).parse_args(arguments[2:])

@@ -47,7 +47,7 @@ class TestBackstage:
         def fail(alias):
             raise OSError("disk full")
 
-        monkeypatch.setattr(layers, "note", fail)
+        monkeypatch.setattr(layers, "write_change", fail)
         [found] = layers.logs()
         assert (found.state, found.text) == (
             Outcome.BROKEN,
@@ -179,7 +179,7 @@ class TestNothingIsGoodUnseen:
         assert states(await layers.wakeups())["channel layer"] is Outcome.BROKEN
 
     def test_log_that_another_connection_does_not_see(self, committed, monkeypatch):
-        monkeypatch.setattr(layers, "note", lambda alias: None)
+        monkeypatch.setattr(layers, "write_change", lambda alias: None)
         [found] = layers.logs()
         assert (found.state, "could not be read back" in found.text) == (Outcome.BROKEN, True)
 

@@ -120,7 +120,7 @@ class TestPart:
             page_part(AnonymousUser(), "top", {"shelf": shelf.pk})
         assert str(wrong.value) == (
             "The stream 'top' has no template, so it cannot be shown with {% live %}. "
-            "Set template_name to the template of one row."
+            "Write the row's HTML between {% live ... as row %} and {% endlive %}, or set template_name."
         )
 
 

@@ -157,7 +157,7 @@ class TestFormats:
                 return 1
 
         formats = ["data", "html", "value:count", "value:other", "value:", "value:fields"]
-        assert [Made.serves(format) for format in formats] == [True, False, True, False, False, False]
+        assert [Made({}).serves(format) for format in formats] == [True, False, True, False, False, False]
 
     def test_view_tells_audiences_fields_templates_and_formats_apart(self):
         made = stream(lambda self: None)

@@ -5,6 +5,7 @@
 import {showErrors} from "./form_errors.js"
 import {contents, restore} from "./form_fields.js"
 import {readJSON} from "./live_element.js"
+import {listAround} from "./in_place.js"
 import {attribute, call, emit, get, isForeign, show} from "./members.js"
 import {RealtimeError} from "../protocol/messages.js"
 import {sentence} from "../protocol/sentences.js"
@@ -85,7 +86,7 @@ export class Controls {
    * @returns {{token: string} | {stream: string, params: Record<string, unknown>}}
    */
   #target(element) {
-    const owner = call(element, "closest", "[data-live], [data-live-stream]")
+    const owner = listAround(element, "[data-live-stream]")
     const wire = owner && this.wireOf(owner)
     // the token has expired, or is for other parameters
     if (wire?.vouched && (!wire.token || wire.changed)) return {stream: wire.stream, params: wire.params ?? {}}

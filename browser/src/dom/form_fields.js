@@ -102,6 +102,8 @@ export function take(fields) {
   for (const {field, content} of fields) taken.set(field, content)
 }
 
+const ROWS = "[data-live] [data-live-key], [data-live-key]:has(~ template[data-live])"
+
 /**
  * Undoes the browser's restoring of fields in rows from an earlier visit: the server's HTML is newer.
  *
@@ -110,7 +112,7 @@ export function take(fields) {
 export function forgetRestored(document) {
   const [visit] = get(document, "defaultView")?.performance.getEntriesByType?.("navigation") ?? []
   if (!visit || /** @type {PerformanceNavigationTiming} */ (visit).type === "navigate") return
-  for (const element of call(document, "querySelectorAll", "[data-live] [data-live-key] :is(input, select, textarea)")) {
+  for (const element of call(document, "querySelectorAll", `:is(${ROWS}) :is(input, select, textarea)`)) {
     if (isField(element) && !hasFocus(element)) restore(element)
   }
 }

@@ -19,14 +19,19 @@ const inert = new WeakMap()
  * @param {Element} container
  */
 export function parseRow(html, key, container) {
+  const row = parseElement(html, container)
+  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`)
+  call(row, "setAttribute", "data-live-key", key)
+  return row
+}
+
+/** The first element of some HTML, as the page's parser would have parsed it in this container. @param {string} html @param {Element} container */
+export function parseElement(html, container) {
   const context = inertCopy(container)
   const text = /** @type {string} */ (trusted("createHTML", html))
   if (context.setHTMLUnsafe) context.setHTMLUnsafe(text) // attaches declarative shadow roots
   else context.innerHTML = text
-  const row = get(context, "firstElementChild")
-  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`)
-  call(row, "setAttribute", "data-live-key", key)
-  return row
+  return get(context, "firstElementChild")
 }
 
 /** Returns an element of the same kind, so that HTML is parsed in its context and namespace. @param {Element} element */

@@ -5,6 +5,7 @@
 import {RealtimeError, parseJSON, sorted, valueFormat} from "../protocol/messages.js"
 import {followFromStart, growsUpwards} from "./follow.js"
 import {noteGone} from "./gone.js"
+import {isMarker} from "./in_place.js"
 import {attribute, call, emit, get, show} from "./members.js"
 import {PART_ROWS, inTasks} from "./parts.js"
 import {MoreLink} from "./more_link.js"
@@ -69,7 +70,7 @@ export class Container {
     if (!this.token) throw unsigned(this.name)
     this.format = readFormat(element)
     /** @type {Content} */
-    this.content = this.format.startsWith("value:") ? new ValueText(element, this.format) : this.#newRows(containersOf, report)
+    this.content = isHTML(this.format) ? this.#newRows(containersOf, report) : new ValueText(element, this.format)
     followFromStart(element)
     this.#noted = attribute(element, "data-live-params")
     const cursor = attribute(element, "data-live-cursor")
@@ -95,7 +96,7 @@ export class Container {
 
   #showMore() {
     const {element, subscription, connection} = this
-    if (growsUpwards(element)) withoutAnchoring(element)
+    if (growsUpwards(element)) withoutAnchoring(this.#parent)
     this.#windows = new Windows({
       size: this.#step,
       first: {subscription, close: () => connection.unsubscribe(subscription)},
@@ -277,7 +278,8 @@ export class Container {
       const contents = containersOf(this.name).map(({content}) => content)
       return contents.filter((content) => content instanceof Rows && content !== this.content)
     }
-    return new Rows(this.element, {wanted: () => this.#shownKeys, others: /** @type {() => Rows[]} */ (others), report})
+    const isRefused = () => Boolean(this.subscription.error)
+    return new Rows(this.element, {wanted: () => this.#shownKeys, isRefused, others: /** @type {() => Rows[]} */ (others), report})
   }
 
   /**
@@ -291,7 +293,7 @@ export class Container {
     this.#pending = joined(this.#pending, keys, change)
     if (this.subscription.error) this.#toTell = this.#paintAll() // rows that the user may no longer see must not stay
     else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({isNow: true})
-    else if (!isPaused(this.element)) animate(this.element, () => this.#flush())
+    else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush())
     this.#count()
     this.#link?.update()
     return true
@@ -321,6 +323,11 @@ export class Container {
     this.#pending = null
     if (pending) for (const work = this.#paint(pending); !work.next().done; );
     return pending && pending.change
+  }
+
+  /** What the rows stand in. */
+  get #parent() {
+    return (isMarker(this.element) && get(this.element, "parentElement")) || this.element
   }
 
   /** @param {Subscription} subscription */
@@ -391,10 +398,13 @@ function unsigned(name) {
   return new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
+/** "html", or "html:" with the name of rows in the page's own template. @param {string} format */
+const isHTML = (format) => format === "html" || format === "pages" || format.startsWith("html:")
+
 /** @param {Element} element @returns {Format} */
 function readFormat(element) {
   const format = attribute(element, "data-live-format") ?? "html"
-  if (format === "html" || format === "pages") return format
+  if (isHTML(format)) return /** @type {Format} */ (format)
   if (format.startsWith("value:")) return valueFormat(format.slice("value:".length))
   const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`
   throw new RealtimeError(null, reason, {name: "bad_arguments"})

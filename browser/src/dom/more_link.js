@@ -2,7 +2,8 @@
  * The link to more rows of a list: a click loads them in place, and so does scrolling it into view.
  */
 
-import {attribute, call, get, show} from "./members.js"
+import {elementsBefore, isMarker} from "./in_place.js"
+import {attribute, call, get, isForeign, show} from "./members.js"
 import {pageChanges} from "./page_changes.js"
 
 /** @typedef {import("../data/windows.js").Windows} Windows */
@@ -15,30 +16,44 @@ export class MoreLink {
   #isRefused = false
   #observer
 
-  /** @param {Element} element the container @param {Windows} windows */
-  constructor(element, windows) {
-    this.element = element
+  /** @param {Element} live the container, or the marker of a list in place @param {Windows} windows */
+  constructor(live, windows) {
+    this.live = live
     this.windows = windows
     this.listener = (/** @type {Event} */ event) => this.#click(/** @type {MouseEvent} */ (event))
-    call(element, "addEventListener", "click", this.listener)
+    call(this.#document, "addEventListener", "click", this.listener)
     const seen = (/** @type {IntersectionObserverEntry[]} */ entries) => entries.at(-1)?.isIntersecting && this.#load()
     this.#observer = typeof IntersectionObserver === "function" ? new IntersectionObserver(seen) : null
     this.update()
   }
 
+  get #document() {
+    return /** @type {Document} */ (get(this.live, "ownerDocument"))
+  }
+
+  get #siblings() {
+    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")]
+  }
+
+  /** The child of the list that has the link. */
+  get #place() {
+    return this.#siblings.find((each) => attribute(each, "data-live-load") !== null)
+  }
+
   get #link() {
-    return [...call(this.element, "querySelectorAll", "[data-live-load]")].find((each) => call(each, "closest", "[data-live]") === this.element)
+    const place = this.#place
+    return place && (call(place, "querySelector", "a[href]") ?? undefined)
   }
 
   /** Shows whether there is more, and looks again whether it is in view. */
   update() {
-    const link = this.#link
-    if (!link) return
+    const [place, link] = [this.#place, this.#link]
+    if (!place || !link) return
     const {isFull, isLoading, steps, size} = this.windows
-    const child = childOf(this.element, link)
+    const first = this.#siblings.find((each) => attribute(each, "data-live-key") !== null)
     pageChanges.during(() => {
-      if (size < 0 && get(this.element, "firstElementChild") !== child) call(this.element, "prepend", child)
-      show(child, "hidden", isFull && !this.#isRefused ? null : "")
+      if (size < 0 && first && call(first, "compareDocumentPosition", place) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place)
+      show(place, "hidden", isFull && !this.#isRefused ? null : "")
       show(link, "aria-busy", isLoading ? "true" : null)
       show(link, "href", addressOf(link, steps + 1))
     })
@@ -49,7 +64,7 @@ export class MoreLink {
   /** The page shows as much after a reload. */
   showAddress() {
     const link = this.#link
-    const window = get(/** @type {Document} */ (get(this.element, "ownerDocument")), "defaultView")
+    const window = get(this.#document, "defaultView")
     if (link && window && this.windows.steps > 1) window.history.replaceState(window.history.state, "", addressOf(link, this.windows.steps) + window.location.hash)
   }
 
@@ -67,15 +82,15 @@ export class MoreLink {
 
   close() {
     this.#observer?.disconnect()
-    call(this.element, "removeEventListener", "click", this.listener)
+    call(this.#document, "removeEventListener", "click", this.listener)
   }
 
   /** @param {MouseEvent} event */
   #click(event) {
     const link = this.#link
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
-    if (!(event.target instanceof Node) || !call(link, "contains", event.target)) return
-    if (attribute(this.element, "data-live-state") === "refused") return // the browser follows the link
+    if (!(event.target instanceof Node) || !call(link, "contains", event.target) || isForeign(link)) return
+    if (attribute(this.live, "data-live-state") === "refused") return // the browser follows the link
     event.preventDefault()
     this.#load()
   }
@@ -88,13 +103,6 @@ export class MoreLink {
 
 /** Whether only a click loads more. @param {Element} link */
 const isManual = (link) => call(link, "closest", '[data-live-autoload="off"]') !== null
-
-/** @param {Element} element @param {Element} link */
-function childOf(element, link) {
-  let child = link
-  while (get(child, "parentElement") && get(child, "parentElement") !== element) child = /** @type {Element} */ (get(child, "parentElement"))
-  return child
-}
 
 /** @param {Element} link @param {number} steps */
 function addressOf(link, steps) {

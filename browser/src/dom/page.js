@@ -5,6 +5,7 @@
 import {Announcer} from "./announcer.js"
 import {ConnectionNotice} from "./connection_notice.js"
 import {Container} from "./live_element.js"
+import {adopted} from "./in_place.js"
 import {forgetRestored} from "./form_fields.js"
 import {call, get, isForeign, show} from "./members.js"
 import {watchFields} from "./morph.js"
@@ -104,7 +105,7 @@ export class Page {
     const found = [...call(root, "querySelectorAll", "[data-live]")]
     if (call(root, "matches", "[data-live]")) found.unshift(root)
     for (const element of found) {
-      if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element)
+      if (!this.#containers.has(element) && !isForeign(element)) this.#guarded(() => this.#bind(adopted(element)))
     }
     this.notice.fill(root)
   }

@@ -2,7 +2,8 @@
  * Links to pages of a list: [data-live-page] in what `{% live_pages %}` renders. A click shows the page in place.
  */
 
-import {attribute, call, isForeign} from "./members.js"
+import {isMarker} from "./in_place.js"
+import {attribute, call, get, isForeign} from "./members.js"
 
 /** The parameter of the list, and of the address. */
 export const PAGE = "page"
@@ -45,7 +46,11 @@ export class PageLinks {
 
   /** A page is read from its beginning, as after any other link. @param {string} stream */
   #scrollTo(stream) {
-    const list = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && attribute(each, "data-live-format") === null)
+    const live = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && isOfRows(each))
+    const list = live && isMarker(live) ? get(live, "parentElement") : live
     if (list && call(list, "getBoundingClientRect").top < 0) call(list, "scrollIntoView", {block: "start"})
   }
 }
+
+/** @param {Element} live */
+const isOfRows = (live) => /^html(:|$)/.test(attribute(live, "data-live-format") ?? "html")

@@ -5,6 +5,7 @@
 
 import {showErrors} from "./form_errors.js"
 import {isEdited, isField, restore} from "./form_fields.js"
+import {listAround} from "./in_place.js"
 import {attribute, call, get, isForeign} from "./members.js"
 import {MORE} from "./more_link.js"
 import {PAGE, PageLinks} from "./page_links.js"
@@ -254,7 +255,7 @@ function formOf(target) {
 }
 
 /** Returns whether an element is not the form's own: it is in foreign markup, or in a live list. @param {Element} element */
-const isOthers = (element) => isForeign(element) || call(element, "closest", "[data-live]") !== null
+const isOthers = (element) => isForeign(element) || listAround(element) !== null
 
 /** Returns the fields that a form would send. @param {HTMLFormElement} form @returns {Control[]} */
 function controlsOf(form) {

@@ -1,12 +1,14 @@
 /**
- * The rows of a container: its children with a data-live-key. They are kept together, at the place of the first one.
+ * The rows of a container: its children with a data-live-key. They are kept together, at the place of the first one. Without any, the
+ * HTML for an empty list stands there.
  */
 
 import {RealtimeError} from "../protocol/messages.js"
 import {focusIn, moveFocus} from "./focus.js"
 import {follow} from "./follow.js"
 import {isEdited, isField} from "./form_fields.js"
-import {parseRow} from "./html.js"
+import {parseElement, parseRow} from "./html.js"
+import {elementsBefore, isMarker} from "./in_place.js"
 import {ask, attribute, call, emit, get, show} from "./members.js"
 import {morph} from "./morph.js"
 import {pageChanges} from "./page_changes.js"
@@ -24,18 +26,32 @@ const said = new WeakMap()
 export class Rows {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null
+  /** What was shown last in place of rows. @type {Element | null} */
+  #placeholder = null
 
   /**
-   * @param {Element} element
-   * @param {{wanted: () => readonly string[], others: () => Rows[], report: (error: unknown) => void}} options wanted: the
-   *   current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
+   * @param {Element} live a container, or the marker of a list in place
+   * @param {{wanted: () => readonly string[], isRefused: () => boolean, others: () => Rows[], report: (error: unknown) => void}} options
+   *   wanted: the current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
    */
-  constructor(element, {wanted, others, report}) {
-    this.element = element
+  constructor(live, {wanted, isRefused, others, report}) {
+    this.live = live
     this.wanted = wanted
+    this.isRefused = isRefused
     this.others = others
     this.report = report
-    pageChanges.observe(element)
+    this.#observe(this.#rows().values())
+  }
+
+  /** What the rows stand in. */
+  get element() {
+    return (isMarker(this.live) && get(this.live, "parentElement")) || this.live
+  }
+
+  /** Only the rows, where other things stand beside them. @param {Iterable<Element>} rows */
+  #observe(rows) {
+    if (isMarker(this.live)) for (const row of rows) pageChanges.observe(row)
+    else pageChanges.observe(this.live)
   }
 
   keys() {
@@ -72,6 +88,7 @@ export class Rows {
    */
   *paint(keys, {puts}) {
     const rows = this.#rows()
+    if (keys.length) this.#replacePlaceholder(null)
     const differing = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))))
     let isFirst = true
     for (const part of parts([...rows.keys()], keys, differing)) {
@@ -79,11 +96,35 @@ export class Rows {
       isFirst = false
       this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing.get(key))]))
     }
+    if (!keys.length) this.#replacePlaceholder(this.isRefused() ? null : attribute(this.live, "data-live-when-empty"))
+  }
+
+  /** What stands in place of rows. @param {string | null} html null: nothing */
+  #replacePlaceholder(html) {
+    const shown = this.#elements().find((each) => attribute(each, "data-live-empty") !== null)
+    if (Boolean(shown) === Boolean(html)) return
+    pageChanges.during(() => {
+      if (shown) {
+        this.#placeholder = shown
+        this.#lead = get(shown, "previousSibling")
+        call(shown, "remove")
+      } else {
+        const element = this.#placeholder ?? parseElement(String(html), this.element)
+        if (element) arrange(this.element, [element], this.#place, [])
+        if (element && !this.#placeholder) /** @type {any} */ (globalThis).htmx?.process?.(element)
+      }
+    })
+  }
+
+  /** The child behind which the rows stand. */
+  get #place() {
+    if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead
+    return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null
   }
 
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
-    const scroll = follow(this.element)
+    const scroll = follow(this.element, this.live)
     pageChanges.during(() => {
       const rows = this.#rows()
       const before = new Map(rows)
@@ -101,8 +142,8 @@ export class Rows {
         if (row) rows.set(key, row)
         if (row && !shown) added.push([key, row])
       }
-      const lead = this.#lead && get(this.#lead, "parentNode") === this.element ? this.#lead : null
-      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), lead, get(this.element, "children"))
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements())
+      if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []))
       for (const [key, row] of added) this.#tell("add", key, row)
       if (place) moveFocus(this.element, this.#rows(), place)
     })
@@ -124,7 +165,7 @@ export class Rows {
   /** @param {string} html @param {string} key */
   #parse(html, key) {
     const row = parseRow(html, key, this.element)
-    showAsViewed(row, this.element)
+    showAsViewed(row, this.live)
     return row
   }
 
@@ -163,7 +204,7 @@ export class Rows {
       this.#tell("morph", key, drawn)
       return drawn
     } catch (cause) {
-      const reason = `The row '${key}' of '${attribute(this.element, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`
+      const reason = `The row '${key}' of '${attribute(this.live, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`
       const error = new RealtimeError(null, reason, {name: "not_shown"})
       show(shown ?? this.element, "data-live-error", reason)
       emit(shown ?? this.element, "realtime:error", error)
@@ -203,9 +244,13 @@ export class Rows {
     return rows
   }
 
+  #elements() {
+    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")]
+  }
+
   /** @returns {[string, Element][]} */
   #children() {
-    return [...get(this.element, "children")].flatMap((child) => {
+    return this.#elements().flatMap((child) => {
       const key = attribute(child, "data-live-key")
       return key === null ? [] : [/** @type {[string, Element]} */ ([key, child])]
     })

@@ -7,13 +7,13 @@ import {attribute, call, show} from "./members.js"
 const MARKS = "[data-live-if-user], [data-live-unless-user], [data-live-owner]"
 
 /**
- * Shows a row as the viewer of its container sees it.
+ * Shows a row as the viewer of its list sees it.
  *
  * @param {Element} row that is not in the page yet
- * @param {Element} container
+ * @param {Element} live the container, or the marker of a list in place
  */
-export function showAsViewed(row, container) {
-  const viewer = attribute(container, "data-live-viewer")
+export function showAsViewed(row, live) {
+  const viewer = attribute(live, "data-live-viewer")
   if (viewer === null) return
   const isNamed = (/** @type {Element} */ element, /** @type {string} */ name) => viewer !== "" && (attribute(element, name) ?? "").split(/\s+/).includes(viewer)
   for (const element of call(row, "matches", MARKS) ? [row, ...call(row, "querySelectorAll", MARKS)] : call(row, "querySelectorAll", MARKS)) {

@@ -58,11 +58,11 @@ class Expressions(ABC):
         return longest > MAX_KEY
 
     def routing(
-        self, model: Any, routing: Routing, row: Cells, old: Cells | None = None, *, gone: bool = False
+        self, model: Any, routing: Routing, row: Cells, old: Cells | None = None, *, deleted: bool = False
     ) -> str:
         """Return SQL for the JSON of the values that route a change: the row's, and its old ones where they differ.
 
-        `gone` means that the row no longer exists, so no value can be read from it later.
+        `deleted` means that the row no longer exists, so no value can be read from it later.
         """
         if routing is None:
             return "NULL"
@@ -72,7 +72,7 @@ class Expressions(ABC):
         for name, column in routing.items():
             cell = self._cell_or_parent_cell(model, column, row)
             if cell is None:
-                if gone:
+                if deleted:
                     return "NULL"
                 parts.append(self.literal(f'{"," if len(parts) > 1 else ""}"{name}":[]{"}" if name == last else ""}'))
                 continue
@@ -84,12 +84,12 @@ class Expressions(ABC):
             if old is None:
                 parts += [value, end]
                 continue
-            was = str(self._cell_or_parent_cell(model, column, old))
+            old_cell = str(self._cell_or_parent_cell(model, column, old))
             # both branches include the end of the value, so a row that has not moved needs few concatenations
             *pieces, quote = value.parts if isinstance(value, Joined) else [value, "''"]
             stayed = self.concat(quote, end)
-            moved = self.concat(quote, "','", self.json(column, was) or "'null'", end)
-            parts += [*pieces, f"CASE WHEN {self.differ(was, cell)} THEN {moved} ELSE {stayed} END"]
+            moved = self.concat(quote, "','", self.json(column, old_cell) or "'null'", end)
+            parts += [*pieces, f"CASE WHEN {self.differ(old_cell, cell)} THEN {moved} ELSE {stayed} END"]
         return self.concat(*parts)
 
     def cell(self, column: Column, row: Cells) -> str:

@@ -118,13 +118,13 @@ class RowTriggers(Triggers):
         for own in table.own:
             if own.label in rereads:
                 continue
-            routing = self.sql.routing(table.model, own.routing, row, old, gone=operation == DELETE)
+            routing = self.sql.routing(table.model, own.routing, row, old, deleted=operation == DELETE)
             yield log.insert_one(log.values(own.label, key, operation, routing, table.keys))
             if old is not None:  # log a changed key too
-                gone = self.sql.key(table.keys, old)
-                routing = self.sql.routing(table.model, own.routing, old, gone=True)
-                values = log.values(own.label, gone, operation, routing, table.keys)
-                yield from self.insert_if(f"{gone} <> {key}", values)
+                old_key = self.sql.key(table.keys, old)
+                routing = self.sql.routing(table.model, own.routing, old, deleted=True)
+                values = log.values(own.label, old_key, operation, routing, table.keys)
+                yield from self.insert_if(f"{old_key} <> {key}", values)
         for link in table.links:
             if link.label not in rereads:
                 yield from self.insert_links(link, [name for name in (row, old) if name])

@@ -27,7 +27,7 @@ from realtime.hub.pubsub.sender import hints_outage
 from realtime.management.doctor.findings import ANSWER_SECONDS, Broken, Finding, Outcome, broken, finding
 from realtime.models import Change
 
-NOTE = "realtime.note"  # the model of a test's log entry: no stream has it
+TEST_MODEL = "realtime.note"  # the model of a test's log entry: no stream has it
 NO_LOG = ""
 SKEW_SECONDS = 5.0
 AGAIN_SECONDS = 2.0  # before a lost message is sent again
@@ -86,9 +86,9 @@ def logs() -> Iterator[Finding]:
             log.begin()
             before = log.head()
             with ThreadPoolExecutor(1) as another:  # another connection: it must commit before this one can read
-                another.submit(_closing, note, alias).result()
+                another.submit(_with_own_connections, write_change, alias).result()
             changes = log.read(before, limit=10_000).changes
-            if not any((change.model, change.key) == (NOTE, origin()) for change in changes):
+            if not any((change.model, change.key) == (TEST_MODEL, origin()) for change in changes):
                 raise Broken("a written change could not be read back")
             yield finding(what, begun, "a change was written and read")
             skew = abs(_database_time(alias) - time.time())
@@ -103,13 +103,13 @@ async def wakeups() -> list[Finding]:
     found = []
     for alias in sorted({*log_databases(), access_database()}):
         what = f"wake-up {alias}"
-        write = partial(asyncio.to_thread, _closing, note, alias)
+        write = partial(asyncio.to_thread, _with_own_connections, write_change, alias)
         match source(alias):
             case "postgresql":
-                found.append(await _hears(what, "NOTIFY", partial(_listen_to_postgresql, alias), write))
+                found.append(await _await_message(what, "NOTIFY", partial(_listen_to_postgresql, alias), write))
             case "layer":
                 listen = partial(_listen_to_layer, channel_layer.group(alias), alias)
-                found.append(await _hears(what, "the channel layer", listen, write))
+                found.append(await _await_message(what, "the channel layer", listen, write))
             case _:
                 seconds = get_changelog(alias).poll_seconds if connections[alias].vendor in BACKENDS else 0
                 text = f"none between processes; changes are polled every {seconds:g} s"
@@ -119,34 +119,34 @@ async def wakeups() -> list[Finding]:
     except Exception as error:  # every layer has its own errors
         return [*found, broken("channel layer", error, "See the check realtime.E007.")]
     if event_bus.carrier() is postgresql.EventsCarrier:
-        found.append(await _hears("events", "NOTIFY", _listen_to_events, _send_event))
+        found.append(await _await_message("events", "NOTIFY", _listen_to_events, _send_event))
     elif not sender.is_usable():
         text = "none that reaches other processes; events stay within one process"
         found.append(Finding("channel layer", Outcome.OFF, text))
     elif not any(source(alias) == "layer" for alias in log_databases()):
         listen = partial(_listen_to_layer, event_bus.GROUP, NO_LOG)
-        found.append(await _hears("channel layer", "the layer", listen, _send_to_layer))
+        found.append(await _await_message("channel layer", "the layer", listen, _send_to_layer))
     return found
 
 
-Hear = Callable[[], None]
+Notify = Callable[[], None]
 
 
-async def _hears(
-    what: str, name: str, listen: Callable[[Hear, Hear], Awaitable[None]], send: Callable[[], Awaitable[None]]
+async def _await_message(
+    what: str, name: str, listen: Callable[[Notify, Notify], Awaitable[None]], send: Callable[[], Awaitable[None]]
 ) -> Finding:
     """Listen, send a message through the database or the layer, and wait until it is received."""
-    ready, heard = asyncio.Event(), asyncio.Event()
-    listening = asyncio.ensure_future(listen(ready.set, heard.set))
+    ready, received = asyncio.Event(), asyncio.Event()
+    listening = asyncio.ensure_future(listen(ready.set, received.set))
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await ready.wait()
-            while not heard.is_set():
+            while not received.is_set():
                 begun = time.perf_counter()
                 await send()
                 with suppress(TimeoutError):  # a sender skips a message right after another one
                     async with asyncio.timeout(AGAIN_SECONDS):
-                        await heard.wait()
+                        await received.wait()
         return finding(what, begun, f"received by {name}")
     except TimeoutError:
         remedy = "With a pooler, set REALTIME_LISTEN_DSN." if "NOTIFY" in name else "Check that Redis is running."
@@ -158,26 +158,26 @@ async def _hears(
         await asyncio.gather(listening, return_exceptions=True)
 
 
-async def _listen_to_postgresql(alias: str, ready: Hear, heard: Hear) -> None:
+async def _listen_to_postgresql(alias: str, ready: Notify, received: Notify) -> None:
     def take(payload: str) -> None:
         if payload == origin():
-            heard()
+            received()
 
     await postgresql.listen(alias, ready, take=take)
 
 
-async def _listen_to_layer(group: str, log: str, ready: Hear, heard: Hear) -> None:
+async def _listen_to_layer(group: str, log: str, ready: Notify, received: Notify) -> None:
     def take(message: dict[str, Any]) -> None:
         if (message["type"], message.get("log"), message.get("origin")) == (channel_layer.WAKE_UP, log, origin()):
-            heard()
+            received()
 
     await channel_layer.listen_to(group, take, joined=ready, outage=hints_outage("the channel layer"))
 
 
-async def _listen_to_events(ready: Hear, heard: Hear) -> None:
+async def _listen_to_events(ready: Notify, received: Notify) -> None:
     def take(text: str) -> None:
         if text == _EVENT:
-            heard()
+            received()
 
     await postgresql.listen_to_events(take, joined=ready)
 
@@ -187,7 +187,7 @@ async def _send_event() -> None:
 
 
 # an event for a user that does not exist
-_EVENT = json.dumps({"name": NOTE, "data": None, "user": "", "origin": origin()})
+_EVENT = json.dumps({"name": TEST_MODEL, "data": None, "user": "", "origin": origin()})
 
 
 async def _send_to_layer() -> None:
@@ -195,12 +195,12 @@ async def _send_to_layer() -> None:
     sender.send(event_bus.GROUP, {"type": channel_layer.WAKE_UP, "log": NO_LOG, "origin": origin()})
 
 
-def note(alias: str) -> None:
+def write_change(alias: str) -> None:
     """Write a change that affects no stream."""
-    get_changelog(alias).append([NewChange(NOTE, origin(), Change.Kind.UPDATE)])
+    get_changelog(alias).append([NewChange(TEST_MODEL, origin(), Change.Kind.UPDATE)])
 
 
-def _closing(function: Callable[..., None], *args: Any) -> None:
+def _with_own_connections(function: Callable[..., None], *args: Any) -> None:
     # nothing else closes the connections of this thread
     try:
         function(*args)

@@ -27,7 +27,7 @@ Headers = dict[str, str]
 WEBSOCKET, SSE, LONGPOLL = TRANSPORTS = ("WebSocket", "Server-Sent Events", "long-poll")
 
 
-class Watch:
+class RowReader:
     """Reads the server's messages, and keeps the text of the row."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Watch:
             case "refused" | "bye":
                 raise Broken(f"the server sent {message['code']}: {message['reason']}")
 
-    def asked(self, key: str) -> list[dict[str, Any]]:
+    def subscribe_messages(self, key: str) -> list[dict[str, Any]]:
         """Return the messages that subscribe to the row, from the last cursor."""
         held = {} if self.cursor is None else {"cursor": self.cursor, "fingerprint": self.fingerprint}
         wanted = {"type": "subscribe", "id": 1, "stream": probe_stream.NAME, "params": {"key": key}, "format": "data"}
@@ -59,19 +59,19 @@ def try_transports(url: str, headers: Headers) -> Iterator[Finding]:
     key = probe_stream.begin()
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="realtime-doctor") as writer:
-            trials: list[tuple[str, Callable[..., list[Finding]]]] = [
+            tests: list[tuple[str, Callable[..., list[Finding]]]] = [
                 (WEBSOCKET, _websocket),
                 (SSE, _sse),
                 (LONGPOLL, _longpoll),
             ]
-            for number, (what, trial) in enumerate(trials):
+            for number, (what, test) in enumerate(tests):
                 change = _Change(writer, key, f"change {number}")
                 try:
-                    yield from trial(what, url, headers, change)
-                except _Off as off:
-                    yield Finding(what, Outcome.OFF, str(off))
+                    yield from test(what, url, headers, change)
+                except _Unavailable as unavailable:
+                    yield Finding(what, Outcome.OFF, str(unavailable))
                 except HTTPError as error:
-                    yield broken(what, Broken(f"the server answered {error.code} {error.reason}"), _said(error))
+                    yield broken(what, Broken(f"the server answered {error.code} {error.reason}"), _remedy(error))
                 except TimeoutError:
                     yield broken(
                         what,
@@ -84,7 +84,7 @@ def try_transports(url: str, headers: Headers) -> Iterator[Finding]:
         probe_stream.end(key)
 
 
-class _Off(Exception):
+class _Unavailable(Exception):
     """The site does not have this transport, which may be intended."""
 
 
@@ -110,8 +110,8 @@ class _Change:
 
 def _websocket(what: str, url: str, headers: Headers, change: _Change) -> list[Finding]:
     if importlib.util.find_spec("websockets") is None:
-        raise _Off("not tested: the package `websockets` is not installed (extra `client`)")
-    compresses = asyncio.run(_by_websocket(url, headers, change))
+        raise _Unavailable("not tested: the package `websockets` is not installed (extra `client`)")
+    compresses = asyncio.run(_await_change(url, headers, change))
     found = [finding(what, change.begun, "a change arrived")]
     if compresses:
         text = (
@@ -122,7 +122,7 @@ def _websocket(what: str, url: str, headers: Headers, change: _Change) -> list[F
     return found
 
 
-async def _by_websocket(url: str, headers: Headers, change: _Change) -> bool:
+async def _await_change(url: str, headers: Headers, change: _Change) -> bool:
     """Wait for the change. Return whether the server accepts compressed messages."""
     from websockets.asyncio.client import connect  # an optional dependency
 
@@ -138,54 +138,54 @@ async def _by_websocket(url: str, headers: Headers, change: _Change) -> bool:
         asyncio.timeout(2 * ANSWER_SECONDS),
         connect(address, additional_headers=own, open_timeout=ANSWER_SECONDS, proxy=None, **options) as socket,
     ):
-        watch = Watch()
-        for message in watch.asked(change.key):
+        reader = RowReader()
+        for message in reader.subscribe_messages(change.key):
             await socket.send(json.dumps(message))
-        while not watch.text:
-            watch.take(json.loads(await socket.recv()))
+        while not reader.text:
+            reader.take(json.loads(await socket.recv()))
         await asyncio.to_thread(change.write)
-        while watch.text != change.text:
-            watch.take(json.loads(await socket.recv()))
+        while reader.text != change.text:
+            reader.take(json.loads(await socket.recv()))
         return bool(socket.protocol.extensions)
 
 
 def _sse(what: str, url: str, headers: Headers, change: _Change) -> list[Finding]:
-    watch = Watch()
-    with _post(url + _path("sse"), watch.asked(change.key), headers) as response:
+    reader = RowReader()
+    with _post(url + _path("sse"), reader.subscribe_messages(change.key), headers) as response:
         ends = time.monotonic() + 2 * ANSWER_SECONDS
         wrote = False
-        while watch.text != change.text:
+        while reader.text != change.text:
             line = response.readline().decode()
             if not line or line.startswith("event: end") or time.monotonic() > ends:
                 raise Broken("the stream of events ended before the change")
             if line.startswith("data: "):
-                watch.take(json.loads(line.removeprefix("data: ")))
-            if watch.text and not wrote:
+                reader.take(json.loads(line.removeprefix("data: ")))
+            if reader.text and not wrote:
                 wrote = True
                 change.write()
     return [finding(what, change.begun, "a change arrived")]
 
 
 def _longpoll(what: str, url: str, headers: Headers, change: _Change) -> list[Finding]:
-    watch = Watch()
+    reader = RowReader()
     address = url + _path("poll")
-    for message in _answer(f"{address}?wait=0", watch, change, headers):
-        watch.take(message)
+    for message in _answer(f"{address}?wait=0", reader, change, headers):
+        reader.take(message)
     # the change is written while the request waits, to test whether it wakes up
     writing = threading.Timer(WAIT_SECONDS, change.write)
     writing.start()
     try:
-        for message in _answer(f"{address}?wait={ANSWER_SECONDS / 2:g}", watch, change, headers):
-            watch.take(message)
+        for message in _answer(f"{address}?wait={ANSWER_SECONDS / 2:g}", reader, change, headers):
+            reader.take(message)
     finally:
         writing.join()
-    if watch.text != change.text:
+    if reader.text != change.text:
         raise TimeoutError
     return [finding(what, change.begun, "a change arrived")]
 
 
-def _answer(address: str, watch: Watch, change: _Change, headers: Headers) -> list[dict[str, Any]]:
-    with _post(address, watch.asked(change.key), headers) as response:
+def _answer(address: str, reader: RowReader, change: _Change, headers: Headers) -> list[dict[str, Any]]:
+    with _post(address, reader.subscribe_messages(change.key), headers) as response:
         messages: list[dict[str, Any]] = json.load(response)
     return messages
 
@@ -194,7 +194,7 @@ def _path(name: str) -> str:
     try:
         return reverse(f"realtime:{name}")
     except NoReverseMatch:
-        raise _Off(
+        raise _Unavailable(
             'not installed: to use it, add path("realtime/", include("realtime.urls")) to the URLconf'
         ) from None
 
@@ -215,7 +215,7 @@ def _post(address: str, messages: list[dict[str, Any]], headers: Headers) -> HTT
     return response
 
 
-def _said(error: HTTPError) -> str:
+def _remedy(error: HTTPError) -> str:
     if 300 <= error.code < 400:
         return f"It redirects to {error.headers.get('Location')}; pass that URL with --url."
     if error.code == 400:

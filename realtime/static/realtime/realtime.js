@@ -1278,11 +1278,12 @@ function contents(element) {
 function take(fields) {
   for (const { field, content: content2 } of fields) taken.set(field, content2);
 }
+var ROWS = "[data-live] [data-live-key], [data-live-key]:has(~ template[data-live])";
 function forgetRestored(document2) {
   const [visit] = get(document2, "defaultView")?.performance.getEntriesByType?.("navigation") ?? [];
   if (!visit || /** @type {PerformanceNavigationTiming} */
   visit.type === "navigate") return;
-  for (const element of call(document2, "querySelectorAll", "[data-live] [data-live-key] :is(input, select, textarea)")) {
+  for (const element of call(document2, "querySelectorAll", `:is(${ROWS}) :is(input, select, textarea)`)) {
     if (isField(element) && !hasFocus(element)) restore(element);
   }
 }
@@ -1407,14 +1408,14 @@ function followFromStart(element) {
   const scroller = followed(element);
   if (scroller && get(scroller, "scrollTop") === 0) scrollToEnd(scroller);
 }
-function follow2(element) {
+function follow2(element, live2) {
   const scroller = followed(element);
   if (scroller && isAtEnd(scroller)) return () => scrollToEnd(scroller);
-  return growsUpwards(element) ? keepPlace(element) : () => {
+  return growsUpwards(live2) ? keepPlace(element) : () => {
   };
 }
 var followed = (element) => call(element, "closest", "[data-live-follow]");
-var growsUpwards = (element) => Number(attribute(element, "data-live-more")) < 0;
+var growsUpwards = (live2) => Number(attribute(live2, "data-live-more")) < 0;
 function isAtEnd(scroller) {
   return get(scroller, "scrollHeight") - get(scroller, "scrollTop") - get(scroller, "clientHeight") <= SLACK;
 }
@@ -1444,6 +1445,65 @@ function noteGone(element, keys, drops) {
 function templateAfter(element) {
   const next = get(element, "nextElementSibling");
   return next instanceof HTMLTemplateElement && attribute(next, "data-live-when-gone") !== null ? next : null;
+}
+
+// src/dom/in_place.js
+var isMarker = (element) => element !== null && get(element, "localName") === "template" && attribute(element, "data-live") !== null;
+function adopted(element) {
+  if (!isMarker(element)) return element;
+  const parent = aroundRows(element);
+  if (!parent) return element;
+  if (attribute(parent, "data-live") !== null) {
+    const reason = `The list '${attribute(element, "data-live")}' was put into an element that is a live list already: give each an element of its own.`;
+    throw new RealtimeError(null, reason, { name: "bad_arguments" });
+  }
+  const isOwn = ["data-live-key", "data-live-stream", "data-live-token"].some((name) => attribute(parent, name) !== null);
+  if (isOwn || parent === get(
+    /** @type {Document} */
+    get(parent, "ownerDocument"),
+    "body"
+  )) return element;
+  if (![...get(parent, "childNodes")].every((node) => node === element || isPart(node))) return element;
+  for (const { name, value: value2 } of get(element, "attributes")) call(parent, "setAttribute", name, value2);
+  call(element, "remove");
+  return parent;
+}
+function aroundRows(marker) {
+  const name = attribute(marker, "data-live-in");
+  const parent = get(marker, "parentElement");
+  if (!name || !parent || get(parent, "localName") !== "table") return parent;
+  const body = (
+    /** @type {Document} */
+    get(marker, "ownerDocument").createElement(name)
+  );
+  call(marker, "before", body);
+  call(body, "append", marker);
+  return body;
+}
+function isPart(node) {
+  if (node instanceof Element) return ["data-live-key", "data-live-empty", "data-live-load"].some((name) => attribute(node, name) !== null);
+  return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim();
+}
+function elementsBefore(marker) {
+  const found = [];
+  for (let each = get(marker, "previousElementSibling"); each && !isMarker(each); each = get(each, "previousElementSibling")) found.push(each);
+  return found.reverse();
+}
+function listAround(element, others = "[data-live]") {
+  for (let each = (
+    /** @type {Element | null} */
+    element
+  ); each; each = get(each, "parentElement")) {
+    if (attribute(each, "data-live") !== null || call(each, "matches", others)) return each;
+    const marker = attribute(each, "data-live-key") === null ? null : markerBehind(each);
+    if (marker) return marker;
+  }
+  return null;
+}
+function markerBehind(row) {
+  let each = get(row, "nextElementSibling");
+  while (each && !isMarker(each)) each = get(each, "nextElementSibling");
+  return each;
 }
 
 // src/dom/parts.js
@@ -1706,31 +1766,45 @@ var MoreLink = class {
   /** Whether the server refuses more. */
   #isRefused = false;
   #observer;
-  /** @param {Element} element the container @param {Windows} windows */
-  constructor(element, windows) {
-    this.element = element;
+  /** @param {Element} live the container, or the marker of a list in place @param {Windows} windows */
+  constructor(live2, windows) {
+    this.live = live2;
     this.windows = windows;
     this.listener = (event) => this.#click(
       /** @type {MouseEvent} */
       event
     );
-    call(element, "addEventListener", "click", this.listener);
+    call(this.#document, "addEventListener", "click", this.listener);
     const seen = (entries) => entries.at(-1)?.isIntersecting && this.#load();
     this.#observer = typeof IntersectionObserver === "function" ? new IntersectionObserver(seen) : null;
     this.update();
   }
+  get #document() {
+    return (
+      /** @type {Document} */
+      get(this.live, "ownerDocument")
+    );
+  }
+  get #siblings() {
+    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")];
+  }
+  /** The child of the list that has the link. */
+  get #place() {
+    return this.#siblings.find((each) => attribute(each, "data-live-load") !== null);
+  }
   get #link() {
-    return [...call(this.element, "querySelectorAll", "[data-live-load]")].find((each) => call(each, "closest", "[data-live]") === this.element);
+    const place2 = this.#place;
+    return place2 && (call(place2, "querySelector", "a[href]") ?? void 0);
   }
   /** Shows whether there is more, and looks again whether it is in view. */
   update() {
-    const link2 = this.#link;
-    if (!link2) return;
+    const [place2, link2] = [this.#place, this.#link];
+    if (!place2 || !link2) return;
     const { isFull, isLoading, steps, size } = this.windows;
-    const child = childOf(this.element, link2);
+    const first = this.#siblings.find((each) => attribute(each, "data-live-key") !== null);
     pageChanges.during(() => {
-      if (size < 0 && get(this.element, "firstElementChild") !== child) call(this.element, "prepend", child);
-      show(child, "hidden", isFull && !this.#isRefused ? null : "");
+      if (size < 0 && first && call(first, "compareDocumentPosition", place2) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place2);
+      show(place2, "hidden", isFull && !this.#isRefused ? null : "");
       show(link2, "aria-busy", isLoading ? "true" : null);
       show(link2, "href", addressOf(link2, steps + 1));
     });
@@ -1740,11 +1814,7 @@ var MoreLink = class {
   /** The page shows as much after a reload. */
   showAddress() {
     const link2 = this.#link;
-    const window2 = get(
-      /** @type {Document} */
-      get(this.element, "ownerDocument"),
-      "defaultView"
-    );
+    const window2 = get(this.#document, "defaultView");
     if (link2 && window2 && this.windows.steps > 1) window2.history.replaceState(window2.history.state, "", addressOf(link2, this.windows.steps) + window2.location.hash);
   }
   refuse() {
@@ -1759,14 +1829,14 @@ var MoreLink = class {
   }
   close() {
     this.#observer?.disconnect();
-    call(this.element, "removeEventListener", "click", this.listener);
+    call(this.#document, "removeEventListener", "click", this.listener);
   }
   /** @param {MouseEvent} event */
   #click(event) {
     const link2 = this.#link;
     if (!link2 || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    if (!(event.target instanceof Node) || !call(link2, "contains", event.target)) return;
-    if (attribute(this.element, "data-live-state") === "refused") return;
+    if (!(event.target instanceof Node) || !call(link2, "contains", event.target) || isForeign(link2)) return;
+    if (attribute(this.live, "data-live-state") === "refused") return;
     event.preventDefault();
     this.#load();
   }
@@ -1776,12 +1846,6 @@ var MoreLink = class {
   }
 };
 var isManual = (link2) => call(link2, "closest", '[data-live-autoload="off"]') !== null;
-function childOf(element, link2) {
-  let child = link2;
-  while (get(child, "parentElement") && get(child, "parentElement") !== element) child = /** @type {Element} */
-  get(child, "parentElement");
-  return child;
-}
 function addressOf(link2, steps) {
   const url = new URL(
     /** @type {Document} */
@@ -1871,6 +1935,12 @@ var POLICY = "realtime";
 var HELD = /* @__PURE__ */ Symbol.for("realtime.policy");
 var inert = /* @__PURE__ */ new WeakMap();
 function parseRow(html, key, container) {
+  const row = parseElement(html, container);
+  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
+  call(row, "setAttribute", "data-live-key", key);
+  return row;
+}
+function parseElement(html, container) {
   const context = inertCopy(container);
   const text2 = (
     /** @type {string} */
@@ -1878,10 +1948,7 @@ function parseRow(html, key, container) {
   );
   if (context.setHTMLUnsafe) context.setHTMLUnsafe(text2);
   else context.innerHTML = text2;
-  const row = get(context, "firstElementChild");
-  if (!row) throw new Error(`The row '${key}' has no element: a row's template must have one root element.`);
-  call(row, "setAttribute", "data-live-key", key);
-  return row;
+  return get(context, "firstElementChild");
 }
 function inertCopy(element) {
   const document2 = (
@@ -2391,8 +2458,8 @@ function mergeStyles(from, said3, to) {
 
 // src/dom/viewer.js
 var MARKS = "[data-live-if-user], [data-live-unless-user], [data-live-owner]";
-function showAsViewed(row, container) {
-  const viewer = attribute(container, "data-live-viewer");
+function showAsViewed(row, live2) {
+  const viewer = attribute(live2, "data-live-viewer");
   if (viewer === null) return;
   const isNamed = (element, name) => viewer !== "" && (attribute(element, name) ?? "").split(/\s+/).includes(viewer);
   for (const element of call(row, "matches", MARKS) ? [row, ...call(row, "querySelectorAll", MARKS)] : call(row, "querySelectorAll", MARKS)) {
@@ -2408,17 +2475,29 @@ var said2 = /* @__PURE__ */ new WeakMap();
 var Rows = class {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null;
+  /** What was shown last in place of rows. @type {Element | null} */
+  #placeholder = null;
   /**
-   * @param {Element} element
-   * @param {{wanted: () => readonly string[], others: () => Rows[], report: (error: unknown) => void}} options wanted: the
-   *   current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
+   * @param {Element} live a container, or the marker of a list in place
+   * @param {{wanted: () => readonly string[], isRefused: () => boolean, others: () => Rows[], report: (error: unknown) => void}} options
+   *   wanted: the current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
    */
-  constructor(element, { wanted, others, report }) {
-    this.element = element;
+  constructor(live2, { wanted, isRefused, others, report }) {
+    this.live = live2;
     this.wanted = wanted;
+    this.isRefused = isRefused;
     this.others = others;
     this.report = report;
-    pageChanges.observe(element);
+    this.#observe(this.#rows().values());
+  }
+  /** What the rows stand in. */
+  get element() {
+    return isMarker(this.live) && get(this.live, "parentElement") || this.live;
+  }
+  /** Only the rows, where other things stand beside them. @param {Iterable<Element>} rows */
+  #observe(rows) {
+    if (isMarker(this.live)) for (const row of rows) pageChanges.observe(row);
+    else pageChanges.observe(this.live);
   }
   keys() {
     return this.#rows().keys();
@@ -2451,6 +2530,7 @@ var Rows = class {
    */
   *paint(keys, { puts }) {
     const rows = this.#rows();
+    if (keys.length) this.#replacePlaceholder(null);
     const differing2 = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))));
     let isFirst = true;
     for (const part of parts([...rows.keys()], keys, differing2)) {
@@ -2458,10 +2538,32 @@ var Rows = class {
       isFirst = false;
       this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing2.get(key))]));
     }
+    if (!keys.length) this.#replacePlaceholder(this.isRefused() ? null : attribute(this.live, "data-live-when-empty"));
+  }
+  /** What stands in place of rows. @param {string | null} html null: nothing */
+  #replacePlaceholder(html) {
+    const shown2 = this.#elements().find((each) => attribute(each, "data-live-empty") !== null);
+    if (Boolean(shown2) === Boolean(html)) return;
+    pageChanges.during(() => {
+      if (shown2) {
+        this.#placeholder = shown2;
+        this.#lead = get(shown2, "previousSibling");
+        call(shown2, "remove");
+      } else {
+        const element = this.#placeholder ?? parseElement(String(html), this.element);
+        if (element) arrange(this.element, [element], this.#place, []);
+        if (element && !this.#placeholder) globalThis.htmx?.process?.(element);
+      }
+    });
+  }
+  /** The child behind which the rows stand. */
+  get #place() {
+    if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead;
+    return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null;
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
-    const scroll = follow2(this.element);
+    const scroll = follow2(this.element, this.live);
     pageChanges.during(() => {
       const rows = this.#rows();
       const before = new Map(rows);
@@ -2478,8 +2580,8 @@ var Rows = class {
         if (row) rows.set(key, row);
         if (row && !shown2) added.push([key, row]);
       }
-      const lead = this.#lead && get(this.#lead, "parentNode") === this.element ? this.#lead : null;
-      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), lead, get(this.element, "children"));
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements());
+      if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []));
       for (const [key, row] of added) this.#tell("add", key, row);
       if (place2) moveFocus(this.element, this.#rows(), place2);
     });
@@ -2498,7 +2600,7 @@ var Rows = class {
   /** @param {string} html @param {string} key */
   #parse(html, key) {
     const row = parseRow(html, key, this.element);
-    showAsViewed(row, this.element);
+    showAsViewed(row, this.live);
     return row;
   }
   /** @param {Element} row */
@@ -2535,7 +2637,7 @@ var Rows = class {
       this.#tell("morph", key, drawn);
       return drawn;
     } catch (cause) {
-      const reason = `The row '${key}' of '${attribute(this.element, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
+      const reason = `The row '${key}' of '${attribute(this.live, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
       const error = new RealtimeError(null, reason, { name: "not_shown" });
       show(shown2 ?? this.element, "data-live-error", reason);
       emit(shown2 ?? this.element, "realtime:error", error);
@@ -2568,9 +2670,12 @@ var Rows = class {
     for (const [key, child] of this.#children()) if (!rows.has(key)) rows.set(key, child);
     return rows;
   }
+  #elements() {
+    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")];
+  }
   /** @returns {[string, Element][]} */
   #children() {
-    return [...get(this.element, "children")].flatMap((child) => {
+    return this.#elements().flatMap((child) => {
       const key = attribute(child, "data-live-key");
       return key === null ? [] : [
         /** @type {[string, Element]} */
@@ -3201,7 +3306,7 @@ var Container = class {
     this.token = attribute(element, "data-live-token") ?? void 0;
     if (!this.token) throw unsigned(this.name);
     this.format = readFormat(element);
-    this.content = this.format.startsWith("value:") ? new ValueText(element, this.format) : this.#newRows(containersOf, report);
+    this.content = isHTML(this.format) ? this.#newRows(containersOf, report) : new ValueText(element, this.format);
     followFromStart(element);
     this.#noted = attribute(element, "data-live-params");
     const cursor = attribute(element, "data-live-cursor");
@@ -3225,7 +3330,7 @@ var Container = class {
   }
   #showMore() {
     const { element, subscription, connection } = this;
-    if (growsUpwards(element)) withoutAnchoring(element);
+    if (growsUpwards(element)) withoutAnchoring(this.#parent);
     this.#windows = new Windows({
       size: this.#step,
       first: { subscription, close: () => connection.unsubscribe(subscription) },
@@ -3392,7 +3497,8 @@ var Container = class {
       const contents2 = containersOf(this.name).map(({ content: content2 }) => content2);
       return contents2.filter((content2) => content2 instanceof Rows && content2 !== this.content);
     };
-    return new Rows(this.element, { wanted: () => this.#shownKeys, others: (
+    const isRefused = () => Boolean(this.subscription.error);
+    return new Rows(this.element, { wanted: () => this.#shownKeys, isRefused, others: (
       /** @type {() => Rows[]} */
       others
     ), report });
@@ -3408,7 +3514,7 @@ var Container = class {
     this.#pending = joined(this.#pending, keys, change);
     if (this.subscription.error) this.#toTell = this.#paintAll();
     else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({ isNow: true });
-    else if (!isPaused(this.element)) animate(this.element, () => this.#flush());
+    else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush());
     this.#count();
     this.#link?.update();
     return true;
@@ -3440,6 +3546,10 @@ var Container = class {
     this.#pending = null;
     if (pending) for (const work = this.#paint(pending); !work.next().done; ) ;
     return pending && pending.change;
+  }
+  /** What the rows stand in. */
+  get #parent() {
+    return isMarker(this.element) && get(this.element, "parentElement") || this.element;
   }
   /** @param {Subscription} subscription */
   #read(subscription) {
@@ -3497,9 +3607,13 @@ function unsigned(name) {
   const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`;
   return new RealtimeError(null, reason, { name: "bad_arguments" });
 }
+var isHTML = (format) => format === "html" || format === "pages" || format.startsWith("html:");
 function readFormat(element) {
   const format = attribute(element, "data-live-format") ?? "html";
-  if (format === "html" || format === "pages") return format;
+  if (isHTML(format)) return (
+    /** @type {Format} */
+    format
+  );
   if (format.startsWith("value:")) return valueFormat(format.slice("value:".length));
   const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`;
   throw new RealtimeError(null, reason, { name: "bad_arguments" });
@@ -3578,7 +3692,7 @@ var Controls = class {
    * @returns {{token: string} | {stream: string, params: Record<string, unknown>}}
    */
   #target(element) {
-    const owner = call(element, "closest", "[data-live], [data-live-stream]");
+    const owner = listAround(element, "[data-live-stream]");
     const wire = owner && this.wireOf(owner);
     if (wire?.vouched && (!wire.token || wire.changed)) return { stream: wire.stream, params: wire.params ?? {} };
     const token = owner && attribute(owner, "data-live-token");
@@ -4515,7 +4629,7 @@ var Page = class {
     const found = [...call(root, "querySelectorAll", "[data-live]")];
     if (call(root, "matches", "[data-live]")) found.unshift(root);
     for (const element of found) {
-      if (!this.#containers.has(element) && !isForeign(element)) this.#bind(element);
+      if (!this.#containers.has(element) && !isForeign(element)) this.#guarded(() => this.#bind(adopted(element)));
     }
     this.notice.fill(root);
   }
@@ -4606,10 +4720,12 @@ var PageLinks = class {
   }
   /** A page is read from its beginning, as after any other link. @param {string} stream */
   #scrollTo(stream) {
-    const list = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && attribute(each, "data-live-format") === null);
+    const live2 = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && isOfRows(each));
+    const list = live2 && isMarker(live2) ? get(live2, "parentElement") : live2;
     if (list && call(list, "getBoundingClientRect").top < 0) call(list, "scrollIntoView", { block: "start" });
   }
 };
+var isOfRows = (live2) => /^html(:|$)/.test(attribute(live2, "data-live-format") ?? "html");
 
 // src/dom/parameter_forms.js
 var PAUSE_SECONDS3 = 0.15;
@@ -4835,7 +4951,7 @@ function formOf(target) {
   if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-for") === null || get(form, "method") !== "get") return null;
   return isOthers(form) || isOthers(target) ? null : form;
 }
-var isOthers = (element) => isForeign(element) || call(element, "closest", "[data-live]") !== null;
+var isOthers = (element) => isForeign(element) || listAround(element) !== null;
 function controlsOf2(form) {
   const controls2 = (
     /** @type {Control[]} */

@@ -150,7 +150,7 @@ export type Bye = {
 export type ServerMessage = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Bye;
 export type Params = Record<string, unknown>;
 export type Details = Record<string, string[]>;
-export type Format = "html" | "data" | "pages" | `value:${string}`;
+export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${string}`;
 /**
  * @typedef {string | number | boolean | object | null} Row
  * @typedef {{key: string, row?: Row, after?: string | null}} Put
@@ -185,7 +185,7 @@ export type Format = "html" | "data" | "pages" | `value:${string}`;
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details
- * @typedef {"html" | "data" | "pages" | `value:${string}`} Format
+ * @typedef {"html" | `html:${string}` | "data" | "pages" | `value:${string}`} Format
  */
 /** Every code of the protocol, by name. */
 export declare const codes: Readonly<{

@@ -39,10 +39,10 @@ class Owned(ModelStream):
     model = Shelf
     fields = ["id", "name"]
     authorize_depends_on = ["tests.Book.owner"]
-    asked: list[int] = []
+    checked: list[int] = []
 
     def authorize(self, user):
-        self.asked.append(user.pk)
+        self.checked.append(user.pk)
         return Book.objects.filter(owner=user).exists()
 
 
@@ -50,7 +50,7 @@ class Owned(ModelStream):
 def owned(committed):
     registry.add("owned", Owned)
     install.install()
-    Owned.asked.clear()
+    Owned.checked.clear()
     yield
     registry.remove("owned")
     install.install()
@@ -113,7 +113,7 @@ class TestWhoseAccess:
     )
     def test_update_of_other_fields(self, shelf, ann, write, request):
         if settings.REALTIME_CAPTURE == "signals" and request.node.callspec.id not in ("some fields", "save", "touch"):
-            pytest.skip("signals do not tell of it")
+            pytest.skip("signals do not report it")
         book = Book.objects.create(shelf=shelf, title="a", owner=ann)
         assert access(AccessDependencies(), lambda: write(book)) in (of_users(ann), ANYBODY)
 
@@ -212,15 +212,13 @@ class TestSessions:
     def test_deletion_is_recorded_after_another_model_is_created(self, ann):
         key = new_session(ann)
         apps.clear_cache()  # Django does this then, and creates the managers again
-        assert access(AccessDependencies(), Session.objects.filter(session_key=key).delete) == Access(
-            all_sessions=True
-        )
+        sessions = Session.objects.filter(session_key=key)
+        assert access(AccessDependencies(), sessions.delete) == Access(all_sessions=True)
 
     def test_bulk_deletion_checks_all_sessions_and_a_single_one_ends_its_own(self, ann):
         keys = [new_session(ann) for _ in range(3)]
-        assert access(AccessDependencies(), Session.objects.filter(session_key=keys[0]).delete) == Access(
-            all_sessions=True
-        )
+        sessions = Session.objects.filter(session_key=keys[0])
+        assert access(AccessDependencies(), sessions.delete) == Access(all_sessions=True)
         assert access(AccessDependencies(), Session.objects.none().delete) == Access()
         ended = Access(sessions=frozenset([session_digest(keys[1])]))
         assert access(AccessDependencies(), Session.objects.get(session_key=keys[1]).delete) == ended
@@ -232,11 +230,11 @@ async def test_login_and_rows_of_others_cause_no_check(shelf, ann, bob):
     await Book.objects.acreate(shelf=shelf, title="a", owner=ann)
     async with WireClient(Identity(str(ann.pk))) as client:
         await client.subscribe("owned")
-        asked = list(Owned.asked)
+        checked = list(Owned.checked)
         await sync_to_async(User.objects.filter(pk=ann.pk).update)(last_login=timezone.now())
         await Book.objects.acreate(shelf=shelf, title="b", owner=bob)
         await Shelf.objects.acreate(name="two")
         await until(lambda: len(client.rows()) == 2)
-        assert Owned.asked == asked
+        assert Owned.checked == checked
         await Book.objects.filter(owner=ann).aupdate(owner=bob)
         await until(lambda: client.refusals)
