@@ -152,7 +152,7 @@ def _rows(
     shown = row_html.empty_part(empty, part.roots, source) if empty.strip() else ""
     rows = [*part.rows] if part.rows or not shown else [shown]
     html = format_html_join("\n", "{}", ((mark_safe(row),) for row in rows))  # noqa: S308 - rendered by a template
-    mark = format_html(' data-live-when-empty="{}"', shown) if shown else ""
+    mark = format_html(' data-live-when-empty="{}"', shown) if shown else SafeString("")
     if container is None and not rows and "tr" in part.roots:  # then no parser makes one
         mark = SafeString(' data-live-in="tbody"')
     if part.stream.key_parameter() is not None:
