@@ -78,7 +78,7 @@ async function manifest() {
   const about = {
     name: "django-live-queries",
     version,
-    description: "The browser's half of the Django app `realtime`: live queries in a page.",
+    description: "The JavaScript client of the Django app `realtime`: live queries in a page.",
     license: "BSD-3-Clause",
     type: "module",
     exports: {".": {types: "./realtime.d.ts", default: "./realtime.js"}},

@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "realtime",
+    "demo_project.assistant",
     "demo_project.board",
     "demo_project.chat",
     "demo_project.dashboard",

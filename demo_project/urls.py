@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
+from demo_project.assistant.views import assistant
 from demo_project.board import views
 from demo_project.chat.views import chat, room
 from demo_project.dashboard.views import dashboard
@@ -13,6 +14,7 @@ urlpatterns = [
     path("board/<int:pk>/", views.board, name="board"),
     path("chat/", chat, name="chat"),
     path("chat/<int:pk>/", room, name="room"),
+    path("assistant/", assistant, name="assistant"),
     path("dashboard/", dashboard, name="dashboard"),
     path("board/<int:project>/tasks/<int:pk>/", views.task, name="task"),
     path("realtime/", include("realtime.urls")),

@@ -14,6 +14,7 @@ The path of a call goes back: transports, connections, actions, the stream's met
 
 streams holds the base classes of the project's declarations. auth identifies clients and authorizes them.
 hub/presence_tracker tracks present users. actions/events validates ephemeral events, and hub/pubsub carries them.
+writers writes live texts; hub/pubsub carries what is added, and hub/text_relay passes it to the clients who see it.
 
 The names are loaded lazily. So this module can be imported before Django's apps are ready, and `realtime.client` does
 not need Django.
@@ -26,6 +27,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from django.db.models import Model
+
     from realtime.exceptions import (
         ActionError,
         BadParameters,
@@ -33,10 +36,14 @@ if TYPE_CHECKING:
         EventTooLarge,
         Forbidden,
         InvalidArguments,
+        LiveTextError,
         NotFound,
         RealtimeError,
         Refusal,
         StreamDefinitionError,
+        TextBusy,
+        TextLost,
+        TextStopped,
         UnknownAction,
         UnknownEvent,
         UnknownStream,
@@ -45,6 +52,7 @@ if TYPE_CHECKING:
     from realtime.streams.presence import PresenceStream
     from realtime.streams.registry import register
     from realtime.streams.stream import ModelStream
+    from realtime.writers.text_writer import LiveText
 else:  # at runtime only: a type checker would accept any name
 
     def __getattr__(name: str) -> object:
@@ -161,6 +169,52 @@ async def asend_user_event(user: object, name: str, data: object = None) -> None
     send_user_event(user, name, data)
 
 
+def live_text(instance: Model, field: str, *, state_field: str = "", save_seconds: float = 0.25) -> LiveText:
+    """Write a text that readers see grow: an answer of a language model, the log of a job, a transcript.
+
+    Use it with `with`, or with `async with`. The block gets a writer; what it writes is added to the text that `field`
+    of `instance` has in the database. Readers of live queries that show the field see it within some tens of
+    milliseconds. The row is saved every `save_seconds` and at the end, so that whatever ends the process leaves a
+    prefix of what was written. The names of the fields are those of the model. `state_field` names a `CharField` that
+    holds "streaming", and then "complete", "cancelled" (if it was stopped) or "failed" (if the block raised an
+    exception, or the process died).
+
+    Raise `LiveTextError` for an object without a row, for other fields, and in a transaction; `TextBusy` if another
+    writer writes this text. `write` raises `TextStopped` if the text was stopped, which the end of the block handles;
+    in async code, the block ends at its next `await`.
+
+        async with realtime.live_text(message, "text", state_field="state") as out:
+            async for token in model.stream(prompt):
+                await out.write(token)
+    """
+    from realtime.writers.text_writer import LiveText  # reaches models
+
+    return LiveText(instance, field, state_field=state_field, save_seconds=save_seconds)
+
+
+def stop_text(instance: Model, field: str) -> bool:
+    """Ask the writer of a live text to stop, in whatever process it runs; return whether there is one.
+
+    The writer stops within some tens of milliseconds if PostgreSQL or Redis connects the processes, else when it saves
+    next. What it has written stays. Call it in an action, in a view or in a shell; in a transaction, the writer
+    stops after the commit.
+
+        @action
+        def stop(self, user, pk: int):
+            realtime.stop_text(self.get_queryset(**self.params).get(pk=pk), "text")
+    """
+    from realtime.writers.text_writer import stop_text  # reaches models
+
+    return stop_text(instance, field)
+
+
+async def astop_text(instance: Model, field: str) -> bool:
+    """Like `stop_text`, for async code."""
+    from asgiref.sync import sync_to_async  # which comes with Django
+
+    return await sync_to_async(stop_text)(instance, field)
+
+
 __all__ = [
     "ActionError",
     "BadParameters",
@@ -168,12 +222,16 @@ __all__ = [
     "EventTooLarge",
     "Forbidden",
     "InvalidArguments",
+    "LiveTextError",
     "ModelStream",
     "NotFound",
     "PresenceStream",
     "RealtimeError",
     "Refusal",
     "StreamDefinitionError",
+    "TextBusy",
+    "TextLost",
+    "TextStopped",
     "UnknownAction",
     "UnknownEvent",
     "UnknownStream",
@@ -181,12 +239,15 @@ __all__ = [
     "arevoke",
     "asend_event",
     "asend_user_event",
+    "astop_text",
     "atouch",
     "event",
+    "live_text",
     "live_value",
     "register",
     "revoke",
     "send_event",
     "send_user_event",
+    "stop_text",
     "touch",
 ]

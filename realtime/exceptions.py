@@ -4,6 +4,9 @@ RealtimeError
 ├── DefinitionError            for the developer: a message and a hint
 │   ├── StreamDefinitionError  a stream that cannot work as declared
 │   └── SettingError           an unknown setting or an invalid value
+├── LiveTextError              a live text cannot be written
+│   ├── TextBusy, TextLost     by this writer: another one writes it, or has taken it over
+│   └── TextStopped            any further: somebody has stopped it
 ├── CursorExpired              the log no longer reaches back to a cursor: a reset follows
 └── ClientError                has a code and a reason, and may be sent to a client
     ├── ProtocolError          closes the connection
@@ -72,6 +75,22 @@ class StreamDefinitionError(DefinitionError):
 
 class SettingError(DefinitionError):
     """A setting is unknown, or its value is invalid."""
+
+
+class LiveTextError(RealtimeError):
+    """A live text cannot be written: the row does not exist, or the field or its text does not fit."""
+
+
+class TextBusy(LiveTextError):
+    """Another writer is writing this live text. Wait for its end, or stop it with `realtime.stop_text`."""
+
+
+class TextLost(LiveTextError):
+    """The row was deleted, or the writer was taken for dead and another one may write. Nothing more was saved."""
+
+
+class TextStopped(LiveTextError):
+    """Somebody has stopped the live text. Raised by `write`; the end of the `with` block handles it."""
 
 
 class CursorExpired(RealtimeError):

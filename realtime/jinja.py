@@ -30,6 +30,7 @@ class RealtimeExtension(Extension):
             tags.live,
             tags.live_pages,
             tags.live_value,
+            tags.live_text,
             tags.presence,
             tags.live_form,
             tags.live_actions,

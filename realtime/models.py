@@ -1,4 +1,4 @@
-"""Models: the tables of the change log, of presence, and of completed calls."""
+"""Models: the tables of the change log, of presence, of completed calls, and of the writers of live texts."""
 
 from __future__ import annotations
 
@@ -163,3 +163,22 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class TextLease(models.Model):
+    """The writer of a live text. It renews the lease while it runs; when the lease has expired, the writer is dead."""
+
+    id = models.CharField(max_length=48, primary_key=True)  # a digest of model, key and field: one writer for each
+    model = models.CharField(max_length=200)  # the model's label in lower case
+    key = models.CharField(max_length=500)  # the primary key as text
+    field = models.CharField(max_length=200)
+    state_field = models.CharField(max_length=200)  # empty if the state is not stored
+    writer = models.CharField(max_length=32)
+    expires = models.BigIntegerField()  # milliseconds since 1970, by the database's clock
+    stop = models.BooleanField(default=False)  # somebody has asked the writer to stop
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.field} of {self.model} {self.key}"

@@ -20,6 +20,15 @@ class Book(models.Model):
     pages = models.IntegerField(default=0)
 
 
+class Answer(models.Model):
+    """What a language model says, as long as it does."""
+
+    shelf = models.ForeignKey(Shelf, models.CASCADE, related_name="+")
+    text = models.TextField(blank=True)
+    secret = models.TextField(blank=True)
+    state = models.CharField(max_length=9, blank=True)
+
+
 class Note(models.Model):
     """Not live: no stream needs it."""
 

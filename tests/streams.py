@@ -2,8 +2,8 @@
 
 from django.core.exceptions import PermissionDenied
 
-from realtime import ActionError, ModelStream, action, event, register, send_user_event
-from tests.models import Book, Note, Shelf
+from realtime import ActionError, ModelStream, action, event, register, send_user_event, stop_text
+from tests.models import Answer, Book, Note, Shelf
 
 
 @register("books")
@@ -231,3 +231,24 @@ class OwnStream(ModelStream):
 
     @event
     def nod(self, user): ...
+
+
+@register("answers")
+class AnswerStream(ModelStream):
+    """The answers on a shelf."""
+
+    model = Answer
+    fields = ["id", "text", "state"]
+    template_name = "tests/answer.html"
+    partition_by = ["shelf"]
+    allow_anonymous = True
+
+    def authorize(self, user, shelf):
+        return True
+
+    def get_queryset(self, shelf):
+        return Answer.objects.filter(shelf=shelf).order_by("pk")
+
+    @action
+    def stop(self, user, pk: int):
+        return stop_text(self.get_queryset(**self.params).get(pk=pk), "text")

@@ -46,7 +46,12 @@ class Logins:
         self._ends: dict[str, Any] = {}
         # a key that Django has not created might break the statement for all
         keys = {key for key in session_keys if key.isascii() and key.isalnum()}
-        self._sessions = self._read_sessions(keys) if keys and self._store and _reads_rows(self._store) else {}
+        self._sessions: dict[str, Any] = {}
+        self._missing: set[str] = set()  # keys without a session
+        if keys and self._store and _reads_rows(self._store):
+            self._sessions = self._read_sessions(keys)
+            found = {key.casefold() for key in self._sessions}  # MySQL ignores case
+            self._missing = {key for key in keys if key.casefold() not in found}
         self._users = _read_users(self._user_keys())
 
     @cached_property
@@ -57,7 +62,9 @@ class Logins:
         """Return the login of one of these sessions, or of another one, which is read by itself."""
         if self._store is None:
             return Login(visitor(), None)
-        session = self._sessions.get(session_key) or self._store(session_key)
+        session = self._sessions.get(session_key)
+        if session is None:
+            session = self._store(None if session_key in self._missing else session_key)
         if not apps.is_installed("django.contrib.auth"):
             return Login(visitor(), session)
         user = self._user(session) or get_user(_Request(session))  # type: ignore[arg-type]

@@ -28,6 +28,8 @@ from realtime.client.effects import (
     Replied,
     Retry,
     Send,
+    TextAdded,
+    TextEnded,
     Wait,
     Welcomed,
 )
@@ -248,6 +250,12 @@ class Connection:
                 self.calls.reply(reply)
             case EventReceived(event, subscriptions):
                 self._dispatch_event(event, subscriptions)
+            case TextAdded(subscriptions, key, field, offset, text):
+                for query in self._queries_of(subscriptions):
+                    query._add_text(key, field, offset, text)
+            case TextEnded(subscriptions, key, field, length):
+                for query in self._queries_of(subscriptions):
+                    query._end_text(key, field, length)
             case EventRejected(code, reason):
                 for callback in list(self.refusals):
                     call_safely(callback, RemoteError(code, reason))
@@ -268,14 +276,19 @@ class Connection:
         if subscriptions is None:
             self.events.dispatch(event)
             return
-        for query in [self._queries[subscription] for subscription in subscriptions if subscription in self._queries]:
+        for query in self._queries_of(subscriptions):
             query._events.dispatch(event)
+
+    def _queries_of(self, subscriptions: list[Subscription]) -> list[LiveQuery]:
+        return [self._queries[subscription] for subscription in subscriptions if subscription in self._queries]
 
     def _closed(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._welcomed is not None and now - self._welcomed >= GOOD_SECONDS:
             self._attempts = 0
         self._outgoing.clear()
+        for query in self._queries.values():
+            query._texts.clear()  # their ends may be missed
         self.calls.interrupted()
         if self._refresh is not None:
             self._refresh.cancel()

@@ -88,6 +88,26 @@ class EventRejected:
     reason: str
 
 
-Effect = (
-    Open | Close | Send | Wait | Welcomed | Expires | Apply | Refused | Retry | Replied | EventReceived | EventRejected
-)
+@dataclass(slots=True, frozen=True)
+class TextAdded:
+    """A text of these subscriptions has grown, from an offset in UTF-16 code units on."""
+
+    subscriptions: list[Subscription]
+    key: str
+    field: str
+    offset: int
+    text: str
+
+
+@dataclass(slots=True, frozen=True)
+class TextEnded:
+    """A text of these subscriptions has this length in the end."""
+
+    subscriptions: list[Subscription]
+    key: str
+    field: str
+    length: int
+
+
+Received = Apply | EventReceived | EventRejected | TextAdded | TextEnded
+Effect = Open | Close | Send | Wait | Welcomed | Expires | Refused | Retry | Replied | Received

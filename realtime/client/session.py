@@ -20,12 +20,15 @@ from realtime.client.effects import (
     Replied,
     Retry,
     Send,
+    TextAdded,
+    TextEnded,
     Wait,
     Welcomed,
 )
 from realtime.client.subscriptions import Message, Subscription, Subscriptions, reaction_to
 from realtime.exceptions import Code
 from realtime.protocol.messages import VERSION
+from realtime.protocol.patches import units
 
 Phase = Literal["idle", "opening", "greeting", "ready", "waiting", "stopped"]
 State = Literal["connecting", "live", "catching-up", "offline", "refused"]
@@ -53,6 +56,7 @@ class ClientState:
         self._absence: State = "connecting"  # the state until the next welcome
         self._renewed = False  # new credentials were requested since the last frame
         self._window = DEFAULT_WINDOW
+        self._texts: dict[int, Message] = {}  # by number: a live text's last message, with the offset of the next
         self._handled = 0  # messages since the welcome
         self._unacked = {"frames": 0, "bytes": 0}
 
@@ -90,6 +94,7 @@ class ClientState:
     def opened(self, token: str | None = None) -> list[Effect]:
         """Handle an open socket. The token identifies the user, if no cookie does."""
         self._move("opened")
+        self._texts.clear()
         self._handled = 0
         self._unacked = {"frames": 0, "bytes": 0}
         named = {} if token is None else {"token": token}
@@ -147,8 +152,9 @@ class ClientState:
             else []
         )
 
-    def receive(self, message: Message, size: int) -> list[Effect]:
+    def receive(self, received: Message | list[Any], size: int) -> list[Effect]:
         """Handle a message of `size` bytes. Raise `ValueError` if it is not allowed in this phase."""
+        message = self._text_more(*received) if isinstance(received, list) else received
         kind = message["type"]
         if self.phase == "greeting" and kind not in ("welcome", "bye"):
             raise ValueError(f"The server sent '{kind}' before 'welcome'.")
@@ -180,11 +186,28 @@ class ClientState:
             case "event":
                 query = message.get("query")
                 return [EventReceived(message, None if query is None else self._subscriptions.of(query))]
+            case "text":
+                return [self._text(message)]
+            case "text_ended":
+                key, field, query = message["key"], message["field"], message["query"]
+                ended = {number for number, text in self._texts.items() if _name(text) == _name(message)}
+                self._texts = {number: text for number, text in self._texts.items() if number not in ended}
+                return [TextEnded(self._subscriptions.of(query), key, field, message["length"])]
             case "event_rejected":
                 return [EventRejected(message["code"], message["reason"])]
             case "bye":
                 return self.lost(message["code"], message["reason"], message.get("retry", 0.0))
         return []  # also for messages of a newer server
+
+    def _text_more(self, number: int, text: str) -> Message:
+        """Return the long form of a short message."""
+        unknown = {"query": -1, "key": "", "field": "", "offset": 0}
+        return {**self._texts.get(number, unknown), "type": "text", "number": number, "text": text}
+
+    def _text(self, message: Message) -> TextAdded:
+        key, field, offset, text = (message[name] for name in ("key", "field", "offset", "text"))
+        self._texts[message["number"]] = {**message, "offset": offset + units(text)}
+        return TextAdded(self._subscriptions.of(message["query"]), key, field, offset, text)
 
     def applied(self, frame: Apply, failed: Collection[Subscription] = ()) -> list[Effect]:
         """Handle an applied frame: its cursor is valid now, except for subscriptions whose deltas did not fit."""
@@ -244,6 +267,10 @@ class ClientState:
 
 def _send(messages: list[Message]) -> list[Effect]:
     return [Send(message) for message in messages]
+
+
+def _name(message: Message) -> tuple[Any, ...]:
+    return message["query"], message["key"], message["field"]
 
 
 def _expires(message: Message) -> list[Effect]:

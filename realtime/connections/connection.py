@@ -23,6 +23,7 @@ from realtime.hub.hub import Hub
 from realtime.hub.subscribers import Delivery
 from realtime.protocol.codec import Encoded
 from realtime.protocol.effects import CatchUp, Effect, Leave, Publish, Subscription
+from realtime.protocol.live_text import TextUpdate
 from realtime.protocol.messages import Authenticate, Call
 from realtime.protocol.session import State
 from realtime.queries.shared_delta import Form
@@ -218,6 +219,12 @@ class Connection:
         if not messages and not self.peer.session.held:
             count("events_dropped", "slow client")
         self.peer.send(messages)
+
+    def send_text(self, part: TextUpdate) -> None:
+        self.peer.send(self.peer.session.send_text(part, asyncio.get_running_loop().time()))
+
+    def end_text(self, query: int, ended: Encoded) -> None:
+        self.peer.send(self.peer.session.end_text(query, ended))
 
     def sweep(self, now: float, positions: Mapping[int, str]) -> None:
         if self.peer.session.state is State.NEW and now - self._opened > limits.handshake_seconds:

@@ -23,15 +23,18 @@ from realtime.exceptions import ClientError, QueryTimedOut
 from realtime.hub import exits
 from realtime.hub.batching import Answered, Batcher
 from realtime.hub.counters import count
+from realtime.hub.dead_writers import DeadWriters
 from realtime.hub.elastic_pool import ElasticPool
 from realtime.hub.event_queue import EventQueue
 from realtime.hub.executor import FairExecutor
+from realtime.hub.garbage import exempt_startup_objects
 from realtime.hub.live_query_limits import LiveQueryLimits
 from realtime.hub.log_worker import LogWorker, ended
 from realtime.hub.pruning import Pruning
 from realtime.hub.pubsub.event_bus import EventBus, publish
 from realtime.hub.slow_queries import SlowQueries
 from realtime.hub.subscribers import Client, call_client
+from realtime.hub.text_relay import TextRelay
 from realtime.protocol import codec
 from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope
@@ -71,6 +74,8 @@ class Hub:
         self._users: defaultdict[str, set[Client]] = defaultdict(set)  # logged-in clients by user
         self._event_queue: EventQueue | None = None  # while there are clients
         self._events: EventBus | None = None  # likewise
+        self._dead_writers: DeadWriters | None = None  # likewise
+        self._texts = TextRelay(lambda: self.tasks, self._expect_writer)
         self._logs: dict[str, LogWorker] = {}
         self._slow = SlowQueries(self._log_apart, self.submit)
         self._limits = LiveQueryLimits(self._end)
@@ -114,10 +119,12 @@ class Hub:
         self._start_sweeping()
         if self._events is None:
             self._event_queue = EventQueue(self.deliver)
-            self._events = EventBus(self._event_queue.put)
+            self._events = EventBus(self._event_queue.put, self._texts.take)
             self._access = access_database()
             self._log(self._access)
             self._pruning = Pruning(lambda: self._logs)
+            self._dead_writers = DeadWriters(lambda: self._logs)
+            exempt_startup_objects()
 
     def _start_sweeping(self) -> None:
         if self._sweeper is None:
@@ -150,6 +157,7 @@ class Hub:
         logs, self._logs, self._slow = self.tasks, {}, SlowQueries(self._log_apart, self.submit)
         sweeper, self._sweeper = self._sweeper, None
         pruning, self._pruning = self._pruning, None
+        dead_writers, self._dead_writers = self._dead_writers, None
         events, self._events = self._events, None
         queue, self._event_queue = self._event_queue, None
         pools = [pool for pool in (self._checks, self._executor) if pool is not None]
@@ -157,10 +165,13 @@ class Hub:
         self._batchers = {}
         if queue:
             queue.close()
+        self._texts.close()
         if events:
             await events.close()
         if pruning:
             await pruning.close()
+        if dead_writers:
+            await dead_writers.close()
         if sweeper and sweeper is not asyncio.current_task():
             sweeper.cancel()
             await asyncio.gather(sweeper, return_exceptions=True)
@@ -275,12 +286,20 @@ class Hub:
 
     def _log(self, alias: str) -> LogWorker:
         if alias not in self._logs:
-            self._logs[alias] = LogWorker(alias, log_number(alias), self._clients, self._slow, self._limits)
+            self._logs[alias] = LogWorker(
+                alias, log_number(alias), self._clients, self._slow, self._limits, texts=self._texts
+            )
         return self._logs[alias]
 
     def _log_apart(self, own: LogWorker, place: int) -> LogWorker:
         number = (place + 1) * LOGS + own.number  # for clients it is another log, with its own cursors
-        return LogWorker(own.alias, number, self._clients, self._slow, self._limits, start=own.position)
+        return LogWorker(
+            own.alias, number, self._clients, self._slow, self._limits, texts=self._texts, start=own.position
+        )
+
+    def _expect_writer(self, alias: str) -> None:
+        if self._dead_writers is not None:
+            self._dead_writers.expect(alias)
 
     def _end(self, client: Client, key: QueryKey, error: ClientError) -> bool:
         """End a client's subscriptions to a live query; return whether it had any."""

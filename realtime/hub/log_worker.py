@@ -20,6 +20,7 @@ from realtime.hub.live_query_limits import LiveQueryLimits
 from realtime.hub.pacing import Pacing
 from realtime.hub.pubsub.notifications import Waiter
 from realtime.hub.subscribers import Client, Subscribers, call_client, end_client
+from realtime.hub.text_relay import TextRelay
 from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
 from realtime.hub.waiting import QueryRequest, WaitingClients
 from realtime.protocol.effects import Subscription
@@ -89,6 +90,7 @@ class LogWorker:
         watch: SlowQueryWatch,
         query_limits: LiveQueryLimits,
         *,
+        texts: TextRelay | None = None,
         start: str | None = None,
     ) -> None:
         self.alias = alias
@@ -102,6 +104,7 @@ class LogWorker:
         self._stalled = False  # the log cannot be read, and clients know that they may be stale
         self._clients = clients
         self._watch = watch
+        self._texts = texts
         self._limits = query_limits
         self._tail = Tail(get_changelog(alias), max_changes=limits.changes, seconds=ANSWER_SECONDS)
         self._tail.cursor = start or None
@@ -123,6 +126,14 @@ class LogWorker:
         key, stream = found
         self._wait(QueryRequest(client, None, stream, Want(key, cursor)))
         return True
+
+    def audience(self, query: int) -> list[Client]:
+        """Return the subscribers of a live query."""
+        return list(self.subscribers.of(query))
+
+    def wake(self) -> None:
+        """Run a round soon."""
+        self._waiter.wake()
 
     def _wait(self, request: QueryRequest) -> None:
         self._waiting.add(request)
@@ -248,6 +259,8 @@ class LogWorker:
                 call_client(client, client.reauthorize, tick.access)
         self._refuse_failed(tick, served)
         self._deliver(tick, served)
+        if self._texts:
+            self._texts.show(self, tick.texts)
         self._watch.measure(self, round.seconds)
         # clients that left while they were answered
         self.subscribers.retired |= {
@@ -264,7 +277,8 @@ class LogWorker:
         wants = {item.want: item.stream for item in self._waiting.serving}
         if self.alias == access_database():
             self._tail.note_users(frozenset(client.user for client in self._clients if client.user is not None))
-        work = self._tail.tick, wants, retired, self._calls.keys, self._waiting.batches(), round
+        texts = self._texts.names(self.alias) if self._texts else frozenset()
+        work = self._tail.tick, wants, retired, self._calls.keys, self._waiting.batches(), round, texts
         tick = asyncio.wrap_future(self.thread.submit(*work))
         tick.add_done_callback(lambda tick: tick.cancelled() or tick.exception())  # nothing may wait for it any more
         while True:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from realtime.exceptions import BadMessage, ProtocolError, TooLarge
-from realtime.protocol.messages import Bye, ClientMessage, Delta, Frame, ServerMessage
+from realtime.protocol.messages import Bye, ClientMessage, Delta, Frame, ServerMessage, ServerObject, TextMore
 
 # also matches an unterminated string, so that the search takes linear time
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
@@ -31,7 +31,8 @@ class _Kind(Struct):
 
 
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
-_server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
+_server_decoder: msgspec.json.Decoder[ServerObject] = msgspec.json.Decoder(ServerObject)
+_more_decoder: msgspec.json.Decoder[TextMore] = msgspec.json.Decoder(TextMore)
 _array_decoder: msgspec.json.Decoder[list[Raw]] = msgspec.json.Decoder(list[Raw])
 _kinds_decoder: msgspec.json.Decoder[list[_Kind]] = msgspec.json.Decoder(list[_Kind])
 _encoder = msgspec.json.Encoder()
@@ -82,6 +83,8 @@ def split(data: bytes, *, max_bytes: int = 256 * 1024, max_messages: int = 256) 
 def decode_server(data: str | bytes) -> ServerMessage:
     """Return a server's message. Raise `BadMessage`."""
     try:
+        if data[:1] in ("[", b"["):
+            return _more_decoder.decode(data)
         return _server_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadMessage(f"Not a message of this protocol: {error}.") from None

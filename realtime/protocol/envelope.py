@@ -7,7 +7,7 @@ import msgspec
 MAX_EVENT_BYTES = 8 * 1024  # of an event's data as JSON
 
 
-class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, tag="event"):
     """An event and its recipients: a user, or the subscribers of a live query.
 
     `params` are from `ModelStream.params_key`. `audience` restricts the recipients to one audience. `origin` is the

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 VERSION = 2
-VERSIONS = (1, 2)  # supported by the server; version 1 has no patches
+VERSIONS = (1, 2)  # supported by the server; version 1 has no patches and no live texts
 
 Format = Annotated[str, Meta(pattern=r"^(html|html:.{1,1000}|data|pages|value:\w{1,100})$")]
 Identifier = Annotated[int, Meta(ge=0, le=2**31)]
@@ -156,6 +156,33 @@ class Event(Struct, tag="event", omit_defaults=True, frozen=True):
     sender: str | UnsetType | None = UNSET
 
 
+class Text(Struct, tag="text", frozen=True):
+    """A part of a live text, from an offset in UTF-16 code units on. `number` identifies the text from now on."""
+
+    number: int
+    query: int
+    key: str
+    field: str
+    offset: int
+    text: str
+
+
+class TextMore(Struct, array_like=True, frozen=True):
+    """The next part of a live text, after the last one that the client was sent."""
+
+    number: int
+    text: str
+
+
+class TextEnded(Struct, tag="text_ended", frozen=True):
+    """A live text has no writer any more, and has this length."""
+
+    query: int
+    key: str
+    field: str
+    length: int
+
+
 class EventRejected(Struct, tag="event_rejected", frozen=True):
     id: int
     name: str
@@ -169,6 +196,20 @@ class Bye(Struct, tag="bye", omit_defaults=True, frozen=True):
     retry: float | UnsetType = UNSET
 
 
-ServerMessage = (
-    Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Event | EventRejected | Bye
+ServerObject = (
+    Welcome
+    | Authenticated
+    | Subscribed
+    | Frame
+    | Behind
+    | Heartbeat
+    | Refused
+    | Reply
+    | Event
+    | EventRejected
+    | Text
+    | TextEnded
+    | Bye
 )
+
+ServerMessage = ServerObject | TextMore

@@ -64,7 +64,7 @@ def _edits(old: bytes, new: bytes) -> bytes:
     edits: list[int | str] = [crc32(after.encode())]
     done = 0
     for start, end, text in _changed_parts(before, after):
-        edits += [_units(before[done:start]), _units(before[start:end]), text]
+        edits += [units(before[done:start]), units(before[start:end]), text]
         done = end
     return msgspec.json.encode(edits)
 
@@ -159,5 +159,6 @@ def _same_end(one: str, other: str, most: int) -> int:
     return low
 
 
-def _units(text: str) -> int:
+def units(text: str) -> int:
+    """Return the length of a text in UTF-16 code units."""
     return len(text) if text.isascii() else len(text.encode(UTF16)) // 2

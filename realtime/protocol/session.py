@@ -20,6 +20,7 @@ from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
 from realtime.protocol.effects import CatchUp, Effect, Leave, Publish, Subscription
 from realtime.protocol.flow_control import Credit, EventPace
+from realtime.protocol.live_text import TextUpdate
 from realtime.protocol.messages import (
     VERSIONS,
     Ack,
@@ -43,6 +44,7 @@ from realtime.protocol.messages import (
 )
 
 MAX_EVENTS = 32  # kept while access is checked again
+MAX_TEXTS = 100  # live texts of one live query for which the client's length is stored
 NO_LOG = -1  # the number of a log that has no frames
 
 
@@ -109,6 +111,7 @@ class ClientSession:
     _credit: Credit = field(init=False)
     _pace: EventPace = field(init=False)
     _heartbeat: int = 0  # the message number of the last heartbeat
+    _texts: dict[int, dict[int, int]] = field(default_factory=dict)  # by live query: the client's length of each text
 
     def __post_init__(self) -> None:
         self._credit = Credit(self.window)
@@ -200,7 +203,10 @@ class ClientSession:
 
     def leave(self, query: int) -> list[Effect]:
         """Return the effect of the end of a subscription: none if another one has the same live query."""
-        return [] if any(item.query == query for item in self.subscriptions.values()) else [Leave(query)]
+        if self._sees(query):
+            return []
+        self._texts.pop(query, None)
+        return [Leave(query)]
 
     def accept(self, subscription: Subscription, *, query: int, log: int, fingerprint: str = "") -> Encoded | None:
         """Connect the subscription to this live query. Its first frame must be offered next.
@@ -213,6 +219,7 @@ class ClientSession:
         self._take_back(log)  # the kept frame does not have this subscription's first rows
         subscription.query = query
         subscription.log = log
+        self._texts.pop(query, None)
         if subscription.asked.fingerprint not in ("", fingerprint):
             subscription.cursor = None  # the client discards its rows
         # the client decides how long these texts are, and they are no longer needed
@@ -427,7 +434,8 @@ class ClientSession:
         return [self._count(codec.encode(Subscribed(id=subscription.id, query=subscription.query, log=NO_LOG)))]
 
     def acknowledge_all(self) -> list[Effect]:
-        """Note that the client has read everything."""
+        """Note that the client has read everything. Its next request may be from another page."""
+        self._texts.clear()
         return self._acknowledge(self._credit.sent)
 
     def _acknowledge(self, messages: int) -> list[Effect]:
@@ -442,6 +450,31 @@ class ClientSession:
         if self.held and len(self._events) < MAX_EVENTS:
             self._events.append((event, now))
         return self._notify(event, now) if self.has_credit else []
+
+    def send_text(self, part: TextUpdate, now: float) -> list[Encoded]:
+        """Return the messages for a part of a live text. Without credit, the client gets it with the next part.
+
+        Clients of version 1, and those that do not get it, have what is saved.
+        """
+        if self.version < 2 or not self.has_credit or not self._sees(part.query):
+            return []
+        texts = self._texts.setdefault(part.query, {})
+        if len(texts) > MAX_TEXTS:  # most of them have ended
+            texts.clear()
+        message = part.after(texts.get(part.number))
+        messages = [] if message is None else self._notify(message, now)
+        if messages:
+            texts[part.number] = part.end
+        return messages
+
+    def _sees(self, query: int) -> bool:
+        return any(item.query == query for item in self.subscriptions.values())
+
+    def end_text(self, query: int, ended: Encoded) -> list[Encoded]:
+        """Return the message that a live text has ended, so that the client drops text beyond its length."""
+        if self.version < 2 or self.state is not State.OPEN or not self._sees(query):
+            return []
+        return [self._count(ended)]
 
     def may_send(self, at: float) -> bool:
         """Return whether an event that the client sent at this time may be passed on: access was checked since."""
@@ -500,3 +533,4 @@ class ClientSession:
         self.subscriptions.clear()
         self._kept.clear()
         self._events.clear()
+        self._texts.clear()

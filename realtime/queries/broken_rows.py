@@ -37,7 +37,7 @@ def is_html(format: str) -> bool:
 
 
 def placeholder(key: str, format: str) -> Any:
-    """Return what a client gets for such a row: an empty element with its key, or null."""
+    """Return the placeholder for such a row: an empty element with its key, or null."""
     return f'<template data-live-key="{escape(key)}" data-live-broken></template>' if is_html(format) else None
 
 

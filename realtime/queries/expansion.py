@@ -176,7 +176,7 @@ class Expansion:
             change = found.get(key) or OwnChange(key, None, update)
             yield change._replace(settled=False)
         for key, (routing, update) in stayed.items():
-            if key not in found:  # it is gone; another change tells
+            if key not in found:  # deleted, as another change shows
                 yield OwnChange(key, None, update)
                 continue
             now: Any = found[key].routing
@@ -220,7 +220,7 @@ class Expansion:
         return ALL_ROWS if len(found) > limit else found
 
     def _targets(self, dependency: Dependency, keys: Collection[str]) -> set[str]:
-        """Return what these rows of the dependency point to now, in the log's form."""
+        """Return the keys that these rows of the dependency refer to now, in the log's form."""
         parsed = _parsed(keys, lambda key: parse_key(dependency.model, key), dependency.model)
         field: Any = dependency.model._meta.get_field(dependency.points)
         rows: QuerySet[Any] = QuerySet(dependency.model, using=self.stream.database())
@@ -271,7 +271,7 @@ def _joined(before: tuple[Routing, bool] | None, routing: Routing, update: bool)
 
 
 def _tells(change: LoggedChange, dependency: Dependency) -> bool:
-    """Return whether the change has what the row pointed to."""
+    """Return whether the change has the key that the row referred to."""
     return bool(dependency.points) and change.routing is not None and dependency.points in change.routing
 
 

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 from weakref import WeakSet
 
@@ -33,6 +34,7 @@ from realtime.queries.queryset import unsliced
 from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import RowMemory, SentRows
 from realtime.queries.shared_delta import SharedDelta
+from realtime.queries.text_field import shows_text
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import Surroundings
@@ -42,6 +44,8 @@ KEYS_PER_QUERY = 250  # below every database's parameter limit, even if a key ha
 FEW_ROWS = 32  # changed rows whose places are queried; for more, the keys of all rows are read
 SMALL = 1000  # rows: reading all their keys is cheaper than querying many places
 DIGEST_BYTES = 16
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})  # shared by all live queries, most of which are idle
+NO_KEYS: Final[frozenset[str]] = frozenset()  # likewise
 
 # Streams whose QuerySets were seen to differ between two moments, for example by timezone.now().
 _timed: WeakSet[type[ModelStream]] = WeakSet()
@@ -130,14 +134,14 @@ class LiveQuery:
         self.reordered = False  # unchanged rows have changed places in this tick
         self.opened = 0  # the number of the tick since which entering and leaving rows are known
         self._keys: list[str] | set[str] = []
-        self._shown: Mapping[str, bytes] = {}  # if rows depend on other rows: a digest of each, with `keys`
-        self._read: Mapping[str, bytes] = {}  # the same, for keys that are not stored yet
+        self._shown: Mapping[str, bytes] = NOTHING  # if rows depend on other rows: a digest of each, with `keys`
+        self._read: Mapping[str, bytes] = NOTHING  # the same, for keys that are not stored yet
         self._encoded: dict[str, msgspec.Raw] = {}  # the rows that this tick has read
         self._asked: tuple[Any, Analysis] | None = None  # this tick's QuerySet
         self._plan: Plan | None = None  # of the last QuerySet
         self._placed: Any = None  # the plan's rows, each with the one before it
-        self._before: dict[str, str | None] = {}  # the row before each row that this tick has read, in order
-        self._looked_up: set[str] = set()  # the keys that were looked up so
+        self._before: Mapping[str, str | None] = NOTHING  # the row before each row that this tick has read, in order
+        self._looked_up = NO_KEYS  # the keys that were looked up so
         self._order: list[str] | None = None  # the keys of all rows, if this tick has read them
         self.sent = SentRows(memory or RowMemory())
         self._question = ""  # the fingerprint of the QuerySet that `keys` were read by, if computed
@@ -177,6 +181,11 @@ class LiveQuery:
             return Maintenance.ALL_ROWS
         by_row = self._plan is not None and self._plan.columns is not None and not self._is_timed()
         return Maintenance.CHANGED_ROWS if by_row else Maintenance.KEYS
+
+    def shows_text(self, key: str, field: str) -> bool:
+        """Return whether the last version of this row that subscribers were sent has the text of this field."""
+        row = self.sent.row(key)
+        return row is not None and shows_text(row, field)
 
     def rows(self) -> dict[str, Any]:
         """The rendered rows by key, in order."""
@@ -253,7 +262,7 @@ class LiveQuery:
     def delta(self, changed: Changed, *, whole: bool = False) -> tuple[SharedDelta, Present]:
         """Return the delta from the rows of `keys` to the current state, and this state.
 
-        `whole` reads all rows and compares them with what they were.
+        `whole` reads all rows, and compares them with their previous versions.
         """
         _, analysis = self._ask()
         whole = whole or analysis.whole
@@ -405,7 +414,7 @@ class LiveQuery:
             self._encoded[key] = self._row(instance, key)
             if rendered is not None and alike is not None and key not in self.broken and not self._render.asked:
                 rendered[alike] = self._encoded[key]
-        self._looked_up = set(keys)
+        self._looked_up = frozenset(keys)
         self._before = {key: _key_before(instance) for key, instance in instances.items()}
 
     def _note_digests(self, keys: Sequence[str], rows: Mapping[str, msgspec.Raw]) -> None:
@@ -439,7 +448,7 @@ class LiveQuery:
         return Delta(query=self.id, puts=tuple(_placed(rows, _befores(keys))), drops=gone)
 
     def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
-        """Read the rows for several `resume` calls of a tick at once; `told`: each knows what its client has."""
+        """Read the rows for several `resume` calls of a tick at once; `told`: the rows of each client are known."""
         if told and changed is not ALL_ROWS and self.maintenance is Maintenance.CHANGED_ROWS:
             self._look_up(changed)
             return
@@ -465,7 +474,7 @@ class LiveQuery:
     def end_tick(self) -> None:
         """Forget what was read: the next tick sees another state of the database."""
         self._encoded.clear()
-        self._before, self._looked_up, self._order = {}, set(), None
+        self._before, self._looked_up, self._order = NOTHING, NO_KEYS, None
         self._asked = None
 
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:

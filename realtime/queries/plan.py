@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from enum import Enum
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet, Value
@@ -35,9 +38,14 @@ class Plan:
     """A stream's QuerySet, prepared to be live, with what is known about it."""
 
     def __init__(self, queryset: Any, stream: ModelStream) -> None:
+<<<<<<< HEAD
         self._source = queryset
         self.all_rows = live_queryset(queryset, stream)
         self.queryset = self.all_rows if stream.window is None else stream.window.cut(self.all_rows)
+=======
+        self._source = _compact(_description(queryset), type(stream))
+        self.queryset = live_queryset(queryset, stream)
+>>>>>>> main
         self.analysis = analyze(self.queryset, type(stream))
         self.stream = type(stream)
 
@@ -63,10 +71,9 @@ class Plan:
 
     def is_of(self, queryset: Any) -> bool:
         """Return whether the QuerySet is certainly the same as this plan's."""
-        mine = self._source
-        if type(queryset) is not type(mine) or queryset._known_related_objects:  # objects that may be outdated
+        if queryset._known_related_objects:  # objects that may be outdated
             return False
-        return parts(queryset) == parts(mine) and is_same(attributes(queryset), attributes(mine))
+        return is_same(_description(queryset), self._source)
 
     def placed(self, queryset: Any, same: Iterable[str] = ()) -> Any:
         """Return the QuerySet's rows in this order, each with the key of the row before it among the `same`."""
@@ -83,6 +90,26 @@ class Plan:
             return rows.annotate(**{BEFORE: Value(None, output_field=pk)})
         place = RawSQL(sql, params, output_field=pk)  # noqa: S611 - from Django's compiler
         return rows.annotate(**{BEFORE: place})
+
+
+def _description(queryset: Any) -> tuple[Any, ...]:
+    """Return a value that is equal for two QuerySets that are the same."""
+    named = attributes(queryset)
+    return type(queryset), *parts(queryset), tuple(named), *named.values()
+
+
+# The description of each stream's last QuerySet: those of its other live queries differ in few parts.
+_last: WeakKeyDictionary[type[ModelStream], tuple[Any, ...]] = WeakKeyDictionary()
+
+
+def _compact(description: tuple[Any, ...], stream: type[ModelStream]) -> tuple[Any, ...]:
+    """Return an equal description that shares its parts with other live queries of the stream."""
+    found = tuple(
+        known if is_same(part, known) else copy(part) if isinstance(part, dict | list | set) else part
+        for part, known in zip_longest(description, _last.get(stream, ())[: len(description)])
+    )
+    _last[stream] = found
+    return found
 
 
 def joins(query: Any) -> list[Any]:
@@ -106,7 +133,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def parts(queryset: QuerySet[Any]) -> tuple[Any, ...]:
-    """Return what a QuerySet has besides its query."""
+    """Return the parts of a QuerySet besides its query."""
     rows: Any = queryset
     prefetched = rows._prefetch_related_lookups
     plain = all(isinstance(lookup, str) for lookup in prefetched)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -42,6 +43,8 @@ class Renderer:
     Two renderers with the same `look` render a row alike, unless one `asked` for its stream, which has parameters and
     an audience. `look` is None if this is unknown.
     """
+
+    __slots__ = ("_render", "_stream", "asked", "look")
 
     def __init__(self, stream: ModelStream, format: str) -> None:
         self._stream = stream
@@ -168,12 +171,18 @@ def _data_renderer(stream: ModelStream) -> Callable[[Model, str], Any]:
             f"get_fields of the stream {stream.name!r} returned {unknown[0]!r}, which is not one of its fields.",
             hint="Name in `fields` all that any audience sees.",
         )
-    paths = [(path, path.split("."), _final_field(stream.model, path)) for path in fields]
+    paths = _paths(stream.model, tuple(fields))
 
     def render(instance: Model, key: str) -> dict[str, Any]:
         return {path: _value(instance, steps, field) for path, steps, field in paths}
 
     return render
+
+
+@lru_cache(maxsize=1024)
+def _paths(model: type[Model], fields: tuple[str, ...]) -> list[tuple[str, list[str], Any]]:
+    """Each field with its steps and its last model field; shared by all live queries that show the same fields."""
+    return [(path, path.split("."), _final_field(model, path)) for path in fields]
 
 
 def _value(instance: Any, steps: list[str], field: Any) -> Any:

@@ -195,7 +195,7 @@ def misplaced(container: str, root: str) -> tuple[str, str] | None:
     return None
 
 
-# Where no row stands, the text of `{% empty %}` needs an element that a parser leaves there.
+# Without rows, the text of `{% empty %}` needs an element that a parser leaves in its place.
 _WRAPPERS = {
     "tr": ('<tr><td colspan="{columns}">', "</td></tr>"),
     "tbody": ('<tbody><tr><td colspan="{columns}">', "</td></tr></tbody>"),
@@ -213,9 +213,9 @@ _CELL = re.compile(r"<t[dh][\s>]", re.IGNORECASE)
 
 
 def empty_part(html: str, roots: Iterable[str], source: str = "") -> str:
-    """Return what stands in place of rows as one element, marked with `data-live-empty`.
+    """Return the placeholder for rows as one element, marked with `data-live-empty`.
 
-    `roots` are the root elements of rows, and `source` is a row's template: the number of its cells is that of the
+    `roots` are the root elements of rows, and `source` is a row's template, whose cells give the number of
     columns. An element of the author's own is kept if it stands alone.
     """
     html = html.strip()

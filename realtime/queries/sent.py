@@ -62,12 +62,14 @@ class RowMemory:
 
 
 class SentRows:
-    """The rows that deltas brought to all subscribers, and where each stands if it has not moved since.
+    """The rows that deltas have sent to all subscribers, and the place of each that has not moved since.
 
     Every delta has a number. A subscriber has a row as it is here if it has received all deltas from the row's number
     on. Other subscribers may have a version of another moment ("two minutes ago"), or of a page that another process
     rendered.
     """
+
+    __slots__ = ("_before", "_behind", "_memory", "_pending", "_rows", "number")
 
     def __init__(self, memory: RowMemory) -> None:
         self.number = 0  # of the last delta
@@ -80,7 +82,7 @@ class SentRows:
     def unmoved(
         self, rows: Collection[str], before: Mapping[str, str | None], changed: Collection[str]
     ) -> Collection[str]:
-        """Return which of the changed rows stand where they were sent last."""
+        """Return the changed rows that are still at the place where they were sent last."""
         # a row after a changed one may have moved with it
         return {
             key
@@ -116,7 +118,7 @@ class SentRows:
         changed: Collection[str] = (),
         unmoved: Collection[str] = (),
     ) -> None:
-        """Note the rows of the next delta, and those that leave. `confirm` says that it was sent."""
+        """Note the rows of the next delta, and those that leave. Call `confirm` when it was sent."""
         self.number += 1
         self._pending = _Pending(rows, gone, before, changed, unmoved)
 
@@ -155,6 +157,11 @@ class SentRows:
     def _displace(self, key: str | None) -> None:
         if key is not None and key in self._before:
             self._behind.pop(self._before.pop(key), None)
+
+    def row(self, key: str) -> Raw | None:
+        """Return the last JSON of a row that was sent; None if it is not remembered."""
+        sent = self._rows.get(key)
+        return None if sent is None else sent.row
 
     def drop(self, key: str) -> None:
         """Forget a row."""

@@ -1,4 +1,4 @@
-"""SharedDelta: what a tick brings to the subscribers of a live query, encoded once for all with the same rows."""
+"""SharedDelta: a tick's delta for the subscribers of a live query, encoded once for all with the same rows."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from realtime.changelog.interruption import interruption
 from realtime.conf import limits
 from realtime.exceptions import ClientError, CursorExpired, TooManyRows
 from realtime.protocol.codec import encode_delta
+from realtime.protocol.live_text import TextName
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.expansion import by_model
 from realtime.queries.family import Families, Family
@@ -115,6 +116,7 @@ class Tick:
     ran: Collection[str] = ()  # operations whose effects are included at the cursor
     changes: int = 0  # that it includes
     resets: int = 0  # among its deltas and answers
+    texts: Mapping[int, Collection[TextName]] = field(default_factory=dict)  # by live query: those that it shows now
 
 
 class RoundData(NamedTuple):
@@ -305,6 +307,7 @@ class Tail:
         self._readings: dict[str, Changes] = {}  # the changes after older cursors, in this tick
         self._read_now: dict[str, Sequence[LoggedChange]] = {}  # those for which the log was read
         self._here = 0  # the newest change that this tick has seen
+        self._texts: set[TextName] = set()  # the live texts of the last tick
         self._floor: int | None = None  # a cursor before it has missed too many changes, in this tick
 
     @bypass_caches
@@ -315,14 +318,15 @@ class Tail:
         awaited: Collection[str] = (),
         batches: Sequence[Collection[Want]] | None = None,
         round: Round | None = None,
+        texts: Collection[TextName] = (),
     ) -> Tick:
         """Run one round: compute the deltas of all changed live queries, and the answers to the `batches`.
 
         `batches` are the wants in the order of answering; each batch is answered together. Wants are `deferred` if
         there is no time for them, or if the tick has deltas, which must not wait for them. The next tick then answers
         at least one batch. `retired` are live queries without subscribers, `awaited` the keys of operations that
-        clients wait for. Raise `DatabaseError` if the database does not answer; nothing has happened then, and the
-        round can be repeated.
+        clients wait for, `texts` the live texts that are being written. Raise `DatabaseError` if the database does
+        not answer; nothing has happened then, and the round can be repeated.
 
         Raise `GivenUp` if the `round` was abandoned. The next tick may then be running in another thread, and must not
         read the live query that was being read.
@@ -362,6 +366,7 @@ class Tail:
                 if not round.given_up:
                     self._end_tick(round)
             self._store(found, failed)
+            found.tick.texts = self._find_texts(found.tick, texts)
             self._begun = True
             return found.tick
 
@@ -663,6 +668,21 @@ class Tail:
         found.tick.failed = failed
         found.tick.errors, self._errors = self._errors, {}
 
+    def _find_texts(self, tick: Tick, texts: Collection[TextName]) -> dict[int, Collection[TextName]]:
+        """Return the texts that changed live queries show; if there are new texts, those of all live queries."""
+        is_new = not self._texts.issuperset(texts)
+        self._texts = set(texts)
+        if not texts:
+            return {}
+        found: dict[int, Collection[TextName]] = {}
+        for query in self._queries.values():
+            if is_new or query.id in tick.deltas:
+                label = query.stream.model._meta.label_lower
+                found[query.id] = {
+                    text for text in texts if text.model == label and query.shows_text(text.key, text.field)
+                }
+        return found
+
     def _warn_of_size(self, query: LiveQuery) -> None:
         key, most = query.key, limits.rows // WARN_PART
         if len(query.keys) > most and key not in self._large and key in self._queries:
@@ -732,7 +752,7 @@ class Tail:
         return reading.changes
 
     def _is_too_old(self, cursor: str) -> bool:
-        """Return whether too much has changed since then, as far as can be told without reading it."""
+        """Return whether too much has changed since then, as far as is known without reading the changes."""
         mark = self.log.mark(cursor).id
         if self._here - mark <= self.max_changes:
             return False

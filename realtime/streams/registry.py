@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
+from django.db.models import Model
 from django.utils.module_loading import autodiscover_modules
 
 from realtime.exceptions import DefinitionError, StreamDefinitionError, UnknownStream
@@ -100,19 +102,52 @@ def place(stream: type) -> str:
 registry = Registry()
 
 
-def register(name: str) -> Callable[[Stream], Stream]:
+@overload
+def register(name: str) -> Callable[[Stream], Stream]: ...
+@overload
+def register(name: str, model: type[Model], **options: Any) -> type[ModelStream]: ...
+def register(name: str, model: type[Model] | None = None, **options: Any) -> Any:
     """Register a stream under the name that templates, browsers and tests use.
 
-    Raise `StreamDefinitionError` if the class is not a stream or the name is invalid. The system check `realtime.E002`
-    reports two streams with the same name.
+    Decorate a stream class. Or, for all rows of a model, pass the model, with attributes and methods of `ModelStream`
+    as keywords; this returns the new class. As in every stream, the default `authorize` requires Django's view
+    permission for the model.
+
+    Raise `StreamDefinitionError` if the class is not a stream, the name is invalid, or `ModelStream` has no such
+    option. The system check `realtime.E002` reports two streams with the same name.
 
         @register("tasks")
         class TaskStream(ModelStream):
             model = Task
+
+        register("people", Person, fields=["id", "name"])
     """
+    if model is not None:
+        module = sys._getframe(1).f_globals.get("__name__", "")
+        stream = _made(name, model, {"__module__": module, **options})
+        registry.add(name, stream)
+        return stream
 
     def decorate(stream: Stream) -> Stream:
         registry.add(name, stream)
         return stream
 
     return decorate
+
+
+def _made(name: str, model: Any, options: dict[str, Any]) -> type[ModelStream]:
+    if not (inspect.isclass(model) and issubclass(model, Model)):
+        raise StreamDefinitionError(
+            f"register({name!r}, ...) was given {model!r}, which is no model.",
+            hint="Pass a model, or decorate a class that subclasses realtime.ModelStream.",
+        )
+    own = {each for each in (*vars(ModelStream), *ModelStream.__annotations__) if not each.startswith("_")}
+    for option in options:
+        if option not in own and not option.startswith("__"):
+            close = difflib.get_close_matches(option, own, n=1)
+            meant = f"Did you mean {close[0]!r}? " if close else ""
+            raise StreamDefinitionError(
+                f"register({name!r}, {model.__name__}, ...) was given {option!r}, which ModelStream does not have.",
+                hint=f"{meant}Actions, live values and parameters need a class of their own.",
+            )
+    return type(f"{model.__name__}Stream", (ModelStream,), {"model": model, **options})

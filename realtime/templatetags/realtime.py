@@ -268,6 +268,29 @@ def live_value(context: Any, name: str, value: str, container: str = "span", **p
 
 
 @register.simple_tag(takes_context=True)
+def live_text(context: Any, instance: Model, field: str, container: str = "span", **attributes: Any) -> SafeString:
+    """Show a text field of a row, in the row's template, such that its live text grows in it.
+
+    For example::
+
+        <li>{% live_text message "text" container="p" class="answer" %}</li>
+
+    becomes `<p data-live-text="text" class="answer">…</p>`, with the text escaped. The keywords are `container` (the
+    element, a `span` by default) and `class`. Without the tag, the row shows what `realtime.live_text` has saved.
+    """
+    classes = _plain(attributes.pop("class", ""))
+    if attributes:
+        raise TemplateSyntaxError(f"{{% live_text %}} takes 'container' and 'class', not {', '.join(attributes)}.")
+    return format_html(
+        '<{0} data-live-text="{1}"{2}>{3}</{0}>',
+        container,
+        field,
+        format_html(' class="{}"', classes) if classes else "",
+        str(getattr(instance, field) or ""),
+    )
+
+
+@register.simple_tag(takes_context=True)
 def presence(context: Any, name: str, container: str = "ul", **params: Any) -> SafeString:
     """Show who is at a stream that has `presence`; and whoever has the page open is there.
 

@@ -81,7 +81,7 @@ class _Sink(event_bus.EventBus):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._forget()
+        self._unregister()
 
     def put(self, envelope: Envelope) -> None:
         self.envelopes.append(envelope)

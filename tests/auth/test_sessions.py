@@ -142,7 +142,7 @@ def test_statements_do_not_grow_with_the_number():
 
 
 def test_expiry_of_a_session_is_read_on_request():
-    logins = Logins(["nothing0here"])
+    logins = Logins([])
     with CaptureQueriesContext(connection) as captured:
         assert not logins["nothing0here"].user.is_authenticated
     assert len(captured) == 1  # that of Django
@@ -164,3 +164,12 @@ def test_other_stores_are_read_one_by_one(settings, engine):
     login = logins[key]
     assert login.user == ada
     assert 0 < logins.seconds_left(login.session) <= 600 or engine == "cached_db"
+
+
+def test_keys_without_a_session_cost_one_statement_together():
+    keys = [f"{number:032x}" for number in range(30)]
+    with CaptureQueriesContext(connection) as captured:
+        logins = Logins(keys)
+        assert {logins[key].user.is_authenticated for key in keys} == {False}
+        assert {logins[key].session.session_key for key in keys} == {None}
+    assert len(captured) == 1

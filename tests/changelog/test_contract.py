@@ -418,7 +418,7 @@ class TestCursors:
 
         with pytest.raises(CursorExpired):
             log.read(ahead, limit=10)
-        if connection.vendor != "postgresql":  # where a restore brings transaction ids of its own
+        if connection.vendor != "postgresql":  # there, a restored log has other transaction ids
             assert read(kept)[0] == ["other", "other"]
 
     def test_cursor_has_expired_in_a_shorter_restored_log(self, log, write):

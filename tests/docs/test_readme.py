@@ -51,7 +51,7 @@ def test_example_of_the_readme_is_that_of_the_tutorial():
     """Two introductions that differ would be one too many."""
 
     def lines(content: str) -> set[str]:
-        code = re.findall(r"^```python\n(.*?)^```", content, re.MULTILINE | re.DOTALL)
-        return {line for block in code for line in block.splitlines() if line}
+        code = re.findall(r"^```(?:python|html\+django)\n(.*?)^```", content, re.MULTILINE | re.DOTALL)
+        return {line for block in code if ": replace it" not in block for line in block.splitlines() if line}
 
     assert lines(README) == lines(text("start/tutorial"))

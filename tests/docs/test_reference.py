@@ -103,6 +103,7 @@ TAKEN = {
     "live": {"class", "more", "page"},
     "live_pages": {"class"},
     "live_value": {"class"},
+    "live_text": {"class"},
     "presence": {"class", "everyone", "watch"},
     "live_form": {"class", "next", "submit", "template"},
 }

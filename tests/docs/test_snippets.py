@@ -22,6 +22,7 @@ from django.template import engines
 from django.test.utils import isolate_apps
 from prometheus_client import CollectorRegistry
 
+from demo_project.assistant import models as assistant_models
 from demo_project.board import models as board_models
 from realtime.admin import LiveModelAdmin
 from realtime.streams.registry import Registry, place
@@ -61,11 +62,13 @@ def packages(code: str) -> set[str]:
 def project(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Registry:
     """The reader's project: its app `board` is the demo's, and its streams are its own."""
     modules = {"board": ModuleType("board"), "board.models": board_models}
-    for name in ("board.serializers", "board.routing"):
+    modules |= {"assistant": ModuleType("assistant"), "assistant.models": assistant_models}
+    for name in ("board.serializers", "board.routing", "assistant.tasks"):
         modules[name] = ModuleType(name)
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
     exec(SERIALIZERS, modules["board.serializers"].__dict__)
+    modules["assistant.tasks"].write_answer = None  # type: ignore[attr-defined]
     modules["board.routing"].websocket_urlpatterns = []  # type: ignore[attr-defined]
     monkeypatch.setattr(admin, "register", lambda *models: lambda kind: kind)
     monkeypatch.setattr(admin.site, "unregister", lambda model: None)
@@ -120,7 +123,7 @@ def test_python_runs_and_its_streams_are_sound(
 
 def test_only_what_is_not_installed_is_left_out() -> None:
     foreign = {name for block in blocks_of("python") for name in packages(block.text)}
-    assert foreign <= FOREIGN | OTHER_APPS | {"board", "notes"}
+    assert foreign <= FOREIGN | OTHER_APPS | {"assistant", "board", "notes"}
 
 
 def test_admins_of_the_page_are_live(project: Registry) -> None:

@@ -288,7 +288,7 @@ class TestFromPython:
             realtime.send_user_event(type("Visitor", (), {"is_authenticated": False})(), "x")
 
     def test_a_process_alone_says_once_that_nobody_is_reached(self, db, caplog, monkeypatch):
-        monkeypatch.setattr(event_bus, "_said_alone", False)
+        monkeypatch.setattr(event_bus, "_warned", False)
         monkeypatch.setattr(postgresql, "carries_events", lambda: False)
         for _ in range(2):
             realtime.send_user_event(1, "toast")

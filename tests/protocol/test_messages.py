@@ -30,8 +30,12 @@ from realtime.protocol.messages import (
     Reply,
     Send,
     ServerMessage,
+    ServerObject,
     Subscribe,
     Subscribed,
+    Text,
+    TextEnded,
+    TextMore,
     Unsubscribe,
     Welcome,
     Window,
@@ -68,6 +72,9 @@ FROM_SERVERS = [
     Event(name="typing", data=Raw(b'{"card":3}'), query=17, sender=None),
     Event(name="toast", data=Raw(b"null")),
     EventRejected(id=1, name="typing", code=4220, reason="No."),
+    Text(number=5, query=17, key="3", field="text", offset=120, text=" and more"),
+    TextMore(5, " of it"),
+    TextEnded(query=17, key="3", field="text", length=130),
     Bye(code=4000, reason="Later.", retry=5.0),
     Bye(code=4200, reason="No."),
 ]
@@ -104,13 +111,13 @@ def test_conversation_of_the_reference_is_made_of_messages():
 
 def test_examples_of_the_reference_are_messages_of_their_section():
     sections = re.findall(r"^### (\w+)\n(.*?)(?=^##)", REFERENCE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(sections) == len(get_args(ClientMessage)) + len(get_args(ServerMessage))
+    assert len(sections) == len(get_args(ClientMessage)) + len(get_args(ServerObject))
     for name, body in sections:
         for text in re.findall(r'^    (\{"type".+)$', body, re.MULTILINE):
             text = text.replace("[…]", "[]")
             assert json.loads(text)["type"] == name
             clients = {"hello", "authenticate", "subscribe", "unsubscribe", "call", "send", "present", "ack"}
-            kinds = ClientMessage if name in clients else ServerMessage
+            kinds = ClientMessage if name in clients else ServerObject
             msgspec.json.decode(text, type=kinds)
 
 

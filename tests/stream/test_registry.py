@@ -95,6 +95,46 @@ def test_decorator_registers_and_gives_the_class_back():
     registry.remove("decorated")
 
 
+class TestModel:
+    """A stream of all rows of a model, without a class."""
+
+    def test_is_registered_with_these_options(self):
+        made = register("made", Book, fields=["id"], allow_anonymous=True)
+        try:
+            assert (registry.get("made"), made.model, made.fields, made.allow_anonymous) == (made, Book, ["id"], True)
+            assert place(made) == "tests.stream.test_registry.BookStream"
+            assert made.authorize is ModelStream.authorize
+        finally:
+            registry.remove("made")
+
+    @pytest.mark.parametrize(
+        ("model", "options", "sentence"),
+        [
+            (
+                Book,
+                {"feilds": ["id"]},
+                (
+                    "register('made', Book, ...) was given 'feilds', which ModelStream does not have. Did you mean "
+                    "'fields'? Actions, live values and parameters need a class of their own."
+                ),
+            ),
+            (
+                "tests.Book",
+                {},
+                (
+                    "register('made', ...) was given 'tests.Book', which is no model. Pass a model, or decorate a "
+                    "class that subclasses realtime.ModelStream."
+                ),
+            ),
+        ],
+    )  # fmt: skip
+    def test_that_cannot_be_registered_is_named(self, model, options, sentence):
+        with pytest.raises(StreamDefinitionError) as wrong:
+            register("made", model, **options)
+        assert str(wrong.value) == sentence
+        assert "made" not in registry
+
+
 def test_streams_of_the_apps_are_found():
     assert registry.get("books") is BookStream
     assert place(BookStream) == "tests.streams.BookStream"

@@ -11,7 +11,7 @@ from tests.packaging.conftest import run
 from tests.support.processes import Process, free_port, serves
 
 BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NAME = re.compile(r"^(?:# (?P<python>\S+?)|\{# (?P<html>\S+?))(?P<more>: add at the end)?(?: #\})?$")
+NAME = re.compile(r"^(?:# (?P<python>\S+?)|\{# (?P<html>\S+?))(?P<more>: add at the end|: replace it)?(?: #\})?$")
 
 
 class Block(NamedTuple):
@@ -24,6 +24,12 @@ class Block(NamedTuple):
     def file(self) -> str:
         found = NAME.match(self.text.splitlines()[0])
         return (found["python"] or found["html"]) if found else ""
+
+    @property
+    def more(self) -> str:
+        """What the reader does with a file that is there."""
+        found = NAME.match(self.text.splitlines()[0])
+        return (found["more"] or "") if found else ""
 
     @property
     def commands(self) -> list[str]:
@@ -69,7 +75,8 @@ class Reader:
     def paste(self, block: Block) -> None:
         path = self.folder / block.file
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a" if ": add at the end" in block.text.splitlines()[0] else "x") as file:
+        mode = {": add at the end": "a", ": replace it": "w"}.get(block.more, "x")
+        with path.open(mode) as file:
             file.write(block.text)
 
     def stop(self) -> None:

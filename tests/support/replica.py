@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from realtime.client.live_text import LiveTexts
 from realtime.client.rows import Rows
 from realtime.protocol.messages import VERSION
+from realtime.protocol.patches import units
 
 QUARTER = 4  # an ack is due when one such part of the window has arrived
 
@@ -61,8 +63,14 @@ class Subscription:
     fingerprint: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
     sent: set[str] = field(default_factory=set)  # the keys whose rows have come in this connection
+    texts: LiveTexts = field(default_factory=LiveTexts)  # what is not saved yet
     refusal: dict[str, Any] | None = None
     present: dict[str, Any] | None = None  # what the client says of its user's presence; None: it only looks
+
+    @property
+    def shown(self) -> list[Any]:
+        """The rows in order, with what is added to their texts."""
+        return [self.texts.shown(key, row) for key, row in self.replica.ordered]
 
 
 class ReferenceClient:
@@ -88,6 +96,7 @@ class ReferenceClient:
         self.events: list[dict[str, Any]] = []  # of all connections
         self.patches = 0  # that were applied, in all connections
         self.rejected_events: list[dict[str, Any]] = []
+        self._texts: dict[int, dict[str, Any]] = {}  # by number, as far as they have come in this connection
         self._handled = 0
         self._unacked_frames = 0
         self._unacked_bytes = 0
@@ -137,14 +146,18 @@ class ReferenceClient:
         self.window = self.bye = None
         self.behind = False
         self._handled = self._unacked_frames = self._unacked_bytes = 0
+        self._texts.clear()
         for item in self.subscriptions.values():
             item.query = item.log = None
             item.live = False
             item.sent.clear()
+            item.texts.clear()
 
     def receive(self, text: str) -> list[str]:
         """Take one message of the server; return what to send."""
         message = self.last = json.loads(text)
+        if isinstance(message, list):
+            message = self._more(*message)
         kind = message["type"]
         assert self.window is not None or kind in ("welcome", "bye"), f"The first message is {kind}."
         assert self.bye is None, f"There is a {kind} after the bye."
@@ -237,6 +250,23 @@ class ReferenceClient:
 
     def _event(self, message: dict[str, Any]) -> None:
         self.events.append(message)
+
+    def _more(self, number: int, text: str) -> dict[str, Any]:
+        assert number in self._texts, f"The text {number} continues, and did not begin in this connection."
+        return {**self._texts[number], "type": "text", "text": text}
+
+    def _text(self, message: dict[str, Any]) -> None:
+        assert self.version > 1, f"A client of version 1 gets {message}."
+        self._texts[message["number"]] = {**message, "offset": message["offset"] + units(message["text"])}
+        for item in self.subscriptions.values():
+            if item.query == message["query"]:
+                item.texts.add(message["key"], message["field"], message["offset"], message["text"])
+
+    def _text_ended(self, message: dict[str, Any]) -> None:
+        assert self.version > 1, f"A client of version 1 gets {message}."
+        for item in self.subscriptions.values():
+            if item.query == message["query"]:
+                item.texts.end(message["key"], message["field"], message["length"])
 
     def _event_rejected(self, message: dict[str, Any]) -> None:
         self.rejected_events.append(message)

@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
 from realtime.changelog import get_changelog
-from realtime.models import Change, Log, Operation
+from realtime.models import Change, Log, Operation, TextLease
 
 
 def empty_tables(*, with_log: bool = True) -> None:
@@ -26,6 +26,7 @@ def empty_tables(*, with_log: bool = True) -> None:
         Group,
         Session,
         Operation,
+        TextLease,
         *([Change, Log] if with_log else []),
     ]
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:

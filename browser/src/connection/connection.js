@@ -225,6 +225,10 @@ export class Connection {
         return this.calls.reply(effect.reply)
       case "tell":
         return this.#happen(effect.event, effect.wires)
+      case "text":
+        return this.#growText(effect.wires, effect.key, ({texts}) => texts.add(effect.key, effect.field, effect.offset, effect.text))
+      case "text_ended":
+        return this.#growText(effect.wires, effect.key, ({texts}) => texts.end(effect.key, effect.field, effect.length))
       case "event_rejected":
         return this.#eventRejected(effect)
     }
@@ -263,6 +267,7 @@ export class Connection {
     this.#cancelRefresh()
     this.#transport?.close()
     this.#transport = null
+    for (const {texts} of this.#subscriptions.values()) texts.clear() // their ends may be missed
     this.calls.interrupted()
     if (!this.#session.fault) return
     this.#warn(undefined, this.#session.fault)
@@ -381,6 +386,18 @@ export class Connection {
       ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? [])
       : this.events.of(name)
     for (const listener of listeners) this.#safely(() => listener(data, {name, sender}))
+  }
+
+  /** @param {Wire[]} wires @param {string} key of the row @param {(subscription: Subscription) => void} change */
+  #growText(wires, key, change) {
+    /** @type {Changed[]} */
+    const changed = []
+    for (const subscription of wires.flatMap((wire) => this.#subscriptions.get(wire) ?? [])) {
+      change(subscription)
+      const shown = subscription.showText(key)
+      if (shown) changed.push({subscription, change: shown})
+    }
+    for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire))
   }
 
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */

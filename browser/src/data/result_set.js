@@ -4,6 +4,7 @@
 
 import {EventListeners} from "./events.js"
 import {RealtimeError} from "../protocol/messages.js"
+import {LiveTexts} from "./live_text.js"
 import {Overlays} from "./optimistic.js"
 import {newWire} from "../protocol/subscriptions.js"
 import {patched} from "./patch.js"
@@ -14,9 +15,9 @@ import {patched} from "./patch.js"
 /**
  * The changes of the rows by a frame.
  *
- * `own`: it is the effect of this page's call.
+ * `own`: it is the effect of this page's call. `isText`: a text grows.
  *
- * @typedef {{puts: Map<string, Row>, drops: string[], reset: boolean, own?: boolean}} Change
+ * @typedef {{puts: Map<string, Row>, drops: string[], reset: boolean, own?: boolean, isText?: boolean}} Change
  *
  * A listener is called after each change of the rows. A painter shows the rows in the page, and returns whether it succeeded.
  * The painters of all subscriptions of a frame are called before any listener.
@@ -48,6 +49,8 @@ export class Subscription {
   /** The keys of the rows that the page shows. @type {readonly string[]} */
   shownKeys = NOTHING
   overlays = new Overlays()
+  /** Text that is not saved yet. */
+  texts = new LiveTexts()
   /** Whether the rows are loaded. */
   filled = false
   /** Why there are no rows. @type {RealtimeError | null} */
@@ -114,11 +117,28 @@ export class Subscription {
     if (!this.#change && this.filled && !settled) return null
     const change = this.#change ?? {puts: new Map(), drops: [], reset: false}
     change.drops = this.keys.filter((key) => !this.#places.has(key))
+    this.texts.keep((key) => this.#places.has(key))
     this.#snapshot()
     this.#change = null
     this.filled = true
     this.error = null
     return this.#shown ? this.#compare(change.reset) : change
+  }
+
+  /**
+   * Shows a row whose text has changed.
+   *
+   * @param {string} key
+   * @returns {Change | null} null if there is nothing to show
+   */
+  showText(key) {
+    const place = this.#places.get(key)
+    if (!place || !this.filled) return null
+    place.sent ??= this.page?.read?.().get(key)
+    if (place.sent === undefined) return null
+    this.#show(place)
+    const change = this.commit()
+    return change && {...change, isText: true}
   }
 
   /**
@@ -175,7 +195,7 @@ export class Subscription {
         previous = this.#put(place, key, held.row, held.sent)
       } else {
         previous = this.#put(place, key, row, row)
-        this.#change?.puts.set(key, row)
+        this.#show(previous)
       }
     }
     return (!order || this.#arrange(order)) && Object.entries(patches ?? {}).every(([key, patch]) => this.#patch(key, patch))
@@ -186,9 +206,16 @@ export class Subscription {
     const place = this.#places.get(key)
     const row = patched(place?.sent, patch)
     if (!place || row === undefined) return false
-    place.row = place.sent = row
-    this.#change?.puts.set(key, row)
+    place.sent = row
+    this.#show(place)
     return true
+  }
+
+  /** Adds a row to the change, with the text that is not saved yet. @param {Place} place */
+  #show(place) {
+    this.#change ??= {puts: new Map(), drops: [], reset: false}
+    place.row = this.texts.shown(place.key, place.sent)
+    this.#change.puts.set(place.key, /** @type {Row} */ (place.row))
   }
 
   /** @param {Place} place @param {string} key @param {Row | undefined} row @param {Row | undefined} sent */

@@ -25,7 +25,7 @@ export function parseRow(html, key, container) {
   return row
 }
 
-/** The first element of some HTML, as the page's parser would have parsed it in this container. @param {string} html @param {Element} container */
+/** Returns the first element of HTML, as the page's parser would have parsed it in this container. @param {string} html @param {Element} container */
 export function parseElement(html, container) {
   const context = inertCopy(container)
   const text = /** @type {string} */ (trusted("createHTML", html))

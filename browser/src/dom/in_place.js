@@ -1,18 +1,18 @@
 /**
- * Lists in place: their rows stand in an element of the page's own, before a <template data-live> that says what they are.
+ * Lists in place: their rows are in an element of the page's own, before a marker, a <template data-live>.
  *
- * If nothing else stands in that element, it becomes the list's own and the template goes, so that `:last-child` is a row. Otherwise the
- * template stays: an element may hold headings, forms and several lists.
+ * If the element has nothing else, it becomes the container and the marker is removed, so that `:last-child` is a row. Otherwise
+ * the marker stays, because the element may have headings, forms and several lists.
  */
 
 import {RealtimeError} from "../protocol/messages.js"
 import {attribute, call, get} from "./members.js"
 
-/** @param {Element | null} element */
+/** Returns whether an element is such a marker. @param {Element | null} element */
 export const isMarker = (element) => element !== null && get(element, "localName") === "template" && attribute(element, "data-live") !== null
 
 /**
- * The element that is live: the one around a marker, where that has nothing else in it.
+ * Returns the element to bind: the parent of a marker if it has nothing else, with the marker's attributes; else the element itself.
  *
  * @param {Element} element with data-live
  * @returns {Element}
@@ -33,7 +33,7 @@ export function adopted(element) {
   return parent
 }
 
-/** A parser makes a <tbody> around the rows of a table; where there are none yet, it is made here. @param {Element} marker */
+/** Returns the parent of the rows. A parser creates a <tbody> around rows in a table; without rows it is created here. @param {Element} marker */
 function aroundRows(marker) {
   const name = attribute(marker, "data-live-in")
   const parent = get(marker, "parentElement")
@@ -44,20 +44,20 @@ function aroundRows(marker) {
   return body
 }
 
-/** Whether a node is a row, stands in for rows, or is nothing that shows. @param {ChildNode} node */
+/** Returns whether a node is a row, a placeholder for rows, or invisible. @param {ChildNode} node */
 function isPart(node) {
   if (node instanceof Element) return ["data-live-key", "data-live-empty", "data-live-load"].some((name) => attribute(node, name) !== null)
   return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim() // a comment, or white space
 }
 
-/** The elements that may be rows of a marker, in order. @param {Element} marker @returns {Element[]} */
+/** Returns the elements that may be rows of a marker, in order. @param {Element} marker @returns {Element[]} */
 export function elementsBefore(marker) {
   const found = []
   for (let each = get(marker, "previousElementSibling"); each && !isMarker(each); each = get(each, "previousElementSibling")) found.push(each)
   return found.reverse()
 }
 
-/** The live list that an element stands in, or what `others` selects around it. @param {Element} element @param {string} [others] */
+/** Returns the container or marker of an element's list, or the closest ancestor that `others` selects. @param {Element} element @param {string} [others] */
 export function listAround(element, others = "[data-live]") {
   for (let each = /** @type {Element | null} */ (element); each; each = get(each, "parentElement")) {
     if (attribute(each, "data-live") !== null || call(each, "matches", others)) return each
@@ -67,7 +67,7 @@ export function listAround(element, others = "[data-live]") {
   return null
 }
 
-/** @param {Element} row */
+/** Returns the marker that follows a row. @param {Element} row */
 function markerBehind(row) {
   let each = get(row, "nextElementSibling")
   while (each && !isMarker(each)) each = get(each, "nextElementSibling")

@@ -292,7 +292,7 @@ export class Container {
     const isLarge = change.puts.size + change.drops.length > PART_ROWS
     this.#pending = joined(this.#pending, keys, change)
     if (this.subscription.error) this.#toTell = this.#paintAll() // rows that the user may no longer see must not stay
-    else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({isNow: true})
+    else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({isNow: true})
     else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush())
     this.#count()
     this.#link?.update()
@@ -325,7 +325,7 @@ export class Container {
     return pending && pending.change
   }
 
-  /** What the rows stand in. */
+  /** The parent of the rows. */
   get #parent() {
     return (isMarker(this.element) && get(this.element, "parentElement")) || this.element
   }
@@ -340,7 +340,7 @@ export class Container {
   /** @param {Pending} pending @returns {Generator<void, void>} */
   *#paint(pending) {
     const {keys, change} = (this.#painting = pending)
-    const before = this.announcer && !change.own ? new Set(this.content.keys()) : null
+    const before = this.announcer && !change.own && !change.isText ? new Set(this.content.keys()) : null
     const asking = before && call(this.element, "closest", "[data-live-announce]")
     try {
       for (const work = this.content.paint(keys, change); !work.next().done; ) {
@@ -389,7 +389,7 @@ function joined(held, keys, change) {
   const puts = new Map([...(held?.change.puts ?? []), ...change.puts].filter(([key]) => shown.has(key)))
   const drops = [...new Set([...(held?.change.drops ?? []), ...change.drops])].filter((key) => !shown.has(key))
   const reset = Boolean(held?.change.reset) || change.reset
-  return {keys, change: {puts, drops, reset, own: (held?.change.own ?? true) && change.own}}
+  return {keys, change: {puts, drops, reset, own: (held?.change.own ?? true) && change.own, isText: (held?.change.isText ?? true) && change.isText}}
 }
 
 /** An element without a token is not bound: user-written markup could name any stream. @param {string} name */
@@ -398,8 +398,13 @@ function unsigned(name) {
   return new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
+<<<<<<< HEAD
 /** "html", or "html:" with the name of rows in the page's own template. @param {string} format */
 const isHTML = (format) => format === "html" || format === "pages" || format.startsWith("html:")
+=======
+/** Returns whether a format is "html", or "html:" with the name of rows in the page's own template. @param {string} format */
+const isHTML = (format) => format === "html" || format.startsWith("html:")
+>>>>>>> main
 
 /** @param {Element} element @returns {Format} */
 function readFormat(element) {

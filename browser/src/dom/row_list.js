@@ -1,6 +1,6 @@
 /**
- * The rows of a container: its children with a data-live-key. They are kept together, at the place of the first one. Without any, the
- * HTML for an empty list stands there.
+ * The rows of a container: its children with a data-live-key. They are kept together, at the place of the first one. If there
+ * are none, a placeholder is shown there.
  */
 
 import {RealtimeError} from "../protocol/messages.js"
@@ -26,7 +26,7 @@ const said = new WeakMap()
 export class Rows {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null
-  /** What was shown last in place of rows. @type {Element | null} */
+  /** The last placeholder. @type {Element | null} */
   #placeholder = null
 
   /**
@@ -43,12 +43,12 @@ export class Rows {
     this.#observe(this.#rows().values())
   }
 
-  /** What the rows stand in. */
+  /** The parent of the rows. */
   get element() {
     return (isMarker(this.live) && get(this.live, "parentElement")) || this.live
   }
 
-  /** Only the rows, where other things stand beside them. @param {Iterable<Element>} rows */
+  /** Observes the container; for a marker, its rows. @param {Iterable<Element>} rows */
   #observe(rows) {
     if (isMarker(this.live)) for (const row of rows) pageChanges.observe(row)
     else pageChanges.observe(this.live)
@@ -99,7 +99,7 @@ export class Rows {
     if (!keys.length) this.#replacePlaceholder(this.isRefused() ? null : attribute(this.live, "data-live-when-empty"))
   }
 
-  /** What stands in place of rows. @param {string | null} html null: nothing */
+  /** Shows a placeholder instead of rows. @param {string | null} html null: removes it */
   #replacePlaceholder(html) {
     const shown = this.#elements().find((each) => attribute(each, "data-live-empty") !== null)
     if (Boolean(shown) === Boolean(html)) return
@@ -116,7 +116,7 @@ export class Rows {
     })
   }
 
-  /** The child behind which the rows stand. */
+  /** The child that precedes the rows. */
   get #place() {
     if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead
     return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null

@@ -33,8 +33,12 @@ export const VERSION = 2
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
  * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening
  * @typedef {{type: "event_rejected", id: number, name: string, code: number, reason: string}} EventRejected
+ * @typedef {{type: "text", number: number, query: number, key: string, field: string, offset: number, text: string}} Text
+ * @typedef {[number: number, text: string]} TextMore
+ * @typedef {{type: "text_ended", query: number, key: string, field: string, length: number}} TextEnded
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
- * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Bye} ServerMessage
+ * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Text | TextEnded | Bye} ServerObject
+ * @typedef {ServerObject | TextMore} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details

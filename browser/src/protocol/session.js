@@ -28,6 +28,8 @@ import {Wires} from "./subscriptions.js"
  *   | {do: "refused", wire: Wire, fault: Fault}
  *   | {do: "later", wire: Wire}
  *   | {do: "tell", event: import("./messages.js").Happening, wires: Wire[] | null}
+ *   | {do: "text", wires: Wire[], key: string, field: string, offset: number, text: string}
+ *   | {do: "text_ended", wires: Wire[], key: string, field: string, length: number}
  *   | {do: "event_rejected", wire: Wire | undefined, name: string, fault: Fault}
  *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
  */
@@ -52,6 +54,8 @@ export class Session {
   /** Why the server refused the connection for good. @type {Fault | null} */
   fault = null
 
+  /** The live texts by their numbers, each with its length so far. @type {Map<number, {query: number, key: string, field: string, end: number}>} */
+  #texts = new Map()
   #wires = new Wires() // what the page wants, whether connected or not
   /** The state to show until the next welcome. @type {State} */
   #absence = "connecting"
@@ -234,6 +238,7 @@ export class Session {
    * @returns {Effect[]}
    */
   receive(message, size) {
+    if (Array.isArray(message)) message = this.#textMore(message)
     if (this.phase === "greeting" && message.type !== "welcome" && message.type !== "bye") {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`)
     }
@@ -253,7 +258,13 @@ export class Session {
     return [...this.#answer(message), ...this.#ackIfDue()]
   }
 
-  /** @param {import("./messages.js").ServerMessage} message @returns {Effect[]} */
+  /** Returns the long form of a short message. @param {import("./messages.js").TextMore} message @returns {import("./messages.js").Text} */
+  #textMore([number, text]) {
+    const {query = -1, key = "", field = "", end = 0} = this.#texts.get(number) ?? {}
+    return {type: "text", number, query, key, field, offset: end, text}
+  }
+
+  /** @param {import("./messages.js").ServerObject} message @returns {Effect[]} */
   #answer(message) {
     switch (message.type) {
       case "authenticated":
@@ -274,6 +285,18 @@ export class Session {
       case "event": {
         const wires = message.query === undefined ? null : this.#wires.of(message.query)
         return [{do: "tell", event: message, wires}]
+      }
+      case "text": {
+        const {number, query, key, field, offset, text} = message
+        this.#texts.set(number, {query, key, field, end: offset + text.length})
+        return [{do: "text", wires: this.#wires.of(query), key, field, offset, text}]
+      }
+      case "text_ended": {
+        const {query, key, field, length} = message
+        for (const [number, text] of this.#texts) {
+          if (text.query === query && text.key === key && text.field === field) this.#texts.delete(number)
+        }
+        return [{do: "text_ended", wires: this.#wires.of(query), key, field, length}]
       }
       case "event_rejected": {
         const {id, name, code, reason} = message
@@ -312,6 +335,7 @@ export class Session {
   #hello(asked) {
     this.#handled = 0
     this.#unacked = {frames: 0, bytes: 0}
+    this.#texts.clear()
     const named = this.#token === undefined ? {} : {token: this.#token}
     return send([{type: "hello", version: VERSION, ...named}, ...asked])
   }

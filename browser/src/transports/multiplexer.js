@@ -67,6 +67,8 @@ export class Switchboard {
   #handled = 0 // messages since the welcome
   #unacked = {frames: 0, bytes: 0}
   #nextId = 1
+  /** The live query of each live text, by the text's number. @type {Map<number, number>} */
+  #texts = new Map()
   #cancelWatch = () => {}
 
   /**
@@ -198,6 +200,7 @@ export class Switchboard {
     this.#waiting = []
     this.#entries.clear()
     this.#calls.clear()
+    this.#texts.clear()
     line?.close()
   }
 
@@ -252,6 +255,7 @@ export class Switchboard {
 
   /** @param {any} message @param {string} text */
   #deliver(message, text) {
+    if (Array.isArray(message)) return this.#passQuery(this.#texts.get(message[0]), text)
     switch (message.type) {
       case "subscribed": {
         const entry = this.#entries.get(message.id)
@@ -276,9 +280,13 @@ export class Switchboard {
         return this.#frame(message)
       case "event": {
         if (message.query === undefined) break
-        for (const page of this.#whoSee((entry) => entry.query === message.query)) this.#pass(page, text)
-        return
+        return this.#passQuery(message.query, text)
       }
+      case "text":
+        this.#texts.set(message.number, message.query)
+        return this.#passQuery(message.query, text)
+      case "text_ended":
+        return this.#passQuery(message.query, text)
       case "reply": {
         const page = this.#calls.get(message.id)
         this.#calls.delete(message.id)
@@ -308,6 +316,11 @@ export class Switchboard {
       const queries = new Set([...this.#entries.values()].filter((entry) => entry.page === page).map(({query}) => query))
       this.#tell(page, {...frame, deltas: frame.deltas.filter((/** @type {{query: number}} */ {query}) => queries.has(query))})
     }
+  }
+
+  /** @param {number | undefined} query @param {string} text */
+  #passQuery(query, text) {
+    for (const page of this.#whoSee((entry) => entry.query === query)) this.#pass(page, text)
   }
 
   /** @param {(entry: Entry) => boolean} sees */

@@ -12,7 +12,17 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from realtime.conf import settings
 from realtime.connections.transports.http import TransportRequest, endpoint
 from realtime.exceptions import BadMessage
-from realtime.protocol.messages import Event, EventRejected, Frame, Refused, Reply, ServerMessage
+from realtime.protocol.messages import (
+    Event,
+    EventRejected,
+    Frame,
+    Refused,
+    Reply,
+    ServerMessage,
+    Text,
+    TextEnded,
+    TextMore,
+)
 
 SETTLE_SECONDS = 5.0  # for subscriptions to become live, before a `wait=0` request is answered
 
@@ -61,6 +71,6 @@ def _wait(request: ASGIRequest) -> float:
 
 
 def _is_news(message: ServerMessage) -> bool:
-    return isinstance(message, Event | Refused | Reply | EventRejected) or (
+    return isinstance(message, Event | Refused | Reply | EventRejected | Text | TextMore | TextEnded) or (
         isinstance(message, Frame) and bool(message.deltas)
     )

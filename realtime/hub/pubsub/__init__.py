@@ -1,1 +1,1 @@
-"""Hints and events between processes. They may be lost."""
+"""Sends hints and events between processes. They may be lost."""

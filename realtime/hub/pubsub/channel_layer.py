@@ -1,7 +1,7 @@
-"""The channel layer: one channel for each event loop, in a group for each log and in one for events.
+"""The channel layer: one channel for each event loop, in a group for each log and one for events.
 
-To cancel `receive` is to give up the channel, and a group cannot be joined with one that was given up. So one task
-receives from beginning to end, for all who listen.
+A cancelled `receive` loses the channel, and a lost channel cannot join a group. So one task receives for all listeners
+from beginning to end.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from realtime.hub.pubsub.sender import Message, Outage, hints_outage
 
 logger = logging.getLogger("realtime.wakeups")
 
-REJOIN_SECONDS = 20.0  # a layer that was flushed has forgotten its groups, and a dead connection says nothing
-ANSWER_SECONDS = 5.0  # after which a layer that does not answer is given up
+REJOIN_SECONDS = 20.0  # a flushed layer has lost its groups, and a dead connection raises no error
+ANSWER_SECONDS = 5.0  # a layer that does not answer in this time counts as dead
 
 ECHO = "realtime.echo"
 WAKE_UP = "realtime.wakeup"
@@ -34,18 +34,18 @@ def group(alias: str) -> str:
 
 
 def send(alias: str) -> None:
-    """Send a hint to every process, soon; never block, never raise."""
+    """Queue a hint to every process. Never block, never raise."""
     sender.hint(group(alias), {"type": WAKE_UP, "log": alias, "origin": origin()})
 
 
 async def listen(alias: str, wake: Callable[[], None]) -> None:
-    """Call `wake` at each hint for this log, until cancelled; join again whenever the layer fails."""
+    """Call `wake` at each hint for this log, until cancelled. Join again whenever the layer fails."""
 
     def take(message: Message) -> None:
         if message["type"] == WAKE_UP and message.get("log") == alias:
             wake()
 
-    # what was committed while nobody listened is looked for too
+    # `wake` after joining too, for changes that were committed before
     await listen_to(group(alias), take, joined=wake, outage=hints_outage("the channel layer"))
 
 
@@ -54,7 +54,7 @@ async def listen_to(
 ) -> None:
     """Call `take` with each message of all groups of this event loop, until cancelled.
 
-    `joined` is called whenever the layer is known to reach this loop; it may have been out of reach before.
+    `joined` is called whenever the layer has proved to reach this loop. Earlier messages may be lost.
     """
     await _membership().serve(_Subscriber(group, take, joined, outage))
 
@@ -67,7 +67,7 @@ class _Subscriber(NamedTuple):
 
 
 class _Membership:
-    """One channel in the groups of all who listen, for as long as it hears itself: a dead connection says nothing."""
+    """One channel in the groups of all listeners. It tests itself with echoes: a dead connection raises no error."""
 
     def __init__(self) -> None:
         self._listeners: dict[int, _Subscriber] = {}
@@ -79,7 +79,7 @@ class _Membership:
         self._listeners[id(listener)] = listener
         self._changed.set()
         if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name="realtime channel layer")
+            self._task = asyncio.create_task(self._stay_joined(), name="realtime channel layer")
         try:
             await asyncio.Event().wait()  # until cancelled
         finally:
@@ -89,19 +89,19 @@ class _Membership:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def _keep(self) -> None:
-        # a layer of its own, so that its connections can be closed without anyone else's
+    async def _stay_joined(self) -> None:
+        # its own instance of the layer, so that only its connections are closed
         layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
         while True:
             try:
-                await self._stay(layer)
-            except Exception as error:  # every layer has errors of its own
+                await self._receive_in_groups(layer)
+            except Exception as error:  # every layer has its own errors
                 await asyncio.sleep(max(listener.outage.failed(error) for listener in self._listeners.values()))
             finally:
-                await _hang_up(layer)
+                await _close_connections(layer)
 
-    async def _stay(self, layer: Any) -> None:
-        """Return never; raise what the layer raises, or `TimeoutError` where it is silent."""
+    async def _receive_in_groups(self, layer: Any) -> None:
+        """Receive until the layer fails. Raise its exception, or `TimeoutError` if it does not answer."""
         async with asyncio.timeout(ANSWER_SECONDS):
             channel = await layer.new_channel("realtime")
         receiving = asyncio.create_task(self._receive(layer, channel), name="realtime channel")
@@ -140,7 +140,7 @@ class _Membership:
             for listener in list(self._listeners.values()):
                 try:
                     listener.take(message)
-                except Exception:  # of one listener, which the others are not to feel
+                except Exception:  # the other listeners must still get the message
                     logger.exception("A message of the channel layer could not be taken.")
 
 
@@ -155,11 +155,11 @@ def _membership() -> _Membership:
     return known[1]
 
 
-async def _hang_up(layer: Any) -> None:
-    """Close the layer's connections, also those that only seem to be open; the next use makes new ones."""
+async def _close_connections(layer: Any) -> None:
+    """Close the layer's connections, also dead ones. The next use opens new ones."""
     close = getattr(layer, "close_pools", None)
     if any(base.__module__ == "channels_redis.pubsub" for base in type(layer).__mro__):
-        close = layer.flush  # which there forgets the channels of this instance, and no more
+        close = layer.flush  # in this class, it only removes this instance's channels
     if close is not None:
         with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -1,7 +1,8 @@
-"""Events: ephemeral messages for those who look at a live query, or for one user. They may be lost.
+"""Events: ephemeral messages for the subscribers of a live query, or for one user. They may be lost.
 
-An event reaches the hubs of its own process at once. To other processes it goes through the channel layer, where there
-is one that reaches them, else by NOTIFY where the default database is PostgreSQL. Each hub finds its own clients.
+An event reaches the hubs of its own process at once. It is sent to other processes through the channel layer if there
+is one that reaches them, else with NOTIFY if the default database is PostgreSQL. Each hub finds its own clients. Parts
+of live texts are sent in the same way.
 """
 
 from __future__ import annotations
@@ -18,60 +19,83 @@ from realtime.changelog.base import origin
 from realtime.hub.pubsub import channel_layer, postgresql
 from realtime.hub.pubsub.sender import Carrier, ChannelLayerCarrier, Listener, Message, Outage, is_usable, send
 from realtime.protocol.envelope import Envelope
+from realtime.protocol.live_text import TextEnd, TextMessage, TextPart, TextStop
 
 logger = logging.getLogger("realtime.wakeups")
 
 GROUP = "realtime.events"
 
-PROCESSES = 1000  # of which it is known how long their events take
-CLOCK_SECONDS = 10.0  # after which the clock of another process is compared anew
+PROCESSES = 1000  # whose minimum delays are stored
+CLOCK_SECONDS = 10.0  # after which the clock of another process is compared again
 
 Deliver = Callable[[Envelope, float], None]
 """Takes an event, and when it was sent, by this process's monotonic clock."""
 
-_decoder = msgspec.json.Decoder(Envelope)
+TakeText = Callable[[TextMessage], None]
+
+_decoder = msgspec.json.Decoder(Envelope | TextPart | TextEnd | TextStop)
 _lock = threading.Lock()
 _buses: set[EventBus] = set()
 
 
 def publish(envelope: Envelope, *, but: EventBus | None = None) -> None:
-    """Hand an event to every hub; `but` is one that has it already. Never block, never raise; from any thread."""
+    """Pass an event to every hub, except `but`, which has it already. Never block, never raise; for any thread."""
     with _lock:
-        exchanges = [exchange for exchange in _buses if exchange is not but]
-    for exchange in exchanges:
-        exchange.put(envelope)
+        buses = [bus for bus in _buses if bus is not but]
+    for bus in buses:
+        bus.put(envelope)
+    if not _send_to_others(envelope, sent=time.time()) and not buses and but is None:
+        _warn_lost()
+
+
+def publish_text(message: TextMessage) -> None:
+    """Send a message about a live text to every process. Never block, never raise; for any thread."""
+    with _lock:
+        buses = list(_buses)
+    for bus in buses:
+        bus.put_text(message)
+    _send_to_others(message)
+
+
+def _send_to_others(message: Envelope | TextMessage, **fields: Any) -> bool:
+    """Send a message to the other processes; return whether there is a carrier."""
     by = carrier()
-    if by is not None:
-        body = msgspec.json.encode(msgspec.structs.replace(envelope, origin=origin(), sent=time.time()))
-        send(GROUP, {"type": "realtime.event", "body": body.decode()}, by=by)
-    elif not exchanges and but is None:
-        _say_alone()
+    if by is None:
+        return False
+    body = msgspec.json.encode(msgspec.structs.replace(message, origin=origin(), **fields))
+    send(GROUP, {"type": "realtime.event", "body": body.decode()}, by=by)
+    return True
 
 
 def carrier() -> type[Carrier] | None:
-    """What carries events to other processes: the channel layer, PostgreSQL, or nothing."""
+    """Return the carrier of events to other processes: the channel layer, PostgreSQL, or None."""
     if is_usable():
         return ChannelLayerCarrier
     return postgresql.EventsCarrier if postgresql.carries_events() else None
 
 
 class EventBus(Listener):
-    """Takes in the events for one hub, in its event loop, until `close`."""
+    """Receives events, and messages about live texts, for one event loop, until `close`."""
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: Deliver, take_text: TakeText) -> None:
         self._deliver = deliver
-        # by process: the seconds of its quickest event, and since when
-        self._least: dict[str, tuple[float, float]] = {}
-        self._joined = False  # the layer reaches this process
+        self._take_text = take_text
+        # by process: the delay of its quickest event in seconds, and when it was measured
+        self._quickest: dict[str, tuple[float, float]] = {}
+        self._joined = False  # whether the layer reaches this process
         super().__init__(self._listen(), name="realtime events")
         with _lock:
             _buses.add(self)
 
     def put(self, envelope: Envelope) -> None:
-        """May be called from any thread."""
-        self._hear(self._deliver, envelope, time.monotonic())
+        """Deliver an event; for any thread."""
+        self._call_soon(self._deliver, envelope, time.monotonic())
 
-    def _forget(self) -> None:
+    def put_text(self, message: TextMessage) -> None:
+        """Deliver a message about a live text; for any thread."""
+        self._call_soon(self._take_text, message)
+
+    def _unregister(self) -> None:
         with _lock:
             _buses.discard(self)
 
@@ -101,29 +125,33 @@ class EventBus(Listener):
         except (TypeError, msgspec.DecodeError):
             logger.warning("A message for %s that is no event came from another process.", GROUP)
             return
-        if envelope.origin != origin():
+        if envelope.origin == origin():
+            return
+        if not isinstance(envelope, Envelope):
+            self._take_text(envelope)
+        else:
             self._deliver(envelope, time.monotonic() - self._delay(envelope))
 
     def _delay(self, envelope: Envelope) -> float:
-        """The seconds that an event was under way beyond its process's quickest one: by the rest the clocks differ."""
-        if not envelope.sent:  # by a process that does not say so
+        """Return an event's delay in seconds beyond its process's quickest one, which shows how the clocks differ."""
+        if not envelope.sent:  # by a process with an older version
             return 0.0
         now, seconds = time.monotonic(), time.time() - envelope.sent
-        least, since = self._least.get(envelope.origin, (seconds, now))
+        least, since = self._quickest.get(envelope.origin, (seconds, now))
         if seconds <= least or now - since > CLOCK_SECONDS:
-            if len(self._least) >= PROCESSES:
-                self._least.clear()
-            self._least[envelope.origin] = least, since = (seconds, now)
+            if len(self._quickest) >= PROCESSES:
+                self._quickest.clear()
+            self._quickest[envelope.origin] = least, since = (seconds, now)
         return seconds - least
 
 
-_said_alone = False
+_warned = False
 
 
-def _say_alone() -> None:
-    global _said_alone
-    if not _said_alone:
-        _said_alone = True
+def _warn_lost() -> None:
+    global _warned
+    if not _warned:
+        _warned = True
         logger.warning(
             "An event was sent in a process without clients, and nothing carries it to others: nobody gets it. "
             'Use PostgreSQL, or set CHANNEL_LAYERS["default"]["BACKEND"] to '

@@ -1,12 +1,12 @@
-"""Wake-ups: hints that a log may have moved. One may be lost; the poll behind it may not.
+"""Wake-ups: hints that a log may have changed. They may be lost, because logs are polled too.
 
-Writers give a hint when they have committed; a hub has a `Waiter` per log, and waits for a hint or for the poll
-interval, whichever comes first. Between processes a hint travels by what is there:
+A writer sends a hint after its commit. A hub has a `Waiter` for each log, which waits for a hint or for the poll
+interval, whichever ends first. Between processes, one of these sources carries hints:
 
     source       file               database          sender                        receiver
-    local        notifications.py   every one         the writer's process          the same process
+    local        notifications.py   any               the writer's process          the same process
     postgresql   postgresql.py      PostgreSQL        NOTIFY, by the log on commit  LISTEN, on one connection
-    layer        channel_layer.py   every other one   the sender of the writer      one channel of the channel layer
+    layer        channel_layer.py   any other         the writer's sender           one channel of the channel layer
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _lock = threading.Lock()
 
 
 def source(alias: str) -> str:
-    """What carries hints between processes for this database: "postgresql", "layer", or "" for polling alone."""
+    """Return what carries this database's hints between processes: "postgresql", "layer", or "" for only polling."""
     if connections[alias].vendor == "postgresql":
         return "postgresql" if postgresql.is_usable() else ""
     return "layer" if is_usable() else ""
 
 
 def notify(alias: str) -> None:
-    """Wake every hub that reads the log of this database; called by the log, in the writer's thread, on commit."""
+    """Wake every hub that reads the log of this database. The log calls it after a commit, in the writer's thread."""
     with _lock:
         waiters = list(_waiters.get(alias, ()))
     for waiter in waiters:
@@ -44,7 +44,7 @@ def notify(alias: str) -> None:
 
 
 class Waiter(Listener):
-    """Waits in one event loop for wake-ups of one log; `listens`: also for those of other processes."""
+    """Waits in one event loop for wake-ups of one log; with `listens`, also for those of other processes."""
 
     def __init__(self, alias: str, *, listens: bool = True) -> None:
         self.alias = alias
@@ -62,11 +62,11 @@ class Waiter(Listener):
         return None
 
     def wake(self) -> None:
-        """May be called from any thread."""
-        self._hear(self._event.set)
+        """End the current or next `wait`; for any thread."""
+        self._call_soon(self._event.set)
 
     async def wait(self, seconds: float) -> bool:
-        """Return when woken, or after so many seconds; say whether it was woken."""
+        """Wait for a wake-up, or for so many seconds; return whether there was a wake-up."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
@@ -75,6 +75,6 @@ class Waiter(Listener):
         self._event.clear()
         return True
 
-    def _forget(self) -> None:
+    def _unregister(self) -> None:
         with _lock:
             _waiters.get(self.alias, set()).discard(self)

@@ -1,12 +1,12 @@
-"""PostgreSQL: LISTEN on a connection of its own, for wake-ups, and for events where there is no channel layer.
+"""PostgreSQL: LISTEN on a separate connection, for wake-ups, and for events if there is no channel layer.
 
-The log sends NOTIFY when a writer has committed; events are sent by the process's sender.
+The log sends NOTIFY after a writer's commit. The process's sender sends events.
 
-A process that writes much sends one in `QUIET_SECONDS`, and whoever hears it looks again when these are over: what was
-committed meanwhile was committed before that.
+A process that writes often sends only one NOTIFY in `QUIET_SECONDS`. Listeners check again after this time, and then
+find changes that were committed meanwhile.
 
-Through a pooler in transaction mode LISTEN succeeds and nothing is heard: where one may be on the way, a notification
-is sent and awaited. `REALTIME_LISTEN_DSN` names a way around it. See "NOTIFY" in PostgreSQL's
+Through a pooler in transaction mode, LISTEN succeeds but receives nothing. If there may be a pooler, a notification is
+sent as a test. `REALTIME_LISTEN_DSN` sets a connection that bypasses the pooler. See "NOTIFY" in PostgreSQL's
 manual.
 """
 
@@ -27,20 +27,20 @@ from realtime.changelog.postgresql import POSTGRESQL_CHANNEL, QUIET_SECONDS
 from realtime.conf import settings
 from realtime.hub.pubsub.sender import Message, Outage, hints_outage
 
-ANSWER_SECONDS = 5.0  # after which a notification that was sent does not come any more
-POOLER_SECONDS = 300.0  # before a way on which nothing is heard is tried again
-ECHO = "echo."  # the beginning of a payload that says that somebody listens, and nothing of the log
+ANSWER_SECONDS = 5.0  # a notification that has not arrived in this time is lost
+POOLER_SECONDS = 300.0  # before a connection through a pooler is tried again
+ECHO = "echo."  # the prefix of the payload of a test, which says nothing about the log
 AGAIN_SECONDS = 2 * QUIET_SECONDS  # timers are not exact
 
 EVENTS_ALIAS = DEFAULT_DB_ALIAS
 EVENTS_CHANNEL = "realtime_events"  # of NOTIFY
-PART_LENGTH = 7900  # a payload has less than 8,000 bytes
+PART_LENGTH = 7900  # a payload must have less than 8,000 bytes
 
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 class EventsCarrier:
-    """Events by NOTIFY, each in as many parts as its text needs, all in one transaction."""
+    """Sends events with NOTIFY, each in as many parts as its length needs, all in one transaction."""
 
     def __init__(self) -> None:
         self.outage = Outage(
@@ -49,7 +49,7 @@ class EventsCarrier:
             back=f"NOTIFY on the database {EVENTS_ALIAS!r} is available again: events reach all processes.",
         )
         self._connection: Any = None
-        self._number = 0  # of the last event; the same text twice in one transaction would be sent once
+        self._number = 0  # of the last event; PostgreSQL drops equal payloads in a transaction
 
     async def deliver(self, batch: list[tuple[str, Message]]) -> None:
         import psycopg  # an optional dependency
@@ -76,21 +76,21 @@ class EventsCarrier:
 
 
 def parts(number: int, body: str) -> list[str]:
-    """Cut JSON into payloads in ASCII: the database may have any encoding."""
+    """Split JSON into payloads in ASCII, because the database may have any encoding."""
     text = json.dumps(json.loads(body))
     pieces = [text[start : start + PART_LENGTH] for start in range(0, len(text), PART_LENGTH)]
     return [f"{number}.{place}.{len(pieces)}.{piece}" for place, piece in enumerate(pieces)]
 
 
 class Assembly:
-    """Puts parts together. Those of one transaction come one after the other, with the same process id."""
+    """Joins parts. Those of one transaction arrive consecutively, with the same process id."""
 
     def __init__(self) -> None:
-        self._key: tuple[int, str, str] | None = None  # whose parts are being collected
+        self._key: tuple[int, str, str] | None = None  # identifies the event whose parts are being collected
         self._pieces: list[str] = []
 
     def add(self, pid: int, payload: str) -> str | None:
-        """Take a part in; return the whole text when this was its last part."""
+        """Add a part; return the whole text after its last part."""
         number, _, rest = payload.partition(".")
         place, _, rest = rest.partition(".")
         count, _, piece = rest.partition(".")
@@ -98,25 +98,25 @@ class Assembly:
         if place == "0":
             self._key, self._pieces = key, []
         elif key != self._key or place != str(len(self._pieces)):
-            self._key = None  # the beginning was sent before anybody listened
+            self._key = None  # the first parts were sent before this process listened
             return None
         self._pieces.append(piece)
         return "".join(self._pieces) if count == str(len(self._pieces)) else None
 
 
 def carries_events() -> bool:
-    """Whether events travel by NOTIFY where no channel layer carries them."""
+    """Return whether NOTIFY carries events if no channel layer does."""
     return connections[EVENTS_ALIAS].vendor == "postgresql" and is_usable()
 
 
 @cache
 def is_usable() -> bool:
-    """Whether psycopg 3 is there; with psycopg2 changes are found by polling."""
+    """Return whether psycopg 3 is installed; with psycopg2, changes are found by polling."""
     return importlib.util.find_spec("psycopg") is not None
 
 
-class NothingHeard(Exception):
-    """LISTEN has succeeded, and a notification that was sent did not come."""
+class NoNotification(Exception):
+    """LISTEN has succeeded, but a notification that was sent did not arrive."""
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
@@ -130,13 +130,13 @@ class NothingHeard(Exception):
 
 
 async def listen(alias: str, wake: Callable[[], None], *, take: Callable[[str], None] = lambda payload: None) -> None:
-    """Call `wake` at each NOTIFY, until cancelled; connect again whenever the connection is lost.
+    """Call `wake` at each NOTIFY, until cancelled. Connect again whenever the connection is lost.
 
-    `take` is given the payload of each: the process that has sent it, or "" for a trigger's.
+    `take` is called with each payload: the sending process, or "" from a trigger.
     """
     again: asyncio.TimerHandle | None = None
 
-    def hear() -> None:
+    def wake_twice() -> None:
         nonlocal again
         wake()
         if again is not None:
@@ -144,22 +144,22 @@ async def listen(alias: str, wake: Callable[[], None], *, take: Callable[[str], 
         again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, wake)
 
     def note(notification: Any) -> None:
-        hear()
+        wake_twice()
         take(notification.payload)
 
     try:
-        # what was committed while nobody listened is looked for too
+        # `wake_twice` after connecting too, for changes that were committed before
         outage = hints_outage(f"LISTEN on the database {alias!r}")
-        await _listen_to(_Listener(alias, POSTGRESQL_CHANNEL, note, hear, outage))
+        await _listen_to(_Listener(alias, POSTGRESQL_CHANNEL, note, wake_twice, outage))
     finally:
         if again is not None:
             again.cancel()
 
 
 async def listen_to_events(take: Callable[[str], None], *, joined: Callable[[], None]) -> None:
-    """Call `take` with the text of each event that a process has sent, until cancelled.
+    """Call `take` with the text of each event from any process, until cancelled.
 
-    `joined` is called whenever events are known to arrive; they may have been lost before.
+    `joined` is called whenever events have proved to arrive. Earlier ones may be lost.
     """
     outage = Outage(
         f"LISTEN on the database {EVENTS_ALIAS!r}",
@@ -179,13 +179,13 @@ async def listen_to_events(take: Callable[[str], None], *, joined: Callable[[], 
 class _Listener(NamedTuple):
     alias: str
     channel: str
-    take: Callable[[Any], None]  # each notification
-    joined: Callable[[], None]  # whenever a connection listens
+    take: Callable[[Any], None]  # called with each notification
+    joined: Callable[[], None]  # called whenever a connection begins to listen
     outage: Outage
 
 
 class _Listening:
-    """One connection for all who listen on a database in one event loop, for as long as there is one."""
+    """The connection of all listeners on a database in one event loop, as long as there are any."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -198,7 +198,7 @@ class _Listening:
         if self._listens:
             listener.joined()
         if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name=f"realtime LISTEN {self._alias}")
+            self._task = asyncio.create_task(self._stay_connected(), name=f"realtime LISTEN {self._alias}")
         try:
             await asyncio.Event().wait()  # until cancelled
         finally:
@@ -208,15 +208,15 @@ class _Listening:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def _keep(self) -> None:
+    async def _stay_connected(self) -> None:
         """Connect again whenever the connection is lost."""
         import psycopg  # an optional dependency
 
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(**connection_params(self._alias)) as connection:
-                    await self._stay(connection)
-            except NothingHeard as error:
+                    await self._receive_notifications(connection)
+            except NoNotification as error:
                 self._failed(error)
                 await asyncio.sleep(POOLER_SECONDS)
             except (psycopg.Error, OSError) as error:
@@ -226,13 +226,13 @@ class _Listening:
         self._listens = False
         return max(listener.outage.failed(error) for listener in self._listeners.values())
 
-    def _works(self) -> None:
+    def _succeeded(self) -> None:
         for listener in self._listeners.values():
             listener.outage.over()
 
-    async def _stay(self, connection: Any) -> None:
-        """Listen until the connection ends, or is cancelled. Raise `NothingHeard` where LISTEN leads nowhere."""
-        # a pooler gives a client a number of its own making; LISTEN comes last, by which the statement is known
+    async def _receive_notifications(self, connection: Any) -> None:
+        """Listen until the connection ends. Raise `NoNotification` if no notification arrives."""
+        # a pooler gives its clients invented process ids; LISTEN is last because tools show a session's last statement
         [backend] = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
         proven = self._alias not in settings.LISTEN_DSN and backend == connection.pgconn.backend_pid
         await connection.execute(f"LISTEN {EVENTS_CHANNEL}; LISTEN {POSTGRESQL_CHANNEL}")
@@ -243,21 +243,21 @@ class _Listening:
         try:
             async with asyncio.timeout(None if proven else ANSWER_SECONDS) as proof:
                 if proven:
-                    self._works()
+                    self._succeeded()
                 else:
                     await _notify(self._alias, echo)
                 async for notification in connection.notifies():
                     if notification.payload == echo:
                         proof.reschedule(None)
-                        self._works()
+                        self._succeeded()
                     elif not notification.payload.startswith(ECHO):
                         self._take(notification)
         except TimeoutError as error:
             if not proof.expired():
                 raise
-            # the server's connection goes back to the pool, and must not go on listening for somebody else
+            # the pooler will give the server's connection to another client, which must not listen
             await connection.execute("UNLISTEN *")
-            raise NothingHeard(self._alias) from error
+            raise NoNotification(self._alias) from error
 
     def _take(self, notification: Any) -> None:
         for listener in list(self._listeners.values()):
@@ -275,7 +275,7 @@ async def _listen_to(listener: _Listener) -> None:
 
 
 async def _notify(alias: str, payload: str) -> None:
-    """Send a notification as a writer would: by a connection of its own, on the way of Django's."""
+    """Send a notification like a writer: on another connection, with Django's parameters."""
     import psycopg  # an optional dependency
 
     async with await psycopg.AsyncConnection.connect(**_django_params(alias)) as connection:
@@ -283,7 +283,7 @@ async def _notify(alias: str, payload: str) -> None:
 
 
 def connection_params(alias: str) -> dict[str, Any]:
-    """How to connect for LISTEN: by `REALTIME_LISTEN_DSN` where the alias has one there, else as Django does."""
+    """Return the parameters of the connection for LISTEN: from `REALTIME_LISTEN_DSN`, else Django's."""
     if alias in settings.LISTEN_DSN:
         return {"conninfo": settings.LISTEN_DSN[alias], "autocommit": True}
     return _django_params(alias)
@@ -291,6 +291,6 @@ def connection_params(alias: str) -> dict[str, Any]:
 
 def _django_params(alias: str) -> dict[str, Any]:
     params = dict(connections[alias].get_connection_params())
-    for name in ("cursor_factory", "context", "prepare_threshold"):  # for synchronous connections
+    for name in ("cursor_factory", "context", "prepare_threshold"):  # only for synchronous connections
         params.pop(name, None)
     return {**KEEPALIVES, **params, "autocommit": True}

@@ -1,6 +1,6 @@
-"""Sender: what this process sends to others, through the channel layer or another carrier.
+"""Sender: sends messages to other processes, through the channel layer or another carrier.
 
-Callers never wait: one thread for each carrier sends for all of them.
+Callers never wait: one thread for each carrier sends for all callers.
 """
 
 from __future__ import annotations
@@ -24,58 +24,58 @@ from realtime.hub import exits
 
 logger = logging.getLogger("realtime.wakeups")
 
-FIRST_SECONDS = 0.5  # before a layer, or a database, that has failed is tried again; then twice as long each time
+FIRST_SECONDS = 0.5  # before a layer or database that has failed is tried again; doubled each time
 LAST_SECONDS = 15.0
-MAX_WAITING = 1000  # messages on their way to the layer; beyond, the oldest are lost
-SEND_SECONDS = 5.0  # after which a layer that does not answer is given up
-EXIT_SECONDS = 1.0  # for which a process that ends waits for its last messages
-REST_SECONDS = 1.0  # without a message, after which a carrier closes what it has open
+MAX_WAITING = 1000  # messages in the queue; beyond this number, the oldest are lost
+SEND_SECONDS = 5.0  # the time limit of sending a batch
+EXIT_SECONDS = 1.0  # how long a process that ends waits for its last messages
+REST_SECONDS = 1.0  # without a message; then a carrier closes its connection
 
 Message = dict[str, Any]
 
 
 def is_usable() -> bool:
-    """Whether there is a channel layer that reaches other processes."""
+    """Return whether there is a channel layer that reaches other processes."""
     try:
         layer = get_channel_layer()
-    except Exception as error:  # every layer has errors of its own; the check realtime.E007 says what to do
-        _say_once(f"The channel layer cannot be made ({type(error).__name__}: {error}); changes are found by polling.")
+    except Exception as error:  # every layer has its own errors; the check realtime.E007 has the remedy
+        _warn(f"The channel layer cannot be made ({type(error).__name__}: {error}); changes are found by polling.")
         return False
     return layer is not None and not isinstance(layer, InMemoryChannelLayer)
 
 
 @cache
-def _say_once(text: str) -> None:
+def _warn(text: str) -> None:
     logger.warning(text)
 
 
 def send(group: str, message: Message, *, by: type[Carrier] | None = None) -> None:
-    """Send a message to a group, soon, or lose it; never block, never raise; from any thread.
+    """Queue a message to a group. It may be lost. Never block, never raise; for any thread.
 
-    `by` is the carrier, the channel layer by default.
+    `by` is the carrier, by default the channel layer.
     """
-    with suppress(RuntimeError):  # the process ends, and no thread can be had
+    with suppress(RuntimeError):  # the process ends, and no thread can be started
         _get_sender(by or ChannelLayerCarrier).send(group, message)
 
 
 def hint(group: str, message: Message) -> None:
-    """As `send`, for a message that says the same each time: a burst of it is sent once, and before all others."""
+    """Like `send`, for a message that is always the same: a burst of it is sent once, before all other messages."""
     with suppress(RuntimeError):  # as above
         _get_sender(ChannelLayerCarrier).hint(group, message)
 
 
 def flush(seconds: float) -> bool:
-    """Wait for what this process has on its way; return whether all of it is sent, or lost."""
+    """Wait until this process has sent or lost all its messages; return whether it has."""
     end = time.monotonic() + seconds
-    # after a fork, those of the parent have no thread here
+    # after a fork, the parent's senders have no thread in this process
     own = [sender for sender in list(_senders.values()) if sender.pid == os.getpid()]
     return all(sender.flush(max(0.0, end - time.monotonic())) for sender in own)
 
 
 class Outage:
-    """Something that fails is tried again; the log says once that it is gone, once that it is back.
+    """Logs the beginning and the end of an outage once each, and sets the delays between attempts.
 
-    `gone` has a %s for the error; the records carry `source`.
+    `gone` and `back` are the log messages; `gone` has a %s for the error. The records have the field `source`.
     """
 
     def __init__(self, source: str, *, gone: str, back: str) -> None:
@@ -85,7 +85,7 @@ class Outage:
         self._seconds = 0.0
 
     def failed(self, error: BaseException) -> float:
-        """Return the seconds to wait before the next try."""
+        """Handle a failed attempt; return the seconds to wait before the next one."""
         if not self._seconds:
             logger.warning(self.gone, f"{type(error).__name__}: {error}", extra=self._extra)
         self._seconds = min(max(FIRST_SECONDS, 2 * self._seconds), LAST_SECONDS)
@@ -98,7 +98,7 @@ class Outage:
 
 
 def hints_outage(source: str) -> Outage:
-    """The outage of a source, which is named as in "the channel layer"."""
+    """Return the outage of a source of wake-ups, such as "the channel layer"."""
     return Outage(
         source,
         gone=f"Wake-ups by {source} are not available (%s); changes are found by polling.",
@@ -107,47 +107,47 @@ def hints_outage(source: str) -> Outage:
 
 
 class Listener:
-    """Who hears something in one event loop, whichever thread says it, until `close`.
+    """Base class: receives messages in one event loop, from any thread, until `close`.
 
-    `listening` is what is done in the loop to hear it from other processes. A subclass says by `_forget` who has to
-    know that nothing is to be said to it any more.
+    `listening` is a coroutine that receives messages from other processes. A subclass overrides `_unregister` to
+    unregister itself.
     """
 
     def __init__(self, listening: Coroutine[Any, Any, None] | None, *, name: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._listening = None if listening is None else asyncio.create_task(listening, name=name)
 
-    def _hear(self, callback: Callable[..., object], *args: object) -> None:
-        """Have this called in the loop; from any thread."""
+    def _call_soon(self, callback: Callable[..., object], *args: object) -> None:
+        """Call a function in the loop; for any thread."""
         try:
             self._loop.call_soon_threadsafe(callback, *args)
         except RuntimeError:  # the loop has been closed, and `close` never called
-            self._forget()
+            self._unregister()
 
     async def close(self) -> None:
-        self._forget()
+        self._unregister()
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
 
-    def _forget(self) -> None:
+    def _unregister(self) -> None:
         raise NotImplementedError
 
 
 class Carrier(Protocol):
-    """A way to other processes. It is made and used in the thread of its sender, whose loop stays the same."""
+    """A way to other processes. It is created and used in its sender's thread, with one event loop."""
 
     outage: Outage
 
     async def deliver(self, batch: list[tuple[str, Message]]) -> None:
-        """Send messages with their groups, in their order. Raise whatever goes wrong; the rest is lost."""
+        """Send messages to their groups, in order. After an exception, the others are lost."""
 
     async def rest(self) -> None:
-        """Close what is open: there was nothing to send for a while."""
+        """Close the connection, because there was nothing to send for a while."""
 
 
 class ChannelLayerCarrier:
-    """The channel layer that the settings name."""
+    """The channel layer of the settings."""
 
     def __init__(self) -> None:
         self.outage = Outage(
@@ -162,21 +162,21 @@ class ChannelLayerCarrier:
             await layer.group_send(group, message)
 
     async def rest(self) -> None:
-        pass  # its connections are its own, and others use it too
+        pass  # the layer manages its connections, and is used elsewhere too
 
 
 class _Sender:
-    """The thread that sends what this process has to say by one carrier."""
+    """The thread that sends this process's messages through one carrier."""
 
     def __init__(self, carrier: type[Carrier]) -> None:
-        self.pid = os.getpid()  # a fork takes no threads along
+        self.pid = os.getpid()  # threads do not survive a fork
         self._hints: dict[str, Message] = {}  # by group
         self._messages: deque[tuple[str, Message]] = deque(maxlen=MAX_WAITING)
         self._condition = threading.Condition()
         self._sending = False
-        # a carrier looks up its host in such a thread, and from Python 3.12 on none can be begun at exit
+        # for the carrier's DNS look-ups, started now because Python 3.12 and later start no threads at exit
         self._lookups = ThreadPoolExecutor(1, thread_name_prefix="realtime sender look-up")
-        with suppress(RuntimeError):  # too late for one
+        with suppress(RuntimeError):  # already too late
             self._lookups.submit(int)
         threading.Thread(target=self._run, args=(carrier,), name="realtime sender", daemon=True).start()
 
@@ -222,8 +222,8 @@ async def _attempt(carrier: Carrier, batch: list[tuple[str, Message]]) -> None:
                 return await carrier.rest()
             await carrier.deliver(batch)
         carrier.outage.over()
-    # a layer may let a cancellation out too, which would end the thread for good
-    except (Exception, asyncio.CancelledError) as error:  # the rest is lost: behind a hint is a poll
+    # a layer may also raise CancelledError, which would end the thread for good
+    except (Exception, asyncio.CancelledError) as error:  # the others are lost; polling replaces lost hints
         carrier.outage.failed(error)
 
 
@@ -239,7 +239,7 @@ def _get_sender(carrier: type[Carrier]) -> _Sender:
         return sender
 
 
-# So that a script's last message is not lost: once while threads can be had, in which a layer may look up a host, and
-# once for what is said after that, by threads that have outlived the main one and by other functions of `atexit`.
+# A script's last messages are flushed twice: while threads can still be started, which a layer may need for look-ups,
+# and for messages after that, from threads that outlive the main one and from other functions of `atexit`.
 exits.before(lambda: flush(EXIT_SECONDS))
 atexit.register(lambda: flush(EXIT_SECONDS))

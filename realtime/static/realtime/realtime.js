@@ -474,6 +474,8 @@ var Session = class {
   phase = "idle";
   /** Why the server refused the connection for good. @type {Fault | null} */
   fault = null;
+  /** The live texts by their numbers, each with its length so far. @type {Map<number, {query: number, key: string, field: string, end: number}>} */
+  #texts = /* @__PURE__ */ new Map();
   #wires = new Wires();
   // what the page wants, whether connected or not
   /** The state to show until the next welcome. @type {State} */
@@ -637,6 +639,7 @@ var Session = class {
    * @returns {Effect[]}
    */
   receive(message, size) {
+    if (Array.isArray(message)) message = this.#textMore(message);
     if (this.phase === "greeting" && message.type !== "welcome" && message.type !== "bye") {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`);
     }
@@ -654,7 +657,12 @@ var Session = class {
     this.#handled += 1;
     return [...this.#answer(message), ...this.#ackIfDue()];
   }
-  /** @param {import("./messages.js").ServerMessage} message @returns {Effect[]} */
+  /** Returns the long form of a short message. @param {import("./messages.js").TextMore} message @returns {import("./messages.js").Text} */
+  #textMore([number, text2]) {
+    const { query = -1, key = "", field = "", end = 0 } = this.#texts.get(number) ?? {};
+    return { type: "text", number, query, key, field, offset: end, text: text2 };
+  }
+  /** @param {import("./messages.js").ServerObject} message @returns {Effect[]} */
   #answer(message) {
     switch (message.type) {
       case "authenticated":
@@ -675,6 +683,18 @@ var Session = class {
       case "event": {
         const wires = message.query === void 0 ? null : this.#wires.of(message.query);
         return [{ do: "tell", event: message, wires }];
+      }
+      case "text": {
+        const { number, query, key, field, offset, text: text2 } = message;
+        this.#texts.set(number, { query, key, field, end: offset + text2.length });
+        return [{ do: "text", wires: this.#wires.of(query), key, field, offset, text: text2 }];
+      }
+      case "text_ended": {
+        const { query, key, field, length } = message;
+        for (const [number, text2] of this.#texts) {
+          if (text2.query === query && text2.key === key && text2.field === field) this.#texts.delete(number);
+        }
+        return [{ do: "text_ended", wires: this.#wires.of(query), key, field, length }];
       }
       case "event_rejected": {
         const { id, name, code, reason } = message;
@@ -709,6 +729,7 @@ var Session = class {
   #hello(asked) {
     this.#handled = 0;
     this.#unacked = { frames: 0, bytes: 0 };
+    this.#texts.clear();
     const named = this.#token === void 0 ? {} : { token: this.#token };
     return send([{ type: "hello", version: VERSION, ...named }, ...asked]);
   }
@@ -951,6 +972,10 @@ var Connection = class {
         return this.calls.reply(effect.reply);
       case "tell":
         return this.#happen(effect.event, effect.wires);
+      case "text":
+        return this.#growText(effect.wires, effect.key, ({ texts }) => texts.add(effect.key, effect.field, effect.offset, effect.text));
+      case "text_ended":
+        return this.#growText(effect.wires, effect.key, ({ texts }) => texts.end(effect.key, effect.field, effect.length));
       case "event_rejected":
         return this.#eventRejected(effect);
     }
@@ -986,6 +1011,7 @@ var Connection = class {
     this.#cancelRefresh();
     this.#transport?.close();
     this.#transport = null;
+    for (const { texts } of this.#subscriptions.values()) texts.clear();
     this.calls.interrupted();
     if (!this.#session.fault) return;
     this.#warn(void 0, this.#session.fault);
@@ -1085,6 +1111,16 @@ var Connection = class {
   #happen({ name, data, sender }, wires) {
     const listeners = wires ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? []) : this.events.of(name);
     for (const listener of listeners) this.#safely(() => listener(data, { name, sender }));
+  }
+  /** @param {Wire[]} wires @param {string} key of the row @param {(subscription: Subscription) => void} change */
+  #growText(wires, key, change) {
+    const changed = [];
+    for (const subscription of wires.flatMap((wire) => this.#subscriptions.get(wire) ?? [])) {
+      change(subscription);
+      const shown = subscription.showText(key);
+      if (shown) changed.push({ subscription, change: shown });
+    }
+    for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire));
   }
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
   #eventRejected({ fault }) {
@@ -2475,7 +2511,7 @@ var said2 = /* @__PURE__ */ new WeakMap();
 var Rows = class {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null;
-  /** What was shown last in place of rows. @type {Element | null} */
+  /** The last placeholder. @type {Element | null} */
   #placeholder = null;
   /**
    * @param {Element} live a container, or the marker of a list in place
@@ -2490,11 +2526,11 @@ var Rows = class {
     this.report = report;
     this.#observe(this.#rows().values());
   }
-  /** What the rows stand in. */
+  /** The parent of the rows. */
   get element() {
     return isMarker(this.live) && get(this.live, "parentElement") || this.live;
   }
-  /** Only the rows, where other things stand beside them. @param {Iterable<Element>} rows */
+  /** Observes the container; for a marker, its rows. @param {Iterable<Element>} rows */
   #observe(rows) {
     if (isMarker(this.live)) for (const row of rows) pageChanges.observe(row);
     else pageChanges.observe(this.live);
@@ -2540,7 +2576,7 @@ var Rows = class {
     }
     if (!keys.length) this.#replacePlaceholder(this.isRefused() ? null : attribute(this.live, "data-live-when-empty"));
   }
-  /** What stands in place of rows. @param {string | null} html null: nothing */
+  /** Shows a placeholder instead of rows. @param {string | null} html null: removes it */
   #replacePlaceholder(html) {
     const shown2 = this.#elements().find((each) => attribute(each, "data-live-empty") !== null);
     if (Boolean(shown2) === Boolean(html)) return;
@@ -2556,7 +2592,7 @@ var Rows = class {
       }
     });
   }
-  /** The child behind which the rows stand. */
+  /** The child that precedes the rows. */
   get #place() {
     if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead;
     return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null;
@@ -2791,6 +2827,86 @@ var ParameterChange = class {
   }
 };
 
+// src/data/live_text.js
+var LiveTexts = class {
+  /** The added texts, by the row's key and the field. @type {Map<string, Map<string, Added>>} */
+  #rows = /* @__PURE__ */ new Map();
+  /**
+   * Adds a part of a text.
+   *
+   * @param {string} key
+   * @param {string} field
+   * @param {number} offset
+   * @param {string} text
+   */
+  add(key, field, offset, text2) {
+    const fields = this.#rows.get(key) ?? /* @__PURE__ */ new Map();
+    this.#rows.set(key, fields);
+    const held = fields.get(field);
+    const continues = held && held.start <= offset && offset <= held.start + held.text.length;
+    fields.set(field, continues ? { start: held.start, text: held.text.slice(0, offset - held.start) + text2 } : { start: offset, text: text2 });
+  }
+  /** Drops the text beyond its final length. @param {string} key @param {string} field @param {number} length */
+  end(key, field, length) {
+    const held = this.#rows.get(key)?.get(field);
+    if (held && length < held.start + held.text.length) this.#set(key, field, held.start, held.text.slice(0, Math.max(0, length - held.start)));
+  }
+  clear() {
+    this.#rows.clear();
+  }
+  /** Drops the texts of removed rows. @param {(key: string) => boolean} isThere */
+  keep(isThere) {
+    for (const key of this.#rows.keys()) if (!isThere(key)) this.#rows.delete(key);
+  }
+  /** Returns the row to show. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
+  shown(key, row) {
+    const fields = this.#rows.get(key);
+    if (!fields) return row;
+    for (const field of [...fields.keys()]) row = /** @type {any} */
+    this.#shown(key, field, row);
+    return row;
+  }
+  /** @param {string} key @param {string} field @param {Row | undefined} row */
+  #shown(key, field, row) {
+    if (typeof row === "string") return this.#inHTML(key, field, row);
+    const saved = row && typeof row === "object" ? (
+      /** @type {any} */
+      row[field]
+    ) : void 0;
+    if (typeof saved !== "string") return row;
+    const text2 = this.#joined(key, field, saved);
+    return text2 === saved ? row : { .../** @type {object} */
+    row, [field]: text2 };
+  }
+  /** @param {string} key @param {string} field @param {string} html */
+  #inHTML(key, field, html) {
+    const element = new RegExp(`(<[a-zA-Z][^<>]*\\sdata-live-text="${field}"[^<>]*>)([^<]*)(?=<)`, "g");
+    return html.replace(element, (whole, tag, content2) => {
+      const saved = unescaped(content2);
+      const text2 = this.#joined(key, field, saved);
+      return text2 === saved ? whole : tag + escaped(text2);
+    });
+  }
+  /** Returns the saved text, and the text that continues it. @param {string} key @param {string} field @param {string} saved */
+  #joined(key, field, saved) {
+    const held = this.#rows.get(key)?.get(field);
+    if (!held || saved.length < held.start) return saved;
+    const rest = saved.slice(held.start);
+    if (rest.length < held.text.length && held.text.startsWith(rest)) return saved.slice(0, held.start) + held.text;
+    this.#rows.get(key)?.delete(field);
+    return saved;
+  }
+  /** @param {string} key @param {string} field @param {number} start @param {string} text */
+  #set(key, field, start2, text2) {
+    if (text2) this.#rows.get(key)?.set(field, { start: start2, text: text2 });
+    else this.#rows.get(key)?.delete(field);
+  }
+};
+var ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
+var CHARACTERS = { ...Object.fromEntries(Object.entries(ENTITIES).map(([character, entity]) => [entity, character])), "&#39;": "'", "&nbsp;": " " };
+var escaped = (text2) => text2.replace(/[&<>"']/g, (character) => ENTITIES[character]);
+var unescaped = (html) => html.replace(/&(?:amp|lt|gt|quot|nbsp|#x27|#39);/g, (entity) => CHARACTERS[entity]);
+
 // src/data/optimistic.js
 var Overlays = class {
   /** By the ids of the calls, in their order. `arrived`: the call's effects are in the next commit. @type {Map<string, {expect: Expectation, arrived: boolean}>} */
@@ -2900,6 +3016,8 @@ var Subscription = class {
   /** The keys of the rows that the page shows. @type {readonly string[]} */
   shownKeys = NOTHING;
   overlays = new Overlays();
+  /** Text that is not saved yet. */
+  texts = new LiveTexts();
   /** Whether the rows are loaded. */
   filled = false;
   /** Why there are no rows. @type {RealtimeError | null} */
@@ -2962,11 +3080,27 @@ var Subscription = class {
     if (!this.#change && this.filled && !settled) return null;
     const change = this.#change ?? { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
     change.drops = this.keys.filter((key) => !this.#places.has(key));
+    this.texts.keep((key) => this.#places.has(key));
     this.#snapshot();
     this.#change = null;
     this.filled = true;
     this.error = null;
     return this.#shown ? this.#compare(change.reset) : change;
+  }
+  /**
+   * Shows a row whose text has changed.
+   *
+   * @param {string} key
+   * @returns {Change | null} null if there is nothing to show
+   */
+  showText(key) {
+    const place2 = this.#places.get(key);
+    if (!place2 || !this.filled) return null;
+    place2.sent ??= this.page?.read?.().get(key);
+    if (place2.sent === void 0) return null;
+    this.#show(place2);
+    const change = this.commit();
+    return change && { ...change, isText: true };
   }
   /**
    * Shows the expected effect of a call until the real one arrives or the call fails. Throws what `expect` throws, without any change.
@@ -3020,7 +3154,7 @@ var Subscription = class {
         previous = this.#put(place2, key, held.row, held.sent);
       } else {
         previous = this.#put(place2, key, row, row);
-        this.#change?.puts.set(key, row);
+        this.#show(previous);
       }
     }
     return (!order || this.#arrange(order)) && Object.entries(patches ?? {}).every(([key, patch]) => this.#patch(key, patch));
@@ -3030,9 +3164,19 @@ var Subscription = class {
     const place2 = this.#places.get(key);
     const row = patched(place2?.sent, patch);
     if (!place2 || row === void 0) return false;
-    place2.row = place2.sent = row;
-    this.#change?.puts.set(key, row);
+    place2.sent = row;
+    this.#show(place2);
     return true;
+  }
+  /** Adds a row to the change, with the text that is not saved yet. @param {Place} place */
+  #show(place2) {
+    this.#change ??= { puts: /* @__PURE__ */ new Map(), drops: [], reset: false };
+    place2.row = this.texts.shown(place2.key, place2.sent);
+    this.#change.puts.set(
+      place2.key,
+      /** @type {Row} */
+      place2.row
+    );
   }
   /** @param {Place} place @param {string} key @param {Row | undefined} row @param {Row | undefined} sent */
   #put(place2, key, row, sent) {
@@ -3513,7 +3657,7 @@ var Container = class {
     const isLarge = change.puts.size + change.drops.length > PART_ROWS;
     this.#pending = joined(this.#pending, keys, change);
     if (this.subscription.error) this.#toTell = this.#paintAll();
-    else if (!isPaused(this.element) && (isLarge || !animates(this.element))) this.#show({ isNow: true });
+    else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({ isNow: true });
     else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush());
     this.#count();
     this.#link?.update();
@@ -3547,7 +3691,7 @@ var Container = class {
     if (pending) for (const work = this.#paint(pending); !work.next().done; ) ;
     return pending && pending.change;
   }
-  /** What the rows stand in. */
+  /** The parent of the rows. */
   get #parent() {
     return isMarker(this.element) && get(this.element, "parentElement") || this.element;
   }
@@ -3567,7 +3711,7 @@ var Container = class {
   /** @param {Pending} pending @returns {Generator<void, void>} */
   *#paint(pending) {
     const { keys, change } = this.#painting = pending;
-    const before = this.announcer && !change.own ? new Set(this.content.keys()) : null;
+    const before = this.announcer && !change.own && !change.isText ? new Set(this.content.keys()) : null;
     const asking = before && call(this.element, "closest", "[data-live-announce]");
     try {
       for (const work = this.content.paint(keys, change); !work.next().done; ) {
@@ -3601,7 +3745,7 @@ function joined(held, keys, change) {
   const puts = new Map([...held?.change.puts ?? [], ...change.puts].filter(([key]) => shown2.has(key)));
   const drops = [.../* @__PURE__ */ new Set([...held?.change.drops ?? [], ...change.drops])].filter((key) => !shown2.has(key));
   const reset = Boolean(held?.change.reset) || change.reset;
-  return { keys, change: { puts, drops, reset, own: (held?.change.own ?? true) && change.own } };
+  return { keys, change: { puts, drops, reset, own: (held?.change.own ?? true) && change.own, isText: (held?.change.isText ?? true) && change.isText } };
 }
 function unsigned(name) {
   const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`;
@@ -5427,6 +5571,8 @@ var Switchboard = class {
   // messages since the welcome
   #unacked = { frames: 0, bytes: 0 };
   #nextId = 1;
+  /** The live query of each live text, by the text's number. @type {Map<number, number>} */
+  #texts = /* @__PURE__ */ new Map();
   #cancelWatch = () => {
   };
   /**
@@ -5546,6 +5692,7 @@ var Switchboard = class {
     this.#waiting = [];
     this.#entries.clear();
     this.#calls.clear();
+    this.#texts.clear();
     line?.close();
   }
   /** Disconnects all pages. Each reconnects by itself, after its own delay. @param {number} code @param {string} reason */
@@ -5594,6 +5741,7 @@ var Switchboard = class {
   }
   /** @param {any} message @param {string} text */
   #deliver(message, text2) {
+    if (Array.isArray(message)) return this.#passQuery(this.#texts.get(message[0]), text2);
     switch (message.type) {
       case "subscribed": {
         const entry = this.#entries.get(message.id);
@@ -5618,9 +5766,13 @@ var Switchboard = class {
         return this.#frame(message);
       case "event": {
         if (message.query === void 0) break;
-        for (const page of this.#whoSee((entry) => entry.query === message.query)) this.#pass(page, text2);
-        return;
+        return this.#passQuery(message.query, text2);
       }
+      case "text":
+        this.#texts.set(message.number, message.query);
+        return this.#passQuery(message.query, text2);
+      case "text_ended":
+        return this.#passQuery(message.query, text2);
       case "reply": {
         const page = this.#calls.get(message.id);
         this.#calls.delete(message.id);
@@ -5648,6 +5800,10 @@ var Switchboard = class {
       const queries = new Set([...this.#entries.values()].filter((entry) => entry.page === page).map(({ query }) => query));
       this.#tell(page, { ...frame, deltas: frame.deltas.filter(({ query }) => queries.has(query)) });
     }
+  }
+  /** @param {number | undefined} query @param {string} text */
+  #passQuery(query, text2) {
+    for (const page of this.#whoSee((entry) => entry.query === query)) this.#pass(page, text2);
   }
   /** @param {(entry: Entry) => boolean} sees */
   #whoSee(sees) {

@@ -223,7 +223,7 @@ def test_an_in_memory_layer_is_not_taken_for_one_that_reaches_others(settings):
 def test_a_layer_that_cannot_be_made_is_logged_once_and_not_used(settings, setting, caplog):
     settings.CHANNEL_LAYERS = {"default": setting}
     channel_layers.backends.clear()
-    sender._say_once.cache_clear()
+    sender._warn.cache_clear()
     assert [sender.is_usable(), sender.is_usable()] == [False, False]
     [text] = [record.getMessage() for record in caplog.records]
     assert text.startswith("The channel layer cannot be made (")

@@ -56,7 +56,7 @@ async def test_nothing_heard_is_said_once_and_changes_are_left_to_polling(impati
     await waiter.close()
     [record] = caplog.records
     assert record.getMessage() == (
-        "Wake-ups by LISTEN on the database 'default' are not available (NothingHeard: LISTEN succeeds and no "
+        "Wake-ups by LISTEN on the database 'default' are not available (NoNotification: LISTEN succeeds and no "
         "notification comes, as through PgBouncer in transaction mode; set REALTIME_LISTEN_DSN['default'] to a way "
         "around the pooler); changes are found by polling."
     )

@@ -4,6 +4,7 @@
  */
 import { EventListeners } from "./events.js";
 import { RealtimeError } from "../protocol/messages.js";
+import { LiveTexts } from "./live_text.js";
 import { Overlays } from "./optimistic.js";
 import { newWire } from "../protocol/subscriptions.js";
 export type Row = import("../protocol/messages.js").Row;
@@ -13,6 +14,7 @@ export type Change = {
     drops: string[];
     reset: boolean;
     own?: boolean;
+    isText?: boolean;
 };
 export type Listener = (rows: readonly Row[], change: Change) => void;
 export type Painter = (keys: readonly string[], change: Change) => boolean;
@@ -42,6 +44,8 @@ export declare class Subscription {
     /** The keys of the rows that the page shows. @type {readonly string[]} */
     shownKeys: readonly string[];
     overlays: Overlays;
+    /** Text that is not saved yet. */
+    texts: LiveTexts;
     /** Whether the rows are loaded. */
     filled: boolean;
     /** Why there are no rows. @type {RealtimeError | null} */
@@ -70,6 +74,13 @@ export declare class Subscription {
      * @returns {Change | null} null if nothing has changed
      */
     commit(): Change | null;
+    /**
+     * Shows a row whose text has changed.
+     *
+     * @param {string} key
+     * @returns {Change | null} null if there is nothing to show
+     */
+    showText(key: string): Change | null;
     /**
      * Shows the expected effect of a call until the real one arrives or the call fails. Throws what `expect` throws, without any change.
      *

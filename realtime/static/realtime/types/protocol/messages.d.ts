@@ -141,13 +141,31 @@ export type EventRejected = {
     code: number;
     reason: string;
 };
+export type Text = {
+    type: "text";
+    number: number;
+    query: number;
+    key: string;
+    field: string;
+    offset: number;
+    text: string;
+};
+export type TextMore = [number: number, text: string];
+export type TextEnded = {
+    type: "text_ended";
+    query: number;
+    key: string;
+    field: string;
+    length: number;
+};
 export type Bye = {
     type: "bye";
     code: number;
     reason: string;
     retry?: number;
 };
-export type ServerMessage = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Bye;
+export type ServerObject = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Text | TextEnded | Bye;
+export type ServerMessage = ServerObject | TextMore;
 export type Params = Record<string, unknown>;
 export type Details = Record<string, string[]>;
 export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${string}`;
@@ -180,8 +198,12 @@ export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${str
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
  * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening
  * @typedef {{type: "event_rejected", id: number, name: string, code: number, reason: string}} EventRejected
+ * @typedef {{type: "text", number: number, query: number, key: string, field: string, offset: number, text: string}} Text
+ * @typedef {[number: number, text: string]} TextMore
+ * @typedef {{type: "text_ended", query: number, key: string, field: string, length: number}} TextEnded
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
- * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Bye} ServerMessage
+ * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Text | TextEnded | Bye} ServerObject
+ * @typedef {ServerObject | TextMore} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details

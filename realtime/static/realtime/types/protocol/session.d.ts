@@ -47,6 +47,19 @@ export type Effect = {
     event: import("./messages.js").Happening;
     wires: Wire[] | null;
 } | {
+    do: "text";
+    wires: Wire[];
+    key: string;
+    field: string;
+    offset: number;
+    text: string;
+} | {
+    do: "text_ended";
+    wires: Wire[];
+    key: string;
+    field: string;
+    length: number;
+} | {
     do: "event_rejected";
     wire: Wire | undefined;
     name: string;
@@ -77,6 +90,8 @@ export type Effect = {
  *   | {do: "refused", wire: Wire, fault: Fault}
  *   | {do: "later", wire: Wire}
  *   | {do: "tell", event: import("./messages.js").Happening, wires: Wire[] | null}
+ *   | {do: "text", wires: Wire[], key: string, field: string, offset: number, text: string}
+ *   | {do: "text_ended", wires: Wire[], key: string, field: string, length: number}
  *   | {do: "event_rejected", wire: Wire | undefined, name: string, fault: Fault}
  *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
  */

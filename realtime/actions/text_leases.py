@@ -1,0 +1,249 @@
+"""Text leases: only the writer that holds the lease of a live text saves it.
+
+A lease is a row of a separate table, so two writers exclude each other across processes. The writer renews it. When
+it has expired, its writer counts as dead: the hub of any server process marks the text as failed, and the next writer
+may begin.
+
+To avoid deadlocks, locks are taken in one order: the lease, then the row. SQLite has no row locks, and refuses a write
+in a transaction that began with a read if another one has written meanwhile. There, the row is written first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.db import IntegrityError, connections, models, router, transaction
+from django.db.models import F, Model
+
+from realtime.capture.touch import touch_rows
+from realtime.changelog import BACKENDS, get_changelog
+from realtime.changelog.idempotency import digest
+from realtime.conf import settings
+from realtime.exceptions import LiveTextError, TextBusy, TextLost
+from realtime.models import TextLease
+from realtime.protocol.live_text import TextName
+from realtime.protocol.patches import units
+from realtime.streams.keys import key_of, parse_keys
+
+LEASE_SECONDS = 15.0  # a writer that has not renewed its lease for so long counts as dead
+RENEW_SECONDS = LEASE_SECONDS / 3
+
+STREAMING, COMPLETE, CANCELLED, FAILED = "streaming", "complete", "cancelled", "failed"
+
+
+class TextTarget(NamedTuple):
+    """A text field of a row, and the field for the state of its live text, if there is one."""
+
+    name: TextName
+    model: type[Model]
+    field: models.Field[Any, Any]
+    state_field: str
+
+    @property
+    def id(self) -> str:
+        """The key of the lease."""
+        return lease_id(self.name)
+
+    @property
+    def row(self) -> Any:
+        """The row, as a QuerySet."""
+        pks = parse_keys(self.model, [self.name.key])
+        return self.model._base_manager.using(self.name.alias).filter(pk__in=pks)
+
+
+def lease_id(name: TextName) -> str:
+    return digest(name.model, name.key, name.field)
+
+
+def name_of(instance: Model, field: str) -> TextName:
+    """Return the name of an object's live text. Raise `LiveTextError` for an object that is not saved."""
+    if instance._state.adding or instance.pk is None:
+        raise LiveTextError(f"A live text needs a row: save the {type(instance).__name__} first.")
+    model = type(instance)._meta.concrete_model or type(instance)
+    alias = instance._state.db or router.db_for_write(model, instance=instance)
+    return TextName(alias, model._meta.label_lower, key_of(instance), field)
+
+
+def target_of(instance: Model, field: str, state_field: str) -> TextTarget:
+    """Return the target of a writer. Raise `LiveTextError` for a field that cannot have a live text."""
+    name = name_of(instance, field)
+    model = type(instance)._meta.concrete_model or type(instance)
+    fields = {
+        each.name: each
+        for each in model._meta.concrete_fields
+        if isinstance(each, models.CharField | models.TextField)
+    }
+    for wanted in (field, *([state_field] if state_field else [])):
+        if wanted not in fields:
+            raise LiveTextError(
+                f"The model {model.__name__} has no text field {wanted!r}. Its text fields: {', '.join(fields)}."
+            )
+    longest = max(STREAMING, COMPLETE, CANCELLED, FAILED, key=len)
+    if state_field and (fields[state_field].max_length or len(longest)) < len(longest):
+        raise LiveTextError(f"The field {state_field!r} is too short for {longest!r}: set max_length={len(longest)}.")
+    if connections[name.alias].vendor not in BACKENDS:
+        raise LiveTextError(
+            f"Live texts need SQLite, PostgreSQL, MySQL or MariaDB; {name.alias!r} is another database."
+        )
+    return TextTarget(name, model, fields[field], state_field)
+
+
+def acquire(target: TextTarget, writer: str) -> str:
+    """Acquire the lease, mark the text as streaming, and return the current text.
+
+    Raise `TextBusy`; `TextLost` if the row does not exist; `LiveTextError` in a transaction, which hides the saves.
+    """
+    alias = target.name.alias
+    try:
+        with transaction.atomic(using=alias, durable=True):
+            _take(target, writer)
+            # also without a state field, so that each hub has the current row when the first words arrive
+            if not _update(target, {target.state_field: STREAMING} if target.state_field else {}):
+                raise TextLost(f"There is no {target.model.__name__} {target.name.key}.")
+            return str(target.row.values_list(target.name.field, flat=True).get() or "")
+    except RuntimeError as error:
+        if not connections[alias].in_atomic_block:
+            raise
+        raise LiveTextError(
+            "A live text cannot be written in a transaction, since nobody sees what it saves before the end. "
+            "Leave `atomic`, or start the writer in `transaction.on_commit`."
+        ) from error
+
+
+def _take(target: TextTarget, writer: str) -> None:
+    alias, now = target.name.alias, get_changelog(target.name.alias).now
+    expires = now + _ms(LEASE_SECONDS)
+    leases = TextLease.objects.using(alias)
+    taken = {"writer": writer, "expires": expires, "stop": False, "state_field": target.state_field}
+    if leases.filter(pk=target.id, expires__lt=now).update(**taken):  # its writer is dead
+        return
+    try:
+        with transaction.atomic(using=alias):
+            _, model, key, field = target.name
+            leases.create(id=target.id, model=model, key=key, field=field, **taken)
+    except IntegrityError:
+        raise TextBusy(
+            f"The field {target.name.field!r} of the {target.model.__name__} {target.name.key} is being written by "
+            "another writer. Wait for its end, or stop it with realtime.stop_text()."
+        ) from None
+
+
+def save(target: TextTarget, writer: str, text: str, *, renew: bool) -> bool:
+    """Save the text; return whether the writer was asked to stop. Raise `TextLost`."""
+    return _save(target, writer, {target.name.field: text}, lambda lease: _renew(lease, target) if renew else None)
+
+
+def finish(target: TextTarget, writer: str, text: str, state: str) -> None:
+    """Save the whole text with its state, and end the lease. Raise `TextLost`."""
+    values = {target.name.field: text, **({target.state_field: state} if target.state_field else {})}
+    _save(target, writer, values, lambda lease: lease.delete())
+
+
+def release(target: TextTarget, writer: str) -> None:
+    """End the lease, if it is this writer's."""
+    TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer).delete()
+
+
+def renew(target: TextTarget, writer: str) -> bool:
+    """Renew the lease; return whether the writer was asked to stop. Raise `TextLost`."""
+    lease = TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer)
+    if not _renew(lease, target):
+        raise _lost(target)
+    return bool(lease.values_list("stop", flat=True).first())
+
+
+def is_stopped(target: TextTarget, writer: str) -> bool:
+    """Return whether the writer was asked to stop."""
+    return TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer, stop=True).exists()
+
+
+def _renew(lease: Any, target: TextTarget) -> int:
+    return int(lease.update(expires=get_changelog(target.name.alias).now + _ms(LEASE_SECONDS)))
+
+
+def _save(target: TextTarget, writer: str, values: dict[str, str], then: Callable[[Any], object]) -> bool:
+    alias = target.name.alias
+    lease = TextLease.objects.using(alias).filter(pk=target.id, writer=writer)
+    locks = connections[alias].features.has_select_for_update
+    with transaction.atomic(using=alias):
+        stop = lease.select_for_update().values_list("stop", flat=True).first() if locks else None
+        if locks and stop is None:
+            raise _lost(target)
+        if not _update(target, values):
+            raise _lost(target)
+        if not locks and (stop := lease.values_list("stop", flat=True).first()) is None:
+            raise _lost(target)  # rolls back the write
+        then(lease)
+    return bool(stop)
+
+
+def _lost(target: TextTarget) -> TextLost:
+    return TextLost(
+        f"The field {target.name.field!r} of the {target.model.__name__} {target.name.key} is not this writer's any "
+        "more: the row was deleted, or the writer was silent for too long."
+    )
+
+
+def _update(target: TextTarget, values: dict[str, str]) -> int:
+    rows: Any = target.row
+    found = int(rows.update(**values) if values else rows.count())
+    if found and (settings.CAPTURE == "signals" or not values):  # an update sends no signal
+        touch_rows(rows)
+    return found
+
+
+def request_stop(name: TextName) -> str | None:
+    """Ask the writer of a live text to stop; return its id, or None if it has no writer."""
+    leases = TextLease.objects.using(name.alias).filter(pk=lease_id(name))
+    writer = leases.values_list("writer", flat=True).first()
+    return writer if writer is not None and leases.filter(writer=writer).update(stop=True) else None
+
+
+class Expired(NamedTuple):
+    """A live text whose writer has died, with the length that was saved, in UTF-16 code units."""
+
+    name: TextName
+    writer: str
+    length: int
+
+
+def fail_expired(alias: str) -> tuple[list[Expired], float | None]:
+    """Mark the texts of dead writers as failed; return them, and the seconds until the next lease may expire.
+
+    None if there is no lease.
+    """
+    leases, now = TextLease.objects.using(alias), get_changelog(alias).now
+    failed: list[Expired] = []
+    for lease in leases.filter(expires__lt=now):
+        with transaction.atomic(using=alias):
+            mine = leases.filter(pk=lease.pk, writer=lease.writer, expires__lt=get_changelog(alias).now)
+            if not mine.delete()[0]:  # renewed, or handled by another process
+                continue
+            failed.append(
+                Expired(TextName(alias, lease.model, lease.key, lease.field), lease.writer, _fail(alias, lease))
+            )
+    left = leases.annotate(left=F("expires") - now).order_by("expires").values_list("left", flat=True).first()
+    return failed, None if left is None else max(0.0, left / 1000)
+
+
+def _fail(alias: str, lease: TextLease) -> int:
+    try:
+        model = apps.get_model(lease.model)
+        model._meta.get_field(lease.field)
+    except LookupError:  # the app was removed
+        return 0
+    target = TextTarget(
+        TextName(alias, lease.model, lease.key, lease.field),
+        model,
+        model._meta.get_field(lease.field),
+        lease.state_field,
+    )
+    if lease.state_field and target.row.filter(**{lease.state_field: STREAMING}).exists():
+        _update(target, {lease.state_field: FAILED})
+    return units(str(target.row.values_list(lease.field, flat=True).first() or ""))
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

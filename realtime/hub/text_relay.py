@@ -1,0 +1,181 @@
+"""TextRelay: passes what the writers of live texts add to the subscribers of one hub who see these texts.
+
+Who sees a text was found by the last tick: the subscribers of live queries that were sent the row with this field.
+The first words go out at once, and then all that comes within `FLUSH_SECONDS` together, encoded once for everybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Protocol
+
+from realtime.hub.subscribers import Client, call_client
+from realtime.protocol.codec import encode
+from realtime.protocol.live_text import GrowingText, TextEnd, TextMessage, TextName, TextPart, TextUpdate
+from realtime.protocol.messages import TextEnded
+
+FLUSH_SECONDS = 0.1
+LINGER_SECONDS = 5.0  # after the end of a text, for live queries that are found to show it
+SLICE_SECONDS = 0.01  # for which texts are sent before the loop does other work
+MOST_TEXTS = 200  # beyond, those that have been silent for longest are only seen as they are saved
+KEPT_UNITS = 64 * 1024  # of each
+
+
+class Worker(Protocol):
+    """What the relay needs of a log's worker."""
+
+    alias: str
+
+    def audience(self, query: int) -> Iterable[Client]: ...
+    def wake(self) -> None: ...
+
+
+class _LiveText:
+    """One text that is being written."""
+
+    def __init__(self, part: TextPart) -> None:
+        self.name = TextName(*part.name)
+        self.writer = part.writer
+        self.text = GrowingText(part.offset, KEPT_UNITS)
+        self.saved = part.saved
+        self.sent = part.offset  # up to here, it has been handed to the clients
+        self.length: int | None = None  # once it has ended
+        self.next_at = 0.0  # when the next part may be sent, by the loop's clock
+        self.timer: asyncio.TimerHandle | None = None
+        self.queries: dict[int, Worker] = {}  # that show it
+        self.numbers: dict[int, int] = {}  # its name in messages, by live query
+
+
+class TextRelay:
+    """The live texts that one hub knows."""
+
+    def __init__(self, workers: Callable[[], Iterable[Worker]], begun: Callable[[str], None]) -> None:
+        self._workers = workers
+        self._begun = begun  # called with the database's alias when there is a new text
+        self._texts: dict[TextName, _LiveText] = {}  # the one that was written to last comes last
+        self._numbers = itertools.count(1)
+        self._queue: deque[tuple[Client, Callable[[Client], None]]] = deque()
+        self._next: asyncio.Handle | None = None
+
+    def names(self, alias: str) -> frozenset[TextName]:
+        """Return the texts of a database that are being written."""
+        return frozenset(name for name in self._texts if name.alias == alias)
+
+    def take(self, message: TextMessage) -> None:
+        """Take a message of a writer."""
+        if isinstance(message, TextPart):
+            self._add(message)
+        elif isinstance(message, TextEnd):
+            self._finish(message)
+
+    def show(self, worker: Worker, shown: Mapping[int, Collection[TextName]]) -> None:
+        """Take which texts these live queries show now."""
+        for text in self._texts.values():
+            if text.name.alias != worker.alias:
+                continue
+            for query, names in shown.items():
+                if text.name not in names:
+                    text.queries.pop(query, None)
+                elif query not in text.queries:
+                    text.queries[query] = worker
+                    self._schedule(text)
+                    self._tell_end(text, query)
+
+    def close(self) -> None:
+        """Send no more."""
+        for text in self._texts.values():
+            self._cancel(text)
+        self._texts.clear()
+        self._queue.clear()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _add(self, part: TextPart) -> None:
+        name = TextName(*part.name)
+        text = self._texts.pop(name, None)
+        if text is None or text.writer != part.writer or text.length is not None:
+            if text is not None:
+                self._cancel(text)
+            text = _LiveText(part)
+            self._begin(name)
+        self._texts[name] = text
+        text.saved = max(text.saved, part.saved)
+        if part.offset > text.text.end:  # a part was lost: clients wait for what is saved
+            text.text = GrowingText(part.offset, KEPT_UNITS)
+            text.sent = part.offset
+        if part.offset == text.text.end and part.text:
+            text.text.append(part.text)
+            self._schedule(text)
+
+    def _begin(self, name: TextName) -> None:
+        if len(self._texts) >= MOST_TEXTS:
+            self._cancel(self._texts.pop(next(iter(self._texts))))
+        for worker in self._workers():
+            if worker.alias == name.alias:
+                worker.wake()
+        self._begun(name.alias)
+
+    def _finish(self, end: TextEnd) -> None:
+        name = TextName(*end.name)
+        text = self._texts.get(name)
+        if text is not None and text.writer != end.writer:
+            return
+        if text is None:  # this process knows no part of it
+            text = self._texts[name] = _LiveText(TextPart(name, end.writer, end.length, "", end.length))
+            self._begin(name)
+        self._cancel(text)
+        self._flush(text)
+        text.length = end.length
+        for query in text.queries:
+            self._tell_end(text, query)
+        text.timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._texts.pop, name)
+
+    def _tell_end(self, text: _LiveText, query: int) -> None:
+        if text.length is not None:
+            ended = encode(TextEnded(query, text.name.key, text.name.field, text.length))
+            audience = text.queries[query].audience(query)
+            self._put(audience, lambda client, *about: client.end_text(*about), query, ended)
+
+    def _schedule(self, text: _LiveText) -> None:
+        if text.timer is None and text.queries:
+            loop = asyncio.get_running_loop()
+            text.timer = loop.call_at(max(loop.time(), text.next_at), self._flush, text)
+
+    def _cancel(self, text: _LiveText) -> None:
+        if text.timer is not None:
+            text.timer.cancel()
+            text.timer = None
+
+    def _flush(self, text: _LiveText) -> None:
+        text.timer = None
+        start, end = text.sent, text.text.end
+        if not text.queries or start == end:
+            return
+        text.sent = end
+        text.next_at = asyncio.get_running_loop().time() + FLUSH_SECONDS
+        for query, worker in list(text.queries.items()):
+            number = text.numbers.setdefault(query, next(self._numbers))
+            update = TextUpdate(
+                number=number, query=query, name=text.name, start=start, end=end, text=text.text, saved=text.saved
+            )
+            self._put(worker.audience(query), lambda client, update: client.send_text(update), update)
+
+    def _put(self, clients: Iterable[Client], send: Callable[..., None], *args: object) -> None:
+        self._queue.extend((client, lambda client: send(client, *args)) for client in clients)
+        if self._next is None and self._queue:
+            self._send_queued()
+
+    def _send_queued(self) -> None:
+        """Send for a short time, then let the loop do other work."""
+        self._next = None
+        ends = time.monotonic() + SLICE_SECONDS
+        while self._queue and time.monotonic() < ends:
+            client, send = self._queue.popleft()
+            call_client(client, send, client)
+        if self._queue:
+            self._next = asyncio.get_running_loop().call_soon(self._send_queued)

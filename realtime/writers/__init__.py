@@ -1,0 +1,1 @@
+"""The writers of live texts, in any process."""

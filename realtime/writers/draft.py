@@ -1,0 +1,110 @@
+"""Draft: the text of one writer, with what of it was published and saved."""
+
+from __future__ import annotations
+
+import logging
+import time
+from uuid import uuid4
+
+from django.db import InterfaceError, OperationalError, connections
+
+from realtime.actions import text_leases
+from realtime.actions.text_leases import RENEW_SECONDS, TextTarget
+from realtime.exceptions import LiveTextError
+from realtime.hub.pubsub.event_bus import publish_text
+from realtime.protocol.live_text import TextEnd, TextPart
+from realtime.protocol.patches import units
+
+logger = logging.getLogger("realtime.log")
+
+
+class Draft:
+    """What a writer has written. Its database calls block; `append` does not, and may run beside one of them."""
+
+    def __init__(self, target: TextTarget) -> None:
+        self.target = target
+        self.writer = uuid4().hex
+        self.text = ""
+        self._units = 0
+        self._saved = 0  # units in the database
+        self._renewed = 0.0  # by the monotonic clock
+
+    def begin(self) -> None:
+        """Take the lease, and continue at the end of the field's text. Raise `TextBusy` or `LiveTextError`."""
+        self.text = text_leases.acquire(self.target, self.writer)
+        self._units = self._saved = units(self.text)
+        self._renewed = time.monotonic()
+        self._publish("")  # so that every hub has found out who sees it when the first words come
+
+    def append(self, chunk: str) -> None:
+        """Publish what was added. Raise `TypeError` or `LiveTextError` for what no field can hold."""
+        if not isinstance(chunk, str):
+            raise TypeError(f"A live text takes strings, not {chunk!r}.")
+        if not chunk:
+            return
+        if "\x00" in chunk or not chunk.isascii():
+            _check(chunk)
+        longest = self.target.field.max_length
+        if longest is not None and len(self.text) + len(chunk) > longest:
+            raise LiveTextError(f"The field {self.target.name.field!r} takes up to {longest} characters.")
+        self.text += chunk
+        self._publish(chunk)
+        self._units += units(chunk)
+
+    def save(self) -> bool:
+        """Save the text; return whether the writer must stop. Raise `TextLost`.
+
+        While the database does not answer, the next call saves what is missing.
+        """
+        text = self.text
+        is_due = time.monotonic() - self._renewed > RENEW_SECONDS
+        try:
+            stop = text_leases.save(self.target, self.writer, text, renew=is_due)
+        except (OperationalError, InterfaceError):
+            connections[self.target.name.alias].close_if_unusable_or_obsolete()
+            logger.warning("A live text could not be saved; it is tried again.", exc_info=True)
+            return False
+        self._saved = units(text)
+        if is_due:
+            self._renewed = time.monotonic()
+        return stop
+
+    def look(self) -> bool:
+        """Renew the lease if it is time, without saving; return whether the writer must stop. Raise `TextLost`."""
+        try:
+            if time.monotonic() - self._renewed < RENEW_SECONDS:
+                return text_leases.is_stopped(self.target, self.writer)
+            stop = text_leases.renew(self.target, self.writer)
+        except (OperationalError, InterfaceError):
+            connections[self.target.name.alias].close_if_unusable_or_obsolete()
+            logger.warning("The lease of a live text could not be renewed; it is tried again.", exc_info=True)
+            return False
+        self._renewed = time.monotonic()
+        return stop
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the lease must be renewed soon."""
+        return time.monotonic() - self._renewed > RENEW_SECONDS
+
+    def finish(self, state: str) -> None:
+        """Save everything with this state, and end the lease. Raise `TextLost`, or an error of the database."""
+        text_leases.finish(self.target, self.writer, self.text, state)
+        publish_text(TextEnd(self.target.name, self.writer, self._units))
+
+    def give_up(self) -> None:
+        """End the lease where the row is gone."""
+        text_leases.release(self.target, self.writer)
+        publish_text(TextEnd(self.target.name, self.writer, self._saved))
+
+    def _publish(self, chunk: str) -> None:
+        publish_text(TextPart(self.target.name, self.writer, self._units, chunk, self._saved))
+
+
+def _check(chunk: str) -> None:
+    if "\x00" in chunk:
+        raise LiveTextError("A live text cannot contain the character U+0000, which databases reject.")
+    try:
+        chunk.encode()
+    except UnicodeEncodeError:
+        raise LiveTextError("A live text cannot contain half of a surrogate pair.") from None

@@ -1,0 +1,116 @@
+"""StopListener: stops the writers of a process when somebody asks for it.
+
+It has a thread of its own while there are writers: a worker has no event loop, and the loop of a view may be busy. The
+thread also renews the leases of writers that wait for their next words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.db import connections
+
+from realtime.exceptions import TextLost
+from realtime.hub.pubsub.event_bus import EventBus
+from realtime.protocol.live_text import TextMessage, TextStop
+from realtime.writers.draft import Draft
+
+logger = logging.getLogger("realtime.log")
+
+LINGER_SECONDS = 5.0  # without writers, before the thread ends
+
+
+class _Writer(NamedTuple):
+    draft: Draft
+    stop: Callable[[], None]
+    renews: bool  # the thread renews its lease
+
+
+class StopListener:
+    """The writers of this process, by their ids."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()  # a fork takes no threads along
+        self._writers: dict[str, _Writer] = {}
+        self._lock = threading.Lock()
+        self._runs = False
+
+    def add(self, draft: Draft, stop: Callable[[], None], *, renews: bool) -> None:
+        """Call `stop`, in any thread, when the writer is asked to stop; `renews`: renew its lease while it waits."""
+        with self._lock:
+            self._writers[draft.writer] = _Writer(draft, stop, renews)
+            if not self._runs:
+                self._runs = True
+                threading.Thread(target=self._work, name="realtime text writers", daemon=True).start()
+
+    def remove(self, draft: Draft) -> None:
+        with self._lock:
+            self._writers.pop(draft.writer, None)
+
+    def stop(self, writer: str) -> None:
+        """Ask a writer of this process to stop."""
+        with self._lock:
+            found = self._writers.get(writer)
+        if found is not None:
+            found.stop()
+
+    def _work(self) -> None:
+        try:
+            asyncio.run(self._listen())
+        except Exception:
+            logger.exception("The writers of live texts see a stop only when they save.")
+            with self._lock:
+                self._runs = False
+
+    async def _listen(self) -> None:
+        bus = EventBus(lambda envelope, at: None, self._take)
+        loop = asyncio.get_running_loop()
+        used = loop.time()
+        try:
+            while True:
+                await asyncio.sleep(LINGER_SECONDS / 5)
+                with self._lock:
+                    waiting = [writer for writer in self._writers.values() if writer.renews and writer.draft.is_due]
+                    if self._writers:
+                        used = loop.time()
+                    elif loop.time() - used > LINGER_SECONDS:
+                        self._runs = False
+                        return
+                if waiting:
+                    await asyncio.to_thread(_renew, waiting)
+        finally:
+            await bus.close()
+
+    def _take(self, message: TextMessage) -> None:
+        if isinstance(message, TextStop):
+            self.stop(message.writer)
+
+
+def _renew(writers: list[_Writer]) -> None:
+    try:
+        for writer in writers:
+            try:
+                if writer.draft.look():
+                    writer.stop()
+            except TextLost:
+                pass  # the writer finds out when it saves
+    finally:
+        connections.close_all()  # of this thread
+
+
+_listener = StopListener()
+_listener_lock = threading.Lock()
+
+
+def get_stop_listener() -> StopListener:
+    """The listener of this process."""
+    global _listener
+    with _listener_lock:
+        if _listener.pid != os.getpid():
+            _listener = StopListener()
+        return _listener
