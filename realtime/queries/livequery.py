@@ -244,7 +244,7 @@ class LiveQuery:
         return self._read_whole() if analysis.whole or self._keeps_digests else self._read_keys()
 
     def _read_keys(self) -> list[str]:
-        self._read = {}
+        self._read = NOTHING
         if self._order is None:
             keys = list(self._in_window(lambda queryset: dict.fromkeys(_keys(self._bounded(queryset)))))
             self._check_size(len(keys))

@@ -38,14 +38,9 @@ class Plan:
     """A stream's QuerySet, prepared to be live, with what is known about it."""
 
     def __init__(self, queryset: Any, stream: ModelStream) -> None:
-<<<<<<< HEAD
-        self._source = queryset
+        self._source = _compact(_description(queryset), type(stream))
         self.all_rows = live_queryset(queryset, stream)
         self.queryset = self.all_rows if stream.window is None else stream.window.cut(self.all_rows)
-=======
-        self._source = _compact(_description(queryset), type(stream))
-        self.queryset = live_queryset(queryset, stream)
->>>>>>> main
         self.analysis = analyze(self.queryset, type(stream))
         self.stream = type(stream)
 

@@ -168,7 +168,6 @@ def test_headers_sort_the_table_and_back_returns_to_the_order_before(
     expect(titles).to_have_text(["Pen", "Paper", "Inkwell", "Ink"])
 
 
-<<<<<<< HEAD
 def test_pages_are_turned_in_place_and_follow_the_rows(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
     page, reader = open_recipe("pagination")
     expect(page.locator("ul[data-live] > li")).to_have_text(["Ink", "Inkwell"])
@@ -213,7 +212,8 @@ def test_own_messages_are_marked_for_their_author(open_recipe: Callable[..., tup
     reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(assignee=1)")
     expect(page.locator("[data-live-own]")).to_contain_text(["Ink", "Pen"])
     expect(page.get_by_role("button", name="Edit")).to_have_count(2)
-=======
+
+
 def test_text_stands_in_place_of_rows(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
     page, reader = open_recipe("empty-list")
     expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
@@ -221,4 +221,3 @@ def test_text_stands_in_place_of_rows(open_recipe: Callable[..., tuple[Page, Rea
     expect(page.locator("li")).to_have_text(["Nothing to do in One. Add a task!"])
     reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Ink')")
     expect(page.locator("li")).to_have_text(["Ink"])
->>>>>>> main

@@ -398,13 +398,8 @@ function unsigned(name) {
   return new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
-<<<<<<< HEAD
-/** "html", or "html:" with the name of rows in the page's own template. @param {string} format */
+/** Returns whether what a format shows is HTML: rows, rows of the page's own template, or links to pages. @param {string} format */
 const isHTML = (format) => format === "html" || format === "pages" || format.startsWith("html:")
-=======
-/** Returns whether a format is "html", or "html:" with the name of rows in the page's own template. @param {string} format */
-const isHTML = (format) => format === "html" || format.startsWith("html:")
->>>>>>> main
 
 /** @param {Element} element @returns {Format} */
 function readFormat(element) {

@@ -1117,8 +1117,8 @@ var Connection = class {
     const changed = [];
     for (const subscription of wires.flatMap((wire) => this.#subscriptions.get(wire) ?? [])) {
       change(subscription);
-      const shown = subscription.showText(key);
-      if (shown) changed.push({ subscription, change: shown });
+      const shown2 = subscription.showText(key);
+      if (shown2) changed.push({ subscription, change: shown2 });
     }
     for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire));
   }
