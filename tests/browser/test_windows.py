@@ -101,6 +101,7 @@ def test_pages_change_in_place_and_their_number_follows(
     assert parse_qs(address.removeprefix("?")).keys() == {"body", "q", "page"}
 
 
+@pytest.mark.excused(firefox="its driver leaves scripts on")
 def test_pages_are_links_without_the_script(desk: Desk, board: Board, fill: Callable[[int], None]) -> None:
     fill(25)
     page = desk.alone("ada", java_script_enabled=False)
