@@ -57,6 +57,7 @@ def measure(rows: list[int], queries: int, audiences: int, imported: int) -> Non
         measure_rows(rows)
         measure_queries(queries)
         measure_audiences(audiences)
+        measure_personal(audiences)
         measure_import(imported)
         measure_memory()
     finally:
@@ -118,6 +119,29 @@ def measure_audiences(number: int) -> None:
         f"  {f'{number} audiences to one':<28}{costs[1][0] * 1e6:>10,.0f}{costs[1][0] / costs[0][0]:>34.2f}",
         flush=True,
     )
+    Book.objects.all().delete()
+
+
+def measure_personal(number: int) -> None:
+    """Live queries of one audience each, and a row that is for three of them."""
+    from tests.models import Book, Tag
+
+    tags = Tag.objects.bulk_create([Tag(name=str(place)) for place in range(number)])
+    book = filled(10).books.first()
+    book.tags.set([tags[0], tags[number // 2], tags[-1]])
+    costs = {}
+    for path, audiences in (("tags", 20), ("tags", number), ("", number)):
+        kind = personal(path)
+        some = [*tags[: audiences - 3], tags[0], tags[number // 2], tags[-1]]
+        with allocated() as used:
+            tail = opened([kind({}, tag.pk) for tag in some])
+        change = lambda step: Book.objects.filter(pk=book.pk).update(title=f"title {step}")  # noqa: E731
+        costs[path, audiences] = cost(tail, change, times=3)[0]
+        name = f"a row for 3 of {audiences}" + ("" if path else ", no audience_by")
+        ratio = costs[path, audiences] / costs["tags", 20]
+        memory = used[0] / len(some) / 1024
+        print(f"  {name:<36}{costs[path, audiences] * 1e6:>10,.0f}{memory:>10.1f} KiB each{ratio:>8.2f}", flush=True)
+        del tail
     Book.objects.all().delete()
 
 
@@ -190,6 +214,27 @@ def ordered() -> Any:
             return Book.objects.order_by("pages")
 
     return Ordered
+
+
+def personal(path: str) -> Any:
+    """A stream of the books with the audience's tag; `path` is its `audience_by`."""
+    from realtime import ModelStream
+    from tests.models import Book
+
+    class Personal(ModelStream):
+        name = "personal"
+        model = Book
+        fields = ["id", "title", "pages"]
+        depends_on = ["tags"]
+        audience_by = path
+
+        def audience(self, user: Any) -> Any:
+            return user.pk
+
+        def get_queryset(self) -> Any:
+            return Book.objects.filter(tags=self.audience_key).order_by("pages")
+
+    return Personal
 
 
 def opened(streams: list[Any]) -> Any:

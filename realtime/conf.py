@@ -52,6 +52,9 @@ class Settings:
     """How changes are captured: by the ORM; by database triggers, which see other programs too (run `migrate` after
     a change); or by Django's signals alone, which wraps nothing of Django."""
 
+    UNTRACKED_FIELDS: tuple[str, ...] = ()
+    """Fields that no page shows ("auth.User.last_login"). An UPDATE of these alone, by the ORM, is no change."""
+
     THREADS: int = 4
     """Threads for actions in each server process, with a database connection each."""
 

@@ -21,7 +21,7 @@ async def sent(request: HttpRequest) -> JsonResponse:
     """How many messages each client of a stream was sent, whether it has read them or not."""
     sessions = [client.peer.session for client in get_hub()._clients if isinstance(client, Connection)]
     stream = request.GET["stream"]
-    found = [each for each in sessions if any(item.asked.stream == stream for item in each.subscriptions.values())]
+    found = [each for each in sessions if any(item.request.stream == stream for item in each.subscriptions.values())]
     return JsonResponse([each._credit.sent for each in found], safe=False)
 
 

@@ -103,6 +103,8 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined:
             if not log.triggers_wake:
                 log.wake_on_commit()
             return result
+        if table.untracked and isinstance(self, SQLUpdateCompiler) and _writes_only(table.untracked, self.query):
+            return execute(*args, **kwargs)
         statement = Statement(execute)
         if self.connection.vendor == "postgresql":
             result = cte.run_recorded(record_combined, table, self, statement, *args, **kwargs)
@@ -111,6 +113,11 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined:
         return run_recorded(record, table, self, statement, *args, **kwargs)
 
     setattr(compiler, name, method)
+
+
+def _writes_only(names: set[str], query: Any) -> bool:
+    """Return whether an UPDATE writes these attributes alone."""
+    return bool(query.values) and all(field.attname in names for field, _, _ in query.values)
 
 
 def record_update(table: Table, compiler: Any, execute: Execute, *args: Any) -> Any:

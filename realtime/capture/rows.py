@@ -184,16 +184,14 @@ def _shared_routing(routing: Routing, conditions: Conditions, written: Mapping[s
 
 
 def _unlisted_routing(routing: Routing, conditions: Conditions, written: Mapping[str, Any]) -> RoutingValues | None:
-    """Return the routing of unlisted rows: all their old and new values, or None if some are unknown."""
-    if not routing:
-        return None
+    """Return the routing of unlisted rows: all their old and new values, as far as they are known."""
     found: RoutingValues = {}
-    for name, part in routing.items():
+    for name, part in (routing or {}).items():
         if part.name not in conditions or written.get(part.name) is UNKNOWN:
-            return None
+            continue
         values = [*conditions[part.name], *([written[part.name]] if part.name in written else [])]
         found[name] = list(dict.fromkeys(map(part.text, values)))
-    return found
+    return found or None
 
 
 def _all_link_changes(

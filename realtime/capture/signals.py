@@ -52,6 +52,8 @@ def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields:
     written = None if created or update_fields is None else _attributes(sender, update_fields)
 
     def changes(table: Table) -> Iterator[NewChange]:
+        if written and written <= table.untracked:
+            return
         moved = written is None or not written.isdisjoint(table.columns)
         for own in table.own:
             routing = _insert_routing(own.routing, instance) if created else _update_routing(own.routing, moved=moved)

@@ -15,6 +15,7 @@ from django.core.exceptions import FieldError
 from django.db import connections, models, router
 
 from realtime.auth.revocation import access_models, user_fields
+from realtime.capture.untracked import untracked_columns
 from realtime.streams.keys import key_text, stored
 from realtime.streams.registry import registry
 from realtime.streams.relations import is_generic, through_foreign_keys, through_model
@@ -86,6 +87,7 @@ class Table:
         self.links: list[Link] = []
         self.rereads: set[str] = set()
         self.cascades: set[str] = set()
+        self.untracked: set[str] = set()  # attributes whose changes need no log entry
 
     @cached_property
     def labels(self) -> set[str]:
@@ -141,9 +143,11 @@ def live_models() -> dict[type[Model], NeededFields]:
     for stream in registry:
         if any(problems(stream)):
             continue
-        found[stream.model._meta.concrete_model or stream.model].routing.update(stream.partition_by)
+        found[stream.model._meta.concrete_model or stream.model].routing.update(stream.routing_fields())
         for dependency in stream.dependencies():
             found[dependency.model].pointing.update({dependency.points, dependency.kind} - {""})
+        if stream.audience_by and (links := stream.audience_path().links):
+            found[links.model].pointing.update({links.row, links.audience})
         for model in stream.row_models():
             found[model]
         for dependencies in stream.value_models().values():
@@ -186,6 +190,9 @@ def watched_tables() -> dict[type[Model], Table]:
                     table(field.model).rereads.add(label)
             if not pointers and not is_generic(relation, model):  # generic relations are dependencies
                 table(through).rereads.add(label)
+    for model, names in untracked_columns().items():
+        if model in tables:
+            tables[model].untracked = names - set(tables[model].names)
     for watched in list(tables.values()):
         for origin in _database_cascades(watched.model):
             table(origin).cascades |= watched.labels

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
+from django.db.models.sql import Query
 
-from realtime.queries.analysis import follows_itself, joins_itself, known_tables, tables, tables_of
+from realtime.queries.analysis import expressions, follows_itself, joins_itself, known_tables, tables, tables_of
 from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
-from realtime.streams.validation import sample
+from realtime.streams.validation import probe, problems, sample
 
 
 class Step(NamedTuple):
@@ -105,6 +106,29 @@ def unknown_models(queryset: Any, stream: type[ModelStream]) -> list[str]:
     if joins_itself(query) and not follows_itself(stream):
         found.add(concrete(stream.model)._meta.label)
     return sorted(found)
+
+
+def asks_for(stream: type[ModelStream], field: Any) -> bool:
+    """Return whether the stream's QuerySet filters, orders or computes by a field, as far as it can be made."""
+    queryset = None if any(problems(stream)) else probe(stream)
+    if queryset is None:
+        return False
+    query = queryset.query.clone()
+    try:
+        _, order, _ = query.get_compiler(using=queryset.db).pre_sql_setup()
+    except Exception:  # another check reports it
+        return False
+    columns = [resolved for resolved, _ in order] + [query.where, *query.annotations.values()]
+    return any(getattr(each, "target", None) == field for column in columns for each in _parts(column))
+
+
+def _parts(root: Any) -> Iterator[Any]:
+    """Yield an expression with all its parts, those of its subqueries too."""
+    for each in expressions(root):
+        yield each
+        if isinstance(each, Query):
+            for part in (each.where, *each.annotations.values()):
+                yield from _parts(part)
 
 
 def _unfollowed(stream: type[ModelStream]) -> Iterator[Any]:

@@ -14,8 +14,9 @@ from django.db import NotSupportedError, connections
 from realtime import conf
 from realtime.capture import triggers
 from realtime.capture.tables import log_databases
+from realtime.capture.untracked import untracked_fields
 from realtime.changelog import BACKENDS
-from realtime.checks.related_models import unknown_models
+from realtime.checks.related_models import asks_for, unknown_models
 from realtime.checks.serialization import serializer_problem, unsendable
 from realtime.exceptions import StreamDefinitionError
 from realtime.hub.pubsub.event_bus import carrier
@@ -125,6 +126,24 @@ def check_events(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 def check_settings(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E003: an unknown setting or an invalid value."""
     return [Error(problem.message, hint=problem.hint, id="realtime.E003") for problem in conf.problems()]
+
+
+@register("realtime")
+def check_untracked_fields(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E013: a field in REALTIME_UNTRACKED_FIELDS that must be tracked."""
+    found: list[CheckMessage] = []
+    for label, field, problem in untracked_fields():
+        if not problem and (asking := [stream.__name__ for stream in registry if asks_for(stream, field)]):
+            problem = f"the QuerySet of {asking[0]} reads it"
+        if problem:
+            found.append(
+                Error(
+                    f"REALTIME_UNTRACKED_FIELDS names {label!r}, but {problem}.",
+                    hint='Name fields as "app_label.Model.field", or remove it from the setting.',
+                    id="realtime.E013",
+                )
+            )
+    return found
 
 
 @register("realtime")

@@ -39,7 +39,7 @@ class Calls:
     def enqueue(self, call: Call) -> None:
         """Queue a call of the client. Raise `Overloaded` if it does not read the refusals."""
         session, quota = self._peer.session, self._peer.quota.calls
-        if len(self._waiting) + session.owing >= limits.queued_calls:
+        if len(self._waiting) + session.owed_calls >= limits.queued_calls:
             error = Overloaded("%(number)d calls are already queued.", number=limits.queued_calls)
         elif (wait := quota.take(self._peer.received_at)) > 0:
             sentence = "You may make %(rate)g calls per second on average."

@@ -103,7 +103,7 @@ class Events:
                 self._reject(message, Code.OVERLOADED, "The event had to wait for too long, and is dropped.")
                 continue
             if not isinstance(subject, AuthorizedStream) or not self._still(message, subject):
-                self._peer.send(self._peer.session.missing(message))
+                self._peer.send(self._peer.session.reject_missing(message))
                 continue
             checked = await self._check(subject.stream, message)
             if isinstance(checked, ClientError):

@@ -153,7 +153,7 @@ class Connection:
     # called by the hub
 
     def deliver(self, delivery: Delivery) -> None:
-        if delivery.plain and self.peer.session.passes(delivery.frame, delivery.log):
+        if delivery.plain and self.peer.session.try_send(delivery.frame, delivery.log):
             self.peer.send_frame(delivery.frame)
             return
         left: list[int] = []
@@ -183,7 +183,7 @@ class Connection:
             self.behind_since = time.monotonic()
             count("behind")
         if self.peer.session.behind and self.peer.session.has_credit:
-            self.peer.handle(self.peer.session.lagging())
+            self.peer.handle(self.peer.session.catch_up())
 
     def refuse(self, subscription: Subscription, error: ClientError) -> None:
         surroundings = self.peer.identity.surroundings
@@ -192,7 +192,7 @@ class Connection:
             subscription, code=error.code, reason=reason, retry=error.retry, details=details
         )
         if refused is not None:
-            count("refusals", reason_of(error.code, subscription.asked.stream))
+            count("refusals", reason_of(error.code, subscription.request.stream))
             logger.info("A live query is refused: %s", error)  # with the hint, which is not sent to the client
             self.peer.send([refused])
             if subscription.query is not None:

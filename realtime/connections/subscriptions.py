@@ -202,7 +202,7 @@ class Subscriptions:
 
     def _ask_new(self) -> None:
         for subscription in self._subscribing:
-            task = asyncio.create_task(self._authorize(subscription.asked), name="realtime authorization")
+            task = asyncio.create_task(self._authorize(subscription.request), name="realtime authorization")
             self._asked[task] = _Check(subscription, self._access_changes)
         self._subscribing.clear()
 
@@ -234,11 +234,11 @@ class Subscriptions:
                 self._client.refuse(subscription, answer)
             elif isinstance(answer, AuthorizedStream) and peer.session.wants(subscription):
                 subscription.subject = answer
-                if not answer.continues(subscription.asked.fingerprint):
+                if not answer.continues(subscription.request.fingerprint):
                     subscription.cursor = None  # the client's rows cannot be the base of a delta
                 if changes != self._access_changes or self._stands_on_others(answer):
                     doubts.add(answer.stream.name)
-                fingerprint, cursor = subscription.asked.fingerprint, subscription.cursor
+                fingerprint, cursor = subscription.request.fingerprint, subscription.cursor
                 of_rows = split_fingerprint(fingerprint)[1] if fingerprint and cursor is not None else None
                 self._hub.subscribe(self._client, subscription, answer.stream, answer.format, cursor, of_rows)
         if doubts:  # it continues, but nothing is sent before the next check

@@ -48,7 +48,7 @@ class LiveQueryLimits:
     def crowds(self, client: Client, stream: ModelStream) -> bool:
         """Return whether anonymous clients have so many unpartitioned live queries that more are read separately."""
         is_crowded = client.quota.is_visitors and self._visitors_open >= CROWD
-        return is_crowded and not stream.partition_values(stream.params)
+        return is_crowded and not stream.is_routed()
 
     def acquire(self, client: Client, key: QueryKey, stream: ModelStream) -> Overloaded | None:
         """Count a live query for the client; return the error if it may not have it."""
@@ -57,7 +57,7 @@ class LiveQueryLimits:
         if key not in mine.weights:
             of_visitor = holders is self._visitors
             weight = 1
-            if not stream.partition_values(stream.params):
+            if not stream.is_routed():
                 weight = OF_VISITOR if of_visitor else UNPARTITIONED
             if (refusal := self._refusal(mine, weight, of_visitor=of_visitor)) is not None:
                 if not mine.weights:

@@ -14,7 +14,7 @@ class Subscription:
     The answer refers to this object, not to the id, because the client may have reused the id meanwhile.
     """
 
-    asked: Subscribe
+    request: Subscribe
     cursor: str | None  # its position while it is not live
     query: int | None = None  # the live query, once accepted
     log: int | None = None
@@ -25,7 +25,7 @@ class Subscription:
 
     @property
     def id(self) -> int:
-        return self.asked.id
+        return self.request.id
 
 
 @dataclass(slots=True, frozen=True)

@@ -76,13 +76,13 @@ TRANSITIONS: dict[tuple[State, type], State] = {
 
 
 @dataclass(slots=True, frozen=True)
-class _Kept:
+class _KeptFrame:
     """A frame that waits until access is checked again, with the state for undoing it."""
 
     frame: Encoded
     at: float  # when it was offered
     calls: tuple[str, ...]
-    stood: tuple[tuple[Subscription, str | None], ...]  # the previous cursors of its subscriptions
+    cursors: tuple[tuple[Subscription, str | None], ...]  # the previous cursors of its subscriptions
 
 
 @dataclass(slots=True)
@@ -103,8 +103,8 @@ class ClientSession:
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     behind: bool = False  # a frame has been held back, and the client knows
     held: bool = False  # access is being checked again: no frame is sent until the result is known
-    asked: float = 0.0  # when the last successful check of access began
-    _kept: dict[int, _Kept] = field(default_factory=dict)  # by log: the first frame that was offered while held
+    checked_at: float = 0.0  # when the last successful check of access began
+    _kept: dict[int, _KeptFrame] = field(default_factory=dict)  # by log: the first frame that was offered while held
     _events: list[tuple[Encoded, float]] = field(default_factory=list)  # events while held, and their times
     _owed: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by log: the calls of frames held back
     _steady: int | None = None  # the log of all subscriptions, while each is live and frames are sent unchanged
@@ -187,14 +187,14 @@ class ClientSession:
                 raise error
             refused = Refused(id=message.id, code=error.code, reason=error.reason)
             return [self._count(codec.encode(refused))], []
-        subscription = Subscription(asked=message, cursor=message.cursor)
+        subscription = Subscription(request=message, cursor=message.cursor)
         self.subscriptions[message.id] = subscription
         return [], [subscription]
 
     def _publish(self, message: Send | Present) -> tuple[list[Encoded], list[Effect]]:
         subscription = self.subscriptions.get(message.id)
         if subscription is None:  # it may have ended before the message arrived
-            return self.missing(message), []
+            return self.reject_missing(message), []
         return [], [Publish(message, subscription)]
 
     def wants(self, subscription: Subscription) -> bool:
@@ -220,10 +220,10 @@ class ClientSession:
         subscription.query = query
         subscription.log = log
         self._texts.pop(query, None)
-        if subscription.asked.fingerprint not in ("", fingerprint):
+        if subscription.request.fingerprint not in ("", fingerprint):
             subscription.cursor = None  # the client discards its rows
         # the client decides how long these texts are, and they are no longer needed
-        subscription.asked = msgspec.structs.replace(subscription.asked, token=None, cursor=None)
+        subscription.request = msgspec.structs.replace(subscription.request, token=None, cursor=None)
         return self._count(codec.encode(Subscribed(id=subscription.id, query=query, log=log, fingerprint=fingerprint)))
 
     def refuse(
@@ -244,7 +244,7 @@ class ClientSession:
         refused = Refused(subscription.id, code, reason, wait, details or msgspec.UNSET)
         return self._count(codec.encode(refused))
 
-    def passes(self, frame: Encoded, log: int) -> bool:
+    def try_send(self, frame: Encoded, log: int) -> bool:
         """Count a frame and return True if it can be sent unchanged, the usual case.
 
         If it cannot, call `offer`.
@@ -296,15 +296,15 @@ class ClientSession:
 
         if mine and self.held:
             own = [item for item in self.subscriptions.values() if item.log == log]
-            stood = tuple((item, before if item.live else item.cursor) for item in own)
-            self._kept[log] = _Kept(frame, now, calls, stood)
+            cursors = tuple((item, before if item.live else item.cursor) for item in own)
+            self._kept[log] = _KeptFrame(frame, now, calls, cursors)
             for item in own:
                 item.live = True
             return []
         if catching_up:
             for item in self.subscriptions.values():
                 item.live = item.live or item.log == log
-        self.behind = mine < len(self.subscriptions) and bool(self.lagging())
+        self.behind = mine < len(self.subscriptions) and bool(self.catch_up())
         if mine == len(self.subscriptions):
             self._steady = log
         if calls:
@@ -323,7 +323,7 @@ class ClientSession:
         self.behind = True
         return [self._count(codec.encode(Behind()))]
 
-    def lagging(self) -> list[Effect]:
+    def catch_up(self) -> list[Effect]:
         """Return the effect that brings subscriptions that are behind up to date, if there are any."""
         queries: dict[int, str | None] = {}
         for item in self.subscriptions.values():
@@ -335,7 +335,7 @@ class ClientSession:
         return [CatchUp(queries)] if queries else []
 
     @property
-    def owing(self) -> int:
+    def owed_calls(self) -> int:
         """The number of calls that the next frame will name."""
         return sum(map(len, self._owed.values()))
 
@@ -385,7 +385,7 @@ class ClientSession:
         frames that were kept before `begun` are returned then. So frames are sent even if access changes often.
         """
         self.held = begun is not None
-        self.asked = self.asked if begun is None else begun
+        self.checked_at = self.checked_at if begun is None else begun
         frames: list[Encoded] = []
         for log, kept in list(self._kept.items()):
             if begun is None or kept.at < begun:
@@ -398,8 +398,8 @@ class ClientSession:
                 frames += self._notify(event, at)
             else:
                 self._events.append((event, at))
-        effects = self.lagging() if self._credit.has_room else []
-        self.behind = self.behind and bool(self.lagging())
+        effects = self.catch_up() if self._credit.has_room else []
+        self.behind = self.behind and bool(self.catch_up())
         return frames, effects
 
     def _discard_kept(self, subscription: Subscription) -> None:
@@ -412,7 +412,7 @@ class ClientSession:
         """Undo the kept frame of a log: its subscriptions get their previous cursors back."""
         if (kept := self._kept.pop(log, None)) is None:
             return
-        for item, cursor in kept.stood:
+        for item, cursor in kept.cursors:
             item.live = False
             item.cursor = cursor
         if kept.calls:
@@ -440,7 +440,7 @@ class ClientSession:
 
     def _acknowledge(self, messages: int) -> list[Effect]:
         self._credit.acknowledge(messages)
-        return self.lagging() if self.has_credit else []
+        return self.catch_up() if self.has_credit else []
 
     def notify(self, event: Encoded, now: float = 0.0) -> list[Encoded]:
         """Return the messages for an event: none if the client loses it, or while access is checked again.
@@ -478,7 +478,7 @@ class ClientSession:
 
     def may_send(self, at: float) -> bool:
         """Return whether an event that the client sent at this time may be passed on: access was checked since."""
-        return self.state is State.OPEN and (not self.held or at < self.asked)
+        return self.state is State.OPEN and (not self.held or at < self.checked_at)
 
     def _notify(self, event: Encoded, now: float) -> list[Encoded]:
         if self.state is not State.OPEN or not self._credit.has_room:
@@ -504,7 +504,7 @@ class ClientSession:
         rejected = codec.encode(EventRejected(id=message.id, name=name, code=code, reason=reason))
         return [self._count(rejected)] if self.state is State.OPEN and self._credit.has_room else []
 
-    def missing(self, message: Send | Present) -> list[Encoded]:
+    def reject_missing(self, message: Send | Present) -> list[Encoded]:
         """Tell the client that the subscription of its event or presence data does not exist."""
         return self.reject_event(message, code=Code.FORBIDDEN, reason="The subscription does not exist.")
 

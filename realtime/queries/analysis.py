@@ -29,12 +29,14 @@ _RANDOM = re.compile(r"\b(rand|random\w*|uuid\w*|gen_random_uuid)\b", re.IGNOREC
 class Analysis(NamedTuple):
     """`whole`: a row's content may change with other rows. `open`: a row may enter without a change of its own.
 
-    `unseen`: it may also enter without any change that the stream follows.
+    `unseen`: it may also enter without any change that the stream follows. `around`: rows that are not in the QuerySet
+    may change it when they change.
     """
 
     whole: bool
     open: bool
     unseen: bool
+    around: bool
 
 
 def analyze(queryset: Any, stream: type[ModelStream]) -> Analysis:
@@ -53,8 +55,9 @@ def analyze(queryset: Any, stream: type[ModelStream]) -> Analysis:
     whole = whole or any(isinstance(each, Window) for each in conditions)
     whole = whole or any(_looks_around(each, own) for each in shown)
 
-    entering = query.is_sliced or bool(query.distinct_fields) or any(_looks_around(each, own) for each in conditions)
-    return Analysis(whole, whole or entering or unseen, unseen)
+    around = whole or unseen or any(_looks_around(each, own) for each in conditions)
+    entering = query.is_sliced or bool(query.distinct_fields)
+    return Analysis(whole, around or entering, unseen, around or query.low_mark > 0)
 
 
 def tables(query: Any) -> set[str]:

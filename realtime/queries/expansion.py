@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from realtime.changelog.base import LoggedChange, Routing
 from realtime.models import Change
+from realtime.queries.audiences import ANYONE, Anyone, AudienceReader, Audiences
 from realtime.queries.livequery import ALL_ROWS, KEYS_PER_QUERY, AllRows
 from realtime.streams.keys import (
     comparable,
@@ -30,6 +31,7 @@ from realtime.streams.stream import ModelStream
 logger = logging.getLogger("realtime.log")
 
 UPDATES = (Change.Kind.UPDATE, Change.Kind.LINK)
+ANYWHERE, EVERY_AUDIENCE = object(), object()  # where the keys of a row are found that is in no known place
 
 Logged = Mapping[str, Sequence[LoggedChange]]
 """Changes by the label of their model."""
@@ -51,41 +53,56 @@ class OwnChange(NamedTuple):
     """A change of a row of the stream's own model.
 
     If `routing` is None, the row is gone, and its former partition is unknown. `settled` says whether the routing,
-    with the other changes, names every partition that the row was in.
+    with the other changes, names every partition that the row was in. `audiences` are those that the row is for, and
+    those that it was for as far as they are logged.
     """
 
     key: str
     routing: Routing | None
     update: bool
     settled: bool = True
+    audiences: Audiences = ANYONE
+
+
+class Reread(NamedTuple):
+    """The partitions and audiences of changed rows that are not listed."""
+
+    routing: Routing
+    audiences: Audiences
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Own:
     """The effect of changes on one stream: changed rows, and live values (their formats) to compute.
 
-    Any row of these `partitions` may have changed.
+    Any row of `rereads` may have changed.
     """
 
     changes: Sequence[OwnChange]
     formats: Collection[str]
-    partitions: Sequence[Routing] = ()
-    _keys: dict[Sequence[str], dict[Sequence[str | None], set[str]]] = field(default_factory=dict)  # by partition
+    rereads: Sequence[Reread] = ()
+    _keys: dict[Sequence[str], dict[Any, set[str]]] = field(default_factory=dict)  # by partition and audience
 
-    def keys_in(self, partition: Mapping[str, str]) -> set[str]:
-        """Return the keys that may have changed in, entered or left a partition. Computed once for all partitions."""
-        names, anywhere = tuple(partition), ("anywhere", "")  # no partition has as many values
+    def keys_in(self, partition: Mapping[str, str], audience: str | Anyone) -> set[str]:
+        """Return the keys that may have changed in, entered or left a partition, for one audience or for `ANYONE`.
+
+        Computed once for all partitions and audiences.
+        """
+        names, values = tuple(partition), tuple(partition.values())
         if names not in self._keys:
             found = self._keys[names] = defaultdict(set)
             for change in self.changes:
                 # an update to other values may have moved the row away
                 if change.update or change.routing is None:
-                    found[(*names, *anywhere)].add(change.key)
-                else:
-                    for values in combinations(change.routing, names):
-                        found[values].add(change.key)
+                    found[ANYWHERE].add(change.key)
+                    continue
+                audiences = [EVERY_AUDIENCE] if change.audiences is ANYONE else change.audiences
+                for place in combinations(change.routing, names):
+                    for each in (ANYONE, *audiences):
+                        found[place, each].add(change.key)
         keys = self._keys[names]
-        return keys.get((*names, *anywhere), set()) | keys.get(tuple(partition.values()), set())
+        places = [(values, ANYONE)] if audience is ANYONE else [(values, audience), (values, EVERY_AUDIENCE)]
+        return set().union(*(keys.get(place, ()) for place in (ANYWHERE, *places)))
 
 
 def combinations(routing: Routing, names: Sequence[str]) -> Iterable[tuple[str | None, ...]]:
@@ -104,12 +121,16 @@ class Expansion:
 
     def __init__(self, stream: type[ModelStream]) -> None:
         self.stream = stream
-        self._fields = {name: stream.model._meta.get_field(name) for name in stream.partition_by}
+        self._fields = {name: stream.model._meta.get_field(name) for name in stream.routing_fields()}
+        path = self._path = stream.audience_path() if stream.audience_by else None
+        self._reader = AudienceReader(stream) if path and not path.column else None
         self.same = {name: comparable(field) for name, field in self._fields.items()}
         self.same_key = comparable_key(stream.model)
         self._own = concrete(stream.model)._meta.label_lower
         self._dependencies: defaultdict[str, list[Dependency]] = defaultdict(list)
         for dependency in stream.dependencies():
+            if path and path.links and not dependency.lookup and dependency.model is path.links.model:
+                continue  # the log tells its changes as those of the rows that it links
             self._dependencies[dependency.model._meta.label_lower].append(dependency)
         self._values: defaultdict[str, set[str]] = defaultdict(set)  # formats of live values, by dependency
         for name, models in stream.value_models().items():
@@ -122,7 +143,7 @@ class Expansion:
         Rows found by dependencies only matter `within` the partitions that have subscribers.
         """
         changes: list[OwnChange] = []
-        partitions: list[Routing] = []
+        rereads: list[Reread] = []
         stayed: dict[str, tuple[Routing, bool]] = {}  # some values must be read from the row; whether it was updated
         unsettled: dict[str, bool] = {}  # whether a row was updated, by key
         silent: dict[str, bool] = {}  # the same for parent rows, which have no partition
@@ -131,7 +152,7 @@ class Expansion:
             if change.operation == Change.Kind.REREAD:
                 if not routing or not all(routing.values()):
                     return ALL_ROWS
-                partitions.append(routing)
+                rereads.append(Reread(routing, self._take_audiences(routing)))
                 continue
             key, update = self.same_key(change.key), change.operation in UPDATES
             if routing is not None and not all(routing.values()):
@@ -154,16 +175,32 @@ class Expansion:
                         return ALL_ROWS
                     changes += found
         formats = {format for label, formats in self._values.items() if label in logged for format in formats}
-        return Own(changes, formats, partitions)
+        return Own(self._with_audiences(changes, logged), formats, rereads)
+
+    def _with_audiences(self, changes: Sequence[OwnChange], logged: Logged) -> Sequence[OwnChange]:
+        if self._path is None or not changes:
+            return changes
+        if self._reader is None:
+            return [
+                change if change.routing is None else change._replace(audiences=self._take_audiences(change.routing))
+                for change in changes
+            ]
+        found = self._reader.audiences_of({change.key for change in changes}, logged)
+        may_leave = not self._path.is_logged
+        return [change._replace(audiences=found[change.key], update=change.update or may_leave) for change in changes]
+
+    def _take_audiences(self, routing: Routing) -> Audiences:
+        """Return the audiences in the routing of a change."""
+        values = routing.get(self._path.column) if self._path else None
+        return ANYONE if values is None else {value for value in values if value is not None}
 
     def _routing(self, change: LoggedChange) -> Routing | None:
-        routing = change.routing
-        if routing is None or any(name not in routing for name in self._fields):
+        routing, names = change.routing, set(self._fields)
+        if change.operation == Change.Kind.REREAD and self._path and self._path.column not in (routing or ()):
+            names.discard(self._path.column)  # any audience of these partitions
+        if routing is None or any(name not in routing for name in names):
             return None if self._fields else {}
-        return {
-            name: [None if value is None else self.same[name](value) for value in routing[name]]
-            for name in self._fields
-        }
+        return {name: [None if value is None else self.same[name](value) for value in routing[name]] for name in names}
 
     def _is_silent(self, change: LoggedChange) -> bool:
         return change.routing is not None and self._fields.keys().isdisjoint(change.routing)

@@ -1,4 +1,4 @@
-"""Family: live queries that are read together, because their QuerySets differ only in their partition."""
+"""Family: live queries that are read together, because their QuerySets differ only in their partition or audience."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from realtime.queries.plan import Plan, attributes, is_same, parts
 from realtime.queries.queryset import unsliced
 from realtime.streams.keys import parse_keys
 from realtime.streams.relations import concrete
+from realtime.streams.stream import ModelStream
 
 MOST_ALIKE = 8  # families with the same parameters; beyond this, audiences have their own rows
 
@@ -24,12 +25,12 @@ Values = tuple[Any, ...]
 
 
 class Family:
-    """Live queries of one stream with the same QuerySet in different partitions."""
+    """Live queries of one stream with the same QuerySet in different partitions, or for different audiences."""
 
     def __init__(self, plan: Plan, params: Mapping[str, Any]) -> None:
         self._plan = plan
         model = plan.queryset.model
-        fields: list[Any] = [model._meta.get_field(name) for name in plan.stream.partition_by]
+        fields: list[Any] = [model._meta.get_field(name) for name in plan.stream.routing_fields()]
         own = [field for field in fields if concrete(field.model) is concrete(model) and is_whole(field)]
         self._fields = {field.name: field for field in own}
         self._places = _places(plan.queryset.query.where, self._fields, params)
@@ -37,7 +38,7 @@ class Family:
         self.usable = True  # False after reading them together has failed
 
     def has(self, plan: Plan, params: Mapping[str, Any]) -> bool:
-        """Return whether a plan, made for these parameters, belongs to this family."""
+        """Return whether a plan, made for these values, belongs to this family."""
         mine, theirs = self._plan.queryset, plan.queryset
         if parts(mine) != parts(theirs) or _places(theirs.query.where, self._fields, params) != self._places:
             return False
@@ -45,7 +46,7 @@ class Family:
         return _is_like(one.pop("where"), other.pop("where"), self._places.values()) and is_same(one, other)
 
     def values(self, params: Mapping[str, Any]) -> Values:
-        """Return the partition that these parameters name."""
+        """Return the partition that these values name."""
         return tuple(self._fields[name].get_prep_value(params[name]) for name in self._places)
 
     @cached_property
@@ -61,7 +62,7 @@ class Family:
         for some in _chunks(wanted):
             by_key: defaultdict[str, list[LiveQuery]] = defaultdict(list)
             found: dict[LiveQuery, dict[str, Any]] = {query: {} for query in some}
-            values = {query: self.values(query.stream.params) for query in some}
+            values = {query: self.values(query.stream.routing_values()) for query in some}
             for query, keys in some.items():
                 for key in keys:
                     by_key[key].append(query)
@@ -79,7 +80,8 @@ class Family:
 class Families:
     """The families of one stream's live queries."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: type[ModelStream]) -> None:
+        self._routing = set(stream.routing_fields())
         self._found: defaultdict[Any, list[Family]] = defaultdict(list)  # by what distinguishes most of them
         self._of: WeakKeyDictionary[Plan, Family | None] = WeakKeyDictionary()
 
@@ -96,8 +98,8 @@ class Families:
     def _find(self, query: LiveQuery, plan: Plan) -> Family | None:
         if plan.queryset.query.deferred_loading != (frozenset(), True):
             return None
-        params = query.stream.params
-        others = sorted((name, repr(value)) for name, value in params.items() if name not in plan.stream.partition_by)
+        params = query.stream.routing_values()
+        others = sorted((name, repr(value)) for name, value in params.items() if name not in self._routing)
         alike = self._found[tuple(others), query.key.surroundings]
         for family in alike:
             if family.has(plan, params):

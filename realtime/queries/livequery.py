@@ -122,6 +122,7 @@ class LiveQuery:
         self.careful = False  # a row has failed in the database: each gets its own savepoint
         self.strict = False  # a row's error is raised, not replaced by a placeholder
         self.is_open = True  # whether changes of rows outside it may affect it, as far as is known
+        self.looks_around = True  # whether rows that it does not have may change it, as far as is known
         self._names: Collection[str] = ()  # of a live value, in place of keys
         self.reordered = False  # unchanged rows have changed places in this tick
         self.opened = 0  # the number of the tick since which entering and leaving rows are known
@@ -595,8 +596,8 @@ class LiveQuery:
             self._take_question()
         if plan.queryset.query.annotations and self._is_timed():
             # an annotation may depend on the time: each row may have changed
-            self._asked = plan.queryset, Analysis(whole=True, open=True, unseen=True)
-        self.is_open = self._asked[1].open
+            self._asked = plan.queryset, Analysis(whole=True, open=True, unseen=True, around=True)
+        self.is_open, self.looks_around = self._asked[1].open, self._asked[1].around
 
     def _looks_at_rows(self, analysis: Analysis) -> bool:
         """Return whether rows may differ without a logged change, so that only reading them shows it."""

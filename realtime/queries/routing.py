@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from django.db import DatabaseError
 
 from realtime.changelog.base import LoggedChange, Routing
+from realtime.queries.audiences import ANYONE, Anyone, Audiences
 from realtime.queries.expansion import Expansion, Logged, Own, OwnChange, Partitions, Within, by_model, combinations
 from realtime.queries.family import Families
 from realtime.queries.livequery import ALL_ROWS, AllRows, Changed, LiveQuery, Members, Present, members_of
@@ -16,6 +18,8 @@ from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime.log")
 
+
+_ByAudience = dict[str | Anyone, set[LiveQuery]]  # of `ANYONE`: those that every change concerns
 
 MOST_PARTITIONS = 200  # that narrow down the rows depending on a change
 
@@ -47,15 +51,25 @@ class Holders:
         return set(held) if isinstance(held, set) else {held}
 
 
+class RoutingKey(NamedTuple):
+    """Where changes of rows find a live query: by the names and values of its partition, and by its audience."""
+
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+    audience: str | Anyone
+
+
 class StreamIndex:
-    """The live queries of one stream, by partition and by the keys of their rows."""
+    """The live queries of one stream, by partition, by audience and by the keys of their rows."""
 
     def __init__(self, stream: type[ModelStream]) -> None:
         self.stream = stream
         self.queries: set[LiveQuery] = set()
-        self._by_values: dict[tuple[str, ...], dict[tuple[str | None, ...], set[LiveQuery]]] = {}
+        self._by_values: dict[tuple[str, ...], dict[tuple[str | None, ...], _ByAudience]] = {}
+        self._routing_keys: dict[LiveQuery, RoutingKey] = {}
+        self._path = stream.audience_path() if stream.audience_by else None
         self._holders = Holders()
-        self.families = Families()
+        self.families = Families(stream)
         self._by_format: defaultdict[str, set[LiveQuery]] = defaultdict(set)  # live values
         self.expansion = Expansion(stream)
         self.row_labels = {model._meta.label_lower for model in stream.row_models()}
@@ -63,8 +77,7 @@ class StreamIndex:
 
     def add(self, query: LiveQuery) -> None:
         self.queries.add(query)
-        names, values = self._partition(query)
-        self._by_values.setdefault(names, {}).setdefault(values, set()).add(query)
+        self._put(query, self._routing_key(query))
         if query.key.format.startswith("value:"):
             self._by_format[query.key.format].add(query)
         for key in query.members:
@@ -73,12 +86,23 @@ class StreamIndex:
     def discard(self, query: LiveQuery) -> None:
         self.queries.discard(query)
         self._by_format[query.key.format].discard(query)
-        names, values = self._partition(query)
-        group = self._by_values[names]
-        group[values].discard(query)
-        if not group[values]:
-            del group[values]
+        self._remove(query)
         self._forget(query, query.members)
+
+    def _put(self, query: LiveQuery, key: RoutingKey) -> None:
+        self._routing_keys[query] = key
+        group = self._by_values.setdefault(key.names, {}).setdefault(key.values, {})
+        group.setdefault(key.audience, set()).add(query)
+
+    def _remove(self, query: LiveQuery) -> None:
+        key = self._routing_keys.pop(query)
+        groups = self._by_values[key.names]
+        group = groups[key.values]
+        group[key.audience].discard(query)
+        if not group[key.audience]:
+            del group[key.audience]
+        if not group:
+            del groups[key.values]
 
     def update(self, query: LiveQuery, present: Present) -> Members:
         """Update the rows of a live query; return what has entered and left."""
@@ -87,15 +111,23 @@ class StreamIndex:
         self._forget(query, changed.removed)
         for key in changed.added:
             self._holders.add(self._same_key(key), query)
+        if self._path is not None and (moved := self._routing_key(query)) != self._routing_keys[query]:
+            self._remove(query)
+            self._put(query, moved)
         return changed
 
     def _forget(self, query: LiveQuery, keys: Iterable[str]) -> None:
         for key in map(self._same_key, keys):
             self._holders.discard(key, query)
 
-    def _partition(self, query: LiveQuery) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _routing_key(self, query: LiveQuery) -> RoutingKey:
         values = query.stream.partition_values(query.stream.params)
-        return tuple(values), tuple(self._same[name](value) for name, value in values.items() if value is not None)
+        audience = None
+        # a row that has left an audience unnoticed may have been counted
+        if self._path is not None and (self._path.is_logged or not query.looks_around):
+            audience = self._path.named(query.stream.audience_key)
+        same = tuple(self._same[name](value) for name, value in values.items() if value is not None)
+        return RoutingKey(tuple(values), same, ANYONE if audience is None else audience)
 
     def partitions(self) -> Partitions | None:
         """Return the partitions that have subscribers, by field names; None if they are all, or many."""
@@ -104,7 +136,7 @@ class StreamIndex:
         [(names, group)] = self._by_values.items()
         if not names or len(group) > MOST_PARTITIONS:
             return None
-        streams = [next(iter(queries)).stream for queries in group.values() if queries]
+        streams = [next(iter(next(iter(queries.values())))).stream for queries in group.values()]
         # a stream may have partitions that its parameters do not name, as presence has
         given = [{**stream.partition_values(stream.params), **stream.params} for stream in streams]
         return {name: [values[name] for values in given] for name in names}
@@ -113,17 +145,19 @@ class StreamIndex:
         """Return the live queries that have this row, or may have it now."""
         found = self._holders.of(change.key)
         if change.routing is not None:
-            found |= self.within(change.routing)
+            found |= self.within(change.routing, change.audiences)
         if not change.settled:
             found.update(query for query in self.queries if query.is_open)  # keys do not find these
         return found
 
-    def within(self, routing: Routing) -> set[LiveQuery]:
-        """Return the live queries of the partitions that these values name."""
+    def within(self, routing: Routing, audiences: Audiences) -> set[LiveQuery]:
+        """Return the live queries of these audiences in the partitions that these values name."""
         found: set[LiveQuery] = set()
-        for names, group in self._by_values.items():
+        for names, groups in self._by_values.items():
             for values in combinations(routing, names):
-                found |= group.get(values, set())
+                group = groups.get(values, {})
+                wanted: Iterable[str | Anyone] = group if audiences is ANYONE else (ANYONE, *audiences)
+                found.update(*(group[audience] for audience in wanted if audience in group))
         return found
 
     def computed(self, own: Own) -> Iterable[LiveQuery]:
@@ -134,10 +168,11 @@ class StreamIndex:
         """Return the keys that may have changed in, entered or left one live query, or `ALL_ROWS`."""
         if own is ALL_ROWS or query.key.format in own.formats:
             return ALL_ROWS
-        partition = dict(zip(*self._partition(query), strict=True))
-        if any(_matches(partition, routing) for routing in own.partitions):
+        names, values, audience = self._routing_key(query)
+        partition = dict(zip(names, values, strict=True))
+        if any(_matches(partition, each.routing, audience, each.audiences) for each in own.rereads):
             return ALL_ROWS
-        return own.keys_in(partition)
+        return own.keys_in(partition, audience)
 
 
 class Router:
@@ -171,8 +206,8 @@ class Router:
                 routed.update(dict.fromkeys(index.queries, ALL_ROWS))
                 continue
             routed.update(dict.fromkeys(index.computed(own), ALL_ROWS))
-            for routing in own.partitions:
-                routed.update(dict.fromkeys(index.within(routing), ALL_ROWS))
+            for reread in own.rereads:
+                routed.update(dict.fromkeys(index.within(*reread), ALL_ROWS))
             for change in own.changes:
                 for query in index.concerned(change):
                     keys = routed.setdefault(query, set())
@@ -206,5 +241,6 @@ class Router:
         return {query: ALL_ROWS for index in self._indexes.values() for query in index.queries}
 
 
-def _matches(values: Mapping[str, str], routing: Routing) -> bool:
-    return all(value in routing[name] for name, value in values.items())
+def _matches(values: Mapping[str, str], routing: Routing, audience: str | Anyone, audiences: Audiences) -> bool:
+    is_for = audience is ANYONE or audiences is ANYONE or audience in audiences
+    return is_for and all(value in routing[name] for name, value in values.items())

@@ -17,7 +17,7 @@ import msgspec
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import CompositePrimaryKey, IntegerField, Model
+from django.db.models import BooleanField, CompositePrimaryKey, DecimalField, FloatField, IntegerField, Model
 
 
 def key_text(value: Any) -> str:
@@ -101,6 +101,16 @@ def parse_keys(model: type[Model], texts: Iterable[str]) -> list[Any]:
         with suppress(ValidationError, ValueError, TypeError):
             found.append(parse_key(model, text))
     return found
+
+
+def cleaned(field: Any, value: Any) -> Any:
+    """Return a given value as one of this field. Raise `ValidationError`, `ValueError` or `TypeError`."""
+    field = target(field)
+    # do not convert True or 1.5 to the key 1
+    fitting = {bool: BooleanField, float: FloatField | DecimalField}.get(type(value))
+    if fitting is not None and not isinstance(field, fitting):
+        raise ValueError
+    return field.to_python(value)
 
 
 def comparable_key(model: type[Model]) -> Callable[[str], str]:

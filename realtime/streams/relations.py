@@ -38,11 +38,17 @@ def follow(model: type[Model], path: str) -> Iterator[Dependency]:
         far = field.related_model
         if far is None or isinstance(far, str):
             raise FieldDoesNotExist(f"{near.__name__}.{step} leads to no model")
-        if field.many_to_many:
-            yield from through_dependencies(field, near, steps)
-        yield Dependency("__".join([*steps, step]), concrete(far), **_reverse_relation(field, near, steps))
+        yield from across(field, near, steps)
         steps.append(step)
         near = far
+
+
+def across(field: Any, near: Any, steps: Sequence[str]) -> Iterator[Dependency]:
+    """Yield the dependencies of one relation of `near`, which `steps` lead to; the last is the model it leads to."""
+    if field.many_to_many:
+        yield from through_dependencies(field, near, steps)
+    name = "__".join([*steps, field.name])
+    yield Dependency(name, concrete(field.related_model), **_reverse_relation(field, near, steps))
 
 
 def concrete(model: Any) -> Any:
@@ -125,7 +131,7 @@ def _generic_key(model: Any, near: Any, steps: Sequence[str]) -> dict[str, Any]:
     return {"whole": True}
 
 
-def _reverse_relation(field: Any, near: Any, steps: list[str]) -> dict[str, Any]:
+def _reverse_relation(field: Any, near: Any, steps: Sequence[str]) -> dict[str, Any]:
     """Return the fields of `Dependency` if the other model refers to the near one."""
     if field.many_to_many:
         return {} if has_known_through(field) else {"whole": True}

@@ -14,15 +14,15 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import router
-from django.db.models import BooleanField, DecimalField, FloatField
 from django.utils import timezone
 
 from realtime.conf import limits
 from realtime.exceptions import BadParameters, StreamDefinitionError
+from realtime.streams.audience_path import AudiencePath, audience_path
 from realtime.streams.choices import refused_value
 from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
 from realtime.streams.inline_rows import FoundRows, find
-from realtime.streams.keys import key_text, stored, target
+from realtime.streams.keys import cleaned, key_text, stored
 from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
 from realtime.streams.surroundings import SITE, Surroundings
 
@@ -79,6 +79,13 @@ class ModelStream:
 
     partition_by: ClassVar[Sequence[str]] = ()
     """Model fields that are also parameters. A change is routed only to live queries with the same values."""
+
+    audience_by: ClassVar[str] = ""
+    """A relation from a row to the audiences that it is for ("recipient", "members", "project__members").
+
+    A change is routed only to live queries of these audiences and to those that have the row. It narrows the routing,
+    never the access: `get_queryset` still decides who sees a row.
+    """
 
     depends_on: ClassVar[Sequence[str]] = ()
     """Relations that rows show ("assignee", "project__owner", "tags"). A change there updates the row."""
@@ -314,7 +321,7 @@ class ModelStream:
         if annotation is not None:
             value = msgspec.convert(value, annotation, strict=False)
         elif name in cls.partition_by:
-            value = _cleaned(cls.model._meta.get_field(name), value)
+            value = cleaned(cls.model._meta.get_field(name), value)
         elif not isinstance(value, str | int | float | None):
             raise TypeError
         if isinstance(value, int) and abs(value) > MAX_INTEGER:
@@ -331,11 +338,36 @@ class ModelStream:
         }
 
     @classmethod
+    def audience_path(cls) -> AudiencePath:
+        """Return the path in `audience_by`, which is not empty. Raise `FieldDoesNotExist` or `FieldError`."""
+        return audience_path(cls.model, cls.audience_by)
+
+    @classmethod
+    def routing_fields(cls) -> list[str]:
+        """Return the model fields whose old and new values route a change."""
+        column = cls.audience_path().column if cls.audience_by else ""
+        return [*cls.partition_by, *([column] if column else [])]
+
+    def routing_values(self) -> dict[str, Any]:
+        """Return the values that route a change to this stream: its parameters, and the audience in a model field."""
+        path = self.audience_path() if self.audience_by else None
+        if path is None or not path.column or path.named(self.audience_key) is None:
+            return self.params
+        return {**self.params, path.column: self.audience_key}
+
+    def is_routed(self) -> bool:
+        """Return whether a change reaches this stream by its values, and not every change of the model."""
+        has_audience = bool(self.audience_by) and self.audience_path().named(self.audience_key) is not None
+        return has_audience or bool(self.partition_values(self.params))
+
+    @classmethod
     def dependencies(cls) -> Sequence[Dependency]:
-        """Return the models along `depends_on`, with their paths. Raise `FieldDoesNotExist`."""
+        """Return the models along `depends_on` and `audience_by`, with their paths. Raise `FieldDoesNotExist`."""
         found: list[Dependency] = []
         for path in cls.depends_on:
             found += follow(cls.model, path)
+        if cls.audience_by:
+            found += cls.audience_path().dependencies
         for field in cls.model._meta.many_to_many:
             if is_generic(field, cls.model):  # other rows between are part of the object
                 found += through_dependencies(field, cls.model)
@@ -400,12 +432,3 @@ def is_user(model: Any, name: str) -> bool:
         return False
     users = get_user_model()._meta
     return field.related_model._meta.concrete_model is users.concrete_model and field.target_field.primary_key
-
-
-def _cleaned(field: Any, value: Any) -> Any:
-    field = target(field)
-    # do not convert True or 1.5 to the key 1
-    fitting = {bool: BooleanField, float: FloatField | DecimalField}.get(type(value))
-    if fitting is not None and not isinstance(field, fitting):
-        raise ValueError
-    return field.to_python(value)

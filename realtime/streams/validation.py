@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db.models import IntegerField, UUIDField
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 
 from realtime.exceptions import BadParameters, StreamDefinitionError
+from realtime.streams.keys import target
 from realtime.streams.presence import PresenceStream, presence_of
 from realtime.streams.stream import ModelStream
 
@@ -32,6 +34,9 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
         )
     yield from _time_problems(stream)
     yield from _parameter_problems(stream)
+    if wrong := list(_audience_problems(stream)):
+        yield from wrong
+        return
     try:
         stream.dependencies()
     except Exception as error:  # an unknown kind of relation must not prevent the start
@@ -171,6 +176,41 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
                 f"{stream.__name__}.{method} does not take the parameters of get_queryset.",
                 hint=f"Declare it as def {method}({', '.join(['self', 'user', *parameters])}).",
             )
+
+
+def _audience_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    name, path = stream.__name__, cast("Any", stream.audience_by)
+    if not path:
+        return
+    if not isinstance(path, str):
+        yield StreamDefinitionError(
+            f"{name}.audience_by is {path!r}.", hint='Name one relation: audience_by = "members".'
+        )
+        return
+    try:
+        stream.audience_path()
+    except (FieldDoesNotExist, FieldError) as error:
+        yield StreamDefinitionError(
+            f"{name}.audience_by cannot be followed: {error}.",
+            hint="Name a relation of the model to what `audience` returns, with `__` between steps.",
+        )
+        return
+    if not isinstance(target(stream.model._meta.pk), IntegerField | UUIDField):
+        yield StreamDefinitionError(
+            f"{name}.audience_by needs a model with an integer or a UUID as primary key, which {stream.model.__name__}"
+            " does not have.",
+            hint="Remove audience_by.",
+        )
+    if stream.audience is ModelStream.audience:
+        yield StreamDefinitionError(
+            f"{name}.audience_by has no effect: the stream has one audience.",
+            hint="Define `audience`, for example to return user.pk.",
+        )
+    if path in stream.partition_by:
+        yield StreamDefinitionError(
+            f"{name}.audience_by names {path!r}, which is in partition_by too.",
+            hint="Remove it from partition_by, and from the parameters.",
+        )
 
 
 def _time_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.middleware.csrf import get_token
 from django.template import TemplateSyntaxError
 from django.template.base import token_kwargs
@@ -156,6 +156,19 @@ def _rows(
     return _element(container, name, format, part, classes, html, mark) + _check_script(context)
 
 
+def _given_rows(queryset: Any) -> StreamDefinitionError:
+    model = queryset.model
+    name = str(model._meta.verbose_name_plural)
+    return StreamDefinitionError(
+        f"{{% live %}} was given a QuerySet of {model.__name__}, and needs the name of a stream.",
+        hint=(
+            f'Write register("{name}", {model.__name__}) into the streams.py of an app, or a class with this QuerySet '
+            f'in get_queryset, and {{% live "{name}" as {model._meta.model_name} %}} here. Processes that write need '
+            "to know which models are live, and access is checked again while the page is open."
+        ),
+    )
+
+
 class LiveNode(template.Node):
     """`{% live %}`, with or without the HTML of a row."""
 
@@ -172,6 +185,8 @@ class LiveNode(template.Node):
     def render(self, context: Any) -> SafeString:
         options = {key: value.resolve(context) for key, value in self.options.items()}
         name, container = self.name.resolve(context), options.pop("container", None if self.inline else "div")
+        if isinstance(name, QuerySet):
+            raise _given_rows(name)
         if container is None and "class" in options:
             raise TemplateSyntaxError("{% live %} takes class only together with container, the element that gets it.")
         return _rows(context, name, container, options, self.inline, self.empty.render(context))

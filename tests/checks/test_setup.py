@@ -11,6 +11,7 @@ from realtime.checks.setup import check_database_versions, check_databases
 from realtime.conf import names
 from realtime.streams.registry import registry
 from tests.models import Book, Note
+from tests.shapes.models import Slug
 from tests.support.limits import limit
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +51,11 @@ def test_stream_that_is_right(declare):
     assert found() == []
 
 
+def personal(self, user, **params):
+    return user.pk
+
+
+SLUGS = {"model": Slug, "fields": ["title"], "get_queryset": lambda self: Slug.objects.all(), "audience": personal}
 BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
 
 
@@ -86,6 +92,32 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
             {"depends_on": ["shelf__titel"]},
             "Made.depends_on cannot be followed: Shelf has no field named 'titel'.",
             "Name relations of the model, with `__` between steps.",
+        ),
+        ({"audience_by": ["tags"]}, "Made.audience_by is ['tags'].", 'Name one relation: audience_by = "members".'),
+        (
+            {"audience_by": "autor", "audience": personal},
+            "Made.audience_by cannot be followed: Book has no field named 'autor'.",
+            "Name a relation of the model to what `audience` returns, with `__` between steps.",
+        ),
+        (
+            {"audience_by": "title__x", "audience": personal},
+            "Made.audience_by cannot be followed: title leads to no model.",
+            "Name a relation of the model to what `audience` returns, with `__` between steps.",
+        ),
+        (
+            {"audience_by": "owner", "audience": ModelStream.audience},
+            "Made.audience_by has no effect: the stream has one audience.",
+            "Define `audience`, for example to return user.pk.",
+        ),
+        (
+            {"audience_by": "shelf", "partition_by": ["shelf"], "audience": personal},
+            "Made.audience_by names 'shelf', which is in partition_by too.",
+            "Remove it from partition_by, and from the parameters.",
+        ),
+        (
+            {"audience_by": "title", **SLUGS},
+            "Made.audience_by needs a model with an integer or a UUID as primary key, which Slug does not have.",
+            "Remove audience_by.",
         ),
         (
             {"template_name": "no/such.html"},

@@ -12,6 +12,17 @@ from tests.oracle.models import Box, Item
 
 Rows = list[tuple[str, Any]]
 
+# streams by the condition on their user, None for none; and those with a box
+PERSONAL = {
+    "oracle.shared": None,
+    "oracle.mine": "reader",
+    "oracle.for reader": "reader",
+    "oracle.for readers": "readers",
+    "oracle.for readers of box": "box__readers",
+    "oracle.for readers in box": "readers",
+}
+OF_BOX = ("oracle.box", "oracle.for readers in box")
+
 
 class Wanted(NamedTuple):
     """A live query, as the oracle knows it."""
@@ -48,16 +59,12 @@ def _count(want: Wanted) -> int:
 
 
 def _all(want: Wanted) -> QuerySet[Any]:
-    match want.stream:
-        case "oracle.items" | "oracle.shared":
-            return Item.objects.all()
-        case "oracle.mine":
-            return Item.objects.filter(reader=want.user)
-        case "oracle.box":
-            return Item.objects.filter(box=want.box)
-        case "oracle.boxes":
-            return Box.objects.all()
-    raise ValueError(f"{want.stream!r} is no stream of the oracle.")
+    if want.stream == "oracle.boxes":
+        return Box.objects.all()
+    conditions: dict[str, Any] = {"box": want.box} if want.stream in OF_BOX else {}
+    if condition := PERSONAL.get(want.stream):
+        conditions[condition] = want.user
+    return Item.objects.filter(**conditions)
 
 
 def _data(instance: Any) -> dict[str, Any]:

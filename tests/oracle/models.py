@@ -17,6 +17,7 @@ class Person(models.Model):
 class Box(models.Model):
     title = models.CharField(max_length=20)
     rank = models.IntegerField(default=0)
+    readers = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+")
 
 
 class Tag(models.Model):
@@ -33,6 +34,7 @@ class Item(models.Model):
     parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     tags = models.ManyToManyField(Tag, related_name="items")
+    readers = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+")
 
     @property
     def tag_names(self) -> list[str]:

@@ -61,6 +61,44 @@ class OwnItems(ItemStream):
         return specs.queryset(Item.objects.filter(reader=self.audience_key), spec)
 
 
+class ItemsFor(OwnItems):
+    """Like the above, where the stream says whom a row is for."""
+
+    def get_queryset(self, spec: str = "{}"):
+        return specs.queryset(Item.objects.filter(**{self.audience_by: self.audience_key}), spec)
+
+    @live_value
+    def done(self):
+        return Item.objects.filter(**{self.audience_by: self.audience_key}, done=True).count()
+
+
+@register("oracle.for reader")
+class ItemsForReader(ItemsFor):
+    audience_by = "reader"
+
+
+@register("oracle.for readers")
+class ItemsForReaders(ItemsFor):
+    audience_by = "readers"
+
+
+@register("oracle.for readers of box")
+class ItemsForReadersOfBox(ItemsFor):
+    audience_by = "box__readers"
+
+
+@register("oracle.for readers in box")
+class ItemsForReadersInBox(ItemsForReaders):
+    partition_by = ["box"]
+
+    def get_queryset(self, box: int, spec: str = "{}"):
+        return specs.queryset(Item.objects.filter(box=box, readers=self.audience_key), spec)
+
+    @live_value
+    def done(self):
+        return Item.objects.filter(box=self.params["box"], readers=self.audience_key, done=True).count()
+
+
 @register("oracle.box")
 class ItemsOfBox(ItemStream):
     fields = [*ItemStream.fields, "shown"]

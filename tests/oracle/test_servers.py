@@ -60,8 +60,8 @@ def test_every_client_equals_fresh_querysets_after_each_batch(make_site, clients
         clients(servers[number % SERVERS].url, session=users[number % len(users)][1], version=version)
     for number, (stream, spec, format, box) in enumerate(queries):
         client = number % CLIENTS
-        user = users[client % len(users)][0] if stream in ("oracle.mine", "oracle.shared") else None
-        want = Wanted(stream, spec, boxes[box % len(boxes)] if stream == "oracle.box" else None, user, format)
+        user = users[client % len(users)][0] if stream in expected.PERSONAL else None
+        want = Wanted(stream, spec, boxes[box % len(boxes)] if stream in expected.OF_BOX else None, user, format)
         id = clients.all[client].subscribe(stream, want.params, format=format)
         watched.append((client, id, want))
 

@@ -23,7 +23,6 @@ from tests.support.limits import limit
 
 EXAMPLES = int(os.environ.get("REALTIME_ORACLE_EXAMPLES", "30"))
 SIZE = int(os.environ.get("REALTIME_ORACLE_SIZE", "40"))  # steps of a history
-PERSONAL = ("oracle.mine", "oracle.shared")
 PEOPLE = ("ada", "ben")
 
 pytestmark = [
@@ -61,7 +60,8 @@ def start_afresh(world: World) -> None:
 
 def _fill_tables() -> None:
     Item._base_manager.update(parent=None)  # which MySQL checks at once
-    for model in (Item.tags.through, Item, Box, Person, Region, Tag, Change, Log):
+    links = (Item.tags.through, Item.readers.through, Box.readers.through)
+    for model in (*links, Item, Box, Person, Region, Tag, Change, Log):
         rows: Any = model._base_manager.all()
         with connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(rows.model._meta.db_table)}")
@@ -70,14 +70,15 @@ def _fill_tables() -> None:
     for number in range(3):
         for name in ("save_region", "create_person", "create_box", "save_tag", "create_items", "tag_item"):
             writes.perform(name, number, 3 * number)
+        writes.perform("add_reader", number, number)
 
 
 def want_of(client: Client, query: tuple[str, str, str, int]) -> Wanted:
     stream, spec, format, number = query
     boxes = list(Box.objects.order_by("pk").values_list("pk", flat=True))
     box = boxes[number % len(boxes)] if boxes else 0
-    user = client.user_pk if stream in PERSONAL else None
-    return Wanted(stream, spec, box if stream == "oracle.box" else None, user, format)
+    user = client.user_pk if stream in expected.PERSONAL else None
+    return Wanted(stream, spec, box if stream in expected.OF_BOX else None, user, format)
 
 
 def take(world: World, step: tuple[Any, ...]) -> None:

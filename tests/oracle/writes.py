@@ -221,6 +221,48 @@ def tag_item(choice: Choice) -> None:
 
 
 @write
+def add_reader(choice: Choice) -> None:
+    user = choice.of(list(get_user_model().objects.order_by("pk")))
+    for row in (choice.row(Item), choice.row(Box)):
+        if row is not None:
+            row.readers.add(user)
+
+
+@write
+def change_readers(choice: Choice) -> None:
+    """Of an item or a box, by each method of the manager."""
+    row = choice.row(choice.of([Item, Item, Box]))
+    users = list(get_user_model().objects.order_by("pk"))
+    if row is not None:
+        match choice.a % 5:
+            case 0 | 1:
+                row.readers.remove(users[choice.b % len(users)])
+            case 2:
+                row.readers.set(users[choice.b % len(users) :])
+            case 3:
+                row.readers.clear()
+            case 4:
+                row.readers.add(*users)
+
+
+@write
+def change_links_of_readers(choice: Choice) -> None:
+    """The rows of the relation, as objects of their own: moved to another item, or to another user."""
+    links = Item.readers.through.objects
+    users = list(get_user_model().objects.order_by("pk"))
+    item, other, user = choice.row(Item), choice.row(Item, by=choice.b), choice.of(users)
+    match choice.a % 4:
+        case 0 if item and not links.filter(item=item, user=user).exists():
+            links.filter(pk__in=list(links.filter(item=item).values_list("pk", flat=True)[:1])).update(user=user)
+        case 1 if item and other and not links.filter(item=other).exists():
+            links.filter(item=item).update(item=other)
+        case 2:
+            links.filter(user=user).delete()
+        case 3 if item:
+            links.bulk_create([links.model(item=item, user=each) for each in users], ignore_conflicts=True)
+
+
+@write
 def tag_item_anew(choice: Choice) -> None:
     if item := choice.row(Item):
         item.tags.set(choice.some(Tag))
@@ -403,6 +445,7 @@ def give_item_another_key(choice: Choice) -> None:
     if item := choice.row(Item):
         item.children.update(parent=None)
         item.tags.clear()
+        item.readers.clear()
         new = item.pk + 1000
         if not Item.objects.filter(pk=new).exists():
             Item.objects.filter(pk=item.pk).update(id=new)

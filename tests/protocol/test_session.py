@@ -84,7 +84,7 @@ def offer(session, *, before="e.0", caught_up=(), log=0, size=10, **options):
     twin = copy.deepcopy(session)
     messages = session.offer(frame(size), log=log, before=before, caught_up=caught_up, **options)
     texts = [message.text for message in messages]
-    if not caught_up and twin.passes(frame(size), log):
+    if not caught_up and twin.try_send(frame(size), log):
         assert (texts, facts(session)) == ([frame(size).text], facts(twin))
     return texts
 
@@ -253,7 +253,7 @@ class TestRequests:
 class TestSubscriptions:
     def test_subscribe_comes_back_as_an_event(self):
         answer, [event] = opened().receive('{"type":"subscribe","id":7,"token":"t","cursor":"e.1"}')
-        assert (answer, event.asked, event.cursor) == ([], Subscribe(id=7, token="t", cursor="e.1"), "e.1")
+        assert (answer, event.request, event.cursor) == ([], Subscribe(id=7, token="t", cursor="e.1"), "e.1")
 
     def test_accepted_subscription_is_announced(self):
         session = opened()
@@ -426,25 +426,25 @@ class TestCredit:
         session = opened(frames=1)
         subscribe(session, 1, cursor="e.1")
         subscribe(session, 2, cursor="e.2")
-        assert session.lagging() == [CatchUp({10: None})]
+        assert session.catch_up() == [CatchUp({10: None})]
 
     @pytest.mark.parametrize(("answered", "cursor"), [("same", "e.1"), ("another", None)])
     def test_whose_client_drops_its_rows_gets_all_of_them(self, answered, cursor):
         session = opened()
         subscribe(session, cursor="e.1", fingerprint="same", answered=answered)
-        assert session.lagging() == [CatchUp({10: cursor})]
+        assert session.catch_up() == [CatchUp({10: cursor})]
 
     def test_two_subscriptions_at_the_same_place_need_what_came_since(self):
         session = opened()
         subscribe(session, 1, cursor="e.1")
         subscribe(session, 2, cursor="e.1")
-        assert session.lagging() == [CatchUp({10: "e.1"})]
+        assert session.catch_up() == [CatchUp({10: "e.1"})]
 
     def test_three_subscriptions_at_different_places_need_all_rows(self):
         session = opened()
         for id, cursor in [(1, "e.1"), (2, "e.2"), (3, "e.1")]:
             subscribe(session, id, cursor=cursor)
-        assert session.lagging() == [CatchUp({10: None})]
+        assert session.catch_up() == [CatchUp({10: None})]
 
     @pytest.mark.parametrize("messages", [4, 100, 2**53])
     def test_ack_of_messages_that_were_not_sent_is_refused(self, messages):
@@ -619,15 +619,15 @@ class TestPasses:
         session = opened()
         subscribe(session)
         offer(session, caught_up={10})
-        assert session.passes(frame(10), 0)
+        assert session.try_send(frame(10), 0)
         return session
 
     def test_until_credit_is_used_up(self):
         session = self.steady()
-        assert session.passes(frame(10), 0)
-        assert not session.passes(frame(10), 0)
+        assert session.try_send(frame(10), 0)
+        assert not session.try_send(frame(10), 0)
         ack(session, 4)
-        assert session.passes(frame(10), 0)
+        assert session.try_send(frame(10), 0)
 
     @pytest.mark.parametrize(
         "happens",
@@ -645,10 +645,10 @@ class TestPasses:
     def test_not_after(self, happens):
         session = self.steady()
         happens(session)
-        assert not session.passes(frame(10), 0)
+        assert not session.try_send(frame(10), 0)
 
     def test_not_of_another_log(self):
-        assert not self.steady().passes(frame(10), 1)
+        assert not self.steady().try_send(frame(10), 1)
 
 
 class TestAccessIsAskedAgain:
@@ -694,7 +694,7 @@ class TestAccessIsAskedAgain:
         subscription = session.subscriptions[2]
         session.refuse(subscription, code=4214, reason="no") if ends == "refuse" else session.move(subscription)
         assert session.release() == ([], [CatchUp({10: "e.1"})])
-        assert session.owing == 1
+        assert session.owed_calls == 1
 
     def test_kept_frame_is_not_the_first_one_of_a_subscription_that_is_accepted_after_it(self):
         session = self.held()
@@ -794,7 +794,7 @@ class FlowControl(RuleBasedStateMachine):
                 if self.session.subscriptions[id].cursor is not None and self.seen[id] is None:
                     self.seen[id] = int(self.session.subscriptions[id].cursor)
         if self.session.behind and self.session.has_credit:
-            self.handle(self.session.lagging())
+            self.handle(self.session.catch_up())
 
     @precondition(lambda self: len(self.queries) < 4)
     @rule(query=st.sampled_from([10, 11]), old=st.booleans(), size=st.integers(1, 300))

@@ -232,6 +232,17 @@ class TestRefusals:
             site.show()
         assert str(wrong.value).endswith(sentence)  # Django 6 names the template before it
 
+    def test_queryset_is_no_stream(self, site):
+        site.write(page="{% live books as book %}<li>{{ book.title }}</li>{% endlive %}")
+        with pytest.raises(StreamDefinitionError) as refused:
+            site.show(books=Book.objects.all())
+        assert str(refused.value) == (
+            '{% live %} was given a QuerySet of Book, and needs the name of a stream. Write register("books", Book) '
+            "into the streams.py of an app, or a class with this QuerySet in get_queryset, and "
+            '{% live "books" as book %} here. Processes that write need to know which models are live, and access is '
+            "checked again while the page is open."
+        )
+
     def test_class_needs_a_container(self, site):
         site.write(page=BOOKS.replace("as book", 'as book class="a"'))
         with pytest.raises(TemplateSyntaxError, match="takes class only together with container"):
