@@ -114,6 +114,14 @@ describe("the text of an empty list", () => {
     assert.equal(document.querySelector("ul").firstElementChild, said)
   })
 
+  test("hands the focus to the first row", () => {
+    const form = "<li data-live-empty><form><input name='title'></form></li>"
+    live(`<ul>${form}${marker("tasks", EMPTY)}</ul>`)
+    document.querySelector("input").focus()
+    server.frame("e.2", {query: 1, puts: [{key: "1", after: null, row: "<li><button>Open</button></li>"}]})
+    assert.equal(document.activeElement.textContent, "Open")
+  })
+
   test("is made where the page had rows", () => {
     live(`<main><h2>A</h2>${rows("1")}${marker("tasks", EMPTY)}<p>End</p></main>`)
     change("", "1")

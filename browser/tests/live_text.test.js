@@ -44,6 +44,23 @@ describe("a live text", () => {
     assert.deepEqual(texts.shown("8", {text: ""}), {text: ""})
   })
 
+  test("is not shown in the part of a text before another element", () => {
+    const texts = new LiveTexts()
+    texts.add("7", "text", 0, "a\nb")
+    const row = '<p data-live-text="text">a<br>b</p>'
+    assert.equal(texts.shown("7", row), row)
+  })
+
+  test("is forgotten when its row does not show it, so that a new one begins empty", () => {
+    for (const [without, empty] of [["<div>Old.</div>", '<p data-live-text="text"></p>'], [{id: 7}, {id: 7, text: ""}]]) {
+      const texts = new LiveTexts()
+      texts.add("7", "text", 0, "Old.")
+      texts.end("7", "text", 4)
+      assert.equal(texts.shown("7", without), without)
+      assert.equal(texts.shown("7", empty), empty)
+    }
+  })
+
   test("is forgotten with its row", () => {
     const texts = new LiveTexts()
     texts.add("7", "text", 0, "a")

@@ -62,7 +62,7 @@ def name_of(instance: Model, field: str) -> TextName:
     if instance._state.adding or instance.pk is None:
         raise LiveTextError(f"A live text needs a row: save the {type(instance).__name__} first.")
     model = type(instance)._meta.concrete_model or type(instance)
-    alias = instance._state.db or router.db_for_write(model, instance=instance)
+    alias = router.db_for_write(model, instance=instance)  # the object may come from a replica
     return TextName(alias, model._meta.label_lower, key_of(instance), field)
 
 

@@ -154,7 +154,10 @@ def check_server(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         found.append(
             Error(
                 "ASGI_APPLICATION is not set, so `runserver` cannot route WebSockets.",
-                hint='Set ASGI_APPLICATION = "realtime.asgi.application", or to the application in your asgi.py.',
+                hint=(
+                    "Run `manage.py realtime_init`, or set it to 'realtime.asgi.application' or to the application in "
+                    "your asgi.py."
+                ),
                 id="realtime.E004",
             )
         )

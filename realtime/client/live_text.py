@@ -47,6 +47,8 @@ class LiveTexts:
         for field in list(self._rows.get(key, ())):
             if isinstance(saved := row.get(field), str):
                 row = {**row, field: self._joined(key, field, saved)}
+            else:  # another text may be written when it is shown again
+                del self._rows[key][field]
         return row
 
     def _joined(self, key: str, field: str, saved: str) -> str:

@@ -224,7 +224,7 @@ class Connection:
         self.peer.send(self.peer.session.send_text(part, asyncio.get_running_loop().time()))
 
     def end_text(self, query: int, ended: Encoded) -> None:
-        self.peer.send(self.peer.session.end_text(query, ended))
+        self.peer.send(self.peer.session.end_text(query, ended, asyncio.get_running_loop().time()))
 
     def sweep(self, now: float, positions: Mapping[int, str]) -> None:
         if self.peer.session.state is State.NEW and now - self._opened > limits.handshake_seconds:

@@ -105,7 +105,8 @@ class TextUpdate:
 
     def after(self, known: int | None) -> Encoded | None:
         """Return the message for a client that has `known` units; None if it has everything."""
-        if known is not None and known >= self.end:
+        # what was not sent in time may have been dropped, if much was added since
+        if self._text.first >= self.end or (known is not None and known >= self.end):
             return None
         if known not in self._encoded:
             self._encoded[known] = self._message(known)

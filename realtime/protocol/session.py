@@ -106,6 +106,7 @@ class ClientSession:
     checked_at: float = 0.0  # when the last successful check of access began
     _kept: dict[int, _KeptFrame] = field(default_factory=dict)  # by log: the first frame that was offered while held
     _events: list[tuple[Encoded, float]] = field(default_factory=list)  # events while held, and their times
+    _text_ends: list[tuple[int, Encoded, float]] = field(default_factory=list)  # while held: query, message, time
     _owed: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by log: the calls of frames held back
     _steady: int | None = None  # the log of all subscriptions, while each is live and frames are sent unchanged
     _credit: Credit = field(init=False)
@@ -398,6 +399,12 @@ class ClientSession:
                 frames += self._notify(event, at)
             else:
                 self._events.append((event, at))
+        ends, self._text_ends = self._text_ends, []
+        for query, ended, at in ends:
+            if begun is not None and at >= begun:
+                self._text_ends.append((query, ended, at))
+            elif self._sees(query):
+                frames.append(self._count(ended))
         effects = self.catch_up() if self._credit.has_room else []
         self.behind = self.behind and bool(self.catch_up())
         return frames, effects
@@ -470,9 +477,15 @@ class ClientSession:
     def _sees(self, query: int) -> bool:
         return any(item.query == query for item in self.subscriptions.values())
 
-    def end_text(self, query: int, ended: Encoded) -> list[Encoded]:
-        """Return the message that a live text has ended, so that the client drops text beyond its length."""
+    def end_text(self, query: int, ended: Encoded, now: float = 0.0) -> list[Encoded]:
+        """Return the message that a live text has ended, so that the client drops text beyond its length.
+
+        While access is checked again, it is kept.
+        """
         if self.version < 2 or self.state is not State.OPEN or not self._sees(query):
+            return []
+        if self.held:
+            self._text_ends.append((query, ended, now))
             return []
         return [self._count(ended)]
 
@@ -534,3 +547,4 @@ class ClientSession:
         self._kept.clear()
         self._events.clear()
         self._texts.clear()
+        self._text_ends.clear()

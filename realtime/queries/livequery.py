@@ -178,7 +178,7 @@ class LiveQuery:
     def shows_text(self, key: str, field: str) -> bool:
         """Return whether the last version of this row that subscribers were sent has the text of this field."""
         row = self.sent.row(key)
-        return row is not None and shows_text(row, field)
+        return row is not None and self._render.keeps_text(field) and shows_text(row, field)
 
     def rows(self) -> dict[str, Any]:
         """The rendered rows by key, in order."""

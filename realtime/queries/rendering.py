@@ -27,8 +27,8 @@ from realtime.queries import row_html
 from realtime.queries.broken_rows import is_html
 from realtime.streams.stream import ModelStream
 
-# The template of the row being rendered, and its stream.
-_row: ContextVar[tuple[str, str] | None] = ContextVar("realtime_row", default=None)
+# The template of the row being rendered, its stream, and the row.
+_row: ContextVar[tuple[str, str, Model] | None] = ContextVar("realtime_row", default=None)
 _django_encoder = DjangoJSONEncoder()
 
 ENCODABLE = (
@@ -44,12 +44,13 @@ class Renderer:
     an audience. `look` is None if this is unknown.
     """
 
-    __slots__ = ("_render", "_stream", "asked", "look")
+    __slots__ = ("_render", "_serializer", "_stream", "asked", "look")
 
     def __init__(self, stream: ModelStream, format: str) -> None:
         self._stream = stream
         self.look: tuple[Any, ...] | None = None
         self.asked = False  # whether the last row read the stream
+        self._serializer: Any = None  # of Django REST framework
         self._render = self._of_html(format) if is_html(format) else self._of_data()
 
     def __call__(self, instance: Model, key: str) -> Any:
@@ -76,7 +77,20 @@ class Renderer:
     def _of_data(self) -> Callable[[Model, str], Any]:
         if self._stream.serializer_class is None:
             self.look = ("data", tuple(self._stream.get_fields()), self._stream.surroundings)
-        return _data_renderer(self._stream)
+            return _data_renderer(self._stream)
+        # one for all rows, as with many=True in Django REST framework
+        self._serializer = serializer = self._stream.serializer_class(context={"stream": self._stream})
+        return lambda instance, key: serializer.to_representation(instance)
+
+    def keeps_text(self, name: str) -> bool:
+        """Return whether the value of this name, if it is a text, is the model's field, and not made from it."""
+        if self._serializer is None:
+            return True
+        field = getattr(self._serializer, "fields", {}).get(name)  # a BaseSerializer has none
+        if field is None or field.source != name:
+            return False
+        methods = (type(self._serializer).to_representation, type(field).to_representation, type(field).get_attribute)
+        return all(method.__module__.startswith("rest_framework.") for method in methods)
 
 
 def encode_row(row: Any, stream: ModelStream) -> msgspec.Raw:
@@ -125,7 +139,7 @@ def _html_renderer(
     inspector = row_html.Inspector()
 
     def render(instance: Model, key: str) -> str:
-        token = _row.set((name, stream.name))
+        token = _row.set((name, stream.name, instance))
         try:
             html = str(template.render({**dict.fromkeys(names, instance), "stream": lazy()})).strip()
         finally:
@@ -147,7 +161,7 @@ def refuse_in_row(tag: str) -> None:
     row = _row.get()
     if row is None:
         return
-    template, stream = row
+    template, stream, _ = row
     raise StreamDefinitionError(
         f"{{% {tag} %}} stands in {template!r}, the template of a row of the stream {stream!r}. A row is rendered "
         f"once for all who see it; what {{% {tag} %}} shows is for one user.",
@@ -156,15 +170,15 @@ def refuse_in_row(tag: str) -> None:
     )
 
 
+def is_other_row(instance: Model) -> bool:
+    """Return whether a row is being rendered, and this object is another one, such as one that the row quotes."""
+    row = _row.get()
+    return row is not None and not (
+        row[2].pk == instance.pk and row[2]._meta.concrete_model is instance._meta.concrete_model
+    )
+
+
 def _data_renderer(stream: ModelStream) -> Callable[[Model, str], Any]:
-    if stream.serializer_class:  # one for all rows, as with many=True in Django REST framework
-        serializer = stream.serializer_class(context={"stream": stream})
-
-        def serialize(instance: Model, key: str) -> Any:
-            return serializer.to_representation(instance)
-
-        return serialize
-
     fields = stream.get_fields()
     if unknown := [path for path in fields if path not in stream.fields]:
         raise StreamDefinitionError(

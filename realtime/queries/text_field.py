@@ -22,5 +22,5 @@ def shows_text(row: Raw, field: str) -> bool:
 
 @lru_cache(maxsize=100)
 def _element(field: str) -> re.Pattern[str]:
-    # text alone, which ends with the element or with another one
-    return re.compile(rf'<[a-zA-Z][^<>]*\sdata-live-text="{re.escape(field)}"[^<>]*>[^<]*<')
+    # with text alone: a part of the text, as before a line break, is not the field
+    return re.compile(rf'<[a-zA-Z][^<>]*\sdata-live-text="{re.escape(field)}"[^<>]*>[^<]*</')

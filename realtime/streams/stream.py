@@ -134,7 +134,7 @@ class ModelStream:
         """Return a string, number or None that is equal for users who see the same rows.
 
         Default: None, one audience for all authorized users. `return user.pk` makes the rows personal; `get_queryset`
-        reads the value from `self.audience`.
+        reads the value from `self.audience`, and `audience_by` says whom a row is for.
         """
         return None
 

@@ -27,7 +27,7 @@ from realtime.exceptions import StreamDefinitionError
 from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
-from realtime.queries.rendering import refuse_in_row
+from realtime.queries.rendering import is_other_row, refuse_in_row
 from realtime.queries.row_templates import TAKEN, refuse_outside_names
 from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
@@ -265,15 +265,16 @@ def live_text(context: Any, instance: Model, field: str, container: str = "span"
         <li>{% live_text message "text" container="p" class="answer" %}</li>
 
     becomes `<p data-live-text="text" class="answer">…</p>`, with the text escaped. The keywords are `container` (the
-    element, a `span` by default) and `class`. Without the tag, the row shows what `realtime.live_text` has saved.
+    element, a `span` by default) and `class`. Without the tag, and for another object than the row, it shows what
+    `realtime.live_text` has saved.
     """
     classes = _plain(attributes.pop("class", ""))
     if attributes:
         raise TemplateSyntaxError(f"{{% live_text %}} takes 'container' and 'class', not {', '.join(attributes)}.")
     return format_html(
-        '<{0} data-live-text="{1}"{2}>{3}</{0}>',
+        "<{0}{1}{2}>{3}</{0}>",
         container,
-        field,
+        "" if is_other_row(instance) else format_html(' data-live-text="{}"', field),
         format_html(' class="{}"', classes) if classes else "",
         str(getattr(instance, field) or ""),
     )

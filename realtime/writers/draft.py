@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from uuid import uuid4
 
@@ -17,6 +18,9 @@ from realtime.protocol.patches import units
 
 logger = logging.getLogger("realtime.log")
 
+FINISH_SECONDS = 5.0  # for which the end of a text is tried again while the database does not answer
+RETRY_SECONDS = 0.5
+
 
 class Draft:
     """What a writer has written. Its database calls block; `append` does not, and may run beside one of them."""
@@ -24,15 +28,28 @@ class Draft:
     def __init__(self, target: TextTarget) -> None:
         self.target = target
         self.writer = uuid4().hex
-        self.text = ""
+        self.state = ""  # at the end, if it was saved
+        self._chunks: list[str] = []  # joined when needed: adding to a long string copies it
+        self._joining = threading.Lock()
+        self._length = 0  # in characters
         self._units = 0
         self._saved = 0  # units in the database
         self._renewed = 0.0  # by the monotonic clock
 
+    @property
+    def text(self) -> str:
+        """The whole text of the field so far."""
+        with self._joining:  # `append` may add more meanwhile
+            chunks = len(self._chunks)
+            text = "".join(self._chunks[:chunks])
+            self._chunks[:chunks] = [text]
+            return text
+
     def begin(self) -> None:
         """Take the lease, and continue at the end of the field's text. Raise `TextBusy` or `LiveTextError`."""
-        self.text = text_leases.acquire(self.target, self.writer)
-        self._units = self._saved = units(self.text)
+        text = text_leases.acquire(self.target, self.writer)
+        self._chunks, self._length = [text], len(text)
+        self._units = self._saved = units(text)
         self._renewed = time.monotonic()
         self._publish("")  # so that every hub has found out who sees it when the first words come
 
@@ -45,9 +62,10 @@ class Draft:
         if "\x00" in chunk or not chunk.isascii():
             _check(chunk)
         longest = self.target.field.max_length
-        if longest is not None and len(self.text) + len(chunk) > longest:
+        if longest is not None and self._length + len(chunk) > longest:
             raise LiveTextError(f"The field {self.target.name.field!r} takes up to {longest} characters.")
-        self.text += chunk
+        self._chunks.append(chunk)
+        self._length += len(chunk)
         self._publish(chunk)
         self._units += units(chunk)
 
@@ -88,8 +106,22 @@ class Draft:
         return time.monotonic() - self._renewed > RENEW_SECONDS
 
     def finish(self, state: str) -> None:
-        """Save everything with this state, and end the lease. Raise `TextLost`, or an error of the database."""
-        text_leases.finish(self.target, self.writer, self.text, state)
+        """Save everything with this state, and end the lease. Raise `TextLost`, or an error of the database.
+
+        While the database does not answer, or has closed an idle connection, it is tried again for `FINISH_SECONDS`.
+        """
+        connection, end, pause = connections[self.target.name.alias], time.monotonic() + FINISH_SECONDS, 0.0
+        while True:
+            try:
+                text_leases.finish(self.target, self.writer, self.text, state)
+                break
+            except (OperationalError, InterfaceError):
+                if connection.in_atomic_block or time.monotonic() > end:
+                    raise
+                connection.close_if_unusable_or_obsolete()
+                time.sleep(pause)
+                pause = RETRY_SECONDS
+        self.state = state
         publish_text(TextEnd(self.target.name, self.writer, self._units))
 
     def give_up(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Coroutine, Iterable
 from contextlib import AsyncExitStack, aclosing, suppress
 from types import TracebackType
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model
@@ -21,6 +22,18 @@ from realtime.writers.draft import Draft
 from realtime.writers.stop_listener import get_stop_listener
 
 logger = logging.getLogger("realtime.log")
+
+_T = TypeVar("_T")
+
+_ending: set[asyncio.Task[Any]] = set()  # an event loop has only weak references to its tasks
+
+
+def _keep(work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+    """Start a task that goes on when nobody waits for it any more."""
+    task = asyncio.create_task(work, name="realtime live text end")
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+    return task
 
 
 class LiveText:
@@ -51,7 +64,12 @@ class LiveText:
         return isinstance(error, TextStopped)
 
     async def __aenter__(self) -> AsyncTextWriter:
-        await sync_to_async(self._draft.begin)()
+        begun = asyncio.ensure_future(sync_to_async(self._draft.begin)())
+        try:
+            await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            _keep(self._release(begun))
+            raise
         self._async_writer = AsyncTextWriter(self._draft, self._save_seconds)
         await self._async_writer._open()
         return self._async_writer
@@ -62,13 +80,24 @@ class LiveText:
         assert self._async_writer is not None
         found = await self._async_writer._close(kind, error, traceback)
         try:
-            # also where the task is cancelled a second time
-            await asyncio.shield(asyncio.ensure_future(sync_to_async(self._finish)(found)))
+            # it goes on where the task is cancelled again
+            found = await asyncio.shield(_keep(self._save_end(self._async_writer, found)))
         finally:
             self._note()
         if found is not error and found is not None and not isinstance(found, TextStopped):
             raise found
         return isinstance(found, TextStopped)
+
+    async def _save_end(self, writer: AsyncTextWriter, error: BaseException | None) -> BaseException | None:
+        error = await writer._wait_for_save(error)
+        await sync_to_async(self._finish)(error)
+        return error
+
+    async def _release(self, begun: asyncio.Future[None]) -> None:
+        """End a text whose task was cancelled while it began."""
+        with suppress(Exception):
+            await begun
+            await sync_to_async(self._finish)(asyncio.CancelledError())
 
     def _finish(self, error: BaseException | None) -> None:
         if error is None:
@@ -86,7 +115,10 @@ class LiveText:
             logger.exception("The end of a live text could not be saved.")  # `error` is the one to raise
 
     def _note(self) -> None:
-        setattr(self._instance, self._draft.target.name.field, self._draft.text)
+        target = self._draft.target
+        setattr(self._instance, target.name.field, self._draft.text)
+        if target.state_field and self._draft.state:  # so that saving the object later does not undo it
+            setattr(self._instance, target.state_field, self._draft.state)
 
 
 class TextWriter:
@@ -204,6 +236,10 @@ class AsyncTextWriter:
             found = self._error
         self._ended.set()
         self._news.set()
+        return found
+
+    async def _wait_for_save(self, found: BaseException | None) -> BaseException | None:
+        """Wait for a save that is running; return why the block has ended, since the save may have found a reason."""
         if self._saver is not None:
             await asyncio.wait([self._saver])
         return self._error if found is None and isinstance(self._error, TextLost) else found

@@ -280,7 +280,10 @@ def test_no_asgi_application(settings, value):
     settings.ASGI_APPLICATION = value
     assert found() == error(
         "ASGI_APPLICATION is not set, so `runserver` cannot route WebSockets.",
-        'Set ASGI_APPLICATION = "realtime.asgi.application", or to the application in your asgi.py.',
+        (
+            "Run `manage.py realtime_init`, or set it to 'realtime.asgi.application' or to the application in your "
+            "asgi.py."
+        ),
         "E004",
     )
 

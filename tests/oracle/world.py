@@ -90,8 +90,8 @@ class RecordingTail(Tail):
 class SteppedLog(LogWorker):
     """Takes a tick when it is told to. `meanwhile` happens while the tick is in its thread."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._tail: RecordingTail = RecordingTail(self._tail.log, max_changes=self._tail.max_changes)
         self.meanwhile: Callable[[], None] | None = None
 

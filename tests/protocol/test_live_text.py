@@ -29,14 +29,17 @@ def test_a_text_is_shown_as_far_as_it_is_known(case):
 
 
 def test_a_row_without_the_field_stays_as_it_is():
+    for row in ({"id": 7}, {"text": None}, None, "<p></p>"):
+        texts = LiveTexts()
+        texts.add("7", "text", 0, "a")
+        assert texts.shown("7", row) == row
+
+
+def test_a_text_is_forgotten_when_its_row_does_not_show_it():
     texts = LiveTexts()
-    texts.add("7", "text", 0, "a")
-    assert [texts.shown("7", row) for row in ({"id": 7}, {"text": None}, None, "<p></p>")] == [
-        {"id": 7},
-        {"text": None},
-        None,
-        "<p></p>",
-    ]
+    texts.add("7", "text", 0, "Old.")
+    assert texts.shown("7", {"id": 7}) == {"id": 7}
+    assert texts.shown("7", {"text": ""}) == {"text": ""}
 
 
 def grown(*chunks: str, first: int = 0, most: int = 1000) -> GrowingText:
@@ -82,3 +85,9 @@ class TestUpdate:
     def test_each_message_is_encoded_once(self):
         update = self.update()
         assert update.after(4) is update.after(4)
+
+    def test_what_was_dropped_before_it_was_sent_is_not_sent(self):
+        text = grown("Once ", most=10)
+        update = TextUpdate(number=3, query=5, name=NAME, start=0, end=5, text=text, saved=0)
+        text.append("upon a time, very long")
+        assert [update.after(known) for known in (None, 0, 3)] == [None, None, None]

@@ -938,3 +938,29 @@ def test_codec_and_session_agree_on_what_a_frame_weighs():
     encoded = codec.encode_frame(log=0, cursor="€" * 40, deltas=[])
     session.offer(encoded, log=0, before="e.0", caught_up={10})
     assert (encoded.size > 120 > len(encoded.text), session.has_credit) == (True, False)
+
+
+class TestTextEnds:
+    """A live text's end tells its length, so it waits for the check of access like the text itself."""
+
+    def held(self):
+        session = new()
+        session.receive('{"type":"hello","version":2}')
+        subscribe(session)
+        session.hold()
+        return session
+
+    def test_an_end_waits_until_access_is_checked(self):
+        session, ended = self.held(), frame()
+        assert session.end_text(10, ended, 1.0) == []
+        assert session.release(begun=0.5)[0] == []
+        assert session.release(begun=2.0)[0] == [ended]
+        assert session.end_text(10, ended, 3.0) == []
+        assert session.release()[0] == [ended]
+        assert session.end_text(10, ended) == [ended]
+
+    def test_who_is_refused_does_not_get_it(self):
+        session = self.held()
+        session.end_text(10, frame())
+        session.refuse(session.subscriptions[1], code=4403, reason="No.")
+        assert session.release()[0] == []

@@ -278,6 +278,25 @@ def test_partitions_of_one_audience_are_told_apart(desk, asked):
     ]
 
 
+def test_update_of_one_partition_touches_no_other(desk, asked):
+    """Also on MariaDB, where the log does not list the rows, and has their partition alone."""
+    board = Board(desk, "person")
+
+    def rows(self: Any, lane: int) -> Any:
+        return Card.objects.filter(lane=lane, person=self.audience_key).order_by("title", "pk")
+
+    other = Lane.objects.create(name="b", code="b")
+    mine = board.audiences[3]
+    Card.objects.create(title="elsewhere", lane=other, person=mine)
+    audience = lambda self, user, lane: user.pk  # noqa: E731
+    stream = desk.stream(Card, rows, audience=audience, audience_by="person", partition_by=["lane"])
+    for each in board.audiences:
+        desk.watch(stream, audience=each.pk, lane=board.lane.pk)
+    desk.watch(stream, audience=mine.pk, lane=other.pk)
+    Card.objects.filter(lane=other).update(title="edited")
+    assert asked() == {mine.pk}
+
+
 def test_rows_of_many_audiences_are_read_together(desk, asked):
     """If the row itself holds its audience, as a notification does."""
     board = Board(desk, "person")
@@ -296,7 +315,10 @@ def test_work_does_not_grow_with_idle_personal_live_queries(desk):
 
 
 def costs_for_three(desk: Desk, number: int) -> tuple[int, int, int]:
-    """Change a row for three of so many audiences; return deltas, statements and lines of Python of the tick."""
+    """Change a row for three of so many audiences; return deltas, statements and lines of Python of a tick.
+
+    Others on the same server of PostgreSQL may have transactions under way, which take some lines more.
+    """
     board = Board(desk, "tags")
     board.audiences += Tag.objects.bulk_create([Tag(name="idle") for _ in range(number - AUDIENCES)])
     card = board.add("for three", 0, number // 2, number - 1)
@@ -306,8 +328,11 @@ def costs_for_three(desk: Desk, number: int) -> tuple[int, int, int]:
     tail.tick({Want(query_key(each, "data"), None): each for each in wanted}, ())
     title(card, "edited")
     tail.tick({}, ())  # what is made once has been made
-    title(card, "edited again")
-    ticks: list[Any] = []
-    with statements() as found:
-        work = lines(lambda: ticks.append(tail.tick({}, ())))
-    return len(ticks[0].deltas), len(found.only), work
+    costs = []
+    for text in "abc":
+        title(card, text)
+        ticks: list[Any] = []
+        with statements() as found:
+            work = lines(lambda ticks=ticks: ticks.append(tail.tick({}, ())))
+        costs.append((len(ticks[0].deltas), len(found.only), work))
+    return min(costs)

@@ -17,7 +17,7 @@ from realtime.auth.authorization import open_stream
 from realtime.exceptions import StreamDefinitionError, TokenInvalid
 from realtime.queries.livequery import live_query
 from realtime.streams.registry import registry
-from tests.models import Book, Shelf
+from tests.models import Answer, Book, Shelf
 
 pytestmark = pytest.mark.django_db
 
@@ -290,3 +290,10 @@ class TestEmptyList:
         Book.objects.all().delete()
         site.write(page='<table>{% live "books" shelf=1 as book %}<tr><td></td></tr>{% endlive %}</table>')
         assert ' data-live-in="tbody"></template></table>' in site.show()
+
+
+def test_a_live_text_of_another_object_does_not_grow_in_the_row(site):
+    answer = Answer.objects.create(shelf=Shelf.objects.get(), text="<a>")
+    row = '<li>{% live_text a "text" %}{% live_text a.shelf "name" container="b" class="c" %}</li>'
+    site.write(page='{% live "answers" shelf=a.shelf_id as a %}' + row + "{% endlive %}")
+    assert '<span data-live-text="text">&lt;a&gt;</span><b class="c">one</b>' in site.show(a=answer)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from django.db import OperationalError, transaction
+from rest_framework import serializers
 
 import realtime
 from realtime.actions import text_leases
@@ -13,6 +14,7 @@ from realtime.actions.text_leases import fail_expired, target_of
 from realtime.exceptions import LiveTextError, TextBusy, TextLost
 from realtime.hub.hub import get_hub
 from realtime.models import TextLease
+from realtime.streams.registry import register, registry
 from realtime.writers.draft import Draft
 from tests.models import Answer, Book
 from tests.support.waiting import seconds
@@ -159,6 +161,35 @@ class TestReaders:
             await out.write("everybody's")
             await until(lambda: shown(reader) == "everybody's")
         assert "nobody's business" not in str(reader.received)
+
+    async def test_a_text_that_a_serializer_makes_of_the_field_is_not_replaced_by_it(self, answer, elsewhere):
+        class Masked(serializers.ModelSerializer):
+            text = serializers.SerializerMethodField()
+
+            class Meta:
+                model = Answer
+                fields = ["id", "text", "state"]
+
+            def get_text(self, answer):
+                return "***"
+
+        register("masked", Answer, serializer_class=Masked, authorize=lambda stream, user: True, allow_anonymous=True)
+        try:
+            async with WireClient() as away:
+                await away.subscribe("masked")
+                async with realtime.live_text(answer, "state", save_seconds=60) as out:
+                    await out.write("shown")
+                    await until(lambda: shown(away, "state") == "shown")
+                async with realtime.live_text(answer, "text", save_seconds=0.01) as out:
+                    await out.write("nobody's business")
+                    await until_stored(elsewhere, answer, "nobody's business")
+                    await out.write(", really")
+                async with realtime.live_text(answer, "state", save_seconds=60) as out:
+                    await out.write("?!")
+                    await until(lambda: shown(away, "state") == "shown?!")
+            assert "business" not in str(away.received)
+        finally:
+            registry.remove("masked")
 
     async def test_a_reader_of_html_gets_it_where_the_row_shows_it(self, answer, shelf):
         async with WireClient() as page:

@@ -55,14 +55,15 @@ export class LiveTexts {
   #shown(key, field, row) {
     if (typeof row === "string") return this.#inHTML(key, field, row)
     const saved = row && typeof row === "object" ? /** @type {any} */ (row)[field] : undefined
-    if (typeof saved !== "string") return row
+    if (typeof saved !== "string") return this.#drop(key, field, row)
     const text = this.#joined(key, field, saved)
     return text === saved ? row : {.../** @type {object} */ (row), [field]: text}
   }
 
   /** @param {string} key @param {string} field @param {string} html */
   #inHTML(key, field, html) {
-    const element = new RegExp(`(<[a-zA-Z][^<>]*\\sdata-live-text="${field}"[^<>]*>)([^<]*)(?=<)`, "g")
+    const element = new RegExp(`(<[a-zA-Z][^<>]*\\sdata-live-text="${field}"[^<>]*>)([^<]*)(?=</)`, "g")
+    if (!element.test(html)) return this.#drop(key, field, html)
     return html.replace(element, (whole, tag, content) => {
       const saved = unescaped(content)
       const text = this.#joined(key, field, saved)
@@ -76,8 +77,21 @@ export class LiveTexts {
     if (!held || saved.length < held.start) return saved
     const rest = saved.slice(held.start)
     if (rest.length < held.text.length && held.text.startsWith(rest)) return saved.slice(0, held.start) + held.text
+    return this.#drop(key, field, saved)
+  }
+
+  /**
+   * Drops a text, as of a row that does not show it any more: another text may be written when it does again.
+   *
+   * @template T
+   * @param {string} key
+   * @param {string} field
+   * @param {T} shown
+   * @returns {T} what is shown without it
+   */
+  #drop(key, field, shown) {
     this.#rows.get(key)?.delete(field)
-    return saved
+    return shown
   }
 
   /** @param {string} key @param {string} field @param {number} start @param {string} text */

@@ -87,7 +87,9 @@ export class Rows {
    */
   *paint(keys, {puts}) {
     const rows = this.#rows()
-    if (keys.length) this.#replacePlaceholder(null)
+    const html = attribute(this.live, "data-live-when-empty")
+    const isEmpty = keys.length === 0 && html !== null && !this.isRefused()
+    const place = isEmpty ? null : this.#hidePlaceholder()
     const differing = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))))
     let isFirst = true
     for (const part of parts([...rows.keys()], keys, differing)) {
@@ -95,24 +97,32 @@ export class Rows {
       isFirst = false
       this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing.get(key))]))
     }
-    if (!keys.length) this.#replacePlaceholder(this.isRefused() ? null : attribute(this.live, "data-live-when-empty"))
+    if (isEmpty) this.#showPlaceholder(html)
+    if (place) moveFocus(this.element, this.#rows(), {...place, keys: [...keys]})
   }
 
-  /** Shows a placeholder instead of rows. @param {string | null} html null: removes it */
-  #replacePlaceholder(html) {
-    const shown = this.#elements().find((each) => attribute(each, "data-live-empty") !== null)
-    if (Boolean(shown) === Boolean(html)) return
-    pageChanges.during(() => {
-      if (shown) {
-        this.#placeholder = shown
-        this.#lead = get(shown, "previousSibling")
-        call(shown, "remove")
-      } else {
-        const element = this.#placeholder ?? parseElement(String(html), this.element)
-        if (element) arrange(this.element, [element], this.#place, [])
-        if (element && !this.#placeholder) /** @type {any} */ (globalThis).htmx?.process?.(element)
-      }
-    })
+  /** @param {string} html */
+  #showPlaceholder(html) {
+    if (this.#shownPlaceholder) return
+    const element = this.#placeholder ?? parseElement(html, this.element)
+    if (!element) return
+    pageChanges.during(() => arrange(this.element, [element], this.#place, []))
+    if (!this.#placeholder) /** @type {any} */ (globalThis).htmx?.process?.(element)
+  }
+
+  /** Removes the placeholder, and returns where the focus was, if it was in there. */
+  #hidePlaceholder() {
+    const shown = this.#shownPlaceholder
+    if (!shown) return null
+    const place = focusIn(new Map([["", shown]]), new Set([shown]))
+    this.#placeholder = shown
+    this.#lead = get(shown, "previousSibling")
+    pageChanges.during(() => call(shown, "remove"))
+    return place
+  }
+
+  get #shownPlaceholder() {
+    return this.#elements().find((each) => attribute(each, "data-live-empty") !== null)
   }
 
   /** The child that precedes the rows. */

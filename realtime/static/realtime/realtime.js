@@ -2400,31 +2400,39 @@ var Rows = class {
    */
   *paint(keys, { puts }) {
     const rows = this.#rows();
-    if (keys.length) this.#replacePlaceholder(null);
-    const differing2 = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))));
+    const html = attribute(this.live, "data-live-when-empty");
+    const isEmpty = keys.length === 0 && html !== null && !this.isRefused();
+    const place2 = isEmpty ? null : this.#hidePlaceholder();
+    const differing2 = new Map([...puts].filter(([key, html2]) => !isShown(rows.get(key), String(html2))));
     let isFirst = true;
     for (const part of parts([...rows.keys()], keys, differing2)) {
       if (!isFirst) yield;
       isFirst = false;
       this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing2.get(key))]));
     }
-    if (!keys.length) this.#replacePlaceholder(this.isRefused() ? null : attribute(this.live, "data-live-when-empty"));
+    if (isEmpty) this.#showPlaceholder(html);
+    if (place2) moveFocus(this.element, this.#rows(), { ...place2, keys: [...keys] });
   }
-  /** Shows a placeholder instead of rows. @param {string | null} html null: removes it */
-  #replacePlaceholder(html) {
-    const shown = this.#elements().find((each) => attribute(each, "data-live-empty") !== null);
-    if (Boolean(shown) === Boolean(html)) return;
-    pageChanges.during(() => {
-      if (shown) {
-        this.#placeholder = shown;
-        this.#lead = get(shown, "previousSibling");
-        call(shown, "remove");
-      } else {
-        const element = this.#placeholder ?? parseElement(String(html), this.element);
-        if (element) arrange(this.element, [element], this.#place, []);
-        if (element && !this.#placeholder) globalThis.htmx?.process?.(element);
-      }
-    });
+  /** @param {string} html */
+  #showPlaceholder(html) {
+    if (this.#shownPlaceholder) return;
+    const element = this.#placeholder ?? parseElement(html, this.element);
+    if (!element) return;
+    pageChanges.during(() => arrange(this.element, [element], this.#place, []));
+    if (!this.#placeholder) globalThis.htmx?.process?.(element);
+  }
+  /** Removes the placeholder, and returns where the focus was, if it was in there. */
+  #hidePlaceholder() {
+    const shown = this.#shownPlaceholder;
+    if (!shown) return null;
+    const place2 = focusIn(/* @__PURE__ */ new Map([["", shown]]), /* @__PURE__ */ new Set([shown]));
+    this.#placeholder = shown;
+    this.#lead = get(shown, "previousSibling");
+    pageChanges.during(() => call(shown, "remove"));
+    return place2;
+  }
+  get #shownPlaceholder() {
+    return this.#elements().find((each) => attribute(each, "data-live-empty") !== null);
   }
   /** The child that precedes the rows. */
   get #place() {
@@ -2701,14 +2709,15 @@ var LiveTexts = class {
       /** @type {any} */
       row[field]
     ) : void 0;
-    if (typeof saved !== "string") return row;
+    if (typeof saved !== "string") return this.#drop(key, field, row);
     const text2 = this.#joined(key, field, saved);
     return text2 === saved ? row : { .../** @type {object} */
     row, [field]: text2 };
   }
   /** @param {string} key @param {string} field @param {string} html */
   #inHTML(key, field, html) {
-    const element = new RegExp(`(<[a-zA-Z][^<>]*\\sdata-live-text="${field}"[^<>]*>)([^<]*)(?=<)`, "g");
+    const element = new RegExp(`(<[a-zA-Z][^<>]*\\sdata-live-text="${field}"[^<>]*>)([^<]*)(?=</)`, "g");
+    if (!element.test(html)) return this.#drop(key, field, html);
     return html.replace(element, (whole, tag, content2) => {
       const saved = unescaped(content2);
       const text2 = this.#joined(key, field, saved);
@@ -2721,8 +2730,20 @@ var LiveTexts = class {
     if (!held || saved.length < held.start) return saved;
     const rest = saved.slice(held.start);
     if (rest.length < held.text.length && held.text.startsWith(rest)) return saved.slice(0, held.start) + held.text;
+    return this.#drop(key, field, saved);
+  }
+  /**
+   * Drops a text, as of a row that does not show it any more: another text may be written when it does again.
+   *
+   * @template T
+   * @param {string} key
+   * @param {string} field
+   * @param {T} shown
+   * @returns {T} what is shown without it
+   */
+  #drop(key, field, shown) {
     this.#rows.get(key)?.delete(field);
-    return saved;
+    return shown;
   }
   /** @param {string} key @param {string} field @param {number} start @param {string} text */
   #set(key, field, start2, text2) {
