@@ -44,7 +44,7 @@ KEYS_PER_QUERY = 250  # below every database's parameter limit, even if a key ha
 FEW_ROWS = 32  # changed rows whose places are queried; for more, the keys of all rows are read
 SMALL = 1000  # rows: reading all their keys is cheaper than querying many places
 DIGEST_BYTES = 16
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})  # shared by all live queries, most of which are idle
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})  # shared by all live queries: most are idle
 NO_KEYS: Final[frozenset[str]] = frozenset()  # likewise
 
 # Streams whose QuerySets were seen to differ between two moments, for example by timezone.now().

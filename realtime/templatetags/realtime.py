@@ -30,7 +30,7 @@ from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
 from realtime.queries.rendering import is_other_row, refuse_in_row
-from realtime.queries.row_templates import refuse_outside_names
+from realtime.queries.row_templates import TAKEN, refuse_outside_names
 from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
 from realtime.streams.inline_rows import InlineRows
@@ -59,7 +59,7 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
     With `share=True` all pages of a session in one browser use one connection, where the browser can.
     """
     warn_if_uncollected()
-    request = context.get("request")
+    request = _request(context)
     if request is not None:
         setattr(request, SCRIPT_SEEN, True)
     nonce = _nonce(context)
@@ -81,13 +81,18 @@ def _sentences() -> SafeString | str:
     return format_html(' data-realtime-sentences="{}"', encode_value(sentences).decode()) if sentences else ""
 
 
+def _request(context: Any) -> Any:
+    """Return the page's request, also in `{% include ... only %}` and in inclusion tags, where no name leads to it."""
+    return context.get("request") or getattr(context, "request", None)
+
+
 def _nonce(context: Any) -> str:
-    return str(context.get("csp_nonce") or getattr(context.get("request"), "csp_nonce", ""))
+    return str(context.get("csp_nonce") or getattr(_request(context), "csp_nonce", ""))
 
 
 def _check_script(context: Any) -> SafeString:
     """While DEBUG is on, a script that says so where the page forgets `{% realtime_script %}`."""
-    request = context.get("request")
+    request = _request(context)
     if not settings.DEBUG or getattr(request, SCRIPT_SEEN, False):
         return SafeString("")
     if request is not None:
@@ -228,6 +233,10 @@ def do_live(parser: Any, token: Any) -> LiveNode:
         variable, bits[place : place + 2] = next(iter(bits[place + 1 :]), ""), []
         if not variable.isidentifier():
             raise TemplateSyntaxError(f'{{% {tag} ... as %}} needs a name for the row: {{% live "tasks" as task %}}.')
+        if variable in TAKEN:
+            raise TemplateSyntaxError(
+                f"{{% {tag} ... as {variable} %}} needs another name: rows have {variable} already."
+            )
     if not bits or token_kwargs(bits[:1], parser):
         raise TemplateSyntaxError(f'{{% {tag} %}} needs the name of a stream: {{% live "tasks" %}}.')
     text, *rest = bits
@@ -346,7 +355,7 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
     make or change such a row.
     """
     refuse_in_row("live_form")
-    request = context.get("request")
+    request = _request(context)
     names = {"next": "next", "submit": "submit", "class": "classes", "template": "template"}
     layout = Layout(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
     values = {key: _plain(value) for key, value in params.items()}
@@ -368,7 +377,7 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
     stream's parameters. Raise `Forbidden` where the user may not see the stream.
     """
     refuse_in_row("live_actions")
-    request = context.get("request")
+    request = _request(context)
     user = getattr(request, "user", None) or context.get("user") or visitor()
     stream = open_stream(user, _plain(name), {key: _plain(value) for key, value in params.items()})
     params = stream.wire_params()
@@ -384,7 +393,7 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
 
 
 def _part(context: Any, name: str, format: str, params: dict[str, Any], *, query: str = "") -> PagePart:
-    request = context.get("request")
+    request = _request(context)
     user = getattr(request, "user", None) or context.get("user") or visitor()
     values = {key: _plain(value) for key, value in params.items()}
     page = request or getattr(context, "render_context", None)
