@@ -65,9 +65,10 @@ class PythonFile:
             self._insert_lines(node.lineno + 1, [f"{' ' * 4}{code},"])
         elif first or not node.elts:
             is_single = isinstance(node, ast.Tuple) and not node.elts
-            gap = " " if node.elts and node.elts[0].lineno == node.lineno else ""
-            comma = "," if node.elts or is_single else ""
-            self._insert(node.lineno, node.col_offset + 1, code + comma + gap)
+            behind = "," if node.elts or is_single else ""
+            if node.elts and node.elts[0].lineno == node.lineno:
+                behind += " "
+            self._insert(node.lineno, node.col_offset + 1, code + behind)
         else:
             last = node.elts[-1]
             self._insert(last.end_lineno or last.lineno, last.end_col_offset or 0, f", {code}")
