@@ -21,8 +21,9 @@ from realtime.protocol.messages import TextEnded
 FLUSH_SECONDS = 0.1
 LINGER_SECONDS = 5.0  # after the end of a text, for live queries that are found to show it
 SLICE_SECONDS = 0.01  # for which texts are sent before the loop does other work
-MOST_TEXTS = 200  # beyond, those that have been silent for longest are only seen as they are saved
-KEPT_UNITS = 64 * 1024  # of each
+MOST_TEXTS = 1000  # beyond, further texts are only seen as they are saved
+SILENT_SECONDS = 10.0  # after which a text may give its place to another one
+KEPT_UNITS = 16 * 1024  # of each
 
 
 class Worker(Protocol):
@@ -44,6 +45,7 @@ class _LiveText:
         self.saved = part.saved
         self.sent = part.offset  # up to here, it has been handed to the clients
         self.length: int | None = None  # once it has ended
+        self.heard_at = time.monotonic()  # when the writer has last said something
         self.next_at = 0.0  # when the next part may be sent, by the loop's clock
         self.timer: asyncio.TimerHandle | None = None
         self.queries: dict[int, Worker] = {}  # that show it
@@ -100,10 +102,13 @@ class TextRelay:
         text = self._texts.pop(name, None)
         if text is None or text.writer != part.writer or text.length is not None:
             if text is not None:
-                self._cancel(text)
+                self._replace(text, part.offset)
+            elif not self._has_place():
+                return
             text = _LiveText(part)
             self._begin(name)
         self._texts[name] = text
+        text.heard_at = time.monotonic()
         text.saved = max(text.saved, part.saved)
         if part.offset > text.text.end:  # a part was lost: clients wait for what is saved
             text.text = GrowingText(part.offset, KEPT_UNITS)
@@ -112,9 +117,24 @@ class TextRelay:
             text.text.append(part.text)
             self._schedule(text)
 
+    def _replace(self, text: _LiveText, length: int) -> None:
+        """End the text of a writer whose end was not heard of: another one continues at this length."""
+        self._cancel(text)
+        text.length = length
+        for query in text.queries:
+            self._tell_end(text, query)
+
+    def _has_place(self) -> bool:
+        """Return whether there is a place for one more text, after the longest silent one has given way."""
+        if len(self._texts) < MOST_TEXTS:
+            return True
+        oldest = next(iter(self._texts.values()))
+        if oldest.length is None and time.monotonic() - oldest.heard_at < SILENT_SECONDS:
+            return False
+        self._cancel(self._texts.pop(oldest.name))
+        return True
+
     def _begin(self, name: TextName) -> None:
-        if len(self._texts) >= MOST_TEXTS:
-            self._cancel(self._texts.pop(next(iter(self._texts))))
         for worker in self._workers():
             if worker.alias == name.alias:
                 worker.wake()
@@ -126,6 +146,8 @@ class TextRelay:
         if text is not None and text.writer != end.writer:
             return
         if text is None:  # this process knows no part of it
+            if not self._has_place():
+                return
             text = self._texts[name] = _LiveText(TextPart(name, end.writer, end.length, "", end.length))
             self._begin(name)
         self._cancel(text)
