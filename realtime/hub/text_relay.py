@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
@@ -59,6 +59,7 @@ class TextRelay:
         self._workers = workers
         self._begun = begun  # called with the database's alias when there is a new text
         self._texts: dict[TextName, _LiveText] = {}  # the one that was written to last comes last
+        self._shown: defaultdict[int, set[TextName]] = defaultdict(set)  # by live query: the texts that it shows
         self._numbers = itertools.count(1)
         self._queue: deque[tuple[Client, Callable[[Client], None]]] = deque()
         self._next: asyncio.Handle | None = None
@@ -74,24 +75,43 @@ class TextRelay:
         elif isinstance(message, TextEnd):
             self._finish(message)
 
-    def show(self, worker: Worker, shown: Mapping[int, Collection[TextName]]) -> None:
-        """Take which texts these live queries show now."""
-        for text in self._texts.values():
-            if text.name.alias != worker.alias:
-                continue
-            for query, names in shown.items():
-                if text.name not in names:
-                    text.queries.pop(query, None)
-                elif query not in text.queries:
+    def show(
+        self, worker: Worker, shown: Mapping[int, Collection[TextName]], more: Mapping[int, Collection[TextName]]
+    ) -> None:
+        """Take which texts these live queries show now, and which `more` texts other ones show."""
+        for query, names in shown.items():
+            for name in self._shown.get(query, set()).difference(names):
+                self._hide(query, name)
+        for query, names in (*shown.items(), *more.items()):
+            for name in names:
+                text = self._texts.get(name)
+                if text is not None and query not in text.queries:
                     text.queries[query] = worker
+                    self._shown[query].add(name)
                     self._schedule(text)
                     self._tell_end(text, query)
+
+    def _hide(self, query: int, name: TextName) -> None:
+        if (text := self._texts.get(name)) is not None:
+            text.queries.pop(query, None)
+        self._shown[query].discard(name)
+        if not self._shown[query]:
+            del self._shown[query]
+
+    def _remove(self, name: TextName) -> None:
+        """Forget a text."""
+        text = self._texts[name]
+        self._cancel(text)
+        for query in list(text.queries):
+            self._hide(query, name)
+        del self._texts[name]
 
     def close(self) -> None:
         """Send no more."""
         for text in self._texts.values():
             self._cancel(text)
         self._texts.clear()
+        self._shown.clear()
         self._queue.clear()
         if self._next is not None:
             self._next.cancel()
@@ -101,11 +121,9 @@ class TextRelay:
         name = TextName(*part.name)
         text = self._texts.pop(name, None)
         if text is None or text.writer != part.writer or text.length is not None:
-            if text is not None:
-                self._replace(text, part.offset)
-            elif not self._has_place():
+            if text is None and not self._has_place():
                 return
-            text = _LiveText(part)
+            text = _LiveText(part) if text is None else self._continued(text, part)
             self._begin(name)
         self._texts[name] = text
         text.heard_at = time.monotonic()
@@ -117,12 +135,15 @@ class TextRelay:
             text.text.append(part.text)
             self._schedule(text)
 
-    def _replace(self, text: _LiveText, length: int) -> None:
-        """End the text of a writer whose end was not heard of: another one continues at this length."""
-        self._cancel(text)
-        text.length = length
-        for query in text.queries:
-            self._tell_end(text, query)
+    def _continued(self, old: _LiveText, part: TextPart) -> _LiveText:
+        """End the text of a writer, and return that of the next one, which is shown where the old one was."""
+        self._cancel(old)
+        old.length = part.offset
+        for query in old.queries:
+            self._tell_end(old, query)
+        text = _LiveText(part)
+        text.queries = old.queries
+        return text
 
     def _has_place(self) -> bool:
         """Return whether there is a place for one more text, after the longest silent one has given way."""
@@ -131,7 +152,7 @@ class TextRelay:
         oldest = next(iter(self._texts.values()))
         if oldest.length is None and time.monotonic() - oldest.heard_at < SILENT_SECONDS:
             return False
-        self._cancel(self._texts.pop(oldest.name))
+        self._remove(oldest.name)
         return True
 
     def _begin(self, name: TextName) -> None:
@@ -155,7 +176,7 @@ class TextRelay:
         text.length = end.length
         for query in text.queries:
             self._tell_end(text, query)
-        text.timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._texts.pop, name)
+        text.timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._remove, name)
 
     def _tell_end(self, text: _LiveText, query: int) -> None:
         if text.length is not None:

@@ -26,7 +26,6 @@ class Reader:
 
     def wake(self):
         self.wakes += 1
-        self.relay.show(self, {1: self.relay.names("default")})
 
     def send_text(self, update):
         self.received.append(json.loads(update.after(None).text)["text"])
@@ -34,9 +33,10 @@ class Reader:
     def end_text(self, query, ended):
         self.received.append(json.loads(ended.text)["length"])
 
-    def write(self, key, text, *, writer="w", offset=0):
+    def write(self, key, text, *, writer="w", offset=0, show=True):
         self.relay.take(TextPart(TextName("default", "tests.answer", key, "text"), writer, offset, text, 0))
-        self.relay.show(self, {1: self.relay.names("default")})
+        if show:
+            self.relay.show(self, {}, {1: self.relay.names("default")})
         for each in self.relay._texts.values():
             self.relay._flush(each)
 
@@ -61,5 +61,12 @@ async def test_beyond_the_limit_the_texts_that_are_there_go_on(reader, monkeypat
 
 async def test_readers_drop_what_a_dead_writer_had_not_saved_when_the_next_begins(reader):
     reader.write("a", "not saved")
-    reader.write("a", "", writer="next", offset=4)
-    assert reader.received == ["not saved", 4]
+    reader.write("a", " saved", writer="next", offset=3, show=False)
+    assert reader.received == ["not saved", 3, " saved"]
+
+
+async def test_what_a_live_query_does_not_show_any_more_is_not_sent(reader):
+    reader.write("a", "shown")
+    reader.relay.show(reader, {1: []}, {})
+    reader.write("a", " and not", offset=5, show=False)
+    assert (reader.received, dict(reader.relay._shown)) == (["shown"], {})
