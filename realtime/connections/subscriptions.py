@@ -124,7 +124,7 @@ class Subscriptions:
             self._peer.end(SessionEnded("An administrator closed your connections."))
         elif self._peer.id in access.ended:
             self._peer.end(GoingAway("An administrator closed this connection."))
-        elif session is not None and session_digest(session) in access.sessions:
+        elif session is not None and access.sessions and session_digest(session) in access.sessions:
             # its store may still accept it: a signed cookie cannot be revoked there
             self._peer.end(SessionEnded())
         elif access.everyone or user in access.users or (access.all_sessions and session is not None):
@@ -139,8 +139,10 @@ class Subscriptions:
         under_way = bool(doubtful) and bool(self._subscribing or self._asked)
         if self._asked or self._is_asking_again:  # it is not known yet whether the answer depends on their own rows
             self._others_rows |= theirs
-        doubtful |= {subject.stream.name for _, subject in self._authorized() if not subject.by_own_rows} & theirs
-        if under_way or any(subject.stream.name in doubtful for _, subject in self._authorized()):
+        authorized = self._authorized()
+        if theirs:
+            doubtful |= {subject.stream.name for _, subject in authorized if not subject.by_own_rows} & theirs
+        if under_way or any(subject.stream.name in doubtful for _, subject in authorized):
             self._reauthorize(_Doubts(frozenset(doubtful)))
 
     def _stands_on_others(self, answer: AuthorizedStream) -> bool:
@@ -268,7 +270,10 @@ class Subscriptions:
             identity = peer.identity
             self._is_asking_again = True
             try:
-                answers = await asyncio.gather(*map(self._authorize, asked or [None]))
+                if len(asked) > 1:
+                    answers = await asyncio.gather(*map(self._authorize, asked))
+                else:  # as most clients: without a task of its own
+                    answers = [await self._authorize(asked[0] if asked else None)]
             finally:
                 self._is_asking_again = False
             if identity != peer.identity:  # the answers are for the previous identity

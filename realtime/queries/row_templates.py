@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.base import FilterExpression, Node, Origin, Parser, TextNode, Token, Variable
-from django.template.defaulttags import CsrfTokenNode, CycleNode, ForNode, IfChangedNode
+from django.template.defaulttags import CsrfTokenNode, CycleNode, ForNode, IfChangedNode, querystring
 from django.template.loader import get_template
 from django.template.loader_tags import ExtendsNode, IncludeNode
 
@@ -17,6 +17,7 @@ from realtime.streams.inline_rows import InlineRows
 OF_REQUESTS = {"request", "user", "perms", "messages", "csrf_token", "csrf_input", "LANGUAGES", "TIME_ZONE", "debug"}
 OF_LOOPS = {"forloop": "{{ forloop }}", "cycle": "{% cycle %}", "ifchanged": "{% ifchanged %}"}
 ALWAYS = {"True", "False", "None", "block"}
+TAKEN = {"True", "False", "None", "stream", "forloop"}  # names that no row can have
 BINDERS = ("target_var", "asvar", "as_var", "var_name", "variable_name", "varname", "variable", "context_name")
 OPAQUE = (Origin, Token, Parser, str, bytes, int, float, type(None), type, InlineRows)
 
@@ -31,13 +32,16 @@ class Names(NamedTuple):
 
 def refuse_outside_names(rows: InlineRows, page: Mapping[str, Any]) -> None:
     """Raise `StreamDefinitionError` if inline rows use what only their page has: a name, or the state of a loop."""
-    names = _checked_names(rows)
+    if rows.names is None:
+        rows.names = (_walk(rows.nodelist, {rows.template_name}), _walk(rows.nodelist, None))
+    names, own = rows.names
     has = (rows.variable, "stream")
     for name, written in sorted(names.read.items()):
         if name in {*has, *ALWAYS, *names.bound}:
             continue
-        if names.foreign and name not in {*OF_REQUESTS, *OF_LOOPS} and name not in page:
-            continue  # a third-party tag may set it
+        may_miss = names.foreign or name not in own.read  # a tag may set it, or an included template does without it
+        if may_miss and name not in {*OF_REQUESTS, *OF_LOOPS} and name not in page:
+            continue
         raise StreamDefinitionError(
             f"The rows of {{% live {rows.stream} as {rows.variable} %}} in {rows.template_name!r} use {written}, "
             "which rows do not have.",
@@ -87,24 +91,18 @@ def literal_text(nodelist: Iterable[Any]) -> str:
     return "".join(found)
 
 
-def _checked_names(rows: InlineRows) -> Names:
-    if rows.names is None:
-        rows.names = _walk(rows.nodelist, Names({}, set(), foreign=False), {rows.template_name})
-    names: Names = rows.names
-    return names
-
-
 def _names(template_name: str) -> Names:
     template: Any = get_template(template_name)
-    names = Names({}, set(), foreign=False)
     if hasattr(getattr(template, "template", None), "nodelist"):
-        return _walk(template.template.nodelist, names, {template_name})
+        return _walk(template.template.nodelist, {template_name})
     if environment := getattr(getattr(template, "backend", None), "env", None):
         return _of_jinja(environment, template_name)
-    return names
+    return Names({}, set(), foreign=False)
 
 
-def _walk(root: Any, names: Names, seen_templates: set[str]) -> Names:
+def _walk(root: Any, seen_templates: set[str] | None) -> Names:
+    """Return the names below a node, with those of other templates unless `seen_templates` is None."""
+    names = Names({}, set(), foreign=False)
     waiting: list[tuple[Any, bool]] = [(root, False)]
     seen = set()
     while waiting:
@@ -122,7 +120,9 @@ def _walk(root: Any, names: Names, seen_templates: set[str]) -> Names:
                 names.read.setdefault(each.lookups[0], f"{{{{ {each.lookups[0]} }}}}")
         elif isinstance(each, Node):
             names = _of_node(each, names, is_in_loop)
-            parts = [*_parts(each), *_other_templates(each, seen_templates)]
+            parts = _parts(each)
+            if seen_templates is not None and not getattr(each, "isolated_context", False):  # {% include ... only %}
+                parts += _other_templates(each, seen_templates)
             if isinstance(each, ForNode):
                 seen.add(id(each.nodelist_loop))
                 waiting += [(node, True) for node in each.nodelist_loop]
@@ -146,10 +146,13 @@ def _of_node(node: Node, names: Names, is_in_loop: bool) -> Names:
         name = "cycle" if isinstance(node, CycleNode) else "ifchanged"
         names.read.setdefault(name, OF_LOOPS[name])
     own: dict[str, Any] = vars(node)
+    function = own.get("func") if own.get("takes_context") else None  # of simple_tag and inclusion_tag
+    if function is querystring and not own["args"]:
+        names.read.setdefault("request", "{% querystring %}")
     names.bound.update(bound for key in BINDERS if isinstance(bound := own.get(key), str))
     names.bound.update(own.get("loopvars") or ())
     names.bound.update(own.get("extra_context") or ())
-    known = type(node).__module__.startswith(("django.", "realtime."))
+    known = all(each.__module__.startswith(("django.", "realtime.")) for each in (type(node), function or type(node)))
     return names if known else names._replace(foreign=True)
 
 

@@ -7,7 +7,9 @@ only ask for what a server has signed, for one stream. Django keeps what tags fi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 from django.core import signing
@@ -30,6 +32,7 @@ class InlineRows:
 
     def __init__(self, parser: Parser, token: Token, *, stream: str, variable: str, nodelist: NodeList) -> None:
         self.template_name = str(getattr(parser.origin, "template_name", None) or "")
+        self.origin = parser.origin
         self.stream = stream
         self.variable = variable
         self.nodelist = nodelist
@@ -43,22 +46,23 @@ class InlineRows:
         others = parser.extra_data.setdefault(EXTRA_DATA, [])
         number = sum((each.stream, each.variable) == (stream, variable) for each in others)
         others.append(self)
-        place = blake2b(f"{number} {variable} {stream}".encode(), digest_size=DIGEST_BYTES).hexdigest()
-        self.name = f"{self.template_name}#{place}"
+        self.place = blake2b(f"{number} {variable} {stream}".encode(), digest_size=DIGEST_BYTES).hexdigest()
 
     def format(self, stream: str) -> str:
         """Return the format that clients ask for to get rows of this stream with this HTML.
 
         Raise `StreamDefinitionError` if other processes cannot find the HTML.
         """
-        found = _load(self.name)
-        if found is None or found[1]._written != self._written:
-            where = repr(self.template_name) if self.template_name else "a template without a name"
-            raise StreamDefinitionError(
-                f"The rows of {{% live {self.stream} as {self.variable} %}} in {where} cannot be found there again.",
-                hint="Write the tag in a template that Django loads by this name, or give the stream a template_name.",
-            )
-        return "html:" + _signer(stream).sign(self.name)
+        for depth, (_, template) in enumerate(_templates(self.template_name)):
+            found = _rows_at(template, self.place) if template.origin == self.origin else None
+            if found is not None and found._written == self._written:
+                name = f"{self.template_name}#{self.place}" + (f".{depth}" if depth else "")
+                return "html:" + _signer(stream).sign(name)
+        where = repr(self.template_name) if self.template_name else "a template without a name"
+        raise StreamDefinitionError(
+            f"The rows of {{% live {self.stream} as {self.variable} %}} in {where} cannot be found there again.",
+            hint="Write the tag in a template that Django loads by this name, or give the stream a template_name.",
+        )
 
 
 class FoundRows:
@@ -86,31 +90,37 @@ def find(stream: str, format: str) -> FoundRows | None:
         name = _signer(stream).unsign(signed)
     except signing.BadSignature:
         raise TokenInvalid("The token of this subscription was not issued by this server. Reload the page.") from None
-    found = _load(name)
-    if found is None:
-        template_name = name.rpartition("#")[0]
-        raise with_hint(
-            TokenInvalid("This page has expired. Reload it."),
-            f"The template {template_name!r} has changed since, and does not show these rows any more.",
-        )
-    backend, rows, template = found
-    return FoundRows(backend, template, rows)
+    template_name, _, place = name.rpartition("#")
+    place, _, depth = place.partition(".")
+    for backend, template in islice(_templates(template_name), int(depth or 0), None):
+        if rows := _rows_at(template, place):
+            return FoundRows(backend, template, rows)
+    raise with_hint(
+        TokenInvalid("This page has expired. Reload it."),
+        f"The template {template_name!r} has changed since, and does not show these rows any more.",
+    )
 
 
 def _signer(stream: str) -> signing.Signer:
     return signing.Signer(salt=f"{SALT}.{stream}")
 
 
-def _load(name: str) -> tuple[Any, InlineRows, Template] | None:
-    template_name = name.rpartition("#")[0]
-    for backend in engines.all() if template_name else ():
+def _rows_at(template: Template, place: str) -> InlineRows | None:
+    return next((rows for rows in template.extra_data.get(EXTRA_DATA, ()) if rows.place == place), None)
+
+
+def _templates(name: str) -> Iterator[tuple[Any, Template]]:
+    """Yield the template that Django loads by this name, then those that it overrides and may extend."""
+    for backend in engines.all() if name else ():
         if not isinstance(backend, DjangoTemplates):
             continue
-        try:
-            template = backend.engine.get_template(template_name)
-        except (TemplateDoesNotExist, TemplateSyntaxError):
-            continue
-        for rows in template.extra_data.get(EXTRA_DATA, ()):
-            if rows.name == name:
-                return backend, rows, template
-    return None
+        seen: list[Any] = []
+        while True:
+            try:
+                template, origin = backend.engine.find_template(name, skip=seen)
+            except (TemplateDoesNotExist, TemplateSyntaxError):
+                break
+            if origin in seen:  # a loader that does not skip
+                break
+            yield backend, template
+            seen.append(origin)

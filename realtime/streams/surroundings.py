@@ -75,7 +75,7 @@ def zone_name(zone: Any) -> str:
     """Return a time zone as text for `time_zone`: "Europe/Berlin", or "+02:00" for an offset; "" for any other."""
     name = getattr(zone, "key", None) or getattr(zone, "zone", None)  # zoneinfo or pytz
     if isinstance(name, str):
-        return name
+        return "".join(name)  # `{% timezone "Asia/Tokyo" %}` makes a safe string of it
     offset = zone.utcoffset(None) if isinstance(zone, fixed_zone) else None
     if offset is None:
         return ""

@@ -112,6 +112,13 @@ class ItemsOfBox(ItemStream):
         return Item.objects.filter(box=self.params["box"], done=True).count()
 
 
+@register("oracle.pages")
+class PagesOfItems(AllItems):
+    """One page, or a window, as the spec says."""
+
+    paginate_by = 3
+
+
 @register("oracle.boxes")
 class Boxes(OracleStream):
     model = Box

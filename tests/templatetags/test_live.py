@@ -35,16 +35,17 @@ class Site:
         self._settings = settings
         self.user = user
 
-    def write(self, **pages: str) -> None:
-        pages = {f"{name}.html": source for name, source in pages.items()}
-        loaders = [("django.template.loaders.cached.Loader", [("django.template.loaders.locmem.Loader", pages)])]
+    def write(self, overridden: dict[str, str] | None = None, /, **pages: str) -> None:
+        folders = [{f"{name}.html": text for name, text in each.items()} for each in (pages, overridden or {})]
+        locmem = [("django.template.loaders.locmem.Loader", each) for each in folders]
+        loaders = [("django.template.loaders.cached.Loader", locmem)]
         backend = "django.template.backends.django.DjangoTemplates"
         self._settings.TEMPLATES = [{"BACKEND": backend, "OPTIONS": {"loaders": loaders, "builtins": [TAGS]}}]
 
     def show(self, page: str = "page", **context: object) -> str:
         request = RequestFactory().get("/")
         request.user = self.user
-        return str(engines["django"].get_template(f"{page}.html").render({"request": request, **context}))
+        return str(engines["django"].get_template(f"{page}.html").render(context, request))
 
     def pushed(self, html: str) -> list[list[str]]:
         """The rows that another process renders for each list of a page."""
@@ -92,20 +93,33 @@ class TestRows:
             {"page": "{% extends 'base.html' %}{% block main %}" + BOOKS + "{% endblock %}", "base": BLOCK},
             {"page": "{% extends 'base.html' %}", "base": "{% block main %}" + BOOKS + "{% endblock %}"},
             {"page": "{% include 'part.html' %}", "part": BOOKS},
+            {"page": "{% include 'part.html' only %}", "part": BOOKS},
             {"page": "{% for each in '12' %}{% if each == '2' %}" + BOOKS + "{% endif %}{% endfor %}"},
             {"page": BOOKS.replace(ROW, "{% include 'row.html' %}"), "row": ROW},
+            {"page": "{% load tz %}{% timezone 'Asia/Tokyo' %}" + BOOKS + "{% endtimezone %}"},
             pytest.param(
                 {"page": "{% partialdef list inline %}" + BOOKS + "{% endpartialdef %}"},
                 marks=pytest.mark.skipif(django.VERSION < (6,), reason="Django 6 has partials."),
             ),
         ],
-        ids=["page", "block", "base", "include", "nested", "row", "partial"],
+        ids=["page", "block", "base", "include", "only", "nested", "row", "timezone", "partial"],
     )
     def test_are_the_same_in_a_push(self, site, pages):
         site.write(**pages)
         html = site.show()
         site.write(**pages)  # another process, which has not rendered the page
         assert site.pushed(html) == [titles("Emma", "Ulysses")]
+
+    @pytest.mark.parametrize("own", ["", BOOKS.replace("li>", "b>")], ids=["", "the same tag"])
+    def test_of_a_template_that_another_of_its_name_extends_are_found(self, site, own):
+        page = "{% extends 'page.html' %}{% block main %}" + own + "{% endblock %}"
+        overridden = {"page": BLOCK + BOOKS}
+        site.write(overridden, page=page)
+        html = site.show()
+        site.write(overridden, page=page)
+        *others, rows = site.pushed(html)
+        assert rows == titles("Emma", "Ulysses")
+        assert [each[0][:3] for each in others] == ["<b "] * bool(own)
 
     def test_of_two_lists_of_one_stream_have_their_own_html(self, site):
         site.write(page=BOOKS + SHORT + BOOKS.replace("li>", "b>"))
@@ -169,6 +183,7 @@ class TestRefusals:
             ("{{ forloop.counter }}", "{{ forloop }}", "Use CSS, such as :nth-child(even)."),
             ("{% cycle 'a' 'b' %}", "{% cycle %}", "Use CSS, such as :nth-child(even)."),
             ("{{ object.title }}", "{{ object }}", "It has: book, stream."),
+            ("{% querystring page=2 %}", "{% querystring %}", "outside of any request."),
         ],
     )
     def test_name_from_outside_is_named(self, site, body, written, hint):
@@ -183,6 +198,12 @@ class TestRefusals:
         loop = "{% for tag in book.tags.all %}{{ forloop.counter }}{% cycle 'a' 'b' %}{% endfor %}"
         site.write(page=BOOKS.replace(ROW, f"<li>{loop}{{% with x=book.pk %}}{{{{ x }}}}{{% endwith %}}</li>"))
         assert site.show(x=1)
+
+    @pytest.mark.parametrize("part", ["{{ book.title }}{{ mark|default:'' }}", "{{ book.title }}{{ theme }}"])
+    def test_name_that_an_included_template_does_without_is_none_from_outside(self, site, part):
+        only = " only" if "theme" in part else ""
+        site.write(page=BOOKS.replace(ROW, f"{{% include 'row.html' with book=book{only} %}}"), row=f"<li>{part}</li>")
+        assert site.pushed(site.show(theme=1)) == [titles("Emma", "Ulysses")]
 
     def test_text_for_an_empty_list_may_use_the_page(self, site):
         Book.objects.all().delete()
@@ -200,6 +221,7 @@ class TestRefusals:
                 ),
             ),
             ('{% live "books" as %}', '{% live ... as %} needs a name for the row: {% live "tasks" as task %}.'),
+            ("{% live 'books' as stream %}", "{% live ... as stream %} needs another name: rows have stream already."),
             ("{% live shelf=1 %}", '{% live %} needs the name of a stream: {% live "tasks" %}.'),
             ('{% live "books" 1 %}', "{% live %} takes keywords after the stream's name, not 1."),
         ],

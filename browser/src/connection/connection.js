@@ -129,11 +129,13 @@ export class Connection {
     this.#do(this.#session.present(wire, data))
   }
 
-  /** Returns the subscriptions to a stream with these parameters. @param {string} stream @param {string} params as JSON with sorted names */
+  /** Returns the subscriptions to a stream with these parameters, whichever rows they show. @param {string} stream @param {string} params in order, as JSON */
   of(stream, params) {
-    return [...this.#subscriptions.values()].filter(
-      ({wire}) => wire.stream === stream && JSON.stringify(sorted(wire.params ?? {})) === params,
-    )
+    const isOf = (/** @type {import("../protocol/messages.js").Params} */ given) => JSON.stringify(sorted(given)) === params
+    return [...this.#subscriptions.values()].filter(({wire}) => {
+      const {page, window, ...others} = wire.params ?? {}
+      return wire.stream === stream && (isOf(wire.params ?? {}) || isOf(others))
+    })
   }
 
   /**

@@ -42,7 +42,7 @@ export const VERSION = 2
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details
- * @typedef {"html" | `html:${string}` | "data" | `value:${string}`} Format
+ * @typedef {"html" | `html:${string}` | "data" | "pages" | `value:${string}`} Format
  */
 
 /** Every code of the protocol, by name. */

@@ -740,8 +740,8 @@ var Session = class {
     this.phase = next;
   }
   /** @param {State} shown */
-  #interrupt(shown = "offline") {
-    this.#absence = shown;
+  #interrupt(shown2 = "offline") {
+    this.#absence = shown2;
     this.#wires.interrupt();
   }
   /** @param {Wire} wire @returns {Effect[]} */
@@ -885,11 +885,13 @@ var Connection = class {
   present({ wire }, data) {
     this.#do(this.#session.present(wire, data));
   }
-  /** Returns the subscriptions to a stream with these parameters. @param {string} stream @param {string} params as JSON with sorted names */
+  /** Returns the subscriptions to a stream with these parameters, whichever rows they show. @param {string} stream @param {string} params in order, as JSON */
   of(stream, params) {
-    return [...this.#subscriptions.values()].filter(
-      ({ wire }) => wire.stream === stream && JSON.stringify(sorted(wire.params ?? {})) === params
-    );
+    const isOf = (given2) => JSON.stringify(sorted(given2)) === params;
+    return [...this.#subscriptions.values()].filter(({ wire }) => {
+      const { page, window: window2, ...others } = wire.params ?? {};
+      return wire.stream === stream && (isOf(wire.params ?? {}) || isOf(others));
+    });
   }
   /**
    * Calls an action, and shows its expected effect at once.
@@ -1115,8 +1117,8 @@ var Connection = class {
     const changed = [];
     for (const subscription of wires.flatMap((wire) => this.#subscriptions.get(wire) ?? [])) {
       change(subscription);
-      const shown = subscription.showText(key);
-      if (shown) changed.push({ subscription, change: shown });
+      const shown2 = subscription.showText(key);
+      if (shown2) changed.push({ subscription, change: shown2 });
     }
     for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire));
   }
@@ -1298,8 +1300,8 @@ function follow(field, { content: content2, clean, next, to }) {
   if (differs && typing && clean) return;
   const chosen = isRadio(field) && !clean ? group(field).find(({ checked }) => checked) : null;
   setInitial(field, to);
-  const shown = clean && !typing ? next : content2;
-  if (contentOf(field) !== shown) setContent(field, shown);
+  const shown2 = clean && !typing ? next : content2;
+  if (contentOf(field) !== shown2) setContent(field, shown2);
   if (chosen) chosen.checked = true;
 }
 function isEdited(field) {
@@ -1407,23 +1409,78 @@ function group(radio) {
   return radio.name ? grouped : [radio];
 }
 
+// src/dom/scroll_anchor.js
+function withoutAnchoring(element) {
+  if (element instanceof HTMLElement) element.style.overflowAnchor = "none";
+}
+function keepPlace(element) {
+  const scroller = scrollerOf(element);
+  const edge = Math.max(0, scroller === get(scroller, "ownerDocument").documentElement ? 0 : topOf(scroller));
+  const row = [...get(element, "children")].find((each) => call(each, "hasAttribute", "data-live-key") && call(each, "getBoundingClientRect").bottom > edge);
+  if (!row) return () => {
+  };
+  const before = topOf(row);
+  return () => {
+    const moved = get(row, "isConnected") ? topOf(row) - before : 0;
+    if (moved) Reflect.apply(Element.prototype.scrollBy, scroller, [{ top: moved, behavior: "instant" }]);
+  };
+}
+var topOf = (element) => call(element, "getBoundingClientRect").top;
+function scrollerOf(element) {
+  let each = element;
+  for (; each; each = get(each, "parentElement")) {
+    if (/^(auto|scroll)$/.test(getComputedStyle(each).overflowY)) return each;
+  }
+  const document2 = (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  return get(document2, "scrollingElement") ?? get(document2, "documentElement");
+}
+
 // src/dom/follow.js
 var SLACK = 2;
 function followFromStart(element) {
   const scroller = followed(element);
   if (scroller && get(scroller, "scrollTop") === 0) scrollToEnd(scroller);
 }
-function follow2(element) {
+function follow2(element, live2) {
   const scroller = followed(element);
-  return scroller && isAtEnd(scroller) ? () => scrollToEnd(scroller) : () => {
+  if (scroller && isAtEnd(scroller)) return () => scrollToEnd(scroller);
+  return growsUpwards(live2) ? keepPlace(element) : () => {
   };
 }
 var followed = (element) => call(element, "closest", "[data-live-follow]");
+var growsUpwards = (live2) => Number(attribute(live2, "data-live-more")) < 0;
 function isAtEnd(scroller) {
   return get(scroller, "scrollHeight") - get(scroller, "scrollTop") - get(scroller, "clientHeight") <= SLACK;
 }
 function scrollToEnd(scroller) {
   Reflect.apply(Element.prototype.scrollTo, scroller, [{ top: get(scroller, "scrollHeight"), behavior: "instant" }]);
+}
+
+// src/dom/gone.js
+var GONE = "data-live-gone";
+var shown = /* @__PURE__ */ new WeakMap();
+function noteGone(element, keys, drops) {
+  if (attribute(element, "data-live-single") === null) return;
+  const isGone = !keys.length;
+  if (isGone === (attribute(element, GONE) !== null)) return;
+  show(element, GONE, isGone ? "" : null);
+  for (const node of shown.get(element) ?? []) node.remove();
+  shown.delete(element);
+  if (!isGone) return;
+  const template = templateAfter(element);
+  if (template) {
+    const nodes = [...template.content.cloneNode(true).childNodes];
+    call(template, "after", ...nodes);
+    shown.set(element, nodes);
+  }
+  emit(element, "realtime:gone", { key: drops[0] });
+}
+function templateAfter(element) {
+  const next = get(element, "nextElementSibling");
+  return next instanceof HTMLTemplateElement && attribute(next, "data-live-when-gone") !== null ? next : null;
 }
 
 // src/dom/in_place.js
@@ -1460,7 +1517,7 @@ function aroundRows(marker) {
   return body;
 }
 function isPart(node) {
-  if (node instanceof Element) return ["data-live-key", "data-live-empty"].some((name) => attribute(node, name) !== null);
+  if (node instanceof Element) return ["data-live-key", "data-live-empty", "data-live-load"].some((name) => attribute(node, name) !== null);
   return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim();
 }
 function elementsBefore(marker) {
@@ -1490,9 +1547,9 @@ var PART_ROWS = 50;
 var TASK_MILLISECONDS = 12;
 var FRAME_MILLISECONDS = 17;
 var HIDDEN_MILLISECONDS = 100;
-function* parts(shown, wanted, puts) {
-  const [isShown2, isWanted] = [new Set(shown), new Set(wanted)];
-  const gone = shown.filter((key) => !isWanted.has(key));
+function* parts(shown2, wanted, puts) {
+  const [isShown2, isWanted] = [new Set(shown2), new Set(wanted)];
+  const gone = shown2.filter((key) => !isWanted.has(key));
   const placed = /* @__PURE__ */ new Set();
   const dropped = /* @__PURE__ */ new Set();
   let standing = 0;
@@ -1501,14 +1558,14 @@ function* parts(shown, wanted, puts) {
     let work = 0;
     for (const key of wanted.slice(placed.size)) {
       if (work >= PART_ROWS) break;
-      while (standing < shown.length && (placed.has(shown[standing]) || !isWanted.has(shown[standing]))) standing += 1;
+      while (standing < shown2.length && (placed.has(shown2[standing]) || !isWanted.has(shown2[standing]))) standing += 1;
       if (puts.has(key)) part.push(key);
-      if (puts.has(key) || isShown2.has(key) && shown[standing] !== key) work += 1;
+      if (puts.has(key) || isShown2.has(key) && shown2[standing] !== key) work += 1;
       placed.add(key);
     }
     for (const key of gone.slice(dropped.size, dropped.size + PART_ROWS)) dropped.add(key);
     const isLast = placed.size === isWanted.size && dropped.size === gone.length;
-    const rest = isLast ? [] : shown.filter((key) => !placed.has(key) && !dropped.has(key));
+    const rest = isLast ? [] : shown2.filter((key) => !placed.has(key) && !dropped.has(key));
     yield { keys: rest.length ? [...placed, ...rest] : wanted, puts: part };
     if (isLast) return;
   } while (true);
@@ -1537,6 +1594,301 @@ function afterFrame(document2, callback) {
   };
   timer = /** @type {any} */
   setTimeout(run, HIDDEN_MILLISECONDS);
+}
+
+// src/dom/page_changes.js
+var OBSERVED = {
+  subtree: true,
+  childList: true,
+  attributes: true,
+  attributeOldValue: true,
+  characterData: true,
+  characterDataOldValue: true
+};
+var PageChanges = class {
+  /** The server's last values of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
+  #attributes = /* @__PURE__ */ new WeakMap();
+  /** The server's last texts of nodes that the page's code has changed. @type {WeakMap<Node, string | null>} */
+  #texts = /* @__PURE__ */ new WeakMap();
+  /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
+  #children = /* @__PURE__ */ new WeakMap();
+  /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
+  #taken = /* @__PURE__ */ new WeakMap();
+  /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
+  #touched = /* @__PURE__ */ new WeakSet();
+  /** @type {MutationObserver | null} */
+  #observer = null;
+  /** The changes made by the current `during`. @type {Own | null} */
+  #own = null;
+  /** Starts tracking changes in this tree. @param {Node} root */
+  observe(root) {
+    this.#observer ??= new MutationObserver((records) => this.#note(records));
+    this.#observer.observe(root, OBSERVED);
+  }
+  /**
+   * Calls `work`, whose changes count as the server's. Changes by the page's code meanwhile, such as custom elements, do not.
+   *
+   * @template T
+   * @param {() => T} work
+   * @returns {T}
+   */
+  during(work) {
+    if (this.#own) return work();
+    this.#note(this.#observer?.takeRecords() ?? []);
+    const own = this.#own = { attributes: /* @__PURE__ */ new Map(), texts: /* @__PURE__ */ new Set(), children: /* @__PURE__ */ new Map() };
+    try {
+      return work();
+    } finally {
+      this.#own = null;
+      this.#note(this.#observer?.takeRecords() ?? [], own);
+      for (const [parent, children] of own.children) this.#keep(parent, children);
+    }
+  }
+  /** Returns the server's last value of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
+  attributeOf(element, name) {
+    return this.#attributes.get(element)?.get(name);
+  }
+  /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
+  said(element, name, value2, differs = false) {
+    if (differs) this.#said(element).set(name, value2);
+    else this.#attributes.get(element)?.delete(name);
+    const names2 = this.#own?.attributes.get(element);
+    if (names2) names2.add(name);
+    else this.#own?.attributes.set(element, /* @__PURE__ */ new Set([name]));
+  }
+  /** Returns the server's last text of a node. @param {Node} node */
+  textOf(node) {
+    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
+  }
+  /** @param {Node} node @param {string | null} text */
+  write(node, text2) {
+    this.#texts.delete(node);
+    this.#own?.texts.add(node);
+    const shown2 = node.nodeValue ?? "";
+    if (text2?.startsWith(shown2)) node.appendData(text2.slice(shown2.length));
+    else node.nodeValue = text2;
+  }
+  /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
+  childrenOf(parent) {
+    return this.#children.get(parent) ?? [...get(parent, "childNodes")];
+  }
+  /** Returns the server's children that the page's code has removed. @param {Node} parent */
+  takenFrom(parent) {
+    return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
+  }
+  /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
+  isAsBefore(child, wanted) {
+    return (this.#taken.get(child) ?? child).isEqualNode(wanted);
+  }
+  /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
+  saidChildren(parent, children) {
+    this.#own?.children.set(parent, children);
+  }
+  /** Returns whether the page's code has not changed a row. @param {Element} row */
+  isUntouched(row) {
+    return !this.#touched.has(row);
+  }
+  /** @param {Node} node */
+  #touch(node) {
+    for (let each = (
+      /** @type {Node | null} */
+      node
+    ); each; each = get(each, "parentNode")) {
+      if (each instanceof Element && call(each, "hasAttribute", "data-live-key")) this.#touched.add(each);
+    }
+  }
+  /** Returns a copy of a node without the changes of the page's own code. @template {Node} T @param {T} node @returns {T} */
+  serverCopy(node) {
+    const copy = (
+      /** @type {T} */
+      call(
+        /** @type {Node} */
+        node,
+        "cloneNode",
+        node instanceof HTMLTemplateElement
+      )
+    );
+    if (this.#texts.has(node)) copy.nodeValue = /** @type {string} */
+    this.#texts.get(node);
+    for (const [name, value2] of this.#attributes.get(node) ?? []) {
+      if (value2 === null) call(
+        /** @type {any} */
+        copy,
+        "removeAttribute",
+        name
+      );
+      else call(
+        /** @type {any} */
+        copy,
+        "setAttribute",
+        name,
+        value2
+      );
+    }
+    for (const child of this.childrenOf(node)) call(
+      /** @type {Node} */
+      copy,
+      "appendChild",
+      this.serverCopy(child)
+    );
+    return copy;
+  }
+  /** @param {Node} element */
+  #said(element) {
+    let said3 = this.#attributes.get(element);
+    if (!said3) this.#attributes.set(element, said3 = /* @__PURE__ */ new Map());
+    return said3;
+  }
+  /** @param {Node} parent @param {Node[]} children */
+  #keep(parent, children) {
+    const shown2 = get(parent, "childNodes");
+    if (shown2.length === children.length && children.every((node, index) => shown2[index] === node)) this.#children.delete(parent);
+    else this.#children.set(parent, children);
+  }
+  /** @param {MutationRecord[]} records @param {Own} [own] */
+  #note(records, own) {
+    const moved = /* @__PURE__ */ new Map();
+    for (const record of records) {
+      const { type, target, oldValue } = record;
+      if (type === "attributes") {
+        const name = (
+          /** @type {string} */
+          record.attributeName
+        );
+        if (own?.attributes.get(target)?.has(name)) continue;
+        const said3 = this.#said(target);
+        if (!said3.has(name)) said3.set(name, oldValue);
+        this.#touch(target);
+      } else if (type === "characterData") {
+        if (own?.texts.has(target)) continue;
+        if (!this.#texts.has(target)) this.#texts.set(target, oldValue);
+        this.#touch(target);
+      } else if (!own?.children.has(target) && !this.#children.has(target) && !isContainer(target)) {
+        const its = moved.get(target);
+        if (its) its.push(record);
+        else moved.set(target, [record]);
+      }
+    }
+    for (const [parent, its] of moved) {
+      this.#children.set(parent, childrenBefore(parent, its));
+      this.#touch(parent);
+    }
+    for (const { target, removedNodes } of records) {
+      const said3 = removedNodes.length ? this.#children.get(target) : void 0;
+      for (const node of removedNodes) {
+        if (said3?.includes(node) && get(node, "parentNode") !== target) this.#taken.set(node, this.serverCopy(node));
+      }
+    }
+  }
+};
+function isContainer(node) {
+  return node instanceof Element && call(node, "hasAttribute", "data-live");
+}
+function childrenBefore(parent, records) {
+  const children = [...get(parent, "childNodes")];
+  for (const { addedNodes, removedNodes, previousSibling } of records.reverse()) {
+    const added = new Set(addedNodes);
+    const place2 = previousSibling ? children.indexOf(previousSibling) + 1 : 0;
+    children.splice(0, children.length, ...children.filter((node) => !added.has(node)));
+    children.splice(place2, 0, ...removedNodes);
+  }
+  return children;
+}
+var pageChanges = new PageChanges();
+
+// src/dom/more_link.js
+var MORE = "more";
+var MoreLink = class {
+  /** Whether the server refuses more. */
+  #isRefused = false;
+  #observer;
+  /** @param {Element} live the container, or the marker of a list in place @param {Windows} windows */
+  constructor(live2, windows) {
+    this.live = live2;
+    this.windows = windows;
+    this.listener = (event) => this.#click(
+      /** @type {MouseEvent} */
+      event
+    );
+    call(this.#document, "addEventListener", "click", this.listener);
+    const seen = (entries) => entries.at(-1)?.isIntersecting && this.#load();
+    this.#observer = typeof IntersectionObserver === "function" ? new IntersectionObserver(seen) : null;
+    this.update();
+  }
+  get #document() {
+    return (
+      /** @type {Document} */
+      get(this.live, "ownerDocument")
+    );
+  }
+  get #siblings() {
+    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")];
+  }
+  /** The child of the list that has the link. */
+  get #place() {
+    return this.#siblings.find((each) => attribute(each, "data-live-load") !== null);
+  }
+  get #link() {
+    const place2 = this.#place;
+    return place2 && (call(place2, "querySelector", "a[href]") ?? void 0);
+  }
+  /** Shows whether there is more, and looks again whether it is in view. */
+  update() {
+    const [place2, link2] = [this.#place, this.#link];
+    if (!place2 || !link2) return;
+    const { isFull, isLoading, steps, size } = this.windows;
+    const first = this.#siblings.find((each) => attribute(each, "data-live-key") !== null);
+    pageChanges.during(() => {
+      if (size < 0 && first && call(first, "compareDocumentPosition", place2) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place2);
+      show(place2, "hidden", isFull && !this.#isRefused ? null : "");
+      show(link2, "aria-busy", isLoading ? "true" : null);
+      show(link2, "href", addressOf(link2, steps + 1));
+    });
+    this.#observer?.disconnect();
+    if (isFull && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
+  }
+  /** The page shows as much after a reload. */
+  showAddress() {
+    const link2 = this.#link;
+    const window2 = get(this.#document, "defaultView");
+    if (link2 && window2 && this.windows.steps > 1) window2.history.replaceState(window2.history.state, "", addressOf(link2, this.windows.steps) + window2.location.hash);
+  }
+  refuse() {
+    this.#isRefused = true;
+    this.update();
+  }
+  /** The list has become another one. @param {Windows} windows */
+  renew(windows) {
+    this.windows = windows;
+    this.#isRefused = false;
+    this.update();
+  }
+  close() {
+    this.#observer?.disconnect();
+    call(this.#document, "removeEventListener", "click", this.listener);
+  }
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const link2 = this.#link;
+    if (!link2 || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (!(event.target instanceof Node) || !call(link2, "contains", event.target) || isForeign(link2)) return;
+    if (attribute(this.live, "data-live-state") === "refused") return;
+    event.preventDefault();
+    this.#load();
+  }
+  #load() {
+    this.windows.more();
+    this.update();
+  }
+};
+var isManual = (link2) => call(link2, "closest", '[data-live-autoload="off"]') !== null;
+function addressOf(link2, steps) {
+  const url = new URL(
+    /** @type {Document} */
+    get(link2, "ownerDocument").location.href
+  );
+  url.searchParams.set(MORE, String(steps));
+  return url.search;
 }
 
 // src/dom/transitions.js
@@ -1658,206 +2010,6 @@ function newPolicy(trustedTypes) {
     return null;
   }
 }
-
-// src/dom/page_changes.js
-var OBSERVED = {
-  subtree: true,
-  childList: true,
-  attributes: true,
-  attributeOldValue: true,
-  characterData: true,
-  characterDataOldValue: true
-};
-var PageChanges = class {
-  /** The server's last values of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
-  #attributes = /* @__PURE__ */ new WeakMap();
-  /** The server's last texts of nodes that the page's code has changed. @type {WeakMap<Node, string | null>} */
-  #texts = /* @__PURE__ */ new WeakMap();
-  /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
-  #children = /* @__PURE__ */ new WeakMap();
-  /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
-  #taken = /* @__PURE__ */ new WeakMap();
-  /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
-  #touched = /* @__PURE__ */ new WeakSet();
-  /** @type {MutationObserver | null} */
-  #observer = null;
-  /** The changes made by the current `during`. @type {Own | null} */
-  #own = null;
-  /** Starts tracking changes in this tree. @param {Node} root */
-  observe(root) {
-    this.#observer ??= new MutationObserver((records) => this.#note(records));
-    this.#observer.observe(root, OBSERVED);
-  }
-  /**
-   * Calls `work`, whose changes count as the server's. Changes by the page's code meanwhile, such as custom elements, do not.
-   *
-   * @template T
-   * @param {() => T} work
-   * @returns {T}
-   */
-  during(work) {
-    if (this.#own) return work();
-    this.#note(this.#observer?.takeRecords() ?? []);
-    const own = this.#own = { attributes: /* @__PURE__ */ new Map(), texts: /* @__PURE__ */ new Set(), children: /* @__PURE__ */ new Map() };
-    try {
-      return work();
-    } finally {
-      this.#own = null;
-      this.#note(this.#observer?.takeRecords() ?? [], own);
-      for (const [parent, children] of own.children) this.#keep(parent, children);
-    }
-  }
-  /** Returns the server's last value of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
-  attributeOf(element, name) {
-    return this.#attributes.get(element)?.get(name);
-  }
-  /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
-  said(element, name, value2, differs = false) {
-    if (differs) this.#said(element).set(name, value2);
-    else this.#attributes.get(element)?.delete(name);
-    const names2 = this.#own?.attributes.get(element);
-    if (names2) names2.add(name);
-    else this.#own?.attributes.set(element, /* @__PURE__ */ new Set([name]));
-  }
-  /** Returns the server's last text of a node. @param {Node} node */
-  textOf(node) {
-    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
-  }
-  /** @param {Node} node @param {string | null} text */
-  write(node, text2) {
-    this.#texts.delete(node);
-    this.#own?.texts.add(node);
-    const shown = node.nodeValue ?? "";
-    if (text2?.startsWith(shown)) node.appendData(text2.slice(shown.length));
-    else node.nodeValue = text2;
-  }
-  /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
-  childrenOf(parent) {
-    return this.#children.get(parent) ?? [...get(parent, "childNodes")];
-  }
-  /** Returns the server's children that the page's code has removed. @param {Node} parent */
-  takenFrom(parent) {
-    return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
-  }
-  /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
-  isAsBefore(child, wanted) {
-    return (this.#taken.get(child) ?? child).isEqualNode(wanted);
-  }
-  /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
-  saidChildren(parent, children) {
-    this.#own?.children.set(parent, children);
-  }
-  /** Returns whether the page's code has not changed a row. @param {Element} row */
-  isUntouched(row) {
-    return !this.#touched.has(row);
-  }
-  /** @param {Node} node */
-  #touch(node) {
-    for (let each = (
-      /** @type {Node | null} */
-      node
-    ); each; each = get(each, "parentNode")) {
-      if (each instanceof Element && call(each, "hasAttribute", "data-live-key")) this.#touched.add(each);
-    }
-  }
-  /** Returns a copy of a node without the changes of the page's own code. @template {Node} T @param {T} node @returns {T} */
-  serverCopy(node) {
-    const copy = (
-      /** @type {T} */
-      call(
-        /** @type {Node} */
-        node,
-        "cloneNode",
-        node instanceof HTMLTemplateElement
-      )
-    );
-    if (this.#texts.has(node)) copy.nodeValue = /** @type {string} */
-    this.#texts.get(node);
-    for (const [name, value2] of this.#attributes.get(node) ?? []) {
-      if (value2 === null) call(
-        /** @type {any} */
-        copy,
-        "removeAttribute",
-        name
-      );
-      else call(
-        /** @type {any} */
-        copy,
-        "setAttribute",
-        name,
-        value2
-      );
-    }
-    for (const child of this.childrenOf(node)) call(
-      /** @type {Node} */
-      copy,
-      "appendChild",
-      this.serverCopy(child)
-    );
-    return copy;
-  }
-  /** @param {Node} element */
-  #said(element) {
-    let said3 = this.#attributes.get(element);
-    if (!said3) this.#attributes.set(element, said3 = /* @__PURE__ */ new Map());
-    return said3;
-  }
-  /** @param {Node} parent @param {Node[]} children */
-  #keep(parent, children) {
-    const shown = get(parent, "childNodes");
-    if (shown.length === children.length && children.every((node, index) => shown[index] === node)) this.#children.delete(parent);
-    else this.#children.set(parent, children);
-  }
-  /** @param {MutationRecord[]} records @param {Own} [own] */
-  #note(records, own) {
-    const moved = /* @__PURE__ */ new Map();
-    for (const record of records) {
-      const { type, target, oldValue } = record;
-      if (type === "attributes") {
-        const name = (
-          /** @type {string} */
-          record.attributeName
-        );
-        if (own?.attributes.get(target)?.has(name)) continue;
-        const said3 = this.#said(target);
-        if (!said3.has(name)) said3.set(name, oldValue);
-        this.#touch(target);
-      } else if (type === "characterData") {
-        if (own?.texts.has(target)) continue;
-        if (!this.#texts.has(target)) this.#texts.set(target, oldValue);
-        this.#touch(target);
-      } else if (!own?.children.has(target) && !this.#children.has(target) && !isContainer(target)) {
-        const its = moved.get(target);
-        if (its) its.push(record);
-        else moved.set(target, [record]);
-      }
-    }
-    for (const [parent, its] of moved) {
-      this.#children.set(parent, childrenBefore(parent, its));
-      this.#touch(parent);
-    }
-    for (const { target, removedNodes } of records) {
-      const said3 = removedNodes.length ? this.#children.get(target) : void 0;
-      for (const node of removedNodes) {
-        if (said3?.includes(node) && get(node, "parentNode") !== target) this.#taken.set(node, this.serverCopy(node));
-      }
-    }
-  }
-};
-function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live");
-}
-function childrenBefore(parent, records) {
-  const children = [...get(parent, "childNodes")];
-  for (const { addedNodes, removedNodes, previousSibling } of records.reverse()) {
-    const added = new Set(addedNodes);
-    const place2 = previousSibling ? children.indexOf(previousSibling) + 1 : 0;
-    children.splice(0, children.length, ...children.filter((node) => !added.has(node)));
-    children.splice(place2, 0, ...removedNodes);
-  }
-  return children;
-}
-var pageChanges = new PageChanges();
 
 // src/dom/matching.js
 function isKept(node) {
@@ -2179,8 +2331,8 @@ var Morph = class _Morph {
     const said3 = pageChanges.childrenOf(from);
     const wanted = [...get(to, "childNodes")];
     pairRest(this.pairs, said3.filter((node) => !this.needed.has(node)), wanted);
-    const shown = new Set(get(from, "childNodes"));
-    const taken2 = new Set(said3.filter((node) => !shown.has(
+    const shown2 = new Set(get(from, "childNodes"));
+    const taken2 = new Set(said3.filter((node) => !shown2.has(
       /** @type {ChildNode} */
       node
     )));
@@ -2340,6 +2492,20 @@ function mergeStyles(from, said3, to) {
   }
 }
 
+// src/dom/viewer.js
+var MARKS = "[data-live-if-user], [data-live-unless-user], [data-live-owner]";
+function showAsViewed(row, live2) {
+  const viewer = attribute(live2, "data-live-viewer");
+  if (viewer === null) return;
+  const isNamed = (element, name) => viewer !== "" && (attribute(element, name) ?? "").split(/\s+/).includes(viewer);
+  for (const element of call(row, "matches", MARKS) ? [row, ...call(row, "querySelectorAll", MARKS)] : call(row, "querySelectorAll", MARKS)) {
+    const has = (name) => attribute(element, name) !== null;
+    const isForOthers = has("data-live-if-user") && !isNamed(element, "data-live-if-user");
+    if (isForOthers || has("data-live-unless-user") && isNamed(element, "data-live-unless-user")) show(element, "hidden", "");
+    if (isNamed(element, "data-live-owner")) show(element, "data-live-own", "");
+  }
+}
+
 // src/dom/row_list.js
 var said2 = /* @__PURE__ */ new WeakMap();
 var Rows = class {
@@ -2385,11 +2551,11 @@ var Rows = class {
    * @returns {import("../data/result_set.js").Entry[]}
    */
   expect(rows, expect, id) {
-    const shown = expect(rows.map(([key, html]) => parseRow(String(html), key, this.element)));
-    if (!Array.isArray(shown) || !shown.every((row) => row instanceof Element)) {
+    const shown2 = expect(rows.map(([key, html]) => this.#parse(String(html), key)));
+    if (!Array.isArray(shown2) || !shown2.every((row) => row instanceof Element)) {
       throw new TypeError("The function 'optimistic' must return an array of elements.");
     }
-    return shown.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
+    return shown2.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
   }
   /**
    * Shows a change, part by part. A row that the page's own code has removed stays away until it changes.
@@ -2423,12 +2589,12 @@ var Rows = class {
   }
   /** Removes the placeholder, and returns where the focus was, if it was in there. */
   #hidePlaceholder() {
-    const shown = this.#shownPlaceholder;
-    if (!shown) return null;
-    const place2 = focusIn(/* @__PURE__ */ new Map([["", shown]]), /* @__PURE__ */ new Set([shown]));
-    this.#placeholder = shown;
-    this.#lead = get(shown, "previousSibling");
-    pageChanges.during(() => call(shown, "remove"));
+    const shown2 = this.#shownPlaceholder;
+    if (!shown2) return null;
+    const place2 = focusIn(/* @__PURE__ */ new Map([["", shown2]]), /* @__PURE__ */ new Set([shown2]));
+    this.#placeholder = shown2;
+    this.#lead = get(shown2, "previousSibling");
+    pageChanges.during(() => call(shown2, "remove"));
     return place2;
   }
   get #shownPlaceholder() {
@@ -2441,7 +2607,7 @@ var Rows = class {
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
-    const scroll = follow2(this.element);
+    const scroll = follow2(this.element, this.live);
     pageChanges.during(() => {
       const rows = this.#rows();
       const before = new Map(rows);
@@ -2453,10 +2619,10 @@ var Rows = class {
       const elsewhere = puts.every(([key]) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
       const added = [];
       for (const [key, html] of puts) {
-        const shown = rows.get(key) ?? elsewhere.get(key);
-        const row = this.#draw(key, html, shown);
+        const shown2 = rows.get(key) ?? elsewhere.get(key);
+        const row = this.#draw(key, html, shown2);
         if (row) rows.set(key, row);
-        if (row && !shown) added.push([key, row]);
+        if (row && !shown2) added.push([key, row]);
       }
       arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements());
       if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []));
@@ -2474,6 +2640,12 @@ var Rows = class {
     const gone = this.#children().filter(([key, row]) => !(wanted.has(key) && rows.get(key) === row));
     const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
     return new Set(gone.filter(([key]) => !awaited.has(key)).map(([, row]) => row));
+  }
+  /** @param {string} html @param {string} key */
+  #parse(html, key) {
+    const row = parseRow(html, key, this.element);
+    showAsViewed(row, this.live);
+    return row;
   }
   /** @param {Element} row */
   #remove(row) {
@@ -2493,17 +2665,17 @@ var Rows = class {
    * @param {Element | undefined} shown
    * @returns {Element | null | undefined} null: the page's own code has prevented it
    */
-  #draw(key, html, shown) {
-    if (shown) said2.delete(shown);
+  #draw(key, html, shown2) {
+    if (shown2) said2.delete(shown2);
     try {
-      const row = parseRow(html, key, this.element);
-      if (!shown) {
+      const row = this.#parse(html, key);
+      if (!shown2) {
         if (!ask(this.element, "realtime:before-add", { key, row })) return null;
         said2.set(row, html);
         return row;
       }
-      if (!ask(shown, "realtime:before-morph", { key, row: shown, to: row })) return shown;
-      const drawn = isSame(shown, row, html) ? shown : morph(shown, row);
+      if (!ask(shown2, "realtime:before-morph", { key, row: shown2, to: row })) return shown2;
+      const drawn = isSame(shown2, row, html) ? shown2 : morph(shown2, row);
       said2.set(drawn, html);
       show(drawn, "data-live-error", null);
       this.#tell("morph", key, drawn);
@@ -2511,10 +2683,10 @@ var Rows = class {
     } catch (cause) {
       const reason = `The row '${key}' of '${attribute(this.live, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
       const error = new RealtimeError(null, reason, { name: "not_shown" });
-      show(shown ?? this.element, "data-live-error", reason);
-      emit(shown ?? this.element, "realtime:error", error);
+      show(shown2 ?? this.element, "data-live-error", reason);
+      emit(shown2 ?? this.element, "realtime:error", error);
       this.report(Object.assign(error, { cause }));
-      return shown;
+      return shown2;
     }
   }
   /** @param {string} what @param {string} key @param {Element} row */
@@ -2741,9 +2913,9 @@ var LiveTexts = class {
    * @param {T} shown
    * @returns {T} what is shown without it
    */
-  #drop(key, field, shown) {
+  #drop(key, field, shown2) {
     this.#rows.get(key)?.delete(field);
-    return shown;
+    return shown2;
   }
   /** @param {string} key @param {string} field @param {number} start @param {string} text */
   #set(key, field, start2, text2) {
@@ -2797,21 +2969,21 @@ var Overlays = class {
    * @returns {readonly T[]}
    */
   show(rows, { strict, apply = applyToRows } = {}) {
-    let shown = rows;
+    let shown2 = rows;
     for (const [id, { expect }] of this.#overlays) {
       try {
-        shown = apply(shown, expect, id);
+        shown2 = apply(shown2, expect, id);
       } catch (error) {
         if (id === strict) throw error;
       }
     }
-    return shown;
+    return shown2;
   }
 };
 function applyToRows(rows, expect) {
-  const shown = expect(rows);
-  if (!Array.isArray(shown)) throw new TypeError("The function 'optimistic' must return an array of rows.");
-  return shown;
+  const shown2 = expect(rows);
+  if (!Array.isArray(shown2)) throw new TypeError("The function 'optimistic' must return an array of rows.");
+  return shown2;
 }
 
 // src/data/patch.js
@@ -3101,9 +3273,9 @@ var Subscription = class {
   }
   /** Returns the change that makes the page show the expected rows. @param {boolean} reset show all rows again @returns {Change} */
   #compare(reset) {
-    const shown = this.#shown ?? /* @__PURE__ */ new Map();
-    const puts = new Map([...this.#next].filter(([key, row]) => reset || shown.get(key) !== row));
-    const drops = [...shown.keys()].filter((key) => !this.#next.has(key));
+    const shown2 = this.#shown ?? /* @__PURE__ */ new Map();
+    const puts = new Map([...this.#next].filter(([key, row]) => reset || shown2.get(key) !== row));
+    const drops = [...shown2.keys()].filter((key) => !this.#next.has(key));
     this.#shown = this.page && this.overlays.size ? this.#next : null;
     this.#next = /* @__PURE__ */ new Map();
     return { puts, drops, reset };
@@ -3129,6 +3301,110 @@ function link(place2, key, row, sent) {
 function unlink(place2) {
   place2.before.after = place2.after;
   place2.after.before = place2.before;
+}
+
+// src/data/windows.js
+var WINDOW = "window";
+var Windows = class {
+  /** From where the list begins. @type {Range[]} */
+  #ranges;
+  /** What is being loaded. @type {Next | null} */
+  #next = null;
+  /**
+   * @param {{
+   *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
+   * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
+   *   subscribes, to a wire that is next; taken: the ranges have changed; refuse: the server refuses more
+   */
+  constructor({ size, first, hold, taken: taken2, refuse }) {
+    this.size = size;
+    this.hold = hold;
+    this.taken = taken2;
+    this.refuse = refuse;
+    this.#ranges = [{ ...extentOf(first.subscription.wire.params), ...first }];
+  }
+  get #last() {
+    return (
+      /** @type {Range} */
+      this.#ranges.at(-1)
+    );
+  }
+  /** Whether the last range is full, so that there may be more rows. */
+  get isFull() {
+    const { from, to, subscription } = this.#last;
+    return subscription.keys.length >= to - from;
+  }
+  get isLoading() {
+    return this.#next !== null && !this.#next.replaced;
+  }
+  /** How many steps are shown. */
+  get steps() {
+    return this.#last.to / Math.abs(this.size);
+  }
+  /** The parameter of the first step. */
+  get first() {
+    return this.#param({ from: 0, to: Math.abs(this.size) });
+  }
+  /** The parameter of all that is shown. */
+  get all() {
+    return this.#param({ from: 0, to: this.#last.to });
+  }
+  /** The subscriptions in the order of their rows. @returns {Subscription[]} */
+  get subscriptions() {
+    const found = this.#ranges.map(({ subscription }) => subscription);
+    return this.size < 0 ? found.reverse() : found;
+  }
+  /** Loads the next step, unless one is being loaded, or there is none. */
+  more() {
+    if (this.isLoading || !this.isFull) return;
+    this.#drop();
+    const { to } = this.#last;
+    this.#load({ from: to, to: to + Math.abs(this.size) }, 0);
+  }
+  /** Takes what was requested, if this is it. @param {Subscription} subscription whose rows are loaded or refused */
+  arrived(subscription) {
+    const next = this.#next;
+    if (next?.subscription !== subscription || !(subscription.filled || subscription.error)) return;
+    this.#next = null;
+    subscription.wire.isNext = false;
+    if (subscription.error) {
+      next.close();
+      if (!next.replaced) this.refuse(subscription.error);
+      return;
+    }
+    const replaced = next.replaced ? this.#ranges.splice(-next.replaced) : [];
+    this.#ranges.push(next);
+    for (const each of replaced) each.close();
+    this.taken();
+    this.#join();
+  }
+  /** Ends all ranges but the first one. */
+  close() {
+    this.#drop();
+    for (const each of this.#ranges.splice(1)) each.close();
+  }
+  /** Two ranges of one length become one, so that few are left, however many steps are shown. */
+  #join() {
+    const [one, other] = this.#ranges.slice(-2);
+    if (other && one.to - one.from === other.to - other.from) this.#load({ from: one.from, to: other.to }, 2);
+  }
+  /** @param {Extent} extent @param {number} replaced */
+  #load(extent, replaced) {
+    const { params } = this.#last.subscription.wire;
+    this.#next = { ...extent, replaced, ...this.hold({ ...params, [WINDOW]: this.#param(extent) }) };
+  }
+  #drop() {
+    this.#next?.close();
+    this.#next = null;
+  }
+  /** @param {Extent} extent */
+  #param({ from, to }) {
+    return this.size < 0 ? `${-to}:${-from || 0}` : `${from}:${to}`;
+  }
+};
+function extentOf(params = {}) {
+  const [from, to] = String(params[WINDOW] ?? "0:0").split(":").map((each) => Math.abs(Number(each)));
+  return { from: Math.min(from, to), to: Math.max(from, to) };
 }
 
 // src/valuetext.js
@@ -3177,6 +3453,10 @@ var Container = class {
   #noted;
   /** The cursor in the page's HTML when the element was bound. */
   #rendered;
+  /** Of a list that shows more when asked. @type {Windows | null} */
+  #windows = null;
+  /** @type {MoreLink | null} */
+  #link = null;
   /**
    * @param {Element} element
    * @param {{
@@ -3207,6 +3487,45 @@ var Container = class {
       after: (seconds, callback) => connection.monitor.after(seconds, callback)
     });
     this.announcer = announcer;
+    if (this.#step) this.#showMore();
+  }
+  /** How many rows each step adds, negative if they are added in front; 0 if the list shows no more when asked. */
+  get #step() {
+    return Math.trunc(Number(attribute(this.element, "data-live-more"))) || 0;
+  }
+  #showMore() {
+    const { element, subscription, connection } = this;
+    if (growsUpwards(element)) withoutAnchoring(this.#parent);
+    this.#windows = new Windows({
+      size: this.#step,
+      first: { subscription, close: () => connection.unsubscribe(subscription) },
+      hold: (params) => this.#hold(params),
+      taken: () => this.#takeMore(),
+      refuse: (error) => {
+        this.#link?.refuse();
+        emit(element, "realtime:error", error);
+      }
+    });
+    if (this.#link) this.#link.renew(this.#windows);
+    else this.#link = new MoreLink(element, this.#windows);
+  }
+  /** The list shows more: so does the page after a reload. */
+  #takeMore() {
+    const [subscription] = this.#subscriptions;
+    this.subscription = this.#step < 0 ? (
+      /** @type {Subscription} */
+      this.#subscriptions.at(-1)
+    ) : subscription;
+    this.#link?.showAddress();
+  }
+  /** Those of its rows, in order. @returns {Subscription[]} */
+  get #subscriptions() {
+    return this.#windows?.subscriptions ?? [this.subscription];
+  }
+  /** The keys of what it shows; of two windows that are of two moments, both may have one. @returns {readonly string[]} */
+  get #shownKeys() {
+    const { shownKeys } = this.subscription;
+    return this.#windows ? [...new Set(this.#subscriptions.flatMap((each) => each.shownKeys))] : shownKeys;
   }
   /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows in the page */
   #newSubscription({ params, cursor, changed }, keys) {
@@ -3215,8 +3534,8 @@ var Container = class {
       { stream, token, params, format, cursor, changed },
       {
         keys,
-        paint: (shown, change) => this.#paintOf(subscription, shown, change),
-        read: this.content.read && (() => this.#read()),
+        paint: (shown2, change) => this.#paintOf(subscription, shown2, change),
+        read: this.content.read && (() => this.#read(subscription)),
         expect: this.content.expect?.bind(this.content)
       }
     );
@@ -3224,8 +3543,8 @@ var Container = class {
       if (subscription === this.subscription) emit(this.element, "realtime:event", { ...about, data });
     });
     subscription.listeners.add((_rows, change) => {
-      if (subscription !== this.subscription || this.#pending) return;
-      this.#tell(this.#toTell ?? change);
+      if (!this.#subscriptions.includes(subscription) || this.#pending) return;
+      if (this.#toTell || !this.#windows) this.#tell(this.#toTell ?? change);
       this.#toTell = null;
     });
     return subscription;
@@ -3250,7 +3569,11 @@ var Container = class {
     this.#answered = answered;
     const { target } = this.#change;
     if (target && isEqual(params, target)) return;
-    if (!isEqual(params, this.subscription.wire.params ?? {})) return this.#change.set(params);
+    const shown2 = this.subscription.wire.params ?? {};
+    if (!isEqual(params, shown2)) {
+      const isOther2 = this.#windows && params[WINDOW] === shown2[WINDOW];
+      return this.#change.set(isOther2 ? { ...params, [WINDOW]: this.#windows?.first ?? null } : params);
+    }
     this.#change.cancel();
     answered(null);
   }
@@ -3279,26 +3602,34 @@ var Container = class {
   release() {
     this.#change.close();
     this.#flush();
+    this.#link?.close();
     this.#count();
     show(this.element, "data-live-state", null);
     if (attribute(this.element, "data-live-cursor") !== this.#rendered) return;
-    const { cursor, fingerprint } = this.subscription.wire;
-    show(this.element, "data-live-cursor", cursor);
-    show(this.element, "data-live-fingerprint", fingerprint || null);
+    const { cursor, fingerprint, params } = this.subscription.wire;
+    const isOne = this.#subscriptions.length === 1;
+    if (this.#windows && !isOne) show(this.element, "data-live-params", JSON.stringify({ ...params, [WINDOW]: this.#windows.all }));
+    if (this.#windows && !isOne) show(this.element, CHANGED, "");
+    show(this.element, "data-live-cursor", isOne ? cursor : null);
+    show(this.element, "data-live-fingerprint", isOne && fingerprint || null);
+    this.#windows?.close();
   }
   /** @param {Params} params */
   #hold(params) {
     const { vouched, present } = this.subscription.wire;
     const subscription = this.#newSubscription({ params, cursor: null, changed: true });
     Object.assign(subscription.wire, { vouched, present, isNext: true });
+    subscription.listeners.add(() => subscription.error && this.#windows?.arrived(subscription));
     this.connection.subscribe(subscription);
     return { subscription, close: () => this.connection.unsubscribe(subscription) };
   }
   /** @param {Subscription} subscription whose rows are loaded */
   #switch(subscription) {
     const before = this.subscription;
+    this.#windows?.close();
     this.subscription = subscription;
     this.connection.unsubscribe(before);
+    if (this.#windows) this.#showMore();
     show(this.element, CHANGED, "");
     this.#rendered = null;
     for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null);
@@ -3317,8 +3648,13 @@ var Container = class {
   }
   /** @param {Subscription} subscription @param {readonly string[]} keys @param {Change} change */
   #paintOf(subscription, keys, change) {
-    if (subscription !== this.subscription && subscription.filled) this.#change.arrived(subscription);
-    return subscription !== this.subscription || this.#take(keys, change);
+    if (!this.#subscriptions.includes(subscription) && subscription.filled) this.#arrived(subscription);
+    return !this.#subscriptions.includes(subscription) || this.#take(this.#windows ? this.#shownKeys : keys, change);
+  }
+  /** @param {Subscription} subscription that is next */
+  #arrived(subscription) {
+    this.#change.arrived(subscription);
+    this.#windows?.arrived(subscription);
   }
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
   #newRows(containersOf, report) {
@@ -3327,7 +3663,7 @@ var Container = class {
       return contents2.filter((content2) => content2 instanceof Rows && content2 !== this.content);
     };
     const isRefused = () => Boolean(this.subscription.error);
-    return new Rows(this.element, { wanted: () => this.subscription.shownKeys, isRefused, others: (
+    return new Rows(this.element, { wanted: () => this.#shownKeys, isRefused, others: (
       /** @type {() => Rows[]} */
       others
     ), report });
@@ -3345,6 +3681,7 @@ var Container = class {
     else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({ isNow: true });
     else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush());
     this.#count();
+    this.#link?.update();
     return true;
   }
   /** Shows the pending change, in as many tasks as needed. A change that arrives meanwhile is shown together with the rest. */
@@ -3358,7 +3695,7 @@ var Container = class {
       (isDone) => {
         if (this.#pending !== pending) return false;
         if (isDone) this.#pending = null;
-        if (isDone && isNow) this.#toTell = pending.change;
+        if (isDone && isNow) this.#toTell = this.#toTell && this.#windows ? joined({ keys: [], change: this.#toTell }, pending.keys, pending.change).change : pending.change;
         else if (isDone) this.#tell(pending.change);
         isNow = false;
         return !isPaused(this.element);
@@ -3379,12 +3716,18 @@ var Container = class {
   get #parent() {
     return isMarker(this.element) && get(this.element, "parentElement") || this.element;
   }
-  #read() {
+  /** @param {Subscription} subscription */
+  #read(subscription) {
     this.#flush();
-    return (
+    const rows = (
       /** @type {Map<string, string>} */
       this.content.read?.()
     );
+    return this.#windows ? new Map(subscription.keys.flatMap((key) => rows.has(key) ? [[
+      key,
+      /** @type {string} */
+      rows.get(key)
+    ]] : [])) : rows;
   }
   /** @param {Pending} pending @returns {Generator<void, void>} */
   *#paint(pending) {
@@ -3400,6 +3743,7 @@ var Container = class {
       this.#pending = null;
       throw error;
     }
+    noteGone(this.element, keys, change.drops);
     if (before && asking && !change.reset) {
       const added = [...change.puts.keys()].filter((key) => !before.has(key)).length;
       this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, change.puts.size - added, change.drops.length]);
@@ -3418,9 +3762,9 @@ var Container = class {
 var isEqual = (one, other) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
 var isPaused = (element) => call(element, "closest", "[data-live-paused]") !== null;
 function joined(held, keys, change) {
-  const shown = new Set(keys);
-  const puts = new Map([...held?.change.puts ?? [], ...change.puts].filter(([key]) => shown.has(key)));
-  const drops = [.../* @__PURE__ */ new Set([...held?.change.drops ?? [], ...change.drops])].filter((key) => !shown.has(key));
+  const shown2 = new Set(keys);
+  const puts = new Map([...held?.change.puts ?? [], ...change.puts].filter(([key]) => shown2.has(key)));
+  const drops = [.../* @__PURE__ */ new Set([...held?.change.drops ?? [], ...change.drops])].filter((key) => !shown2.has(key));
   const reset = Boolean(held?.change.reset) || change.reset;
   return { keys, change: { puts, drops, reset, own: (held?.change.own ?? true) && change.own, isText: (held?.change.isText ?? true) && change.isText } };
 }
@@ -3428,7 +3772,7 @@ function unsigned(name) {
   const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`;
   return new RealtimeError(null, reason, { name: "bad_arguments" });
 }
-var isHTML = (format) => format === "html" || format.startsWith("html:");
+var isHTML = (format) => format === "html" || format === "pages" || format.startsWith("html:");
 function readFormat(element) {
   const format = attribute(element, "data-live-format") ?? "html";
   if (isHTML(format)) return (
@@ -4011,10 +4355,10 @@ var LiveQueries = class {
   call(target, { timeout, optimistic = [] } = {}) {
     const expectations = [];
     const pairs = Array.isArray(optimistic) ? optimistic : [[null, optimistic]];
-    for (const [shown, expect] of pairs) {
-      const subscription = shown instanceof LiveQuery ? LiveQuery.subscriptionOf(shown) : shown && this.subscriptionOf(
+    for (const [shown2, expect] of pairs) {
+      const subscription = shown2 instanceof LiveQuery ? LiveQuery.subscriptionOf(shown2) : shown2 && this.subscriptionOf(
         /** @type {Element} */
-        shown
+        shown2
       );
       if (!subscription || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic());
       expectations.push([subscription, expect]);
@@ -4391,9 +4735,9 @@ var Page = class {
   subscriptionOf(element) {
     return this.#containers.get(element)?.subscription;
   }
-  /** Returns the containers of a stream. @param {string} name */
+  /** The containers of a stream, or all. @param {string} [name] */
   containersOf(name) {
-    return [...this.#containers.values()].filter((each) => each.name === name);
+    return [...this.#containers.values()].filter((each) => name === void 0 || each.name === name);
   }
   start() {
     watchFields(this.document);
@@ -4509,6 +4853,45 @@ function warnOfAlpine(document2) {
   console.warn("Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.");
 }
 
+// src/dom/page_links.js
+var PAGE = "page";
+var PageLinks = class {
+  /** @param {{document: Document, go: Go}} options */
+  constructor({ document: document2, go }) {
+    this.document = document2;
+    this.go = go;
+  }
+  start() {
+    const listen = (type, listener) => call(this.document, "addEventListener", type, (event) => {
+      const link2 = event.target instanceof Element ? call(event.target, "closest", "a[data-live-page]") : null;
+      const container = link2 && call(link2, "closest", "[data-live]");
+      const stream = container && attribute(container, "data-live-state") !== "refused" && attribute(container, "data-live");
+      if (link2 && stream && !isForeign(link2)) listener(link2, stream, event);
+    });
+    for (const type of ["pointerover", "pointerdown", "focusin"]) listen(type, (link2) => this.#complete(link2));
+    listen("click", (link2, stream, event) => this.#click(link2, stream, event));
+  }
+  /** @param {Element} link */
+  #complete(link2) {
+    const url = new URL(this.document.location.href);
+    url.searchParams.set(PAGE, attribute(link2, "data-live-page") ?? "");
+    if (attribute(link2, "href") !== url.search) call(link2, "setAttribute", "href", url.search);
+  }
+  /** @param {Element} link @param {string} stream @param {MouseEvent} event */
+  #click(link2, stream, event) {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    this.go(stream, attribute(link2, "data-live-page") ?? "", (error) => error || this.#scrollTo(stream));
+  }
+  /** A page is read from its beginning, as after any other link. @param {string} stream */
+  #scrollTo(stream) {
+    const live2 = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && isOfRows(each));
+    const list = live2 && isMarker(live2) ? get(live2, "parentElement") : live2;
+    if (list && call(list, "getBoundingClientRect").top < 0) call(list, "scrollIntoView", { block: "start" });
+  }
+};
+var isOfRows = (live2) => /^html(:|$)/.test(attribute(live2, "data-live-format") ?? "html");
+
 // src/dom/parameter_forms.js
 var PAUSE_SECONDS3 = 0.15;
 var LONGEST_SECONDS = 0.45;
@@ -4531,7 +4914,7 @@ var ParameterForms = class {
   #written = "";
   /** The last known URL. */
   #seen = "";
-  /** @param {{document: Document, containersOf: (stream: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
+  /** @param {{document: Document, containersOf: (stream?: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
   constructor({ document: document2, containersOf, after, now }) {
     this.document = document2;
     this.window = /** @type {Window} */
@@ -4554,6 +4937,7 @@ var ParameterForms = class {
     listen("change", (form) => this.#soon(form, 0));
     listen("submit", (form, event) => this.#submit(form, event));
     listen("reset", (form) => this.after(0, () => this.#apply(form)));
+    new PageLinks({ document: this.document, go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
     this.window.addEventListener("popstate", () => this.#followAddress());
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();
@@ -4602,14 +4986,25 @@ var ParameterForms = class {
   #apply(form, { pressed = {}, isNew = false } = {}) {
     this.#keepPressed(form, pressed);
     const values = { ...valuesOf(form), ...pressed };
+    const isFirst = this.#containers(form).some(({ params }) => isOther(params, values));
     this.#change(form, values);
-    this.#showAddress(values, isNew);
+    this.#showAddress({ ...isFirst ? { [PAGE]: "", [MORE]: "" } : {}, ...values }, isNew);
   }
   /** @param {HTMLFormElement} form @param {Record<string, string>} values */
   #change(form, values) {
     this.#typing.get(form)?.cancel();
     this.#typing.delete(form);
-    for (const container of this.#containers(form)) container.change(joined2(container.params, values), (error) => this.#answer(form, container, error));
+    for (const container of this.#containers(form)) {
+      const first = isOther(container.params, values) ? firstPage(container.params) : {};
+      container.change(joined2(container.params, { ...first, ...values }), (error) => this.#answer(form, container, error));
+    }
+  }
+  /** Shows another page of a stream's lists. @param {string} stream @param {string} page @param {(error: RealtimeError | null) => void} answered */
+  #goTo(stream, page, answered) {
+    for (const container of this.containersOf(stream)) {
+      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }), answered);
+    }
+    this.#showAddress({ [PAGE]: page }, true);
   }
   /**
    * Shows why a container has refused the values, at the fields of this form and of the container's other forms.
@@ -4657,6 +5052,10 @@ var ParameterForms = class {
     this.#seen = href;
     if (href !== before && withoutFragment(href) === withoutFragment(before)) return;
     for (const form of this.#forms()) this.#follow(form);
+    const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1";
+    for (const container of this.containersOf()) {
+      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }));
+    }
   }
   /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
   #follow(form) {
@@ -4737,6 +5136,8 @@ function valueOf(control) {
   control.checked ? void 0 : control.value;
 }
 var joined2 = (params, values) => ({ ...params, ...Object.fromEntries(differing(params, values).map((name) => [name, values[name]])) });
+var isOther = (params, values) => (PAGE in params || WINDOW in params) && differing(params, values).length > 0;
+var firstPage = (params) => PAGE in params ? { [PAGE]: "1" } : {};
 var differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name]);
 var textOf = (params, name) => params[name] === false ? "" : String(params[name] ?? "");
 var withoutFragment = (url) => url.split("#", 1)[0];

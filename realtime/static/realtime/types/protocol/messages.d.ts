@@ -168,7 +168,7 @@ export type ServerObject = Welcome | Authenticated | Subscribed | Frame | Behind
 export type ServerMessage = ServerObject | TextMore;
 export type Params = Record<string, unknown>;
 export type Details = Record<string, string[]>;
-export type Format = "html" | `html:${string}` | "data" | `value:${string}`;
+export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${string}`;
 /**
  * @typedef {string | number | boolean | object | null} Row
  * @typedef {{key: string, row?: Row, after?: string | null}} Put
@@ -207,7 +207,7 @@ export type Format = "html" | `html:${string}` | "data" | `value:${string}`;
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details
- * @typedef {"html" | `html:${string}` | "data" | `value:${string}`} Format
+ * @typedef {"html" | `html:${string}` | "data" | "pages" | `value:${string}`} Format
  */
 /** Every code of the protocol, by name. */
 export declare const codes: Readonly<{
