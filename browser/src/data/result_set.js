@@ -134,7 +134,7 @@ export class Subscription {
   showText(key) {
     const place = this.#places.get(key)
     if (!place || !this.filled) return null
-    place.sent ??= this.page?.read?.().get(key)
+    place.sent ??= place.row || this.page?.read?.().get(key) // while an expected effect is shown, `row` is without it
     if (place.sent === undefined) return null
     this.#show(place)
     const change = this.commit()

@@ -3117,7 +3117,7 @@ var Subscription = class {
   showText(key) {
     const place2 = this.#places.get(key);
     if (!place2 || !this.filled) return null;
-    place2.sent ??= this.page?.read?.().get(key);
+    place2.sent ??= place2.row || this.page?.read?.().get(key);
     if (place2.sent === void 0) return null;
     this.#show(place2);
     const change = this.commit();
