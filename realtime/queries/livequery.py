@@ -22,6 +22,7 @@ from msgspec import UNSET, UnsetType
 
 from realtime.conf import limits
 from realtime.exceptions import StreamDefinitionError, TooManyRows
+from realtime.protocol.live_text import TextName
 from realtime.protocol.messages import Delta, Put
 from realtime.queries import broken_rows
 from realtime.queries.analysis import Analysis
@@ -183,10 +184,16 @@ class LiveQuery:
         by_row = self._plan is not None and self._plan.columns is not None and not self._is_timed()
         return Maintenance.CHANGED_ROWS if by_row else Maintenance.KEYS
 
-    def shows_text(self, key: str, field: str) -> bool:
-        """Return whether the last version of this row that subscribers were sent has the text of this field."""
-        row = self.sent.row(key)
-        return row is not None and self._render.keeps_text(field) and shows_text(row, field)
+    def shown_texts(self, texts: Mapping[str, Collection[TextName]]) -> set[TextName]:
+        """Return which live texts the rows have that subscribers were sent last; `texts` are of this model, by key."""
+        found: set[TextName] = set()
+        for key in self.sent.common(texts.keys()):
+            row = self.sent.row(key)
+            assert row is not None
+            found.update(
+                text for text in texts[key] if self._render.keeps_text(text.field) and shows_text(row, text.field)
+            )
+        return found
 
     def rows(self) -> dict[str, Any]:
         """The rendered rows by key, in order."""
