@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
+SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'](?:\s*,|\]\s*=)\s*["']([\w.]+)["']""")
 
 
 def main(arguments: list[str]) -> None:
@@ -18,8 +18,11 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] != ["init"] or not manage.is_file():
         sys.stderr.write("Run `python -m realtime init` in the folder of your project's manage.py.\n")
         raise SystemExit(2)
-    if found := SETTINGS.search(manage.read_text(encoding="utf-8")):
+    if found := SETTINGS.search(manage.read_text(encoding="utf-8", errors="replace")):
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", found[1])
+    if not os.environ.get("DJANGO_SETTINGS_MODULE"):
+        sys.stderr.write("manage.py does not say which settings to use. Set DJANGO_SETTINGS_MODULE.\n")
+        raise SystemExit(2)
     Command().run_from_argv(["python -m realtime", "init", *arguments[1:]])
 
 

@@ -141,6 +141,9 @@ class Limits:
     rows: int = 50_000
     """Rows of a live query. Beyond it, its subscribers are refused; a tenth of it logs a warning."""
 
+    window_rows: int = 10_000
+    """Rows that a client may load of a list that shows more when asked; a page beyond it is not affected."""
+
     # calls, events and presence
     queued_calls: int = 100
     """Calls of one connection that may be queued. They run one at a time, in order."""

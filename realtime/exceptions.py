@@ -322,6 +322,16 @@ class TooManyRows(Refusal):
         super().__init__(f"There are more than {most} rows.")
 
 
+class WindowTooLarge(Refusal):
+    """The client asks for more rows of a list than the limit `window_rows`."""
+
+    code = Code.TOO_LARGE
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        super().__init__("No more than %(most)d rows of this list can be shown at once.", most=most)
+
+
 class CallsOverloaded(Refusal):
     """The server process is too busy to accept the call; it has not run."""
 

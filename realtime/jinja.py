@@ -28,6 +28,7 @@ class RealtimeExtension(Extension):
         functions = (
             tags.realtime_script,
             tags.live,
+            tags.live_pages,
             tags.live_value,
             tags.live_text,
             tags.presence,

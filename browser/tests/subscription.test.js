@@ -191,3 +191,26 @@ describe("snapshots", () => {
     assert.deepEqual([change.drops, [...subscription.keys], subscription.error], [["1", "2"], [], error])
   })
 })
+
+describe("a live text in a row of the page", () => {
+  test("does not make permanent what a call is expected to do", () => {
+    const painted = new Map([["7", '<p data-live-text="text">saved</p>']])
+    /** @type {(keys: any, change: any) => boolean} */
+    const paint = (_, {puts}) => {
+      for (const [key, row] of puts) painted.set(key, row)
+      return true
+    }
+    const expect = (rows, call, id) => call(rows, id)
+    const read = () => new Map(painted)
+    const subscription = new Subscription({token: "t", stream: "tasks", format: "html", cursor: "e.1"}, {keys: ["7"], paint, read, expect})
+    const show = (change) => change && paint(subscription.shownKeys, change)
+
+    show(subscription.expect("call", (rows) => rows.map(([key, row]) => [key, row.replace("<p", '<p class="done"')])))
+    assert.equal(painted.get("7"), '<p class="done" data-live-text="text">saved</p>')
+    subscription.texts.add("7", "text", 5, ", more")
+    show(subscription.showText("7"))
+    assert.equal(painted.get("7"), '<p class="done" data-live-text="text">saved, more</p>')
+    show(subscription.lift("call"))
+    assert.equal(painted.get("7"), '<p data-live-text="text">saved, more</p>')
+  })
+})

@@ -34,6 +34,7 @@ from realtime.streams.hints import with_hint
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE, Surroundings
+from realtime.streams.window import take_window
 
 logger = logging.getLogger("realtime.connections")
 
@@ -53,7 +54,8 @@ def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: S
     stream = registry.get(name)
     if not user.is_authenticated and not stream.allow_anonymous:
         raise _refusal(stream, f"Nobody is logged in, and {stream.__name__} does not set `allow_anonymous`.")
-    cleaned = stream.clean_params(params)
+    window, given = take_window(stream, params)
+    cleaned = stream.clean_params(given)
 
     candidate = stream(cleaned)
     try:
@@ -72,7 +74,7 @@ def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: S
             f"audience of the stream {name!r} returned {type(audience).__name__}.",
             hint="Return a string, a number, a UUID or None, such as user.pk.",
         )
-    return stream(cleaned, audience, surroundings)
+    return stream(cleaned, audience, surroundings, window)
 
 
 def check_value(user: Any, stream: ModelStream, format: str) -> None:

@@ -40,6 +40,7 @@ SENTENCES = (
     _("You do not have permission to view this value of the stream %(stream)r."),
     _("You do not have permission to send this event."),
     _("%(number)d calls are already queued."),
+    _("No more than %(most)d rows of this list can be shown at once."),
 )
 
 # Messages of the JavaScript client; a page contains their translations.

@@ -260,7 +260,7 @@ class LogWorker:
         self._refuse_failed(tick, served)
         self._deliver(tick, served)
         if self._texts:
-            self._texts.show(self, tick.texts)
+            self._texts.show(self, tick.texts, tick.new_texts)
         self._watch.measure(self, round.seconds)
         # clients that left while they were answered
         self.subscribers.retired |= {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
@@ -21,8 +21,9 @@ from realtime.protocol.messages import TextEnded
 FLUSH_SECONDS = 0.1
 LINGER_SECONDS = 5.0  # after the end of a text, for live queries that are found to show it
 SLICE_SECONDS = 0.01  # for which texts are sent before the loop does other work
-MOST_TEXTS = 200  # beyond, those that have been silent for longest are only seen as they are saved
-KEPT_UNITS = 64 * 1024  # of each
+MOST_TEXTS = 1000  # beyond, further texts are only seen as they are saved
+SILENT_SECONDS = 10.0  # after which a text may give its place to another one
+KEPT_UNITS = 16 * 1024  # of each
 
 
 class Worker(Protocol):
@@ -44,6 +45,7 @@ class _LiveText:
         self.saved = part.saved
         self.sent = part.offset  # up to here, it has been handed to the clients
         self.length: int | None = None  # once it has ended
+        self.heard_at = time.monotonic()  # when the writer has last said something
         self.next_at = 0.0  # when the next part may be sent, by the loop's clock
         self.timer: asyncio.TimerHandle | None = None
         self.queries: dict[int, Worker] = {}  # that show it
@@ -57,6 +59,7 @@ class TextRelay:
         self._workers = workers
         self._begun = begun  # called with the database's alias when there is a new text
         self._texts: dict[TextName, _LiveText] = {}  # the one that was written to last comes last
+        self._shown: defaultdict[int, set[TextName]] = defaultdict(set)  # by live query: the texts that it shows
         self._numbers = itertools.count(1)
         self._queue: deque[tuple[Client, Callable[[Client], None]]] = deque()
         self._next: asyncio.Handle | None = None
@@ -72,24 +75,43 @@ class TextRelay:
         elif isinstance(message, TextEnd):
             self._finish(message)
 
-    def show(self, worker: Worker, shown: Mapping[int, Collection[TextName]]) -> None:
-        """Take which texts these live queries show now."""
-        for text in self._texts.values():
-            if text.name.alias != worker.alias:
-                continue
-            for query, names in shown.items():
-                if text.name not in names:
-                    text.queries.pop(query, None)
-                elif query not in text.queries:
+    def show(
+        self, worker: Worker, shown: Mapping[int, Collection[TextName]], more: Mapping[int, Collection[TextName]]
+    ) -> None:
+        """Take which texts these live queries show now, and which `more` texts other ones show."""
+        for query, names in shown.items():
+            for name in self._shown.get(query, set()).difference(names):
+                self._hide(query, name)
+        for query, names in (*shown.items(), *more.items()):
+            for name in names:
+                text = self._texts.get(name)
+                if text is not None and query not in text.queries:
                     text.queries[query] = worker
+                    self._shown[query].add(name)
                     self._schedule(text)
                     self._tell_end(text, query)
+
+    def _hide(self, query: int, name: TextName) -> None:
+        if (text := self._texts.get(name)) is not None:
+            text.queries.pop(query, None)
+        self._shown[query].discard(name)
+        if not self._shown[query]:
+            del self._shown[query]
+
+    def _remove(self, name: TextName) -> None:
+        """Forget a text."""
+        text = self._texts[name]
+        self._cancel(text)
+        for query in list(text.queries):
+            self._hide(query, name)
+        del self._texts[name]
 
     def close(self) -> None:
         """Send no more."""
         for text in self._texts.values():
             self._cancel(text)
         self._texts.clear()
+        self._shown.clear()
         self._queue.clear()
         if self._next is not None:
             self._next.cancel()
@@ -99,11 +121,12 @@ class TextRelay:
         name = TextName(*part.name)
         text = self._texts.pop(name, None)
         if text is None or text.writer != part.writer or text.length is not None:
-            if text is not None:
-                self._cancel(text)
-            text = _LiveText(part)
+            if text is None and not self._has_place():
+                return
+            text = _LiveText(part) if text is None else self._continued(text, part)
             self._begin(name)
         self._texts[name] = text
+        text.heard_at = time.monotonic()
         text.saved = max(text.saved, part.saved)
         if part.offset > text.text.end:  # a part was lost: clients wait for what is saved
             text.text = GrowingText(part.offset, KEPT_UNITS)
@@ -112,9 +135,27 @@ class TextRelay:
             text.text.append(part.text)
             self._schedule(text)
 
+    def _continued(self, old: _LiveText, part: TextPart) -> _LiveText:
+        """End the text of a writer, and return that of the next one, which is shown where the old one was."""
+        self._cancel(old)
+        old.length = part.offset
+        for query in old.queries:
+            self._tell_end(old, query)
+        text = _LiveText(part)
+        text.queries = old.queries
+        return text
+
+    def _has_place(self) -> bool:
+        """Return whether there is a place for one more text, after the longest silent one has given way."""
+        if len(self._texts) < MOST_TEXTS:
+            return True
+        oldest = next(iter(self._texts.values()))
+        if oldest.length is None and time.monotonic() - oldest.heard_at < SILENT_SECONDS:
+            return False
+        self._remove(oldest.name)
+        return True
+
     def _begin(self, name: TextName) -> None:
-        if len(self._texts) >= MOST_TEXTS:
-            self._cancel(self._texts.pop(next(iter(self._texts))))
         for worker in self._workers():
             if worker.alias == name.alias:
                 worker.wake()
@@ -126,6 +167,8 @@ class TextRelay:
         if text is not None and text.writer != end.writer:
             return
         if text is None:  # this process knows no part of it
+            if not self._has_place():
+                return
             text = self._texts[name] = _LiveText(TextPart(name, end.writer, end.length, "", end.length))
             self._begin(name)
         self._cancel(text)
@@ -133,7 +176,7 @@ class TextRelay:
         text.length = end.length
         for query in text.queries:
             self._tell_end(text, query)
-        text.timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._texts.pop, name)
+        text.timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._remove, name)
 
     def _tell_end(self, text: _LiveText, query: int) -> None:
         if text.length is not None:

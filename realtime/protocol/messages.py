@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 VERSION = 2
 VERSIONS = (1, 2)  # supported by the server; version 1 has no patches and no live texts
 
-Format = Annotated[str, Meta(pattern=r"^(html|html:.{1,1000}|data|value:\w{1,100})$")]
+Format = Annotated[str, Meta(pattern=r"^(html|html:.{1,1000}|data|pages|value:\w{1,100})$")]
 Identifier = Annotated[int, Meta(ge=0, le=2**31)]
 CallIdentifier = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]

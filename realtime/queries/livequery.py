@@ -22,11 +22,13 @@ from msgspec import UNSET, UnsetType
 
 from realtime.conf import limits
 from realtime.exceptions import StreamDefinitionError, TooManyRows
+from realtime.protocol.live_text import TextName
 from realtime.protocol.messages import Delta, Put
 from realtime.queries import broken_rows
 from realtime.queries.analysis import Analysis
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
+from realtime.queries.pagination import render_pages
 from realtime.queries.plan import BEFORE, Maintenance, Plan
 from realtime.queries.probe import queryset_of_all
 from realtime.queries.queryset import unsliced
@@ -37,6 +39,7 @@ from realtime.queries.text_field import shows_text
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import Surroundings
+from realtime.streams.window import RowWindow
 
 KEYS_PER_QUERY = 250  # below every database's parameter limit, even if a key has several columns
 FEW_ROWS = 32  # changed rows whose places are queried; for more, the keys of all rows are read
@@ -87,22 +90,28 @@ class QueryKey(NamedTuple):
     kind: str  # the audience's type: True and 1 are two audiences
     format: str
     surroundings: Surroundings
+    window: RowWindow | None = None
     source: str = ""  # of inline rows: pages from before and after an edit of the template share nothing
 
 
 def query_key(stream: ModelStream, format: str) -> QueryKey:
     audience = stream.audience_key
     kind = type(audience).__name__
+    window = None if format.startswith("value:") else stream.window  # which values do not see
     source = stream.row_source(format)
-    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings, source)
+    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings, window, source)
 
 
 def live_query(stream: ModelStream, format: str, memory: RowMemory | None = None) -> LiveQuery:
-    """Return the live query of this stream in this format: "html", "html:..." for inline rows, "data" or "value:...".
+    """Return the live query of this stream in this format.
+
+    It is "html", "html:..." for inline rows, "data", "pages", or "value:..." with a value's name.
 
     `memory` bounds what it remembers of the rows that it sends.
     """
     kind, _, name = format.partition(":")
+    if kind == "pages":
+        return PagesQuery(stream, format, kind)
     return ValueQuery(stream, format, name) if kind == "value" else LiveQuery(stream, format, memory)
 
 
@@ -175,15 +184,21 @@ class LiveQuery:
         by_row = self._plan is not None and self._plan.columns is not None and not self._is_timed()
         return Maintenance.CHANGED_ROWS if by_row else Maintenance.KEYS
 
-    def shows_text(self, key: str, field: str) -> bool:
-        """Return whether the last version of this row that subscribers were sent has the text of this field."""
-        row = self.sent.row(key)
-        return row is not None and self._render.keeps_text(field) and shows_text(row, field)
+    def shown_texts(self, texts: Mapping[str, Collection[TextName]]) -> set[TextName]:
+        """Return which live texts the rows have that subscribers were sent last; `texts` are of this model, by key."""
+        found: set[TextName] = set()
+        for key in self.sent.common(texts.keys()):
+            row = self.sent.row(key)
+            assert row is not None
+            found.update(
+                text for text in texts[key] if self._render.keeps_text(text.field) and shows_text(row, text.field)
+            )
+        return found
 
     def rows(self) -> dict[str, Any]:
         """The rendered rows by key, in order."""
-        queryset, _ = self._ask()
-        rows = {key: self._made(instance, key, self._render) for key, instance in self._instances(queryset).items()}
+        instances = self._in_window(self._instances)
+        rows = {key: self._made(instance, key, self._render) for key, instance in instances.items()}
         errors = [error for error in self.broken.values() if isinstance(error, StreamDefinitionError)]
         if errors and len(errors) == len(rows):  # the stream is at fault, not a row
             raise errors[0]
@@ -233,14 +248,13 @@ class LiveQuery:
 
     def read_keys(self) -> list[str]:
         """The keys of the present, in order."""
-        queryset, analysis = self._ask()
-        return self._read_whole(queryset) if analysis.whole or self._keeps_digests else self._read_keys()
+        _, analysis = self._ask()
+        return self._read_whole() if analysis.whole or self._keeps_digests else self._read_keys()
 
     def _read_keys(self) -> list[str]:
-        queryset, _ = self._ask()
         self._read = NOTHING
         if self._order is None:
-            keys = _keys(self._bounded(queryset))
+            keys = list(self._in_window(lambda queryset: dict.fromkeys(_keys(self._bounded(queryset)))))
             self._check_size(len(keys))
             self._order = keys
         return self._order
@@ -258,7 +272,7 @@ class LiveQuery:
 
         `whole` reads all rows, and compares them with their previous versions.
         """
-        queryset, analysis = self._ask()
+        _, analysis = self._ask()
         whole = whole or analysis.whole
         was = self.keys
         by_row = self.maintenance is Maintenance.CHANGED_ROWS
@@ -269,7 +283,7 @@ class LiveQuery:
             self.reordered = True
             keys = self._read_keys()
             return self._reset(keys), keys
-        keys = self._read_whole(queryset) if whole else self._read_keys()
+        keys = self._read_whole() if whole else self._read_keys()
         if changed is ALL_ROWS and not whole:
             self.reordered = True
             reset = self._reset(keys)
@@ -483,7 +497,7 @@ class LiveQuery:
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
         queryset, _ = self._ask()
-        if everything:  # the QuerySet alone is the shorter statement
+        if everything and self.stream.window is None:  # the QuerySet alone is the shorter statement
             return self._instances(queryset)
         queryset = unsliced(queryset)
         instances: dict[str, Any] = {}
@@ -518,9 +532,22 @@ class LiveQuery:
             middle = len(keys) // 2
             return {**self._some_instances(queryset, keys[:middle]), **self._some_instances(queryset, keys[middle:])}
 
-    def _read_whole(self, queryset: Any) -> list[str]:
+    def _in_window(self, read: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Return the rows that `read` finds in this tick's QuerySet, in order; behind the last page, that page's."""
+        found = read(self._ask()[0])
+        window = self.stream.window
+        if window is None:
+            return found
+        if not found and window.start > 0 and self._plan is not None:
+            last = window.last_page(self._plan.all_rows.count())
+            if last is not None:
+                self._asked = last.cut(self._plan.all_rows), self._ask()[1]
+                found = read(self._asked[0])
+        return dict(reversed(found.items())) if window.is_from_end else found
+
+    def _read_whole(self) -> list[str]:
         """Read all rows, with digests that the next delta compares; return their keys."""
-        instances = self._instances(self._bounded(queryset))
+        instances = self._in_window(lambda queryset: self._instances(self._bounded(queryset)))
         self._check_size(len(instances))
         self._encoded = {key: self._row(instance, key) for key, instance in instances.items()}
         self._read = {key: _digest(row) for key, row in self._encoded.items()}
@@ -762,3 +789,21 @@ class ValueQuery(LiveQuery):
     def _encode_value(self) -> bytes:
         value = self._made(None, self.name, lambda *_: encode_row(getattr(self.stream, self.name)(), self.stream))
         return b"null" if self.name in self.broken else bytes(value)
+
+
+class PagesQuery(ValueQuery):
+    """The numbers of a stream's pages, as one row of HTML with the key "pages"."""
+
+    query = ""  # the rest of the address, for the links of a page that is being rendered
+
+    def rows(self) -> dict[str, Any]:
+        return {self.name: self._make()}
+
+    def _encode_value(self) -> bytes:
+        value = self._made(None, self.name, lambda *_: encode_row(self._make(), self.stream))
+        return bytes(value or encode_row(broken_rows.placeholder(self.name, "html"), self.stream))
+
+    def _make(self) -> str:
+        self._ask()
+        assert self._plan is not None
+        return render_pages(self.stream, self._plan.all_rows, key=self.name, query=self.query)

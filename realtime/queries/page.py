@@ -18,8 +18,9 @@ from realtime.changelog.caches import bypass_caches
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries import row_html
 from realtime.queries.broken_rows import is_html
-from realtime.queries.livequery import live_query
+from realtime.queries.livequery import PagesQuery, live_query
 from realtime.queries.row_templates import literal_text
+from realtime.queries.viewer_marks import as_seen_by, is_for_viewers
 from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import of_page
@@ -41,16 +42,25 @@ class PagePart(NamedTuple):
     fingerprint: str
     params: dict[str, Any]
     roots: frozenset[str]  # the rows' root elements
-    source: str = ""  # the literal text of a row's template, if there are no rows
+    source: str  # the literal text of a row's template, if there are no rows
+    stream: ModelStream
+    viewer: str | None  # the user's key if rows look different to different users, "" for a visitor
 
 
 @bypass_caches
 def page_part(
-    user: Any, name: str, params: Mapping[str, Any], format: str = "html", *, page: object | None = None
+    user: Any,
+    name: str,
+    params: Mapping[str, Any],
+    format: str = "html",
+    *,
+    page: object | None = None,
+    query: str = "",
 ) -> PagePart:
     """Return the rows of a stream, rendered for this user's page.
 
-    All parts of a `page`, which is any object with attributes, share the position that the first one read.
+    All parts of a `page`, which is any object with attributes, share the position that the first one read. `query`
+    precedes `page=` in the links to pages.
 
     Raise `UnknownStream`, `BadParameters` or `Forbidden`.
     """
@@ -62,6 +72,10 @@ def page_part(
                 f"The stream {name!r} has no template, so it cannot be shown with {{% live %}}.",
                 hint="Write the row's HTML between {% live ... as row %} and {% endlive %}, or set template_name.",
             )
+        if format == "pages":
+            raise StreamDefinitionError(
+                f"The stream {name!r} has no pages.", hint="Set paginate_by to the number of rows on a page."
+            )
         raise StreamDefinitionError(
             f"The stream {name!r} has no live value {format.partition(':')[2]!r}.",
             hint=f"It has: {', '.join(stream.values()) or 'none'}.",
@@ -70,26 +84,32 @@ def page_part(
     # position first, then data: writes in between are sent once more, which is harmless
     cursor = page_position(stream.database(), page)
     with stream.surroundings.applied():
-        query = live_query(stream, format)
+        live = live_query(stream, format)
+        if isinstance(live, PagesQuery):
+            live.query = query
         try:
-            rows = query.rows()
+            rows = live.rows()
         except ValidationError as error:
             raise refused_choice(name, error) from None
-        fingerprint = join_fingerprint(stream.format_fingerprint(format), query.page_fingerprint(rows))
+        fingerprint = join_fingerprint(stream.format_fingerprint(format), live.page_fingerprint(rows))
     wire = stream.wire_params()
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user), surroundings=surroundings)
-    made = [row for key, row in rows.items() if key not in query.broken]
-    source = "" if made or not is_html(format) else _row_source(stream, format)
-    roots = _roots(made or [source]) if is_html(format) else frozenset()
-    return PagePart(list(rows.values()), cursor, token, fingerprint, wire, roots, source)
+    made = [row for key, row in rows.items() if key not in live.broken]
+    if not is_html(format):
+        return PagePart(list(rows.values()), cursor, token, fingerprint, wire, frozenset(), "", stream, None)
+    template = _row_source(stream, format)
+    viewer = (user_key(user) or "") if any(map(is_for_viewers, [*made, template])) else None
+    source = "" if made else _TAGS.sub("", template)
+    seen = [as_seen_by(row, user) for row in rows.values()]
+    return PagePart(seen, cursor, token, fingerprint, wire, _roots(made or [source]), source, stream, viewer)
 
 
 def _row_source(stream: ModelStream, format: str) -> str:
-    """Return the text of a row's template, without its tags."""
+    """Return the text of a row's template; of inline rows, without its tags."""
     if inline := stream.inline_rows(format):
         return literal_text(inline.rows.nodelist)
     template = getattr(get_template(str(stream.get_template_name())), "template", None)
-    return _TAGS.sub("", str(getattr(template, "source", "")))
+    return str(getattr(template, "source", ""))
 
 
 def page_position(alias: str, page: object | None) -> str:

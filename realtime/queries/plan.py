@@ -39,7 +39,8 @@ class Plan:
 
     def __init__(self, queryset: Any, stream: ModelStream) -> None:
         self._source = _compact(_description(queryset), type(stream))
-        self.queryset = live_queryset(queryset, stream)
+        self.all_rows = live_queryset(queryset, stream)
+        self.queryset = self.all_rows if stream.window is None else stream.window.cut(self.all_rows)
         self.analysis = analyze(self.queryset, type(stream))
         self.stream = type(stream)
 

@@ -158,6 +158,12 @@ class SentRows:
         if key is not None and key in self._before:
             self._behind.pop(self._before.pop(key), None)
 
+    def common(self, keys: Collection[str]) -> list[str]:
+        """Return those of these keys whose rows are remembered."""
+        if len(keys) < len(self._rows):
+            return [key for key in keys if key in self._rows]
+        return [key for key in self._rows if key in keys]
+
     def row(self, key: str) -> Raw | None:
         """Return the last JSON of a row that was sent; None if it is not remembered."""
         sent = self._rows.get(key)

@@ -116,7 +116,8 @@ class Tick:
     ran: Collection[str] = ()  # operations whose effects are included at the cursor
     changes: int = 0  # that it includes
     resets: int = 0  # among its deltas and answers
-    texts: Mapping[int, Collection[TextName]] = field(default_factory=dict)  # by live query: those that it shows now
+    texts: dict[int, Collection[TextName]] = field(default_factory=dict)  # by changed live query: those that it shows
+    new_texts: dict[int, Collection[TextName]] = field(default_factory=dict)  # by other live query: further ones
 
 
 class RoundData(NamedTuple):
@@ -137,6 +138,14 @@ def _known(theirs: str | None, mine: str) -> str | None:
 
 
 WARN_PART = 10  # of the limit of rows; above this fraction, a warning is logged
+
+
+def _by_row(texts: Iterable[TextName]) -> Mapping[str, Mapping[str, Collection[TextName]]]:
+    """Return live texts by the model's label and the row's key."""
+    found: defaultdict[str, defaultdict[str, list[TextName]]] = defaultdict(lambda: defaultdict(list))
+    for text in texts:
+        found[text.model][text.key].append(text)
+    return found
 
 
 def _say(log: Callable[..., None], text: str, key: QueryKey, *args: object) -> None:
@@ -366,7 +375,7 @@ class Tail:
                 if not round.given_up:
                     self._end_tick(round)
             self._store(found, failed)
-            found.tick.texts = self._find_texts(found.tick, texts)
+            self._find_texts(found.tick, texts)
             self._begun = True
             return found.tick
 
@@ -668,20 +677,19 @@ class Tail:
         found.tick.failed = failed
         found.tick.errors, self._errors = self._errors, {}
 
-    def _find_texts(self, tick: Tick, texts: Collection[TextName]) -> dict[int, Collection[TextName]]:
-        """Return the texts that changed live queries show; if there are new texts, those of all live queries."""
-        is_new = not self._texts.issuperset(texts)
+    def _find_texts(self, tick: Tick, texts: Collection[TextName]) -> None:
+        """Note in the tick which of all texts changed live queries show, and which of the new ones the others show."""
+        new = [text for text in texts if text not in self._texts]
         self._texts = set(texts)
         if not texts:
-            return {}
-        found: dict[int, Collection[TextName]] = {}
+            return
+        all_texts, new_texts = _by_row(texts), _by_row(new)
         for query in self._queries.values():
-            if is_new or query.id in tick.deltas:
-                label = query.stream.model._meta.label_lower
-                found[query.id] = {
-                    text for text in texts if text.model == label and query.shows_text(text.key, text.field)
-                }
-        return found
+            label = query.stream.model._meta.label_lower
+            if query.id in tick.deltas:
+                tick.texts[query.id] = query.shown_texts(all_texts.get(label, {}))
+            elif label in new_texts and (shown := query.shown_texts(new_texts[label])):
+                tick.new_texts[query.id] = shown
 
     def _warn_of_size(self, query: LiveQuery) -> None:
         key, most = query.key, limits.rows // WARN_PART

@@ -25,6 +25,7 @@ from realtime.streams.inline_rows import FoundRows, find
 from realtime.streams.keys import cleaned, key_text, stored
 from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
 from realtime.streams.surroundings import SITE, Surroundings
+from realtime.streams.window import RowWindow
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -80,6 +81,13 @@ class ModelStream:
     partition_by: ClassVar[Sequence[str]] = ()
     """Model fields that are also parameters. A change is routed only to live queries with the same values."""
 
+    paginate_by: ClassVar[int | None] = None
+    """Rows on a page. If it is set, clients see one page, or as much as they have loaded, never all rows.
+
+    The stream then has two more parameters, which `get_queryset` does not receive: `page`, a number, and `window`, a
+    range of rows such as "0:100", or "-100:0" for the last hundred.
+    """
+
     audience_by: ClassVar[str] = ""
     """A relation from a row to the audiences that it is for ("recipient", "members", "project__members").
 
@@ -115,8 +123,15 @@ class ModelStream:
     refresh_every: ClassVar[float | None] = None
     """Seconds between reloads without any write, for rows that depend on the time."""
 
-    def __init__(self, params: Mapping[str, Any], audience: Any = UNKNOWN, surroundings: Surroundings = SITE) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        audience: Any = UNKNOWN,
+        surroundings: Surroundings = SITE,
+        window: RowWindow | None = None,
+    ) -> None:
         self.params = dict(params)
+        self.window = window
         self.audience_key = None if audience is UNKNOWN else audience
         self.surroundings = surroundings if self.localize else surroundings.of_site()
         if audience is not UNKNOWN:
@@ -220,10 +235,10 @@ class ModelStream:
     def wire_params(self) -> dict[str, Any]:
         """Return the parameters as JSON values, as a client sends them."""
         plain: dict[str, Any] = msgspec.to_builtins(self.params, enc_hook=str)
-        return plain
+        return plain if self.window is None else plain | self.window.param()
 
     def params_key(self) -> bytes:
-        """Return the parameters as canonical JSON."""
+        """Return the parameters, without the window, as canonical JSON."""
         return msgspec.json.encode(self.params, order="deterministic", enc_hook=str)
 
     def format_fingerprint(self, format: str) -> str:
@@ -237,7 +252,7 @@ class ModelStream:
         return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:12]
 
     def serves(self, format: str) -> bool:
-        """Return whether the stream supports a format: "html" (template), "html:...", "data" (fields) or "value:...".
+        """Return whether the stream supports a format: "html", "html:...", "data", "pages" or "value:...".
 
         Raise `TokenInvalid` for inline rows that no server has signed for this stream.
         """
@@ -246,6 +261,8 @@ class ModelStream:
             return name in self.values()
         if kind == "html":
             return bool(self.inline_rows(format) or self.template_name)
+        if kind == "pages":
+            return self.paginate_by is not None
         return bool(self.fields or self.serializer_class)
 
     def inline_rows(self, format: str) -> FoundRows | None:
@@ -275,9 +292,18 @@ class ModelStream:
         return signature(cls.get_queryset, skip=1).parameters
 
     @classmethod
+    def key_parameter(cls) -> str | None:
+        """Return the parameter with the primary key of the stream's only row; None if it may have several."""
+        key: Any = cls.model._meta.pk
+        return next((name for name in cls.partition_by if name in (key.name, key.attname)), None)
+
+    @classmethod
     def clean_params(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters, converted, with defaults. Raise `BadParameters`."""
         parameters = cls.parameters()
+        key = cls.key_parameter()
+        if key is not None and "pk" in given and key not in given and "pk" not in parameters:
+            given = {key if name == "pk" else name: value for name, value in given.items()}
         allowed = ", ".join(parameters) or "none"
         for name in given:
             if name not in parameters:

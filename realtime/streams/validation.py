@@ -16,6 +16,7 @@ from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.keys import target
 from realtime.streams.presence import PresenceStream, presence_of
 from realtime.streams.stream import ModelStream
+from realtime.streams.window import NAMES
 
 
 def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
@@ -33,6 +34,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             hint="Set it to True, or to a class derived from realtime.PresenceStream.",
         )
     yield from _time_problems(stream)
+    yield from _page_problems(stream)
     yield from _parameter_problems(stream)
     if wrong := list(_audience_problems(stream)):
         yield from wrong
@@ -224,6 +226,22 @@ def _time_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]
             f"{stream.__name__}.changes_at takes arguments, or is a coroutine.",
             hint="Declare it as def changes_at(self): the stream's parameters are in self.params.",
         )
+
+
+def _page_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    size: Any = stream.paginate_by
+    if size is None:
+        return
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        yield StreamDefinitionError(
+            f"{stream.__name__}.paginate_by is {size!r}.", hint="Set it to a positive number of rows, or to None."
+        )
+    for name in NAMES:
+        if name in stream.parameters():
+            yield StreamDefinitionError(
+                f"{stream.__name__}.get_queryset takes {name!r}, which `paginate_by` already means.",
+                hint="Leave it out, since the rows are cut for you; or give your parameter another name.",
+            )
 
 
 def _is_positive(value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.db.models import Model, QuerySet
+from django.http import Http404
 from django.middleware.csrf import get_token
 from django.template import TemplateSyntaxError
 from django.template.base import token_kwargs
@@ -16,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from realtime.actions.form_html import Layout, render_form, user_of
 from realtime.auth import tokens
@@ -35,6 +37,7 @@ from realtime.streams.inline_rows import InlineRows
 from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.registry import registry
 from realtime.streams.surroundings import of_page
+from realtime.templatetags.paging import page_request, remember, remembered, rest_of_address, take_more
 
 register = template.Library()
 
@@ -56,7 +59,7 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
     With `share=True` all pages of a session in one browser use one connection, where the browser can.
     """
     warn_if_uncollected()
-    request = _request(context)
+    request = page_request(context)
     if request is not None:
         setattr(request, SCRIPT_SEEN, True)
     nonce = _nonce(context)
@@ -78,18 +81,13 @@ def _sentences() -> SafeString | str:
     return format_html(' data-realtime-sentences="{}"', encode_value(sentences).decode()) if sentences else ""
 
 
-def _request(context: Any) -> Any:
-    """Return the page's request, also in `{% include ... only %}` and in inclusion tags, where no name leads to it."""
-    return context.get("request") or getattr(context, "request", None)
-
-
 def _nonce(context: Any) -> str:
-    return str(context.get("csp_nonce") or getattr(_request(context), "csp_nonce", ""))
+    return str(context.get("csp_nonce") or getattr(page_request(context), "csp_nonce", ""))
 
 
 def _check_script(context: Any) -> SafeString:
     """While DEBUG is on, a script that says so where the page forgets `{% realtime_script %}`."""
-    request = _request(context)
+    request = page_request(context)
     if not settings.DEBUG or getattr(request, SCRIPT_SEEN, False):
         return SafeString("")
     if request is not None:
@@ -145,14 +143,22 @@ def _rows(
     if inline:
         refuse_outside_names(inline, context)
     format = inline.format(name) if inline else "html"
+    more = take_more(context, name, params)
     part = _part(context, name, format, params)
+    if part.stream.key_parameter() is not None and not part.rows:
+        raise Http404(f"The stream {name!r} has no row with this key.")
+    remember(context, part)
     source = "".join(part.rows[:1]) or part.source
     shown = row_html.empty_part(empty, part.roots, source) if empty.strip() else ""
     rows = [*part.rows] if part.rows or not shown else [shown]
     html = format_html_join("\n", "{}", ((mark_safe(row),) for row in rows))  # noqa: S308 - rendered by a template
-    mark = format_html(' data-live-when-empty="{}"', shown) if shown else ""
+    mark = format_html(' data-live-when-empty="{}"', shown) if shown else SafeString("")
     if container is None and not rows and "tr" in part.roots:  # then no parser makes one
         mark = SafeString(' data-live-in="tbody"')
+    if part.stream.key_parameter() is not None:
+        mark += SafeString(" data-live-single")
+    if more is not None:
+        mark, html = mark + more.mark(), more.around(html, part)
     return _element(container, name, format, part, classes, html, mark) + _check_script(context)
 
 
@@ -210,6 +216,10 @@ def do_live(parser: Any, token: Any) -> LiveNode:
     The keywords are the stream's parameters, but for `container` (the element that holds the rows) and `class` (its
     classes). Rows without a container stand in the element around the tag. Without `as`, the stream's template shows
     a row. Raise `Forbidden` where the user may not see them, which Django answers with 403.
+
+    Of a stream with `paginate_by`, `page=3` shows a page, and `more=True` the first one and a link to the next; with
+    `more="up"`, the last one and a link to the one before. A stream that has one row, because `partition_by` names the
+    primary key, takes it as `pk=task.pk`. Raise `Http404` where it has none.
     """
     tag, *bits = token.split_contents()
     variable = None
@@ -236,6 +246,26 @@ def do_live(parser: Any, token: Any) -> LiveNode:
             empty = parser.parse(("endlive",))
             parser.delete_first_token()
     return LiveNode(parser.compile_filter(text), options, inline, empty)
+
+
+@register.simple_tag(takes_context=True)
+def live_pages(context: Any, name: str, container: str = "nav", **params: Any) -> SafeString:
+    """Show the links to the pages of a stream with `paginate_by`, and keep their number true.
+
+    For example::
+
+        {% live "tasks" project=project.pk page=request.GET.page %}
+        {% live_pages "tasks" %}
+
+    Without keywords, the pages are those of the list above. The links work without JavaScript too.
+    """
+    refuse_in_row("live_pages")
+    classes = _plain(params.pop("class", ""))
+    params = params or remembered(context, _plain(name))
+    part = _part(context, name, "pages", params, query=rest_of_address(context, "page"))
+    (row,) = part.rows
+    mark = format_html(' aria-label="{}"', gettext("Pages"))
+    return _element(container, name, "pages", part, classes, mark_safe(row), mark) + _check_script(context)  # noqa: S308
 
 
 @register.simple_tag(takes_context=True)
@@ -320,7 +350,7 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
     make or change such a row.
     """
     refuse_in_row("live_form")
-    request = _request(context)
+    request = page_request(context)
     names = {"next": "next", "submit": "submit", "class": "classes", "template": "template"}
     layout = Layout(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
     values = {key: _plain(value) for key, value in params.items()}
@@ -342,7 +372,7 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
     stream's parameters. Raise `Forbidden` where the user may not see the stream.
     """
     refuse_in_row("live_actions")
-    request = _request(context)
+    request = page_request(context)
     user = getattr(request, "user", None) or context.get("user") or visitor()
     stream = open_stream(user, _plain(name), {key: _plain(value) for key, value in params.items()})
     params = stream.wire_params()
@@ -357,11 +387,12 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
     )
 
 
-def _part(context: Any, name: str, format: str, params: dict[str, Any]) -> PagePart:
-    request = _request(context)
+def _part(context: Any, name: str, format: str, params: dict[str, Any], *, query: str = "") -> PagePart:
+    request = page_request(context)
     user = getattr(request, "user", None) or context.get("user") or visitor()
     values = {key: _plain(value) for key, value in params.items()}
-    return page_part(user, _plain(name), values, format, page=request or getattr(context, "render_context", None))
+    page = request or getattr(context, "render_context", None)
+    return page_part(user, _plain(name), values, format, page=page, query=query)
 
 
 def _element(
@@ -369,13 +400,14 @@ def _element(
 ) -> SafeString:
     attributes = format_html(
         'data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-fingerprint="{}"'
-        ' data-live-token="{}"{}{}',
+        ' data-live-token="{}"{}{}{}',
         name,
         "" if format == "html" else format_html(' data-live-format="{}"', format),
         encode_value(part.params).decode(),
         part.cursor,
         part.fingerprint,
         part.token,
+        "" if part.viewer is None else format_html(' data-live-viewer="{}"', part.viewer),
         mark,
         format_html(' class="{}"', classes) if classes else "",
     )

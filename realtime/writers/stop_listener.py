@@ -22,7 +22,8 @@ from realtime.writers.draft import Draft
 
 logger = logging.getLogger("realtime.log")
 
-LINGER_SECONDS = 5.0  # without writers, before the thread ends
+# without writers, before the thread ends: PostgreSQL waits 5 s for its connection when a test database is dropped
+LINGER_SECONDS = 2.0
 
 
 class _Writer(NamedTuple):

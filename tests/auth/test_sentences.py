@@ -52,6 +52,7 @@ class TestCatalog:
     def test_has_no_unused_message(self, language):
         sources = [path.read_text() for path in PACKAGE.rglob("*.py")]
         sources += [path.read_text() for path in (PACKAGE / "static/realtime").glob("*.js")]
+        sources += [path.read_text() for path in (PACKAGE / "templates/realtime").glob("*.html")]
         said = "\n".join(source for source in sources if "SENTENCES = (" not in source)
         assert [each for each in catalog(language) if each not in said] == []
 

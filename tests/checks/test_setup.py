@@ -169,6 +169,12 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
             "Made.changes_at takes arguments, or is a coroutine.",
             "Declare it as def changes_at(self): the stream's parameters are in self.params.",
         ),
+        ({"paginate_by": 0}, "Made.paginate_by is 0.", "Set it to a positive number of rows, or to None."),
+        (
+            {"get_queryset": lambda self, page: Book.objects.all(), "paginate_by": 5, "partition_by": []},
+            "Made.get_queryset takes 'page', which `paginate_by` already means.",
+            "Leave it out, since the rows are cut for you; or give your parameter another name.",
+        ),
         (
             {"rows_depend_on": ["tests.Nothing"]},
             "Made.rows_depend_on names no model: App 'tests' doesn't have a 'Nothing' model.",

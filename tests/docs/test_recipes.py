@@ -17,7 +17,7 @@ from tests.support.pages import Windows, wait_for_state
 from tests.support.processes import Process, free_port, serves
 from tests.support.waiting import seconds
 
-NAME = re.compile(r"^(?:# (?P<python>board/\S+?)|\{# (?P<html>board/\S+?) #\})$")
+NAME = re.compile(r"^(?:# (?P<python>(?:board|mysite)/\S+?)|\{# (?P<html>board/\S+?) #\})$")
 START = """
 from django.core.management import call_command
 call_command("startproject", "mysite", ".")
@@ -26,17 +26,27 @@ call_command("startapp", "board")
 SETTINGS = """
 INSTALLED_APPS = ["daphne", *INSTALLED_APPS, "realtime", "board"]
 ASGI_APPLICATION = "realtime.asgi.application"
+MIDDLEWARE = [*MIDDLEWARE, "mysite.reader.as_ada"]
 """
-# The reader's own view: whoever comes is logged in as ada.
-URLS = """
+# The first request of a browser logs it in as ada.
+READER = """
 from django.contrib.auth import get_user_model, login
+
+def as_ada(get_response):
+    def respond(request):
+        if not request.COOKIES and not request.user.is_authenticated:
+            login(request, get_user_model().objects.get(username="ada"))
+        return get_response(request)
+
+    return respond
+"""
+# The reader's own view.
+URLS = """
 from django.shortcuts import render
 from django.urls import include, path
 from board.models import Project
 
 def board(request):
-    if not request.user.is_authenticated:
-        login(request, get_user_model().objects.get(username="ada"))
     return render(request, "board/board.html", {"project": Project.objects.get()})
 
 urlpatterns = [path("", board), path("realtime/", include("realtime.urls"))]
@@ -71,12 +81,13 @@ class Reader:
         self._run("-c", START)
         with (folder / "mysite" / "settings.py").open("a") as file:
             file.write(SETTINGS)
+        (folder / "mysite" / "urls.py").write_text(URLS)
+        (folder / "mysite" / "reader.py").write_text(READER)
         for block in [*blocks("recipes/index"), *blocks(f"recipes/{recipe}")]:
             if found := NAME.match(block.text.splitlines()[0]):
                 path = folder / (found["python"] or found["html"])
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text)
-        (folder / "mysite" / "urls.py").write_text(URLS)
         self._env["DJANGO_SETTINGS_MODULE"] = "mysite.settings"
         self._run("-c", PREPARE)
         self.server = Process(
@@ -168,6 +179,52 @@ def test_headers_sort_the_table_and_back_returns_to_the_order_before(
     expect(titles).to_have_text(["Pen", "Paper", "Inkwell", "Ink"])
 
 
+def test_pages_are_turned_in_place_and_follow_the_rows(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("pagination")
+    expect(page.locator("ul[data-live] > li")).to_have_text(["Ink", "Inkwell"])
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("ul[data-live] > li")).to_have_text(["Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Blotter')")
+    expect(page.locator("ul[data-live] > li")).to_have_text(["Inkwell", "Paper"])
+    expect(page.get_by_role("link", name="3")).to_be_visible()
+
+
+def test_an_endless_list_shows_more(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("infinite-list")
+    rows = page.locator("li[data-live-key]")
+    expect(rows).to_have_text(["Ink", "Inkwell"])
+    page.get_by_role("link", name="Show more").click()
+    expect(rows).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Blotter')")
+    expect(rows).to_have_text(["Blotter", "Ink", "Inkwell", "Paper"])
+
+
+def test_a_chat_shows_its_history_upwards(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("chat-history")
+    rows = page.locator("p[data-live-key]")
+    expect(rows).to_have_text(["Paper", "Pen"])
+    page.get_by_role("log").evaluate("(log) => { log.scrollTop = 0 }")
+    expect(rows).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Hello')")
+    expect(rows).to_have_text(["Inkwell", "Paper", "Pen", "Hello"])
+
+
+def test_a_detail_page_says_that_its_object_was_deleted(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("detail-page")
+    expect(page.get_by_role("heading")).to_have_text("Ink")
+    reader.shell("from board.models import Task; Task.objects.filter(title='Ink').delete()")
+    expect(page.get_by_text("This task was deleted.")).to_be_visible()
+    expect(page.get_by_role("heading")).to_have_count(0)
+
+
+def test_own_messages_are_marked_for_their_author(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("own-messages")
+    expect(page.locator("[data-live-own]")).to_contain_text(["Pen"])
+    reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(assignee=1)")
+    expect(page.locator("[data-live-own]")).to_contain_text(["Ink", "Pen"])
+    expect(page.get_by_role("button", name="Edit")).to_have_count(2)
+
+
 def test_text_stands_in_place_of_rows(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
     page, reader = open_recipe("empty-list")
     expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
@@ -175,3 +232,31 @@ def test_text_stands_in_place_of_rows(open_recipe: Callable[..., tuple[Page, Rea
     expect(page.locator("li")).to_have_text(["Nothing to do in One. Add a task!"])
     reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Ink')")
     expect(page.locator("li")).to_have_text(["Ink"])
+
+
+def test_generic_views_are_live_and_lead_to_the_login_after_logout(
+    open_recipe: Callable[..., tuple[Page, Reader]],
+) -> None:
+    page, reader = open_recipe("class-based-views")
+    expect(page.locator("ul[data-live] > li")).to_have_text(["Ink", "Inkwell", "Paper"])
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("ul[data-live] > li")).to_have_text(["Pen"])
+    page.get_by_role("link", name="Pen").click()
+    wait_for_state(page)
+    reader.shell("from board.models import Task; Task.objects.filter(title='Pen').update(title='Pencil')")
+    expect(page.get_by_role("heading")).to_have_text("Pencil")
+    page.goto("/")
+    wait_for_state(page)
+    reader.shell("from django.contrib.sessions.models import Session; Session.objects.all().delete()")
+    page.wait_for_url("**/accounts/login/**")
+
+
+def test_a_cached_list_catches_up(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("include-and-cache")
+    expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.filter(title='Pen').delete()")
+    expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper"])
+    cached = page.request.get("/").text()
+    assert "Pen" in cached
+    page.reload()
+    expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper"])

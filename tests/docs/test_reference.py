@@ -100,7 +100,8 @@ def options(section: str) -> set[str]:
 
 # The options that a tag takes out of the stream's parameters, in its body.
 TAKEN = {
-    "live": {"class"},
+    "live": {"class", "more", "page"},
+    "live_pages": {"class"},
     "live_value": {"class"},
     "live_text": {"class"},
     "presence": {"class", "everyone", "watch"},

@@ -111,6 +111,14 @@ def edited(site: Site, settings: str, **files: str) -> str:
             'OWN = ["c"]\nINSTALLED_APPS = [*["a"], *OWN]\n',
             'OWN = ["c", "realtime"]\nINSTALLED_APPS = [*["daphne", "a"], *OWN]\n',
         ),
+        (
+            'A = ["a"]\nB = [\n    # Ours\n]\nINSTALLED_APPS = A + B\n',
+            'A = ["daphne", "a"]\nB = [\n    "realtime",\n    # Ours\n]\nINSTALLED_APPS = A + B\n',
+        ),
+        (
+            'INSTALLED_APPS = [\n    "a"]\n',
+            'INSTALLED_APPS = ["daphne",\n    "a", "realtime"]\n',
+        ),
         ('INSTALLED_APPS = ["daphne", "a"]\n', 'INSTALLED_APPS = ["daphne", "a", "realtime"]\n'),
         ('INSTALLED_APPS = ["a", "realtime"]\n', 'INSTALLED_APPS = ["daphne", "a", "realtime"]\n'),
         ('INSTALLED_APPS = ["a"]\r\nX = 1\r\n', 'INSTALLED_APPS = ["daphne", "a", "realtime"]\r\nX = 1\r\n'),
@@ -230,6 +238,7 @@ class TestApplication:
         ("", "django-live-queries\n"),
         ("a\r\nb\r\n", "a\r\nb\r\ndjango-live-queries\r\n"),
         ("django_live_queries[redis]==0.1\n", "django_live_queries[redis]==0.1\n"),
+        ("django-live-queries-x==1\n", "django-live-queries-x==1\ndjango-live-queries\n"),
     ],
 )
 def test_requirements_name_the_package_once(site: Site, before: str, after: str) -> None:
@@ -320,6 +329,18 @@ class TestCommand:
         code, shown = run("-m", "realtime", "init", "--yes")
         assert code == 1
         assert "CommandError: Left to do by hand:\n- INSTALLED_APPS of mysite.settings is not a list" in shown
+
+    def test_settings_are_those_of_manage_py(self, run, tmp_path):
+        manage = tmp_path / "manage.py"
+        setdefault = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')"
+        assert setdefault in manage.read_text()
+        manage.write_text(
+            manage.read_text().replace(setdefault, 'os.environ["DJANGO_SETTINGS_MODULE"] = "mysite.settings"')
+        )
+        assert run("-m", "realtime", "init", "--dry-run")[0] == 0
+        manage.write_text("")
+        sentence = "manage.py does not say which settings to use. Set DJANGO_SETTINGS_MODULE.\n"
+        assert run("-m", "realtime", "init") == (2, sentence)
 
     def test_other_folders_are_refused(self, run, tmp_path):
         (tmp_path / "manage.py").unlink()

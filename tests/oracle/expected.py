@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.utils.html import escape
 
@@ -16,12 +17,12 @@ Rows = list[tuple[str, Any]]
 PERSONAL = {
     "oracle.shared": None,
     "oracle.mine": "reader",
-    "oracle.for reader": "reader",
-    "oracle.for readers": "readers",
-    "oracle.for readers of box": "box__readers",
-    "oracle.for readers in box": "readers",
+    "oracle.reader": "reader",
+    "oracle.readers": "readers",
+    "oracle.readers_of_box": "box__readers",
+    "oracle.readers_in_box": "readers",
 }
-OF_BOX = ("oracle.box", "oracle.for readers in box")
+OF_BOX = ("oracle.box", "oracle.readers_in_box")
 
 
 class Wanted(NamedTuple):
@@ -35,7 +36,8 @@ class Wanted(NamedTuple):
 
     @property
     def params(self) -> dict[str, Any]:
-        return {"spec": self.spec} | ({} if self.box is None else {"box": self.box})
+        window = {name: value for name, value in json.loads(self.spec).items() if name in ("page", "window")}
+        return {"spec": self.spec} | ({} if self.box is None else {"box": self.box}) | window
 
 
 def wanted(stream: str, params: Mapping[str, Any], audience: Any, format: str) -> Wanted:
@@ -49,9 +51,21 @@ def rows(want: Wanted) -> Rows:
         return [(value, _all(want).filter(done=True).count() if value == "done" else _count(want))]
     render = _html if want.format == "html" else _data
     found: dict[str, Any] = {}
-    for instance in specs.queryset(_all(want), want.spec, total=True):
+    instances, is_reversed = _window(list(specs.queryset(_all(want), want.spec, total=True)), json.loads(want.spec))
+    for instance in instances:
         found.setdefault(str(instance.pk), instance)  # joins may give a row several times
-    return [(key, render(instance)) for key, instance in found.items()]
+    rows = [(key, render(instance)) for key, instance in found.items()]
+    return rows[::-1] if is_reversed else rows
+
+
+def _window(instances: list[Any], spec: Mapping[str, Any]) -> tuple[list[Any], bool]:
+    """The part that the spec wants; what counts from the end is in reverse order."""
+    if "page" in spec:
+        return list(Paginator(instances, 3).get_page(spec["page"])), False
+    if "window" not in spec:
+        return instances, False
+    start, stop = map(int, spec["window"].split(":"))
+    return (instances[::-1][-stop:-start], True) if start < 0 else (instances[start:stop], False)
 
 
 def _count(want: Wanted) -> int:

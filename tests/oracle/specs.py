@@ -1,7 +1,8 @@
 """Specs: a random QuerySet as JSON, so that it can be the parameter of a stream.
 
 A spec has `where` (a condition), `show` (what the annotation `shown` is), `having` (a condition on it), `order` (a
-list), `slice` (two numbers), `distinct`, `values` and `only`, all of them optional. A condition is `[lookup, value]`,
+list), `slice` (two numbers), `distinct`, `values` and `only`, all of them optional; a stream of pages also takes
+`page` or `window`. A condition is `[lookup, value]`,
 `["F", lookup, column]`, `["and" | "or", condition, …]` or `["not", condition]`.
 """
 

@@ -122,6 +122,22 @@ def plain(*, boxes: bool) -> st.SearchStrategy[str]:
     return st.sampled_from([json.dumps(spec, separators=(",", ":")) for spec in found])
 
 
+def specs_of(*, boxes: bool) -> st.SearchStrategy[str]:
+    return st.one_of(specs(boxes=boxes), plain(boxes=boxes))
+
+
+PAGES = [{"page": number} for number in (1, 2, 3, 9)]
+WINDOWS = [{"window": window} for window in ("0:6", "3:6", "6:12", "-3:0", "-6:-3", "-12:0")]
+
+
+@st.composite
+def paged(draw: Any) -> str:
+    """A spec with a page or a window; a slice has none from its end."""
+    spec = json.loads(draw(specs_of(boxes=False)))
+    spec.pop("slice", None)
+    return json.dumps(spec | draw(st.sampled_from([*PAGES, *WINDOWS])), separators=(",", ":"))
+
+
 # names of writes and streams that are left out, to see what lies behind a failure
 WITHOUT = set(os.environ.get("REALTIME_ORACLE_WITHOUT", "").split())
 
@@ -131,11 +147,12 @@ FORMATS = {
     "oracle.items": ["data", "data", "data", "html", "value:count"],
     "oracle.shared": ["data", "data", "html"],
     "oracle.mine": ["data", "data", "html", "value:count"],
-    "oracle.for reader": ["data", "data", "value:done"],
-    "oracle.for readers": ["data", "data", "html", "value:done"],
-    "oracle.for readers of box": ["data", "data", "value:done"],
-    "oracle.for readers in box": ["data", "data", "value:done"],
+    "oracle.reader": ["data", "data", "value:done"],
+    "oracle.readers": ["data", "data", "html", "value:done"],
+    "oracle.readers_of_box": ["data", "data", "value:done"],
+    "oracle.readers_in_box": ["data", "data", "value:done"],
     "oracle.box": ["data", "data", "html", "value:count", "value:done"],
+    "oracle.pages": ["data", "data", "html", "value:count"],
     "oracle.boxes": ["data", "data", "value:count"],
 }
 
@@ -147,20 +164,21 @@ def queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
         "oracle.items",
         "oracle.shared",
         "oracle.mine",
-        "oracle.for reader",
-        "oracle.for readers",
-        "oracle.for readers",
-        "oracle.for readers of box",
-        "oracle.for readers in box",
+        "oracle.reader",
+        "oracle.readers",
+        "oracle.readers",
+        "oracle.readers_of_box",
+        "oracle.readers_in_box",
         "oracle.box",
         "oracle.box",
+        "oracle.pages",
         "oracle.boxes",
     ]
     streams = st.sampled_from([name for name in names if name not in WITHOUT])
     return streams.flatmap(
         lambda stream: st.tuples(
             st.just(stream),
-            st.one_of(specs(boxes=stream == "oracle.boxes"), plain(boxes=stream == "oracle.boxes")),
+            paged() if stream == "oracle.pages" else specs_of(boxes=stream == "oracle.boxes"),
             st.sampled_from(FORMATS[stream]),
             SMALL,
         )

@@ -15,6 +15,7 @@ from realtime.queries.tail import Tail, Tick, Want
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE, Surroundings
+from realtime.streams.window import take_window
 from tests.models import Shelf
 from tests.shapes.desk import desk  # noqa: F401 - a fixture
 from tests.support.forms import form_for
@@ -95,7 +96,8 @@ class Live:
     ) -> Viewer:
         """A viewer who has nothing yet."""
         kind = registry.get(stream) if isinstance(stream, str) else stream
-        return Viewer(self, kind(kind.clean_params(params), audience, surroundings), format, cursor, form)
+        window, given = take_window(kind, params)
+        return Viewer(self, kind(kind.clean_params(given), audience, surroundings, window), format, cursor, form)
 
     def tick(self, *newcomers: Viewer, gone: tuple[Viewer, ...] = ()) -> Tick:
         wants = {Want(viewer.key, viewer.cursor): viewer.stream for viewer in newcomers}

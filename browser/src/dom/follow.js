@@ -2,7 +2,8 @@
  * Keeps an element with data-live-follow scrolled to its end while rows are added, until the user scrolls away.
  */
 
-import {call, get} from "./members.js"
+import {attribute, call, get} from "./members.js"
+import {keepPlace} from "./scroll_anchor.js"
 
 /** Distance in pixels that still counts as the end: scroll positions have fractions. */
 const SLACK = 2
@@ -16,16 +17,21 @@ export function followFromStart(element) {
 /**
  * Keeps the end in view while rows change.
  *
- * @param {Element} element a container whose rows are about to change
+ * @param {Element} element that holds rows, which are about to change
+ * @param {Element} live their container, or the marker of a list in place
  * @returns {() => void} call it when they have changed
  */
-export function follow(element) {
+export function follow(element, live) {
   const scroller = followed(element)
-  return scroller && isAtEnd(scroller) ? () => scrollToEnd(scroller) : () => {}
+  if (scroller && isAtEnd(scroller)) return () => scrollToEnd(scroller)
+  return growsUpwards(live) ? keepPlace(element) : () => {}
 }
 
 /** @param {Element} element */
 const followed = (element) => call(element, "closest", "[data-live-follow]")
+
+/** Whether more rows of it are added in front. @param {Element} live */
+export const growsUpwards = (live) => Number(attribute(live, "data-live-more")) < 0
 
 /** @param {Element} scroller */
 function isAtEnd(scroller) {

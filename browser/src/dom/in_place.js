@@ -46,7 +46,7 @@ function aroundRows(marker) {
 
 /** Returns whether a node is a row, a placeholder for rows, or invisible. @param {ChildNode} node */
 function isPart(node) {
-  if (node instanceof Element) return ["data-live-key", "data-live-empty"].some((name) => attribute(node, name) !== null)
+  if (node instanceof Element) return ["data-live-key", "data-live-empty", "data-live-load"].some((name) => attribute(node, name) !== null)
   return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim() // a comment, or white space
 }
 

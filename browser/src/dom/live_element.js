@@ -3,14 +3,18 @@
  */
 
 import {RealtimeError, parseJSON, sorted, valueFormat} from "../protocol/messages.js"
-import {followFromStart} from "./follow.js"
+import {followFromStart, growsUpwards} from "./follow.js"
+import {noteGone} from "./gone.js"
 import {isMarker} from "./in_place.js"
 import {attribute, call, emit, get, show} from "./members.js"
 import {PART_ROWS, inTasks} from "./parts.js"
+import {MoreLink} from "./more_link.js"
+import {withoutAnchoring} from "./scroll_anchor.js"
 import {animate, animates} from "./transitions.js"
 import {Rows} from "./row_list.js"
 import {ParameterChange} from "../data/parameter_change.js"
 import {Subscription} from "../data/result_set.js"
+import {WINDOW, Windows} from "../data/windows.js"
 import {ValueText} from "../valuetext.js"
 
 /** @typedef {import("../protocol/messages.js").Format} Format */
@@ -46,6 +50,10 @@ export class Container {
   #noted
   /** The cursor in the page's HTML when the element was bound. */
   #rendered
+  /** Of a list that shows more when asked. @type {Windows | null} */
+  #windows = null
+  /** @type {MoreLink | null} */
+  #link = null
 
   /**
    * @param {Element} element
@@ -78,6 +86,47 @@ export class Container {
       after: (seconds, callback) => connection.monitor.after(seconds, callback),
     })
     this.announcer = announcer
+    if (this.#step) this.#showMore()
+  }
+
+  /** How many rows each step adds, negative if they are added in front; 0 if the list shows no more when asked. */
+  get #step() {
+    return Math.trunc(Number(attribute(this.element, "data-live-more"))) || 0
+  }
+
+  #showMore() {
+    const {element, subscription, connection} = this
+    if (growsUpwards(element)) withoutAnchoring(this.#parent)
+    this.#windows = new Windows({
+      size: this.#step,
+      first: {subscription, close: () => connection.unsubscribe(subscription)},
+      hold: (params) => this.#hold(params),
+      taken: () => this.#takeMore(),
+      refuse: (error) => {
+        this.#link?.refuse()
+        emit(element, "realtime:error", error)
+      },
+    })
+    if (this.#link) this.#link.renew(this.#windows)
+    else this.#link = new MoreLink(element, this.#windows)
+  }
+
+  /** The list shows more: so does the page after a reload. */
+  #takeMore() {
+    const [subscription] = this.#subscriptions
+    this.subscription = this.#step < 0 ? /** @type {Subscription} */ (this.#subscriptions.at(-1)) : subscription
+    this.#link?.showAddress()
+  }
+
+  /** Those of its rows, in order. @returns {Subscription[]} */
+  get #subscriptions() {
+    return this.#windows?.subscriptions ?? [this.subscription]
+  }
+
+  /** The keys of what it shows; of two windows that are of two moments, both may have one. @returns {readonly string[]} */
+  get #shownKeys() {
+    const {shownKeys} = this.subscription
+    return this.#windows ? [...new Set(this.#subscriptions.flatMap((each) => each.shownKeys))] : shownKeys
   }
 
   /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows in the page */
@@ -88,7 +137,7 @@ export class Container {
       {
         keys,
         paint: (shown, change) => this.#paintOf(subscription, shown, change),
-        read: this.content.read && (() => this.#read()),
+        read: this.content.read && (() => this.#read(subscription)),
         expect: this.content.expect?.bind(this.content),
       },
     )
@@ -96,8 +145,8 @@ export class Container {
       if (subscription === this.subscription) emit(this.element, "realtime:event", {...about, data})
     })
     subscription.listeners.add((_rows, change) => {
-      if (subscription !== this.subscription || this.#pending) return // they are notified when it is shown
-      this.#tell(this.#toTell ?? change)
+      if (!this.#subscriptions.includes(subscription) || this.#pending) return // they are told when it is shown
+      if (this.#toTell || !this.#windows) this.#tell(this.#toTell ?? change)
       this.#toTell = null
     })
     return subscription
@@ -124,7 +173,11 @@ export class Container {
     this.#answered = answered
     const {target} = this.#change
     if (target && isEqual(params, target)) return
-    if (!isEqual(params, this.subscription.wire.params ?? {})) return this.#change.set(params)
+    const shown = this.subscription.wire.params ?? {}
+    if (!isEqual(params, shown)) {
+      const isOther = this.#windows && params[WINDOW] === shown[WINDOW] // it begins again with its first rows
+      return this.#change.set(isOther ? {...params, [WINDOW]: this.#windows?.first ?? null} : params)
+    }
     this.#change.cancel()
     answered(null)
   }
@@ -158,12 +211,17 @@ export class Container {
   release() {
     this.#change.close()
     this.#flush()
+    this.#link?.close()
     this.#count()
     show(this.element, "data-live-state", null)
-    if (attribute(this.element, "data-live-cursor") !== this.#rendered) return // the page has other rows now, with their own cursor
-    const {cursor, fingerprint} = this.subscription.wire
-    show(this.element, "data-live-cursor", cursor)
-    show(this.element, "data-live-fingerprint", fingerprint || null)
+    if (attribute(this.element, "data-live-cursor") !== this.#rendered) return // it is of rows that the page has taken from elsewhere
+    const {cursor, fingerprint, params} = this.subscription.wire
+    const isOne = this.#subscriptions.length === 1 // what several windows show is loaded again, as one
+    if (this.#windows && !isOne) show(this.element, "data-live-params", JSON.stringify({...params, [WINDOW]: this.#windows.all}))
+    if (this.#windows && !isOne) show(this.element, CHANGED, "")
+    show(this.element, "data-live-cursor", isOne ? cursor : null)
+    show(this.element, "data-live-fingerprint", (isOne && fingerprint) || null)
+    this.#windows?.close()
   }
 
   /** @param {Params} params */
@@ -171,6 +229,7 @@ export class Container {
     const {vouched, present} = this.subscription.wire
     const subscription = this.#newSubscription({params, cursor: null, changed: true})
     Object.assign(subscription.wire, {vouched, present, isNext: true})
+    subscription.listeners.add(() => subscription.error && this.#windows?.arrived(subscription))
     this.connection.subscribe(subscription)
     return {subscription, close: () => this.connection.unsubscribe(subscription)}
   }
@@ -178,8 +237,10 @@ export class Container {
   /** @param {Subscription} subscription whose rows are loaded */
   #switch(subscription) {
     const before = this.subscription
+    this.#windows?.close()
     this.subscription = subscription
     this.connection.unsubscribe(before)
+    if (this.#windows) this.#showMore()
     show(this.element, CHANGED, "")
     this.#rendered = null
     for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null) // they belong to other rows
@@ -201,8 +262,14 @@ export class Container {
 
   /** @param {Subscription} subscription @param {readonly string[]} keys @param {Change} change */
   #paintOf(subscription, keys, change) {
-    if (subscription !== this.subscription && subscription.filled) this.#change.arrived(subscription)
-    return subscription !== this.subscription || this.#take(keys, change)
+    if (!this.#subscriptions.includes(subscription) && subscription.filled) this.#arrived(subscription)
+    return !this.#subscriptions.includes(subscription) || this.#take(this.#windows ? this.#shownKeys : keys, change)
+  }
+
+  /** @param {Subscription} subscription that is next */
+  #arrived(subscription) {
+    this.#change.arrived(subscription)
+    this.#windows?.arrived(subscription)
   }
 
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
@@ -212,7 +279,7 @@ export class Container {
       return contents.filter((content) => content instanceof Rows && content !== this.content)
     }
     const isRefused = () => Boolean(this.subscription.error)
-    return new Rows(this.element, {wanted: () => this.subscription.shownKeys, isRefused, others: /** @type {() => Rows[]} */ (others), report})
+    return new Rows(this.element, {wanted: () => this.#shownKeys, isRefused, others: /** @type {() => Rows[]} */ (others), report})
   }
 
   /**
@@ -228,6 +295,7 @@ export class Container {
     else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({isNow: true})
     else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush())
     this.#count()
+    this.#link?.update()
     return true
   }
 
@@ -238,7 +306,7 @@ export class Container {
     inTasks(this.#paint(pending), /** @type {Document} */ (get(this.element, "ownerDocument")), (isDone) => {
       if (this.#pending !== pending) return false
       if (isDone) this.#pending = null
-      if (isDone && isNow) this.#toTell = pending.change
+      if (isDone && isNow) this.#toTell = this.#toTell && this.#windows ? joined({keys: [], change: this.#toTell}, pending.keys, pending.change).change : pending.change
       else if (isDone) this.#tell(pending.change)
       isNow = false
       return !isPaused(this.element)
@@ -262,9 +330,11 @@ export class Container {
     return (isMarker(this.element) && get(this.element, "parentElement")) || this.element
   }
 
-  #read() {
+  /** @param {Subscription} subscription */
+  #read(subscription) {
     this.#flush()
-    return /** @type {Map<string, string>} */ (this.content.read?.())
+    const rows = /** @type {Map<string, string>} */ (this.content.read?.())
+    return this.#windows ? new Map(subscription.keys.flatMap((key) => (rows.has(key) ? [[key, /** @type {string} */ (rows.get(key))]] : []))) : rows
   }
 
   /** @param {Pending} pending @returns {Generator<void, void>} */
@@ -281,6 +351,7 @@ export class Container {
       this.#pending = null
       throw error
     }
+    noteGone(this.element, keys, change.drops)
     if (before && asking && !change.reset) {
       const added = [...change.puts.keys()].filter((key) => !before.has(key)).length
       this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, change.puts.size - added, change.drops.length])
@@ -327,8 +398,8 @@ function unsigned(name) {
   return new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
-/** Returns whether a format is "html", or "html:" with the name of rows in the page's own template. @param {string} format */
-const isHTML = (format) => format === "html" || format.startsWith("html:")
+/** Returns whether what a format shows is HTML: rows, rows of the page's own template, or links to pages. @param {string} format */
+const isHTML = (format) => format === "html" || format === "pages" || format.startsWith("html:")
 
 /** @param {Element} element @returns {Format} */
 function readFormat(element) {

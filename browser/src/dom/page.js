@@ -39,9 +39,9 @@ export class Page {
     return this.#containers.get(element)?.subscription
   }
 
-  /** Returns the containers of a stream. @param {string} name */
+  /** The containers of a stream, or all. @param {string} [name] */
   containersOf(name) {
-    return [...this.#containers.values()].filter((each) => each.name === name)
+    return [...this.#containers.values()].filter((each) => name === undefined || each.name === name)
   }
 
   start() {

@@ -7,10 +7,13 @@ import {showErrors} from "./form_errors.js"
 import {isEdited, isField, restore} from "./form_fields.js"
 import {listAround} from "./in_place.js"
 import {attribute, call, get, isForeign} from "./members.js"
+import {MORE} from "./more_link.js"
+import {PAGE, PageLinks} from "./page_links.js"
+import {WINDOW} from "../data/windows.js"
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../protocol/messages.js").RealtimeError} RealtimeError */
-/** @typedef {{state: unknown, params: Params, change: (params: Params, answered: (error: RealtimeError | null) => void) => void}} Container */
+/** @typedef {{state: unknown, params: Params, change: (params: Params, answered?: (error: RealtimeError | null) => void) => void}} Container */
 /** @typedef {Record<string, string[]>} Sentences by field; "": about the whole */
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement} Control */
 
@@ -42,7 +45,7 @@ export class ParameterForms {
   /** The last known URL. */
   #seen = ""
 
-  /** @param {{document: Document, containersOf: (stream: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
+  /** @param {{document: Document, containersOf: (stream?: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
   constructor({document, containersOf, after, now}) {
     this.document = document
     this.window = /** @type {Window} */ (get(document, "defaultView"))
@@ -65,6 +68,7 @@ export class ParameterForms {
     listen("change", (form) => this.#soon(form, 0)) // the same key may submit the form at once
     listen("submit", (form, event) => this.#submit(form, event))
     listen("reset", (form) => this.after(0, () => this.#apply(form))) // the fields are reset after the event
+    new PageLinks({document: this.document, go: (stream, page, answered) => this.#goTo(stream, page, answered)}).start()
     this.window.addEventListener("popstate", () => this.#followAddress())
     this.window.addEventListener("pageshow", ({persisted}) => persisted || this.#applyEdited())
     this.#applyEdited()
@@ -116,15 +120,27 @@ export class ParameterForms {
   #apply(form, {pressed = {}, isNew = false} = {}) {
     this.#keepPressed(form, pressed)
     const values = {...valuesOf(form), ...pressed}
+    const isFirst = this.#containers(form).some(({params}) => isOther(params, values))
     this.#change(form, values)
-    this.#showAddress(values, isNew)
+    this.#showAddress({...(isFirst ? {[PAGE]: "", [MORE]: ""} : {}), ...values}, isNew)
   }
 
   /** @param {HTMLFormElement} form @param {Record<string, string>} values */
   #change(form, values) {
     this.#typing.get(form)?.cancel()
     this.#typing.delete(form)
-    for (const container of this.#containers(form)) container.change(joined(container.params, values), (error) => this.#answer(form, container, error))
+    for (const container of this.#containers(form)) {
+      const first = isOther(container.params, values) ? firstPage(container.params) : {}
+      container.change(joined(container.params, {...first, ...values}), (error) => this.#answer(form, container, error))
+    }
+  }
+
+  /** Shows another page of a stream's lists. @param {string} stream @param {string} page @param {(error: RealtimeError | null) => void} answered */
+  #goTo(stream, page, answered) {
+    for (const container of this.containersOf(stream)) {
+      if (PAGE in container.params) container.change(joined(container.params, {[PAGE]: page}), answered)
+    }
+    this.#showAddress({[PAGE]: page}, true)
   }
 
   /**
@@ -177,6 +193,10 @@ export class ParameterForms {
     this.#seen = href
     if (href !== before && withoutFragment(href) === withoutFragment(before)) return
     for (const form of this.#forms()) this.#follow(form)
+    const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1"
+    for (const container of this.containersOf()) {
+      if (PAGE in container.params) container.change(joined(container.params, {[PAGE]: page}))
+    }
   }
 
   /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
@@ -261,7 +281,13 @@ function valueOf(control) {
 /** Returns the parameters with these values. An unchanged parameter keeps its type, such as number. @param {Params} params @param {Record<string, string>} values */
 const joined = (params, values) => ({...params, ...Object.fromEntries(differing(params, values).map((name) => [name, values[name]]))})
 
-/** Returns the names of values that differ from the parameters. @param {Params} params @param {Record<string, string>} values */
+/** Whether a list with these parameters becomes another one. @param {Params} params @param {Record<string, string>} values */
+const isOther = (params, values) => (PAGE in params || WINDOW in params) && differing(params, values).length > 0
+
+/** Another list begins with its first page. @param {Params} params @returns {Record<string, string>} */
+const firstPage = (params) => (PAGE in params ? {[PAGE]: "1"} : {})
+
+/** The names of values that are not those of the parameters. @param {Params} params @param {Record<string, string>} values */
 const differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name])
 
 /** Returns a parameter as a field's value; a checkbox sends nothing for false. @param {Params} params @param {string} name */

@@ -13,10 +13,11 @@ import {ask, attribute, call, emit, get, show} from "./members.js"
 import {morph} from "./morph.js"
 import {pageChanges} from "./page_changes.js"
 import {parts} from "./parts.js"
+import {showAsViewed} from "./viewer.js"
 import {arrange} from "./reorder.js"
 
 /** The server's HTML that a row shows. @type {WeakMap<Element, string>} */
-const said = new WeakMap()
+const serverHtml = new WeakMap()
 
 /**
  * A row that moves from one container of a stream to another in the same frame keeps its element, with the user's input in
@@ -71,7 +72,7 @@ export class Rows {
    * @returns {import("../data/result_set.js").Entry[]}
    */
   expect(rows, expect, id) {
-    const shown = expect(rows.map(([key, html]) => parseRow(String(html), key, this.element)))
+    const shown = expect(rows.map(([key, html]) => this.#parse(String(html), key)))
     if (!Array.isArray(shown) || !shown.every((row) => row instanceof Element)) {
       throw new TypeError("The function 'optimistic' must return an array of elements.")
     }
@@ -133,7 +134,7 @@ export class Rows {
 
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
-    const scroll = follow(this.element)
+    const scroll = follow(this.element, this.live)
     pageChanges.during(() => {
       const rows = this.#rows()
       const before = new Map(rows)
@@ -171,6 +172,13 @@ export class Rows {
     return new Set(gone.filter(([key]) => !awaited.has(key)).map(([, row]) => row))
   }
 
+  /** @param {string} html @param {string} key */
+  #parse(html, key) {
+    const row = parseRow(html, key, this.element)
+    showAsViewed(row, this.live)
+    return row
+  }
+
   /** @param {Element} row */
   #remove(row) {
     const key = attribute(row, "data-live-key")
@@ -191,17 +199,17 @@ export class Rows {
    * @returns {Element | null | undefined} null: the page's own code has prevented it
    */
   #draw(key, html, shown) {
-    if (shown) said.delete(shown)
+    if (shown) serverHtml.delete(shown)
     try {
-      const row = parseRow(html, key, this.element)
+      const row = this.#parse(html, key)
       if (!shown) {
         if (!ask(this.element, "realtime:before-add", {key, row})) return null
-        said.set(row, html)
+        serverHtml.set(row, html)
         return row
       }
       if (!ask(shown, "realtime:before-morph", {key, row: shown, to: row})) return shown
       const drawn = isSame(shown, row, html) ? shown : morph(shown, row)
-      said.set(drawn, html)
+      serverHtml.set(drawn, html)
       show(drawn, "data-live-error", null)
       this.#tell("morph", key, drawn)
       return drawn
@@ -268,11 +276,11 @@ export class Rows {
  */
 function isShown(row, html) {
   if (!row || isInUse(row)) return false
-  const before = said.get(row)
+  const before = serverHtml.get(row)
   if (before !== undefined) return before === html
   if (!isPlain(html) || !pageChanges.isUntouched(row)) return false
   const isAlike = get(row, "outerHTML").replace(/ data-live-key="[^"]*"/, "") === html
-  if (isAlike) said.set(row, html)
+  if (isAlike) serverHtml.set(row, html)
   return isAlike
 }
 

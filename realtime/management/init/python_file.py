@@ -61,9 +61,14 @@ class PythonFile:
             if comma is None:
                 self._insert(line, last.end_col_offset or 0, ",")
             self._insert_lines((comma or line) + 1, [f"{indent}{code},"])
+        elif not node.elts and end > node.lineno:  # only comments
+            self._insert_lines(node.lineno + 1, [f"{' ' * 4}{code},"])
         elif first or not node.elts:
             is_single = isinstance(node, ast.Tuple) and not node.elts
-            self._insert(node.lineno, node.col_offset + 1, code + (", " if node.elts else "," if is_single else ""))
+            behind = "," if node.elts or is_single else ""
+            if node.elts and node.elts[0].lineno == node.lineno:
+                behind += " "
+            self._insert(node.lineno, node.col_offset + 1, code + behind)
         else:
             last = node.elts[-1]
             self._insert(last.end_lineno or last.lineno, last.end_col_offset or 0, f", {code}")

@@ -27,10 +27,10 @@ var codes = Object.freeze({
   unknown_event: 4220
 });
 var names = new Map(Object.entries(codes).map(([name, code]) => [code, name]));
-function remedy(code) {
+function reactionTo(code) {
   if (code >= 4200 && code < 4300) return "stop";
-  if (code >= 4100 && code < 4200) return "ask anew";
-  return "come back";
+  if (code >= 4100 && code < 4200) return "renew";
+  return "reconnect";
 }
 function parseJSON(text2) {
   return JSON.parse(/\d{16}/.test(text2) ? text2.replace(TOKENS, keepExact) : text2);
@@ -314,7 +314,7 @@ var Wires = class {
   /** @param {Wire} wire @returns {ClientMessage[]} the messages for an open connection */
   remove(wire) {
     this.#wires.delete(wire);
-    return this.#leave(wire);
+    return this.#unsubscribe(wire);
   }
   /** Whether all wires that are shown and not refused are live. */
   get live() {
@@ -332,7 +332,7 @@ var Wires = class {
     return [...this.#wires].every(({ status: status2 }) => status2 === "live" || status2 === "delayed" || status2 === "refused");
   }
   /** Returns the messages that subscribe the wire. @param {Wire} wire @returns {ClientMessage[]} */
-  ask(wire) {
+  subscribe(wire) {
     Object.assign(wire, { id: this.#nextId++, status: "asked" });
     const { id, token, stream, params = {}, format, cursor, fingerprint, changed } = wire;
     const target = !token ? { stream, params, format } : changed ? { token, params } : { token };
@@ -340,11 +340,11 @@ var Wires = class {
     const asked = { type: "subscribe", id, ...target, ...held };
     return wire.present ? [asked, { type: "present", id, data: wire.present }] : [asked];
   }
-  askAll() {
-    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.ask(wire));
+  subscribeAll() {
+    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.subscribe(wire));
   }
   /** Returns the message of an event; none if the wire is not live, so the event is lost. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
-  tell({ id, status: status2 }, name, data) {
+  sendEvent({ id, status: status2 }, name, data) {
     return status2 !== "asked" && isHeld(status2) ? [{ type: "send", id, name, data }] : [];
   }
   /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
@@ -361,7 +361,7 @@ var Wires = class {
     return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused" && status2 !== "delayed").flatMap((wire) => {
       const isLive = wire.status === "live";
       const own = events.filter(({ id }) => id === wire.id);
-      const messages = [...this.ask(wire), ...own.map((event) => ({ ...event, id: wire.id }))];
+      const messages = [...this.subscribe(wire), ...own.map((event) => ({ ...event, id: wire.id }))];
       Object.assign(wire, { query: null, log: null, status: isLive ? "live" : "asked" });
       return messages;
     });
@@ -373,7 +373,7 @@ var Wires = class {
     }
   }
   /** Discards tokens and rows, because the user may be another one. */
-  forget() {
+  discardCredentials() {
     for (const wire of this.#wires) {
       wire.cursor = null;
       if (wire.params && wire.vouched) delete wire.token;
@@ -400,11 +400,11 @@ var Wires = class {
     const wire = this.find(id);
     if (!wire) return void 0;
     Object.assign(wire, { query: null, log: null });
-    const cure = remedy(code);
-    if (cure === "ask anew" && wire.token && wire.params && wire.vouched) {
+    const reaction = reactionTo(code);
+    if (reaction === "renew" && wire.token && wire.params && wire.vouched) {
       delete wire.token;
       wire.status = "wanted";
-    } else if (cure === "come back") {
+    } else if (reaction === "reconnect") {
       wire.status = "delayed";
       wire.failures += 1;
     } else {
@@ -421,12 +421,12 @@ var Wires = class {
     }));
   }
   /** Notes that the page has the wire's rows up to this cursor. @param {Wire} wire @param {string} cursor */
-  reach(wire, cursor) {
+  advance(wire, cursor) {
     Object.assign(wire, { cursor, fingerprint: wire.nextFingerprint, status: "live", failures: 0 });
   }
   /** Discards the page's rows, and requests them again. @param {Wire} wire @returns {ClientMessage[]} */
   reset(wire) {
-    const messages = this.#leave(wire);
+    const messages = this.#unsubscribe(wire);
     Object.assign(wire, { cursor: null, status: "delayed", failures: wire.failures + 1 });
     return messages;
   }
@@ -444,7 +444,7 @@ var Wires = class {
     }
   }
   /** @param {Wire} wire @returns {ClientMessage[]} */
-  #leave(wire) {
+  #unsubscribe(wire) {
     const { id, status: status2 } = wire;
     Object.assign(wire, { query: null, log: null, status: "wanted" });
     return isHeld(status2) ? [{ type: "unsubscribe", id }] : [];
@@ -480,7 +480,7 @@ var Session = class {
   // what the page wants, whether connected or not
   /** The state to show until the next welcome. @type {State} */
   #absence = "connecting";
-  #askedAnew = false;
+  #renewed = false;
   // new credentials were requested since the last frame
   #window = DEFAULT_WINDOW;
   #handled = 0;
@@ -522,7 +522,7 @@ var Session = class {
     this.#move("connect");
     if (before === "stopped") {
       this.fault = null;
-      this.#askedAnew = false;
+      this.#renewed = false;
       this.#absence = "connecting";
     }
     return this.phase === before ? [] : [{ do: "open" }];
@@ -536,7 +536,7 @@ var Session = class {
   opened(token) {
     this.#move("opened");
     this.#token = token;
-    return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.askAll())];
+    return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.subscribeAll())];
   }
   /**
    * Continues with another request: the server sees a new client, the page sees no change.
@@ -567,8 +567,8 @@ var Session = class {
    * @returns {Effect[]}
    */
   lost(code, reason, retry = 0) {
-    const cure = remedy(code);
-    if (cure === "stop" || cure === "ask anew" && this.#askedAnew) {
+    const reaction = reactionTo(code);
+    if (reaction === "stop" || reaction === "renew" && this.#renewed) {
       this.#move("stop");
       this.#interrupt();
       this.fault = { code, reason };
@@ -577,9 +577,9 @@ var Session = class {
     const planned = code === codes.going_away;
     this.#interrupt(!planned ? "offline" : this.phase === "ready" ? "catching-up" : this.#absence);
     this.#move("lost");
-    if (cure === "ask anew") {
-      this.#askedAnew = true;
-      this.#wires.forget();
+    if (reaction === "renew") {
+      this.#renewed = true;
+      this.#wires.discardCredentials();
     }
     return [{ do: "close" }, { do: "wait", retry, ...planned && { planned } }];
   }
@@ -605,23 +605,23 @@ var Session = class {
   /** @param {Wire} wire @returns {Effect[]} */
   subscribe(wire) {
     this.#wires.add(wire);
-    return this.#ask(wire);
+    return this.#subscribe(wire);
   }
   /** @param {Wire} wire @returns {Effect[]} */
   unsubscribe(wire) {
-    return this.#tell(this.#wires.remove(wire));
+    return this.#sendIfConnected(this.#wires.remove(wire));
   }
   /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
-  tell(wire, name, data) {
-    return this.#tell(this.#wires.tell(wire, name, data));
+  sendEvent(wire, name, data) {
+    return this.#sendIfConnected(this.#wires.sendEvent(wire, name, data));
   }
   /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
   present(wire, data) {
-    return this.#tell(this.#wires.present(wire, data));
+    return this.#sendIfConnected(this.#wires.present(wire, data));
   }
   /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
   again(wire) {
-    return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : [];
+    return wire.status === "delayed" && this.#wires.has(wire) ? this.#subscribe(wire) : [];
   }
   /**
    * Reloads all rows, because the page's rows are wrong: at once the first time, then after growing delays.
@@ -630,8 +630,8 @@ var Session = class {
    * @returns {Effect[]}
    */
   resync(wire) {
-    const told = this.#tell(this.#wires.reset(wire));
-    return wire.failures === 1 ? [...told, ...this.#ask(wire)] : [...told, { do: "later", wire }];
+    const leaving = this.#sendIfConnected(this.#wires.reset(wire));
+    return wire.failures === 1 ? [...leaving, ...this.#subscribe(wire)] : [...leaving, { do: "later", wire }];
   }
   /**
    * @param {import("./messages.js").ServerMessage} message
@@ -682,7 +682,7 @@ var Session = class {
         return [{ do: "reply", reply: message }];
       case "event": {
         const wires = message.query === void 0 ? null : this.#wires.of(message.query);
-        return [{ do: "tell", event: message, wires }];
+        return [{ do: "event", event: message, wires }];
       }
       case "text": {
         const { number, query, key, field, offset, text: text2 } = message;
@@ -710,28 +710,28 @@ var Session = class {
    * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
-   * @param {Set<Wire>} unfit
+   * @param {Set<Wire>} failed
    * @returns {Effect[]}
    */
-  applied({ cursor, updates }, unfit) {
-    this.#askedAnew = false;
+  applied({ cursor, updates }, failed) {
+    this.#renewed = false;
     this.#handled += 1;
     this.#unacked.frames += 1;
     const effects = [];
     for (const { wire } of updates) {
       if (!this.#wires.has(wire)) continue;
-      if (unfit.has(wire)) effects.push(...this.resync(wire));
-      else this.#wires.reach(wire, cursor);
+      if (failed.has(wire)) effects.push(...this.resync(wire));
+      else this.#wires.advance(wire, cursor);
     }
     return [...this.#ackIfDue(), ...effects];
   }
-  /** @param {import("./messages.js").ClientMessage[]} asked @returns {Effect[]} */
-  #hello(asked) {
+  /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
+  #hello(messages) {
     this.#handled = 0;
     this.#unacked = { frames: 0, bytes: 0 };
     this.#texts.clear();
     const named = this.#token === void 0 ? {} : { token: this.#token };
-    return send([{ type: "hello", version: VERSION, ...named }, ...asked]);
+    return send([{ type: "hello", version: VERSION, ...named }, ...messages]);
   }
   /** @param {Event} event */
   #move(event) {
@@ -740,16 +740,16 @@ var Session = class {
     this.phase = next;
   }
   /** @param {State} shown */
-  #interrupt(shown = "offline") {
-    this.#absence = shown;
+  #interrupt(shown2 = "offline") {
+    this.#absence = shown2;
     this.#wires.interrupt();
   }
   /** @param {Wire} wire @returns {Effect[]} */
-  #ask(wire) {
-    return this.#connected ? send(this.#wires.ask(wire)) : [];
+  #subscribe(wire) {
+    return this.#connected ? send(this.#wires.subscribe(wire)) : [];
   }
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
-  #tell(messages) {
+  #sendIfConnected(messages) {
     return this.#connected ? send(messages) : [];
   }
   get #connected() {
@@ -758,7 +758,7 @@ var Session = class {
   /** @param {import("./messages.js").Refused} message @returns {Effect[]} */
   #refused(message) {
     const wire = this.#wires.refuse(message);
-    if (wire?.status === "wanted") return this.#ask(wire);
+    if (wire?.status === "wanted") return this.#subscribe(wire);
     if (wire?.status === "delayed") return [{ do: "later", wire }];
     const { code, reason, details } = message;
     return wire ? [{ do: "refused", wire, fault: details ? { code, reason, details } : { code, reason } }] : [];
@@ -825,7 +825,7 @@ var Connection = class {
       send: (text2) => this.#transport?.send(text2),
       after: (seconds, callback) => monitor.after(seconds, callback),
       now: () => monitor.clock.now(),
-      ended: (id) => this.#lift(id),
+      ended: (id) => this.#removeExpectation(id),
       changed: () => this.#watch()
     });
     monitor.start({
@@ -876,8 +876,8 @@ var Connection = class {
    * @param {unknown} data
    * @returns {boolean} whether it was sent
    */
-  tell({ wire }, name, data) {
-    const effects = this.#session.tell(wire, name, data);
+  sendEvent({ wire }, name, data) {
+    const effects = this.#session.sendEvent(wire, name, data);
     this.#do(effects);
     return effects.length > 0;
   }
@@ -885,11 +885,13 @@ var Connection = class {
   present({ wire }, data) {
     this.#do(this.#session.present(wire, data));
   }
-  /** Returns the subscriptions to a stream with these parameters. @param {string} stream @param {string} params as JSON with sorted names */
+  /** Returns the subscriptions to a stream with these parameters, whichever rows they show. @param {string} stream @param {string} params in order, as JSON */
   of(stream, params) {
-    return [...this.#subscriptions.values()].filter(
-      ({ wire }) => wire.stream === stream && JSON.stringify(sorted(wire.params ?? {})) === params
-    );
+    const isOf = (given2) => JSON.stringify(sorted(given2)) === params;
+    return [...this.#subscriptions.values()].filter(({ wire }) => {
+      const { page, window: window2, ...others } = wire.params ?? {};
+      return wire.stream === stream && (isOf(wire.params ?? {}) || isOf(others));
+    });
   }
   /**
    * Calls an action, and shows its expected effect at once.
@@ -908,16 +910,16 @@ var Connection = class {
         changed.push({ subscription, change: subscription.expect(id, expect) });
       }
     } catch (error) {
-      for (const { subscription } of changed) subscription.lift(id);
+      for (const { subscription } of changed) subscription.removeExpectation(id);
       throw error;
     }
     this.#showAll(changed);
   }
   /** Removes the expected effect of a call from all subscriptions. @param {string} id */
-  #lift(id) {
+  #removeExpectation(id) {
     const changed = [];
     for (const subscription of this.#subscriptions.values()) {
-      const change = subscription.lift(id);
+      const change = subscription.removeExpectation(id);
       if (change) changed.push({ subscription, change });
     }
     this.#showAll(changed);
@@ -968,8 +970,8 @@ var Connection = class {
         return this.#delay(effect.wire);
       case "reply":
         return this.calls.reply(effect.reply);
-      case "tell":
-        return this.#happen(effect.event, effect.wires);
+      case "event":
+        return this.#dispatchEvent(effect.event, effect.wires);
       case "text":
         return this.#growText(effect.wires, effect.key, ({ texts }) => texts.add(effect.key, effect.field, effect.offset, effect.text));
       case "text_ended":
@@ -1005,7 +1007,7 @@ var Connection = class {
     return this.#session.settled;
   }
   #close() {
-    this.monitor.rest();
+    this.monitor.stop();
     this.#cancelRefresh();
     this.#transport?.close();
     this.#transport = null;
@@ -1034,7 +1036,7 @@ var Connection = class {
   }
   /** @param {string} text */
   #receive(text2) {
-    this.monitor.heard();
+    this.monitor.received();
     const effects = this.#safely(() => this.#session.receive(parseJSON(text2), text2.length));
     this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."));
   }
@@ -1044,7 +1046,7 @@ var Connection = class {
    * @param {Extract<Effect, {do: "apply"}>} frame
    */
   #apply(frame) {
-    const unfit = /* @__PURE__ */ new Set();
+    const failed = /* @__PURE__ */ new Set();
     const changed = [];
     if (frame.calls.length) this.#arrive(frame);
     for (const { wire, deltas, fresh } of frame.updates) {
@@ -1052,11 +1054,11 @@ var Connection = class {
       if (!subscription) continue;
       const fits = this.#safely(() => subscription.apply(deltas, { fresh }));
       const change = fits ? subscription.commit() : null;
-      if (!fits) unfit.add(wire);
+      if (!fits) failed.add(wire);
       if (change) changed.push({ subscription, change: { ...change, own: frame.calls.length > 0 } });
     }
-    for (const wire of this.#show(changed)) unfit.add(wire);
-    this.#do(this.#session.applied(frame, unfit));
+    for (const wire of this.#show(changed)) failed.add(wire);
+    this.#do(this.#session.applied(frame, failed));
   }
   /**
    * Replaces the expected effects of calls with the frame's real ones. If a subscription has no rows in this frame, they are
@@ -1077,15 +1079,15 @@ var Connection = class {
    * @returns {Set<Wire>} wires whose rows could not be shown
    */
   #show(changed) {
-    const unfit = /* @__PURE__ */ new Set();
+    const failed = /* @__PURE__ */ new Set();
     for (const { subscription, change } of changed) {
       const { paint, shownKeys, wire } = subscription;
-      if (paint && !this.#safely(() => paint(shownKeys, change))) unfit.add(wire);
+      if (paint && !this.#safely(() => paint(shownKeys, change))) failed.add(wire);
     }
     for (const { subscription, change } of changed) {
-      if (!unfit.has(subscription.wire)) this.#tell(subscription, change);
+      if (!failed.has(subscription.wire)) this.#notify(subscription, change);
     }
-    return unfit;
+    return failed;
   }
   /** @param {Wire} wire @param {import("../protocol/session.js").Fault} fault */
   #refuse(wire, { code, reason, details }) {
@@ -1094,7 +1096,7 @@ var Connection = class {
     if (wire.status === "refused") this.#warn(wire.stream, { code, reason });
     const change = subscription.refuse(new RealtimeError(code, reason, { details }));
     this.#safely(() => subscription.paint?.(subscription.shownKeys, change));
-    this.#tell(subscription, change);
+    this.#notify(subscription, change);
   }
   /** Warns the developer in one line, because the page itself may not show it. @param {string | undefined} stream @param {{code: number, reason: string}} fault */
   #warn(stream, { code, reason }) {
@@ -1102,11 +1104,11 @@ var Connection = class {
     this.warn(`realtime: ${what} is refused: ${reason} (${code})`);
   }
   /** @param {Subscription} subscription @param {Change} change */
-  #tell(subscription, change) {
+  #notify(subscription, change) {
     for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change));
   }
-  /** @param {import("../protocol/messages.js").Happening} event @param {Wire[] | null} wires null: the event is for the user */
-  #happen({ name, data, sender }, wires) {
+  /** @param {import("../protocol/messages.js").EventMessage} event @param {Wire[] | null} wires null: the event is for the user */
+  #dispatchEvent({ name, data, sender }, wires) {
     const listeners = wires ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? []) : this.events.of(name);
     for (const listener of listeners) this.#safely(() => listener(data, { name, sender }));
   }
@@ -1115,15 +1117,15 @@ var Connection = class {
     const changed = [];
     for (const subscription of wires.flatMap((wire) => this.#subscriptions.get(wire) ?? [])) {
       change(subscription);
-      const shown = subscription.showText(key);
-      if (shown) changed.push({ subscription, change: shown });
+      const shown2 = subscription.showText(key);
+      if (shown2) changed.push({ subscription, change: shown2 });
     }
     for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire));
   }
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
   #eventRejected({ fault }) {
     const error = new RealtimeError(fault.code, fault.reason);
-    for (const told of [...this.refusals]) this.#safely(() => told(error));
+    for (const listener of [...this.refusals]) this.#safely(() => listener(error));
   }
   /** @param {Wire} wire */
   #delay(wire) {
@@ -1298,8 +1300,8 @@ function follow(field, { content: content2, clean, next, to }) {
   if (differs && typing && clean) return;
   const chosen = isRadio(field) && !clean ? group(field).find(({ checked }) => checked) : null;
   setInitial(field, to);
-  const shown = clean && !typing ? next : content2;
-  if (contentOf(field) !== shown) setContent(field, shown);
+  const shown2 = clean && !typing ? next : content2;
+  if (contentOf(field) !== shown2) setContent(field, shown2);
   if (chosen) chosen.checked = true;
 }
 function isEdited(field) {
@@ -1407,23 +1409,78 @@ function group(radio) {
   return radio.name ? grouped : [radio];
 }
 
+// src/dom/scroll_anchor.js
+function withoutAnchoring(element) {
+  if (element instanceof HTMLElement) element.style.overflowAnchor = "none";
+}
+function keepPlace(element) {
+  const scroller = scrollerOf(element);
+  const edge = Math.max(0, scroller === get(scroller, "ownerDocument").documentElement ? 0 : topOf(scroller));
+  const row = [...get(element, "children")].find((each) => call(each, "hasAttribute", "data-live-key") && call(each, "getBoundingClientRect").bottom > edge);
+  if (!row) return () => {
+  };
+  const before = topOf(row);
+  return () => {
+    const moved = get(row, "isConnected") ? topOf(row) - before : 0;
+    if (moved) Reflect.apply(Element.prototype.scrollBy, scroller, [{ top: moved, behavior: "instant" }]);
+  };
+}
+var topOf = (element) => call(element, "getBoundingClientRect").top;
+function scrollerOf(element) {
+  let each = element;
+  for (; each; each = get(each, "parentElement")) {
+    if (/^(auto|scroll)$/.test(getComputedStyle(each).overflowY)) return each;
+  }
+  const document2 = (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  return get(document2, "scrollingElement") ?? get(document2, "documentElement");
+}
+
 // src/dom/follow.js
 var SLACK = 2;
 function followFromStart(element) {
   const scroller = followed(element);
   if (scroller && get(scroller, "scrollTop") === 0) scrollToEnd(scroller);
 }
-function follow2(element) {
+function follow2(element, live2) {
   const scroller = followed(element);
-  return scroller && isAtEnd(scroller) ? () => scrollToEnd(scroller) : () => {
+  if (scroller && isAtEnd(scroller)) return () => scrollToEnd(scroller);
+  return growsUpwards(live2) ? keepPlace(element) : () => {
   };
 }
 var followed = (element) => call(element, "closest", "[data-live-follow]");
+var growsUpwards = (live2) => Number(attribute(live2, "data-live-more")) < 0;
 function isAtEnd(scroller) {
   return get(scroller, "scrollHeight") - get(scroller, "scrollTop") - get(scroller, "clientHeight") <= SLACK;
 }
 function scrollToEnd(scroller) {
   Reflect.apply(Element.prototype.scrollTo, scroller, [{ top: get(scroller, "scrollHeight"), behavior: "instant" }]);
+}
+
+// src/dom/gone.js
+var GONE = "data-live-gone";
+var shown = /* @__PURE__ */ new WeakMap();
+function noteGone(element, keys, drops) {
+  if (attribute(element, "data-live-single") === null) return;
+  const isGone = !keys.length;
+  if (isGone === (attribute(element, GONE) !== null)) return;
+  show(element, GONE, isGone ? "" : null);
+  for (const node of shown.get(element) ?? []) node.remove();
+  shown.delete(element);
+  if (!isGone) return;
+  const template = templateAfter(element);
+  if (template) {
+    const nodes = [...template.content.cloneNode(true).childNodes];
+    call(template, "after", ...nodes);
+    shown.set(element, nodes);
+  }
+  emit(element, "realtime:gone", { key: drops[0] });
+}
+function templateAfter(element) {
+  const next = get(element, "nextElementSibling");
+  return next instanceof HTMLTemplateElement && attribute(next, "data-live-when-gone") !== null ? next : null;
 }
 
 // src/dom/in_place.js
@@ -1460,7 +1517,7 @@ function aroundRows(marker) {
   return body;
 }
 function isPart(node) {
-  if (node instanceof Element) return ["data-live-key", "data-live-empty"].some((name) => attribute(node, name) !== null);
+  if (node instanceof Element) return ["data-live-key", "data-live-empty", "data-live-load"].some((name) => attribute(node, name) !== null);
   return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim();
 }
 function elementsBefore(marker) {
@@ -1490,9 +1547,9 @@ var PART_ROWS = 50;
 var TASK_MILLISECONDS = 12;
 var FRAME_MILLISECONDS = 17;
 var HIDDEN_MILLISECONDS = 100;
-function* parts(shown, wanted, puts) {
-  const [isShown2, isWanted] = [new Set(shown), new Set(wanted)];
-  const gone = shown.filter((key) => !isWanted.has(key));
+function* parts(shown2, wanted, puts) {
+  const [isShown2, isWanted] = [new Set(shown2), new Set(wanted)];
+  const gone = shown2.filter((key) => !isWanted.has(key));
   const placed = /* @__PURE__ */ new Set();
   const dropped = /* @__PURE__ */ new Set();
   let standing = 0;
@@ -1501,14 +1558,14 @@ function* parts(shown, wanted, puts) {
     let work = 0;
     for (const key of wanted.slice(placed.size)) {
       if (work >= PART_ROWS) break;
-      while (standing < shown.length && (placed.has(shown[standing]) || !isWanted.has(shown[standing]))) standing += 1;
+      while (standing < shown2.length && (placed.has(shown2[standing]) || !isWanted.has(shown2[standing]))) standing += 1;
       if (puts.has(key)) part.push(key);
-      if (puts.has(key) || isShown2.has(key) && shown[standing] !== key) work += 1;
+      if (puts.has(key) || isShown2.has(key) && shown2[standing] !== key) work += 1;
       placed.add(key);
     }
     for (const key of gone.slice(dropped.size, dropped.size + PART_ROWS)) dropped.add(key);
     const isLast = placed.size === isWanted.size && dropped.size === gone.length;
-    const rest = isLast ? [] : shown.filter((key) => !placed.has(key) && !dropped.has(key));
+    const rest = isLast ? [] : shown2.filter((key) => !placed.has(key) && !dropped.has(key));
     yield { keys: rest.length ? [...placed, ...rest] : wanted, puts: part };
     if (isLast) return;
   } while (true);
@@ -1537,6 +1594,301 @@ function afterFrame(document2, callback) {
   };
   timer = /** @type {any} */
   setTimeout(run, HIDDEN_MILLISECONDS);
+}
+
+// src/dom/page_changes.js
+var OBSERVED = {
+  subtree: true,
+  childList: true,
+  attributes: true,
+  attributeOldValue: true,
+  characterData: true,
+  characterDataOldValue: true
+};
+var PageChanges = class {
+  /** The server's last values of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
+  #attributes = /* @__PURE__ */ new WeakMap();
+  /** The server's last texts of nodes that the page's code has changed. @type {WeakMap<Node, string | null>} */
+  #texts = /* @__PURE__ */ new WeakMap();
+  /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
+  #children = /* @__PURE__ */ new WeakMap();
+  /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
+  #removed = /* @__PURE__ */ new WeakMap();
+  /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
+  #touched = /* @__PURE__ */ new WeakSet();
+  /** @type {MutationObserver | null} */
+  #observer = null;
+  /** The changes made by the current `during`. @type {Own | null} */
+  #own = null;
+  /** Starts tracking changes in this tree. @param {Node} root */
+  observe(root) {
+    this.#observer ??= new MutationObserver((records) => this.#note(records));
+    this.#observer.observe(root, OBSERVED);
+  }
+  /**
+   * Calls `work`, whose changes count as the server's. Changes by the page's code meanwhile, such as custom elements, do not.
+   *
+   * @template T
+   * @param {() => T} work
+   * @returns {T}
+   */
+  during(work) {
+    if (this.#own) return work();
+    this.#note(this.#observer?.takeRecords() ?? []);
+    const own = this.#own = { attributes: /* @__PURE__ */ new Map(), texts: /* @__PURE__ */ new Set(), children: /* @__PURE__ */ new Map() };
+    try {
+      return work();
+    } finally {
+      this.#own = null;
+      this.#note(this.#observer?.takeRecords() ?? [], own);
+      for (const [parent, children] of own.children) this.#keep(parent, children);
+    }
+  }
+  /** Returns the server's last value of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
+  attributeOf(element, name) {
+    return this.#attributes.get(element)?.get(name);
+  }
+  /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
+  noteAttribute(element, name, value2, differs = false) {
+    if (differs) this.#attributesOf(element).set(name, value2);
+    else this.#attributes.get(element)?.delete(name);
+    const names2 = this.#own?.attributes.get(element);
+    if (names2) names2.add(name);
+    else this.#own?.attributes.set(element, /* @__PURE__ */ new Set([name]));
+  }
+  /** Returns the server's last text of a node. @param {Node} node */
+  textOf(node) {
+    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
+  }
+  /** @param {Node} node @param {string | null} text */
+  write(node, text2) {
+    this.#texts.delete(node);
+    this.#own?.texts.add(node);
+    const shown2 = node.nodeValue ?? "";
+    if (text2?.startsWith(shown2)) node.appendData(text2.slice(shown2.length));
+    else node.nodeValue = text2;
+  }
+  /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
+  childrenOf(parent) {
+    return this.#children.get(parent) ?? [...get(parent, "childNodes")];
+  }
+  /** Returns the server's children that the page's code has removed. @param {Node} parent */
+  removedFrom(parent) {
+    return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
+  }
+  /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
+  isAsBefore(child, wanted) {
+    return (this.#removed.get(child) ?? child).isEqualNode(wanted);
+  }
+  /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
+  noteChildren(parent, children) {
+    this.#own?.children.set(parent, children);
+  }
+  /** Returns whether the page's code has not changed a row. @param {Element} row */
+  isUntouched(row) {
+    return !this.#touched.has(row);
+  }
+  /** @param {Node} node */
+  #touch(node) {
+    for (let each = (
+      /** @type {Node | null} */
+      node
+    ); each; each = get(each, "parentNode")) {
+      if (each instanceof Element && call(each, "hasAttribute", "data-live-key")) this.#touched.add(each);
+    }
+  }
+  /** Returns a copy of a node without the changes of the page's own code. @template {Node} T @param {T} node @returns {T} */
+  serverCopy(node) {
+    const copy = (
+      /** @type {T} */
+      call(
+        /** @type {Node} */
+        node,
+        "cloneNode",
+        node instanceof HTMLTemplateElement
+      )
+    );
+    if (this.#texts.has(node)) copy.nodeValue = /** @type {string} */
+    this.#texts.get(node);
+    for (const [name, value2] of this.#attributes.get(node) ?? []) {
+      if (value2 === null) call(
+        /** @type {any} */
+        copy,
+        "removeAttribute",
+        name
+      );
+      else call(
+        /** @type {any} */
+        copy,
+        "setAttribute",
+        name,
+        value2
+      );
+    }
+    for (const child of this.childrenOf(node)) call(
+      /** @type {Node} */
+      copy,
+      "appendChild",
+      this.serverCopy(child)
+    );
+    return copy;
+  }
+  /** @param {Node} element */
+  #attributesOf(element) {
+    let values = this.#attributes.get(element);
+    if (!values) this.#attributes.set(element, values = /* @__PURE__ */ new Map());
+    return values;
+  }
+  /** @param {Node} parent @param {Node[]} children */
+  #keep(parent, children) {
+    const shown2 = get(parent, "childNodes");
+    if (shown2.length === children.length && children.every((node, index) => shown2[index] === node)) this.#children.delete(parent);
+    else this.#children.set(parent, children);
+  }
+  /** @param {MutationRecord[]} records @param {Own} [own] */
+  #note(records, own) {
+    const moved = /* @__PURE__ */ new Map();
+    for (const record of records) {
+      const { type, target, oldValue } = record;
+      if (type === "attributes") {
+        const name = (
+          /** @type {string} */
+          record.attributeName
+        );
+        if (own?.attributes.get(target)?.has(name)) continue;
+        const values = this.#attributesOf(target);
+        if (!values.has(name)) values.set(name, oldValue);
+        this.#touch(target);
+      } else if (type === "characterData") {
+        if (own?.texts.has(target)) continue;
+        if (!this.#texts.has(target)) this.#texts.set(target, oldValue);
+        this.#touch(target);
+      } else if (!own?.children.has(target) && !this.#children.has(target) && !isContainer(target)) {
+        const its = moved.get(target);
+        if (its) its.push(record);
+        else moved.set(target, [record]);
+      }
+    }
+    for (const [parent, its] of moved) {
+      this.#children.set(parent, childrenBefore(parent, its));
+      this.#touch(parent);
+    }
+    for (const { target, removedNodes } of records) {
+      const children = removedNodes.length ? this.#children.get(target) : void 0;
+      for (const node of removedNodes) {
+        if (children?.includes(node) && get(node, "parentNode") !== target) this.#removed.set(node, this.serverCopy(node));
+      }
+    }
+  }
+};
+function isContainer(node) {
+  return node instanceof Element && call(node, "hasAttribute", "data-live");
+}
+function childrenBefore(parent, records) {
+  const children = [...get(parent, "childNodes")];
+  for (const { addedNodes, removedNodes, previousSibling } of records.reverse()) {
+    const added = new Set(addedNodes);
+    const place2 = previousSibling ? children.indexOf(previousSibling) + 1 : 0;
+    children.splice(0, children.length, ...children.filter((node) => !added.has(node)));
+    children.splice(place2, 0, ...removedNodes);
+  }
+  return children;
+}
+var pageChanges = new PageChanges();
+
+// src/dom/more_link.js
+var MORE = "more";
+var MoreLink = class {
+  /** Whether the server refuses more. */
+  #isRefused = false;
+  #observer;
+  /** @param {Element} live the container, or the marker of a list in place @param {Windows} windows */
+  constructor(live2, windows) {
+    this.live = live2;
+    this.windows = windows;
+    this.listener = (event) => this.#click(
+      /** @type {MouseEvent} */
+      event
+    );
+    call(this.#document, "addEventListener", "click", this.listener);
+    const seen = (entries) => entries.at(-1)?.isIntersecting && this.#load();
+    this.#observer = typeof IntersectionObserver === "function" ? new IntersectionObserver(seen) : null;
+    this.update();
+  }
+  get #document() {
+    return (
+      /** @type {Document} */
+      get(this.live, "ownerDocument")
+    );
+  }
+  get #siblings() {
+    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")];
+  }
+  /** The child of the list that has the link. */
+  get #place() {
+    return this.#siblings.find((each) => attribute(each, "data-live-load") !== null);
+  }
+  get #link() {
+    const place2 = this.#place;
+    return place2 && (call(place2, "querySelector", "a[href]") ?? void 0);
+  }
+  /** Shows whether there is more, and looks again whether it is in view. */
+  update() {
+    const [place2, link2] = [this.#place, this.#link];
+    if (!place2 || !link2) return;
+    const { isFull, isLoading, steps, size } = this.windows;
+    const first = this.#siblings.find((each) => attribute(each, "data-live-key") !== null);
+    pageChanges.during(() => {
+      if (size < 0 && first && call(first, "compareDocumentPosition", place2) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place2);
+      show(place2, "hidden", isFull && !this.#isRefused ? null : "");
+      show(link2, "aria-busy", isLoading ? "true" : null);
+      show(link2, "href", addressOf(link2, steps + 1));
+    });
+    this.#observer?.disconnect();
+    if (isFull && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
+  }
+  /** The page shows as much after a reload. */
+  showAddress() {
+    const link2 = this.#link;
+    const window2 = get(this.#document, "defaultView");
+    if (link2 && window2 && this.windows.steps > 1) window2.history.replaceState(window2.history.state, "", addressOf(link2, this.windows.steps) + window2.location.hash);
+  }
+  refuse() {
+    this.#isRefused = true;
+    this.update();
+  }
+  /** The list has become another one. @param {Windows} windows */
+  renew(windows) {
+    this.windows = windows;
+    this.#isRefused = false;
+    this.update();
+  }
+  close() {
+    this.#observer?.disconnect();
+    call(this.#document, "removeEventListener", "click", this.listener);
+  }
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const link2 = this.#link;
+    if (!link2 || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (!(event.target instanceof Node) || !call(link2, "contains", event.target) || isForeign(link2)) return;
+    if (attribute(this.live, "data-live-state") === "refused") return;
+    event.preventDefault();
+    this.#load();
+  }
+  #load() {
+    this.windows.more();
+    this.update();
+  }
+};
+var isManual = (link2) => call(link2, "closest", '[data-live-autoload="off"]') !== null;
+function addressOf(link2, steps) {
+  const url = new URL(
+    /** @type {Document} */
+    get(link2, "ownerDocument").location.href
+  );
+  url.searchParams.set(MORE, String(steps));
+  return url.search;
 }
 
 // src/dom/transitions.js
@@ -1659,206 +2011,6 @@ function newPolicy(trustedTypes) {
   }
 }
 
-// src/dom/page_changes.js
-var OBSERVED = {
-  subtree: true,
-  childList: true,
-  attributes: true,
-  attributeOldValue: true,
-  characterData: true,
-  characterDataOldValue: true
-};
-var PageChanges = class {
-  /** The server's last values of attributes that the page's code has changed. @type {WeakMap<Node, Map<string, string | null>>} */
-  #attributes = /* @__PURE__ */ new WeakMap();
-  /** The server's last texts of nodes that the page's code has changed. @type {WeakMap<Node, string | null>} */
-  #texts = /* @__PURE__ */ new WeakMap();
-  /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
-  #children = /* @__PURE__ */ new WeakMap();
-  /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
-  #taken = /* @__PURE__ */ new WeakMap();
-  /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
-  #touched = /* @__PURE__ */ new WeakSet();
-  /** @type {MutationObserver | null} */
-  #observer = null;
-  /** The changes made by the current `during`. @type {Own | null} */
-  #own = null;
-  /** Starts tracking changes in this tree. @param {Node} root */
-  observe(root) {
-    this.#observer ??= new MutationObserver((records) => this.#note(records));
-    this.#observer.observe(root, OBSERVED);
-  }
-  /**
-   * Calls `work`, whose changes count as the server's. Changes by the page's code meanwhile, such as custom elements, do not.
-   *
-   * @template T
-   * @param {() => T} work
-   * @returns {T}
-   */
-  during(work) {
-    if (this.#own) return work();
-    this.#note(this.#observer?.takeRecords() ?? []);
-    const own = this.#own = { attributes: /* @__PURE__ */ new Map(), texts: /* @__PURE__ */ new Set(), children: /* @__PURE__ */ new Map() };
-    try {
-      return work();
-    } finally {
-      this.#own = null;
-      this.#note(this.#observer?.takeRecords() ?? [], own);
-      for (const [parent, children] of own.children) this.#keep(parent, children);
-    }
-  }
-  /** Returns the server's last value of an attribute that the page's code has changed since; else undefined. @param {Element} element @param {string} name */
-  attributeOf(element, name) {
-    return this.#attributes.get(element)?.get(name);
-  }
-  /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
-  said(element, name, value2, differs = false) {
-    if (differs) this.#said(element).set(name, value2);
-    else this.#attributes.get(element)?.delete(name);
-    const names2 = this.#own?.attributes.get(element);
-    if (names2) names2.add(name);
-    else this.#own?.attributes.set(element, /* @__PURE__ */ new Set([name]));
-  }
-  /** Returns the server's last text of a node. @param {Node} node */
-  textOf(node) {
-    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
-  }
-  /** @param {Node} node @param {string | null} text */
-  write(node, text2) {
-    this.#texts.delete(node);
-    this.#own?.texts.add(node);
-    const shown = node.nodeValue ?? "";
-    if (text2?.startsWith(shown)) node.appendData(text2.slice(shown.length));
-    else node.nodeValue = text2;
-  }
-  /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
-  childrenOf(parent) {
-    return this.#children.get(parent) ?? [...get(parent, "childNodes")];
-  }
-  /** Returns the server's children that the page's code has removed. @param {Node} parent */
-  takenFrom(parent) {
-    return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
-  }
-  /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
-  isAsBefore(child, wanted) {
-    return (this.#taken.get(child) ?? child).isEqualNode(wanted);
-  }
-  /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
-  saidChildren(parent, children) {
-    this.#own?.children.set(parent, children);
-  }
-  /** Returns whether the page's code has not changed a row. @param {Element} row */
-  isUntouched(row) {
-    return !this.#touched.has(row);
-  }
-  /** @param {Node} node */
-  #touch(node) {
-    for (let each = (
-      /** @type {Node | null} */
-      node
-    ); each; each = get(each, "parentNode")) {
-      if (each instanceof Element && call(each, "hasAttribute", "data-live-key")) this.#touched.add(each);
-    }
-  }
-  /** Returns a copy of a node without the changes of the page's own code. @template {Node} T @param {T} node @returns {T} */
-  serverCopy(node) {
-    const copy = (
-      /** @type {T} */
-      call(
-        /** @type {Node} */
-        node,
-        "cloneNode",
-        node instanceof HTMLTemplateElement
-      )
-    );
-    if (this.#texts.has(node)) copy.nodeValue = /** @type {string} */
-    this.#texts.get(node);
-    for (const [name, value2] of this.#attributes.get(node) ?? []) {
-      if (value2 === null) call(
-        /** @type {any} */
-        copy,
-        "removeAttribute",
-        name
-      );
-      else call(
-        /** @type {any} */
-        copy,
-        "setAttribute",
-        name,
-        value2
-      );
-    }
-    for (const child of this.childrenOf(node)) call(
-      /** @type {Node} */
-      copy,
-      "appendChild",
-      this.serverCopy(child)
-    );
-    return copy;
-  }
-  /** @param {Node} element */
-  #said(element) {
-    let said3 = this.#attributes.get(element);
-    if (!said3) this.#attributes.set(element, said3 = /* @__PURE__ */ new Map());
-    return said3;
-  }
-  /** @param {Node} parent @param {Node[]} children */
-  #keep(parent, children) {
-    const shown = get(parent, "childNodes");
-    if (shown.length === children.length && children.every((node, index) => shown[index] === node)) this.#children.delete(parent);
-    else this.#children.set(parent, children);
-  }
-  /** @param {MutationRecord[]} records @param {Own} [own] */
-  #note(records, own) {
-    const moved = /* @__PURE__ */ new Map();
-    for (const record of records) {
-      const { type, target, oldValue } = record;
-      if (type === "attributes") {
-        const name = (
-          /** @type {string} */
-          record.attributeName
-        );
-        if (own?.attributes.get(target)?.has(name)) continue;
-        const said3 = this.#said(target);
-        if (!said3.has(name)) said3.set(name, oldValue);
-        this.#touch(target);
-      } else if (type === "characterData") {
-        if (own?.texts.has(target)) continue;
-        if (!this.#texts.has(target)) this.#texts.set(target, oldValue);
-        this.#touch(target);
-      } else if (!own?.children.has(target) && !this.#children.has(target) && !isContainer(target)) {
-        const its = moved.get(target);
-        if (its) its.push(record);
-        else moved.set(target, [record]);
-      }
-    }
-    for (const [parent, its] of moved) {
-      this.#children.set(parent, childrenBefore(parent, its));
-      this.#touch(parent);
-    }
-    for (const { target, removedNodes } of records) {
-      const said3 = removedNodes.length ? this.#children.get(target) : void 0;
-      for (const node of removedNodes) {
-        if (said3?.includes(node) && get(node, "parentNode") !== target) this.#taken.set(node, this.serverCopy(node));
-      }
-    }
-  }
-};
-function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live");
-}
-function childrenBefore(parent, records) {
-  const children = [...get(parent, "childNodes")];
-  for (const { addedNodes, removedNodes, previousSibling } of records.reverse()) {
-    const added = new Set(addedNodes);
-    const place2 = previousSibling ? children.indexOf(previousSibling) + 1 : 0;
-    children.splice(0, children.length, ...children.filter((node) => !added.has(node)));
-    children.splice(place2, 0, ...removedNodes);
-  }
-  return children;
-}
-var pageChanges = new PageChanges();
-
 // src/dom/matching.js
 function isKept(node) {
   return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"));
@@ -1869,14 +2021,14 @@ function kind(node) {
   const type = pageChanges.attributeOf(node, "type");
   return `${name} ${type === void 0 ? node.type : type ?? "text"}`;
 }
-function said(element, name) {
+function serverAttribute(element, name) {
   const own = pageChanges.attributeOf(element, name);
   return own === void 0 ? attribute(element, name) : own;
 }
 function pairNamed(from, to) {
   const pairs = /* @__PURE__ */ new Map();
   const named = /* @__PURE__ */ new Map();
-  for (const element of withTaken(from)) {
+  for (const element of withRemoved(from)) {
     const name = nameOf(element);
     if (name) add(named, `${kind(element)} ${name}`, element);
   }
@@ -1925,7 +2077,7 @@ function pairRest(pairs, from, to) {
 }
 function nameOf(node) {
   if (!(node instanceof Element)) return "";
-  const id = said(node, "id");
+  const id = serverAttribute(node, "id");
   if (id) return `#${id}`;
   const key = attribute(node, "data-live-key");
   if (key !== null) return `key ${key}`;
@@ -1934,7 +2086,7 @@ function nameOf(node) {
   return `name ${node.name} ${choice}`;
 }
 function content(node) {
-  const look = node instanceof Element ? said(node, "class") : "";
+  const look = node instanceof Element ? serverAttribute(node, "class") : "";
   return `${kind(node)} ${look} ${get(node, "textContent")}`;
 }
 function pick(nodes, wanted) {
@@ -1958,11 +2110,11 @@ function elementsIn(root) {
   }
   return found;
 }
-function withTaken(root) {
+function withRemoved(root) {
   const elements = elementsIn(root);
   for (const parent of [root, ...elements]) {
-    for (const child of pageChanges.takenFrom(parent)) {
-      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withTaken(child));
+    for (const child of pageChanges.removedFrom(parent)) {
+      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withRemoved(child));
     }
   }
   return elements;
@@ -2176,11 +2328,11 @@ var Morph = class _Morph {
   }
   /** @param {Node} from @param {Node} to */
   #children(from, to) {
-    const said3 = pageChanges.childrenOf(from);
+    const previous = pageChanges.childrenOf(from);
     const wanted = [...get(to, "childNodes")];
-    pairRest(this.pairs, said3.filter((node) => !this.needed.has(node)), wanted);
-    const shown = new Set(get(from, "childNodes"));
-    const taken2 = new Set(said3.filter((node) => !shown.has(
+    pairRest(this.pairs, previous.filter((node) => !this.needed.has(node)), wanted);
+    const shown2 = new Set(get(from, "childNodes"));
+    const taken2 = new Set(previous.filter((node) => !shown2.has(
       /** @type {ChildNode} */
       node
     )));
@@ -2188,12 +2340,12 @@ var Morph = class _Morph {
     const here = wanted.filter((node, index) => !(taken2.has(children[index]) && pageChanges.isAsBefore(children[index], node)));
     const hereNow = here.map((node) => this.pairs.get(node) ?? node);
     const [stay, all] = [new Set(hereNow), new Set(children)];
-    for (const node of said3) {
+    for (const node of previous) {
       if (!all.has(node) && !this.needed.has(node) && !isKept(node)) this.#leaving.add(node);
     }
-    const followers = this.#followers(from, new Set(said3), stay);
+    const followers = this.#followers(from, new Set(previous), stay);
     for (const node of hereNow) {
-      if (taken2.has(node)) this.#endSubstitutes(said3, node, stay, followers);
+      if (taken2.has(node)) this.#endSubstitutes(previous, node, stay, followers);
     }
     const gaps = here.flatMap((node) => this.pairs.has(node) ? [] : this.#open(node));
     const order = [null, ...hereNow].flatMap((node) => [...node ? [node] : [], ...followers.get(node) ?? []]);
@@ -2202,7 +2354,7 @@ var Morph = class _Morph {
       /** @type {ChildNode[]} */
       order
     );
-    pageChanges.saidChildren(from, children);
+    pageChanges.noteChildren(from, children);
     this.#fill(gaps);
     here.forEach((node, index) => {
       if (hereNow[index] !== node) this.#change(hereNow[index], node);
@@ -2221,28 +2373,28 @@ var Morph = class _Morph {
    * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
    *
    * @param {Node} from
-   * @param {Set<Node>} said
+   * @param {Set<Node>} previous
    * @param {Set<Node>} stay
    */
-  #followers(from, said3, stay) {
+  #followers(from, previous, stay) {
     const followers = /* @__PURE__ */ new Map([[null, []]]);
     let last = null;
     for (const node of get(from, "childNodes")) {
       if (stay.has(node)) followers.set(last = node, []);
-      else if (!said3.has(node) || isKept(node) && !this.needed.has(node)) followers.get(last)?.push(node);
+      else if (!previous.has(node) || isKept(node) && !this.needed.has(node)) followers.get(last)?.push(node);
     }
     return followers;
   }
   /**
    * Removes what the page's own code has put in place of a child, because the server has changed that child.
    *
-   * @param {Node[]} said
+   * @param {Node[]} previous
    * @param {Node} node
    * @param {Set<Node>} stay
    * @param {Map<Node | null, Node[]>} followers
    */
-  #endSubstitutes(said3, node, stay, followers) {
-    const before = said3.slice(0, said3.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null;
+  #endSubstitutes(previous, node, stay, followers) {
+    const before = previous.slice(0, previous.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null;
     for (const each of followers.get(before) ?? []) if (!isKept(each)) this.#leaving.add(each);
     followers.set(before, (followers.get(before) ?? []).filter(isKept));
   }
@@ -2281,7 +2433,7 @@ var Morph = class _Morph {
       place(parent, own, mark);
       mark.remove();
       children.splice(children.indexOf(mark), 1, own);
-      pageChanges.saidChildren(parent, children);
+      pageChanges.noteChildren(parent, children);
       this.#change(own, node);
     }
   }
@@ -2299,34 +2451,34 @@ function morphAttributes(from, to) {
       /** @type {Attr} */
       wanted.cloneNode()
     );
-    pageChanges.said(from, name, value2);
+    pageChanges.noteAttribute(from, name, value2);
   }
   for (const { name } of [...get(from, "attributes")]) {
     if (isUsersAttribute(from, name) || call(to, "hasAttribute", name)) continue;
     const own = pageChanges.attributeOf(from, name);
     if (own === null || own !== void 0 && merge(from, name, own, to)) continue;
     call(from, "removeAttribute", name);
-    pageChanges.said(from, name, null);
+    pageChanges.noteAttribute(from, name, null);
   }
 }
-function merge(from, name, said3, to) {
-  if (name === "class") mergeClasses(get(from, "classList"), said3, get(to, "classList"));
-  else if (name === "style" && "style" in from) mergeStyles(from, said3, to);
+function merge(from, name, previous, to) {
+  if (name === "class") mergeClasses(get(from, "classList"), previous, get(to, "classList"));
+  else if (name === "style" && "style" in from) mergeStyles(from, previous, to);
   else return false;
-  pageChanges.said(from, name, call(to, "getAttribute", name), true);
+  pageChanges.noteAttribute(from, name, call(to, "getAttribute", name), true);
   return true;
 }
-function mergeClasses(classes, said3, wanted) {
-  classes.remove(...said3.split(/\s+/).filter((each) => each && !wanted.contains(each)));
-  const before = new Set(said3.split(/\s+/));
+function mergeClasses(classes, previous, wanted) {
+  classes.remove(...previous.split(/\s+/).filter((each) => each && !wanted.contains(each)));
+  const before = new Set(previous.split(/\s+/));
   classes.add(...[...wanted].filter((each) => !before.has(each)));
 }
-function mergeStyles(from, said3, to) {
+function mergeStyles(from, previous, to) {
   const old = (
     /** @type {Element} */
     call(to, "cloneNode", false)
   );
-  call(old, "setAttribute", "style", said3);
+  call(old, "setAttribute", "style", previous);
   const [own, before, wanted] = [from, old, to].map((element) => get(
     /** @type {HTMLElement} */
     element,
@@ -2340,8 +2492,22 @@ function mergeStyles(from, said3, to) {
   }
 }
 
+// src/dom/viewer.js
+var MARKS = "[data-live-if-user], [data-live-unless-user], [data-live-owner]";
+function showAsViewed(row, live2) {
+  const viewer = attribute(live2, "data-live-viewer");
+  if (viewer === null) return;
+  const isNamed = (element, name) => viewer !== "" && (attribute(element, name) ?? "").split(/\s+/).includes(viewer);
+  for (const element of call(row, "matches", MARKS) ? [row, ...call(row, "querySelectorAll", MARKS)] : call(row, "querySelectorAll", MARKS)) {
+    const has = (name) => attribute(element, name) !== null;
+    const isForOthers = has("data-live-if-user") && !isNamed(element, "data-live-if-user");
+    if (isForOthers || has("data-live-unless-user") && isNamed(element, "data-live-unless-user")) show(element, "hidden", "");
+    if (isNamed(element, "data-live-owner")) show(element, "data-live-own", "");
+  }
+}
+
 // src/dom/row_list.js
-var said2 = /* @__PURE__ */ new WeakMap();
+var serverHtml = /* @__PURE__ */ new WeakMap();
 var Rows = class {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null;
@@ -2385,11 +2551,11 @@ var Rows = class {
    * @returns {import("../data/result_set.js").Entry[]}
    */
   expect(rows, expect, id) {
-    const shown = expect(rows.map(([key, html]) => parseRow(String(html), key, this.element)));
-    if (!Array.isArray(shown) || !shown.every((row) => row instanceof Element)) {
+    const shown2 = expect(rows.map(([key, html]) => this.#parse(String(html), key)));
+    if (!Array.isArray(shown2) || !shown2.every((row) => row instanceof Element)) {
       throw new TypeError("The function 'optimistic' must return an array of elements.");
     }
-    return shown.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
+    return shown2.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
   }
   /**
    * Shows a change, part by part. A row that the page's own code has removed stays away until it changes.
@@ -2423,12 +2589,12 @@ var Rows = class {
   }
   /** Removes the placeholder, and returns where the focus was, if it was in there. */
   #hidePlaceholder() {
-    const shown = this.#shownPlaceholder;
-    if (!shown) return null;
-    const place2 = focusIn(/* @__PURE__ */ new Map([["", shown]]), /* @__PURE__ */ new Set([shown]));
-    this.#placeholder = shown;
-    this.#lead = get(shown, "previousSibling");
-    pageChanges.during(() => call(shown, "remove"));
+    const shown2 = this.#shownPlaceholder;
+    if (!shown2) return null;
+    const place2 = focusIn(/* @__PURE__ */ new Map([["", shown2]]), /* @__PURE__ */ new Set([shown2]));
+    this.#placeholder = shown2;
+    this.#lead = get(shown2, "previousSibling");
+    pageChanges.during(() => call(shown2, "remove"));
     return place2;
   }
   get #shownPlaceholder() {
@@ -2441,7 +2607,7 @@ var Rows = class {
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
-    const scroll = follow2(this.element);
+    const scroll = follow2(this.element, this.live);
     pageChanges.during(() => {
       const rows = this.#rows();
       const before = new Map(rows);
@@ -2453,10 +2619,10 @@ var Rows = class {
       const elsewhere = puts.every(([key]) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
       const added = [];
       for (const [key, html] of puts) {
-        const shown = rows.get(key) ?? elsewhere.get(key);
-        const row = this.#draw(key, html, shown);
+        const shown2 = rows.get(key) ?? elsewhere.get(key);
+        const row = this.#draw(key, html, shown2);
         if (row) rows.set(key, row);
-        if (row && !shown) added.push([key, row]);
+        if (row && !shown2) added.push([key, row]);
       }
       arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements());
       if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []));
@@ -2474,6 +2640,12 @@ var Rows = class {
     const gone = this.#children().filter(([key, row]) => !(wanted.has(key) && rows.get(key) === row));
     const awaited = gone.length ? this.#collect((other) => other.#awaited()) : /* @__PURE__ */ new Map();
     return new Set(gone.filter(([key]) => !awaited.has(key)).map(([, row]) => row));
+  }
+  /** @param {string} html @param {string} key */
+  #parse(html, key) {
+    const row = parseRow(html, key, this.element);
+    showAsViewed(row, this.live);
+    return row;
   }
   /** @param {Element} row */
   #remove(row) {
@@ -2493,28 +2665,28 @@ var Rows = class {
    * @param {Element | undefined} shown
    * @returns {Element | null | undefined} null: the page's own code has prevented it
    */
-  #draw(key, html, shown) {
-    if (shown) said2.delete(shown);
+  #draw(key, html, shown2) {
+    if (shown2) serverHtml.delete(shown2);
     try {
-      const row = parseRow(html, key, this.element);
-      if (!shown) {
+      const row = this.#parse(html, key);
+      if (!shown2) {
         if (!ask(this.element, "realtime:before-add", { key, row })) return null;
-        said2.set(row, html);
+        serverHtml.set(row, html);
         return row;
       }
-      if (!ask(shown, "realtime:before-morph", { key, row: shown, to: row })) return shown;
-      const drawn = isSame(shown, row, html) ? shown : morph(shown, row);
-      said2.set(drawn, html);
+      if (!ask(shown2, "realtime:before-morph", { key, row: shown2, to: row })) return shown2;
+      const drawn = isSame(shown2, row, html) ? shown2 : morph(shown2, row);
+      serverHtml.set(drawn, html);
       show(drawn, "data-live-error", null);
       this.#tell("morph", key, drawn);
       return drawn;
     } catch (cause) {
       const reason = `The row '${key}' of '${attribute(this.live, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`;
       const error = new RealtimeError(null, reason, { name: "not_shown" });
-      show(shown ?? this.element, "data-live-error", reason);
-      emit(shown ?? this.element, "realtime:error", error);
+      show(shown2 ?? this.element, "data-live-error", reason);
+      emit(shown2 ?? this.element, "realtime:error", error);
       this.report(Object.assign(error, { cause }));
-      return shown;
+      return shown2;
     }
   }
   /** @param {string} what @param {string} key @param {Element} row */
@@ -2558,11 +2730,11 @@ var Rows = class {
 };
 function isShown(row, html) {
   if (!row || isInUse(row)) return false;
-  const before = said2.get(row);
+  const before = serverHtml.get(row);
   if (before !== void 0) return before === html;
   if (!isPlain(html) || !pageChanges.isUntouched(row)) return false;
   const isAlike = get(row, "outerHTML").replace(/ data-live-key="[^"]*"/, "") === html;
-  if (isAlike) said2.set(row, html);
+  if (isAlike) serverHtml.set(row, html);
   return isAlike;
 }
 function isSame(row, to, html) {
@@ -2741,9 +2913,9 @@ var LiveTexts = class {
    * @param {T} shown
    * @returns {T} what is shown without it
    */
-  #drop(key, field, shown) {
+  #drop(key, field, shown2) {
     this.#rows.get(key)?.delete(field);
-    return shown;
+    return shown2;
   }
   /** @param {string} key @param {string} field @param {number} start @param {string} text */
   #set(key, field, start2, text2) {
@@ -2797,21 +2969,21 @@ var Overlays = class {
    * @returns {readonly T[]}
    */
   show(rows, { strict, apply = applyToRows } = {}) {
-    let shown = rows;
+    let shown2 = rows;
     for (const [id, { expect }] of this.#overlays) {
       try {
-        shown = apply(shown, expect, id);
+        shown2 = apply(shown2, expect, id);
       } catch (error) {
         if (id === strict) throw error;
       }
     }
-    return shown;
+    return shown2;
   }
 };
 function applyToRows(rows, expect) {
-  const shown = expect(rows);
-  if (!Array.isArray(shown)) throw new TypeError("The function 'optimistic' must return an array of rows.");
-  return shown;
+  const shown2 = expect(rows);
+  if (!Array.isArray(shown2)) throw new TypeError("The function 'optimistic' must return an array of rows.");
+  return shown2;
 }
 
 // src/data/patch.js
@@ -2881,7 +3053,7 @@ var Subscription = class {
   /** The change since the last commit. @type {Change | null} */
   #change = null;
   /** The server's rows, if they are stored here. @type {readonly Row[]} */
-  #truth = NOTHING;
+  #serverRows = NOTHING;
   /** What the page shows, while there are overlays. @type {Map<string, Row> | null} */
   #shown = null;
   /** What the page will show next. @type {Map<string, Row>} */
@@ -2945,7 +3117,7 @@ var Subscription = class {
   showText(key) {
     const place2 = this.#places.get(key);
     if (!place2 || !this.filled) return null;
-    place2.sent ??= this.page?.read?.().get(key);
+    place2.sent ??= place2.row || this.page?.read?.().get(key);
     if (place2.sent === void 0) return null;
     this.#show(place2);
     const change = this.commit();
@@ -2960,21 +3132,21 @@ var Subscription = class {
    */
   expect(id, expect) {
     if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.");
-    if (this.page && !this.#shown) this.#hold(this.page);
+    if (this.page && !this.#shown) this.#readPage(this.page);
     this.overlays.add(id, expect);
     try {
-      this.#lay(id);
+      this.#applyOverlays(id);
     } catch (error) {
       this.overlays.drop(id);
-      this.#lay();
+      this.#applyOverlays();
       throw error;
     }
     return this.#compare(false);
   }
   /** Removes the expected effect of a call. @param {string} id @returns {Change | null} null: it was not shown */
-  lift(id) {
+  removeExpectation(id) {
     if (!this.overlays.drop(id)) return null;
-    this.#lay();
+    this.#applyOverlays();
     return this.#compare(false);
   }
   /** Ends the subscription, and removes its rows from the page. @param {RealtimeError} error @returns {Change} */
@@ -3074,24 +3246,24 @@ var Subscription = class {
       if (this.paint && !this.overlays.size) place2.row = void 0;
     }
     this.keys = Object.freeze(keys);
-    this.#truth = Object.freeze(rows);
-    this.#lay();
+    this.#serverRows = Object.freeze(rows);
+    this.#applyOverlays();
   }
   /** Adds the page's own rows, so that overlays apply to them. @param {PageRows} page */
-  #hold(page) {
+  #readPage(page) {
     this.#shown = page.read?.() ?? /* @__PURE__ */ new Map();
     for (const [key, place2] of this.#places) place2.row = this.#shown.get(key) ?? "";
-    this.#truth = this.keys.map((key) => this.#places.get(key)?.row ?? "");
+    this.#serverRows = this.keys.map((key) => this.#places.get(key)?.row ?? "");
   }
   /** @param {string} [strict] the call whose exception is thrown */
-  #lay(strict) {
+  #applyOverlays(strict) {
     if (!this.page) {
-      this.rows = this.overlays.size ? Object.freeze([...this.overlays.show(this.#truth, { strict })]) : this.#truth;
+      this.rows = this.overlays.size ? Object.freeze([...this.overlays.show(this.#serverRows, { strict })]) : this.#serverRows;
       this.shownKeys = this.keys;
     } else if (this.#shown) {
       const entries = this.keys.map((key, index) => (
         /** @type {Entry} */
-        [key, this.#truth[index]]
+        [key, this.#serverRows[index]]
       ));
       this.#next = new Map(this.overlays.show(entries, { strict, apply: this.page.expect }));
       this.shownKeys = Object.freeze([...this.#next.keys()]);
@@ -3101,9 +3273,9 @@ var Subscription = class {
   }
   /** Returns the change that makes the page show the expected rows. @param {boolean} reset show all rows again @returns {Change} */
   #compare(reset) {
-    const shown = this.#shown ?? /* @__PURE__ */ new Map();
-    const puts = new Map([...this.#next].filter(([key, row]) => reset || shown.get(key) !== row));
-    const drops = [...shown.keys()].filter((key) => !this.#next.has(key));
+    const shown2 = this.#shown ?? /* @__PURE__ */ new Map();
+    const puts = new Map([...this.#next].filter(([key, row]) => reset || shown2.get(key) !== row));
+    const drops = [...shown2.keys()].filter((key) => !this.#next.has(key));
     this.#shown = this.page && this.overlays.size ? this.#next : null;
     this.#next = /* @__PURE__ */ new Map();
     return { puts, drops, reset };
@@ -3129,6 +3301,110 @@ function link(place2, key, row, sent) {
 function unlink(place2) {
   place2.before.after = place2.after;
   place2.after.before = place2.before;
+}
+
+// src/data/windows.js
+var WINDOW = "window";
+var Windows = class {
+  /** From where the list begins. @type {Range[]} */
+  #ranges;
+  /** What is being loaded. @type {Next | null} */
+  #next = null;
+  /**
+   * @param {{
+   *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
+   * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
+   *   subscribes, to a wire that is next; taken: the ranges have changed; refuse: the server refuses more
+   */
+  constructor({ size, first, hold, taken: taken2, refuse }) {
+    this.size = size;
+    this.hold = hold;
+    this.taken = taken2;
+    this.refuse = refuse;
+    this.#ranges = [{ ...extentOf(first.subscription.wire.params), ...first }];
+  }
+  get #last() {
+    return (
+      /** @type {Range} */
+      this.#ranges.at(-1)
+    );
+  }
+  /** Whether the last range is full, so that there may be more rows. */
+  get isFull() {
+    const { from, to, subscription } = this.#last;
+    return subscription.keys.length >= to - from;
+  }
+  get isLoading() {
+    return this.#next !== null && !this.#next.replaced;
+  }
+  /** How many steps are shown. */
+  get steps() {
+    return this.#last.to / Math.abs(this.size);
+  }
+  /** The parameter of the first step. */
+  get first() {
+    return this.#param({ from: 0, to: Math.abs(this.size) });
+  }
+  /** The parameter of all that is shown. */
+  get all() {
+    return this.#param({ from: 0, to: this.#last.to });
+  }
+  /** The subscriptions in the order of their rows. @returns {Subscription[]} */
+  get subscriptions() {
+    const found = this.#ranges.map(({ subscription }) => subscription);
+    return this.size < 0 ? found.reverse() : found;
+  }
+  /** Loads the next step, unless one is being loaded, or there is none. */
+  more() {
+    if (this.isLoading || !this.isFull) return;
+    this.#drop();
+    const { to } = this.#last;
+    this.#load({ from: to, to: to + Math.abs(this.size) }, 0);
+  }
+  /** Takes what was requested, if this is it. @param {Subscription} subscription whose rows are loaded or refused */
+  arrived(subscription) {
+    const next = this.#next;
+    if (next?.subscription !== subscription || !(subscription.filled || subscription.error)) return;
+    this.#next = null;
+    subscription.wire.isNext = false;
+    if (subscription.error) {
+      next.close();
+      if (!next.replaced) this.refuse(subscription.error);
+      return;
+    }
+    const replaced = next.replaced ? this.#ranges.splice(-next.replaced) : [];
+    this.#ranges.push(next);
+    for (const each of replaced) each.close();
+    this.taken();
+    this.#join();
+  }
+  /** Ends all ranges but the first one. */
+  close() {
+    this.#drop();
+    for (const each of this.#ranges.splice(1)) each.close();
+  }
+  /** Two ranges of one length become one, so that few are left, however many steps are shown. */
+  #join() {
+    const [one, other] = this.#ranges.slice(-2);
+    if (other && one.to - one.from === other.to - other.from) this.#load({ from: one.from, to: other.to }, 2);
+  }
+  /** @param {Extent} extent @param {number} replaced */
+  #load(extent, replaced) {
+    const { params } = this.#last.subscription.wire;
+    this.#next = { ...extent, replaced, ...this.hold({ ...params, [WINDOW]: this.#param(extent) }) };
+  }
+  #drop() {
+    this.#next?.close();
+    this.#next = null;
+  }
+  /** @param {Extent} extent */
+  #param({ from, to }) {
+    return this.size < 0 ? `${-to}:${-from || 0}` : `${from}:${to}`;
+  }
+};
+function extentOf(params = {}) {
+  const [from, to] = String(params[WINDOW] ?? "0:0").split(":").map((each) => Math.abs(Number(each)));
+  return { from: Math.min(from, to), to: Math.max(from, to) };
 }
 
 // src/valuetext.js
@@ -3177,6 +3453,10 @@ var Container = class {
   #noted;
   /** The cursor in the page's HTML when the element was bound. */
   #rendered;
+  /** Of a list that shows more when asked. @type {Windows | null} */
+  #windows = null;
+  /** @type {MoreLink | null} */
+  #link = null;
   /**
    * @param {Element} element
    * @param {{
@@ -3207,6 +3487,45 @@ var Container = class {
       after: (seconds, callback) => connection.monitor.after(seconds, callback)
     });
     this.announcer = announcer;
+    if (this.#step) this.#showMore();
+  }
+  /** How many rows each step adds, negative if they are added in front; 0 if the list shows no more when asked. */
+  get #step() {
+    return Math.trunc(Number(attribute(this.element, "data-live-more"))) || 0;
+  }
+  #showMore() {
+    const { element, subscription, connection } = this;
+    if (growsUpwards(element)) withoutAnchoring(this.#parent);
+    this.#windows = new Windows({
+      size: this.#step,
+      first: { subscription, close: () => connection.unsubscribe(subscription) },
+      hold: (params) => this.#hold(params),
+      taken: () => this.#takeMore(),
+      refuse: (error) => {
+        this.#link?.refuse();
+        emit(element, "realtime:error", error);
+      }
+    });
+    if (this.#link) this.#link.renew(this.#windows);
+    else this.#link = new MoreLink(element, this.#windows);
+  }
+  /** The list shows more: so does the page after a reload. */
+  #takeMore() {
+    const [subscription] = this.#subscriptions;
+    this.subscription = this.#step < 0 ? (
+      /** @type {Subscription} */
+      this.#subscriptions.at(-1)
+    ) : subscription;
+    this.#link?.showAddress();
+  }
+  /** Those of its rows, in order. @returns {Subscription[]} */
+  get #subscriptions() {
+    return this.#windows?.subscriptions ?? [this.subscription];
+  }
+  /** The keys of what it shows; of two windows that are of two moments, both may have one. @returns {readonly string[]} */
+  get #shownKeys() {
+    const { shownKeys } = this.subscription;
+    return this.#windows ? [...new Set(this.#subscriptions.flatMap((each) => each.shownKeys))] : shownKeys;
   }
   /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows in the page */
   #newSubscription({ params, cursor, changed }, keys) {
@@ -3215,8 +3534,8 @@ var Container = class {
       { stream, token, params, format, cursor, changed },
       {
         keys,
-        paint: (shown, change) => this.#paintOf(subscription, shown, change),
-        read: this.content.read && (() => this.#read()),
+        paint: (shown2, change) => this.#paintOf(subscription, shown2, change),
+        read: this.content.read && (() => this.#read(subscription)),
         expect: this.content.expect?.bind(this.content)
       }
     );
@@ -3224,8 +3543,8 @@ var Container = class {
       if (subscription === this.subscription) emit(this.element, "realtime:event", { ...about, data });
     });
     subscription.listeners.add((_rows, change) => {
-      if (subscription !== this.subscription || this.#pending) return;
-      this.#tell(this.#toTell ?? change);
+      if (!this.#subscriptions.includes(subscription) || this.#pending) return;
+      if (this.#toTell || !this.#windows) this.#tell(this.#toTell ?? change);
       this.#toTell = null;
     });
     return subscription;
@@ -3250,7 +3569,11 @@ var Container = class {
     this.#answered = answered;
     const { target } = this.#change;
     if (target && isEqual(params, target)) return;
-    if (!isEqual(params, this.subscription.wire.params ?? {})) return this.#change.set(params);
+    const shown2 = this.subscription.wire.params ?? {};
+    if (!isEqual(params, shown2)) {
+      const isOther2 = this.#windows && params[WINDOW] === shown2[WINDOW];
+      return this.#change.set(isOther2 ? { ...params, [WINDOW]: this.#windows?.first ?? null } : params);
+    }
     this.#change.cancel();
     answered(null);
   }
@@ -3279,26 +3602,34 @@ var Container = class {
   release() {
     this.#change.close();
     this.#flush();
+    this.#link?.close();
     this.#count();
     show(this.element, "data-live-state", null);
     if (attribute(this.element, "data-live-cursor") !== this.#rendered) return;
-    const { cursor, fingerprint } = this.subscription.wire;
-    show(this.element, "data-live-cursor", cursor);
-    show(this.element, "data-live-fingerprint", fingerprint || null);
+    const { cursor, fingerprint, params } = this.subscription.wire;
+    const isOne = this.#subscriptions.length === 1;
+    if (this.#windows && !isOne) show(this.element, "data-live-params", JSON.stringify({ ...params, [WINDOW]: this.#windows.all }));
+    if (this.#windows && !isOne) show(this.element, CHANGED, "");
+    show(this.element, "data-live-cursor", isOne ? cursor : null);
+    show(this.element, "data-live-fingerprint", isOne && fingerprint || null);
+    this.#windows?.close();
   }
   /** @param {Params} params */
   #hold(params) {
     const { vouched, present } = this.subscription.wire;
     const subscription = this.#newSubscription({ params, cursor: null, changed: true });
     Object.assign(subscription.wire, { vouched, present, isNext: true });
+    subscription.listeners.add(() => subscription.error && this.#windows?.arrived(subscription));
     this.connection.subscribe(subscription);
     return { subscription, close: () => this.connection.unsubscribe(subscription) };
   }
   /** @param {Subscription} subscription whose rows are loaded */
   #switch(subscription) {
     const before = this.subscription;
+    this.#windows?.close();
     this.subscription = subscription;
     this.connection.unsubscribe(before);
+    if (this.#windows) this.#showMore();
     show(this.element, CHANGED, "");
     this.#rendered = null;
     for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null);
@@ -3317,8 +3648,13 @@ var Container = class {
   }
   /** @param {Subscription} subscription @param {readonly string[]} keys @param {Change} change */
   #paintOf(subscription, keys, change) {
-    if (subscription !== this.subscription && subscription.filled) this.#change.arrived(subscription);
-    return subscription !== this.subscription || this.#take(keys, change);
+    if (!this.#subscriptions.includes(subscription) && subscription.filled) this.#arrived(subscription);
+    return !this.#subscriptions.includes(subscription) || this.#take(this.#windows ? this.#shownKeys : keys, change);
+  }
+  /** @param {Subscription} subscription that is next */
+  #arrived(subscription) {
+    this.#change.arrived(subscription);
+    this.#windows?.arrived(subscription);
   }
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
   #newRows(containersOf, report) {
@@ -3327,7 +3663,7 @@ var Container = class {
       return contents2.filter((content2) => content2 instanceof Rows && content2 !== this.content);
     };
     const isRefused = () => Boolean(this.subscription.error);
-    return new Rows(this.element, { wanted: () => this.subscription.shownKeys, isRefused, others: (
+    return new Rows(this.element, { wanted: () => this.#shownKeys, isRefused, others: (
       /** @type {() => Rows[]} */
       others
     ), report });
@@ -3345,6 +3681,7 @@ var Container = class {
     else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({ isNow: true });
     else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush());
     this.#count();
+    this.#link?.update();
     return true;
   }
   /** Shows the pending change, in as many tasks as needed. A change that arrives meanwhile is shown together with the rest. */
@@ -3358,7 +3695,7 @@ var Container = class {
       (isDone) => {
         if (this.#pending !== pending) return false;
         if (isDone) this.#pending = null;
-        if (isDone && isNow) this.#toTell = pending.change;
+        if (isDone && isNow) this.#toTell = this.#toTell && this.#windows ? joined({ keys: [], change: this.#toTell }, pending.keys, pending.change).change : pending.change;
         else if (isDone) this.#tell(pending.change);
         isNow = false;
         return !isPaused(this.element);
@@ -3379,12 +3716,18 @@ var Container = class {
   get #parent() {
     return isMarker(this.element) && get(this.element, "parentElement") || this.element;
   }
-  #read() {
+  /** @param {Subscription} subscription */
+  #read(subscription) {
     this.#flush();
-    return (
+    const rows = (
       /** @type {Map<string, string>} */
       this.content.read?.()
     );
+    return this.#windows ? new Map(subscription.keys.flatMap((key) => rows.has(key) ? [[
+      key,
+      /** @type {string} */
+      rows.get(key)
+    ]] : [])) : rows;
   }
   /** @param {Pending} pending @returns {Generator<void, void>} */
   *#paint(pending) {
@@ -3400,6 +3743,7 @@ var Container = class {
       this.#pending = null;
       throw error;
     }
+    noteGone(this.element, keys, change.drops);
     if (before && asking && !change.reset) {
       const added = [...change.puts.keys()].filter((key) => !before.has(key)).length;
       this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, change.puts.size - added, change.drops.length]);
@@ -3418,9 +3762,9 @@ var Container = class {
 var isEqual = (one, other) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
 var isPaused = (element) => call(element, "closest", "[data-live-paused]") !== null;
 function joined(held, keys, change) {
-  const shown = new Set(keys);
-  const puts = new Map([...held?.change.puts ?? [], ...change.puts].filter(([key]) => shown.has(key)));
-  const drops = [.../* @__PURE__ */ new Set([...held?.change.drops ?? [], ...change.drops])].filter((key) => !shown.has(key));
+  const shown2 = new Set(keys);
+  const puts = new Map([...held?.change.puts ?? [], ...change.puts].filter(([key]) => shown2.has(key)));
+  const drops = [.../* @__PURE__ */ new Set([...held?.change.drops ?? [], ...change.drops])].filter((key) => !shown2.has(key));
   const reset = Boolean(held?.change.reset) || change.reset;
   return { keys, change: { puts, drops, reset, own: (held?.change.own ?? true) && change.own, isText: (held?.change.isText ?? true) && change.isText } };
 }
@@ -3428,7 +3772,7 @@ function unsigned(name) {
   const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`;
   return new RealtimeError(null, reason, { name: "bad_arguments" });
 }
-var isHTML = (format) => format === "html" || format.startsWith("html:");
+var isHTML = (format) => format === "html" || format === "pages" || format.startsWith("html:");
 function readFormat(element) {
   const format = attribute(element, "data-live-format") ?? "html";
   if (isHTML(format)) return (
@@ -3452,7 +3796,7 @@ function readJSON(element, name) {
 
 // src/dom/action_elements.js
 var FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])";
-var Controls = class {
+var ActionElements = class {
   /** The number of pending calls of each element. @type {WeakMap<Element, number>} */
   #running = /* @__PURE__ */ new WeakMap();
   /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: returns a container's wire */
@@ -3489,7 +3833,7 @@ var Controls = class {
   /** @param {Element} element @param {() => Record<string, unknown>} ownArgs */
   async #run(element, ownArgs) {
     const held = contents(element);
-    tellError(element, null);
+    showError(element, null);
     this.#count(element, 1);
     try {
       const args = { ...readJSON(element, "data-live-args"), ...ownArgs() };
@@ -3500,7 +3844,7 @@ var Controls = class {
       emit(element, "realtime:reply", result);
     } catch (error) {
       if (!(element instanceof HTMLFormElement)) held.forEach(({ field }) => restoreChoice(field));
-      tellError(element, error);
+      showError(element, error);
       emit(element, "realtime:error", error);
     } finally {
       this.#count(element, -1);
@@ -3568,7 +3912,7 @@ function fieldArgs(element) {
 function restoreChoice(field) {
   if (isChoice(field)) restore(field);
 }
-function tellError(element, error) {
+function showError(element, error) {
   const details = error instanceof RealtimeError ? error.details : {};
   const sentences = error instanceof Error ? { ...details, "": [error.message] } : {};
   if (element instanceof HTMLFormElement) showErrors(element, sentences, { make: false });
@@ -3768,11 +4112,11 @@ var Store = class {
    * @returns {() => void} unsubscribes
    */
   subscribe = (callback) => {
-    let told = this.getSnapshot();
+    let last = this.getSnapshot();
     return this.#watch(() => {
       const snapshot = this.getSnapshot();
-      if (snapshot === told) return;
-      told = snapshot;
+      if (snapshot === last) return;
+      last = snapshot;
       callback(snapshot);
     });
   };
@@ -3782,7 +4126,7 @@ function equal(one, other) {
 }
 
 // src/data/live_query.js
-var Use = class {
+var Handle = class {
   /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(subscription: Subscription) => () => void, () => void>} */
   #attached = /* @__PURE__ */ new Map();
   /** @type {Set<() => void>} */
@@ -3793,7 +4137,7 @@ var Use = class {
   #connection;
   #held;
   #read;
-  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
+  /** @param {HandleOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
   constructor({ connection, stream, params, hold, read }) {
     this.#connection = connection;
     this.#held = hold(params, false);
@@ -3904,15 +4248,15 @@ var Use = class {
       }
     }
   }
-  /** @param {Use<any>} use */
-  static subscriptionOf(use2) {
-    return use2.#held.subscription;
+  /** @param {Handle<any>} handle */
+  static subscriptionOf(handle) {
+    return handle.#held.subscription;
   }
 };
-var LiveQuery = class extends Use {
+var LiveQuery = class extends Handle {
   #connection;
   #queries;
-  /** @param {UseOptions & {queries: LiveQueries}} options */
+  /** @param {HandleOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super({ ...options, read: ({ rows }) => (
       /** @type {readonly any[]} */
@@ -3929,7 +4273,7 @@ var LiveQuery = class extends Use {
   }
   /** The primary keys of the rows, as strings. */
   get keys() {
-    return Use.subscriptionOf(this).keys;
+    return Handle.subscriptionOf(this).keys;
   }
   /**
    * Listens for an event of the other subscribers.
@@ -3949,7 +4293,7 @@ var LiveQuery = class extends Use {
    * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
-    return this.#connection.tell(Use.subscriptionOf(this), name, data);
+    return this.#connection.sendEvent(Handle.subscriptionOf(this), name, data);
   }
   /**
    * Calls an action of the stream.
@@ -3971,18 +4315,18 @@ var LiveQuery = class extends Use {
 };
 var Presence = class extends LiveQuery {
   #connection;
-  /** @param {UseOptions & {queries: LiveQueries}} options */
+  /** @param {HandleOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super(options);
     this.#connection = options.connection;
   }
   /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    this.#connection.present(Use.subscriptionOf(this), data);
+    this.#connection.present(Handle.subscriptionOf(this), data);
   }
 };
-var LiveValue = class extends Use {
-  /** @param {UseOptions} options */
+var LiveValue = class extends Handle {
+  /** @param {HandleOptions} options */
   constructor(options) {
     super({ ...options, read: ({ rows: [value2] }) => (
       /** @type {any} */
@@ -4011,10 +4355,10 @@ var LiveQueries = class {
   call(target, { timeout, optimistic = [] } = {}) {
     const expectations = [];
     const pairs = Array.isArray(optimistic) ? optimistic : [[null, optimistic]];
-    for (const [shown, expect] of pairs) {
-      const subscription = shown instanceof LiveQuery ? LiveQuery.subscriptionOf(shown) : shown && this.subscriptionOf(
+    for (const [shown2, expect] of pairs) {
+      const subscription = shown2 instanceof LiveQuery ? LiveQuery.subscriptionOf(shown2) : shown2 && this.subscriptionOf(
         /** @type {Element} */
-        shown
+        shown2
       );
       if (!subscription || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic());
       expectations.push([subscription, expect]);
@@ -4036,7 +4380,7 @@ var LiveQueries = class {
   openValue(stream, params, name) {
     return new LiveValue(this.#use(stream, params, valueFormat(name)));
   }
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {UseOptions} */
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
   #use(stream, params, format) {
     return { connection: this.connection, stream, params, hold: (changed, isNext) => this.#hold(stream, changed, format, isNext) };
   }
@@ -4134,11 +4478,11 @@ var BROWSER_CLOCK = {
 var Monitor = class {
   /** @type {Handlers | null} */
   #handlers = null;
-  /** @type {"resting" | "waiting" | "watching"} */
-  #mode = "resting";
+  /** @type {"stopped" | "waiting" | "watching"} */
+  #mode = "stopped";
   /** @type {any} */
   #timer = null;
-  #heard = 0;
+  #lastMessage = 0;
   // when the last message was received, or waiting for one began
   #patience = 0;
   // seconds of silence that are tolerated
@@ -4189,8 +4533,8 @@ var Monitor = class {
     this.#welcomed = this.clock.now();
     this.#watch(2 * heartbeat);
   }
-  heard() {
-    this.#heard = this.clock.now();
+  received() {
+    this.#lastMessage = this.clock.now();
   }
   /**
    * Schedules the next attempt after a delay.
@@ -4208,8 +4552,8 @@ var Monitor = class {
     this.#arm(retry + this.delay(this.#attempts));
     if (!wasGood || !planned) this.#attempts += 1;
   }
-  rest() {
-    this.#mode = "resting";
+  stop() {
+    this.#mode = "stopped";
     this.clock.clearTimeout(this.#timer);
   }
   /** Returns the delay after a number of failures: random, so that clients do not reconnect together. @param {number} failures */
@@ -4225,7 +4569,7 @@ var Monitor = class {
   #watch(patience) {
     this.#mode = "watching";
     this.#patience = patience;
-    this.heard();
+    this.received();
     this.#arm(patience);
   }
   /** @param {number} seconds */
@@ -4237,15 +4581,15 @@ var Monitor = class {
   }
   #fire() {
     if (this.#mode === "waiting") this.#handlers?.due();
-    else if (this.#mode === "watching") this.#listen({ late: this.clock.now() - this.#expected > LATE_SECONDS });
+    else if (this.#mode === "watching") this.#checkSilence({ late: this.clock.now() - this.#expected > LATE_SECONDS });
   }
   /**
    * Uses one timer for many messages: it checks how long the silence has lasted, and waits for the rest.
    *
    * @param {{late: boolean}} options late: the timer was delayed, so one missing heartbeat is enough
    */
-  #listen({ late }) {
-    const silence = this.clock.now() - this.#heard;
+  #checkSilence({ late }) {
+    const silence = this.clock.now() - this.#lastMessage;
     const patience = late ? Math.min(this.#patience, this.#patience / 2 + LATE_SECONDS) : this.#patience;
     const rest = patience - silence;
     if (rest <= 0) this.#handlers?.silent();
@@ -4253,7 +4597,7 @@ var Monitor = class {
   }
   /** Reconnects without waiting: the page is visible again, or the network is back. */
   #wake() {
-    if (this.#mode === "watching") this.#listen({ late: true });
+    if (this.#mode === "watching") this.#checkSilence({ late: true });
     if (this.#mode !== "waiting") return;
     const rest = this.#notBefore - this.clock.now();
     if (rest > 0) this.#arm(rest);
@@ -4279,7 +4623,7 @@ var Announcer = class {
   #region = null;
   /** The changes to announce, by the parts of their sentence. @type {Map<string, Counts>} */
   #counts = /* @__PURE__ */ new Map();
-  #rests = false;
+  #isPausing = false;
   /** @param {Document} document @param {(seconds: number, callback: () => void) => void} after */
   constructor(document2, after) {
     this.document = document2;
@@ -4294,9 +4638,9 @@ var Announcer = class {
       held.map((count, place2) => count + counts[place2])
     );
     this.#place();
-    if (!this.#rests) this.#rest(() => this.#say());
+    if (!this.#isPausing) this.#pause(() => this.#announce());
   }
-  #say() {
+  #announce() {
     const sentences = [...this.#counts].map(
       ([parts2, counts]) => (parts2 ? parts2.split("|") : PARTS).flatMap((part, place2) => counts[place2] ? sentence(part, { number: counts[place2] }) : []).join(", ")
     );
@@ -4306,11 +4650,11 @@ var Announcer = class {
     return Boolean(all);
   }
   /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
-  #rest(then) {
-    this.#rests = true;
+  #pause(then) {
+    this.#isPausing = true;
     this.after(PAUSE_SECONDS2, () => {
-      if (then()) this.#rest(then);
-      else this.#rests = false;
+      if (then()) this.#pause(then);
+      else this.#isPausing = false;
     });
   }
   #place() {
@@ -4347,10 +4691,10 @@ var ConnectionNotice = class {
     if (isLost && this.#isLost) return;
     this.#isLost = isLost;
     this.#cancel();
-    const wasSaid = state === "live" && this.#text !== "";
-    this.#say(state === "refused" ? reason : wasSaid ? sentence("Connected again.") : "");
-    if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#say(sentence("Offline: this page may be out of date.")));
-    else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""));
+    const wasShown = state === "live" && this.#text !== "";
+    this.#setText(state === "refused" ? reason : wasShown ? sentence("Connected again.") : "");
+    if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#setText(sentence("Offline: this page may be out of date.")));
+    else if (wasShown) this.#cancel = this.after(BACK_SECONDS, () => this.#setText(""));
   }
   /** Shows the current text in a new part of the page too. @param {Element} root */
   fill(root) {
@@ -4362,7 +4706,7 @@ var ConnectionNotice = class {
     }
   }
   /** @param {string} text */
-  #say(text2) {
+  #setText(text2) {
     this.#text = text2;
     this.fill(get(this.document, "documentElement"));
   }
@@ -4391,9 +4735,9 @@ var Page = class {
   subscriptionOf(element) {
     return this.#containers.get(element)?.subscription;
   }
-  /** Returns the containers of a stream. @param {string} name */
+  /** The containers of a stream, or all. @param {string} [name] */
   containersOf(name) {
-    return [...this.#containers.values()].filter((each) => each.name === name);
+    return [...this.#containers.values()].filter((each) => name === void 0 || each.name === name);
   }
   start() {
     watchFields(this.document);
@@ -4509,6 +4853,45 @@ function warnOfAlpine(document2) {
   console.warn("Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.");
 }
 
+// src/dom/page_links.js
+var PAGE = "page";
+var PageLinks = class {
+  /** @param {{document: Document, go: Go}} options */
+  constructor({ document: document2, go }) {
+    this.document = document2;
+    this.go = go;
+  }
+  start() {
+    const listen = (type, listener) => call(this.document, "addEventListener", type, (event) => {
+      const link2 = event.target instanceof Element ? call(event.target, "closest", "a[data-live-page]") : null;
+      const container = link2 && call(link2, "closest", "[data-live]");
+      const stream = container && attribute(container, "data-live-state") !== "refused" && attribute(container, "data-live");
+      if (link2 && stream && !isForeign(link2)) listener(link2, stream, event);
+    });
+    for (const type of ["pointerover", "pointerdown", "focusin"]) listen(type, (link2) => this.#complete(link2));
+    listen("click", (link2, stream, event) => this.#click(link2, stream, event));
+  }
+  /** @param {Element} link */
+  #complete(link2) {
+    const url = new URL(this.document.location.href);
+    url.searchParams.set(PAGE, attribute(link2, "data-live-page") ?? "");
+    if (attribute(link2, "href") !== url.search) call(link2, "setAttribute", "href", url.search);
+  }
+  /** @param {Element} link @param {string} stream @param {MouseEvent} event */
+  #click(link2, stream, event) {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    this.go(stream, attribute(link2, "data-live-page") ?? "", (error) => error || this.#scrollTo(stream));
+  }
+  /** A page is read from its beginning, as after any other link. @param {string} stream */
+  #scrollTo(stream) {
+    const live2 = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && isOfRows(each));
+    const list = live2 && isMarker(live2) ? get(live2, "parentElement") : live2;
+    if (list && call(list, "getBoundingClientRect").top < 0) call(list, "scrollIntoView", { block: "start" });
+  }
+};
+var isOfRows = (live2) => /^html(:|$)/.test(attribute(live2, "data-live-format") ?? "html");
+
 // src/dom/parameter_forms.js
 var PAUSE_SECONDS3 = 0.15;
 var LONGEST_SECONDS = 0.45;
@@ -4531,7 +4914,7 @@ var ParameterForms = class {
   #written = "";
   /** The last known URL. */
   #seen = "";
-  /** @param {{document: Document, containersOf: (stream: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
+  /** @param {{document: Document, containersOf: (stream?: string) => Container[], after: (seconds: number, callback: () => void) => () => void, now: () => number}} options now: in seconds */
   constructor({ document: document2, containersOf, after, now }) {
     this.document = document2;
     this.window = /** @type {Window} */
@@ -4554,6 +4937,7 @@ var ParameterForms = class {
     listen("change", (form) => this.#soon(form, 0));
     listen("submit", (form, event) => this.#submit(form, event));
     listen("reset", (form) => this.after(0, () => this.#apply(form)));
+    new PageLinks({ document: this.document, go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
     this.window.addEventListener("popstate", () => this.#followAddress());
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();
@@ -4602,14 +4986,25 @@ var ParameterForms = class {
   #apply(form, { pressed = {}, isNew = false } = {}) {
     this.#keepPressed(form, pressed);
     const values = { ...valuesOf(form), ...pressed };
+    const isFirst = this.#containers(form).some(({ params }) => isOther(params, values));
     this.#change(form, values);
-    this.#showAddress(values, isNew);
+    this.#showAddress({ ...isFirst ? { [PAGE]: "", [MORE]: "" } : {}, ...values }, isNew);
   }
   /** @param {HTMLFormElement} form @param {Record<string, string>} values */
   #change(form, values) {
     this.#typing.get(form)?.cancel();
     this.#typing.delete(form);
-    for (const container of this.#containers(form)) container.change(joined2(container.params, values), (error) => this.#answer(form, container, error));
+    for (const container of this.#containers(form)) {
+      const first = isOther(container.params, values) ? firstPage(container.params) : {};
+      container.change(joined2(container.params, { ...first, ...values }), (error) => this.#answer(form, container, error));
+    }
+  }
+  /** Shows another page of a stream's lists. @param {string} stream @param {string} page @param {(error: RealtimeError | null) => void} answered */
+  #goTo(stream, page, answered) {
+    for (const container of this.containersOf(stream)) {
+      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }), answered);
+    }
+    this.#showAddress({ [PAGE]: page }, true);
   }
   /**
    * Shows why a container has refused the values, at the fields of this form and of the container's other forms.
@@ -4657,6 +5052,10 @@ var ParameterForms = class {
     this.#seen = href;
     if (href !== before && withoutFragment(href) === withoutFragment(before)) return;
     for (const form of this.#forms()) this.#follow(form);
+    const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1";
+    for (const container of this.containersOf()) {
+      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }));
+    }
   }
   /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
   #follow(form) {
@@ -4737,6 +5136,8 @@ function valueOf(control) {
   control.checked ? void 0 : control.value;
 }
 var joined2 = (params, values) => ({ ...params, ...Object.fromEntries(differing(params, values).map((name) => [name, values[name]])) });
+var isOther = (params, values) => (PAGE in params || WINDOW in params) && differing(params, values).length > 0;
+var firstPage = (params) => PAGE in params ? { [PAGE]: "1" } : {};
 var differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name]);
 var textOf = (params, name) => params[name] === false ? "" : String(params[name] ?? "");
 var withoutFragment = (url) => url.split("#", 1)[0];
@@ -5143,7 +5544,7 @@ function storage() {
 // src/transports/multiplexer.js
 var ABNORMAL4 = 1006;
 var OVERLOADED = 4002;
-var NO_ROOM = "This page needs a connection of its own.";
+var NEEDS_OWN = "This page needs a connection of its own.";
 var MAX_SUBSCRIPTIONS = 50;
 var MAX_WINDOWS = 4;
 var MAX_HEARTBEATS = 3;
@@ -5154,22 +5555,22 @@ var Page2 = class {
   // sent but not acknowledged
   heartbeats = 0;
   // since the page's last message
-  /** @param {Switchboard} board @param {Port} port */
-  constructor(board, port) {
-    this.board = board;
+  /** @param {Multiplexer} multiplexer @param {Port} port */
+  constructor(multiplexer, port) {
+    this.multiplexer = multiplexer;
     this.port = port;
   }
   /** @param {string} text a message of the page */
   receive(text2) {
     this.heartbeats = 0;
-    this.board.take(this, parseJSON(text2));
+    this.multiplexer.take(this, parseJSON(text2));
   }
   /** Removes the page: it is closed, or has disconnected. */
   leave() {
-    this.board.leave(this);
+    this.multiplexer.leave(this);
   }
 };
-var Switchboard = class {
+var Multiplexer = class {
   /** @type {Set<Page>} */
   #pages = /* @__PURE__ */ new Set();
   /** Subscriptions by their id on the server. @type {Map<number, Entry>} */
@@ -5177,7 +5578,7 @@ var Switchboard = class {
   /** The page that waits for each call's reply, by the call's id. @type {Map<string, Page>} */
   #calls = /* @__PURE__ */ new Map();
   /** @type {Transport | null} */
-  #line = null;
+  #transport = null;
   #opened = false;
   /** Messages to send when the connection is open. @type {string[]} */
   #waiting = [];
@@ -5186,7 +5587,7 @@ var Switchboard = class {
   #heartbeat = 0;
   // seconds
   #window = DEFAULT_WINDOW2;
-  #heard = 0;
+  #lastMessage = 0;
   #handled = 0;
   // messages since the welcome
   #unacked = { frames: 0, bytes: 0 };
@@ -5247,25 +5648,25 @@ var Switchboard = class {
   leave(page) {
     if (!this.#pages.delete(page)) return;
     this.#forget(page);
-    if (![...this.#pages].some(({ greeted }) => greeted)) this.#hangUp();
+    if (![...this.#pages].some(({ greeted }) => greeted)) this.#disconnect();
   }
   /** Ends a connection that may be dead. @param {string} reason */
   cut(reason) {
-    if (this.#line) this.#lost(ABNORMAL4, reason);
+    if (this.#transport) this.#lost(ABNORMAL4, reason);
   }
   /** @param {Page} page @param {{version: number, token?: string}} hello */
   #greet(page, { version, token }) {
     this.#forget(page);
     const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS;
-    if (version < VERSION || token !== void 0 || isFull) return this.#turnAway(page, NO_ROOM);
-    if (this.#welcome && this.now() - this.#heard > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.");
+    if (version < VERSION || token !== void 0 || isFull) return this.#reject(page, NEEDS_OWN);
+    if (this.#welcome && this.now() - this.#lastMessage > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.");
     page.greeted = true;
     page.bytes = 0;
     if (this.#welcome) page.port.send(this.#welcome);
-    else if (!this.#line) this.#call();
+    else if (!this.#transport) this.#connect();
   }
   /** @param {Page} page @param {string} reason */
-  #turnAway(page, reason) {
+  #reject(page, reason) {
     this.leave(page);
     page.port.closed(ABNORMAL4, reason);
   }
@@ -5283,41 +5684,41 @@ var Switchboard = class {
     for (const [id, entry] of this.#entries) if (entry.page === page && entry.id === wanted) return id;
     return void 0;
   }
-  #call() {
-    const line = this.#line = this.newTransport();
-    line.on({
+  #connect() {
+    const transport = this.#transport = this.newTransport();
+    transport.on({
       opened: () => {
         this.#opened = true;
-        line.send(JSON.stringify({ type: "hello", version: VERSION }));
-        for (const text2 of this.#waiting.splice(0)) line.send(text2);
+        transport.send(JSON.stringify({ type: "hello", version: VERSION }));
+        for (const text2 of this.#waiting.splice(0)) transport.send(text2);
       },
       message: (text2) => this.#receive(text2),
       renew: () => false,
       moved: () => this.cut("The line goes on by another transport."),
       closed: (code, reason) => this.#lost(code, reason)
     });
-    line.open();
+    transport.open();
   }
   /** @param {object} message */
   #send(message) {
     const text2 = JSON.stringify(message);
-    if (this.#opened) this.#line?.send(text2);
-    else if (this.#line) this.#waiting.push(text2);
+    if (this.#opened) this.#transport?.send(text2);
+    else if (this.#transport) this.#waiting.push(text2);
   }
-  #hangUp() {
-    const line = this.#line;
+  #disconnect() {
+    const transport = this.#transport;
     this.#cancelWatch();
-    this.#line = this.#welcome = null;
+    this.#transport = this.#welcome = null;
     this.#opened = false;
     this.#waiting = [];
     this.#entries.clear();
     this.#calls.clear();
     this.#texts.clear();
-    line?.close();
+    transport?.close();
   }
   /** Disconnects all pages. Each reconnects by itself, after its own delay. @param {number} code @param {string} reason */
   #lost(code, reason) {
-    this.#hangUp();
+    this.#disconnect();
     for (const page of this.#greeted()) {
       this.#pages.delete(page);
       page.port.closed(code, reason);
@@ -5326,7 +5727,7 @@ var Switchboard = class {
   /** @param {string} text */
   #receive(text2) {
     const message = parseJSON(text2);
-    this.#heard = this.now();
+    this.#lastMessage = this.now();
     if (message.type === "welcome") return this.#welcomed(message, text2);
     this.#deliver(message, text2);
     this.#handled += 1;
@@ -5334,7 +5735,7 @@ var Switchboard = class {
     if (message.type === "frame") this.#unacked.frames += 1;
     const { frames, bytes } = this.#unacked;
     const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
-    if (isDue && this.#line) this.#acknowledge();
+    if (isDue && this.#transport) this.#acknowledge();
   }
   #acknowledge() {
     this.#unacked = { frames: 0, bytes: 0 };
@@ -5354,7 +5755,7 @@ var Switchboard = class {
   #watch(seconds) {
     this.#cancelWatch();
     this.#cancelWatch = this.after(seconds, () => {
-      const rest = 2 * this.#heartbeat - (this.now() - this.#heard);
+      const rest = 2 * this.#heartbeat - (this.now() - this.#lastMessage);
       if (rest > 0) this.#watch(rest);
       else this.cut("Nothing was heard from the server.");
     });
@@ -5368,19 +5769,19 @@ var Switchboard = class {
         if (!entry) return;
         entry.query = message.query;
         entry.log = message.log;
-        return this.#tell(entry.page, { ...message, id: entry.id });
+        return this.#sendMessage(entry.page, { ...message, id: entry.id });
       }
       case "refused": {
         const entry = this.#entries.get(message.id);
         if (!entry) return;
         this.#entries.delete(message.id);
         const shares = [...this.#entries.values()].some(({ page }) => page !== entry.page);
-        if (message.code === OVERLOADED && shares) return this.#turnAway(entry.page, NO_ROOM);
-        return this.#tell(entry.page, { ...message, id: entry.id });
+        if (message.code === OVERLOADED && shares) return this.#reject(entry.page, NEEDS_OWN);
+        return this.#sendMessage(entry.page, { ...message, id: entry.id });
       }
       case "event_rejected": {
         const entry = this.#entries.get(message.id);
-        return entry && this.#tell(entry.page, { ...message, id: entry.id });
+        return entry && this.#sendMessage(entry.page, { ...message, id: entry.id });
       }
       case "frame":
         return this.#frame(message);
@@ -5396,50 +5797,50 @@ var Switchboard = class {
       case "reply": {
         const page = this.#calls.get(message.id);
         this.#calls.delete(message.id);
-        return page && this.#pass(page, text2);
+        return page && this.#sendText(page, text2);
       }
       case "heartbeat":
-        for (const page of this.#greeted()) if (++page.heartbeats > MAX_HEARTBEATS) this.#turnAway(page, "The page does not answer.");
+        for (const page of this.#greeted()) if (++page.heartbeats > MAX_HEARTBEATS) this.#reject(page, "The page does not answer.");
         break;
       case "bye": {
         const pages = this.#greeted();
         for (const page of pages) this.#pages.delete(page);
-        this.#hangUp();
+        this.#disconnect();
         for (const { port } of pages) port.send(text2);
         return;
       }
       case "authenticated":
         return;
     }
-    for (const page of this.#greeted()) this.#pass(page, text2);
+    for (const page of this.#greeted()) this.#sendText(page, text2);
   }
   /** Sends each page the deltas of its own live queries, and the cursor of the whole log. @param {any} frame */
   #frame(frame) {
-    const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log);
+    const concerned = frame.calls?.length ? this.#greeted() : this.#pagesOf((entry) => entry.log === frame.log);
     for (const page of concerned) {
       const queries = new Set([...this.#entries.values()].filter((entry) => entry.page === page).map(({ query }) => query));
-      this.#tell(page, { ...frame, deltas: frame.deltas.filter(({ query }) => queries.has(query)) });
+      this.#sendMessage(page, { ...frame, deltas: frame.deltas.filter(({ query }) => queries.has(query)) });
     }
   }
   /** @param {number | undefined} query @param {string} text */
   #passQuery(query, text2) {
-    for (const page of this.#whoSee((entry) => entry.query === query)) this.#pass(page, text2);
+    for (const page of this.#pagesOf((entry) => entry.query === query)) this.#sendText(page, text2);
   }
   /** @param {(entry: Entry) => boolean} sees */
-  #whoSee(sees) {
+  #pagesOf(sees) {
     return new Set([...this.#entries.values()].filter(sees).map(({ page }) => page));
   }
   #greeted() {
     return [...this.#pages].filter(({ greeted }) => greeted);
   }
   /** @param {Page} page @param {object} message */
-  #tell(page, message) {
-    this.#pass(page, JSON.stringify(message));
+  #sendMessage(page, message) {
+    this.#sendText(page, JSON.stringify(message));
   }
   /** @param {Page} page @param {string} text */
-  #pass(page, text2) {
+  #sendText(page, text2) {
     page.bytes += text2.length;
-    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#turnAway(page, "The page does not read what it is sent.");
+    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#reject(page, "The page does not read what it is sent.");
     else page.port.send(text2);
   }
 };
@@ -5447,7 +5848,7 @@ var Switchboard = class {
 // src/transports/shared_worker.js
 function serve(scope, { newTransport = (url) => new WebSocketTransport(url), locks = globalThis.navigator?.locks ?? null } = {}) {
   let address = "";
-  const board = new Switchboard({
+  const multiplexer = new Multiplexer({
     newTransport: () => newTransport(address),
     after: (seconds, callback) => {
       const timer = setTimeout(callback, seconds * 1e3);
@@ -5455,13 +5856,13 @@ function serve(scope, { newTransport = (url) => new WebSocketTransport(url), loc
     },
     now: newClock()
   });
-  scope.addEventListener("offline", () => board.cut("The network is gone."));
+  scope.addEventListener("offline", () => multiplexer.cut("The network is gone."));
   scope.addEventListener("connect", (event) => {
     const [port] = (
       /** @type {MessageEvent} */
       event.ports
     );
-    const page = board.join({
+    const page = multiplexer.join({
       send: (text2) => port.postMessage(text2),
       closed: (code, reason) => port.postMessage({ code, reason })
     });
@@ -5595,10 +5996,10 @@ var FallbackTransport = class {
   #take(index) {
     const option = this.order[index];
     const inner = this.#inner = option.open();
-    let heard = false;
+    let received = false;
     const failed = (code, reason) => {
       if (inner !== this.#inner) return;
-      if (heard || index + 1 >= this.order.length) return this.#closed(code, reason);
+      if (received || index + 1 >= this.order.length) return this.#closed(code, reason);
       this.#cancelTimer();
       inner.close();
       this.#take(index + 1);
@@ -5606,8 +6007,8 @@ var FallbackTransport = class {
     inner.on({
       opened: () => this.#begin(),
       message: (text2) => {
-        if (!heard) {
-          heard = true;
+        if (!received) {
+          received = true;
           this.#cancelTimer();
           this.#arrived(option, text2);
         }
@@ -5737,7 +6138,7 @@ function create() {
     keepConnected();
     return queries.openPresence(stream, params, watch ? null : data, everyone);
   };
-  const send3 = (stream, params, name, data) => connection.of(stream, JSON.stringify(sorted(params))).some((each) => connection.tell(each, name, data));
+  const send3 = (stream, params, name, data) => connection.of(stream, JSON.stringify(sorted(params))).some((each) => connection.sendEvent(each, name, data));
   const on2 = (name, callback) => {
     keepConnected();
     return connection.events.on(name, callback);
@@ -5757,7 +6158,7 @@ function create() {
   translateAs(document);
   const start2 = () => {
     page.start();
-    new Controls({ document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire }).start();
+    new ActionElements({ document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire }).start();
     new Forms({ document, call: callTarget, follow: (url) => location.assign(url) }).start();
     new RowForms(document).start();
     const { after, clock } = monitor;

@@ -96,6 +96,36 @@ class FirstStream(ProjectStream):
         return super().get_queryset(project)[:3]
 
 
+@register("single")
+class SingleStream(ModelStream):
+    """One task, for the members of its project, while it is to do."""
+
+    model = Task
+    template_name = "site/owned.html"
+    partition_by = ["id"]
+    depends_on = ["assignee"]
+
+    def authorize(self, user, id: int) -> bool:
+        return True
+
+    def get_queryset(self, id: int) -> QuerySet[Task]:
+        return Task.objects.filter(pk=id, column="todo")
+
+
+@register("paged")
+class PagedStream(ProjectStream):
+    """Tasks by title, ten at a time, that a reader looks for."""
+
+    template_name = "site/found.html"
+    paginate_by = 10
+
+    def authorize(self, user, project: int, q: str = "") -> bool:
+        return super().authorize(user, project)
+
+    def get_queryset(self, project: int, q: str = "") -> QuerySet[Task]:
+        return Task.objects.filter(project=project, title__contains=q).order_by("title", "pk")
+
+
 @register("found")
 class FoundStream(ProjectStream):
     """The tasks that a reader looks for."""

@@ -1,0 +1,130 @@
+/**
+ * Windows: the subscriptions of a list that shows more when asked, each for a range of its rows.
+ */
+
+/** @typedef {import("../protocol/messages.js").Params} Params */
+/** @typedef {import("../protocol/messages.js").RealtimeError} RealtimeError */
+/** @typedef {import("./result_set.js").Subscription} Subscription */
+/** @typedef {{subscription: Subscription, close: () => void}} Held */
+/** How far a range reaches, counted from where the list begins. @typedef {{from: number, to: number}} Extent */
+/** @typedef {Extent & Held} Range */
+/** @typedef {Range & {replaced: number}} Next replaced: how many of the last ranges it takes the place of */
+
+/** The parameter that names a range. */
+export const WINDOW = "window"
+
+export class Windows {
+  /** From where the list begins. @type {Range[]} */
+  #ranges
+  /** What is being loaded. @type {Next | null} */
+  #next = null
+
+  /**
+   * @param {{
+   *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
+   * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
+   *   subscribes, to a wire that is next; taken: the ranges have changed; refuse: the server refuses more
+   */
+  constructor({size, first, hold, taken, refuse}) {
+    this.size = size
+    this.hold = hold
+    this.taken = taken
+    this.refuse = refuse
+    this.#ranges = [{...extentOf(first.subscription.wire.params), ...first}]
+  }
+
+  get #last() {
+    return /** @type {Range} */ (this.#ranges.at(-1))
+  }
+
+  /** Whether the last range is full, so that there may be more rows. */
+  get isFull() {
+    const {from, to, subscription} = this.#last
+    return subscription.keys.length >= to - from
+  }
+
+  get isLoading() {
+    return this.#next !== null && !this.#next.replaced
+  }
+
+  /** How many steps are shown. */
+  get steps() {
+    return this.#last.to / Math.abs(this.size)
+  }
+
+  /** The parameter of the first step. */
+  get first() {
+    return this.#param({from: 0, to: Math.abs(this.size)})
+  }
+
+  /** The parameter of all that is shown. */
+  get all() {
+    return this.#param({from: 0, to: this.#last.to})
+  }
+
+  /** The subscriptions in the order of their rows. @returns {Subscription[]} */
+  get subscriptions() {
+    const found = this.#ranges.map(({subscription}) => subscription)
+    return this.size < 0 ? found.reverse() : found
+  }
+
+  /** Loads the next step, unless one is being loaded, or there is none. */
+  more() {
+    if (this.isLoading || !this.isFull) return
+    this.#drop()
+    const {to} = this.#last
+    this.#load({from: to, to: to + Math.abs(this.size)}, 0)
+  }
+
+  /** Takes what was requested, if this is it. @param {Subscription} subscription whose rows are loaded or refused */
+  arrived(subscription) {
+    const next = this.#next
+    if (next?.subscription !== subscription || !(subscription.filled || subscription.error)) return
+    this.#next = null
+    subscription.wire.isNext = false
+    if (subscription.error) {
+      next.close()
+      if (!next.replaced) this.refuse(subscription.error)
+      return
+    }
+    const replaced = next.replaced ? this.#ranges.splice(-next.replaced) : []
+    this.#ranges.push(next)
+    for (const each of replaced) each.close()
+    this.taken()
+    this.#join()
+  }
+
+  /** Ends all ranges but the first one. */
+  close() {
+    this.#drop()
+    for (const each of this.#ranges.splice(1)) each.close()
+  }
+
+  /** Two ranges of one length become one, so that few are left, however many steps are shown. */
+  #join() {
+    const [one, other] = this.#ranges.slice(-2)
+    if (other && one.to - one.from === other.to - other.from) this.#load({from: one.from, to: other.to}, 2)
+  }
+
+  /** @param {Extent} extent @param {number} replaced */
+  #load(extent, replaced) {
+    const {params} = this.#last.subscription.wire
+    this.#next = {...extent, replaced, ...this.hold({...params, [WINDOW]: this.#param(extent)})}
+  }
+
+  #drop() {
+    this.#next?.close()
+    this.#next = null
+  }
+
+  /** @param {Extent} extent */
+  #param({from, to}) {
+    return this.size < 0 ? `${-to}:${-from || 0}` : `${from}:${to}`
+  }
+}
+
+/** @param {Params} [params] @returns {Extent} */
+function extentOf(params = {}) {
+  const [from, to] = String(params[WINDOW] ?? "0:0").split(":").map((each) => Math.abs(Number(each)))
+  return {from: Math.min(from, to), to: Math.max(from, to)}
+}

@@ -1,0 +1,35 @@
+/**
+ * A container of one row, [data-live-single], whose row is deleted or leaves the user's sight: the page says what it shows then.
+ */
+
+import {attribute, call, emit, get, show} from "./members.js"
+
+/** On the container, as long as it has no row. */
+const GONE = "data-live-gone"
+
+/** What templates show, by container. @type {WeakMap<Element, ChildNode[]>} */
+const shown = new WeakMap()
+
+/** @param {Element} element a container that was painted @param {readonly string[]} keys of its rows @param {readonly string[]} drops */
+export function noteGone(element, keys, drops) {
+  if (attribute(element, "data-live-single") === null) return
+  const isGone = !keys.length
+  if (isGone === (attribute(element, GONE) !== null)) return
+  show(element, GONE, isGone ? "" : null)
+  for (const node of shown.get(element) ?? []) node.remove()
+  shown.delete(element)
+  if (!isGone) return
+  const template = templateAfter(element)
+  if (template) {
+    const nodes = [...template.content.cloneNode(true).childNodes]
+    call(template, "after", ...nodes)
+    shown.set(element, nodes)
+  }
+  emit(element, "realtime:gone", {key: drops[0]})
+}
+
+/** @param {Element} element @returns {HTMLTemplateElement | null} */
+function templateAfter(element) {
+  const next = get(element, "nextElementSibling")
+  return next instanceof HTMLTemplateElement && attribute(next, "data-live-when-gone") !== null ? next : null
+}

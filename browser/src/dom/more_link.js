@@ -1,0 +1,112 @@
+/**
+ * The link to more rows of a list: a click loads them in place, and so does scrolling it into view.
+ */
+
+import {elementsBefore, isMarker} from "./in_place.js"
+import {attribute, call, get, isForeign, show} from "./members.js"
+import {pageChanges} from "./page_changes.js"
+
+/** @typedef {import("../data/windows.js").Windows} Windows */
+
+/** The parameter of the address. */
+export const MORE = "more"
+
+export class MoreLink {
+  /** Whether the server refuses more. */
+  #isRefused = false
+  #observer
+
+  /** @param {Element} live the container, or the marker of a list in place @param {Windows} windows */
+  constructor(live, windows) {
+    this.live = live
+    this.windows = windows
+    this.listener = (/** @type {Event} */ event) => this.#click(/** @type {MouseEvent} */ (event))
+    call(this.#document, "addEventListener", "click", this.listener)
+    const seen = (/** @type {IntersectionObserverEntry[]} */ entries) => entries.at(-1)?.isIntersecting && this.#load()
+    this.#observer = typeof IntersectionObserver === "function" ? new IntersectionObserver(seen) : null
+    this.update()
+  }
+
+  get #document() {
+    return /** @type {Document} */ (get(this.live, "ownerDocument"))
+  }
+
+  get #siblings() {
+    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")]
+  }
+
+  /** The child of the list that has the link. */
+  get #place() {
+    return this.#siblings.find((each) => attribute(each, "data-live-load") !== null)
+  }
+
+  get #link() {
+    const place = this.#place
+    return place && (call(place, "querySelector", "a[href]") ?? undefined)
+  }
+
+  /** Shows whether there is more, and looks again whether it is in view. */
+  update() {
+    const [place, link] = [this.#place, this.#link]
+    if (!place || !link) return
+    const {isFull, isLoading, steps, size} = this.windows
+    const first = this.#siblings.find((each) => attribute(each, "data-live-key") !== null)
+    pageChanges.during(() => {
+      if (size < 0 && first && call(first, "compareDocumentPosition", place) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place)
+      show(place, "hidden", isFull && !this.#isRefused ? null : "")
+      show(link, "aria-busy", isLoading ? "true" : null)
+      show(link, "href", addressOf(link, steps + 1))
+    })
+    this.#observer?.disconnect()
+    if (isFull && !isLoading && !this.#isRefused && !isManual(link)) this.#observer?.observe(link)
+  }
+
+  /** The page shows as much after a reload. */
+  showAddress() {
+    const link = this.#link
+    const window = get(this.#document, "defaultView")
+    if (link && window && this.windows.steps > 1) window.history.replaceState(window.history.state, "", addressOf(link, this.windows.steps) + window.location.hash)
+  }
+
+  refuse() {
+    this.#isRefused = true
+    this.update()
+  }
+
+  /** The list has become another one. @param {Windows} windows */
+  renew(windows) {
+    this.windows = windows
+    this.#isRefused = false
+    this.update()
+  }
+
+  close() {
+    this.#observer?.disconnect()
+    call(this.#document, "removeEventListener", "click", this.listener)
+  }
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const link = this.#link
+    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    if (!(event.target instanceof Node) || !call(link, "contains", event.target) || isForeign(link)) return
+    if (attribute(this.live, "data-live-state") === "refused") return // the browser follows the link
+    event.preventDefault()
+    this.#load()
+  }
+
+  #load() {
+    this.windows.more()
+    this.update()
+  }
+}
+
+/** Whether only a click loads more. @param {Element} link */
+const isManual = (link) => call(link, "closest", '[data-live-autoload="off"]') !== null
+
+/** @param {Element} link @param {number} steps */
+function addressOf(link, steps) {
+  const url = new URL(/** @type {Document} */ (get(link, "ownerDocument")).location.href)
+  url.searchParams.set(MORE, String(steps))
+  return url.search
+}
