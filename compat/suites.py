@@ -343,7 +343,7 @@ SUITES: tuple[Suite, ...] = (
         "wagtail",
         "wagtail==8.0.1",
         ("-m", "django", "test", "wagtail.tests"),
-        also=("jinja2", "freezegun", "responses", "boto3", "django-pattern-library", "polib"),
+        also=("jinja2", "freezegun", "responses", "boto3", "django-pattern-library", "polib", "factory-boy"),
         environment={"DJANGO_SETTINGS_MODULE": "wagtail.test.settings"},
     ),
     *(

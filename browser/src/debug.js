@@ -5,19 +5,19 @@
 
 import {overlay} from "./dom/overlay.js"
 
-const FORGOTTEN =
+const MESSAGE =
   "This page shows live rows and does not load realtime, so they stay as they are. Put {% load realtime %}{% realtime_script %} into its <head>."
 
 /** @param {{document: Document, console: Pick<Console, "error">, loaded: () => boolean}} page */
-export function sayWhatIsForgotten({document, console, loaded}) {
+export function warnIfScriptIsMissing({document, console, loaded}) {
   if (loaded() || document.querySelector("script[data-realtime-url]")) return
-  console.error(FORGOTTEN)
-  overlay(document, FORGOTTEN)
+  console.error(MESSAGE)
+  overlay(document, MESSAGE)
 }
 
 if (typeof document !== "undefined") {
-  const say = () => sayWhatIsForgotten({document, console, loaded: () => "realtime" in globalThis})
+  const warn = () => warnIfScriptIsMissing({document, console, loaded: () => "realtime" in globalThis})
   // the page's own scripts may load the module until then
-  if (document.readyState === "complete") say()
-  else addEventListener("load", say, {once: true})
+  if (document.readyState === "complete") warn()
+  else addEventListener("load", warn, {once: true})
 }

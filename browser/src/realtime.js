@@ -3,7 +3,7 @@
  */
 
 import {Connection} from "./connection/connection.js"
-import {Controls} from "./dom/action_elements.js"
+import {ActionElements} from "./dom/action_elements.js"
 import {RowForms} from "./dom/csrf.js"
 import {Forms} from "./dom/forms.js"
 import {LiveQueries} from "./data/live_query.js"
@@ -130,7 +130,7 @@ function create() {
    * @returns {boolean} whether it was sent
    */
   const send = (stream, params, name, data) =>
-    connection.of(stream, JSON.stringify(messages.sorted(params))).some((each) => connection.tell(each, name, data))
+    connection.of(stream, JSON.stringify(messages.sorted(params))).some((each) => connection.sendEvent(each, name, data))
 
   /**
    * Listens for an event that the server sends to this user.
@@ -165,7 +165,7 @@ function create() {
   translateAs(document)
   const start = () => {
     page.start()
-    new Controls({document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire}).start()
+    new ActionElements({document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire}).start()
     new Forms({document, call: callTarget, follow: (url) => location.assign(url)}).start()
     new RowForms(document).start()
     const {after, clock} = monitor

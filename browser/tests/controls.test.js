@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {Controls} from "../src/dom/action_elements.js"
+import {ActionElements} from "../src/dom/action_elements.js"
 import {RealtimeError} from "../src/protocol/messages.js"
 import {morph} from "../src/dom/morph.js"
 import {openPage, settled} from "./support.js"
@@ -13,7 +13,7 @@ function open(html, owner = 'data-live="tasks" data-live-token="t"', wireOf = un
   calls = []
   events = []
   const call = (message) => new Promise((resolve, reject) => calls.push({message, resolve, reject}))
-  new Controls({document, call, wireOf}).start()
+  new ActionElements({document, call, wireOf}).start()
   for (const type of ["realtime:reply", "realtime:error"]) {
     document.addEventListener(type, ({target, detail}) => events.push([type, target.id, detail]))
   }

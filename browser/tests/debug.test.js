@@ -1,15 +1,15 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
 import {JSDOM} from "jsdom"
-import {sayWhatIsForgotten} from "../src/debug.js"
+import {warnIfScriptIsMissing} from "../src/debug.js"
 
-const FORGOTTEN =
+const MESSAGE =
   "This page shows live rows and does not load realtime, so they stay as they are. Put {% load realtime %}{% realtime_script %} into its <head>."
 
 function said(html, loaded = false) {
   const {document} = new JSDOM(html).window
   const errors = []
-  sayWhatIsForgotten({document, console: {error: (text) => errors.push(text)}, loaded: () => loaded})
+  warnIfScriptIsMissing({document, console: {error: (text) => errors.push(text)}, loaded: () => loaded})
   const places = [...document.querySelectorAll("[data-realtime-overlay]")]
   return {errors, document, places}
 }
@@ -17,8 +17,8 @@ function said(html, loaded = false) {
 describe("a page without {% realtime_script %}", () => {
   test("says so in the console and over the page, until it is closed", () => {
     const {errors, document, places} = said("<ul data-live></ul>")
-    assert.deepEqual(errors, [FORGOTTEN])
-    assert.deepEqual(places.map((place) => [place.getAttribute("role"), place.firstChild.data]), [["alert", FORGOTTEN]])
+    assert.deepEqual(errors, [MESSAGE])
+    assert.deepEqual(places.map((place) => [place.getAttribute("role"), place.firstChild.data]), [["alert", MESSAGE]])
     document.querySelector("button").click()
     assert.equal(document.querySelector("[data-realtime-overlay]"), null)
   })

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {readFileSync} from "node:fs"
 import {describe, test} from "node:test"
-import {RealtimeError, codes, remedy} from "../src/protocol/messages.js"
+import {RealtimeError, codes, reactionTo} from "../src/protocol/messages.js"
 
 describe("codes", () => {
   test("are those of the reference", () => {
@@ -10,8 +10,8 @@ describe("codes", () => {
     assert.deepEqual(Object.entries(codes), rows)
   })
 
-  for (const [code, expected] of [[4000, "come back"], [4099, "come back"], [4100, "ask anew"], [4199, "ask anew"], [4200, "stop"], [4299, "stop"], [1006, "come back"]]) {
-    test(`${code} means: ${expected}`, () => assert.equal(remedy(code), expected))
+  for (const [code, expected] of [[4000, "reconnect"], [4099, "reconnect"], [4100, "renew"], [4199, "renew"], [4200, "stop"], [4299, "stop"], [1006, "reconnect"]]) {
+    test(`${code} means: ${expected}`, () => assert.equal(reactionTo(code), expected))
   }
 })
 

@@ -130,7 +130,7 @@ describe("silence", () => {
   test("each message starts the silence anew", () => {
     monitor.welcome(25)
     clock.pass(40)
-    monitor.heard()
+    monitor.received()
     clock.pass(40)
     assert.deepEqual(heard, [])
     clock.pass(10)
@@ -139,7 +139,7 @@ describe("silence", () => {
 
   test("messages need no timer of their own", () => {
     monitor.welcome(25)
-    for (let i = 0; i < 100; i++) monitor.heard()
+    for (let i = 0; i < 100; i++) monitor.received()
     assert.equal(clock.pending, 1)
   })
 
@@ -166,7 +166,7 @@ describe("silence", () => {
 
   test("rest leaves no timer", () => {
     monitor.welcome(25)
-    monitor.rest()
+    monitor.stop()
     assert.equal(clock.pending, 0)
   })
 })
@@ -202,7 +202,7 @@ describe("a device that sleeps", () => {
     monitor.welcome(25)
     for (let minute = 0; minute < 5; minute++) {
       clock.sleep(50)
-      monitor.heard()
+      monitor.received()
       clock.pass(10)
     }
     assert.deepEqual(heard, [])

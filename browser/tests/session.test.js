@@ -29,18 +29,18 @@ class Player {
       if (effect.do === "later") this.later.push(this.nameOf(effect.wire))
       if (effect.do === "refused") this.subscriptions.get(this.nameOf(effect.wire)).refuse(new Error(effect.fault.reason))
       if (effect.do === "apply") this.apply(effect)
-      if (effect.do === "tell") this.toldWires.push(...(effect.wires?.map((wire) => this.nameOf(wire)) ?? ["the user"]))
+      if (effect.do === "event") this.toldWires.push(...(effect.wires?.map((wire) => this.nameOf(wire)) ?? ["the user"]))
     }
   }
 
   apply(frame) {
-    const unfit = new Set()
+    const failed = new Set()
     for (const {wire, deltas, fresh} of frame.updates) {
       const subscription = this.subscriptions.get(this.nameOf(wire))
       if (subscription.apply(deltas, {fresh})) subscription.commit()
-      else unfit.add(wire)
+      else failed.add(wire)
     }
-    this.do(this.session.applied(frame, unfit))
+    this.do(this.session.applied(frame, failed))
   }
 
   nameOf(wire) {
@@ -88,7 +88,7 @@ class Player {
 
   tell(said) {
     const [[name, event]] = Object.entries(said)
-    this.do(this.session.tell(this.wire(name), event, null))
+    this.do(this.session.sendEvent(this.wire(name), event, null))
   }
 
   told(names) {

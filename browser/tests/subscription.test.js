@@ -210,7 +210,7 @@ describe("a live text in a row of the page", () => {
     subscription.texts.add("7", "text", 5, ", more")
     show(subscription.showText("7"))
     assert.equal(painted.get("7"), '<p class="done" data-live-text="text">saved, more</p>')
-    show(subscription.lift("call"))
+    show(subscription.removeExpectation("call"))
     assert.equal(painted.get("7"), '<p data-live-text="text">saved, more</p>')
   })
 })

@@ -3,7 +3,7 @@ import {beforeEach, describe, test} from "node:test"
 import {Connection} from "../src/connection/connection.js"
 import {LiveQueries} from "../src/data/live_query.js"
 import {Monitor} from "../src/connection/reconnect.js"
-import {Switchboard} from "../src/transports/multiplexer.js"
+import {Multiplexer} from "../src/transports/multiplexer.js"
 import {Clock, Server} from "./support.js"
 
 let clock, server, board
@@ -15,7 +15,7 @@ beforeEach(() => {
     const timer = clock.setTimeout(callback, seconds * 1000)
     return () => clock.clearTimeout(timer)
   }
-  board = new Switchboard({newTransport: () => server.newTransport("ws://host/"), after, now: clock.now})
+  board = new Multiplexer({newTransport: () => server.newTransport("ws://host/"), after, now: clock.now})
 })
 
 /** A page of the module's own, whose transport is the switchboard. `frozen`: nothing that it is sent is taken. */

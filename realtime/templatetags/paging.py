@@ -19,6 +19,11 @@ TEMPLATE = "realtime/more.html"
 LISTS = "_realtime_lists"  # on a request: the parameters of the lists that its page shows, by stream
 
 
+def page_request(context: Any) -> Any:
+    """Return the page's request, also in `{% include ... only %}` and in inclusion tags, where no name leads to it."""
+    return context.get("request") or getattr(context, "request", None)
+
+
 class More(NamedTuple):
     """A list that shows so many pages of rows, and more when asked; `is_up`: the last ones."""
 
@@ -62,7 +67,7 @@ def take_more(context: Any, name: str, params: dict[str, Any]) -> More | None:
             hint="Set paginate_by to the number of rows that each step adds.",
         )
     most = max(limits.window_rows // size, 1)
-    given = getattr(context.get("request"), "GET", {}).get(MORE, "")
+    given = getattr(page_request(context), "GET", {}).get(MORE, "")
     pages = min(max(int(given), 1), most) if given.isascii() and given.isdigit() and len(given) < 10 else 1
     more = More(size, pages, most, str(wanted) == "up", rest_of_address(context, MORE))
     params[WINDOW] = more.window()
@@ -71,7 +76,7 @@ def take_more(context: Any, name: str, params: dict[str, Any]) -> More | None:
 
 def rest_of_address(context: Any, name: str) -> str:
     """Return what else the address asks for, such as "search=ink&", in front of the parameter `name`."""
-    given = getattr(context.get("request"), "GET", None)
+    given = getattr(page_request(context), "GET", None)
     if not given:
         return ""
     others = given.copy()
@@ -81,11 +86,11 @@ def rest_of_address(context: Any, name: str) -> str:
 
 def remember(context: Any, part: PagePart) -> None:
     """Remember the parameters of a list, for the links to its pages."""
-    request = context.get("request")
+    request = page_request(context)
     if request is not None and part.stream.window is not None:
         vars(request).setdefault(LISTS, {})[part.stream.name] = part.params
 
 
 def remembered(context: Any, name: str) -> dict[str, Any]:
     """Return the parameters of the list of this stream that stands above."""
-    return dict(getattr(context.get("request"), LISTS, {}).get(name, {}))
+    return dict(getattr(page_request(context), LISTS, {}).get(name, {}))

@@ -37,7 +37,7 @@ from realtime.streams.inline_rows import InlineRows
 from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.registry import registry
 from realtime.streams.surroundings import of_page
-from realtime.templatetags.paging import remember, remembered, rest_of_address, take_more
+from realtime.templatetags.paging import page_request, remember, remembered, rest_of_address, take_more
 
 register = template.Library()
 
@@ -59,7 +59,7 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
     With `share=True` all pages of a session in one browser use one connection, where the browser can.
     """
     warn_if_uncollected()
-    request = _request(context)
+    request = page_request(context)
     if request is not None:
         setattr(request, SCRIPT_SEEN, True)
     nonce = _nonce(context)
@@ -81,18 +81,13 @@ def _sentences() -> SafeString | str:
     return format_html(' data-realtime-sentences="{}"', encode_value(sentences).decode()) if sentences else ""
 
 
-def _request(context: Any) -> Any:
-    """Return the page's request, also in `{% include ... only %}` and in inclusion tags, where no name leads to it."""
-    return context.get("request") or getattr(context, "request", None)
-
-
 def _nonce(context: Any) -> str:
-    return str(context.get("csp_nonce") or getattr(_request(context), "csp_nonce", ""))
+    return str(context.get("csp_nonce") or getattr(page_request(context), "csp_nonce", ""))
 
 
 def _check_script(context: Any) -> SafeString:
     """While DEBUG is on, a script that says so where the page forgets `{% realtime_script %}`."""
-    request = _request(context)
+    request = page_request(context)
     if not settings.DEBUG or getattr(request, SCRIPT_SEEN, False):
         return SafeString("")
     if request is not None:
@@ -355,7 +350,7 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
     make or change such a row.
     """
     refuse_in_row("live_form")
-    request = _request(context)
+    request = page_request(context)
     names = {"next": "next", "submit": "submit", "class": "classes", "template": "template"}
     layout = Layout(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
     values = {key: _plain(value) for key, value in params.items()}
@@ -377,7 +372,7 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
     stream's parameters. Raise `Forbidden` where the user may not see the stream.
     """
     refuse_in_row("live_actions")
-    request = _request(context)
+    request = page_request(context)
     user = getattr(request, "user", None) or context.get("user") or visitor()
     stream = open_stream(user, _plain(name), {key: _plain(value) for key, value in params.items()})
     params = stream.wire_params()
@@ -393,7 +388,7 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
 
 
 def _part(context: Any, name: str, format: str, params: dict[str, Any], *, query: str = "") -> PagePart:
-    request = _request(context)
+    request = page_request(context)
     user = getattr(request, "user", None) or context.get("user") or visitor()
     values = {key: _plain(value) for key, value in params.items()}
     page = request or getattr(context, "render_context", None)

@@ -17,12 +17,12 @@ Rows = list[tuple[str, Any]]
 PERSONAL = {
     "oracle.shared": None,
     "oracle.mine": "reader",
-    "oracle.for reader": "reader",
-    "oracle.for readers": "readers",
-    "oracle.for readers of box": "box__readers",
-    "oracle.for readers in box": "readers",
+    "oracle.reader": "reader",
+    "oracle.readers": "readers",
+    "oracle.readers_of_box": "box__readers",
+    "oracle.readers_in_box": "readers",
 }
-OF_BOX = ("oracle.box", "oracle.for readers in box")
+OF_BOX = ("oracle.box", "oracle.readers_in_box")
 
 
 class Wanted(NamedTuple):

@@ -72,22 +72,22 @@ class ItemsFor(OwnItems):
         return Item.objects.filter(**{self.audience_by: self.audience_key}, done=True).count()
 
 
-@register("oracle.for reader")
+@register("oracle.reader")
 class ItemsForReader(ItemsFor):
     audience_by = "reader"
 
 
-@register("oracle.for readers")
+@register("oracle.readers")
 class ItemsForReaders(ItemsFor):
     audience_by = "readers"
 
 
-@register("oracle.for readers of box")
+@register("oracle.readers_of_box")
 class ItemsForReadersOfBox(ItemsFor):
     audience_by = "box__readers"
 
 
-@register("oracle.for readers in box")
+@register("oracle.readers_in_box")
 class ItemsForReadersInBox(ItemsForReaders):
     partition_by = ["box"]
 

@@ -10,6 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db import connection, transaction
+from django.template import RequestContext, Template
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
@@ -111,6 +113,41 @@ class TestPages:
     def test_a_stream_without_them_says_so(self, shelf: Shelf) -> None:
         with pytest.raises(StreamDefinitionError, match="has no pages"):
             page_part(User(username="ann"), "books", {"shelf": shelf.pk}, "pages")
+
+
+class TestTags:
+    """What the tags read from the address of the page."""
+
+    def render(self, source: str, shelf: Shelf, query: str = "") -> str:
+        request = RequestFactory().get(f"/?{query}")
+        request.user = User(pk=1, username="ann")
+        return Template("{% load realtime %}" + source).render(RequestContext(request, {"shelf": shelf}))
+
+    @pytest.mark.parametrize(
+        ("more", "window"),
+        [("", "0:3"), ("2", "0:6"), ("0", "0:3"), ("-1", "0:3"), ("²", "0:3"), ("9" * 30, "0:3"), ("99999", "0:9999")],
+    )
+    def test_the_list_shows_as_much_as_the_address_says(
+        self, live: Live, shelf: Shelf, more: str, window: str
+    ) -> None:
+        add(shelf, *"abcdefgh")
+        html = self.render('{% live "few" shelf=shelf more=True %}', shelf, f"more={more}")
+        assert f"&quot;window&quot;:&quot;{window}&quot;" in html
+
+    def test_the_link_keeps_the_rest_of_the_address(self, live: Live, shelf: Shelf) -> None:
+        add(shelf, *"abcdefgh")
+        html = self.render('{% live "few" shelf=shelf more="up" %}', shelf, "tag=%26&more=2")
+        assert '<a href="?tag=%26&amp;more=3" rel="nofollow">Show earlier</a>' in html
+        assert 'data-live-more="-3"' in html
+
+    def test_the_links_to_pages_are_those_of_the_list_above(self, live: Live, shelf: Shelf) -> None:
+        add(shelf, *"abcdefgh")
+        html = self.render('{% live "few" shelf=shelf page=request.GET.page %}{% live_pages "few" %}', shelf, "page=2")
+        assert '<a href="?page=2" data-live-page="2" aria-current="page">2</a>' in html
+
+    def test_a_stream_without_pages_shows_no_more(self, live: Live, shelf: Shelf) -> None:
+        with pytest.raises(StreamDefinitionError, match="cannot show more of the stream 'books', which has no pages"):
+            self.render('{% live "books" shelf=shelf more=True %}', shelf)
 
 
 class TestRefusals:

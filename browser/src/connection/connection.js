@@ -60,7 +60,7 @@ export class Connection {
       send: (text) => this.#transport?.send(text),
       after: (seconds, callback) => monitor.after(seconds, callback),
       now: () => monitor.clock.now(),
-      ended: (id) => this.#lift(id),
+      ended: (id) => this.#removeExpectation(id),
       changed: () => this.#watch(),
     })
     monitor.start({
@@ -118,8 +118,8 @@ export class Connection {
    * @param {unknown} data
    * @returns {boolean} whether it was sent
    */
-  tell({wire}, name, data) {
-    const effects = this.#session.tell(wire, name, data)
+  sendEvent({wire}, name, data) {
+    const effects = this.#session.sendEvent(wire, name, data)
     this.#do(effects)
     return effects.length > 0
   }
@@ -157,18 +157,18 @@ export class Connection {
         changed.push({subscription, change: subscription.expect(id, expect)})
       }
     } catch (error) {
-      for (const {subscription} of changed) subscription.lift(id)
+      for (const {subscription} of changed) subscription.removeExpectation(id)
       throw error
     }
     this.#showAll(changed)
   }
 
   /** Removes the expected effect of a call from all subscriptions. @param {string} id */
-  #lift(id) {
+  #removeExpectation(id) {
     /** @type {Changed[]} */
     const changed = []
     for (const subscription of this.#subscriptions.values()) {
-      const change = subscription.lift(id)
+      const change = subscription.removeExpectation(id)
       if (change) changed.push({subscription, change})
     }
     this.#showAll(changed)
@@ -223,8 +223,8 @@ export class Connection {
         return this.#delay(effect.wire)
       case "reply":
         return this.calls.reply(effect.reply)
-      case "tell":
-        return this.#happen(effect.event, effect.wires)
+      case "event":
+        return this.#dispatchEvent(effect.event, effect.wires)
       case "text":
         return this.#growText(effect.wires, effect.key, ({texts}) => texts.add(effect.key, effect.field, effect.offset, effect.text))
       case "text_ended":
@@ -263,7 +263,7 @@ export class Connection {
   }
 
   #close() {
-    this.monitor.rest()
+    this.monitor.stop()
     this.#cancelRefresh()
     this.#transport?.close()
     this.#transport = null
@@ -299,7 +299,7 @@ export class Connection {
 
   /** @param {string} text */
   #receive(text) {
-    this.monitor.heard()
+    this.monitor.received()
     const effects = this.#safely(() => this.#session.receive(parseJSON(text), text.length))
     this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."))
   }
@@ -311,7 +311,7 @@ export class Connection {
    */
   #apply(frame) {
     /** @type {Set<Wire>} */
-    const unfit = new Set()
+    const failed = new Set()
     /** @type {Changed[]} */
     const changed = []
     if (frame.calls.length) this.#arrive(frame)
@@ -320,11 +320,11 @@ export class Connection {
       if (!subscription) continue
       const fits = this.#safely(() => subscription.apply(deltas, {fresh}))
       const change = fits ? subscription.commit() : null
-      if (!fits) unfit.add(wire)
+      if (!fits) failed.add(wire)
       if (change) changed.push({subscription, change: {...change, own: frame.calls.length > 0}})
     }
-    for (const wire of this.#show(changed)) unfit.add(wire)
-    this.#do(this.#session.applied(frame, unfit))
+    for (const wire of this.#show(changed)) failed.add(wire)
+    this.#do(this.#session.applied(frame, failed))
   }
 
   /**
@@ -348,15 +348,15 @@ export class Connection {
    */
   #show(changed) {
     /** @type {Set<Wire>} */
-    const unfit = new Set()
+    const failed = new Set()
     for (const {subscription, change} of changed) {
       const {paint, shownKeys, wire} = subscription
-      if (paint && !this.#safely(() => paint(shownKeys, change))) unfit.add(wire)
+      if (paint && !this.#safely(() => paint(shownKeys, change))) failed.add(wire)
     }
     for (const {subscription, change} of changed) {
-      if (!unfit.has(subscription.wire)) this.#tell(subscription, change)
+      if (!failed.has(subscription.wire)) this.#notify(subscription, change)
     }
-    return unfit
+    return failed
   }
 
   /** @param {Wire} wire @param {import("../protocol/session.js").Fault} fault */
@@ -366,7 +366,7 @@ export class Connection {
     if (wire.status === "refused") this.#warn(wire.stream, {code, reason})
     const change = subscription.refuse(new RealtimeError(code, reason, {details}))
     this.#safely(() => subscription.paint?.(subscription.shownKeys, change))
-    this.#tell(subscription, change)
+    this.#notify(subscription, change)
   }
 
   /** Warns the developer in one line, because the page itself may not show it. @param {string | undefined} stream @param {{code: number, reason: string}} fault */
@@ -376,12 +376,12 @@ export class Connection {
   }
 
   /** @param {Subscription} subscription @param {Change} change */
-  #tell(subscription, change) {
+  #notify(subscription, change) {
     for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change))
   }
 
-  /** @param {import("../protocol/messages.js").Happening} event @param {Wire[] | null} wires null: the event is for the user */
-  #happen({name, data, sender}, wires) {
+  /** @param {import("../protocol/messages.js").EventMessage} event @param {Wire[] | null} wires null: the event is for the user */
+  #dispatchEvent({name, data, sender}, wires) {
     const listeners = wires
       ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? [])
       : this.events.of(name)
@@ -403,7 +403,7 @@ export class Connection {
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
   #eventRejected({fault}) {
     const error = new RealtimeError(fault.code, fault.reason)
-    for (const told of [...this.refusals]) this.#safely(() => told(error))
+    for (const listener of [...this.refusals]) this.#safely(() => listener(error))
   }
 
   /** @param {Wire} wire */

@@ -44,11 +44,11 @@ const BROWSER_CLOCK = {
 export class Monitor {
   /** @type {Handlers | null} */
   #handlers = null
-  /** @type {"resting" | "waiting" | "watching"} */
-  #mode = "resting"
+  /** @type {"stopped" | "waiting" | "watching"} */
+  #mode = "stopped"
   /** @type {any} */
   #timer = null
-  #heard = 0 // when the last message was received, or waiting for one began
+  #lastMessage = 0 // when the last message was received, or waiting for one began
   #patience = 0 // seconds of silence that are tolerated
   #expected = 0 // when the timer should fire
   #notBefore = 0 // the earliest reconnect that the server allows
@@ -100,8 +100,8 @@ export class Monitor {
     this.#watch(2 * heartbeat)
   }
 
-  heard() {
-    this.#heard = this.clock.now()
+  received() {
+    this.#lastMessage = this.clock.now()
   }
 
   /**
@@ -121,8 +121,8 @@ export class Monitor {
     if (!wasGood || !planned) this.#attempts += 1
   }
 
-  rest() {
-    this.#mode = "resting"
+  stop() {
+    this.#mode = "stopped"
     this.clock.clearTimeout(this.#timer)
   }
 
@@ -141,7 +141,7 @@ export class Monitor {
   #watch(patience) {
     this.#mode = "watching"
     this.#patience = patience
-    this.heard()
+    this.received()
     this.#arm(patience)
   }
 
@@ -155,7 +155,7 @@ export class Monitor {
 
   #fire() {
     if (this.#mode === "waiting") this.#handlers?.due()
-    else if (this.#mode === "watching") this.#listen({late: this.clock.now() - this.#expected > LATE_SECONDS})
+    else if (this.#mode === "watching") this.#checkSilence({late: this.clock.now() - this.#expected > LATE_SECONDS})
   }
 
   /**
@@ -163,8 +163,8 @@ export class Monitor {
    *
    * @param {{late: boolean}} options late: the timer was delayed, so one missing heartbeat is enough
    */
-  #listen({late}) {
-    const silence = this.clock.now() - this.#heard
+  #checkSilence({late}) {
+    const silence = this.clock.now() - this.#lastMessage
     const patience = late ? Math.min(this.#patience, this.#patience / 2 + LATE_SECONDS) : this.#patience
     const rest = patience - silence
     if (rest <= 0) this.#handlers?.silent()
@@ -173,7 +173,7 @@ export class Monitor {
 
   /** Reconnects without waiting: the page is visible again, or the network is back. */
   #wake() {
-    if (this.#mode === "watching") this.#listen({late: true})
+    if (this.#mode === "watching") this.#checkSilence({late: true})
     if (this.#mode !== "waiting") return
     const rest = this.#notBefore - this.clock.now()
     if (rest > 0) this.#arm(rest)

@@ -11,7 +11,7 @@ import {Subscription} from "./result_set.js"
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 /** @typedef {import("./optimistic.js").Expectation} Expectation */
 /** @typedef {import("./parameter_change.js").Held} Held */
-/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params, isNext: boolean) => Held}} UseOptions hold: subscribes, with these parameters */
+/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params, isNext: boolean) => Held}} HandleOptions hold: subscribes, with these parameters */
 /**
  * The default type of a row. `live<Task>("tasks")` sets another one.
  *
@@ -29,7 +29,7 @@ import {Subscription} from "./result_set.js"
  *
  * @template Seen
  */
-class Use {
+class Handle {
   /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(subscription: Subscription) => () => void, () => void>} */
   #attached = new Map()
   /** @type {Set<() => void>} */
@@ -41,7 +41,7 @@ class Use {
   #held
   #read
 
-  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
+  /** @param {HandleOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
   constructor({connection, stream, params, hold, read}) {
     this.#connection = connection
     this.#held = hold(params, false)
@@ -165,9 +165,9 @@ class Use {
     }
   }
 
-  /** @param {Use<any>} use */
-  static subscriptionOf(use) {
-    return use.#held.subscription
+  /** @param {Handle<any>} handle */
+  static subscriptionOf(handle) {
+    return handle.#held.subscription
   }
 }
 
@@ -175,13 +175,13 @@ class Use {
  * The rows of a stream.
  *
  * @template [T=Row]
- * @extends {Use<readonly T[]>}
+ * @extends {Handle<readonly T[]>}
  */
-export class LiveQuery extends Use {
+export class LiveQuery extends Handle {
   #connection
   #queries
 
-  /** @param {UseOptions & {queries: LiveQueries}} options */
+  /** @param {HandleOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super({...options, read: ({rows}) => /** @type {readonly any[]} */ (rows)})
     this.#connection = options.connection
@@ -198,7 +198,7 @@ export class LiveQuery extends Use {
 
   /** The primary keys of the rows, as strings. */
   get keys() {
-    return Use.subscriptionOf(this).keys
+    return Handle.subscriptionOf(this).keys
   }
 
   /**
@@ -220,7 +220,7 @@ export class LiveQuery extends Use {
    * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
-    return this.#connection.tell(Use.subscriptionOf(this), name, data)
+    return this.#connection.sendEvent(Handle.subscriptionOf(this), name, data)
   }
 
   /**
@@ -248,7 +248,7 @@ export class LiveQuery extends Use {
 export class Presence extends LiveQuery {
   #connection
 
-  /** @param {UseOptions & {queries: LiveQueries}} options */
+  /** @param {HandleOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super(options)
     this.#connection = options.connection
@@ -256,7 +256,7 @@ export class Presence extends LiveQuery {
 
   /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    this.#connection.present(Use.subscriptionOf(this), data)
+    this.#connection.present(Handle.subscriptionOf(this), data)
   }
 }
 
@@ -264,10 +264,10 @@ export class Presence extends LiveQuery {
  * A value of a stream.
  *
  * @template [T=any]
- * @extends {Use<T | undefined>}
+ * @extends {Handle<T | undefined>}
  */
-export class LiveValue extends Use {
-  /** @param {UseOptions} options */
+export class LiveValue extends Handle {
+  /** @param {HandleOptions} options */
   constructor(options) {
     super({...options, read: ({rows: [value]}) => /** @type {any} */ (value)})
   }
@@ -327,7 +327,7 @@ export class LiveQueries {
     return new LiveValue(this.#use(stream, params, valueFormat(name)))
   }
 
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {UseOptions} */
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
   #use(stream, params, format) {
     return {connection: this.connection, stream, params, hold: (changed, isNext) => this.#hold(stream, changed, format, isNext)}
   }

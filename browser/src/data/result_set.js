@@ -66,7 +66,7 @@ export class Subscription {
   /** The change since the last commit. @type {Change | null} */
   #change = null
   /** The server's rows, if they are stored here. @type {readonly Row[]} */
-  #truth = NOTHING
+  #serverRows = NOTHING
   /** What the page shows, while there are overlays. @type {Map<string, Row> | null} */
   #shown = null
   /** What the page will show next. @type {Map<string, Row>} */
@@ -150,22 +150,22 @@ export class Subscription {
    */
   expect(id, expect) {
     if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.")
-    if (this.page && !this.#shown) this.#hold(this.page)
+    if (this.page && !this.#shown) this.#readPage(this.page)
     this.overlays.add(id, expect)
     try {
-      this.#lay(id)
+      this.#applyOverlays(id)
     } catch (error) {
       this.overlays.drop(id)
-      this.#lay()
+      this.#applyOverlays()
       throw error
     }
     return this.#compare(false)
   }
 
   /** Removes the expected effect of a call. @param {string} id @returns {Change | null} null: it was not shown */
-  lift(id) {
+  removeExpectation(id) {
     if (!this.overlays.drop(id)) return null
-    this.#lay()
+    this.#applyOverlays()
     return this.#compare(false)
   }
 
@@ -267,24 +267,24 @@ export class Subscription {
       if (this.paint && !this.overlays.size) place.row = undefined // stored in the page
     }
     this.keys = Object.freeze(keys)
-    this.#truth = Object.freeze(rows)
-    this.#lay()
+    this.#serverRows = Object.freeze(rows)
+    this.#applyOverlays()
   }
 
   /** Adds the page's own rows, so that overlays apply to them. @param {PageRows} page */
-  #hold(page) {
+  #readPage(page) {
     this.#shown = page.read?.() ?? new Map()
     for (const [key, place] of this.#places) place.row = this.#shown.get(key) ?? ""
-    this.#truth = this.keys.map((key) => this.#places.get(key)?.row ?? "")
+    this.#serverRows = this.keys.map((key) => this.#places.get(key)?.row ?? "")
   }
 
   /** @param {string} [strict] the call whose exception is thrown */
-  #lay(strict) {
+  #applyOverlays(strict) {
     if (!this.page) {
-      this.rows = this.overlays.size ? Object.freeze([...this.overlays.show(this.#truth, {strict})]) : this.#truth
+      this.rows = this.overlays.size ? Object.freeze([...this.overlays.show(this.#serverRows, {strict})]) : this.#serverRows
       this.shownKeys = this.keys
     } else if (this.#shown) {
-      const entries = this.keys.map((key, index) => /** @type {Entry} */ ([key, this.#truth[index]]))
+      const entries = this.keys.map((key, index) => /** @type {Entry} */ ([key, this.#serverRows[index]]))
       this.#next = new Map(this.overlays.show(entries, {strict, apply: this.page.expect}))
       this.shownKeys = Object.freeze([...this.#next.keys()])
     } else {

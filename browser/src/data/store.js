@@ -34,11 +34,11 @@ export class Store {
    * @returns {() => void} unsubscribes
    */
   subscribe = (callback) => {
-    let told = this.getSnapshot()
+    let last = this.getSnapshot()
     return this.#watch(() => {
       const snapshot = this.getSnapshot()
-      if (snapshot === told) return
-      told = snapshot
+      if (snapshot === last) return
+      last = snapshot
       callback(snapshot)
     })
   }

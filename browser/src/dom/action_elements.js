@@ -17,7 +17,7 @@ import {settle} from "./morph.js"
 /** Fields that call the action when they change. Other elements call it when they are clicked. */
 const FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])"
 
-export class Controls {
+export class ActionElements {
   /** The number of pending calls of each element. @type {WeakMap<Element, number>} */
   #running = new WeakMap()
 
@@ -61,7 +61,7 @@ export class Controls {
   /** @param {Element} element @param {() => Record<string, unknown>} ownArgs */
   async #run(element, ownArgs) {
     const held = contents(element)
-    tellError(element, null)
+    showError(element, null)
     this.#count(element, 1)
     try {
       const args = {...readJSON(element, "data-live-args"), ...ownArgs()}
@@ -72,7 +72,7 @@ export class Controls {
       emit(element, "realtime:reply", result)
     } catch (error) {
       if (!(element instanceof HTMLFormElement)) held.forEach(({field}) => restoreChoice(field))
-      tellError(element, error)
+      showError(element, error)
       emit(element, "realtime:error", error)
     } finally {
       this.#count(element, -1)
@@ -144,7 +144,7 @@ function restoreChoice(field) {
 }
 
 /** Shows the server's refusal at a form or field. @param {Element} element @param {unknown} error null: removes it */
-function tellError(element, error) {
+function showError(element, error) {
   const details = error instanceof RealtimeError ? error.details : {}
   const sentences = error instanceof Error ? {...details, "": [error.message]} : {}
   if (element instanceof HTMLFormElement) showErrors(element, sentences, {make: false})

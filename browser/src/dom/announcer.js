@@ -17,7 +17,7 @@ export class Announcer {
   #region = null
   /** The changes to announce, by the parts of their sentence. @type {Map<string, Counts>} */
   #counts = new Map()
-  #rests = false
+  #isPausing = false
 
   /** @param {Document} document @param {(seconds: number, callback: () => void) => void} after */
   constructor(document, after) {
@@ -30,10 +30,10 @@ export class Announcer {
     const held = this.#counts.get(parts) ?? [0, 0, 0]
     this.#counts.set(parts, /** @type {Counts} */ (held.map((count, place) => count + counts[place])))
     this.#place() // screen readers ignore the initial text of a region
-    if (!this.#rests) this.#rest(() => this.#say())
+    if (!this.#isPausing) this.#pause(() => this.#announce())
   }
 
-  #say() {
+  #announce() {
     const sentences = [...this.#counts].map(([parts, counts]) =>
       (parts ? parts.split("|") : PARTS)
         .flatMap((part, place) => (counts[place] ? sentence(part, {number: counts[place]}) : []))
@@ -46,11 +46,11 @@ export class Announcer {
   }
 
   /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
-  #rest(then) {
-    this.#rests = true
+  #pause(then) {
+    this.#isPausing = true
     this.after(PAUSE_SECONDS, () => {
-      if (then()) this.#rest(then)
-      else this.#rests = false
+      if (then()) this.#pause(then)
+      else this.#isPausing = false
     })
   }
 

@@ -29,10 +29,10 @@ export class ConnectionNotice {
     if (isLost && this.#isLost) return // the same outage, while the page reconnects
     this.#isLost = isLost
     this.#cancel()
-    const wasSaid = state === "live" && this.#text !== ""
-    this.#say(state === "refused" ? reason : wasSaid ? sentence("Connected again.") : "")
-    if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#say(sentence("Offline: this page may be out of date.")))
-    else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""))
+    const wasShown = state === "live" && this.#text !== ""
+    this.#setText(state === "refused" ? reason : wasShown ? sentence("Connected again.") : "")
+    if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#setText(sentence("Offline: this page may be out of date.")))
+    else if (wasShown) this.#cancel = this.after(BACK_SECONDS, () => this.#setText(""))
   }
 
   /** Shows the current text in a new part of the page too. @param {Element} root */
@@ -46,7 +46,7 @@ export class ConnectionNotice {
   }
 
   /** @param {string} text */
-  #say(text) {
+  #setText(text) {
     this.#text = text
     this.fill(get(this.document, "documentElement"))
   }

@@ -23,7 +23,7 @@ export function kind(node) {
 }
 
 /** Returns an attribute's last value from the server. @param {Element} element @param {string} name */
-function said(element, name) {
+function serverAttribute(element, name) {
   const own = pageChanges.attributeOf(element, name)
   return own === undefined ? attribute(element, name) : own
 }
@@ -40,7 +40,7 @@ export function pairNamed(from, to) {
   const pairs = new Map()
   /** @type {Map<string, Element[]>} */
   const named = new Map()
-  for (const element of withTaken(from)) {
+  for (const element of withRemoved(from)) {
     const name = nameOf(element)
     if (name) add(named, `${kind(element)} ${name}`, element)
   }
@@ -99,7 +99,7 @@ export function pairRest(pairs, from, to) {
 /** Returns the name that identifies a node wherever it is; "" if it has none. @param {Node} node */
 function nameOf(node) {
   if (!(node instanceof Element)) return ""
-  const id = said(node, "id")
+  const id = serverAttribute(node, "id")
   if (id) return `#${id}`
   const key = attribute(node, "data-live-key")
   if (key !== null) return `key ${key}`
@@ -110,7 +110,7 @@ function nameOf(node) {
 
 /** @param {Node} node */
 function content(node) {
-  const look = node instanceof Element ? said(node, "class") : ""
+  const look = node instanceof Element ? serverAttribute(node, "class") : ""
   return `${kind(node)} ${look} ${get(node, "textContent")}`
 }
 
@@ -134,11 +134,11 @@ function elementsIn(root) {
 }
 
 /** Returns all elements in the page, and those that the page's own code has removed. @param {Node} root @returns {Element[]} */
-function withTaken(root) {
+function withRemoved(root) {
   const elements = elementsIn(root)
   for (const parent of [root, ...elements]) {
-    for (const child of pageChanges.takenFrom(parent)) {
-      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withTaken(child))
+    for (const child of pageChanges.removedFrom(parent)) {
+      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withRemoved(child))
     }
   }
   return elements

@@ -100,27 +100,27 @@ class Morph {
 
   /** @param {Node} from @param {Node} to */
   #children(from, to) {
-    const said = pageChanges.childrenOf(from)
+    const previous = pageChanges.childrenOf(from)
     const wanted = [...get(to, "childNodes")]
-    pairRest(this.pairs, said.filter((node) => !this.needed.has(node)), wanted)
+    pairRest(this.pairs, previous.filter((node) => !this.needed.has(node)), wanted)
     const shown = new Set(get(from, "childNodes"))
-    const taken = new Set(said.filter((node) => !shown.has(/** @type {ChildNode} */ (node)))) // by the page's own code
+    const taken = new Set(previous.filter((node) => !shown.has(/** @type {ChildNode} */ (node)))) // by the page's own code
     const children = wanted.map((node) => this.pairs.get(node) ?? node)
     const here = wanted.filter((node, index) => !(taken.has(children[index]) && pageChanges.isAsBefore(children[index], node)))
     const hereNow = here.map((node) => this.pairs.get(node) ?? node)
 
     const [stay, all] = [new Set(hereNow), new Set(children)]
-    for (const node of said) {
+    for (const node of previous) {
       if (!all.has(node) && !this.needed.has(node) && !isKept(node)) this.#leaving.add(node)
     }
-    const followers = this.#followers(from, new Set(said), stay)
+    const followers = this.#followers(from, new Set(previous), stay)
     for (const node of hereNow) {
-      if (taken.has(node)) this.#endSubstitutes(said, node, stay, followers)
+      if (taken.has(node)) this.#endSubstitutes(previous, node, stay, followers)
     }
     const gaps = here.flatMap((node) => (this.pairs.has(node) ? [] : this.#open(node)))
     const order = [null, ...hereNow].flatMap((node) => [...(node ? [node] : []), ...(followers.get(node) ?? [])])
     arrange(from, /** @type {ChildNode[]} */ (order))
-    pageChanges.saidChildren(from, children)
+    pageChanges.noteChildren(from, children)
     this.#fill(gaps)
     here.forEach((node, index) => {
       if (hereNow[index] !== node) this.#change(hereNow[index], node)
@@ -137,17 +137,17 @@ class Morph {
    * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
    *
    * @param {Node} from
-   * @param {Set<Node>} said
+   * @param {Set<Node>} previous
    * @param {Set<Node>} stay
    */
-  #followers(from, said, stay) {
+  #followers(from, previous, stay) {
     /** @type {Map<Node | null, Node[]>} */
     const followers = new Map([[null, []]])
     /** @type {Node | null} */
     let last = null
     for (const node of get(from, "childNodes")) {
       if (stay.has(node)) followers.set((last = node), [])
-      else if (!said.has(node) || (isKept(node) && !this.needed.has(node))) followers.get(last)?.push(node)
+      else if (!previous.has(node) || (isKept(node) && !this.needed.has(node))) followers.get(last)?.push(node)
     }
     return followers
   }
@@ -155,13 +155,13 @@ class Morph {
   /**
    * Removes what the page's own code has put in place of a child, because the server has changed that child.
    *
-   * @param {Node[]} said
+   * @param {Node[]} previous
    * @param {Node} node
    * @param {Set<Node>} stay
    * @param {Map<Node | null, Node[]>} followers
    */
-  #endSubstitutes(said, node, stay, followers) {
-    const before = said.slice(0, said.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null
+  #endSubstitutes(previous, node, stay, followers) {
+    const before = previous.slice(0, previous.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null
     for (const each of followers.get(before) ?? []) if (!isKept(each)) this.#leaving.add(each)
     followers.set(before, (followers.get(before) ?? []).filter(isKept))
   }
@@ -197,7 +197,7 @@ class Morph {
       place(parent, own, mark)
       mark.remove()
       children.splice(children.indexOf(mark), 1, own)
-      pageChanges.saidChildren(parent, children)
+      pageChanges.noteChildren(parent, children)
       this.#change(own, node)
     }
   }
@@ -212,14 +212,14 @@ function morphAttributes(from, to) {
     if (own === undefined ? call(from, "getAttribute", name) === value : own === value) continue
     if (own !== undefined && merge(from, name, own ?? "", to)) continue
     call(from, "setAttributeNode", /** @type {Attr} */ (wanted.cloneNode())) // setAttribute refuses names such as @click
-    pageChanges.said(from, name, value)
+    pageChanges.noteAttribute(from, name, value)
   }
   for (const {name} of [...get(from, "attributes")]) {
     if (isUsersAttribute(from, name) || call(to, "hasAttribute", name)) continue
     const own = pageChanges.attributeOf(from, name)
     if (own === null || (own !== undefined && merge(from, name, own, to))) continue
     call(from, "removeAttribute", name)
-    pageChanges.said(from, name, null)
+    pageChanges.noteAttribute(from, name, null)
   }
 }
 
@@ -228,29 +228,29 @@ function morphAttributes(from, to) {
  *
  * @param {Element} from
  * @param {string} name
- * @param {string} said the server's previous value
+ * @param {string} previous the server's previous value
  * @param {Element} to
  * @returns {boolean} whether the attribute can be merged
  */
-function merge(from, name, said, to) {
-  if (name === "class") mergeClasses(get(from, "classList"), said, get(to, "classList"))
-  else if (name === "style" && "style" in from) mergeStyles(from, said, to)
+function merge(from, name, previous, to) {
+  if (name === "class") mergeClasses(get(from, "classList"), previous, get(to, "classList"))
+  else if (name === "style" && "style" in from) mergeStyles(from, previous, to)
   else return false
-  pageChanges.said(from, name, call(to, "getAttribute", name), true)
+  pageChanges.noteAttribute(from, name, call(to, "getAttribute", name), true)
   return true
 }
 
-/** @param {DOMTokenList} classes @param {string} said @param {DOMTokenList} wanted */
-function mergeClasses(classes, said, wanted) {
-  classes.remove(...said.split(/\s+/).filter((each) => each && !wanted.contains(each)))
-  const before = new Set(said.split(/\s+/))
+/** @param {DOMTokenList} classes @param {string} previous @param {DOMTokenList} wanted */
+function mergeClasses(classes, previous, wanted) {
+  classes.remove(...previous.split(/\s+/).filter((each) => each && !wanted.contains(each)))
+  const before = new Set(previous.split(/\s+/))
   classes.add(...[...wanted].filter((each) => !before.has(each)))
 }
 
-/** @param {Element} from @param {string} said @param {Element} to */
-function mergeStyles(from, said, to) {
+/** @param {Element} from @param {string} previous @param {Element} to */
+function mergeStyles(from, previous, to) {
   const old = /** @type {Element} */ (call(to, "cloneNode", false)) // not in the page, whose Content-Security-Policy may forbid the attribute
-  call(old, "setAttribute", "style", said)
+  call(old, "setAttribute", "style", previous)
   const [own, before, wanted] = [from, old, to].map((element) => get(/** @type {HTMLElement} */ (element), "style"))
   for (const property of new Set([...before, ...wanted])) {
     const [value, priority] = [wanted.getPropertyValue(property), wanted.getPropertyPriority(property)]

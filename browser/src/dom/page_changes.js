@@ -21,7 +21,7 @@ class PageChanges {
   /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
   #children = new WeakMap()
   /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
-  #taken = new WeakMap()
+  #removed = new WeakMap()
   /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
   #touched = new WeakSet()
   /** @type {MutationObserver | null} */
@@ -61,8 +61,8 @@ class PageChanges {
   }
 
   /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
-  said(element, name, value, differs = false) {
-    if (differs) this.#said(element).set(name, value)
+  noteAttribute(element, name, value, differs = false) {
+    if (differs) this.#attributesOf(element).set(name, value)
     else this.#attributes.get(element)?.delete(name)
     const names = this.#own?.attributes.get(element)
     if (names) names.add(name)
@@ -90,17 +90,17 @@ class PageChanges {
   }
 
   /** Returns the server's children that the page's code has removed. @param {Node} parent */
-  takenFrom(parent) {
+  removedFrom(parent) {
     return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent)
   }
 
   /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
-    return (this.#taken.get(child) ?? child).isEqualNode(wanted)
+    return (this.#removed.get(child) ?? child).isEqualNode(wanted)
   }
 
   /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
-  saidChildren(parent, children) {
+  noteChildren(parent, children) {
     this.#own?.children.set(parent, children)
   }
 
@@ -129,10 +129,10 @@ class PageChanges {
   }
 
   /** @param {Node} element */
-  #said(element) {
-    let said = this.#attributes.get(element)
-    if (!said) this.#attributes.set(element, (said = new Map()))
-    return said
+  #attributesOf(element) {
+    let values = this.#attributes.get(element)
+    if (!values) this.#attributes.set(element, (values = new Map()))
+    return values
   }
 
   /** @param {Node} parent @param {Node[]} children */
@@ -151,8 +151,8 @@ class PageChanges {
       if (type === "attributes") {
         const name = /** @type {string} */ (record.attributeName)
         if (own?.attributes.get(target)?.has(name)) continue
-        const said = this.#said(target)
-        if (!said.has(name)) said.set(name, oldValue)
+        const values = this.#attributesOf(target)
+        if (!values.has(name)) values.set(name, oldValue)
         this.#touch(target)
       } else if (type === "characterData") {
         if (own?.texts.has(target)) continue
@@ -169,9 +169,9 @@ class PageChanges {
       this.#touch(parent)
     }
     for (const {target, removedNodes} of records) {
-      const said = removedNodes.length ? this.#children.get(target) : undefined
+      const children = removedNodes.length ? this.#children.get(target) : undefined
       for (const node of removedNodes) {
-        if (said?.includes(node) && get(node, "parentNode") !== target) this.#taken.set(node, this.serverCopy(node))
+        if (children?.includes(node) && get(node, "parentNode") !== target) this.#removed.set(node, this.serverCopy(node))
       }
     }
   }

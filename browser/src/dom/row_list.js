@@ -17,7 +17,7 @@ import {showAsViewed} from "./viewer.js"
 import {arrange} from "./reorder.js"
 
 /** The server's HTML that a row shows. @type {WeakMap<Element, string>} */
-const said = new WeakMap()
+const serverHtml = new WeakMap()
 
 /**
  * A row that moves from one container of a stream to another in the same frame keeps its element, with the user's input in
@@ -199,17 +199,17 @@ export class Rows {
    * @returns {Element | null | undefined} null: the page's own code has prevented it
    */
   #draw(key, html, shown) {
-    if (shown) said.delete(shown)
+    if (shown) serverHtml.delete(shown)
     try {
       const row = this.#parse(html, key)
       if (!shown) {
         if (!ask(this.element, "realtime:before-add", {key, row})) return null
-        said.set(row, html)
+        serverHtml.set(row, html)
         return row
       }
       if (!ask(shown, "realtime:before-morph", {key, row: shown, to: row})) return shown
       const drawn = isSame(shown, row, html) ? shown : morph(shown, row)
-      said.set(drawn, html)
+      serverHtml.set(drawn, html)
       show(drawn, "data-live-error", null)
       this.#tell("morph", key, drawn)
       return drawn
@@ -276,11 +276,11 @@ export class Rows {
  */
 function isShown(row, html) {
   if (!row || isInUse(row)) return false
-  const before = said.get(row)
+  const before = serverHtml.get(row)
   if (before !== undefined) return before === html
   if (!isPlain(html) || !pageChanges.isUntouched(row)) return false
   const isAlike = get(row, "outerHTML").replace(/ data-live-key="[^"]*"/, "") === html
-  if (isAlike) said.set(row, html)
+  if (isAlike) serverHtml.set(row, html)
   return isAlike
 }
 

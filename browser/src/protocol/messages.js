@@ -31,13 +31,13 @@ export const VERSION = 2
  * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number, details?: Details}} Refused
  * @typedef {{code: number, reason: string, details?: Details, retry?: number, version?: string}} Failure
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
- * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening
+ * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} EventMessage
  * @typedef {{type: "event_rejected", id: number, name: string, code: number, reason: string}} EventRejected
  * @typedef {{type: "text", number: number, query: number, key: string, field: string, offset: number, text: string}} Text
  * @typedef {[number: number, text: string]} TextMore
  * @typedef {{type: "text_ended", query: number, key: string, field: string, length: number}} TextEnded
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
- * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Text | TextEnded | Bye} ServerObject
+ * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye} ServerObject
  * @typedef {ServerObject | TextMore} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
@@ -78,12 +78,12 @@ const names = new Map(Object.entries(codes).map(([name, code]) => [code, name]))
  * Returns how a client reacts to a code. The range decides, so unknown codes work too.
  *
  * @param {number} code
- * @returns {"come back" | "ask anew" | "stop"}
+ * @returns {"reconnect" | "renew" | "stop"}
  */
-export function remedy(code) {
+export function reactionTo(code) {
   if (code >= 4200 && code < 4300) return "stop"
-  if (code >= 4100 && code < 4200) return "ask anew"
-  return "come back"
+  if (code >= 4100 && code < 4200) return "renew"
+  return "reconnect"
 }
 
 /**

@@ -2,7 +2,7 @@
  * The client's side of the protocol as a state machine. It takes events and returns effects, without DOM, socket or timer.
  */
 
-import {VERSION, codes, remedy} from "./messages.js"
+import {VERSION, codes, reactionTo} from "./messages.js"
 import {Wires} from "./subscriptions.js"
 
 /** @typedef {import("./subscriptions.js").Wire} Wire */
@@ -27,7 +27,7 @@ import {Wires} from "./subscriptions.js"
  *   | {do: "apply", cursor: string, updates: import("./subscriptions.js").Update[], calls: string[]}
  *   | {do: "refused", wire: Wire, fault: Fault}
  *   | {do: "later", wire: Wire}
- *   | {do: "tell", event: import("./messages.js").Happening, wires: Wire[] | null}
+ *   | {do: "event", event: import("./messages.js").EventMessage, wires: Wire[] | null}
  *   | {do: "text", wires: Wire[], key: string, field: string, offset: number, text: string}
  *   | {do: "text_ended", wires: Wire[], key: string, field: string, length: number}
  *   | {do: "event_rejected", wire: Wire | undefined, name: string, fault: Fault}
@@ -59,7 +59,7 @@ export class Session {
   #wires = new Wires() // what the page wants, whether connected or not
   /** The state to show until the next welcome. @type {State} */
   #absence = "connecting"
-  #askedAnew = false // new credentials were requested since the last frame
+  #renewed = false // new credentials were requested since the last frame
   #window = DEFAULT_WINDOW
   #handled = 0 // messages since the welcome
   #unacked = {frames: 0, bytes: 0}
@@ -104,7 +104,7 @@ export class Session {
     this.#move("connect")
     if (before === "stopped") {
       this.fault = null
-      this.#askedAnew = false
+      this.#renewed = false
       this.#absence = "connecting"
     }
     return this.phase === before ? [] : [{do: "open"}]
@@ -120,7 +120,7 @@ export class Session {
     this.#move("opened")
     this.#token = token
     // calls before subscriptions, so that the frame with their effects names them
-    return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.askAll())]
+    return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.subscribeAll())]
   }
 
   /**
@@ -155,8 +155,8 @@ export class Session {
    * @returns {Effect[]}
    */
   lost(code, reason, retry = 0) {
-    const cure = remedy(code)
-    if (cure === "stop" || (cure === "ask anew" && this.#askedAnew)) {
+    const reaction = reactionTo(code)
+    if (reaction === "stop" || (reaction === "renew" && this.#renewed)) {
       this.#move("stop")
       this.#interrupt()
       this.fault = {code, reason}
@@ -166,9 +166,9 @@ export class Session {
     // A planned reconnect is quick: the page is only catching up, until it fails.
     this.#interrupt(!planned ? "offline" : this.phase === "ready" ? "catching-up" : this.#absence)
     this.#move("lost")
-    if (cure === "ask anew") {
-      this.#askedAnew = true
-      this.#wires.forget()
+    if (reaction === "renew") {
+      this.#renewed = true
+      this.#wires.discardCredentials()
     }
     return [{do: "close"}, {do: "wait", retry, ...(planned && {planned})}]
   }
@@ -198,27 +198,27 @@ export class Session {
   /** @param {Wire} wire @returns {Effect[]} */
   subscribe(wire) {
     this.#wires.add(wire)
-    return this.#ask(wire)
+    return this.#subscribe(wire)
   }
 
   /** @param {Wire} wire @returns {Effect[]} */
   unsubscribe(wire) {
-    return this.#tell(this.#wires.remove(wire))
+    return this.#sendIfConnected(this.#wires.remove(wire))
   }
 
   /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
-  tell(wire, name, data) {
-    return this.#tell(this.#wires.tell(wire, name, data))
+  sendEvent(wire, name, data) {
+    return this.#sendIfConnected(this.#wires.sendEvent(wire, name, data))
   }
 
   /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
   present(wire, data) {
-    return this.#tell(this.#wires.present(wire, data))
+    return this.#sendIfConnected(this.#wires.present(wire, data))
   }
 
   /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
   again(wire) {
-    return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : []
+    return wire.status === "delayed" && this.#wires.has(wire) ? this.#subscribe(wire) : []
   }
 
   /**
@@ -228,8 +228,8 @@ export class Session {
    * @returns {Effect[]}
    */
   resync(wire) {
-    const told = this.#tell(this.#wires.reset(wire))
-    return wire.failures === 1 ? [...told, ...this.#ask(wire)] : [...told, {do: "later", wire}]
+    const leaving = this.#sendIfConnected(this.#wires.reset(wire))
+    return wire.failures === 1 ? [...leaving, ...this.#subscribe(wire)] : [...leaving, {do: "later", wire}]
   }
 
   /**
@@ -284,7 +284,7 @@ export class Session {
         return [{do: "reply", reply: message}]
       case "event": {
         const wires = message.query === undefined ? null : this.#wires.of(message.query)
-        return [{do: "tell", event: message, wires}]
+        return [{do: "event", event: message, wires}]
       }
       case "text": {
         const {number, query, key, field, offset, text} = message
@@ -313,11 +313,11 @@ export class Session {
    * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
-   * @param {Set<Wire>} unfit
+   * @param {Set<Wire>} failed
    * @returns {Effect[]}
    */
-  applied({cursor, updates}, unfit) {
-    this.#askedAnew = false
+  applied({cursor, updates}, failed) {
+    this.#renewed = false
     this.#handled += 1
     this.#unacked.frames += 1
 
@@ -325,19 +325,19 @@ export class Session {
     const effects = []
     for (const {wire} of updates) {
       if (!this.#wires.has(wire)) continue // closed by a listener
-      if (unfit.has(wire)) effects.push(...this.resync(wire))
-      else this.#wires.reach(wire, cursor)
+      if (failed.has(wire)) effects.push(...this.resync(wire))
+      else this.#wires.advance(wire, cursor)
     }
     return [...this.#ackIfDue(), ...effects]
   }
 
-  /** @param {import("./messages.js").ClientMessage[]} asked @returns {Effect[]} */
-  #hello(asked) {
+  /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
+  #hello(messages) {
     this.#handled = 0
     this.#unacked = {frames: 0, bytes: 0}
     this.#texts.clear()
     const named = this.#token === undefined ? {} : {token: this.#token}
-    return send([{type: "hello", version: VERSION, ...named}, ...asked])
+    return send([{type: "hello", version: VERSION, ...named}, ...messages])
   }
 
   /** @param {Event} event */
@@ -354,12 +354,12 @@ export class Session {
   }
 
   /** @param {Wire} wire @returns {Effect[]} */
-  #ask(wire) {
-    return this.#connected ? send(this.#wires.ask(wire)) : []
+  #subscribe(wire) {
+    return this.#connected ? send(this.#wires.subscribe(wire)) : []
   }
 
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
-  #tell(messages) {
+  #sendIfConnected(messages) {
     return this.#connected ? send(messages) : []
   }
 
@@ -370,7 +370,7 @@ export class Session {
   /** @param {import("./messages.js").Refused} message @returns {Effect[]} */
   #refused(message) {
     const wire = this.#wires.refuse(message)
-    if (wire?.status === "wanted") return this.#ask(wire)
+    if (wire?.status === "wanted") return this.#subscribe(wire)
     if (wire?.status === "delayed") return [{do: "later", wire}]
     const {code, reason, details} = message
     return wire ? [{do: "refused", wire, fault: details ? {code, reason, details} : {code, reason}}] : []

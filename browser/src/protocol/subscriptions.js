@@ -2,7 +2,7 @@
  * The session's subscriptions: one wire for each, with its cursor. Pure, like the session that owns it.
  */
 
-import {remedy} from "./messages.js"
+import {reactionTo} from "./messages.js"
 
 /** @typedef {import("./messages.js").ClientMessage} ClientMessage */
 /** @typedef {import("./messages.js").RealtimeError} RealtimeError */
@@ -57,7 +57,7 @@ export class Wires {
   /** @param {Wire} wire @returns {ClientMessage[]} the messages for an open connection */
   remove(wire) {
     this.#wires.delete(wire)
-    return this.#leave(wire)
+    return this.#unsubscribe(wire)
   }
 
   /** Whether all wires that are shown and not refused are live. */
@@ -80,7 +80,7 @@ export class Wires {
   }
 
   /** Returns the messages that subscribe the wire. @param {Wire} wire @returns {ClientMessage[]} */
-  ask(wire) {
+  subscribe(wire) {
     // a new id each time, because messages for the previous one may still arrive
     Object.assign(wire, {id: this.#nextId++, status: "asked"})
     const {id, token, stream, params = {}, format, cursor, fingerprint, changed} = wire
@@ -91,12 +91,12 @@ export class Wires {
     return wire.present ? [asked, {type: "present", id, data: wire.present}] : [asked]
   }
 
-  askAll() {
-    return [...this.#wires].filter(({status}) => status !== "refused").flatMap((wire) => this.ask(wire))
+  subscribeAll() {
+    return [...this.#wires].filter(({status}) => status !== "refused").flatMap((wire) => this.subscribe(wire))
   }
 
   /** Returns the message of an event; none if the wire is not live, so the event is lost. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
-  tell({id, status}, name, data) {
+  sendEvent({id, status}, name, data) {
     return status !== "asked" && isHeld(status) ? [{type: "send", id, name, data}] : []
   }
 
@@ -118,7 +118,7 @@ export class Wires {
       .flatMap((wire) => {
         const isLive = wire.status === "live"
         const own = events.filter(({id}) => id === wire.id)
-        const messages = [...this.ask(wire), ...own.map((event) => ({...event, id: wire.id}))]
+        const messages = [...this.subscribe(wire), ...own.map((event) => ({...event, id: wire.id}))]
         Object.assign(wire, {query: null, log: null, status: isLive ? "live" : "asked"})
         return messages
       })
@@ -132,7 +132,7 @@ export class Wires {
   }
 
   /** Discards tokens and rows, because the user may be another one. */
-  forget() {
+  discardCredentials() {
     for (const wire of this.#wires) {
       wire.cursor = null
       if (wire.params && wire.vouched) delete wire.token
@@ -162,11 +162,11 @@ export class Wires {
     const wire = this.find(id)
     if (!wire) return undefined
     Object.assign(wire, {query: null, log: null})
-    const cure = remedy(code)
-    if (cure === "ask anew" && wire.token && wire.params && wire.vouched) {
+    const reaction = reactionTo(code)
+    if (reaction === "renew" && wire.token && wire.params && wire.vouched) {
       delete wire.token
       wire.status = "wanted"
-    } else if (cure === "come back") {
+    } else if (reaction === "reconnect") {
       wire.status = "delayed"
       wire.failures += 1
     } else {
@@ -187,13 +187,13 @@ export class Wires {
   }
 
   /** Notes that the page has the wire's rows up to this cursor. @param {Wire} wire @param {string} cursor */
-  reach(wire, cursor) {
+  advance(wire, cursor) {
     Object.assign(wire, {cursor, fingerprint: wire.nextFingerprint, status: "live", failures: 0})
   }
 
   /** Discards the page's rows, and requests them again. @param {Wire} wire @returns {ClientMessage[]} */
   reset(wire) {
-    const messages = this.#leave(wire)
+    const messages = this.#unsubscribe(wire)
     Object.assign(wire, {cursor: null, status: "delayed", failures: wire.failures + 1})
     return messages
   }
@@ -215,7 +215,7 @@ export class Wires {
   }
 
   /** @param {Wire} wire @returns {ClientMessage[]} */
-  #leave(wire) {
+  #unsubscribe(wire) {
     const {id, status} = wire
     Object.assign(wire, {query: null, log: null, status: "wanted"})
     return isHeld(status) ? [{type: "unsubscribe", id}] : []

@@ -14,7 +14,7 @@ import {VERSION, parseJSON} from "../protocol/messages.js"
 
 const ABNORMAL = 1006
 const OVERLOADED = 4002
-const NO_ROOM = "This page needs a connection of its own."
+const NEEDS_OWN = "This page needs a connection of its own."
 /** The server allows 100 subscriptions per connection. Beyond this number, new pages open their own. */
 const MAX_SUBSCRIPTIONS = 50
 /** How many windows of bytes a page may leave unacknowledged. */
@@ -29,25 +29,25 @@ class Page {
   bytes = 0 // sent but not acknowledged
   heartbeats = 0 // since the page's last message
 
-  /** @param {Switchboard} board @param {Port} port */
-  constructor(board, port) {
-    this.board = board
+  /** @param {Multiplexer} multiplexer @param {Port} port */
+  constructor(multiplexer, port) {
+    this.multiplexer = multiplexer
     this.port = port
   }
 
   /** @param {string} text a message of the page */
   receive(text) {
     this.heartbeats = 0
-    this.board.take(this, parseJSON(text))
+    this.multiplexer.take(this, parseJSON(text))
   }
 
   /** Removes the page: it is closed, or has disconnected. */
   leave() {
-    this.board.leave(this)
+    this.multiplexer.leave(this)
   }
 }
 
-export class Switchboard {
+export class Multiplexer {
   /** @type {Set<Page>} */
   #pages = new Set()
   /** Subscriptions by their id on the server. @type {Map<number, Entry>} */
@@ -55,7 +55,7 @@ export class Switchboard {
   /** The page that waits for each call's reply, by the call's id. @type {Map<string, Page>} */
   #calls = new Map()
   /** @type {Transport | null} */
-  #line = null
+  #transport = null
   #opened = false
   /** Messages to send when the connection is open. @type {string[]} */
   #waiting = []
@@ -63,7 +63,7 @@ export class Switchboard {
   #welcome = null
   #heartbeat = 0 // seconds
   #window = DEFAULT_WINDOW
-  #heard = 0
+  #lastMessage = 0
   #handled = 0 // messages since the welcome
   #unacked = {frames: 0, bytes: 0}
   #nextId = 1
@@ -126,12 +126,12 @@ export class Switchboard {
   leave(page) {
     if (!this.#pages.delete(page)) return
     this.#forget(page)
-    if (![...this.#pages].some(({greeted}) => greeted)) this.#hangUp()
+    if (![...this.#pages].some(({greeted}) => greeted)) this.#disconnect()
   }
 
   /** Ends a connection that may be dead. @param {string} reason */
   cut(reason) {
-    if (this.#line) this.#lost(ABNORMAL, reason)
+    if (this.#transport) this.#lost(ABNORMAL, reason)
   }
 
   /** @param {Page} page @param {{version: number, token?: string}} hello */
@@ -139,16 +139,16 @@ export class Switchboard {
     this.#forget(page)
     const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS
     // A page that was loaded before a deployment may speak an older version than this script.
-    if (version < VERSION || token !== undefined || isFull) return this.#turnAway(page, NO_ROOM)
-    if (this.#welcome && this.now() - this.#heard > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.") // the device has slept
+    if (version < VERSION || token !== undefined || isFull) return this.#reject(page, NEEDS_OWN)
+    if (this.#welcome && this.now() - this.#lastMessage > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.") // the device has slept
     page.greeted = true
     page.bytes = 0
     if (this.#welcome) page.port.send(this.#welcome)
-    else if (!this.#line) this.#call()
+    else if (!this.#transport) this.#connect()
   }
 
   /** @param {Page} page @param {string} reason */
-  #turnAway(page, reason) {
+  #reject(page, reason) {
     this.leave(page)
     page.port.closed(ABNORMAL, reason)
   }
@@ -169,44 +169,44 @@ export class Switchboard {
     return undefined
   }
 
-  #call() {
-    const line = (this.#line = this.newTransport())
-    line.on({
+  #connect() {
+    const transport = (this.#transport = this.newTransport())
+    transport.on({
       opened: () => {
         this.#opened = true
-        line.send(JSON.stringify({type: "hello", version: VERSION}))
-        for (const text of this.#waiting.splice(0)) line.send(text)
+        transport.send(JSON.stringify({type: "hello", version: VERSION}))
+        for (const text of this.#waiting.splice(0)) transport.send(text)
       },
       message: (text) => this.#receive(text),
       renew: () => false,
       moved: () => this.cut("The line goes on by another transport."),
       closed: (code, reason) => this.#lost(code, reason),
     })
-    line.open()
+    transport.open()
   }
 
   /** @param {object} message */
   #send(message) {
     const text = JSON.stringify(message)
-    if (this.#opened) this.#line?.send(text)
-    else if (this.#line) this.#waiting.push(text)
+    if (this.#opened) this.#transport?.send(text)
+    else if (this.#transport) this.#waiting.push(text)
   }
 
-  #hangUp() {
-    const line = this.#line
+  #disconnect() {
+    const transport = this.#transport
     this.#cancelWatch()
-    this.#line = this.#welcome = null
+    this.#transport = this.#welcome = null
     this.#opened = false
     this.#waiting = []
     this.#entries.clear()
     this.#calls.clear()
     this.#texts.clear()
-    line?.close()
+    transport?.close()
   }
 
   /** Disconnects all pages. Each reconnects by itself, after its own delay. @param {number} code @param {string} reason */
   #lost(code, reason) {
-    this.#hangUp()
+    this.#disconnect()
     for (const page of this.#greeted()) {
       this.#pages.delete(page)
       page.port.closed(code, reason)
@@ -216,7 +216,7 @@ export class Switchboard {
   /** @param {string} text */
   #receive(text) {
     const message = parseJSON(text)
-    this.#heard = this.now()
+    this.#lastMessage = this.now()
     if (message.type === "welcome") return this.#welcomed(message, text)
     this.#deliver(message, text)
     this.#handled += 1
@@ -224,7 +224,7 @@ export class Switchboard {
     if (message.type === "frame") this.#unacked.frames += 1
     const {frames, bytes} = this.#unacked
     const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
-    if (isDue && this.#line) this.#acknowledge()
+    if (isDue && this.#transport) this.#acknowledge()
   }
 
   #acknowledge() {
@@ -247,7 +247,7 @@ export class Switchboard {
   #watch(seconds) {
     this.#cancelWatch()
     this.#cancelWatch = this.after(seconds, () => {
-      const rest = 2 * this.#heartbeat - (this.now() - this.#heard)
+      const rest = 2 * this.#heartbeat - (this.now() - this.#lastMessage)
       if (rest > 0) this.#watch(rest)
       else this.cut("Nothing was heard from the server.")
     })
@@ -262,19 +262,19 @@ export class Switchboard {
         if (!entry) return
         entry.query = message.query
         entry.log = message.log
-        return this.#tell(entry.page, {...message, id: entry.id})
+        return this.#sendMessage(entry.page, {...message, id: entry.id})
       }
       case "refused": {
         const entry = this.#entries.get(message.id)
         if (!entry) return
         this.#entries.delete(message.id)
         const shares = [...this.#entries.values()].some(({page}) => page !== entry.page)
-        if (message.code === OVERLOADED && shares) return this.#turnAway(entry.page, NO_ROOM)
-        return this.#tell(entry.page, {...message, id: entry.id})
+        if (message.code === OVERLOADED && shares) return this.#reject(entry.page, NEEDS_OWN)
+        return this.#sendMessage(entry.page, {...message, id: entry.id})
       }
       case "event_rejected": {
         const entry = this.#entries.get(message.id)
-        return entry && this.#tell(entry.page, {...message, id: entry.id})
+        return entry && this.#sendMessage(entry.page, {...message, id: entry.id})
       }
       case "frame":
         return this.#frame(message)
@@ -290,41 +290,41 @@ export class Switchboard {
       case "reply": {
         const page = this.#calls.get(message.id)
         this.#calls.delete(message.id)
-        return page && this.#pass(page, text)
+        return page && this.#sendText(page, text)
       }
       case "heartbeat":
-        for (const page of this.#greeted()) if (++page.heartbeats > MAX_HEARTBEATS) this.#turnAway(page, "The page does not answer.")
+        for (const page of this.#greeted()) if (++page.heartbeats > MAX_HEARTBEATS) this.#reject(page, "The page does not answer.")
         break
       case "bye": {
         // the connection ends first, so that a page that reconnects at once gets a new one
         const pages = this.#greeted()
         for (const page of pages) this.#pages.delete(page)
-        this.#hangUp()
+        this.#disconnect()
         for (const {port} of pages) port.send(text)
         return
       }
       case "authenticated":
         return
     }
-    for (const page of this.#greeted()) this.#pass(page, text)
+    for (const page of this.#greeted()) this.#sendText(page, text)
   }
 
   /** Sends each page the deltas of its own live queries, and the cursor of the whole log. @param {any} frame */
   #frame(frame) {
-    const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log)
+    const concerned = frame.calls?.length ? this.#greeted() : this.#pagesOf((entry) => entry.log === frame.log)
     for (const page of concerned) {
       const queries = new Set([...this.#entries.values()].filter((entry) => entry.page === page).map(({query}) => query))
-      this.#tell(page, {...frame, deltas: frame.deltas.filter((/** @type {{query: number}} */ {query}) => queries.has(query))})
+      this.#sendMessage(page, {...frame, deltas: frame.deltas.filter((/** @type {{query: number}} */ {query}) => queries.has(query))})
     }
   }
 
   /** @param {number | undefined} query @param {string} text */
   #passQuery(query, text) {
-    for (const page of this.#whoSee((entry) => entry.query === query)) this.#pass(page, text)
+    for (const page of this.#pagesOf((entry) => entry.query === query)) this.#sendText(page, text)
   }
 
   /** @param {(entry: Entry) => boolean} sees */
-  #whoSee(sees) {
+  #pagesOf(sees) {
     return new Set([...this.#entries.values()].filter(sees).map(({page}) => page))
   }
 
@@ -333,14 +333,14 @@ export class Switchboard {
   }
 
   /** @param {Page} page @param {object} message */
-  #tell(page, message) {
-    this.#pass(page, JSON.stringify(message))
+  #sendMessage(page, message) {
+    this.#sendText(page, JSON.stringify(message))
   }
 
   /** @param {Page} page @param {string} text */
-  #pass(page, text) {
+  #sendText(page, text) {
     page.bytes += text.length
-    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#turnAway(page, "The page does not read what it is sent.")
+    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#reject(page, "The page does not read what it is sent.")
     else page.port.send(text)
   }
 }

@@ -144,10 +144,10 @@ class FallbackTransport {
   #take(index) {
     const option = this.order[index]
     const inner = (this.#inner = option.open())
-    let heard = false
+    let received = false
     const failed = (/** @type {number} */ code, /** @type {string} */ reason) => {
       if (inner !== this.#inner) return
-      if (heard || index + 1 >= this.order.length) return this.#closed(code, reason)
+      if (received || index + 1 >= this.order.length) return this.#closed(code, reason)
       this.#cancelTimer()
       inner.close()
       this.#take(index + 1)
@@ -155,8 +155,8 @@ class FallbackTransport {
     inner.on({
       opened: () => this.#begin(),
       message: (text) => {
-        if (!heard) {
-          heard = true
+        if (!received) {
+          received = true
           this.#cancelTimer()
           this.#arrived(option, text)
         }

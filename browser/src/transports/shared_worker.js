@@ -3,7 +3,7 @@
  */
 
 import {newClock} from "../connection/clock.js"
-import {Switchboard} from "./multiplexer.js"
+import {Multiplexer} from "./multiplexer.js"
 import {WebSocketTransport} from "./websocket.js"
 
 /**
@@ -14,7 +14,7 @@ import {WebSocketTransport} from "./websocket.js"
  */
 export function serve(scope, {newTransport = (url) => new WebSocketTransport(url), locks = globalThis.navigator?.locks ?? null} = {}) {
   let address = "" // the same for all pages of this worker, because it is part of the worker's name
-  const board = new Switchboard({
+  const multiplexer = new Multiplexer({
     newTransport: () => newTransport(address),
     after: (seconds, callback) => {
       const timer = setTimeout(callback, seconds * 1000)
@@ -22,10 +22,10 @@ export function serve(scope, {newTransport = (url) => new WebSocketTransport(url
     },
     now: newClock(),
   })
-  scope.addEventListener("offline", () => board.cut("The network is gone."))
+  scope.addEventListener("offline", () => multiplexer.cut("The network is gone."))
   scope.addEventListener("connect", (event) => {
     const [port] = /** @type {MessageEvent} */ (event).ports
-    const page = board.join({
+    const page = multiplexer.join({
       send: (text) => port.postMessage(text),
       closed: (code, reason) => port.postMessage({code, reason}),
     })

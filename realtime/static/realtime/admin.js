@@ -177,7 +177,7 @@ var PageChanges = class {
   /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
   #children = /* @__PURE__ */ new WeakMap();
   /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
-  #taken = /* @__PURE__ */ new WeakMap();
+  #removed = /* @__PURE__ */ new WeakMap();
   /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
   #touched = /* @__PURE__ */ new WeakSet();
   /** @type {MutationObserver | null} */
@@ -213,8 +213,8 @@ var PageChanges = class {
     return this.#attributes.get(element2)?.get(name);
   }
   /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
-  said(element2, name, value, differs = false) {
-    if (differs) this.#said(element2).set(name, value);
+  noteAttribute(element2, name, value, differs = false) {
+    if (differs) this.#attributesOf(element2).set(name, value);
     else this.#attributes.get(element2)?.delete(name);
     const names = this.#own?.attributes.get(element2);
     if (names) names.add(name);
@@ -237,15 +237,15 @@ var PageChanges = class {
     return this.#children.get(parent) ?? [...get(parent, "childNodes")];
   }
   /** Returns the server's children that the page's code has removed. @param {Node} parent */
-  takenFrom(parent) {
+  removedFrom(parent) {
     return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
   }
   /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
-    return (this.#taken.get(child) ?? child).isEqualNode(wanted);
+    return (this.#removed.get(child) ?? child).isEqualNode(wanted);
   }
   /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
-  saidChildren(parent, children) {
+  noteChildren(parent, children) {
     this.#own?.children.set(parent, children);
   }
   /** Returns whether the page's code has not changed a row. @param {Element} row */
@@ -298,10 +298,10 @@ var PageChanges = class {
     return copy;
   }
   /** @param {Node} element */
-  #said(element2) {
-    let said2 = this.#attributes.get(element2);
-    if (!said2) this.#attributes.set(element2, said2 = /* @__PURE__ */ new Map());
-    return said2;
+  #attributesOf(element2) {
+    let values = this.#attributes.get(element2);
+    if (!values) this.#attributes.set(element2, values = /* @__PURE__ */ new Map());
+    return values;
   }
   /** @param {Node} parent @param {Node[]} children */
   #keep(parent, children) {
@@ -320,8 +320,8 @@ var PageChanges = class {
           record.attributeName
         );
         if (own?.attributes.get(target)?.has(name)) continue;
-        const said2 = this.#said(target);
-        if (!said2.has(name)) said2.set(name, oldValue);
+        const values = this.#attributesOf(target);
+        if (!values.has(name)) values.set(name, oldValue);
         this.#touch(target);
       } else if (type === "characterData") {
         if (own?.texts.has(target)) continue;
@@ -338,9 +338,9 @@ var PageChanges = class {
       this.#touch(parent);
     }
     for (const { target, removedNodes } of records) {
-      const said2 = removedNodes.length ? this.#children.get(target) : void 0;
+      const children = removedNodes.length ? this.#children.get(target) : void 0;
       for (const node of removedNodes) {
-        if (said2?.includes(node) && get(node, "parentNode") !== target) this.#taken.set(node, this.serverCopy(node));
+        if (children?.includes(node) && get(node, "parentNode") !== target) this.#removed.set(node, this.serverCopy(node));
       }
     }
   }
@@ -370,14 +370,14 @@ function kind(node) {
   const type = pageChanges.attributeOf(node, "type");
   return `${name} ${type === void 0 ? node.type : type ?? "text"}`;
 }
-function said(element2, name) {
+function serverAttribute(element2, name) {
   const own = pageChanges.attributeOf(element2, name);
   return own === void 0 ? attribute(element2, name) : own;
 }
 function pairNamed(from, to) {
   const pairs = /* @__PURE__ */ new Map();
   const named = /* @__PURE__ */ new Map();
-  for (const element2 of withTaken(from)) {
+  for (const element2 of withRemoved(from)) {
     const name = nameOf(element2);
     if (name) add(named, `${kind(element2)} ${name}`, element2);
   }
@@ -426,7 +426,7 @@ function pairRest(pairs, from, to) {
 }
 function nameOf(node) {
   if (!(node instanceof Element)) return "";
-  const id = said(node, "id");
+  const id = serverAttribute(node, "id");
   if (id) return `#${id}`;
   const key = attribute(node, "data-live-key");
   if (key !== null) return `key ${key}`;
@@ -435,7 +435,7 @@ function nameOf(node) {
   return `name ${node.name} ${choice}`;
 }
 function content(node) {
-  const look = node instanceof Element ? said(node, "class") : "";
+  const look = node instanceof Element ? serverAttribute(node, "class") : "";
   return `${kind(node)} ${look} ${get(node, "textContent")}`;
 }
 function pick(nodes, wanted) {
@@ -459,11 +459,11 @@ function elementsIn(root) {
   }
   return found;
 }
-function withTaken(root) {
+function withRemoved(root) {
   const elements = elementsIn(root);
   for (const parent of [root, ...elements]) {
-    for (const child of pageChanges.takenFrom(parent)) {
-      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withTaken(child));
+    for (const child of pageChanges.removedFrom(parent)) {
+      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withRemoved(child));
     }
   }
   return elements;
@@ -673,11 +673,11 @@ var Morph = class _Morph {
   }
   /** @param {Node} from @param {Node} to */
   #children(from, to) {
-    const said2 = pageChanges.childrenOf(from);
+    const previous = pageChanges.childrenOf(from);
     const wanted = [...get(to, "childNodes")];
-    pairRest(this.pairs, said2.filter((node) => !this.needed.has(node)), wanted);
+    pairRest(this.pairs, previous.filter((node) => !this.needed.has(node)), wanted);
     const shown = new Set(get(from, "childNodes"));
-    const taken2 = new Set(said2.filter((node) => !shown.has(
+    const taken2 = new Set(previous.filter((node) => !shown.has(
       /** @type {ChildNode} */
       node
     )));
@@ -685,12 +685,12 @@ var Morph = class _Morph {
     const here = wanted.filter((node, index) => !(taken2.has(children[index]) && pageChanges.isAsBefore(children[index], node)));
     const hereNow = here.map((node) => this.pairs.get(node) ?? node);
     const [stay, all] = [new Set(hereNow), new Set(children)];
-    for (const node of said2) {
+    for (const node of previous) {
       if (!all.has(node) && !this.needed.has(node) && !isKept(node)) this.#leaving.add(node);
     }
-    const followers = this.#followers(from, new Set(said2), stay);
+    const followers = this.#followers(from, new Set(previous), stay);
     for (const node of hereNow) {
-      if (taken2.has(node)) this.#endSubstitutes(said2, node, stay, followers);
+      if (taken2.has(node)) this.#endSubstitutes(previous, node, stay, followers);
     }
     const gaps = here.flatMap((node) => this.pairs.has(node) ? [] : this.#open(node));
     const order = [null, ...hereNow].flatMap((node) => [...node ? [node] : [], ...followers.get(node) ?? []]);
@@ -699,7 +699,7 @@ var Morph = class _Morph {
       /** @type {ChildNode[]} */
       order
     );
-    pageChanges.saidChildren(from, children);
+    pageChanges.noteChildren(from, children);
     this.#fill(gaps);
     here.forEach((node, index) => {
       if (hereNow[index] !== node) this.#change(hereNow[index], node);
@@ -718,28 +718,28 @@ var Morph = class _Morph {
    * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
    *
    * @param {Node} from
-   * @param {Set<Node>} said
+   * @param {Set<Node>} previous
    * @param {Set<Node>} stay
    */
-  #followers(from, said2, stay) {
+  #followers(from, previous, stay) {
     const followers = /* @__PURE__ */ new Map([[null, []]]);
     let last = null;
     for (const node of get(from, "childNodes")) {
       if (stay.has(node)) followers.set(last = node, []);
-      else if (!said2.has(node) || isKept(node) && !this.needed.has(node)) followers.get(last)?.push(node);
+      else if (!previous.has(node) || isKept(node) && !this.needed.has(node)) followers.get(last)?.push(node);
     }
     return followers;
   }
   /**
    * Removes what the page's own code has put in place of a child, because the server has changed that child.
    *
-   * @param {Node[]} said
+   * @param {Node[]} previous
    * @param {Node} node
    * @param {Set<Node>} stay
    * @param {Map<Node | null, Node[]>} followers
    */
-  #endSubstitutes(said2, node, stay, followers) {
-    const before = said2.slice(0, said2.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null;
+  #endSubstitutes(previous, node, stay, followers) {
+    const before = previous.slice(0, previous.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null;
     for (const each of followers.get(before) ?? []) if (!isKept(each)) this.#leaving.add(each);
     followers.set(before, (followers.get(before) ?? []).filter(isKept));
   }
@@ -778,7 +778,7 @@ var Morph = class _Morph {
       place(parent, own, mark);
       mark.remove();
       children.splice(children.indexOf(mark), 1, own);
-      pageChanges.saidChildren(parent, children);
+      pageChanges.noteChildren(parent, children);
       this.#change(own, node);
     }
   }
@@ -796,34 +796,34 @@ function morphAttributes(from, to) {
       /** @type {Attr} */
       wanted.cloneNode()
     );
-    pageChanges.said(from, name, value);
+    pageChanges.noteAttribute(from, name, value);
   }
   for (const { name } of [...get(from, "attributes")]) {
     if (isUsersAttribute(from, name) || call(to, "hasAttribute", name)) continue;
     const own = pageChanges.attributeOf(from, name);
     if (own === null || own !== void 0 && merge(from, name, own, to)) continue;
     call(from, "removeAttribute", name);
-    pageChanges.said(from, name, null);
+    pageChanges.noteAttribute(from, name, null);
   }
 }
-function merge(from, name, said2, to) {
-  if (name === "class") mergeClasses(get(from, "classList"), said2, get(to, "classList"));
-  else if (name === "style" && "style" in from) mergeStyles(from, said2, to);
+function merge(from, name, previous, to) {
+  if (name === "class") mergeClasses(get(from, "classList"), previous, get(to, "classList"));
+  else if (name === "style" && "style" in from) mergeStyles(from, previous, to);
   else return false;
-  pageChanges.said(from, name, call(to, "getAttribute", name), true);
+  pageChanges.noteAttribute(from, name, call(to, "getAttribute", name), true);
   return true;
 }
-function mergeClasses(classes, said2, wanted) {
-  classes.remove(...said2.split(/\s+/).filter((each) => each && !wanted.contains(each)));
-  const before = new Set(said2.split(/\s+/));
+function mergeClasses(classes, previous, wanted) {
+  classes.remove(...previous.split(/\s+/).filter((each) => each && !wanted.contains(each)));
+  const before = new Set(previous.split(/\s+/));
   classes.add(...[...wanted].filter((each) => !before.has(each)));
 }
-function mergeStyles(from, said2, to) {
+function mergeStyles(from, previous, to) {
   const old = (
     /** @type {Element} */
     call(to, "cloneNode", false)
   );
-  call(old, "setAttribute", "style", said2);
+  call(old, "setAttribute", "style", previous);
   const [own, before, wanted] = [from, old, to].map((element2) => get(
     /** @type {HTMLElement} */
     element2,

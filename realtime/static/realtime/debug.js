@@ -19,17 +19,17 @@ function overlay(document2, text) {
 }
 
 // src/debug.js
-var FORGOTTEN = "This page shows live rows and does not load realtime, so they stay as they are. Put {% load realtime %}{% realtime_script %} into its <head>.";
-function sayWhatIsForgotten({ document: document2, console: console2, loaded }) {
+var MESSAGE = "This page shows live rows and does not load realtime, so they stay as they are. Put {% load realtime %}{% realtime_script %} into its <head>.";
+function warnIfScriptIsMissing({ document: document2, console: console2, loaded }) {
   if (loaded() || document2.querySelector("script[data-realtime-url]")) return;
-  console2.error(FORGOTTEN);
-  overlay(document2, FORGOTTEN);
+  console2.error(MESSAGE);
+  overlay(document2, MESSAGE);
 }
 if (typeof document !== "undefined") {
-  const say = () => sayWhatIsForgotten({ document, console, loaded: () => "realtime" in globalThis });
-  if (document.readyState === "complete") say();
-  else addEventListener("load", say, { once: true });
+  const warn = () => warnIfScriptIsMissing({ document, console, loaded: () => "realtime" in globalThis });
+  if (document.readyState === "complete") warn();
+  else addEventListener("load", warn, { once: true });
 }
 export {
-  sayWhatIsForgotten
+  warnIfScriptIsMissing
 };

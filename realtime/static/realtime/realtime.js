@@ -27,10 +27,10 @@ var codes = Object.freeze({
   unknown_event: 4220
 });
 var names = new Map(Object.entries(codes).map(([name, code]) => [code, name]));
-function remedy(code) {
+function reactionTo(code) {
   if (code >= 4200 && code < 4300) return "stop";
-  if (code >= 4100 && code < 4200) return "ask anew";
-  return "come back";
+  if (code >= 4100 && code < 4200) return "renew";
+  return "reconnect";
 }
 function parseJSON(text2) {
   return JSON.parse(/\d{16}/.test(text2) ? text2.replace(TOKENS, keepExact) : text2);
@@ -314,7 +314,7 @@ var Wires = class {
   /** @param {Wire} wire @returns {ClientMessage[]} the messages for an open connection */
   remove(wire) {
     this.#wires.delete(wire);
-    return this.#leave(wire);
+    return this.#unsubscribe(wire);
   }
   /** Whether all wires that are shown and not refused are live. */
   get live() {
@@ -332,7 +332,7 @@ var Wires = class {
     return [...this.#wires].every(({ status: status2 }) => status2 === "live" || status2 === "delayed" || status2 === "refused");
   }
   /** Returns the messages that subscribe the wire. @param {Wire} wire @returns {ClientMessage[]} */
-  ask(wire) {
+  subscribe(wire) {
     Object.assign(wire, { id: this.#nextId++, status: "asked" });
     const { id, token, stream, params = {}, format, cursor, fingerprint, changed } = wire;
     const target = !token ? { stream, params, format } : changed ? { token, params } : { token };
@@ -340,11 +340,11 @@ var Wires = class {
     const asked = { type: "subscribe", id, ...target, ...held };
     return wire.present ? [asked, { type: "present", id, data: wire.present }] : [asked];
   }
-  askAll() {
-    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.ask(wire));
+  subscribeAll() {
+    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.subscribe(wire));
   }
   /** Returns the message of an event; none if the wire is not live, so the event is lost. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
-  tell({ id, status: status2 }, name, data) {
+  sendEvent({ id, status: status2 }, name, data) {
     return status2 !== "asked" && isHeld(status2) ? [{ type: "send", id, name, data }] : [];
   }
   /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
@@ -361,7 +361,7 @@ var Wires = class {
     return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused" && status2 !== "delayed").flatMap((wire) => {
       const isLive = wire.status === "live";
       const own = events.filter(({ id }) => id === wire.id);
-      const messages = [...this.ask(wire), ...own.map((event) => ({ ...event, id: wire.id }))];
+      const messages = [...this.subscribe(wire), ...own.map((event) => ({ ...event, id: wire.id }))];
       Object.assign(wire, { query: null, log: null, status: isLive ? "live" : "asked" });
       return messages;
     });
@@ -373,7 +373,7 @@ var Wires = class {
     }
   }
   /** Discards tokens and rows, because the user may be another one. */
-  forget() {
+  discardCredentials() {
     for (const wire of this.#wires) {
       wire.cursor = null;
       if (wire.params && wire.vouched) delete wire.token;
@@ -400,11 +400,11 @@ var Wires = class {
     const wire = this.find(id);
     if (!wire) return void 0;
     Object.assign(wire, { query: null, log: null });
-    const cure = remedy(code);
-    if (cure === "ask anew" && wire.token && wire.params && wire.vouched) {
+    const reaction = reactionTo(code);
+    if (reaction === "renew" && wire.token && wire.params && wire.vouched) {
       delete wire.token;
       wire.status = "wanted";
-    } else if (cure === "come back") {
+    } else if (reaction === "reconnect") {
       wire.status = "delayed";
       wire.failures += 1;
     } else {
@@ -421,12 +421,12 @@ var Wires = class {
     }));
   }
   /** Notes that the page has the wire's rows up to this cursor. @param {Wire} wire @param {string} cursor */
-  reach(wire, cursor) {
+  advance(wire, cursor) {
     Object.assign(wire, { cursor, fingerprint: wire.nextFingerprint, status: "live", failures: 0 });
   }
   /** Discards the page's rows, and requests them again. @param {Wire} wire @returns {ClientMessage[]} */
   reset(wire) {
-    const messages = this.#leave(wire);
+    const messages = this.#unsubscribe(wire);
     Object.assign(wire, { cursor: null, status: "delayed", failures: wire.failures + 1 });
     return messages;
   }
@@ -444,7 +444,7 @@ var Wires = class {
     }
   }
   /** @param {Wire} wire @returns {ClientMessage[]} */
-  #leave(wire) {
+  #unsubscribe(wire) {
     const { id, status: status2 } = wire;
     Object.assign(wire, { query: null, log: null, status: "wanted" });
     return isHeld(status2) ? [{ type: "unsubscribe", id }] : [];
@@ -480,7 +480,7 @@ var Session = class {
   // what the page wants, whether connected or not
   /** The state to show until the next welcome. @type {State} */
   #absence = "connecting";
-  #askedAnew = false;
+  #renewed = false;
   // new credentials were requested since the last frame
   #window = DEFAULT_WINDOW;
   #handled = 0;
@@ -522,7 +522,7 @@ var Session = class {
     this.#move("connect");
     if (before === "stopped") {
       this.fault = null;
-      this.#askedAnew = false;
+      this.#renewed = false;
       this.#absence = "connecting";
     }
     return this.phase === before ? [] : [{ do: "open" }];
@@ -536,7 +536,7 @@ var Session = class {
   opened(token) {
     this.#move("opened");
     this.#token = token;
-    return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.askAll())];
+    return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.subscribeAll())];
   }
   /**
    * Continues with another request: the server sees a new client, the page sees no change.
@@ -567,8 +567,8 @@ var Session = class {
    * @returns {Effect[]}
    */
   lost(code, reason, retry = 0) {
-    const cure = remedy(code);
-    if (cure === "stop" || cure === "ask anew" && this.#askedAnew) {
+    const reaction = reactionTo(code);
+    if (reaction === "stop" || reaction === "renew" && this.#renewed) {
       this.#move("stop");
       this.#interrupt();
       this.fault = { code, reason };
@@ -577,9 +577,9 @@ var Session = class {
     const planned = code === codes.going_away;
     this.#interrupt(!planned ? "offline" : this.phase === "ready" ? "catching-up" : this.#absence);
     this.#move("lost");
-    if (cure === "ask anew") {
-      this.#askedAnew = true;
-      this.#wires.forget();
+    if (reaction === "renew") {
+      this.#renewed = true;
+      this.#wires.discardCredentials();
     }
     return [{ do: "close" }, { do: "wait", retry, ...planned && { planned } }];
   }
@@ -605,23 +605,23 @@ var Session = class {
   /** @param {Wire} wire @returns {Effect[]} */
   subscribe(wire) {
     this.#wires.add(wire);
-    return this.#ask(wire);
+    return this.#subscribe(wire);
   }
   /** @param {Wire} wire @returns {Effect[]} */
   unsubscribe(wire) {
-    return this.#tell(this.#wires.remove(wire));
+    return this.#sendIfConnected(this.#wires.remove(wire));
   }
   /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
-  tell(wire, name, data) {
-    return this.#tell(this.#wires.tell(wire, name, data));
+  sendEvent(wire, name, data) {
+    return this.#sendIfConnected(this.#wires.sendEvent(wire, name, data));
   }
   /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
   present(wire, data) {
-    return this.#tell(this.#wires.present(wire, data));
+    return this.#sendIfConnected(this.#wires.present(wire, data));
   }
   /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
   again(wire) {
-    return wire.status === "delayed" && this.#wires.has(wire) ? this.#ask(wire) : [];
+    return wire.status === "delayed" && this.#wires.has(wire) ? this.#subscribe(wire) : [];
   }
   /**
    * Reloads all rows, because the page's rows are wrong: at once the first time, then after growing delays.
@@ -630,8 +630,8 @@ var Session = class {
    * @returns {Effect[]}
    */
   resync(wire) {
-    const told = this.#tell(this.#wires.reset(wire));
-    return wire.failures === 1 ? [...told, ...this.#ask(wire)] : [...told, { do: "later", wire }];
+    const leaving = this.#sendIfConnected(this.#wires.reset(wire));
+    return wire.failures === 1 ? [...leaving, ...this.#subscribe(wire)] : [...leaving, { do: "later", wire }];
   }
   /**
    * @param {import("./messages.js").ServerMessage} message
@@ -682,7 +682,7 @@ var Session = class {
         return [{ do: "reply", reply: message }];
       case "event": {
         const wires = message.query === void 0 ? null : this.#wires.of(message.query);
-        return [{ do: "tell", event: message, wires }];
+        return [{ do: "event", event: message, wires }];
       }
       case "text": {
         const { number, query, key, field, offset, text: text2 } = message;
@@ -710,28 +710,28 @@ var Session = class {
    * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
-   * @param {Set<Wire>} unfit
+   * @param {Set<Wire>} failed
    * @returns {Effect[]}
    */
-  applied({ cursor, updates }, unfit) {
-    this.#askedAnew = false;
+  applied({ cursor, updates }, failed) {
+    this.#renewed = false;
     this.#handled += 1;
     this.#unacked.frames += 1;
     const effects = [];
     for (const { wire } of updates) {
       if (!this.#wires.has(wire)) continue;
-      if (unfit.has(wire)) effects.push(...this.resync(wire));
-      else this.#wires.reach(wire, cursor);
+      if (failed.has(wire)) effects.push(...this.resync(wire));
+      else this.#wires.advance(wire, cursor);
     }
     return [...this.#ackIfDue(), ...effects];
   }
-  /** @param {import("./messages.js").ClientMessage[]} asked @returns {Effect[]} */
-  #hello(asked) {
+  /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
+  #hello(messages) {
     this.#handled = 0;
     this.#unacked = { frames: 0, bytes: 0 };
     this.#texts.clear();
     const named = this.#token === void 0 ? {} : { token: this.#token };
-    return send([{ type: "hello", version: VERSION, ...named }, ...asked]);
+    return send([{ type: "hello", version: VERSION, ...named }, ...messages]);
   }
   /** @param {Event} event */
   #move(event) {
@@ -745,11 +745,11 @@ var Session = class {
     this.#wires.interrupt();
   }
   /** @param {Wire} wire @returns {Effect[]} */
-  #ask(wire) {
-    return this.#connected ? send(this.#wires.ask(wire)) : [];
+  #subscribe(wire) {
+    return this.#connected ? send(this.#wires.subscribe(wire)) : [];
   }
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
-  #tell(messages) {
+  #sendIfConnected(messages) {
     return this.#connected ? send(messages) : [];
   }
   get #connected() {
@@ -758,7 +758,7 @@ var Session = class {
   /** @param {import("./messages.js").Refused} message @returns {Effect[]} */
   #refused(message) {
     const wire = this.#wires.refuse(message);
-    if (wire?.status === "wanted") return this.#ask(wire);
+    if (wire?.status === "wanted") return this.#subscribe(wire);
     if (wire?.status === "delayed") return [{ do: "later", wire }];
     const { code, reason, details } = message;
     return wire ? [{ do: "refused", wire, fault: details ? { code, reason, details } : { code, reason } }] : [];
@@ -825,7 +825,7 @@ var Connection = class {
       send: (text2) => this.#transport?.send(text2),
       after: (seconds, callback) => monitor.after(seconds, callback),
       now: () => monitor.clock.now(),
-      ended: (id) => this.#lift(id),
+      ended: (id) => this.#removeExpectation(id),
       changed: () => this.#watch()
     });
     monitor.start({
@@ -876,8 +876,8 @@ var Connection = class {
    * @param {unknown} data
    * @returns {boolean} whether it was sent
    */
-  tell({ wire }, name, data) {
-    const effects = this.#session.tell(wire, name, data);
+  sendEvent({ wire }, name, data) {
+    const effects = this.#session.sendEvent(wire, name, data);
     this.#do(effects);
     return effects.length > 0;
   }
@@ -910,16 +910,16 @@ var Connection = class {
         changed.push({ subscription, change: subscription.expect(id, expect) });
       }
     } catch (error) {
-      for (const { subscription } of changed) subscription.lift(id);
+      for (const { subscription } of changed) subscription.removeExpectation(id);
       throw error;
     }
     this.#showAll(changed);
   }
   /** Removes the expected effect of a call from all subscriptions. @param {string} id */
-  #lift(id) {
+  #removeExpectation(id) {
     const changed = [];
     for (const subscription of this.#subscriptions.values()) {
-      const change = subscription.lift(id);
+      const change = subscription.removeExpectation(id);
       if (change) changed.push({ subscription, change });
     }
     this.#showAll(changed);
@@ -970,8 +970,8 @@ var Connection = class {
         return this.#delay(effect.wire);
       case "reply":
         return this.calls.reply(effect.reply);
-      case "tell":
-        return this.#happen(effect.event, effect.wires);
+      case "event":
+        return this.#dispatchEvent(effect.event, effect.wires);
       case "text":
         return this.#growText(effect.wires, effect.key, ({ texts }) => texts.add(effect.key, effect.field, effect.offset, effect.text));
       case "text_ended":
@@ -1007,7 +1007,7 @@ var Connection = class {
     return this.#session.settled;
   }
   #close() {
-    this.monitor.rest();
+    this.monitor.stop();
     this.#cancelRefresh();
     this.#transport?.close();
     this.#transport = null;
@@ -1036,7 +1036,7 @@ var Connection = class {
   }
   /** @param {string} text */
   #receive(text2) {
-    this.monitor.heard();
+    this.monitor.received();
     const effects = this.#safely(() => this.#session.receive(parseJSON(text2), text2.length));
     this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."));
   }
@@ -1046,7 +1046,7 @@ var Connection = class {
    * @param {Extract<Effect, {do: "apply"}>} frame
    */
   #apply(frame) {
-    const unfit = /* @__PURE__ */ new Set();
+    const failed = /* @__PURE__ */ new Set();
     const changed = [];
     if (frame.calls.length) this.#arrive(frame);
     for (const { wire, deltas, fresh } of frame.updates) {
@@ -1054,11 +1054,11 @@ var Connection = class {
       if (!subscription) continue;
       const fits = this.#safely(() => subscription.apply(deltas, { fresh }));
       const change = fits ? subscription.commit() : null;
-      if (!fits) unfit.add(wire);
+      if (!fits) failed.add(wire);
       if (change) changed.push({ subscription, change: { ...change, own: frame.calls.length > 0 } });
     }
-    for (const wire of this.#show(changed)) unfit.add(wire);
-    this.#do(this.#session.applied(frame, unfit));
+    for (const wire of this.#show(changed)) failed.add(wire);
+    this.#do(this.#session.applied(frame, failed));
   }
   /**
    * Replaces the expected effects of calls with the frame's real ones. If a subscription has no rows in this frame, they are
@@ -1079,15 +1079,15 @@ var Connection = class {
    * @returns {Set<Wire>} wires whose rows could not be shown
    */
   #show(changed) {
-    const unfit = /* @__PURE__ */ new Set();
+    const failed = /* @__PURE__ */ new Set();
     for (const { subscription, change } of changed) {
       const { paint, shownKeys, wire } = subscription;
-      if (paint && !this.#safely(() => paint(shownKeys, change))) unfit.add(wire);
+      if (paint && !this.#safely(() => paint(shownKeys, change))) failed.add(wire);
     }
     for (const { subscription, change } of changed) {
-      if (!unfit.has(subscription.wire)) this.#tell(subscription, change);
+      if (!failed.has(subscription.wire)) this.#notify(subscription, change);
     }
-    return unfit;
+    return failed;
   }
   /** @param {Wire} wire @param {import("../protocol/session.js").Fault} fault */
   #refuse(wire, { code, reason, details }) {
@@ -1096,7 +1096,7 @@ var Connection = class {
     if (wire.status === "refused") this.#warn(wire.stream, { code, reason });
     const change = subscription.refuse(new RealtimeError(code, reason, { details }));
     this.#safely(() => subscription.paint?.(subscription.shownKeys, change));
-    this.#tell(subscription, change);
+    this.#notify(subscription, change);
   }
   /** Warns the developer in one line, because the page itself may not show it. @param {string | undefined} stream @param {{code: number, reason: string}} fault */
   #warn(stream, { code, reason }) {
@@ -1104,11 +1104,11 @@ var Connection = class {
     this.warn(`realtime: ${what} is refused: ${reason} (${code})`);
   }
   /** @param {Subscription} subscription @param {Change} change */
-  #tell(subscription, change) {
+  #notify(subscription, change) {
     for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change));
   }
-  /** @param {import("../protocol/messages.js").Happening} event @param {Wire[] | null} wires null: the event is for the user */
-  #happen({ name, data, sender }, wires) {
+  /** @param {import("../protocol/messages.js").EventMessage} event @param {Wire[] | null} wires null: the event is for the user */
+  #dispatchEvent({ name, data, sender }, wires) {
     const listeners = wires ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? []) : this.events.of(name);
     for (const listener of listeners) this.#safely(() => listener(data, { name, sender }));
   }
@@ -1125,7 +1125,7 @@ var Connection = class {
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
   #eventRejected({ fault }) {
     const error = new RealtimeError(fault.code, fault.reason);
-    for (const told of [...this.refusals]) this.#safely(() => told(error));
+    for (const listener of [...this.refusals]) this.#safely(() => listener(error));
   }
   /** @param {Wire} wire */
   #delay(wire) {
@@ -1613,7 +1613,7 @@ var PageChanges = class {
   /** The server's children, in order, of nodes whose children the page's code has changed. @type {WeakMap<Node, Node[]>} */
   #children = /* @__PURE__ */ new WeakMap();
   /** The server's last version of children that the page's code has removed, wherever they are now. @type {WeakMap<Node, Node>} */
-  #taken = /* @__PURE__ */ new WeakMap();
+  #removed = /* @__PURE__ */ new WeakMap();
   /** Rows in which the page's code has changed something. @type {WeakSet<Node>} */
   #touched = /* @__PURE__ */ new WeakSet();
   /** @type {MutationObserver | null} */
@@ -1649,8 +1649,8 @@ var PageChanges = class {
     return this.#attributes.get(element)?.get(name);
   }
   /** Notes the server's value of an attribute. `differs`: the page shows another one. @param {Element} element @param {string} name @param {string | null} value @param {boolean} [differs] */
-  said(element, name, value2, differs = false) {
-    if (differs) this.#said(element).set(name, value2);
+  noteAttribute(element, name, value2, differs = false) {
+    if (differs) this.#attributesOf(element).set(name, value2);
     else this.#attributes.get(element)?.delete(name);
     const names2 = this.#own?.attributes.get(element);
     if (names2) names2.add(name);
@@ -1673,15 +1673,15 @@ var PageChanges = class {
     return this.#children.get(parent) ?? [...get(parent, "childNodes")];
   }
   /** Returns the server's children that the page's code has removed. @param {Node} parent */
-  takenFrom(parent) {
+  removedFrom(parent) {
     return (this.#children.get(parent) ?? []).filter((node) => get(node, "parentNode") !== parent);
   }
   /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
-    return (this.#taken.get(child) ?? child).isEqualNode(wanted);
+    return (this.#removed.get(child) ?? child).isEqualNode(wanted);
   }
   /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
-  saidChildren(parent, children) {
+  noteChildren(parent, children) {
     this.#own?.children.set(parent, children);
   }
   /** Returns whether the page's code has not changed a row. @param {Element} row */
@@ -1734,10 +1734,10 @@ var PageChanges = class {
     return copy;
   }
   /** @param {Node} element */
-  #said(element) {
-    let said3 = this.#attributes.get(element);
-    if (!said3) this.#attributes.set(element, said3 = /* @__PURE__ */ new Map());
-    return said3;
+  #attributesOf(element) {
+    let values = this.#attributes.get(element);
+    if (!values) this.#attributes.set(element, values = /* @__PURE__ */ new Map());
+    return values;
   }
   /** @param {Node} parent @param {Node[]} children */
   #keep(parent, children) {
@@ -1756,8 +1756,8 @@ var PageChanges = class {
           record.attributeName
         );
         if (own?.attributes.get(target)?.has(name)) continue;
-        const said3 = this.#said(target);
-        if (!said3.has(name)) said3.set(name, oldValue);
+        const values = this.#attributesOf(target);
+        if (!values.has(name)) values.set(name, oldValue);
         this.#touch(target);
       } else if (type === "characterData") {
         if (own?.texts.has(target)) continue;
@@ -1774,9 +1774,9 @@ var PageChanges = class {
       this.#touch(parent);
     }
     for (const { target, removedNodes } of records) {
-      const said3 = removedNodes.length ? this.#children.get(target) : void 0;
+      const children = removedNodes.length ? this.#children.get(target) : void 0;
       for (const node of removedNodes) {
-        if (said3?.includes(node) && get(node, "parentNode") !== target) this.#taken.set(node, this.serverCopy(node));
+        if (children?.includes(node) && get(node, "parentNode") !== target) this.#removed.set(node, this.serverCopy(node));
       }
     }
   }
@@ -2021,14 +2021,14 @@ function kind(node) {
   const type = pageChanges.attributeOf(node, "type");
   return `${name} ${type === void 0 ? node.type : type ?? "text"}`;
 }
-function said(element, name) {
+function serverAttribute(element, name) {
   const own = pageChanges.attributeOf(element, name);
   return own === void 0 ? attribute(element, name) : own;
 }
 function pairNamed(from, to) {
   const pairs = /* @__PURE__ */ new Map();
   const named = /* @__PURE__ */ new Map();
-  for (const element of withTaken(from)) {
+  for (const element of withRemoved(from)) {
     const name = nameOf(element);
     if (name) add(named, `${kind(element)} ${name}`, element);
   }
@@ -2077,7 +2077,7 @@ function pairRest(pairs, from, to) {
 }
 function nameOf(node) {
   if (!(node instanceof Element)) return "";
-  const id = said(node, "id");
+  const id = serverAttribute(node, "id");
   if (id) return `#${id}`;
   const key = attribute(node, "data-live-key");
   if (key !== null) return `key ${key}`;
@@ -2086,7 +2086,7 @@ function nameOf(node) {
   return `name ${node.name} ${choice}`;
 }
 function content(node) {
-  const look = node instanceof Element ? said(node, "class") : "";
+  const look = node instanceof Element ? serverAttribute(node, "class") : "";
   return `${kind(node)} ${look} ${get(node, "textContent")}`;
 }
 function pick(nodes, wanted) {
@@ -2110,11 +2110,11 @@ function elementsIn(root) {
   }
   return found;
 }
-function withTaken(root) {
+function withRemoved(root) {
   const elements = elementsIn(root);
   for (const parent of [root, ...elements]) {
-    for (const child of pageChanges.takenFrom(parent)) {
-      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withTaken(child));
+    for (const child of pageChanges.removedFrom(parent)) {
+      if (child instanceof Element && !call(root, "contains", child)) elements.push(child, ...withRemoved(child));
     }
   }
   return elements;
@@ -2328,11 +2328,11 @@ var Morph = class _Morph {
   }
   /** @param {Node} from @param {Node} to */
   #children(from, to) {
-    const said3 = pageChanges.childrenOf(from);
+    const previous = pageChanges.childrenOf(from);
     const wanted = [...get(to, "childNodes")];
-    pairRest(this.pairs, said3.filter((node) => !this.needed.has(node)), wanted);
+    pairRest(this.pairs, previous.filter((node) => !this.needed.has(node)), wanted);
     const shown2 = new Set(get(from, "childNodes"));
-    const taken2 = new Set(said3.filter((node) => !shown2.has(
+    const taken2 = new Set(previous.filter((node) => !shown2.has(
       /** @type {ChildNode} */
       node
     )));
@@ -2340,12 +2340,12 @@ var Morph = class _Morph {
     const here = wanted.filter((node, index) => !(taken2.has(children[index]) && pageChanges.isAsBefore(children[index], node)));
     const hereNow = here.map((node) => this.pairs.get(node) ?? node);
     const [stay, all] = [new Set(hereNow), new Set(children)];
-    for (const node of said3) {
+    for (const node of previous) {
       if (!all.has(node) && !this.needed.has(node) && !isKept(node)) this.#leaving.add(node);
     }
-    const followers = this.#followers(from, new Set(said3), stay);
+    const followers = this.#followers(from, new Set(previous), stay);
     for (const node of hereNow) {
-      if (taken2.has(node)) this.#endSubstitutes(said3, node, stay, followers);
+      if (taken2.has(node)) this.#endSubstitutes(previous, node, stay, followers);
     }
     const gaps = here.flatMap((node) => this.pairs.has(node) ? [] : this.#open(node));
     const order = [null, ...hereNow].flatMap((node) => [...node ? [node] : [], ...followers.get(node) ?? []]);
@@ -2354,7 +2354,7 @@ var Morph = class _Morph {
       /** @type {ChildNode[]} */
       order
     );
-    pageChanges.saidChildren(from, children);
+    pageChanges.noteChildren(from, children);
     this.#fill(gaps);
     here.forEach((node, index) => {
       if (hereNow[index] !== node) this.#change(hereNow[index], node);
@@ -2373,28 +2373,28 @@ var Morph = class _Morph {
    * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
    *
    * @param {Node} from
-   * @param {Set<Node>} said
+   * @param {Set<Node>} previous
    * @param {Set<Node>} stay
    */
-  #followers(from, said3, stay) {
+  #followers(from, previous, stay) {
     const followers = /* @__PURE__ */ new Map([[null, []]]);
     let last = null;
     for (const node of get(from, "childNodes")) {
       if (stay.has(node)) followers.set(last = node, []);
-      else if (!said3.has(node) || isKept(node) && !this.needed.has(node)) followers.get(last)?.push(node);
+      else if (!previous.has(node) || isKept(node) && !this.needed.has(node)) followers.get(last)?.push(node);
     }
     return followers;
   }
   /**
    * Removes what the page's own code has put in place of a child, because the server has changed that child.
    *
-   * @param {Node[]} said
+   * @param {Node[]} previous
    * @param {Node} node
    * @param {Set<Node>} stay
    * @param {Map<Node | null, Node[]>} followers
    */
-  #endSubstitutes(said3, node, stay, followers) {
-    const before = said3.slice(0, said3.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null;
+  #endSubstitutes(previous, node, stay, followers) {
+    const before = previous.slice(0, previous.indexOf(node)).reverse().find((each) => stay.has(each) && followers.has(each)) ?? null;
     for (const each of followers.get(before) ?? []) if (!isKept(each)) this.#leaving.add(each);
     followers.set(before, (followers.get(before) ?? []).filter(isKept));
   }
@@ -2433,7 +2433,7 @@ var Morph = class _Morph {
       place(parent, own, mark);
       mark.remove();
       children.splice(children.indexOf(mark), 1, own);
-      pageChanges.saidChildren(parent, children);
+      pageChanges.noteChildren(parent, children);
       this.#change(own, node);
     }
   }
@@ -2451,34 +2451,34 @@ function morphAttributes(from, to) {
       /** @type {Attr} */
       wanted.cloneNode()
     );
-    pageChanges.said(from, name, value2);
+    pageChanges.noteAttribute(from, name, value2);
   }
   for (const { name } of [...get(from, "attributes")]) {
     if (isUsersAttribute(from, name) || call(to, "hasAttribute", name)) continue;
     const own = pageChanges.attributeOf(from, name);
     if (own === null || own !== void 0 && merge(from, name, own, to)) continue;
     call(from, "removeAttribute", name);
-    pageChanges.said(from, name, null);
+    pageChanges.noteAttribute(from, name, null);
   }
 }
-function merge(from, name, said3, to) {
-  if (name === "class") mergeClasses(get(from, "classList"), said3, get(to, "classList"));
-  else if (name === "style" && "style" in from) mergeStyles(from, said3, to);
+function merge(from, name, previous, to) {
+  if (name === "class") mergeClasses(get(from, "classList"), previous, get(to, "classList"));
+  else if (name === "style" && "style" in from) mergeStyles(from, previous, to);
   else return false;
-  pageChanges.said(from, name, call(to, "getAttribute", name), true);
+  pageChanges.noteAttribute(from, name, call(to, "getAttribute", name), true);
   return true;
 }
-function mergeClasses(classes, said3, wanted) {
-  classes.remove(...said3.split(/\s+/).filter((each) => each && !wanted.contains(each)));
-  const before = new Set(said3.split(/\s+/));
+function mergeClasses(classes, previous, wanted) {
+  classes.remove(...previous.split(/\s+/).filter((each) => each && !wanted.contains(each)));
+  const before = new Set(previous.split(/\s+/));
   classes.add(...[...wanted].filter((each) => !before.has(each)));
 }
-function mergeStyles(from, said3, to) {
+function mergeStyles(from, previous, to) {
   const old = (
     /** @type {Element} */
     call(to, "cloneNode", false)
   );
-  call(old, "setAttribute", "style", said3);
+  call(old, "setAttribute", "style", previous);
   const [own, before, wanted] = [from, old, to].map((element) => get(
     /** @type {HTMLElement} */
     element,
@@ -2507,7 +2507,7 @@ function showAsViewed(row, live2) {
 }
 
 // src/dom/row_list.js
-var said2 = /* @__PURE__ */ new WeakMap();
+var serverHtml = /* @__PURE__ */ new WeakMap();
 var Rows = class {
   /** The child before the first row. @type {ChildNode | null} */
   #lead = null;
@@ -2666,17 +2666,17 @@ var Rows = class {
    * @returns {Element | null | undefined} null: the page's own code has prevented it
    */
   #draw(key, html, shown2) {
-    if (shown2) said2.delete(shown2);
+    if (shown2) serverHtml.delete(shown2);
     try {
       const row = this.#parse(html, key);
       if (!shown2) {
         if (!ask(this.element, "realtime:before-add", { key, row })) return null;
-        said2.set(row, html);
+        serverHtml.set(row, html);
         return row;
       }
       if (!ask(shown2, "realtime:before-morph", { key, row: shown2, to: row })) return shown2;
       const drawn = isSame(shown2, row, html) ? shown2 : morph(shown2, row);
-      said2.set(drawn, html);
+      serverHtml.set(drawn, html);
       show(drawn, "data-live-error", null);
       this.#tell("morph", key, drawn);
       return drawn;
@@ -2730,11 +2730,11 @@ var Rows = class {
 };
 function isShown(row, html) {
   if (!row || isInUse(row)) return false;
-  const before = said2.get(row);
+  const before = serverHtml.get(row);
   if (before !== void 0) return before === html;
   if (!isPlain(html) || !pageChanges.isUntouched(row)) return false;
   const isAlike = get(row, "outerHTML").replace(/ data-live-key="[^"]*"/, "") === html;
-  if (isAlike) said2.set(row, html);
+  if (isAlike) serverHtml.set(row, html);
   return isAlike;
 }
 function isSame(row, to, html) {
@@ -3053,7 +3053,7 @@ var Subscription = class {
   /** The change since the last commit. @type {Change | null} */
   #change = null;
   /** The server's rows, if they are stored here. @type {readonly Row[]} */
-  #truth = NOTHING;
+  #serverRows = NOTHING;
   /** What the page shows, while there are overlays. @type {Map<string, Row> | null} */
   #shown = null;
   /** What the page will show next. @type {Map<string, Row>} */
@@ -3132,21 +3132,21 @@ var Subscription = class {
    */
   expect(id, expect) {
     if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.");
-    if (this.page && !this.#shown) this.#hold(this.page);
+    if (this.page && !this.#shown) this.#readPage(this.page);
     this.overlays.add(id, expect);
     try {
-      this.#lay(id);
+      this.#applyOverlays(id);
     } catch (error) {
       this.overlays.drop(id);
-      this.#lay();
+      this.#applyOverlays();
       throw error;
     }
     return this.#compare(false);
   }
   /** Removes the expected effect of a call. @param {string} id @returns {Change | null} null: it was not shown */
-  lift(id) {
+  removeExpectation(id) {
     if (!this.overlays.drop(id)) return null;
-    this.#lay();
+    this.#applyOverlays();
     return this.#compare(false);
   }
   /** Ends the subscription, and removes its rows from the page. @param {RealtimeError} error @returns {Change} */
@@ -3246,24 +3246,24 @@ var Subscription = class {
       if (this.paint && !this.overlays.size) place2.row = void 0;
     }
     this.keys = Object.freeze(keys);
-    this.#truth = Object.freeze(rows);
-    this.#lay();
+    this.#serverRows = Object.freeze(rows);
+    this.#applyOverlays();
   }
   /** Adds the page's own rows, so that overlays apply to them. @param {PageRows} page */
-  #hold(page) {
+  #readPage(page) {
     this.#shown = page.read?.() ?? /* @__PURE__ */ new Map();
     for (const [key, place2] of this.#places) place2.row = this.#shown.get(key) ?? "";
-    this.#truth = this.keys.map((key) => this.#places.get(key)?.row ?? "");
+    this.#serverRows = this.keys.map((key) => this.#places.get(key)?.row ?? "");
   }
   /** @param {string} [strict] the call whose exception is thrown */
-  #lay(strict) {
+  #applyOverlays(strict) {
     if (!this.page) {
-      this.rows = this.overlays.size ? Object.freeze([...this.overlays.show(this.#truth, { strict })]) : this.#truth;
+      this.rows = this.overlays.size ? Object.freeze([...this.overlays.show(this.#serverRows, { strict })]) : this.#serverRows;
       this.shownKeys = this.keys;
     } else if (this.#shown) {
       const entries = this.keys.map((key, index) => (
         /** @type {Entry} */
-        [key, this.#truth[index]]
+        [key, this.#serverRows[index]]
       ));
       this.#next = new Map(this.overlays.show(entries, { strict, apply: this.page.expect }));
       this.shownKeys = Object.freeze([...this.#next.keys()]);
@@ -3796,7 +3796,7 @@ function readJSON(element, name) {
 
 // src/dom/action_elements.js
 var FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])";
-var Controls = class {
+var ActionElements = class {
   /** The number of pending calls of each element. @type {WeakMap<Element, number>} */
   #running = /* @__PURE__ */ new WeakMap();
   /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: returns a container's wire */
@@ -3833,7 +3833,7 @@ var Controls = class {
   /** @param {Element} element @param {() => Record<string, unknown>} ownArgs */
   async #run(element, ownArgs) {
     const held = contents(element);
-    tellError(element, null);
+    showError(element, null);
     this.#count(element, 1);
     try {
       const args = { ...readJSON(element, "data-live-args"), ...ownArgs() };
@@ -3844,7 +3844,7 @@ var Controls = class {
       emit(element, "realtime:reply", result);
     } catch (error) {
       if (!(element instanceof HTMLFormElement)) held.forEach(({ field }) => restoreChoice(field));
-      tellError(element, error);
+      showError(element, error);
       emit(element, "realtime:error", error);
     } finally {
       this.#count(element, -1);
@@ -3912,7 +3912,7 @@ function fieldArgs(element) {
 function restoreChoice(field) {
   if (isChoice(field)) restore(field);
 }
-function tellError(element, error) {
+function showError(element, error) {
   const details = error instanceof RealtimeError ? error.details : {};
   const sentences = error instanceof Error ? { ...details, "": [error.message] } : {};
   if (element instanceof HTMLFormElement) showErrors(element, sentences, { make: false });
@@ -4112,11 +4112,11 @@ var Store = class {
    * @returns {() => void} unsubscribes
    */
   subscribe = (callback) => {
-    let told = this.getSnapshot();
+    let last = this.getSnapshot();
     return this.#watch(() => {
       const snapshot = this.getSnapshot();
-      if (snapshot === told) return;
-      told = snapshot;
+      if (snapshot === last) return;
+      last = snapshot;
       callback(snapshot);
     });
   };
@@ -4126,7 +4126,7 @@ function equal(one, other) {
 }
 
 // src/data/live_query.js
-var Use = class {
+var Handle = class {
   /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(subscription: Subscription) => () => void, () => void>} */
   #attached = /* @__PURE__ */ new Map();
   /** @type {Set<() => void>} */
@@ -4137,7 +4137,7 @@ var Use = class {
   #connection;
   #held;
   #read;
-  /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
+  /** @param {HandleOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
   constructor({ connection, stream, params, hold, read }) {
     this.#connection = connection;
     this.#held = hold(params, false);
@@ -4248,15 +4248,15 @@ var Use = class {
       }
     }
   }
-  /** @param {Use<any>} use */
-  static subscriptionOf(use2) {
-    return use2.#held.subscription;
+  /** @param {Handle<any>} handle */
+  static subscriptionOf(handle) {
+    return handle.#held.subscription;
   }
 };
-var LiveQuery = class extends Use {
+var LiveQuery = class extends Handle {
   #connection;
   #queries;
-  /** @param {UseOptions & {queries: LiveQueries}} options */
+  /** @param {HandleOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super({ ...options, read: ({ rows }) => (
       /** @type {readonly any[]} */
@@ -4273,7 +4273,7 @@ var LiveQuery = class extends Use {
   }
   /** The primary keys of the rows, as strings. */
   get keys() {
-    return Use.subscriptionOf(this).keys;
+    return Handle.subscriptionOf(this).keys;
   }
   /**
    * Listens for an event of the other subscribers.
@@ -4293,7 +4293,7 @@ var LiveQuery = class extends Use {
    * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
-    return this.#connection.tell(Use.subscriptionOf(this), name, data);
+    return this.#connection.sendEvent(Handle.subscriptionOf(this), name, data);
   }
   /**
    * Calls an action of the stream.
@@ -4315,18 +4315,18 @@ var LiveQuery = class extends Use {
 };
 var Presence = class extends LiveQuery {
   #connection;
-  /** @param {UseOptions & {queries: LiveQueries}} options */
+  /** @param {HandleOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super(options);
     this.#connection = options.connection;
   }
   /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    this.#connection.present(Use.subscriptionOf(this), data);
+    this.#connection.present(Handle.subscriptionOf(this), data);
   }
 };
-var LiveValue = class extends Use {
-  /** @param {UseOptions} options */
+var LiveValue = class extends Handle {
+  /** @param {HandleOptions} options */
   constructor(options) {
     super({ ...options, read: ({ rows: [value2] }) => (
       /** @type {any} */
@@ -4380,7 +4380,7 @@ var LiveQueries = class {
   openValue(stream, params, name) {
     return new LiveValue(this.#use(stream, params, valueFormat(name)));
   }
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {UseOptions} */
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
   #use(stream, params, format) {
     return { connection: this.connection, stream, params, hold: (changed, isNext) => this.#hold(stream, changed, format, isNext) };
   }
@@ -4478,11 +4478,11 @@ var BROWSER_CLOCK = {
 var Monitor = class {
   /** @type {Handlers | null} */
   #handlers = null;
-  /** @type {"resting" | "waiting" | "watching"} */
-  #mode = "resting";
+  /** @type {"stopped" | "waiting" | "watching"} */
+  #mode = "stopped";
   /** @type {any} */
   #timer = null;
-  #heard = 0;
+  #lastMessage = 0;
   // when the last message was received, or waiting for one began
   #patience = 0;
   // seconds of silence that are tolerated
@@ -4533,8 +4533,8 @@ var Monitor = class {
     this.#welcomed = this.clock.now();
     this.#watch(2 * heartbeat);
   }
-  heard() {
-    this.#heard = this.clock.now();
+  received() {
+    this.#lastMessage = this.clock.now();
   }
   /**
    * Schedules the next attempt after a delay.
@@ -4552,8 +4552,8 @@ var Monitor = class {
     this.#arm(retry + this.delay(this.#attempts));
     if (!wasGood || !planned) this.#attempts += 1;
   }
-  rest() {
-    this.#mode = "resting";
+  stop() {
+    this.#mode = "stopped";
     this.clock.clearTimeout(this.#timer);
   }
   /** Returns the delay after a number of failures: random, so that clients do not reconnect together. @param {number} failures */
@@ -4569,7 +4569,7 @@ var Monitor = class {
   #watch(patience) {
     this.#mode = "watching";
     this.#patience = patience;
-    this.heard();
+    this.received();
     this.#arm(patience);
   }
   /** @param {number} seconds */
@@ -4581,15 +4581,15 @@ var Monitor = class {
   }
   #fire() {
     if (this.#mode === "waiting") this.#handlers?.due();
-    else if (this.#mode === "watching") this.#listen({ late: this.clock.now() - this.#expected > LATE_SECONDS });
+    else if (this.#mode === "watching") this.#checkSilence({ late: this.clock.now() - this.#expected > LATE_SECONDS });
   }
   /**
    * Uses one timer for many messages: it checks how long the silence has lasted, and waits for the rest.
    *
    * @param {{late: boolean}} options late: the timer was delayed, so one missing heartbeat is enough
    */
-  #listen({ late }) {
-    const silence = this.clock.now() - this.#heard;
+  #checkSilence({ late }) {
+    const silence = this.clock.now() - this.#lastMessage;
     const patience = late ? Math.min(this.#patience, this.#patience / 2 + LATE_SECONDS) : this.#patience;
     const rest = patience - silence;
     if (rest <= 0) this.#handlers?.silent();
@@ -4597,7 +4597,7 @@ var Monitor = class {
   }
   /** Reconnects without waiting: the page is visible again, or the network is back. */
   #wake() {
-    if (this.#mode === "watching") this.#listen({ late: true });
+    if (this.#mode === "watching") this.#checkSilence({ late: true });
     if (this.#mode !== "waiting") return;
     const rest = this.#notBefore - this.clock.now();
     if (rest > 0) this.#arm(rest);
@@ -4623,7 +4623,7 @@ var Announcer = class {
   #region = null;
   /** The changes to announce, by the parts of their sentence. @type {Map<string, Counts>} */
   #counts = /* @__PURE__ */ new Map();
-  #rests = false;
+  #isPausing = false;
   /** @param {Document} document @param {(seconds: number, callback: () => void) => void} after */
   constructor(document2, after) {
     this.document = document2;
@@ -4638,9 +4638,9 @@ var Announcer = class {
       held.map((count, place2) => count + counts[place2])
     );
     this.#place();
-    if (!this.#rests) this.#rest(() => this.#say());
+    if (!this.#isPausing) this.#pause(() => this.#announce());
   }
-  #say() {
+  #announce() {
     const sentences = [...this.#counts].map(
       ([parts2, counts]) => (parts2 ? parts2.split("|") : PARTS).flatMap((part, place2) => counts[place2] ? sentence(part, { number: counts[place2] }) : []).join(", ")
     );
@@ -4650,11 +4650,11 @@ var Announcer = class {
     return Boolean(all);
   }
   /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
-  #rest(then) {
-    this.#rests = true;
+  #pause(then) {
+    this.#isPausing = true;
     this.after(PAUSE_SECONDS2, () => {
-      if (then()) this.#rest(then);
-      else this.#rests = false;
+      if (then()) this.#pause(then);
+      else this.#isPausing = false;
     });
   }
   #place() {
@@ -4691,10 +4691,10 @@ var ConnectionNotice = class {
     if (isLost && this.#isLost) return;
     this.#isLost = isLost;
     this.#cancel();
-    const wasSaid = state === "live" && this.#text !== "";
-    this.#say(state === "refused" ? reason : wasSaid ? sentence("Connected again.") : "");
-    if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#say(sentence("Offline: this page may be out of date.")));
-    else if (wasSaid) this.#cancel = this.after(BACK_SECONDS, () => this.#say(""));
+    const wasShown = state === "live" && this.#text !== "";
+    this.#setText(state === "refused" ? reason : wasShown ? sentence("Connected again.") : "");
+    if (isLost) this.#cancel = this.after(OUTAGE_SECONDS, () => this.#setText(sentence("Offline: this page may be out of date.")));
+    else if (wasShown) this.#cancel = this.after(BACK_SECONDS, () => this.#setText(""));
   }
   /** Shows the current text in a new part of the page too. @param {Element} root */
   fill(root) {
@@ -4706,7 +4706,7 @@ var ConnectionNotice = class {
     }
   }
   /** @param {string} text */
-  #say(text2) {
+  #setText(text2) {
     this.#text = text2;
     this.fill(get(this.document, "documentElement"));
   }
@@ -5544,7 +5544,7 @@ function storage() {
 // src/transports/multiplexer.js
 var ABNORMAL4 = 1006;
 var OVERLOADED = 4002;
-var NO_ROOM = "This page needs a connection of its own.";
+var NEEDS_OWN = "This page needs a connection of its own.";
 var MAX_SUBSCRIPTIONS = 50;
 var MAX_WINDOWS = 4;
 var MAX_HEARTBEATS = 3;
@@ -5555,22 +5555,22 @@ var Page2 = class {
   // sent but not acknowledged
   heartbeats = 0;
   // since the page's last message
-  /** @param {Switchboard} board @param {Port} port */
-  constructor(board, port) {
-    this.board = board;
+  /** @param {Multiplexer} multiplexer @param {Port} port */
+  constructor(multiplexer, port) {
+    this.multiplexer = multiplexer;
     this.port = port;
   }
   /** @param {string} text a message of the page */
   receive(text2) {
     this.heartbeats = 0;
-    this.board.take(this, parseJSON(text2));
+    this.multiplexer.take(this, parseJSON(text2));
   }
   /** Removes the page: it is closed, or has disconnected. */
   leave() {
-    this.board.leave(this);
+    this.multiplexer.leave(this);
   }
 };
-var Switchboard = class {
+var Multiplexer = class {
   /** @type {Set<Page>} */
   #pages = /* @__PURE__ */ new Set();
   /** Subscriptions by their id on the server. @type {Map<number, Entry>} */
@@ -5578,7 +5578,7 @@ var Switchboard = class {
   /** The page that waits for each call's reply, by the call's id. @type {Map<string, Page>} */
   #calls = /* @__PURE__ */ new Map();
   /** @type {Transport | null} */
-  #line = null;
+  #transport = null;
   #opened = false;
   /** Messages to send when the connection is open. @type {string[]} */
   #waiting = [];
@@ -5587,7 +5587,7 @@ var Switchboard = class {
   #heartbeat = 0;
   // seconds
   #window = DEFAULT_WINDOW2;
-  #heard = 0;
+  #lastMessage = 0;
   #handled = 0;
   // messages since the welcome
   #unacked = { frames: 0, bytes: 0 };
@@ -5648,25 +5648,25 @@ var Switchboard = class {
   leave(page) {
     if (!this.#pages.delete(page)) return;
     this.#forget(page);
-    if (![...this.#pages].some(({ greeted }) => greeted)) this.#hangUp();
+    if (![...this.#pages].some(({ greeted }) => greeted)) this.#disconnect();
   }
   /** Ends a connection that may be dead. @param {string} reason */
   cut(reason) {
-    if (this.#line) this.#lost(ABNORMAL4, reason);
+    if (this.#transport) this.#lost(ABNORMAL4, reason);
   }
   /** @param {Page} page @param {{version: number, token?: string}} hello */
   #greet(page, { version, token }) {
     this.#forget(page);
     const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS;
-    if (version < VERSION || token !== void 0 || isFull) return this.#turnAway(page, NO_ROOM);
-    if (this.#welcome && this.now() - this.#heard > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.");
+    if (version < VERSION || token !== void 0 || isFull) return this.#reject(page, NEEDS_OWN);
+    if (this.#welcome && this.now() - this.#lastMessage > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.");
     page.greeted = true;
     page.bytes = 0;
     if (this.#welcome) page.port.send(this.#welcome);
-    else if (!this.#line) this.#call();
+    else if (!this.#transport) this.#connect();
   }
   /** @param {Page} page @param {string} reason */
-  #turnAway(page, reason) {
+  #reject(page, reason) {
     this.leave(page);
     page.port.closed(ABNORMAL4, reason);
   }
@@ -5684,41 +5684,41 @@ var Switchboard = class {
     for (const [id, entry] of this.#entries) if (entry.page === page && entry.id === wanted) return id;
     return void 0;
   }
-  #call() {
-    const line = this.#line = this.newTransport();
-    line.on({
+  #connect() {
+    const transport = this.#transport = this.newTransport();
+    transport.on({
       opened: () => {
         this.#opened = true;
-        line.send(JSON.stringify({ type: "hello", version: VERSION }));
-        for (const text2 of this.#waiting.splice(0)) line.send(text2);
+        transport.send(JSON.stringify({ type: "hello", version: VERSION }));
+        for (const text2 of this.#waiting.splice(0)) transport.send(text2);
       },
       message: (text2) => this.#receive(text2),
       renew: () => false,
       moved: () => this.cut("The line goes on by another transport."),
       closed: (code, reason) => this.#lost(code, reason)
     });
-    line.open();
+    transport.open();
   }
   /** @param {object} message */
   #send(message) {
     const text2 = JSON.stringify(message);
-    if (this.#opened) this.#line?.send(text2);
-    else if (this.#line) this.#waiting.push(text2);
+    if (this.#opened) this.#transport?.send(text2);
+    else if (this.#transport) this.#waiting.push(text2);
   }
-  #hangUp() {
-    const line = this.#line;
+  #disconnect() {
+    const transport = this.#transport;
     this.#cancelWatch();
-    this.#line = this.#welcome = null;
+    this.#transport = this.#welcome = null;
     this.#opened = false;
     this.#waiting = [];
     this.#entries.clear();
     this.#calls.clear();
     this.#texts.clear();
-    line?.close();
+    transport?.close();
   }
   /** Disconnects all pages. Each reconnects by itself, after its own delay. @param {number} code @param {string} reason */
   #lost(code, reason) {
-    this.#hangUp();
+    this.#disconnect();
     for (const page of this.#greeted()) {
       this.#pages.delete(page);
       page.port.closed(code, reason);
@@ -5727,7 +5727,7 @@ var Switchboard = class {
   /** @param {string} text */
   #receive(text2) {
     const message = parseJSON(text2);
-    this.#heard = this.now();
+    this.#lastMessage = this.now();
     if (message.type === "welcome") return this.#welcomed(message, text2);
     this.#deliver(message, text2);
     this.#handled += 1;
@@ -5735,7 +5735,7 @@ var Switchboard = class {
     if (message.type === "frame") this.#unacked.frames += 1;
     const { frames, bytes } = this.#unacked;
     const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
-    if (isDue && this.#line) this.#acknowledge();
+    if (isDue && this.#transport) this.#acknowledge();
   }
   #acknowledge() {
     this.#unacked = { frames: 0, bytes: 0 };
@@ -5755,7 +5755,7 @@ var Switchboard = class {
   #watch(seconds) {
     this.#cancelWatch();
     this.#cancelWatch = this.after(seconds, () => {
-      const rest = 2 * this.#heartbeat - (this.now() - this.#heard);
+      const rest = 2 * this.#heartbeat - (this.now() - this.#lastMessage);
       if (rest > 0) this.#watch(rest);
       else this.cut("Nothing was heard from the server.");
     });
@@ -5769,19 +5769,19 @@ var Switchboard = class {
         if (!entry) return;
         entry.query = message.query;
         entry.log = message.log;
-        return this.#tell(entry.page, { ...message, id: entry.id });
+        return this.#sendMessage(entry.page, { ...message, id: entry.id });
       }
       case "refused": {
         const entry = this.#entries.get(message.id);
         if (!entry) return;
         this.#entries.delete(message.id);
         const shares = [...this.#entries.values()].some(({ page }) => page !== entry.page);
-        if (message.code === OVERLOADED && shares) return this.#turnAway(entry.page, NO_ROOM);
-        return this.#tell(entry.page, { ...message, id: entry.id });
+        if (message.code === OVERLOADED && shares) return this.#reject(entry.page, NEEDS_OWN);
+        return this.#sendMessage(entry.page, { ...message, id: entry.id });
       }
       case "event_rejected": {
         const entry = this.#entries.get(message.id);
-        return entry && this.#tell(entry.page, { ...message, id: entry.id });
+        return entry && this.#sendMessage(entry.page, { ...message, id: entry.id });
       }
       case "frame":
         return this.#frame(message);
@@ -5797,50 +5797,50 @@ var Switchboard = class {
       case "reply": {
         const page = this.#calls.get(message.id);
         this.#calls.delete(message.id);
-        return page && this.#pass(page, text2);
+        return page && this.#sendText(page, text2);
       }
       case "heartbeat":
-        for (const page of this.#greeted()) if (++page.heartbeats > MAX_HEARTBEATS) this.#turnAway(page, "The page does not answer.");
+        for (const page of this.#greeted()) if (++page.heartbeats > MAX_HEARTBEATS) this.#reject(page, "The page does not answer.");
         break;
       case "bye": {
         const pages = this.#greeted();
         for (const page of pages) this.#pages.delete(page);
-        this.#hangUp();
+        this.#disconnect();
         for (const { port } of pages) port.send(text2);
         return;
       }
       case "authenticated":
         return;
     }
-    for (const page of this.#greeted()) this.#pass(page, text2);
+    for (const page of this.#greeted()) this.#sendText(page, text2);
   }
   /** Sends each page the deltas of its own live queries, and the cursor of the whole log. @param {any} frame */
   #frame(frame) {
-    const concerned = frame.calls?.length ? this.#greeted() : this.#whoSee((entry) => entry.log === frame.log);
+    const concerned = frame.calls?.length ? this.#greeted() : this.#pagesOf((entry) => entry.log === frame.log);
     for (const page of concerned) {
       const queries = new Set([...this.#entries.values()].filter((entry) => entry.page === page).map(({ query }) => query));
-      this.#tell(page, { ...frame, deltas: frame.deltas.filter(({ query }) => queries.has(query)) });
+      this.#sendMessage(page, { ...frame, deltas: frame.deltas.filter(({ query }) => queries.has(query)) });
     }
   }
   /** @param {number | undefined} query @param {string} text */
   #passQuery(query, text2) {
-    for (const page of this.#whoSee((entry) => entry.query === query)) this.#pass(page, text2);
+    for (const page of this.#pagesOf((entry) => entry.query === query)) this.#sendText(page, text2);
   }
   /** @param {(entry: Entry) => boolean} sees */
-  #whoSee(sees) {
+  #pagesOf(sees) {
     return new Set([...this.#entries.values()].filter(sees).map(({ page }) => page));
   }
   #greeted() {
     return [...this.#pages].filter(({ greeted }) => greeted);
   }
   /** @param {Page} page @param {object} message */
-  #tell(page, message) {
-    this.#pass(page, JSON.stringify(message));
+  #sendMessage(page, message) {
+    this.#sendText(page, JSON.stringify(message));
   }
   /** @param {Page} page @param {string} text */
-  #pass(page, text2) {
+  #sendText(page, text2) {
     page.bytes += text2.length;
-    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#turnAway(page, "The page does not read what it is sent.");
+    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#reject(page, "The page does not read what it is sent.");
     else page.port.send(text2);
   }
 };
@@ -5848,7 +5848,7 @@ var Switchboard = class {
 // src/transports/shared_worker.js
 function serve(scope, { newTransport = (url) => new WebSocketTransport(url), locks = globalThis.navigator?.locks ?? null } = {}) {
   let address = "";
-  const board = new Switchboard({
+  const multiplexer = new Multiplexer({
     newTransport: () => newTransport(address),
     after: (seconds, callback) => {
       const timer = setTimeout(callback, seconds * 1e3);
@@ -5856,13 +5856,13 @@ function serve(scope, { newTransport = (url) => new WebSocketTransport(url), loc
     },
     now: newClock()
   });
-  scope.addEventListener("offline", () => board.cut("The network is gone."));
+  scope.addEventListener("offline", () => multiplexer.cut("The network is gone."));
   scope.addEventListener("connect", (event) => {
     const [port] = (
       /** @type {MessageEvent} */
       event.ports
     );
-    const page = board.join({
+    const page = multiplexer.join({
       send: (text2) => port.postMessage(text2),
       closed: (code, reason) => port.postMessage({ code, reason })
     });
@@ -5996,10 +5996,10 @@ var FallbackTransport = class {
   #take(index) {
     const option = this.order[index];
     const inner = this.#inner = option.open();
-    let heard = false;
+    let received = false;
     const failed = (code, reason) => {
       if (inner !== this.#inner) return;
-      if (heard || index + 1 >= this.order.length) return this.#closed(code, reason);
+      if (received || index + 1 >= this.order.length) return this.#closed(code, reason);
       this.#cancelTimer();
       inner.close();
       this.#take(index + 1);
@@ -6007,8 +6007,8 @@ var FallbackTransport = class {
     inner.on({
       opened: () => this.#begin(),
       message: (text2) => {
-        if (!heard) {
-          heard = true;
+        if (!received) {
+          received = true;
           this.#cancelTimer();
           this.#arrived(option, text2);
         }
@@ -6138,7 +6138,7 @@ function create() {
     keepConnected();
     return queries.openPresence(stream, params, watch ? null : data, everyone);
   };
-  const send3 = (stream, params, name, data) => connection.of(stream, JSON.stringify(sorted(params))).some((each) => connection.tell(each, name, data));
+  const send3 = (stream, params, name, data) => connection.of(stream, JSON.stringify(sorted(params))).some((each) => connection.sendEvent(each, name, data));
   const on2 = (name, callback) => {
     keepConnected();
     return connection.events.on(name, callback);
@@ -6158,7 +6158,7 @@ function create() {
   translateAs(document);
   const start2 = () => {
     page.start();
-    new Controls({ document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire }).start();
+    new ActionElements({ document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire }).start();
     new Forms({ document, call: callTarget, follow: (url) => location.assign(url) }).start();
     new RowForms(document).start();
     const { after, clock } = monitor;

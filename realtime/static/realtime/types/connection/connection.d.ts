@@ -65,7 +65,7 @@ export declare class Connection {
      * @param {unknown} data
      * @returns {boolean} whether it was sent
      */
-    tell({ wire }: Subscription, name: string, data: unknown): boolean;
+    sendEvent({ wire }: Subscription, name: string, data: unknown): boolean;
     /** Marks the user as present. @param {Subscription} subscription @param {object} data shown to the other users */
     present({ wire }: Subscription, data: object): void;
     /** Returns the subscriptions to a stream with these parameters, whichever rows they show. @param {string} stream @param {string} params in order, as JSON */

@@ -31,7 +31,7 @@ export declare class Monitor {
     expect(): void;
     /** Starts watching the heartbeats after the server's welcome. @param {number} heartbeat seconds */
     welcome(heartbeat: number): void;
-    heard(): void;
+    received(): void;
     /**
      * Schedules the next attempt after a delay.
      *
@@ -41,7 +41,7 @@ export declare class Monitor {
     wait(retry: number, { planned }?: {
         planned?: boolean;
     }): void;
-    rest(): void;
+    stop(): void;
     /** Returns the delay after a number of failures: random, so that clients do not reconnect together. @param {number} failures */
     delay(failures: number): number;
     /** @param {number} seconds @param {() => void} callback @returns {() => void} cancels */

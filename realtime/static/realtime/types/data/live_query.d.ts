@@ -9,7 +9,7 @@ export type Params = import("../protocol/messages.js").Params;
 export type Connection = import("../connection/connection.js").Connection;
 export type Expectation = import("./optimistic.js").Expectation;
 export type Held = import("./parameter_change.js").Held;
-export type UseOptions = {
+export type HandleOptions = {
     connection: Connection;
     stream: string;
     params: Params;
@@ -25,7 +25,7 @@ export type CallOptions = {
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 /** @typedef {import("./optimistic.js").Expectation} Expectation */
 /** @typedef {import("./parameter_change.js").Held} Held */
-/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params, isNext: boolean) => Held}} UseOptions hold: subscribes, with these parameters */
+/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params, isNext: boolean) => Held}} HandleOptions hold: subscribes, with these parameters */
 /**
  * The default type of a row. `live<Task>("tasks")` sets another one.
  *
@@ -42,13 +42,13 @@ export type CallOptions = {
  *
  * @template Seen
  */
-declare class Use<Seen> {
+declare class Handle<Seen> {
     #private;
     stream: string;
     /** The parameters of the rows that are shown. */
     params: import("../protocol/messages.js").Params;
-    /** @param {UseOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
-    constructor({ connection, stream, params, hold, read }: UseOptions & {
+    /** @param {HandleOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
+    constructor({ connection, stream, params, hold, read }: HandleOptions & {
         read: (subscription: Subscription) => Seen;
     });
     /** "connecting", "catching-up", "live", "offline" or "refused". */
@@ -83,19 +83,19 @@ declare class Use<Seen> {
     attach(attach: (subscription: Subscription) => () => void): () => void;
     /** Closes this handle. The last `close()` ends the subscription. */
     close(): void;
-    /** @param {Use<any>} use */
-    static subscriptionOf(use: Use<any>): Subscription;
+    /** @param {Handle<any>} handle */
+    static subscriptionOf(handle: Handle<any>): Subscription;
 }
 /**
  * The rows of a stream.
  *
  * @template [T=Row]
- * @extends {Use<readonly T[]>}
+ * @extends {Handle<readonly T[]>}
  */
-export declare class LiveQuery<T = Row> extends Use<readonly T[]> {
+export declare class LiveQuery<T = Row> extends Handle<readonly T[]> {
     #private;
-    /** @param {UseOptions & {queries: LiveQueries}} options */
-    constructor(options: UseOptions & {
+    /** @param {HandleOptions & {queries: LiveQueries}} options */
+    constructor(options: HandleOptions & {
         queries: LiveQueries;
     });
     /** Rows and state together, for React's useSyncExternalStore and the like: `{rows, state, error}`. */
@@ -145,8 +145,8 @@ export declare class LiveQuery<T = Row> extends Use<readonly T[]> {
  */
 export declare class Presence<T = Row> extends LiveQuery<T> {
     #private;
-    /** @param {UseOptions & {queries: LiveQueries}} options */
-    constructor(options: UseOptions & {
+    /** @param {HandleOptions & {queries: LiveQueries}} options */
+    constructor(options: HandleOptions & {
         queries: LiveQueries;
     });
     /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
@@ -156,11 +156,11 @@ export declare class Presence<T = Row> extends LiveQuery<T> {
  * A value of a stream.
  *
  * @template [T=any]
- * @extends {Use<T | undefined>}
+ * @extends {Handle<T | undefined>}
  */
-export declare class LiveValue<T = any> extends Use<T | undefined> {
-    /** @param {UseOptions} options */
-    constructor(options: UseOptions);
+export declare class LiveValue<T = any> extends Handle<T | undefined> {
+    /** @param {HandleOptions} options */
+    constructor(options: HandleOptions);
     /** Value and state together: `{value, state, error}`. */
     store: Store<{
         value: T | undefined;

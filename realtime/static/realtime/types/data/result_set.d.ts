@@ -90,7 +90,7 @@ export declare class Subscription {
      */
     expect(id: string, expect: import("./optimistic.js").Expectation): Change;
     /** Removes the expected effect of a call. @param {string} id @returns {Change | null} null: it was not shown */
-    lift(id: string): Change | null;
+    removeExpectation(id: string): Change | null;
     /** Ends the subscription, and removes its rows from the page. @param {RealtimeError} error @returns {Change} */
     refuse(error: RealtimeError): Change;
 }

@@ -127,7 +127,7 @@ export type Reply = {
     result?: unknown;
     error?: Failure;
 };
-export type Happening = {
+export type EventMessage = {
     type: "event";
     name: string;
     data?: any;
@@ -164,7 +164,7 @@ export type Bye = {
     reason: string;
     retry?: number;
 };
-export type ServerObject = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Text | TextEnded | Bye;
+export type ServerObject = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye;
 export type ServerMessage = ServerObject | TextMore;
 export type Params = Record<string, unknown>;
 export type Details = Record<string, string[]>;
@@ -196,13 +196,13 @@ export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${str
  * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number, details?: Details}} Refused
  * @typedef {{code: number, reason: string, details?: Details, retry?: number, version?: string}} Failure
  * @typedef {{type: "reply", id: string, result?: unknown, error?: Failure}} Reply
- * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} Happening
+ * @typedef {{type: "event", name: string, data?: any, query?: number, sender?: string | null}} EventMessage
  * @typedef {{type: "event_rejected", id: number, name: string, code: number, reason: string}} EventRejected
  * @typedef {{type: "text", number: number, query: number, key: string, field: string, offset: number, text: string}} Text
  * @typedef {[number: number, text: string]} TextMore
  * @typedef {{type: "text_ended", query: number, key: string, field: string, length: number}} TextEnded
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
- * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | Happening | EventRejected | Text | TextEnded | Bye} ServerObject
+ * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye} ServerObject
  * @typedef {ServerObject | TextMore} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
@@ -238,9 +238,9 @@ export declare const codes: Readonly<{
  * Returns how a client reacts to a code. The range decides, so unknown codes work too.
  *
  * @param {number} code
- * @returns {"come back" | "ask anew" | "stop"}
+ * @returns {"reconnect" | "renew" | "stop"}
  */
-export declare function remedy(code: number): "come back" | "ask anew" | "stop";
+export declare function reactionTo(code: number): "reconnect" | "renew" | "stop";
 /**
  * Parses the server's JSON. An integer that JavaScript cannot represent exactly becomes a string, like keys: rounding would
  * make it the key of another row.

@@ -43,8 +43,8 @@ export type Effect = {
     do: "later";
     wire: Wire;
 } | {
-    do: "tell";
-    event: import("./messages.js").Happening;
+    do: "event";
+    event: import("./messages.js").EventMessage;
     wires: Wire[] | null;
 } | {
     do: "text";
@@ -89,7 +89,7 @@ export type Effect = {
  *   | {do: "apply", cursor: string, updates: import("./subscriptions.js").Update[], calls: string[]}
  *   | {do: "refused", wire: Wire, fault: Fault}
  *   | {do: "later", wire: Wire}
- *   | {do: "tell", event: import("./messages.js").Happening, wires: Wire[] | null}
+ *   | {do: "event", event: import("./messages.js").EventMessage, wires: Wire[] | null}
  *   | {do: "text", wires: Wire[], key: string, field: string, offset: number, text: string}
  *   | {do: "text_ended", wires: Wire[], key: string, field: string, length: number}
  *   | {do: "event_rejected", wire: Wire | undefined, name: string, fault: Fault}
@@ -151,7 +151,7 @@ export declare class Session {
     /** @param {Wire} wire @returns {Effect[]} */
     unsubscribe(wire: Wire): Effect[];
     /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
-    tell(wire: Wire, name: string, data: unknown): Effect[];
+    sendEvent(wire: Wire, name: string, data: unknown): Effect[];
     /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
     present(wire: Wire, data: object): Effect[];
     /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
@@ -173,10 +173,10 @@ export declare class Session {
      * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
      *
      * @param {Extract<Effect, {do: "apply"}>} frame
-     * @param {Set<Wire>} unfit
+     * @param {Set<Wire>} failed
      * @returns {Effect[]}
      */
     applied({ cursor, updates }: Extract<Effect, {
         do: "apply";
-    }>, unfit: Set<Wire>): Effect[];
+    }>, failed: Set<Wire>): Effect[];
 }

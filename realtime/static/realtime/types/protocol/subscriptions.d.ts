@@ -76,10 +76,10 @@ export declare class Wires {
     /** Whether no answer is pending. */
     get settled(): boolean;
     /** Returns the messages that subscribe the wire. @param {Wire} wire @returns {ClientMessage[]} */
-    ask(wire: Wire): ClientMessage[];
-    askAll(): import("./messages.js").ClientMessage[];
+    subscribe(wire: Wire): ClientMessage[];
+    subscribeAll(): import("./messages.js").ClientMessage[];
     /** Returns the message of an event; none if the wire is not live, so the event is lost. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
-    tell({ id, status }: Wire, name: string, data: unknown): ClientMessage[];
+    sendEvent({ id, status }: Wire, name: string, data: unknown): ClientMessage[];
     /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
     present(wire: Wire, data: object): ClientMessage[];
     /** Returns the wires that an event is for. @param {number} query */
@@ -89,7 +89,7 @@ export declare class Wires {
     /** Handles the loss of the connection; the wires are still wanted. */
     interrupt(): void;
     /** Discards tokens and rows, because the user may be another one. */
-    forget(): void;
+    discardCredentials(): void;
     /** @param {import("./messages.js").Subscribed} message */
     accept({ id, query, log, fingerprint }: import("./messages.js").Subscribed): void;
     /**
@@ -102,7 +102,7 @@ export declare class Wires {
     /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
     updates({ log, deltas }: import("./messages.js").Frame): Update[];
     /** Notes that the page has the wire's rows up to this cursor. @param {Wire} wire @param {string} cursor */
-    reach(wire: Wire, cursor: string): void;
+    advance(wire: Wire, cursor: string): void;
     /** Discards the page's rows, and requests them again. @param {Wire} wire @returns {ClientMessage[]} */
     reset(wire: Wire): ClientMessage[];
     fallBehind(): void;
