@@ -6,7 +6,8 @@ import asyncio
 import time
 
 import pytest
-from django.db import OperationalError
+from asgiref.sync import sync_to_async
+from django.db import OperationalError, connections
 
 import realtime
 from realtime.actions import text_leases
@@ -23,6 +24,12 @@ def answer(shelf, elsewhere) -> Answer:
     return elsewhere(Answer.objects.create, shelf=shelf)
 
 
+@pytest.fixture
+async def _closed():
+    yield
+    await sync_to_async(connections.close_all)()  # those of the test's own thread for async queries
+
+
 async def until_ended(elsewhere, answer: Answer, *values: str) -> None:
     async with asyncio.timeout(seconds(10)):
         while await elsewhere.soon(TextLease.objects.exists):  # noqa: ASYNC110
@@ -30,6 +37,7 @@ async def until_ended(elsewhere, answer: Answer, *values: str) -> None:
     assert await elsewhere.soon(Answer.objects.values_list("text", "state").get, pk=answer.pk) == values
 
 
+@pytest.mark.usefixtures("_closed")
 async def test_a_task_that_is_cancelled_again_while_it_ends_leaves_what_it_wrote(answer, elsewhere):
     begun = asyncio.Event()
 
@@ -48,6 +56,7 @@ async def test_a_task_that_is_cancelled_again_while_it_ends_leaves_what_it_wrote
     await until_ended(elsewhere, answer, "half", "cancelled")
 
 
+@pytest.mark.usefixtures("_closed")
 async def test_a_task_that_is_cancelled_while_it_begins_leaves_no_lease(answer, elsewhere, monkeypatch):
     original, begun = text_leases.acquire, asyncio.Event()
     loop = asyncio.get_running_loop()
