@@ -157,7 +157,7 @@ class ReferenceClient:
         """Take one message of the server; return what to send."""
         message = self.last = json.loads(text)
         if isinstance(message, list):
-            message = self._more(*message)
+            message = self.last = self._more(*message)
         kind = message["type"]
         assert self.window is not None or kind in ("welcome", "bye"), f"The first message is {kind}."
         assert self.bye is None, f"There is a {kind} after the bye."
