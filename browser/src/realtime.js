@@ -38,7 +38,7 @@ function create() {
   })
   const report = (/** @type {unknown} */ error) => console.error(error)
   const page = new Page({document, connection, connect: () => keepConnected(), report})
-  const queries = new LiveQueries(connection, (element) => page.subscriptionOf(element))
+  const queries = new LiveQueries(connection, (element) => page.resultSetOf(element))
 
   /**
    * Connects, unless already connected. A page with [data-live], live(), value() and call() connect by themselves.
@@ -165,7 +165,7 @@ function create() {
   translateAs(document)
   const start = () => {
     page.start()
-    new ActionElements({document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire}).start()
+    new ActionElements({document, call: callTarget, subscriptionOf: (element) => page.resultSetOf(element)?.subscription}).start()
     new Forms({document, call: callTarget, follow: (url) => location.assign(url)}).start()
     new RowForms(document).start()
     const {after, clock} = monitor

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import {beforeEach, describe, test} from "node:test"
 import {Connection} from "../src/connection/connection.js"
 import {Monitor} from "../src/connection/reconnect.js"
-import {Subscription} from "../src/data/result_set.js"
+import {ResultSet} from "../src/data/result_set.js"
 import {Clock, Server} from "./support.js"
 
 let clock, server, connection, reported
@@ -16,9 +16,9 @@ beforeEach(() => {
 })
 
 function subscribe(name = "tasks") {
-  const subscription = new Subscription({stream: name, params: {}, format: "data", cursor: null})
-  connection.subscribe(subscription)
-  return subscription
+  const resultSet = new ResultSet({stream: name, params: {}, format: "data", cursor: null})
+  connection.subscribe(resultSet)
+  return resultSet
 }
 
 const TARGET = {stream: "tasks", params: {}, action: "toggle", args: {}}
@@ -45,9 +45,9 @@ describe("frames", () => {
     const calls = []
     for (const name of ["first", "second"]) {
       const target = {token: "t", stream: "tasks", format: "html", cursor: null}
-      const subscription = new Subscription(target, {paint: () => Boolean(calls.push(`paint ${name}`))})
-      subscription.listeners.add(() => calls.push(`tell ${name}`))
-      connection.subscribe(subscription)
+      const resultSet = new ResultSet(target, {paint: () => Boolean(calls.push(`paint ${name}`))})
+      resultSet.listeners.add(() => calls.push(`tell ${name}`))
+      connection.subscribe(resultSet)
     }
     open()
     server.subscribe()
@@ -56,13 +56,13 @@ describe("frames", () => {
   })
 
   test("the cursor counts after the listeners were called", () => {
-    const subscription = subscribe()
+    const resultSet = subscribe()
     const seen = []
-    subscription.listeners.add(() => seen.push(subscription.wire.cursor))
+    resultSet.listeners.add(() => seen.push(resultSet.subscription.cursor))
     open()
     server.subscribe()
     server.frame("e.1", put(1, "1"))
-    assert.deepEqual([seen, subscription.wire.cursor], [[null], "e.1"])
+    assert.deepEqual([seen, resultSet.subscription.cursor], [[null], "e.1"])
   })
 
   test("a listener that throws is reported, and keeps nothing from the others", () => {
@@ -75,14 +75,14 @@ describe("frames", () => {
     open()
     server.subscribe()
     server.frame("e.1", put(1, "1"), put(2, "2"))
-    assert.deepEqual([reported, seen, first.wire.cursor], [["from the page"], [1], "e.1"])
+    assert.deepEqual([reported, seen, first.subscription.cursor], [["from the page"], [1], "e.1"])
   })
 
   test("a frame that cannot be shown is asked for anew", () => {
     let able = false
     const target = {token: "t", stream: "tasks", format: "html", cursor: "e.1"}
-    const subscription = new Subscription(target, {keys: ["1"], paint: () => able})
-    connection.subscribe(subscription)
+    const resultSet = new ResultSet(target, {keys: ["1"], paint: () => able})
+    connection.subscribe(resultSet)
     open()
     server.subscribe()
     server.frame("e.2", {query: 1, drops: ["1"]})
@@ -91,8 +91,8 @@ describe("frames", () => {
   })
 
   test("a listener may close its own subscription", () => {
-    const subscription = subscribe()
-    subscription.listeners.add(() => connection.unsubscribe(subscription))
+    const resultSet = subscribe()
+    resultSet.listeners.add(() => connection.unsubscribe(resultSet))
     open()
     server.subscribe()
     server.frame("e.1", put(1, "1"))
@@ -109,8 +109,8 @@ describe("frames", () => {
   })
 
   test("a listener may open another subscription", () => {
-    const subscription = subscribe()
-    subscription.listeners.add(() => subscribe("people"))
+    const resultSet = subscribe()
+    resultSet.listeners.add(() => subscribe("people"))
     open()
     server.subscribe()
     server.frame("e.1", put(1, "1"))
@@ -118,8 +118,8 @@ describe("frames", () => {
   })
 
   test("a listener may send the connection elsewhere", () => {
-    const subscription = subscribe()
-    subscription.listeners.add(() => connection.connect("ws://host/two/"))
+    const resultSet = subscribe()
+    resultSet.listeners.add(() => connection.connect("ws://host/two/"))
     open()
     server.subscribe()
     server.frame("e.1", put(1, "1"))
@@ -238,7 +238,7 @@ describe("the life of a connection", () => {
   })
 
   test("a call is settled when all subscriptions are live again", async () => {
-    const subscription = subscribe()
+    const resultSet = subscribe()
     open()
     const call = connection.call(TARGET)
     server.say({type: "reply", id: call.id, result: null})
@@ -247,7 +247,7 @@ describe("the life of a connection", () => {
     server.subscribe()
     server.frame("e.1", put(1, "1"))
     assert.equal(call.state, "settled")
-    await call.settled.then(() => assert.deepEqual(subscription.keys, ["1"]))
+    await call.settled.then(() => assert.deepEqual(resultSet.keys, ["1"]))
   })
 
   test("watchers are called when a call waits", () => {
@@ -270,7 +270,7 @@ describe("the life of a connection", () => {
 
 describe("a transport that goes on by another request", () => {
   test("has all asked for again, and hears whether anything else than news is awaited", () => {
-    const subscription = subscribe()
+    const resultSet = subscribe()
     open()
     server.received()
     assert.equal(server.attempt.handlers.renew(), false)
@@ -278,7 +278,7 @@ describe("a transport that goes on by another request", () => {
     server.frame("e.1", put(2, "1"))
     assert.equal(server.attempt.handlers.renew(), true)
     assert.deepEqual(server.received().map(({type, cursor}) => [type, cursor]), [["hello", undefined], ["subscribe", "e.1"]])
-    assert.deepEqual([connection.state, subscription.keys], ["live", ["1"]])
+    assert.deepEqual([connection.state, resultSet.keys], ["live", ["1"]])
   })
 
   test("does not have calls sent again", async () => {

@@ -8,12 +8,12 @@ import {openPage, settled} from "./support.js"
 let document, calls, events
 
 /** Opens a page whose calls wait for answer() or refuse(). */
-function open(html, owner = 'data-live="tasks" data-live-token="t"', wireOf = undefined) {
+function open(html, owner = 'data-live="tasks" data-live-token="t"', subscriptionOf = undefined) {
   document = openPage(`<div ${owner}>${html}</div>`)
   calls = []
   events = []
   const call = (message) => new Promise((resolve, reject) => calls.push({message, resolve, reject}))
-  new ActionElements({document, call, wireOf}).start()
+  new ActionElements({document, call, subscriptionOf}).start()
   for (const type of ["realtime:reply", "realtime:error"]) {
     document.addEventListener(type, ({target, detail}) => events.push([type, target.id, detail]))
   }

@@ -176,7 +176,7 @@ describe("an optimistic call over containers", () => {
     server.frame("e.1")
     todo = document.getElementById("todo")
     doing = document.getElementById("doing")
-    const queries = new LiveQueries(page.connection, (element) => page.page.subscriptionOf(element))
+    const queries = new LiveQueries(page.connection, (element) => page.page.resultSetOf(element))
     call = (...optimistic) => queries.call({stream: "tasks", params: {}, action: "move", args: {}}, {optimistic})
   })
 

@@ -212,7 +212,7 @@ describe("parameters of a container", () => {
     const copy = list().cloneNode(true)
     list().replaceWith(copy)
     await settled()
-    const {vouched, changed, params} = page.subscriptionOf(copy).wire
+    const {vouched, changed, params} = page.resultSetOf(copy).subscription
     assert.deepEqual([vouched, changed, params], [true, true, {project: 7, q: "ink"}])
   })
 

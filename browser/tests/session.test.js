@@ -1,19 +1,19 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
 import {Session, TRANSITIONS} from "../src/protocol/session.js"
-import {Subscription} from "../src/data/result_set.js"
+import {ResultSet} from "../src/data/result_set.js"
 import {cases} from "./support.js"
 
 /** Plays the steps of a case; each step has one word, which is what happens or what must hold. */
 class Player {
   session = new Session()
-  subscriptions = new Map()
+  resultSets = new Map()
   sent = []
   retry = null
   closed = false
   later = []
   ends = null
-  toldWires = []
+  toldSubscriptions = []
 
   step(step) {
     const [[word, value]] = Object.entries(step)
@@ -26,29 +26,29 @@ class Player {
       if (effect.do === "wait") this.retry = effect.retry
       if (effect.do === "close") this.closed = true
       if (effect.do === "expires") this.ends = effect.seconds
-      if (effect.do === "later") this.later.push(this.nameOf(effect.wire))
-      if (effect.do === "refused") this.subscriptions.get(this.nameOf(effect.wire)).refuse(new Error(effect.fault.reason))
+      if (effect.do === "later") this.later.push(this.nameOf(effect.subscription))
+      if (effect.do === "refused") this.resultSets.get(this.nameOf(effect.subscription)).refuse(new Error(effect.fault.reason))
       if (effect.do === "apply") this.apply(effect)
-      if (effect.do === "event") this.toldWires.push(...(effect.wires?.map((wire) => this.nameOf(wire)) ?? ["the user"]))
+      if (effect.do === "event") this.toldSubscriptions.push(...(effect.subscriptions?.map((subscription) => this.nameOf(subscription)) ?? ["the user"]))
     }
   }
 
   apply(frame) {
     const failed = new Set()
-    for (const {wire, deltas, fresh} of frame.updates) {
-      const subscription = this.subscriptions.get(this.nameOf(wire))
-      if (subscription.apply(deltas, {fresh})) subscription.commit()
-      else failed.add(wire)
+    for (const {subscription, deltas, fresh} of frame.updates) {
+      const resultSet = this.resultSets.get(this.nameOf(subscription))
+      if (resultSet.apply(deltas, {fresh})) resultSet.commit()
+      else failed.add(subscription)
     }
     this.do(this.session.applied(frame, failed))
   }
 
-  nameOf(wire) {
-    return [...this.subscriptions].find(([, subscription]) => subscription.wire === wire)[0]
+  nameOf(subscription) {
+    return [...this.resultSets].find(([, resultSet]) => resultSet.subscription === subscription)[0]
   }
 
-  wire(name) {
-    return this.subscriptions.get(name).wire
+  subscription(name) {
+    return this.resultSets.get(name).subscription
   }
 
   connect() {
@@ -70,29 +70,29 @@ class Player {
 
   subscribe(wanted) {
     for (const [name, {keys, cursor = null, stream = "tasks", format = "html", present, ...target}] of Object.entries(wanted)) {
-      const subscription = new Subscription({stream, format, cursor, ...target}, {keys, paint: () => true})
-      if (present) subscription.wire.present = present
-      this.subscriptions.set(name, subscription)
-      this.do(this.session.subscribe(subscription.wire))
+      const resultSet = new ResultSet({stream, format, cursor, ...target}, {keys, paint: () => true})
+      if (present) resultSet.subscription.present = present
+      this.resultSets.set(name, resultSet)
+      this.do(this.session.subscribe(resultSet.subscription))
     }
   }
 
   unsubscribe(name) {
-    this.do(this.session.unsubscribe(this.wire(name)))
+    this.do(this.session.unsubscribe(this.subscription(name)))
   }
 
   present(said) {
     const [[name, data]] = Object.entries(said)
-    this.do(this.session.present(this.wire(name), data))
+    this.do(this.session.present(this.subscription(name), data))
   }
 
   tell(said) {
     const [[name, event]] = Object.entries(said)
-    this.do(this.session.sendEvent(this.wire(name), event, null))
+    this.do(this.session.sendEvent(this.subscription(name), event, null))
   }
 
   told(names) {
-    assert.deepEqual(this.toldWires.splice(0), names)
+    assert.deepEqual(this.toldSubscriptions.splice(0), names)
   }
 
   receive(message) {
@@ -114,7 +114,7 @@ class Player {
   }
 
   again(name) {
-    this.do(this.session.again(this.wire(name)))
+    this.do(this.session.again(this.subscription(name)))
   }
 
   suspend() {
@@ -138,19 +138,19 @@ class Player {
   }
 
   states(states) {
-    this.each(states, ({wire}) => this.session.stateOf(wire))
+    this.each(states, ({subscription}) => this.session.stateOf(subscription))
   }
 
   keys(keys) {
-    this.each(keys, (subscription) => [...subscription.keys])
+    this.each(keys, (resultSet) => [...resultSet.keys])
   }
 
   cursors(cursors) {
-    this.each(cursors, ({wire}) => wire.cursor)
+    this.each(cursors, ({subscription}) => subscription.cursor)
   }
 
   each(expected, read) {
-    const found = Object.keys(expected).map((name) => [name, read(this.subscriptions.get(name))])
+    const found = Object.keys(expected).map((name) => [name, read(this.resultSets.get(name))])
     assert.deepEqual(Object.fromEntries(found), expected)
   }
 
@@ -189,16 +189,16 @@ describe("session", () => {
 
   test("a delay that ends after a reconnect asks for nothing", () => {
     const session = new Session()
-    const {wire} = new Subscription({token: "t", stream: "tasks", format: "html", cursor: null})
+    const {subscription} = new ResultSet({token: "t", stream: "tasks", format: "html", cursor: null})
     session.connect()
     session.opened()
     session.receive({type: "welcome", version: 2, heartbeat: 25}, 0)
-    session.subscribe(wire)
-    session.receive({type: "refused", id: wire.id, code: 4002, reason: ""}, 0)
+    session.subscribe(subscription)
+    session.receive({type: "refused", id: subscription.id, code: 4002, reason: ""}, 0)
     session.lost(1006, "")
     session.due()
     session.opened()
-    assert.deepEqual(session.again(wire), [])
+    assert.deepEqual(session.again(subscription), [])
   })
 })
 
@@ -237,7 +237,7 @@ describe("a session that is renewed", () => {
     player.receive({type: "welcome", version: 2, heartbeat: 25})
     player.receive({type: "subscribed", id: 2, query: 99, log: 0, fingerprint: "v"})
     player.receive({type: "frame", log: 0, cursor: "e.2", deltas: [{query: 99, puts: [{key: "1", row: "<li>"}]}]})
-    assert.deepEqual([player.subscriptions.get("tasks").keys, player.wire("tasks").cursor], [["1"], "e.2"])
+    assert.deepEqual([player.resultSets.get("tasks").keys, player.subscription("tasks").cursor], [["1"], "e.2"])
     assert.equal(player.session.state, "live")
   })
 
@@ -245,14 +245,14 @@ describe("a session that is renewed", () => {
     const player = live()
     player.do(player.session.renew())
     player.receive({type: "frame", log: 0, cursor: "e.9", deltas: [{query: 5, puts: [{key: "1", row: "<li>"}]}]})
-    assert.deepEqual([player.subscriptions.get("tasks").keys, player.wire("tasks").cursor], [[], "e.1"])
+    assert.deepEqual([player.resultSets.get("tasks").keys, player.subscription("tasks").cursor], [[], "e.1"])
   })
 
   test("starts from nothing where the user now sees other rows", () => {
     const player = live()
     player.do(player.session.renew())
     player.receive({type: "subscribed", id: 2, query: 7, log: 0, fingerprint: "other"})
-    assert.deepEqual([player.wire("tasks").cursor, player.session.state], [null, "catching-up"])
+    assert.deepEqual([player.subscription("tasks").cursor, player.session.state], [null, "catching-up"])
   })
 
   test("does not ask before its time for what was refused for now", () => {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
 import {RealtimeError} from "../src/protocol/messages.js"
-import {Subscription} from "../src/data/result_set.js"
+import {ResultSet} from "../src/data/result_set.js"
 import {cases} from "./support.js"
 
-const data = () => new Subscription({stream: "tasks", params: {}, format: "data", cursor: null})
-const page = (keys) => new Subscription({token: "t", stream: "tasks", format: "html", cursor: "e.1"}, {keys, paint: () => true})
+const data = () => new ResultSet({stream: "tasks", params: {}, format: "data", cursor: null})
+const page = (keys) => new ResultSet({token: "t", stream: "tasks", format: "html", cursor: "e.1"}, {keys, paint: () => true})
 
 /** Numbers that look random, the same for the same seed. */
 function randomOf(seed) {
@@ -58,19 +58,19 @@ function deltaBetween(before, after, random) {
 describe("deltas", () => {
   for (const {name, keys, deltas, result} of cases("deltas")) {
     test(name, () => {
-      const subscription = page([])
-      subscription.apply([{query: 1, puts: keys.map((key) => ({key, row: key}))}], {fresh: true})
-      subscription.commit()
-      const fits = subscription.apply(deltas, {fresh: false})
-      if (fits) subscription.commit()
-      assert.deepEqual(fits ? [...subscription.keys] : null, result)
+      const resultSet = page([])
+      resultSet.apply([{query: 1, puts: keys.map((key) => ({key, row: key}))}], {fresh: true})
+      resultSet.commit()
+      const fits = resultSet.apply(deltas, {fresh: false})
+      if (fits) resultSet.commit()
+      assert.deepEqual(fits ? [...resultSet.keys] : null, result)
     })
   }
 
   test("any sequence of deltas leads to the rows that the server has", () => {
     for (let seed = 1; seed <= 300; seed++) {
       const random = randomOf(seed)
-      const subscription = data()
+      const resultSet = data()
       let truth = new Map()
       for (let version = 1; version <= 20; version++) {
         const kept = [...truth].filter(() => random(5) > 0).map(([key, old]) => [key, random(3) ? old : version])
@@ -78,10 +78,10 @@ describe("deltas", () => {
         const next = new Map(random(2) ? shuffled([...kept, ...added], random) : [...kept, ...added])
         const delta = deltaBetween(truth, next, random)
         truth = next
-        assert.ok(subscription.apply([delta], {fresh: false}), `seed ${seed}: ${JSON.stringify(delta)}`)
-        subscription.commit()
+        assert.ok(resultSet.apply([delta], {fresh: false}), `seed ${seed}: ${JSON.stringify(delta)}`)
+        resultSet.commit()
         const expected = [...truth].map(([id, version]) => ({id, version}))
-        assert.deepEqual([...subscription.rows], expected, `seed ${seed}: ${JSON.stringify(delta)}`)
+        assert.deepEqual([...resultSet.rows], expected, `seed ${seed}: ${JSON.stringify(delta)}`)
       }
     }
   })
@@ -89,25 +89,25 @@ describe("deltas", () => {
 
 describe("patches", () => {
   test("a row as data gets its new fields, in a new object", () => {
-    const subscription = data()
-    subscription.apply([{query: 1, puts: [{key: "1", row: {a: 1, b: 2}}]}], {fresh: true})
-    subscription.commit()
-    const [before] = subscription.rows
-    assert.ok(subscription.apply([{query: 1, patches: {1: {set: {b: 3}}}}], {fresh: false}))
-    const {puts} = subscription.commit()
-    assert.deepEqual([before, [...subscription.rows], [...puts]], [{a: 1, b: 2}, [{a: 1, b: 3}], [["1", {a: 1, b: 3}]]])
+    const resultSet = data()
+    resultSet.apply([{query: 1, puts: [{key: "1", row: {a: 1, b: 2}}]}], {fresh: true})
+    resultSet.commit()
+    const [before] = resultSet.rows
+    assert.ok(resultSet.apply([{query: 1, patches: {1: {set: {b: 3}}}}], {fresh: false}))
+    const {puts} = resultSet.commit()
+    assert.deepEqual([before, [...resultSet.rows], [...puts]], [{a: 1, b: 2}, [{a: 1, b: 3}], [["1", {a: 1, b: 3}]]])
   })
 
   test("a row that the page has from its first render has no version that a patch fits", () => {
-    const subscription = page(["1"])
-    assert.equal(subscription.apply([{query: 1, patches: {1: [0]}}], {fresh: false}), false)
+    const resultSet = page(["1"])
+    assert.equal(resultSet.apply([{query: 1, patches: {1: [0]}}], {fresh: false}), false)
   })
 
   test("a row as HTML is patched as the server sent it last, however often", () => {
-    const subscription = page(["1"])
+    const resultSet = page(["1"])
     const frame = (delta) => {
-      const fits = subscription.apply([{query: 1, ...delta}], {fresh: false})
-      return fits && [...subscription.commit().puts]
+      const fits = resultSet.apply([{query: 1, ...delta}], {fresh: false})
+      return fits && [...resultSet.commit().puts]
     }
     frame({puts: [{key: "1", row: "<li>a</li>"}]})
     assert.deepEqual(frame({patches: {1: [574949015, 5, 0, "b"]}}), [["1", "<li>ab</li>"]])
@@ -118,77 +118,77 @@ describe("patches", () => {
 
 describe("snapshots", () => {
   test("rows are not there before the first commit", () => {
-    const subscription = data()
-    subscription.apply([{query: 1, puts: [{key: "1", row: {id: 1}}]}], {fresh: true})
-    assert.deepEqual([subscription.rows.length, subscription.filled], [0, false])
+    const resultSet = data()
+    resultSet.apply([{query: 1, puts: [{key: "1", row: {id: 1}}]}], {fresh: true})
+    assert.deepEqual([resultSet.rows.length, resultSet.filled], [0, false])
   })
 
   test("a snapshot never changes", () => {
-    const subscription = data()
-    subscription.apply([{query: 1, puts: [{key: "1", row: {id: 1}}]}], {fresh: true})
-    subscription.commit()
-    const {rows} = subscription
-    subscription.apply([{query: 1, drops: ["1"]}], {fresh: false})
-    subscription.commit()
-    assert.deepEqual([rows, Object.isFrozen(rows), [...subscription.rows]], [[{id: 1}], true, []])
+    const resultSet = data()
+    resultSet.apply([{query: 1, puts: [{key: "1", row: {id: 1}}]}], {fresh: true})
+    resultSet.commit()
+    const {rows} = resultSet
+    resultSet.apply([{query: 1, drops: ["1"]}], {fresh: false})
+    resultSet.commit()
+    assert.deepEqual([rows, Object.isFrozen(rows), [...resultSet.rows]], [[{id: 1}], true, []])
   })
 
   test("a frame without a change keeps the snapshot", () => {
-    const subscription = data()
-    subscription.apply([], {fresh: true})
-    subscription.commit()
-    const {rows} = subscription
-    subscription.apply([], {fresh: false})
-    assert.deepEqual([subscription.commit(), subscription.rows === rows], [null, true])
+    const resultSet = data()
+    resultSet.apply([], {fresh: true})
+    resultSet.commit()
+    const {rows} = resultSet
+    resultSet.apply([], {fresh: false})
+    assert.deepEqual([resultSet.commit(), resultSet.rows === rows], [null, true])
   })
 
   test("rows that did not change keep their identity", () => {
-    const subscription = data()
-    subscription.apply([{query: 1, puts: [{key: "1", row: {id: 1}}, {key: "2", row: {id: 2}}]}], {fresh: true})
-    subscription.commit()
-    const [first] = subscription.rows
-    subscription.apply([{query: 1, puts: [{key: "2", row: {id: 2, done: true}, after: "1"}]}], {fresh: false})
-    subscription.commit()
-    assert.equal(subscription.rows[0], first)
+    const resultSet = data()
+    resultSet.apply([{query: 1, puts: [{key: "1", row: {id: 1}}, {key: "2", row: {id: 2}}]}], {fresh: true})
+    resultSet.commit()
+    const [first] = resultSet.rows
+    resultSet.apply([{query: 1, puts: [{key: "2", row: {id: 2, done: true}, after: "1"}]}], {fresh: false})
+    resultSet.commit()
+    assert.equal(resultSet.rows[0], first)
   })
 
   test("a change names what was put and dropped in all deltas of a frame", () => {
-    const subscription = page(["1", "2"])
-    subscription.apply([{query: 1, drops: ["1"]}, {query: 1, puts: [{key: "3", row: "c", after: "2"}]}], {fresh: false})
-    assert.deepEqual(subscription.commit(), {puts: new Map([["3", "c"]]), drops: ["1"], reset: false})
+    const resultSet = page(["1", "2"])
+    resultSet.apply([{query: 1, drops: ["1"]}, {query: 1, puts: [{key: "3", row: "c", after: "2"}]}], {fresh: false})
+    assert.deepEqual(resultSet.commit(), {puts: new Map([["3", "c"]]), drops: ["1"], reset: false})
   })
 
   test("a row that was put and dropped again in one frame is in neither", () => {
-    const subscription = page(["1"])
-    subscription.apply([{query: 1, puts: [{key: "3", row: "c", after: "1"}]}, {query: 1, drops: ["3"]}], {fresh: false})
-    assert.deepEqual(subscription.commit(), {puts: new Map(), drops: [], reset: false})
+    const resultSet = page(["1"])
+    resultSet.apply([{query: 1, puts: [{key: "3", row: "c", after: "1"}]}, {query: 1, drops: ["3"]}], {fresh: false})
+    assert.deepEqual(resultSet.commit(), {puts: new Map(), drops: [], reset: false})
   })
 
   test("deltas that did not fit leave the snapshot, and a fresh start replaces it", () => {
-    const subscription = page(["1", "2"])
-    subscription.apply([{query: 1, drops: ["1"], puts: [{key: "3", row: "c", after: "9"}]}], {fresh: false})
-    const before = [...subscription.keys]
-    subscription.apply([{query: 1, puts: [{key: "5", row: "e"}]}], {fresh: true})
-    subscription.commit()
-    assert.deepEqual([before, [...subscription.keys]], [["1", "2"], ["5"]])
+    const resultSet = page(["1", "2"])
+    resultSet.apply([{query: 1, drops: ["1"], puts: [{key: "3", row: "c", after: "9"}]}], {fresh: false})
+    const before = [...resultSet.keys]
+    resultSet.apply([{query: 1, puts: [{key: "5", row: "e"}]}], {fresh: true})
+    resultSet.commit()
+    assert.deepEqual([before, [...resultSet.keys]], [["1", "2"], ["5"]])
   })
 
   test("a row that the server could not make keeps its place and is left out of the rows", () => {
-    const subscription = data()
+    const resultSet = data()
     const puts = ["1", "2", "3"].map((key) => ({key, row: key === "2" ? null : {id: key}}))
-    subscription.apply([{query: 1, reset: true, puts}], {fresh: true})
-    subscription.commit()
-    assert.deepEqual([[...subscription.keys], [...subscription.rows]], [["1", "2", "3"], [{id: "1"}, {id: "3"}]])
-    subscription.apply([{query: 1, puts: [{key: "2", row: {id: "2"}, after: "1"}]}], {fresh: false})
-    subscription.commit()
-    assert.deepEqual([...subscription.rows], [{id: "1"}, {id: "2"}, {id: "3"}])
+    resultSet.apply([{query: 1, reset: true, puts}], {fresh: true})
+    resultSet.commit()
+    assert.deepEqual([[...resultSet.keys], [...resultSet.rows]], [["1", "2", "3"], [{id: "1"}, {id: "3"}]])
+    resultSet.apply([{query: 1, puts: [{key: "2", row: {id: "2"}, after: "1"}]}], {fresh: false})
+    resultSet.commit()
+    assert.deepEqual([...resultSet.rows], [{id: "1"}, {id: "2"}, {id: "3"}])
   })
 
   test("a refusal empties the rows and says why", () => {
-    const subscription = page(["1", "2"])
+    const resultSet = page(["1", "2"])
     const error = new RealtimeError(4214, "No.")
-    const change = subscription.refuse(error)
-    assert.deepEqual([change.drops, [...subscription.keys], subscription.error], [["1", "2"], [], error])
+    const change = resultSet.refuse(error)
+    assert.deepEqual([change.drops, [...resultSet.keys], resultSet.error], [["1", "2"], [], error])
   })
 })
 
@@ -202,15 +202,15 @@ describe("a live text in a row of the page", () => {
     }
     const expect = (rows, call, id) => call(rows, id)
     const read = () => new Map(painted)
-    const subscription = new Subscription({token: "t", stream: "tasks", format: "html", cursor: "e.1"}, {keys: ["7"], paint, read, expect})
-    const show = (change) => change && paint(subscription.shownKeys, change)
+    const resultSet = new ResultSet({token: "t", stream: "tasks", format: "html", cursor: "e.1"}, {keys: ["7"], paint, read, expect})
+    const show = (change) => change && paint(resultSet.shownKeys, change)
 
-    show(subscription.expect("call", (rows) => rows.map(([key, row]) => [key, row.replace("<p", '<p class="done"')])))
+    show(resultSet.expect("call", (rows) => rows.map(([key, row]) => [key, row.replace("<p", '<p class="done"')])))
     assert.equal(painted.get("7"), '<p class="done" data-live-text="text">saved</p>')
-    subscription.texts.add("7", "text", 5, ", more")
-    show(subscription.showText("7"))
+    resultSet.texts.add("7", "text", 5, ", more")
+    show(resultSet.showText("7"))
     assert.equal(painted.get("7"), '<p class="done" data-live-text="text">saved, more</p>')
-    show(subscription.removeExpectation("call"))
+    show(resultSet.removeExpectation("call"))
     assert.equal(painted.get("7"), '<p data-live-text="text">saved, more</p>')
   })
 })

@@ -8,13 +8,13 @@ import {RealtimeError, parseJSON, sorted} from "../protocol/messages.js"
 import {Session} from "../protocol/session.js"
 
 /** @typedef {import("../protocol/session.js").Effect} Effect */
-/** @typedef {import("../data/result_set.js").Subscription} Subscription */
+/** @typedef {import("../data/result_set.js").ResultSet} ResultSet */
 /** @typedef {import("../data/result_set.js").Change} Change */
-/** @typedef {import("../protocol/subscriptions.js").Wire} Wire */
+/** @typedef {import("../protocol/subscriptions.js").Subscription} Subscription */
 /** @typedef {import("../transports/websocket.js").Transport} Transport */
 /** @typedef {() => string | Promise<string>} Token */
 /** @typedef {import("../data/optimistic.js").Expectation} Expectation */
-/** @typedef {{subscription: Subscription, change: Change}} Changed */
+/** @typedef {{resultSet: ResultSet, change: Change}} Changed */
 
 /** A token is replaced when a quarter of its lifetime is left, or this many seconds. */
 const REFRESH_SECONDS = 30
@@ -28,9 +28,9 @@ export class Connection {
   refusals = new Set()
 
   #session = new Session()
-  /** @type {Map<Wire, Subscription>} */
-  #subscriptions = new Map()
-  /** @type {Map<Wire, () => void>} */
+  /** @type {Map<Subscription, ResultSet>} */
+  #resultSets = new Map()
+  /** @type {Map<Subscription, () => void>} */
   #delays = new Map()
   /** @type {Transport | null} */
   #transport = null
@@ -78,13 +78,13 @@ export class Connection {
   /** Why the state is "refused": the connection was refused, or all subscriptions. */
   get fault() {
     if (this.state !== "refused" || this.#session.fault) return this.#session.fault
-    const [error] = [...this.#subscriptions.values()].map((subscription) => subscription.error)
+    const [error] = [...this.#resultSets.values()].map((resultSet) => resultSet.error)
     return error && {code: error.code, reason: error.message}
   }
 
-  /** @param {Subscription} subscription */
-  stateOf({wire}) {
-    return this.#session.stateOf(wire)
+  /** @param {ResultSet} resultSet */
+  stateOf({subscription}) {
+    return this.#session.stateOf(subscription)
   }
 
   /** @param {string} url @param {Token | null} [token] */
@@ -96,45 +96,45 @@ export class Connection {
     this.#do(this.#session.connect())
   }
 
-  /** @param {Subscription} subscription */
-  subscribe(subscription) {
-    this.#subscriptions.set(subscription.wire, subscription)
-    this.#do(this.#session.subscribe(subscription.wire))
+  /** @param {ResultSet} resultSet */
+  subscribe(resultSet) {
+    this.#resultSets.set(resultSet.subscription, resultSet)
+    this.#do(this.#session.subscribe(resultSet.subscription))
   }
 
-  /** @param {Subscription} subscription */
-  unsubscribe({wire}) {
-    this.#delays.get(wire)?.()
-    this.#delays.delete(wire)
-    this.#subscriptions.delete(wire)
-    this.#do(this.#session.unsubscribe(wire))
+  /** @param {ResultSet} resultSet */
+  unsubscribe({subscription}) {
+    this.#delays.get(subscription)?.()
+    this.#delays.delete(subscription)
+    this.#resultSets.delete(subscription)
+    this.#do(this.#session.unsubscribe(subscription))
   }
 
   /**
    * Sends an event to the other subscribers.
    *
-   * @param {Subscription} subscription
+   * @param {ResultSet} resultSet
    * @param {string} name
    * @param {unknown} data
    * @returns {boolean} whether it was sent
    */
-  sendEvent({wire}, name, data) {
-    const effects = this.#session.sendEvent(wire, name, data)
+  sendEvent({subscription}, name, data) {
+    const effects = this.#session.sendEvent(subscription, name, data)
     this.#do(effects)
     return effects.length > 0
   }
 
-  /** Marks the user as present. @param {Subscription} subscription @param {object} data shown to the other users */
-  present({wire}, data) {
-    this.#do(this.#session.present(wire, data))
+  /** Marks the user as present. @param {ResultSet} resultSet @param {object} data shown to the other users */
+  present({subscription}, data) {
+    this.#do(this.#session.present(subscription, data))
   }
 
   /** Returns the subscriptions to a stream with these parameters, whichever rows they show. @param {string} stream @param {string} params in order, as JSON */
   of(stream, params) {
     const isOf = (/** @type {import("../protocol/messages.js").Params} */ given) => JSON.stringify(sorted(given)) === params
-    return [...this.#subscriptions.values()].filter(({wire}) => {
-      const {page, window, ...others} = wire.params ?? {}
-      return wire.stream === stream && (isOf(wire.params ?? {}) || isOf(others))
+    return [...this.#resultSets.values()].filter(({subscription}) => {
+      const {page, window, ...others} = subscription.params ?? {}
+      return subscription.stream === stream && (isOf(subscription.params ?? {}) || isOf(others))
     })
   }
 
@@ -142,22 +142,22 @@ export class Connection {
    * Calls an action, and shows its expected effect at once.
    *
    * @param {import("./calls.js").Target} target
-   * @param {{timeout?: number, expectations?: [Subscription, Expectation][]}} [options]
+   * @param {{timeout?: number, expectations?: [ResultSet, Expectation][]}} [options]
    */
   call(target, {timeout, expectations = []} = {}) {
     return this.calls.call(target, {timeout, before: (id) => this.#expect(id, expectations)})
   }
 
-  /** @param {string} id @param {[Subscription, Expectation][]} expectations */
+  /** @param {string} id @param {[ResultSet, Expectation][]} expectations */
   #expect(id, expectations) {
     /** @type {Changed[]} */
     const changed = []
     try {
-      for (const [subscription, expect] of expectations) {
-        changed.push({subscription, change: subscription.expect(id, expect)})
+      for (const [resultSet, expect] of expectations) {
+        changed.push({resultSet, change: resultSet.expect(id, expect)})
       }
     } catch (error) {
-      for (const {subscription} of changed) subscription.removeExpectation(id)
+      for (const {resultSet} of changed) resultSet.removeExpectation(id)
       throw error
     }
     this.#showAll(changed)
@@ -167,9 +167,9 @@ export class Connection {
   #removeExpectation(id) {
     /** @type {Changed[]} */
     const changed = []
-    for (const subscription of this.#subscriptions.values()) {
-      const change = subscription.removeExpectation(id)
-      if (change) changed.push({subscription, change})
+    for (const resultSet of this.#resultSets.values()) {
+      const change = resultSet.removeExpectation(id)
+      if (change) changed.push({resultSet, change})
     }
     this.#showAll(changed)
   }
@@ -177,7 +177,7 @@ export class Connection {
   /** @param {Changed[]} changed */
   #showAll(changed) {
     for (const {change} of changed) change.own = true
-    for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire))
+    for (const subscription of this.#show(changed)) this.#do(this.#session.resync(subscription))
   }
 
   #watch() {
@@ -218,17 +218,17 @@ export class Connection {
       case "apply":
         return this.#apply(effect)
       case "refused":
-        return this.#refuse(effect.wire, effect.fault)
+        return this.#refuse(effect.subscription, effect.fault)
       case "later":
-        return this.#delay(effect.wire)
+        return this.#delay(effect.subscription)
       case "reply":
         return this.calls.reply(effect.reply)
       case "event":
-        return this.#dispatchEvent(effect.event, effect.wires)
+        return this.#dispatchEvent(effect.event, effect.subscriptions)
       case "text":
-        return this.#growText(effect.wires, effect.key, ({texts}) => texts.add(effect.key, effect.field, effect.offset, effect.text))
+        return this.#growText(effect.subscriptions, effect.key, ({texts}) => texts.add(effect.key, effect.field, effect.offset, effect.text))
       case "text_ended":
-        return this.#growText(effect.wires, effect.key, ({texts}) => texts.end(effect.key, effect.field, effect.length))
+        return this.#growText(effect.subscriptions, effect.key, ({texts}) => texts.end(effect.key, effect.field, effect.length))
       case "event_rejected":
         return this.#eventRejected(effect)
     }
@@ -267,7 +267,7 @@ export class Connection {
     this.#cancelRefresh()
     this.#transport?.close()
     this.#transport = null
-    for (const {texts} of this.#subscriptions.values()) texts.clear() // their ends may be missed
+    for (const {texts} of this.#resultSets.values()) texts.clear() // their ends may be missed
     this.calls.interrupted()
     if (!this.#session.fault) return
     this.#warn(undefined, this.#session.fault)
@@ -310,20 +310,20 @@ export class Connection {
    * @param {Extract<Effect, {do: "apply"}>} frame
    */
   #apply(frame) {
-    /** @type {Set<Wire>} */
+    /** @type {Set<Subscription>} */
     const failed = new Set()
     /** @type {Changed[]} */
     const changed = []
     if (frame.calls.length) this.#arrive(frame)
-    for (const {wire, deltas, fresh} of frame.updates) {
-      const subscription = this.#subscriptions.get(wire)
-      if (!subscription) continue
-      const fits = this.#safely(() => subscription.apply(deltas, {fresh}))
-      const change = fits ? subscription.commit() : null
-      if (!fits) failed.add(wire)
-      if (change) changed.push({subscription, change: {...change, own: frame.calls.length > 0}})
+    for (const {subscription, deltas, fresh} of frame.updates) {
+      const resultSet = this.#resultSets.get(subscription)
+      if (!resultSet) continue
+      const fits = this.#safely(() => resultSet.apply(deltas, {fresh}))
+      const change = fits ? resultSet.commit() : null
+      if (!fits) failed.add(subscription)
+      if (change) changed.push({resultSet, change: {...change, own: frame.calls.length > 0}})
     }
-    for (const wire of this.#show(changed)) failed.add(wire)
+    for (const subscription of this.#show(changed)) failed.add(subscription)
     this.#do(this.#session.applied(frame, failed))
   }
 
@@ -335,8 +335,8 @@ export class Connection {
    */
   #arrive({calls, updates}) {
     this.calls.arrive(calls)
-    for (const [wire, {overlays}] of this.#subscriptions) {
-      if (updates.some((update) => update.wire === wire) || wire.status !== "live") overlays.arrive(calls)
+    for (const [subscription, {overlays}] of this.#resultSets) {
+      if (updates.some((update) => update.subscription === subscription) || subscription.status !== "live") overlays.arrive(calls)
     }
   }
 
@@ -344,29 +344,29 @@ export class Connection {
    * Shows changes in the whole page, then calls the listeners.
    *
    * @param {Changed[]} changed
-   * @returns {Set<Wire>} wires whose rows could not be shown
+   * @returns {Set<Subscription>} subscriptions whose rows could not be shown
    */
   #show(changed) {
-    /** @type {Set<Wire>} */
+    /** @type {Set<Subscription>} */
     const failed = new Set()
-    for (const {subscription, change} of changed) {
-      const {paint, shownKeys, wire} = subscription
-      if (paint && !this.#safely(() => paint(shownKeys, change))) failed.add(wire)
+    for (const {resultSet, change} of changed) {
+      const {paint, shownKeys, subscription} = resultSet
+      if (paint && !this.#safely(() => paint(shownKeys, change))) failed.add(subscription)
     }
-    for (const {subscription, change} of changed) {
-      if (!failed.has(subscription.wire)) this.#notify(subscription, change)
+    for (const {resultSet, change} of changed) {
+      if (!failed.has(resultSet.subscription)) this.#notify(resultSet, change)
     }
     return failed
   }
 
-  /** @param {Wire} wire @param {import("../protocol/session.js").Fault} fault */
-  #refuse(wire, {code, reason, details}) {
-    const subscription = this.#subscriptions.get(wire)
-    if (!subscription) return
-    if (wire.status === "refused") this.#warn(wire.stream, {code, reason})
-    const change = subscription.refuse(new RealtimeError(code, reason, {details}))
-    this.#safely(() => subscription.paint?.(subscription.shownKeys, change))
-    this.#notify(subscription, change)
+  /** @param {Subscription} subscription @param {import("../protocol/session.js").Fault} fault */
+  #refuse(subscription, {code, reason, details}) {
+    const resultSet = this.#resultSets.get(subscription)
+    if (!resultSet) return
+    if (subscription.status === "refused") this.#warn(subscription.stream, {code, reason})
+    const change = resultSet.refuse(new RealtimeError(code, reason, {details}))
+    this.#safely(() => resultSet.paint?.(resultSet.shownKeys, change))
+    this.#notify(resultSet, change)
   }
 
   /** Warns the developer in one line, because the page itself may not show it. @param {string | undefined} stream @param {{code: number, reason: string}} fault */
@@ -375,29 +375,29 @@ export class Connection {
     this.warn(`realtime: ${what} is refused: ${reason} (${code})`)
   }
 
-  /** @param {Subscription} subscription @param {Change} change */
-  #notify(subscription, change) {
-    for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change))
+  /** @param {ResultSet} resultSet @param {Change} change */
+  #notify(resultSet, change) {
+    for (const listener of [...resultSet.listeners]) this.#safely(() => listener(resultSet.rows, change))
   }
 
-  /** @param {import("../protocol/messages.js").EventMessage} event @param {Wire[] | null} wires null: the event is for the user */
-  #dispatchEvent({name, data, sender}, wires) {
-    const listeners = wires
-      ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? [])
+  /** @param {import("../protocol/messages.js").EventMessage} event @param {Subscription[] | null} subscriptions null: the event is for the user */
+  #dispatchEvent({name, data, sender}, subscriptions) {
+    const listeners = subscriptions
+      ? subscriptions.flatMap((subscription) => this.#resultSets.get(subscription)?.events.of(name) ?? [])
       : this.events.of(name)
     for (const listener of listeners) this.#safely(() => listener(data, {name, sender}))
   }
 
-  /** @param {Wire[]} wires @param {string} key of the row @param {(subscription: Subscription) => void} change */
-  #growText(wires, key, change) {
+  /** @param {Subscription[]} subscriptions @param {string} key of the row @param {(resultSet: ResultSet) => void} change */
+  #growText(subscriptions, key, change) {
     /** @type {Changed[]} */
     const changed = []
-    for (const subscription of wires.flatMap((wire) => this.#subscriptions.get(wire) ?? [])) {
-      change(subscription)
-      const shown = subscription.showText(key)
-      if (shown) changed.push({subscription, change: shown})
+    for (const resultSet of subscriptions.flatMap((subscription) => this.#resultSets.get(subscription) ?? [])) {
+      change(resultSet)
+      const shown = resultSet.showText(key)
+      if (shown) changed.push({resultSet, change: shown})
     }
-    for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire))
+    for (const subscription of this.#show(changed)) this.#do(this.#session.resync(subscription))
   }
 
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
@@ -406,10 +406,10 @@ export class Connection {
     for (const listener of [...this.refusals]) this.#safely(() => listener(error))
   }
 
-  /** @param {Wire} wire */
-  #delay(wire) {
-    this.#delays.get(wire)?.()
-    this.#delays.set(wire, this.monitor.after(this.monitor.delay(wire.failures), () => this.#do(this.#session.again(wire))))
+  /** @param {Subscription} subscription */
+  #delay(subscription) {
+    this.#delays.get(subscription)?.()
+    this.#delays.set(subscription, this.monitor.after(this.monitor.delay(subscription.failures), () => this.#do(this.#session.again(subscription))))
   }
 
   /**

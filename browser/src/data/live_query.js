@@ -5,7 +5,7 @@
 import {RealtimeError, sorted, valueFormat} from "../protocol/messages.js"
 import {ParameterChange} from "./parameter_change.js"
 import {Store} from "./store.js"
-import {Subscription} from "./result_set.js"
+import {ResultSet} from "./result_set.js"
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../connection/connection.js").Connection} Connection */
@@ -30,7 +30,7 @@ import {Subscription} from "./result_set.js"
  * @template Seen
  */
 class Handle {
-  /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(subscription: Subscription) => () => void, () => void>} */
+  /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(resultSet: ResultSet) => () => void, () => void>} */
   #attached = new Map()
   /** @type {Set<() => void>} */
   #listeners = new Set()
@@ -41,7 +41,7 @@ class Handle {
   #held
   #read
 
-  /** @param {HandleOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
+  /** @param {HandleOptions & {read: (resultSet: ResultSet) => Seen}} options read: returns the snapshot of a subscription */
   constructor({connection, stream, params, hold, read}) {
     this.#connection = connection
     this.#held = hold(params, false)
@@ -64,13 +64,13 @@ class Handle {
 
   /** "connecting", "catching-up", "live", "offline" or "refused". */
   get state() {
-    const state = this.#connection.stateOf(this.#held.subscription)
+    const state = this.#connection.stateOf(this.#held.resultSet)
     return this.#change.target && state === "live" ? "catching-up" : state
   }
 
   /** Why the state is "refused", or why the last `set()` was. */
   get error() {
-    return this.#refusal ?? this.#held.subscription.error
+    return this.#refusal ?? this.#held.resultSet.error
   }
 
   /**
@@ -93,12 +93,12 @@ class Handle {
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot())
     this.#listeners.add(listener)
-    if (this.#held.subscription.filled) listener()
+    if (this.#held.resultSet.filled) listener()
     return () => void this.#listeners.delete(listener)
   }
 
   /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
-  getSnapshot = () => this.#read(this.#held.subscription)
+  getSnapshot = () => this.#read(this.#held.resultSet)
 
   /**
    * Returns a store of the snapshots that `see` returns, updated at each change of the rows and the state.
@@ -118,9 +118,9 @@ class Handle {
     })
   }
 
-  /** Attaches a listener to the current subscription and its successors. @param {(subscription: Subscription) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
+  /** Attaches a listener to the current subscription and its successors. @param {(resultSet: ResultSet) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
   attach(attach) {
-    this.#attached.set(attach, attach(this.#held.subscription))
+    this.#attached.set(attach, attach(this.#held.resultSet))
     return () => {
       this.#attached.get(attach)?.()
       this.#attached.delete(attach)
@@ -143,7 +143,7 @@ class Handle {
     this.params = params
     for (const [attach, detach] of this.#attached) {
       detach()
-      this.#attached.set(attach, attach(held.subscription))
+      this.#attached.set(attach, attach(held.resultSet))
     }
     before.close()
     this.#notify()
@@ -166,8 +166,8 @@ class Handle {
   }
 
   /** @param {Handle<any>} handle */
-  static subscriptionOf(handle) {
-    return handle.#held.subscription
+  static resultSetOf(handle) {
+    return handle.#held.resultSet
   }
 }
 
@@ -198,7 +198,7 @@ export class LiveQuery extends Handle {
 
   /** The primary keys of the rows, as strings. */
   get keys() {
-    return Handle.subscriptionOf(this).keys
+    return Handle.resultSetOf(this).keys
   }
 
   /**
@@ -220,7 +220,7 @@ export class LiveQuery extends Handle {
    * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
-    return this.#connection.sendEvent(Handle.subscriptionOf(this), name, data)
+    return this.#connection.sendEvent(Handle.resultSetOf(this), name, data)
   }
 
   /**
@@ -256,7 +256,7 @@ export class Presence extends LiveQuery {
 
   /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    this.#connection.present(Handle.subscriptionOf(this), data)
+    this.#connection.present(Handle.resultSetOf(this), data)
   }
 }
 
@@ -283,27 +283,27 @@ export class LiveValue extends Handle {
 
 /** The live queries in use: one subscription for each combination of stream, parameters and format. */
 export class LiveQueries {
-  /** @type {Map<string, {subscription: Subscription, uses: number}>} */
+  /** @type {Map<string, {resultSet: ResultSet, uses: number}>} */
   #held = new Map()
 
   /**
    * @param {Connection} connection
-   * @param {(element: Element) => Subscription | undefined} [subscriptionOf] returns a container's subscription
+   * @param {(element: Element) => ResultSet | undefined} [resultSetOf] returns a container's subscription
    */
-  constructor(connection, subscriptionOf = () => undefined) {
+  constructor(connection, resultSetOf = () => undefined) {
     this.connection = connection
-    this.subscriptionOf = subscriptionOf
+    this.resultSetOf = resultSetOf
   }
 
   /** @param {import("../connection/calls.js").Target} target @param {CallOptions} [options] */
   call(target, {timeout, optimistic = []} = {}) {
-    /** @type {[Subscription, Expectation][]} */
+    /** @type {[ResultSet, Expectation][]} */
     const expectations = []
     const pairs = Array.isArray(optimistic) ? optimistic : [[null, optimistic]]
     for (const [shown, expect] of pairs) {
-      const subscription = shown instanceof LiveQuery ? LiveQuery.subscriptionOf(shown) : shown && this.subscriptionOf(/** @type {Element} */ (shown))
-      if (!subscription || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic())
-      expectations.push([subscription, expect])
+      const resultSet = shown instanceof LiveQuery ? LiveQuery.resultSetOf(shown) : shown && this.resultSetOf(/** @type {Element} */ (shown))
+      if (!resultSet || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic())
+      expectations.push([resultSet, expect])
     }
     return this.connection.call(target, {timeout, expectations})
   }
@@ -337,22 +337,22 @@ export class LiveQueries {
     const id = JSON.stringify([stream, sorted(params), format])
     let held = this.#held.get(id)
     if (!held) {
-      held = {subscription: new Subscription({stream, params, format, cursor: null, isNext}), uses: 0}
+      held = {resultSet: new ResultSet({stream, params, format, cursor: null, isNext}), uses: 0}
       this.#held.set(id, held)
-      this.connection.subscribe(held.subscription)
+      this.connection.subscribe(held.resultSet)
     }
     held.uses += 1
-    held.subscription.wire.isNext &&= isNext
-    const {subscription} = held
+    held.resultSet.subscription.isNext &&= isNext
+    const {resultSet} = held
     let isOpen = true
     const close = () => {
       if (!isOpen) return
       isOpen = false
       if (--held.uses) return
       this.#held.delete(id)
-      this.connection.unsubscribe(subscription)
+      this.connection.unsubscribe(resultSet)
     }
-    return {subscription, close}
+    return {resultSet, close}
   }
 }
 

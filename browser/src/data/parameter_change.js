@@ -3,8 +3,8 @@
  */
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
-/** @typedef {import("./result_set.js").Subscription} Subscription */
-/** @typedef {{subscription: Subscription, close: () => void}} Held */
+/** @typedef {import("./result_set.js").ResultSet} ResultSet */
+/** @typedef {{resultSet: ResultSet, close: () => void}} Held */
 
 /** The pause between two requests, so that a script that follows the pointer stays below the server's limits. */
 const PAUSE_SECONDS = 0.1
@@ -28,7 +28,7 @@ export class ParameterChange {
    *   take: (held: Held, params: Params) => void,
    *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
    *   after: (seconds: number, callback: () => void) => () => void,
-   * }} options hold: subscribes with these parameters, by a wire that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
+   * }} options hold: subscribes with these parameters, by a subscription that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
    */
   constructor({hold, take, refuse, after}) {
     this.hold = hold
@@ -56,17 +56,17 @@ export class ParameterChange {
     this.#isPausing = true
   }
 
-  /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {Subscription} subscription */
-  arrived(subscription) {
+  /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {ResultSet} resultSet */
+  arrived(resultSet) {
     const next = this.#next
-    if (next?.held.subscription !== subscription || !(subscription.filled || subscription.error)) return
+    if (next?.held.resultSet !== resultSet || !(resultSet.filled || resultSet.error)) return
     this.#forget()
     const isLast = this.target === next.params
     if (isLast) this.target = null
-    subscription.wire.isNext = false
-    if (!subscription.error) this.take(next.held, next.params)
+    resultSet.subscription.isNext = false
+    if (!resultSet.error) this.take(next.held, next.params)
     else next.held.close()
-    if (subscription.error && isLast) this.refuse(subscription.error)
+    if (resultSet.error && isLast) this.refuse(resultSet.error)
     this.#go()
   }
 
@@ -84,11 +84,11 @@ export class ParameterChange {
       this.#go()
     })
     const held = this.hold(params)
-    const {listeners} = held.subscription
-    const listener = () => this.arrived(held.subscription)
+    const {listeners} = held.resultSet
+    const listener = () => this.arrived(held.resultSet)
     listeners.add(listener)
     this.#next = {params, held, end: () => void listeners.delete(listener)}
-    this.arrived(held.subscription) // another handle may have loaded its rows already
+    this.arrived(held.resultSet) // another handle may have loaded its rows already
   }
 
   #drop() {

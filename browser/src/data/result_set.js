@@ -6,7 +6,7 @@ import {EventListeners} from "./events.js"
 import {RealtimeError} from "../protocol/messages.js"
 import {LiveTexts} from "./live_text.js"
 import {Overlays} from "./optimistic.js"
-import {newWire} from "../protocol/subscriptions.js"
+import {newSubscription} from "../protocol/subscriptions.js"
 import {patched} from "./patch.js"
 
 /** @typedef {import("../protocol/messages.js").Row} Row */
@@ -41,7 +41,7 @@ import {patched} from "./patch.js"
 /** @type {readonly any[]} */
 const NOTHING = Object.freeze([])
 
-export class Subscription {
+export class ResultSet {
   /** The keys of the server's rows in order. @type {readonly string[]} */
   keys = NOTHING
   /** The rows in order, with the overlays applied. Rows from a page's HTML are only in the page. @type {readonly Row[]} */
@@ -73,11 +73,11 @@ export class Subscription {
   #next = new Map()
 
   /**
-   * @param {Parameters<typeof newWire>[0]} target
+   * @param {Parameters<typeof newSubscription>[0]} target
    * @param {PageRows} [page] rows already in the page, and their painter
    */
   constructor(target, page) {
-    this.wire = newWire(target)
+    this.subscription = newSubscription(target)
     this.paint = page?.paint
     this.page = page?.paint ? page : undefined
     if (page?.keys) {
@@ -263,7 +263,7 @@ export class Subscription {
     for (let place = this.#end.after; place !== this.#end; place = place.after) {
       keys.push(place.key)
       // null: the server could not render this row, so it is left out
-      if (place.row !== undefined && !(place.row === null && this.wire.format === "data")) rows.push(place.row)
+      if (place.row !== undefined && !(place.row === null && this.subscription.format === "data")) rows.push(place.row)
       if (this.paint && !this.overlays.size) place.row = undefined // stored in the page
     }
     this.keys = Object.freeze(keys)

@@ -4,8 +4,8 @@
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../protocol/messages.js").RealtimeError} RealtimeError */
-/** @typedef {import("./result_set.js").Subscription} Subscription */
-/** @typedef {{subscription: Subscription, close: () => void}} Held */
+/** @typedef {import("./result_set.js").ResultSet} ResultSet */
+/** @typedef {{resultSet: ResultSet, close: () => void}} Held */
 /** How far a range reaches, counted from where the list begins. @typedef {{from: number, to: number}} Extent */
 /** @typedef {Extent & Held} Range */
 /** @typedef {Range & {replaced: number}} Next replaced: how many of the last ranges it takes the place of */
@@ -23,14 +23,14 @@ export class Windows {
    * @param {{
    *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
    * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
-   *   subscribes, to a wire that is next; taken: the ranges have changed; refuse: the server refuses more
+   *   subscribes, to a subscription that is next; taken: the ranges have changed; refuse: the server refuses more
    */
   constructor({size, first, hold, taken, refuse}) {
     this.size = size
     this.hold = hold
     this.taken = taken
     this.refuse = refuse
-    this.#ranges = [{...extentOf(first.subscription.wire.params), ...first}]
+    this.#ranges = [{...extentOf(first.resultSet.subscription.params), ...first}]
   }
 
   get #last() {
@@ -39,8 +39,8 @@ export class Windows {
 
   /** Whether the last range is full, so that there may be more rows. */
   get isFull() {
-    const {from, to, subscription} = this.#last
-    return subscription.keys.length >= to - from
+    const {from, to, resultSet} = this.#last
+    return resultSet.keys.length >= to - from
   }
 
   get isLoading() {
@@ -62,9 +62,9 @@ export class Windows {
     return this.#param({from: 0, to: this.#last.to})
   }
 
-  /** The subscriptions in the order of their rows. @returns {Subscription[]} */
-  get subscriptions() {
-    const found = this.#ranges.map(({subscription}) => subscription)
+  /** The subscriptions in the order of their rows. @returns {ResultSet[]} */
+  get resultSets() {
+    const found = this.#ranges.map(({resultSet}) => resultSet)
     return this.size < 0 ? found.reverse() : found
   }
 
@@ -76,15 +76,15 @@ export class Windows {
     this.#load({from: to, to: to + Math.abs(this.size)}, 0)
   }
 
-  /** Takes what was requested, if this is it. @param {Subscription} subscription whose rows are loaded or refused */
-  arrived(subscription) {
+  /** Takes what was requested, if this is it. @param {ResultSet} resultSet whose rows are loaded or refused */
+  arrived(resultSet) {
     const next = this.#next
-    if (next?.subscription !== subscription || !(subscription.filled || subscription.error)) return
+    if (next?.resultSet !== resultSet || !(resultSet.filled || resultSet.error)) return
     this.#next = null
-    subscription.wire.isNext = false
-    if (subscription.error) {
+    resultSet.subscription.isNext = false
+    if (resultSet.error) {
       next.close()
-      if (!next.replaced) this.refuse(subscription.error)
+      if (!next.replaced) this.refuse(resultSet.error)
       return
     }
     const replaced = next.replaced ? this.#ranges.splice(-next.replaced) : []
@@ -108,7 +108,7 @@ export class Windows {
 
   /** @param {Extent} extent @param {number} replaced */
   #load(extent, replaced) {
-    const {params} = this.#last.subscription.wire
+    const {params} = this.#last.resultSet.subscription
     this.#next = {...extent, replaced, ...this.hold({...params, [WINDOW]: this.#param(extent)})}
   }
 

@@ -12,7 +12,7 @@ import {sentence} from "../protocol/sentences.js"
 import {settle} from "./morph.js"
 
 /** @typedef {(target: import("../connection/calls.js").Target) => Promise<unknown>} Caller */
-/** @typedef {import("../protocol/subscriptions.js").Wire} Wire */
+/** @typedef {import("../protocol/subscriptions.js").Subscription} Subscription */
 
 /** Fields that call the action when they change. Other elements call it when they are clicked. */
 const FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=reset], [type=image])"
@@ -21,11 +21,11 @@ export class ActionElements {
   /** The number of pending calls of each element. @type {WeakMap<Element, number>} */
   #running = new WeakMap()
 
-  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: returns a container's wire */
-  constructor({document, call, wireOf = () => undefined}) {
+  /** @param {{document: Document, call: Caller, subscriptionOf?: (element: Element) => Subscription | undefined}} options subscriptionOf: returns a container's subscription */
+  constructor({document, call, subscriptionOf = () => undefined}) {
     this.document = document
     this.call = call
-    this.wireOf = wireOf
+    this.subscriptionOf = subscriptionOf
   }
 
   start() {
@@ -87,9 +87,9 @@ export class ActionElements {
    */
   #target(element) {
     const owner = listAround(element, "[data-live-stream]")
-    const wire = owner && this.wireOf(owner)
+    const subscription = owner && this.subscriptionOf(owner)
     // the token has expired, or is for other parameters
-    if (wire?.vouched && (!wire.token || wire.changed)) return {stream: wire.stream, params: wire.params ?? {}}
+    if (subscription?.vouched && (!subscription.token || subscription.changed)) return {stream: subscription.stream, params: subscription.params ?? {}}
     const token = owner && attribute(owner, "data-live-token")
     if (token) return {token}
     const reason = "An element with data-live-call must stand in what {% live %} shows, or in an element with {% live_actions %}: its call needs their data-live-token."

@@ -13,7 +13,7 @@ import {withoutAnchoring} from "./scroll_anchor.js"
 import {animate, animates} from "./transitions.js"
 import {Rows} from "./row_list.js"
 import {ParameterChange} from "../data/parameter_change.js"
-import {Subscription} from "../data/result_set.js"
+import {ResultSet} from "../data/result_set.js"
 import {WINDOW, Windows} from "../data/windows.js"
 import {ValueText} from "../valuetext.js"
 
@@ -76,12 +76,12 @@ export class Container {
     const cursor = attribute(element, "data-live-cursor")
     this.#rendered = cursor
     const changed = attribute(element, CHANGED) !== null
-    this.subscription = this.#newSubscription({params: readJSON(element, "data-live-params"), cursor, changed}, this.content.keys())
-    this.subscription.wire.fingerprint = attribute(element, "data-live-fingerprint") ?? ""
-    if (attribute(element, "data-live-presence") !== null) this.subscription.wire.present = {}
+    this.resultSet = this.#newResultSet({params: readJSON(element, "data-live-params"), cursor, changed}, this.content.keys())
+    this.resultSet.subscription.fingerprint = attribute(element, "data-live-fingerprint") ?? ""
+    if (attribute(element, "data-live-presence") !== null) this.resultSet.subscription.present = {}
     this.#change = new ParameterChange({
       hold: (params) => this.#hold(params),
-      take: ({subscription}) => this.#switch(subscription),
+      take: ({resultSet}) => this.#switch(resultSet),
       refuse: (error) => this.#refuse(error),
       after: (seconds, callback) => connection.monitor.after(seconds, callback),
     })
@@ -95,11 +95,11 @@ export class Container {
   }
 
   #showMore() {
-    const {element, subscription, connection} = this
+    const {element, resultSet, connection} = this
     if (growsUpwards(element)) withoutAnchoring(this.#parent)
     this.#windows = new Windows({
       size: this.#step,
-      first: {subscription, close: () => connection.unsubscribe(subscription)},
+      first: {resultSet, close: () => connection.unsubscribe(resultSet)},
       hold: (params) => this.#hold(params),
       taken: () => this.#takeMore(),
       refuse: (error) => {
@@ -113,54 +113,54 @@ export class Container {
 
   /** The list shows more: so does the page after a reload. */
   #takeMore() {
-    const [subscription] = this.#subscriptions
-    this.subscription = this.#step < 0 ? /** @type {Subscription} */ (this.#subscriptions.at(-1)) : subscription
+    const [resultSet] = this.#resultSets
+    this.resultSet = this.#step < 0 ? /** @type {ResultSet} */ (this.#resultSets.at(-1)) : resultSet
     this.#link?.showAddress()
   }
 
-  /** Those of its rows, in order. @returns {Subscription[]} */
-  get #subscriptions() {
-    return this.#windows?.subscriptions ?? [this.subscription]
+  /** Those of its rows, in order. @returns {ResultSet[]} */
+  get #resultSets() {
+    return this.#windows?.resultSets ?? [this.resultSet]
   }
 
   /** The keys of what it shows; of two windows that are of two moments, both may have one. @returns {readonly string[]} */
   get #shownKeys() {
-    const {shownKeys} = this.subscription
-    return this.#windows ? [...new Set(this.#subscriptions.flatMap((each) => each.shownKeys))] : shownKeys
+    const {shownKeys} = this.resultSet
+    return this.#windows ? [...new Set(this.#resultSets.flatMap((each) => each.shownKeys))] : shownKeys
   }
 
   /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows in the page */
-  #newSubscription({params, cursor, changed}, keys) {
+  #newResultSet({params, cursor, changed}, keys) {
     const {name: stream, token, format} = this
-    const subscription = new Subscription(
+    const resultSet = new ResultSet(
       {stream, token, params, format, cursor, changed},
       {
         keys,
-        paint: (shown, change) => this.#paintOf(subscription, shown, change),
-        read: this.content.read && (() => this.#read(subscription)),
+        paint: (shown, change) => this.#paintOf(resultSet, shown, change),
+        read: this.content.read && (() => this.#read(resultSet)),
         expect: this.content.expect?.bind(this.content),
       },
     )
-    subscription.events.all.add((data, about) => {
-      if (subscription === this.subscription) emit(this.element, "realtime:event", {...about, data})
+    resultSet.events.all.add((data, about) => {
+      if (resultSet === this.resultSet) emit(this.element, "realtime:event", {...about, data})
     })
-    subscription.listeners.add((_rows, change) => {
-      if (!this.#subscriptions.includes(subscription) || this.#pending) return // they are told when it is shown
+    resultSet.listeners.add((_rows, change) => {
+      if (!this.#resultSets.includes(resultSet) || this.#pending) return // they are told when it is shown
       if (this.#toTell || !this.#windows) this.#tell(this.#toTell ?? change)
       this.#toTell = null
     })
-    return subscription
+    return resultSet
   }
 
   /** The state of its live query. */
   get state() {
-    const state = this.connection.stateOf(this.subscription)
+    const state = this.connection.stateOf(this.resultSet)
     return this.#change.target && state === "live" ? "catching-up" : state
   }
 
   /** The parameters of the rows that it shows, or will show. @returns {Params} */
   get params() {
-    return this.#change.target ?? this.subscription.wire.params ?? {}
+    return this.#change.target ?? this.resultSet.subscription.params ?? {}
   }
 
   /**
@@ -173,7 +173,7 @@ export class Container {
     this.#answered = answered
     const {target} = this.#change
     if (target && isEqual(params, target)) return
-    const shown = this.subscription.wire.params ?? {}
+    const shown = this.resultSet.subscription.params ?? {}
     if (!isEqual(params, shown)) {
       const isOther = this.#windows && params[WINDOW] === shown[WINDOW] // it begins again with its first rows
       return this.#change.set(isOther ? {...params, [WINDOW]: this.#windows?.first ?? null} : params)
@@ -215,8 +215,8 @@ export class Container {
     this.#count()
     show(this.element, "data-live-state", null)
     if (attribute(this.element, "data-live-cursor") !== this.#rendered) return // it is of rows that the page has taken from elsewhere
-    const {cursor, fingerprint, params} = this.subscription.wire
-    const isOne = this.#subscriptions.length === 1 // what several windows show is loaded again, as one
+    const {cursor, fingerprint, params} = this.resultSet.subscription
+    const isOne = this.#resultSets.length === 1 // what several windows show is loaded again, as one
     if (this.#windows && !isOne) show(this.element, "data-live-params", JSON.stringify({...params, [WINDOW]: this.#windows.all}))
     if (this.#windows && !isOne) show(this.element, CHANGED, "")
     show(this.element, "data-live-cursor", isOne ? cursor : null)
@@ -226,19 +226,19 @@ export class Container {
 
   /** @param {Params} params */
   #hold(params) {
-    const {vouched, present} = this.subscription.wire
-    const subscription = this.#newSubscription({params, cursor: null, changed: true})
-    Object.assign(subscription.wire, {vouched, present, isNext: true})
-    subscription.listeners.add(() => subscription.error && this.#windows?.arrived(subscription))
-    this.connection.subscribe(subscription)
-    return {subscription, close: () => this.connection.unsubscribe(subscription)}
+    const {vouched, present} = this.resultSet.subscription
+    const resultSet = this.#newResultSet({params, cursor: null, changed: true})
+    Object.assign(resultSet.subscription, {vouched, present, isNext: true})
+    resultSet.listeners.add(() => resultSet.error && this.#windows?.arrived(resultSet))
+    this.connection.subscribe(resultSet)
+    return {resultSet, close: () => this.connection.unsubscribe(resultSet)}
   }
 
-  /** @param {Subscription} subscription whose rows are loaded */
-  #switch(subscription) {
-    const before = this.subscription
+  /** @param {ResultSet} resultSet whose rows are loaded */
+  #switch(resultSet) {
+    const before = this.resultSet
     this.#windows?.close()
-    this.subscription = subscription
+    this.resultSet = resultSet
     this.connection.unsubscribe(before)
     if (this.#windows) this.#showMore()
     show(this.element, CHANGED, "")
@@ -256,20 +256,20 @@ export class Container {
   }
 
   #showParams() {
-    this.#noted = JSON.stringify(this.subscription.wire.params ?? {})
+    this.#noted = JSON.stringify(this.resultSet.subscription.params ?? {})
     show(this.element, "data-live-params", this.#noted)
   }
 
-  /** @param {Subscription} subscription @param {readonly string[]} keys @param {Change} change */
-  #paintOf(subscription, keys, change) {
-    if (!this.#subscriptions.includes(subscription) && subscription.filled) this.#arrived(subscription)
-    return !this.#subscriptions.includes(subscription) || this.#take(this.#windows ? this.#shownKeys : keys, change)
+  /** @param {ResultSet} resultSet @param {readonly string[]} keys @param {Change} change */
+  #paintOf(resultSet, keys, change) {
+    if (!this.#resultSets.includes(resultSet) && resultSet.filled) this.#arrived(resultSet)
+    return !this.#resultSets.includes(resultSet) || this.#take(this.#windows ? this.#shownKeys : keys, change)
   }
 
-  /** @param {Subscription} subscription that is next */
-  #arrived(subscription) {
-    this.#change.arrived(subscription)
-    this.#windows?.arrived(subscription)
+  /** @param {ResultSet} resultSet that is next */
+  #arrived(resultSet) {
+    this.#change.arrived(resultSet)
+    this.#windows?.arrived(resultSet)
   }
 
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
@@ -278,7 +278,7 @@ export class Container {
       const contents = containersOf(this.name).map(({content}) => content)
       return contents.filter((content) => content instanceof Rows && content !== this.content)
     }
-    const isRefused = () => Boolean(this.subscription.error)
+    const isRefused = () => Boolean(this.resultSet.error)
     return new Rows(this.element, {wanted: () => this.#shownKeys, isRefused, others: /** @type {() => Rows[]} */ (others), report})
   }
 
@@ -291,7 +291,7 @@ export class Container {
   #take(keys, change) {
     const isLarge = change.puts.size + change.drops.length > PART_ROWS
     this.#pending = joined(this.#pending, keys, change)
-    if (this.subscription.error) this.#toTell = this.#paintAll() // rows that the user may no longer see must not stay
+    if (this.resultSet.error) this.#toTell = this.#paintAll() // rows that the user may no longer see must not stay
     else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({isNow: true})
     else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush())
     this.#count()
@@ -330,11 +330,11 @@ export class Container {
     return (isMarker(this.element) && get(this.element, "parentElement")) || this.element
   }
 
-  /** @param {Subscription} subscription */
-  #read(subscription) {
+  /** @param {ResultSet} resultSet */
+  #read(resultSet) {
     this.#flush()
     const rows = /** @type {Map<string, string>} */ (this.content.read?.())
-    return this.#windows ? new Map(subscription.keys.flatMap((key) => (rows.has(key) ? [[key, /** @type {string} */ (rows.get(key))]] : []))) : rows
+    return this.#windows ? new Map(resultSet.keys.flatMap((key) => (rows.has(key) ? [[key, /** @type {string} */ (rows.get(key))]] : []))) : rows
   }
 
   /** @param {Pending} pending @returns {Generator<void, void>} */
@@ -364,7 +364,7 @@ export class Container {
 
   /** @param {Change} change */
   #tell(change) {
-    const {error} = this.subscription
+    const {error} = this.resultSet
     if (error) emit(this.element, "realtime:error", error)
     else emit(this.element, "realtime:change", this.content.detail(change))
   }

@@ -35,8 +35,8 @@ export class Page {
   }
 
   /** @param {Element} element */
-  subscriptionOf(element) {
-    return this.#containers.get(element)?.subscription
+  resultSetOf(element) {
+    return this.#containers.get(element)?.resultSet
   }
 
   /** The containers of a stream, or all. @param {string} [name] */
@@ -115,9 +115,9 @@ export class Page {
     this.#guarded(() => {
       const {connection, report, announcer} = this
       const container = new Container(element, {containersOf: (name) => this.containersOf(name), connection, report, announcer})
-      container.subscription.wire.vouched = this.#vouched.has(container.token)
+      container.resultSet.subscription.vouched = this.#vouched.has(container.token)
       this.#containers.set(element, container)
-      connection.subscribe(container.subscription)
+      connection.subscribe(container.resultSet)
       this.connect()
     })
   }
@@ -136,9 +136,9 @@ export class Page {
     const container = this.#containers.get(element)
     if (!container) return
     this.#containers.delete(element)
-    if (container.subscription.wire.vouched) this.#vouched.add(container.token)
+    if (container.resultSet.subscription.vouched) this.#vouched.add(container.token)
     container.release()
-    this.connection.unsubscribe(container.subscription)
+    this.connection.unsubscribe(container.resultSet)
   }
 
   #showState() {

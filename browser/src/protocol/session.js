@@ -3,9 +3,9 @@
  */
 
 import {VERSION, codes, reactionTo} from "./messages.js"
-import {Wires} from "./subscriptions.js"
+import {Subscriptions} from "./subscriptions.js"
 
-/** @typedef {import("./subscriptions.js").Wire} Wire */
+/** @typedef {import("./subscriptions.js").Subscription} Subscription */
 
 /**
  * @typedef {"idle" | "opening" | "greeting" | "ready" | "waiting" | "suspended" | "stopped"} Phase
@@ -25,12 +25,12 @@ import {Wires} from "./subscriptions.js"
  *   | {do: "repeat"}
  *   | {do: "expires", seconds: number}
  *   | {do: "apply", cursor: string, updates: import("./subscriptions.js").Update[], calls: string[]}
- *   | {do: "refused", wire: Wire, fault: Fault}
- *   | {do: "later", wire: Wire}
- *   | {do: "event", event: import("./messages.js").EventMessage, wires: Wire[] | null}
- *   | {do: "text", wires: Wire[], key: string, field: string, offset: number, text: string}
- *   | {do: "text_ended", wires: Wire[], key: string, field: string, length: number}
- *   | {do: "event_rejected", wire: Wire | undefined, name: string, fault: Fault}
+ *   | {do: "refused", subscription: Subscription, fault: Fault}
+ *   | {do: "later", subscription: Subscription}
+ *   | {do: "event", event: import("./messages.js").EventMessage, subscriptions: Subscription[] | null}
+ *   | {do: "text", subscriptions: Subscription[], key: string, field: string, offset: number, text: string}
+ *   | {do: "text_ended", subscriptions: Subscription[], key: string, field: string, length: number}
+ *   | {do: "event_rejected", subscription: Subscription | undefined, name: string, fault: Fault}
  *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
  */
 
@@ -56,7 +56,7 @@ export class Session {
 
   /** The live texts by their numbers, each with its length so far. @type {Map<number, {query: number, key: string, field: string, end: number}>} */
   #texts = new Map()
-  #wires = new Wires() // what the page wants, whether connected or not
+  #subscriptions = new Subscriptions() // what the page wants, whether connected or not
   /** The state to show until the next welcome. @type {State} */
   #absence = "connecting"
   #renewed = false // new credentials were requested since the last frame
@@ -72,8 +72,8 @@ export class Session {
       case "idle":
         return null
       case "ready":
-        if (this.#wires.refused) return "refused"
-        return this.#wires.live ? "live" : "catching-up"
+        if (this.#subscriptions.refused) return "refused"
+        return this.#subscriptions.live ? "live" : "catching-up"
       case "stopped":
         return "refused"
       default:
@@ -83,19 +83,19 @@ export class Session {
 
   /** Whether all subscriptions are answered. */
   get settled() {
-    return this.#wires.settled
+    return this.#subscriptions.settled
   }
 
   /** Whether the page is connected and all its subscriptions are live. */
   get isCurrent() {
-    return this.phase === "ready" && this.#wires.live
+    return this.phase === "ready" && this.#subscriptions.live
   }
 
-  /** @param {Wire} wire @returns {State | null} */
-  stateOf(wire) {
-    if (wire.status === "refused") return "refused"
+  /** @param {Subscription} subscription @returns {State | null} */
+  stateOf(subscription) {
+    if (subscription.status === "refused") return "refused"
     if (this.phase !== "ready") return this.state
-    return wire.status === "live" ? "live" : "catching-up"
+    return subscription.status === "live" ? "live" : "catching-up"
   }
 
   /** @returns {Effect[]} */
@@ -120,7 +120,7 @@ export class Session {
     this.#move("opened")
     this.#token = token
     // calls before subscriptions, so that the frame with their effects names them
-    return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.subscribeAll())]
+    return [...this.#hello([]), {do: "repeat"}, ...send(this.#subscriptions.subscribeAll())]
   }
 
   /**
@@ -131,13 +131,13 @@ export class Session {
    */
   renew(events = []) {
     this.#move("renew")
-    return this.#hello(this.#wires.renewAll(events))
+    return this.#hello(this.#subscriptions.renewAll(events))
   }
 
   /** Like `renew`, if the previous transport has received no answer: the calls are sent again too. @returns {Effect[]} */
   moved() {
     this.#move("renew")
-    return [...this.#hello([]), {do: "repeat"}, ...send(this.#wires.renewAll([]))]
+    return [...this.#hello([]), {do: "repeat"}, ...send(this.#subscriptions.renewAll([]))]
   }
 
   /** Sends a newer token for the current connection. @param {string} token @returns {Effect[]} */
@@ -168,7 +168,7 @@ export class Session {
     this.#move("lost")
     if (reaction === "renew") {
       this.#renewed = true
-      this.#wires.discardCredentials()
+      this.#subscriptions.discardCredentials()
     }
     return [{do: "close"}, {do: "wait", retry, ...(planned && {planned})}]
   }
@@ -195,41 +195,41 @@ export class Session {
     return this.phase === before ? [] : [{do: "open"}]
   }
 
-  /** @param {Wire} wire @returns {Effect[]} */
-  subscribe(wire) {
-    this.#wires.add(wire)
-    return this.#subscribe(wire)
+  /** @param {Subscription} subscription @returns {Effect[]} */
+  subscribe(subscription) {
+    this.#subscriptions.add(subscription)
+    return this.#subscribe(subscription)
   }
 
-  /** @param {Wire} wire @returns {Effect[]} */
-  unsubscribe(wire) {
-    return this.#sendIfConnected(this.#wires.remove(wire))
+  /** @param {Subscription} subscription @returns {Effect[]} */
+  unsubscribe(subscription) {
+    return this.#sendIfConnected(this.#subscriptions.remove(subscription))
   }
 
-  /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
-  sendEvent(wire, name, data) {
-    return this.#sendIfConnected(this.#wires.sendEvent(wire, name, data))
+  /** Sends an event to the other subscribers. @param {Subscription} subscription @param {string} name @param {unknown} data */
+  sendEvent(subscription, name, data) {
+    return this.#sendIfConnected(this.#subscriptions.sendEvent(subscription, name, data))
   }
 
-  /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
-  present(wire, data) {
-    return this.#sendIfConnected(this.#wires.present(wire, data))
+  /** Marks the user as present, with this data. @param {Subscription} subscription @param {object} data */
+  present(subscription, data) {
+    return this.#sendIfConnected(this.#subscriptions.present(subscription, data))
   }
 
-  /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
-  again(wire) {
-    return wire.status === "delayed" && this.#wires.has(wire) ? this.#subscribe(wire) : []
+  /** Subscribes again after a delay, unless a reconnect has done so already. @param {Subscription} subscription @returns {Effect[]} */
+  again(subscription) {
+    return subscription.status === "delayed" && this.#subscriptions.has(subscription) ? this.#subscribe(subscription) : []
   }
 
   /**
    * Reloads all rows, because the page's rows are wrong: at once the first time, then after growing delays.
    *
-   * @param {Wire} wire
+   * @param {Subscription} subscription
    * @returns {Effect[]}
    */
-  resync(wire) {
-    const leaving = this.#sendIfConnected(this.#wires.reset(wire))
-    return wire.failures === 1 ? [...leaving, ...this.#subscribe(wire)] : [...leaving, {do: "later", wire}]
+  resync(subscription) {
+    const leaving = this.#sendIfConnected(this.#subscriptions.reset(subscription))
+    return subscription.failures === 1 ? [...leaving, ...this.#subscribe(subscription)] : [...leaving, {do: "later", subscription}]
   }
 
   /**
@@ -252,7 +252,7 @@ export class Session {
     if (message.type === "frame") {
       // a frame is acknowledged after the page has applied it
       const {cursor, calls = []} = message
-      return [{do: "apply", cursor, updates: this.#wires.updates(message), calls}]
+      return [{do: "apply", cursor, updates: this.#subscriptions.updates(message), calls}]
     }
     this.#handled += 1
     return [...this.#answer(message), ...this.#ackIfDue()]
@@ -270,37 +270,37 @@ export class Session {
       case "authenticated":
         return expires(message)
       case "subscribed":
-        this.#wires.accept(message)
+        this.#subscriptions.accept(message)
         return []
       case "behind":
-        this.#wires.fallBehind()
+        this.#subscriptions.fallBehind()
         return []
       case "heartbeat":
-        this.#wires.heartbeat(message.cursors ?? {})
+        this.#subscriptions.heartbeat(message.cursors ?? {})
         return [this.#ack()]
       case "refused":
         return this.#refused(message)
       case "reply":
         return [{do: "reply", reply: message}]
       case "event": {
-        const wires = message.query === undefined ? null : this.#wires.of(message.query)
-        return [{do: "event", event: message, wires}]
+        const subscriptions = message.query === undefined ? null : this.#subscriptions.of(message.query)
+        return [{do: "event", event: message, subscriptions}]
       }
       case "text": {
         const {number, query, key, field, offset, text} = message
         this.#texts.set(number, {query, key, field, end: offset + text.length})
-        return [{do: "text", wires: this.#wires.of(query), key, field, offset, text}]
+        return [{do: "text", subscriptions: this.#subscriptions.of(query), key, field, offset, text}]
       }
       case "text_ended": {
         const {query, key, field, length} = message
         for (const [number, text] of this.#texts) {
           if (text.query === query && text.key === key && text.field === field) this.#texts.delete(number)
         }
-        return [{do: "text_ended", wires: this.#wires.of(query), key, field, length}]
+        return [{do: "text_ended", subscriptions: this.#subscriptions.of(query), key, field, length}]
       }
       case "event_rejected": {
         const {id, name, code, reason} = message
-        return [{do: "event_rejected", wire: this.#wires.find(id), name, fault: {code, reason}}]
+        return [{do: "event_rejected", subscription: this.#subscriptions.find(id), name, fault: {code, reason}}]
       }
       case "bye":
         return this.lost(message.code, message.reason, message.retry)
@@ -310,10 +310,10 @@ export class Session {
   }
 
   /**
-   * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
+   * Handles an applied frame: its cursor is valid now, except for subscriptions whose deltas could not be applied.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
-   * @param {Set<Wire>} failed
+   * @param {Set<Subscription>} failed
    * @returns {Effect[]}
    */
   applied({cursor, updates}, failed) {
@@ -323,10 +323,10 @@ export class Session {
 
     /** @type {Effect[]} */
     const effects = []
-    for (const {wire} of updates) {
-      if (!this.#wires.has(wire)) continue // closed by a listener
-      if (failed.has(wire)) effects.push(...this.resync(wire))
-      else this.#wires.advance(wire, cursor)
+    for (const {subscription} of updates) {
+      if (!this.#subscriptions.has(subscription)) continue // closed by a listener
+      if (failed.has(subscription)) effects.push(...this.resync(subscription))
+      else this.#subscriptions.advance(subscription, cursor)
     }
     return [...this.#ackIfDue(), ...effects]
   }
@@ -350,12 +350,12 @@ export class Session {
   /** @param {State} shown */
   #interrupt(shown = "offline") {
     this.#absence = shown
-    this.#wires.interrupt()
+    this.#subscriptions.interrupt()
   }
 
-  /** @param {Wire} wire @returns {Effect[]} */
-  #subscribe(wire) {
-    return this.#connected ? send(this.#wires.subscribe(wire)) : []
+  /** @param {Subscription} subscription @returns {Effect[]} */
+  #subscribe(subscription) {
+    return this.#connected ? send(this.#subscriptions.subscribe(subscription)) : []
   }
 
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
@@ -369,11 +369,11 @@ export class Session {
 
   /** @param {import("./messages.js").Refused} message @returns {Effect[]} */
   #refused(message) {
-    const wire = this.#wires.refuse(message)
-    if (wire?.status === "wanted") return this.#subscribe(wire)
-    if (wire?.status === "delayed") return [{do: "later", wire}]
+    const subscription = this.#subscriptions.refuse(message)
+    if (subscription?.status === "wanted") return this.#subscribe(subscription)
+    if (subscription?.status === "delayed") return [{do: "later", subscription}]
     const {code, reason, details} = message
-    return wire ? [{do: "refused", wire, fault: details ? {code, reason, details} : {code, reason}}] : []
+    return subscription ? [{do: "refused", subscription, fault: details ? {code, reason, details} : {code, reason}}] : []
   }
 
   /** @returns {Effect[]} */

@@ -296,162 +296,162 @@ var EventListeners = class {
 };
 
 // src/protocol/subscriptions.js
-function newWire({ fingerprint = "", ...target }) {
+function newSubscription({ fingerprint = "", ...target }) {
   return { ...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false };
 }
-var Wires = class {
-  /** @type {Set<Wire>} */
-  #wires = /* @__PURE__ */ new Set();
+var Subscriptions = class {
+  /** @type {Set<Subscription>} */
+  #subscriptions = /* @__PURE__ */ new Set();
   #nextId = 1;
-  /** @param {Wire} wire */
-  add(wire) {
-    this.#wires.add(wire);
+  /** @param {Subscription} subscription */
+  add(subscription) {
+    this.#subscriptions.add(subscription);
   }
-  /** @param {Wire} wire */
-  has(wire) {
-    return this.#wires.has(wire);
+  /** @param {Subscription} subscription */
+  has(subscription) {
+    return this.#subscriptions.has(subscription);
   }
-  /** @param {Wire} wire @returns {ClientMessage[]} the messages for an open connection */
-  remove(wire) {
-    this.#wires.delete(wire);
-    return this.#unsubscribe(wire);
+  /** @param {Subscription} subscription @returns {ClientMessage[]} the messages for an open connection */
+  remove(subscription) {
+    this.#subscriptions.delete(subscription);
+    return this.#unsubscribe(subscription);
   }
-  /** Whether all wires that are shown and not refused are live. */
+  /** Whether all subscriptions that are shown and not refused are live. */
   get live() {
-    return this.#shown.every((wire) => wire.status === "live" || wire.status === "refused");
+    return this.#shown.every((subscription) => subscription.status === "live" || subscription.status === "refused");
   }
-  /** Whether there are wires, and all of them are refused. */
+  /** Whether there are subscriptions, and all of them are refused. */
   get refused() {
-    return this.#shown.length > 0 && this.#shown.every((wire) => wire.status === "refused");
+    return this.#shown.length > 0 && this.#shown.every((subscription) => subscription.status === "refused");
   }
   get #shown() {
-    return [...this.#wires].filter(({ isNext }) => !isNext);
+    return [...this.#subscriptions].filter(({ isNext }) => !isNext);
   }
   /** Whether no answer is pending. */
   get settled() {
-    return [...this.#wires].every(({ status: status2 }) => status2 === "live" || status2 === "delayed" || status2 === "refused");
+    return [...this.#subscriptions].every(({ status: status2 }) => status2 === "live" || status2 === "delayed" || status2 === "refused");
   }
-  /** Returns the messages that subscribe the wire. @param {Wire} wire @returns {ClientMessage[]} */
-  subscribe(wire) {
-    Object.assign(wire, { id: this.#nextId++, status: "asked" });
-    const { id, token, stream, params = {}, format, cursor, fingerprint, changed } = wire;
+  /** Returns the messages of a subscription request. @param {Subscription} subscription @returns {ClientMessage[]} */
+  subscribe(subscription) {
+    Object.assign(subscription, { id: this.#nextId++, status: "asked" });
+    const { id, token, stream, params = {}, format, cursor, fingerprint, changed } = subscription;
     const target = !token ? { stream, params, format } : changed ? { token, params } : { token };
     const held = cursor === null ? {} : fingerprint ? { cursor, fingerprint } : { cursor };
     const asked = { type: "subscribe", id, ...target, ...held };
-    return wire.present ? [asked, { type: "present", id, data: wire.present }] : [asked];
+    return subscription.present ? [asked, { type: "present", id, data: subscription.present }] : [asked];
   }
   subscribeAll() {
-    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused").flatMap((wire) => this.subscribe(wire));
+    return [...this.#subscriptions].filter(({ status: status2 }) => status2 !== "refused").flatMap((subscription) => this.subscribe(subscription));
   }
-  /** Returns the message of an event; none if the wire is not live, so the event is lost. @param {Wire} wire @param {string} name @param {unknown} data @returns {ClientMessage[]} */
+  /** Returns the message of an event; none if the subscription is not live, so the event is lost. @param {Subscription} subscription @param {string} name @param {unknown} data @returns {ClientMessage[]} */
   sendEvent({ id, status: status2 }, name, data) {
     return status2 !== "asked" && isHeld(status2) ? [{ type: "send", id, name, data }] : [];
   }
-  /** @param {Wire} wire @param {object} data @returns {ClientMessage[]} */
-  present(wire, data) {
-    wire.present = data;
-    return isHeld(wire.status) ? [{ type: "present", id: wire.id, data }] : [];
+  /** @param {Subscription} subscription @param {object} data @returns {ClientMessage[]} */
+  present(subscription, data) {
+    subscription.present = data;
+    return isHeld(subscription.status) ? [{ type: "present", id: subscription.id, data }] : [];
   }
-  /** Returns the wires that an event is for. @param {number} query */
+  /** Returns the subscriptions that an event is for. @param {number} query */
   of(query) {
-    return [...this.#wires].filter((wire) => wire.query === query);
+    return [...this.#subscriptions].filter((subscription) => subscription.query === query);
   }
   /** Returns the messages that continue on another connection; live rows stay live. @param {Send[]} events not yet sent to the previous one */
   renewAll(events) {
-    return [...this.#wires].filter(({ status: status2 }) => status2 !== "refused" && status2 !== "delayed").flatMap((wire) => {
-      const isLive = wire.status === "live";
-      const own = events.filter(({ id }) => id === wire.id);
-      const messages = [...this.subscribe(wire), ...own.map((event) => ({ ...event, id: wire.id }))];
-      Object.assign(wire, { query: null, log: null, status: isLive ? "live" : "asked" });
+    return [...this.#subscriptions].filter(({ status: status2 }) => status2 !== "refused" && status2 !== "delayed").flatMap((subscription) => {
+      const isLive = subscription.status === "live";
+      const own = events.filter(({ id }) => id === subscription.id);
+      const messages = [...this.subscribe(subscription), ...own.map((event) => ({ ...event, id: subscription.id }))];
+      Object.assign(subscription, { query: null, log: null, status: isLive ? "live" : "asked" });
       return messages;
     });
   }
-  /** Handles the loss of the connection; the wires are still wanted. */
+  /** Handles the loss of the connection; the subscriptions are still wanted. */
   interrupt() {
-    for (const wire of this.#wires) {
-      if (wire.status !== "refused") Object.assign(wire, { query: null, log: null, status: "wanted" });
+    for (const subscription of this.#subscriptions) {
+      if (subscription.status !== "refused") Object.assign(subscription, { query: null, log: null, status: "wanted" });
     }
   }
   /** Discards tokens and rows, because the user may be another one. */
   discardCredentials() {
-    for (const wire of this.#wires) {
-      wire.cursor = null;
-      if (wire.params && wire.vouched) delete wire.token;
+    for (const subscription of this.#subscriptions) {
+      subscription.cursor = null;
+      if (subscription.params && subscription.vouched) delete subscription.token;
     }
   }
   /** @param {import("./messages.js").Subscribed} message */
   accept({ id, query, log, fingerprint = "" }) {
-    const wire = this.find(id);
-    if (!wire) return;
-    if (wire.token) wire.vouched = true;
-    const moved = wire.query !== null;
-    const differs = wire.fingerprint !== "" && fingerprint !== "" && wire.fingerprint !== fingerprint;
-    if (moved || differs) wire.cursor = null;
-    const isRenewed = wire.status === "live" && wire.cursor !== null;
-    Object.assign(wire, { query, log, nextFingerprint: fingerprint, status: isRenewed ? "live" : "accepted" });
+    const subscription = this.find(id);
+    if (!subscription) return;
+    if (subscription.token) subscription.vouched = true;
+    const moved = subscription.query !== null;
+    const differs = subscription.fingerprint !== "" && fingerprint !== "" && subscription.fingerprint !== fingerprint;
+    if (moved || differs) subscription.cursor = null;
+    const isRenewed = subscription.status === "live" && subscription.cursor !== null;
+    Object.assign(subscription, { query, log, nextFingerprint: fingerprint, status: isRenewed ? "live" : "accepted" });
   }
   /**
-   * Handles a refusal: the wire is requested again, delayed or ended, as its status then says.
+   * Handles a refusal: the subscription is requested again, delayed or ended, as its status then says.
    *
    * @param {import("./messages.js").Refused} message
-   * @returns {Wire | undefined}
+   * @returns {Subscription | undefined}
    */
   refuse({ id, code }) {
-    const wire = this.find(id);
-    if (!wire) return void 0;
-    Object.assign(wire, { query: null, log: null });
+    const subscription = this.find(id);
+    if (!subscription) return void 0;
+    Object.assign(subscription, { query: null, log: null });
     const reaction = reactionTo(code);
-    if (reaction === "renew" && wire.token && wire.params && wire.vouched) {
-      delete wire.token;
-      wire.status = "wanted";
+    if (reaction === "renew" && subscription.token && subscription.params && subscription.vouched) {
+      delete subscription.token;
+      subscription.status = "wanted";
     } else if (reaction === "reconnect") {
-      wire.status = "delayed";
-      wire.failures += 1;
+      subscription.status = "delayed";
+      subscription.failures += 1;
     } else {
-      Object.assign(wire, { status: "refused", cursor: null });
+      Object.assign(subscription, { status: "refused", cursor: null });
     }
-    return wire;
+    return subscription;
   }
   /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
   updates({ log, deltas }) {
-    return [...this.#wires].filter((wire) => wire.log === log).map((wire) => ({
-      wire,
-      deltas: deltas.filter(({ query }) => query === wire.query),
-      fresh: wire.cursor === null
+    return [...this.#subscriptions].filter((subscription) => subscription.log === log).map((subscription) => ({
+      subscription,
+      deltas: deltas.filter(({ query }) => query === subscription.query),
+      fresh: subscription.cursor === null
     }));
   }
-  /** Notes that the page has the wire's rows up to this cursor. @param {Wire} wire @param {string} cursor */
-  advance(wire, cursor) {
-    Object.assign(wire, { cursor, fingerprint: wire.nextFingerprint, status: "live", failures: 0 });
+  /** Notes that the page has the subscription's rows up to this cursor. @param {Subscription} subscription @param {string} cursor */
+  advance(subscription, cursor) {
+    Object.assign(subscription, { cursor, fingerprint: subscription.nextFingerprint, status: "live", failures: 0 });
   }
-  /** Discards the page's rows, and requests them again. @param {Wire} wire @returns {ClientMessage[]} */
-  reset(wire) {
-    const messages = this.#unsubscribe(wire);
-    Object.assign(wire, { cursor: null, status: "delayed", failures: wire.failures + 1 });
+  /** Discards the page's rows, and requests them again. @param {Subscription} subscription @returns {ClientMessage[]} */
+  reset(subscription) {
+    const messages = this.#unsubscribe(subscription);
+    Object.assign(subscription, { cursor: null, status: "delayed", failures: subscription.failures + 1 });
     return messages;
   }
   fallBehind() {
-    for (const wire of this.#wires) {
-      if (wire.status === "live") wire.status = "behind";
+    for (const subscription of this.#subscriptions) {
+      if (subscription.status === "live") subscription.status = "behind";
     }
   }
   /** @param {Record<string, string>} cursors by log */
   heartbeat(cursors) {
-    for (const wire of this.#wires) {
-      if (wire.status !== "live" && wire.status !== "behind") continue;
-      const cursor = cursors[String(wire.log)];
-      if (cursor !== void 0) Object.assign(wire, { cursor, status: "live" });
+    for (const subscription of this.#subscriptions) {
+      if (subscription.status !== "live" && subscription.status !== "behind") continue;
+      const cursor = cursors[String(subscription.log)];
+      if (cursor !== void 0) Object.assign(subscription, { cursor, status: "live" });
     }
   }
-  /** @param {Wire} wire @returns {ClientMessage[]} */
-  #unsubscribe(wire) {
-    const { id, status: status2 } = wire;
-    Object.assign(wire, { query: null, log: null, status: "wanted" });
+  /** @param {Subscription} subscription @returns {ClientMessage[]} */
+  #unsubscribe(subscription) {
+    const { id, status: status2 } = subscription;
+    Object.assign(subscription, { query: null, log: null, status: "wanted" });
     return isHeld(status2) ? [{ type: "unsubscribe", id }] : [];
   }
   /** @param {number} id */
   find(id) {
-    return [...this.#wires].find((wire) => wire.id === id && wire.status !== "wanted" && wire.status !== "delayed");
+    return [...this.#subscriptions].find((subscription) => subscription.id === id && subscription.status !== "wanted" && subscription.status !== "delayed");
   }
 };
 function isHeld(status2) {
@@ -476,7 +476,7 @@ var Session = class {
   fault = null;
   /** The live texts by their numbers, each with its length so far. @type {Map<number, {query: number, key: string, field: string, end: number}>} */
   #texts = /* @__PURE__ */ new Map();
-  #wires = new Wires();
+  #subscriptions = new Subscriptions();
   // what the page wants, whether connected or not
   /** The state to show until the next welcome. @type {State} */
   #absence = "connecting";
@@ -494,8 +494,8 @@ var Session = class {
       case "idle":
         return null;
       case "ready":
-        if (this.#wires.refused) return "refused";
-        return this.#wires.live ? "live" : "catching-up";
+        if (this.#subscriptions.refused) return "refused";
+        return this.#subscriptions.live ? "live" : "catching-up";
       case "stopped":
         return "refused";
       default:
@@ -504,17 +504,17 @@ var Session = class {
   }
   /** Whether all subscriptions are answered. */
   get settled() {
-    return this.#wires.settled;
+    return this.#subscriptions.settled;
   }
   /** Whether the page is connected and all its subscriptions are live. */
   get isCurrent() {
-    return this.phase === "ready" && this.#wires.live;
+    return this.phase === "ready" && this.#subscriptions.live;
   }
-  /** @param {Wire} wire @returns {State | null} */
-  stateOf(wire) {
-    if (wire.status === "refused") return "refused";
+  /** @param {Subscription} subscription @returns {State | null} */
+  stateOf(subscription) {
+    if (subscription.status === "refused") return "refused";
     if (this.phase !== "ready") return this.state;
-    return wire.status === "live" ? "live" : "catching-up";
+    return subscription.status === "live" ? "live" : "catching-up";
   }
   /** @returns {Effect[]} */
   connect() {
@@ -536,7 +536,7 @@ var Session = class {
   opened(token) {
     this.#move("opened");
     this.#token = token;
-    return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.subscribeAll())];
+    return [...this.#hello([]), { do: "repeat" }, ...send(this.#subscriptions.subscribeAll())];
   }
   /**
    * Continues with another request: the server sees a new client, the page sees no change.
@@ -546,12 +546,12 @@ var Session = class {
    */
   renew(events = []) {
     this.#move("renew");
-    return this.#hello(this.#wires.renewAll(events));
+    return this.#hello(this.#subscriptions.renewAll(events));
   }
   /** Like `renew`, if the previous transport has received no answer: the calls are sent again too. @returns {Effect[]} */
   moved() {
     this.#move("renew");
-    return [...this.#hello([]), { do: "repeat" }, ...send(this.#wires.renewAll([]))];
+    return [...this.#hello([]), { do: "repeat" }, ...send(this.#subscriptions.renewAll([]))];
   }
   /** Sends a newer token for the current connection. @param {string} token @returns {Effect[]} */
   authenticate(token) {
@@ -579,7 +579,7 @@ var Session = class {
     this.#move("lost");
     if (reaction === "renew") {
       this.#renewed = true;
-      this.#wires.discardCredentials();
+      this.#subscriptions.discardCredentials();
     }
     return [{ do: "close" }, { do: "wait", retry, ...planned && { planned } }];
   }
@@ -602,36 +602,36 @@ var Session = class {
     this.#move("resume");
     return this.phase === before ? [] : [{ do: "open" }];
   }
-  /** @param {Wire} wire @returns {Effect[]} */
-  subscribe(wire) {
-    this.#wires.add(wire);
-    return this.#subscribe(wire);
+  /** @param {Subscription} subscription @returns {Effect[]} */
+  subscribe(subscription) {
+    this.#subscriptions.add(subscription);
+    return this.#subscribe(subscription);
   }
-  /** @param {Wire} wire @returns {Effect[]} */
-  unsubscribe(wire) {
-    return this.#sendIfConnected(this.#wires.remove(wire));
+  /** @param {Subscription} subscription @returns {Effect[]} */
+  unsubscribe(subscription) {
+    return this.#sendIfConnected(this.#subscriptions.remove(subscription));
   }
-  /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
-  sendEvent(wire, name, data) {
-    return this.#sendIfConnected(this.#wires.sendEvent(wire, name, data));
+  /** Sends an event to the other subscribers. @param {Subscription} subscription @param {string} name @param {unknown} data */
+  sendEvent(subscription, name, data) {
+    return this.#sendIfConnected(this.#subscriptions.sendEvent(subscription, name, data));
   }
-  /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
-  present(wire, data) {
-    return this.#sendIfConnected(this.#wires.present(wire, data));
+  /** Marks the user as present, with this data. @param {Subscription} subscription @param {object} data */
+  present(subscription, data) {
+    return this.#sendIfConnected(this.#subscriptions.present(subscription, data));
   }
-  /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
-  again(wire) {
-    return wire.status === "delayed" && this.#wires.has(wire) ? this.#subscribe(wire) : [];
+  /** Subscribes again after a delay, unless a reconnect has done so already. @param {Subscription} subscription @returns {Effect[]} */
+  again(subscription) {
+    return subscription.status === "delayed" && this.#subscriptions.has(subscription) ? this.#subscribe(subscription) : [];
   }
   /**
    * Reloads all rows, because the page's rows are wrong: at once the first time, then after growing delays.
    *
-   * @param {Wire} wire
+   * @param {Subscription} subscription
    * @returns {Effect[]}
    */
-  resync(wire) {
-    const leaving = this.#sendIfConnected(this.#wires.reset(wire));
-    return wire.failures === 1 ? [...leaving, ...this.#subscribe(wire)] : [...leaving, { do: "later", wire }];
+  resync(subscription) {
+    const leaving = this.#sendIfConnected(this.#subscriptions.reset(subscription));
+    return subscription.failures === 1 ? [...leaving, ...this.#subscribe(subscription)] : [...leaving, { do: "later", subscription }];
   }
   /**
    * @param {import("./messages.js").ServerMessage} message
@@ -652,7 +652,7 @@ var Session = class {
     this.#unacked.bytes += size;
     if (message.type === "frame") {
       const { cursor, calls = [] } = message;
-      return [{ do: "apply", cursor, updates: this.#wires.updates(message), calls }];
+      return [{ do: "apply", cursor, updates: this.#subscriptions.updates(message), calls }];
     }
     this.#handled += 1;
     return [...this.#answer(message), ...this.#ackIfDue()];
@@ -668,37 +668,37 @@ var Session = class {
       case "authenticated":
         return expires(message);
       case "subscribed":
-        this.#wires.accept(message);
+        this.#subscriptions.accept(message);
         return [];
       case "behind":
-        this.#wires.fallBehind();
+        this.#subscriptions.fallBehind();
         return [];
       case "heartbeat":
-        this.#wires.heartbeat(message.cursors ?? {});
+        this.#subscriptions.heartbeat(message.cursors ?? {});
         return [this.#ack()];
       case "refused":
         return this.#refused(message);
       case "reply":
         return [{ do: "reply", reply: message }];
       case "event": {
-        const wires = message.query === void 0 ? null : this.#wires.of(message.query);
-        return [{ do: "event", event: message, wires }];
+        const subscriptions = message.query === void 0 ? null : this.#subscriptions.of(message.query);
+        return [{ do: "event", event: message, subscriptions }];
       }
       case "text": {
         const { number, query, key, field, offset, text: text2 } = message;
         this.#texts.set(number, { query, key, field, end: offset + text2.length });
-        return [{ do: "text", wires: this.#wires.of(query), key, field, offset, text: text2 }];
+        return [{ do: "text", subscriptions: this.#subscriptions.of(query), key, field, offset, text: text2 }];
       }
       case "text_ended": {
         const { query, key, field, length } = message;
         for (const [number, text2] of this.#texts) {
           if (text2.query === query && text2.key === key && text2.field === field) this.#texts.delete(number);
         }
-        return [{ do: "text_ended", wires: this.#wires.of(query), key, field, length }];
+        return [{ do: "text_ended", subscriptions: this.#subscriptions.of(query), key, field, length }];
       }
       case "event_rejected": {
         const { id, name, code, reason } = message;
-        return [{ do: "event_rejected", wire: this.#wires.find(id), name, fault: { code, reason } }];
+        return [{ do: "event_rejected", subscription: this.#subscriptions.find(id), name, fault: { code, reason } }];
       }
       case "bye":
         return this.lost(message.code, message.reason, message.retry);
@@ -707,10 +707,10 @@ var Session = class {
     }
   }
   /**
-   * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
+   * Handles an applied frame: its cursor is valid now, except for subscriptions whose deltas could not be applied.
    *
    * @param {Extract<Effect, {do: "apply"}>} frame
-   * @param {Set<Wire>} failed
+   * @param {Set<Subscription>} failed
    * @returns {Effect[]}
    */
   applied({ cursor, updates }, failed) {
@@ -718,10 +718,10 @@ var Session = class {
     this.#handled += 1;
     this.#unacked.frames += 1;
     const effects = [];
-    for (const { wire } of updates) {
-      if (!this.#wires.has(wire)) continue;
-      if (failed.has(wire)) effects.push(...this.resync(wire));
-      else this.#wires.advance(wire, cursor);
+    for (const { subscription } of updates) {
+      if (!this.#subscriptions.has(subscription)) continue;
+      if (failed.has(subscription)) effects.push(...this.resync(subscription));
+      else this.#subscriptions.advance(subscription, cursor);
     }
     return [...this.#ackIfDue(), ...effects];
   }
@@ -742,11 +742,11 @@ var Session = class {
   /** @param {State} shown */
   #interrupt(shown2 = "offline") {
     this.#absence = shown2;
-    this.#wires.interrupt();
+    this.#subscriptions.interrupt();
   }
-  /** @param {Wire} wire @returns {Effect[]} */
-  #subscribe(wire) {
-    return this.#connected ? send(this.#wires.subscribe(wire)) : [];
+  /** @param {Subscription} subscription @returns {Effect[]} */
+  #subscribe(subscription) {
+    return this.#connected ? send(this.#subscriptions.subscribe(subscription)) : [];
   }
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
   #sendIfConnected(messages) {
@@ -757,11 +757,11 @@ var Session = class {
   }
   /** @param {import("./messages.js").Refused} message @returns {Effect[]} */
   #refused(message) {
-    const wire = this.#wires.refuse(message);
-    if (wire?.status === "wanted") return this.#subscribe(wire);
-    if (wire?.status === "delayed") return [{ do: "later", wire }];
+    const subscription = this.#subscriptions.refuse(message);
+    if (subscription?.status === "wanted") return this.#subscribe(subscription);
+    if (subscription?.status === "delayed") return [{ do: "later", subscription }];
     const { code, reason, details } = message;
-    return wire ? [{ do: "refused", wire, fault: details ? { code, reason, details } : { code, reason } }] : [];
+    return subscription ? [{ do: "refused", subscription, fault: details ? { code, reason, details } : { code, reason } }] : [];
   }
   /** @returns {Effect[]} */
   #ackIfDue() {
@@ -792,9 +792,9 @@ var Connection = class {
   /** Called when the server rejects an event or a presence. @type {Set<(error: RealtimeError) => void>} */
   refusals = /* @__PURE__ */ new Set();
   #session = new Session();
-  /** @type {Map<Wire, Subscription>} */
-  #subscriptions = /* @__PURE__ */ new Map();
-  /** @type {Map<Wire, () => void>} */
+  /** @type {Map<Subscription, ResultSet>} */
+  #resultSets = /* @__PURE__ */ new Map();
+  /** @type {Map<Subscription, () => void>} */
   #delays = /* @__PURE__ */ new Map();
   /** @type {Transport | null} */
   #transport = null;
@@ -841,12 +841,12 @@ var Connection = class {
   /** Why the state is "refused": the connection was refused, or all subscriptions. */
   get fault() {
     if (this.state !== "refused" || this.#session.fault) return this.#session.fault;
-    const [error] = [...this.#subscriptions.values()].map((subscription) => subscription.error);
+    const [error] = [...this.#resultSets.values()].map((resultSet) => resultSet.error);
     return error && { code: error.code, reason: error.message };
   }
-  /** @param {Subscription} subscription */
-  stateOf({ wire }) {
-    return this.#session.stateOf(wire);
+  /** @param {ResultSet} resultSet */
+  stateOf({ subscription }) {
+    return this.#session.stateOf(subscription);
   }
   /** @param {string} url @param {Token | null} [token] */
   connect(url, token = null) {
@@ -856,61 +856,61 @@ var Connection = class {
     if (moved) this.#do(this.#session.lost(1e3, "The page has connected to another address."));
     this.#do(this.#session.connect());
   }
-  /** @param {Subscription} subscription */
-  subscribe(subscription) {
-    this.#subscriptions.set(subscription.wire, subscription);
-    this.#do(this.#session.subscribe(subscription.wire));
+  /** @param {ResultSet} resultSet */
+  subscribe(resultSet) {
+    this.#resultSets.set(resultSet.subscription, resultSet);
+    this.#do(this.#session.subscribe(resultSet.subscription));
   }
-  /** @param {Subscription} subscription */
-  unsubscribe({ wire }) {
-    this.#delays.get(wire)?.();
-    this.#delays.delete(wire);
-    this.#subscriptions.delete(wire);
-    this.#do(this.#session.unsubscribe(wire));
+  /** @param {ResultSet} resultSet */
+  unsubscribe({ subscription }) {
+    this.#delays.get(subscription)?.();
+    this.#delays.delete(subscription);
+    this.#resultSets.delete(subscription);
+    this.#do(this.#session.unsubscribe(subscription));
   }
   /**
    * Sends an event to the other subscribers.
    *
-   * @param {Subscription} subscription
+   * @param {ResultSet} resultSet
    * @param {string} name
    * @param {unknown} data
    * @returns {boolean} whether it was sent
    */
-  sendEvent({ wire }, name, data) {
-    const effects = this.#session.sendEvent(wire, name, data);
+  sendEvent({ subscription }, name, data) {
+    const effects = this.#session.sendEvent(subscription, name, data);
     this.#do(effects);
     return effects.length > 0;
   }
-  /** Marks the user as present. @param {Subscription} subscription @param {object} data shown to the other users */
-  present({ wire }, data) {
-    this.#do(this.#session.present(wire, data));
+  /** Marks the user as present. @param {ResultSet} resultSet @param {object} data shown to the other users */
+  present({ subscription }, data) {
+    this.#do(this.#session.present(subscription, data));
   }
   /** Returns the subscriptions to a stream with these parameters, whichever rows they show. @param {string} stream @param {string} params in order, as JSON */
   of(stream, params) {
     const isOf = (given2) => JSON.stringify(sorted(given2)) === params;
-    return [...this.#subscriptions.values()].filter(({ wire }) => {
-      const { page, window: window2, ...others } = wire.params ?? {};
-      return wire.stream === stream && (isOf(wire.params ?? {}) || isOf(others));
+    return [...this.#resultSets.values()].filter(({ subscription }) => {
+      const { page, window: window2, ...others } = subscription.params ?? {};
+      return subscription.stream === stream && (isOf(subscription.params ?? {}) || isOf(others));
     });
   }
   /**
    * Calls an action, and shows its expected effect at once.
    *
    * @param {import("./calls.js").Target} target
-   * @param {{timeout?: number, expectations?: [Subscription, Expectation][]}} [options]
+   * @param {{timeout?: number, expectations?: [ResultSet, Expectation][]}} [options]
    */
   call(target, { timeout, expectations = [] } = {}) {
     return this.calls.call(target, { timeout, before: (id) => this.#expect(id, expectations) });
   }
-  /** @param {string} id @param {[Subscription, Expectation][]} expectations */
+  /** @param {string} id @param {[ResultSet, Expectation][]} expectations */
   #expect(id, expectations) {
     const changed = [];
     try {
-      for (const [subscription, expect] of expectations) {
-        changed.push({ subscription, change: subscription.expect(id, expect) });
+      for (const [resultSet, expect] of expectations) {
+        changed.push({ resultSet, change: resultSet.expect(id, expect) });
       }
     } catch (error) {
-      for (const { subscription } of changed) subscription.removeExpectation(id);
+      for (const { resultSet } of changed) resultSet.removeExpectation(id);
       throw error;
     }
     this.#showAll(changed);
@@ -918,16 +918,16 @@ var Connection = class {
   /** Removes the expected effect of a call from all subscriptions. @param {string} id */
   #removeExpectation(id) {
     const changed = [];
-    for (const subscription of this.#subscriptions.values()) {
-      const change = subscription.removeExpectation(id);
-      if (change) changed.push({ subscription, change });
+    for (const resultSet of this.#resultSets.values()) {
+      const change = resultSet.removeExpectation(id);
+      if (change) changed.push({ resultSet, change });
     }
     this.#showAll(changed);
   }
   /** @param {Changed[]} changed */
   #showAll(changed) {
     for (const { change } of changed) change.own = true;
-    for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire));
+    for (const subscription of this.#show(changed)) this.#do(this.#session.resync(subscription));
   }
   #watch() {
     for (const watcher of this.watchers) this.#safely(watcher);
@@ -965,17 +965,17 @@ var Connection = class {
       case "apply":
         return this.#apply(effect);
       case "refused":
-        return this.#refuse(effect.wire, effect.fault);
+        return this.#refuse(effect.subscription, effect.fault);
       case "later":
-        return this.#delay(effect.wire);
+        return this.#delay(effect.subscription);
       case "reply":
         return this.calls.reply(effect.reply);
       case "event":
-        return this.#dispatchEvent(effect.event, effect.wires);
+        return this.#dispatchEvent(effect.event, effect.subscriptions);
       case "text":
-        return this.#growText(effect.wires, effect.key, ({ texts }) => texts.add(effect.key, effect.field, effect.offset, effect.text));
+        return this.#growText(effect.subscriptions, effect.key, ({ texts }) => texts.add(effect.key, effect.field, effect.offset, effect.text));
       case "text_ended":
-        return this.#growText(effect.wires, effect.key, ({ texts }) => texts.end(effect.key, effect.field, effect.length));
+        return this.#growText(effect.subscriptions, effect.key, ({ texts }) => texts.end(effect.key, effect.field, effect.length));
       case "event_rejected":
         return this.#eventRejected(effect);
     }
@@ -1011,7 +1011,7 @@ var Connection = class {
     this.#cancelRefresh();
     this.#transport?.close();
     this.#transport = null;
-    for (const { texts } of this.#subscriptions.values()) texts.clear();
+    for (const { texts } of this.#resultSets.values()) texts.clear();
     this.calls.interrupted();
     if (!this.#session.fault) return;
     this.#warn(void 0, this.#session.fault);
@@ -1049,15 +1049,15 @@ var Connection = class {
     const failed = /* @__PURE__ */ new Set();
     const changed = [];
     if (frame.calls.length) this.#arrive(frame);
-    for (const { wire, deltas, fresh } of frame.updates) {
-      const subscription = this.#subscriptions.get(wire);
-      if (!subscription) continue;
-      const fits = this.#safely(() => subscription.apply(deltas, { fresh }));
-      const change = fits ? subscription.commit() : null;
-      if (!fits) failed.add(wire);
-      if (change) changed.push({ subscription, change: { ...change, own: frame.calls.length > 0 } });
+    for (const { subscription, deltas, fresh } of frame.updates) {
+      const resultSet = this.#resultSets.get(subscription);
+      if (!resultSet) continue;
+      const fits = this.#safely(() => resultSet.apply(deltas, { fresh }));
+      const change = fits ? resultSet.commit() : null;
+      if (!fits) failed.add(subscription);
+      if (change) changed.push({ resultSet, change: { ...change, own: frame.calls.length > 0 } });
     }
-    for (const wire of this.#show(changed)) failed.add(wire);
+    for (const subscription of this.#show(changed)) failed.add(subscription);
     this.#do(this.#session.applied(frame, failed));
   }
   /**
@@ -1068,69 +1068,69 @@ var Connection = class {
    */
   #arrive({ calls, updates }) {
     this.calls.arrive(calls);
-    for (const [wire, { overlays }] of this.#subscriptions) {
-      if (updates.some((update) => update.wire === wire) || wire.status !== "live") overlays.arrive(calls);
+    for (const [subscription, { overlays }] of this.#resultSets) {
+      if (updates.some((update) => update.subscription === subscription) || subscription.status !== "live") overlays.arrive(calls);
     }
   }
   /**
    * Shows changes in the whole page, then calls the listeners.
    *
    * @param {Changed[]} changed
-   * @returns {Set<Wire>} wires whose rows could not be shown
+   * @returns {Set<Subscription>} subscriptions whose rows could not be shown
    */
   #show(changed) {
     const failed = /* @__PURE__ */ new Set();
-    for (const { subscription, change } of changed) {
-      const { paint, shownKeys, wire } = subscription;
-      if (paint && !this.#safely(() => paint(shownKeys, change))) failed.add(wire);
+    for (const { resultSet, change } of changed) {
+      const { paint, shownKeys, subscription } = resultSet;
+      if (paint && !this.#safely(() => paint(shownKeys, change))) failed.add(subscription);
     }
-    for (const { subscription, change } of changed) {
-      if (!failed.has(subscription.wire)) this.#notify(subscription, change);
+    for (const { resultSet, change } of changed) {
+      if (!failed.has(resultSet.subscription)) this.#notify(resultSet, change);
     }
     return failed;
   }
-  /** @param {Wire} wire @param {import("../protocol/session.js").Fault} fault */
-  #refuse(wire, { code, reason, details }) {
-    const subscription = this.#subscriptions.get(wire);
-    if (!subscription) return;
-    if (wire.status === "refused") this.#warn(wire.stream, { code, reason });
-    const change = subscription.refuse(new RealtimeError(code, reason, { details }));
-    this.#safely(() => subscription.paint?.(subscription.shownKeys, change));
-    this.#notify(subscription, change);
+  /** @param {Subscription} subscription @param {import("../protocol/session.js").Fault} fault */
+  #refuse(subscription, { code, reason, details }) {
+    const resultSet = this.#resultSets.get(subscription);
+    if (!resultSet) return;
+    if (subscription.status === "refused") this.#warn(subscription.stream, { code, reason });
+    const change = resultSet.refuse(new RealtimeError(code, reason, { details }));
+    this.#safely(() => resultSet.paint?.(resultSet.shownKeys, change));
+    this.#notify(resultSet, change);
   }
   /** Warns the developer in one line, because the page itself may not show it. @param {string | undefined} stream @param {{code: number, reason: string}} fault */
   #warn(stream, { code, reason }) {
     const what = stream ? `The live query of the stream '${stream}'` : "The connection";
     this.warn(`realtime: ${what} is refused: ${reason} (${code})`);
   }
-  /** @param {Subscription} subscription @param {Change} change */
-  #notify(subscription, change) {
-    for (const listener of [...subscription.listeners]) this.#safely(() => listener(subscription.rows, change));
+  /** @param {ResultSet} resultSet @param {Change} change */
+  #notify(resultSet, change) {
+    for (const listener of [...resultSet.listeners]) this.#safely(() => listener(resultSet.rows, change));
   }
-  /** @param {import("../protocol/messages.js").EventMessage} event @param {Wire[] | null} wires null: the event is for the user */
-  #dispatchEvent({ name, data, sender }, wires) {
-    const listeners = wires ? wires.flatMap((wire) => this.#subscriptions.get(wire)?.events.of(name) ?? []) : this.events.of(name);
+  /** @param {import("../protocol/messages.js").EventMessage} event @param {Subscription[] | null} subscriptions null: the event is for the user */
+  #dispatchEvent({ name, data, sender }, subscriptions) {
+    const listeners = subscriptions ? subscriptions.flatMap((subscription) => this.#resultSets.get(subscription)?.events.of(name) ?? []) : this.events.of(name);
     for (const listener of listeners) this.#safely(() => listener(data, { name, sender }));
   }
-  /** @param {Wire[]} wires @param {string} key of the row @param {(subscription: Subscription) => void} change */
-  #growText(wires, key, change) {
+  /** @param {Subscription[]} subscriptions @param {string} key of the row @param {(resultSet: ResultSet) => void} change */
+  #growText(subscriptions, key, change) {
     const changed = [];
-    for (const subscription of wires.flatMap((wire) => this.#subscriptions.get(wire) ?? [])) {
-      change(subscription);
-      const shown2 = subscription.showText(key);
-      if (shown2) changed.push({ subscription, change: shown2 });
+    for (const resultSet of subscriptions.flatMap((subscription) => this.#resultSets.get(subscription) ?? [])) {
+      change(resultSet);
+      const shown2 = resultSet.showText(key);
+      if (shown2) changed.push({ resultSet, change: shown2 });
     }
-    for (const wire of this.#show(changed)) this.#do(this.#session.resync(wire));
+    for (const subscription of this.#show(changed)) this.#do(this.#session.resync(subscription));
   }
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
   #eventRejected({ fault }) {
     const error = new RealtimeError(fault.code, fault.reason);
     for (const listener of [...this.refusals]) this.#safely(() => listener(error));
   }
-  /** @param {Wire} wire */
-  #delay(wire) {
-    this.#delays.get(wire)?.();
-    this.#delays.set(wire, this.monitor.after(this.monitor.delay(wire.failures), () => this.#do(this.#session.again(wire))));
+  /** @param {Subscription} subscription */
+  #delay(subscription) {
+    this.#delays.get(subscription)?.();
+    this.#delays.set(subscription, this.monitor.after(this.monitor.delay(subscription.failures), () => this.#do(this.#session.again(subscription))));
   }
   /**
    * Calls a listener, and reports its exception, so that the others are called too.
@@ -2766,7 +2766,7 @@ var ParameterChange = class {
    *   take: (held: Held, params: Params) => void,
    *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
    *   after: (seconds: number, callback: () => void) => () => void,
-   * }} options hold: subscribes with these parameters, by a wire that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
+   * }} options hold: subscribes with these parameters, by a subscription that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
    */
   constructor({ hold, take: take2, refuse, after }) {
     this.hold = hold;
@@ -2790,17 +2790,17 @@ var ParameterChange = class {
     this.#cancelPause();
     this.#isPausing = true;
   }
-  /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {Subscription} subscription */
-  arrived(subscription) {
+  /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {ResultSet} resultSet */
+  arrived(resultSet) {
     const next = this.#next;
-    if (next?.held.subscription !== subscription || !(subscription.filled || subscription.error)) return;
+    if (next?.held.resultSet !== resultSet || !(resultSet.filled || resultSet.error)) return;
     this.#forget();
     const isLast = this.target === next.params;
     if (isLast) this.target = null;
-    subscription.wire.isNext = false;
-    if (!subscription.error) this.take(next.held, next.params);
+    resultSet.subscription.isNext = false;
+    if (!resultSet.error) this.take(next.held, next.params);
     else next.held.close();
-    if (subscription.error && isLast) this.refuse(subscription.error);
+    if (resultSet.error && isLast) this.refuse(resultSet.error);
     this.#go();
   }
   #go() {
@@ -2817,11 +2817,11 @@ var ParameterChange = class {
       this.#go();
     });
     const held = this.hold(params);
-    const { listeners } = held.subscription;
-    const listener = () => this.arrived(held.subscription);
+    const { listeners } = held.resultSet;
+    const listener = () => this.arrived(held.resultSet);
     listeners.add(listener);
     this.#next = { params, held, end: () => void listeners.delete(listener) };
-    this.arrived(held.subscription);
+    this.arrived(held.resultSet);
   }
   #drop() {
     const held = this.#next?.held;
@@ -3029,7 +3029,7 @@ function crc32(text2) {
 
 // src/data/result_set.js
 var NOTHING = Object.freeze([]);
-var Subscription = class {
+var ResultSet = class {
   /** The keys of the server's rows in order. @type {readonly string[]} */
   keys = NOTHING;
   /** The rows in order, with the overlays applied. Rows from a page's HTML are only in the page. @type {readonly Row[]} */
@@ -3059,11 +3059,11 @@ var Subscription = class {
   /** What the page will show next. @type {Map<string, Row>} */
   #next = /* @__PURE__ */ new Map();
   /**
-   * @param {Parameters<typeof newWire>[0]} target
+   * @param {Parameters<typeof newSubscription>[0]} target
    * @param {PageRows} [page] rows already in the page, and their painter
    */
   constructor(target, page) {
-    this.wire = newWire(target);
+    this.subscription = newSubscription(target);
     this.paint = page?.paint;
     this.page = page?.paint ? page : void 0;
     if (page?.keys) {
@@ -3242,7 +3242,7 @@ var Subscription = class {
     const rows = [];
     for (let place2 = this.#end.after; place2 !== this.#end; place2 = place2.after) {
       keys.push(place2.key);
-      if (place2.row !== void 0 && !(place2.row === null && this.wire.format === "data")) rows.push(place2.row);
+      if (place2.row !== void 0 && !(place2.row === null && this.subscription.format === "data")) rows.push(place2.row);
       if (this.paint && !this.overlays.size) place2.row = void 0;
     }
     this.keys = Object.freeze(keys);
@@ -3314,14 +3314,14 @@ var Windows = class {
    * @param {{
    *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
    * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
-   *   subscribes, to a wire that is next; taken: the ranges have changed; refuse: the server refuses more
+   *   subscribes, to a subscription that is next; taken: the ranges have changed; refuse: the server refuses more
    */
   constructor({ size, first, hold, taken: taken2, refuse }) {
     this.size = size;
     this.hold = hold;
     this.taken = taken2;
     this.refuse = refuse;
-    this.#ranges = [{ ...extentOf(first.subscription.wire.params), ...first }];
+    this.#ranges = [{ ...extentOf(first.resultSet.subscription.params), ...first }];
   }
   get #last() {
     return (
@@ -3331,8 +3331,8 @@ var Windows = class {
   }
   /** Whether the last range is full, so that there may be more rows. */
   get isFull() {
-    const { from, to, subscription } = this.#last;
-    return subscription.keys.length >= to - from;
+    const { from, to, resultSet } = this.#last;
+    return resultSet.keys.length >= to - from;
   }
   get isLoading() {
     return this.#next !== null && !this.#next.replaced;
@@ -3349,9 +3349,9 @@ var Windows = class {
   get all() {
     return this.#param({ from: 0, to: this.#last.to });
   }
-  /** The subscriptions in the order of their rows. @returns {Subscription[]} */
-  get subscriptions() {
-    const found = this.#ranges.map(({ subscription }) => subscription);
+  /** The subscriptions in the order of their rows. @returns {ResultSet[]} */
+  get resultSets() {
+    const found = this.#ranges.map(({ resultSet }) => resultSet);
     return this.size < 0 ? found.reverse() : found;
   }
   /** Loads the next step, unless one is being loaded, or there is none. */
@@ -3361,15 +3361,15 @@ var Windows = class {
     const { to } = this.#last;
     this.#load({ from: to, to: to + Math.abs(this.size) }, 0);
   }
-  /** Takes what was requested, if this is it. @param {Subscription} subscription whose rows are loaded or refused */
-  arrived(subscription) {
+  /** Takes what was requested, if this is it. @param {ResultSet} resultSet whose rows are loaded or refused */
+  arrived(resultSet) {
     const next = this.#next;
-    if (next?.subscription !== subscription || !(subscription.filled || subscription.error)) return;
+    if (next?.resultSet !== resultSet || !(resultSet.filled || resultSet.error)) return;
     this.#next = null;
-    subscription.wire.isNext = false;
-    if (subscription.error) {
+    resultSet.subscription.isNext = false;
+    if (resultSet.error) {
       next.close();
-      if (!next.replaced) this.refuse(subscription.error);
+      if (!next.replaced) this.refuse(resultSet.error);
       return;
     }
     const replaced = next.replaced ? this.#ranges.splice(-next.replaced) : [];
@@ -3390,7 +3390,7 @@ var Windows = class {
   }
   /** @param {Extent} extent @param {number} replaced */
   #load(extent, replaced) {
-    const { params } = this.#last.subscription.wire;
+    const { params } = this.#last.resultSet.subscription;
     this.#next = { ...extent, replaced, ...this.hold({ ...params, [WINDOW]: this.#param(extent) }) };
   }
   #drop() {
@@ -3477,12 +3477,12 @@ var Container = class {
     const cursor = attribute(element, "data-live-cursor");
     this.#rendered = cursor;
     const changed = attribute(element, CHANGED) !== null;
-    this.subscription = this.#newSubscription({ params: readJSON(element, "data-live-params"), cursor, changed }, this.content.keys());
-    this.subscription.wire.fingerprint = attribute(element, "data-live-fingerprint") ?? "";
-    if (attribute(element, "data-live-presence") !== null) this.subscription.wire.present = {};
+    this.resultSet = this.#newResultSet({ params: readJSON(element, "data-live-params"), cursor, changed }, this.content.keys());
+    this.resultSet.subscription.fingerprint = attribute(element, "data-live-fingerprint") ?? "";
+    if (attribute(element, "data-live-presence") !== null) this.resultSet.subscription.present = {};
     this.#change = new ParameterChange({
       hold: (params) => this.#hold(params),
-      take: ({ subscription }) => this.#switch(subscription),
+      take: ({ resultSet }) => this.#switch(resultSet),
       refuse: (error) => this.#refuse(error),
       after: (seconds, callback) => connection.monitor.after(seconds, callback)
     });
@@ -3494,11 +3494,11 @@ var Container = class {
     return Math.trunc(Number(attribute(this.element, "data-live-more"))) || 0;
   }
   #showMore() {
-    const { element, subscription, connection } = this;
+    const { element, resultSet, connection } = this;
     if (growsUpwards(element)) withoutAnchoring(this.#parent);
     this.#windows = new Windows({
       size: this.#step,
-      first: { subscription, close: () => connection.unsubscribe(subscription) },
+      first: { resultSet, close: () => connection.unsubscribe(resultSet) },
       hold: (params) => this.#hold(params),
       taken: () => this.#takeMore(),
       refuse: (error) => {
@@ -3511,52 +3511,52 @@ var Container = class {
   }
   /** The list shows more: so does the page after a reload. */
   #takeMore() {
-    const [subscription] = this.#subscriptions;
-    this.subscription = this.#step < 0 ? (
-      /** @type {Subscription} */
-      this.#subscriptions.at(-1)
-    ) : subscription;
+    const [resultSet] = this.#resultSets;
+    this.resultSet = this.#step < 0 ? (
+      /** @type {ResultSet} */
+      this.#resultSets.at(-1)
+    ) : resultSet;
     this.#link?.showAddress();
   }
-  /** Those of its rows, in order. @returns {Subscription[]} */
-  get #subscriptions() {
-    return this.#windows?.subscriptions ?? [this.subscription];
+  /** Those of its rows, in order. @returns {ResultSet[]} */
+  get #resultSets() {
+    return this.#windows?.resultSets ?? [this.resultSet];
   }
   /** The keys of what it shows; of two windows that are of two moments, both may have one. @returns {readonly string[]} */
   get #shownKeys() {
-    const { shownKeys } = this.subscription;
-    return this.#windows ? [...new Set(this.#subscriptions.flatMap((each) => each.shownKeys))] : shownKeys;
+    const { shownKeys } = this.resultSet;
+    return this.#windows ? [...new Set(this.#resultSets.flatMap((each) => each.shownKeys))] : shownKeys;
   }
   /** @param {{params?: Params, cursor: string | null, changed: boolean}} target @param {Iterable<string>} [keys] of the rows in the page */
-  #newSubscription({ params, cursor, changed }, keys) {
+  #newResultSet({ params, cursor, changed }, keys) {
     const { name: stream, token, format } = this;
-    const subscription = new Subscription(
+    const resultSet = new ResultSet(
       { stream, token, params, format, cursor, changed },
       {
         keys,
-        paint: (shown2, change) => this.#paintOf(subscription, shown2, change),
-        read: this.content.read && (() => this.#read(subscription)),
+        paint: (shown2, change) => this.#paintOf(resultSet, shown2, change),
+        read: this.content.read && (() => this.#read(resultSet)),
         expect: this.content.expect?.bind(this.content)
       }
     );
-    subscription.events.all.add((data, about) => {
-      if (subscription === this.subscription) emit(this.element, "realtime:event", { ...about, data });
+    resultSet.events.all.add((data, about) => {
+      if (resultSet === this.resultSet) emit(this.element, "realtime:event", { ...about, data });
     });
-    subscription.listeners.add((_rows, change) => {
-      if (!this.#subscriptions.includes(subscription) || this.#pending) return;
+    resultSet.listeners.add((_rows, change) => {
+      if (!this.#resultSets.includes(resultSet) || this.#pending) return;
       if (this.#toTell || !this.#windows) this.#tell(this.#toTell ?? change);
       this.#toTell = null;
     });
-    return subscription;
+    return resultSet;
   }
   /** The state of its live query. */
   get state() {
-    const state = this.connection.stateOf(this.subscription);
+    const state = this.connection.stateOf(this.resultSet);
     return this.#change.target && state === "live" ? "catching-up" : state;
   }
   /** The parameters of the rows that it shows, or will show. @returns {Params} */
   get params() {
-    return this.#change.target ?? this.subscription.wire.params ?? {};
+    return this.#change.target ?? this.resultSet.subscription.params ?? {};
   }
   /**
    * Changes the parameters. What is shown stays until the new rows are loaded, and if the server refuses them.
@@ -3569,7 +3569,7 @@ var Container = class {
     this.#answered = answered;
     const { target } = this.#change;
     if (target && isEqual(params, target)) return;
-    const shown2 = this.subscription.wire.params ?? {};
+    const shown2 = this.resultSet.subscription.params ?? {};
     if (!isEqual(params, shown2)) {
       const isOther2 = this.#windows && params[WINDOW] === shown2[WINDOW];
       return this.#change.set(isOther2 ? { ...params, [WINDOW]: this.#windows?.first ?? null } : params);
@@ -3606,8 +3606,8 @@ var Container = class {
     this.#count();
     show(this.element, "data-live-state", null);
     if (attribute(this.element, "data-live-cursor") !== this.#rendered) return;
-    const { cursor, fingerprint, params } = this.subscription.wire;
-    const isOne = this.#subscriptions.length === 1;
+    const { cursor, fingerprint, params } = this.resultSet.subscription;
+    const isOne = this.#resultSets.length === 1;
     if (this.#windows && !isOne) show(this.element, "data-live-params", JSON.stringify({ ...params, [WINDOW]: this.#windows.all }));
     if (this.#windows && !isOne) show(this.element, CHANGED, "");
     show(this.element, "data-live-cursor", isOne ? cursor : null);
@@ -3616,18 +3616,18 @@ var Container = class {
   }
   /** @param {Params} params */
   #hold(params) {
-    const { vouched, present } = this.subscription.wire;
-    const subscription = this.#newSubscription({ params, cursor: null, changed: true });
-    Object.assign(subscription.wire, { vouched, present, isNext: true });
-    subscription.listeners.add(() => subscription.error && this.#windows?.arrived(subscription));
-    this.connection.subscribe(subscription);
-    return { subscription, close: () => this.connection.unsubscribe(subscription) };
+    const { vouched, present } = this.resultSet.subscription;
+    const resultSet = this.#newResultSet({ params, cursor: null, changed: true });
+    Object.assign(resultSet.subscription, { vouched, present, isNext: true });
+    resultSet.listeners.add(() => resultSet.error && this.#windows?.arrived(resultSet));
+    this.connection.subscribe(resultSet);
+    return { resultSet, close: () => this.connection.unsubscribe(resultSet) };
   }
-  /** @param {Subscription} subscription whose rows are loaded */
-  #switch(subscription) {
-    const before = this.subscription;
+  /** @param {ResultSet} resultSet whose rows are loaded */
+  #switch(resultSet) {
+    const before = this.resultSet;
     this.#windows?.close();
-    this.subscription = subscription;
+    this.resultSet = resultSet;
     this.connection.unsubscribe(before);
     if (this.#windows) this.#showMore();
     show(this.element, CHANGED, "");
@@ -3643,18 +3643,18 @@ var Container = class {
     emit(this.element, "realtime:error", error);
   }
   #showParams() {
-    this.#noted = JSON.stringify(this.subscription.wire.params ?? {});
+    this.#noted = JSON.stringify(this.resultSet.subscription.params ?? {});
     show(this.element, "data-live-params", this.#noted);
   }
-  /** @param {Subscription} subscription @param {readonly string[]} keys @param {Change} change */
-  #paintOf(subscription, keys, change) {
-    if (!this.#subscriptions.includes(subscription) && subscription.filled) this.#arrived(subscription);
-    return !this.#subscriptions.includes(subscription) || this.#take(this.#windows ? this.#shownKeys : keys, change);
+  /** @param {ResultSet} resultSet @param {readonly string[]} keys @param {Change} change */
+  #paintOf(resultSet, keys, change) {
+    if (!this.#resultSets.includes(resultSet) && resultSet.filled) this.#arrived(resultSet);
+    return !this.#resultSets.includes(resultSet) || this.#take(this.#windows ? this.#shownKeys : keys, change);
   }
-  /** @param {Subscription} subscription that is next */
-  #arrived(subscription) {
-    this.#change.arrived(subscription);
-    this.#windows?.arrived(subscription);
+  /** @param {ResultSet} resultSet that is next */
+  #arrived(resultSet) {
+    this.#change.arrived(resultSet);
+    this.#windows?.arrived(resultSet);
   }
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
   #newRows(containersOf, report) {
@@ -3662,7 +3662,7 @@ var Container = class {
       const contents2 = containersOf(this.name).map(({ content: content2 }) => content2);
       return contents2.filter((content2) => content2 instanceof Rows && content2 !== this.content);
     };
-    const isRefused = () => Boolean(this.subscription.error);
+    const isRefused = () => Boolean(this.resultSet.error);
     return new Rows(this.element, { wanted: () => this.#shownKeys, isRefused, others: (
       /** @type {() => Rows[]} */
       others
@@ -3677,7 +3677,7 @@ var Container = class {
   #take(keys, change) {
     const isLarge = change.puts.size + change.drops.length > PART_ROWS;
     this.#pending = joined(this.#pending, keys, change);
-    if (this.subscription.error) this.#toTell = this.#paintAll();
+    if (this.resultSet.error) this.#toTell = this.#paintAll();
     else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({ isNow: true });
     else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush());
     this.#count();
@@ -3716,14 +3716,14 @@ var Container = class {
   get #parent() {
     return isMarker(this.element) && get(this.element, "parentElement") || this.element;
   }
-  /** @param {Subscription} subscription */
-  #read(subscription) {
+  /** @param {ResultSet} resultSet */
+  #read(resultSet) {
     this.#flush();
     const rows = (
       /** @type {Map<string, string>} */
       this.content.read?.()
     );
-    return this.#windows ? new Map(subscription.keys.flatMap((key) => rows.has(key) ? [[
+    return this.#windows ? new Map(resultSet.keys.flatMap((key) => rows.has(key) ? [[
       key,
       /** @type {string} */
       rows.get(key)
@@ -3754,7 +3754,7 @@ var Container = class {
   }
   /** @param {Change} change */
   #tell(change) {
-    const { error } = this.subscription;
+    const { error } = this.resultSet;
     if (error) emit(this.element, "realtime:error", error);
     else emit(this.element, "realtime:change", this.content.detail(change));
   }
@@ -3799,11 +3799,11 @@ var FIELDS = "select, textarea, input:not([type=button], [type=submit], [type=re
 var ActionElements = class {
   /** The number of pending calls of each element. @type {WeakMap<Element, number>} */
   #running = /* @__PURE__ */ new WeakMap();
-  /** @param {{document: Document, call: Caller, wireOf?: (element: Element) => Wire | undefined}} options wireOf: returns a container's wire */
-  constructor({ document: document2, call: call3, wireOf = () => void 0 }) {
+  /** @param {{document: Document, call: Caller, subscriptionOf?: (element: Element) => Subscription | undefined}} options subscriptionOf: returns a container's subscription */
+  constructor({ document: document2, call: call3, subscriptionOf = () => void 0 }) {
     this.document = document2;
     this.call = call3;
-    this.wireOf = wireOf;
+    this.subscriptionOf = subscriptionOf;
   }
   start() {
     call(this.document, "addEventListener", "click", (event) => this.#click(event));
@@ -3858,8 +3858,8 @@ var ActionElements = class {
    */
   #target(element) {
     const owner = listAround(element, "[data-live-stream]");
-    const wire = owner && this.wireOf(owner);
-    if (wire?.vouched && (!wire.token || wire.changed)) return { stream: wire.stream, params: wire.params ?? {} };
+    const subscription = owner && this.subscriptionOf(owner);
+    if (subscription?.vouched && (!subscription.token || subscription.changed)) return { stream: subscription.stream, params: subscription.params ?? {} };
     const token = owner && attribute(owner, "data-live-token");
     if (token) return { token };
     const reason = "An element with data-live-call must stand in what {% live %} shows, or in an element with {% live_actions %}: its call needs their data-live-token.";
@@ -4127,7 +4127,7 @@ function equal(one, other) {
 
 // src/data/live_query.js
 var Handle = class {
-  /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(subscription: Subscription) => () => void, () => void>} */
+  /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(resultSet: ResultSet) => () => void, () => void>} */
   #attached = /* @__PURE__ */ new Map();
   /** @type {Set<() => void>} */
   #listeners = /* @__PURE__ */ new Set();
@@ -4137,7 +4137,7 @@ var Handle = class {
   #connection;
   #held;
   #read;
-  /** @param {HandleOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
+  /** @param {HandleOptions & {read: (resultSet: ResultSet) => Seen}} options read: returns the snapshot of a subscription */
   constructor({ connection, stream, params, hold, read }) {
     this.#connection = connection;
     this.#held = hold(params, false);
@@ -4158,12 +4158,12 @@ var Handle = class {
   }
   /** "connecting", "catching-up", "live", "offline" or "refused". */
   get state() {
-    const state = this.#connection.stateOf(this.#held.subscription);
+    const state = this.#connection.stateOf(this.#held.resultSet);
     return this.#change.target && state === "live" ? "catching-up" : state;
   }
   /** Why the state is "refused", or why the last `set()` was. */
   get error() {
-    return this.#refusal ?? this.#held.subscription.error;
+    return this.#refusal ?? this.#held.resultSet.error;
   }
   /**
    * Changes the given parameters. The current rows stay until the new ones are loaded. If the server refuses the parameters,
@@ -4184,11 +4184,11 @@ var Handle = class {
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot());
     this.#listeners.add(listener);
-    if (this.#held.subscription.filled) listener();
+    if (this.#held.resultSet.filled) listener();
     return () => void this.#listeners.delete(listener);
   };
   /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
-  getSnapshot = () => this.#read(this.#held.subscription);
+  getSnapshot = () => this.#read(this.#held.resultSet);
   /**
    * Returns a store of the snapshots that `see` returns, updated at each change of the rows and the state.
    *
@@ -4206,9 +4206,9 @@ var Handle = class {
       });
     });
   }
-  /** Attaches a listener to the current subscription and its successors. @param {(subscription: Subscription) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
+  /** Attaches a listener to the current subscription and its successors. @param {(resultSet: ResultSet) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
   attach(attach) {
-    this.#attached.set(attach, attach(this.#held.subscription));
+    this.#attached.set(attach, attach(this.#held.resultSet));
     return () => {
       this.#attached.get(attach)?.();
       this.#attached.delete(attach);
@@ -4229,7 +4229,7 @@ var Handle = class {
     this.params = params;
     for (const [attach, detach] of this.#attached) {
       detach();
-      this.#attached.set(attach, attach(held.subscription));
+      this.#attached.set(attach, attach(held.resultSet));
     }
     before.close();
     this.#notify();
@@ -4249,8 +4249,8 @@ var Handle = class {
     }
   }
   /** @param {Handle<any>} handle */
-  static subscriptionOf(handle) {
-    return handle.#held.subscription;
+  static resultSetOf(handle) {
+    return handle.#held.resultSet;
   }
 };
 var LiveQuery = class extends Handle {
@@ -4273,7 +4273,7 @@ var LiveQuery = class extends Handle {
   }
   /** The primary keys of the rows, as strings. */
   get keys() {
-    return Handle.subscriptionOf(this).keys;
+    return Handle.resultSetOf(this).keys;
   }
   /**
    * Listens for an event of the other subscribers.
@@ -4293,7 +4293,7 @@ var LiveQuery = class extends Handle {
    * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
-    return this.#connection.sendEvent(Handle.subscriptionOf(this), name, data);
+    return this.#connection.sendEvent(Handle.resultSetOf(this), name, data);
   }
   /**
    * Calls an action of the stream.
@@ -4322,7 +4322,7 @@ var Presence = class extends LiveQuery {
   }
   /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    this.#connection.present(Handle.subscriptionOf(this), data);
+    this.#connection.present(Handle.resultSetOf(this), data);
   }
 };
 var LiveValue = class extends Handle {
@@ -4341,27 +4341,27 @@ var LiveValue = class extends Handle {
   }
 };
 var LiveQueries = class {
-  /** @type {Map<string, {subscription: Subscription, uses: number}>} */
+  /** @type {Map<string, {resultSet: ResultSet, uses: number}>} */
   #held = /* @__PURE__ */ new Map();
   /**
    * @param {Connection} connection
-   * @param {(element: Element) => Subscription | undefined} [subscriptionOf] returns a container's subscription
+   * @param {(element: Element) => ResultSet | undefined} [resultSetOf] returns a container's subscription
    */
-  constructor(connection, subscriptionOf = () => void 0) {
+  constructor(connection, resultSetOf = () => void 0) {
     this.connection = connection;
-    this.subscriptionOf = subscriptionOf;
+    this.resultSetOf = resultSetOf;
   }
   /** @param {import("../connection/calls.js").Target} target @param {CallOptions} [options] */
   call(target, { timeout, optimistic = [] } = {}) {
     const expectations = [];
     const pairs = Array.isArray(optimistic) ? optimistic : [[null, optimistic]];
     for (const [shown2, expect] of pairs) {
-      const subscription = shown2 instanceof LiveQuery ? LiveQuery.subscriptionOf(shown2) : shown2 && this.subscriptionOf(
+      const resultSet = shown2 instanceof LiveQuery ? LiveQuery.resultSetOf(shown2) : shown2 && this.resultSetOf(
         /** @type {Element} */
         shown2
       );
-      if (!subscription || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic());
-      expectations.push([subscription, expect]);
+      if (!resultSet || typeof expect !== "function") return this.connection.calls.refuse(badOptimistic());
+      expectations.push([resultSet, expect]);
     }
     return this.connection.call(target, { timeout, expectations });
   }
@@ -4389,22 +4389,22 @@ var LiveQueries = class {
     const id = JSON.stringify([stream, sorted(params), format]);
     let held = this.#held.get(id);
     if (!held) {
-      held = { subscription: new Subscription({ stream, params, format, cursor: null, isNext }), uses: 0 };
+      held = { resultSet: new ResultSet({ stream, params, format, cursor: null, isNext }), uses: 0 };
       this.#held.set(id, held);
-      this.connection.subscribe(held.subscription);
+      this.connection.subscribe(held.resultSet);
     }
     held.uses += 1;
-    held.subscription.wire.isNext &&= isNext;
-    const { subscription } = held;
+    held.resultSet.subscription.isNext &&= isNext;
+    const { resultSet } = held;
     let isOpen = true;
     const close = () => {
       if (!isOpen) return;
       isOpen = false;
       if (--held.uses) return;
       this.#held.delete(id);
-      this.connection.unsubscribe(subscription);
+      this.connection.unsubscribe(resultSet);
     };
-    return { subscription, close };
+    return { resultSet, close };
   }
 };
 function badOptimistic() {
@@ -4732,8 +4732,8 @@ var Page = class {
     this.notice = new ConnectionNotice(document2, after);
   }
   /** @param {Element} element */
-  subscriptionOf(element) {
-    return this.#containers.get(element)?.subscription;
+  resultSetOf(element) {
+    return this.#containers.get(element)?.resultSet;
   }
   /** The containers of a stream, or all. @param {string} [name] */
   containersOf(name) {
@@ -4803,9 +4803,9 @@ var Page = class {
     this.#guarded(() => {
       const { connection, report, announcer } = this;
       const container = new Container(element, { containersOf: (name) => this.containersOf(name), connection, report, announcer });
-      container.subscription.wire.vouched = this.#vouched.has(container.token);
+      container.resultSet.subscription.vouched = this.#vouched.has(container.token);
       this.#containers.set(element, container);
-      connection.subscribe(container.subscription);
+      connection.subscribe(container.resultSet);
       this.connect();
     });
   }
@@ -4822,9 +4822,9 @@ var Page = class {
     const container = this.#containers.get(element);
     if (!container) return;
     this.#containers.delete(element);
-    if (container.subscription.wire.vouched) this.#vouched.add(container.token);
+    if (container.resultSet.subscription.vouched) this.#vouched.add(container.token);
     container.release();
-    this.connection.unsubscribe(container.subscription);
+    this.connection.unsubscribe(container.resultSet);
   }
   #showState() {
     const { state, fault } = this.connection;
@@ -6109,7 +6109,7 @@ function create() {
   });
   const report = (error) => console.error(error);
   const page = new Page({ document, connection, connect: () => keepConnected(), report });
-  const queries = new LiveQueries(connection, (element) => page.subscriptionOf(element));
+  const queries = new LiveQueries(connection, (element) => page.resultSetOf(element));
   const connect2 = ({ url, http, token } = {}) => {
     if (token && typeof token !== "function") {
       throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.");
@@ -6158,7 +6158,7 @@ function create() {
   translateAs(document);
   const start2 = () => {
     page.start();
-    new ActionElements({ document, call: callTarget, wireOf: (element) => page.subscriptionOf(element)?.wire }).start();
+    new ActionElements({ document, call: callTarget, subscriptionOf: (element) => page.resultSetOf(element)?.subscription }).start();
     new Forms({ document, call: callTarget, follow: (url) => location.assign(url) }).start();
     new RowForms(document).start();
     const { after, clock } = monitor;

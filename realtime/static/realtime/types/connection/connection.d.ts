@@ -6,14 +6,14 @@ import { Calls } from "./calls.js";
 import { EventListeners } from "../data/events.js";
 import { RealtimeError } from "../protocol/messages.js";
 export type Effect = import("../protocol/session.js").Effect;
-export type Subscription = import("../data/result_set.js").Subscription;
+export type ResultSet = import("../data/result_set.js").ResultSet;
 export type Change = import("../data/result_set.js").Change;
-export type Wire = import("../protocol/subscriptions.js").Wire;
+export type Subscription = import("../protocol/subscriptions.js").Subscription;
 export type Transport = import("../transports/websocket.js").Transport;
 export type Token = () => string | Promise<string>;
 export type Expectation = import("../data/optimistic.js").Expectation;
 export type Changed = {
-    subscription: Subscription;
+    resultSet: ResultSet;
     change: Change;
 };
 export declare class Connection {
@@ -49,35 +49,35 @@ export declare class Connection {
         code: number | null;
         reason: string;
     } | null;
-    /** @param {Subscription} subscription */
-    stateOf({ wire }: Subscription): import("../protocol/session.js").State | null;
+    /** @param {ResultSet} resultSet */
+    stateOf({ subscription }: ResultSet): import("../protocol/session.js").State | null;
     /** @param {string} url @param {Token | null} [token] */
     connect(url: string, token?: Token | null): void;
-    /** @param {Subscription} subscription */
-    subscribe(subscription: Subscription): void;
-    /** @param {Subscription} subscription */
-    unsubscribe({ wire }: Subscription): void;
+    /** @param {ResultSet} resultSet */
+    subscribe(resultSet: ResultSet): void;
+    /** @param {ResultSet} resultSet */
+    unsubscribe({ subscription }: ResultSet): void;
     /**
      * Sends an event to the other subscribers.
      *
-     * @param {Subscription} subscription
+     * @param {ResultSet} resultSet
      * @param {string} name
      * @param {unknown} data
      * @returns {boolean} whether it was sent
      */
-    sendEvent({ wire }: Subscription, name: string, data: unknown): boolean;
-    /** Marks the user as present. @param {Subscription} subscription @param {object} data shown to the other users */
-    present({ wire }: Subscription, data: object): void;
+    sendEvent({ subscription }: ResultSet, name: string, data: unknown): boolean;
+    /** Marks the user as present. @param {ResultSet} resultSet @param {object} data shown to the other users */
+    present({ subscription }: ResultSet, data: object): void;
     /** Returns the subscriptions to a stream with these parameters, whichever rows they show. @param {string} stream @param {string} params in order, as JSON */
-    of(stream: string, params: string): import("../data/result_set.js").Subscription[];
+    of(stream: string, params: string): import("../data/result_set.js").ResultSet[];
     /**
      * Calls an action, and shows its expected effect at once.
      *
      * @param {import("./calls.js").Target} target
-     * @param {{timeout?: number, expectations?: [Subscription, Expectation][]}} [options]
+     * @param {{timeout?: number, expectations?: [ResultSet, Expectation][]}} [options]
      */
     call(target: import("./calls.js").Target, { timeout, expectations }?: {
         timeout?: number;
-        expectations?: [Subscription, Expectation][];
+        expectations?: [ResultSet, Expectation][];
     }): import("./calls.js").CallPromise<any>;
 }

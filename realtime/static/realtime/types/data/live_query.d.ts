@@ -4,7 +4,7 @@
  */
 import { RealtimeError } from "../protocol/messages.js";
 import { Store } from "./store.js";
-import { Subscription } from "./result_set.js";
+import { ResultSet } from "./result_set.js";
 export type Params = import("../protocol/messages.js").Params;
 export type Connection = import("../connection/connection.js").Connection;
 export type Expectation = import("./optimistic.js").Expectation;
@@ -47,9 +47,9 @@ declare class Handle<Seen> {
     stream: string;
     /** The parameters of the rows that are shown. */
     params: import("../protocol/messages.js").Params;
-    /** @param {HandleOptions & {read: (subscription: Subscription) => Seen}} options read: returns the snapshot of a subscription */
+    /** @param {HandleOptions & {read: (resultSet: ResultSet) => Seen}} options read: returns the snapshot of a subscription */
     constructor({ connection, stream, params, hold, read }: HandleOptions & {
-        read: (subscription: Subscription) => Seen;
+        read: (resultSet: ResultSet) => Seen;
     });
     /** "connecting", "catching-up", "live", "offline" or "refused". */
     get state(): import("../protocol/session.js").State | null;
@@ -79,12 +79,12 @@ declare class Handle<Seen> {
      * @returns {Store<Snapshot>}
      */
     storeOf<Snapshot>(see: () => Snapshot): Store<Snapshot>;
-    /** Attaches a listener to the current subscription and its successors. @param {(subscription: Subscription) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
-    attach(attach: (subscription: Subscription) => () => void): () => void;
+    /** Attaches a listener to the current subscription and its successors. @param {(resultSet: ResultSet) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
+    attach(attach: (resultSet: ResultSet) => () => void): () => void;
     /** Closes this handle. The last `close()` ends the subscription. */
     close(): void;
     /** @param {Handle<any>} handle */
-    static subscriptionOf(handle: Handle<any>): Subscription;
+    static resultSetOf(handle: Handle<any>): ResultSet;
 }
 /**
  * The rows of a stream.
@@ -174,12 +174,12 @@ export declare class LiveValue<T = any> extends Handle<T | undefined> {
 export declare class LiveQueries {
     #private;
     connection: import("../connection/connection.js").Connection;
-    subscriptionOf: (element: Element) => Subscription | undefined;
+    resultSetOf: (element: Element) => ResultSet | undefined;
     /**
      * @param {Connection} connection
-     * @param {(element: Element) => Subscription | undefined} [subscriptionOf] returns a container's subscription
+     * @param {(element: Element) => ResultSet | undefined} [resultSetOf] returns a container's subscription
      */
-    constructor(connection: Connection, subscriptionOf?: (element: Element) => Subscription | undefined);
+    constructor(connection: Connection, resultSetOf?: (element: Element) => ResultSet | undefined);
     /** @param {import("../connection/calls.js").Target} target @param {CallOptions} [options] */
     call(target: import("../connection/calls.js").Target, { timeout, optimistic }?: CallOptions): import("../connection/calls.js").CallPromise<any>;
     /** @template T @param {string} stream @param {Params} params @returns {LiveQuery<T>} */

@@ -3,9 +3,9 @@
  * A change of a live query's parameters. The old rows stay until the new ones are loaded. Of several changes, the last one wins.
  */
 export type Params = import("../protocol/messages.js").Params;
-export type Subscription = import("./result_set.js").Subscription;
+export type ResultSet = import("./result_set.js").ResultSet;
 export type Held = {
-    subscription: Subscription;
+    resultSet: ResultSet;
     close: () => void;
 };
 export declare class ParameterChange {
@@ -22,7 +22,7 @@ export declare class ParameterChange {
      *   take: (held: Held, params: Params) => void,
      *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
      *   after: (seconds: number, callback: () => void) => () => void,
-     * }} options hold: subscribes with these parameters, by a wire that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
+     * }} options hold: subscribes with these parameters, by a subscription that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
      */
     constructor({ hold, take, refuse, after }: {
         hold: (params: Params) => Held;
@@ -36,6 +36,6 @@ export declare class ParameterChange {
     cancel(): void;
     /** Cancels the change, and ignores further ones. */
     close(): void;
-    /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {Subscription} subscription */
-    arrived(subscription: Subscription): void;
+    /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {ResultSet} resultSet */
+    arrived(resultSet: ResultSet): void;
 }

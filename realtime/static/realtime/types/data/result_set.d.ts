@@ -6,7 +6,7 @@ import { EventListeners } from "./events.js";
 import { RealtimeError } from "../protocol/messages.js";
 import { LiveTexts } from "./live_text.js";
 import { Overlays } from "./optimistic.js";
-import { newWire } from "../protocol/subscriptions.js";
+import { newSubscription } from "../protocol/subscriptions.js";
 export type Row = import("../protocol/messages.js").Row;
 export type Delta = import("../protocol/messages.js").Delta;
 export type Change = {
@@ -32,9 +32,9 @@ export type Place = {
     before: Place;
     after: Place;
 };
-export declare class Subscription {
+export declare class ResultSet {
     #private;
-    wire: import("../protocol/subscriptions.js").Wire;
+    subscription: import("../protocol/subscriptions.js").Subscription;
     paint: Painter | undefined;
     page: PageRows | undefined;
     /** The keys of the server's rows in order. @type {readonly string[]} */
@@ -54,10 +54,10 @@ export declare class Subscription {
     listeners: Set<Listener>;
     events: EventListeners;
     /**
-     * @param {Parameters<typeof newWire>[0]} target
+     * @param {Parameters<typeof newSubscription>[0]} target
      * @param {PageRows} [page] rows already in the page, and their painter
      */
-    constructor(target: Parameters<typeof newWire>[0], page?: PageRows);
+    constructor(target: Parameters<typeof newSubscription>[0], page?: PageRows);
     /**
      * Applies the deltas of one frame. Nothing is visible before commit().
      *

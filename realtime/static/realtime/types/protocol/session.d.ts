@@ -2,7 +2,7 @@
 /**
  * The client's side of the protocol as a state machine. It takes events and returns effects, without DOM, socket or timer.
  */
-export type Wire = import("./subscriptions.js").Wire;
+export type Subscription = import("./subscriptions.js").Subscription;
 export type Phase = "idle" | "opening" | "greeting" | "ready" | "waiting" | "suspended" | "stopped";
 export type Event = "connect" | "opened" | "welcome" | "renew" | "lost" | "stop" | "due" | "suspend" | "resume";
 export type State = "connecting" | "live" | "catching-up" | "offline" | "refused";
@@ -37,38 +37,38 @@ export type Effect = {
     calls: string[];
 } | {
     do: "refused";
-    wire: Wire;
+    subscription: Subscription;
     fault: Fault;
 } | {
     do: "later";
-    wire: Wire;
+    subscription: Subscription;
 } | {
     do: "event";
     event: import("./messages.js").EventMessage;
-    wires: Wire[] | null;
+    subscriptions: Subscription[] | null;
 } | {
     do: "text";
-    wires: Wire[];
+    subscriptions: Subscription[];
     key: string;
     field: string;
     offset: number;
     text: string;
 } | {
     do: "text_ended";
-    wires: Wire[];
+    subscriptions: Subscription[];
     key: string;
     field: string;
     length: number;
 } | {
     do: "event_rejected";
-    wire: Wire | undefined;
+    subscription: Subscription | undefined;
     name: string;
     fault: Fault;
 } | {
     do: "reply";
     reply: import("./messages.js").Reply;
 };
-/** @typedef {import("./subscriptions.js").Wire} Wire */
+/** @typedef {import("./subscriptions.js").Subscription} Subscription */
 /**
  * @typedef {"idle" | "opening" | "greeting" | "ready" | "waiting" | "suspended" | "stopped"} Phase
  * @typedef {"connect" | "opened" | "welcome" | "renew" | "lost" | "stop" | "due" | "suspend" | "resume"} Event
@@ -87,12 +87,12 @@ export type Effect = {
  *   | {do: "repeat"}
  *   | {do: "expires", seconds: number}
  *   | {do: "apply", cursor: string, updates: import("./subscriptions.js").Update[], calls: string[]}
- *   | {do: "refused", wire: Wire, fault: Fault}
- *   | {do: "later", wire: Wire}
- *   | {do: "event", event: import("./messages.js").EventMessage, wires: Wire[] | null}
- *   | {do: "text", wires: Wire[], key: string, field: string, offset: number, text: string}
- *   | {do: "text_ended", wires: Wire[], key: string, field: string, length: number}
- *   | {do: "event_rejected", wire: Wire | undefined, name: string, fault: Fault}
+ *   | {do: "refused", subscription: Subscription, fault: Fault}
+ *   | {do: "later", subscription: Subscription}
+ *   | {do: "event", event: import("./messages.js").EventMessage, subscriptions: Subscription[] | null}
+ *   | {do: "text", subscriptions: Subscription[], key: string, field: string, offset: number, text: string}
+ *   | {do: "text_ended", subscriptions: Subscription[], key: string, field: string, length: number}
+ *   | {do: "event_rejected", subscription: Subscription | undefined, name: string, fault: Fault}
  *   | {do: "reply", reply: import("./messages.js").Reply}} Effect
  */
 /** The events that each phase accepts; any other event is an error. @type {Record<Phase, Partial<Record<Event, Phase>>>} */
@@ -109,8 +109,8 @@ export declare class Session {
     get settled(): boolean;
     /** Whether the page is connected and all its subscriptions are live. */
     get isCurrent(): boolean;
-    /** @param {Wire} wire @returns {State | null} */
-    stateOf(wire: Wire): State | null;
+    /** @param {Subscription} subscription @returns {State | null} */
+    stateOf(subscription: Subscription): State | null;
     /** @returns {Effect[]} */
     connect(): Effect[];
     /**
@@ -146,23 +146,23 @@ export declare class Session {
     suspend(): Effect[];
     /** Reconnects after the page has returned. @returns {Effect[]} */
     resume(): Effect[];
-    /** @param {Wire} wire @returns {Effect[]} */
-    subscribe(wire: Wire): Effect[];
-    /** @param {Wire} wire @returns {Effect[]} */
-    unsubscribe(wire: Wire): Effect[];
-    /** Sends an event to the other subscribers. @param {Wire} wire @param {string} name @param {unknown} data */
-    sendEvent(wire: Wire, name: string, data: unknown): Effect[];
-    /** Marks the user as present, with this data. @param {Wire} wire @param {object} data */
-    present(wire: Wire, data: object): Effect[];
-    /** Subscribes again after a delay, unless a reconnect has done so already. @param {Wire} wire @returns {Effect[]} */
-    again(wire: Wire): Effect[];
+    /** @param {Subscription} subscription @returns {Effect[]} */
+    subscribe(subscription: Subscription): Effect[];
+    /** @param {Subscription} subscription @returns {Effect[]} */
+    unsubscribe(subscription: Subscription): Effect[];
+    /** Sends an event to the other subscribers. @param {Subscription} subscription @param {string} name @param {unknown} data */
+    sendEvent(subscription: Subscription, name: string, data: unknown): Effect[];
+    /** Marks the user as present, with this data. @param {Subscription} subscription @param {object} data */
+    present(subscription: Subscription, data: object): Effect[];
+    /** Subscribes again after a delay, unless a reconnect has done so already. @param {Subscription} subscription @returns {Effect[]} */
+    again(subscription: Subscription): Effect[];
     /**
      * Reloads all rows, because the page's rows are wrong: at once the first time, then after growing delays.
      *
-     * @param {Wire} wire
+     * @param {Subscription} subscription
      * @returns {Effect[]}
      */
-    resync(wire: Wire): Effect[];
+    resync(subscription: Subscription): Effect[];
     /**
      * @param {import("./messages.js").ServerMessage} message
      * @param {number} size length of its text
@@ -170,13 +170,13 @@ export declare class Session {
      */
     receive(message: import("./messages.js").ServerMessage, size: number): Effect[];
     /**
-     * Handles an applied frame: its cursor is valid now, except for wires whose deltas could not be applied.
+     * Handles an applied frame: its cursor is valid now, except for subscriptions whose deltas could not be applied.
      *
      * @param {Extract<Effect, {do: "apply"}>} frame
-     * @param {Set<Wire>} failed
+     * @param {Set<Subscription>} failed
      * @returns {Effect[]}
      */
     applied({ cursor, updates }: Extract<Effect, {
         do: "apply";
-    }>, failed: Set<Wire>): Effect[];
+    }>, failed: Set<Subscription>): Effect[];
 }
