@@ -14,7 +14,7 @@ LIVE_QUERIES = 300
 MOST_BYTES = 8 * 1024
 
 
-def test_live_query_without_rows_takes_less_than_eight_kibibytes(db):
+def test_live_query_without_rows_takes_less_than_eight_kibibytes(committed: None) -> None:
     kind = registry.get("books")
     wanted = {}
     for shelf in range(LIVE_QUERIES + 1):
