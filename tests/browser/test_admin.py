@@ -316,5 +316,5 @@ def test_status_page_stays_where_its_reader_is(board: Board, desk: Desk) -> None
     page.clock.run_for(5000)
 
     expect(changes).not_to_have_text(before)
-    expect(logs).to_be_focused()
+    assert logs.evaluate("region => region === document.activeElement")  # another page may be in front
     assert table.evaluate("table => [table.isConnected, table.parentElement.scrollLeft]") == [True, 40]

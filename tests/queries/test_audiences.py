@@ -310,14 +310,15 @@ def test_rows_of_many_audiences_are_read_together(desk, asked):
 
 def test_work_does_not_grow_with_idle_personal_live_queries(desk):
     few, many = (costs_for_three(desk, number) for number in (20, 2000))
-    assert few == many
+    assert few[:2] == many[:2]
     assert few[0] == 3
+    assert many[2] - few[2] < 1000  # one line for each of the 1,980 more would be more
 
 
 def costs_for_three(desk: Desk, number: int) -> tuple[int, int, int]:
     """Change a row for three of so many audiences; return deltas, statements and lines of Python of a tick.
 
-    Others on the same server of PostgreSQL may have transactions under way, which take some lines more.
+    Transactions of others on the same PostgreSQL server take some lines more.
     """
     board = Board(desk, "tags")
     board.audiences += Tag.objects.bulk_create([Tag(name="idle") for _ in range(number - AUDIENCES)])
