@@ -95,7 +95,8 @@ async def long_text(worker: Any, readers: list[Reader], pk: int, token: int, whe
     await asyncio.sleep(1)  # for the last frame
     used = [(reader.bytes - begun) / LENGTH for reader, begun in zip(readers, before, strict=True)]
     plain = (token + len("data: \n\n")) / token
-    tell(f"{where}: bytes of a reader, tokens of {token}", max(used), "bytes", plain)
+    tell(f"{where}: bytes of a reader, tokens of {token}", statistics.median(used), "bytes", plain)
+    tell(f"{where}: the same, of the one with the most", max(used))
     tell(f"{where}: updates a second, tokens of {token}", found["updates"] / found["seconds"], "updates")
 
 
@@ -107,8 +108,7 @@ async def short_texts(worker: Any, other: Any, readers: list[Reader], pk: int, w
         for reader in readers:
             reader.wanted = [word]
         writing = asyncio.create_task(asyncio.to_thread(worker.ask, f"live_text.write_until_stopped({pk}, {word!r})"))
-        while not all(word in reader.texts for reader in readers):
-            await asyncio.sleep(0.01)
+        await arrived(word, readers)
         asked = await asyncio.to_thread(other.ask, f"live_text.stop({pk})")
         found = await writing
         first += [1000 * (reader.texts[word] - found["first"]) for reader in readers]
@@ -116,6 +116,11 @@ async def short_texts(worker: Any, other: Any, readers: list[Reader], pk: int, w
     tell(f"{where}: first token at a reader, p50, ms", statistics.median(first), "first")
     tell(f"{where}: first token at a reader, p95, ms", statistics.quantiles(first, n=20)[-1])
     tell(f"{where}: stop, the longest, ms", max(stop), "stop")
+
+
+async def arrived(word: str, readers: list[Reader]) -> None:
+    while not all(word in reader.texts for reader in readers):  # noqa: ASYNC110
+        await asyncio.sleep(0.002)
 
 
 async def events(other: Any, url: str, number: int, where: str) -> None:
@@ -127,14 +132,13 @@ async def events(other: Any, url: str, number: int, where: str) -> None:
             for reader in readers:
                 reader.wanted = [word]
             sent = await asyncio.to_thread(other.ask, f"live_text.send({shelf}, {word!r})")
-            while not all(word in reader.texts for reader in readers):
-                await asyncio.sleep(0.002)
+            await arrived(word, readers)
             ages += [1000 * (reader.texts[word] - sent) for reader in readers]
     tell(f"{where}: an event of another process, p50, ms", statistics.median(ages), "event")
     tell(f"{where}: an event of another process, p95, ms", statistics.quantiles(ages, n=20)[-1])
 
 
-class readers_of:  # noqa: N801 - it is used like a function
+class readers_of:
     """Readers of a shelf, which are live."""
 
     def __init__(self, url: str, shelf: int, number: int, format: str) -> None:
@@ -185,7 +189,7 @@ def write(pk: int, token: int) -> dict[str, float]:
 
     def count(execute: Any, sql: str, *arguments: Any) -> Any:
         nonlocal updates
-        updates += sql.startswith("UPDATE")
+        updates += "UPDATE " in sql.replace("FOR UPDATE", "")
         return execute(sql, *arguments)
 
     begun = time.monotonic()

@@ -139,6 +139,8 @@ class Connection:
 
     def acknowledge_all(self) -> None:
         """Acknowledge everything sent to the client: over HTTP, its next request implies this."""
+        if self.is_handed_on:
+            self.peer.session.forget_texts()
         self.peer.acknowledge_all()
         self._subscriptions.resume()
         self._calls.resume()
@@ -221,7 +223,7 @@ class Connection:
         self.peer.send(messages)
 
     def send_text(self, part: TextUpdate) -> None:
-        self.peer.send(self.peer.session.send_text(part, asyncio.get_running_loop().time()))
+        self.peer.send(self.peer.session.send_text(part))
 
     def end_text(self, query: int, ended: Encoded) -> None:
         self.peer.send(self.peer.session.end_text(query, ended))

@@ -258,9 +258,13 @@ class LogWorker:
             for client in list(self._clients):
                 call_client(client, client.reauthorize, tick.access)
         self._refuse_failed(tick, served)
+        if self._texts and any(delta.refers for delta in tick.deltas.values()):
+            self._texts.flush(self.alias)
         self._deliver(tick, served)
         if self._texts:
             self._texts.show(self, tick.texts)
+            for query in {answer.query for answer in tick.answers.values()}:
+                self._texts.greet(query, [item.client for item in served if _is_answered(item, tick, query)])
         self._watch.measure(self, round.seconds)
         # clients that left while they were answered
         self.subscribers.retired |= {
@@ -277,7 +281,7 @@ class LogWorker:
         wants = {item.want: item.stream for item in self._waiting.serving}
         if self.alias == access_database():
             self._tail.note_users(frozenset(client.user for client in self._clients if client.user is not None))
-        texts = self._texts.names(self.alias) if self._texts else frozenset()
+        texts = self._texts.of(self.alias) if self._texts else {}
         work = self._tail.tick, wants, retired, self._calls.keys, self._waiting.batches(), round, texts
         tick = asyncio.wrap_future(self.thread.submit(*work))
         tick.add_done_callback(lambda tick: tick.cancelled() or tick.exception())  # nothing may wait for it any more
@@ -325,6 +329,11 @@ class LogWorker:
         if frames:
             count("frames", amount=frames)
             count("frame_bytes", amount=size)
+
+
+def _is_answered(item: QueryRequest, tick: Tick, query: int) -> bool:
+    answer = tick.answers.get(item.want)
+    return answer is not None and answer.query == query
 
 
 class Pool(Protocol):

@@ -111,6 +111,7 @@ class ClientSession:
     _credit: Credit = field(init=False)
     _pace: EventPace = field(init=False)
     _heartbeat: int = 0  # the message number of the last heartbeat
+    _is_continued: bool = False  # another page has continued with the connection
     _texts: dict[int, dict[int, int]] = field(default_factory=dict)  # by live query: how much of each live text it has
 
     def __post_init__(self) -> None:
@@ -434,8 +435,7 @@ class ClientSession:
         return [self._count(codec.encode(Subscribed(id=subscription.id, query=subscription.query, log=NO_LOG)))]
 
     def acknowledge_all(self) -> list[Effect]:
-        """Note that the client has read everything. Its next request may be that of another page."""
-        self._texts.clear()
+        """Note that the client has read everything."""
         return self._acknowledge(self._credit.sent)
 
     def _acknowledge(self, messages: int) -> list[Effect]:
@@ -451,21 +451,27 @@ class ClientSession:
             self._events.append((event, now))
         return self._notify(event, now) if self.has_credit else []
 
-    def send_text(self, part: TextUpdate, now: float) -> list[Encoded]:
+    def send_text(self, part: TextUpdate) -> list[Encoded]:
         """Take a part of a live text. What the client has no credit for comes with the next part.
 
         Clients of version 1, and those that do not get it, have what is saved.
         """
-        if self.version < 2 or not self.has_credit or not self._sees(part.query):
+        if self.version < 2 or self.state is not State.OPEN or not self.has_credit or not self._sees(part.query):
             return []
         texts = self._texts.setdefault(part.query, {})
         if len(texts) > MAX_TEXTS:  # most of them have ended
             texts.clear()
-        message = part.after(texts.get(part.number))
-        messages = [] if message is None else self._notify(message, now)
-        if messages:
-            texts[part.number] = part.end
-        return messages
+        known = texts.get(part.number)
+        message = part.again() if known is None and self._is_continued else part.after(known)
+        if message is None:
+            return []
+        texts[part.number] = part.end
+        return [self._count(message)]
+
+    def forget_texts(self) -> None:
+        """Name the live texts again: another page may continue with the connection, and has what was sent."""
+        self._texts.clear()
+        self._is_continued = True
 
     def _sees(self, query: int) -> bool:
         return any(item.query == query for item in self.subscriptions.values())

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import Raw
 
+from realtime.protocol.live_text import GrowingText
 from realtime.protocol.patches import make_patch
+from realtime.queries.text_field import growth
 
 MOST_PATCHES = 200  # of one delta, since each takes up to some milliseconds; further rows are sent whole
 MOST_BYTES = 16 * 1024 * 1024  # of the rows that are remembered for one log
+WITHHELD_SECONDS = 5.0  # for which a row is not sent, while subscribers are sent what differs as live text
 ROW_BYTES = 300  # beside its JSON, about
 
 
@@ -30,6 +35,8 @@ class Known(NamedTuple):
 
     base: int
     patches: dict[str, Raw | None]
+    refers: bool  # a patch refers to live text
+    whole: Collection[str]  # the keys of rows that subscribers who take no patches have in an unknown version
 
 
 class _Pending(NamedTuple):
@@ -40,12 +47,14 @@ class _Pending(NamedTuple):
     before: Mapping[str, str | None] | None  # the row before each, if only changed rows were read
     changed: Collection[str]
     unmoved: Collection[str]
+    withheld: Collection[str] = ()
 
 
 class RowMemory:
     """Bounds the rows that the live queries of one log remember. Those that were sent longest ago are forgotten."""
 
     def __init__(self) -> None:
+        self.texts: Mapping[tuple[str, str], Mapping[str, GrowingText]] = {}  # by model and key, then by field
         self._bytes = 0
         self._sizes: OrderedDict[tuple[SentRows, str], int] = OrderedDict()
 
@@ -69,8 +78,12 @@ class SentRows:
     rendered.
     """
 
-    def __init__(self, memory: RowMemory) -> None:
+    def __init__(self, memory: RowMemory, model: str = "") -> None:
         self.number = 0  # of the last delta
+        self.withheld: dict[str, float] = {}  # rows that were not sent, and since when, by the monotonic clock
+        self.texts: Collection[tuple[str, str]] = ()  # the live texts that subscribers are sent, by key and field
+        self._model = model
+        self._withheld_now: set[str] = set()
         self._memory = memory
         self._rows: dict[str, SentRow] = {}
         self._before: dict[str, str | None] = {}  # the row before each
@@ -90,13 +103,22 @@ class SentRows:
 
     def known(self, rows: Mapping[str, Raw]) -> Known:
         """Return the patches of these rows, as far as their last versions are remembered and patches are shorter."""
-        base, patches = 0, dict[str, Raw | None]()
-        compared = 0
+        base, patches, whole = 0, dict[str, Raw | None](), set[str]()
+        compared, refers = 0, False
+        self._withheld_now = set()
         for key, row in rows.items():
             if (sent := self._rows.get(key)) is None:
                 continue
+            if key in self.withheld:
+                whole.add(key)
             if sent.row == row:
                 patches[key] = None
+            elif (grown := growth(sent.row, row, self._texts_of(key))) is not None:
+                if grown.is_all and self._may_withhold(key):
+                    self._withheld_now.add(key)
+                    whole.add(key)
+                patches[key] = None if key in self._withheld_now else grown.patch
+                refers = refers or key not in self._withheld_now
             elif compared == MOST_PATCHES:
                 continue
             else:
@@ -105,7 +127,21 @@ class SentRows:
                     continue
                 patches[key] = Raw(patch)
             base = min(base or sent.number, sent.number)
-        return Known(base, patches)
+        return Known(base, patches, refers, whole)
+
+    def _texts_of(self, key: str) -> Mapping[str, GrowingText]:
+        """Return the live texts of a row that subscribers are sent, by field."""
+        texts = self._memory.texts.get((self._model, key), {})
+        return {field: text for field, text in texts.items() if (key, field) in self.texts}
+
+    def _may_withhold(self, key: str) -> bool:
+        if any(text.is_complete for text in self._texts_of(key).values()):
+            return False
+        return time.monotonic() < self.withheld.get(key, math.inf) + WITHHELD_SECONDS
+
+    def overdue(self) -> list[str]:
+        """Return the keys of rows that were withheld for long enough, or whose live text has ended."""
+        return [key for key in self.withheld if not self._may_withhold(key) or not self._texts_of(key)]
 
     def note(
         self,
@@ -118,7 +154,8 @@ class SentRows:
     ) -> None:
         """Note the rows of the next delta, and those that leave. Call `confirm` when it was sent."""
         self.number += 1
-        self._pending = _Pending(rows, gone, before, changed, unmoved)
+        self._pending = _Pending(rows, gone, before, changed, unmoved, self._withheld_now)
+        self._withheld_now = set()
 
     def note_reset(self) -> None:
         """Note that the next delta sends all rows."""
@@ -138,6 +175,10 @@ class SentRows:
         for key in pending.gone:
             self.drop(key)
         for key, row in pending.rows.items():
+            if key in pending.withheld:
+                self.withheld.setdefault(key, time.monotonic())
+                continue
+            self.withheld.pop(key, None)
             self._rows[key] = SentRow(row, self.number)
             self._memory.keep(self, key, len(bytes(row)) + ROW_BYTES)
 
@@ -165,6 +206,7 @@ class SentRows:
         """Forget a row."""
         self._displace(key)
         self._rows.pop(key, None)
+        self.withheld.pop(key, None)
         self._memory.release(self, key)
 
     def forget(self) -> None:

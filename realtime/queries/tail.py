@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -30,7 +31,7 @@ from realtime.changelog.interruption import interruption
 from realtime.conf import limits
 from realtime.exceptions import ClientError, CursorExpired, TooManyRows
 from realtime.protocol.codec import encode_delta
-from realtime.protocol.live_text import TextName
+from realtime.protocol.live_text import GrowingText, TextName
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.expansion import by_model
 from realtime.queries.family import Families, Family
@@ -74,6 +75,7 @@ class TooMany(Enum):
 
 
 TOO_MANY: Final = TooMany.TOO_MANY
+NO_TEXTS: Final[Mapping[TextName, GrowingText]] = MappingProxyType({})
 
 Changes = Sequence[LoggedChange] | TooMany
 
@@ -308,6 +310,7 @@ class Tail:
         self._read_now: dict[str, Sequence[LoggedChange]] = {}  # those for which the log was read
         self._here = 0  # the newest change that this tick has seen
         self._texts: set[TextName] = set()  # the live texts of the last tick
+        self._withholding: set[LiveQuery] = set()  # that have not sent rows whose live texts were sent
         self._floor: int | None = None  # a cursor before it has missed too many changes, in this tick
 
     @bypass_caches
@@ -318,7 +321,7 @@ class Tail:
         awaited: Collection[str] = (),
         batches: Sequence[Collection[Want]] | None = None,
         round: Round | None = None,
-        texts: Collection[TextName] = (),
+        texts: Mapping[TextName, GrowingText] = NO_TEXTS,
     ) -> Tick:
         """Run one round: compute the deltas of all changed live queries, and the answers to the `batches`.
 
@@ -346,6 +349,7 @@ class Tail:
             if not self._begun:
                 self.log.begin()
             self._begun = False  # until this round has succeeded
+            self._note_texts(texts)
             try:
                 with self.log.snapshot(), SITE.applied():
                     round.interrupt = interruption(self.log.alias)
@@ -423,6 +427,9 @@ class Tail:
         self._here = self.log.mark(cursor).id
         tick = Tick(before=before or cursor, cursor=cursor, access=access)
 
+        for query, overdue in self._overdue().items():
+            if (affected := routed.setdefault(query, set())) is not ALL_ROWS:
+                affected.update(query.comparable_keys(overdue))
         reloaded = self._now_due() | self._router.affected_by_row_models(() if changes is TOO_MANY else changes)
         present: dict[LiveQuery, Present] = {}
         self._look_up_together({query: keys for query, keys in routed.items() if query not in reloaded}, failed)
@@ -505,13 +512,13 @@ class Tail:
                 raise NeedsCare from error
 
     def is_due(self) -> bool:
-        """Return whether a live query changes now by time alone."""
-        return self.next_due <= self._clock()
+        """Return whether a live query changes now by time alone, or has withheld a row for long enough."""
+        return self.next_due <= self._clock() or bool(self._overdue())
 
     def _now_due(self) -> set[LiveQuery]:
-        if not self.is_due():
-            return set()
         now = self._clock()
+        if self.next_due > now:
+            return set()
         return {query for query, due in self._due.items() if due <= now}
 
     def _subject(
@@ -668,19 +675,32 @@ class Tail:
         found.tick.failed = failed
         found.tick.errors, self._errors = self._errors, {}
 
+    def _note_texts(self, texts: Mapping[TextName, GrowingText]) -> None:
+        by_row: defaultdict[tuple[str, str], dict[str, GrowingText]] = defaultdict(dict)
+        for name, text in texts.items():
+            by_row[name.model, name.key][name.field] = text
+        self._memory.texts = by_row
+
+    def _overdue(self) -> dict[LiveQuery, list[str]]:
+        """Return the rows that must be sent now, although subscribers have been sent their live text."""
+        found = {query: query.sent.overdue() for query in self._withholding if query.key in self._queries}
+        return {query: keys for query, keys in found.items() if keys}
+
     def _find_texts(self, tick: Tick, texts: Collection[TextName]) -> dict[int, Collection[TextName]]:
         """Return the texts that changed live queries show; if there are new texts, those of all live queries."""
         is_new = not self._texts.issuperset(texts)
         self._texts = set(texts)
+        changed = {query for query in self._queries.values() if query.id in tick.deltas} if texts else set()
+        self._withholding = {query for query in changed | self._withholding if query.sent.withheld}
         if not texts:
             return {}
         found: dict[int, Collection[TextName]] = {}
         for query in self._queries.values():
             if is_new or query.id in tick.deltas:
                 label = query.stream.model._meta.label_lower
-                found[query.id] = {
-                    text for text in texts if text.model == label and query.shows_text(text.key, text.field)
-                }
+                shown = {text for text in texts if text.model == label and query.shows_text(text.key, text.field)}
+                found[query.id] = shown
+                query.sent.texts = {(text.key, text.field) for text in shown}
         return found
 
     def _warn_of_size(self, query: LiveQuery) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from django.db import connections
@@ -68,14 +69,22 @@ class StopListener:
                 self._runs = False
 
     async def _listen(self) -> None:
-        bus = EventBus(lambda envelope, at: None, self._take)
+        missed = asyncio.Event()  # something may have been said before anybody listened
+        bus = EventBus(lambda envelope, at: None, self._take, missed.set)
         loop = asyncio.get_running_loop()
         used = loop.time()
         try:
             while True:
-                await asyncio.sleep(LINGER_SECONDS / 5)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LINGER_SECONDS / 5):
+                        await missed.wait()
                 with self._lock:
-                    waiting = [writer for writer in self._writers.values() if writer.renews and writer.draft.is_due]
+                    waiting = [
+                        writer
+                        for writer in self._writers.values()
+                        if missed.is_set() or (writer.renews and writer.draft.is_due)
+                    ]
+                    missed.clear()
                     if self._writers:
                         used = loop.time()
                     elif loop.time() - used > LINGER_SECONDS:

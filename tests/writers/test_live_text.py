@@ -190,6 +190,26 @@ class TestReaders:
                 await until(lambda: shown(second) == "Once upon")
         assert shown(reader) == "Once upon"
 
+    async def test_what_was_sent_is_not_sent_again_when_it_is_saved(self, reader, answer, elsewhere):
+        words = [f"{number:03}" + "x" * 97 for number in range(40)]
+        async with realtime.live_text(answer, "text", state_field="state", save_seconds=0.02) as out:
+            await out.write("_")
+            await until(lambda: reader.protocol.texts)  # before, the text comes as it is saved
+            for word in words:
+                await out.write(word)
+                await until(lambda: shown(reader) == out.text)
+                await until_stored(elsewhere, answer, out.text)
+        await until(lambda: reader.rows()[0] == {"id": answer.pk, "text": f"_{''.join(words)}", "state": "complete"})
+        assert [str(reader.received).count(word) for word in words] == [1] * len(words)
+
+    async def test_a_row_that_was_withheld_is_sent_when_the_writer_pauses(self, reader, answer, monkeypatch):
+        monkeypatch.setattr("realtime.queries.sent.WITHHELD_SECONDS", 0.3)
+        async with realtime.live_text(answer, "text", save_seconds=0.02) as out:
+            await out.write("one ")
+            await until(lambda: shown(reader) == "one ")
+            await out.write("two")
+            await until(lambda: reader.rows()[0]["text"] == "one two")
+
     async def test_nobody_else_gets_it(self, reader, answer, elsewhere):
         other = await elsewhere.soon(type(answer.shelf).objects.create, name="two")
         async with WireClient() as away:

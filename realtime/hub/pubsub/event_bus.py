@@ -77,7 +77,8 @@ def carrier() -> type[Carrier] | None:
 class EventBus(Listener):
     """Takes in the events, and the messages about live texts, for one event loop, until `close`."""
 
-    def __init__(self, deliver: Deliver, take_text: TakeText) -> None:
+    def __init__(self, deliver: Deliver, take_text: TakeText, joined: Callable[[], None] = lambda: None) -> None:
+        self._report_joined = joined  # called whenever messages of other processes arrive from now on
         self._deliver = deliver
         self._take_text = take_text
         # by process: the seconds of its quickest event, and since when
@@ -114,6 +115,7 @@ class EventBus(Listener):
 
     def _join(self) -> None:
         self._joined = True
+        self._report_joined()
 
     def _take_message(self, message: Message) -> None:
         if message["type"] != channel_layer.WAKE_UP:
