@@ -19,7 +19,7 @@ from realtime.protocol.codec import encode
 from realtime.protocol.live_text import GrowingText, TextEnd, TextMessage, TextName, TextPart, TextUpdate
 from realtime.protocol.messages import TextEnded
 
-FLUSH_SECONDS = 0.12  # so that what is added outweighs the message around it
+FLUSH_SECONDS = 0.15  # so that what is added outweighs the message around it
 LINGER_SECONDS = 5.0  # after the end of a text, for live queries that are found to show it
 SLICE_SECONDS = 0.01  # for which texts are sent before the loop does other work
 MOST_TEXTS = 1000  # beyond, further texts are only seen as they are saved
