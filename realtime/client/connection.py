@@ -288,7 +288,7 @@ class Connection:
             self._attempts = 0
         self._outgoing.clear()
         for query in self._queries.values():
-            query._texts.clear()  # their ends may be missed
+            query._rows.texts.clear()  # their ends may be missed
         self.calls.interrupted()
         if self._refresh is not None:
             self._refresh.cancel()

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from realtime.client.errors import RemoteError
 from realtime.client.events import Cancel, EventListener, EventListeners
-from realtime.client.live_text import LiveTexts
 from realtime.client.rows import Rows
 from realtime.client.session import State
 from realtime.client.subscriptions import Subscription
@@ -55,7 +54,6 @@ class LiveQuery:
         self._owner = owner
         self._subscription = subscription
         self._rows = Rows()
-        self._texts = LiveTexts()  # what is not saved yet
         self._filled = asyncio.Event()  # set when there are rows or an error
         self._listeners: set[Callable[[Change | None], None]] = set()
         self._events = EventListeners()
@@ -64,7 +62,7 @@ class LiveQuery:
     def rows(self) -> list[Any]:
         """The rows in order."""
         # None stands for a row that the server could not render, unless it is a live value
-        rows = [self._texts.shown(key, self._rows.by_key[key]) for key in self._rows.keys]
+        rows = self._rows.ordered
         return [row for row in rows if row is not None] if self._subscription.format == "data" else rows
 
     @property
@@ -118,7 +116,7 @@ class LiveQuery:
         self._listeners.add(listen)
         try:
             if self._filled.is_set() and not self._ended:
-                everything = {key: self._texts.shown(key, row) for key, row in self._rows.by_key.items()}
+                everything = {key: self._rows.shown(key) for key in self._rows.by_key}
                 listen(Change(self.rows, everything, reset=True))
             while pending or not self._ended:
                 if pending:
@@ -146,22 +144,22 @@ class LiveQuery:
             now = self._rows.by_key
             put = {put["key"] for delta in deltas for put in delta.get("puts", ()) if "row" in put}
             put.update(key for delta in deltas for key in delta.get("patches", ()))
-            puts = {key: self._texts.shown(key, row) for key, row in now.items() if reset or key in put}
+            puts = {key: self._rows.shown(key) for key in now if reset or key in put}
             self._notify(Change(self.rows, puts, [key for key in before if key not in now], reset))
         self._filled.set()
         return True
 
     def _add_text(self, key: str, field: str, offset: int, text: str) -> None:
-        self._texts.add(key, field, offset, text)
+        self._rows.texts.add(key, field, offset, text)
         self._notify_text(key)
 
     def _end_text(self, key: str, field: str, length: int) -> None:
-        self._texts.end(key, field, length)
+        self._rows.texts.end(key, field, length)
         self._notify_text(key)
 
     def _notify_text(self, key: str) -> None:
         if key in self._rows.by_key:
-            self._notify(Change(self.rows, {key: self._texts.shown(key, self._rows.by_key[key])}))
+            self._notify(Change(self.rows, {key: self._rows.shown(key)}))
 
     def _end(self, error: RemoteError, *, drop_rows: bool) -> None:
         self.error = error

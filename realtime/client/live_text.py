@@ -37,6 +37,13 @@ class LiveTexts:
         if held is not None:
             self._rows[key][field] = _Added(held.start, held.data[: 2 * max(0, length - held.start)])
 
+    def read(self, key: str, field: str, start: int, end: int) -> str:
+        """Return the text between two offsets. Raise `ValueError` if it has not all come."""
+        held = self._rows.get(key, {}).get(field)
+        if held is None or not held.start <= start <= end <= held.start + len(held.data) // 2:
+            raise ValueError(f"The live text of {field!r} is not there from {start} to {end}.")
+        return held.data[2 * (start - held.start) : 2 * (end - held.start)].decode(UTF16)
+
     def clear(self) -> None:
         self._rows.clear()
 

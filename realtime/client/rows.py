@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
+from realtime.client.live_text import LiveTexts
 from realtime.protocol.patches import apply_patch
 
 Delta = Mapping[str, Any]  # see docs/reference/protocol.md
@@ -15,11 +17,16 @@ class Rows:
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
         self.keys: list[str] = list(keys)
-        self.by_key: dict[str, Any] = dict.fromkeys(self.keys)
+        self.by_key: dict[str, Any] = dict.fromkeys(self.keys)  # as the server has sent them
+        self.texts = LiveTexts()  # what is not saved yet
 
     @property
     def ordered(self) -> list[Any]:
-        return [self.by_key[key] for key in self.keys]
+        return [self.shown(key) for key in self.keys]
+
+    def shown(self, key: str) -> Any:
+        """Return a row with what is added to its texts."""
+        return self.texts.shown(key, self.by_key[key])
 
     def clear(self) -> None:
         self.keys, self.by_key = [], {}
@@ -27,6 +34,7 @@ class Rows:
     def apply(self, deltas: Iterable[Delta], *, fresh: bool = False) -> bool:
         """Apply the deltas of a frame; return whether they fit. `fresh`: they replace all rows."""
         made = Rows()
+        made.texts = self.texts
         if not fresh:
             made.keys, made.by_key = self.keys[:], dict(self.by_key)
         if not all(made._apply(delta) for delta in deltas):
@@ -55,7 +63,10 @@ class Rows:
 
     def _patch(self, patches: Mapping[str, Any]) -> bool:
         try:
-            self.by_key |= {key: apply_patch(self.by_key[key], patch) for key, patch in patches.items()}
+            self.by_key |= {
+                key: apply_patch(self.by_key[key], patch, partial(self.texts.read, key))
+                for key, patch in patches.items()
+            }
         except (LookupError, ValueError):
             return False
         return True

@@ -139,7 +139,11 @@ class Connection:
 
     def acknowledge_all(self) -> None:
         """Acknowledge everything sent to the client: over HTTP, its next request implies this."""
+        if self.is_handed_on:
+            self.peer.session.forget_texts()
         self.peer.acknowledge_all()
+        if self.peer.session.has_credit:
+            self.peer.send(self.peer.session.send_missed_texts())
         self._subscriptions.resume()
         self._calls.resume()
 

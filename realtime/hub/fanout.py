@@ -98,5 +98,5 @@ def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> Iterator
 
 
 def _delivery(tick: Tick, log: int, deltas: list[bytes]) -> Delivery:
-    frame = codec.encode_frame(log=log, cursor=tick.cursor, deltas=deltas)
+    frame = codec.encode_frame(log=log, cursor=tick.resume, deltas=deltas)
     return Delivery(log, tick.before, frame)

@@ -323,7 +323,7 @@ class Hub:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            positions = {log.number: log.position for log in self.tasks if log.position}
+            positions = {log.number: log.resume for log in self.tasks if log.resume}
             self._slow.sweep()
             for client in list(self._clients):
                 call_client(client, client.sweep, loop.time(), positions)

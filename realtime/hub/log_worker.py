@@ -96,6 +96,7 @@ class LogWorker:
         self.alias = alias
         self.number = number
         self.position = ""  # the cursor of the last tick
+        self.resume = ""  # the one from which clients must resume
         self.started = asyncio.Event()  # set after the first tick: no later change is missed
         self.subscribers = Subscribers()
         self.pacing = Pacing(is_apart=start is not None)
@@ -233,7 +234,8 @@ class LogWorker:
 
     def _seconds_to_wait(self) -> float:
         """Return the seconds until the next poll, or until a live query changes by time alone."""
-        return max(0.0, min(self._tail.log.poll_seconds, self._tail.next_due - time.time()))
+        withheld = self._tail.withheld_seconds()
+        return max(0.0, min(self._tail.log.poll_seconds, self._tail.next_due - time.time(), withheld))
 
     async def _round(self) -> None:
         self.pacing.begin()
@@ -248,7 +250,7 @@ class LogWorker:
             self.subscribers.retired |= retired
             raise
         served = self._waiting.finish()
-        self.position = tick.cursor
+        self.position, self.resume = tick.cursor, tick.resume
         self.started.set()
         if tick.deferred:
             served = self._waiting.defer(served, tick.deferred)
@@ -258,9 +260,13 @@ class LogWorker:
             for client in list(self._clients):
                 call_client(client, client.reauthorize, tick.access)
         self._refuse_failed(tick, served)
+        if self._texts and any(delta.refers for delta in tick.deltas.values()):
+            self._texts.flush(self.alias)
         self._deliver(tick, served)
         if self._texts:
             self._texts.show(self, tick.texts, tick.new_texts)
+            for query in {answer.query for answer in tick.answers.values()}:
+                self._texts.greet(query, [item.client for item in served if _is_answered(item, tick, query)])
         self._watch.measure(self, round.seconds)
         # clients that left while they were answered
         self.subscribers.retired |= {
@@ -277,7 +283,7 @@ class LogWorker:
         wants = {item.want: item.stream for item in self._waiting.serving}
         if self.alias == access_database():
             self._tail.note_users(frozenset(client.user for client in self._clients if client.user is not None))
-        texts = self._texts.names(self.alias) if self._texts else frozenset()
+        texts = self._texts.of(self.alias) if self._texts else {}
         work = self._tail.tick, wants, retired, self._calls.keys, self._waiting.batches(), round, texts
         tick = asyncio.wrap_future(self.thread.submit(*work))
         tick.add_done_callback(lambda tick: tick.cancelled() or tick.exception())  # nothing may wait for it any more
@@ -325,6 +331,11 @@ class LogWorker:
         if frames:
             count("frames", amount=frames)
             count("frame_bytes", amount=size)
+
+
+def _is_answered(item: QueryRequest, tick: Tick, query: int) -> bool:
+    answer = tick.answers.get(item.want)
+    return answer is not None and answer.query == query
 
 
 class Pool(Protocol):

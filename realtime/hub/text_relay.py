@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -18,7 +19,7 @@ from realtime.protocol.codec import encode
 from realtime.protocol.live_text import GrowingText, TextEnd, TextMessage, TextName, TextPart, TextUpdate
 from realtime.protocol.messages import TextEnded
 
-FLUSH_SECONDS = 0.1
+FLUSH_SECONDS = 0.15  # so that what is added outweighs the message around it
 LINGER_SECONDS = 5.0  # after the end of a text, for live queries that are found to show it
 SLICE_SECONDS = 0.01  # for which texts are sent before the loop does other work
 MOST_TEXTS = 1000  # beyond, further texts are only seen as they are saved
@@ -42,8 +43,7 @@ class _LiveText:
         self.name = TextName(*part.name)
         self.writer = part.writer
         self.text = GrowingText(part.offset, KEPT_UNITS)
-        self.saved = part.saved
-        self.sent = part.offset  # up to here, it has been handed to the clients
+        self.sent: dict[int, int] = {}  # by live query: up to here, its clients have it
         self.length: int | None = None  # once it has ended
         self.heard_at = time.monotonic()  # when the writer has last said something
         self.next_at = 0.0  # when the next part may be sent, by the loop's clock
@@ -64,9 +64,23 @@ class TextRelay:
         self._queue: deque[tuple[Client, Callable[[Client], None]]] = deque()
         self._next: asyncio.Handle | None = None
 
-    def names(self, alias: str) -> frozenset[TextName]:
-        """Return the texts of a database that are being written."""
-        return frozenset(name for name in self._texts if name.alias == alias)
+    def of(self, alias: str) -> dict[TextName, GrowingText]:
+        """Return the texts of a database that are being written, or were a moment ago, as far as they are known."""
+        return {name: text.text for name, text in self._texts.items() if name.alias == alias}
+
+    def flush(self, alias: str) -> None:
+        """Send all that is known of the texts of a database now: the next frames refer to it."""
+        for name, text in self._texts.items():
+            if name.alias == alias and text.length is None:
+                self._flush(text)
+        self._send_queued(until=math.inf)
+
+    def greet(self, query: int, clients: Iterable[Client]) -> None:
+        """Send the texts that a live query shows to new subscribers, and to those that were behind."""
+        for name in self._shown.get(query, ()):
+            text = self._texts[name]
+            if query in text.sent and text.length is None:
+                self._put(clients, lambda client, update: client.send_text(update), self._update(text, query, -1))
 
     def take(self, message: TextMessage) -> None:
         """Take a message of a writer."""
@@ -94,6 +108,7 @@ class TextRelay:
     def _hide(self, query: int, name: TextName) -> None:
         if (text := self._texts.get(name)) is not None:
             text.queries.pop(query, None)
+            text.sent.pop(query, None)
         self._shown[query].discard(name)
         if not self._shown[query]:
             del self._shown[query]
@@ -127,10 +142,8 @@ class TextRelay:
             self._begin(name)
         self._texts[name] = text
         text.heard_at = time.monotonic()
-        text.saved = max(text.saved, part.saved)
         if part.offset > text.text.end:  # a part was lost: clients wait for what is saved
             text.text = GrowingText(part.offset, KEPT_UNITS)
-            text.sent = part.offset
         if part.offset == text.text.end and part.text:
             text.text.append(part.text)
             self._schedule(text)
@@ -164,16 +177,19 @@ class TextRelay:
     def _finish(self, end: TextEnd) -> None:
         name = TextName(*end.name)
         text = self._texts.get(name)
-        if text is not None and text.writer != end.writer:
+        if text is not None and (text.writer != end.writer or text.length is not None):
             return
         if text is None:  # this process knows no part of it
             if not self._has_place():
                 return
-            text = self._texts[name] = _LiveText(TextPart(name, end.writer, end.length, "", end.length))
+            text = self._texts[name] = _LiveText(TextPart(name, end.writer, end.length, ""))
             self._begin(name)
-        self._cancel(text)
         self._flush(text)
         text.length = end.length
+        text.text.is_complete = True
+        for worker in self._workers():  # rows that were not sent, since their text was, are sent now
+            if worker.alias == name.alias:
+                worker.wake()
         for query in text.queries:
             self._tell_end(text, query)
         text.timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._remove, name)
@@ -185,7 +201,7 @@ class TextRelay:
             self._put(audience, lambda client, *about: client.end_text(*about), query, ended)
 
     def _schedule(self, text: _LiveText) -> None:
-        if text.timer is None and text.queries:
+        if text.timer is None and text.queries and text.length is None:
             loop = asyncio.get_running_loop()
             text.timer = loop.call_at(max(loop.time(), text.next_at), self._flush, text)
 
@@ -195,30 +211,31 @@ class TextRelay:
             text.timer = None
 
     def _flush(self, text: _LiveText) -> None:
-        text.timer = None
-        start, end = text.sent, text.text.end
-        if not text.queries or start == end:
-            return
-        text.sent = end
-        text.next_at = asyncio.get_running_loop().time() + FLUSH_SECONDS
-        for query, worker in list(text.queries.items()):
-            number = text.numbers.setdefault(query, next(self._numbers))
-            update = TextUpdate(
-                number=number, query=query, name=text.name, start=start, end=end, text=text.text, saved=text.saved
-            )
+        self._cancel(text)
+        for query, worker in text.queries.items():
+            start, end = text.sent.get(query, -1), text.text.end
+            if start == end or text.text.first == end:
+                continue
+            text.sent[query] = end
+            text.next_at = asyncio.get_running_loop().time() + FLUSH_SECONDS
+            update = self._update(text, query, start)
             self._put(worker.audience(query), lambda client, update: client.send_text(update), update)
+
+    def _update(self, text: _LiveText, query: int, start: int) -> TextUpdate:
+        number = text.numbers.setdefault(query, next(self._numbers))
+        return TextUpdate(number=number, query=query, name=text.name, start=start, end=text.text.end, text=text.text)
 
     def _put(self, clients: Iterable[Client], send: Callable[..., None], *args: object) -> None:
         self._queue.extend((client, lambda client: send(client, *args)) for client in clients)
         if self._next is None and self._queue:
             self._send_queued()
 
-    def _send_queued(self) -> None:
+    def _send_queued(self, until: float | None = None) -> None:
         """Send for a short time, then let the loop do other work."""
         self._next = None
-        ends = time.monotonic() + SLICE_SECONDS
+        ends = time.monotonic() + SLICE_SECONDS if until is None else until
         while self._queue and time.monotonic() < ends:
             client, send = self._queue.popleft()
             call_client(client, send, client)
-        if self._queue:
+        if self._queue and self._next is None:
             self._next = asyncio.get_running_loop().call_soon(self._send_queued)

@@ -24,13 +24,12 @@ class TextName(NamedTuple):
 
 
 class TextPart(Struct, frozen=True, omit_defaults=True, tag="text"):
-    """Text that a writer has added after `offset` units. `saved` is the number of units in the database."""
+    """Text that a writer has added after `offset` units."""
 
     name: TextName
     writer: str
     offset: int
     text: str
-    saved: int
     origin: str = ""
 
 
@@ -54,30 +53,37 @@ TextMessage = TextPart | TextEnd | TextStop
 
 
 class GrowingText:
-    """A text that grows at its end, from `first` units on."""
+    """A text that grows at its end, from `first` units on. One thread appends, others may read."""
 
     def __init__(self, first: int, most: int) -> None:
-        self.first = first
-        self._most = most  # units to keep
-        self._data = bytearray()
+        self.is_complete = False  # the writer has ended
+        self._most = most  # units that are kept
+        self._kept = first, b""  # replaced as a whole, so that readers need no lock
+
+    @property
+    def first(self) -> int:
+        return self._kept[0]
 
     @property
     def end(self) -> int:
-        return self.first + len(self._data) // 2
+        first, data = self._kept
+        return first + len(data) // 2
 
     def append(self, text: str) -> None:
-        self._data += text.encode(UTF16)
-        if (excess := self.end - self.first - self._most) > 0:
-            excess += is_within_pair(self._data, 2 * excess)
-            del self._data[: 2 * excess]
-            self.first += excess
+        first, data = self._kept
+        data += text.encode(UTF16)
+        if (excess := len(data) // 2 - self._most) > 0:
+            excess += _is_within_pair(data, 2 * excess)
+            first, data = first + excess, data[2 * excess :]
+        self._kept = first, data
 
     def read(self, start: int, end: int) -> str:
-        """Return the text between two offsets."""
-        return self._data[2 * (start - self.first) : 2 * (end - self.first)].decode(UTF16)
+        """Return the text between two offsets, as far as it is kept."""
+        first, data = self._kept
+        return data[2 * max(0, start - first) : 2 * max(0, end - first)].decode(UTF16)
 
 
-def is_within_pair(data: bytes | bytearray, at: int) -> bool:
+def _is_within_pair(data: bytes, at: int) -> bool:
     """Return whether a surrogate pair would be cut at this byte."""
     return at + 1 < len(data) and 0xDC <= data[at + 1] <= 0xDF
 
@@ -86,21 +92,18 @@ class TextUpdate:
     """A part of a live text for a live query's subscribers: from `start` to `end`.
 
     A client that has the text up to `start` gets this part. Another client gets the text from the length that it has,
-    or the part that may not be `saved` yet. Each message is encoded once.
+    or from the writer's beginning. Each message is encoded once.
     """
 
-    __slots__ = ("_encoded", "_name", "_saved", "_text", "end", "number", "query", "start")
+    __slots__ = ("_encoded", "_name", "_text", "end", "number", "query", "start")
 
-    def __init__(
-        self, *, number: int, query: int, name: TextName, start: int, end: int, text: GrowingText, saved: int
-    ) -> None:
+    def __init__(self, *, number: int, query: int, name: TextName, start: int, end: int, text: GrowingText) -> None:
         self.number = number
         self.query = query
         self.start = start
         self.end = end
         self._name = name
         self._text = text
-        self._saved = saved
         self._encoded: dict[int | None, Encoded] = {}
 
     def after(self, known: int | None) -> Encoded | None:
@@ -112,10 +115,20 @@ class TextUpdate:
             self._encoded[known] = self._message(known)
         return self._encoded[known]
 
+    def again(self) -> Encoded | None:
+        """Return the message, with its offset, for a client whose next page continues with the connection."""
+        if self._text.first >= self.end:
+            return None
+        if -1 not in self._encoded:
+            self._encoded[-1] = self._part(max(self._text.first, self.start))
+        return self._encoded[-1]
+
     def _message(self, known: int | None) -> Encoded:
         if known == self.start and known >= self._text.first:
             return encode(TextMore(self.number, self._text.read(self.start, self.end)))
-        offset = max(self._text.first, min(self._saved, self.start) if known is None else known)
+        return self._part(max(self._text.first, known or 0))
+
+    def _part(self, offset: int) -> Encoded:
         text = self._text.read(offset, self.end)
         _, _, key, field = self._name
         return encode(Text(number=self.number, query=self.query, key=key, field=field, offset=offset, text=text))

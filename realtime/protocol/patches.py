@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 from zlib import crc32
@@ -31,13 +31,21 @@ def make_patch(old: bytes, new: bytes) -> bytes | None:
     return made if made is not None and len(made) < len(new) else None
 
 
-def apply_patch(row: Any, patch: Any) -> Any:
+ReadText = Callable[[str, int, int], str]
+"""Returns a part of a field's live text, between two offsets. Raises `ValueError` if it is not there."""
+
+
+def _no_text(field: str, start: int, end: int) -> str:
+    raise ValueError(f"There is no live text of {field!r}.")
+
+
+def apply_patch(row: Any, patch: Any, read_text: ReadText = _no_text) -> Any:
     """Return the patched row. Raise `ValueError` if the patch does not fit."""
     if isinstance(patch, list):
-        return _edited(row, patch)
+        return _edited(row, patch, lambda *place: _escaped(read_text(*place)))
     if not isinstance(row, dict):
         raise ValueError("A patch of fields does not fit a row without fields.")
-    edited = {name: _edited(row.get(name), edits) for name, edits in patch.get("edit", {}).items()}
+    edited = {name: _edited(row.get(name), edits, read_text) for name, edits in patch.get("edit", {}).items()}
     return {**row, **patch.get("set", {}), **edited}
 
 
@@ -63,18 +71,27 @@ def _edits(old: bytes, new: bytes) -> bytes:
     before, after = _text.decode(old), _text.decode(new)
     edits: list[int | str] = [crc32(after.encode())]
     done = 0
-    for start, end, text in _changed_parts(before, after):
+    for start, end, text in changed_parts(before, after):
         edits += [units(before[done:start]), units(before[start:end]), text]
         done = end
     return msgspec.json.encode(edits)
 
 
-def _edited(text: Any, edits: list[Any]) -> str:
+def _escaped(text: str) -> str:
+    """Escape as Django does."""
+    for character, entity in (("&", "amp"), ("<", "lt"), (">", "gt"), ('"', "quot"), ("'", "#x27")):
+        text = text.replace(character, f"&{entity};")
+    return text
+
+
+def _edited(text: Any, edits: list[Any], read_text: ReadText) -> str:
     if not isinstance(text, str):
         raise ValueError("An edit does not fit what is not text.")
     units, at, made = text.encode(UTF16), 0, []
     for place in range(1, len(edits), 3):
         skip, remove, insert = edits[place : place + 3]
+        if isinstance(insert, list):
+            insert = read_text(*insert)
         made += [units[at : at + 2 * skip], insert.encode(UTF16)]
         at += 2 * (skip + remove)
     if at > len(units):
@@ -85,7 +102,7 @@ def _edited(text: Any, edits: list[Any]) -> str:
     return result
 
 
-def _changed_parts(old: str, new: str) -> Iterator[tuple[int, int, str]]:
+def changed_parts(old: str, new: str) -> Iterator[tuple[int, int, str]]:
     """Yield the start and end of each part of the old text that differs, and the new text there."""
     start = _same_start(old, new)
     rest = _same_end(old, new, min(len(old), len(new)) - start)

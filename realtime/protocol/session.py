@@ -113,6 +113,8 @@ class ClientSession:
     _pace: EventPace = field(init=False)
     _heartbeat: int = 0  # the message number of the last heartbeat
     _texts: dict[int, dict[int, int]] = field(default_factory=dict)  # by live query: the client's length of each text
+    _missed_texts: dict[int, tuple[TextUpdate, float]] = field(default_factory=dict)  # by number, not sent in time
+    _is_continued: bool = False  # another page has continued with the connection
 
     def __post_init__(self) -> None:
         self._credit = Credit(self.window)
@@ -160,7 +162,8 @@ class ClientSession:
             case Send() | Present():
                 return self._publish(message)
             case Ack():
-                return [], self._acknowledge(message.messages)
+                effects = self._acknowledge(message.messages)
+                return self.send_missed_texts() if self.has_credit else [], effects
 
     def welcome(self, expires: float | None) -> Encoded | None:
         """Answer `hello` or `authenticate` with a valid token, which expires after so many seconds."""
@@ -387,7 +390,7 @@ class ClientSession:
         """
         self.held = begun is not None
         self.checked_at = self.checked_at if begun is None else begun
-        frames: list[Encoded] = []
+        frames = self.send_missed_texts(begun)  # the kept frames refer to them
         for log, kept in list(self._kept.items()):
             if begun is None or kept.at < begun:
                 del self._kept[log]
@@ -441,8 +444,7 @@ class ClientSession:
         return [self._count(codec.encode(Subscribed(id=subscription.id, query=subscription.query, log=NO_LOG)))]
 
     def acknowledge_all(self) -> list[Effect]:
-        """Note that the client has read everything. Its next request may be from another page."""
-        self._texts.clear()
+        """Note that the client has read everything."""
         return self._acknowledge(self._credit.sent)
 
     def _acknowledge(self, messages: int) -> list[Effect]:
@@ -458,21 +460,48 @@ class ClientSession:
             self._events.append((event, now))
         return self._notify(event, now) if self.has_credit else []
 
-    def send_text(self, part: TextUpdate, now: float) -> list[Encoded]:
-        """Return the messages for a part of a live text. Without credit, the client gets it with the next part.
+    def send_text(self, part: TextUpdate, now: float = 0.0) -> list[Encoded]:
+        """Return the messages for a part of a live text. Without credit, the client gets it when it has acknowledged.
 
-        Clients of version 1, and those that do not get it, have what is saved.
+        Clients of version 1 get the text as it is saved.
         """
-        if self.version < 2 or not self.has_credit or not self._sees(part.query):
+        if self.version < 2 or self.state is not State.OPEN or not self._sees(part.query):
+            return []
+        if not self.has_credit:
+            if len(self._missed_texts) < MAX_TEXTS or part.number in self._missed_texts:
+                self._missed_texts[part.number] = part, now
+            return []
+        self._missed_texts.pop(part.number, None)
+        return self._send_text(part)
+
+    def send_missed_texts(self, begun: float | None = None) -> list[Encoded]:
+        """Return the messages for the texts that were not sent in time; with `begun`, only for those before it."""
+        messages: list[Encoded] = []
+        for number, (part, at) in list(self._missed_texts.items()):
+            if not self._credit.has_room:
+                break
+            if begun is None or at < begun:
+                del self._missed_texts[number]
+                messages += self._send_text(part)
+        return messages
+
+    def _send_text(self, part: TextUpdate) -> list[Encoded]:
+        if not self._sees(part.query):
             return []
         texts = self._texts.setdefault(part.query, {})
         if len(texts) > MAX_TEXTS:  # most of them have ended
             texts.clear()
-        message = part.after(texts.get(part.number))
-        messages = [] if message is None else self._notify(message, now)
-        if messages:
-            texts[part.number] = part.end
-        return messages
+        known = texts.get(part.number)
+        message = part.again() if known is None and self._is_continued else part.after(known)
+        if message is None:
+            return []
+        texts[part.number] = part.end
+        return [self._count(message)]
+
+    def forget_texts(self) -> None:
+        """Name the live texts again: another page may continue with the connection, and has what was sent."""
+        self._texts.clear()
+        self._is_continued = True
 
     def _sees(self, query: int) -> bool:
         return any(item.query == query for item in self.subscriptions.values())
@@ -547,4 +576,5 @@ class ClientSession:
         self._kept.clear()
         self._events.clear()
         self._texts.clear()
+        self._missed_texts.clear()
         self._text_ends.clear()

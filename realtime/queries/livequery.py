@@ -145,7 +145,7 @@ class LiveQuery:
         self._before: Mapping[str, str | None] = NOTHING  # the row before each row that this tick has read, in order
         self._looked_up = NO_KEYS  # the keys that were looked up so
         self._order: list[str] | None = None  # the keys of all rows, if this tick has read them
-        self.sent = SentRows(memory or RowMemory())
+        self.sent = SentRows(memory or RowMemory(), stream.model._meta.label_lower)
         self._question = ""  # the fingerprint of the QuerySet that `keys` were read by, if computed
         self._new_question = ""  # the same, for this tick
         self._keeps_digests = stream.compares_rows()  # of all rows, to find those that have changed
@@ -183,6 +183,10 @@ class LiveQuery:
             return Maintenance.ALL_ROWS
         by_row = self._plan is not None and self._plan.columns is not None and not self._is_timed()
         return Maintenance.CHANGED_ROWS if by_row else Maintenance.KEYS
+
+    def comparable_keys(self, keys: Iterable[str]) -> list[str]:
+        """Return these keys in the form of `Changed`."""
+        return [self._same_key(key) for key in keys]
 
     def shown_texts(self, texts: Mapping[str, Collection[TextName]]) -> set[TextName]:
         """Return which live texts the rows have that subscribers were sent last; `texts` are of this model, by key."""
@@ -325,19 +329,21 @@ class LiveQuery:
     ) -> SharedDelta:
         """Return the delta with these puts and drops, in all forms; `unmoved` puts leave their rows in place."""
         whole = Delta(query=self.id, puts=tuple(_placed(puts, before)), drops=drops)
-        base, patches = self.sent.known({key: row for key, row in puts.items() if not isinstance(row, UnsetType)})
+        sent = self.sent.known({key: row for key, row in puts.items() if not isinstance(row, UnsetType)})
+        base, patches = sent.base, sent.patches
         if not patches:
             return SharedDelta(whole)
         same = {key for key in unmoved if puts[key] is UNSET or patches.get(key, UNSET) is None}
-        known = {key: row for key, row in puts.items() if key not in same}
+        known = {key: row for key, row in puts.items() if key not in same or key in sent.whole}
         patched = {
             key: UNSET if key in patches else row
-            for key, row in known.items()
-            if key not in unmoved or key not in patches
+            for key, row in puts.items()
+            if key not in same and (key not in unmoved or key not in patches)
         }
         return SharedDelta(
             whole,
             base=base,
+            refers=sent.refers,
             known=Delta(query=self.id, puts=tuple(_placed(known, before)), drops=drops),
             patched=Delta(
                 query=self.id,

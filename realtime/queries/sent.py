@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from msgspec import Raw
 
+from realtime.protocol.live_text import GrowingText
 from realtime.protocol.patches import make_patch
+from realtime.queries.text_field import Growth, growth
 
 MOST_PATCHES = 200  # of one delta, since each takes up to some milliseconds; further rows are sent whole
 MOST_BYTES = 16 * 1024 * 1024  # of the rows that are remembered for one log
+WITHHELD_SECONDS = 5.0  # for which a row is not sent, while subscribers are sent what differs as live text
+LATE_SECONDS = 0.1  # for which saved text is awaited as live text
 ROW_BYTES = 300  # beside its JSON, about
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})  # shared by all live queries: most are idle
 
 
 class SentRow(NamedTuple):
@@ -30,6 +38,25 @@ class Known(NamedTuple):
 
     base: int
     patches: dict[str, Raw | None]
+    refers: bool  # a patch refers to live text
+    whole: Collection[str]  # the keys of rows that subscribers who take no patches have in an unknown version
+
+
+class Withheld(NamedTuple):
+    """A row that is not sent, because subscribers are sent what differs as live text.
+
+    Times are those of the monotonic clock. If text was saved before it has come as live text, `awaited` is the length
+    that must come before `late`.
+    """
+
+    since: float
+    cursor: str  # before its change
+    awaited: int = 0
+    late: float = math.inf
+
+    @property
+    def until(self) -> float:
+        return min(self.since + WITHHELD_SECONDS, self.late)
 
 
 class _Pending(NamedTuple):
@@ -40,12 +67,15 @@ class _Pending(NamedTuple):
     before: Mapping[str, str | None] | None  # the row before each, if only changed rows were read
     changed: Collection[str]
     unmoved: Collection[str]
+    withheld: Mapping[str, Withheld]
 
 
 class RowMemory:
     """Bounds the rows that the live queries of one log remember. Those that were sent longest ago are forgotten."""
 
     def __init__(self) -> None:
+        self.texts: Mapping[tuple[str, str], Mapping[str, GrowingText]] = {}  # by model and key, then by field
+        self.cursor = ""  # before the changes of this tick
         self._bytes = 0
         self._sizes: OrderedDict[tuple[SentRows, str], int] = OrderedDict()
 
@@ -55,7 +85,7 @@ class RowMemory:
         self._bytes += size
         while self._bytes > MOST_BYTES:
             oldest, oldest_key = next(iter(self._sizes))
-            oldest.drop(oldest_key)
+            oldest.evict(oldest_key)
 
     def release(self, sent: SentRows, key: str) -> None:
         self._bytes -= self._sizes.pop((sent, key), 0)
@@ -69,10 +99,25 @@ class SentRows:
     rendered.
     """
 
-    __slots__ = ("_before", "_behind", "_memory", "_pending", "_rows", "number")
+    __slots__ = (
+        "_before",
+        "_behind",
+        "_memory",
+        "_model",
+        "_pending",
+        "_rows",
+        "_withheld_now",
+        "number",
+        "texts",
+        "withheld",
+    )
 
-    def __init__(self, memory: RowMemory) -> None:
+    def __init__(self, memory: RowMemory, model: str = "") -> None:
         self.number = 0  # of the last delta
+        self.withheld: Mapping[str, Withheld] = NOTHING  # by key
+        self.texts: Collection[tuple[str, str]] = ()  # the live texts that subscribers are sent, by key and field
+        self._model = model
+        self._withheld_now: Mapping[str, Withheld] = NOTHING  # in this tick
         self._memory = memory
         self._rows: dict[str, SentRow] = {}
         self._before: dict[str, str | None] = {}  # the row before each
@@ -92,13 +137,23 @@ class SentRows:
 
     def known(self, rows: Mapping[str, Raw]) -> Known:
         """Return the patches of these rows, as far as their last versions are remembered and patches are shorter."""
-        base, patches = 0, dict[str, Raw | None]()
-        compared = 0
+        base, patches, whole = 0, dict[str, Raw | None](), set[str]()
+        compared, refers = 0, False
+        withheld: dict[str, Withheld] = {}
         for key, row in rows.items():
             if (sent := self._rows.get(key)) is None:
                 continue
+            if key in self.withheld:
+                whole.add(key)
             if sent.row == row:
                 patches[key] = None
+            elif (grown := growth(sent.row, row, self._texts_of(key))) is not None:
+                if (found := self._withhold(key, grown)) is not None:
+                    withheld[key] = found
+                    whole.add(key)
+                    patches[key] = None
+                else:
+                    patches[key], refers = grown.patch, True
             elif compared == MOST_PATCHES:
                 continue
             else:
@@ -107,7 +162,39 @@ class SentRows:
                     continue
                 patches[key] = Raw(patch)
             base = min(base or sent.number, sent.number)
-        return Known(base, patches)
+        self._withheld_now = withheld
+        return Known(base, patches, refers, whole)
+
+    def _texts_of(self, key: str) -> Mapping[str, GrowingText]:
+        """Return the live texts of a row that subscribers are sent, by field."""
+        texts = self._memory.texts.get((self._model, key), {})
+        return {field: text for field, text in texts.items() if (key, field) in self.texts}
+
+    def _withhold(self, key: str, grown: Growth) -> Withheld | None:
+        """Return how long the row is withheld; None if it must be sent."""
+        if not grown.is_all or self._has_ended(key):
+            return None
+        now = time.monotonic()
+        before = self.withheld.get(key) or Withheld(now, self._memory.cursor)
+        if grown.sent >= before.awaited:
+            waits = grown.length > grown.sent
+            before = before._replace(
+                awaited=grown.length if waits else 0, late=now + LATE_SECONDS if waits else math.inf
+            )
+        return before if now < before.until else None
+
+    def _has_ended(self, key: str) -> bool:
+        texts = self._texts_of(key)
+        return not texts or any(text.is_complete for text in texts.values())
+
+    def overdue(self) -> list[str]:
+        """Return the keys of rows that were withheld for long enough, or whose live text has ended."""
+        now = time.monotonic()
+        return [key for key, withheld in self.withheld.items() if now >= withheld.until or self._has_ended(key)]
+
+    def seconds(self) -> float:
+        """Return the seconds until a row that was withheld must be sent; infinity if there is none."""
+        return min((withheld.until for withheld in self.withheld.values()), default=math.inf) - time.monotonic()
 
     def note(
         self,
@@ -120,12 +207,13 @@ class SentRows:
     ) -> None:
         """Note the rows of the next delta, and those that leave. Call `confirm` when it was sent."""
         self.number += 1
-        self._pending = _Pending(rows, gone, before, changed, unmoved)
+        self._pending = _Pending(rows, gone, before, changed, unmoved, self._withheld_now)
+        self._withheld_now = NOTHING
 
     def note_reset(self) -> None:
         """Note that the next delta sends all rows."""
         self.number += 1
-        self._pending = _Pending({}, tuple(self._rows), None, (), ())
+        self._pending = _Pending({}, tuple({**self._rows, **self.withheld}), None, (), (), NOTHING)
 
     def confirm(self) -> None:
         """Remember what `note` has noted in this tick."""
@@ -140,8 +228,13 @@ class SentRows:
         for key in pending.gone:
             self.drop(key)
         for key, row in pending.rows.items():
+            if key in pending.withheld:
+                continue
             self._rows[key] = SentRow(row, self.number)
             self._memory.keep(self, key, len(bytes(row)) + ROW_BYTES)
+        if self.withheld or pending.withheld:
+            left = {key: withheld for key, withheld in self.withheld.items() if key not in pending.rows}
+            self.withheld = {**left, **pending.withheld}
 
     def _place(self, before: Mapping[str, str | None], pending: _Pending) -> None:
         moved = [key for key in pending.rows if key not in pending.unmoved]
@@ -170,12 +263,24 @@ class SentRows:
         return None if sent is None else sent.row
 
     def drop(self, key: str) -> None:
-        """Forget a row."""
+        """Forget a row, which has left or is sent whole."""
+        self._forget(key)
+        if key in self.withheld:
+            self.withheld = {other: withheld for other, withheld in self.withheld.items() if other != key}
+
+    def evict(self, key: str) -> None:
+        """Forget a row, because all rows take too much memory. If it was withheld, it is sent soon."""
+        self._forget(key)
+        if key in self.withheld:
+            self.withheld = {**self.withheld, key: self.withheld[key]._replace(late=-math.inf)}
+
+    def _forget(self, key: str) -> None:
         self._displace(key)
         self._rows.pop(key, None)
         self._memory.release(self, key)
 
     def forget(self) -> None:
         """Forget all rows."""
+        self.withheld = NOTHING
         for key in list(self._rows):
             self.drop(key)

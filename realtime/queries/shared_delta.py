@@ -25,14 +25,22 @@ class SharedDelta:
 
     "whole" is for everyone. The other two are for subscribers who have received all deltas from number `base` on, and
     so have rows as they were sent last: "known" omits those that are the same, "patched" has patches of the others.
+    `refers`: a patch refers to live text, which must have been sent before.
     """
 
-    __slots__ = ("_deltas", "_encoded", "base")
+    __slots__ = ("_deltas", "_encoded", "base", "refers")
 
     def __init__(
-        self, whole: Delta, *, base: int = 0, known: Delta | None = None, patched: Delta | None = None
+        self,
+        whole: Delta,
+        *,
+        base: int = 0,
+        refers: bool = False,
+        known: Delta | None = None,
+        patched: Delta | None = None,
     ) -> None:
         self.base = base
+        self.refers = refers
         self._deltas: dict[Form, Delta] = {
             "whole": whole,
             "known": whole if known is None else known,

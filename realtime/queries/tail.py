@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -30,7 +31,7 @@ from realtime.changelog.interruption import interruption
 from realtime.conf import limits
 from realtime.exceptions import ClientError, CursorExpired, TooManyRows
 from realtime.protocol.codec import encode_delta
-from realtime.protocol.live_text import TextName
+from realtime.protocol.live_text import GrowingText, TextName
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.expansion import by_model
 from realtime.queries.family import Families, Family
@@ -74,6 +75,7 @@ class TooMany(Enum):
 
 
 TOO_MANY: Final = TooMany.TOO_MANY
+NO_TEXTS: Final[Mapping[TextName, GrowingText]] = MappingProxyType({})
 
 Changes = Sequence[LoggedChange] | TooMany
 
@@ -115,9 +117,15 @@ class Tick:
     access: Access = EVERYONE  # whose access must be checked again before anything is sent
     ran: Collection[str] = ()  # operations whose effects are included at the cursor
     changes: int = 0  # that it includes
+    withheld: str | None = None  # the cursor before the oldest change that clients are not sent yet, if any
     resets: int = 0  # among its deltas and answers
     texts: dict[int, Collection[TextName]] = field(default_factory=dict)  # by changed live query: those that it shows
     new_texts: dict[int, Collection[TextName]] = field(default_factory=dict)  # by other live query: further ones
+
+    @property
+    def resume(self) -> str:
+        """The cursor from which clients that have received everything must resume."""
+        return self.cursor if self.withheld is None else self.withheld
 
 
 class RoundData(NamedTuple):
@@ -317,6 +325,7 @@ class Tail:
         self._read_now: dict[str, Sequence[LoggedChange]] = {}  # those for which the log was read
         self._here = 0  # the newest change that this tick has seen
         self._texts: set[TextName] = set()  # the live texts of the last tick
+        self._withholding: set[LiveQuery] = set()  # that have not sent rows whose live texts were sent
         self._floor: int | None = None  # a cursor before it has missed too many changes, in this tick
 
     @bypass_caches
@@ -327,7 +336,7 @@ class Tail:
         awaited: Collection[str] = (),
         batches: Sequence[Collection[Want]] | None = None,
         round: Round | None = None,
-        texts: Collection[TextName] = (),
+        texts: Mapping[TextName, GrowingText] = NO_TEXTS,
     ) -> Tick:
         """Run one round: compute the deltas of all changed live queries, and the answers to the `batches`.
 
@@ -355,6 +364,7 @@ class Tail:
             if not self._begun:
                 self.log.begin()
             self._begun = False  # until this round has succeeded
+            self._note_texts(texts)
             try:
                 with self.log.snapshot(), SITE.applied():
                     round.interrupt = interruption(self.log.alias)
@@ -376,6 +386,7 @@ class Tail:
                     self._end_tick(round)
             self._store(found, failed)
             self._find_texts(found.tick, texts)
+            self._find_withheld(found.tick)
             self._begun = True
             return found.tick
 
@@ -431,7 +442,11 @@ class Tail:
             access = self._grounds.access(changes)
         self._here = self.log.mark(cursor).id
         tick = Tick(before=before or cursor, cursor=cursor, access=access)
+        self._memory.cursor = tick.before
 
+        for query, overdue in self._overdue().items():
+            if (affected := routed.setdefault(query, set())) is not ALL_ROWS:
+                affected.update(query.comparable_keys(overdue))
         reloaded = self._now_due() | self._router.affected_by_row_models(() if changes is TOO_MANY else changes)
         present: dict[LiveQuery, Present] = {}
         self._look_up_together({query: keys for query, keys in routed.items() if query not in reloaded}, failed)
@@ -514,13 +529,19 @@ class Tail:
                 raise NeedsCare from error
 
     def is_due(self) -> bool:
-        """Return whether a live query changes now by time alone."""
-        return self.next_due <= self._clock()
+        """Return whether a live query changes now by time alone, or has withheld a row for long enough."""
+        return self.next_due <= self._clock() or self.withheld_seconds() <= 0
+
+    def withheld_seconds(self) -> float:
+        """Return the seconds until a row that was withheld must be sent; infinity if there is none."""
+        return min(
+            (query.sent.seconds() for query in self._withholding if query.key in self._queries), default=math.inf
+        )
 
     def _now_due(self) -> set[LiveQuery]:
-        if not self.is_due():
-            return set()
         now = self._clock()
+        if self.next_due > now:
+            return set()
         return {query for query, due in self._due.items() if due <= now}
 
     def _subject(
@@ -677,6 +698,25 @@ class Tail:
         found.tick.failed = failed
         found.tick.errors, self._errors = self._errors, {}
 
+    def _note_texts(self, texts: Mapping[TextName, GrowingText]) -> None:
+        by_row: defaultdict[tuple[str, str], dict[str, GrowingText]] = defaultdict(dict)
+        for name, text in texts.items():
+            if name in self._texts:  # new ones are not sent to anybody yet
+                by_row[name.model, name.key][name.field] = text
+        self._memory.texts = by_row
+
+    def _overdue(self) -> dict[LiveQuery, list[str]]:
+        """Return the rows that must be sent now, although subscribers have been sent their live text."""
+        found = {query: query.sent.overdue() for query in self._withholding if query.key in self._queries}
+        return {query: keys for query, keys in found.items() if keys}
+
+    def _find_withheld(self, tick: Tick) -> None:
+        """Note in the tick where clients must resume: before the changes of rows that were withheld from them."""
+        self._withholding = {query for query in self._withholding if query.sent.withheld}
+        withheld = [each for query in self._withholding for each in query.sent.withheld.values()]
+        if withheld:
+            tick.withheld = min(withheld, key=lambda each: each.since).cursor
+
     def _find_texts(self, tick: Tick, texts: Collection[TextName]) -> None:
         """Note in the tick which of all texts changed live queries show, and which of the new ones the others show."""
         new = [text for text in texts if text not in self._texts]
@@ -687,9 +727,12 @@ class Tail:
         for query in self._queries.values():
             label = query.stream.model._meta.label_lower
             if query.id in tick.deltas:
-                tick.texts[query.id] = query.shown_texts(all_texts.get(label, {}))
+                self._withholding.add(query)  # if it has withheld a row
+                tick.texts[query.id] = shown = query.shown_texts(all_texts.get(label, {}))
+                query.sent.texts = {(text.key, text.field) for text in shown}
             elif label in new_texts and (shown := query.shown_texts(new_texts[label])):
                 tick.new_texts[query.id] = shown
+                query.sent.texts = {*query.sent.texts, *((text.key, text.field) for text in shown)}
 
     def _warn_of_size(self, query: LiveQuery) -> None:
         key, most = query.key, limits.rows // WARN_PART

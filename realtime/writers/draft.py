@@ -130,7 +130,7 @@ class Draft:
         publish_text(TextEnd(self.target.name, self.writer, self._saved))
 
     def _publish(self, chunk: str) -> None:
-        publish_text(TextPart(self.target.name, self.writer, self._units, chunk, self._saved))
+        publish_text(TextPart(self.target.name, self.writer, self._units, chunk))
 
 
 def _check(chunk: str) -> None:

@@ -34,9 +34,9 @@ class Reader:
         self.received.append(json.loads(ended.text)["length"])
 
     def write(self, key, text, *, writer="w", offset=0, show=True):
-        self.relay.take(TextPart(TextName("default", "tests.answer", key, "text"), writer, offset, text, 0))
+        self.relay.take(TextPart(TextName("default", "tests.answer", key, "text"), writer, offset, text))
         if show:
-            self.relay.show(self, {}, {1: self.relay.names("default")})
+            self.relay.show(self, {}, {1: self.relay.of("default")})
         for each in self.relay._texts.values():
             self.relay._flush(each)
 

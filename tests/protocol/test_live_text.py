@@ -61,16 +61,19 @@ def test_a_long_text_keeps_its_end_and_cuts_no_character():
 
 class TestUpdate:
     def update(self, **changes) -> TextUpdate:
-        given = {"number": 5, "query": 3, "name": NAME, "start": 4, "end": 6, "text": grown("abcdef"), "saved": 3}
+        given = {"number": 5, "query": 3, "name": NAME, "start": 4, "end": 6, "text": grown("abcdef")}
         return TextUpdate(**{**given, **changes})
 
     def test_who_has_what_came_before_gets_what_follows(self):
         assert self.update().after(4).text == '[5,"ef"]'
 
-    def test_who_comes_anew_gets_what_may_not_be_saved(self):
-        assert self.update().after(None).text == (
-            '{"type":"text","number":5,"query":3,"key":"7","field":"text","offset":3,"text":"def"}'
+    def test_who_has_nothing_gets_all_that_the_writer_has_added(self):
+        assert self.update(text=grown("cdef", first=2)).after(None).text == (
+            '{"type":"text","number":5,"query":3,"key":"7","field":"text","offset":2,"text":"cdef"}'
         )
+
+    def test_whose_next_page_continues_gets_what_follows_with_its_offset(self):
+        assert json.loads(self.update().again().text)["offset"] == 4
 
     def test_who_has_missed_some_gets_the_rest(self):
         assert json.loads(self.update().after(1).text)["offset"] == 1
@@ -88,6 +91,6 @@ class TestUpdate:
 
     def test_what_was_dropped_before_it_was_sent_is_not_sent(self):
         text = grown("Once ", most=10)
-        update = TextUpdate(number=3, query=5, name=NAME, start=0, end=5, text=text, saved=0)
+        update = TextUpdate(number=3, query=5, name=NAME, start=0, end=5, text=text)
         text.append("upon a time, very long")
         assert [update.after(known) for known in (None, 0, 3)] == [None, None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.client.live_text import LiveTexts
 from realtime.protocol import patches
 from realtime.protocol.patches import apply_patch, make_patch
 
@@ -20,11 +22,15 @@ ROW = "<li>" + "".join(f'<p class="field{number}">{number}</p>' for number in ra
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_patch(case):
+    texts = LiveTexts()
+    for field, text in case.get("texts", {}).items():
+        texts.add("7", field, 0, text)
+    read = partial(texts.read, "7")
     if case["result"] is None:
         with pytest.raises(ValueError, match=r"."):
-            apply_patch(case["row"], case["patch"])
+            apply_patch(case["row"], case["patch"], read)
     else:
-        assert apply_patch(case["row"], case["patch"]) == case["result"]
+        assert apply_patch(case["row"], case["patch"], read) == case["result"]
 
 
 def encoded(row: Any) -> bytes:

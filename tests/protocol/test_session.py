@@ -22,6 +22,7 @@ from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
 from realtime.protocol.effects import CatchUp, Leave
 from realtime.protocol.flow_control import EVENT_BYTES, EVENT_SECONDS
+from realtime.protocol.live_text import GrowingText, TextName, TextUpdate
 from realtime.protocol.messages import (
     Ack,
     Authenticate,
@@ -248,6 +249,60 @@ class TestRequests:
         assert not session.settled
         session.refuse(session.subscriptions[2], code=4214, reason="no")
         assert session.settled
+
+
+class TestLiveText:
+    def live(self, **options):
+        session = new(**options)
+        session.receive('{"type":"hello","version":2}')
+        subscribe(session)
+        offer(session, caught_up=[10])
+        self.text = GrowingText(0, 1000)
+        return session
+
+    def part(self, text, query=10):
+        start = self.text.end
+        self.text.append(text)
+        name = TextName("default", "tasks.task", "7", "text")
+        return TextUpdate(number=1, query=query, name=name, start=start, end=self.text.end, text=self.text)
+
+    def texts(self, messages):
+        return [json.loads(message.text)["text"] for message in messages if '"text"' in message.text]
+
+    def test_what_there_was_no_credit_for_comes_with_the_acknowledgement(self):
+        session = self.live(frames=1)
+        assert session.send_text(self.part("Once ")) == session.send_text(self.part("upon")) == []
+        messages, _ = session.receive('{"type":"ack","messages":2}')
+        assert self.texts(messages) == ["Once upon"]
+        assert session.send_text(self.part(" a time"))[0].text == '[1," a time"]'
+
+    def test_what_comes_while_access_is_checked_is_sent_before_the_kept_frames(self):
+        session = self.live()
+        session.hold()
+        assert session.send_text(self.part("Once "), 1.0) == []
+        frame = offer(session)
+        messages, _ = session.release()
+        assert (frame, self.texts(messages[:1]), len(messages)) == ([], ["Once "], 2)
+
+    def test_what_comes_after_a_check_began_waits_for_the_next_one(self):
+        session = self.live()
+        session.hold()
+        session.send_text(self.part("Once "), 2.0)
+        assert session.release(1.0)[0] == []
+        assert self.texts(session.release()[0]) == ["Once "]
+
+    def test_who_may_see_it_no_more_does_not_get_what_was_missed(self):
+        session = self.live()
+        session.hold()
+        session.send_text(self.part("Once "), 1.0)
+        session.refuse(session.subscriptions[1], code=4214, reason="no")
+        assert session.release()[0] == []
+
+    def test_a_client_of_version_1_gets_none(self):
+        session = opened()
+        subscribe(session)
+        self.text = GrowingText(0, 1000)
+        assert session.send_text(self.part("Once ")) == []
 
 
 class TestSubscriptions:

@@ -40,6 +40,11 @@ class Replica:
         self._rows.keys, self._rows.by_key = list(rows), dict(rows)
 
     @property
+    def texts(self) -> LiveTexts:
+        """What is not saved yet of the rows' texts."""
+        return self._rows.texts
+
+    @property
     def ordered(self) -> list[tuple[str, Any]]:
         return [(key, self.rows[key]) for key in self.keys]
 
@@ -63,14 +68,13 @@ class Subscription:
     fingerprint: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
     sent: set[str] = field(default_factory=set)  # the keys whose rows have come in this connection
-    texts: LiveTexts = field(default_factory=LiveTexts)  # what is not saved yet
     refusal: dict[str, Any] | None = None
     present: dict[str, Any] | None = None  # what the client says of its user's presence; None: it only looks
 
     @property
     def shown(self) -> list[Any]:
         """The rows in order, with what is added to their texts."""
-        return [self.texts.shown(key, row) for key, row in self.replica.ordered]
+        return [self.replica.texts.shown(key, row) for key, row in self.replica.ordered]
 
 
 class ReferenceClient:
@@ -96,7 +100,7 @@ class ReferenceClient:
         self.events: list[dict[str, Any]] = []  # of all connections
         self.patches = 0  # that were applied, in all connections
         self.rejected_events: list[dict[str, Any]] = []
-        self._texts: dict[int, dict[str, Any]] = {}  # by number, as far as they have come in this connection
+        self.texts: dict[int, dict[str, Any]] = {}  # live texts by number, as they came last in this connection
         self._handled = 0
         self._unacked_frames = 0
         self._unacked_bytes = 0
@@ -146,12 +150,12 @@ class ReferenceClient:
         self.window = self.bye = None
         self.behind = False
         self._handled = self._unacked_frames = self._unacked_bytes = 0
-        self._texts.clear()
+        self.texts.clear()
         for item in self.subscriptions.values():
             item.query = item.log = None
             item.live = False
             item.sent.clear()
-            item.texts.clear()
+            item.replica.texts.clear()
 
     def receive(self, text: str) -> list[str]:
         """Take one message of the server; return what to send."""
@@ -252,21 +256,21 @@ class ReferenceClient:
         self.events.append(message)
 
     def _more(self, number: int, text: str) -> dict[str, Any]:
-        assert number in self._texts, f"The text {number} continues, and did not begin in this connection."
-        return {**self._texts[number], "type": "text", "text": text}
+        assert number in self.texts, f"The text {number} continues, and did not begin in this connection."
+        return {**self.texts[number], "type": "text", "text": text}
 
     def _text(self, message: dict[str, Any]) -> None:
         assert self.version > 1, f"A client of version 1 gets {message}."
-        self._texts[message["number"]] = {**message, "offset": message["offset"] + units(message["text"])}
+        self.texts[message["number"]] = {**message, "offset": message["offset"] + units(message["text"])}
         for item in self.subscriptions.values():
             if item.query == message["query"]:
-                item.texts.add(message["key"], message["field"], message["offset"], message["text"])
+                item.replica.texts.add(message["key"], message["field"], message["offset"], message["text"])
 
     def _text_ended(self, message: dict[str, Any]) -> None:
         assert self.version > 1, f"A client of version 1 gets {message}."
         for item in self.subscriptions.values():
             if item.query == message["query"]:
-                item.texts.end(message["key"], message["field"], message["length"])
+                item.replica.texts.end(message["key"], message["field"], message["length"])
 
     def _event_rejected(self, message: dict[str, Any]) -> None:
         self.rejected_events.append(message)

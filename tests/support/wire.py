@@ -20,9 +20,13 @@ from tests.support.waiting import seconds
 class WireClient:
     """Connects as an identity, and answers as a browser would. Use it as an async context manager."""
 
-    def __init__(self, identity: Identity = Identity()) -> None:  # noqa: B008 - immutable
+    def __init__(
+        self,
+        identity: Identity = Identity(),  # noqa: B008 - immutable
+        protocol: ReferenceClient | None = None,
+    ) -> None:
         self.identity = identity
-        self.protocol = ReferenceClient()
+        self.protocol = protocol or ReferenceClient()
         self.received: list[dict[str, Any]] = []
         self.closed: tuple[int, str] | None = None
 

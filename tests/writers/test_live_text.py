@@ -20,6 +20,8 @@ from tests.models import Answer, Book
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
+WITHHELD_SECONDS = 1000.0
+
 
 @pytest.fixture
 def answer(shelf, elsewhere) -> Answer:
@@ -153,6 +155,12 @@ class TestAsync:
         assert "could not be saved; it is tried again" in caplog.text
 
 
+@pytest.fixture
+def withheld(monkeypatch):
+    """Rows are withheld for longer than these tests take."""
+    monkeypatch.setattr("realtime.queries.sent.WITHHELD_SECONDS", WITHHELD_SECONDS)
+
+
 class TestReaders:
     async def test_a_field_that_is_not_shown_is_not_sent(self, reader, answer):
         async with realtime.live_text(answer, "secret", save_seconds=0.01) as out:
@@ -220,6 +228,60 @@ class TestReaders:
                 await out.write("upon")
                 await until(lambda: shown(second) == "Once upon")
         assert shown(reader) == "Once upon"
+
+    async def test_what_was_sent_is_not_sent_again_when_it_is_saved(self, reader, answer, elsewhere):
+        words = [f"{number:03}" + "x" * 97 for number in range(40)]
+        async with realtime.live_text(answer, "text", state_field="state", save_seconds=0.02) as out:
+            await out.write("_")
+            await until(lambda: reader.protocol.texts)  # before, the text comes as it is saved
+            for word in words:
+                await out.write(word)
+                await until(lambda: shown(reader) == out.text)
+                await until_stored(elsewhere, answer, out.text)
+        await until(lambda: reader.rows()[0] == {"id": answer.pk, "text": f"_{''.join(words)}", "state": "complete"})
+        assert [str(reader.received).count(word) for word in words] == [1] * len(words)
+
+    async def test_a_row_that_was_withheld_is_sent_when_the_writer_pauses(self, reader, answer, monkeypatch):
+        monkeypatch.setattr("realtime.queries.sent.WITHHELD_SECONDS", 0.3)
+        async with realtime.live_text(answer, "text", save_seconds=0.02) as out:
+            await out.write("one ")
+            await until(lambda: shown(reader) == "one ")
+            await out.write("two")
+            await until(lambda: reader.rows()[0]["text"] == "one two")
+
+    async def test_another_field_is_sent_at_once(self, reader, answer, elsewhere, withheld):
+        async with realtime.live_text(answer, "text", save_seconds=0.02) as out:
+            await out.write("one ")
+            await until(lambda: shown(reader) == "one ")
+            await out.write("two")
+            await until_stored(elsewhere, answer, "one two")
+            await elsewhere.soon(Answer.objects.update, state="liked")
+            await until(lambda: reader.rows()[0] == {"id": answer.pk, "text": "one two", "state": "liked"})
+
+    async def test_a_part_that_was_lost_comes_when_it_is_saved(self, reader, answer, withheld, monkeypatch):
+        async with realtime.live_text(answer, "text", save_seconds=0.02) as out:
+            await out.write("one ")
+            await until(lambda: shown(reader) == "one ")
+            monkeypatch.setattr(Draft, "_publish", lambda draft, chunk: None)
+            await out.write("two")
+            await until(lambda: reader.rows()[0]["text"] == "one two")
+
+    async def test_who_reconnects_to_another_server_gets_what_was_withheld(
+        self, reader, answer, shelf, elsewhere, withheld
+    ):
+        async with realtime.live_text(answer, "text", save_seconds=0.02) as out:
+            await out.write("one ")
+            await until(lambda: shown(reader) == "one ")
+            await until_stored(elsewhere, answer, "one ")
+            await out.write("two")
+            await until_stored(elsewhere, answer, "one two")
+            await until(lambda: shown(reader) == "one two")
+            await elsewhere.soon(Answer.objects.create, shelf=shelf)  # which moves the client's position
+            await until(lambda: len(reader.rows()) == 2)
+            assert reader.rows()[0]["text"] != "one two"
+            await get_hub().close()
+            async with WireClient(protocol=reader.protocol) as again:
+                await until(lambda: again.rows()[0]["text"] == "one two")
 
     async def test_nobody_else_gets_it(self, reader, answer, elsewhere):
         other = await elsewhere.soon(type(answer.shelf).objects.create, name="two")

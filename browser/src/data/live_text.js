@@ -34,6 +34,13 @@ export class LiveTexts {
     if (held && length < held.start + held.text.length) this.#set(key, field, held.start, held.text.slice(0, Math.max(0, length - held.start)))
   }
 
+  /** A part of a text, between two offsets. @param {string} key @param {string} field @param {number} start @param {number} end @returns {string | undefined} undefined: it has not all come */
+  read(key, field, start, end) {
+    const held = this.#rows.get(key)?.get(field)
+    if (!held || start < held.start || end < start || end > held.start + held.text.length) return undefined
+    return held.text.slice(start - held.start, end - held.start)
+  }
+
   clear() {
     this.#rows.clear()
   }
@@ -106,8 +113,8 @@ const ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&
 /** The escapes of Django and of browsers. @type {Record<string, string>} */
 const CHARACTERS = {...Object.fromEntries(Object.entries(ENTITIES).map(([character, entity]) => [entity, character])), "&#39;": "'", "&nbsp;": "\u00a0"}
 
-/** @param {string} text */
-const escaped = (text) => text.replace(/[&<>"']/g, (character) => ENTITIES[character])
+/** Escapes as Django does. @param {string} text */
+export const escaped = (text) => text.replace(/[&<>"']/g, (character) => ENTITIES[character])
 
 /** @param {string} html */
 const unescaped = (html) => html.replace(/&(?:amp|lt|gt|quot|nbsp|#x27|#39);/g, (entity) => CHARACTERS[entity])

@@ -2,26 +2,42 @@
  * Patches: the differences between two versions of a row, applied to the version that the server sent last.
  */
 
+import {escaped} from "./live_text.js"
+
 /** @typedef {import("../protocol/messages.js").Row} Row */
 /** @typedef {import("../protocol/messages.js").Edits} Edits */
 
-/** @param {Row | undefined} row @param {import("../protocol/messages.js").Patch} patch @returns {Row | undefined} undefined: the patch does not fit */
-export function patched(row, patch) {
-  if (Array.isArray(patch)) return edited(row, patch)
+/** Returns a part of the live text of a field, if it has come. @typedef {(field: string, start: number, end: number) => string | undefined} ReadText */
+
+/**
+ * @param {Row | undefined} row
+ * @param {import("../protocol/messages.js").Patch} patch
+ * @param {ReadText} [read]
+ * @returns {Row | undefined} undefined: the patch does not fit
+ */
+export function patched(row, patch, read = () => undefined) {
+  if (Array.isArray(patch)) {
+    return edited(row, patch, (...place) => {
+      const text = read(...place)
+      return text === undefined ? undefined : escaped(text)
+    })
+  }
   if (typeof row !== "object" || row === null) return undefined
   const fields = /** @type {Record<string, any>} */ (row)
-  const texts = Object.entries(patch.edit ?? {}).map(([name, edits]) => /** @type {const} */ ([name, edited(fields[name], edits)]))
+  const texts = Object.entries(patch.edit ?? {}).map(([name, edits]) => /** @type {const} */ ([name, edited(fields[name], edits, read)]))
   return texts.some(([, text]) => text === undefined) ? undefined : {...fields, ...patch.set, ...Object.fromEntries(texts)}
 }
 
-/** @param {unknown} text @param {Edits} edits @returns {string | undefined} */
-function edited(text, [sum, ...edits]) {
+/** @param {unknown} text @param {Edits} edits @param {ReadText} read @returns {string | undefined} */
+function edited(text, [sum, ...edits], read) {
   if (typeof text !== "string") return undefined
   let result = ""
   let at = 0
   for (let index = 0; index < edits.length; index += 3) {
-    const [skip, remove, insert] = /** @type {[number, number, string]} */ (edits.slice(index, index + 3))
-    result += text.slice(at, at + skip) + insert
+    const [skip, remove, insert] = /** @type {[number, number, import("../protocol/messages.js").Insert]} */ (edits.slice(index, index + 3))
+    const inserted = typeof insert === "string" ? insert : read(...insert)
+    if (inserted === undefined) return undefined
+    result += text.slice(at, at + skip) + inserted
     at += skip + remove
   }
   result += text.slice(at)

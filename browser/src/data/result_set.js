@@ -204,7 +204,7 @@ export class ResultSet {
   /** @param {string} key @param {import("../protocol/messages.js").Patch} patch @returns {boolean} whether it fits the row */
   #patch(key, patch) {
     const place = this.#places.get(key)
-    const row = patched(place?.sent, patch)
+    const row = patched(place?.sent, patch, (...text) => this.texts.read(key, ...text))
     if (!place || row === undefined) return false
     place.sent = row
     this.#show(place)

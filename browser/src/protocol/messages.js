@@ -7,7 +7,8 @@ export const VERSION = 2
 /**
  * @typedef {string | number | boolean | object | null} Row
  * @typedef {{key: string, row?: Row, after?: string | null}} Put
- * @typedef {(number | string)[]} Edits
+ * @typedef {string | [field: string, start: number, end: number]} Insert
+ * @typedef {(number | Insert)[]} Edits
  * @typedef {Edits | {set?: Record<string, any>, edit?: Record<string, Edits>}} Patch
  * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[], patches?: Record<string, Patch>}} Delta
  * @typedef {{frames: number, bytes: number}} Window

@@ -2859,6 +2859,12 @@ var LiveTexts = class {
     const held = this.#rows.get(key)?.get(field);
     if (held && length < held.start + held.text.length) this.#set(key, field, held.start, held.text.slice(0, Math.max(0, length - held.start)));
   }
+  /** A part of a text, between two offsets. @param {string} key @param {string} field @param {number} start @param {number} end @returns {string | undefined} undefined: it has not all come */
+  read(key, field, start2, end) {
+    const held = this.#rows.get(key)?.get(field);
+    if (!held || start2 < held.start || end < start2 || end > held.start + held.text.length) return void 0;
+    return held.text.slice(start2 - held.start, end - held.start);
+  }
   clear() {
     this.#rows.clear();
   }
@@ -2987,8 +2993,13 @@ function applyToRows(rows, expect) {
 }
 
 // src/data/patch.js
-function patched(row, patch) {
-  if (Array.isArray(patch)) return edited2(row, patch);
+function patched(row, patch, read = () => void 0) {
+  if (Array.isArray(patch)) {
+    return edited2(row, patch, (...place2) => {
+      const text2 = read(...place2);
+      return text2 === void 0 ? void 0 : escaped(text2);
+    });
+  }
   if (typeof row !== "object" || row === null) return void 0;
   const fields = (
     /** @type {Record<string, any>} */
@@ -2996,20 +3007,22 @@ function patched(row, patch) {
   );
   const texts = Object.entries(patch.edit ?? {}).map(([name, edits]) => (
     /** @type {const} */
-    [name, edited2(fields[name], edits)]
+    [name, edited2(fields[name], edits, read)]
   ));
   return texts.some(([, text2]) => text2 === void 0) ? void 0 : { ...fields, ...patch.set, ...Object.fromEntries(texts) };
 }
-function edited2(text2, [sum, ...edits]) {
+function edited2(text2, [sum, ...edits], read) {
   if (typeof text2 !== "string") return void 0;
   let result = "";
   let at = 0;
   for (let index = 0; index < edits.length; index += 3) {
     const [skip, remove, insert] = (
-      /** @type {[number, number, string]} */
+      /** @type {[number, number, import("../protocol/messages.js").Insert]} */
       edits.slice(index, index + 3)
     );
-    result += text2.slice(at, at + skip) + insert;
+    const inserted = typeof insert === "string" ? insert : read(...insert);
+    if (inserted === void 0) return void 0;
+    result += text2.slice(at, at + skip) + inserted;
     at += skip + remove;
   }
   result += text2.slice(at);
@@ -3183,7 +3196,7 @@ var ResultSet = class {
   /** @param {string} key @param {import("../protocol/messages.js").Patch} patch @returns {boolean} whether it fits the row */
   #patch(key, patch) {
     const place2 = this.#places.get(key);
-    const row = patched(place2?.sent, patch);
+    const row = patched(place2?.sent, patch, (...text2) => this.texts.read(key, ...text2));
     if (!place2 || row === void 0) return false;
     place2.sent = row;
     this.#show(place2);

@@ -9,7 +9,8 @@ export type Put = {
     row?: Row;
     after?: string | null;
 };
-export type Edits = (number | string)[];
+export type Insert = string | [field: string, start: number, end: number];
+export type Edits = (number | Insert)[];
 export type Patch = Edits | {
     set?: Record<string, any>;
     edit?: Record<string, Edits>;
@@ -172,7 +173,8 @@ export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${str
 /**
  * @typedef {string | number | boolean | object | null} Row
  * @typedef {{key: string, row?: Row, after?: string | null}} Put
- * @typedef {(number | string)[]} Edits
+ * @typedef {string | [field: string, start: number, end: number]} Insert
+ * @typedef {(number | Insert)[]} Edits
  * @typedef {Edits | {set?: Record<string, any>, edit?: Record<string, Edits>}} Patch
  * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[], patches?: Record<string, Patch>}} Delta
  * @typedef {{frames: number, bytes: number}} Window
