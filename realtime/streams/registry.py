@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, TypeVar, overload
 
 from django.db.models import Model
@@ -123,8 +123,7 @@ def register(name: str, model: type[Model] | None = None, **options: Any) -> Any
         register("people", Person, fields=["id", "name"])
     """
     if model is not None:
-        module = sys._getframe(1).f_globals.get("__name__", "")
-        stream = _made(name, model, {"__module__": module, **options})
+        stream = _made(name, model, {"__module__": _calling_module(inspect.currentframe()), **options})
         registry.add(name, stream)
         return stream
 
@@ -133,6 +132,12 @@ def register(name: str, model: type[Model] | None = None, **options: Any) -> Any
         return stream
 
     return decorate
+
+
+def _calling_module(frame: FrameType | None) -> str:
+    """Return the name of the module that has called the function of this frame."""
+    caller = frame.f_back if frame is not None else None
+    return "" if caller is None else str(caller.f_globals.get("__name__", ""))
 
 
 def _made(name: str, model: Any, options: dict[str, Any]) -> type[ModelStream]:
