@@ -171,6 +171,8 @@ class TextWriter:
 
     def _open(self) -> None:
         get_stop_listener().add(self._draft, self._stop, renews=True)
+        with suppress(TextLost):  # the next save raises it
+            self._is_stopped |= self._draft.look()  # somebody may have stopped the text before this process listened
 
     def _close(self) -> None:
         get_stop_listener().remove(self._draft)
@@ -258,6 +260,8 @@ class AsyncTextWriter:
         # where nothing carries messages between processes, the lease says that the writer is to stop
         look_seconds = self._save_seconds if carrier() is None else RENEW_SECONDS
         try:
+            if await sync_to_async(self._draft.look)():  # stopped before this process listened
+                self._end_block(TextStopped("The live text was stopped."))
             while not self._ended.is_set():
                 try:
                     async with asyncio.timeout(look_seconds):

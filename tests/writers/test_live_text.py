@@ -10,12 +10,13 @@ from rest_framework import serializers
 
 import realtime
 from realtime.actions import text_leases
-from realtime.actions.text_leases import fail_expired, target_of
+from realtime.actions.text_leases import RENEW_SECONDS, fail_expired, target_of
 from realtime.exceptions import LiveTextError, TextBusy, TextLost
 from realtime.hub.hub import get_hub
 from realtime.models import TextLease
 from realtime.streams.registry import register, registry
 from realtime.writers.draft import Draft
+from realtime.writers.stop_listener import StopListener
 from tests.models import Answer, Book
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
@@ -119,6 +120,19 @@ class TestAsync:
         assert await stored(elsewhere, answer) == ("half", "cancelled")
         await until(lambda: reader.protocol.replies)
         assert reader.protocol.replies["stop"]["result"] is True
+
+    async def test_stop_that_comes_before_the_writer_listens(self, answer, elsewhere, monkeypatch):
+        begin = Draft.begin
+
+        def stopped_at_once(draft):
+            begin(draft)
+            TextLease.objects.update(stop=True)  # as another process does, whose message finds no writer here
+
+        monkeypatch.setattr(Draft, "begin", stopped_at_once)
+        async with asyncio.timeout(RENEW_SECONDS * 0.9):  # a renewal of the lease would find it too
+            async with realtime.live_text(answer, "text", state_field="state", save_seconds=60) as out:
+                await asyncio.Event().wait()
+        assert out.stopped
 
     async def test_stop_ends_the_iterator(self, answer, elsewhere):
         closed = []
@@ -365,6 +379,19 @@ class TestSync:
             out.write("half")
             raise AssertionError("not reached")
         assert Answer.objects.values_list("text", "state").get() == ("half", "cancelled")
+
+    def test_stop_that_comes_before_the_writer_listens(self, answer, committed, monkeypatch):
+        add = StopListener.add
+
+        def stopped_before(listener, *args, **options):
+            TextLease.objects.update(stop=True)  # as another process does, whose message finds no writer here
+            add(listener, *args, **options)
+
+        monkeypatch.setattr(StopListener, "add", stopped_before)
+        with realtime.live_text(answer, "text", save_seconds=60) as out:
+            out.write("not this")
+            raise AssertionError("not reached")
+        assert (out.stopped, out.text) == (True, "")
 
     def test_a_second_writer_is_refused(self, answer, committed):
         with realtime.live_text(answer, "text") as out:
