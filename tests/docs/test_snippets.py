@@ -68,7 +68,7 @@ def project(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Registry:
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
     exec(SERIALIZERS, modules["board.serializers"].__dict__)
-    modules["assistant.tasks"].write_answer = None  # type: ignore[attr-defined]
+    modules["assistant.tasks"].answer_question = None  # type: ignore[attr-defined]
     modules["board.routing"].websocket_urlpatterns = []  # type: ignore[attr-defined]
     monkeypatch.setattr(admin, "register", lambda *models: lambda kind: kind)
     monkeypatch.setattr(admin.site, "unregister", lambda model: None)
