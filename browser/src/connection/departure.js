@@ -35,9 +35,13 @@ export function watchDepartures({document, window, leave, back, after}) {
   })
 }
 
+/** Returns whether a click is one of the main button, without a modifier key. @param {MouseEvent} event */
+export const isPlainClick = ({button, ctrlKey, metaKey, shiftKey, altKey}) => button === 0 && !(ctrlKey || metaKey || shiftKey || altKey)
+
 /** Returns whether a plain click here opens another page in this window. @param {MouseEvent} event */
-function isDeparture({target, button, ctrlKey, metaKey, shiftKey, altKey}) {
-  if (button !== 0 || ctrlKey || metaKey || shiftKey || altKey || !(target instanceof Element)) return false
+function isDeparture(event) {
+  const {target} = event
+  if (!isPlainClick(event) || !(target instanceof Element)) return false
   const link = /** @type {HTMLAnchorElement | null} */ (target.closest("a[href]"))
   if (!link || link.hasAttribute("download") || !/^(|_self|_top|_parent)$/.test(link.target)) return false
   const [here, there] = [new URL(location.href), new URL(link.href, location.href)]

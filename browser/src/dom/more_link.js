@@ -2,6 +2,7 @@
  * The link to more rows of a list: a click loads them in place, and so does scrolling it into view.
  */
 
+import {isPlainClick} from "../connection/departure.js"
 import {elementsBefore, isMarker} from "./in_place.js"
 import {attribute, call, get, isForeign, show} from "./members.js"
 import {pageChanges} from "./page_changes.js"
@@ -88,7 +89,7 @@ export class MoreLink {
   /** @param {MouseEvent} event */
   #click(event) {
     const link = this.#link
-    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    if (!link || event.defaultPrevented || !isPlainClick(event)) return
     if (!(event.target instanceof Node) || !call(link, "contains", event.target) || isForeign(link)) return
     if (attribute(this.live, "data-live-state") === "refused") return // the browser follows the link
     event.preventDefault()

@@ -2,6 +2,7 @@
  * Links to pages of a list: [data-live-page] in what `{% live_pages %}` renders. A click shows the page in place.
  */
 
+import {isPlainClick} from "../connection/departure.js"
 import {isMarker} from "./in_place.js"
 import {attribute, call, get, isForeign} from "./members.js"
 
@@ -39,7 +40,7 @@ export class PageLinks {
 
   /** @param {Element} link @param {string} stream @param {MouseEvent} event */
   #click(link, stream, event) {
-    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    if (event.defaultPrevented || !isPlainClick(event)) return
     event.preventDefault()
     this.go(stream, attribute(link, "data-live-page") ?? "", (error) => error || this.#scrollTo(stream))
   }

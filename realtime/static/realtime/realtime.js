@@ -1596,6 +1596,47 @@ function afterFrame(document2, callback) {
   setTimeout(run, HIDDEN_MILLISECONDS);
 }
 
+// src/connection/departure.js
+var STAY_SECONDS = 2;
+var isNeeded = () => globalThis.CSS?.supports?.("-moz-appearance", "none") ?? false;
+function watchDepartures({ document: document2, window: window2, leave, back, after }) {
+  if (!isNeeded()) return;
+  let isTrusted = true;
+  let cancel = () => {
+  };
+  document2.addEventListener("pointerdown", (event) => {
+    if (!isTrusted || !isDeparture(
+      /** @type {PointerEvent} */
+      event
+    )) return;
+    leave();
+    cancel();
+    cancel = after(STAY_SECONDS, back);
+  });
+  window2.addEventListener("click", (event) => {
+    if (!event.defaultPrevented || !isDeparture(
+      /** @type {MouseEvent} */
+      event
+    )) return;
+    isTrusted = false;
+    cancel();
+    back();
+  });
+}
+var isPlainClick = ({ button, ctrlKey, metaKey, shiftKey, altKey }) => button === 0 && !(ctrlKey || metaKey || shiftKey || altKey);
+function isDeparture(event) {
+  const { target } = event;
+  if (!isPlainClick(event) || !(target instanceof Element)) return false;
+  const link2 = (
+    /** @type {HTMLAnchorElement | null} */
+    target.closest("a[href]")
+  );
+  if (!link2 || link2.hasAttribute("download") || !/^(|_self|_top|_parent)$/.test(link2.target)) return false;
+  const [here, there] = [new URL(location.href), new URL(link2.href, location.href)];
+  const isSame2 = here.origin === there.origin && here.pathname === there.pathname && here.search === there.search;
+  return /^https?:$/.test(there.protocol) && !(isSame2 && there.hash);
+}
+
 // src/dom/page_changes.js
 var OBSERVED = {
   subtree: true,
@@ -1870,7 +1911,7 @@ var MoreLink = class {
   /** @param {MouseEvent} event */
   #click(event) {
     const link2 = this.#link;
-    if (!link2 || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (!link2 || event.defaultPrevented || !isPlainClick(event)) return;
     if (!(event.target instanceof Node) || !call(link2, "contains", event.target) || isForeign(link2)) return;
     if (attribute(this.live, "data-live-state") === "refused") return;
     event.preventDefault();
@@ -4436,45 +4477,6 @@ function newClock({ wall = () => Date.now(), steady = () => performance.now() } 
   };
 }
 
-// src/connection/departure.js
-var STAY_SECONDS = 2;
-var isNeeded = () => globalThis.CSS?.supports?.("-moz-appearance", "none") ?? false;
-function watchDepartures({ document: document2, window: window2, leave, back, after }) {
-  if (!isNeeded()) return;
-  let isTrusted = true;
-  let cancel = () => {
-  };
-  document2.addEventListener("pointerdown", (event) => {
-    if (!isTrusted || !isDeparture(
-      /** @type {PointerEvent} */
-      event
-    )) return;
-    leave();
-    cancel();
-    cancel = after(STAY_SECONDS, back);
-  });
-  window2.addEventListener("click", (event) => {
-    if (!event.defaultPrevented || !isDeparture(
-      /** @type {MouseEvent} */
-      event
-    )) return;
-    isTrusted = false;
-    cancel();
-    back();
-  });
-}
-function isDeparture({ target, button, ctrlKey, metaKey, shiftKey, altKey }) {
-  if (button !== 0 || ctrlKey || metaKey || shiftKey || altKey || !(target instanceof Element)) return false;
-  const link2 = (
-    /** @type {HTMLAnchorElement | null} */
-    target.closest("a[href]")
-  );
-  if (!link2 || link2.hasAttribute("download") || !/^(|_self|_top|_parent)$/.test(link2.target)) return false;
-  const [here, there] = [new URL(location.href), new URL(link2.href, location.href)];
-  const isSame2 = here.origin === there.origin && here.pathname === there.pathname && here.search === there.search;
-  return /^https?:$/.test(there.protocol) && !(isSame2 && there.hash);
-}
-
 // src/connection/reconnect.js
 var OPEN_SECONDS = 10;
 var FIRST_DELAY_SECONDS = 0.5;
@@ -4892,7 +4894,7 @@ var PageLinks = class {
   }
   /** @param {Element} link @param {string} stream @param {MouseEvent} event */
   #click(link2, stream, event) {
-    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (event.defaultPrevented || !isPlainClick(event)) return;
     event.preventDefault();
     this.go(stream, attribute(link2, "data-live-page") ?? "", (error) => error || this.#scrollTo(stream));
   }
