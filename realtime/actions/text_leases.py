@@ -143,12 +143,12 @@ def finish(target: TextTarget, writer: str, text: str, state: str) -> None:
 
 def release(target: TextTarget, writer: str) -> None:
     """End the lease, if it is this writer's."""
-    TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer).delete()
+    _lease(target, writer).delete()
 
 
 def renew(target: TextTarget, writer: str) -> bool:
     """Renew the lease; return whether the writer was asked to stop. Raise `TextLost`."""
-    lease = TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer)
+    lease = _lease(target, writer)
     if not _renew(lease, target):
         raise _lost(target)
     return bool(lease.values_list("stop", flat=True).first())
@@ -156,7 +156,11 @@ def renew(target: TextTarget, writer: str) -> bool:
 
 def is_stopped(target: TextTarget, writer: str) -> bool:
     """Return whether the writer was asked to stop."""
-    return TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer, stop=True).exists()
+    return bool(_lease(target, writer).filter(stop=True).exists())
+
+
+def _lease(target: TextTarget, writer: str) -> Any:
+    return TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer)
 
 
 def _renew(lease: Any, target: TextTarget) -> int:
@@ -165,7 +169,7 @@ def _renew(lease: Any, target: TextTarget) -> int:
 
 def _save(target: TextTarget, writer: str, values: dict[str, str], then: Callable[[Any], object]) -> bool:
     alias = target.name.alias
-    lease = TextLease.objects.using(alias).filter(pk=target.id, writer=writer)
+    lease = _lease(target, writer)
     locks = connections[alias].features.has_select_for_update
     with transaction.atomic(using=alias):
         stop = lease.select_for_update().values_list("stop", flat=True).first() if locks else None

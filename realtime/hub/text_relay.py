@@ -45,7 +45,7 @@ class _LiveText:
         self.text = GrowingText(part.offset, KEPT_UNITS)
         self.sent: dict[int, int] = {}  # by live query: up to here, its clients have it
         self.length: int | None = None  # once it has ended
-        self.heard_at = time.monotonic()  # when the writer has last said something
+        self.updated_at = time.monotonic()  # when the writer's last part came
         self.next_at = 0.0  # when the next part may be sent, by the loop's clock
         self.timer: asyncio.TimerHandle | None = None
         self.queries: dict[int, Worker] = {}  # that show it
@@ -80,7 +80,7 @@ class TextRelay:
         for name in self._shown.get(query, ()):
             text = self._texts[name]
             if query in text.sent and text.length is None:
-                self._put(clients, lambda client, update: client.send_text(update), self._update(text, query, -1))
+                self._send(clients, text, query, -1)
 
     def take(self, message: TextMessage) -> None:
         """Take a message of a writer."""
@@ -103,7 +103,7 @@ class TextRelay:
                     text.queries[query] = worker
                     self._shown[query].add(name)
                     self._schedule(text)
-                    self._tell_end(text, query)
+                    self._send_end(text, query)
 
     def _hide(self, query: int, name: TextName) -> None:
         if (text := self._texts.get(name)) is not None:
@@ -141,7 +141,7 @@ class TextRelay:
             text = _LiveText(part) if text is None else self._continued(text, part)
             self._begin(name)
         self._texts[name] = text
-        text.heard_at = time.monotonic()
+        text.updated_at = time.monotonic()
         if part.offset > text.text.end:  # a part was lost: clients wait for what is saved
             text.text = GrowingText(part.offset, KEPT_UNITS)
         if part.offset == text.text.end and part.text:
@@ -153,7 +153,7 @@ class TextRelay:
         self._cancel(old)
         old.length = part.offset
         for query in old.queries:
-            self._tell_end(old, query)
+            self._send_end(old, query)
         text = _LiveText(part)
         text.queries = old.queries
         return text
@@ -163,16 +163,19 @@ class TextRelay:
         if len(self._texts) < MOST_TEXTS:
             return True
         oldest = next(iter(self._texts.values()))
-        if oldest.length is None and time.monotonic() - oldest.heard_at < SILENT_SECONDS:
+        if oldest.length is None and time.monotonic() - oldest.updated_at < SILENT_SECONDS:
             return False
         self._remove(oldest.name)
         return True
 
     def _begin(self, name: TextName) -> None:
-        for worker in self._workers():
-            if worker.alias == name.alias:
-                worker.wake()
+        self._wake(name.alias)
         self._begun(name.alias)
+
+    def _wake(self, alias: str) -> None:
+        for worker in self._workers():
+            if worker.alias == alias:
+                worker.wake()
 
     def _finish(self, end: TextEnd) -> None:
         name = TextName(*end.name)
@@ -187,18 +190,15 @@ class TextRelay:
         self._flush(text)
         text.length = end.length
         text.text.is_complete = True
-        for worker in self._workers():  # rows that were not sent, since their text was, are sent now
-            if worker.alias == name.alias:
-                worker.wake()
+        self._wake(name.alias)  # rows that were withheld, because their text was sent, are sent now
         for query in text.queries:
-            self._tell_end(text, query)
+            self._send_end(text, query)
         text.timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._remove, name)
 
-    def _tell_end(self, text: _LiveText, query: int) -> None:
+    def _send_end(self, text: _LiveText, query: int) -> None:
         if text.length is not None:
             ended = encode(TextEnded(query, text.name.key, text.name.field, text.length))
-            audience = text.queries[query].audience(query)
-            self._put(audience, lambda client, *about: client.end_text(*about), query, ended)
+            self._put(text.queries[query].audience(query), lambda client: client.end_text(query, ended))
 
     def _schedule(self, text: _LiveText) -> None:
         if text.timer is None and text.queries and text.length is None:
@@ -218,15 +218,16 @@ class TextRelay:
                 continue
             text.sent[query] = end
             text.next_at = asyncio.get_running_loop().time() + FLUSH_SECONDS
-            update = self._update(text, query, start)
-            self._put(worker.audience(query), lambda client, update: client.send_text(update), update)
+            self._send(worker.audience(query), text, query, start)
 
-    def _update(self, text: _LiveText, query: int, start: int) -> TextUpdate:
+    def _send(self, clients: Iterable[Client], text: _LiveText, query: int, start: int) -> None:
         number = text.numbers.setdefault(query, next(self._numbers))
-        return TextUpdate(number=number, query=query, name=text.name, start=start, end=text.text.end, text=text.text)
+        end = text.text.end
+        update = TextUpdate(number=number, query=query, name=text.name, start=start, end=end, text=text.text)
+        self._put(clients, lambda client: client.send_text(update))
 
-    def _put(self, clients: Iterable[Client], send: Callable[..., None], *args: object) -> None:
-        self._queue.extend((client, lambda client: send(client, *args)) for client in clients)
+    def _put(self, clients: Iterable[Client], send: Callable[[Client], None]) -> None:
+        self._queue.extend((client, send) for client in clients)
         if self._next is None and self._queue:
             self._send_queued()
 

@@ -75,7 +75,7 @@ class Draft:
         While the database does not answer, the next call saves what is missing.
         """
         text = self.text
-        is_due = time.monotonic() - self._renewed > RENEW_SECONDS
+        is_due = self.is_due
         try:
             stop = text_leases.save(self.target, self.writer, text, renew=is_due)
         except (OperationalError, InterfaceError):
@@ -90,7 +90,7 @@ class Draft:
     def look(self) -> bool:
         """Renew the lease if it is time, without saving; return whether the writer must stop. Raise `TextLost`."""
         try:
-            if time.monotonic() - self._renewed < RENEW_SECONDS:
+            if not self.is_due:
                 return text_leases.is_stopped(self.target, self.writer)
             stop = text_leases.renew(self.target, self.writer)
         except (OperationalError, InterfaceError):
