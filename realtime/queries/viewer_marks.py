@@ -1,4 +1,4 @@
-"""Viewer: shared rows as one user sees them in a page; the JavaScript client applies the same to later rows."""
+"""Viewer marks: attributes that show parts of shared rows to some users; the JavaScript client applies them too."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
@@ -46,7 +47,7 @@ SCRIPT_SEEN = "_realtime_script_seen"  # on a request, whose page has the script
 
 @register.simple_tag(takes_context=True)
 def realtime_script(context: Any, *, share: bool = False) -> SafeString:
-    """Load the browser's half. Once per page, in the head.
+    """Load the JavaScript client. Once per page, in the head.
 
     For example::
 
@@ -62,7 +63,6 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
     request = page_request(context)
     if request is not None:
         setattr(request, SCRIPT_SEEN, True)
-    nonce = _nonce(context)
     prefix = request.META.get("SCRIPT_NAME", "") if request else ""
     return format_html(
         '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}{}></script>',
@@ -72,7 +72,7 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
         _http_attributes(request),
         _shared_by(request) if share else "",
         _sentences(),
-        format_html(' nonce="{}"', nonce) if nonce else "",
+        _nonce_attribute(context),
     )
 
 
@@ -81,8 +81,9 @@ def _sentences() -> SafeString | str:
     return format_html(' data-realtime-sentences="{}"', encode_value(sentences).decode()) if sentences else ""
 
 
-def _nonce(context: Any) -> str:
-    return str(context.get("csp_nonce") or getattr(page_request(context), "csp_nonce", ""))
+def _nonce_attribute(context: Any) -> SafeString | str:
+    nonce = str(context.get("csp_nonce") or getattr(page_request(context), "csp_nonce", ""))
+    return format_html(' nonce="{}"', nonce) if nonce else ""
 
 
 def _check_script(context: Any) -> SafeString:
@@ -92,11 +93,10 @@ def _check_script(context: Any) -> SafeString:
         return SafeString("")
     if request is not None:
         setattr(request, SCRIPT_SEEN, True)
-    nonce = _nonce(context)
     return format_html(
         '<script type="module" src="{}"{}></script>',
         static("realtime/debug.js"),
-        format_html(' nonce="{}"', nonce) if nonce else "",
+        _nonce_attribute(context),
     )
 
 
@@ -150,10 +150,9 @@ def _rows(
     remember(context, part)
     source = "".join(part.rows[:1]) or part.source
     shown = row_html.empty_part(empty, part.roots, source) if empty.strip() else ""
-    rows = [*part.rows] if part.rows or not shown else [shown]
-    html = format_html_join("\n", "{}", ((mark_safe(row),) for row in rows))  # noqa: S308 - rendered by a template
+    html = _joined(part.rows or ([shown] if shown else []))
     mark = format_html(' data-live-when-empty="{}"', shown) if shown else SafeString("")
-    if container is None and not rows and "tr" in part.roots:  # then no parser makes one
+    if container is None and not html and "tr" in part.roots:  # then no parser makes one
         mark = SafeString(' data-live-in="tbody"')
     if part.stream.key_parameter() is not None:
         mark += SafeString(" data-live-single")
@@ -263,9 +262,8 @@ def live_pages(context: Any, name: str, container: str = "nav", **params: Any) -
     classes = _plain(params.pop("class", ""))
     params = params or remembered(context, _plain(name))
     part = _part(context, name, "pages", params, query=rest_of_address(context, "page"))
-    (row,) = part.rows
     mark = format_html(' aria-label="{}"', gettext("Pages"))
-    return _element(container, name, "pages", part, classes, mark_safe(row), mark) + _check_script(context)  # noqa: S308
+    return _element(container, name, "pages", part, classes, _joined(part.rows), mark) + _check_script(context)
 
 
 @register.simple_tag(takes_context=True)
@@ -332,8 +330,7 @@ def presence(context: Any, name: str, container: str = "ul", **params: Any) -> S
         )
     name = _plain(name) + (EVERYONE if params.pop("everyone", False) else SUFFIX)
     part = _part(context, name, "html", params)
-    rows = format_html_join("\n", "{}", ((mark_safe(row),) for row in part.rows))  # noqa: S308 - rendered by a template
-    return _element(container, name, "html", part, classes, rows, mark) + _check_script(context)
+    return _element(container, name, "html", part, classes, _joined(part.rows), mark) + _check_script(context)
 
 
 @register.simple_tag(takes_context=True)
@@ -353,8 +350,7 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
     request = page_request(context)
     names = {"next": "next", "submit": "submit", "class": "classes", "template": "template"}
     layout = Layout(**{field: str(params.pop(name)) for name, field in names.items() if name in params})
-    values = {key: _plain(value) for key, value in params.items()}
-    stream = open_stream(user_of(request), _plain(name), values)
+    stream = open_stream(user_of(request), _plain(name), _plain_values(params))
     return render_form(request, stream, instance=instance, layout=layout)
 
 
@@ -372,9 +368,8 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
     stream's parameters. Raise `Forbidden` where the user may not see the stream.
     """
     refuse_in_row("live_actions")
-    request = page_request(context)
-    user = getattr(request, "user", None) or context.get("user") or visitor()
-    stream = open_stream(user, _plain(name), {key: _plain(value) for key, value in params.items()})
+    user = _user(context)
+    stream = open_stream(user, _plain(name), _plain_values(params))
     params = stream.wire_params()
     token = tokens.sign(
         stream=stream.name, params=params, format="actions", user=user_key(user), surroundings=of_page()
@@ -388,11 +383,16 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
 
 
 def _part(context: Any, name: str, format: str, params: dict[str, Any], *, query: str = "") -> PagePart:
-    request = page_request(context)
-    user = getattr(request, "user", None) or context.get("user") or visitor()
-    values = {key: _plain(value) for key, value in params.items()}
-    page = request or getattr(context, "render_context", None)
-    return page_part(user, _plain(name), values, format, page=page, query=query)
+    page = page_request(context) or getattr(context, "render_context", None)
+    return page_part(_user(context), _plain(name), _plain_values(params), format, page=page, query=query)
+
+
+def _user(context: Any) -> Any:
+    return getattr(page_request(context), "user", None) or context.get("user") or visitor()
+
+
+def _joined(rows: Iterable[str]) -> SafeString:
+    return format_html_join("\n", "{}", ((mark_safe(row),) for row in rows))  # noqa: S308 - rendered by a template
 
 
 def _element(
@@ -423,6 +423,10 @@ def _element(
                 f"and an HTML parser {does}. {remedy}"
             )
     return format_html("<{} {}>{}</{}>", container, attributes, content, container)
+
+
+def _plain_values(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _plain(value) for key, value in params.items()}
 
 
 def _plain(value: Any) -> Any:
