@@ -61,10 +61,10 @@ docs:  ## Write the docstrings into the reference, and build the documentation i
 	@.venv/bin/python -m scripts.api_reference
 	@exec .venv/bin/sphinx-build -q -E -W --keep-going docs build/docs
 
+overhead:  ## Report the cost of writes without live streams, and with each capture
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.overhead
 
-overhead:  ## Report the cost of writes without live streams, and with each capture
 growth:  ## Report how the cost of a change grows with rows, live queries and audiences
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.growth
