@@ -52,10 +52,10 @@ if TYPE_CHECKING:
         UnknownEvent,
         UnknownStream,
     )
+    from realtime.models import Job
     from realtime.streams.decorators import action, event, live_value
     from realtime.streams.presence import PresenceStream
     from realtime.streams.registry import register
-    from realtime.models import Job
     from realtime.streams.stream import ModelStream
     from realtime.writers.job_run import JobRun
     from realtime.writers.text_writer import LiveText
@@ -222,17 +222,17 @@ async def astop_text(instance: Model, field: str) -> bool:
 
 
 def job(user: object, name: str, *, total: int | None = None) -> JobRun:
-    """Run a job of which its user sees the progress, and which the user can cancel.
+    """Run a job; its user sees the progress, and can cancel it.
 
     Use it with `with`, or with `async with`, in a task, a management command or a thread. The block gets a
     `JobProgress`, whose methods do not wait: `advance(by=1)`, `done`, `total`, `result` and `result_url`, which can be
     set, `cancelled` and `pk`. It is saved over a database connection of its own, at most three times a second. So it
     is seen at once also from a transaction, and an error of the database in it is logged and not raised. `user` is a
-    user or a primary key. `name` is shown to the user; `total` is how much there is to do, in any unit.
+    user or a primary key. `name` is shown to the user; `total` is the amount of work, in any unit.
 
-    The job is complete at the end of the block. It has failed if the block raises an exception, of which the user sees
-    the sentence of an `ActionError` or a `ValidationError`; or if the process dies, 15 seconds later. If the user has
-    cancelled it, `advance` raises `JobCancelled`, which the end of the block handles.
+    The job is complete at the end of the block. It has failed if the block raises an exception (the user sees
+    only the sentence of an `ActionError` or a `ValidationError`), or if the process dies, 15 seconds later. If it
+    was cancelled, `advance` raises `JobCancelled`, which the end of the block handles.
 
     Raise `JobError` if there is no such user, or no table of jobs.
 

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 HAS_USERS = settings.AUTH_USER_MODEL.partition(".")[0] in {config.label for config in apps.get_app_configs()}
@@ -189,15 +189,18 @@ class TextLease(models.Model):
         return f"{self.field} of {self.model} {self.key}"
 
 
-class Job(models.Model):
-    """Work in the background, of which its user sees the progress. `realtime.job` writes it."""
+class JobState(models.TextChoices):
+    """What has become of a job."""
 
-    class State(models.TextChoices):
-        QUEUED = "queued", _("Waiting")
-        RUNNING = "running", _("Running")
-        COMPLETE = "complete", _("Done")
-        FAILED = "failed", _("Failed")
-        CANCELLED = "cancelled", _("Cancelled")
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    COMPLETE = "complete", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class Job(models.Model):
+    """Work in the background. Its user sees the progress, which `realtime.job` writes."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)  # known before the row is
     if HAS_USERS:
@@ -205,7 +208,7 @@ class Job(models.Model):
     else:
         user = models.CharField(max_length=1)  # always empty
     name = models.CharField(max_length=200)
-    state = models.CharField(max_length=9, choices=State, default=State.QUEUED)
+    state = models.CharField(max_length=9, choices=JobState, default=JobState.QUEUED)
     done = models.BigIntegerField(default=0)
     total = models.BigIntegerField(null=True)  # null: unknown
     seconds_left = models.IntegerField(null=True)  # as the worker estimated; null: unknown
@@ -228,26 +231,24 @@ class Job(models.Model):
     @property
     def has_ended(self) -> bool:
         """Whether it is complete, failed or cancelled."""
-        return self.state not in (self.State.QUEUED, self.State.RUNNING)
+        return self.state not in (JobState.QUEUED, JobState.RUNNING)
 
     @property
     def percent(self) -> int | None:
         """How much is done, from 0 to 100; None if the total is unknown."""
-        if self.state == self.State.COMPLETE:
+        if self.state == JobState.COMPLETE:
             return 100
         return None if self.total is None else min(100, 100 * self.done // max(self.total, 1))
 
     @property
     def time_left(self) -> str:
         """A sentence with the time that is left, in the active language; empty if it is unknown."""
-        if self.seconds_left is None or self.state != self.State.RUNNING:
+        if self.seconds_left is None or self.state != JobState.RUNNING:
             return ""
         if self.seconds_left < 10:
             return gettext("A few seconds left")
         if self.seconds_left < 60:
-            seconds = round(self.seconds_left, -1)
-            return ngettext("%(number)d second left", "%(number)d seconds left", seconds) % {"number": seconds}
-        if (minutes := round(self.seconds_left / 60)) < 60:
-            return ngettext("%(number)d minute left", "%(number)d minutes left", minutes) % {"number": minutes}
-        hours = round(self.seconds_left / 3600)
-        return ngettext("%(number)d hour left", "%(number)d hours left", hours) % {"number": hours}
+            return gettext("%(number)d s left") % {"number": round(self.seconds_left, -1)}
+        if self.seconds_left < 3570:
+            return gettext("%(number)d min left") % {"number": round(self.seconds_left / 60)}
+        return gettext("%(number)d h left") % {"number": round(self.seconds_left / 3600)}

@@ -1,10 +1,10 @@
-"""Job rows: queues, begins, saves, ends, cancels and prunes jobs. Their workers hold leases, as writers of texts do."""
+"""Job rows: queues, begins, cancels and prunes jobs. Their workers hold leases, as the writers of live texts do."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -15,13 +15,12 @@ from realtime.actions import text_leases
 from realtime.actions.text_leases import TextTarget, request_stop, take_lease, update
 from realtime.changelog import BACKENDS
 from realtime.exceptions import ActionError, JobBusy, JobError, TextBusy
-from realtime.models import HAS_USERS, Job
+from realtime.models import HAS_USERS, Job, JobState
 from realtime.protocol.live_text import TextName
 from realtime.streams.keys import key_of
 
-State = Job.State
-ENDED = (State.COMPLETE, State.FAILED, State.CANCELLED)
-WAITING = (State.QUEUED, State.RUNNING)
+ENDED = (JobState.COMPLETE, JobState.FAILED, JobState.CANCELLED)
+WAITING = (JobState.QUEUED, JobState.RUNNING)
 KEPT = timedelta(days=7)  # after its end; a queued one that nobody has run, after it was queued
 MOST = 2**63 - 1  # what every database can hold
 
@@ -68,15 +67,22 @@ def parse_key(job: object) -> UUID:
     return key
 
 
-def begin(target: TextTarget, writer: str, new: Mapping[str, Any] | None, total: int | None) -> bool:
-    """Take the lease of a job and mark it as running, or insert it; return whether it was cancelled before.
+class Beginning(NamedTuple):
+    """How a job has begun."""
+
+    is_cancelled: bool  # before a worker came
+    total: int | None
+
+
+def begin(target: TextTarget, writer: str, new: Mapping[str, Any] | None, total: int | None) -> Beginning:
+    """Take the lease of a job and mark it as running, or insert it.
 
     Repeating it is safe. Raise `JobBusy`, or `JobError` if there is no such job.
     """
     alias = target.name.alias
     if text_leases.holds(target, writer):  # the answer to the first attempt was lost
-        return False
-    running: dict[str, Any] = {"state": State.RUNNING, "started_at": timezone.now(), "total": total}
+        return Beginning(is_cancelled=False, total=target.row.values_list("total", flat=True).first())
+    running: dict[str, Any] = {"state": JobState.RUNNING, "started_at": timezone.now(), "total": total}
     with transaction.atomic(using=alias):
         try:
             take_lease(target, writer)
@@ -84,28 +90,29 @@ def begin(target: TextTarget, writer: str, new: Mapping[str, Any] | None, total:
             raise JobBusy(f"The job {target.name.key} is being run by another worker.") from None
         if new is not None:
             Job(pk=UUID(target.name.key), **new, **running).save(using=alias, force_insert=True)
-            return False
-        state = target.row.values_list("state", flat=True).first()
-        if state is None:
+            return Beginning(is_cancelled=False, total=total)
+        queued = target.row.values_list("state", "total").first()
+        if queued is None:
             raise JobError(f"There is no job {target.name.key}: it was pruned, or its user was deleted.")
-        if state == State.CANCELLED:
+        if queued[0] == JobState.CANCELLED:
             text_leases.release(target, writer)
-            return True
-        if total is None:
-            del running["total"]  # as it was queued
+            return Beginning(is_cancelled=True, total=queued[1])
+        running["total"] = queued[1] if total is None else total
         again = {"done": 0, "seconds_left": None, "cancel_requested": False, "ended_at": None, "worker_died": False}
         update(target, {**running, **again, "result": "", "result_url": "", "error": ""})
-        return False
+        return Beginning(is_cancelled=False, total=running["total"])
 
 
 def resume(target: TextTarget, writer: str) -> bool:
     """Take the lease again after it had expired; return False if the job is gone, or another worker runs it."""
+    holds = text_leases.holds(target, writer)
     with transaction.atomic(using=target.name.alias):
         try:
-            take_lease(target, writer)
+            if not holds:
+                take_lease(target, writer)
         except TextBusy:
             return False
-        if update(target, {"state": State.RUNNING, "worker_died": False, "ended_at": None}):
+        if update(target, {"state": JobState.RUNNING, "worker_died": False, "ended_at": None}):
             return True
         text_leases.release(target, writer)
         return False
@@ -117,10 +124,10 @@ def cancel(key: UUID, **owner: Any) -> str | None:
     with transaction.atomic(using=target.name.alias):
         worker = request_stop(target.name)
         job = rows.get(pk=key, **owner)
-        if job.state == State.RUNNING:
+        if job.state == JobState.RUNNING:
             update(target, {"cancel_requested": True})
-        elif job.state == State.QUEUED:
-            update(target, {"cancel_requested": True, "state": State.CANCELLED, "ended_at": timezone.now()})
+        elif job.state == JobState.QUEUED:
+            update(target, {"cancel_requested": True, "state": JobState.CANCELLED, "ended_at": timezone.now()})
     return worker
 
 
@@ -130,7 +137,7 @@ def prune(alias: str) -> int:
         return 0
     before, jobs = timezone.now() - KEPT, Job.objects.using(alias)
     ended = jobs.filter(state__in=ENDED, ended_at__lt=before).delete()[0]
-    return ended + jobs.filter(state=State.QUEUED, created_at__lt=before).delete()[0]
+    return ended + jobs.filter(state=JobState.QUEUED, created_at__lt=before).delete()[0]
 
 
 def public_error_of(error: BaseException) -> str:

@@ -23,7 +23,7 @@ from realtime.changelog import BACKENDS, get_changelog
 from realtime.changelog.idempotency import digest
 from realtime.conf import settings
 from realtime.exceptions import LiveTextError, TextBusy, TextLost
-from realtime.models import Job, TextLease
+from realtime.models import Job, JobState, TextLease
 from realtime.protocol.live_text import TextName
 from realtime.protocol.patches import units
 from realtime.streams.keys import key_of, parse_keys
@@ -264,8 +264,8 @@ def _fail(alias: str, lease: TextLease) -> int:
         lease.state_field,
     )
     if model is Job:
-        if target.row.filter(state=Job.State.RUNNING).exists():
-            update(target, {"state": Job.State.FAILED, "worker_died": True, "ended_at": timezone.now()})
+        if target.row.filter(state=JobState.RUNNING).exists():
+            update(target, {"state": JobState.FAILED, "worker_died": True, "ended_at": timezone.now()})
         return 0
     if lease.state_field and target.row.filter(**{lease.state_field: STREAMING}).exists():
         update(target, {lease.state_field: FAILED})

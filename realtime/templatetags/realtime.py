@@ -318,8 +318,8 @@ def live_jobs(context: Any, container: str = "div", **attributes: Any) -> SafeSt
         {% live_jobs %}
         {% live_jobs container="section" class="sidebar" %}
 
-    The keywords are `container` (the element, a `div` by default) and `class` (by default, `realtime-jobs`). Each of the
-    twenty newest jobs is a row, as `realtime/job.html` has it; a template of your own with this name replaces it.
+    The keywords are `container` (the element, a `div` by default) and `class` (by default, `realtime-jobs`). Each
+    of the twenty newest jobs is a row, as `realtime/job.html` has it; a template of yours with this name replaces it.
     """
     return _own_rows(context, "live_jobs", JOBS, container, attributes, "realtime-jobs")
 

@@ -43,7 +43,7 @@ class JobProgress:
 
     @property
     def total(self) -> int | None:
-        """How much there is to do; None if it is unknown."""
+        """How much work there is; None if it is unknown."""
         return self._total
 
     @total.setter
@@ -79,7 +79,7 @@ class JobProgress:
         return self._saver.is_cancelled
 
     def advance(self, by: int = 1) -> None:
-        """Add to what is done. Call it as often as you like. Raise `JobCancelled` if somebody has cancelled the job."""
+        """Add to what is done, as often as you like. Raise `JobCancelled` if somebody has cancelled the job."""
         if self._saver.is_cancelled:
             raise JobCancelled("The job was cancelled.")
         self.done = self._done + by

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
 from types import TracebackType
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,9 +13,9 @@ from django.db.transaction import on_commit
 from django.utils import timezone
 
 from realtime.actions import job_rows
-from realtime.actions.job_rows import State
 from realtime.exceptions import JobCancelled
 from realtime.hub.pubsub.event_bus import publish_text
+from realtime.models import JobState
 from realtime.protocol.live_text import TextStop
 from realtime.writers.job_progress import JobProgress
 from realtime.writers.job_saver import JobSaver
@@ -28,8 +27,9 @@ class JobRun:
 
     def __init__(self, key: UUID, new: Mapping[str, Any] | None, total: int | None) -> None:
         target = job_rows.target_of(key)
-        begin = partial(job_rows.begin, target, new=new, total=job_rows.bounded(total))
-        self._saver = JobSaver(target, begin, lambda: self._progress.values())
+        self._target = target
+        self._new = new
+        self._saver = JobSaver(target, self._begin, lambda: self._progress.values())
         self._progress = JobProgress(key, total, self._saver)
 
     @classmethod
@@ -49,7 +49,7 @@ class JobRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        self._saver.finish(self._end(error))
+        self._saver.finish(self._outcome(error))
         return self._is_cancellation(error)
 
     async def __aenter__(self) -> JobProgress:
@@ -57,7 +57,7 @@ class JobRun:
         try:
             await asyncio.shield(started)
         except asyncio.CancelledError as error:
-            self._saver.end(self._end(error))
+            self._saver.end_soon(self._outcome(error))
             raise
         return self._progress
 
@@ -65,18 +65,25 @@ class JobRun:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         # it goes on where the task is cancelled again
-        await asyncio.shield(asyncio.ensure_future(sync_to_async(self._saver.finish)(self._end(error))))
+        await asyncio.shield(asyncio.ensure_future(sync_to_async(self._saver.finish)(self._outcome(error))))
         return self._is_cancellation(error)
+
+    def _begin(self, writer: str) -> bool:
+        """Begin the job; return whether it was cancelled before."""
+        begun = job_rows.begin(self._target, writer, self._new, self._progress.total)
+        if self._progress.total is None:
+            self._progress.total = begun.total
+        return begun.is_cancelled
 
     def _is_cancellation(self, error: BaseException | None) -> bool:
         return isinstance(error, JobCancelled) and self._saver.is_cancelled
 
-    def _end(self, error: BaseException | None) -> dict[str, Any]:
-        state, public = State.COMPLETE, ""
+    def _outcome(self, error: BaseException | None) -> dict[str, Any]:
+        state, public = JobState.COMPLETE, ""
         if isinstance(error, Exception) and not isinstance(error, JobCancelled):
-            state, public = State.FAILED, job_rows.public_error_of(error)
+            state, public = JobState.FAILED, job_rows.public_error_of(error)
         elif error is not None:
-            state = State.CANCELLED
+            state = JobState.CANCELLED
         return {"state": state, "error": public, "seconds_left": None, "ended_at": timezone.now()}
 
 

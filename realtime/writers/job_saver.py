@@ -63,7 +63,8 @@ class JobSaver:
             self._saves_inline = not is_async  # the event loop's thread must not use the database
             self._step(is_own=False)
         else:
-            self._thread = threading.Thread(target=self._work, name=f"realtime job {self._target.name.key}", daemon=True)
+            name = f"realtime job {self._target.name.key}"
+            self._thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._thread.start()
             if not self._tried.wait(BEGIN_SECONDS):
                 self._warn("A job has begun, but its row could not be saved; it is tried again.")
@@ -90,7 +91,7 @@ class JobSaver:
         self._news.set()
         return False
 
-    def end(self, values: Mapping[str, Any]) -> None:
+    def end_soon(self, values: Mapping[str, Any]) -> None:
         """Save these values too, and then nothing more. It does not wait."""
         get_stop_listener().remove(self)
         self._last = values
@@ -98,8 +99,8 @@ class JobSaver:
         self._news.set()
 
     def finish(self, values: Mapping[str, Any]) -> None:
-        """Like `end`, and wait until it is saved, but not forever."""
-        self.end(values)
+        """Like `end_soon`, and wait until it is saved, but not forever."""
+        self.end_soon(values)
         if self._thread is None or _is_in_sqlite_transaction(self._target.name.alias):
             self._step(is_own=False)
             self._closed.set()  # also for the thread, which waits for this transaction
@@ -212,7 +213,7 @@ class JobSaver:
 
 
 def _shares_transaction(alias: str) -> bool:
-    """Return whether the transaction of this thread leaves no room for a connection beside it."""
+    """Return whether the transaction of this thread leaves no place for a connection beside it."""
     connection = connections[alias]
     if not connection.in_atomic_block:
         return False

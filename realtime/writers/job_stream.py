@@ -48,8 +48,9 @@ class JobStream(ModelStream):
     def audience(self, user: Any, **params: Any) -> Any:
         return user.pk
 
-    def get_queryset(self, job: str = "") -> QuerySet[Job]:  # type: ignore[override]  # the stream's own parameter
-        jobs = Job.objects.filter(user=self.audience)
+    def get_queryset(self, job: str = "") -> QuerySet[Job]:
+        user: Any = self.audience
+        jobs = Job.objects.filter(user=user)
         if not job:
             return jobs.order_by("-created_at", "pk")[:SHOWN]
         try:

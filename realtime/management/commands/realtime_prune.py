@@ -1,4 +1,4 @@
-"""`manage.py realtime_prune`: deletes old changes and old jobs. Servers prune by themselves; this is for rarely running sites."""
+"""`manage.py realtime_prune`: deletes old changes and jobs, for sites that rarely run. Servers prune themselves."""
 
 from __future__ import annotations
 
