@@ -51,6 +51,11 @@ class JobProgress:
         self._total = None if total is None else bounded(operator.index(total))
         self._saver.wake()
 
+    def note_total(self, total: int | None) -> None:
+        """Take the total with which the job was queued, if there is no other."""
+        if self._total is None:
+            self._total = total
+
     @property
     def result(self) -> str:
         """What the page shows when the job is complete."""

@@ -71,8 +71,7 @@ class JobRun:
     def _begin(self, writer: str) -> bool:
         """Begin the job; return whether it was cancelled before."""
         begun = job_rows.begin(self._target, writer, self._new, self._progress.total)
-        if self._progress.total is None:
-            self._progress.total = begun.total
+        self._progress.note_total(begun.total)
         return begun.is_cancelled
 
     def _is_cancellation(self, error: BaseException | None) -> bool:

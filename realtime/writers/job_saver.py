@@ -70,7 +70,7 @@ class JobSaver:
                 self._warn("A job has begun, but its row could not be saved; it is tried again.")
         if self._refusal is not None:
             raise self._refusal
-        if self._thread is not None:
+        if self._thread is not None and not self._closed.is_set():
             get_stop_listener().add(self, self._cancel, renews=False)
             self._news.set()  # somebody may have cancelled it before this process listened
 
@@ -127,6 +127,7 @@ class JobSaver:
                 if self._news.wait(RENEW_SECONDS if self._is_running and carrier() else LOOK_SECONDS):
                     self._news.clear()
         finally:
+            get_stop_listener().remove(self)
             connections.close_all()  # of this thread
 
     def _step(self, *, is_own: bool) -> None:
