@@ -34,7 +34,7 @@ class Answered(NamedTuple):
 class _Member:
     """One request, its kind if known, and the future that receives the answer."""
 
-    __slots__ = ("request", "future", "kind")
+    __slots__ = ("future", "kind", "request")
 
     def __init__(self, request: Any, future: asyncio.Future[Answered]) -> None:
         self.request = request
@@ -134,8 +134,8 @@ class Batcher(Generic[Request, Known, Answer]):
 
     Without a rush, a batch begins at once, with one member. Requests that arrive right after it, or while `batches`
     are running, wait for the next one. If a member takes longer than `PATIENCE_SECONDS`, another batch goes on with
-    the others. Its kind, `kind(request, known)`, is then answered separately for a while, each member in its own thread.
-    The kind None is never separated. `submit` calls a function in a thread.
+    the others. Its kind, `kind(request, known)`, is then answered separately for a while, each member in its own
+    thread. The kind None is never separated. `submit` calls a function in a thread.
     """
 
     def __init__(
