@@ -26,6 +26,7 @@ from django.db import transaction
 ada = get_user_model().objects.get(username="ada")
 def told():
     return sys.stdin.readline()
+print("ready", flush=True)
 """
 
 Start = Callable[[str], subprocess.Popen[str]]
@@ -39,7 +40,9 @@ def start(board: Board) -> Iterator[Start]:
     def start(code: str) -> subprocess.Popen[str]:
         command = tied([sys.executable, "-c", SETUP + code])
         env = environment(board.writer.database, SITE)
-        workers.append(subprocess.Popen(command, stdin=subprocess.PIPE, env=env, cwd=ROOT, text=True))
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        workers.append(subprocess.Popen(command, **pipes, env=env, cwd=ROOT, text=True))
+        assert workers[-1].stdout.readline() == "ready\n"
         return workers[-1]
 
     yield start
@@ -47,6 +50,7 @@ def start(board: Board) -> Iterator[Start]:
         worker.kill()
         worker.wait()
         worker.stdin.close()
+        worker.stdout.close()
 
 
 @pytest.fixture
@@ -105,6 +109,7 @@ with realtime.job(ada, "Import") as job:
         time.sleep(0.01)
 assert job.cancelled
 """)
+    expect(job(page, "Import")).to_contain_text("Running")
     assert bar(page, "Import").get_attribute("value") is None  # its total is unknown
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Cancel: Import")).to_be_focused()
