@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from realtime.queries.livequery import LiveQuery, QueryKey
-from realtime.queries.plan import is_same
-from realtime.queries.probe import may_be_for_all, reads_stream
+from realtime.queries.probe import differs_in_audience_alone, may_be_for_all, reads_stream
 from realtime.queries.shared_delta import SharedDelta
 from realtime.streams.stream import ModelStream
-
-_OF_ONE = frozenset({"audience", "audience_key", "_inline_rows"})  # attributes of a stream that may differ
 
 
 class GroupKey(NamedTuple):
@@ -43,9 +40,7 @@ class AudienceGroup:
 
     def takes(self, stream: ModelStream) -> bool:
         """Return whether this stream differs from the group's in nothing but the audience."""
-        return _state(stream).keys() == _state(self.query.stream).keys() and is_same(
-            _state(stream), _state(self.query.stream)
-        )
+        return differs_in_audience_alone(stream, self.query.stream)
 
     def remove(self, key: QueryKey) -> None:
         """Remove an audience. If the live query was named after it, name it after another one."""
@@ -70,7 +65,3 @@ def group_key(query: LiveQuery) -> GroupKey | None:
     if not may_be_for_all(type(stream)) or reads_stream(type(stream), key.format):
         return None
     return GroupKey(key._replace(audience=None, kind=""), query.look)
-
-
-def _state(stream: ModelStream) -> dict[str, Any]:
-    return {name: value for name, value in vars(stream).items() if name not in _OF_ONE}

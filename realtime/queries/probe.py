@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from realtime.queries.plan import is_same
 from realtime.streams.stream import ModelStream
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _LOOKED = "_realtime_looked"
 _PERSONAL = frozenset({"audience", "audience_key", "__dict__"})
+_OF_ONE = frozenset({"audience", "audience_key", "_inline_rows"})  # attributes that differ between audiences
 
 # Streams whose QuerySet may differ between audiences.
 _personal: WeakSet[type[ModelStream]] = WeakSet()
@@ -41,6 +43,13 @@ def reads_stream(kind: type[ModelStream], format: str) -> bool:
 def note_reading(kind: type[ModelStream], format: str) -> None:
     """Note that a row in this format has read its stream."""
     _reading.setdefault(kind, set()).add(format)
+
+
+def differs_in_audience_alone(stream: ModelStream, other: ModelStream) -> bool:
+    """Return whether two streams of one class have the same attributes, except for the audience."""
+    one, two = vars(stream), vars(other)
+    names = (one.keys() | two.keys()) - _OF_ONE
+    return all(name in one and name in two and is_same(one[name], two[name]) for name in names)
 
 
 def queryset_of_all(stream: ModelStream) -> Any:

@@ -52,7 +52,7 @@ from realtime.queries.livequery import (
     members_of,
 )
 from realtime.queries.plan import Maintenance
-from realtime.queries.probe import ReadsAudience
+from realtime.queries.probe import ReadsAudience, differs_in_audience_alone
 from realtime.queries.round import GivenUp, Round
 from realtime.queries.routing import Router
 from realtime.queries.sent import RowMemory
@@ -136,7 +136,7 @@ class RoundData(NamedTuple):
 
     tick: Tick
     opened: dict[QueryKey, LiveQuery]
-    joined: Joined
+    joined: JoinedGroups
     present: dict[LiveQuery, Present]  # the state of live queries that were opened or have changed
     changes: Changes  # since the last tick
     due: Mapping[LiveQuery, float]  # when those in `present` change by time alone; infinity if never
@@ -152,7 +152,7 @@ class Joining(NamedTuple):
 
 
 @dataclass(slots=True)
-class Joined:
+class JoinedGroups:
     """The audiences that have joined groups in this round, and the groups that are new."""
 
     audiences: dict[QueryKey, Joining] = field(default_factory=dict)
@@ -485,7 +485,7 @@ class Tail:
         group = self._group_of.get(query.id)
         return (query.id,) if group is None else [member.number for member in group.members.values()]
 
-    def _number(self, key: QueryKey, query: LiveQuery, joined: Joined) -> int:
+    def _number(self, key: QueryKey, query: LiveQuery, joined: JoinedGroups) -> int:
         """Return the number by which the subscribers with this key know a live query."""
         if key in joined.audiences:
             return joined.audiences[key].member.number
@@ -502,7 +502,7 @@ class Tail:
             found.update({number: delta} if group is None else group.deltas(delta))
         return found
 
-    def _group(self, query: LiveQuery, joined: Joined, failed: set[QueryKey]) -> AudienceGroup | None:
+    def _group(self, query: LiveQuery, joined: JoinedGroups, failed: set[QueryKey]) -> AudienceGroup | None:
         """Return the group that this new live query belongs to; None if its audience must have its own."""
         key = group_key(query)
         if key is None or type(query.stream) in self._apart:
@@ -515,7 +515,7 @@ class Tail:
         group = joined.groups[key] = AudienceGroup(key, query)
         return group
 
-    def _fail_audiences(self, tick: Tick, joined: Joined, failed: set[QueryKey]) -> None:
+    def _fail_audiences(self, tick: Tick, joined: JoinedGroups, failed: set[QueryKey]) -> None:
         """Let a live query that has failed for a group fail for all of its audiences."""
         for key in list(failed):
             query = self._queries.get(key)
@@ -567,7 +567,7 @@ class Tail:
             return time.perf_counter() - begun > self.seconds
 
         opened: dict[QueryKey, LiveQuery] = {}
-        joined = Joined()
+        joined = JoinedGroups()
         groups = _by_key(wants)
         gives_way = bool(tick.deltas and groups) and not self._gave_way and self.seconds < math.inf
         if gives_way:
@@ -616,7 +616,8 @@ class Tail:
                 if others and self._guarded(first, failed, first.ask_for_all):
                     self._round.touched.update(others)
                     for other in others:
-                        other.ask_like(first)
+                        if differs_in_audience_alone(other.stream, first.stream):
+                            other.ask_like(first)
             for query, changed in queries.items():
                 family = None if query.key in failed else self._guarded(query, failed, families.of, query)
                 if family is not None:
@@ -658,7 +659,7 @@ class Tail:
         stream: ModelStream,
         tick: Tick,
         opened: dict[QueryKey, LiveQuery],
-        joined: Joined,
+        joined: JoinedGroups,
         present: dict[LiveQuery, Present],
         failed: set[QueryKey],
     ) -> LiveQuery | None:
