@@ -46,7 +46,7 @@ from realtime.streams.stream import ModelStream
 logger = logging.getLogger("realtime.status")
 
 Result = TypeVar("Result")
-Asked = TypeVar("Asked")
+Request = TypeVar("Request")
 Known = TypeVar("Known")
 
 SWEEP_SECONDS = 1.0  # how often clients check their deadlines
@@ -195,11 +195,11 @@ class Hub:
 
     async def run_together(
         self,
-        answer: Callable[[Asked, Known], Result],
-        read: Callable[[Sequence[Asked]], Known],
-        asked: Asked,
+        answer: Callable[[Request, Known], Result],
+        read: Callable[[Sequence[Request]], Known],
+        request: Request,
         *,
-        kind: Callable[[Asked, Known], Hashable] = lambda asked, known: None,
+        kind: Callable[[Request, Known], Hashable] = lambda request, known: None,
     ) -> Answered:
         """Answer in a thread of the same pool; `read` runs once for all concurrent callers.
 
@@ -207,7 +207,7 @@ class Hub:
         """
         if answer not in self._batchers:
             self._batchers[answer] = Batcher(self.submit, CHECK_THREADS, read=read, answer=answer, kind=kind)
-        return await self._batchers[answer](asked)
+        return await self._batchers[answer](request)
 
     async def perform(
         self,
