@@ -100,7 +100,7 @@ export function contents(element) {
 /** Returns what a form sends, without fields in foreign markup: an attribute `form` makes them belong to any form of the page. @param {HTMLFormElement} form */
 export function ownData(form) {
   const data = new FormData(form)
-  const fields = /** @type {(Field | HTMLButtonElement)[]} */ ([...get(form, "elements")]).filter(({name}) => name)
+  const fields = /** @type {Field[]} */ ([...get(form, "elements")]).filter(({name}) => name)
   for (const name of new Set(fields.filter(isForeign).map(({name}) => name))) {
     data.delete(name)
     for (const field of fields) if (field.name === name && !isForeign(field)) for (const value of valuesOf(field)) data.append(name, value)
@@ -108,13 +108,13 @@ export function ownData(form) {
   return data
 }
 
-/** Returns the values that a field sends. @param {Field | HTMLButtonElement} field @returns {(string | File)[]} */
+/** Returns the values that an element of a form sends. @param {Element} field @returns {(string | File)[]} */
 function valuesOf(field) {
-  if (call(field, "matches", ":disabled") || field instanceof HTMLButtonElement) return []
+  if (call(field, "matches", ":disabled")) return []
   if (field instanceof HTMLSelectElement) return [...field.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({value}) => value)
   if (field instanceof HTMLInputElement && field.files) return [...field.files]
   if (isToggle(field)) return field.checked ? [field.value] : []
-  return PLAIN_INPUTS.has(field.type) && field.type !== "hidden" ? [] : [field.value]
+  return isField(field) || (field instanceof HTMLInputElement && field.type === "hidden") ? [field.value] : []
 }
 
 /** Notes that an action has accepted the content of these fields. @param {ReturnType<typeof contents>} fields */

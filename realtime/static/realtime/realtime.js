@@ -1315,7 +1315,7 @@ function contents(element) {
 function ownData(form) {
   const data = new FormData(form);
   const fields = (
-    /** @type {(Field | HTMLButtonElement)[]} */
+    /** @type {Field[]} */
     [...get(form, "elements")].filter(({ name }) => name)
   );
   for (const name of new Set(fields.filter(isForeign).map(({ name: name2 }) => name2))) {
@@ -1325,11 +1325,11 @@ function ownData(form) {
   return data;
 }
 function valuesOf(field) {
-  if (call(field, "matches", ":disabled") || field instanceof HTMLButtonElement) return [];
+  if (call(field, "matches", ":disabled")) return [];
   if (field instanceof HTMLSelectElement) return [...field.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({ value: value2 }) => value2);
   if (field instanceof HTMLInputElement && field.files) return [...field.files];
   if (isToggle(field)) return field.checked ? [field.value] : [];
-  return PLAIN_INPUTS.has(field.type) && field.type !== "hidden" ? [] : [field.value];
+  return isField(field) || field instanceof HTMLInputElement && field.type === "hidden" ? [field.value] : [];
 }
 function take(fields) {
   for (const { field, content: content2 } of fields) taken.set(field, content2);
