@@ -199,14 +199,11 @@ def queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
         *GROUPED,
     ]
     streams = st.sampled_from([name for name in names if name not in WITHOUT])
-    return streams.flatmap(
-        lambda stream: st.tuples(
-            st.just(stream),
-            _spec_of(stream),
-            st.sampled_from(FORMATS[stream]),
-            SMALL,
-        )
-    )
+    return streams.flatmap(_queries_of)
+
+
+def _queries_of(stream: str) -> st.SearchStrategy[tuple[str, str, str, int]]:
+    return st.tuples(st.just(stream), _spec_of(stream), st.sampled_from(FORMATS[stream]), SMALL)
 
 
 def _spec_of(stream: str) -> st.SearchStrategy[str]:
@@ -248,12 +245,19 @@ def draw(strategy: st.SearchStrategy[Any], number: int, seed_number: int) -> lis
     return drawn[:number]
 
 
-def repeated_steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
-    """A history in which the same few rows change again and again, while clients come, fall behind and return."""
-    client, hub, row = st.integers(0, 3), st.integers(0, 1), st.integers(0, 2)
+def few_rows() -> st.SearchStrategy[tuple[Any, ...]]:
+    """Writes of the same few rows."""
     names = ["grow_title", "save_item", "save_unchanged", "swap_items", "delete_item", "create_item"]
     name = st.one_of(st.just("grow_title"), st.sampled_from(names))
-    change = st.tuples(st.just("change"), st.tuples(name, row, SMALL))
+    return st.tuples(name, st.integers(0, 2), SMALL)
+
+
+def repeated_steps(
+    *, size: int, writes: st.SearchStrategy[tuple[Any, ...]]
+) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """A history in which rows change again and again, while clients come, fall behind and return."""
+    client, hub = st.integers(0, 3), st.integers(0, 1)
+    change = st.tuples(st.just("change"), writes)
     reconnect = st.tuples(st.just("reconnect"), client, hub)
     slow = st.tuples(st.sampled_from(["stop reading", "stop acknowledging", "read on", "acknowledge"]), client)
     other = st.one_of(
@@ -266,6 +270,10 @@ def repeated_steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
         slow,
     )
     return st.lists(st.one_of(change, change, change, other), min_size=size, max_size=size)
+
+
+def grouped_queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
+    return st.sampled_from([name for name in GROUPED if name not in WITHOUT]).flatmap(_queries_of)
 
 
 def plain_queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
