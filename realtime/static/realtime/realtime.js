@@ -3892,7 +3892,7 @@ var ActionElements = class {
     try {
       const args = { ...readJSON(element, "data-live-args"), ...ownArgs() };
       const action = attribute(element, "data-live-call") ?? "";
-      const result = await this.call({ ...this.#target(element), action, args });
+      const result = await this.call({ ...this.#target(element), action, args }, { timeout: timeoutOf(element) });
       settle(held);
       if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset");
       emit(element, "realtime:reply", result);
@@ -3927,6 +3927,13 @@ var ActionElements = class {
     show(element, "aria-busy", running ? "true" : null);
   }
 };
+function timeoutOf(element) {
+  const text2 = attribute(element, "data-live-timeout");
+  if (text2 === null) return void 0;
+  const seconds = Number(text2);
+  if (seconds > 0) return seconds;
+  throw new RealtimeError(null, `data-live-timeout is '${text2}', which is not a number of seconds above 0.`, { name: "bad_arguments" });
+}
 function formArgs(form, submitter) {
   const data = new FormData(form);
   const { name, value: value2 } = (
