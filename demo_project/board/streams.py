@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 
 from demo_project.board.forms import TaskForm
-from demo_project.board.models import Column, Project, Task
+from demo_project.board.models import Column, Project, Task, progress
 from realtime import ActionError, ModelStream, PresenceStream, action, register
 
 User = AbstractBaseUser | AnonymousUser
@@ -19,6 +19,28 @@ class People(PresenceStream):
 
     fields = ["user", "name", "data"]
     template_name = "board/_person.html"
+
+
+@register("projects")
+class ProjectStream(ModelStream):
+    """The projects that a user is a member of, with their progress."""
+
+    model = Project
+    fields = ["id", "name", "total", "done"]
+    template_name = "board/_project.html"
+    depends_on = ["members", "tasks"]
+
+    def authorize(self, user: User) -> bool:
+        return True
+
+    def audience(self, user: User) -> int:
+        return user.pk
+
+    def get_queryset(self) -> QuerySet[Project]:
+        mine = Project.objects.filter(
+            pk__in=Project.members.through.objects.filter(user=self.audience).values("project")
+        )
+        return mine.annotate(**progress("tasks__")).prefetch_related("members").order_by("pk")
 
 
 @register("tasks")

@@ -7,17 +7,13 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from demo_project.board.models import Column
+from demo_project.board.models import Column, progress
 
 
 @login_required
 def projects(request: HttpRequest) -> HttpResponse:
     """Show the projects that the user is a member of."""
-    mine = request.user.projects.prefetch_related("members").annotate(
-        task_count=Count("tasks", distinct=True),
-        done_count=Count("tasks", filter=Q(tasks__done=True), distinct=True),
-    )
-    return render(request, "board/projects.html", {"projects": mine})
+    return render(request, "board/projects.html")
 
 
 @login_required
@@ -29,8 +25,7 @@ def board(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "board/no_board.html", status=404)
 
     counts = project.tasks.aggregate(
-        total=Count("pk"),
-        done=Count("pk", filter=Q(done=True)),
+        **progress(),
         **{f"in_{column}": Count("pk", filter=Q(column=column)) for column in Column.values},
     )
     context = {

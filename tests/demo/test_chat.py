@@ -93,7 +93,7 @@ def test_overview_counts_the_tasks_of_own_projects(chat: Room, other_board: Proj
     assert (ada.open() + ada.done()) - (cleo.open() + cleo.done()) == other_board.tasks.count()
     assert [item["name"] for item in cleo.projects()] == ["Website relaunch", "Office move"]
     first = ada.projects()[0]
-    assert (first["todo"], first["doing"], first["done"]) == (9, 5, 5)
+    assert (first["todo"], first["doing"], first["done"], first["total"]) == (8, 4, 7, 19)
     assert cleo.messages() == Message.objects.count()
 
 
