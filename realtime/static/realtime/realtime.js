@@ -5555,6 +5555,15 @@ function absolute(path, scheme, wanted) {
   url.hash = "";
   return url.href;
 }
+function tokenOfPage() {
+  const url = call(document, "querySelector", "script[data-realtime-token-url]")?.getAttribute("data-realtime-token-url");
+  if (!url) return null;
+  return async () => {
+    const answer = await fetch(url, { cache: "no-store" });
+    if (answer.ok) return answer.text();
+    throw new Error(`The URL of tokens, ${url}, answers ${answer.status}.`);
+  };
+}
 function storage() {
   try {
     return window.sessionStorage;
@@ -6137,7 +6146,8 @@ function create() {
       throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.");
     }
     if (url ?? http) chosen = { url, http };
-    connection.connect(availableTransports(chosen).map(({ address }) => address).join(" "), token);
+    const first = connection.state === null ? tokenOfPage() : null;
+    connection.connect(availableTransports(chosen).map(({ address }) => address).join(" "), token ?? first);
   };
   const live2 = (name, params = {}) => {
     keepConnected();
