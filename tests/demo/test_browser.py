@@ -296,7 +296,7 @@ def test_phone_shows_a_column_and_scrolls_to_the_next(login: Callable[..., Page]
 @pytest.mark.excused(firefox="its driver sets the size of a window, and no phone")
 def test_pages_fit_a_phone(login: Callable[..., Page], server: DemoServer) -> None:
     page = login("cleo", **PHONE)
-    for path in ("/", "/board/1/", "/board/2/"):
+    for path in ("/", "/two/mia/", "/projects/", "/tasks/", "/board/1/", "/board/1/tasks/1/", "/dashboard/"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") == 375
 
@@ -344,7 +344,7 @@ def test_tab_through_the_cards_tells_nobody_that_one_is_edited(ada: Page, ben: P
 
 
 def test_projects_follow_what_happens_on_their_boards(ada: Page, login: Callable[..., Page]) -> None:
-    home = open_live(login("cleo"), "/")
+    home = open_live(login("cleo"), "/projects/")
     project = home.locator(".project").filter(has_text="Website relaunch")
     expect(project).to_contain_text("7 of 19 done")
     card(ada, "Write the redirect list for old URLs").get_by_role("checkbox").check()
@@ -362,6 +362,52 @@ def test_dashboard_has_the_numbers_of_its_chart(ada: Page, login: Callable[..., 
     expect(now.nth(0)).to_have_text("19")
     expect(now.nth(1)).to_have_text("13")
     expect(page.get_by_role("row").filter(has_text="Two minutes ago").get_by_role("cell").nth(0)).to_have_text("20")
+
+
+class TestSearch:
+    """The list of all tasks of a user."""
+
+    @pytest.fixture
+    def search(self, login: Callable[..., Page]) -> Page:
+        return open_live(login("cleo"), "/tasks/")
+
+    def test_list_follows_the_search_and_the_board(self, search: Page, ada: Page) -> None:
+        search.get_by_label("Search in titles").press_sequentially("navigation")
+        found = search.locator(".found")
+        expect(search.locator(".count-line")).to_have_text("1 found")
+        expect(found.locator(".card-title")).to_have_text(["Build the new navigation for small screens"])
+        search.wait_for_url("**/tasks/?q=navigation")
+
+        ada.get_by_label("New task in Doing").fill("Test the navigation")
+        ada.keyboard.press("Enter")
+        expect(found.locator(".card-title").first).to_have_text("Test the navigation")
+        found.first.get_by_role("checkbox").check()
+        expect(card(ada, "Test the navigation").get_by_role("checkbox")).to_be_checked()
+        search.get_by_label("Open").check()
+        expect(found.locator(".card-title")).to_have_text(["Build the new navigation for small screens"])
+
+    def test_list_grows_as_the_reader_scrolls(self, search: Page, server: DemoServer) -> None:
+        found = search.locator(".found")
+        expect(found).to_have_count(15)
+        search.locator(".realtime-more").scroll_into_view_if_needed()
+        expect(found).to_have_count(30)
+        server.shell("Task.objects.create(project_id=3, title='Meanwhile')")
+        expect(found.first).to_contain_text("Meanwhile")
+
+        search.locator(".realtime-more").scroll_into_view_if_needed()
+        expect(found).to_have_count(33)  # nothing of "Mobile app 2.0"
+        expect(search.locator(".count-line")).to_have_text("33 found")
+
+    @pytest.mark.excused(firefox="its driver cannot switch JavaScript off")
+    def test_form_and_link_work_without_javascript(self, login: Callable[..., Page], server: DemoServer) -> None:
+        page = login("cleo", java_script_enabled=False)
+        page.goto("/tasks/")
+        page.get_by_role("link", name="Show more").click()
+        expect(page.locator(".found")).to_have_count(30)
+        page.get_by_label("Search in titles").fill("navigation")
+        page.get_by_role("button", name="Search").click()
+
+        expect(page.locator(".found")).to_have_count(1)
 
 
 class TestOffline:
@@ -405,7 +451,7 @@ class TestOffline:
         expect(label).to_have_text("Here now", use_inner_text=True)
         self.cut(ada)
 
-        expect(label).to_have_text("Here before the connection was lost", use_inner_text=True)
+        expect(label).to_have_text("Last seen here", use_inner_text=True)
         assert ada.locator(".person .avatar").first.evaluate("(person) => getComputedStyle(person).opacity") == "0.45"
 
     def cut(self, page: Page) -> None:

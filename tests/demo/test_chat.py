@@ -72,7 +72,7 @@ def test_everyone_has_rooms_of_their_own(chat: Room) -> None:
 
 def test_pages_are_reached_from_home(client_of, chat: Room) -> None:
     client = client_of("ada")
-    home = client.get("/").content.decode()
+    home = client.get("/projects/").content.decode()
     assert 'href="/chat/"' in home
     assert 'href="/dashboard/"' in home
     assert client.get("/chat/").headers["location"] == f"/chat/{chat.pk}/"

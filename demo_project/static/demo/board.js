@@ -104,7 +104,8 @@ function fillMenu() {
     if ("assign" in button.dataset) args = {pk, assignee: Number(button.dataset.assign) || null}
     button.value = JSON.stringify(args)
   }
-  menu.querySelector("[data-edit]").href = `${board.dataset.path}tasks/${pk}/`
+  const edit = menu.querySelector("[data-edit]")
+  if (edit) edit.href = `${board.dataset.path}tasks/${pk}/`
   menu.querySelector("[data-step=up]").disabled = !previous
   menu.querySelector("[data-step=down]").disabled = !next
   for (const button of menu.querySelectorAll("[data-to]")) button.disabled = button.dataset.to === column
