@@ -86,6 +86,7 @@ def test_network_of_one_is_switched_off_by_keyboard_and_nothing_is_lost(both: Bo
     assert card(both.noah, "Written by Mia").count() == 0
     expect(card(both.mia, "Print posters").get_by_role("checkbox")).not_to_be_checked()
 
+    switch.focus()
     both.page.keyboard.press("Space")
     expect(both.noah.locator(".state")).to_have_text("Live", use_inner_text=True)
     expect(card(both.noah, "Written by Mia")).to_have_count(1)
