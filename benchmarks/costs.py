@@ -236,6 +236,8 @@ def access() -> None:
 
 async def delayed(users: list[str], shelf: int, changes: int) -> list[float]:
     """Return the delays of frames to these users, sorted, with so many changes a second to all users' access."""
+    from django.db import connections
+
     from tests.models import Book, Note
 
     readers = [Reader(user) for user in users]
@@ -250,6 +252,7 @@ async def delayed(users: list[str], shelf: int, changes: int) -> list[float]:
         for number in range(per_second * ACCESS_FOR_SECONDS):
             change(number)
             time.sleep(max(0.0, begun + (number + 1) / per_second - time.monotonic()))
+        connections.close_all()
 
     def say(number: int) -> None:
         Book.objects.create(shelf_id=shelf, title=f"at {time.time():.4f}", pages=number)

@@ -1,4 +1,4 @@
-"""Recorded reads: the SELECTs of an authorization check and their rows, to find out whether a later check reads the same.
+"""Recorded reads: the SELECTs of an authorization check and their rows, to find out if they still return the same.
 
 A changed row of a model in `authorize_depends_on` may affect every user, but it usually affects few. Sending a user's
 SELECTs again takes a tenth of the time of the check. If they return the same rows, the answer stands.
@@ -76,7 +76,7 @@ class RecordedReads:
 
     def reads(self, tables: Collection[str]) -> tuple[Read, ...] | None:
         """Return all reads so far; None if they do not prove that the answer depends on these tables' rows alone."""
-        if self._is_void or any(fetched.is_void for *_, fetched in self._fetched):
+        if self._is_void or not all(fetched.is_certain for *_, fetched in self._fetched):
             return None
         if not all(any(_names(sql, table) for _, sql, _, _ in self._fetched) for table in tables):
             return None
@@ -95,11 +95,17 @@ class _FetchedRows:
         self._cursor = cursor
 
     def __getattr__(self, name: str) -> Any:
+        self.is_void = self.is_void or name not in ("close", "description")  # rowcount says something too
         return getattr(self._cursor, name)
 
     def __iter__(self) -> Iterator[Any]:
         self.is_void = True
         return iter(self._cursor)
+
+    @property
+    def is_certain(self) -> bool:
+        """Return whether `rows` is all that the check knows of the result."""
+        return not self.is_void and (self.is_all or bool(self.rows))
 
     def fetchone(self) -> Any:
         row = self._cursor.fetchone()
