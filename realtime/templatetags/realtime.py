@@ -31,7 +31,7 @@ from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
 from realtime.queries.rendering import is_other_row, refuse_in_row
-from realtime.queries.row_templates import TAKEN, refuse_outside_names
+from realtime.queries.row_templates import TAKEN, refuse_outside_names, refuse_tags_around
 from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
 from realtime.streams.inline_rows import InlineRows
@@ -143,6 +143,7 @@ def _rows(
     name, classes = _plain(name), _plain(params.pop("class", ""))
     if inline:
         refuse_outside_names(inline, context)
+        refuse_tags_around(inline, registry.get(name))
     format = inline.format(name) if inline else "html"
     more = take_more(context, name, params)
     part = _part(context, name, format, params)
