@@ -48,7 +48,7 @@ SCRIPT_SEEN = "_realtime_script_seen"  # on a request, whose page has the script
 
 
 @register.simple_tag(takes_context=True)
-def realtime_script(context: Any, *, share: bool = False) -> SafeString:
+def realtime_script(context: Any, *, share: bool = False, token_url: str = "") -> SafeString:
     """Load the JavaScript client. Once per page, in the head.
 
     For example::
@@ -59,7 +59,8 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
     Content-Security-Policy nonce that Django or django-csp has put into the context or on the request is added, and,
     where `realtime.urls` is included, the address of the HTTP transports with what CSRF protection asks for.
 
-    With `share=True` all pages of a session in one browser use one connection, where the browser can.
+    With `share=True` all pages of a session in one browser use one connection, where the browser can. `token_url` is a
+    URL of this site whose answer is a token for `REALTIME_AUTHENTICATE`; each connection of the page requests one.
     """
     warn_if_uncollected()
     request = page_request(context)
@@ -67,12 +68,13 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
         setattr(request, SCRIPT_SEEN, True)
     prefix = request.META.get("SCRIPT_NAME", "") if request else ""
     return format_html(
-        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}{}></script>',
+        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}{}{}></script>',
         static(SCRIPT),
         prefix,
         WEBSOCKET_PATH,
         _http_attributes(request),
         _shared_by(request) if share else "",
+        format_html(' data-realtime-token-url="{}"', token_url) if token_url else "",
         _sentences(),
         _nonce_attribute(context),
     )
