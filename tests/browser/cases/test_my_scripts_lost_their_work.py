@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
 
 from tests.browser.cases.conftest import Case
+from tests.support.pages import expect
 
 NONCE = 'nonce="{{ request.csp_nonce }}"'
 ALPINE = f'<script defer {NONCE} src="/vendor/alpinejs/dist/cdn.min.js"></script>'
