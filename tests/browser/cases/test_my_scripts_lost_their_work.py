@@ -72,7 +72,7 @@ def test_web_components_closed_themselves(case: Case) -> None:
         <sl-tab-panel name="a">a</sl-tab-panel><sl-tab-panel name="b">b</sl-tab-panel></sl-tab-group></li>"""
     page = case.open(row % "one", after=SHOELACE, styles="", eval="", icons="")
     expect(page.locator("sl-tab[panel=a]")).to_have_attribute("active", "")
-    page.get_by_text("More").click()
+    page.locator("sl-details").click()
     page.locator("sl-tab[panel=b]").click()
     expect(page.locator("sl-tab[panel=b]")).to_have_attribute("active", "")
     page.evaluate("document.querySelector('sl-rating').value = 4")
