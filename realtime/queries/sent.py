@@ -279,6 +279,13 @@ class SentRows:
         self._rows.pop(key, None)
         self._memory.release(self, key)
 
+    def separate(self) -> SentRows:
+        """Return what is sent to some of the subscribers from now on. Rows that were withheld are sent soon."""
+        sent = SentRows(self._memory, self._model)
+        sent.number = self.number
+        sent.withheld = {key: withheld._replace(late=-math.inf) for key, withheld in self.withheld.items()}
+        return sent
+
     def forget(self) -> None:
         """Forget all rows."""
         self.withheld = NOTHING
