@@ -3,7 +3,7 @@
  */
 
 import {showErrors} from "./form_errors.js"
-import {contents, restore} from "./form_fields.js"
+import {contents, ownData, restore} from "./form_fields.js"
 import {readJSON} from "./live_element.js"
 import {listAround} from "./in_place.js"
 import {attribute, call, emit, get, isForeign, show} from "./members.js"
@@ -46,7 +46,7 @@ export class ActionElements {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const form = event.target
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form)) return
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form) || (event.submitter && isForeign(event.submitter))) return
     event.preventDefault()
     if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter))
   }
@@ -107,7 +107,7 @@ export class ActionElements {
 
 /** @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
 function formArgs(form, submitter) {
-  const data = new FormData(form)
+  const data = ownData(form)
   const {name, value} = /** @type {{name?: string, value?: string}} */ (submitter ?? {})
   if (name) data.append(name, value ?? "")
   data.delete("csrfmiddlewaretoken") // for the same form without JavaScript

@@ -22,6 +22,8 @@ function show(element2, name, value) {
   if (value === null) call(element2, "removeAttribute", name);
   else if (attribute(element2, name) !== value) call(element2, "setAttribute", name, value);
 }
+var isForeign = (element2) => call(element2, "closest", "[data-live-ignore]") !== null;
+var isSigned = (element2) => attribute(element2, "data-live") !== null && attribute(element2, "data-live-token") !== null;
 function focused(node) {
   const document2 = (
     /** @type {Document} */
@@ -138,7 +140,11 @@ function setInitial(field, to) {
   }
 }
 function isInitial(field, content2) {
-  if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked);
+  if (isRadio(field)) {
+    const radios = group(field);
+    const chosen = radios.filter((radio) => radio.defaultChecked).at(-1);
+    return radios.every((radio) => radio.checked === (radio === chosen));
+  }
   return content2 === initialOf(field);
 }
 function initialOf(field) {
@@ -351,7 +357,7 @@ var PageChanges = class {
   }
 };
 function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live");
+  return node instanceof Element && isSigned(node);
 }
 function childrenBefore(parent, records) {
   const children = [...get(parent, "childNodes")];
@@ -367,7 +373,7 @@ var pageChanges = new PageChanges();
 
 // src/dom/matching.js
 function isKept(node) {
-  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"));
+  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || isSigned(node)) && !isForeign(node);
 }
 function kind(node) {
   const name = get(node, "nodeName");

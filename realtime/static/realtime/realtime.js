@@ -104,6 +104,7 @@ function emit(element, type, detail) {
   );
 }
 var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
+var isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null;
 function ask(element, type, detail) {
   return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
 }
@@ -1320,6 +1321,25 @@ function contents(element) {
   const elements = element instanceof HTMLFormElement ? get(element, "elements") : isRadio(element) ? group(element) : [element];
   return [...elements].filter(isField).map((field) => ({ field, content: contentOf(field) }));
 }
+function ownData(form) {
+  const data = new FormData(form);
+  const fields = (
+    /** @type {Field[]} */
+    [...get(form, "elements")].filter(({ name }) => name)
+  );
+  for (const name of new Set(fields.filter(isForeign).map(({ name: name2 }) => name2))) {
+    data.delete(name);
+    for (const field of fields) if (field.name === name && !isForeign(field)) for (const value2 of valuesOf(field)) data.append(name, value2);
+  }
+  return data;
+}
+function valuesOf(field) {
+  if (call(field, "matches", ":disabled")) return [];
+  if (field instanceof HTMLSelectElement) return [...field.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({ value: value2 }) => value2);
+  if (field instanceof HTMLInputElement && field.files) return [...field.files];
+  if (isToggle(field)) return field.checked ? [field.value] : [];
+  return isField(field) || field instanceof HTMLInputElement && field.type === "hidden" ? [field.value] : [];
+}
 function take(fields) {
   for (const { field, content: content2 } of fields) taken.set(field, content2);
 }
@@ -1391,7 +1411,11 @@ function setInitial(field, to) {
   }
 }
 function isInitial(field, content2) {
-  if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked);
+  if (isRadio(field)) {
+    const radios = group(field);
+    const chosen = radios.filter((radio) => radio.defaultChecked).at(-1);
+    return radios.every((radio) => radio.checked === (radio === chosen));
+  }
   return content2 === initialOf(field);
 }
 function initialOf(field) {
@@ -1495,7 +1519,7 @@ function templateAfter(element) {
 // src/dom/in_place.js
 var isMarker = (element) => element !== null && get(element, "localName") === "template" && attribute(element, "data-live") !== null;
 function adopted(element) {
-  if (!isMarker(element)) return element;
+  if (!isMarker(element) || !isSigned(element)) return element;
   const parent = aroundRows(element);
   if (!parent) return element;
   if (attribute(parent, "data-live") !== null) {
@@ -1509,7 +1533,7 @@ function adopted(element) {
     "body"
   )) return element;
   if (![...get(parent, "childNodes")].every((node) => node === element || isPart(node))) return element;
-  for (const { name, value: value2 } of get(element, "attributes")) call(parent, "setAttribute", name, value2);
+  for (const { name, value: value2 } of get(element, "attributes")) if (name.startsWith("data-live")) call(parent, "setAttribute", name, value2);
   call(element, "remove");
   return parent;
 }
@@ -1875,7 +1899,7 @@ var PageChanges = class {
   }
 };
 function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live");
+  return node instanceof Element && isSigned(node);
 }
 function childrenBefore(parent, records) {
   const children = [...get(parent, "childNodes")];
@@ -2089,7 +2113,7 @@ function newPolicy(trustedTypes) {
 
 // src/dom/matching.js
 function isKept(node) {
-  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"));
+  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || isSigned(node)) && !isForeign(node);
 }
 function kind(node) {
   const name = get(node, "nodeName");
@@ -2577,6 +2601,7 @@ function showAsViewed(row, live2) {
   if (viewer === null) return;
   const isNamed = (element, name) => viewer !== "" && (attribute(element, name) ?? "").split(/\s+/).includes(viewer);
   for (const element of call(row, "matches", MARKS) ? [row, ...call(row, "querySelectorAll", MARKS)] : call(row, "querySelectorAll", MARKS)) {
+    if (isForeign(element)) continue;
     const has = (name) => attribute(element, name) !== null;
     const isForOthers = has("data-live-if-user") && !isNamed(element, "data-live-if-user");
     if (isForOthers || has("data-live-unless-user") && isNamed(element, "data-live-unless-user")) show(element, "hidden", "");
@@ -3911,7 +3936,7 @@ var ActionElements = class {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const form = event.target;
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form)) return;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form) || event.submitter && isForeign(event.submitter)) return;
     event.preventDefault();
     if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter));
   }
@@ -3965,7 +3990,7 @@ var ActionElements = class {
   }
 };
 function formArgs(form, submitter) {
-  const data = new FormData(form);
+  const data = ownData(form);
   const { name, value: value2 } = (
     /** @type {{name?: string, value?: string}} */
     submitter ?? {}
@@ -4049,7 +4074,7 @@ var RowForms = class {
         /** @type {HTMLFormElement} */
         target
       );
-      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || !this.#staysHere(form)) return;
+      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || this.#submitter && isForeign(this.#submitter) || !this.#staysHere(form)) return;
       const other = [...call(document2, "getElementsByName", FIELD)].find((input) => !call(input, "closest", "[data-live-key]"));
       const token = csrfToken(document2) || /** @type {HTMLInputElement | undefined} */
       other?.value;
@@ -4093,7 +4118,7 @@ var Forms = class {
   #submit(event) {
     const form = event.target;
     if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-form") === null || event.defaultPrevented) return;
-    if (!attribute(form, "data-live-token") || isForeign(form)) return;
+    if (!attribute(form, "data-live-token") || isForeign(form) || event.submitter && isForeign(event.submitter)) return;
     const data = formData(form, event.submitter);
     if (!data) return;
     event.preventDefault();
@@ -4135,7 +4160,7 @@ var Forms = class {
   }
 };
 function formData(form, submitter) {
-  const sent = new FormData(form);
+  const sent = ownData(form);
   const { name, value: value2 } = (
     /** @type {{name?: string, value?: string}} */
     submitter ?? {}
@@ -4752,6 +4777,7 @@ var ConnectionNotice = class {
     const places = [...call(root, "querySelectorAll", PLACE)];
     if (call(root, "matches", PLACE)) places.push(root);
     for (const place2 of places) {
+      if (isForeign(place2)) continue;
       if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
       if (get(place2, "textContent") !== this.#text) set(place2, "textContent", this.#text);
     }
@@ -4907,17 +4933,19 @@ function warnOfAlpine(document2) {
 // src/dom/page_links.js
 var PAGE = "page";
 var PageLinks = class {
-  /** @param {{document: Document, go: Go}} options */
-  constructor({ document: document2, go }) {
+  /** @param {{document: Document, isBound: (element: Element, stream: string) => boolean, go: Go}} options isBound: returns whether an element is a container that shows a stream */
+  constructor({ document: document2, isBound, go }) {
     this.document = document2;
+    this.isBound = isBound;
     this.go = go;
   }
   start() {
     const listen = (type, listener) => call(this.document, "addEventListener", type, (event) => {
       const link2 = event.target instanceof Element ? call(event.target, "closest", "a[data-live-page]") : null;
       const container = link2 && call(link2, "closest", "[data-live]");
-      const stream = container && attribute(container, "data-live-state") !== "refused" && attribute(container, "data-live");
-      if (link2 && stream && !isForeign(link2)) listener(link2, stream, event);
+      const isOfLinks = container && attribute(container, "data-live-format") === "pages" && attribute(container, "data-live-state") !== "refused";
+      const stream = isOfLinks && attribute(container, "data-live");
+      if (link2 && stream && !isForeign(link2) && this.isBound(container, stream)) listener(link2, stream, event);
     });
     for (const type of ["pointerover", "pointerdown", "focusin"]) listen(type, (link2) => this.#complete(link2));
     listen("click", (link2, stream, event) => this.#click(link2, stream, event));
@@ -4958,6 +4986,8 @@ var ParameterForms = class {
   #refused = /* @__PURE__ */ new WeakMap();
   /** The sentences that a form shows, as JSON. @type {WeakMap<HTMLFormElement, string>} */
   #shown = /* @__PURE__ */ new WeakMap();
+  /** Forms that the user has used. What others hold is not the user's choice. @type {WeakSet<HTMLFormElement>} */
+  #used = /* @__PURE__ */ new WeakSet();
   #initial = new URLSearchParams();
   /** The URL that typing has replaced: "back" returns to it once the form is submitted. */
   #entry = "";
@@ -4988,7 +5018,7 @@ var ParameterForms = class {
     listen("change", (form) => this.#soon(form, 0));
     listen("submit", (form, event) => this.#submit(form, event));
     listen("reset", (form) => this.after(0, () => this.#apply(form)));
-    new PageLinks({ document: this.document, go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
+    new PageLinks({ document: this.document, isBound: (element, stream) => this.containersOf(stream).some((each) => each.element === element), go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
     this.window.addEventListener("popstate", () => this.#followAddress());
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();
@@ -5035,8 +5065,9 @@ var ParameterForms = class {
    * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
    */
   #apply(form, { pressed = {}, isNew = false } = {}) {
+    this.#used.add(form);
     this.#keepPressed(form, pressed);
-    const values = { ...valuesOf(form), ...pressed };
+    const values = { ...valuesOf2(form), ...pressed };
     const isFirst = this.#containers(form).some(({ params }) => isOther(params, values));
     this.#change(form, values);
     this.#showAddress({ ...isFirst ? { [PAGE]: "", [MORE]: "" } : {}, ...values }, isNew);
@@ -5067,7 +5098,7 @@ var ParameterForms = class {
   #answer(form, container, error) {
     const others = this.#forms().filter((each) => each !== form && this.#containers(each).includes(container));
     if (!error) {
-      const followed2 = others.filter((each) => !differing(container.params, valuesOf(each)).length);
+      const followed2 = others.filter((each) => !differing(container.params, valuesOf2(each)).length);
       for (const each of [form, ...followed2]) this.#show(each, container, {});
       return;
     }
@@ -5075,7 +5106,7 @@ var ParameterForms = class {
     for (const { each, sentences } of found) this.#show(each, container, sentences);
     if (found.every(({ each }) => each !== form)) this.#show(form, container, found.length ? {} : { "": [error.message] });
     const names2 = found.flatMap(({ sentences }) => Object.keys(sentences)).filter(Boolean);
-    const refused = names2.length ? names2 : differing(container.params, valuesOf(form));
+    const refused = names2.length ? names2 : differing(container.params, valuesOf2(form));
     this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false);
   }
   /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
@@ -5102,14 +5133,15 @@ var ParameterForms = class {
     const { href } = this.window.location;
     this.#seen = href;
     if (href !== before && withoutFragment(href) === withoutFragment(before)) return;
-    for (const form of this.#forms()) this.#follow(form);
+    const changed = changedNames(before, href);
+    for (const form of this.#forms()) this.#follow(form, (name) => changed.has(name) || this.#used.has(form));
     const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1";
     for (const container of this.containersOf()) {
       if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }));
     }
   }
-  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
-  #follow(form) {
+  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form @param {(name: string) => boolean} follows whether a field follows it */
+  #follow(form, follows) {
     const search = new URLSearchParams(this.window.location.search);
     const pressed = {};
     for (const control of get(form, "elements")) {
@@ -5117,7 +5149,7 @@ var ParameterForms = class {
         /** @type {Control} */
         control
       );
-      if (!name || OWN2.test(name) || isOthers(control)) continue;
+      if (!name || OWN2.test(name) || isOthers(control) || !follows(name)) continue;
       if (BUTTONS.has(type)) pressed[name] = search.get(name) ?? "";
       else this.#fill(
         /** @type {Control} */
@@ -5125,7 +5157,7 @@ var ParameterForms = class {
         search
       );
     }
-    this.#change(form, { ...pressed, ...valuesOf(form) });
+    this.#change(form, Object.fromEntries(Object.entries({ ...pressed, ...valuesOf2(form) }).filter(([name]) => follows(name))));
   }
   /** @param {Control} control @param {URLSearchParams} search */
   #fill(control, search) {
@@ -5175,7 +5207,7 @@ function controlsOf2(form) {
   );
   return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN2.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control));
 }
-function valuesOf(form) {
+function valuesOf2(form) {
   const values = {};
   for (const control of controlsOf2(form)) values[control.name] = valueOf(control) ?? values[control.name] ?? "";
   return values;
@@ -5191,6 +5223,10 @@ var isOther = (params, values) => (PAGE in params || WINDOW in params) && differ
 var firstPage = (params) => PAGE in params ? { [PAGE]: "1" } : {};
 var differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name]);
 var textOf = (params, name) => params[name] === false ? "" : String(params[name] ?? "");
+function changedNames(one, other) {
+  const [before, after] = [one, other].map((url) => new URL(url).searchParams);
+  return new Set([...before.keys(), ...after.keys()].filter((name) => before.getAll(name).at(-1) !== after.getAll(name).at(-1)));
+}
 var withoutFragment = (url) => url.split("#", 1)[0];
 function sentencesOf(form, { details }) {
   const names2 = new Set(controlsOf2(form).map(({ name }) => name));
