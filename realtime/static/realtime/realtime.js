@@ -3954,7 +3954,7 @@ var ActionElements = class {
     try {
       const args = { ...readJSON(element, "data-live-args"), ...ownArgs() };
       const action = attribute(element, "data-live-call") ?? "";
-      const result = await this.call({ ...this.#target(element), action, args });
+      const result = await this.call({ ...this.#target(element), action, args }, { timeout: timeoutOf(element) });
       settle(held);
       if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset");
       emit(element, "realtime:reply", result);
@@ -3989,6 +3989,13 @@ var ActionElements = class {
     show(element, "aria-busy", running ? "true" : null);
   }
 };
+function timeoutOf(element) {
+  const text2 = attribute(element, "data-live-timeout");
+  if (text2 === null) return void 0;
+  const seconds = Number(text2);
+  if (seconds > 0) return seconds;
+  throw new RealtimeError(null, `data-live-timeout is '${text2}', which is not a number of seconds above 0.`, { name: "bad_arguments" });
+}
 function formArgs(form, submitter) {
   const data = ownData(form);
   const { name, value: value2 } = (
@@ -5620,6 +5627,16 @@ function absolute(path, scheme, wanted) {
   url.hash = "";
   return url.href;
 }
+function tokenOfPage() {
+  const script = call(document, "querySelector", "script[data-realtime-token-url]");
+  const url = script && attribute(script, "data-realtime-token-url");
+  if (!url) return null;
+  return async () => {
+    const answer = await fetch(url, { cache: "no-store" });
+    if (answer.ok) return answer.text();
+    throw new Error(`The URL of tokens, ${url}, answers ${answer.status}.`);
+  };
+}
 function storage() {
   try {
     return window.sessionStorage;
@@ -6202,7 +6219,8 @@ function create() {
       throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.");
     }
     if (url ?? http) chosen = { url, http };
-    connection.connect(availableTransports(chosen).map(({ address }) => address).join(" "), token);
+    const first = connection.state === null ? tokenOfPage() : null;
+    connection.connect(availableTransports(chosen).map(({ address }) => address).join(" "), token ?? first);
   };
   const live2 = (name, params = {}) => {
     keepConnected();
