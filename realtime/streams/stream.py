@@ -106,6 +106,9 @@ class ModelStream:
 
     "board.Membership" checks all subscribers of the stream. "board.Membership.user" checks only the user in the
     foreign key `user` of the changed row. Add the user model if `authorize` reads datetime fields of users.
+
+    A check whose SELECT statements still return the same rows is not repeated. If it depends on more, such as a
+    cache, call `realtime.revoke` when that changes.
     """
 
     form_class: ClassVar[Any] = None

@@ -335,3 +335,17 @@ def test_a_button_shows_for_the_author_alone(open_recipe: Callable[..., tuple[Pa
     expect(page.locator("li").last).to_contain_text("Edited")
     reader.shell("from board.models import Task; Task.objects.update(assignee=None)")
     expect(page.get_by_role("button", name="Edit")).to_have_count(0)
+
+
+def test_a_toast_is_counted_until_it_is_dismissed(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("toast")
+    expect(page.locator(".badge")).to_be_empty()
+    reader.shell(
+        "from django.contrib.auth import get_user_model; from board.exports import finish_export;"
+        "finish_export(get_user_model().objects.get(), '/a/')"
+    )
+    expect(page.get_by_role("status").get_by_role("link", name="Your export is ready.")).to_be_visible()
+    expect(page.locator(".badge")).to_have_text("1")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("status").get_by_role("link")).to_have_count(0)
+    expect(page.locator(".badge")).to_be_empty()
