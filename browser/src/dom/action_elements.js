@@ -11,7 +11,7 @@ import {RealtimeError} from "../protocol/messages.js"
 import {sentence} from "../protocol/sentences.js"
 import {settle} from "./morph.js"
 
-/** @typedef {(target: import("../connection/calls.js").Target) => Promise<unknown>} Caller */
+/** @typedef {(target: import("../connection/calls.js").Target, options?: {timeout?: number}) => Promise<unknown>} Caller */
 /** @typedef {import("../protocol/subscriptions.js").Subscription} Subscription */
 
 /** Fields that call the action when they change. Other elements call it when they are clicked. */
@@ -66,7 +66,7 @@ export class ActionElements {
     try {
       const args = {...readJSON(element, "data-live-args"), ...ownArgs()}
       const action = attribute(element, "data-live-call") ?? ""
-      const result = await this.call({...this.#target(element), action, args})
+      const result = await this.call({...this.#target(element), action, args}, {timeout: timeoutOf(element)})
       settle(held)
       if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset")
       emit(element, "realtime:reply", result)
@@ -103,6 +103,15 @@ export class ActionElements {
     else this.#running.delete(element)
     show(element, "aria-busy", running ? "true" : null)
   }
+}
+
+/** Returns how many seconds the call may wait for its reply; undefined: as long as other calls. @param {Element} element */
+function timeoutOf(element) {
+  const text = attribute(element, "data-live-timeout")
+  if (text === null) return undefined
+  const seconds = Number(text)
+  if (seconds > 0) return seconds
+  throw new RealtimeError(null, `data-live-timeout is '${text}', which is not a number of seconds above 0.`, {name: "bad_arguments"})
 }
 
 /** @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
