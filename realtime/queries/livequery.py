@@ -30,12 +30,13 @@ from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
 from realtime.queries.pagination import render_pages
 from realtime.queries.plan import BEFORE, Maintenance, Plan
-from realtime.queries.probe import queryset_of_all
+from realtime.queries.probe import ReadsAudience, note_reading, queryset_of_all
 from realtime.queries.queryset import unsliced
 from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import RowMemory, SentRows
 from realtime.queries.shared_delta import SharedDelta
 from realtime.queries.text_field import shows_text
+from realtime.streams.groups import GroupKeys, value_names
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import Surroundings
@@ -130,6 +131,7 @@ class LiveQuery:
         self.broken: dict[str, Exception] = {}  # errors of rows that failed when last read, by key
         self.careful = False  # a row has failed in the database: each gets its own savepoint
         self.strict = False  # a row's error is raised, not replaced by a placeholder
+        self.is_for_all = False  # it is read for several audiences, and must not depend on them
         self.is_open = True  # whether changes of rows outside it may affect it, as far as is known
         self.looks_around = True  # whether rows that it does not have may change it, as far as is known
         self._names: Collection[str] = ()  # of a live value, in place of keys
@@ -172,9 +174,23 @@ class LiveQuery:
         self._question = self._new_question or self._question
 
     @property
+    def look(self) -> tuple[Any, ...] | None:
+        """What two live queries that render rows alike have in common; None if that is unknown."""
+        return self._render.look
+
+    def separate(self, number: int, stream: ModelStream) -> LiveQuery:
+        """Return a live query in the same state, with this number, for one of the audiences that it was read for."""
+        own = LiveQuery(stream, self.key.format)
+        own.id, own.careful = number, self.careful
+        own._keys, own._shown, own._question = self._keys.copy(), self._shown, self._question
+        own.is_open, own.looks_around = self.is_open, self.looks_around
+        own.sent = self.sent.separate()
+        return own
+
+    @property
     def members(self) -> Collection[str]:
         """The keys by which changes are routed to this live query."""
-        return self.keys
+        return () if self._is_grouped() else self.keys
 
     @property
     def maintenance(self) -> Maintenance:
@@ -191,6 +207,8 @@ class LiveQuery:
     def shown_texts(self, texts: Mapping[str, Collection[TextName]]) -> set[TextName]:
         """Return which live texts the rows have that subscribers were sent last; `texts` are of this model, by key."""
         found: set[TextName] = set()
+        if self._is_grouped():
+            return found
         for key in self.sent.common(texts.keys()):
             row = self.sent.row(key)
             assert row is not None
@@ -503,6 +521,8 @@ class LiveQuery:
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
         queryset, _ = self._ask()
+        if self._is_grouped():
+            return self._in_window(self._instances)
         if everything and self.stream.window is None:  # the QuerySet alone is the shorter statement
             return self._instances(queryset)
         queryset = unsliced(queryset)
@@ -572,6 +592,9 @@ class LiveQuery:
 
     def _row(self, instance: Any, key: str) -> msgspec.Raw:
         row = self._made(instance, key, lambda instance, key: encode_row(self._render(instance, key), self.stream))
+        if self.is_for_all and self._render.asked:
+            note_reading(type(self.stream), self.key.format)
+            raise ReadsAudience(self)
         if key in self.broken:
             return encode_row(broken_rows.placeholder(key, self.key.format), self.stream)
         return cast("msgspec.Raw", row)
@@ -598,12 +621,20 @@ class LiveQuery:
 
     def _ask(self) -> tuple[Any, Analysis]:
         if self._asked is None:
-            queryset = self.stream.get_queryset(**self.stream.params)
+            queryset = self._queryset()
             if self._plan is None or not self._plan.is_of(queryset):
                 self._plan, self._placed = Plan(queryset, self.stream), None
             self._take_plan(self._plan)
         assert self._asked is not None
         return self._asked
+
+    def _queryset(self) -> Any:
+        if not self.is_for_all:
+            return self.stream.get_queryset(**self.stream.params)
+        queryset = queryset_of_all(self.stream)
+        if queryset is None:
+            raise ReadsAudience(self)
+        return queryset
 
     def ask_for_all(self) -> bool:
         """Use one QuerySet for all audiences, if they share it; return whether they do."""
@@ -636,6 +667,10 @@ class LiveQuery:
         """Return whether rows may differ without a logged change, so that only reading them shows it."""
         return analysis.unseen or self._keeps_digests
 
+    def _is_grouped(self) -> bool:
+        """Return whether its rows are groups, as far as is known."""
+        return self._plan is not None and self._plan.queryset._fields is not None
+
     def _is_timed(self) -> bool:
         """Return whether this stream's QuerySets are known to differ between two moments."""
         return type(self.stream) in _timed
@@ -664,9 +699,22 @@ def row_key(instance: Any) -> str:
 
 def _by_key(queryset: Any) -> dict[str, Any]:
     """Return the objects by key; the first, if joins repeat one."""
+    if queryset._fields is not None:
+        return _groups_by_key(queryset)
     found: dict[str, Any] = {}
     for instance in queryset.all():  # the QuerySet does not cache the rows
         found.setdefault(row_key(instance), instance)
+    return found
+
+
+def _groups_by_key(queryset: Any) -> dict[str, Any]:
+    rows, key_of_group = list(queryset.all()), GroupKeys(queryset)
+    found = {key_of_group(row): row for row in rows}
+    if len(found) < len(rows):
+        raise StreamDefinitionError(
+            f"A QuerySet of {queryset.model.__name__} returned several groups with the same values.",
+            hint=f"Order it by values of the groups only: {', '.join(value_names(queryset))}.",
+        )
     return found
 
 

@@ -122,7 +122,7 @@ class SentRows:
         self._memory = memory
         self._rows: dict[str, SentRow] = {}
         # by key and field: if the saved text has become shorter, the length up to which clients have dropped live text
-        self._caught_up: Mapping[tuple[str, str], int] = NOTHING
+        self._caught_up: Mapping[Any, int] = NOTHING
         self._before: dict[str, str | None] = {}  # the row before each
         self._behind: dict[str | None, str] = {}  # the row after each of those
         self._pending: _Pending | None = None
@@ -295,6 +295,13 @@ class SentRows:
         if self._caught_up:
             self._caught_up = {name: at for name, at in self._caught_up.items() if name[0] != key}
         self._memory.release(self, key)
+
+    def separate(self) -> SentRows:
+        """Return what is sent to some of the subscribers from now on. Rows that were withheld are sent soon."""
+        sent = SentRows(self._memory, self._model)
+        sent.number = self.number
+        sent.withheld = {key: withheld._replace(late=-math.inf) for key, withheld in self.withheld.items()}
+        return sent
 
     def forget(self) -> None:
         """Forget all rows."""
