@@ -26,6 +26,7 @@ from realtime.protocol.live_text import TextName
 from realtime.protocol.messages import Delta, Put
 from realtime.queries import broken_rows
 from realtime.queries.analysis import Analysis
+from realtime.queries.any_audience import queryset_of_any
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
 from realtime.queries.pagination import render_pages
@@ -142,6 +143,8 @@ class LiveQuery:
         self._encoded: dict[str, msgspec.Raw] = {}  # the rows that this tick has read
         self._asked: tuple[Any, Analysis] | None = None  # this tick's QuerySet
         self._plan: Plan | None = None  # of the last QuerySet
+        self._plan_of_any: Plan | None = None  # a plan that differs from it only in naming no audience
+        self._follows = False  # in this tick, the QuerySet is known to be that plan's, with the audience
         self._placed: Any = None  # the plan's rows, each with the one before it
         self._before: Mapping[str, str | None] = NOTHING  # the row before each row that this tick has read, in order
         self._looked_up = NO_KEYS  # the keys that were looked up so
@@ -291,8 +294,7 @@ class LiveQuery:
 
         `whole` reads all rows, and compares them with their previous versions.
         """
-        _, analysis = self._ask()
-        whole = whole or analysis.whole
+        whole = whole or self._analysis().whole
         was = self.keys
         by_row = self.maintenance is Maintenance.CHANGED_ROWS
         if isinstance(was, set):
@@ -413,7 +415,7 @@ class LiveQuery:
         if any(isinstance(instance, Exception) for instance in instances.values()):  # they have no order
             self._read_keys()
             return
-        self.take(changed, instances)
+        self.take(changed, instances, {key: key_before(instance) for key, instance in instances.items()})
 
     @property
     def asks_of_rows(self) -> bool:
@@ -422,13 +424,19 @@ class LiveQuery:
 
     def plan(self) -> Plan | None:
         """Return the plan of this tick's QuerySet; None if more than the changed rows are read."""
+        if self._follows:
+            return self._plan_of_any
         self._ask()
         return self._plan if self.asks_of_rows else None
 
     def take(
-        self, keys: Collection[str], instances: Mapping[str, Any], rendered: dict[Any, msgspec.Raw] | None = None
+        self,
+        keys: Collection[str],
+        instances: Mapping[str, Any],
+        before: Mapping[str, str | None],
+        rendered: dict[Any, msgspec.Raw] | None = None,
     ) -> None:
-        """Take rows that were read with others: those of these keys that belong, in order, with their places.
+        """Take rows that were read with others: those of these keys that belong, in order, and the row before each.
 
         `rendered` are rows that others have rendered, by look and key.
         """
@@ -444,7 +452,7 @@ class LiveQuery:
             if rendered is not None and alike is not None and key not in self.broken and not self._render.asked:
                 rendered[alike] = self._encoded[key]
         self._looked_up = frozenset(keys)
-        self._before = {key: _key_before(instance) for key, instance in instances.items()}
+        self._before = before
 
     def _note_digests(self, keys: Sequence[str], rows: Mapping[str, msgspec.Raw]) -> None:
         if self._keeps_digests:
@@ -504,7 +512,7 @@ class LiveQuery:
         """Forget what was read: the next tick sees another state of the database."""
         self._encoded.clear()
         self._before, self._looked_up, self._order = NOTHING, NO_KEYS, None
-        self._asked = None
+        self._asked, self._follows = None, False
 
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:
         """Return the rows of the wanted keys, in order."""
@@ -648,6 +656,33 @@ class LiveQuery:
                 self._plan, self._placed = other._plan, None
             self._take_plan(self._plan)
 
+    def _analysis(self) -> Analysis:
+        return self._plan_of_any.analysis if self._follows and self._plan_of_any else self._ask()[1]
+
+    def plan_of_any(self, known: Plan | None) -> Plan | None:
+        """Return the plan of this tick's QuerySet, with no audience in it; `known` is the last tick's.
+
+        None if its audiences may differ in more, or if the statement has changed since the last tick.
+        """
+        if self._asked is not None or type(self.stream) in _timed:
+            return None
+        queryset = queryset_of_any(self.stream)
+        if queryset is None or (known is not None and known.is_of(queryset)):
+            return None if queryset is None else known
+        plan = Plan(queryset, self.stream)
+        return plan if plan.place is not None else None
+
+    def follow(self, plan: Plan) -> bool:
+        """Take the QuerySet of this plan, with its audience; return whether that is the one read last."""
+        if self._asked is not None or self._plan is None or not self.asks_of_rows:
+            return False
+        if self._plan_of_any is not plan:
+            if not plan.is_for(self._plan, self.stream):
+                return False
+            self._plan_of_any = plan
+        self._follows = True
+        return True
+
     def _take_plan(self, plan: Plan) -> None:
         self._new_question = ""
         self._asked = plan.queryset, plan.analysis
@@ -754,7 +789,8 @@ def _in_order(keys: Sequence[str], places: Mapping[str, int]) -> set[str]:
     return found
 
 
-def _key_before(instance: Any) -> str | None:
+def key_before(instance: Any) -> str | None:
+    """Return the key of the row before a row that was read with its place."""
     before = getattr(instance, BEFORE)
     return None if before is None else key_of_values(type(instance), [before])
 
