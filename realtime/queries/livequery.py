@@ -294,7 +294,11 @@ class LiveQuery:
 
         `whole` reads all rows, and compares them with their previous versions.
         """
-        whole = whole or self._analysis().whole
+        if self._follows and not whole and changed is not ALL_ROWS:
+            self.reordered = False
+            return self._delta_of(changed, self._keys)
+        _, analysis = self._ask()
+        whole = whole or analysis.whole
         was = self.keys
         by_row = self.maintenance is Maintenance.CHANGED_ROWS
         if isinstance(was, set):
@@ -377,9 +381,31 @@ class LiveQuery:
         added = [key for key in rows if key not in was]
         self._check_size(len(was) + len(added) - len(gone))
         unmoved = self.sent.unmoved(rows, before, changed)
-        delta = self._shared(rows, before, tuple(gone), unmoved)
+        delta = self._alike(rows, before, tuple(gone), unmoved)
         self.sent.note(rows, gone, before=before, changed=changed, unmoved=unmoved)
         return delta, Members(added, gone)
+
+    def _alike(
+        self,
+        rows: Mapping[str, msgspec.Raw],
+        before: Mapping[str, str | None],
+        gone: tuple[str, ...],
+        unmoved: Collection[str],
+    ) -> SharedDelta:
+        """Return `_shared`, made once for all live queries with the same rows, now and as they were sent last."""
+        last = self.sent.last(rows)
+        if last is None:
+            return self._shared(rows, before, gone, unmoved)
+        # rows that are rendered once are the same objects; `held` keeps them, so that no other object gets their ids
+        held = *rows.values(), *(None if sent is None else sent.row for sent in last)
+        numbers = tuple(None if sent is None else sent.number for sent in last)
+        made_of = *rows, *map(id, held), numbers, tuple(map(before.get, rows)), gone, frozenset(unmoved)
+        if (found := self.sent.deltas.get(made_of)) is not None:
+            alike: SharedDelta = found[0].for_query(self.id)
+            return alike
+        delta = self._shared(rows, before, gone, unmoved)
+        self.sent.deltas[made_of] = delta, held
+        return delta
 
     def _look_up(self, changed: Collection[str]) -> tuple[dict[str, msgspec.Raw], Mapping[str, str | None]]:
         """Return the changed rows that belong, in order, and the key of the row before each."""
@@ -421,6 +447,11 @@ class LiveQuery:
     def asks_of_rows(self) -> bool:
         """Return whether its next delta likely reads only the changed rows, and so can be read with others."""
         return isinstance(self._keys, set) and self.maintenance is Maintenance.CHANGED_ROWS and not self.careful
+
+    @property
+    def follows(self) -> bool:
+        """Whether its QuerySet is known to be that of a plan for any audience, in this tick."""
+        return self._follows
 
     def plan(self) -> Plan | None:
         """Return the plan of this tick's QuerySet; None if more than the changed rows are read."""
@@ -626,7 +657,7 @@ class LiveQuery:
         if self._asked is None:
             queryset = self._queryset()
             if self._plan is None or not self._plan.is_of(queryset):
-                self._plan, self._placed = Plan(queryset, self.stream), None
+                self._plan, self._placed, self._plan_of_any = Plan(queryset, self.stream), None, None
             self._take_plan(self._plan)
         assert self._asked is not None
         return self._asked
@@ -645,7 +676,7 @@ class LiveQuery:
         if queryset is None:
             return False
         if self._plan is None or not self._plan.is_of(queryset):
-            self._plan, self._placed = Plan(queryset, self.stream), None
+            self._plan, self._placed, self._plan_of_any = Plan(queryset, self.stream), None, None
         self._take_plan(self._plan)
         return True
 
@@ -653,11 +684,8 @@ class LiveQuery:
         """Use the QuerySet that another audience got for all."""
         if self._asked is None and other._plan is not None:
             if self._plan is not other._plan:
-                self._plan, self._placed = other._plan, None
+                self._plan, self._placed, self._plan_of_any = other._plan, None, None
             self._take_plan(self._plan)
-
-    def _analysis(self) -> Analysis:
-        return self._plan_of_any.analysis if self._follows and self._plan_of_any else self._ask()[1]
 
     def plan_of_any(self, known: Plan | None) -> Plan | None:
         """Return the plan of this tick's QuerySet, with no audience in it; `known` is the last tick's.
@@ -673,8 +701,11 @@ class LiveQuery:
         return plan if plan.place is not None else None
 
     def follow(self, plan: Plan) -> bool:
-        """Take the QuerySet of this plan, with its audience; return whether that is the one read last."""
-        if self._asked is not None or self._plan is None or not self.asks_of_rows:
+        """Take the QuerySet of this plan, with its audience, if that is the one read last, by its changed rows.
+
+        Return whether it does.
+        """
+        if self._asked is not None or self._plan is None:
             return False
         if self._plan_of_any is not plan:
             if not plan.is_for(self._plan, self.stream):

@@ -426,6 +426,7 @@ class Tail:
                 query.end_tick()
         round.touched.clear()
         round.expanded.clear()
+        self._memory.deltas.clear()
         self._starts.clear()
         self._readings.clear()
         self._read_now = {}
@@ -623,7 +624,9 @@ class Tail:
                 elif first.stream.audience_by and first.key not in failed:
                     self._follow(families, first, others, failed)
             for query, changed in queries.items():
-                family = None if query.key in failed else self._guarded(query, failed, families.of, query)
+                if query.key in failed:
+                    continue
+                family = families.of(query) if query.follows else self._guarded(query, failed, families.of, query)
                 if family is not None:
                     together[family][query] = changed
             for family, some in together.items():
