@@ -9,11 +9,12 @@ from typing import Any, Final, NoReturn
 
 import django
 from django.db import DatabaseError
-from django.db.models import IntegerField
+from django.db.models import IntegerField, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
 
+from realtime.queries.ordering import is_whole
 from realtime.queries.probe import queryset_with
 from realtime.streams.keys import target
 from realtime.streams.stream import ModelStream
@@ -51,7 +52,7 @@ class AnyAudience:
     def _refuse(self, *args: Any) -> NoReturn:
         raise _AudienceLookedAt
 
-    __eq__ = __hash__ = __bool__ = __str__ = __repr__ = __format__ = _refuse  # type: ignore[assignment]
+    __eq__ = __hash__ = __bool__ = __str__ = __repr__ = __format__ = _refuse
 
 
 def uses_of(audience: AnyAudience) -> int:
@@ -74,6 +75,8 @@ def queryset_of_any(stream: ModelStream) -> Any:
         raise
     except Exception:  # it looks at the audience
         return None
+    if not isinstance(queryset, QuerySet) or any(value is audience for value in vars(queryset).values()):
+        return None
     return queryset if uses_of(audience) == 1 else None
 
 
@@ -87,7 +90,7 @@ def audience_place(queryset: Any, stream: type[ModelStream]) -> int | None:
     if links is None or not links.is_unique or query.where.connector != AND or query.where.negated:
         return None
     row, audience = (links.model._meta.get_field(name) for name in (links.row, links.audience))
-    if not isinstance(target(audience), IntegerField):
+    if not is_whole(audience) or not isinstance(target(audience), IntegerField):
         return None
     found = [
         at
