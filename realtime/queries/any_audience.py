@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import abc
-import sys
+import inspect
+import os
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-import django
-from django.db import DatabaseError
+from django.db import DatabaseError, models
 from django.db.models import IntegerField, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.lookups import Exact
@@ -19,7 +19,7 @@ from realtime.queries.probe import queryset_with
 from realtime.streams.keys import target
 from realtime.streams.stream import ModelStream
 
-_DJANGO = str(Path(django.__file__).parent)
+_ORM = str(Path(models.__file__).parents[1]) + os.sep
 _ABC = frozenset({"<frozen abc>", abc.__file__})
 IN_PLACE: Final = 6_172_839_450_617_283  # in a QuerySet, where an audience's key would be
 
@@ -39,12 +39,11 @@ class AnyAudience:
         object.__setattr__(self, "uses", 0)
 
     def __getattribute__(self, name: str) -> Any:
-        if not _is_django(sys._getframe(1)):
-            raise _AudienceLookedAt
+        _caller(inspect.currentframe())
         return object.__getattribute__(self, name)
 
     def __int__(self) -> int:
-        if not _is_django(sys._getframe(1)):
+        if _caller(inspect.currentframe()) != "get_prep_value":
             raise _AudienceLookedAt
         object.__setattr__(self, "uses", uses_of(self) + 1)
         return IN_PLACE
@@ -60,10 +59,14 @@ def uses_of(audience: AnyAudience) -> int:
     return uses
 
 
-def _is_django(frame: Any) -> bool:
+def _caller(frame: Any) -> str:
+    """Return which function of the ORM called that of this frame. Raise `_AudienceLookedAt` if none did."""
+    frame = frame.f_back
     while frame.f_code.co_filename in _ABC:  # isinstance(), of whoever called it
         frame = frame.f_back
-    return str(frame.f_code.co_filename).startswith(_DJANGO)
+    if not frame.f_code.co_filename.startswith(_ORM):
+        raise _AudienceLookedAt
+    return str(frame.f_code.co_name)
 
 
 def queryset_of_any(stream: ModelStream) -> Any:
