@@ -12,7 +12,7 @@ import {translateAs} from "./protocol/sentences.js"
 import {Monitor} from "./connection/reconnect.js"
 import {Page} from "./dom/page.js"
 import {ParameterForms} from "./dom/parameter_forms.js"
-import {availableTransports, storage} from "./transports/endpoints.js"
+import {availableTransports, storage, tokenOfPage} from "./transports/endpoints.js"
 import {serve} from "./transports/shared_worker.js"
 import {Store} from "./data/store.js"
 import {TransportSelector} from "./transports/selector.js"
@@ -52,7 +52,8 @@ function create() {
       throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.")
     }
     if (url ?? http) chosen = {url, http}
-    connection.connect(availableTransports(chosen).map(({address}) => address).join(" "), token)
+    const first = connection.state === null ? tokenOfPage() : null
+    connection.connect(availableTransports(chosen).map(({address}) => address).join(" "), token ?? first)
   }
 
   /**

@@ -37,6 +37,7 @@ from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import RowMemory, SentRows
 from realtime.queries.shared_delta import SharedDelta
 from realtime.queries.text_field import shows_text
+from realtime.streams.groups import GroupKeys, value_names
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import Surroundings
@@ -192,7 +193,7 @@ class LiveQuery:
     @property
     def members(self) -> Collection[str]:
         """The keys by which changes are routed to this live query."""
-        return self.keys
+        return () if self._is_grouped() else self.keys
 
     @property
     def maintenance(self) -> Maintenance:
@@ -209,6 +210,8 @@ class LiveQuery:
     def shown_texts(self, texts: Mapping[str, Collection[TextName]]) -> set[TextName]:
         """Return which live texts the rows have that subscribers were sent last; `texts` are of this model, by key."""
         found: set[TextName] = set()
+        if self._is_grouped():
+            return found
         for key in self.sent.common(texts.keys()):
             row = self.sent.row(key)
             assert row is not None
@@ -557,6 +560,8 @@ class LiveQuery:
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
         queryset, _ = self._ask()
+        if self._is_grouped():
+            return self._in_window(self._instances)
         if everything and self.stream.window is None:  # the QuerySet alone is the shorter statement
             return self._instances(queryset)
         queryset = unsliced(queryset)
@@ -728,6 +733,10 @@ class LiveQuery:
         """Return whether rows may differ without a logged change, so that only reading them shows it."""
         return analysis.unseen or self._keeps_digests
 
+    def _is_grouped(self) -> bool:
+        """Return whether its rows are groups, as far as is known."""
+        return self._plan is not None and self._plan.queryset._fields is not None
+
     def _is_timed(self) -> bool:
         """Return whether this stream's QuerySets are known to differ between two moments."""
         return type(self.stream) in _timed
@@ -756,9 +765,22 @@ def row_key(instance: Any) -> str:
 
 def _by_key(queryset: Any) -> dict[str, Any]:
     """Return the objects by key; the first, if joins repeat one."""
+    if queryset._fields is not None:
+        return _groups_by_key(queryset)
     found: dict[str, Any] = {}
     for instance in queryset.all():  # the QuerySet does not cache the rows
         found.setdefault(row_key(instance), instance)
+    return found
+
+
+def _groups_by_key(queryset: Any) -> dict[str, Any]:
+    rows, key_of_group = list(queryset.all()), GroupKeys(queryset)
+    found = {key_of_group(row): row for row in rows}
+    if len(found) < len(rows):
+        raise StreamDefinitionError(
+            f"A QuerySet of {queryset.model.__name__} returned several groups with the same values.",
+            hint=f"Order it by values of the groups only: {', '.join(value_names(queryset))}.",
+        )
     return found
 
 

@@ -28,7 +28,7 @@ from realtime.queries.broken_rows import is_html
 from realtime.streams.stream import ModelStream
 
 # The template of the row being rendered, its stream, and the row.
-_row: ContextVar[tuple[str, str, Model] | None] = ContextVar("realtime_row", default=None)
+_row: ContextVar[tuple[str, str, Any] | None] = ContextVar("realtime_row", default=None)
 _django_encoder = DjangoJSONEncoder()
 
 ENCODABLE = (
@@ -174,7 +174,9 @@ def is_other_row(instance: Model) -> bool:
     """Return whether a row is being rendered, and this object is another one, such as one that the row quotes."""
     row = _row.get()
     return row is not None and not (
-        row[2].pk == instance.pk and row[2]._meta.concrete_model is instance._meta.concrete_model
+        isinstance(row[2], Model)
+        and row[2].pk == instance.pk
+        and row[2]._meta.concrete_model is instance._meta.concrete_model
     )
 
 
@@ -187,7 +189,9 @@ def _data_renderer(stream: ModelStream) -> Callable[[Model, str], Any]:
         )
     paths = _paths(stream.model, tuple(fields))
 
-    def render(instance: Model, key: str) -> dict[str, Any]:
+    def render(instance: Any, key: str) -> dict[str, Any]:
+        if isinstance(instance, dict):  # a group
+            return {path: instance[path] for path in fields}
         return {path: _value(instance, steps, field) for path, steps, field in paths}
 
     return render

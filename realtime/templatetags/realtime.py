@@ -31,7 +31,7 @@ from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
 from realtime.queries.rendering import is_other_row, refuse_in_row
-from realtime.queries.row_templates import TAKEN, refuse_outside_names
+from realtime.queries.row_templates import TAKEN, refuse_outside_names, refuse_tags_around
 from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
 from realtime.streams.inline_rows import InlineRows
@@ -42,11 +42,12 @@ from realtime.templatetags.paging import page_request, remember, remembered, res
 
 register = template.Library()
 
+JOBS = "realtime.jobs"
 SCRIPT_SEEN = "_realtime_script_seen"  # on a request, whose page has the script or looks for it
 
 
 @register.simple_tag(takes_context=True)
-def realtime_script(context: Any, *, share: bool = False) -> SafeString:
+def realtime_script(context: Any, *, share: bool = False, token_url: str = "") -> SafeString:
     """Load the JavaScript client. Once per page, in the head.
 
     For example::
@@ -57,7 +58,8 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
     Content-Security-Policy nonce that Django or django-csp has put into the context or on the request is added, and,
     where `realtime.urls` is included, the address of the HTTP transports with what CSRF protection asks for.
 
-    With `share=True` all pages of a session in one browser use one connection, where the browser can.
+    With `share=True` all pages of a session in one browser use one connection, where the browser can. `token_url` is a
+    URL of this site whose answer is a token for `REALTIME_AUTHENTICATE`; each connection of the page requests one.
     """
     warn_if_uncollected()
     request = page_request(context)
@@ -65,12 +67,13 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
         setattr(request, SCRIPT_SEEN, True)
     prefix = request.META.get("SCRIPT_NAME", "") if request else ""
     return format_html(
-        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}{}></script>',
+        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}{}{}></script>',
         static(SCRIPT),
         prefix,
         WEBSOCKET_PATH,
         _http_attributes(request),
         _shared_by(request) if share else "",
+        format_html(' data-realtime-token-url="{}"', token_url) if token_url else "",
         _sentences(),
         _nonce_attribute(context),
     )
@@ -142,6 +145,7 @@ def _rows(
     name, classes = _plain(name), _plain(params.pop("class", ""))
     if inline:
         refuse_outside_names(inline, context)
+        refuse_tags_around(inline, registry.get(name))
     format = inline.format(name) if inline else "html"
     more = take_more(context, name, params)
     part = _part(context, name, format, params)
@@ -306,6 +310,48 @@ def live_text(context: Any, instance: Model, field: str, container: str = "span"
         format_html(' class="{}"', classes) if classes else "",
         str(getattr(instance, field) or ""),
     )
+
+
+@register.simple_tag(takes_context=True)
+def live_jobs(context: Any, container: str = "div", **attributes: Any) -> SafeString:
+    """Show the user's newest jobs, with their progress and a button to cancel each. Nothing for anonymous users.
+
+    For example::
+
+        {% live_jobs %}
+        {% live_jobs container="section" class="sidebar" %}
+
+    The keywords are `container` (the element, a `div` by default) and `class` (by default, `realtime-jobs`). Each
+    of the twenty newest jobs is a row, as `realtime/job.html` has it; a template of yours with this name replaces it.
+    """
+    return _own_rows(context, "live_jobs", JOBS, container, attributes, "realtime-jobs")
+
+
+@register.simple_tag(takes_context=True)
+def live_job(context: Any, job: Any, container: str = "div", **attributes: Any) -> SafeString:
+    """Show one job of the user: a bar, percent, the time left, its state and its result.
+
+    For example::
+
+        {% live_job job %}
+        {% live_job request.session.import_job container="section" %}
+
+    `job` is a job or its primary key. The keywords are as for `{% live_jobs %}`. A job of another user is not shown.
+    """
+    return _own_rows(context, "live_job", JOBS, container, attributes, "realtime-jobs", job=str(_plain(job)))
+
+
+def _own_rows(
+    context: Any, tag: str, name: str, container: str, attributes: dict[str, Any], classes: str, **params: str
+) -> SafeString:
+    """What a stream of realtime itself shows to its user; nothing if there is none, as in a base template."""
+    refuse_in_row(tag)
+    classes = _plain(attributes.pop("class", classes))
+    if attributes:
+        raise TemplateSyntaxError(f"{{% {tag} %}} takes 'container' and 'class', not {', '.join(attributes)}.")
+    if not _user(context).is_authenticated:
+        return SafeString("")
+    return _rows(context, name, container, {**params, "class": classes})
 
 
 @register.simple_tag(takes_context=True)

@@ -10,7 +10,18 @@ from tests.browser.desk import Desk
 from tests.support.axe import faults
 from tests.support.pages import wait_for_state
 
-DEMO = ["/", "/board/{pk}/", "/board/{pk}/tasks/{task}/", "/chat/", "/dashboard/", "/login/"]
+DEMO = [
+    "/",
+    "/two/mia/",
+    "/projects/",
+    "/tasks/",
+    "/assistant/",
+    "/board/{pk}/",
+    "/board/{pk}/tasks/{task}/",
+    "/chat/",
+    "/dashboard/",
+    "/login/",
+]
 # What zooming to 400 % leaves of a window of 1280 by 1024
 ZOOMED = {"width": 320, "height": 256}
 
@@ -22,7 +33,7 @@ def test_a_page_of_the_demo(desk: Desk, board: Board, path: str) -> None:
     if path == "/login/":
         page.context.clear_cookies()
     page.goto(path)
-    if path.endswith((f"board/{board.pk}/", "chat/", "dashboard/")):
+    if path.endswith((f"board/{board.pk}/", "mia/", "projects/", "/tasks/", "assistant/", "chat/", "dashboard/")):
         page.wait_for_selector("html[data-realtime=live]", state="attached")
 
     assert faults(page) == []
@@ -34,7 +45,9 @@ def test_the_board_with_its_menu_open(ada: Page) -> None:
     assert faults(ada) == []
 
 
-@pytest.mark.parametrize("path", ["/board/{pk}/", "/chat/", "/dashboard/", "/"])
+@pytest.mark.parametrize(
+    "path", ["/board/{pk}/", "/chat/", "/dashboard/", "/assistant/", "/projects/", "/tasks/", "/", "/two/mia/"]
+)
 def test_a_page_at_four_hundred_per_cent(desk: Desk, board: Board, path: str) -> None:
     """Nothing is cut off, and the page scrolls in one direction; the board's columns scroll by themselves."""
     page = desk.alone("ada", viewport=ZOOMED)

@@ -225,6 +225,18 @@ def test_own_messages_are_marked_for_their_author(open_recipe: Callable[..., tup
     expect(page.get_by_role("button", name="Edit")).to_have_count(2)
 
 
+def test_bars_follow_the_rows_of_their_group(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("chart")
+    bars = page.get_by_role("row")
+    expect(bars).to_have_text([re.compile(r"Nobody\s+3, 1 done"), re.compile(r"ada\s+1, 1 done")])
+    reader.shell("from board.models import Task; Task.objects.filter(done=False).update(assignee=1)")
+    expect(bars).to_have_text([re.compile(r"ada\s+3, 1 done"), re.compile(r"Nobody\s+1, 1 done")])
+    reader.shell("from django.contrib.auth.models import User; User.objects.update(username='Ada')")
+    expect(bars.first).to_contain_text("Ada")
+    reader.shell("from board.models import Task; Task.objects.filter(assignee=None).delete()")
+    expect(bars).to_have_count(1)
+
+
 def test_text_stands_in_place_of_rows(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
     page, reader = open_recipe("empty-list")
     expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
@@ -260,3 +272,16 @@ def test_a_cached_list_catches_up(open_recipe: Callable[..., tuple[Page, Reader]
     assert "Pen" in cached
     page.reload()
     expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper"])
+
+
+def test_a_job_shows_its_progress_and_result(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("progress")
+    reader.shell(
+        "from django.contrib.auth import get_user_model; from board.jobs import complete_all;"
+        "from board.models import Project;"
+        "complete_all(get_user_model().objects.get(), Project.objects.get())"
+    )
+    expect(page.get_by_role("progressbar", name="Complete all tasks")).to_have_attribute("value", "100")
+    expect(page.get_by_role("article")).to_contain_text("2 tasks completed.")
+    page.reload()
+    expect(page.get_by_role("article")).to_contain_text("Done")

@@ -72,8 +72,8 @@ export class ListStatus {
     const {added, changed, gone} = this.#counts
     if (this.#quiet || this.#heard === "ended" || !(added || changed || gone || this.#total)) return
     const counted = /** @type {const} */ (["added", "changed", "gone"]).filter((name) => this.#counts[name])
-    const parts = counted.map((name) => this.#texts[name].replace("%s", String(this.#counts[name])))
-    this.#message.textContent = [this.#total && `${this.#total}.`, ...parts].filter(Boolean).join(" ")
+    const changes = counted.map((name) => this.#texts[name].replace("{number}", String(this.#counts[name]))).join(", ")
+    this.#message.textContent = [this.#total, changes].filter(Boolean).map((part) => `${part}.`).join(" ")
     this.#counts = {added: 0, changed: 0, gone: 0}
     this.#total = ""
     this.#quiet = setTimeout(() => {

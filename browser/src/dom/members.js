@@ -45,6 +45,9 @@ export function emit(element, type, detail) {
 /** Returns whether an element is in markup that the page declares foreign, such as user-written HTML. It is ignored. @param {Element} element */
 export const isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null
 
+/** Returns whether an element is a container that a server has rendered, as far as its attributes tell. @param {Element} element */
+export const isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null
+
 /** Dispatches a cancelable event; returns false if the page's own code prevents it. @param {Element} element @param {string} type @param {unknown} detail */
 export function ask(element, type, detail) {
   return call(element, "dispatchEvent", new CustomEvent(type, {bubbles: true, cancelable: true, detail}))

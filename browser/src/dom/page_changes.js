@@ -3,7 +3,7 @@
  * or child. So the server's new value is compared with its previous one, not with the page.
  */
 
-import {call, get} from "./members.js"
+import {call, get, isSigned} from "./members.js"
 
 const OBSERVED = {
   subtree: true, childList: true,
@@ -179,7 +179,7 @@ class PageChanges {
 
 /** Returns whether a node is a container; its rows are identified by their keys instead. @param {Node} node */
 function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live")
+  return node instanceof Element && isSigned(node)
 }
 
 /** Returns the children before the changes, by undoing these one by one. @param {Node} parent @param {MutationRecord[]} records */

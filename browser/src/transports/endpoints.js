@@ -54,6 +54,17 @@ function absolute(path, scheme, wanted) {
   return url.href
 }
 
+/** Returns a function that requests a token, if {% realtime_script %} says where; each connection of the page calls it. */
+export function tokenOfPage() {
+  const url = call(document, "querySelector", "script[data-realtime-token-url]")?.getAttribute("data-realtime-token-url")
+  if (!url) return null
+  return async () => {
+    const answer = await fetch(url, {cache: "no-store"})
+    if (answer.ok) return answer.text()
+    throw new Error(`The URL of tokens, ${url}, answers ${answer.status}.`)
+  }
+}
+
 /** The window's storage; null if the browser denies it. @returns {Storage | null} */
 export function storage() {
   try {

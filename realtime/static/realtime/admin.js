@@ -17,6 +17,8 @@ function call(node, name, ...args) {
   );
 }
 var attribute = (element2, name) => Element.prototype.getAttribute.call(element2, name);
+var isForeign = (element2) => call(element2, "closest", "[data-live-ignore]") !== null;
+var isSigned = (element2) => attribute(element2, "data-live") !== null && attribute(element2, "data-live-token") !== null;
 function focused(node) {
   const document2 = (
     /** @type {Document} */
@@ -133,7 +135,11 @@ function setInitial(field, to) {
   }
 }
 function isInitial(field, content2) {
-  if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked);
+  if (isRadio(field)) {
+    const radios = group(field);
+    const chosen = radios.filter((radio) => radio.defaultChecked).at(-1);
+    return radios.every((radio) => radio.checked === (radio === chosen));
+  }
   return content2 === initialOf(field);
 }
 function initialOf(field) {
@@ -346,7 +352,7 @@ var PageChanges = class {
   }
 };
 function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live");
+  return node instanceof Element && isSigned(node);
 }
 function childrenBefore(parent, records) {
   const children = [...get(parent, "childNodes")];
@@ -362,7 +368,7 @@ var pageChanges = new PageChanges();
 
 // src/dom/matching.js
 function isKept(node) {
-  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"));
+  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || isSigned(node)) && !isForeign(node);
 }
 function kind(node) {
   const name = get(node, "nodeName");
@@ -998,8 +1004,8 @@ var ListStatus = class {
       /** @type {const} */
       ["added", "changed", "gone"].filter((name) => this.#counts[name])
     );
-    const parts = counted.map((name) => this.#texts[name].replace("%s", String(this.#counts[name])));
-    this.#message.textContent = [this.#total && `${this.#total}.`, ...parts].filter(Boolean).join(" ");
+    const changes = counted.map((name) => this.#texts[name].replace("{number}", String(this.#counts[name]))).join(", ");
+    this.#message.textContent = [this.#total, changes].filter(Boolean).map((part) => `${part}.`).join(" ");
     this.#counts = { added: 0, changed: 0, gone: 0 };
     this.#total = "";
     this.#quiet = setTimeout(() => {

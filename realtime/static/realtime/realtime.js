@@ -1183,6 +1183,7 @@ function emit(element, type, detail) {
   );
 }
 var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
+var isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null;
 function ask(element, type, detail) {
   return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
 }
@@ -1311,6 +1312,25 @@ function contents(element) {
   const elements = element instanceof HTMLFormElement ? get(element, "elements") : isRadio(element) ? group(element) : [element];
   return [...elements].filter(isField).map((field) => ({ field, content: contentOf(field) }));
 }
+function ownData(form) {
+  const data = new FormData(form);
+  const fields = (
+    /** @type {Field[]} */
+    [...get(form, "elements")].filter(({ name }) => name)
+  );
+  for (const name of new Set(fields.filter(isForeign).map(({ name: name2 }) => name2))) {
+    data.delete(name);
+    for (const field of fields) if (field.name === name && !isForeign(field)) for (const value2 of valuesOf(field)) data.append(name, value2);
+  }
+  return data;
+}
+function valuesOf(field) {
+  if (call(field, "matches", ":disabled")) return [];
+  if (field instanceof HTMLSelectElement) return [...field.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({ value: value2 }) => value2);
+  if (field instanceof HTMLInputElement && field.files) return [...field.files];
+  if (isToggle(field)) return field.checked ? [field.value] : [];
+  return isField(field) || field instanceof HTMLInputElement && field.type === "hidden" ? [field.value] : [];
+}
 function take(fields) {
   for (const { field, content: content2 } of fields) taken.set(field, content2);
 }
@@ -1382,7 +1402,11 @@ function setInitial(field, to) {
   }
 }
 function isInitial(field, content2) {
-  if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked);
+  if (isRadio(field)) {
+    const radios = group(field);
+    const chosen = radios.filter((radio) => radio.defaultChecked).at(-1);
+    return radios.every((radio) => radio.checked === (radio === chosen));
+  }
   return content2 === initialOf(field);
 }
 function initialOf(field) {
@@ -1486,7 +1510,7 @@ function templateAfter(element) {
 // src/dom/in_place.js
 var isMarker = (element) => element !== null && get(element, "localName") === "template" && attribute(element, "data-live") !== null;
 function adopted(element) {
-  if (!isMarker(element)) return element;
+  if (!isMarker(element) || !isSigned(element)) return element;
   const parent = aroundRows(element);
   if (!parent) return element;
   if (attribute(parent, "data-live") !== null) {
@@ -1500,7 +1524,7 @@ function adopted(element) {
     "body"
   )) return element;
   if (![...get(parent, "childNodes")].every((node) => node === element || isPart(node))) return element;
-  for (const { name, value: value2 } of get(element, "attributes")) call(parent, "setAttribute", name, value2);
+  for (const { name, value: value2 } of get(element, "attributes")) if (name.startsWith("data-live")) call(parent, "setAttribute", name, value2);
   call(element, "remove");
   return parent;
 }
@@ -1823,7 +1847,7 @@ var PageChanges = class {
   }
 };
 function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live");
+  return node instanceof Element && isSigned(node);
 }
 function childrenBefore(parent, records) {
   const children = [...get(parent, "childNodes")];
@@ -2054,7 +2078,7 @@ function newPolicy(trustedTypes) {
 
 // src/dom/matching.js
 function isKept(node) {
-  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"));
+  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || isSigned(node)) && !isForeign(node);
 }
 function kind(node) {
   const name = get(node, "nodeName");
@@ -2540,6 +2564,7 @@ function showAsViewed(row, live2) {
   if (viewer === null) return;
   const isNamed = (element, name) => viewer !== "" && (attribute(element, name) ?? "").split(/\s+/).includes(viewer);
   for (const element of call(row, "matches", MARKS) ? [row, ...call(row, "querySelectorAll", MARKS)] : call(row, "querySelectorAll", MARKS)) {
+    if (isForeign(element)) continue;
     const has = (name) => attribute(element, name) !== null;
     const isForOthers = has("data-live-if-user") && !isNamed(element, "data-live-if-user");
     if (isForOthers || has("data-live-unless-user") && isNamed(element, "data-live-unless-user")) show(element, "hidden", "");
@@ -3874,7 +3899,7 @@ var ActionElements = class {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const form = event.target;
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form)) return;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form) || event.submitter && isForeign(event.submitter)) return;
     event.preventDefault();
     if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter));
   }
@@ -3892,7 +3917,7 @@ var ActionElements = class {
     try {
       const args = { ...readJSON(element, "data-live-args"), ...ownArgs() };
       const action = attribute(element, "data-live-call") ?? "";
-      const result = await this.call({ ...this.#target(element), action, args });
+      const result = await this.call({ ...this.#target(element), action, args }, { timeout: timeoutOf(element) });
       settle(held);
       if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset");
       emit(element, "realtime:reply", result);
@@ -3927,8 +3952,15 @@ var ActionElements = class {
     show(element, "aria-busy", running ? "true" : null);
   }
 };
+function timeoutOf(element) {
+  const text2 = attribute(element, "data-live-timeout");
+  if (text2 === null) return void 0;
+  const seconds = Number(text2);
+  if (seconds > 0) return seconds;
+  throw new RealtimeError(null, `data-live-timeout is '${text2}', which is not a number of seconds above 0.`, { name: "bad_arguments" });
+}
 function formArgs(form, submitter) {
-  const data = new FormData(form);
+  const data = ownData(form);
   const { name, value: value2 } = (
     /** @type {{name?: string, value?: string}} */
     submitter ?? {}
@@ -4012,7 +4044,7 @@ var RowForms = class {
         /** @type {HTMLFormElement} */
         target
       );
-      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || !this.#staysHere(form)) return;
+      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || this.#submitter && isForeign(this.#submitter) || !this.#staysHere(form)) return;
       const other = [...call(document2, "getElementsByName", FIELD)].find((input) => !input.closest("[data-live-key]"));
       const token = csrfToken(document2) || /** @type {HTMLInputElement | undefined} */
       other?.value;
@@ -4056,7 +4088,7 @@ var Forms = class {
   #submit(event) {
     const form = event.target;
     if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-form") === null || event.defaultPrevented) return;
-    if (!attribute(form, "data-live-token") || isForeign(form)) return;
+    if (!attribute(form, "data-live-token") || isForeign(form) || event.submitter && isForeign(event.submitter)) return;
     const data = formData(form, event.submitter);
     if (!data) return;
     event.preventDefault();
@@ -4098,7 +4130,7 @@ var Forms = class {
   }
 };
 function formData(form, submitter) {
-  const sent = new FormData(form);
+  const sent = ownData(form);
   const { name, value: value2 } = (
     /** @type {{name?: string, value?: string}} */
     submitter ?? {}
@@ -4716,6 +4748,7 @@ var ConnectionNotice = class {
     const places = [...call(root, "querySelectorAll", PLACE)];
     if (call(root, "matches", PLACE)) places.push(root);
     for (const place2 of places) {
+      if (isForeign(place2)) continue;
       if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
       if (place2.textContent !== this.#text) place2.textContent = this.#text;
     }
@@ -4871,17 +4904,19 @@ function warnOfAlpine(document2) {
 // src/dom/page_links.js
 var PAGE = "page";
 var PageLinks = class {
-  /** @param {{document: Document, go: Go}} options */
-  constructor({ document: document2, go }) {
+  /** @param {{document: Document, isBound: (element: Element, stream: string) => boolean, go: Go}} options isBound: returns whether an element is a container that shows a stream */
+  constructor({ document: document2, isBound, go }) {
     this.document = document2;
+    this.isBound = isBound;
     this.go = go;
   }
   start() {
     const listen = (type, listener) => call(this.document, "addEventListener", type, (event) => {
       const link2 = event.target instanceof Element ? call(event.target, "closest", "a[data-live-page]") : null;
       const container = link2 && call(link2, "closest", "[data-live]");
-      const stream = container && attribute(container, "data-live-state") !== "refused" && attribute(container, "data-live");
-      if (link2 && stream && !isForeign(link2)) listener(link2, stream, event);
+      const isOfLinks = container && attribute(container, "data-live-format") === "pages" && attribute(container, "data-live-state") !== "refused";
+      const stream = isOfLinks && attribute(container, "data-live");
+      if (link2 && stream && !isForeign(link2) && this.isBound(container, stream)) listener(link2, stream, event);
     });
     for (const type of ["pointerover", "pointerdown", "focusin"]) listen(type, (link2) => this.#complete(link2));
     listen("click", (link2, stream, event) => this.#click(link2, stream, event));
@@ -4922,6 +4957,8 @@ var ParameterForms = class {
   #refused = /* @__PURE__ */ new WeakMap();
   /** The sentences that a form shows, as JSON. @type {WeakMap<HTMLFormElement, string>} */
   #shown = /* @__PURE__ */ new WeakMap();
+  /** Forms that the user has used. What others hold is not the user's choice. @type {WeakSet<HTMLFormElement>} */
+  #used = /* @__PURE__ */ new WeakSet();
   #initial = new URLSearchParams();
   /** The URL that typing has replaced: "back" returns to it once the form is submitted. */
   #entry = "";
@@ -4952,7 +4989,7 @@ var ParameterForms = class {
     listen("change", (form) => this.#soon(form, 0));
     listen("submit", (form, event) => this.#submit(form, event));
     listen("reset", (form) => this.after(0, () => this.#apply(form)));
-    new PageLinks({ document: this.document, go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
+    new PageLinks({ document: this.document, isBound: (element, stream) => this.containersOf(stream).some((each) => each.element === element), go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
     this.window.addEventListener("popstate", () => this.#followAddress());
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();
@@ -4999,8 +5036,9 @@ var ParameterForms = class {
    * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
    */
   #apply(form, { pressed = {}, isNew = false } = {}) {
+    this.#used.add(form);
     this.#keepPressed(form, pressed);
-    const values = { ...valuesOf(form), ...pressed };
+    const values = { ...valuesOf2(form), ...pressed };
     const isFirst = this.#containers(form).some(({ params }) => isOther(params, values));
     this.#change(form, values);
     this.#showAddress({ ...isFirst ? { [PAGE]: "", [MORE]: "" } : {}, ...values }, isNew);
@@ -5031,7 +5069,7 @@ var ParameterForms = class {
   #answer(form, container, error) {
     const others = this.#forms().filter((each) => each !== form && this.#containers(each).includes(container));
     if (!error) {
-      const followed2 = others.filter((each) => !differing(container.params, valuesOf(each)).length);
+      const followed2 = others.filter((each) => !differing(container.params, valuesOf2(each)).length);
       for (const each of [form, ...followed2]) this.#show(each, container, {});
       return;
     }
@@ -5039,7 +5077,7 @@ var ParameterForms = class {
     for (const { each, sentences } of found) this.#show(each, container, sentences);
     if (found.every(({ each }) => each !== form)) this.#show(form, container, found.length ? {} : { "": [error.message] });
     const names2 = found.flatMap(({ sentences }) => Object.keys(sentences)).filter(Boolean);
-    const refused = names2.length ? names2 : differing(container.params, valuesOf(form));
+    const refused = names2.length ? names2 : differing(container.params, valuesOf2(form));
     this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false);
   }
   /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
@@ -5066,14 +5104,15 @@ var ParameterForms = class {
     const { href } = this.window.location;
     this.#seen = href;
     if (href !== before && withoutFragment(href) === withoutFragment(before)) return;
-    for (const form of this.#forms()) this.#follow(form);
+    const changed = changedNames(before, href);
+    for (const form of this.#forms()) this.#follow(form, (name) => changed.has(name) || this.#used.has(form));
     const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1";
     for (const container of this.containersOf()) {
       if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }));
     }
   }
-  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
-  #follow(form) {
+  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form @param {(name: string) => boolean} follows whether a field follows it */
+  #follow(form, follows) {
     const search = new URLSearchParams(this.window.location.search);
     const pressed = {};
     for (const control of get(form, "elements")) {
@@ -5081,7 +5120,7 @@ var ParameterForms = class {
         /** @type {Control} */
         control
       );
-      if (!name || OWN2.test(name) || isOthers(control)) continue;
+      if (!name || OWN2.test(name) || isOthers(control) || !follows(name)) continue;
       if (BUTTONS.has(type)) pressed[name] = search.get(name) ?? "";
       else this.#fill(
         /** @type {Control} */
@@ -5089,7 +5128,7 @@ var ParameterForms = class {
         search
       );
     }
-    this.#change(form, { ...pressed, ...valuesOf(form) });
+    this.#change(form, Object.fromEntries(Object.entries({ ...pressed, ...valuesOf2(form) }).filter(([name]) => follows(name))));
   }
   /** @param {Control} control @param {URLSearchParams} search */
   #fill(control, search) {
@@ -5139,7 +5178,7 @@ function controlsOf2(form) {
   );
   return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN2.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control));
 }
-function valuesOf(form) {
+function valuesOf2(form) {
   const values = {};
   for (const control of controlsOf2(form)) values[control.name] = valueOf(control) ?? values[control.name] ?? "";
   return values;
@@ -5155,6 +5194,10 @@ var isOther = (params, values) => (PAGE in params || WINDOW in params) && differ
 var firstPage = (params) => PAGE in params ? { [PAGE]: "1" } : {};
 var differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name]);
 var textOf = (params, name) => params[name] === false ? "" : String(params[name] ?? "");
+function changedNames(one, other) {
+  const [before, after] = [one, other].map((url) => new URL(url).searchParams);
+  return new Set([...before.keys(), ...after.keys()].filter((name) => before.getAll(name).at(-1) !== after.getAll(name).at(-1)));
+}
 var withoutFragment = (url) => url.split("#", 1)[0];
 function sentencesOf(form, { details }) {
   const names2 = new Set(controlsOf2(form).map(({ name }) => name));
@@ -5547,6 +5590,15 @@ function absolute(path, scheme, wanted) {
   url.protocol = url.protocol.replace(scheme, wanted);
   url.hash = "";
   return url.href;
+}
+function tokenOfPage() {
+  const url = call(document, "querySelector", "script[data-realtime-token-url]")?.getAttribute("data-realtime-token-url");
+  if (!url) return null;
+  return async () => {
+    const answer = await fetch(url, { cache: "no-store" });
+    if (answer.ok) return answer.text();
+    throw new Error(`The URL of tokens, ${url}, answers ${answer.status}.`);
+  };
 }
 function storage() {
   try {
@@ -6130,7 +6182,8 @@ function create() {
       throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.");
     }
     if (url ?? http) chosen = { url, http };
-    connection.connect(availableTransports(chosen).map(({ address }) => address).join(" "), token);
+    const first = connection.state === null ? tokenOfPage() : null;
+    connection.connect(availableTransports(chosen).map(({ address }) => address).join(" "), token ?? first);
   };
   const live2 = (name, params = {}) => {
     keepConnected();
