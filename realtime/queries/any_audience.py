@@ -29,7 +29,7 @@ class _AudienceLookedAt(Exception):
 
 
 class AnyAudience:
-    """An audience of which only the ORM learns anything: the number `IN_PLACE`.
+    """An audience that shows its value, the number `IN_PLACE`, only to the ORM.
 
     If a QuerySet was made with it, nothing has depended on its value, so the QuerySet of each audience is the same one
     with its key in place of this number. `uses` counts how often the ORM asked for it.

@@ -124,6 +124,11 @@ class LiveQuery:
     is needed. Callers of `delta` store its second result once the whole tick has succeeded.
     """
 
+    # most live queries never have other values than these, so they do not store them
+    is_for_all = False  # it is read for several audiences, and must not depend on them
+    _plan_of_any: Plan | None = None  # a plan that differs from its own only in naming no audience
+    _follows = False  # in this tick, the QuerySet is known to be that plan's, with the audience
+
     def __init__(self, stream: ModelStream, format: str, memory: RowMemory | None = None) -> None:
         self.id = next(_ids)
         self.key = query_key(stream, format)
@@ -132,7 +137,6 @@ class LiveQuery:
         self.broken: dict[str, Exception] = {}  # errors of rows that failed when last read, by key
         self.careful = False  # a row has failed in the database: each gets its own savepoint
         self.strict = False  # a row's error is raised, not replaced by a placeholder
-        self.is_for_all = False  # it is read for several audiences, and must not depend on them
         self.is_open = True  # whether changes of rows outside it may affect it, as far as is known
         self.looks_around = True  # whether rows that it does not have may change it, as far as is known
         self._names: Collection[str] = ()  # of a live value, in place of keys
@@ -144,8 +148,6 @@ class LiveQuery:
         self._encoded: dict[str, msgspec.Raw] = {}  # the rows that this tick has read
         self._asked: tuple[Any, Analysis] | None = None  # this tick's QuerySet
         self._plan: Plan | None = None  # of the last QuerySet
-        self._plan_of_any: Plan | None = None  # a plan that differs from it only in naming no audience
-        self._follows = False  # in this tick, the QuerySet is known to be that plan's, with the audience
         self._placed: Any = None  # the plan's rows, each with the one before it
         self._before: Mapping[str, str | None] = NOTHING  # the row before each row that this tick has read, in order
         self._looked_up = NO_KEYS  # the keys that were looked up so
@@ -546,7 +548,9 @@ class LiveQuery:
         """Forget what was read: the next tick sees another state of the database."""
         self._encoded.clear()
         self._before, self._looked_up, self._order = NOTHING, NO_KEYS, None
-        self._asked, self._follows = None, False
+        self._asked = None
+        if self._follows:
+            self._follows = False
 
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:
         """Return the rows of the wanted keys, in order."""
@@ -662,7 +666,8 @@ class LiveQuery:
         if self._asked is None:
             queryset = self._queryset()
             if self._plan is None or not self._plan.is_of(queryset):
-                self._plan, self._placed, self._plan_of_any = Plan(queryset, self.stream), None, None
+                self._plan, self._placed = Plan(queryset, self.stream), None
+                self._forget_plan_of_any()
             self._take_plan(self._plan)
         assert self._asked is not None
         return self._asked
@@ -681,7 +686,8 @@ class LiveQuery:
         if queryset is None:
             return False
         if self._plan is None or not self._plan.is_of(queryset):
-            self._plan, self._placed, self._plan_of_any = Plan(queryset, self.stream), None, None
+            self._plan, self._placed = Plan(queryset, self.stream), None
+            self._forget_plan_of_any()
         self._take_plan(self._plan)
         return True
 
@@ -689,7 +695,8 @@ class LiveQuery:
         """Use the QuerySet that another audience got for all."""
         if self._asked is None and other._plan is not None:
             if self._plan is not other._plan:
-                self._plan, self._placed, self._plan_of_any = other._plan, None, None
+                self._plan, self._placed = other._plan, None
+                self._forget_plan_of_any()
             self._take_plan(self._plan)
 
     def plan_of_any(self, known: Plan | None) -> Plan | None:
@@ -718,6 +725,10 @@ class LiveQuery:
             self._plan_of_any = plan
         self._follows = True
         return True
+
+    def _forget_plan_of_any(self) -> None:
+        if self._plan_of_any is not None:
+            self._plan_of_any = None
 
     def _take_plan(self, plan: Plan) -> None:
         self._new_question = ""

@@ -91,13 +91,15 @@ class StreamIndex:
         self._forget(query, query.members)
 
     def _put(self, query: LiveQuery, key: RoutingKey) -> None:
-        self._routing_keys[query], self._looked_around[query] = key, query.looks_around
+        self._routing_keys[query] = key
+        if self._path is not None:
+            self._looked_around[query] = query.looks_around
         group = self._by_values.setdefault(key.names, {}).setdefault(key.values, {})
         group.setdefault(key.audience, set()).add(query)
 
     def _remove(self, query: LiveQuery) -> None:
         key = self._routing_keys.pop(query)
-        del self._looked_around[query]
+        self._looked_around.pop(query, None)
         groups = self._by_values[key.names]
         group = groups[key.values]
         group[key.audience].discard(query)
