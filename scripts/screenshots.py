@@ -157,11 +157,11 @@ def chat(windows: Windows, server: DemoServer) -> Page:
     ada, ben, cleo = (windows.login(user, url=server.url, viewport=DESKTOP) for user in PEOPLE)
     for page, room in ((ada, 1), (ben, 2), (cleo, 1)):
         open_live(page, f"/chat/{room}/")
-    ben.get_by_label("Message").fill("The numbers of today are in the report.")
+    ben.get_by_label("Message", exact=True).fill("The numbers of today are in the report.")
     ben.get_by_role("button", name="Send").click()
     expect(ada.locator(".person")).to_have_count(2)
     expect(ada.locator(".unread")).to_have_text("1")
-    cleo.get_by_label("Message").press_sequentially("Done")
+    cleo.get_by_label("Message", exact=True).press_sequentially("Done")
     expect(ada.locator("#typing")).to_have_text("Cleo is typing…")
     return ada
 

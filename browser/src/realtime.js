@@ -6,6 +6,7 @@ import {Connection} from "./connection/connection.js"
 import {ActionElements} from "./dom/action_elements.js"
 import {RowForms} from "./dom/csrf.js"
 import {Forms} from "./dom/forms.js"
+import {call as callOf, get} from "./dom/members.js"
 import {LiveQueries} from "./data/live_query.js"
 import * as messages from "./protocol/messages.js"
 import {translateAs} from "./protocol/sentences.js"
@@ -172,7 +173,7 @@ function create() {
     const {after, clock} = monitor
     new ParameterForms({document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now}).start()
   }
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start)
+  if (get(document, "readyState") === "loading") callOf(document, "addEventListener", "DOMContentLoaded", start)
   else start()
 
   return {

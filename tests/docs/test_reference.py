@@ -109,6 +109,8 @@ TAKEN = {
     "live_text": {"class"},
     "live_jobs": {"class"},
     "live_job": {"class"},
+    "live_notifications": {"class"},
+    "live_notification_count": {"class"},
     "presence": {"class", "everyone", "watch"},
     "live_form": {"class", "next", "submit", "template"},
 }

@@ -3,6 +3,7 @@
  */
 
 import {OUTAGE_SECONDS} from "../dom/connection_notice.js"
+import {call} from "../dom/members.js"
 import {element} from "./page.js"
 
 const QUIET = 3000 // milliseconds between two announcements of changes
@@ -106,14 +107,14 @@ export class FormNotices {
   #texts
   #warning
 
-  /** @param {{document: Document, form: Element | null, about: About}} options */
+  /** @param {{document: Document, form: HTMLFormElement | null, about: About}} options */
   constructor({document, form, about}) {
     this.#document = document
     this.#texts = about.texts
     this.#warning = element(document, "p", {class: "realtime-warning", hidden: ""})
     this.#people = element(document, "p", {class: "realtime-people", hidden: ""})
     const notices = element(document, "div", {class: "realtime-notices", role: "status"}, this.#warning, this.#people)
-    form?.before(notices)
+    if (form) call(form, "before", notices)
   }
 
   /** @param {string[]} names of the changed fields; none: unknown */

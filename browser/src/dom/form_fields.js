@@ -5,7 +5,7 @@
  * action has accepted it. A focused field is not changed before it loses the focus.
  */
 
-import {attribute, call, focused, get, isForeign} from "./members.js"
+import {attribute, call, focused, get, isForeign, show} from "./members.js"
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 
@@ -227,8 +227,8 @@ function initialOf(field) {
   if (isToggle(field)) return String(field.defaultChecked)
   if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value
   const copy = call(field.ownerDocument, "createElement", field.localName)
-  for (const {name, value} of field.attributes) copy.setAttribute(name, value)
-  copy.append(...[...field.childNodes].map((child) => child.cloneNode(true)))
+  for (const {name, value} of field.attributes) show(copy, name, value)
+  call(copy, "append", ...[...field.childNodes].map((child) => call(child, "cloneNode", true)))
   return contentOf(/** @type {Field} */ (copy))
 }
 

@@ -38,7 +38,7 @@ function aroundRows(marker) {
   const name = attribute(marker, "data-live-in")
   const parent = get(marker, "parentElement")
   if (!name || !parent || get(parent, "localName") !== "table") return parent
-  const body = /** @type {Document} */ (get(marker, "ownerDocument")).createElement(name)
+  const body = call(/** @type {Document} */ (get(marker, "ownerDocument")), "createElement", name)
   call(marker, "before", body)
   call(body, "append", marker)
   return body

@@ -3,6 +3,12 @@
  * In a document, named forms and images shadow members.
  */
 
+/** @param {Node} node @returns {object} */
+function membersOf(node) {
+  if (typeof HTMLFormElement === "undefined") return node // in Node.js
+  return node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node
+}
+
 /**
  * @template {Node} N
  * @template {keyof N} K
@@ -11,8 +17,7 @@
  * @returns {N[K]}
  */
 export function get(node, name) {
-  const prototype = node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node
-  return Reflect.get(/** @type {object} */ (prototype), name, node)
+  return Reflect.get(membersOf(node), name, node)
 }
 
 /**
@@ -25,6 +30,17 @@ export function get(node, name) {
  */
 export function call(node, name, ...args) {
   return /** @type {any} */ (get(node, name)).apply(node, args)
+}
+
+/**
+ * @template {Node} N
+ * @template {keyof N} K
+ * @param {N} node
+ * @param {K} name
+ * @param {N[K]} value
+ */
+export function set(node, name, value) {
+  Reflect.set(membersOf(node), name, value, node)
 }
 
 /** @param {Element} element @param {string} name @returns {string | null} */

@@ -69,6 +69,54 @@ function newId() {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
 }
 
+// src/dom/members.js
+function membersOf(node) {
+  if (typeof HTMLFormElement === "undefined") return node;
+  return node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node;
+}
+function get(node, name) {
+  return Reflect.get(membersOf(node), name, node);
+}
+function call(node, name, ...args) {
+  return (
+    /** @type {any} */
+    get(node, name).apply(node, args)
+  );
+}
+function set(node, name, value2) {
+  Reflect.set(membersOf(node), name, value2, node);
+}
+var attribute = (element, name) => Element.prototype.getAttribute.call(element, name);
+function show(element, name, value2) {
+  if (value2 === null) call(element, "removeAttribute", name);
+  else if (attribute(element, name) !== value2) call(element, "setAttribute", name, value2);
+}
+function emit(element, type, detail) {
+  const target = get(element, "isConnected") ? element : (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  call(
+    /** @type {Node} */
+    target,
+    "dispatchEvent",
+    new CustomEvent(type, { bubbles: true, detail })
+  );
+}
+var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
+var isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null;
+function ask(element, type, detail) {
+  return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
+}
+function focused(node) {
+  const document2 = (
+    /** @type {Document} */
+    get(node, "ownerDocument") ?? node
+  );
+  const active = get(document2, "activeElement");
+  return active === get(document2, "body") ? null : active;
+}
+
 // src/protocol/sentences.js
 var translations = {};
 function translate(sentences) {
@@ -76,7 +124,8 @@ function translate(sentences) {
 }
 function translateAs(document2) {
   try {
-    translate(JSON.parse(document2.querySelector("script[data-realtime-sentences]")?.getAttribute("data-realtime-sentences") ?? "{}"));
+    const script = call(document2, "querySelector", "script[data-realtime-sentences]");
+    translate(JSON.parse((script && attribute(script, "data-realtime-sentences")) ?? "{}"));
   } catch {
     translate({});
   }
@@ -1149,65 +1198,18 @@ var Connection = class {
   }
 };
 
-// src/dom/members.js
-function get(node, name) {
-  const prototype = node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node;
-  return Reflect.get(
-    /** @type {object} */
-    prototype,
-    name,
-    node
-  );
-}
-function call(node, name, ...args) {
-  return (
-    /** @type {any} */
-    get(node, name).apply(node, args)
-  );
-}
-var attribute = (element, name) => Element.prototype.getAttribute.call(element, name);
-function show(element, name, value2) {
-  if (value2 === null) call(element, "removeAttribute", name);
-  else if (attribute(element, name) !== value2) call(element, "setAttribute", name, value2);
-}
-function emit(element, type, detail) {
-  const target = get(element, "isConnected") ? element : (
-    /** @type {Document} */
-    get(element, "ownerDocument")
-  );
-  call(
-    /** @type {Node} */
-    target,
-    "dispatchEvent",
-    new CustomEvent(type, { bubbles: true, detail })
-  );
-}
-var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
-var isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null;
-function ask(element, type, detail) {
-  return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
-}
-function focused(node) {
-  const document2 = (
-    /** @type {Document} */
-    get(node, "ownerDocument") ?? node
-  );
-  const active = get(document2, "activeElement");
-  return active === get(document2, "body") ? null : active;
-}
-
 // src/dom/form_errors.js
 var PLACES = "[data-live-error]:not([data-live-key], [data-live])";
 var nextId = 1;
 var given = /* @__PURE__ */ new WeakMap();
 function showErrors(form, sentences, { make, focus = true }) {
   for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
-    control.removeAttribute("aria-invalid");
+    show(control, "aria-invalid", null);
     describe(control, null);
   }
   for (const place2 of placesIn(form)) {
-    place2.textContent = "";
-    for (const name of given.get(place2) ?? []) place2.removeAttribute(name);
+    set(place2, "textContent", "");
+    for (const name of given.get(place2) ?? []) show(place2, name, null);
     given.delete(place2);
   }
   const wrong = /* @__PURE__ */ new Set();
@@ -1215,15 +1217,19 @@ function showErrors(form, sentences, { make, focus = true }) {
     if (!texts.length) continue;
     const controls2 = controlsOf(form, name);
     const place2 = placeOf(form, controls2.length ? name : "", { near: make ? controls2.at(-1) ?? form : null, isAlert: !focus });
-    if (place2) place2.textContent = [place2.textContent, ...texts].join(" ").trim();
+    if (place2) set(place2, "textContent", [get(place2, "textContent"), ...texts].join(" ").trim());
     for (const control of controls2) {
-      control.setAttribute("aria-invalid", "true");
-      if (place2) describe(control, place2.id);
+      show(control, "aria-invalid", "true");
+      if (place2) describe(control, attribute(place2, "id"));
       wrong.add(control);
     }
   }
   const first = [...get(form, "elements")].find((element) => wrong.has(element));
-  if (first && focus) first.focus();
+  if (first && focus) call(
+    /** @type {HTMLElement} */
+    first,
+    "focus"
+  );
 }
 function placesIn(form) {
   return [...call(form, "querySelectorAll", PLACES)];
@@ -1232,17 +1238,17 @@ function placeOf(form, name, { near, isAlert }) {
   let place2 = placesIn(form).find((each) => attribute(each, "data-live-error") === name);
   if (!place2 && near) {
     place2 = call(get(form, "ownerDocument"), "createElement", "p");
-    place2.setAttribute("data-live-error", name);
+    show(place2, "data-live-error", name);
     if (near === form) call(form, "append", place2);
-    else near.after(place2);
+    else call(near, "after", place2);
   }
   if (place2 && (!name || isAlert)) give(place2, "role", "alert");
   if (place2) give(place2, "id", `live-error-${nextId++}`);
   return place2;
 }
 function give(place2, name, value2) {
-  if (place2.hasAttribute(name)) return;
-  place2.setAttribute(name, value2);
+  if (attribute(place2, name) !== null) return;
+  show(place2, name, value2);
   given.set(place2, [...given.get(place2) ?? [], name]);
 }
 function controlsOf(form, name) {
@@ -1252,7 +1258,10 @@ function controlsOf(form, name) {
   );
 }
 function describe(control, id) {
-  const place2 = (each) => call(get(control, "ownerDocument"), "getElementById", each)?.hasAttribute("data-live-error");
+  const place2 = (each) => {
+    const found = call(get(control, "ownerDocument"), "getElementById", each);
+    return found && attribute(found, "data-live-error") !== null;
+  };
   const others = (attribute(control, "aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place2(each));
   show(control, "aria-describedby", [...others, ...id ? [id] : []].join(" ") || null);
 }
@@ -1413,8 +1422,8 @@ function initialOf(field) {
   if (isToggle(field)) return String(field.defaultChecked);
   if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value;
   const copy = call(field.ownerDocument, "createElement", field.localName);
-  for (const { name, value: value2 } of field.attributes) copy.setAttribute(name, value2);
-  copy.append(...[...field.childNodes].map((child) => child.cloneNode(true)));
+  for (const { name, value: value2 } of field.attributes) show(copy, name, value2);
+  call(copy, "append", ...[...field.childNodes].map((child) => call(child, "cloneNode", true)));
   return contentOf(
     /** @type {Field} */
     copy
@@ -1435,11 +1444,11 @@ function group(radio) {
 
 // src/dom/scroll_anchor.js
 function withoutAnchoring(element) {
-  if (element instanceof HTMLElement) element.style.overflowAnchor = "none";
+  if (element instanceof HTMLElement) get(element, "style").overflowAnchor = "none";
 }
 function keepPlace(element) {
   const scroller = scrollerOf(element);
-  const edge = Math.max(0, scroller === get(scroller, "ownerDocument").documentElement ? 0 : topOf(scroller));
+  const edge = Math.max(0, scroller === get(get(scroller, "ownerDocument"), "documentElement") ? 0 : topOf(scroller));
   const row = [...get(element, "children")].find((each) => call(each, "hasAttribute", "data-live-key") && call(each, "getBoundingClientRect").bottom > edge);
   if (!row) return () => {
   };
@@ -1491,12 +1500,12 @@ function noteGone(element, keys, drops) {
   const isGone = !keys.length;
   if (isGone === (attribute(element, GONE) !== null)) return;
   show(element, GONE, isGone ? "" : null);
-  for (const node of shown.get(element) ?? []) node.remove();
+  for (const node of shown.get(element) ?? []) call(node, "remove");
   shown.delete(element);
   if (!isGone) return;
   const template = templateAfter(element);
   if (template) {
-    const nodes = [...template.content.cloneNode(true).childNodes];
+    const nodes = [...get(call(template.content, "cloneNode", true), "childNodes")];
     call(template, "after", ...nodes);
     shown.set(element, nodes);
   }
@@ -1532,9 +1541,11 @@ function aroundRows(marker) {
   const name = attribute(marker, "data-live-in");
   const parent = get(marker, "parentElement");
   if (!name || !parent || get(parent, "localName") !== "table") return parent;
-  const body = (
+  const body = call(
     /** @type {Document} */
-    get(marker, "ownerDocument").createElement(name)
+    get(marker, "ownerDocument"),
+    "createElement",
+    name
   );
   call(marker, "before", body);
   call(body, "append", marker);
@@ -1628,7 +1639,7 @@ function watchDepartures({ document: document2, window: window2, leave, back, af
   let isTrusted = true;
   let cancel = () => {
   };
-  document2.addEventListener("pointerdown", (event) => {
+  call(document2, "addEventListener", "pointerdown", (event) => {
     if (!isTrusted || !isDeparture(
       /** @type {PointerEvent} */
       event
@@ -1653,12 +1664,53 @@ function isDeparture(event) {
   if (!isPlainClick(event) || !(target instanceof Element)) return false;
   const link2 = (
     /** @type {HTMLAnchorElement | null} */
-    target.closest("a[href]")
+    call(target, "closest", "a[href]")
   );
   if (!link2 || link2.hasAttribute("download") || !/^(|_self|_top|_parent)$/.test(link2.target)) return false;
   const [here, there] = [new URL(location.href), new URL(link2.href, location.href)];
   const isSame2 = here.origin === there.origin && here.pathname === there.pathname && here.search === there.search;
   return /^https?:$/.test(there.protocol) && !(isSame2 && there.hash);
+}
+
+// src/dom/focus.js
+var FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]";
+function focusIn(rows, changing) {
+  const [first, ...others] = changing;
+  const control = first ? focused(first) : null;
+  const row = control && [first, ...others].find((each) => call(each, "contains", control));
+  if (!row) return null;
+  const entries = [...rows];
+  const place2 = entries.findIndex(([, each]) => each === row);
+  const keys = entries.map(([key]) => key);
+  return { keys: [...keys.slice(place2), ...keys.slice(0, place2).reverse()], control, index: controls(row).indexOf(control) };
+}
+function moveFocus(container, rows, { keys, control, index }) {
+  if (focused(container)) return;
+  const key = keys.find((each) => rows.has(each));
+  const row = key === void 0 ? void 0 : rows.get(key);
+  giveFocus(container, (row && likest(row, control, index)) ?? container, key ?? null);
+}
+function giveFocus(container, target, key) {
+  if (!ask(container, "realtime:before-focus", { target, key })) return;
+  if (!call(target, "matches", FOCUSABLE)) call(target, "setAttribute", "tabindex", "-1");
+  call(
+    /** @type {HTMLElement} */
+    target,
+    "focus",
+    { preventScroll: true }
+  );
+}
+function controls(row) {
+  const within = [...call(row, "querySelectorAll", FOCUSABLE)];
+  return call(row, "matches", FOCUSABLE) ? [row, ...within] : within;
+}
+function likest(row, control, index) {
+  const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"));
+  const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name));
+  const alike = usable.filter((each) => get(each, "nodeName") === get(control, "nodeName"));
+  const distance = (each) => Math.abs(usable.indexOf(each) - index);
+  const nearest = [...alike].sort((one, other) => distance(one) - distance(other))[0];
+  return alike.find((each) => like && attribute(each, like) === attribute(control, like)) ?? nearest ?? usable[0];
 }
 
 // src/dom/page_changes.js
@@ -1723,15 +1775,15 @@ var PageChanges = class {
   }
   /** Returns the server's last text of a node. @param {Node} node */
   textOf(node) {
-    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
+    return this.#texts.has(node) ? this.#texts.get(node) : get(node, "nodeValue");
   }
   /** @param {Node} node @param {string | null} text */
   write(node, text2) {
     this.#texts.delete(node);
     this.#own?.texts.add(node);
-    const shown2 = node.nodeValue ?? "";
+    const shown2 = get(node, "nodeValue") ?? "";
     if (text2?.startsWith(shown2)) node.appendData(text2.slice(shown2.length));
-    else node.nodeValue = text2;
+    else set(node, "nodeValue", text2);
   }
   /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
@@ -1743,7 +1795,7 @@ var PageChanges = class {
   }
   /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
-    return (this.#removed.get(child) ?? child).isEqualNode(wanted);
+    return call(this.#removed.get(child) ?? child, "isEqualNode", wanted);
   }
   /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
   noteChildren(parent, children) {
@@ -1866,6 +1918,8 @@ var MORE = "more";
 var MoreLink = class {
   /** Whether the server refuses more. */
   #isRefused = false;
+  /** The rows that were shown when more was requested last. @type {Set<Element>} */
+  #before = /* @__PURE__ */ new Set();
   #observer;
   /** @param {Element} live the container, or the marker of a list in place @param {Windows} windows */
   constructor(live2, windows) {
@@ -1889,6 +1943,9 @@ var MoreLink = class {
   get #siblings() {
     return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")];
   }
+  get #rows() {
+    return this.#siblings.filter((each) => attribute(each, "data-live-key") !== null);
+  }
   /** The child of the list that has the link. */
   get #place() {
     return this.#siblings.find((each) => attribute(each, "data-live-load") !== null);
@@ -1902,13 +1959,15 @@ var MoreLink = class {
     const [place2, link2] = [this.#place, this.#link];
     if (!place2 || !link2) return;
     const { isFull, isLoading, steps, size } = this.windows;
-    const first = this.#siblings.find((each) => attribute(each, "data-live-key") !== null);
+    const [first] = this.#rows;
+    const isFocused = call(place2, "contains", focused(place2));
     pageChanges.during(() => {
       if (size < 0 && first && call(first, "compareDocumentPosition", place2) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place2);
       show(place2, "hidden", isFull && !this.#isRefused ? null : "");
       show(link2, "aria-busy", isLoading ? "true" : null);
       show(link2, "href", addressOf(link2, steps + 1));
     });
+    if (isFocused && attribute(place2, "hidden") !== null) this.#leaveFocus();
     this.#observer?.disconnect();
     if (isFull && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
   }
@@ -1941,7 +2000,18 @@ var MoreLink = class {
     event.preventDefault();
     this.#load();
   }
+  /** The link is hidden: who is at the link goes on with the row that it has shown, the nearest one. */
+  #leaveFocus() {
+    const [rows, isUp] = [this.#rows, this.windows.size < 0];
+    const added = rows.filter((each) => !this.#before.has(each));
+    const row = (isUp ? added.at(-1) : added[0]) ?? (isUp ? rows[0] : rows.at(-1));
+    if (row) giveFocus(isMarker(this.live) ? (
+      /** @type {Element} */
+      get(row, "parentElement")
+    ) : this.live, row, attribute(row, "data-live-key"));
+  }
   #load() {
+    this.#before = new Set(this.#rows);
     this.windows.more();
     this.update();
   }
@@ -1992,43 +2062,8 @@ function animate(element, paint) {
 function addRules(document2) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(RULES);
-  document2.adoptedStyleSheets.push(sheet);
+  get(document2, "adoptedStyleSheets").push(sheet);
   styled.add(document2);
-}
-
-// src/dom/focus.js
-var FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]";
-function focusIn(rows, leaving) {
-  const [first] = leaving;
-  const control = first ? focused(first) : null;
-  const entries = control ? [...rows] : [];
-  const place2 = entries.findIndex(([, row]) => leaving.has(row) && call(row, "contains", control));
-  if (!control || place2 < 0) return null;
-  const keys = entries.map(([key]) => key);
-  const index = controls(entries[place2][1]).indexOf(control);
-  return { keys: [...keys.slice(place2 + 1), ...keys.slice(0, place2).reverse()], control, index };
-}
-function moveFocus(container, rows, { keys, control, index }) {
-  if (focused(container)) return;
-  const key = keys.find((each) => rows.has(each));
-  const row = key === void 0 ? void 0 : rows.get(key);
-  const target = (
-    /** @type {HTMLElement} */
-    (row && likest(row, control, index)) ?? container
-  );
-  if (!ask(container, "realtime:before-focus", { target, key: key ?? null })) return;
-  if (target === container && !call(container, "hasAttribute", "tabindex")) call(container, "setAttribute", "tabindex", "-1");
-  call(target, "focus", { preventScroll: true });
-}
-function controls(row) {
-  const within = [...call(row, "querySelectorAll", FOCUSABLE)];
-  return call(row, "matches", FOCUSABLE) ? [row, ...within] : within;
-}
-function likest(row, control, index) {
-  const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"));
-  const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name));
-  const alike = usable.filter((each) => get(each, "nodeName") === get(control, "nodeName"));
-  return alike.find((each) => like && attribute(each, like) === attribute(control, like)) ?? (alike.includes(usable[index]) ? usable[index] : void 0) ?? alike[0] ?? usable[0];
 }
 
 // src/dom/html.js
@@ -2047,8 +2082,8 @@ function parseElement(html, container) {
     /** @type {string} */
     trusted("createHTML", html)
   );
-  if (context.setHTMLUnsafe) context.setHTMLUnsafe(text2);
-  else context.innerHTML = text2;
+  if (get(context, "setHTMLUnsafe")) call(context, "setHTMLUnsafe", text2);
+  else set(context, "innerHTML", text2);
   return get(context, "firstElementChild");
 }
 function inertCopy(element) {
@@ -2058,7 +2093,7 @@ function inertCopy(element) {
   );
   let quiet = inert.get(document2);
   if (!quiet) inert.set(document2, quiet = get(document2, "implementation").createHTMLDocument(""));
-  return quiet.createElementNS(get(element, "namespaceURI"), get(element, "localName"));
+  return call(quiet, "createElementNS", get(element, "namespaceURI"), get(element, "localName"));
 }
 function trusted(kind2, text2) {
   const scope = globalThis;
@@ -2275,7 +2310,7 @@ function holdFocus(nodes) {
     /** @type {HTMLInputElement | null} */
     nodes.length ? focused(nodes[0]) : null
   );
-  const window2 = active?.ownerDocument.defaultView;
+  const window2 = active && get(get(active, "ownerDocument"), "defaultView");
   if (!active || !window2 || !nodes.some((node) => call(node, "contains", active))) return () => {
   };
   const [start2, end, direction] = active.selectionStart === void 0 ? [] : [active.selectionStart, active.selectionEnd, active.selectionDirection];
@@ -2432,7 +2467,7 @@ var Morph = class _Morph {
       /** @type {Element} */
       to
     );
-    else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue);
+    else if (pageChanges.textOf(from) !== get(to, "nodeValue")) pageChanges.write(from, get(to, "nodeValue"));
   }
   /**
    * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
@@ -2477,9 +2512,11 @@ var Morph = class _Morph {
         gaps.push(...this.#open(child));
         continue;
       }
-      const mark = (
+      const mark = call(
         /** @type {Document} */
-        get(node, "ownerDocument").createComment("")
+        get(node, "ownerDocument"),
+        "createComment",
+        ""
       );
       call(node, "replaceChild", mark, child);
       gaps.push({ parent: node, children: [], mark, node: child });
@@ -2680,7 +2717,7 @@ var Rows = class {
       const first = rows.values().next().value;
       if (first) this.#lead = get(first, "previousSibling");
       const leaving = this.#leave(rows, new Set(keys));
-      const place2 = focusIn(before, leaving);
+      const place2 = focusIn(before, [...leaving, ...puts.flatMap(([key]) => rows.get(key) ?? [])]);
       for (const row of leaving) this.#remove(row);
       const elsewhere = puts.every(([key]) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
       const added = [];
@@ -3507,7 +3544,7 @@ var ValueText = class {
   }
   /** @param {string} content */
   #show(content2) {
-    if (this.element.textContent !== content2) this.element.textContent = content2;
+    if (get(this.element, "textContent") !== content2) set(this.element, "textContent", content2);
   }
 };
 function text(value2) {
@@ -4018,9 +4055,9 @@ function isChoice(field) {
 var FIELD = "csrfmiddlewaretoken";
 function csrfToken(document2) {
   const script = call(document2, "querySelector", "script[data-realtime-url]");
-  const name = `${script?.getAttribute("data-realtime-csrf-cookie") ?? ""}=`;
+  const name = `${(script && attribute(script, "data-realtime-csrf-cookie")) ?? ""}=`;
   const cookie = cookies(document2).split("; ").find((each) => name.length > 1 && each.startsWith(name));
-  return cookie ? decodeURIComponent(cookie.slice(name.length)) : script?.getAttribute("data-realtime-csrf") ?? "";
+  return cookie ? decodeURIComponent(cookie.slice(name.length)) : (script && attribute(script, "data-realtime-csrf")) ?? "";
 }
 function cookies(document2) {
   try {
@@ -4045,7 +4082,7 @@ var RowForms = class {
         target
       );
       if (!call(form, "closest", "[data-live-key]") || isForeign(form) || this.#submitter && isForeign(this.#submitter) || !this.#staysHere(form)) return;
-      const other = [...call(document2, "getElementsByName", FIELD)].find((input) => !input.closest("[data-live-key]"));
+      const other = [...call(document2, "getElementsByName", FIELD)].find((input) => !call(input, "closest", "[data-live-key]"));
       const token = csrfToken(document2) || /** @type {HTMLInputElement | undefined} */
       other?.value;
       if (token) formData2.set(FIELD, token);
@@ -4060,8 +4097,8 @@ var RowForms = class {
   #staysHere(form) {
     const button = this.#submitter && /** @type {HTMLButtonElement} */
     this.#submitter.form === form ? this.#submitter : null;
-    const method = button?.getAttribute("formmethod") ?? attribute(form, "method") ?? "get";
-    const action = button?.getAttribute("formaction") ?? attribute(form, "action") ?? "";
+    const method = (button && attribute(button, "formmethod")) ?? attribute(form, "method") ?? "get";
+    const action = (button && attribute(button, "formaction")) ?? attribute(form, "action") ?? "";
     try {
       return method.toLowerCase() === "post" && new URL(action, get(this.document, "baseURI")).origin === get(this.document, "defaultView")?.location.origin;
     } catch {
@@ -4542,7 +4579,7 @@ var Monitor = class {
   #welcomed = null;
   #wasOffline = false;
   #hidden = false;
-  /** @param {{clock?: Clock, window?: EventTarget, document?: Pick<Document, "addEventListener" | "visibilityState">}} [environment] */
+  /** @param {{clock?: Clock, window?: EventTarget, document?: Document}} [environment] */
   constructor({ clock = BROWSER_CLOCK, window: window2 = globalThis.window, document: document2 = globalThis.document } = {}) {
     this.clock = clock;
     this.window = window2;
@@ -4565,11 +4602,10 @@ var Monitor = class {
     this.window?.addEventListener("pageshow", back);
     const { window: window2, document: document2 } = this;
     if (window2 && document2) watchDepartures({ window: window2, document: document2, leave, back, after: (seconds, callback) => this.after(seconds, callback) });
-    this.document?.addEventListener("freeze", leave);
-    this.document?.addEventListener("resume", back);
-    this.document?.addEventListener("visibilitychange", () => {
-      if (this.document.visibilityState === "visible") this.#wake();
-    });
+    if (!document2) return;
+    call(document2, "addEventListener", "freeze", leave);
+    call(document2, "addEventListener", "resume", back);
+    call(document2, "addEventListener", "visibilitychange", () => get(document2, "visibilityState") === "visible" && this.#wake());
   }
   /** Starts waiting for a connection to open, or for its welcome. */
   expect() {
@@ -4693,7 +4729,7 @@ var Announcer = class {
     );
     this.#counts.clear();
     const all = sentences.filter(Boolean).join(", ");
-    if (all) this.#place().textContent = all;
+    if (all) set(this.#place(), "textContent", all);
     return Boolean(all);
   }
   /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
@@ -4705,13 +4741,13 @@ var Announcer = class {
     });
   }
   #place() {
-    if (!this.#region || !this.#region.isConnected) {
+    if (!this.#region || !get(this.#region, "isConnected")) {
       this.#region = /** @type {HTMLElement} */
       call(this.document, "createElement", "div");
-      this.#region.setAttribute("role", "status");
-      this.#region.setAttribute("data-live-announcer", "");
-      this.#region.style.cssText = HIDDEN;
-      get(this.document, "body").append(this.#region);
+      show(this.#region, "role", "status");
+      show(this.#region, "data-live-announcer", "");
+      get(this.#region, "style").cssText = HIDDEN;
+      call(get(this.document, "body"), "append", this.#region);
     }
     return this.#region;
   }
@@ -4750,7 +4786,7 @@ var ConnectionNotice = class {
     for (const place2 of places) {
       if (isForeign(place2)) continue;
       if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
-      if (place2.textContent !== this.#text) place2.textContent = this.#text;
+      if (get(place2, "textContent") !== this.#text) set(place2, "textContent", this.#text);
     }
   }
   /** @param {string} text */
@@ -5562,12 +5598,12 @@ var WebSocketTransport = class {
 function availableTransports(chosen) {
   const script = call(document, "querySelector", "script[data-realtime-url]");
   const isChosen = chosen.url !== void 0 || chosen.http !== void 0;
-  const url = isChosen ? chosen.url : script?.getAttribute("data-realtime-url");
-  const http = isChosen ? chosen.http : script?.getAttribute("data-realtime-http");
+  const url = isChosen ? chosen.url : script && attribute(script, "data-realtime-url");
+  const http = isChosen ? chosen.http : script && attribute(script, "data-realtime-http");
   const found = [];
   if (url) {
     const address = absolute(url, /^http/, "ws");
-    const session = script?.getAttribute("data-realtime-share");
+    const session = script && attribute(script, "data-realtime-share");
     if (session && !isChosen && canShare()) {
       found.push({ name: "shared", address, open: () => new SharedTransport({ url: address, session, script: import.meta.url }) });
     }
@@ -5592,7 +5628,8 @@ function absolute(path, scheme, wanted) {
   return url.href;
 }
 function tokenOfPage() {
-  const url = call(document, "querySelector", "script[data-realtime-token-url]")?.getAttribute("data-realtime-token-url");
+  const script = call(document, "querySelector", "script[data-realtime-token-url]");
+  const url = script && attribute(script, "data-realtime-token-url");
   if (!url) return null;
   return async () => {
     const answer = await fetch(url, { cache: "no-store" });
@@ -6232,7 +6269,7 @@ function create() {
     const { after, clock } = monitor;
     new ParameterForms({ document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now }).start();
   };
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start2);
+  if (get(document, "readyState") === "loading") call(document, "addEventListener", "DOMContentLoaded", start2);
   else start2();
   return {
     [MARK]: true,
