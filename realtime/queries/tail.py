@@ -110,7 +110,7 @@ class Answer(NamedTuple):
 class Tick:
     """The result of one round."""
 
-    before: str
+    before: str  # the cursor from which clients had to resume before this tick
     cursor: str
     deltas: dict[int, SharedDelta] = field(default_factory=dict)  # by live query
     answers: dict[Want, Answer] = field(default_factory=dict)
@@ -346,7 +346,8 @@ class Tail:
         self._readings: dict[str, Changes] = {}  # the changes after older cursors, in this tick
         self._read_now: dict[str, Sequence[LoggedChange]] = {}  # those for which the log was read
         self._here = 0  # the newest change that this tick has seen
-        self._texts: set[TextName] = set()  # the live texts of the last tick
+        self._texts: Mapping[TextName, GrowingText] = NO_TEXTS  # of the last tick
+        self._resume = ""  # the cursor from which clients must resume, after the last tick
         self._withholding: set[LiveQuery] = set()  # that have not sent rows whose live texts were sent
         self._floor: int | None = None  # a cursor before it has missed too many changes, in this tick
 
@@ -544,8 +545,8 @@ class Tail:
             routed = self._router.route(changes) if changes else {}
             access = self._grounds.access(changes)
         self._here = self.log.mark(cursor).id
-        tick = Tick(before=before or cursor, cursor=cursor, access=access)
-        self._memory.cursor = tick.before
+        tick = Tick(before=self._resume or before or cursor, cursor=cursor, access=access)
+        self._memory.cursor = before or cursor
 
         for query, overdue in self._overdue().items():
             if (affected := routed.setdefault(query, set())) is not ALL_ROWS:
@@ -829,7 +830,7 @@ class Tail:
     def _note_texts(self, texts: Mapping[TextName, GrowingText]) -> None:
         by_row: defaultdict[tuple[str, str], dict[str, GrowingText]] = defaultdict(dict)
         for name, text in texts.items():
-            if name in self._texts:  # new ones are not sent to anybody yet
+            if self._texts.get(name) is text:  # new ones are not sent to anybody yet
                 by_row[name.model, name.key][name.field] = text
         self._memory.texts = by_row
 
@@ -844,11 +845,12 @@ class Tail:
         withheld = [each for query in self._withholding for each in query.sent.withheld.values()]
         if withheld:
             tick.withheld = min(withheld, key=lambda each: each.since).cursor
+        self._resume = tick.resume
 
-    def _find_texts(self, tick: Tick, texts: Collection[TextName]) -> None:
+    def _find_texts(self, tick: Tick, texts: Mapping[TextName, GrowingText]) -> None:
         """Note in the tick which of all texts changed live queries show, and which of the new ones the others show."""
-        new = [text for text in texts if text not in self._texts]
-        self._texts = set(texts)
+        new = [name for name, text in texts.items() if self._texts.get(name) is not text]
+        self._texts = texts
         if not texts:
             return
         all_texts, new_texts = _by_row(texts), _by_row(new)
