@@ -128,6 +128,7 @@ class LiveQuery:
     is_for_all = False  # it is read for several audiences, and must not depend on them
     _plan_of_any: Plan | None = None  # a plan that differs from its own only in naming no audience
     _follows = False  # in this tick, the QuerySet is known to be that plan's, with the audience
+    _has_groups = False  # its rows are groups, as far as is known
     _shares_plan = False  # its plan was made for several audiences, by the stream of one of them
 
     def __init__(
@@ -192,7 +193,7 @@ class LiveQuery:
         own = LiveQuery(stream, self.key.format, render=self._render.for_stream(stream))
         own.id, own.careful = number, self.careful
         own._keys, own._shown, own._question = self._keys.copy(), self._shown, self._question
-        own.is_open, own.looks_around = self.is_open, self.looks_around
+        own.is_open, own.looks_around, own._has_groups = self.is_open, self.looks_around, self._has_groups
         own.sent = self.sent.separate()
         return own
 
@@ -763,6 +764,8 @@ class LiveQuery:
 
     def _take_plan(self, plan: Plan) -> None:
         self._new_question = ""
+        if self._has_groups != (plan.queryset._fields is not None):
+            self._has_groups = not self._has_groups
         self._asked = plan.queryset, plan.analysis
         if self._question or plan.queryset.query.annotations:
             self._take_question()
@@ -777,7 +780,7 @@ class LiveQuery:
 
     def _is_grouped(self) -> bool:
         """Return whether its rows are groups, as far as is known."""
-        return self._plan is not None and self._plan.queryset._fields is not None
+        return self._has_groups
 
     def _is_timed(self) -> bool:
         """Return whether this stream's QuerySets are known to differ between two moments."""
@@ -816,8 +819,8 @@ def _by_key(queryset: Any) -> dict[str, Any]:
 
 
 def _groups_by_key(queryset: Any) -> dict[str, Any]:
-    rows, key_of_group = list(queryset.all()), GroupKeys(queryset)
-    found = {key_of_group(row): row for row in rows}
+    rows = list(queryset.all())
+    found = dict(zip(GroupKeys(queryset).of(rows), rows, strict=True))
     if len(found) < len(rows):
         raise StreamDefinitionError(
             f"A QuerySet of {queryset.model.__name__} returned several groups with the same values.",

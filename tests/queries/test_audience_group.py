@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Count, Q, QuerySet, Value
 from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream, live_value
@@ -381,3 +381,20 @@ def test_audience_that_joins_is_shown_the_live_texts_that_the_others_are_shown(l
     want = Want(late.key, None)
     tick = live.tail.tick({want: late.stream}, [], texts=texts)
     assert (tick.deltas, tick.new_texts) == ({}, {tick.answers[want].query: {name}})
+
+
+def test_groups_of_rows_are_told_apart_too(live, books):
+    def get_queryset(self: Any) -> Any:
+        rows = Book.objects.exclude(title=f"of {self.audience}") if split else Book.objects.all()
+        return rows.values("pages").annotate(n=Count("pk")).order_by("pages")
+
+    split: list[bool] = []
+    number_pages(books)
+    kind = stream(get_queryset=get_queryset, fields=["pages", "n"])
+    viewers = [live(kind, audience=number) for number in range(2)]
+    split.append(True)
+    rename(books[0], "of 0")
+    live.tick()
+    assert [[row["pages"] for row in viewer.rows] for viewer in viewers] == [[1, 2], [0, 1, 2]]
+    index = live.tail._router.index(live.tail._queries[viewers[0].key])
+    assert index._holders._by_key == {}
