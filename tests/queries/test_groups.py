@@ -182,6 +182,7 @@ def test_group_of_nothing_is_not_the_group_of_a_text(desk, lanes):
     assert seen.keys == ['["",null]', '["None",null]']
 
 
+@pytest.mark.databases
 @pytest.mark.parametrize("column", ["json", "json__status"])
 def test_groups_by_json_are_groups_whatever_is_written(desk, column):
     def make(self):
