@@ -157,11 +157,11 @@ def chat(windows: Windows, server: DemoServer) -> Page:
     ada, ben, cleo = (windows.login(user, url=server.url, viewport=DESKTOP) for user in PEOPLE)
     for page, room in ((ada, 1), (ben, 2), (cleo, 1)):
         open_live(page, f"/chat/{room}/")
-    ben.get_by_label("Message").fill("The numbers of today are in the report.")
+    ben.get_by_label("Message", exact=True).fill("The numbers of today are in the report.")
     ben.get_by_role("button", name="Send").click()
     expect(ada.locator(".person")).to_have_count(2)
     expect(ada.locator(".unread")).to_have_text("1")
-    cleo.get_by_label("Message").press_sequentially("Done")
+    cleo.get_by_label("Message", exact=True).press_sequentially("Done")
     expect(ada.locator("#typing")).to_have_text("Cleo is typing…")
     return ada
 
@@ -184,7 +184,10 @@ def dashboard(windows: Windows, server: DemoServer) -> Page:
     for step in range(9):
         page.evaluate("window.later(12)")
         before = done.text_content()
-        code = "from demo_project.board.models import Task; t = Task.objects.filter(done=False).order_by('?').first();"
+        code = (
+            "from demo_project.board.models import Task; mine = Task.objects.filter(project__members__username='ada');"
+        )
+        code += "t = mine.filter(done=False).order_by('?').first();"
         code += "t.done = True; t.column = 'done'; t.save();"
         if step % 3 == 2:
             code += "Task.objects.bulk_create([Task(project_id=1, title='Next'), Task(project_id=3, title='Next')])"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -19,7 +20,8 @@ def showcase(request: HttpRequest) -> HttpResponse:
     playground = Player.objects.select_related("project").first()
     if playground is not None:
         player.play(playground.project)
-    return render(request, "showcase/showcase.html", {"player": playground, "guests": _guests()})
+    context = {"player": settings.SHOWCASE_PLAYER and playground, "guests": _guests()}
+    return render(request, "showcase/showcase.html", context)
 
 
 @xframe_options_sameorigin

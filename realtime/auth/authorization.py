@@ -19,7 +19,7 @@ from realtime.auth.identity import Identity, Standing, current, user_key
 from realtime.auth.own_rows import OwnRows, own_columns
 from realtime.auth.recorded_reads import Read, RecordedReads, RepeatedReads
 from realtime.auth.sessions import Logins
-from realtime.auth.users import visitor
+from realtime.auth.users import described, visitor
 from realtime.changelog.caches import bypass_caches
 from realtime.conf import settings
 from realtime.exceptions import (
@@ -113,7 +113,7 @@ def _refusal(stream: type[ModelStream], hint: str) -> StreamForbidden:
 
 
 def _why(stream: type[ModelStream], user: Any) -> str:
-    who = f"the user {user.get_username()!r}" if user.is_authenticated else "a visitor who is not logged in"
+    who = described(user)
     if stream.authorize is not ModelStream.authorize:
         return f"{stream.__name__}.authorize() refused {who}."
     meta = stream.model._meta

@@ -43,6 +43,7 @@ from realtime.protocol.messages import (
     Window,
 )
 
+MAX_FINGERPRINT = 100  # characters, four times as many as servers send
 MAX_EVENTS = 32  # kept while access is checked again
 MAX_TEXTS = 100  # live texts of one live query for which the client's length is stored
 NO_LOG = -1  # the number of a log that has no frames
@@ -191,6 +192,8 @@ class ClientSession:
                 raise error
             refused = Refused(id=message.id, code=error.code, reason=error.reason)
             return [self._count(codec.encode(refused))], []
+        if len(message.fingerprint) > MAX_FINGERPRINT:  # not a server's; it is stored with the subscription
+            message = msgspec.structs.replace(message, fingerprint=message.fingerprint[:MAX_FINGERPRINT])
         subscription = Subscription(request=message, cursor=message.cursor)
         self.subscriptions[message.id] = subscription
         return [], [subscription]
@@ -392,7 +395,7 @@ class ClientSession:
         self.checked_at = self.checked_at if begun is None else begun
         frames = self.send_missed_texts(begun)  # the kept frames refer to them
         for log, kept in list(self._kept.items()):
-            if begun is None or kept.at < begun:
+            if begun is None or (kept.at < begun and not self._missed_texts):
                 del self._kept[log]
                 frame = codec.with_calls(kept.frame, kept.calls) if kept.calls else kept.frame
                 frames.append(self._count(frame, is_frame=True))

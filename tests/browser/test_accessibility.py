@@ -22,6 +22,7 @@ DEMO = [
     "/board/{pk}/tasks/{task}/",
     "/chat/",
     "/dashboard/",
+    "/reports/",
     "/login/",
 ]
 # What zooming to 400 % leaves of a window of 1280 by 1024

@@ -296,7 +296,16 @@ def test_phone_shows_a_column_and_scrolls_to_the_next(login: Callable[..., Page]
 @pytest.mark.excused(firefox="its driver sets the size of a window, and no phone")
 def test_pages_fit_a_phone(login: Callable[..., Page], server: DemoServer) -> None:
     page = login("cleo", **PHONE)
-    for path in ("/", "/two/mia/", "/projects/", "/tasks/", "/board/1/", "/board/1/tasks/1/", "/dashboard/"):
+    for path in (
+        "/",
+        "/two/mia/",
+        "/projects/",
+        "/tasks/",
+        "/board/1/",
+        "/board/1/tasks/1/",
+        "/dashboard/",
+        "/reports/",
+    ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") == 375
 
@@ -408,6 +417,20 @@ class TestSearch:
         page.get_by_role("button", name="Search").click()
 
         expect(page.locator(".found")).to_have_count(1)
+
+
+def test_report_shows_its_progress_outlives_a_reload_and_is_cancelled(login: Callable[..., Page]) -> None:
+    page, other = open_live(login("ben"), "/reports/"), open_live(login("ben"), "/reports/")
+    page.get_by_role("button", name="Write a report").click()
+    expect(other.locator(".realtime-job-percent")).not_to_have_text("0 %")
+    page.reload()
+    expect(page.locator(".realtime-job-running")).to_have_count(1)
+    page.get_by_role("button", name="Cancel: Report on all tasks").click()
+
+    for each in (page, other):
+        expect(each.locator(".realtime-job-cancelled")).to_have_count(1)
+    other.get_by_role("button", name="Remove: Report on all tasks").click()
+    expect(page.locator(".realtime-job")).to_have_count(0)
 
 
 class TestOffline:

@@ -35,7 +35,7 @@ from realtime.protocol.messages import (
     Unsubscribe,
     Window,
 )
-from realtime.protocol.session import TRANSITIONS, ClientSession, State
+from realtime.protocol.session import MAX_FINGERPRINT, TRANSITIONS, ClientSession, State
 
 MESSAGES = {
     Hello: '{"type":"hello","version":1}',
@@ -291,6 +291,16 @@ class TestLiveText:
         assert session.release(1.0)[0] == []
         assert self.texts(session.release()[0]) == ["Once "]
 
+    def test_a_kept_frame_waits_for_the_text_that_it_refers_to(self):
+        session = self.live()
+        session.hold()
+        session.send_text(self.part("Once "), 1.0)
+        assert offer(session, now=1.0) == []
+        session.send_text(self.part("upon"), 2.0)
+        assert session.release(1.5)[0] == []
+        messages, _ = session.release()
+        assert (self.texts(messages[:1]), len(messages)) == (["Once upon"], 2)
+
     def test_who_may_see_it_no_more_does_not_get_what_was_missed(self):
         session = self.live()
         session.hold()
@@ -306,6 +316,13 @@ class TestLiveText:
 
 
 class TestSubscriptions:
+    def test_text_that_is_no_fingerprint_takes_no_memory(self):
+        session = opened(bytes=100_000)
+        session.max_bytes = 100_000
+        subscribe(session, cursor="e.1", fingerprint="x" * 50_000, answered="a.b")
+        [subscription] = session.subscriptions.values()
+        assert (len(subscription.request.fingerprint), subscription.cursor) == (MAX_FINGERPRINT, None)
+
     def test_subscribe_comes_back_as_an_event(self):
         answer, [event] = opened().receive('{"type":"subscribe","id":7,"token":"t","cursor":"e.1"}')
         assert (answer, event.request, event.cursor) == ([], Subscribe(id=7, token="t", cursor="e.1"), "e.1")
