@@ -62,7 +62,7 @@ class Windows:
 
 
 def note_error(errors: list[str], page: Page, text: str) -> None:
-    """Firefox's driver also calls it an error of the page's when a WebSocket finds no server, or CORS stops a request."""
+    """Firefox's driver also calls it an error when a WebSocket finds no server, or when CORS stops a request."""
     if not FAILED_REQUEST.search(text):
         errors.append(f"{page.url}: {text}")
 
