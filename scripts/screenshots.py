@@ -184,7 +184,10 @@ def dashboard(windows: Windows, server: DemoServer) -> Page:
     for step in range(9):
         page.evaluate("window.later(12)")
         before = done.text_content()
-        code = "from demo_project.board.models import Task; t = Task.objects.filter(done=False).order_by('?').first();"
+        code = (
+            "from demo_project.board.models import Task; mine = Task.objects.filter(project__members__username='ada');"
+        )
+        code += "t = mine.filter(done=False).order_by('?').first();"
         code += "t.done = True; t.column = 'done'; t.save();"
         if step % 3 == 2:
             code += "Task.objects.bulk_create([Task(project_id=1, title='Next'), Task(project_id=3, title='Next')])"

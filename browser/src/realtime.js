@@ -17,6 +17,7 @@ import {availableTransports, storage, tokenOfPage} from "./transports/endpoints.
 import {serve} from "./transports/shared_worker.js"
 import {Store} from "./data/store.js"
 import {TransportSelector} from "./transports/selector.js"
+import {UploadForms} from "./dom/upload_forms.js"
 
 /** Marks the public object, so that a module loaded from two URLs uses the same one. */
 const MARK = Symbol.for("realtime")
@@ -170,6 +171,7 @@ function create() {
     new ActionElements({document, call: callTarget, subscriptionOf: (element) => page.resultSetOf(element)?.subscription}).start()
     new Forms({document, call: callTarget, follow: (url) => location.assign(url)}).start()
     new RowForms(document).start()
+    new UploadForms({document, go: (url) => location.assign(url)}).start()
     const {after, clock} = monitor
     new ParameterForms({document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now}).start()
   }

@@ -6,6 +6,7 @@ It is the twin of the browser's `live_text.js`, and is tested with the same case
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Container
 from typing import Any, NamedTuple
 
 from realtime.protocol.patches import UTF16, units
@@ -43,6 +44,11 @@ class LiveTexts:
         if held is None or not held.start <= start <= end <= held.start + len(held.data) // 2:
             raise ValueError(f"The live text of {field!r} is not there from {start} to {end}.")
         return held.data[2 * (start - held.start) : 2 * (end - held.start)].decode(UTF16)
+
+    def keep(self, keys: Container[str]) -> None:
+        """Drop the texts of removed rows."""
+        for key in [key for key in self._rows if key not in keys]:
+            del self._rows[key]
 
     def clear(self) -> None:
         self._rows.clear()

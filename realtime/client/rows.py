@@ -40,6 +40,7 @@ class Rows:
         if not all(made._apply(delta) for delta in deltas):
             return False
         self.keys, self.by_key = made.keys, made.by_key
+        self.texts.keep(self.by_key)
         return True
 
     def _apply(self, delta: Delta) -> bool:

@@ -25,6 +25,7 @@ SLICE_SECONDS = 0.01  # for which texts are sent before the loop does other work
 MOST_TEXTS = 1000  # beyond, further texts are only seen as they are saved
 SILENT_SECONDS = 10.0  # after which a text may give its place to another one
 KEPT_UNITS = 16 * 1024  # of each
+MOST_FORMER = 10  # writers of a text that are remembered
 
 
 class Worker(Protocol):
@@ -50,6 +51,7 @@ class _LiveText:
         self.timer: asyncio.TimerHandle | None = None
         self.queries: dict[int, Worker] = {}  # that show it
         self.numbers: dict[int, int] = {}  # its name in messages, by live query
+        self.former: tuple[str, ...] = ()  # writers before this one, which may not have noticed yet
 
 
 class TextRelay:
@@ -109,6 +111,7 @@ class TextRelay:
         if (text := self._texts.get(name)) is not None:
             text.queries.pop(query, None)
             text.sent.pop(query, None)
+            text.numbers.pop(query, None)  # clients drop the text of a row that leaves
         self._shown[query].discard(name)
         if not self._shown[query]:
             del self._shown[query]
@@ -134,6 +137,11 @@ class TextRelay:
 
     def _add(self, part: TextPart) -> None:
         name = TextName(*part.name)
+        text = self._texts.get(name)
+        if text is not None and (
+            part.writer in text.former or (part.writer == text.writer and text.length is not None)
+        ):
+            return  # a writer that has not noticed yet that it was taken for dead
         text = self._texts.pop(name, None)
         if text is None or text.writer != part.writer or text.length is not None:
             if text is None and not self._has_place():
@@ -143,6 +151,7 @@ class TextRelay:
         self._texts[name] = text
         text.updated_at = time.monotonic()
         if part.offset > text.text.end:  # a part was lost: clients wait for what is saved
+            self._flush(text)
             text.text = GrowingText(part.offset, KEPT_UNITS)
         if part.offset == text.text.end and part.text:
             text.text.append(part.text)
@@ -152,10 +161,12 @@ class TextRelay:
         """End the text of a writer, and return that of the next one, which is shown where the old one was."""
         self._cancel(old)
         old.length = part.offset
+        old.text.cut(part.offset)
         for query in old.queries:
             self._send_end(old, query)
         text = _LiveText(part)
         text.queries = old.queries
+        text.former = (*old.former, old.writer)[-MOST_FORMER:]
         return text
 
     def _has_place(self) -> bool:
@@ -189,6 +200,7 @@ class TextRelay:
             self._begin(name)
         self._flush(text)
         text.length = end.length
+        text.text.cut(end.length)
         text.text.is_complete = True
         self._wake(name.alias)  # rows that were withheld, because their text was sent, are sent now
         for query in text.queries:
@@ -214,7 +226,7 @@ class TextRelay:
         self._cancel(text)
         for query, worker in text.queries.items():
             start, end = text.sent.get(query, -1), text.text.end
-            if start == end or text.text.first == end:
+            if start >= end or text.text.first == end:
                 continue
             text.sent[query] = end
             text.next_at = asyncio.get_running_loop().time() + FLUSH_SECONDS

@@ -77,10 +77,20 @@ class GrowingText:
             first, data = first + excess, data[2 * excess :]
         self._kept = first, data
 
-    def read(self, start: int, end: int) -> str:
-        """Return the text between two offsets, as far as it is kept."""
+    def cut(self, length: int) -> None:
+        """Drop what is beyond this length; a character is not cut in two."""
         first, data = self._kept
-        return data[2 * max(0, start - first) : 2 * max(0, end - first)].decode(UTF16)
+        size = max(0, length - first)
+        self._kept = first, data[: 2 * (size - _is_within_pair(data, 2 * size))]
+
+    def read(self, start: int, end: int) -> str:
+        """Return the text between two offsets at which characters begin, as far as it is kept."""
+        return self.read_units(start, end).decode(UTF16)
+
+    def read_units(self, start: int, end: int) -> bytes:
+        """Return the same as UTF-16, between any two offsets."""
+        first, data = self._kept
+        return data[2 * max(0, start - first) : 2 * max(0, end - first)]
 
 
 def _is_within_pair(data: bytes, at: int) -> bool:
@@ -108,8 +118,9 @@ class TextUpdate:
 
     def after(self, known: int | None) -> Encoded | None:
         """Return the message for a client that has `known` units; None if it has everything."""
-        # what was not sent in time may have been dropped, if much was added since
-        if self._text.first >= self.end or (known is not None and known >= self.end):
+        # what was not sent in time may have been dropped, if much was added since, or was not saved before the end
+        end = min(self.end, self._text.end)
+        if self._text.first >= end or (known is not None and known >= end):
             return None
         if known not in self._encoded:
             self._encoded[known] = self._message(known)
@@ -117,7 +128,7 @@ class TextUpdate:
 
     def again(self) -> Encoded | None:
         """Return the message, with its offset, for a client whose next page continues with the connection."""
-        if self._text.first >= self.end:
+        if self._text.first >= min(self.end, self._text.end):
             return None
         if -1 not in self._encoded:
             self._encoded[-1] = self._part(max(self._text.first, self.start))

@@ -395,7 +395,7 @@ class ClientSession:
         self.checked_at = self.checked_at if begun is None else begun
         frames = self.send_missed_texts(begun)  # the kept frames refer to them
         for log, kept in list(self._kept.items()):
-            if begun is None or kept.at < begun:
+            if begun is None or (kept.at < begun and not self._missed_texts):
                 del self._kept[log]
                 frame = codec.with_calls(kept.frame, kept.calls) if kept.calls else kept.frame
                 frames.append(self._count(frame, is_frame=True))

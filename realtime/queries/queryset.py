@@ -51,6 +51,14 @@ def unsliced(queryset: Any) -> Any:
     return queryset
 
 
+def is_same(one: Any, other: Any) -> bool:
+    """Return whether two parts of QuerySets are equal, as far as can be determined."""
+    try:
+        return bool(one == other)
+    except Exception:  # a custom type of value, such as an array
+        return False
+
+
 def queryset_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefinitionError | None:
     """Return why this QuerySet cannot be live, with a remedy."""
     where = f"get_queryset of {stream.__name__}"

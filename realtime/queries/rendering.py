@@ -25,10 +25,11 @@ from realtime.exceptions import StreamDefinitionError
 from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.broken_rows import is_html
+from realtime.queries.text_field import without_forged_texts
 from realtime.streams.stream import ModelStream
 
-# The template of the row being rendered, its stream, and the row.
-_row: ContextVar[tuple[str, str, Any] | None] = ContextVar("realtime_row", default=None)
+# The template of the row being rendered, its stream, the row, and the fields whose live text it shows.
+_row: ContextVar[tuple[str, str, Any, set[str]] | None] = ContextVar("realtime_row", default=None)
 _django_encoder = DjangoJSONEncoder()
 
 ENCODABLE = (
@@ -139,11 +140,13 @@ def _html_renderer(
     inspector = row_html.Inspector()
 
     def render(instance: Model, key: str) -> str:
-        token = _row.set((name, stream.name, instance))
+        fields: set[str] = set()
+        token = _row.set((name, stream.name, instance, fields))
         try:
             html = str(template.render({**dict.fromkeys(names, instance), "stream": lazy()})).strip()
         finally:
             _row.reset(token)
+        html = without_forged_texts(html, {field: str(getattr(instance, field) or "") for field in fields})
         wrong = inspector.fault(html)
         if wrong:
             raise StreamDefinitionError(
@@ -161,7 +164,7 @@ def refuse_in_row(tag: str) -> None:
     row = _row.get()
     if row is None:
         return
-    template, stream, _ = row
+    template, stream, *_ = row
     raise StreamDefinitionError(
         f"{{% {tag} %}} stands in {template!r}, the template of a row of the stream {stream!r}. A row is rendered "
         f"once for all who see it; what {{% {tag} %}} shows is for one user.",
@@ -170,14 +173,20 @@ def refuse_in_row(tag: str) -> None:
     )
 
 
-def is_other_row(instance: Model) -> bool:
-    """Return whether a row is being rendered, and this object is another one, such as one that the row quotes."""
+def takes_live_text(instance: Model, field: str) -> bool:
+    """Return whether the live text of a field may grow where it is shown: not if a row quotes another object."""
     row = _row.get()
-    return row is not None and not (
-        isinstance(row[2], Model)
-        and row[2].pk == instance.pk
-        and row[2]._meta.concrete_model is instance._meta.concrete_model
-    )
+    if row is None:
+        return True
+    _, _, shown, fields = row
+    if not (
+        isinstance(shown, Model)
+        and shown.pk == instance.pk
+        and shown._meta.concrete_model is instance._meta.concrete_model
+    ):
+        return False
+    fields.add(field)
+    return True
 
 
 def _data_renderer(stream: ModelStream) -> Callable[[Model, str], Any]:

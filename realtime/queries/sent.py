@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from realtime.protocol.live_text import GrowingText
 from realtime.protocol.patches import make_patch
-from realtime.queries.text_field import Growth, growth
+from realtime.queries.text_field import Growth, growth, length
 
 MOST_PATCHES = 200  # of one delta, since each takes up to some milliseconds; further rows are sent whole
 MOST_BYTES = 16 * 1024 * 1024  # of the rows that are remembered for one log
@@ -76,6 +76,7 @@ class RowMemory:
     def __init__(self) -> None:
         self.texts: Mapping[tuple[str, str], Mapping[str, GrowingText]] = {}  # by model and key, then by field
         self.cursor = ""  # before the changes of this tick
+        self.deltas: dict[Any, Any] = {}  # of this tick, by what they were made of
         self._bytes = 0
         self._sizes: OrderedDict[tuple[SentRows, str], int] = OrderedDict()
 
@@ -102,6 +103,7 @@ class SentRows:
     __slots__ = (
         "_before",
         "_behind",
+        "_caught_up",
         "_memory",
         "_model",
         "_pending",
@@ -120,6 +122,8 @@ class SentRows:
         self._withheld_now: Mapping[str, Withheld] = NOTHING  # in this tick
         self._memory = memory
         self._rows: dict[str, SentRow] = {}
+        # by key and field: if the saved text has become shorter, the length up to which clients have dropped live text
+        self._caught_up: Mapping[Any, int] = NOTHING
         self._before: dict[str, str | None] = {}  # the row before each
         self._behind: dict[str | None, str] = {}  # the row after each of those
         self._pending: _Pending | None = None
@@ -135,6 +139,17 @@ class SentRows:
             if key in self._before and self._before[key] == before[key] and before[key] not in changed
         }
 
+    @property
+    def deltas(self) -> dict[Any, Any]:
+        """The deltas of this tick's live queries, by what they were made of."""
+        return self._memory.deltas
+
+    def last(self, rows: Collection[str]) -> tuple[SentRow | None, ...] | None:
+        """Return these rows as they were sent last; None if live texts decide what is sent of them."""
+        if self.withheld or self._memory.texts:
+            return None
+        return tuple(map(self._rows.get, rows))
+
     def known(self, rows: Mapping[str, Raw]) -> Known:
         """Return the patches of these rows, as far as their last versions are remembered and patches are shorter."""
         base, patches, whole = 0, dict[str, Raw | None](), set[str]()
@@ -147,7 +162,7 @@ class SentRows:
                 whole.add(key)
             if sent.row == row:
                 patches[key] = None
-            elif (grown := growth(sent.row, row, self._texts_of(key))) is not None:
+            elif (grown := self._growth(key, sent.row, row)) is not None:
                 if (found := self._withhold(key, grown)) is not None:
                     withheld[key] = found
                     whole.add(key)
@@ -165,8 +180,22 @@ class SentRows:
         self._withheld_now = withheld
         return Known(base, patches, refers, whole)
 
+    def _growth(self, key: str, old: Raw, new: Raw) -> Growth | None:
+        if not (texts := self._texts_of(key)):
+            return None
+        caught_up = {field: self._caught_up.get((key, field), 0) for field in texts} if self._caught_up else {}
+        texts = {field: text for field, text in texts.items() if length(old, field) >= caught_up.get(field, 0)}
+        found = growth(old, new, texts)
+        if found is None:
+            for field in texts:
+                if length(new, field) < (was := length(old, field)):
+                    self._caught_up = {**self._caught_up, (key, field): was}
+        return found
+
     def _texts_of(self, key: str) -> Mapping[str, GrowingText]:
         """Return the live texts of a row that subscribers are sent, by field."""
+        if not self._memory.texts:
+            return NOTHING
         texts = self._memory.texts.get((self._model, key), {})
         return {field: text for field, text in texts.items() if (key, field) in self.texts}
 
@@ -277,6 +306,8 @@ class SentRows:
     def _forget(self, key: str) -> None:
         self._displace(key)
         self._rows.pop(key, None)
+        if self._caught_up:
+            self._caught_up = {name: at for name, at in self._caught_up.items() if name[0] != key}
         self._memory.release(self, key)
 
     def separate(self) -> SentRows:

@@ -110,7 +110,7 @@ class Answer(NamedTuple):
 class Tick:
     """The result of one round."""
 
-    before: str
+    before: str  # the cursor from which clients had to resume before this tick
     cursor: str
     deltas: dict[int, SharedDelta] = field(default_factory=dict)  # by live query
     answers: dict[Want, Answer] = field(default_factory=dict)
@@ -346,7 +346,8 @@ class Tail:
         self._readings: dict[str, Changes] = {}  # the changes after older cursors, in this tick
         self._read_now: dict[str, Sequence[LoggedChange]] = {}  # those for which the log was read
         self._here = 0  # the newest change that this tick has seen
-        self._texts: set[TextName] = set()  # the live texts of the last tick
+        self._texts: Mapping[TextName, GrowingText] = NO_TEXTS  # of the last tick
+        self._resume = ""  # the cursor from which clients must resume, after the last tick
         self._withholding: set[LiveQuery] = set()  # that have not sent rows whose live texts were sent
         self._floor: int | None = None  # a cursor before it has missed too many changes, in this tick
 
@@ -426,6 +427,7 @@ class Tail:
                 query.end_tick()
         round.touched.clear()
         round.expanded.clear()
+        self._memory.deltas.clear()
         self._starts.clear()
         self._readings.clear()
         self._read_now = {}
@@ -544,8 +546,8 @@ class Tail:
             routed = self._router.route(changes) if changes else {}
             access = self._grounds.access(changes)
         self._here = self.log.mark(cursor).id
-        tick = Tick(before=before or cursor, cursor=cursor, access=access)
-        self._memory.cursor = tick.before
+        tick = Tick(before=self._resume or before or cursor, cursor=cursor, access=access)
+        self._memory.cursor = before or cursor
 
         for query, overdue in self._overdue().items():
             if (affected := routed.setdefault(query, set())) is not ALL_ROWS:
@@ -613,17 +615,37 @@ class Tail:
             for query in queries:
                 alike[query.key.params, query.key.surroundings].append(query)
             for first, *others in alike.values():
-                if others and self._guarded(first, failed, first.ask_for_all):
+                if not others:
+                    continue
+                if self._guarded(first, failed, first.ask_for_all):
                     self._round.touched.update(others)
                     for other in others:
                         if differs_in_audience_alone(other.stream, first.stream):
                             other.ask_like(first)
+                elif first.stream.audience_by and first.key not in failed:
+                    self._follow(families, first, others, failed)
             for query, changed in queries.items():
-                family = None if query.key in failed else self._guarded(query, failed, families.of, query)
+                if query.key in failed:
+                    continue
+                family = families.of(query) if query.follows else self._guarded(query, failed, families.of, query)
                 if family is not None:
                     together[family][query] = changed
             for family, some in together.items():
                 self._look_up(family, some)
+
+    def _follow(
+        self, families: Families, first: LiveQuery, others: Sequence[LiveQuery], failed: set[QueryKey]
+    ) -> None:
+        """Let live queries take one QuerySet that was made for any audience, each with its own."""
+        place = first.key.params, first.key.surroundings
+        known = families.plans_of_any.get(place)
+        plan = self._guarded(first, failed, partial(first.plan_of_any, known))
+        if plan is None:
+            return
+        families.plans_of_any[place] = plan
+        for query in (first, *others):
+            if differs_in_audience_alone(query.stream, first.stream) and query.follow(plan):
+                self._round.touched.add(query)
 
     def _look_up(self, family: Family, queries: Mapping[LiveQuery, Collection[str]]) -> None:
         first = next(iter(queries))
@@ -829,7 +851,7 @@ class Tail:
     def _note_texts(self, texts: Mapping[TextName, GrowingText]) -> None:
         by_row: defaultdict[tuple[str, str], dict[str, GrowingText]] = defaultdict(dict)
         for name, text in texts.items():
-            if name in self._texts:  # new ones are not sent to anybody yet
+            if self._texts.get(name) is text:  # new ones are not sent to anybody yet
                 by_row[name.model, name.key][name.field] = text
         self._memory.texts = by_row
 
@@ -844,11 +866,12 @@ class Tail:
         withheld = [each for query in self._withholding for each in query.sent.withheld.values()]
         if withheld:
             tick.withheld = min(withheld, key=lambda each: each.since).cursor
+        self._resume = tick.resume
 
-    def _find_texts(self, tick: Tick, texts: Collection[TextName]) -> None:
+    def _find_texts(self, tick: Tick, texts: Mapping[TextName, GrowingText]) -> None:
         """Note in the tick which of all texts changed live queries show, and which of the new ones the others show."""
-        new = [text for text in texts if text not in self._texts]
-        self._texts = set(texts)
+        new = [name for name, text in texts.items() if self._texts.get(name) is not text]
+        self._texts = texts
         if not texts:
             return
         all_texts, new_texts = _by_row(texts), _by_row(new)

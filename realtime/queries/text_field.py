@@ -17,7 +17,11 @@ import msgspec
 from msgspec import Raw
 
 from realtime.protocol.live_text import GrowingText
-from realtime.protocol.patches import changed_parts, units
+from realtime.protocol.patches import UTF16, changed_parts, units
+
+ATTRIBUTE = 'data-live-text="'
+_ELEMENTS = re.compile(r'<[a-zA-Z][^<>]*\sdata-live-text="([^"<>]*)"[^<>]*>([^<]*)</')
+_ATTRIBUTES = re.compile(r'\s*\bdata-live-text="[^"]*"')
 
 _fields: msgspec.json.Decoder[dict[str, Raw]] = msgspec.json.Decoder(dict[str, Raw])
 _text: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
@@ -49,6 +53,19 @@ class _Added(NamedTuple):
     rest: str
 
 
+def without_forged_texts(html: str, texts: Mapping[str, str]) -> str:
+    """Return a row's HTML without `data-live-text`, unless all of it stands where the row shows these texts whole.
+
+    The HTML that a user has written, or a filter, could otherwise show what the row does not.
+    """
+    if ATTRIBUTE not in html:
+        return html
+    found = list(_ELEMENTS.finditer(html))
+    if html.count(ATTRIBUTE) == len(found) and all(texts.get(each[1]) == unescape(each[2]) for each in found):
+        return html
+    return _ATTRIBUTES.sub("", html)
+
+
 def shows_text(row: Raw, field: str) -> bool:
     """Return whether a row's JSON, as data or HTML, has the text of this field."""
     data = bytes(row)
@@ -57,8 +74,21 @@ def shows_text(row: Raw, field: str) -> bool:
     return data.startswith(b'"') and _element(field).search(_text.decode(data)) is not None
 
 
+def length(row: Raw, field: str) -> int:
+    """Return the length of the text of this field in a row that shows it, in UTF-16 code units; 0 in other rows."""
+    data = bytes(row)
+    if data.startswith(b"{"):
+        value = _fields.decode(data).get(field, b"")
+        return units(_text.decode(value)) if bytes(value).startswith(b'"') else 0
+    found = _element(field).search(_text.decode(data)) if data.startswith(b'"') else None
+    return 0 if found is None else units(unescape(found[1]))
+
+
 def growth(old: Raw, new: Raw, texts: Mapping[str, GrowingText]) -> Growth | None:
-    """Return how a row differs from the one before, if the difference is in these live texts, by field."""
+    """Return how a row differs from the one before, if the difference is in these live texts, by field.
+
+    The texts must have been sent from the length in the old row on.
+    """
     before, after = bytes(old), bytes(new)
     if before.startswith(b"{") and after.startswith(b"{"):
         return _grown_data(_fields.decode(before), _fields.decode(after), texts)
@@ -115,8 +145,12 @@ def _added(old: str, new: str, text: GrowingText) -> _Added | None:
     start, end = units(old), min(units(new), text.end)
     if not new.startswith(old) or not text.first <= start <= end:
         return None
-    sent, more = text.read(start, end), new[len(old) :]
-    return _Added(start, end, sent, more[len(sent) :]) if more.startswith(sent) else None
+    more = new[len(old) :]
+    # in units: another text may end within a character of this one
+    if not more.encode(UTF16).startswith(data := text.read_units(start, end)):
+        return None
+    sent = data.decode(UTF16)
+    return _Added(start, end, sent, more[len(sent) :])
 
 
 def _edits(field: str, whole: str, before: str, added: _Added, rest: str) -> list[object]:

@@ -30,7 +30,7 @@ from realtime.exceptions import StreamDefinitionError
 from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
-from realtime.queries.rendering import is_other_row, refuse_in_row
+from realtime.queries.rendering import refuse_in_row, takes_live_text
 from realtime.queries.row_templates import TAKEN, refuse_outside_names, refuse_tags_around
 from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
@@ -309,7 +309,7 @@ def live_text(context: Any, instance: Model, field: str, container: str = "span"
     return format_html(
         "<{0}{1}{2}>{3}</{0}>",
         container,
-        "" if is_other_row(instance) else format_html(' data-live-text="{}"', field),
+        "" if not takes_live_text(instance, field) else format_html(' data-live-text="{}"', field),
         format_html(' class="{}"', classes) if classes else "",
         str(getattr(instance, field) or ""),
     )

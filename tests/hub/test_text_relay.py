@@ -8,7 +8,7 @@ import pytest
 
 from realtime.hub import text_relay
 from realtime.hub.text_relay import TextRelay
-from realtime.protocol.live_text import TextName, TextPart
+from realtime.protocol.live_text import TextEnd, TextName, TextPart
 
 
 class Reader:
@@ -63,6 +63,25 @@ async def test_readers_drop_what_a_dead_writer_had_not_saved_when_the_next_begin
     reader.write("a", "not saved")
     reader.write("a", " saved", writer="next", offset=3, show=False)
     assert reader.received == ["not saved", 3, " saved"]
+
+
+async def test_a_writer_that_was_taken_for_dead_is_not_heard(reader):
+    reader.write("a", "one")
+    reader.write("a", " two", writer="next", offset=3, show=False)
+    reader.write("a", " old", offset=3, show=False)
+    reader.relay.take(TextEnd(TextName("default", "tests.answer", "a", "text"), "next", 5))
+    reader.write("a", " late", writer="next", offset=7, show=False)
+    assert reader.received == ["one", 3, " two", 5]
+
+
+async def test_who_reads_slowly_does_not_get_what_was_cut_at_the_end(reader):
+    updates = []
+    reader.send_text = updates.append
+    reader.write("a", "saved, not saved")
+    reader.relay.take(TextEnd(TextName("default", "tests.answer", "a", "text"), "w", 5))
+    [update] = updates
+    assert (json.loads(update.after(None).text)["text"], update.after(5)) == ("saved", None)
+    assert json.loads(update.again().text)["text"] == "saved"
 
 
 async def test_what_a_live_query_does_not_show_any_more_is_not_sent(reader):

@@ -291,6 +291,16 @@ class TestLiveText:
         assert session.release(1.0)[0] == []
         assert self.texts(session.release()[0]) == ["Once "]
 
+    def test_a_kept_frame_waits_for_the_text_that_it_refers_to(self):
+        session = self.live()
+        session.hold()
+        session.send_text(self.part("Once "), 1.0)
+        assert offer(session, now=1.0) == []
+        session.send_text(self.part("upon"), 2.0)
+        assert session.release(1.5)[0] == []
+        messages, _ = session.release()
+        assert (self.texts(messages[:1]), len(messages)) == (["Once upon"], 2)
+
     def test_who_may_see_it_no_more_does_not_get_what_was_missed(self):
         session = self.live()
         session.hold()

@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from realtime import ModelStream
 from realtime.models import Change, Log
+from realtime.protocol.live_text import GrowingText, TextName
 from realtime.queries import sent
 from realtime.queries.sent import RowMemory, SentRows
 from tests.models import Book, Shelf
@@ -263,6 +264,41 @@ def test_what_a_failed_round_would_have_sent_is_sent(live, books, monkeypatch):
         live.tick()
     live.tick()
     assert viewer.titles == ["b", "e", "f"]
+
+
+class Drafts(Titles):
+    """A row whose title is a live text."""
+
+    name = "drafts"
+
+
+def test_who_missed_a_row_that_was_withheld_resumes_before_its_change(live, books):
+    viewer = live(Drafts, form="patched")
+    name = TextName("default", "tests.book", str(books[1].pk), "title")
+    texts = {name: GrowingText(0, 1000)}
+    save(books[1], pages=1)
+    live.tail.tick({}, [], texts=texts)
+    texts[name].append("d and more")
+    save(books[1], title="d and")
+    withheld = live.tail.tick({}, [], texts=texts)
+    save(books[0], title="a")
+    after = live.tail.tick({}, [], texts=texts)
+    assert withheld.resume == after.before == after.resume == withheld.before != withheld.cursor
+    late = live(Drafts, cursor=after.before, rows=dict(zip(viewer.keys, viewer.rows, strict=True)))
+    assert late.titles == ["a", "d and", "f"]
+
+
+def test_a_text_that_another_one_follows_at_once_is_new(live, books):
+    live(Drafts, form="patched")
+    name = TextName("default", "tests.book", str(books[1].pk), "title")
+    save(books[1], pages=1)
+    live.tail.tick({}, [], texts={name: GrowingText(0, 1000)})
+    following = GrowingText(0, 1000)
+    following.append("d and more")
+    save(books[1], title="d and")
+    tick = live.tail.tick({}, [], texts={name: following})
+    [delta] = tick.deltas.values()
+    assert (delta.refers, tick.withheld, list(*tick.texts.values())) == (False, None, [name])
 
 
 @contextmanager

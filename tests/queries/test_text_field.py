@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 
 import msgspec
@@ -12,7 +13,7 @@ from realtime.client.live_text import LiveTexts
 from realtime.protocol.live_text import GrowingText
 from realtime.protocol.patches import apply_patch
 from realtime.queries.sent import LATE_SECONDS, WITHHELD_SECONDS, RowMemory, SentRows
-from realtime.queries.text_field import growth, shows_text
+from realtime.queries.text_field import growth, shows_text, without_forged_texts
 
 
 def raw(row) -> msgspec.Raw:
@@ -71,6 +72,8 @@ def test_a_patch_does_not_refer_to_a_text_that_the_row_has_caught_up_with(old, n
         ({"text": "a"}, {"text": "ab", "more": 1}, {"text": live("ab")}),
         ({"text": "abc"}, {"text": "abcd"}, {"text": live("ab")}),
         (li("a"), li("ab"), {"text": live("ax")}),
+        ({"text": ""}, {"text": "xy"}, {"text": live("a😀")}),
+        ({"text": "x"}, {"text": "xy"}, {"text": live("😀a")}),
         (li("a"), "<li></li>", {"text": live("ab")}),
         (None, {"text": "a"}, {"text": live("a")}),
     ],
@@ -82,6 +85,30 @@ def test_what_is_no_growth_of_a_live_text_is_left_to_other_patches(old, new, tex
 def test_a_row_shows_a_text_where_data_or_an_element_has_it():
     shown = [{"text": "", "id": 1}, li("a &lt; b"), {"text": None}, {"id": 1}, "<p>text</p>", li("<b>a</b>"), None]
     assert [shows_text(raw(row), "text") for row in shown] == [True, True, False, False, False, False, False]
+
+
+def test_html_that_a_row_did_not_show_by_the_tag_takes_no_live_text():
+    row = li("a &lt; b")
+    assert without_forged_texts(row, {"text": "a < b"}) == row
+    for html, texts in [
+        (row, {}),  # a user has written it
+        (li("a &lt;…"), {"text": "a < b"}),  # a filter has cut it
+        (li("a") + '<i data-live-text="secret"></i>', {"text": "a"}),
+        (li("a") + '<i title="<" data-live-text="text"></i>', {"text": "a"}),
+        (li("<b>a</b>"), {"text": "a"}),
+    ]:
+        assert "data-live-text" not in (found := without_forged_texts(html, texts))
+        assert re.sub(' data-live-text="[a-z]+"', "", html) == found
+
+
+def test_a_text_is_cut_at_its_end_but_not_within_a_character():
+    for length, text in [(0, ""), (1, "a"), (2, "a"), (3, "a😀"), (9, "a😀b")]:
+        made = live("a😀b")
+        made.cut(length)
+        assert made.read(0, made.end) == text
+    made = live("b", first=3)
+    made.cut(1)
+    assert (made.first, made.end) == (3, 3)
 
 
 def sent_rows(text: str) -> SentRows:
@@ -112,6 +139,16 @@ def test_a_row_that_was_forgotten_while_it_was_withheld_is_sent_whole():
     assert rows.overdue() == ["7"]
     assert see(rows, "ab") == {}
     assert not rows.withheld
+
+
+def test_a_patch_does_not_refer_to_what_clients_dropped_before_the_text_became_shorter():
+    rows = sent_rows("one two three")
+    rows.evict("7")
+    for text in ("one two", "on"):  # the second one by hand
+        see(rows, text)
+    assert see(rows, "one two t") == {}  # the row is sent whole
+    assert see(rows, "one two th") == {"7": None}
+    assert list(rows.withheld) == ["7"]
 
 
 def test_saved_text_is_awaited_as_live_text_for_a_moment(monkeypatch):

@@ -317,6 +317,53 @@ class TestReaders:
             await until(lambda: out.text == "heregone")
         assert "gone" not in str(reader.received)
 
+    async def test_a_row_that_returns_has_its_text_again(self, reader, answer, elsewhere, shelf, withheld):
+        other = await elsewhere.soon(type(answer.shelf).objects.create, name="two")
+        row = Answer.objects.filter(pk=answer.pk)
+        async with realtime.live_text(answer, "text", save_seconds=60) as out:
+            await out.write("saved")
+            await until(lambda: shown(reader) == "saved")
+            await until_stored(elsewhere, answer, "saved")
+            await out.write(", not saved")
+            await until(lambda: shown(reader) == "saved, not saved")
+            await elsewhere.soon(row.update, shelf=other)
+            await until(lambda: reader.rows() == [])
+            await elsewhere.soon(row.update, shelf=shelf)
+            await until(lambda: reader.rows() and shown(reader) == "saved, not saved")
+            await out.write(", and more")
+            await until(lambda: shown(reader) == "saved, not saved, and more")
+        await until(lambda: reader.rows()[0]["text"] == "saved, not saved, and more")
+
+    async def test_a_text_that_is_edited_by_hand_is_what_the_writer_saves_next(
+        self, reader, answer, elsewhere, monkeypatch
+    ):
+        monkeypatch.setattr("realtime.queries.sent.WITHHELD_SECONDS", 0.0)  # so that clients drop what is saved
+        async with realtime.live_text(answer, "text", save_seconds=0.02) as out:
+            for word in ("one ", "two "):
+                await out.write(word)
+                await until(lambda: reader.rows()[0]["text"] == out.text)
+            await elsewhere.soon(Answer.objects.update, text="on")
+            await until(lambda: reader.rows()[0]["text"] == "on")
+            await out.write("three")
+            await until(lambda: reader.rows()[0]["text"] == "one two three")
+
+    async def test_a_text_that_a_row_has_cut_is_not_sent(self, answer, shelf, monkeypatch, tmp_path, settings):
+        (tmp_path / "cut.html").write_text(
+            '<li>{% load realtime %}{% filter truncatechars:40 %}{% live_text answer "text" %}{% endfilter %}'
+            '<p data-live-text="secret"></p></li>'
+        )
+        settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}]
+        monkeypatch.setattr(registry.get("answers"), "template_name", "cut.html")
+        async with WireClient() as page:
+            await page.subscribe("answers", format="html", shelf=shelf.pk)
+            async with realtime.live_text(answer, "secret", save_seconds=0.01) as out:
+                await out.write("nobody's business")
+            async with realtime.live_text(answer, "text", state_field="state", save_seconds=0.02) as out:
+                await out.write("a text of more than forty characters")
+                await out.write(", nobody's business")
+            await until(lambda: "…" in page.rows()[0])
+        assert "business" not in str(page.received)
+
     async def test_a_client_cannot_write(self, reader, answer):
         name = ["default", "tests.answer", str(answer.pk), "text"]
         reader.connection.receive(

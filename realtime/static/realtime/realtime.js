@@ -6194,6 +6194,152 @@ var FallbackTransport = class {
   }
 };
 
+// src/dom/upload_forms.js
+var UPLOAD = "X-Realtime-Upload";
+var LOCATION = "X-Realtime-Location";
+var ERRORS = '.errorlist, [aria-invalid="true"], [role="alert"]';
+var UploadForms = class {
+  /** The uploads that run. @type {WeakSet<HTMLFormElement>} */
+  #running = /* @__PURE__ */ new WeakSet();
+  /** @param {{document: Document, go: (url: string) => void}} options go: navigates to another page, or to this one anew */
+  constructor({ document: document2, go }) {
+    this.document = document2;
+    this.go = go;
+  }
+  start() {
+    call(this.document, "addEventListener", "submit", (event) => this.#submit(event));
+  }
+  /** @param {SubmitEvent} event */
+  #submit(event) {
+    const { target: form, submitter } = event;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null || isForeign(form)) return;
+    if (event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return;
+    const address = addressOf2(form, submitter);
+    if (!address) return;
+    event.preventDefault();
+    if (!this.#running.has(form)) this.#send(form, address, new FormData(form, submitter));
+  }
+  /** @param {HTMLFormElement} form @param {string} address @param {FormData} data */
+  #send(form, address, data) {
+    const request = new XMLHttpRequest();
+    const area = makeArea(this.document, () => request.abort());
+    const bar = (
+      /** @type {HTMLProgressElement} */
+      area.querySelector("progress")
+    );
+    const end = () => {
+      this.#running.delete(form);
+      show(form, "aria-busy", null);
+      area.remove();
+    };
+    const fail = (text2) => {
+      end();
+      showErrors(form, { "": [text2] }, { make: true, focus: false });
+      emit(form, "realtime:upload-failed", { status: request.status });
+    };
+    request.upload.onprogress = ({ loaded, total, lengthComputable }) => {
+      if (lengthComputable) bar.value = Math.floor(100 * loaded / Math.max(total, 1));
+      emit(form, "realtime:upload", { loaded, total });
+    };
+    request.upload.onload = () => bar.removeAttribute("value");
+    request.onload = () => this.#answer(form, address, request, end, fail);
+    request.onerror = () => fail(sentence("The upload failed. Check your connection, and try again."));
+    request.onabort = end;
+    request.open("POST", address);
+    request.setRequestHeader(UPLOAD, "1");
+    this.#running.add(form);
+    showErrors(form, {}, { make: true });
+    show(form, "aria-busy", "true");
+    call(form, "append", area);
+    request.send(data);
+  }
+  /**
+   * @param {HTMLFormElement} form
+   * @param {string} address
+   * @param {XMLHttpRequest} request
+   * @param {() => void} end
+   * @param {(text: string) => void} fail
+   */
+  #answer(form, address, request, end, fail) {
+    const named = request.getResponseHeader(LOCATION);
+    const url = new URL(named ?? request.responseURL, address);
+    const isPage = /^text\/html/.test(request.getResponseHeader("Content-Type") ?? "");
+    const page = isPage ? new DOMParser().parseFromString(request.responseText, "text/html") : null;
+    const again = page && sameForm(form, page);
+    if (request.status < 400 && (named || !page || url.href !== address)) {
+      end();
+      if (/^https?:$/.test(url.protocol)) this.go(url.href);
+    } else if (again && again.matches(`:has(${ERRORS})`)) {
+      end();
+      showAgain(
+        form,
+        /** @type {HTMLFormElement} */
+        again
+      );
+    } else if (request.status >= 400) {
+      fail(sentence("The upload failed ({status}). Try again, or choose another file.", { status: request.status }));
+    } else if (again) {
+      end();
+      this.go(address);
+    } else {
+      this.document.title = page?.title ?? "";
+      this.document.body.replaceChildren(...page?.body.childNodes ?? []);
+    }
+  }
+};
+function filesOf(form) {
+  return [...get(form, "elements")].filter((element) => element instanceof HTMLInputElement && element.type === "file").map((element) => (
+    /** @type {HTMLInputElement} */
+    element
+  ));
+}
+function addressOf2(form, submitter) {
+  const option = (name) => (submitter && attribute(submitter, `form${name}`)) ?? attribute(form, name) ?? "";
+  const isPost = option("method").toLowerCase() === "post" && option("enctype").toLowerCase() === "multipart/form-data";
+  const { location: location2 } = (
+    /** @type {Window} */
+    get(get(form, "ownerDocument"), "defaultView")
+  );
+  const url = new URL(option("action") || location2.href, location2.href);
+  url.hash = "";
+  return isPost && ["", "_self"].includes(option("target")) && url.origin === location2.origin ? url.href : "";
+}
+function makeArea(document2, cancel) {
+  const area = document2.createElement("div");
+  area.setAttribute("data-live-upload-area", "");
+  const bar = document2.createElement("progress");
+  bar.max = 100;
+  bar.value = 0;
+  bar.setAttribute("aria-label", sentence("Upload"));
+  const button = document2.createElement("button");
+  button.type = "button";
+  button.textContent = sentence("Cancel upload");
+  button.addEventListener("click", cancel);
+  area.append(bar, " ", button);
+  return area;
+}
+function sameForm(form, page) {
+  const id = attribute(form, "id");
+  const forms = "form[data-live-upload]";
+  const place2 = [...get(form, "ownerDocument").querySelectorAll(forms)].indexOf(form);
+  return id ? page.getElementById(id) : page.querySelectorAll(forms)[place2] ?? null;
+}
+function showAgain(form, again) {
+  const chosen = new Map(filesOf(form).map((input) => [input.name, input]));
+  for (const input of filesOf(again)) {
+    const own = chosen.get(input.name);
+    if (!own) continue;
+    for (const name of ["aria-invalid", "aria-describedby"]) show(own, name, attribute(input, name));
+    input.replaceWith(own);
+  }
+  call(form, "replaceChildren", ...again.childNodes);
+  const wrong = (
+    /** @type {HTMLElement | null} */
+    call(form, "querySelector", '[aria-invalid="true"]')
+  );
+  wrong?.focus();
+}
+
 // src/realtime.js
 var MARK = /* @__PURE__ */ Symbol.for("realtime");
 function create() {
@@ -6266,6 +6412,7 @@ function create() {
     new ActionElements({ document, call: callTarget, subscriptionOf: (element) => page.resultSetOf(element)?.subscription }).start();
     new Forms({ document, call: callTarget, follow: (url) => location.assign(url) }).start();
     new RowForms(document).start();
+    new UploadForms({ document, go: (url) => location.assign(url) }).start();
     const { after, clock } = monitor;
     new ParameterForms({ document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now }).start();
   };

@@ -12,6 +12,7 @@ DEBUG = False
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.browser.site"]
 MIDDLEWARE = [
     "tests.browser.site.policy.content_security_policy",
+    "realtime.middleware.UploadMiddleware",
     *MIDDLEWARE,
     "django.middleware.locale.LocaleMiddleware",
 ]
