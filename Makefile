@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types structure faults compat bench bench-quick jitter attack overhead growth routing costs docs docs-images clean fuzz browsers
+.PHONY: help demo test lint types structure faults compat bench bench-quick jitter attack overhead growth routing live-text costs docs docs-images clean fuzz browsers
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -72,6 +72,10 @@ growth:  ## Report how the cost of a change grows with rows, live queries and au
 costs:  ## Report the costs of page positions, presence, events under overload, and long polls
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.costs
+
+live-text:  ## Report what growing and live texts cost readers, and how soon they see them
+	@scripts/setup bench
+	@exec .venv-bench/bin/python -m benchmarks.live_text
 
 routing:  ## Report the cost of a change with 1 to 10,000 live queries in a process
 	@scripts/setup dev

@@ -99,6 +99,7 @@ class Figures:
             *(self._idle(server) for server in ("daphne", "uvicorn")),
             self._last_served(),
             self._routing(),
+            *self._text(),
         ]
         for server in ("daphne", "uvicorn"):
             ours, plain = f"realtime-{server}", f"plain-{server}"
@@ -146,6 +147,12 @@ class Figures:
             return Target(text, "not measured", None)
         limit = percentile(bare, 0.5) + 10
         return _milliseconds(f"{text} ({limit:.1f} ms)", found, lambda p50: p50 < limit)
+
+    def _text(self) -> Iterable[Target]:
+        for record in self.of("text"):
+            if limit := record["target"]:
+                text = f"{record['what']}: at most {limit:g}"
+                yield Target(text, f"{record['seen']:.2f}", record["seen"] <= limit)
 
     def _routing(self) -> Target:
         found = {record["queries"]: record["ratio"] for record in self.of("routing")}

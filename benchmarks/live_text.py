@@ -1,11 +1,12 @@
-"""Live text: what a streamed answer costs its readers and the database, and how soon they see it.
+"""Live text: what a growing text and a changed field cost a reader in bytes, and how soon readers see an answer.
 
     python -m benchmarks.live_text
     python -m benchmarks.live_text --databases postgresql --readers 100 --token 5 40
 
-A worker writes a text of 8,000 characters at 40 tokens a second; a server process serves the readers, over WebSockets,
-and another process stops texts and sends events. Bytes are those of the messages of one reader, as a multiple of the
-text; those of a plain SSE endpoint, which sends each token as `data: …`, stand beside them.
+A worker writes a text of 8,000 characters: by ordinary saves, with 40 characters 20 times a second, and as a live text
+at 40 tokens a second. A server process serves the readers, over WebSockets, and another process stops texts and sends
+events. Bytes are those of the messages of one reader. Beside them are those of Socket.IO and of a plain SSE endpoint,
+which send each row or token to whoever is connected.
 """
 
 from __future__ import annotations
@@ -15,13 +16,20 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from benchmarks.peers.chunks import Chunks
 
 LENGTH, RATE = 8000, 40
+STEP, SAVES_A_SECOND = 40, 20
 SHORT_TEXTS, EVENTS = 20, 100
-TARGETS = {"bytes": 1.5, "updates": 8.0, "first": 50.0, "stop": 200.0, "event": 50.0}
+WORDS = "lorem ipsum dolor sit amet consectetur adipiscing" * 2
+NOBODY: Mapping[str, float] = MappingProxyType({})
+TARGETS = {"saves": 3.0, "change": 300.0, "bytes": 1.5, "updates": 8.0, "first": 50.0, "stop": 200.0, "event": 50.0}
 
 
 def main() -> None:
@@ -29,12 +37,18 @@ def main() -> None:
     parser.add_argument("--databases", nargs="+", default=["postgresql"])
     parser.add_argument("--readers", type=int, default=100)
     parser.add_argument("--token", nargs="+", type=int, default=[5, 40], help="characters of a token")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each figure")
+    parser.add_argument("--only-bytes", action="store_true", help="leave out latencies and events")
     parser.add_argument("--format", nargs="+", choices=["data", "html"], default=["data", "html"])
     options = parser.parse_args()
-    print(f"{'measure':<58}{'':>10}{'target':>10}{'plain SSE':>11}", flush=True)
+    from benchmarks.peers.chunks import chunks  # which workers, that run the functions below, do not need
+
+    tell: Tell = _tell_json if options.json else _tell
+    if not options.json:
+        print(f"{'measure':<58}{'':>10}{'target':>10}{'Socket.IO':>11}{'plain SSE':>11}", flush=True)
     for database in options.databases:
-        with site_of(database) as site:
-            asyncio.run(measure(site, options))
+        with site_of(database) as site, chunks() as peers:
+            asyncio.run(measure(site, peers, options, tell))
 
 
 @contextmanager
@@ -76,31 +90,57 @@ class Reader:
                 await self._socket.send(json.dumps({"type": "ack", "messages": self.messages}))
 
 
-async def measure(site: Any, options: Any) -> None:
+async def measure(site: Any, peers: Chunks, options: Any, tell: Tell) -> None:
     server, worker, other = site.serve(program="uvicorn"), site.worker(), site.worker()
     for each in (worker, other):
         each.run("from benchmarks import live_text")
     for format in options.format:
-        shelf, pks = worker.ask(f"live_text.create({1 + len(options.token)})")
+        where = f"{site.backend}, {format}"
+        shelf, pks = worker.ask(f"live_text.create({2 + len(options.token)})")
+        async with readers_of(server.url, shelf, 1, format) as [reader]:
+            await saves(worker, reader, pks[1], peers, where, tell)
         async with readers_of(server.url, shelf, options.readers, format) as readers:
-            for token, pk in zip(options.token, pks[1:], strict=True):
-                await long_text(worker, readers, pk, token, f"{site.backend}, {format}")
-            await short_texts(worker, other, readers, pks[0], f"{site.backend}, {format}")
-    await events(other, server.url, options.readers, site.backend)
+            for token, pk in zip(options.token, pks[2:], strict=True):
+                await long_text(worker, readers, pk, token, peers, where, tell)
+            if not options.only_bytes:
+                await short_texts(worker, other, readers, pks[0], where, tell)
+    if not options.only_bytes:
+        await events(other, server.url, options.readers, site.backend, tell)
 
 
-async def long_text(worker: Any, readers: list[Reader], pk: int, token: int, where: str) -> None:
+async def saves(worker: Any, reader: Reader, pk: int, peers: Chunks, where: str, tell: Tell) -> None:
+    """A text that grows by `save()`, and then a change of another field. The peers send the row each time."""
+    before = reader.bytes
+    await asyncio.to_thread(worker.ask, f"live_text.save({pk})")
+    await asyncio.sleep(1)  # for the last frame
+    rows = [{"id": pk, "text": text_of(end), "state": ""} for end in range(STEP, LENGTH + 1, STEP)]
+    theirs = await peers.bytes_of(rows)
+    used = (reader.bytes - before) / LENGTH
+    tell(f"{where}: bytes of a reader, growing by save(), times it", used, "saves", _times(theirs, LENGTH))
+    sizes: list[int] = []
+    for state in ("open", "closed", "open"):
+        before = reader.bytes
+        await asyncio.to_thread(worker.ask, f"live_text.change({pk}, {state!r})")
+        await asyncio.sleep(1.5)  # each change has a frame of its own
+        sizes.append(reader.bytes - before)
+    theirs = await peers.bytes_of([{**rows[-1], "state": "open"}])
+    tell(f"{where}: bytes of a changed field beside that text", statistics.median(sizes), "change", theirs)
+
+
+async def long_text(
+    worker: Any, readers: list[Reader], pk: int, token: int, peers: Chunks, where: str, tell: Tell
+) -> None:
     before = [reader.bytes for reader in readers]
     found = await asyncio.to_thread(worker.ask, f"live_text.write({pk}, {token})")
     await asyncio.sleep(1)  # for the last frame
     used = [(reader.bytes - begun) / LENGTH for reader, begun in zip(readers, before, strict=True)]
-    plain = (token + len("data: \n\n")) / token
-    tell(f"{where}: bytes of a reader, tokens of {token}", statistics.median(used), "bytes", plain)
+    theirs = _times(await peers.bytes_of([token_of(number, token) for number in range(LENGTH // token)]), LENGTH)
+    tell(f"{where}: bytes of a reader, tokens of {token}, times it", statistics.median(used), "bytes", theirs)
     tell(f"{where}: the same, of the one with the most", max(used))
     tell(f"{where}: updates a second, tokens of {token}", found["updates"] / found["seconds"], "updates")
 
 
-async def short_texts(worker: Any, other: Any, readers: list[Reader], pk: int, where: str) -> None:
+async def short_texts(worker: Any, other: Any, readers: list[Reader], pk: int, where: str, tell: Tell) -> None:
     first: list[float] = []
     stop: list[float] = []
     for number in range(SHORT_TEXTS):
@@ -123,7 +163,7 @@ async def arrived(word: str, readers: list[Reader]) -> None:
         await asyncio.sleep(0.002)
 
 
-async def events(other: Any, url: str, number: int, where: str) -> None:
+async def events(other: Any, url: str, number: int, where: str, tell: Tell) -> None:
     shelf, _ = other.ask("live_text.create(1)")
     async with readers_of(url, shelf, number, "data") as readers:
         ages: list[float] = []
@@ -162,9 +202,23 @@ class readers_of:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def tell(what: str, seen: float, target: str = "", plain: float = 0.0) -> None:
+def _times(theirs: dict[str, int], length: int) -> dict[str, float]:
+    return {name: size / length for name, size in theirs.items()}
+
+
+class Tell(Protocol):
+    """Takes a figure, its target if there is one, and the figures of peers."""
+
+    def __call__(self, what: str, seen: float, target: str = "", peers: Mapping[str, float] = ...) -> None: ...
+
+
+def _tell(what: str, seen: float, target: str = "", peers: Mapping[str, float] = NOBODY) -> None:
     limit = f"{TARGETS[target]:>10g}" if target else " " * 10
-    print(f"{what:<58}{seen:>10.2f}{limit}" + (f"{plain:>11.2f}" if plain else ""), flush=True)
+    print(f"{what:<58}{seen:>10.2f}{limit}" + "".join(f"{size:>11.2f}" for size in peers.values()), flush=True)
+
+
+def _tell_json(what: str, seen: float, target: str = "", peers: Mapping[str, float] = NOBODY) -> None:
+    print(json.dumps({"what": what, "seen": seen, "target": TARGETS.get(target), "peers": dict(peers)}), flush=True)
 
 
 # what the processes of the site do
@@ -176,6 +230,31 @@ def create(number: int) -> tuple[int, list[int]]:
 
     shelf = Shelf.objects.create(name="answers")
     return shelf.pk, [Answer.objects.create(shelf=shelf).pk for _ in range(number)]
+
+
+def text_of(length: int) -> str:
+    return (WORDS * (length // len(WORDS) + 1))[:length]
+
+
+def token_of(number: int, length: int) -> str:
+    return WORDS[number % 40 :][:length]
+
+
+def save(pk: int) -> None:
+    """Let a text grow by ordinary saves."""
+    from tests.models import Answer
+
+    answer, begun = Answer.objects.get(pk=pk), time.monotonic()
+    for number in range(LENGTH // STEP):
+        time.sleep(max(0.0, begun + (number + 1) / SAVES_A_SECOND - time.monotonic()))
+        answer.text = text_of((number + 1) * STEP)
+        answer.save()
+
+
+def change(pk: int, state: str) -> None:
+    from tests.models import Answer
+
+    Answer.objects.filter(pk=pk).update(state=state)
 
 
 def write(pk: int, token: int) -> dict[str, float]:
@@ -197,7 +276,7 @@ def write(pk: int, token: int) -> dict[str, float]:
     with connection.execute_wrapper(count), realtime.live_text(answer, "text", state_field="state") as out:
         for number in range(LENGTH // token):
             time.sleep(max(0.0, begun + (number + 1) / RATE - time.monotonic()))
-            out.write(("lorem ipsum dolor sit amet consectetur adipiscing" * 2)[number % 40 :][:token])
+            out.write(token_of(number, token))
     return {"updates": updates, "seconds": time.monotonic() - begun}
 
 

@@ -51,6 +51,7 @@ def write(results: dict[str, Any], path: Path) -> Path:
         *_fan_out(figures),
         *_flood(figures),
         *_latency(figures),
+        *_text(figures),
         *_others(figures),
     ]
     if results["failed"]:
@@ -139,6 +140,27 @@ def _latency(figures: Figures) -> Iterable[str]:
             rows.append([f"{label}, {size:,} clients", *points, f"{max(found):.1f}", f"{len(found):,}"])
     yield _curves(curves)
     yield _table(["ms", "p50", "p90", "p99", "most", "deliveries"], rows)
+
+
+def _text(figures: Figures) -> Iterable[str]:
+    records = figures.of("text")
+    if not records:
+        return
+    peers = list(dict.fromkeys(name for record in records for name in record["peers"]))
+    yield "<h2>Growing text, a changed field, and live text</h2>"
+    yield _table(
+        ["figure", "realtime", "target", *peers, *(f"realtime / {name}" for name in peers)],
+        [
+            [
+                record["what"],
+                f"{record['seen']:,.2f}",
+                f"{record['target']:g}" if record["target"] else "",
+                *(f"{record['peers'][name]:,.2f}" if record["peers"] else "" for name in peers),
+                *(f"{record['seen'] / record['peers'][name]:.3f}" if record["peers"] else "" for name in peers),
+            ]
+            for record in records
+        ],
+    )
 
 
 def _others(figures: Figures) -> Iterable[str]:

@@ -42,7 +42,7 @@ from benchmarks.servers import (
 OUTPUT = ROOT / "build" / "bench"
 QUICK = [*REALTIME, *BARE, PEERS["channels-memory-daphne"], *DCRF[:1], *JAVASCRIPT]
 FAN_OUT = [peer for peer in PEERS.values() if peer not in PLAIN]
-MEASURES = ("fan-out", "many", "latency", "connections", "burst", "storm", "scale", "routing")
+MEASURES = ("fan-out", "many", "latency", "connections", "burst", "storm", "scale", "routing", "text")
 
 Step = tuple[str, Peer | None, Callable[[measures.Context], None]]
 
@@ -129,6 +129,7 @@ def once(peers: Sequence[Peer], *, quick: bool) -> Iterator[Step]:
     if ours:
         queries = [1, 1000] if quick else [1, 1000, 10_000]
         yield "routing", None, _do(routing, queries=queries, changes=40)
+        yield "text", None, _do(text, options=["--readers", "20", "--token", "40", "--only-bytes"] if quick else [])
 
 
 def _do(measure: Callable[..., None], *args: Any, **options: Any) -> Callable[[measures.Context], None]:
@@ -144,6 +145,16 @@ def routing(context: measures.Context, *, queries: list[int], changes: int) -> N
         database, queries, milliseconds, ratio = line.replace(",", "").split()
         figures = {"queries": int(queries), "milliseconds": float(milliseconds), "ratio": float(ratio)}
         context.keep({"measure": "routing", "database": database, "run": 0, **figures})
+
+
+def text(context: measures.Context, *, options: list[str]) -> None:
+    """Run the benchmark `live_text`."""
+    command = [sys.executable, "-m", "benchmarks.live_text", "--json", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DriverError(done.stderr.strip().splitlines()[-1])
+    for line in done.stdout.splitlines():
+        context.keep({"measure": "text", "run": 0, **json.loads(line)})
 
 
 def machine() -> dict[str, Any]:
