@@ -6,7 +6,7 @@
 A worker writes a text of 8,000 characters: by ordinary saves, with 40 characters 20 times a second, and as a live text
 at 40 tokens a second. A server process serves the readers, over WebSockets, and another process stops texts and sends
 events. Bytes are those of the messages of one reader. Beside them are those of Socket.IO and of a plain SSE endpoint,
-which send each row or token to whoever is connected.
+which send each row or token to the clients that are connected.
 """
 
 from __future__ import annotations

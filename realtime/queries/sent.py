@@ -122,7 +122,7 @@ class SentRows:
         self._memory = memory
         self._rows: dict[str, SentRow] = {}
         # by key and field: if the saved text has become shorter, the length up to which clients have dropped live text
-        self._caught_up: Mapping[tuple[str, str], int] = NOTHING
+        self._caught_up: Mapping[Any, int] = NOTHING
         self._before: dict[str, str | None] = {}  # the row before each
         self._behind: dict[str | None, str] = {}  # the row after each of those
         self._pending: _Pending | None = None
