@@ -14,7 +14,8 @@ The path of a call goes back: transports, connections, actions, the stream's met
 
 streams holds the base classes of the project's declarations. auth identifies clients and authorizes them.
 hub/presence_tracker tracks present users. actions/events validates ephemeral events, and hub/pubsub carries them.
-writers writes live texts; hub/pubsub carries what is added, and hub/text_relay passes it to the clients who see it.
+writers writes live texts; hub/pubsub carries what is added, and hub/text_relay passes it to the clients who see it. It
+also saves the progress of jobs, which are rows like others.
 
 The names are loaded lazily. So this module can be imported before Django's apps are ready, and `realtime.client` does
 not need Django.
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
         EventTooLarge,
         Forbidden,
         InvalidArguments,
+        JobBusy,
+        JobCancelled,
+        JobError,
         LiveTextError,
         NotFound,
         RealtimeError,
@@ -48,10 +52,12 @@ if TYPE_CHECKING:
         UnknownEvent,
         UnknownStream,
     )
+    from realtime.models import Job
     from realtime.streams.decorators import action, event, live_value
     from realtime.streams.presence import PresenceStream
     from realtime.streams.registry import register
     from realtime.streams.stream import ModelStream
+    from realtime.writers.job_run import JobRun
     from realtime.writers.text_writer import LiveText
 else:  # at runtime only: a type checker would accept any name
 
@@ -215,6 +221,86 @@ async def astop_text(instance: Model, field: str) -> bool:
     return await sync_to_async(stop_text)(instance, field)
 
 
+def job(user: object, name: str, *, total: int | None = None) -> JobRun:
+    """Run a job; its user sees the progress, and can cancel it.
+
+    Use it with `with`, or with `async with`, in a task, a management command or a thread. The block gets a
+    `JobProgress`, whose methods do not wait: `advance(by=1)`, `done`, `total`, `result` and `result_url`, which can be
+    set, `cancelled` and `pk`. It is saved over a database connection of its own, at most three times a second. So it
+    is seen at once also from a transaction, and an error of the database in it is logged and not raised. `user` is a
+    user or a primary key. `name` is shown to the user; `total` is the amount of work, in any unit.
+
+    The job is complete at the end of the block. It has failed if the block raises an exception (the user sees
+    only the sentence of an `ActionError` or a `ValidationError`), or if the process dies, 15 seconds later. If it
+    was cancelled, `advance` raises `JobCancelled`, which the end of the block handles.
+
+    Raise `JobError` if there is no such user, or no table of jobs.
+
+        with realtime.job(user, "Import", total=len(lines)) as job:
+            for line in lines:
+                import_line(line)
+                job.advance()
+            job.result = f"{len(lines)} lines imported."
+    """
+    from realtime.writers.job_run import JobRun  # reaches models
+
+    return JobRun.of_new(user, name, total)
+
+
+def queue_job(user: object, name: str, *, total: int | None = None) -> Job:
+    """Insert a job that a worker will run, and return it. The user sees it wait. Raise `JobError`.
+
+    It belongs to the present transaction. The arguments are as for `job`. Start the task when the transaction commits:
+
+        job = realtime.queue_job(request.user, "Import")
+        transaction.on_commit(partial(import_lines.delay, job.pk))
+    """
+    from realtime.actions.job_rows import queue  # reaches models
+
+    return queue(user, name, total)
+
+
+async def aqueue_job(user: object, name: str, *, total: int | None = None) -> Job:
+    """Like `queue_job`, for async code."""
+    from asgiref.sync import sync_to_async  # which comes with Django
+
+    return await sync_to_async(queue_job)(user, name, total=total)
+
+
+def run_job(job: object, *, total: int | None = None) -> JobRun:
+    """Run a queued job, in its worker; or run one again. Everything else is as in `job`.
+
+    `job` is a job or its primary key. If it was cancelled before, the first `advance` raises `JobCancelled`. Raise
+    `JobError` if there is no such job, and `JobBusy` if another worker runs it.
+
+        @shared_task
+        def import_lines(pk):
+            with realtime.run_job(pk, total=1000) as job:
+                ...
+    """
+    from realtime.writers.job_run import JobRun  # reaches models
+
+    return JobRun.of_queued(job, total)
+
+
+def cancel_job(job: object) -> None:
+    """Cancel a job, in whatever process it runs, when the present transaction commits.
+
+    `job` is a job or its primary key. One that has ended stays as it is. Pages cancel jobs of their user without it.
+    Raise `JobError` for what is no job, and `ObjectDoesNotExist` if it was deleted.
+    """
+    from realtime.writers.job_run import cancel_job  # reaches models
+
+    cancel_job(job)
+
+
+async def acancel_job(job: object) -> None:
+    """Like `cancel_job`, for async code."""
+    from asgiref.sync import sync_to_async  # which comes with Django
+
+    await sync_to_async(cancel_job)(job)
+
+
 __all__ = [
     "ActionError",
     "BadParameters",
@@ -222,6 +308,9 @@ __all__ = [
     "EventTooLarge",
     "Forbidden",
     "InvalidArguments",
+    "JobBusy",
+    "JobCancelled",
+    "JobError",
     "LiveTextError",
     "ModelStream",
     "NotFound",
@@ -235,17 +324,23 @@ __all__ = [
     "UnknownAction",
     "UnknownEvent",
     "UnknownStream",
+    "acancel_job",
     "action",
+    "aqueue_job",
     "arevoke",
     "asend_event",
     "asend_user_event",
     "astop_text",
     "atouch",
+    "cancel_job",
     "event",
+    "job",
     "live_text",
     "live_value",
+    "queue_job",
     "register",
     "revoke",
+    "run_job",
     "send_event",
     "send_user_event",
     "stop_text",

@@ -7,6 +7,9 @@ RealtimeError
 ├── LiveTextError              a live text cannot be written
 │   ├── TextBusy, TextLost     by this writer: another one writes it, or has taken it over
 │   └── TextStopped            any further: somebody has stopped it
+├── JobError                   a job cannot run: no user, no table, no such job
+│   ├── JobBusy                another worker runs it
+│   └── JobCancelled           somebody has cancelled it
 ├── CursorExpired              the log no longer reaches back to a cursor: a reset follows
 └── ClientError                has a code and a reason, and may be sent to a client
     ├── ProtocolError          closes the connection
@@ -91,6 +94,18 @@ class TextLost(LiveTextError):
 
 class TextStopped(LiveTextError):
     """Somebody has stopped the live text. Raised by `write`; the end of the `with` block handles it."""
+
+
+class JobError(RealtimeError):
+    """A job cannot run: it has no user, it does not exist, or `migrate` has not made its table."""
+
+
+class JobBusy(JobError):
+    """Another worker runs this job."""
+
+
+class JobCancelled(JobError):
+    """Somebody has cancelled the job. Raised by `advance`; the end of the `with` block handles it."""
 
 
 class CursorExpired(RealtimeError):

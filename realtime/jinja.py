@@ -31,6 +31,8 @@ class RealtimeExtension(Extension):
             tags.live_pages,
             tags.live_value,
             tags.live_text,
+            tags.live_jobs,
+            tags.live_job,
             tags.presence,
             tags.live_form,
             tags.live_actions,

@@ -1,10 +1,15 @@
-"""Models: the tables of the change log, of presence, of completed calls, and of the writers of live texts."""
+"""Models: the tables of the change log, of presence, of completed calls, of the writers of live texts, and of jobs."""
 
 from __future__ import annotations
+
+import uuid
 
 from django.apps import apps
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 HAS_USERS = settings.AUTH_USER_MODEL.partition(".")[0] in {config.label for config in apps.get_app_configs()}
 """Whether the project has a user model. Presence needs one; without it, the column is a placeholder."""
@@ -166,7 +171,7 @@ class Operation(models.Model):
 
 
 class TextLease(models.Model):
-    """The writer of a live text. It renews the lease while it runs; when the lease has expired, the writer is dead."""
+    """The writer of a live text, or of a job. It renews the lease while it runs; one whose lease expires is dead."""
 
     id = models.CharField(max_length=48, primary_key=True)  # a digest of model, key and field: one writer for each
     model = models.CharField(max_length=200)  # the model's label in lower case
@@ -182,3 +187,68 @@ class TextLease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.field} of {self.model} {self.key}"
+
+
+class JobState(models.TextChoices):
+    """What has become of a job."""
+
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    COMPLETE = "complete", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class Job(models.Model):
+    """Work in the background. Its user sees the progress, which `realtime.job` writes."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)  # known before the row is
+    if HAS_USERS:
+        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    else:
+        user = models.CharField(max_length=1)  # always empty
+    name = models.CharField(max_length=200)
+    state = models.CharField(max_length=9, choices=JobState, default=JobState.QUEUED)
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(null=True)  # null: unknown
+    seconds_left = models.IntegerField(null=True)  # as the worker estimated; null: unknown
+    cancel_requested = models.BooleanField(default=False)
+    result = models.TextField(default="")
+    result_url = models.TextField(default="")
+    error = models.TextField(default="")  # what its user may know of a failure
+    worker_died = models.BooleanField(default=False)  # why it has failed
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["user", "created_at"], name="realtime_job_of_user")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is complete, failed or cancelled."""
+        return self.state not in (JobState.QUEUED, JobState.RUNNING)
+
+    @property
+    def percent(self) -> int | None:
+        """How much is done, from 0 to 100; None if the total is unknown."""
+        if self.state == JobState.COMPLETE:
+            return 100
+        return None if self.total is None else min(100, 100 * self.done // max(self.total, 1))
+
+    @property
+    def time_left(self) -> str:
+        """A sentence with the time that is left, in the active language; empty if it is unknown."""
+        if self.seconds_left is None or self.state != JobState.RUNNING:
+            return ""
+        if self.seconds_left < 10:
+            return gettext("A few seconds left")
+        if self.seconds_left < 60:
+            return gettext("%(number)d s left") % {"number": round(self.seconds_left, -1)}
+        if self.seconds_left < 3570:
+            return gettext("%(number)d min left") % {"number": round(self.seconds_left / 60)}
+        return gettext("%(number)d h left") % {"number": round(self.seconds_left / 3600)}

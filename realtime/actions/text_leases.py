@@ -1,4 +1,4 @@
-"""Text leases: only the writer that holds the lease of a live text saves it.
+"""Text leases: only the writer that holds the lease of a live text, or of a job, saves it.
 
 A lease is a row of a separate table, so two writers exclude each other across processes. The writer renews it. When
 it has expired, its writer counts as dead: the hub of any server process marks the text as failed, and the next writer
@@ -10,19 +10,20 @@ in a transaction that began with a read if another one has written meanwhile. Th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.db import IntegrityError, connections, models, router, transaction
 from django.db.models import F, Model
+from django.utils import timezone
 
 from realtime.capture.touch import touch_rows
 from realtime.changelog import BACKENDS, get_changelog
 from realtime.changelog.idempotency import digest
 from realtime.conf import settings
 from realtime.exceptions import LiveTextError, TextBusy, TextLost
-from realtime.models import TextLease
+from realtime.models import Job, JobState, TextLease
 from realtime.protocol.live_text import TextName
 from realtime.protocol.patches import units
 from realtime.streams.keys import key_of, parse_keys
@@ -98,9 +99,9 @@ def acquire(target: TextTarget, writer: str) -> str:
     alias = target.name.alias
     try:
         with transaction.atomic(using=alias, durable=True):
-            _take(target, writer)
+            take_lease(target, writer)
             # also without a state field, so that each hub has the current row when the first words arrive
-            if not _update(target, {target.state_field: STREAMING} if target.state_field else {}):
+            if not update(target, {target.state_field: STREAMING} if target.state_field else {}):
                 raise TextLost(f"There is no {target.model.__name__} {target.name.key}.")
             return str(target.row.values_list(target.name.field, flat=True).get() or "")
     except RuntimeError as error:
@@ -112,7 +113,8 @@ def acquire(target: TextTarget, writer: str) -> str:
         ) from error
 
 
-def _take(target: TextTarget, writer: str) -> None:
+def take_lease(target: TextTarget, writer: str) -> None:
+    """Take the lease, in a transaction. Raise `TextBusy`."""
     alias, now = target.name.alias, get_changelog(target.name.alias).now
     expires = now + _ms(LEASE_SECONDS)
     leases = TextLease.objects.using(alias)
@@ -132,12 +134,23 @@ def _take(target: TextTarget, writer: str) -> None:
 
 def save(target: TextTarget, writer: str, text: str, *, renew: bool) -> bool:
     """Save the text; return whether the writer was asked to stop. Raise `TextLost`."""
-    return _save(target, writer, {target.name.field: text}, lambda lease: _renew(lease, target) if renew else None)
+    return save_values(target, writer, {target.name.field: text}, renew=renew)
+
+
+def save_values(target: TextTarget, writer: str, values: Mapping[str, Any], *, renew: bool) -> bool:
+    """Save fields of the row; return whether the writer was asked to stop. Raise `TextLost`."""
+    return _save(target, writer, values, lambda lease: _renew(lease, target) if renew else None)
 
 
 def finish(target: TextTarget, writer: str, text: str, state: str) -> None:
     """Save the whole text with its state, and end the lease. Raise `TextLost`."""
-    values = {target.name.field: text, **({target.state_field: state} if target.state_field else {})}
+    finish_values(
+        target, writer, {target.name.field: text, **({target.state_field: state} if target.state_field else {})}
+    )
+
+
+def finish_values(target: TextTarget, writer: str, values: Mapping[str, Any]) -> None:
+    """Save fields of the row, and end the lease. Raise `TextLost`."""
     _save(target, writer, values, lambda lease: lease.delete())
 
 
@@ -154,6 +167,11 @@ def renew(target: TextTarget, writer: str) -> bool:
     return bool(lease.values_list("stop", flat=True).first())
 
 
+def holds(target: TextTarget, writer: str) -> bool:
+    """Return whether this writer has the lease."""
+    return bool(_lease(target, writer).exists())
+
+
 def is_stopped(target: TextTarget, writer: str) -> bool:
     """Return whether the writer was asked to stop."""
     return bool(_lease(target, writer).filter(stop=True).exists())
@@ -167,7 +185,7 @@ def _renew(lease: Any, target: TextTarget) -> int:
     return int(lease.update(expires=get_changelog(target.name.alias).now + _ms(LEASE_SECONDS)))
 
 
-def _save(target: TextTarget, writer: str, values: dict[str, str], then: Callable[[Any], object]) -> bool:
+def _save(target: TextTarget, writer: str, values: Mapping[str, Any], then: Callable[[Any], object]) -> bool:
     alias = target.name.alias
     lease = _lease(target, writer)
     locks = connections[alias].features.has_select_for_update
@@ -175,7 +193,7 @@ def _save(target: TextTarget, writer: str, values: dict[str, str], then: Callabl
         stop = lease.select_for_update().values_list("stop", flat=True).first() if locks else None
         if locks and stop is None:
             raise _lost(target)
-        if not _update(target, values):
+        if not update(target, values):
             raise _lost(target)
         if not locks and (stop := lease.values_list("stop", flat=True).first()) is None:
             raise _lost(target)  # rolls back the write
@@ -190,7 +208,8 @@ def _lost(target: TextTarget) -> TextLost:
     )
 
 
-def _update(target: TextTarget, values: dict[str, str]) -> int:
+def update(target: TextTarget, values: Mapping[str, Any]) -> int:
+    """Update the row, or report it as changed if there are no values; return the number of rows."""
     rows: Any = target.row
     found = int(rows.update(**values) if values else rows.count())
     if found and (settings.CAPTURE == "signals" or not values):  # an update sends no signal
@@ -244,8 +263,12 @@ def _fail(alias: str, lease: TextLease) -> int:
         model._meta.get_field(lease.field),
         lease.state_field,
     )
+    if model is Job:
+        if target.row.filter(state=JobState.RUNNING).exists():
+            update(target, {"state": JobState.FAILED, "worker_died": True, "ended_at": timezone.now()})
+        return 0
     if lease.state_field and target.row.filter(**{lease.state_field: STREAMING}).exists():
-        _update(target, {lease.state_field: FAILED})
+        update(target, {lease.state_field: FAILED})
     return units(str(target.row.values_list(lease.field, flat=True).first() or ""))
 
 

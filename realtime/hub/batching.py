@@ -15,7 +15,7 @@ from realtime.conf import settings
 from realtime.hub.elastic_pool import MAX_LATE, PATIENCE_SECONDS
 from realtime.hub.pacing import RUSH_SECONDS
 
-Asked = TypeVar("Asked")
+Request = TypeVar("Request")
 Known = TypeVar("Known")
 Answer = TypeVar("Answer")
 
@@ -34,10 +34,10 @@ class Answered(NamedTuple):
 class _Member:
     """One request, its kind if known, and the future that receives the answer."""
 
-    __slots__ = ("asked", "future", "kind")
+    __slots__ = ("future", "kind", "request")
 
-    def __init__(self, asked: Any, future: asyncio.Future[Answered]) -> None:
-        self.asked = asked
+    def __init__(self, request: Any, future: asyncio.Future[Answered]) -> None:
+        self.request = request
         self.kind: Hashable = None
         self.future = future
 
@@ -72,9 +72,9 @@ class _Batch:
         """Answer the members. Runs in a thread."""
         begun = time.monotonic()
         with self._lock:
-            asked = [member.asked for member in self._left]
+            requests = [member.request for member in self._left]
         try:
-            known = work.read(asked)
+            known = work.read(requests)
         except Exception as error:
             with self._lock:
                 self._answers += [(member, _fit(error)) for member in self._left]
@@ -92,9 +92,9 @@ class _Batch:
 
     def _answer(self, member: _Member, known: Any, work: _Work) -> None:
         try:
-            member.kind = work.kind(member.asked, known)
+            member.kind = work.kind(member.request, known)
             apart = not self.apart and work.is_slow(member.kind)
-            answer = None if apart else work.answer(member.asked, known)
+            answer = None if apart else work.answer(member.request, known)
         except Exception as error:
             apart, answer = False, _fit(error)
         with self._lock:
@@ -129,13 +129,13 @@ class _Batch:
             return left
 
 
-class Batcher(Generic[Asked, Known, Answer]):
-    """Answers requests by `answer(asked, known)` in a thread; `read` gets `known` once for the whole batch.
+class Batcher(Generic[Request, Known, Answer]):
+    """Answers requests by `answer(request, known)` in a thread; `read` gets `known` once for the whole batch.
 
     Without a rush, a batch begins at once, with one member. Requests that arrive right after it, or while `batches`
     are running, wait for the next one. If a member takes longer than `PATIENCE_SECONDS`, another batch goes on with
-    the others. Its kind, `kind(asked, known)`, is then answered separately for a while, each member in its own thread.
-    The kind None is never separated. `submit` calls a function in a thread.
+    the others. Its kind, `kind(request, known)`, is then answered separately for a while, each member in its own
+    thread. The kind None is never separated. `submit` calls a function in a thread.
     """
 
     def __init__(
@@ -143,9 +143,9 @@ class Batcher(Generic[Asked, Known, Answer]):
         submit: Callable[..., Future[Any]],
         batches: int,
         *,
-        read: Callable[[Sequence[Asked]], Known],
-        answer: Callable[[Asked, Known], Answer],
-        kind: Callable[[Asked, Known], Hashable] = lambda asked, known: None,
+        read: Callable[[Sequence[Request]], Known],
+        answer: Callable[[Request, Known], Answer],
+        kind: Callable[[Request, Known], Hashable] = lambda request, known: None,
     ) -> None:
         self._submit = submit
         self._most = batches
@@ -158,9 +158,9 @@ class Batcher(Generic[Asked, Known, Answer]):
         self._begins_at = 0.0  # the earliest start of the next batch
         self._timer: asyncio.TimerHandle | None = None  # for the next batch
 
-    async def __call__(self, asked: Asked) -> Answered:
+    async def __call__(self, request: Request) -> Answered:
         """Raise what `read` or `answer` raises, and `TimeoutError` for a kind that exceeds REALTIME_QUERY_SECONDS."""
-        member = _Member(asked, asyncio.get_running_loop().create_future())
+        member = _Member(request, asyncio.get_running_loop().create_future())
         self._waiting.append(member)
         self._go_on()
         return await member.future
@@ -184,7 +184,7 @@ class Batcher(Generic[Asked, Known, Answer]):
         members: list[_Member] = []
         while self._waiting and len(members) < MAX_MEMBERS:
             member = self._waiting.popleft()
-            if not member.future.done():  # whoever asked has gone
+            if not member.future.done():  # the caller has gone
                 members.append(member)
         if members:
             self._start(_Batch(members, now))
@@ -252,7 +252,7 @@ class Batcher(Generic[Asked, Known, Answer]):
 
 
 def _settle(member: _Member, answer: Any, begun: float) -> None:
-    if member.future.done():  # whoever asked has gone
+    if member.future.done():  # the caller has gone
         return
     if isinstance(answer, BaseException):
         member.future.set_exception(answer)

@@ -1,4 +1,4 @@
-"""DeadWriters: marks the live texts of dead writers as failed, while a process has clients."""
+"""DeadWriters: marks the live texts and the jobs of dead writers as failed, while a process has clients."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 from realtime.actions.text_leases import LEASE_SECONDS, fail_expired
 from realtime.hub.pubsub.event_bus import publish_text
 from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
+from realtime.models import Job
 from realtime.protocol.live_text import TextEnd
 
 logger = logging.getLogger("realtime.log")
 
+JOB = Job._meta.label_lower
 FIRST_SECONDS = 0.5  # after the first client has connected: the writer may have died with the last server
 IDLE_SECONDS = 60.0  # while nobody writes, as far as is known
 
@@ -24,6 +26,7 @@ class DeadWriters:
     def __init__(self, aliases: Callable[[], Iterable[str]]) -> None:
         self._aliases = aliases
         self._due: dict[str, float] = {}  # when to look next, by the loop's clock
+        self._watched: set[str] = set()  # databases whose jobs clients see
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._look_when_due(), name="realtime dead writers")
 
@@ -32,6 +35,13 @@ class DeadWriters:
         due = asyncio.get_running_loop().time() + LEASE_SECONDS
         self._due[alias] = min(self._due.get(alias, due), due)
         self._news.set()
+
+    def watch(self, alias: str) -> None:
+        """Clients see jobs: look now, and then so often that no job is dead for longer than its lease."""
+        if alias not in self._watched:
+            self._watched.add(alias)
+            self._due[alias] = 0.0
+            self._news.set()
 
     async def close(self) -> None:
         self._task.cancel()
@@ -66,6 +76,9 @@ class DeadWriters:
             [end] = thread.close()
             await asyncio.wait([asyncio.wrap_future(end)], timeout=LEAVE_SECONDS)
         for name, writer, length in expired:
+            if name.model == JOB:
+                logger.warning("The worker of the job %s is dead.", name.key, extra={"log": alias})
+                continue
             logger.warning(
                 "The writer of the field %r of the %s %s is dead; its live text is marked as failed.",
                 name.field,
@@ -74,4 +87,5 @@ class DeadWriters:
                 extra={"log": alias},
             )
             publish_text(TextEnd(name, writer, length))
-        return IDLE_SECONDS if left is None else min(left, IDLE_SECONDS)
+        idle = LEASE_SECONDS if alias in self._watched else IDLE_SECONDS
+        return idle if left is None else min(left, idle)

@@ -35,6 +35,7 @@ from realtime.hub.pubsub.event_bus import EventBus, publish
 from realtime.hub.slow_queries import SlowQueries
 from realtime.hub.subscribers import Client, call_client
 from realtime.hub.text_relay import TextRelay
+from realtime.models import Job
 from realtime.protocol import codec
 from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope
@@ -46,7 +47,7 @@ from realtime.streams.stream import ModelStream
 logger = logging.getLogger("realtime.status")
 
 Result = TypeVar("Result")
-Asked = TypeVar("Asked")
+Request = TypeVar("Request")
 Known = TypeVar("Known")
 
 SWEEP_SECONDS = 1.0  # how often clients check their deadlines
@@ -195,11 +196,11 @@ class Hub:
 
     async def run_together(
         self,
-        answer: Callable[[Asked, Known], Result],
-        read: Callable[[Sequence[Asked]], Known],
-        asked: Asked,
+        answer: Callable[[Request, Known], Result],
+        read: Callable[[Sequence[Request]], Known],
+        request: Request,
         *,
-        kind: Callable[[Asked, Known], Hashable] = lambda asked, known: None,
+        kind: Callable[[Request, Known], Hashable] = lambda request, known: None,
     ) -> Answered:
         """Answer in a thread of the same pool; `read` runs once for all concurrent callers.
 
@@ -207,7 +208,7 @@ class Hub:
         """
         if answer not in self._batchers:
             self._batchers[answer] = Batcher(self.submit, CHECK_THREADS, read=read, answer=answer, kind=kind)
-        return await self._batchers[answer](asked)
+        return await self._batchers[answer](request)
 
     async def perform(
         self,
@@ -255,6 +256,8 @@ class Hub:
             call_client(client, client.refuse, subscription, refusal)
             return
         task.subscribe(client, subscription, stream, Want(key, cursor, fingerprint))
+        if stream.model is Job and self._dead_writers is not None:
+            self._dead_writers.watch(stream.database())
 
     def catch_up(self, client: Client, queries: Mapping[int, str | None]) -> None:
         """Bring the client's live queries up to date, each from its cursor."""

@@ -1,4 +1,4 @@
-"""Pruning: deletes old changes from the logs while a process has clients, even for a short time."""
+"""Pruning: deletes old changes from the logs, and old jobs, while a process has clients, even for a short time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 
+from realtime.actions import job_rows
 from realtime.changelog import get_changelog
 from realtime.conf import settings
 from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
@@ -57,3 +58,4 @@ class Pruning:
 def prune(alias: str) -> None:
     """Delete what has passed its retention time."""
     get_changelog(alias).prune(older_than=settings.RETENTION_SECONDS)
+    job_rows.prune(alias)

@@ -30,7 +30,7 @@ from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
 from realtime.queries.pagination import render_pages
 from realtime.queries.plan import BEFORE, Maintenance, Plan
-from realtime.queries.probe import queryset_of_all
+from realtime.queries.probe import ReadsAudience, note_reading, queryset_of_all
 from realtime.queries.queryset import unsliced
 from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import RowMemory, SentRows
@@ -130,6 +130,7 @@ class LiveQuery:
         self.broken: dict[str, Exception] = {}  # errors of rows that failed when last read, by key
         self.careful = False  # a row has failed in the database: each gets its own savepoint
         self.strict = False  # a row's error is raised, not replaced by a placeholder
+        self.is_for_all = False  # it is read for several audiences, and must not depend on them
         self.is_open = True  # whether changes of rows outside it may affect it, as far as is known
         self.looks_around = True  # whether rows that it does not have may change it, as far as is known
         self._names: Collection[str] = ()  # of a live value, in place of keys
@@ -170,6 +171,20 @@ class LiveQuery:
             self.broken = {key: error for key, error in self.broken.items() if key in self._keys or key in self._names}
         self.careful = self.careful and bool(self.broken)
         self._question = self._new_question or self._question
+
+    @property
+    def look(self) -> tuple[Any, ...] | None:
+        """What two live queries that render rows alike have in common; None if that is unknown."""
+        return self._render.look
+
+    def separate(self, number: int, stream: ModelStream) -> LiveQuery:
+        """Return a live query in the same state, with this number, for one of the audiences that it was read for."""
+        own = LiveQuery(stream, self.key.format)
+        own.id, own.careful = number, self.careful
+        own._keys, own._shown, own._question = self._keys.copy(), self._shown, self._question
+        own.is_open, own.looks_around = self.is_open, self.looks_around
+        own.sent = self.sent.separate()
+        return own
 
     @property
     def members(self) -> Collection[str]:
@@ -572,6 +587,9 @@ class LiveQuery:
 
     def _row(self, instance: Any, key: str) -> msgspec.Raw:
         row = self._made(instance, key, lambda instance, key: encode_row(self._render(instance, key), self.stream))
+        if self.is_for_all and self._render.asked:
+            note_reading(type(self.stream), self.key.format)
+            raise ReadsAudience(self)
         if key in self.broken:
             return encode_row(broken_rows.placeholder(key, self.key.format), self.stream)
         return cast("msgspec.Raw", row)
@@ -598,12 +616,20 @@ class LiveQuery:
 
     def _ask(self) -> tuple[Any, Analysis]:
         if self._asked is None:
-            queryset = self.stream.get_queryset(**self.stream.params)
+            queryset = self._queryset()
             if self._plan is None or not self._plan.is_of(queryset):
                 self._plan, self._placed = Plan(queryset, self.stream), None
             self._take_plan(self._plan)
         assert self._asked is not None
         return self._asked
+
+    def _queryset(self) -> Any:
+        if not self.is_for_all:
+            return self.stream.get_queryset(**self.stream.params)
+        queryset = queryset_of_all(self.stream)
+        if queryset is None:
+            raise ReadsAudience(self)
+        return queryset
 
     def ask_for_all(self) -> bool:
         """Use one QuerySet for all audiences, if they share it; return whether they do."""

@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
+from realtime.queries.plan import is_same
 from realtime.streams.stream import ModelStream
+
+if TYPE_CHECKING:
+    from realtime.queries.livequery import LiveQuery
 
 _LOOKED = "_realtime_looked"
 _PERSONAL = frozenset({"audience", "audience_key", "__dict__"})
+_OF_ONE = frozenset({"audience", "audience_key", "_inline_rows"})  # attributes that differ between audiences
 
 # Streams whose QuerySet may differ between audiences.
 _personal: WeakSet[type[ModelStream]] = WeakSet()
+
+# The formats in which a row has read its stream, and so may differ between audiences.
+_reading: WeakKeyDictionary[type[ModelStream], set[str]] = WeakKeyDictionary()
+
+
+class ReadsAudience(Exception):
+    """Raised if a live query that is read for several audiences depends on the audience after all."""
+
+    def __init__(self, query: LiveQuery) -> None:
+        self.query = query
+        super().__init__(query)
+
+
+def may_be_for_all(kind: type[ModelStream]) -> bool:
+    """Return whether `get_queryset` has never read the audience, as far as that can be seen."""
+    return kind not in _personal and kind.__getattribute__ is object.__getattribute__
+
+
+def reads_stream(kind: type[ModelStream], format: str) -> bool:
+    """Return whether a row in this format has read its stream."""
+    return format in _reading.get(kind, ())
+
+
+def note_reading(kind: type[ModelStream], format: str) -> None:
+    """Note that a row in this format has read its stream."""
+    _reading.setdefault(kind, set()).add(format)
+
+
+def differs_in_audience_alone(stream: ModelStream, other: ModelStream) -> bool:
+    """Return whether two streams of one class have the same attributes, except for the audience."""
+    one, two = vars(stream), vars(other)
+    names = (one.keys() | two.keys()) - _OF_ONE
+    return all(name in one and name in two and is_same(one[name], two[name]) for name in names)
 
 
 def queryset_of_all(stream: ModelStream) -> Any:
@@ -20,7 +58,7 @@ def queryset_of_all(stream: ModelStream) -> Any:
     It is the same if `get_queryset` has not read the audience: its other arguments do not differ.
     """
     kind = type(stream)
-    if kind in _personal or kind.__getattribute__ is not object.__getattribute__:
+    if not may_be_for_all(kind):
         return None
     probe: Any = object.__new__(_probe_class(kind))
     state = object.__getattribute__(probe, "__dict__")

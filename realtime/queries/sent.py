@@ -296,6 +296,13 @@ class SentRows:
             self._caught_up = {name: at for name, at in self._caught_up.items() if name[0] != key}
         self._memory.release(self, key)
 
+    def separate(self) -> SentRows:
+        """Return what is sent to some of the subscribers from now on. Rows that were withheld are sent soon."""
+        sent = SentRows(self._memory, self._model)
+        sent.number = self.number
+        sent.withheld = {key: withheld._replace(late=-math.inf) for key, withheld in self.withheld.items()}
+        return sent
+
     def forget(self) -> None:
         """Forget all rows."""
         self.withheld = NOTHING

@@ -28,7 +28,7 @@ class SharedDelta:
     `refers`: a patch refers to live text, which must have been sent before.
     """
 
-    __slots__ = ("_deltas", "_encoded", "base", "refers")
+    __slots__ = ("_deltas", "_encoded", "_query", "_rest", "base", "refers")
 
     def __init__(
         self,
@@ -41,12 +41,14 @@ class SharedDelta:
     ) -> None:
         self.base = base
         self.refers = refers
+        self._query = whole.query
         self._deltas: dict[Form, Delta] = {
             "whole": whole,
             "known": whole if known is None else known,
             "patched": whole if patched is None else patched,
         }
-        self._encoded: dict[Form, bytes | None] = {}
+        self._rest: dict[Form, bytes | None] = {}  # the JSON after the live query's number, which all copies share
+        self._encoded: dict[Form, bytes | None] | None = None
 
     def __bool__(self) -> bool:
         return bool(self._deltas["whole"])
@@ -55,11 +57,22 @@ class SharedDelta:
     def reset(self) -> bool:
         return self._deltas["whole"].reset
 
+    def for_query(self, number: int) -> SharedDelta:
+        """Return the same delta under another number of the live query; its rows are encoded once for both."""
+        found = SharedDelta.__new__(SharedDelta)
+        found.base, found.refers, found._query = self.base, self.refers, number
+        found._deltas, found._rest, found._encoded = self._deltas, self._rest, None
+        return found
+
     def encoded(self, form: Form) -> bytes | None:
         """Return the JSON of a form; None if there is nothing to send."""
+        if self._encoded is None:
+            self._encoded = {}
         if form not in self._encoded:
-            delta = self._deltas[form]
-            self._encoded[form] = encode_delta(delta) if delta else None
+            if form not in self._rest:
+                self._rest[form] = self._encode(form)
+            rest = self._rest[form]
+            self._encoded[form] = None if rest is None else _head(self._query) + rest
         return self._encoded[form]
 
     def short(self, form: Form) -> Encoded | None:
@@ -67,7 +80,11 @@ class SharedDelta:
         delta = self._deltas[form]
         if delta != Delta(delta.query, patches=delta.patches) or not delta.patches:
             return None
-        return encode(Patched(delta.query, delta.patches))
+        return encode(Patched(self._query, delta.patches))
+
+    def _encode(self, form: Form) -> bytes | None:
+        delta = self._deltas[form]
+        return encode_delta(delta).removeprefix(_head(delta.query)) if delta else None
 
     def form_for(self, received: Received) -> Form:
         """Return the form that a subscriber gets."""
@@ -76,3 +93,7 @@ class SharedDelta:
     def to(self, received: Received) -> bytes | None:
         """Return the JSON for this subscriber."""
         return self.encoded(self.form_for(received))
+
+
+def _head(query: int) -> bytes:
+    return b'{"query":%d' % query

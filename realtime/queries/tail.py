@@ -20,6 +20,7 @@ from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
@@ -32,6 +33,7 @@ from realtime.conf import limits
 from realtime.exceptions import ClientError, CursorExpired, TooManyRows
 from realtime.protocol.codec import encode_delta
 from realtime.protocol.live_text import GrowingText, TextName
+from realtime.queries.audience_group import AudienceGroup, GroupKey, GroupMember, group_key
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.expansion import by_model
 from realtime.queries.family import Families, Family
@@ -50,6 +52,7 @@ from realtime.queries.livequery import (
     members_of,
 )
 from realtime.queries.plan import Maintenance
+from realtime.queries.probe import ReadsAudience, differs_in_audience_alone
 from realtime.queries.round import GivenUp, Round
 from realtime.queries.routing import Router
 from realtime.queries.sent import RowMemory
@@ -133,11 +136,27 @@ class RoundData(NamedTuple):
 
     tick: Tick
     opened: dict[QueryKey, LiveQuery]
+    joined: JoinedGroups
     present: dict[LiveQuery, Present]  # the state of live queries that were opened or have changed
     changes: Changes  # since the last tick
     due: Mapping[LiveQuery, float]  # when those in `present` change by time alone; infinity if never
     older: Mapping[str, Sequence[LoggedChange]]  # all changes after cursors from before the last tick
     gives_way: bool  # no want was answered
+
+
+class Joining(NamedTuple):
+    """An audience that joins a group."""
+
+    group: AudienceGroup
+    member: GroupMember
+
+
+@dataclass(slots=True)
+class JoinedGroups:
+    """The audiences that have joined groups in this round, and the groups that are new."""
+
+    audiences: dict[QueryKey, Joining] = field(default_factory=dict)
+    groups: dict[GroupKey, AudienceGroup] = field(default_factory=dict)
 
 
 def _known(theirs: str | None, mine: str) -> str | None:
@@ -314,7 +333,10 @@ class Tail:
         self._careful: set[QueryKey] = set()  # live queries in which a row has failed in the database
         self._begun = False  # the log is known to have an epoch
         self._grounds = AccessDependencies()
-        self._queries: dict[QueryKey, LiveQuery] = {}
+        self._queries: dict[QueryKey, LiveQuery] = {}  # the audiences of a group have one
+        self._groups: dict[GroupKey, AudienceGroup] = {}
+        self._group_of: dict[int, AudienceGroup] = {}  # by live query
+        self._apart: set[type[ModelStream]] = set()  # whose audiences have a live query each, because one was slow
         self._router = Router(max_changes)
         self._recent = RecentChanges(max_changes, self._is_older)
         self._history = History()
@@ -354,6 +376,10 @@ class Tail:
         round = self._round
         if before.given_up:  # an abandoned round must not clean up itself
             if before.stuck is not None:
+                stuck = self._queries.get(before.stuck)
+                if stuck is not None and stuck.is_for_all:
+                    self._apart.add(type(stuck.stream))
+                    self._dissolve(stuck)
                 self._discard(before.stuck)
             self._end_tick(before)
         wanted = {want.key for want in wants}
@@ -376,6 +402,9 @@ class Tail:
             except NeedsCare:
                 if not self.log.connection.is_usable():
                     raise
+                continue
+            except ReadsAudience as error:
+                self._dissolve(error.query)
                 continue
             except _QueryFailed as error:
                 if not self.log.connection.is_usable():
@@ -412,18 +441,92 @@ class Tail:
 
     def costs(self) -> list[Cost]:
         """Return the cost of each live query. May be called from another thread."""
-        return [
-            Cost(query.key, query.id, len(query.keys), query.seconds, len(query.broken), query.maintenance)
-            for query in list(self._queries.values())
-        ]
+        found = []
+        for key, query in list(self._queries.items()):
+            members = group.members.copy() if (group := self._group_of.get(query.id)) else {}
+            number = members[key].number if key in members else query.id
+            seconds = query.seconds / max(1, len(members))
+            found.append(Cost(key, number, len(query.keys), seconds, len(query.broken), query.maintenance))
+        return found
 
     def _discard(self, key: QueryKey) -> None:
         self._careful.discard(key)
         self._large.discard(key)
-        if query := self._queries.pop(key, None):
-            self._router.discard(query)
-            query.sent.forget()
-            self._due.pop(query, None)
+        query = self._queries.pop(key, None)
+        if query is None:
+            return
+        if (group := self._group_of.get(query.id)) is not None and group.query is query:
+            group.remove(key)
+            if group.members:
+                return
+            del self._groups[group.key], self._group_of[query.id]
+        self._router.discard(query)
+        query.sent.forget()
+        self._due.pop(query, None)
+
+    def _dissolve(self, query: LiveQuery) -> None:
+        """Give each audience of a group a live query of its own."""
+        group = self._group_of.pop(query.id, None)
+        if group is None:  # it is new in this round, which was not stored
+            return
+        del self._groups[group.key]
+        self._router.discard(query)
+        for key, own in group.dissolve().items():
+            self._queries[key] = own
+            self._router.index(own).add(own)
+            self._history.opened(own)
+            if own.careful:
+                self._careful.add(key)
+            if own.sent.withheld:
+                self._withholding.add(own)
+        query.sent.forget()
+
+    def _numbers(self, query: LiveQuery) -> Sequence[int]:
+        """Return the numbers by which subscribers know a live query: one for each audience of a group."""
+        group = self._group_of.get(query.id)
+        return (query.id,) if group is None else [member.number for member in group.members.values()]
+
+    def _number(self, key: QueryKey, query: LiveQuery, joined: JoinedGroups) -> int:
+        """Return the number by which the subscribers with this key know a live query."""
+        if key in joined.audiences:
+            return joined.audiences[key].member.number
+        group = self._group_of.get(query.id)
+        return query.id if group is None else group.members[key].number
+
+    def _for_audiences(self, deltas: dict[int, SharedDelta]) -> dict[int, SharedDelta]:
+        """Return the deltas of live queries by the numbers that subscribers know."""
+        if self._group_of.keys().isdisjoint(deltas):
+            return deltas
+        found: dict[int, SharedDelta] = {}
+        for number, delta in deltas.items():
+            group = self._group_of.get(number)
+            found.update({number: delta} if group is None else group.deltas(delta))
+        return found
+
+    def _group(self, query: LiveQuery, joined: JoinedGroups, failed: set[QueryKey]) -> AudienceGroup | None:
+        """Return the group that this new live query belongs to; None if its audience must have its own."""
+        key = group_key(query)
+        if key is None or type(query.stream) in self._apart:
+            return None
+        group = self._groups.get(key) or joined.groups.get(key)
+        if group is not None:
+            return group if group.takes(query.stream) else None
+        if not self._guarded(query, failed, query.ask_for_all):
+            return None
+        group = joined.groups[key] = AudienceGroup(key, query)
+        return group
+
+    def _fail_audiences(self, tick: Tick, joined: JoinedGroups, failed: set[QueryKey]) -> None:
+        """Let a live query that has failed for a group fail for all of its audiences."""
+        for key in list(failed):
+            query = self._queries.get(key)
+            group = None if query is None else self._group_of.get(query.id)
+            others = {*group.members} if group is not None else set()
+            others.update(other for other, joining in joined.audiences.items() if joining.group.query.key == key)
+            failed |= others
+            if key in self._errors:
+                self._errors.update(dict.fromkeys(others, self._errors[key]))
+        tick.answers = {want: answer for want, answer in tick.answers.items() if want.key not in failed}
 
     def _read(
         self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]], failed: set[QueryKey]
@@ -465,6 +568,7 @@ class Tail:
             return time.perf_counter() - begun > self.seconds
 
         opened: dict[QueryKey, LiveQuery] = {}
+        joined = JoinedGroups()
         groups = _by_key(wants)
         gives_way = bool(tick.deltas and groups) and not self._gave_way and self.seconds < math.inf
         if gives_way:
@@ -476,14 +580,18 @@ class Tail:
                 keys.clear()
             for key in keys:
                 group = groups.pop(key)
-                subject = self._subject(key, wants[group[0]], tick, opened, present, failed)
+                subject = self._subject(key, wants[group[0]], tick, opened, joined, present, failed)
                 if subject is not None:
                     own = present[subject] if subject in present else _unchanged(subject)
                     group.sort(key=lambda want: want not in batch)
-                    answers = self._answers(tick, subject, group, own, changes, failed, set(batch), late)
+                    number = self._number(key, subject, joined)
+                    answers = self._answers(tick, subject, number, group, own, changes, failed, set(batch), late)
                     tick.answers.update(answers)
                     if key not in failed and (left := [want for want in group if want not in answers]):
                         groups[key] = left
+        if failed:
+            self._fail_audiences(tick, joined, failed)
+        tick.deltas = self._for_audiences(tick.deltas)
         tick.deferred = {want for want in wants if want not in tick.answers and want.key not in failed}
 
         tick.changes = len(changes) if changes is not TOO_MANY else self.max_changes if before else 0
@@ -492,7 +600,7 @@ class Tail:
             for query in present
             if query.stream.changes_by_time()
         }
-        return RoundData(tick, opened, present, changes, due, self._read_now, gives_way)
+        return RoundData(tick, opened, joined, present, changes, due, self._read_now, gives_way)
 
     def _look_up_together(self, routed: Mapping[LiveQuery, Changed], failed: set[QueryKey]) -> None:
         """Read the changed rows of similar live queries together."""
@@ -509,7 +617,8 @@ class Tail:
                 if others and self._guarded(first, failed, first.ask_for_all):
                     self._round.touched.update(others)
                     for other in others:
-                        other.ask_like(first)
+                        if differs_in_audience_alone(other.stream, first.stream):
+                            other.ask_like(first)
             for query, changed in queries.items():
                 family = None if query.key in failed else self._guarded(query, failed, families.of, query)
                 if family is not None:
@@ -522,7 +631,7 @@ class Tail:
         try:
             with self._round.reading(first.key), first.key.surroundings.applied():
                 family.look_up(queries)
-        except GivenUp:
+        except (GivenUp, ReadsAudience):
             raise
         except Exception as error:
             family.usable = False  # reading each alone shows which of them fails
@@ -551,21 +660,33 @@ class Tail:
         stream: ModelStream,
         tick: Tick,
         opened: dict[QueryKey, LiveQuery],
+        joined: JoinedGroups,
         present: dict[LiveQuery, Present],
         failed: set[QueryKey],
     ) -> LiveQuery | None:
         """Return the wanted live query; put its current keys into `present` if they have changed."""
         if key in failed:
             return None
-        subject = self._queries.get(key) or opened.get(key) or self._open(key, stream, failed)
-        if subject is None or key in opened:
+        subject = self._queries.get(key) or opened.get(key)
+        if subject is None and key in joined.audiences:
+            subject = joined.audiences[key].group.query
+        if subject is None:
+            subject = self._open(key, stream, failed)
+            if subject is None:
+                return None
+            if (group := self._group(subject, joined, failed)) is not None:
+                joined.audiences[key] = Joining(group, GroupMember(subject.id, stream))
+                subject = group.query
+        if key in failed or subject.key in failed:
+            return None
+        if subject in present:
             return subject
-        if key not in self._queries:
+        if subject.key not in self._queries:
             keys = self._guarded(subject, failed, subject.read_keys)
             if keys is None:
                 return None
             opened[key], present[subject] = subject, keys
-        elif subject not in present and self._guarded(subject, failed, subject.drifts):
+        elif self._guarded(subject, failed, subject.drifts):
             result = self._guarded(subject, failed, subject.delta, ())
             if result is None:
                 return None
@@ -578,6 +699,7 @@ class Tail:
         self,
         tick: Tick,
         query: LiveQuery,
+        number: int,
         wants: Sequence[Want],
         present: Present,
         changes: Changes,
@@ -612,7 +734,8 @@ class Tail:
             if delta is not None:
                 if start.cursor is not None:
                     tick.resets += delta.reset
-                answers[start] = Answer(query.id, encode_delta(delta) if delta else None, mine, query.sent.number)
+                encoded = encode_delta(msgspec.structs.replace(delta, query=number)) if delta else None
+                answers[start] = Answer(number, encoded, mine, query.sent.number)
         return {want: answers[start] for want, start in starts.items() if start in answers}
 
     def _pasts(self, query: LiveQuery, present: Present, cursors: set[str | None]) -> dict[str | None, Past | None]:
@@ -673,6 +796,11 @@ class Tail:
                 query.store(found.present.pop(query))
                 self._queries[key] = query
                 self._router.index(query).add(query)
+        for key, (group, member) in found.joined.audiences.items():
+            if key not in failed:
+                group.members[key] = member
+                self._queries[key] = group.query
+                self._groups[group.key] = self._group_of[group.query.id] = group
         members: dict[int, Members] = {}
         for query, present in found.present.items():
             if query.key not in failed:
@@ -726,14 +854,16 @@ class Tail:
         if not texts:
             return
         all_texts, new_texts = _by_row(texts), _by_row(new)
-        for query in self._queries.values():
+        for query in dict.fromkeys(self._queries.values()):
             label = query.stream.model._meta.label_lower
-            if query.id in tick.deltas:
+            numbers = self._numbers(query)
+            if any(number in tick.deltas for number in numbers):
                 self._withholding.add(query)  # if it has withheld a row
-                tick.texts[query.id] = shown = query.shown_texts(all_texts.get(label, {}))
+                shown = query.shown_texts(all_texts.get(label, {}))
+                tick.texts.update(dict.fromkeys(numbers, shown))
                 query.sent.texts = {(text.key, text.field) for text in shown}
             elif label in new_texts and (shown := query.shown_texts(new_texts[label])):
-                tick.new_texts[query.id] = shown
+                tick.new_texts.update(dict.fromkeys(numbers, shown))
                 query.sent.texts = {*query.sent.texts, *((text.key, text.field) for text in shown)}
 
     def _warn_of_size(self, query: LiveQuery) -> None:
@@ -837,7 +967,7 @@ class Tail:
         try:
             with round.reading(query.key), surroundings:
                 return read(*args)
-        except GivenUp:
+        except (GivenUp, ReadsAudience):
             raise
         except NeedsCare:
             self._careful.add(query.key)

@@ -42,6 +42,7 @@ from realtime.templatetags.paging import page_request, remember, remembered, res
 
 register = template.Library()
 
+JOBS = "realtime.jobs"
 SCRIPT_SEEN = "_realtime_script_seen"  # on a request, whose page has the script or looks for it
 
 
@@ -306,6 +307,48 @@ def live_text(context: Any, instance: Model, field: str, container: str = "span"
         format_html(' class="{}"', classes) if classes else "",
         str(getattr(instance, field) or ""),
     )
+
+
+@register.simple_tag(takes_context=True)
+def live_jobs(context: Any, container: str = "div", **attributes: Any) -> SafeString:
+    """Show the user's newest jobs, with their progress and a button to cancel each. Nothing for anonymous users.
+
+    For example::
+
+        {% live_jobs %}
+        {% live_jobs container="section" class="sidebar" %}
+
+    The keywords are `container` (the element, a `div` by default) and `class` (by default, `realtime-jobs`). Each
+    of the twenty newest jobs is a row, as `realtime/job.html` has it; a template of yours with this name replaces it.
+    """
+    return _own_rows(context, "live_jobs", JOBS, container, attributes, "realtime-jobs")
+
+
+@register.simple_tag(takes_context=True)
+def live_job(context: Any, job: Any, container: str = "div", **attributes: Any) -> SafeString:
+    """Show one job of the user: a bar, percent, the time left, its state and its result.
+
+    For example::
+
+        {% live_job job %}
+        {% live_job request.session.import_job container="section" %}
+
+    `job` is a job or its primary key. The keywords are as for `{% live_jobs %}`. A job of another user is not shown.
+    """
+    return _own_rows(context, "live_job", JOBS, container, attributes, "realtime-jobs", job=str(_plain(job)))
+
+
+def _own_rows(
+    context: Any, tag: str, name: str, container: str, attributes: dict[str, Any], classes: str, **params: str
+) -> SafeString:
+    """What a stream of realtime itself shows to its user; nothing if there is none, as in a base template."""
+    refuse_in_row(tag)
+    classes = _plain(attributes.pop("class", classes))
+    if attributes:
+        raise TemplateSyntaxError(f"{{% {tag} %}} takes 'container' and 'class', not {', '.join(attributes)}.")
+    if not _user(context).is_authenticated:
+        return SafeString("")
+    return _rows(context, name, container, {**params, "class": classes})
 
 
 @register.simple_tag(takes_context=True)

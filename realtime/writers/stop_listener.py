@@ -12,14 +12,13 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from django.db import connections
 
 from realtime.exceptions import TextLost
 from realtime.hub.pubsub.event_bus import EventBus
 from realtime.protocol.live_text import TextMessage, TextStop
-from realtime.writers.draft import Draft
 
 logger = logging.getLogger("realtime.log")
 
@@ -27,8 +26,26 @@ logger = logging.getLogger("realtime.log")
 LINGER_SECONDS = 2.0
 
 
+class Leased(Protocol):
+    """What a writer has written of a text, or the saver of a job."""
+
+    @property
+    def writer(self) -> str:
+        """The id of the writer."""
+        ...
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the lease must be renewed soon."""
+        ...
+
+    def look(self) -> bool:
+        """Renew the lease if it is time; return whether the writer must stop. Raise `TextLost`."""
+        ...
+
+
 class _Writer(NamedTuple):
-    draft: Draft
+    draft: Leased
     stop: Callable[[], None]
     renews: bool  # the thread renews its lease
 
@@ -42,7 +59,7 @@ class StopListener:
         self._lock = threading.Lock()
         self._runs = False
 
-    def add(self, draft: Draft, stop: Callable[[], None], *, renews: bool) -> None:
+    def add(self, draft: Leased, stop: Callable[[], None], *, renews: bool) -> None:
         """Call `stop`, in any thread, when the writer is asked to stop; `renews`: renew its lease while it waits."""
         with self._lock:
             self._writers[draft.writer] = _Writer(draft, stop, renews)
@@ -50,7 +67,7 @@ class StopListener:
                 self._runs = True
                 threading.Thread(target=self._work, name="realtime text writers", daemon=True).start()
 
-    def remove(self, draft: Draft) -> None:
+    def remove(self, draft: Leased) -> None:
         with self._lock:
             self._writers.pop(draft.writer, None)
 

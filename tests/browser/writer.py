@@ -83,12 +83,16 @@ def main() -> None:
     from django.core.management import call_command
     from django.db import transaction
 
+    import realtime
     from demo_project.board.models import Project, Task
+    from realtime.models import Job
 
     shared = {
+        "Job": Job,
         "Project": Project,
         "Task": Task,
         "User": User,
+        "realtime": realtime,
         "call_command": call_command,
         "transaction": transaction,
         "until_told": until_told,

@@ -260,3 +260,16 @@ def test_a_cached_list_catches_up(open_recipe: Callable[..., tuple[Page, Reader]
     assert "Pen" in cached
     page.reload()
     expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper"])
+
+
+def test_a_job_shows_its_progress_and_result(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("progress")
+    reader.shell(
+        "from django.contrib.auth import get_user_model; from board.jobs import complete_all;"
+        "from board.models import Project;"
+        "complete_all(get_user_model().objects.get(), Project.objects.get())"
+    )
+    expect(page.get_by_role("progressbar", name="Complete all tasks")).to_have_attribute("value", "100")
+    expect(page.get_by_role("article")).to_contain_text("2 tasks completed.")
+    page.reload()
+    expect(page.get_by_role("article")).to_contain_text("Done")

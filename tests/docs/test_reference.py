@@ -104,6 +104,8 @@ TAKEN = {
     "live_pages": {"class"},
     "live_value": {"class"},
     "live_text": {"class"},
+    "live_jobs": {"class"},
+    "live_job": {"class"},
     "presence": {"class", "everyone", "watch"},
     "live_form": {"class", "next", "submit", "template"},
 }

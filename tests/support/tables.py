@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
 from realtime.changelog import get_changelog
-from realtime.models import Change, Log, Operation, TextLease
+from realtime.models import Change, Job, Log, Operation, TextLease
 
 
 def empty_tables(*, with_log: bool = True) -> None:
@@ -19,6 +19,7 @@ def empty_tables(*, with_log: bool = True) -> None:
     own = apps.get_app_config("tests").get_models(include_auto_created=True)
     models = [
         *own,
+        Job,
         User.groups.through,
         User.user_permissions.through,
         User,

@@ -14,19 +14,19 @@ from realtime.protocol.messages import Call, Hello, Reply
 
 
 @endpoint("POST")
-async def calls(asked: TransportRequest) -> HttpResponseBase:
+async def calls(incoming: TransportRequest) -> HttpResponseBase:
     """Answer with an array of messages when all calls have their replies."""
-    kinds = [type(decode(message, max_bytes=limits.message_bytes)) for message in asked.messages]
+    kinds = [type(decode(message, max_bytes=limits.message_bytes)) for message in incoming.messages]
     if kinds[:1] != [Hello] or set(kinds[1:]) != {Call}:
         raise UnexpectedMessage("This URL accepts 'hello' and one or more 'call' messages.")
-    return StreamingHttpResponse(_replies(asked), content_type="application/json")
+    return StreamingHttpResponse(_replies(incoming), content_type="application/json")
 
 
-async def _replies(asked: TransportRequest) -> AsyncIterator[str]:
+async def _replies(incoming: TransportRequest) -> AsyncIterator[str]:
     # in the streamed body, which no middleware waits for
-    waiting = len(asked.messages) - 1
+    waiting = len(incoming.messages) - 1
     texts: list[str] = []
-    async with asked.transport as transport:
+    async with incoming.transport as transport:
         while waiting and not transport.ended:
             await transport.wait()
             for text, message in transport.read():

@@ -28,23 +28,23 @@ SETTLE_SECONDS = 5.0  # for subscriptions to become live, before a `wait=0` requ
 
 
 @endpoint("POST", goes_on=lambda request: _wait(request) > 0)
-async def longpoll(asked: TransportRequest) -> HttpResponseBase:
+async def longpoll(incoming: TransportRequest) -> HttpResponseBase:
     """Answer with an array of messages when all subscriptions are answered and one has news.
 
     Without news, answer after one heartbeat interval, or with `?wait=0` at once.
     """
-    return StreamingHttpResponse(_answer(asked, _wait(asked.request)), content_type="application/json")
+    return StreamingHttpResponse(_answer(incoming, _wait(incoming.request)), content_type="application/json")
 
 
-async def _answer(asked: TransportRequest, wait: float) -> AsyncIterator[str]:
+async def _answer(incoming: TransportRequest, wait: float) -> AsyncIterator[str]:
     # in the streamed body, for which sync middleware holds no thread
     now = asyncio.get_running_loop().time()
     waits, settles = now + wait, now + SETTLE_SECONDS
     texts: list[str] = []
     news = False
     if wait:  # the client most likely polls again at once
-        asked.transport.may_go_on()
-    async with asked.transport as transport:
+        incoming.transport.may_go_on()
+    async with incoming.transport as transport:
         while not transport.ended:
             settled = transport.settled
             if (settled and news) or transport.spent:

@@ -111,7 +111,7 @@ class RequestTransport:
         # the next request must identify its user by cookie or hello, not by another header
         if identity.user is not None and identity.session is None and identity.token is None:
             return False
-        if reached.keys() != visit.asked.keys():
+        if reached.keys() != visit.subscribes.keys():
             return False
         self._state = visit.state(reached)
         _parked.setdefault(get_hub(), defaultdict(dict))[self._key].setdefault(self._state, []).append(self)
@@ -217,7 +217,7 @@ class Visit(NamedTuple):
     """A request's subscriptions, the client's position in each, and its other messages."""
 
     hello: str
-    asked: dict[int, Subscribe]  # without cursors and fingerprints
+    subscribes: dict[int, Subscribe]  # without cursors and fingerprints
     reached: dict[int, tuple[str | None, str]]  # cursor and fingerprint, by subscription
     others: list[str]
 
@@ -227,8 +227,8 @@ class Visit(NamedTuple):
         visit, most = cls("".join(messages[:1]), {}, {}, []), limits.message_bytes
         for text in messages[1:]:
             message = decode(text, max_bytes=most)
-            if isinstance(message, Subscribe) and message.id not in visit.asked:
-                visit.asked[message.id] = structs.replace(message, cursor=None, fingerprint="")
+            if isinstance(message, Subscribe) and message.id not in visit.subscribes:
+                visit.subscribes[message.id] = structs.replace(message, cursor=None, fingerprint="")
                 visit.reached[message.id] = (message.cursor, message.fingerprint)
             else:
                 visit.others.append(text)
@@ -236,7 +236,7 @@ class Visit(NamedTuple):
 
     def state(self, reached: Mapping[int, tuple[str | None, str]]) -> bytes:
         """Return a key that identifies this client at these positions."""
-        return json.encode([self.hello, *((self.asked[id], reached[id]) for id in sorted(self.asked))])
+        return json.encode([self.hello, *((self.subscribes[id], reached[id]) for id in sorted(self.subscribes))])
 
 
 class Told:

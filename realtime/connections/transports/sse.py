@@ -23,20 +23,20 @@ END = "event: end\ndata: {}\n\n"
 
 
 @endpoint("GET", "POST")
-async def sse(asked: TransportRequest) -> HttpResponseBase:
+async def sse(incoming: TransportRequest) -> HttpResponseBase:
     """Stream messages. The client's own are in the body or, for `EventSource`, in the query."""
     bookmark = None
-    if asked.request.method == "GET":
-        bookmark = Bookmark(asked.request.headers.get("Last-Event-ID", ""))
-        asked.transport.messages = _wanted(asked.request, bookmark)
-        if len(asked.transport.messages) > limits.request_messages:
+    if incoming.request.method == "GET":
+        bookmark = Bookmark(incoming.request.headers.get("Last-Event-ID", ""))
+        incoming.transport.messages = _wanted(incoming.request, bookmark)
+        if len(incoming.transport.messages) > limits.request_messages:
             raise TooLarge(f"A request may contain up to {limits.request_messages} messages.")
-    return StreamingHttpResponse(_events(asked, bookmark), content_type="text/event-stream")
+    return StreamingHttpResponse(_events(incoming, bookmark), content_type="text/event-stream")
 
 
-async def _events(asked: TransportRequest, bookmark: Bookmark | None) -> AsyncIterator[str]:
+async def _events(incoming: TransportRequest, bookmark: Bookmark | None) -> AsyncIterator[str]:
     ends = asyncio.get_running_loop().time() + HEARTBEATS * settings.HEARTBEAT_SECONDS
-    async with asked.transport as transport:
+    async with incoming.transport as transport:
         yield BEGIN
         while not transport.ended and not transport.spent and await transport.wait(ends):
             yield "".join(_event(text, message, bookmark) for text, message in transport.read())
@@ -59,11 +59,11 @@ def _wanted(request: ASGIRequest, bookmark: Bookmark) -> list[str]:
         raise BadMessage(
             "The query parameter 'subscribe' must be a JSON object with the fields of that message."
         ) from None
-    asked = [
+    subscribes = [
         {**fields, **bookmark.place(number), "type": "subscribe", "id": number}
         for number, fields in enumerate(wanted, start=1)
     ]
-    return [json.dumps(message) for message in ({"type": "hello", "version": VERSIONS[0]}, *asked)]
+    return [json.dumps(message) for message in ({"type": "hello", "version": VERSIONS[0]}, *subscribes)]
 
 
 class Bookmark:

@@ -1,4 +1,4 @@
-"""`manage.py realtime_prune`: deletes old changes. Servers prune by themselves; this is for rarely running sites."""
+"""`manage.py realtime_prune`: deletes old changes and jobs, for sites that rarely run. Servers prune themselves."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS
 
+from realtime.actions import job_rows
 from realtime.changelog import get_changelog
 from realtime.conf import settings
 
 
 class Command(BaseCommand):
-    help = "Delete changes that are older than REALTIME_RETENTION_SECONDS."
+    help = "Delete changes that are older than REALTIME_RETENTION_SECONDS, and jobs that ended a week ago."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias of the database.")
@@ -25,3 +26,5 @@ class Command(BaseCommand):
             older_than = settings.RETENTION_SECONDS
         count = get_changelog(options["database"]).prune(older_than=older_than)
         self.stdout.write(f"{count} changes deleted.")
+        if jobs := job_rows.prune(options["database"]):
+            self.stdout.write(f"{jobs} jobs deleted.")
