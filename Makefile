@@ -32,6 +32,7 @@ browsers:  ## Run the browser tests in Chromium, Firefox and WebKit (half an hou
 	@scripts/setup dev
 	@.venv/bin/pytest -m "browser and not packaging"
 	@REALTIME_TEST_ENGINE=firefox .venv/bin/pytest tests/browser tests/demo/test_browser.py --ignore=tests/browser/test_webkit.py
+	@REALTIME_TEST_ENGINE=webkit .venv/bin/pytest tests/browser/cases
 
 fuzz:  ## Fuzz the parsers of client messages, guided by coverage (FUZZ_SECONDS, 300 by default)
 	@exec scripts/fuzz

@@ -1,4 +1,4 @@
-"""Costs: how the costs of page positions, presence, events under overload, and long polls grow.
+"""Costs: how the costs of page positions, presence, events under overload, access, and long polls grow.
 
     python -m benchmarks.costs
     python -m benchmarks.costs --databases mysql --only head
@@ -6,7 +6,8 @@
 Each figure is printed with one of the same run to compare it with: a log of 20,000 recent changes with one of 1,000; a
 client among 300 present ones with one among 100; a long poll with a WebSocket frame, and with a request that Django
 answers at once, by the server's processor time (on Linux). For events, it is the age of the oldest that arrived, while
-more events are sent than can be delivered.
+more events are sent than can be delivered. For access, it is the delay of frames while twenty changes a second each
+concern the access of all users, beside the delay without these changes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -29,8 +31,10 @@ from typing import Any
 CHANGES = (1000, 20_000)
 CROWDS = (100, 300)
 EVENT_CLIENTS, EVENTS_PER_SECOND, EVENTS_FOR_SECONDS = 200, 500, 4
+USERS, ACCESS_CHANGES_PER_SECOND, FRAMES_PER_SECOND, ACCESS_FOR_SECONDS = (100, 1000), 20, 4, 10
 POLLERS, WRITES = 20, 100
-MEASURES = ("head", "presence", "events", "longpoll")
+WRITTEN_AT = re.compile(r"at (\d+\.\d+)")
+MEASURES = ("head", "presence", "events", "access", "longpoll")
 
 
 def main() -> None:
@@ -41,7 +45,7 @@ def main() -> None:
     print(f"{'measure':<44}{'':>12}{'beside':>12}{'ratio':>8}", flush=True)
     for place, database in enumerate(options.databases):  # one process each, because settings have one database
         environment = {**os.environ, "REALTIME_TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-        measures = [name for name in options.only if name == "head" or place == 0]
+        measures = [name for name in options.only if name in ("head", "access") or place == 0]
         command = [sys.executable, "-c", f"from benchmarks.costs import measure; measure({measures})"]
         subprocess.run(command, env=environment, check=True)
 
@@ -89,6 +93,8 @@ def head() -> None:
 
 class Sink:
     """A client in this process that acknowledges messages and counts them. It stores no rows."""
+
+    unsent = 0  # bytes that wait in the transport
 
     def __init__(self, user: str) -> None:
         from realtime.auth.identity import Identity
@@ -192,6 +198,79 @@ async def flooded(users: list[str], shelf: int) -> tuple[float, int]:
     for sink in sinks:
         await sink.connection.close()
     return max(sink.oldest for sink in sinks), sum(sink.events for sink in sinks)
+
+
+class Reader(Sink):
+    """A sink that stores how long each frame took since the newest title in it was written, in seconds."""
+
+    def __init__(self, user: str) -> None:
+        self.delays: list[float] = []
+        super().__init__(user)
+
+    def send(self, text: str) -> None:
+        if text.startswith('{"type":"frame"') and (written := WRITTEN_AT.findall(text)):
+            self.delays.append(time.time() - float(written[-1]))
+        super().send(text)
+
+
+def access() -> None:
+    from django.contrib.auth.models import User
+    from django.db import connection
+
+    from tests.models import Book, Note, Shelf
+
+    keys = []
+    for number in range(max(USERS)):
+        user = User.objects.create(username=f"reader{number}")
+        keys.append(str(user.pk))
+    Note.objects.bulk_create([Note(text=f"reader{number} all") for number in range(max(USERS))])
+    for users in USERS:
+        found = []
+        for changes in (ACCESS_CHANGES_PER_SECOND, 0):
+            shelf = Shelf.objects.create(name=f"{users} {changes}")
+            delays = asyncio.run(delayed(keys[:users], shelf.pk, changes))
+            found.append(1000 * delays[int(len(delays) * 0.99)])
+            Book.objects.filter(shelf=shelf).delete()
+        tell(f"{connection.vendor}: access of {users:,} users, p99 of frames, ms", *found)
+
+
+async def delayed(users: list[str], shelf: int, changes: int) -> list[float]:
+    """Return the delays of frames to these users, sorted, with so many changes a second to all users' access."""
+    from django.db import connections
+
+    from tests.models import Book, Note
+
+    readers = [Reader(user) for user in users]
+    for reader in readers:
+        asked = {"type": "subscribe", "id": 1, "stream": "noted", "params": {"shelf": shelf}}
+        reader.connection.receive(json.dumps(asked))
+    while not all(reader.connection.settled for reader in readers):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+    def write(per_second: int, change: Callable[[int], object]) -> None:
+        begun = time.monotonic()
+        for number in range(per_second * ACCESS_FOR_SECONDS):
+            change(number)
+            time.sleep(max(0.0, begun + (number + 1) / per_second - time.monotonic()))
+        connections.close_all()
+
+    def say(number: int) -> None:
+        Book.objects.create(shelf_id=shelf, title=f"at {time.time():.4f}", pages=number)
+
+    threads = [threading.Thread(target=write, args=(FRAMES_PER_SECOND, say))]
+    if changes:
+        note = (changes, lambda number: Note.objects.create(text="somebody else"))
+        threads.append(threading.Thread(target=write, args=note))
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    while not all(reader.connection.settled for reader in readers):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1)
+    for reader in readers:
+        await reader.connection.close()
+    return sorted(delay for reader in readers for delay in reader.delays)
 
 
 def longpoll() -> None:

@@ -57,6 +57,7 @@ def measure(rows: list[int], queries: int, audiences: int, imported: int) -> Non
         measure_rows(rows)
         measure_queries(queries)
         measure_audiences(audiences)
+        measure_members(audiences)
         measure_personal(audiences)
         measure_import(imported)
         measure_memory()
@@ -119,6 +120,23 @@ def measure_audiences(number: int) -> None:
         f"  {f'{number} audiences to one':<28}{costs[1][0] * 1e6:>10,.0f}{costs[1][0] / costs[0][0]:>34.2f}",
         flush=True,
     )
+    Book.objects.all().delete()
+
+
+def measure_members(number: int) -> None:
+    """Measure a row that is for all of these personal live queries."""
+    from tests.models import Book, Tag
+
+    tags = Tag.objects.bulk_create([Tag(name=str(place)) for place in range(number)])
+    book = filled(10).books.first()
+    book.tags.set(tags)
+    costs = []
+    for audiences in (1, number):
+        kind = personal("tags")
+        tail = opened([kind({}, tag.pk) for tag in tags[:audiences]])
+        costs.append(cost(tail, lambda step: Book.objects.filter(pk=book.pk).update(title=f"title {step}"), times=3))
+    name = f"a row for {number} of {number}"
+    print(f"  {name:<28}{costs[1][0] * 1e6:>10,.0f}{costs[1][0] / costs[0][0]:>34.2f}", flush=True)
     Book.objects.all().delete()
 
 

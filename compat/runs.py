@@ -88,8 +88,9 @@ class Run:
             except subprocess.TimeoutExpired:
                 code = -1
             output.write(f"\n# exit {code} after {time.monotonic() - started:.0f} s: {' '.join(command)}\n")
-        # what ends before its tests are all run has said so by no test's result
-        if code not in (0, 1) or not results.exists():
+        # a process that ends before all tests have run reports so by no test's result
+        failures = sum(result.outcome == "failed" for result in _read(results)) if results.exists() else 0
+        if code not in (0, 1, failures) or not results.exists():  # some runners return the number of failures
             failure = {"test": f"process {number}", "outcome": "failed", "detail": log.read_text()[-4000:]}
             with results.open("a") as file:
                 file.write(json.dumps(failure) + "\n")

@@ -1,6 +1,7 @@
 """Settings of the demo: one SQLite file, one daphne process, nothing to configure.
 
-`DEMO_DB` names the database file and `DEMO_DEBUG=0` turns debug pages off.
+`DEMO_DB` names the database file and `DEMO_DEBUG=0` turns debug pages off. With `DEMO_PLAYER=1` a built-in
+player moves cards on the front page.
 """
 
 import os
@@ -25,6 +26,7 @@ INSTALLED_APPS = [
     "demo_project.board",
     "demo_project.chat",
     "demo_project.dashboard",
+    "demo_project.showcase",
 ]
 
 MIDDLEWARE = [
@@ -73,6 +75,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "projects"
 LOGOUT_REDIRECT_URL = "login"
+
+REALTIME_AUTHENTICATE = "demo_project.showcase.guests.authenticate"
+SHOWCASE_PLAYER = os.environ.get("DEMO_PLAYER") == "1"  # manage.py demo switches it on
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

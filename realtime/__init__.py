@@ -301,6 +301,30 @@ async def acancel_job(job: object) -> None:
     await sync_to_async(cancel_job)(job)
 
 
+def notify(user: object, text: str, *, level: str = "info", url: str = "", keep: bool = False) -> None:
+    """Show a sentence to a user, on every open page that has `{% live_notifications %}`.
+
+    It is a row, so it is shown when the present transaction commits, survives a redirect and a reload, and arrives
+    from any process. It goes after ten seconds; with `keep=True`, it stays until the user dismisses it, and is counted
+    by `{% live_notification_count %}`. `user` is a user or a primary key. `text` is escaped. `level` is "info",
+    "success", "warning" or "error". `url` makes it a link: a path, or an address that begins with http: or https:.
+
+    Raise `ValueError` for another level or URL, and if there is no such user.
+
+        realtime.notify(request.user, "Your export is ready.", url="/exports/7.csv", keep=True)
+    """
+    from realtime.actions.notification_rows import insert  # reaches models
+
+    insert(user, text, level=level, url=url, keep=keep)
+
+
+async def anotify(user: object, text: str, *, level: str = "info", url: str = "", keep: bool = False) -> None:
+    """Like `notify`, for async code."""
+    from asgiref.sync import sync_to_async  # which comes with Django
+
+    await sync_to_async(notify)(user, text, level=level, url=url, keep=keep)
+
+
 __all__ = [
     "ActionError",
     "BadParameters",
@@ -326,6 +350,7 @@ __all__ = [
     "UnknownStream",
     "acancel_job",
     "action",
+    "anotify",
     "aqueue_job",
     "arevoke",
     "asend_event",
@@ -337,6 +362,7 @@ __all__ = [
     "job",
     "live_text",
     "live_value",
+    "notify",
     "queue_job",
     "register",
     "revoke",

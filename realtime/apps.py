@@ -32,7 +32,7 @@ class RealtimeConfig(AppConfig):
         from realtime.hub.pubsub.notifications import notify
         from realtime.management.doctor import probe_stream  # noqa: F401
         from realtime.streams.registry import registry
-        from realtime.writers import job_stream  # noqa: F401
+        from realtime.writers import job_stream, notification_stream  # noqa: F401
 
         commit_listeners.append(notify)
         registry.autodiscover()

@@ -127,7 +127,7 @@ class Limits:
     """Subscriptions of one connection."""
 
     live_queries: int = 1000
-    """Live queries of one user, or of the anonymous clients of one address; unpartitioned ones count several times."""
+    """Live queries of one user or anonymous address; unpartitioned ones, and many in a partition, count as several."""
 
     anonymous_live_queries: int = 6000
     """Live queries of all anonymous clients, counted likewise. Beyond it, the heaviest users lose theirs first."""

@@ -33,6 +33,8 @@ class RealtimeExtension(Extension):
             tags.live_text,
             tags.live_jobs,
             tags.live_job,
+            tags.live_notifications,
+            tags.live_notification_count,
             tags.presence,
             tags.live_form,
             tags.live_actions,

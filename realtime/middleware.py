@@ -1,9 +1,9 @@
-"""Middleware: redirects anonymous users to the login page if a page shows a stream that they may not see."""
+"""Middleware: sends anonymous users to the login page, and tells scripts of uploads where a redirect leads."""
 
 from __future__ import annotations
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
 from realtime.exceptions import Forbidden
@@ -26,3 +26,23 @@ class LoginRedirectMiddleware(MiddlewareMixin):
         if not isinstance(exception, Forbidden) or (user is not None and user.is_authenticated):
             return None
         return redirect_to_login(request.get_full_path())
+
+
+class UploadMiddleware(MiddlewareMixin):
+    """Name the redirect after an upload with `data-live-upload`, so that the browser follows it, and not the script.
+
+    A script cannot stop at a redirect: it would load the page too, and the messages of `django.contrib.messages` would
+    be shown to nobody.
+
+        MIDDLEWARE = [
+            "realtime.middleware.UploadMiddleware",
+            ...
+        ]
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if "X-Realtime-Upload" not in request.headers or response.status_code not in (301, 302, 303):
+            return response
+        named = HttpResponse(headers={"X-Realtime-Location": response["Location"]})
+        named.cookies = response.cookies
+        return named

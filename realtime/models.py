@@ -1,4 +1,4 @@
-"""Models: the tables of the change log, of presence, of completed calls, of the writers of live texts, and of jobs."""
+"""Models: the tables of the change log, of presence, of completed calls, of live texts, jobs and notifications."""
 
 from __future__ import annotations
 
@@ -252,3 +252,39 @@ class Job(models.Model):
         if self.seconds_left < 3570:
             return gettext("%(number)d min left") % {"number": round(self.seconds_left / 60)}
         return gettext("%(number)d h left") % {"number": round(self.seconds_left / 3600)}
+
+
+class NotificationLevel(models.TextChoices):
+    """How much a notification matters."""
+
+    INFO = "info", _("Information")
+    SUCCESS = "success", _("Success")
+    WARNING = "warning", _("Warning")
+    ERROR = "error", _("Error")
+
+
+class Notification(models.Model):
+    """A sentence for one user, who sees it on every page that shows notifications. `realtime.notify` writes it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    if HAS_USERS:
+        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    else:
+        user = models.CharField(max_length=1)  # always empty
+    text = models.TextField()
+    level = models.CharField(max_length=7, choices=NotificationLevel, default=NotificationLevel.INFO)
+    url = models.TextField(default="")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)  # null: the user dismisses it
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["user", "created_at"], name="realtime_notification_of_user")]
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it stays until its user dismisses it."""
+        return self.expires_at is None

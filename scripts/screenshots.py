@@ -1,4 +1,4 @@
-"""Takes the screenshots of the docs from the demo: board, chat, dashboard and admin, on a desktop and on a phone.
+"""Takes the screenshots of the docs: the demo's pages and the admin, on a desktop and on a phone.
 
 Run it from the root of the checkout, with `python -m scripts.screenshots`. Arguments are names of screenshots to take.
 """
@@ -45,6 +45,7 @@ def take(server: DemoServer, names: Sequence[str]) -> None:
         if not names or "two-browsers" in names:
             two_browsers(playwright, server)
         for picture in (
+            showcase,
             board,
             phone,
             chat,
@@ -119,6 +120,25 @@ def two_browsers(playwright: Playwright, server: DemoServer) -> None:
         browser.close()
 
 
+def showcase(windows: Windows, server: DemoServer) -> Page:
+    """Take the front page after one guest has lost the network, while both work."""
+    page = windows.open(windows.context(url=server.url, viewport={"width": 1280, "height": 720}))
+    page.goto("/")
+    mia, noah = (page.frame_locator(f'iframe[title^="{name}"]') for name in ("Mia", "Noah"))
+    for frame in (mia, noah):
+        expect(frame.locator("html")).to_have_attribute("data-realtime", "live")
+        expect(frame.locator(".person .avatar")).to_have_count(2)
+    noah.get_by_role("switch").click()
+    noah.get_by_label("Done: Print posters").check()
+    mia.get_by_label("New task in Doing").fill("Buy balloons")
+    mia.get_by_label("New task in Doing").press("Enter")
+    mia.get_by_label("Done: Make a playlist").check()
+    expect(mia.locator(".progress")).to_contain_text("3 of 9 done")
+    expect(noah.locator("#waiting")).to_contain_text("1 change waits")
+    page.wait_for_timeout(1000)  # a changed card is highlighted for a second
+    return page
+
+
 def board(windows: Windows, server: DemoServer) -> Page:
     """Take the board with all three users present, while ben edits a card."""
     pages = [open_live(windows.login(user, url=server.url, viewport=DESKTOP), "/board/1/") for user in PEOPLE]
@@ -137,11 +157,11 @@ def chat(windows: Windows, server: DemoServer) -> Page:
     ada, ben, cleo = (windows.login(user, url=server.url, viewport=DESKTOP) for user in PEOPLE)
     for page, room in ((ada, 1), (ben, 2), (cleo, 1)):
         open_live(page, f"/chat/{room}/")
-    ben.get_by_label("Message").fill("The numbers of today are in the report.")
+    ben.get_by_label("Message", exact=True).fill("The numbers of today are in the report.")
     ben.get_by_role("button", name="Send").click()
     expect(ada.locator(".person")).to_have_count(2)
     expect(ada.locator(".unread")).to_have_text("1")
-    cleo.get_by_label("Message").press_sequentially("Done")
+    cleo.get_by_label("Message", exact=True).press_sequentially("Done")
     expect(ada.locator("#typing")).to_have_text("Cleo is typing…")
     return ada
 
@@ -164,7 +184,10 @@ def dashboard(windows: Windows, server: DemoServer) -> Page:
     for step in range(9):
         page.evaluate("window.later(12)")
         before = done.text_content()
-        code = "from demo_project.board.models import Task; t = Task.objects.filter(done=False).order_by('?').first();"
+        code = (
+            "from demo_project.board.models import Task; mine = Task.objects.filter(project__members__username='ada');"
+        )
+        code += "t = mine.filter(done=False).order_by('?').first();"
         code += "t.done = True; t.column = 'done'; t.save();"
         if step % 3 == 2:
             code += "Task.objects.bulk_create([Task(project_id=1, title='Next'), Task(project_id=3, title='Next')])"
@@ -186,7 +209,7 @@ def admin_list(windows: Windows, server: DemoServer, **options: Any) -> Page:
         "tasks.filter(title__startswith='Ask').delete(); tasks.filter(title__startswith='Build').update(done=True);"
     )
     server.shell(code + "Task.objects.create(project_id=1, title='Ask Ben for a second opinion')")
-    expect(page.get_by_role("status")).to_contain_text("Added: 1.")
+    expect(page.get_by_role("status")).to_contain_text("1 added")
     page.wait_for_timeout(300)  # the new row is highlighted for a second
     return page
 

@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "demo_project.board",
     "demo_project.chat",
     "demo_project.dashboard",
+    "demo_project.showcase",
     "tests",
     "tests.capture",
     "tests.fields",

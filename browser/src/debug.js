@@ -3,6 +3,7 @@
  * {% realtime_script %} comes before the rows.
  */
 
+import {call, get} from "./dom/members.js"
 import {overlay} from "./dom/overlay.js"
 
 const MESSAGE =
@@ -10,7 +11,7 @@ const MESSAGE =
 
 /** @param {{document: Document, console: Pick<Console, "error">, loaded: () => boolean}} page */
 export function warnIfScriptIsMissing({document, console, loaded}) {
-  if (loaded() || document.querySelector("script[data-realtime-url]")) return
+  if (loaded() || call(document, "querySelector", "script[data-realtime-url]")) return
   console.error(MESSAGE)
   overlay(document, MESSAGE)
 }
@@ -18,6 +19,6 @@ export function warnIfScriptIsMissing({document, console, loaded}) {
 if (typeof document !== "undefined") {
   const warn = () => warnIfScriptIsMissing({document, console, loaded: () => "realtime" in globalThis})
   // the page's own scripts may load the module until then
-  if (document.readyState === "complete") warn()
+  if (get(document, "readyState") === "complete") warn()
   else addEventListener("load", warn, {once: true})
 }

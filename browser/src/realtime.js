@@ -6,16 +6,18 @@ import {Connection} from "./connection/connection.js"
 import {ActionElements} from "./dom/action_elements.js"
 import {RowForms} from "./dom/csrf.js"
 import {Forms} from "./dom/forms.js"
+import {call as callOf, get} from "./dom/members.js"
 import {LiveQueries} from "./data/live_query.js"
 import * as messages from "./protocol/messages.js"
 import {translateAs} from "./protocol/sentences.js"
 import {Monitor} from "./connection/reconnect.js"
 import {Page} from "./dom/page.js"
 import {ParameterForms} from "./dom/parameter_forms.js"
-import {availableTransports, storage} from "./transports/endpoints.js"
+import {availableTransports, storage, tokenOfPage} from "./transports/endpoints.js"
 import {serve} from "./transports/shared_worker.js"
 import {Store} from "./data/store.js"
 import {TransportSelector} from "./transports/selector.js"
+import {UploadForms} from "./dom/upload_forms.js"
 
 /** Marks the public object, so that a module loaded from two URLs uses the same one. */
 const MARK = Symbol.for("realtime")
@@ -52,7 +54,8 @@ function create() {
       throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.")
     }
     if (url ?? http) chosen = {url, http}
-    connection.connect(availableTransports(chosen).map(({address}) => address).join(" "), token)
+    const first = connection.state === null ? tokenOfPage() : null
+    connection.connect(availableTransports(chosen).map(({address}) => address).join(" "), token ?? first)
   }
 
   /**
@@ -168,10 +171,11 @@ function create() {
     new ActionElements({document, call: callTarget, subscriptionOf: (element) => page.resultSetOf(element)?.subscription}).start()
     new Forms({document, call: callTarget, follow: (url) => location.assign(url)}).start()
     new RowForms(document).start()
+    new UploadForms({document, go: (url) => location.assign(url)}).start()
     const {after, clock} = monitor
     new ParameterForms({document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now}).start()
   }
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start)
+  if (get(document, "readyState") === "loading") callOf(document, "addEventListener", "DOMContentLoaded", start)
   else start()
 
   return {

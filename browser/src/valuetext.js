@@ -2,6 +2,8 @@
  * Shows a live value as the text of its element.
  */
 
+import {get, set} from "./dom/members.js"
+
 export class ValueText {
   /** @param {Element} element @param {import("./protocol/messages.js").Format} format */
   constructor(element, format) {
@@ -27,7 +29,7 @@ export class ValueText {
   /** @param {string} content */
   #show(content) {
     // Setting the same text again would lose the user's selection.
-    if (this.element.textContent !== content) this.element.textContent = content
+    if (get(this.element, "textContent") !== content) set(this.element, "textContent", content)
   }
 }
 

@@ -148,7 +148,7 @@ describe("a refresher", () => {
 })
 
 describe("the line above a change list", () => {
-  const texts = {live: "Live", offline: "Offline.", added: "Added: %s."}
+  const texts = {live: "Live", offline: "Offline.", added: "{number} added", gone: "{number} removed"}
   let line, message
 
   beforeEach(() => {
@@ -167,7 +167,7 @@ describe("the line above a change list", () => {
     mock.timers.tick(4900)
     line.show("live")
     mock.timers.tick(60_000)
-    assert.equal(message.textContent, "Added: 1.")
+    assert.equal(message.textContent, "1 added.")
   })
 
   test("says that an outage lasts, until it is over", () => {

@@ -12,7 +12,7 @@ function open(html, owner = 'data-live="tasks" data-live-token="t"', subscriptio
   document = openPage(`<div ${owner}>${html}</div>`)
   calls = []
   events = []
-  const call = (message) => new Promise((resolve, reject) => calls.push({message, resolve, reject}))
+  const call = (message, options) => new Promise((resolve, reject) => calls.push({message, options, resolve, reject}))
   new ActionElements({document, call, subscriptionOf}).start()
   for (const type of ["realtime:reply", "realtime:error"]) {
     document.addEventListener(type, ({target, detail}) => events.push([type, target.id, detail]))
@@ -51,6 +51,22 @@ describe("a button", () => {
     open(BUTTON)
     find("b").click()
     assert.deepEqual(called(), [{token: "t", action: "toggle", args: {pk: 3}}])
+  })
+
+  test("waits for the reply as long as data-live-timeout says", () => {
+    open(BUTTON + BUTTON.replace("data-live-call", 'data-live-timeout="3600" data-live-call'))
+    for (const button of document.querySelectorAll("button")) button.click()
+    assert.deepEqual(calls.map(({options}) => options.timeout), [undefined, 3600])
+  })
+
+  test("does not call with a data-live-timeout that is no number of seconds", async () => {
+    for (const text of ["", "soon", "0", "-5"]) {
+      open(BUTTON.replace("data-live-call", `data-live-timeout="${text}" data-live-call`))
+      find("button").click()
+      await settled()
+      assert.deepEqual(called(), [])
+      assert.equal(events[0][2].message, `data-live-timeout is '${text}', which is not a number of seconds above 0.`)
+    }
   })
 
   test("takes the token of an element with data-live-stream too", () => {

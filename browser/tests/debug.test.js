@@ -1,13 +1,13 @@
 import assert from "node:assert/strict"
 import {describe, test} from "node:test"
-import {JSDOM} from "jsdom"
 import {warnIfScriptIsMissing} from "../src/debug.js"
+import {openPage} from "./support.js"
 
 const MESSAGE =
   "This page shows live rows and does not load realtime, so they stay as they are. Put {% load realtime %}{% realtime_script %} into its <head>."
 
 function said(html, loaded = false) {
-  const {document} = new JSDOM(html).window
+  const document = openPage(html)
   const errors = []
   warnIfScriptIsMissing({document, console: {error: (text) => errors.push(text)}, loaded: () => loaded})
   const places = [...document.querySelectorAll("[data-realtime-overlay]")]

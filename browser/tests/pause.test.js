@@ -130,7 +130,7 @@ describe("a list that animates its rows", () => {
     globalThis.CSSStyleSheet = class {
       replaceSync() {}
     }
-    document.adoptedStyleSheets = []
+    window.Document.prototype.adoptedStyleSheets = []
     window.matchMedia = () => ({matches: reduced})
     window.Document.prototype.startViewTransition = (paint) => {
       pictures.push(paint)

@@ -75,6 +75,41 @@ describe("the module", () => {
     })
   })
 
+  test("requests a token where the script tag says, for each connection", async () => {
+    const {fetch} = globalThis
+    const requests = []
+    globalThis.fetch = async (url, {cache}) => (requests.push([url, cache]), {ok: requests.length < 2, status: 403, text: async () => "a token"})
+    const reported = mock.method(console, "error", () => {})
+    try {
+      openPage(SCRIPT.replace("<script", '<script data-realtime-token-url="/token/"') + CONTAINER)
+      const sockets = []
+      globalThis.WebSocket = class {
+        sent = []
+        constructor() {
+          sockets.push(this)
+        }
+        send(text) {
+          this.sent.push(JSON.parse(text))
+        }
+        close() {}
+      }
+      await load()
+      for (const _ of [1, 2]) {
+        sockets.at(-1).onopen()
+        await new Promise(setImmediate)
+        if (sockets.length === 1) sockets[0].onclose({code: 1006, reason: ""})
+        mock.timers.tick(1000)
+      }
+      assert.deepEqual(requests, [["/token/", "no-store"], ["/token/", "no-store"]])
+      assert.equal(sockets[0].sent[0].token, "a token")
+      assert.deepEqual(sockets[1].sent, [])
+      assert.equal(reported.mock.calls[0].arguments[0].message, "The URL of tokens, /token/, answers 403.")
+    } finally {
+      globalThis.fetch = fetch
+      reported.mock.restore()
+    }
+  })
+
   test("connects where connect() says", async () => {
     openPage(SCRIPT)
     ;(await load()).connect({url: "wss://live.example.org/ws/"})

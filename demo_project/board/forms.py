@@ -17,5 +17,8 @@ class TaskForm(forms.ModelForm):
         fields = ["title", "assignee", "done"]
 
     def __init__(self, *args: Any, project: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["assignee"].queryset = Project.objects.get(pk=project).members.order_by("pk")
+        super().__init__(*args, label_suffix="", **kwargs)
+        assignee = self.fields["assignee"]
+        assignee.queryset = Project.objects.get(pk=project).members.order_by("pk")
+        assignee.label_from_instance = lambda user: user.get_full_name() or user.get_username()
+        assignee.empty_label = "Nobody"

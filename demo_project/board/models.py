@@ -10,6 +10,19 @@ from django.db import models, transaction
 STEP = 1024.0  # distance between two tasks: about 60 moves fit between them before a column is renumbered
 
 
+def progress(prefix: str = "") -> dict[str, models.Count]:
+    """Return the aggregates of "7 of 19 done": all tasks, and those that are ticked, whichever column they are in.
+
+    `prefix` is the path to the tasks, such as "tasks__".
+    """
+    tasks = models.F(f"{prefix}pk")
+    ticked = models.Q(**{f"{prefix}done": True})
+    return {
+        "total": models.Count(tasks, distinct=True),
+        "done": models.Count(tasks, filter=ticked, distinct=True),
+    }
+
+
 class Project(models.Model):
     """A board. Its members see it and may change everything on it."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 
 from demo_project.board.forms import TaskForm
-from demo_project.board.models import Column, Project, Task
-from realtime import ActionError, ModelStream, PresenceStream, action, register
+from demo_project.board.models import Column, Project, Task, progress
+from realtime import ActionError, ModelStream, PresenceStream, action, live_value, register
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -19,6 +19,28 @@ class People(PresenceStream):
 
     fields = ["user", "name", "data"]
     template_name = "board/_person.html"
+
+
+@register("projects")
+class ProjectStream(ModelStream):
+    """The projects that a user is a member of, with their progress."""
+
+    model = Project
+    fields = ["id", "name", "total", "done"]
+    template_name = "board/_project.html"
+    depends_on = ["members", "tasks"]
+
+    def authorize(self, user: User) -> bool:
+        return True
+
+    def audience(self, user: User) -> int:
+        return user.pk
+
+    def get_queryset(self) -> QuerySet[Project]:
+        mine = Project.objects.filter(
+            pk__in=Project.members.through.objects.filter(user=self.audience).values("project")
+        )
+        return mine.annotate(**progress("tasks__")).prefetch_related("members").order_by("pk")
 
 
 @register("tasks")
@@ -97,3 +119,37 @@ class TaskStream(ModelStream):
     def task(self, pk: int) -> Task:
         """Return the task if it is on the board of the call."""
         return Task.objects.get(pk=pk, project=self.params["project"])
+
+
+@register("all-tasks")
+class AllTasksStream(ModelStream):
+    """The tasks of all projects of a user that match a search, the newest first."""
+
+    model = Task
+    fields = ["id", "title", "done"]
+    template_name = "board/_found.html"
+    depends_on = ["project__members", "assignee"]
+    paginate_by = 15
+
+    def authorize(self, user: User, q: str = "", state: str | None = None) -> bool:
+        return True
+
+    def audience(self, user: User, q: str = "", state: str | None = None) -> int:
+        return user.pk
+
+    def get_queryset(self, q: str = "", state: Literal["open", "done"] | None = None) -> QuerySet[Task]:
+        mine = Project.members.through.objects.filter(user=self.audience).values("project")
+        tasks = Task.objects.filter(project__in=mine, title__icontains=q)
+        if state:
+            tasks = tasks.filter(done=state == "done")
+        return tasks.select_related("project", "assignee").order_by("-pk")
+
+    @live_value
+    def count(self) -> int:
+        return self.get_queryset(**self.params).count()
+
+    @action
+    def done(self, user: User, pk: int, checked: bool) -> None:
+        task = Task.objects.get(pk=pk, project__members=user)
+        task.done = checked
+        task.save()

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from demo_project.board.models import Column
+from demo_project.board.models import Column, Project, progress
 
 
 @login_required
 def projects(request: HttpRequest) -> HttpResponse:
     """Show the projects that the user is a member of."""
-    mine = request.user.projects.prefetch_related("members").annotate(
-        task_count=Count("tasks", distinct=True),
-        done_count=Count("tasks", filter=Q(tasks__done=True), distinct=True),
-    )
-    return render(request, "board/projects.html", {"projects": mine})
+    return render(request, "board/projects.html")
 
 
 @login_required
@@ -28,18 +26,27 @@ def board(request: HttpRequest, pk: int) -> HttpResponse:
         # the same page for "forbidden" and "not found", so that nobody learns which projects exist
         return render(request, "board/no_board.html", status=404)
 
+    return render(request, "board/board.html", board_context(project))
+
+
+def board_context(project: Project) -> dict[str, Any]:
+    """Return what the template of a board shows."""
     counts = project.tasks.aggregate(
-        total=Count("pk"),
-        done=Count("pk", filter=Q(done=True)),
+        **progress(),
         **{f"in_{column}": Count("pk", filter=Q(column=column)) for column in Column.values},
     )
-    context = {
+    return {
         "project": project,
         "members": project.members.order_by("pk"),
         "columns": [(column, counts[f"in_{column}"]) for column in Column],
         "counts": counts,
     }
-    return render(request, "board/board.html", context)
+
+
+@login_required
+def tasks(request: HttpRequest) -> HttpResponse:
+    """Show a search in the tasks of all projects of the user."""
+    return render(request, "board/tasks.html")
 
 
 @login_required

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Count, Q, QuerySet
 
-from demo_project.board.models import Column, Project, Task
+from demo_project.board.models import Column, Project, Task, progress
 from demo_project.chat.models import Message
 from realtime import ModelStream, live_value, register
 from realtime.models import Presence
@@ -49,10 +49,14 @@ class OverviewStream(Personal):
 
     @live_value(depends_on=["board.Project"])
     def projects(self) -> list[dict[str, object]]:
-        """Return each project's number of tasks by column."""
-        counts = {column: Count("tasks", filter=Q(tasks__column=column)) for column in Column.values}
+        """Return each project's number of tasks that are done, in progress, and neither."""
+        doing = Q(tasks__column=Column.DOING, tasks__done=False)
+        counts = {**progress("tasks__"), "doing": Count("tasks", filter=doing, distinct=True)}
         mine = Project.objects.filter(members=self.audience).annotate(**counts).order_by("pk")
-        return list(mine.values("id", "name", *counts))
+        return [
+            {**project, "todo": project["total"] - project["doing"] - project["done"]}
+            for project in mine.values("id", "name", *counts)
+        ]
 
 
 @register("visitors")

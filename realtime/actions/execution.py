@@ -20,6 +20,7 @@ from realtime.actions.deadline import Deadline
 from realtime.auth.authorization import open_stream, public_error
 from realtime.auth.identity import Identity, current
 from realtime.auth.sentences import localized_reason
+from realtime.auth.users import described
 from realtime.changelog import idempotency
 from realtime.conf import limits
 from realtime.exceptions import (
@@ -146,8 +147,8 @@ def _work(stream: ModelStream, user: Any, call: Call, deadline: Deadline) -> Cal
         allowed = ", ".join(stream.actions()) or "none"
         raise UnknownAction(f"The stream {call.stream!r} has no action {call.action!r}; it has: {allowed}.")
     if options["permission"] and not user.has_perm(options["permission"]):
-        who = f"The user {user.get_username()!r}" if user.is_authenticated else "A visitor who is not logged in"
-        hint = f"{who} lacks the permission {options['permission']!r}."
+        who = described(user)
+        hint = f"{who[0].upper()}{who[1:]} lacks the permission {options['permission']!r}."
         raise with_hint(Forbidden(NOT_ALLOWED, action=call.action), hint)
 
     method: Any = getattr(type(stream), call.action, None)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from realtime.admin.live import LiveModelAdmin
 from realtime.capture import sessions
@@ -76,11 +79,11 @@ class ProcessAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "title": "Realtime status",
             "opts": self.model._meta,
-            "reports": found,
+            "reports": [(report, _ago(report.age)) for report in found],
             "total": reports.total(found),
             "queries": reports.queries(found)[:30],
             "connections": reports.connections(found)[:30],
-            "logs": reports.logs(),
+            "logs": [(log, _ago(log.oldest)) for log in reports.logs()],
             "may_end": may_end,
             **(extra_context or {}),
         }
@@ -111,3 +114,8 @@ class ProcessAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return HttpResponseRedirect("../..")
+
+
+def _ago(seconds: float) -> str:
+    """Return the time since a moment in words, such as "27 minutes ago"."""
+    return str(naturaltime(timezone.now() - timedelta(seconds=seconds)))

@@ -223,10 +223,10 @@ def _list_texts() -> dict[str, str]:
         "stopped": _("Live updates have stopped."),
         "denied": _("You no longer have permission to view this list."),
         "paused": _("Live updates are paused until you correct the errors."),
-        "again": _("Reload the page"),
-        "added": _("Added: %s."),
-        "changed": _("Changed: %s."),
-        "gone": _("Removed: %s."),
+        "again": _("Reload"),
+        "added": _("{number} added"),
+        "changed": _("{number} changed"),
+        "gone": _("{number} removed"),
         "kept": _("No longer in this list; kept because you are editing it."),
     }
 

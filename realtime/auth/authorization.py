@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from django.http import Http404
 from realtime.auth import tokens
 from realtime.auth.identity import Identity, Standing, current, user_key
 from realtime.auth.own_rows import OwnRows, own_columns
+from realtime.auth.recorded_reads import Read, RecordedReads, RepeatedReads
 from realtime.auth.sessions import Logins
-from realtime.auth.users import visitor
+from realtime.auth.users import described, visitor
 from realtime.changelog.caches import bypass_caches
 from realtime.conf import settings
 from realtime.exceptions import (
@@ -34,6 +36,7 @@ from realtime.streams.hints import with_hint
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE, Surroundings
+from realtime.streams.validation import problems
 from realtime.streams.window import take_window
 
 logger = logging.getLogger("realtime.connections")
@@ -110,7 +113,7 @@ def _refusal(stream: type[ModelStream], hint: str) -> StreamForbidden:
 
 
 def _why(stream: type[ModelStream], user: Any) -> str:
-    who = f"the user {user.get_username()!r}" if user.is_authenticated else "a visitor who is not logged in"
+    who = described(user)
     if stream.authorize is not ModelStream.authorize:
         return f"{stream.__name__}.authorize() refused {who}."
     meta = stream.model._meta
@@ -128,6 +131,8 @@ class AuthorizedStream(NamedTuple):
     format: str
     by_own_rows: bool = False
     """Whether the check has read only the user's own rows of the models that access depends on."""
+    reads: tuple[Read, ...] | None = None
+    """What the check has read, if the answer depends on nothing else."""
 
     def format_fingerprint(self) -> str:
         return self.stream.format_fingerprint(self.format)
@@ -157,18 +162,31 @@ def split_fingerprint(fingerprint: str) -> tuple[str, str]:
 
 
 class Decision(NamedTuple):
-    """The answer to a request, None if it asks for no stream; `holds` and `seconds` are those of the `Standing`."""
+    """The answer to a request, None if it asks for no stream; `holds` and `seconds` are those of the `Standing`.
+
+    If the answer `stands`, what it depends on has not changed, and the user was not read again.
+    """
 
     holds: bool
     seconds: float | None
     answer: AuthorizedStream | ClientError | None
+    stands: bool = False
 
 
 class Request(NamedTuple):
-    """A client's request: `wanted` is a new subscription, a stream to authorize again, or None for its user."""
+    """A client's request: `wanted` is a new subscription, a stream to authorize again, or None for its user.
+
+    With `only_rows`, rows of models that access depends on have changed, but nothing about the user.
+    """
 
     identity: Identity
     wanted: Subscribe | AuthorizedStream | None
+    only_rows: bool = False
+
+    @property
+    def reads(self) -> tuple[Read, ...] | None:
+        """The reads that decide whether the stream must be authorized again at all."""
+        return self.wanted.reads if self.only_rows and isinstance(self.wanted, AuthorizedStream) else None
 
 
 class Target(NamedTuple):
@@ -185,13 +203,20 @@ class RequestFacts:
     """Facts about a batch of requests: who the clients are, and which user may see what."""
 
     def __init__(self, requests: Sequence[Request]) -> None:
-        self._logins = Logins(request.identity.session for request in requests if request.identity.session is not None)
+        self._logins = Logins(
+            request.identity.session
+            for request in requests
+            if request.identity.session is not None and request.reads is None
+        )
         self._standings: dict[Identity, Standing] = {}
         self._opened: dict[tuple[int, str, str, Surroundings, bool], ModelStream | ClientError] = {}
         self._targets: dict[int, Target] = {}  # by the `id` of the request, which lives as long as this object
         self._own_rows: dict[int, OwnRows] = {}  # by the `id` of the user
+        self._reads: dict[int, RecordedReads] = {}  # likewise
+        self._repeated = RepeatedReads()
         streams: Iterable[Any] = registry
         self._watches = any(map(own_columns, streams))
+        self._records = any(map(ground_tables, streams))
         self._visitor = visitor()  # one for all, because visitors do not differ
 
     def standing(self, identity: Identity) -> Standing:
@@ -219,10 +244,24 @@ class RequestFacts:
             return Target(token.stream, {**token.params, **wanted.params}, token.format, token.surroundings, True)
         return Target(wanted.stream or "", dict(wanted.params), wanted.format, request.identity.surroundings)
 
-    def watch(self, user: Any) -> AbstractContextManager[None]:
+    @contextmanager
+    def watch(self, user: Any) -> Iterator[None]:
         """Watch the statements that check this user's access, if they can prove anything."""
         key = user_key(user) if self._watches else None
-        return nullcontext() if key is None else self._own_rows.setdefault(id(user), OwnRows(key)).watch()
+        own_rows = nullcontext() if key is None else self._own_rows.setdefault(id(user), OwnRows(key)).watch()
+        reads = self._reads.setdefault(id(user), RecordedReads()).watch() if self._records else nullcontext()
+        with own_rows, reads:
+            yield
+
+    def reads(self, user: Any, stream: ModelStream) -> tuple[Read, ...] | None:
+        """Return what this user's checks have read, if access to the stream depends on nothing else."""
+        kind: Any = type(stream)
+        tables, recorded = ground_tables(kind), self._reads.get(id(user))
+        return recorded.reads(tables) if tables and recorded is not None else None
+
+    def stands(self, request: Request) -> bool:
+        """Return whether the last answer is certain to be right still, because it has read the same."""
+        return request.reads is not None and self._repeated.are_same(request.reads)
 
     def is_by_own_rows(self, user: Any, stream: ModelStream) -> bool:
         """Return whether this user's statements prove that no other user's rows affect access to the stream."""
@@ -247,6 +286,16 @@ class RequestFacts:
         return found
 
 
+@cache
+def ground_tables(stream: Any) -> frozenset[str]:
+    """Return the tables that access to the stream depends on."""
+    return (
+        frozenset()
+        if any(problems(stream))
+        else frozenset(model._meta.db_table for model, _ in stream.authorize_grounds())
+    )
+
+
 @bypass_caches
 def read_facts(requests: Sequence[Request]) -> RequestFacts:
     """Read what `authorize_request` needs for these requests."""
@@ -265,6 +314,8 @@ def requested_stream(request: Request, known: RequestFacts) -> str | None:
 @bypass_caches
 def authorize_request(request: Request, known: RequestFacts) -> Decision:
     """Decide about a client's request."""
+    if isinstance(request.wanted, AuthorizedStream) and known.stands(request):
+        return Decision(True, None, request.wanted, stands=True)
     standing = known.standing(request.identity)
     answer: AuthorizedStream | ClientError | None = None
     try:
@@ -275,7 +326,8 @@ def authorize_request(request: Request, known: RequestFacts) -> Decision:
                 if not stream.serves(target.format):
                     raise BadParameters(f"The stream {target.stream!r} does not serve {target.format!r}.")
                 check_value(standing.user, stream, target.format)
-            answer = AuthorizedStream(stream, target.format, known.is_by_own_rows(standing.user, stream))
+            by_own_rows = known.is_by_own_rows(standing.user, stream)
+            answer = AuthorizedStream(stream, target.format, by_own_rows, known.reads(standing.user, stream))
     except ClientError as error:
         answer = error
     except Exception:

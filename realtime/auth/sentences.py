@@ -53,6 +53,10 @@ OF_PAGES = (
     _("{number} changed"),
     _("{number} removed"),
     _("Offline: this page may be out of date."),
+    _("The upload failed. Check your connection, and try again."),
+    _("The upload failed ({status}). Try again, or choose another file."),
+    _("Upload"),
+    _("Cancel upload"),
     _("Connected again."),
     _("The field '{name}' contains a file. Actions cannot send files; use a form."),
 )

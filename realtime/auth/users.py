@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import router
 
@@ -42,6 +43,13 @@ def visitor() -> Any:
     from django.contrib.auth.models import AnonymousUser  # its module has models, which need the app
 
     return AnonymousUser()
+
+
+def described(user: Any) -> str:
+    """Return how a hint calls the user, by name with DEBUG alone: hints are logged, and a name may be an address."""
+    if not user.is_authenticated:
+        return "a visitor who is not logged in"
+    return f"the user {user.get_username()!r}" if settings.DEBUG else "the user"
 
 
 def user_model() -> Any:

@@ -10,6 +10,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models.sql import Query
 
 from realtime.queries.analysis import expressions, follows_itself, joins_itself, known_tables, tables, tables_of
+from realtime.streams.groups import is_grouped
 from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
 from realtime.streams.validation import probe, problems, sample
@@ -109,7 +110,7 @@ def unknown_models(queryset: Any, stream: type[ModelStream]) -> list[str]:
 
 
 def asks_for(stream: type[ModelStream], field: Any) -> bool:
-    """Return whether the stream's QuerySet filters, orders or computes by a field, as far as it can be made."""
+    """Return whether the stream's QuerySet filters, orders, groups or computes by a field, as far as it is known."""
     queryset = None if any(problems(stream)) else probe(stream)
     if queryset is None:
         return False
@@ -119,6 +120,7 @@ def asks_for(stream: type[ModelStream], field: Any) -> bool:
     except Exception:  # another check reports it
         return False
     columns = [resolved for resolved, _ in order] + [query.where, *query.annotations.values()]
+    columns += query.select if is_grouped(queryset) else ()
     return any(getattr(each, "target", None) == field for column in columns for each in _parts(column))
 
 

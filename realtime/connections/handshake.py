@@ -44,7 +44,10 @@ def log_refusal(error: OriginRefused) -> None:
 
 def check_handshake(scope: Mapping[str, Any]) -> Handshake:
     """Check the headers of a request or handshake. Raise `OriginRefused` if its origin may not connect."""
-    headers = {name.lower(): value.decode("latin1") for name, value in scope["headers"]}
+    headers: dict[bytes, str] = {}
+    for name, value in ((name.lower(), value.decode("latin1")) for name, value in scope["headers"]):
+        # some proxies append a line instead of a value
+        headers[name] = f"{headers[name]}, {value}" if name == b"x-forwarded-for" and name in headers else value
     try:
         check_origin(
             origin=headers.get(b"origin"),

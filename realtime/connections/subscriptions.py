@@ -267,13 +267,15 @@ class Subscriptions:
             doubts = self._take_doubts()
             admitted = [(item, subject) for item, subject in self._authorized() if doubts.concern(subject)]
             asked: list[AuthorizedStream | None] = [subject for _, subject in admitted]
-            identity = peer.identity
+            identity, only_rows = peer.identity, not doubts.everything
             self._is_asking_again = True
             try:
                 if len(asked) > 1:
-                    answers = await asyncio.gather(*map(self._authorize, asked))
+                    answers = await asyncio.gather(
+                        *(self._authorize(subject, only_rows=only_rows) for subject in asked)
+                    )
                 else:  # as most clients: without a task of its own
-                    answers = [await self._authorize(asked[0] if asked else None)]
+                    answers = [await self._authorize(asked[0] if asked else None, only_rows=only_rows)]
             finally:
                 self._is_asking_again = False
             if identity != peer.identity:  # the answers are for the previous identity
@@ -306,7 +308,7 @@ class Subscriptions:
             self._client.refuse(subscription, answer)
         elif isinstance(answer, AuthorizedStream):
             if answer.shares(subject):
-                subscription.subject = subject._replace(by_own_rows=answer.by_own_rows)
+                subscription.subject = subject._replace(by_own_rows=answer.by_own_rows, reads=answer.reads)
             else:
                 self._move(subscription, answer)
             if self._stands_on_others(answer):
@@ -316,9 +318,11 @@ class Subscriptions:
         mine = self._peer.session.subscriptions.values()
         return [(item, item.subject) for item in mine if isinstance(item.subject, AuthorizedStream)]
 
-    async def _authorize(self, asked: Subscribe | AuthorizedStream | None) -> tuple[Decision, float]:
-        """Return the decision, and when its check began."""
-        request = Request(self._peer.identity, asked)
+    async def _authorize(
+        self, asked: Subscribe | AuthorizedStream | None, *, only_rows: bool = False
+    ) -> tuple[Decision, float]:
+        """Return the decision, and when its check began. With `only_rows`, nothing about the user has changed."""
+        request = Request(self._peer.identity, asked, only_rows)
         try:
             decision, begun = await self._hub.run_together(
                 authorize_request, read_facts, request, kind=requested_stream
@@ -327,7 +331,7 @@ class Subscriptions:
             seconds: float = settings.QUERY_SECONDS
             logger.error("A check of access to a stream takes longer than %g s; it is refused.", seconds)
             return Decision(True, None, AccessTimedOut(seconds)), 0.0  # too old for any frame
-        if request.identity == self._peer.identity:
+        if request.identity == self._peer.identity and not decision.stands:
             self._valid_until = _after(decision.seconds)
             self._never_authorized = False
         return decision, begun

@@ -43,6 +43,7 @@ from realtime.protocol.messages import (
     Window,
 )
 
+MAX_FINGERPRINT = 100  # characters, four times as many as servers send
 MAX_EVENTS = 32  # kept while access is checked again
 MAX_TEXTS = 100  # live texts of one live query for which the client's length is stored
 NO_LOG = -1  # the number of a log that has no frames
@@ -191,6 +192,8 @@ class ClientSession:
                 raise error
             refused = Refused(id=message.id, code=error.code, reason=error.reason)
             return [self._count(codec.encode(refused))], []
+        if len(message.fingerprint) > MAX_FINGERPRINT:  # not a server's; it is stored with the subscription
+            message = msgspec.structs.replace(message, fingerprint=message.fingerprint[:MAX_FINGERPRINT])
         subscription = Subscription(request=message, cursor=message.cursor)
         self.subscriptions[message.id] = subscription
         return [], [subscription]

@@ -51,7 +51,8 @@ def analyze(queryset: Any, stream: type[ModelStream]) -> Analysis:
     moving = bool(query.extra) or any(map(_is_volatile, shown))
     unseen = unseen or moving or any(map(_is_volatile, conditions))
 
-    whole = moving or (query.distinct and query.is_sliced)
+    # a row of a group is never the group itself
+    whole = moving or (query.distinct and query.is_sliced) or queryset._fields is not None
     whole = whole or any(isinstance(each, Window) for each in conditions)
     whole = whole or any(_looks_around(each, own) for each in shown)
 

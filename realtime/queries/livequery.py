@@ -26,6 +26,7 @@ from realtime.protocol.live_text import TextName
 from realtime.protocol.messages import Delta, Put
 from realtime.queries import broken_rows
 from realtime.queries.analysis import Analysis
+from realtime.queries.any_audience import queryset_of_any
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
 from realtime.queries.pagination import render_pages
@@ -36,6 +37,7 @@ from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import RowMemory, SentRows
 from realtime.queries.shared_delta import SharedDelta
 from realtime.queries.text_field import shows_text
+from realtime.streams.groups import GroupKeys, value_names
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import Surroundings
@@ -122,6 +124,11 @@ class LiveQuery:
     is needed. Callers of `delta` store its second result once the whole tick has succeeded.
     """
 
+    # most live queries never have other values than these, so they do not store them
+    is_for_all = False  # it is read for several audiences, and must not depend on them
+    _plan_of_any: Plan | None = None  # a plan that differs from its own only in naming no audience
+    _follows = False  # in this tick, the QuerySet is known to be that plan's, with the audience
+
     def __init__(self, stream: ModelStream, format: str, memory: RowMemory | None = None) -> None:
         self.id = next(_ids)
         self.key = query_key(stream, format)
@@ -130,7 +137,6 @@ class LiveQuery:
         self.broken: dict[str, Exception] = {}  # errors of rows that failed when last read, by key
         self.careful = False  # a row has failed in the database: each gets its own savepoint
         self.strict = False  # a row's error is raised, not replaced by a placeholder
-        self.is_for_all = False  # it is read for several audiences, and must not depend on them
         self.is_open = True  # whether changes of rows outside it may affect it, as far as is known
         self.looks_around = True  # whether rows that it does not have may change it, as far as is known
         self._names: Collection[str] = ()  # of a live value, in place of keys
@@ -189,7 +195,7 @@ class LiveQuery:
     @property
     def members(self) -> Collection[str]:
         """The keys by which changes are routed to this live query."""
-        return self.keys
+        return () if self._is_grouped() else self.keys
 
     @property
     def maintenance(self) -> Maintenance:
@@ -206,6 +212,8 @@ class LiveQuery:
     def shown_texts(self, texts: Mapping[str, Collection[TextName]]) -> set[TextName]:
         """Return which live texts the rows have that subscribers were sent last; `texts` are of this model, by key."""
         found: set[TextName] = set()
+        if self._is_grouped():
+            return found
         for key in self.sent.common(texts.keys()):
             row = self.sent.row(key)
             assert row is not None
@@ -291,6 +299,9 @@ class LiveQuery:
 
         `whole` reads all rows, and compares them with their previous versions.
         """
+        if self._follows and not whole and changed is not ALL_ROWS:
+            self.reordered = False
+            return self._delta_of(changed, self._keys)
         _, analysis = self._ask()
         whole = whole or analysis.whole
         was = self.keys
@@ -375,9 +386,31 @@ class LiveQuery:
         added = [key for key in rows if key not in was]
         self._check_size(len(was) + len(added) - len(gone))
         unmoved = self.sent.unmoved(rows, before, changed)
-        delta = self._shared(rows, before, tuple(gone), unmoved)
+        delta = self._alike(rows, before, tuple(gone), unmoved)
         self.sent.note(rows, gone, before=before, changed=changed, unmoved=unmoved)
         return delta, Members(added, gone)
+
+    def _alike(
+        self,
+        rows: Mapping[str, msgspec.Raw],
+        before: Mapping[str, str | None],
+        gone: tuple[str, ...],
+        unmoved: Collection[str],
+    ) -> SharedDelta:
+        """Return `_shared`, made once for all live queries with the same rows, now and as they were sent last."""
+        last = self.sent.last(rows)
+        if last is None:
+            return self._shared(rows, before, gone, unmoved)
+        # rows that are rendered once are the same objects; `held` keeps them, so that no other object gets their ids
+        held = *rows.values(), *(None if sent is None else sent.row for sent in last)
+        numbers = tuple(None if sent is None else sent.number for sent in last)
+        made_of = *rows, *map(id, held), numbers, tuple(map(before.get, rows)), gone, frozenset(unmoved)
+        if (found := self.sent.deltas.get(made_of)) is not None:
+            alike: SharedDelta = found[0].for_query(self.id)
+            return alike
+        delta = self._shared(rows, before, gone, unmoved)
+        self.sent.deltas[made_of] = delta, held
+        return delta
 
     def _look_up(self, changed: Collection[str]) -> tuple[dict[str, msgspec.Raw], Mapping[str, str | None]]:
         """Return the changed rows that belong, in order, and the key of the row before each."""
@@ -413,22 +446,33 @@ class LiveQuery:
         if any(isinstance(instance, Exception) for instance in instances.values()):  # they have no order
             self._read_keys()
             return
-        self.take(changed, instances)
+        self.take(changed, instances, {key: key_before(instance) for key, instance in instances.items()})
 
     @property
     def asks_of_rows(self) -> bool:
         """Return whether its next delta likely reads only the changed rows, and so can be read with others."""
         return isinstance(self._keys, set) and self.maintenance is Maintenance.CHANGED_ROWS and not self.careful
 
+    @property
+    def follows(self) -> bool:
+        """Whether its QuerySet is known to be that of a plan for any audience, in this tick."""
+        return self._follows
+
     def plan(self) -> Plan | None:
         """Return the plan of this tick's QuerySet; None if more than the changed rows are read."""
+        if self._follows:
+            return self._plan_of_any
         self._ask()
         return self._plan if self.asks_of_rows else None
 
     def take(
-        self, keys: Collection[str], instances: Mapping[str, Any], rendered: dict[Any, msgspec.Raw] | None = None
+        self,
+        keys: Collection[str],
+        instances: Mapping[str, Any],
+        before: Mapping[str, str | None],
+        rendered: dict[Any, msgspec.Raw] | None = None,
     ) -> None:
-        """Take rows that were read with others: those of these keys that belong, in order, with their places.
+        """Take rows that were read with others: those of these keys that belong, in order, and the row before each.
 
         `rendered` are rows that others have rendered, by look and key.
         """
@@ -444,7 +488,7 @@ class LiveQuery:
             if rendered is not None and alike is not None and key not in self.broken and not self._render.asked:
                 rendered[alike] = self._encoded[key]
         self._looked_up = frozenset(keys)
-        self._before = {key: _key_before(instance) for key, instance in instances.items()}
+        self._before = before
 
     def _note_digests(self, keys: Sequence[str], rows: Mapping[str, msgspec.Raw]) -> None:
         if self._keeps_digests:
@@ -505,6 +549,8 @@ class LiveQuery:
         self._encoded.clear()
         self._before, self._looked_up, self._order = NOTHING, NO_KEYS, None
         self._asked = None
+        if self._follows:
+            self._follows = False
 
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:
         """Return the rows of the wanted keys, in order."""
@@ -518,6 +564,8 @@ class LiveQuery:
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
         queryset, _ = self._ask()
+        if self._is_grouped():
+            return self._in_window(self._instances)
         if everything and self.stream.window is None:  # the QuerySet alone is the shorter statement
             return self._instances(queryset)
         queryset = unsliced(queryset)
@@ -619,6 +667,7 @@ class LiveQuery:
             queryset = self._queryset()
             if self._plan is None or not self._plan.is_of(queryset):
                 self._plan, self._placed = Plan(queryset, self.stream), None
+                self._forget_plan_of_any()
             self._take_plan(self._plan)
         assert self._asked is not None
         return self._asked
@@ -638,6 +687,7 @@ class LiveQuery:
             return False
         if self._plan is None or not self._plan.is_of(queryset):
             self._plan, self._placed = Plan(queryset, self.stream), None
+            self._forget_plan_of_any()
         self._take_plan(self._plan)
         return True
 
@@ -646,7 +696,39 @@ class LiveQuery:
         if self._asked is None and other._plan is not None:
             if self._plan is not other._plan:
                 self._plan, self._placed = other._plan, None
+                self._forget_plan_of_any()
             self._take_plan(self._plan)
+
+    def plan_of_any(self, known: Plan | None) -> Plan | None:
+        """Return the plan of this tick's QuerySet, with no audience in it; `known` is the last tick's.
+
+        None if its audiences may differ in more, or if the statement has changed since the last tick.
+        """
+        if self._asked is not None or type(self.stream) in _timed:
+            return None
+        queryset = queryset_of_any(self.stream)
+        if queryset is None or (known is not None and known.is_of(queryset)):
+            return None if queryset is None else known
+        plan = Plan(queryset, self.stream)
+        return plan if plan.place is not None else None
+
+    def follow(self, plan: Plan) -> bool:
+        """Take the QuerySet of this plan, with its audience, if that is the one read last, by its changed rows.
+
+        Return whether it does.
+        """
+        if self._asked is not None or self._plan is None:
+            return False
+        if self._plan_of_any is not plan:
+            if not plan.is_for(self._plan, self.stream):
+                return False
+            self._plan_of_any = plan
+        self._follows = True
+        return True
+
+    def _forget_plan_of_any(self) -> None:
+        if self._plan_of_any is not None:
+            self._plan_of_any = None
 
     def _take_plan(self, plan: Plan) -> None:
         self._new_question = ""
@@ -661,6 +743,10 @@ class LiveQuery:
     def _looks_at_rows(self, analysis: Analysis) -> bool:
         """Return whether rows may differ without a logged change, so that only reading them shows it."""
         return analysis.unseen or self._keeps_digests
+
+    def _is_grouped(self) -> bool:
+        """Return whether its rows are groups, as far as is known."""
+        return self._plan is not None and self._plan.queryset._fields is not None
 
     def _is_timed(self) -> bool:
         """Return whether this stream's QuerySets are known to differ between two moments."""
@@ -690,9 +776,22 @@ def row_key(instance: Any) -> str:
 
 def _by_key(queryset: Any) -> dict[str, Any]:
     """Return the objects by key; the first, if joins repeat one."""
+    if queryset._fields is not None:
+        return _groups_by_key(queryset)
     found: dict[str, Any] = {}
     for instance in queryset.all():  # the QuerySet does not cache the rows
         found.setdefault(row_key(instance), instance)
+    return found
+
+
+def _groups_by_key(queryset: Any) -> dict[str, Any]:
+    rows, key_of_group = list(queryset.all()), GroupKeys(queryset)
+    found = {key_of_group(row): row for row in rows}
+    if len(found) < len(rows):
+        raise StreamDefinitionError(
+            f"A QuerySet of {queryset.model.__name__} returned several groups with the same values.",
+            hint=f"Order it by values of the groups only: {', '.join(value_names(queryset))}.",
+        )
     return found
 
 
@@ -754,7 +853,8 @@ def _in_order(keys: Sequence[str], places: Mapping[str, int]) -> set[str]:
     return found
 
 
-def _key_before(instance: Any) -> str | None:
+def key_before(instance: Any) -> str | None:
+    """Return the key of the row before a row that was read with its place."""
     before = getattr(instance, BEFORE)
     return None if before is None else key_of_values(type(instance), [before])
 

@@ -17,8 +17,9 @@ from django.db.models.sql import Query
 
 from realtime.queries import ordering
 from realtime.queries.analysis import analyze, expressions
+from realtime.queries.any_audience import IN_PLACE, audience_place, is_link
 from realtime.queries.fingerprint import of_queryset
-from realtime.queries.queryset import live_queryset, unsliced
+from realtime.queries.queryset import is_same, live_queryset, unsliced
 from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
 
@@ -50,6 +51,31 @@ class Plan:
         return of_queryset(self.queryset)
 
     @cached_property
+    def place(self) -> int | None:
+        """The index of the condition that names the audience, in a QuerySet that was made for any of them."""
+        at = audience_place(self.queryset, self.stream)
+        return at if at is not None and self.queryset.query.where.children[at].rhs == IN_PLACE else None
+
+    def is_for(self, own: Plan, stream: ModelStream) -> bool:
+        """Return whether the plan of this stream is this one, with its audience in place of any."""
+        mine, theirs = attributes(self.queryset), attributes(own.queryset)
+        one, other = mine.pop("where"), theirs.pop("where")
+        if parts(self.queryset) != parts(own.queryset) or not is_same(mine, theirs):
+            return False
+        if (type(one), one.connector, one.negated) != (type(other), other.connector, other.negated):
+            return False
+        if len(one.children) != len(other.children) or self.place is None:
+            return False
+        named = other.children[self.place]
+        key = stream.audience_path().field.get_prep_value(stream.audience_key)
+        return all(is_same(each, other.children[at]) for at, each in enumerate(one.children) if at != self.place) and (
+            type(named) is type(one.children[self.place])
+            and is_same(named.lhs, one.children[self.place].lhs)
+            and is_same(named.rhs, key)
+            and type(named.rhs) is type(key)
+        )
+
+    @cached_property
     def columns(self) -> Sequence[ordering.OrderColumn] | None:
         """The ordering columns, if reading the changed rows and the row before each is enough."""
         query = self.queryset.query
@@ -58,9 +84,10 @@ class Plan:
             return None
         if concrete(model) is not concrete(self.stream.model) or not ordering.has_plain_key(model):
             return None
-        if any(isinstance(each, Query) for each in expressions(query.where)) or not all(
-            map(_leads_to_one, joins(query))
-        ):
+        if any(isinstance(each, Query) for each in expressions(query.where)):
+            return None
+        others = [join for join in joins(query) if not _leads_to_one(join)]
+        if len(others) > 1 or (others and not is_link(others[0], self.queryset, self.stream)):
             return None
         return ordering.columns_of(self.queryset)
 
@@ -117,14 +144,6 @@ def attributes(queryset: QuerySet[Any]) -> dict[str, Any]:
     """Return the attributes of a QuerySet's query."""
     # the last two are derived from the others, and may be missing
     return {name: value for name, value in queryset.query.__dict__.items() if name not in ("table_map", "base_table")}
-
-
-def is_same(one: Any, other: Any) -> bool:
-    """Return whether two parts of QuerySets are equal, as far as can be determined."""
-    try:
-        return bool(one == other)
-    except Exception:  # a custom type of value, such as an array
-        return False
 
 
 def parts(queryset: QuerySet[Any]) -> tuple[Any, ...]:

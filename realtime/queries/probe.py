@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from realtime.queries.plan import is_same
+from realtime.queries.queryset import is_same
 from realtime.streams.stream import ModelStream
 
 if TYPE_CHECKING:
     from realtime.queries.livequery import LiveQuery
 
 _LOOKED = "_realtime_looked"
+_CHANGED = "_realtime_changed"
 _PERSONAL = frozenset({"audience", "audience_key", "__dict__"})
 _OF_ONE = frozenset({"audience", "audience_key", "_inline_rows"})  # attributes that differ between audiences
 
@@ -61,7 +62,7 @@ def queryset_of_all(stream: ModelStream) -> Any:
     if not may_be_for_all(kind):
         return None
     probe: Any = object.__new__(_probe_class(kind))
-    state = object.__getattribute__(probe, "__dict__")
+    state = _state(probe)
     state.update(vars(stream))
     queryset = probe.get_queryset(**stream.params)
     if _LOOKED in state:
@@ -70,12 +71,29 @@ def queryset_of_all(stream: ModelStream) -> Any:
     return queryset
 
 
+def queryset_with(stream: ModelStream, audience: Any) -> Any:
+    """Return a stream's QuerySet for another audience; None if `get_queryset` has changed the stream."""
+    kind = type(stream)
+    if kind.__getattribute__ is not object.__getattribute__:
+        return None
+    probe: Any = object.__new__(_probe_class(kind))
+    state = _state(probe)
+    state.update(vars(stream), audience=audience, audience_key=audience)
+    queryset = probe.get_queryset(**stream.params)
+    return None if _CHANGED in state else queryset
+
+
+def _state(probe: Any) -> dict[str, Any]:
+    state: dict[str, Any] = object.__getattribute__(probe, "__dict__")
+    return state
+
+
 def _probe_class(kind: type[ModelStream]) -> type[ModelStream]:
     found = vars(kind).get("_realtime_probe")
     if found is None:
 
         def look(self: Any) -> None:
-            object.__getattribute__(self, "__dict__")[_LOOKED] = True
+            _state(self)[_LOOKED] = True
 
         def get(self: Any, name: str) -> Any:
             if name in _PERSONAL:
@@ -84,6 +102,7 @@ def _probe_class(kind: type[ModelStream]) -> type[ModelStream]:
 
         def change(self: Any, name: str, *value: Any) -> None:  # a row may show a stored value
             look(self)
+            _state(self)[_CHANGED] = True
             (object.__setattr__ if value else object.__delattr__)(self, name, *value)
 
         members = {

@@ -1,4 +1,4 @@
-"""QuerySets: prepares the user's QuerySet to be live: on the log's database, totally ordered, with rows as objects."""
+"""QuerySets: prepares the user's QuerySet to be live: on the log's database, totally ordered, of objects or groups."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet
 from django.db.models.expressions import OrderBy, Ref
 from django.db.models.functions import Random
-from django.db.models.query import ModelIterable
+from django.db.models.query import ModelIterable, ValuesIterable
 
 from realtime.exceptions import StreamDefinitionError
+from realtime.streams.groups import foreign_order, group_names, hidden_groups, in_group_order, is_grouped, value_names
 from realtime.streams.stream import ModelStream
 
 
@@ -24,6 +25,10 @@ def live_queryset(queryset: Any, stream: ModelStream) -> Any:
     low, high = query.low_mark, query.high_mark
     query.clear_limits()
 
+    if is_grouped(queryset):
+        queryset._iterable_class = ValuesIterable  # not tuples, as of values_list()
+        queryset = in_group_order(queryset)
+        return queryset[low:high] if low or high is not None else queryset
     if queryset._fields is not None:  # values(): the stream's `fields` decide what is sent
         mask = {*query.annotation_select, *(name for name in stream.fields if name in query.annotations)}
         query.clear_select_clause()
@@ -46,6 +51,14 @@ def unsliced(queryset: Any) -> Any:
     return queryset
 
 
+def is_same(one: Any, other: Any) -> bool:
+    """Return whether two parts of QuerySets are equal, as far as can be determined."""
+    try:
+        return bool(one == other)
+    except Exception:  # a custom type of value, such as an array
+        return False
+
+
 def queryset_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefinitionError | None:
     """Return why this QuerySet cannot be live, with a remedy."""
     where = f"get_queryset of {stream.__name__}"
@@ -64,17 +77,8 @@ def queryset_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefiniti
             f"{where} returned a {query.combinator}(), whose rows cannot be filtered by key.",
             hint="Join the conditions with Q objects: filter(Q(...) | Q(...)).",
         )
-    if isinstance(query.group_by, tuple) and not _has_key(query.group_by, query):
-        return StreamDefinitionError(
-            f"{where} returned groups (values() with an aggregate), which have no key.",
-            hint="Compute them in a method with @live_value.",
-        )
-    distinct_values = query.distinct and not query.distinct_fields and queryset._fields is not None  # type: ignore[attr-defined]
-    if distinct_values and not _has_key(query.select, query):
-        return StreamDefinitionError(
-            f"{where} returned distinct values, which have no key.",
-            hint="Leave out values(), or compute them in a method with @live_value.",
-        )
+    if is_grouped(queryset) and (problem := _group_problem(queryset, stream, where)):
+        return problem
     if any(_is_random(item, query) for item in _ordering(query)):
         return StreamDefinitionError(
             f"{where} orders at random, anew with every query.",
@@ -87,11 +91,24 @@ def queryset_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefiniti
     return None
 
 
-def _has_key(columns: Sequence[Any], query: Any) -> bool:
-    base = next(iter(query.alias_map), None)
-    pk = query.get_meta().pk
-    wanted = {field.column for field in getattr(pk, "fields", [pk])}
-    return wanted <= {item.target.column for item in columns if getattr(item, "alias", None) == base}
+def _group_problem(queryset: Any, stream: type[ModelStream], where: str) -> StreamDefinitionError | None:
+    if queryset._fields is None or not group_names(queryset) or hidden_groups(queryset):
+        return StreamDefinitionError(
+            f"{where} returned groups without the values that they are grouped by, which make their key.",
+            hint='Name them in values() before annotate(): values("column").annotate(total=Count("pk")).',
+        )
+    if foreign := foreign_order(queryset):
+        return StreamDefinitionError(
+            f"{where} orders groups by {foreign[0]!r}, so Django groups by it too, and the same group comes several "
+            "times.",
+            hint=f"Order by values of the groups: {', '.join(value_names(queryset))}.",
+        )
+    if stream.form_class is not None:
+        return StreamDefinitionError(
+            f"{where} returned groups, which the stream's form_class cannot change.",
+            hint="Remove form_class, or give the form a stream of its own.",
+        )
+    return None
 
 
 def _in_total_order(queryset: Any) -> Any:

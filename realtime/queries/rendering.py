@@ -29,7 +29,7 @@ from realtime.queries.text_field import without_forged_texts
 from realtime.streams.stream import ModelStream
 
 # The template of the row being rendered, its stream, the row, and the fields whose live text it shows.
-_row: ContextVar[tuple[str, str, Model, set[str]] | None] = ContextVar("realtime_row", default=None)
+_row: ContextVar[tuple[str, str, Any, set[str]] | None] = ContextVar("realtime_row", default=None)
 _django_encoder = DjangoJSONEncoder()
 
 ENCODABLE = (
@@ -179,7 +179,11 @@ def takes_live_text(instance: Model, field: str) -> bool:
     if row is None:
         return True
     _, _, shown, fields = row
-    if shown.pk != instance.pk or shown._meta.concrete_model is not instance._meta.concrete_model:
+    if not (
+        isinstance(shown, Model)
+        and shown.pk == instance.pk
+        and shown._meta.concrete_model is instance._meta.concrete_model
+    ):
         return False
     fields.add(field)
     return True
@@ -194,7 +198,9 @@ def _data_renderer(stream: ModelStream) -> Callable[[Model, str], Any]:
         )
     paths = _paths(stream.model, tuple(fields))
 
-    def render(instance: Model, key: str) -> dict[str, Any]:
+    def render(instance: Any, key: str) -> dict[str, Any]:
+        if isinstance(instance, dict):  # a group
+            return {path: instance[path] for path in fields}
         return {path: _value(instance, steps, field) for path, steps, field in paths}
 
     return render

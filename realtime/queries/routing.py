@@ -67,6 +67,7 @@ class StreamIndex:
         self.queries: set[LiveQuery] = set()
         self._by_values: dict[tuple[str, ...], dict[tuple[str | None, ...], _ByAudience]] = {}
         self._routing_keys: dict[LiveQuery, RoutingKey] = {}
+        self._looked_around: dict[LiveQuery, bool] = {}  # which may change the routing key
         self._path = stream.audience_path() if stream.audience_by else None
         self._holders = Holders()
         self.families = Families(stream)
@@ -91,11 +92,14 @@ class StreamIndex:
 
     def _put(self, query: LiveQuery, key: RoutingKey) -> None:
         self._routing_keys[query] = key
+        if self._path is not None:
+            self._looked_around[query] = query.looks_around
         group = self._by_values.setdefault(key.names, {}).setdefault(key.values, {})
         group.setdefault(key.audience, set()).add(query)
 
     def _remove(self, query: LiveQuery) -> None:
         key = self._routing_keys.pop(query)
+        self._looked_around.pop(query, None)
         groups = self._by_values[key.names]
         group = groups[key.values]
         group[key.audience].discard(query)
@@ -111,9 +115,9 @@ class StreamIndex:
         self._forget(query, changed.removed)
         for key in changed.added:
             self._holders.add(self._same_key(key), query)
-        if self._path is not None and (moved := self._routing_key(query)) != self._routing_keys[query]:
+        if self._path is not None and query.looks_around != self._looked_around.get(query):
             self._remove(query)
-            self._put(query, moved)
+            self._put(query, self._routing_key(query))
         return changed
 
     def _forget(self, query: LiveQuery, keys: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from django.template.loader_tags import ExtendsNode, IncludeNode
 
 from realtime.exceptions import StreamDefinitionError
 from realtime.streams.inline_rows import InlineRows
+from realtime.streams.stream import ModelStream
 
 OF_REQUESTS = {"request", "user", "perms", "messages", "csrf_token", "csrf_input", "LANGUAGES", "TIME_ZONE", "debug"}
 OF_LOOPS = {"forloop": "{{ forloop }}", "cycle": "{% cycle %}", "ifchanged": "{% ifchanged %}"}
@@ -46,6 +47,21 @@ def refuse_outside_names(rows: InlineRows, page: Mapping[str, Any]) -> None:
             f"The rows of {{% live {rows.stream} as {rows.variable} %}} in {rows.template_name!r} use {written}, "
             "which rows do not have.",
             hint=remedy(name, has, rows.variable),
+        )
+
+
+def refuse_tags_around(rows: InlineRows, stream: type[ModelStream]) -> None:
+    """Raise `StreamDefinitionError` if a tag around inline rows changes how they look, which a push cannot know."""
+    for tag in rows.around:
+        name, *rest = tag.split()
+        of_viewer = name in ("language", "timezone")
+        if rest in (["on"], []) or (of_viewer and stream.localize):
+            continue
+        where = f"{{% live {rows.stream} as {rows.variable} %}} in {rows.template_name!r}"
+        otherwise = ", or set localize = True on the stream" if of_viewer else ""
+        raise StreamDefinitionError(
+            f"{{% {tag} %}} stands around {where}, but rows are rendered again without it.",
+            hint=f"Put {{% {name} %}} and its end between {{% live %}} and {{% endlive %}}{otherwise}.",
         )
 
 

@@ -76,6 +76,7 @@ class RowMemory:
     def __init__(self) -> None:
         self.texts: Mapping[tuple[str, str], Mapping[str, GrowingText]] = {}  # by model and key, then by field
         self.cursor = ""  # before the changes of this tick
+        self.deltas: dict[Any, Any] = {}  # of this tick, by what they were made of
         self._bytes = 0
         self._sizes: OrderedDict[tuple[SentRows, str], int] = OrderedDict()
 
@@ -138,6 +139,17 @@ class SentRows:
             if key in self._before and self._before[key] == before[key] and before[key] not in changed
         }
 
+    @property
+    def deltas(self) -> dict[Any, Any]:
+        """The deltas of this tick's live queries, by what they were made of."""
+        return self._memory.deltas
+
+    def last(self, rows: Collection[str]) -> tuple[SentRow | None, ...] | None:
+        """Return these rows as they were sent last; None if live texts decide what is sent of them."""
+        if self.withheld or self._memory.texts:
+            return None
+        return tuple(map(self._rows.get, rows))
+
     def known(self, rows: Mapping[str, Raw]) -> Known:
         """Return the patches of these rows, as far as their last versions are remembered and patches are shorter."""
         base, patches, whole = 0, dict[str, Raw | None](), set[str]()
@@ -182,6 +194,8 @@ class SentRows:
 
     def _texts_of(self, key: str) -> Mapping[str, GrowingText]:
         """Return the live texts of a row that subscribers are sent, by field."""
+        if not self._memory.texts:
+            return NOTHING
         texts = self._memory.texts.get((self._model, key), {})
         return {field: text for field, text in texts.items() if (key, field) in self.texts}
 

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
-from django.db.models import IntegerField, ManyToManyField, Model, UUIDField
+from django.db.models import IntegerField, ManyToManyField, Model, UniqueConstraint, UUIDField
 
 from realtime.streams.keys import cleaned, comparable, key_text, stored, target
 from realtime.streams.relations import Dependency, across, concrete, has_known_through, through_model
@@ -22,6 +22,14 @@ class Links(NamedTuple):
     model: type[Model]
     row: str
     audience: str
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether at most one row links a row to an audience."""
+        meta, pair = self.model._meta, {self.row, self.audience}
+        constraints = [each for each in meta.constraints if isinstance(each, UniqueConstraint)]
+        total = [each.fields for each in constraints if each.condition is None and each.fields]
+        return any(set(fields) <= pair for fields in [*meta.unique_together, *total])
 
 
 @dataclass(frozen=True)

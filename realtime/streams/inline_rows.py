@@ -25,6 +25,7 @@ from realtime.streams.hints import with_hint
 SALT = "realtime.rows"
 EXTRA_DATA = "realtime.rows"  # in the `extra_data` of parsers and templates
 DIGEST_BYTES = 8
+AROUND = ("autoescape", "language", "localize", "localtime", "timezone")
 
 
 class InlineRows:
@@ -37,6 +38,8 @@ class InlineRows:
         self.variable = variable
         self.nodelist = nodelist
         self.names: Any = None  # that it reads, as soon as they are known
+        # the tags around it that change how their content is rendered
+        self.around = [open_tag.contents for name, open_tag in parser.command_stack[:-1] if name in AROUND]
         self._written = (token.lineno, token.contents)
         if nodelist.get_nodes_by_type(BlockNode):
             raise TemplateSyntaxError(

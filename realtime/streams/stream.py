@@ -67,7 +67,10 @@ class ModelStream:
     """The model whose rows are streamed."""
 
     fields: ClassVar[Sequence[str]] = ()
-    """The fields of a row as data; a dot follows a relation ("assignee.username"). If empty, only HTML is served."""
+    """The fields of a row as data; a dot follows a relation ("assignee.username"). If empty, only HTML is served.
+
+    If `get_queryset` returns groups, the names are those of its `values()` and `annotate()`.
+    """
 
     serializer_class: ClassVar[Any] = None
     """A Django REST framework serializer class that replaces `fields`. Its context has `stream` but no request."""
@@ -103,6 +106,9 @@ class ModelStream:
 
     "board.Membership" checks all subscribers of the stream. "board.Membership.user" checks only the user in the
     foreign key `user` of the changed row. Add the user model if `authorize` reads datetime fields of users.
+
+    A check whose SELECT statements still return the same rows is not repeated. If it depends on more, such as a
+    cache, call `realtime.revoke` when that changes.
     """
 
     form_class: ClassVar[Any] = None
@@ -154,7 +160,10 @@ class ModelStream:
         return None
 
     def get_queryset(self) -> QuerySet[Any]:
-        """Return the rows, ordered. Override it; its arguments are the stream's parameters."""
+        """Return the rows, ordered. Override it; its arguments are the stream's parameters.
+
+        Groups (`values("column").annotate(total=Count("pk"))`) are rows too, as dictionaries, keyed by their group.
+        """
         return self.model._default_manager.all()
 
     def authorize_form(self, user: Any, instance: Any) -> bool:

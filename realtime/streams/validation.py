@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
-from django.db.models import IntegerField, UUIDField
+from django.db.models import IntegerField, QuerySet, UUIDField
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 
 from realtime.exceptions import BadParameters, StreamDefinitionError
+from realtime.streams.groups import is_grouped, value_names
 from realtime.streams.keys import target
 from realtime.streams.presence import PresenceStream, presence_of
 from realtime.streams.stream import ModelStream
@@ -87,6 +88,15 @@ def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]
     """Yield the errors in `fields`. It calls `get_queryset` to find annotations, so do not call it at startup."""
     if any(problems(stream)):
         return
+    queryset = probe(stream)
+    if isinstance(queryset, QuerySet) and is_grouped(queryset):
+        names = value_names(queryset)
+        for path in set(stream.fields).difference(names):
+            yield StreamDefinitionError(
+                f"{stream.__name__}.fields names {path!r}, which is no value of the groups.",
+                hint=f"They have: {', '.join(names)}.",
+            )
+        return
     for path in stream.fields:
         model: Any = stream.model
         for step in path.split("."):
@@ -94,10 +104,10 @@ def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]
                 field = model._meta.get_field(step)
             except FieldDoesNotExist:
                 if not (path.endswith(step) and _has_attribute(stream, model, step)):
-                    names = ", ".join(sorted(item.name for item in model._meta.get_fields()))
+                    known = ", ".join(sorted(item.name for item in model._meta.get_fields()))
                     yield StreamDefinitionError(
                         f"{stream.__name__}.fields names {path!r}, but {model.__name__} has no field {step!r}.",
-                        hint=f"It has: {names}.",
+                        hint=f"It has: {known}.",
                     )
                 break
             if field.many_to_many or field.one_to_many:

@@ -31,7 +31,7 @@ from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
 from realtime.queries.rendering import refuse_in_row, takes_live_text
-from realtime.queries.row_templates import TAKEN, refuse_outside_names
+from realtime.queries.row_templates import TAKEN, refuse_outside_names, refuse_tags_around
 from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
 from realtime.streams.inline_rows import InlineRows
@@ -43,11 +43,12 @@ from realtime.templatetags.paging import page_request, remember, remembered, res
 register = template.Library()
 
 JOBS = "realtime.jobs"
+NOTIFICATIONS = "realtime.notifications"
 SCRIPT_SEEN = "_realtime_script_seen"  # on a request, whose page has the script or looks for it
 
 
 @register.simple_tag(takes_context=True)
-def realtime_script(context: Any, *, share: bool = False) -> SafeString:
+def realtime_script(context: Any, *, share: bool = False, token_url: str = "") -> SafeString:
     """Load the JavaScript client. Once per page, in the head.
 
     For example::
@@ -58,7 +59,8 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
     Content-Security-Policy nonce that Django or django-csp has put into the context or on the request is added, and,
     where `realtime.urls` is included, the address of the HTTP transports with what CSRF protection asks for.
 
-    With `share=True` all pages of a session in one browser use one connection, where the browser can.
+    With `share=True` all pages of a session in one browser use one connection, where the browser can. `token_url` is a
+    URL of this site whose answer is a token for `REALTIME_AUTHENTICATE`; each connection of the page requests one.
     """
     warn_if_uncollected()
     request = page_request(context)
@@ -66,12 +68,13 @@ def realtime_script(context: Any, *, share: bool = False) -> SafeString:
         setattr(request, SCRIPT_SEEN, True)
     prefix = request.META.get("SCRIPT_NAME", "") if request else ""
     return format_html(
-        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}{}></script>',
+        '<script type="module" src="{}" data-realtime-url="{}/{}"{}{}{}{}{}></script>',
         static(SCRIPT),
         prefix,
         WEBSOCKET_PATH,
         _http_attributes(request),
         _shared_by(request) if share else "",
+        format_html(' data-realtime-token-url="{}"', token_url) if token_url else "",
         _sentences(),
         _nonce_attribute(context),
     )
@@ -138,11 +141,13 @@ def _rows(
     params: dict[str, Any],
     inline: InlineRows | None = None,
     empty: str = "",
+    mark: SafeString = SafeString(""),  # noqa: B008 - immutable
 ) -> SafeString:
     refuse_in_row("live")
     name, classes = _plain(name), _plain(params.pop("class", ""))
     if inline:
         refuse_outside_names(inline, context)
+        refuse_tags_around(inline, registry.get(name))
     format = inline.format(name) if inline else "html"
     more = take_more(context, name, params)
     part = _part(context, name, format, params)
@@ -152,9 +157,10 @@ def _rows(
     source = "".join(part.rows[:1]) or part.source
     shown = row_html.empty_part(empty, part.roots, source) if empty.strip() else ""
     html = _joined(part.rows or ([shown] if shown else []))
-    mark = format_html(' data-live-when-empty="{}"', shown) if shown else SafeString("")
+    if shown:
+        mark += format_html(' data-live-when-empty="{}"', shown)
     if container is None and not html and "tr" in part.roots:  # then no parser makes one
-        mark = SafeString(' data-live-in="tbody"')
+        mark += SafeString(' data-live-in="tbody"')
     if part.stream.key_parameter() is not None:
         mark += SafeString(" data-live-single")
     if more is not None:
@@ -338,17 +344,64 @@ def live_job(context: Any, job: Any, container: str = "div", **attributes: Any) 
     return _own_rows(context, "live_job", JOBS, container, attributes, "realtime-jobs", job=str(_plain(job)))
 
 
+@register.simple_tag(takes_context=True)
+def live_notifications(context: Any, container: str = "div", **attributes: Any) -> SafeString:
+    """Show what `realtime.notify` tells the user, with a button that dismisses it. Nothing for anonymous users.
+
+    For example::
+
+        {% live_notifications %}
+        {% live_notifications container="aside" class="toasts" %}
+
+    The keywords are `container` (the element, a `div` by default, with `role="status"`) and `class` (by default,
+    `realtime-notifications`). Each of the twenty newest is a row, as `realtime/notification.html` has it.
+    """
+    mark = SafeString(' role="status"')
+    return _own_rows(
+        context, "live_notifications", NOTIFICATIONS, container, attributes, "realtime-notifications", mark
+    )
+
+
+@register.simple_tag(takes_context=True)
+def live_notification_count(context: Any, container: str = "span", **attributes: Any) -> SafeString:
+    """Show how many notifications wait until the user dismisses them; nothing if there are none.
+
+    For example::
+
+        {% live_notification_count class="badge" %}
+
+    The keywords are `container` (the element, a `span` by default) and `class`.
+    """
+    classes = _taken_class("live_notification_count", attributes, "")
+    if not _user(context).is_authenticated:
+        return SafeString("")
+    return live_value(context, NOTIFICATIONS, "count", container, **{"class": classes})
+
+
 def _own_rows(
-    context: Any, tag: str, name: str, container: str, attributes: dict[str, Any], classes: str, **params: str
+    context: Any,
+    tag: str,
+    name: str,
+    container: str,
+    attributes: dict[str, Any],
+    classes: str,
+    mark: SafeString = SafeString(""),  # noqa: B008 - immutable
+    **params: str,
 ) -> SafeString:
     """What a stream of realtime itself shows to its user; nothing if there is none, as in a base template."""
     refuse_in_row(tag)
+    classes = _taken_class(tag, attributes, classes)
+    if not _user(context).is_authenticated:
+        return SafeString("")
+    return _rows(context, name, container, {**params, "class": classes}, mark=mark)
+
+
+def _taken_class(tag: str, attributes: dict[str, Any], classes: str) -> str:
+    """Take the CSS classes out of the keywords of a tag, and refuse others."""
     classes = _plain(attributes.pop("class", classes))
     if attributes:
         raise TemplateSyntaxError(f"{{% {tag} %}} takes 'container' and 'class', not {', '.join(attributes)}.")
-    if not _user(context).is_authenticated:
-        return SafeString("")
-    return _rows(context, name, container, {**params, "class": classes})
+    return classes
 
 
 @register.simple_tag(takes_context=True)

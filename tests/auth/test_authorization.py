@@ -11,6 +11,7 @@ from django.http import Http404
 
 from realtime import ModelStream
 from realtime.auth.authorization import open_stream
+from realtime.auth.users import described
 from realtime.exceptions import BadParameters, Refusal, StreamDefinitionError
 from realtime.queries.rendering import Renderer
 from realtime.streams.registry import registry
@@ -197,7 +198,7 @@ class TestHints:
 
     def test_authorize_returns_false(self, refusal_hint, stream, user):
         stream(authorize=lambda user, shelf: False, allow_anonymous=True)
-        assert refusal_hint(user, "made", {"shelf": 7}) == "Made.authorize() refused the user 'ann'."
+        assert refusal_hint(user, "made", {"shelf": 7}) == f"Made.authorize() refused {described(user)}."
         assert refusal_hint(NOBODY, "made", {"shelf": 7}) == "Made.authorize() refused a visitor who is not logged in."
 
     def test_authorize_raises(self, refusal_hint, stream, user):
@@ -209,6 +210,11 @@ class TestHints:
         stream()
         registry.get("made").authorize = ModelStream.authorize
         assert refusal_hint(user, "made", {"shelf": 7}) == (
-            "The user 'ann' lacks the permission 'tests.view_book', which decides because Made has no authorize() "
-            "of its own."
+            f"The{described(user)[3:]} lacks the permission 'tests.view_book', which decides because Made has no "
+            "authorize() of its own."
         )
+
+    def test_user_is_named_with_debug_alone(self, user, settings):
+        assert described(user) == "the user"
+        settings.DEBUG = True
+        assert described(user) == "the user 'ann'"

@@ -59,7 +59,12 @@ async def test_welcome_contains_the_expiry_of_the_token(shelf, ann):
         assert 50 < client.received[0]["expires"] <= 60
 
 
-@pytest.mark.parametrize("token", ["forged", "", passes.token("nobody"), passes.token("ann", seconds=-1)])
+# with ids, because tokens have the time in them, and parallel processes must collect the same tests
+@pytest.mark.parametrize(
+    "token",
+    ["forged", "", passes.token("nobody"), passes.token("ann", seconds=-1)],
+    ids=["forged", "empty", "nobody's", "expired"],
+)
 async def test_invalid_token_ends_the_connection_before_any_message(token, ann):
     async with greeting(token) as client:
         await until(lambda: client.closed)
@@ -151,7 +156,9 @@ async def test_access_is_checked_again_with_the_newer_token(shelf, ann, monkeypa
         assert (client.refusals, checked) == ({1: 4214}, [ann.pk, ann.pk])
 
 
-@pytest.mark.parametrize("token", ["forged", passes.token("bob"), passes.token("ann", seconds=-1)])
+@pytest.mark.parametrize(
+    "token", ["forged", passes.token("bob"), passes.token("ann", seconds=-1)], ids=["forged", "bob's", "expired"]
+)
 async def test_invalid_newer_token_ends_the_connection(token, shelf, ann, elsewhere):
     await elsewhere.soon(User.objects.create_user, "bob")
     async with greeting(passes.token("ann")) as client:

@@ -9,8 +9,22 @@ from tests.browser.board import Board
 from tests.browser.desk import Desk
 from tests.support.axe import faults
 from tests.support.pages import wait_for_state
+from tests.support.waiting import seconds
 
-DEMO = ["/", "/board/{pk}/", "/board/{pk}/tasks/{task}/", "/chat/", "/dashboard/", "/login/"]
+DEMO = [
+    "/",
+    "/two/mia/",
+    "/projects/",
+    "/tasks/",
+    "/assistant/",
+    "/board/{pk}/",
+    "/board/0/",
+    "/board/{pk}/tasks/{task}/",
+    "/chat/",
+    "/dashboard/",
+    "/reports/",
+    "/login/",
+]
 # What zooming to 400 % leaves of a window of 1280 by 1024
 ZOOMED = {"width": 320, "height": 256}
 
@@ -22,8 +36,41 @@ def test_a_page_of_the_demo(desk: Desk, board: Board, path: str) -> None:
     if path == "/login/":
         page.context.clear_cookies()
     page.goto(path)
-    if path.endswith((f"board/{board.pk}/", "chat/", "dashboard/")):
+    if path.endswith((f"board/{board.pk}/", "mia/", "projects/", "/tasks/", "assistant/", "chat/", "dashboard/")):
         page.wait_for_selector("html[data-realtime=live]", state="attached")
+
+    assert faults(page) == []
+
+
+def test_an_answer_while_it_is_written_and_when_it_is_whole(desk: Desk) -> None:
+    page = desk.open_live("ada", "/assistant/", page=desk.alone("ada", reduced_motion="reduce"))
+    page.get_by_label("Question").fill("Why?")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator(".is-streaming")).to_contain_text(" ")
+    page.evaluate("realtime.pause()")
+    expect(page.get_by_role("button", name="Stop")).to_have_count(1)
+    found = faults(page)
+    page.evaluate("realtime.resume()")
+    expect(page.locator(".is-streaming")).to_have_count(0, timeout=seconds(30) * 1000)
+
+    assert found + faults(page) == []
+
+
+def test_lists_with_pages_and_more(desk: Desk, board: Board) -> None:
+    board.write("for number in range(30): Task.objects.create(project_id=pk, title=f'Filler {number}')")
+    lists = """<style>
+        .pages ul { display: flex; flex-wrap: wrap; gap: 0.5em; padding: 0; list-style: none }
+        .pages a { display: inline-grid; place-items: center; min-width: 24px; min-height: 24px }
+        li button { min-height: 24px }
+      </style><main><h1>Tasks</h1>
+      <form data-live-for="paged"><input type="search" name="q" aria-label="Search"></form>
+      {% live "paged" project=PK page=request.GET.page container="ul" %}{% live_pages "paged" class="pages" %}
+      <div data-live-autoload="off">{% live "paged" project=PK more=True container="ul" %}</div></main>"""
+    page = desk.open_live("ada", board.page(lists, styles=""), page=desk.alone("ada"))
+    page.get_by_role("link", name="Show more").click()
+    expect(page.locator("[data-live-key] b")).to_have_count(30)
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("[aria-current=page]")).to_have_text("2")
 
     assert faults(page) == []
 
@@ -34,7 +81,9 @@ def test_the_board_with_its_menu_open(ada: Page) -> None:
     assert faults(ada) == []
 
 
-@pytest.mark.parametrize("path", ["/board/{pk}/", "/chat/", "/dashboard/", "/"])
+@pytest.mark.parametrize(
+    "path", ["/board/{pk}/", "/chat/", "/dashboard/", "/assistant/", "/projects/", "/tasks/", "/", "/two/mia/"]
+)
 def test_a_page_at_four_hundred_per_cent(desk: Desk, board: Board, path: str) -> None:
     """Nothing is cut off, and the page scrolls in one direction; the board's columns scroll by themselves."""
     page = desk.alone("ada", viewport=ZOOMED)

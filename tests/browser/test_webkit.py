@@ -1,4 +1,4 @@
-"""What depends on the engine, in WebKit: Playwright drives no WebKit of the system's, so it has a suite of its own."""
+"""What depends on the engine, in WebKit, which Playwright does not drive. It runs tests/browser/cases too."""
 
 from __future__ import annotations
 

@@ -85,10 +85,11 @@ def main() -> None:
 
     import realtime
     from demo_project.board.models import Project, Task
-    from realtime.models import Job
+    from realtime.models import Job, Notification
 
     shared = {
         "Job": Job,
+        "Notification": Notification,
         "Project": Project,
         "Task": Task,
         "User": User,

@@ -18,6 +18,7 @@ def demo(settings: Settings) -> None:
     settings.LOGIN_URL = demo_settings.LOGIN_URL
     settings.LOGIN_REDIRECT_URL = demo_settings.LOGIN_REDIRECT_URL
     settings.LOGOUT_REDIRECT_URL = demo_settings.LOGOUT_REDIRECT_URL
+    settings.SHOWCASE_PLAYER = demo_settings.SHOWCASE_PLAYER
 
 
 @pytest.fixture

@@ -8,9 +8,12 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from demo_project.board.models import STEP, Column, Project, Task
 from demo_project.board.seeds import PEOPLE, seed
+from demo_project.dashboard.streams import OverviewStream
+from realtime.testing import Viewer, capture_pushes
 
 
 def titles(project: Project, column: str = "todo") -> list[str]:
@@ -130,7 +133,7 @@ def test_seed_leaves_a_filled_board_alone(board: Project) -> None:
 
     assert seed() is False
     call_command("seed", verbosity=0)
-    assert Project.objects.count() == 3
+    assert Project.objects.filter(members__username="ada").count() == 3
     assert board.tasks.first().title == "Renamed"
 
 
@@ -149,7 +152,7 @@ def test_passwords_are_the_user_names(board: Project) -> None:
 
 
 def test_pages_ask_visitors_to_log_in(board: Project, client: Client) -> None:
-    assert client.get("/").headers["Location"] == "/login/?next=/"
+    assert client.get("/projects/").headers["Location"] == "/login/?next=/projects/"
     assert client.get(f"/board/{board.pk}/").headers["Location"] == f"/login/?next=/board/{board.pk}/"
 
 
@@ -160,10 +163,10 @@ def test_login_page_shows_the_logins(client: Client, db: None) -> None:
 
 
 def test_log_in_and_out(board: Project, client: Client) -> None:
-    assert client.post("/login/", {"username": "ben", "password": "ben"}).headers["Location"] == "/"
-    assert client.get("/").status_code == 200
+    assert client.post("/login/", {"username": "ben", "password": "ben"}).headers["Location"] == "/projects/"
+    assert client.get("/projects/").status_code == 200
     assert client.post("/logout/").headers["Location"] == "/login/"
-    assert client.get("/").status_code == 302
+    assert client.get("/projects/").status_code == 302
 
 
 def test_wrong_password_is_said(board: Project, client: Client) -> None:
@@ -173,8 +176,55 @@ def test_wrong_password_is_said(board: Project, client: Client) -> None:
 
 
 def test_project_list_holds_the_projects_of_the_user(client_of, other_board: Project) -> None:
-    assert other_board.name in client_of("ben").get("/").content.decode()
-    assert other_board.name not in client_of("cleo").get("/").content.decode()
+    assert other_board.name in client_of("ben").get("/projects/").content.decode()
+    assert other_board.name not in client_of("cleo").get("/projects/").content.decode()
+
+
+def test_done_means_ticked_on_every_page(client_of, board: Project) -> None:
+    """The board, the list of projects and the dashboard count alike, whichever column a ticked task is in."""
+    client, user = client_of("ada"), get_user_model().objects.get(username="ada")
+    board.tasks.filter(column="doing").first().move("done")  # moved without a tick
+    [project] = [project for project in OverviewStream({}, user.pk).projects() if project["id"] == board.pk]
+
+    assert (project["done"], project["total"]) == (7, 19)
+    assert "7 of 19 done" in client.get("/projects/").content.decode()
+    assert "7 of 19 done" in client.get(f"/board/{board.pk}/").content.decode()
+
+
+def test_tick_reaches_the_project_lists_of_the_members(board: Project, other_board: Project) -> None:
+    ben, cleo = (Viewer("projects", user=get_user_model().objects.get(username=name)) for name in ("ben", "cleo"))
+    task = other_board.tasks.filter(done=False).first()
+    with capture_pushes(ben, cleo) as pushed:
+        task.done = True
+        task.save()
+
+    assert pushed.reached == [ben]
+    assert pushed[ben].puts[str(other_board.pk)]["done"] == 5
+
+
+def test_page_of_a_task_offers_names_and_a_way_back(client_of, board: Project) -> None:
+    task = board.tasks.get(title="Write the redirect list for old URLs")
+    page = client_of("ada").get(f"/board/{board.pk}/tasks/{task.pk}/").content.decode()
+
+    assert ">Ben Okafor</option>" in page
+    assert page.count(f'href="/board/{board.pk}/"') == 2
+    assert 'class="panel task-panel"' in page
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("127.0.0.1:8000", "http://localhost:8000/"),
+        ("localhost:8000", "http://127.0.0.1:8000/"),
+        ("demo.test", "a private window"),
+    ],
+)
+def test_second_person_needs_a_session_of_its_own(
+    client: Client, db: None, settings: Settings, host: str, said: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+
+    assert said in client.get("/login/", headers={"host": host}).content.decode()
 
 
 def test_board_shows_its_tasks_by_column(client_of, board: Project) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.demo import DemoServer, DemoServers, copy_database
-from tests.support.pages import open_live
+from tests.support.pages import open_live, wait_for_state
 
 pytestmark = pytest.mark.browser
 
@@ -296,6 +296,188 @@ def test_phone_shows_a_column_and_scrolls_to_the_next(login: Callable[..., Page]
 @pytest.mark.excused(firefox="its driver sets the size of a window, and no phone")
 def test_pages_fit_a_phone(login: Callable[..., Page], server: DemoServer) -> None:
     page = login("cleo", **PHONE)
-    for path in ("/", "/board/1/", "/board/2/"):
+    for path in (
+        "/",
+        "/two/mia/",
+        "/projects/",
+        "/tasks/",
+        "/board/1/",
+        "/board/1/tasks/1/",
+        "/dashboard/",
+        "/reports/",
+    ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") == 375
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.excused(firefox="its driver sets no color scheme")
+def test_edit_is_as_readable_in_the_menu_as_its_neighbour(login: Callable[..., Page], color_scheme: str) -> None:
+    page = open_live(login("ada", color_scheme=color_scheme), "/board/1/")
+    card(page, "Write the redirect list for old URLs").get_by_role("button").click()
+    look = (
+        "(element) => { const {color, backgroundColor} = getComputedStyle(element); return [color, backgroundColor] }"
+    )
+    menu = page.locator("#menu")
+    edit = menu.get_by_role("link", name="Edit", exact=True)
+
+    assert edit.evaluate(look) == menu.get_by_role("button", name="Rename").evaluate(look)
+    edit.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Write the redirect list for old URLs")
+
+
+def test_keyboard_skips_to_the_content(ada: Page) -> None:
+    ada.bring_to_front()
+    ada.keyboard.press("Tab")
+    expect(ada.get_by_text("Skip to the content")).to_be_focused()
+    expect(ada.get_by_text("Skip to the content")).to_be_in_viewport(ratio=1)
+    ada.keyboard.press("Enter")
+
+    expect(ada.locator("main")).to_be_focused()
+
+
+@pytest.mark.excused(firefox="its driver sends no double click")
+def test_tab_through_the_cards_tells_nobody_that_one_is_edited(ada: Page, ben: Page) -> None:
+    ada.bring_to_front()
+    card(ada, "Write the redirect list for old URLs").get_by_role("checkbox").focus()
+    for _ in range(4):
+        ada.keyboard.press("Tab")
+    assert "Photograph" not in ada.evaluate("document.activeElement.closest('.card').textContent")
+    signs = "document.adoptedStyleSheets.flatMap((sheet) => [...sheet.cssRules].map((rule) => rule.cssText)).join()"
+    card(ada, "Agree on cookie banner wording with legal").locator(
+        ".card-title"
+    ).dblclick()  # what is told comes after
+
+    ben.wait_for_function(f"{signs}.includes('--editor')")
+    assert ben.evaluate(signs).count("--editor") == 1
+
+
+def test_projects_follow_what_happens_on_their_boards(ada: Page, login: Callable[..., Page]) -> None:
+    home = open_live(login("cleo"), "/projects/")
+    project = home.locator(".project").filter(has_text="Website relaunch")
+    expect(project).to_contain_text("7 of 19 done")
+    card(ada, "Write the redirect list for old URLs").get_by_role("checkbox").check()
+
+    expect(project).to_contain_text("8 of 19 done")
+
+
+def test_dashboard_has_the_numbers_of_its_chart(ada: Page, login: Callable[..., Page]) -> None:
+    page = open_live(login("cleo"), "/dashboard/")
+    page.get_by_text("Numbers", exact=True).click()
+    now = page.get_by_role("row").filter(has_text="Now").get_by_role("cell")
+    expect(now.nth(0)).to_have_text("20")
+    card(ada, "Write the redirect list for old URLs").get_by_role("checkbox").check()
+
+    expect(now.nth(0)).to_have_text("19")
+    expect(now.nth(1)).to_have_text("13")
+    expect(page.get_by_role("row").filter(has_text="Two minutes ago").get_by_role("cell").nth(0)).to_have_text("20")
+
+
+class TestSearch:
+    """The list of all tasks of a user."""
+
+    @pytest.fixture
+    def search(self, login: Callable[..., Page]) -> Page:
+        return open_live(login("cleo"), "/tasks/")
+
+    def test_list_follows_the_search_and_the_board(self, search: Page, ada: Page) -> None:
+        search.get_by_label("Search in titles").press_sequentially("navigation")
+        found = search.locator(".found")
+        expect(search.locator(".count-line")).to_have_text("1 found")
+        expect(found.locator(".card-title")).to_have_text(["Build the new navigation for small screens"])
+        search.wait_for_url("**/tasks/?q=navigation")
+
+        ada.get_by_label("New task in Doing").fill("Test the navigation")
+        ada.keyboard.press("Enter")
+        expect(found.locator(".card-title").first).to_have_text("Test the navigation")
+        found.first.get_by_role("checkbox").check()
+        expect(card(ada, "Test the navigation").get_by_role("checkbox")).to_be_checked()
+        search.get_by_label("Open").check()
+        expect(found.locator(".card-title")).to_have_text(["Build the new navigation for small screens"])
+
+    def test_list_grows_as_the_reader_scrolls(self, search: Page, server: DemoServer) -> None:
+        found = search.locator(".found")
+        expect(found).to_have_count(15)
+        search.locator(".realtime-more").scroll_into_view_if_needed()
+        expect(found).to_have_count(30)
+        server.shell("Task.objects.create(project_id=3, title='Meanwhile')")
+        expect(found.first).to_contain_text("Meanwhile")
+
+        search.locator(".realtime-more").scroll_into_view_if_needed()
+        expect(found).to_have_count(33)  # nothing of "Mobile app 2.0"
+        expect(search.locator(".count-line")).to_have_text("33 found")
+
+    @pytest.mark.excused(firefox="its driver cannot switch JavaScript off")
+    def test_form_and_link_work_without_javascript(self, login: Callable[..., Page], server: DemoServer) -> None:
+        page = login("cleo", java_script_enabled=False)
+        page.goto("/tasks/")
+        page.get_by_role("link", name="Show more").click()
+        expect(page.locator(".found")).to_have_count(30)
+        page.get_by_label("Search in titles").fill("navigation")
+        page.get_by_role("button", name="Search").click()
+
+        expect(page.locator(".found")).to_have_count(1)
+
+
+def test_report_shows_its_progress_outlives_a_reload_and_is_cancelled(login: Callable[..., Page]) -> None:
+    page, other = open_live(login("ben"), "/reports/"), open_live(login("ben"), "/reports/")
+    page.get_by_role("button", name="Write a report").click()
+    expect(other.locator(".realtime-job-percent")).not_to_have_text("0 %")
+    page.reload()
+    expect(page.locator(".realtime-job-running")).to_have_count(1)
+    page.get_by_role("button", name="Cancel: Report on all tasks").click()
+
+    for each in (page, other):
+        expect(each.locator(".realtime-job-cancelled")).to_have_count(1)
+    other.get_by_role("button", name="Remove: Report on all tasks").click()
+    expect(page.locator(".realtime-job")).to_have_count(0)
+
+
+class TestOffline:
+    """What a page shows that has lost its network."""
+
+    def test_cards_that_wait_say_so_and_are_written_when_the_network_is_back(self, ada: Page, ben: Page) -> None:
+        first, second, third = titles(ada, "todo").all_text_contents()[:3]
+        self.cut(ada)
+        choose(ada, first, "Done")
+        choose(ada, second, "Done")
+        card(ada, third).get_by_role("checkbox").uncheck()
+
+        content = "(card) => getComputedStyle(card, '::after').content"
+        for title in (first, second, third):
+            assert card(ada, title).evaluate(content) == '"waits for the network"'
+        assert titles(ada, "done").all_text_contents()[-2:] == [first, second]
+        expect(ada.locator("#waiting")).to_have_text("3 changes wait for the network.")
+        expect(cards(ben, "done")).to_have_count(5)
+
+        ada.context.set_offline(False)
+        for page in (ada, ben):
+            expect(titles(page, "done").nth(5)).to_have_text(first)
+            expect(titles(page, "done").nth(6)).to_have_text(second)
+            expect(card(page, third).get_by_role("checkbox")).not_to_be_checked()
+        expect(ada.locator("#waiting")).to_have_text("")
+        assert card(ada, first).evaluate(content) == "none"
+        expect(ada.locator("[data-calls]")).to_have_count(0)
+
+    def test_deleted_card_is_gone_at_once(self, ada: Page, ben: Page) -> None:
+        title = titles(ada, "todo").first.text_content() or ""
+        self.cut(ada)
+        choose(ada, title, "Delete")
+        expect(card(ada, title)).to_have_count(0)
+        expect(card(ben, title)).to_have_count(1)
+
+        ada.context.set_offline(False)
+        expect(card(ben, title)).to_have_count(0)
+
+    def test_people_are_not_said_to_be_here(self, ada: Page) -> None:
+        label = ada.locator(".here-label")
+        expect(label).to_have_text("Here now", use_inner_text=True)
+        self.cut(ada)
+
+        expect(label).to_have_text("Last seen here", use_inner_text=True)
+        border = "(person) => getComputedStyle(person).borderTopStyle"
+        assert ada.locator(".person .avatar").first.evaluate(border) == "dashed"
+
+    def cut(self, page: Page) -> None:
+        page.context.set_offline(True)
+        wait_for_state(page, "offline")

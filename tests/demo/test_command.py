@@ -43,10 +43,11 @@ def test_makes_the_database_and_serves_the_board(tmp_path: Path) -> None:
     demo = make_demo(database, port)
     demo.start()
     try:
-        assert f"The board is at http://127.0.0.1:{port}/" in demo.output()
+        assert f"Two browsers side by side, without a login: http://127.0.0.1:{port}/\n" in demo.output()
+        assert f"http://localhost:{port}/ has a login of its own" in demo.output()
         assert "ada / ada" in demo.output()
         assert str(database) in demo.output()
-        for path in ("/login/", "/static/demo/demo.css", "/static/realtime/realtime.js"):
+        for path in ("/", "/two/noah/", "/login/", "/static/demo/demo.css", "/static/realtime/realtime.js"):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
                 assert answer.status == 200
     finally:

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from demo_project.board.models import Project, Task
-from demo_project.board.streams import TaskStream
+from demo_project.board.streams import AllTasksStream, TaskStream
 from realtime import ActionError
 
 
@@ -173,3 +173,30 @@ def test_actions_do_not_reach_tasks_of_other_boards(
     foreign = other_board.tasks.first()
     with pytest.raises(Task.DoesNotExist):
         getattr(stream, action)(person("cleo"), pk=foreign.pk, **args)
+
+
+class TestAllTasks:
+    def test_search_is_in_the_projects_of_the_user_alone(self, board: Project, other_board: Project) -> None:
+        foreign = other_board.tasks.first()
+        found = {name: AllTasksStream({}, person(name).pk).get_queryset(q=foreign.title) for name in ("ben", "cleo")}
+
+        assert {name: list(tasks) for name, tasks in found.items()} == {"ben": [foreign], "cleo": []}
+
+    def test_state_narrows_it(self, board: Project, other_board: Project) -> None:
+        stream = AllTasksStream({}, person("cleo").pk)
+
+        assert set(stream.get_queryset(state="done")) == set(
+            Task.objects.filter(done=True).exclude(project=other_board)
+        )
+        assert set(stream.get_queryset(state="open")) | set(stream.get_queryset(state="done")) == set(
+            stream.get_queryset()
+        )
+
+    def test_tick_needs_a_task_of_ones_own_projects(self, board: Project, other_board: Project) -> None:
+        foreign = other_board.tasks.filter(done=False).first()
+        AllTasksStream({}, person("ben").pk).done(person("ben"), pk=foreign.pk, checked=True)
+        foreign.refresh_from_db()
+        assert foreign.done is True
+
+        with pytest.raises(Task.DoesNotExist):
+            AllTasksStream({}, person("cleo").pk).done(person("cleo"), pk=foreign.pk, checked=False)

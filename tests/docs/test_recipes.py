@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import django
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -168,14 +169,19 @@ def test_headers_sort_the_table_and_back_returns_to_the_order_before(
 ) -> None:
     page, reader = open_recipe("sort")
     titles = page.locator("td:first-child")
+    header = page.get_by_role("columnheader", name="Title")
+    expect(header).to_have_attribute("aria-sort", "ascending")
     page.get_by_role("button", name="Title, descending").click()
+    expect(header).to_have_attribute("aria-sort", "descending")
     expect(titles).to_have_text(["Pen", "Paper", "Inkwell", "Ink"])
     page.get_by_role("button", name="Done, ascending").click()
     expect(titles).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
     reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(done=True)")
     expect(titles).to_have_text(["Inkwell", "Ink", "Paper", "Pen"])
+    expect(header).not_to_have_attribute("aria-sort", re.compile(""))
     page.go_back()
 
+    expect(header).to_have_attribute("aria-sort", "descending")
     expect(titles).to_have_text(["Pen", "Paper", "Inkwell", "Ink"])
 
 
@@ -223,6 +229,18 @@ def test_own_messages_are_marked_for_their_author(open_recipe: Callable[..., tup
     reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(assignee=1)")
     expect(page.locator("[data-live-own]")).to_contain_text(["Ink", "Pen"])
     expect(page.get_by_role("button", name="Edit")).to_have_count(2)
+
+
+def test_bars_follow_the_rows_of_their_group(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("chart")
+    bars = page.get_by_role("row")
+    expect(bars).to_have_text([re.compile(r"Nobody\s+3, 1 done"), re.compile(r"ada\s+1, 1 done")])
+    reader.shell("from board.models import Task; Task.objects.filter(done=False).update(assignee=1)")
+    expect(bars).to_have_text([re.compile(r"ada\s+3, 1 done"), re.compile(r"Nobody\s+1, 1 done")])
+    reader.shell("from django.contrib.auth.models import User; User.objects.update(username='Ada')")
+    expect(bars.first).to_contain_text("Ada")
+    reader.shell("from board.models import Task; Task.objects.filter(assignee=None).delete()")
+    expect(bars).to_have_count(1)
 
 
 def test_text_stands_in_place_of_rows(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
@@ -273,3 +291,61 @@ def test_a_job_shows_its_progress_and_result(open_recipe: Callable[..., tuple[Pa
     expect(page.get_by_role("article")).to_contain_text("2 tasks completed.")
     page.reload()
     expect(page.get_by_role("article")).to_contain_text("Done")
+
+
+def test_a_range_of_dates_narrows_the_list_and_refuses_its_reverse(
+    open_recipe: Callable[..., tuple[Page, Reader]],
+) -> None:
+    page, reader = open_recipe("date-range")
+    until = page.locator("[name=until]")
+    dates = "{'Ink': '2026-03-01', 'Paper': '2026-03-02', 'Pen': '2026-03-03'}.items()"
+    update = "Task.objects.filter(title=title).update(due=due)"
+    reader.shell(f"from board.models import Task\nfor title, due in {dates}: {update}")
+    page.get_by_label("From").fill("2026-03-02")
+    expect(page.locator("li")).to_have_text(["Paper, due 2026-03-02", "Pen, due 2026-03-03"])
+    until.fill("2026-03-01")
+    expect(page.get_by_text("Choose a day after the first one.")).to_be_visible()
+    expect(page.locator("li")).to_have_count(2)
+    until.fill("2026-03-02")
+    expect(page.locator("li")).to_have_text(["Paper, due 2026-03-02"])
+    expect(page.get_by_text("Choose a day after the first one.")).to_have_count(0)
+    reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(due='2026-03-02')")
+    expect(page.locator("li")).to_have_text(["Ink, due 2026-03-02", "Paper, due 2026-03-02"])
+
+
+@pytest.mark.skipif(django.VERSION < (6,), reason="Django 6 has partials.")
+def test_a_partial_is_the_template_of_a_row(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("template-partials")
+    expect(page.locator("li")).to_have_text(["Ink", "Inkwell", "Paper", "Pen"])
+    reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(title='Quill')")
+    expect(page.locator("li")).to_have_text(["Inkwell", "Paper", "Pen", "Quill"])
+
+
+def test_a_badge_in_the_base_template_counts(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("badge")
+    expect(page.locator(".badge")).to_have_text("0")
+    reader.shell("from board.models import Task; Task.objects.update(assignee=1)")
+    expect(page.locator(".badge")).to_have_text("2")
+
+
+def test_a_button_shows_for_the_author_alone(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("author-only")
+    expect(page.get_by_role("button", name="Edit")).to_have_count(1)
+    page.get_by_role("button", name="Edit").click()
+    expect(page.locator("li").last).to_contain_text("Edited")
+    reader.shell("from board.models import Task; Task.objects.update(assignee=None)")
+    expect(page.get_by_role("button", name="Edit")).to_have_count(0)
+
+
+def test_a_toast_is_counted_until_it_is_dismissed(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
+    page, reader = open_recipe("toast")
+    expect(page.locator(".badge")).to_be_empty()
+    reader.shell(
+        "from django.contrib.auth import get_user_model; from board.exports import finish_export;"
+        "finish_export(get_user_model().objects.get(), '/a/')"
+    )
+    expect(page.get_by_role("status").get_by_role("link", name="Your export is ready.")).to_be_visible()
+    expect(page.locator(".badge")).to_have_text("1")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("status").get_by_role("link")).to_have_count(0)
+    expect(page.locator(".badge")).to_be_empty()

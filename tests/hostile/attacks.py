@@ -178,6 +178,38 @@ async def parameters(target: Target) -> None:
         await target.over()
 
 
+async def pages(target: Target) -> None:
+    """Each page of one list, and many that it does not have: each write concerns all of them."""
+    async with AsyncExitStack() as stack:
+        for number, client in enumerate(await target.clients(stack, 15)):
+            for id in range(1, 101):
+                page = number * 100 + id if id % 2 else 10**9 - number * 100 - id
+                with suppress(*GONE):
+                    await client.send(subscribe(id, "paged", {"shelf": target.known["shelf"], "page": page}))
+        await target.over()
+
+
+async def filters(target: Target) -> None:
+    """Filters of one list, as many as can be made up."""
+    async with AsyncExitStack() as stack:
+        for number, client in enumerate(await target.clients(stack, 15)):
+            for id in range(1, 101):
+                with suppress(*GONE):
+                    params = {"shelf": target.known["shelf"], "title": f"{number} {id}"}
+                    await client.send(subscribe(id, "paged", params))
+        await target.over()
+
+
+async def fingerprints(target: Target) -> None:
+    """Subscriptions that name rows with as long a text as fits."""
+    async with AsyncExitStack() as stack:
+        for client in await target.clients(stack, 100):
+            for id in range(1, 101):
+                with suppress(*GONE):
+                    await client.send(subscribe(id, "top", {"shelf": target.known["shelf"]}, fingerprint="x" * 16_000))
+        await target.over()
+
+
 async def actions(target: Target) -> None:
     """Visitors who call what takes long."""
     async with AsyncExitStack() as stack:
@@ -372,9 +404,9 @@ async def slow_bodies(target: Target) -> None:
 ATTACKS: dict[str, Callable[[Target], Awaitable[None]]] = {
     attack.__name__: attack
     for attack in (
-        posts, brackets, numbers, cursors, returning, parameters, actions, presence, churn, bad_tokens,
-        slow_handshakes, half_open, fragments, headers, sessions, made_up_sessions, events, event_streams, polls,
-        slow_bodies,
+        posts, brackets, numbers, cursors, returning, parameters, pages, filters, fingerprints, actions, presence,
+        churn, bad_tokens, slow_handshakes, half_open, fragments, headers, sessions, made_up_sessions, events,
+        event_streams, polls, slow_bodies,
     )
 }  # fmt: skip
 

@@ -30,4 +30,21 @@ class Found(ModelStream):
         time.sleep(2)
 
 
+class Paged(ModelStream):
+    """The books of a shelf, page by page, as many as have a part of a title."""
+
+    model = Book
+    fields = ["title"]
+    partition_by = ["shelf"]
+    paginate_by = 10
+    allow_anonymous = True
+
+    def authorize(self, user, **params):
+        return True
+
+    def get_queryset(self, shelf: int, title: str = ""):
+        return Book.objects.filter(shelf=shelf, title__contains=title).order_by("title")
+
+
 registry.add("found", Found)
+registry.add("paged", Paged)

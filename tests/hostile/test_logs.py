@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import AsyncClient, Client
 
+import realtime
 from realtime.auth import tokens
 from realtime.auth.identity import Identity
 from tests.connections.transports.conftest import hub
 from tests.connections.transports.inside import HELLO, call, messages, post, subscribe
-from tests.models import Book, Shelf
+from tests.models import Answer, Book, Shelf
 from tests.support import passes
 from tests.support.limits import limit
 from tests.support.wire import WireClient, until
@@ -22,6 +25,7 @@ __all__ = ["hub"]
 
 ADDRESS = "203.0.113.77"
 TITLE = "a title that only readers see"
+USERNAME = "ann.archer@example.org"
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def secrets(elsewhere, settings, caplog, monkeypatch) -> dict[str, str]:
     caplog.set_level(logging.INFO)
 
     def make() -> dict[str, str]:
-        user = User.objects.create_user("ann")
+        user = User.objects.create_user(USERNAME)
         browser = Client()
         browser.force_login(user)
         shelf = Shelf.objects.create(name="one")
@@ -43,7 +47,7 @@ def secrets(elsewhere, settings, caplog, monkeypatch) -> dict[str, str]:
             "shelf": str(shelf.pk),
             "session": browser.cookies["sessionid"].value,
             "page token": page,
-            "bearer token": passes.token("ann"),
+            "bearer token": passes.token(USERNAME),
         }
 
     return elsewhere(make)
@@ -62,6 +66,7 @@ def written(caplog) -> str:
 def assert_silent(caplog, secrets: dict[str, str]) -> None:
     text = written(caplog)
     found = [name for name, each in secrets.items() if name not in ("user", "shelf") and each in text]
+    found += ["name"] if USERNAME in text else []
     assert (found, TITLE in text, ADDRESS in text) == ([], False, False), text
 
 
@@ -93,6 +98,48 @@ async def test_of_clients_that_are_refused_there_is_none(secrets, caplog, hub, s
         client.say([json.dumps({"type": "subscribe", "id": 1, "token": secrets["page token"]})])
         await until(lambda: client.refusals)
         client.connection.receive(TITLE)
+    assert_silent(caplog, secrets)
+
+
+async def test_of_users_who_may_not_see_there_is_none(secrets, caplog, hub):
+    async with WireClient(Identity(secrets["user"], secrets["session"])) as client:
+        await client.subscribe("shelves")
+        call = {"type": "call", "id": "c1", "stream": "books", "params": {"shelf": int(secrets["shelf"])}}
+        client.connection.receive(json.dumps({**call, "action": "burn", "args": {"title": TITLE}}))
+        await until(lambda: client.protocol.replies)
+    assert "A live query is refused" in written(caplog)
+    assert_silent(caplog, secrets)
+
+
+async def test_of_live_texts_and_jobs_there_is_none(secrets, caplog, hub, elsewhere, monkeypatch):
+    shelf = int(secrets["shelf"])
+    answer = await elsewhere.soon(Answer.objects.create, shelf_id=shelf)
+    async with WireClient(Identity(secrets["user"], secrets["session"])) as client:
+        await client.subscribe("answers", shelf=shelf)
+        await client.subscribe("answers", id=2, format="html:forged#1:signature", shelf=shelf)
+        await client.subscribe("answers", id=3, shelf=shelf, window="0:10")
+        async with realtime.live_text(answer, "text", state_field="state", save_seconds=60) as out:
+            await out.write(TITLE)
+            await until(lambda: TITLE in str(client.protocol.subscriptions[1].shown))
+            stop = {"type": "call", "id": "c1", "stream": "answers", "params": {"shelf": shelf}, "action": "stop"}
+            client.connection.receive(json.dumps({**stop, "args": {"pk": answer.pk}}))
+            await until(lambda: client.protocol.replies)
+
+        def gone(*_args, **_options):
+            raise OperationalError("The database does not answer.")
+
+        with monkeypatch.context() as broken, suppress(OperationalError):
+            broken.setattr("realtime.writers.draft.FINISH_SECONDS", 0.0)
+            async with realtime.live_text(answer, "text", state_field="state", save_seconds=0.01) as out:
+                broken.setattr("realtime.actions.text_leases.save", gone)
+                broken.setattr("realtime.actions.text_leases.finish", gone)
+                await out.write(TITLE)
+                await until(lambda: "could not be saved" in written(caplog))
+    user = await User.objects.aget(pk=secrets["user"])
+    with suppress(ZeroDivisionError):
+        async with realtime.job(user, TITLE, total=2):
+            raise ZeroDivisionError(TITLE)
+    assert set(client.refusals) >= {2}
     assert_silent(caplog, secrets)
 
 

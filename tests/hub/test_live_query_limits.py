@@ -31,10 +31,28 @@ class Anything(ModelStream):
         return Book.objects.filter(title=title)
 
 
+class Filtered(ModelStream):
+    """A partitioned stream with a free parameter and pages: a change in a partition concerns all of them."""
+
+    model = Book
+    fields = ["title"]
+    partition_by = ["shelf"]
+    paginate_by = 5
+    allow_anonymous = True
+
+    def authorize(self, user, **params):
+        return True
+
+    def get_queryset(self, shelf: int, title: str = ""):
+        return Book.objects.filter(shelf=shelf, title__contains=title).order_by("title")
+
+
 @pytest.fixture(autouse=True)
 def anything(committed):
     registry.add("anything", Anything)
+    registry.add("filtered", Filtered)
     yield
+    registry.remove("filtered")
     registry.remove("anything")
 
 
@@ -114,11 +132,67 @@ async def test_partitioned_live_queries_count_for_one_and_those_that_are_left_fo
         assert await ask(client, [31], stream="top") == {31}
         [refused] = [message for message in client.received if message["type"] == "refused"]
         assert refused.pop("retry") > 0
-        reason = "A user may have up to 30 live queries; unpartitioned ones count several times."
+        reason = "A user may have up to 30 live queries; unpartitioned ones and many in a partition count as several."
         assert refused == {"type": "refused", "id": 31, "code": 4002, "reason": reason}
         client.say([text for id in range(1, 21) for text in client.protocol.unsubscribe(id)])
         assert await ask(client, [32, 33], stream="top") == set()
     assert (get_hub()._limits._users, get_hub()._limits._keys) == ({}, {})
+
+
+@pytest.mark.parametrize("parameter", ["title", "page"])
+async def test_many_in_one_partition_count_as_several(identity, settings, parameter):
+    limit(settings, live_queries=60)
+    async with WireClient(identity) as client:
+        for number in range(1, 27):
+            await client.subscribe("filtered", id=number, shelf=1, **{parameter: str(number)})
+        assert set(client.refusals) == set(range(CROWD + 5, 27))
+        await client.subscribe("filtered", id=30, shelf=1, **{parameter: "3"})  # which the user has already
+        await client.subscribe("filtered", id=31, shelf=2, **{parameter: "30"})  # none is left
+        assert set(client.refusals) & {30, 31} == {31}
+        client.say(client.protocol.unsubscribe(CROWD + 4))
+        await client.subscribe("filtered", id=32, shelf=2, **{parameter: "30"})
+        assert 32 not in client.refusals
+
+
+async def test_many_of_visitors_in_one_partition_are_read_apart(identity, elsewhere, shelf):
+    """With the limits that everybody has."""
+    async with AsyncExitStack() as stack:
+        for number in range(12):
+            visitor = await stack.enter_async_context(WireClient())
+            for id in range(1, 26):
+                visitor.say(
+                    visitor.protocol.subscribe(
+                        id, stream="filtered", params={"shelf": shelf.pk, "title": f"{number} {id}"}, format="data"
+                    )
+                )
+            await until(
+                lambda visitor=visitor: all(
+                    n in visitor.refusals or visitor.protocol.subscriptions[n].live for n in range(1, 26)
+                )
+            )
+        await elsewhere.soon(Book.objects.create, shelf=shelf, title="new")  # with which those that were ended go
+        await until(lambda: held() <= CROWD + (6000 - CROWD) / 30)
+        assert counted(apart=False) == CROWD
+
+
+async def test_what_visitors_of_many_addresses_share_costs_once(settings):
+    limit(settings, anonymous_live_queries=30)
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            visitor = await stack.enter_async_context(WireClient())
+            assert await ask(visitor, [1]) == set()
+        assert await ask(visitor, [2]) == {2}
+        assert visitor.refusals == {2: 4002}
+    assert (get_hub()._limits._visitors_cost, get_hub()._limits._held, get_hub()._limits._alike) == (0, {}, {})
+
+
+async def test_those_who_share_what_they_have_do_not_lose_it_to_one_who_asks_for_more(settings):
+    limit(settings, anonymous_live_queries=60)
+    async with WireClient() as one, WireClient() as other, WireClient() as third:
+        assert await ask(one, [1]) == await ask(other, [1]) == set()
+        assert await ask(third, [2]) == set()
+        assert await ask(third, [3]) == {3}
+        assert (one.refusals, other.refusals) == ({}, {})
 
 
 async def test_live_query_counts_once_for_all_connections_of_a_user(identity, settings):

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
+from django.db.models import F
 
 from realtime.auth.identity import Identity
 from realtime.capture import sessions
@@ -238,11 +239,22 @@ class TestPage:
         page = log_in("view_process").get(PAGE)
         text = " ".join(page.content.decode().split())
         assert "web:10 <small>a</small>" in text
-        assert "<strong>silent</strong>" in text
+        assert "a minute ago <strong>silent</strong>" in text
+        assert '<th scope="col">User ID</th>' in text
         assert "<dt>clients</dt><dd>2</dd>" in text
         assert "closes</th><td>timeout: 1</td>" in text
         assert '<th scope="row">a-17</th><td>&lt;b&gt;5&lt;/b&gt;</td>' in text
         assert 'name="connection"' not in text
+
+    @pytest.mark.parametrize(
+        ("seconds", "words"),
+        [(2, "2 seconds ago"), (1613, "26 minutes ago"), (4 * 3600, "4 hours ago"), (5 * 86_400, "5 days ago")],
+    )
+    def test_age_of_a_log_is_in_words(self, log_in, seconds, words):
+        sessions.end_connection("a-1")
+        Change.objects.update(at=F("at") - 1000 * seconds)
+        text = " ".join(log_in("view_process").get(PAGE).content.decode().split())
+        assert f"{words}</td></tr>" in text
 
     def test_page_without_processes(self, log_in):
         assert "No server process has clients." in log_in("view_process").get(PAGE).content.decode()

@@ -21,8 +21,9 @@ PERSONAL = {
     "oracle.readers": "readers",
     "oracle.readers_of_box": "box__readers",
     "oracle.readers_in_box": "readers",
+    "oracle.groups_for_reader": "reader",
 }
-OF_BOX = ("oracle.box", "oracle.readers_in_box")
+OF_BOX = ("oracle.box", "oracle.readers_in_box", "oracle.groups_of_box")
 
 
 class Wanted(NamedTuple):
@@ -49,6 +50,8 @@ def rows(want: Wanted) -> Rows:
     kind, _, value = want.format.partition(":")
     if kind == "value":
         return [(value, _all(want).filter(done=True).count() if value == "done" else _count(want))]
+    if want.stream in specs.GROUPED:
+        return _groups(want)
     render = _html if want.format == "html" else _data
     found: dict[str, Any] = {}
     instances, is_reversed = _window(list(specs.queryset(_all(want), want.spec, total=True)), json.loads(want.spec))
@@ -56,6 +59,20 @@ def rows(want: Wanted) -> Rows:
         found.setdefault(str(instance.pk), instance)  # joins may give a row several times
     rows = [(key, render(instance)) for key, instance in found.items()]
     return rows[::-1] if is_reversed else rows
+
+
+def _groups(want: Wanted) -> Rows:
+    by = specs.GROUPED[want.stream]
+    rows = []
+    for group in specs.groups(_all(want), want.stream, want.spec, total=True):
+        key = json.dumps([None if group[name] is None else str(group[name]) for name in by], separators=(",", ":"))
+        rows.append((key, _group_html(key, group) if want.format == "html" else group))
+    return rows
+
+
+def _group_html(key: str, group: Mapping[str, Any]) -> str:
+    shown = f"{group.get('done', '')} {group['shown']}"
+    return f'<li data-live-key="{escape(key)}" class="group">{shown}</li>'
 
 
 def _window(instances: list[Any], spec: Mapping[str, Any]) -> tuple[list[Any], bool]:
@@ -69,6 +86,8 @@ def _window(instances: list[Any], spec: Mapping[str, Any]) -> tuple[list[Any], b
 
 
 def _count(want: Wanted) -> int:
+    if want.stream in specs.GROUPED:
+        return len(specs.groups(_all(want), want.stream, want.spec))
     return sum(1 for _ in specs.queryset(_all(want), want.spec).iterator())
 
 

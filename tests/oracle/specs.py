@@ -4,6 +4,8 @@ A spec has `where` (a condition), `show` (what the annotation `shown` is), `havi
 list), `slice` (two numbers), `distinct`, `values` and `only`, all of them optional; a stream of pages also takes
 `page` or `window`. A condition is `[lookup, value]`,
 `["F", lookup, column]`, `["and" | "or", condition, …]` or `["not", condition]`.
+
+A spec of groups has `total` (what their `shown` is), `where`, `having`, `order` and `slice`.
 """
 
 import functools
@@ -22,6 +24,7 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    Sum,
     Value,
     When,
     Window,
@@ -45,6 +48,20 @@ SHOWN: dict[str, Any] = {
     "box items": lambda: Count("items"),
     "box done": lambda: Count("items", filter=Q(items__done=True)),
     "box number": lambda: Max("items__number"),
+}
+
+# the values that streams group by
+GROUPED = {
+    "oracle.groups": ["number", "box__rank"],
+    "oracle.groups_of_box": ["done"],
+    "oracle.groups_for_reader": ["done", "person__region__rank"],
+}
+TOTALS: dict[str, Any] = {
+    "items": lambda: Count("pk"),
+    "tags": lambda: Count("tags", distinct=True),
+    "sum": lambda: Sum("number"),
+    "largest": lambda: Max("number"),
+    "done": lambda: Count("pk", filter=Q(done=True)),
 }
 
 COMBINE = {"and": operator.and_, "or": operator.or_}
@@ -71,6 +88,18 @@ def queryset(rows: QuerySet[Any], text: str, *, total: bool = False) -> QuerySet
     if "slice" in spec:
         rows = rows[slice(*spec["slice"])]
     return rows
+
+
+def groups(rows: QuerySet[Any], stream: str, text: str, *, total: bool = False) -> QuerySet[Any, Any]:
+    """The groups that the spec wants; with `total`, in an order that has no ties."""
+    spec, by = json.loads(text), GROUPED[stream]
+    if "where" in spec:
+        rows = rows.filter(condition(spec["where"]))
+    found = rows.values(*by).annotate(shown=TOTALS[spec.get("total", "items")]())
+    if "having" in spec:
+        found = found.filter(condition(spec["having"]))
+    found = found.order_by(*map(ordering, spec.get("order", ())), *(map(F, by) if total else ()))
+    return found[slice(*spec["slice"])] if "slice" in spec else found
 
 
 def condition(tree: list[Any]) -> Q:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.oracle.specs import SHOWN
+from tests.oracle.specs import GROUPED, SHOWN, TOTALS
 from tests.oracle.writes import NAMES, TITLES, WRITES
 
 NUMBER = st.integers(-1, 3)
@@ -106,6 +106,26 @@ def specs(draw: Any, *, boxes: bool = False) -> str:
     return json.dumps(spec, separators=(",", ":"))
 
 
+@st.composite
+def grouped(draw: Any, stream: str) -> str:
+    spec: dict[str, Any] = {"total": draw(st.sampled_from(sorted(TOTALS)))}
+    if draw(st.integers(0, 2)) == 0:
+        spec["where"] = draw(conditions(ITEM_LOOKUPS, ITEM_COLUMNS))
+    if draw(st.integers(0, 3)) == 0:
+        spec["having"] = ["shown__gte", draw(NUMBER)]
+    order = draw(
+        st.lists(
+            st.sampled_from([*GROUPED[stream], "shown", "shown<"]), max_size=2, unique_by=lambda name: name.strip("<")
+        )
+    )
+    if order:
+        spec["order"] = [f"-{name}" if draw(BOOLEAN) else name for name in order]
+    if draw(st.integers(0, 3)) == 0:
+        low = draw(st.integers(0, 2))
+        spec["slice"] = [low, low + draw(st.integers(1, 3))]
+    return json.dumps(spec, separators=(",", ":"))
+
+
 # of which several live queries have the same, so that they are asked together, and about changed rows alone
 PLAIN = [
     {},
@@ -154,6 +174,9 @@ FORMATS = {
     "oracle.box": ["data", "data", "html", "value:count", "value:done"],
     "oracle.pages": ["data", "data", "html", "value:count"],
     "oracle.boxes": ["data", "data", "value:count"],
+    "oracle.groups": ["data", "data", "html", "value:count"],
+    "oracle.groups_of_box": ["data", "data", "html"],
+    "oracle.groups_for_reader": ["data", "data", "html"],
 }
 
 
@@ -173,16 +196,20 @@ def queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
         "oracle.box",
         "oracle.pages",
         "oracle.boxes",
+        *GROUPED,
     ]
     streams = st.sampled_from([name for name in names if name not in WITHOUT])
-    return streams.flatmap(
-        lambda stream: st.tuples(
-            st.just(stream),
-            paged() if stream == "oracle.pages" else specs_of(boxes=stream == "oracle.boxes"),
-            st.sampled_from(FORMATS[stream]),
-            SMALL,
-        )
-    )
+    return streams.flatmap(_queries_of)
+
+
+def _queries_of(stream: str) -> st.SearchStrategy[tuple[str, str, str, int]]:
+    return st.tuples(st.just(stream), _spec_of(stream), st.sampled_from(FORMATS[stream]), SMALL)
+
+
+def _spec_of(stream: str) -> st.SearchStrategy[str]:
+    if stream in GROUPED:
+        return grouped(stream)
+    return paged() if stream == "oracle.pages" else specs_of(boxes=stream == "oracle.boxes")
 
 
 def single_writes() -> st.SearchStrategy[tuple[Any, ...]]:
@@ -218,12 +245,19 @@ def draw(strategy: st.SearchStrategy[Any], number: int, seed_number: int) -> lis
     return drawn[:number]
 
 
-def repeated_steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
-    """A history in which the same few rows change again and again, while clients come, fall behind and return."""
-    client, hub, row = st.integers(0, 3), st.integers(0, 1), st.integers(0, 2)
+def few_rows() -> st.SearchStrategy[tuple[Any, ...]]:
+    """Writes of the same few rows."""
     names = ["grow_title", "save_item", "save_unchanged", "swap_items", "delete_item", "create_item"]
     name = st.one_of(st.just("grow_title"), st.sampled_from(names))
-    change = st.tuples(st.just("change"), st.tuples(name, row, SMALL))
+    return st.tuples(name, st.integers(0, 2), SMALL)
+
+
+def repeated_steps(
+    *, size: int, writes: st.SearchStrategy[tuple[Any, ...]]
+) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """A history in which rows change again and again, while clients come, fall behind and return."""
+    client, hub = st.integers(0, 3), st.integers(0, 1)
+    change = st.tuples(st.just("change"), writes)
     reconnect = st.tuples(st.just("reconnect"), client, hub)
     slow = st.tuples(st.sampled_from(["stop reading", "stop acknowledging", "read on", "acknowledge"]), client)
     other = st.one_of(
@@ -236,6 +270,10 @@ def repeated_steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
         slow,
     )
     return st.lists(st.one_of(change, change, change, other), min_size=size, max_size=size)
+
+
+def grouped_queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
+    return st.sampled_from([name for name in GROUPED if name not in WITHOUT]).flatmap(_queries_of)
 
 
 def plain_queries() -> st.SearchStrategy[tuple[str, str, str, int]]:

@@ -127,3 +127,38 @@ class Boxes(OracleStream):
 
     def get_queryset(self, spec: str = "{}"):
         return specs.queryset(Box.objects.all(), spec)
+
+
+class Groups(OracleStream):
+    model = Item
+    template_name = "oracle/group.html"
+    depends_on = ItemStream.depends_on
+
+
+@register("oracle.groups")
+class GroupsOfItems(Groups):
+    fields = [*specs.GROUPED["oracle.groups"], "shown"]
+
+    def get_queryset(self, spec: str = "{}"):
+        return specs.groups(Item.objects.all(), "oracle.groups", spec)
+
+
+@register("oracle.groups_of_box")
+class GroupsOfBox(Groups):
+    fields = [*specs.GROUPED["oracle.groups_of_box"], "shown"]
+    partition_by = ["box"]
+
+    def get_queryset(self, box: int, spec: str = "{}"):
+        return specs.groups(Item.objects.filter(box=box), "oracle.groups_of_box", spec)
+
+
+@register("oracle.groups_for_reader")
+class GroupsForReader(Groups):
+    fields = [*specs.GROUPED["oracle.groups_for_reader"], "shown"]
+    audience_by = "reader"
+
+    def audience(self, user, **params):
+        return user.pk
+
+    def get_queryset(self, spec: str = "{}"):
+        return specs.groups(Item.objects.filter(reader=self.audience_key), "oracle.groups_for_reader", spec)

@@ -184,7 +184,7 @@ def test_every_patch_leads_to_the_rows_of_its_tick(world: World) -> None:
     @settings(random_histories, max_examples=-(-EXAMPLES // 2))  # each has several subscribers of the same rows
     @given(
         queries=st.lists(strategies.plain_queries(), min_size=1, max_size=2),
-        history=strategies.repeated_steps(size=SIZE),
+        history=strategies.repeated_steps(size=SIZE, writes=strategies.few_rows()),
     )
     def play_and_count(queries: Any, history: Any) -> None:
         nonlocal patches
@@ -193,6 +193,15 @@ def test_every_patch_leads_to_the_rows_of_its_tick(world: World) -> None:
 
     play_and_count()
     assert patches > EXAMPLES
+
+
+@settings(random_histories, max_examples=-(-EXAMPLES // 3))  # each has many ticks
+@given(
+    queries=st.lists(strategies.grouped_queries(), min_size=4, max_size=6),
+    history=strategies.repeated_steps(size=SIZE, writes=strategies.single_writes()),
+)
+def test_every_frame_equals_the_groups_of_its_tick(world: World, queries: Any, history: Any) -> None:
+    play(world, queries, history)
 
 
 def play(world: World, queries: Any, history: Any) -> None:

@@ -35,7 +35,7 @@ from realtime.protocol.messages import (
     Unsubscribe,
     Window,
 )
-from realtime.protocol.session import TRANSITIONS, ClientSession, State
+from realtime.protocol.session import MAX_FINGERPRINT, TRANSITIONS, ClientSession, State
 
 MESSAGES = {
     Hello: '{"type":"hello","version":1}',
@@ -316,6 +316,13 @@ class TestLiveText:
 
 
 class TestSubscriptions:
+    def test_text_that_is_no_fingerprint_takes_no_memory(self):
+        session = opened(bytes=100_000)
+        session.max_bytes = 100_000
+        subscribe(session, cursor="e.1", fingerprint="x" * 50_000, answered="a.b")
+        [subscription] = session.subscriptions.values()
+        assert (len(subscription.request.fingerprint), subscription.cursor) == (MAX_FINGERPRINT, None)
+
     def test_subscribe_comes_back_as_an_event(self):
         answer, [event] = opened().receive('{"type":"subscribe","id":7,"token":"t","cursor":"e.1"}')
         assert (answer, event.request, event.cursor) == ([], Subscribe(id=7, token="t", cursor="e.1"), "e.1")

@@ -378,6 +378,11 @@ class TestScript:
         assert shared(None) is None
         assert "share" not in render("{% realtime_script share=True %}")
 
+    def test_page_may_say_where_its_tokens_are(self):
+        script = container('{% realtime_script token_url="/token/?a=1&b=2" %}')[1]
+        assert script["data-realtime-token-url"] == "/token/?a=1&b=2"
+        assert "token-url" not in render("{% realtime_script %}")
+
     def test_nonce_is_added(self):
         assert container("{% realtime_script %}", csp_nonce='a"b')[1]["nonce"] == 'a"b'
 

@@ -331,16 +331,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
         "get_queryset of ShapeStream returned a intersection(), whose rows cannot be filtered by key.",
         "Join the conditions with Q objects: filter(Q(...) | Q(...)).",
     ),
-    "groups": (
-        lambda: Card.objects.values("lane").annotate(n=Count("pk")),
-        "get_queryset of ShapeStream returned groups (values() with an aggregate), which have no key.",
-        "Compute them in a method with @live_value.",
-    ),
-    "distinct values": (
-        lambda: Card.objects.values("title").distinct(),
-        "get_queryset of ShapeStream returned distinct values, which have no key.",
-        "Leave out values(), or compute them in a method with @live_value.",
-    ),
     "random order": (
         lambda: Card.objects.order_by("lane", "?"),
         "get_queryset of ShapeStream orders at random, anew with every query.",

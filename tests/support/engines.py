@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.support import chromium, firefox, webkit
+from tests.support import chromium, firefox, webkit_page
 
-PLAYWRIGHT = ("chromium", "firefox")  # the others have a suite of their own
-ENGINES = {"chromium": chromium, "firefox": firefox, "webkit": webkit}
+# Playwright drives the first two. WebKit runs the cases in tests/browser/cases, and a suite of its own.
+ENGINES = {"chromium": chromium, "firefox": firefox, "webkit": webkit_page}
 
 REMEDIES = {
     "chromium": "There is no Chromium: install it, or run `.venv/bin/playwright install chromium`.",
@@ -24,7 +24,7 @@ REMEDIES = {
 
 def wanted() -> str:
     name = os.environ.get("REALTIME_TEST_ENGINE", "chromium")
-    assert name in PLAYWRIGHT, f"REALTIME_TEST_ENGINE is {name!r}, which is none of {', '.join(PLAYWRIGHT)}."
+    assert name in ENGINES, f"REALTIME_TEST_ENGINE is {name!r}, which is none of {', '.join(ENGINES)}."
     return name
 
 

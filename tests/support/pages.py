@@ -3,13 +3,14 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, LocatorAssertions, Page
+from playwright.sync_api import expect as playwright_expect
 
-from tests.support import transports
+from tests.support import transports, webkit_page
 from tests.support.demo import session_cookie
 from tests.support.waiting import seconds
 
-expect.set_options(timeout=seconds(10) * 1000)
+playwright_expect.set_options(timeout=seconds(10) * 1000)
 
 # Reads a whole container at one moment, so that a frame that is applied meanwhile cannot split the answer.
 ROWS = """(container) => Array.from(
@@ -18,6 +19,13 @@ ROWS = """(container) => Array.from(
 
 
 FAILED_SOCKET = re.compile(r"Firefox can.t establish a connection|was interrupted while the page was loading")
+
+
+def expect(locator: Locator) -> LocatorAssertions:
+    """Playwright's `expect`, in each engine."""
+    if isinstance(locator, webkit_page.Locator):
+        return webkit_page.Expectation(locator)
+    return playwright_expect(locator)
 
 
 class Windows:

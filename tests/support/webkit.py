@@ -69,7 +69,9 @@ class Window:
     def click(self, selector: str) -> None:
         find = "const box = document.querySelector(%s).getBoundingClientRect()"
         body = find % json.dumps(selector) + "; return [box.x + box.width / 2, box.y + box.height / 2]"
-        x, y = self.evaluate(f"(() => {{ {body} }})()")
+        self.click_at(*self.evaluate(f"(() => {{ {body} }})()"))
+
+    def click_at(self, x: float, y: float) -> None:
         steps = [
             {"type": "pointerMove", "x": round(x), "y": round(y)},
             {"type": "pointerDown", "button": 0},
@@ -78,14 +80,14 @@ class Window:
         self._act({"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": steps})
 
     def type(self, text: str) -> None:
-        self._press(text)
+        self.press_keys([(step, key) for key in text for step in ("keyDown", "keyUp")])
 
     def press(self, key: str) -> None:
-        self._press([KEYS[key]])
+        self.type(KEYS[key])
 
-    def _press(self, keys: Any) -> None:
-        steps = [{"type": step, "value": key} for key in keys for step in ("keyDown", "keyUp")]
-        self._act({"type": "key", "id": "keyboard", "actions": steps})
+    def press_keys(self, steps: list[tuple[str, str]]) -> None:
+        actions = [{"type": step, "value": key} for step, key in steps]
+        self._act({"type": "key", "id": "keyboard", "actions": actions})
 
     def _act(self, source: dict[str, Any]) -> None:
         self.command("actions", {"actions": [source]})

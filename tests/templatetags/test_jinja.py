@@ -23,6 +23,8 @@ CALLS = {
     ),
     '{% live_value "counted" "count" %}': '{{ live_value("counted", "count") }}',
     '{% presence "talk" shelf=shelf watch=True %}': '{{ presence("talk", shelf=shelf, watch=True) }}',
+    '{% live_notification_count class="a" %}': '{{ live_notification_count(class="a") }}',
+    '{% live_notifications class="a" %}': '{{ live_notifications(class="a") }}',
     '{% live_jobs class="a" %}': '{{ live_jobs(class="a") }}',
     "{% realtime_script share=True %}": "{{ realtime_script(share=True) }}",
     '{% live_actions "books" shelf=shelf %}': '{{ live_actions("books", shelf=shelf) }}',

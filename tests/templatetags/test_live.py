@@ -52,8 +52,9 @@ class Site:
         found = []
         for text in re.findall('data-live-token="([^"]*)"', html):
             token = tokens.read(text, user=str(self.user.pk), max_age=60)
-            query = live_query(open_stream(self.user, token.stream, token.params), token.format)
-            found.append(list(query.rows().values()))
+            stream = open_stream(self.user, token.stream, token.params, token.surroundings)
+            with stream.surroundings.applied():
+                found.append(list(live_query(stream, token.format).rows().values()))
         return found
 
 
@@ -96,13 +97,12 @@ class TestRows:
             {"page": "{% include 'part.html' only %}", "part": BOOKS},
             {"page": "{% for each in '12' %}{% if each == '2' %}" + BOOKS + "{% endif %}{% endfor %}"},
             {"page": BOOKS.replace(ROW, "{% include 'row.html' %}"), "row": ROW},
-            {"page": "{% load tz %}{% timezone 'Asia/Tokyo' %}" + BOOKS + "{% endtimezone %}"},
             pytest.param(
                 {"page": "{% partialdef list inline %}" + BOOKS + "{% endpartialdef %}"},
                 marks=pytest.mark.skipif(django.VERSION < (6,), reason="Django 6 has partials."),
             ),
         ],
-        ids=["page", "block", "base", "include", "only", "nested", "row", "timezone", "partial"],
+        ids=["page", "block", "base", "include", "only", "nested", "row", "partial"],
     )
     def test_are_the_same_in_a_push(self, site, pages):
         site.write(**pages)
@@ -231,6 +231,42 @@ class TestRefusals:
         with pytest.raises(TemplateSyntaxError) as wrong:
             site.show()
         assert str(wrong.value).endswith(sentence)  # Django 6 names the template before it
+
+    @pytest.mark.parametrize(
+        "tag", ["autoescape off", 'language "de"', "localize off", "localtime off", "timezone 'UTC'"]
+    )
+    def test_tag_around_rows_that_changes_how_they_look(self, site, tag):
+        name, _ = tag.split()
+        otherwise = ", or set localize = True on the stream" if name in ("language", "timezone") else ""
+        load, begin, end = "{% load i18n l10n tz %}", f"{{% {tag} %}}", f"{{% end{name} %}}"
+        site.write(page=load + begin + BOOKS + end)
+        with pytest.raises(StreamDefinitionError) as refused:
+            site.show()
+        assert str(refused.value) == (
+            f"{{% {tag} %}} stands around {{% live \"books\" as book %}} in 'page.html', but rows are rendered again "
+            f"without it. Put {{% {name} %}} and its end between {{% live %}} and {{% endlive %}}{otherwise}."
+        )
+        site.write(page=load + BOOKS.replace(ROW, f"<li>{begin}{{{{ book.title }}}}{end}</li>"))
+        assert site.pushed(site.show()) == [titles("Emma", "Ulysses")]
+
+    @pytest.mark.parametrize("tag", ["autoescape on", "localize on", "localize"])
+    def test_tag_around_rows_that_changes_nothing(self, site, tag):
+        site.write(page=f"{{% load l10n %}}{{% {tag} %}}{BOOKS}{{% end{tag.split()[0]} %}}")
+        assert site.pushed(site.show()) == [titles("Emma", "Ulysses")]
+
+    @pytest.mark.parametrize(
+        ("tag", "shown"),
+        [("language 'de'", "get_current_language"), ("timezone 'Asia/Tokyo'", "get_current_timezone")],
+    )
+    def test_tag_around_rows_of_a_localized_stream_reaches_them(self, site, monkeypatch, tag, shown):
+        monkeypatch.setattr(registry.get("books"), "localize", True)
+        name, value = tag.replace("'", "").split()
+        row = BOOKS.replace("{{ book.title }}", f"{{% {shown} as now %}}{{{{ now }}}}")
+        site.write(page=f"{{% load i18n tz %}}{{% {tag} %}}{row}{{% end{name} %}}")
+        html = site.show()
+        assert f">{value}</li>" in html
+        [rows] = site.pushed(html)
+        assert [row.partition(">")[2] for row in rows] == [f"{value}</li>"] * 2
 
     def test_queryset_is_no_stream(self, site):
         site.write(page="{% live books as book %}<li>{{ book.title }}</li>{% endlive %}")

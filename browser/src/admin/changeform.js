@@ -3,6 +3,7 @@
  */
 
 import {contentOf, isField} from "../dom/form_fields.js"
+import {call} from "../dom/members.js"
 import {element, read} from "./page.js"
 import {Refresher} from "./refresher.js"
 import {FormNotices} from "./status.js"
@@ -29,8 +30,8 @@ export class ChangeForm {
     this.#shown = about.posted ? null : contents(source)
     this.#refresher = new Refresher({document, work: () => this.#refresh()})
     // a form that is shown again with errors was still opened at this position
-    this.#form?.append(element(document, "input", {type: "hidden", name: about.since.name, value: about.since.cursor}))
-    this.#form?.addEventListener("submit", (event) => (this.#submitted ||= !event.defaultPrevented))
+    if (this.#form) call(this.#form, "append", element(document, "input", {type: "hidden", name: about.since.name, value: about.since.cursor}))
+    if (this.#form) call(this.#form, "addEventListener", "submit", (event) => (this.#submitted ||= !event.defaultPrevented))
     addEventListener("pageshow", ({persisted}) => persisted && (this.#submitted = false))
   }
 
@@ -38,7 +39,7 @@ export class ChangeForm {
   meet(realtime, {stream, live, user}) {
     const people = realtime.presence(stream, JSON.parse(live["data-live-params"]))
     people.subscribe((/** @type {Person[]} */ rows) => this.#notices.here(rows.filter((person) => String(person.user) !== user)))
-    this.#form?.addEventListener("input", () => people.set({editing: true}), {once: true})
+    if (this.#form) call(this.#form, "addEventListener", "input", () => people.set({editing: true}), {once: true})
   }
 
   /** Handles a possible change of the object. */
@@ -66,7 +67,7 @@ export class ChangeForm {
 
   #deny() {
     this.#refresher.end()
-    this.#form?.remove()
+    if (this.#form) call(this.#form, "remove")
     for (const tool of this.#document.querySelectorAll("#content > h2, .object-tools")) tool.remove() // they contain the object's name
     this.#notices.denied()
   }
@@ -81,8 +82,9 @@ function formOf(page) {
 function contents(page) {
   /** @type {Map<string, string>} */
   const found = new Map()
+  const form = formOf(page)
   const add = (/** @type {string} */ name, /** @type {string} */ text) => found.set(name, `${found.get(name) ?? ""}${text}\n`)
-  for (const part of formOf(page)?.querySelectorAll("input, select, textarea, .readonly, .file-upload a") ?? []) {
+  for (const part of form ? call(form, "querySelectorAll", "input, select, textarea, .readonly, .file-upload a") : []) {
     const name = nameOf(part)
     if (isField(part)) add(name, contentOf(part))
     else if (!(part instanceof HTMLInputElement)) add(name, part.textContent ?? "")

@@ -3,6 +3,7 @@
  */
 
 import {OUTAGE_SECONDS} from "../dom/connection_notice.js"
+import {call} from "../dom/members.js"
 import {element} from "./page.js"
 
 const QUIET = 3000 // milliseconds between two announcements of changes
@@ -72,8 +73,8 @@ export class ListStatus {
     const {added, changed, gone} = this.#counts
     if (this.#quiet || this.#heard === "ended" || !(added || changed || gone || this.#total)) return
     const counted = /** @type {const} */ (["added", "changed", "gone"]).filter((name) => this.#counts[name])
-    const parts = counted.map((name) => this.#texts[name].replace("%s", String(this.#counts[name])))
-    this.#message.textContent = [this.#total && `${this.#total}.`, ...parts].filter(Boolean).join(" ")
+    const changes = counted.map((name) => this.#texts[name].replace("{number}", String(this.#counts[name]))).join(", ")
+    this.#message.textContent = [this.#total, changes].filter(Boolean).map((part) => `${part}.`).join(" ")
     this.#counts = {added: 0, changed: 0, gone: 0}
     this.#total = ""
     this.#quiet = setTimeout(() => {
@@ -106,14 +107,14 @@ export class FormNotices {
   #texts
   #warning
 
-  /** @param {{document: Document, form: Element | null, about: About}} options */
+  /** @param {{document: Document, form: HTMLFormElement | null, about: About}} options */
   constructor({document, form, about}) {
     this.#document = document
     this.#texts = about.texts
     this.#warning = element(document, "p", {class: "realtime-warning", hidden: ""})
     this.#people = element(document, "p", {class: "realtime-people", hidden: ""})
     const notices = element(document, "div", {class: "realtime-notices", role: "status"}, this.#warning, this.#people)
-    form?.before(notices)
+    if (form) call(form, "before", notices)
   }
 
   /** @param {string[]} names of the changed fields; none: unknown */

@@ -3,6 +3,8 @@
  * rejects pages that have a socket, even in a worker, when the next page is requested. `beforeunload` is too late.
  */
 
+import {call} from "../dom/members.js"
+
 /** After this time the user has not left: the link is a download, or the pointer was released elsewhere. */
 const STAY_SECONDS = 2
 
@@ -13,7 +15,7 @@ const isNeeded = () => globalThis.CSS?.supports?.("-moz-appearance", "none") ?? 
  * Calls `leave` when a link is pressed, some time before it is followed. Stops once the page handles its links itself.
  *
  * @param {{
- *   document: Pick<Document, "addEventListener">, window: EventTarget, leave: () => void, back: () => void,
+ *   document: Document, window: EventTarget, leave: () => void, back: () => void,
  *   after: (seconds: number, callback: () => void) => () => void,
  * }} options
  */
@@ -21,7 +23,7 @@ export function watchDepartures({document, window, leave, back, after}) {
   if (!isNeeded()) return
   let isTrusted = true
   let cancel = () => {}
-  document.addEventListener("pointerdown", (event) => {
+  call(document, "addEventListener", "pointerdown", (event) => {
     if (!isTrusted || !isDeparture(/** @type {PointerEvent} */ (event))) return
     leave()
     cancel()
@@ -42,7 +44,7 @@ export const isPlainClick = ({button, ctrlKey, metaKey, shiftKey, altKey}) => bu
 function isDeparture(event) {
   const {target} = event
   if (!isPlainClick(event) || !(target instanceof Element)) return false
-  const link = /** @type {HTMLAnchorElement | null} */ (target.closest("a[href]"))
+  const link = /** @type {HTMLAnchorElement | null} */ (call(target, "closest", "a[href]"))
   if (!link || link.hasAttribute("download") || !/^(|_self|_top|_parent)$/.test(link.target)) return false
   const [here, there] = [new URL(location.href), new URL(link.href, location.href)]
   const isSame = here.origin === there.origin && here.pathname === there.pathname && here.search === there.search

@@ -2,6 +2,7 @@
  * Decides when to reconnect and when a connection is dead: heartbeats, back-off, online and visibility events, all timers.
  */
 
+import {call, get} from "../dom/members.js"
 import {newClock} from "./clock.js"
 import {watchDepartures} from "./departure.js"
 
@@ -58,7 +59,7 @@ export class Monitor {
   #wasOffline = false
   #hidden = false
 
-  /** @param {{clock?: Clock, window?: EventTarget, document?: Pick<Document, "addEventListener" | "visibilityState">}} [environment] */
+  /** @param {{clock?: Clock, window?: EventTarget, document?: Document}} [environment] */
   constructor({clock = BROWSER_CLOCK, window = globalThis.window, document = globalThis.document} = {}) {
     this.clock = clock
     this.window = window
@@ -82,11 +83,10 @@ export class Monitor {
     this.window?.addEventListener("pageshow", back)
     const {window, document} = this
     if (window && document) watchDepartures({window, document, leave, back, after: (seconds, callback) => this.after(seconds, callback)})
-    this.document?.addEventListener("freeze", leave) // nothing runs until `resume`, and a socket would fill up
-    this.document?.addEventListener("resume", back)
-    this.document?.addEventListener("visibilitychange", () => {
-      if (this.document.visibilityState === "visible") this.#wake()
-    })
+    if (!document) return
+    call(document, "addEventListener", "freeze", leave) // nothing runs until `resume`, and a socket would fill up
+    call(document, "addEventListener", "resume", back)
+    call(document, "addEventListener", "visibilitychange", () => get(document, "visibilityState") === "visible" && this.#wake())
   }
 
   /** Starts waiting for a connection to open, or for its welcome. */

@@ -3,7 +3,7 @@
  */
 
 import {showErrors} from "./form_errors.js"
-import {contents, restore} from "./form_fields.js"
+import {contents, ownData, restore} from "./form_fields.js"
 import {readJSON} from "./live_element.js"
 import {listAround} from "./in_place.js"
 import {attribute, call, emit, get, isForeign, show} from "./members.js"
@@ -11,7 +11,7 @@ import {RealtimeError} from "../protocol/messages.js"
 import {sentence} from "../protocol/sentences.js"
 import {settle} from "./morph.js"
 
-/** @typedef {(target: import("../connection/calls.js").Target) => Promise<unknown>} Caller */
+/** @typedef {(target: import("../connection/calls.js").Target, options?: {timeout?: number}) => Promise<unknown>} Caller */
 /** @typedef {import("../protocol/subscriptions.js").Subscription} Subscription */
 
 /** Fields that call the action when they change. Other elements call it when they are clicked. */
@@ -46,7 +46,7 @@ export class ActionElements {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const form = event.target
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form)) return
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form) || (event.submitter && isForeign(event.submitter))) return
     event.preventDefault()
     if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter))
   }
@@ -66,7 +66,7 @@ export class ActionElements {
     try {
       const args = {...readJSON(element, "data-live-args"), ...ownArgs()}
       const action = attribute(element, "data-live-call") ?? ""
-      const result = await this.call({...this.#target(element), action, args})
+      const result = await this.call({...this.#target(element), action, args}, {timeout: timeoutOf(element)})
       settle(held)
       if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset")
       emit(element, "realtime:reply", result)
@@ -105,9 +105,18 @@ export class ActionElements {
   }
 }
 
+/** Returns how many seconds the call may wait for its reply; undefined: as long as other calls. @param {Element} element */
+function timeoutOf(element) {
+  const text = attribute(element, "data-live-timeout")
+  if (text === null) return undefined
+  const seconds = Number(text)
+  if (seconds > 0) return seconds
+  throw new RealtimeError(null, `data-live-timeout is '${text}', which is not a number of seconds above 0.`, {name: "bad_arguments"})
+}
+
 /** @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
 function formArgs(form, submitter) {
-  const data = new FormData(form)
+  const data = ownData(form)
   const {name, value} = /** @type {{name?: string, value?: string}} */ (submitter ?? {})
   if (name) data.append(name, value ?? "")
   data.delete("csrfmiddlewaretoken") // for the same form without JavaScript

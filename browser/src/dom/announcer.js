@@ -3,7 +3,7 @@
  */
 
 import {sentence} from "../protocol/sentences.js"
-import {call, get} from "./members.js"
+import {call, get, set, show} from "./members.js"
 
 const PAUSE_SECONDS = 3
 /** The default parts of a sentence; data-live-announce may have others. */
@@ -41,7 +41,7 @@ export class Announcer {
     )
     this.#counts.clear()
     const all = sentences.filter(Boolean).join(", ")
-    if (all) this.#place().textContent = all
+    if (all) set(this.#place(), "textContent", all)
     return Boolean(all)
   }
 
@@ -55,12 +55,12 @@ export class Announcer {
   }
 
   #place() {
-    if (!this.#region || !this.#region.isConnected) {
+    if (!this.#region || !get(this.#region, "isConnected")) {
       this.#region = /** @type {HTMLElement} */ (call(this.document, "createElement", "div"))
-      this.#region.setAttribute("role", "status")
-      this.#region.setAttribute("data-live-announcer", "")
-      this.#region.style.cssText = HIDDEN
-      get(this.document, "body").append(this.#region)
+      show(this.#region, "role", "status")
+      show(this.#region, "data-live-announcer", "")
+      get(this.#region, "style").cssText = HIDDEN
+      call(get(this.document, "body"), "append", this.#region)
     }
     return this.#region
   }

@@ -3,7 +3,7 @@
  */
 
 import {sentence} from "../protocol/sentences.js"
-import {call, get, show} from "./members.js"
+import {call, get, isForeign, set, show} from "./members.js"
 
 /** Shorter outages, such as a restart of the server, are not reported. */
 export const OUTAGE_SECONDS = 5
@@ -40,8 +40,9 @@ export class ConnectionNotice {
     const places = [...call(root, "querySelectorAll", PLACE)]
     if (call(root, "matches", PLACE)) places.push(root)
     for (const place of places) {
+      if (isForeign(place)) continue
       if (!call(place, "hasAttribute", "role")) show(place, "role", "status") // before it has a text
-      if (place.textContent !== this.#text) place.textContent = this.#text
+      if (get(place, "textContent") !== this.#text) set(place, "textContent", this.#text)
     }
   }
 

@@ -10,9 +10,9 @@ const FIELD = "csrfmiddlewaretoken"
 /** Returns the current token: a login in another window changes the cookie. "" if the page has none. @param {Document} document */
 export function csrfToken(document) {
   const script = call(document, "querySelector", "script[data-realtime-url]")
-  const name = `${script?.getAttribute("data-realtime-csrf-cookie") ?? ""}=`
+  const name = `${(script && attribute(script, "data-realtime-csrf-cookie")) ?? ""}=`
   const cookie = cookies(document).split("; ").find((each) => name.length > 1 && each.startsWith(name))
-  return cookie ? decodeURIComponent(cookie.slice(name.length)) : script?.getAttribute("data-realtime-csrf") ?? ""
+  return cookie ? decodeURIComponent(cookie.slice(name.length)) : (script && attribute(script, "data-realtime-csrf")) ?? ""
 }
 
 /** Returns the page's cookies; a sandboxed page may not read them. @param {Document} document */
@@ -39,8 +39,8 @@ export class RowForms {
     call(document, "addEventListener", "submit", (/** @type {any} */ {submitter}) => this.#note(submitter), true)
     call(document, "addEventListener", "formdata", (/** @type {any} */ {target, formData}) => {
       const form = /** @type {HTMLFormElement} */ (target)
-      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || !this.#staysHere(form)) return
-      const other = [...call(document, "getElementsByName", FIELD)].find((input) => !input.closest("[data-live-key]"))
+      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || (this.#submitter && isForeign(this.#submitter)) || !this.#staysHere(form)) return
+      const other = [...call(document, "getElementsByName", FIELD)].find((input) => !call(input, "closest", "[data-live-key]"))
       const token = csrfToken(document) || /** @type {HTMLInputElement | undefined} */ (other)?.value
       if (token) formData.set(FIELD, token)
     })
@@ -56,8 +56,8 @@ export class RowForms {
   #staysHere(form) {
     const button = this.#submitter && /** @type {HTMLButtonElement} */ (this.#submitter).form === form ? this.#submitter : null
     // a field named "action" would shadow the form's property
-    const method = button?.getAttribute("formmethod") ?? attribute(form, "method") ?? "get"
-    const action = button?.getAttribute("formaction") ?? attribute(form, "action") ?? ""
+    const method = (button && attribute(button, "formmethod")) ?? attribute(form, "method") ?? "get"
+    const action = (button && attribute(button, "formaction")) ?? attribute(form, "action") ?? ""
     try {
       return method.toLowerCase() === "post" && new URL(action, get(this.document, "baseURI")).origin === get(this.document, "defaultView")?.location.origin
     } catch {

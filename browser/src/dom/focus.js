@@ -1,30 +1,30 @@
 /**
- * Moves the focus when the row that has it is removed: to the same control of the next row, else of the previous one, else
- * to the container. A focus elsewhere is left alone.
+ * Moves the focus when the control that has it is removed: to the same control of its row, else of the next row, else of the
+ * previous one, else to the container. A focus elsewhere is left alone.
  */
 
 import {ask, attribute, call, focused, get} from "./members.js"
 
 const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]"
 
-/** Where the focus was: the keys of the rows after it and before it, the nearest first, and the control. @typedef {{keys: string[], control: Element, index: number}} Place */
+/** Where the focus was: the keys of its row, of the rows after it and before it, the nearest first, and the control. @typedef {{keys: string[], control: Element, index: number}} Place */
 
 /**
- * Returns where the focus is, if it is in a row that will be removed.
+ * Returns where the focus is, if it is in a row that will be changed or removed.
  *
  * @param {Map<string, Element>} rows the shown ones, in order
- * @param {Set<Element>} leaving
+ * @param {Iterable<Element>} changing
  * @returns {Place | null}
  */
-export function focusIn(rows, leaving) {
-  const [first] = leaving
+export function focusIn(rows, changing) {
+  const [first, ...others] = changing
   const control = first ? focused(first) : null
-  const entries = control ? [...rows] : []
-  const place = entries.findIndex(([, row]) => leaving.has(row) && call(row, "contains", control))
-  if (!control || place < 0) return null
+  const row = control && [first, ...others].find((each) => call(each, "contains", control))
+  if (!row) return null
+  const entries = [...rows]
+  const place = entries.findIndex(([, each]) => each === row)
   const keys = entries.map(([key]) => key)
-  const index = controls(entries[place][1]).indexOf(control)
-  return {keys: [...keys.slice(place + 1), ...keys.slice(0, place).reverse()], control, index}
+  return {keys: [...keys.slice(place), ...keys.slice(0, place).reverse()], control, index: controls(row).indexOf(control)}
 }
 
 /**
@@ -33,13 +33,21 @@ export function focusIn(rows, leaving) {
  * @param {Place} place
  */
 export function moveFocus(container, rows, {keys, control, index}) {
-  if (focused(container)) return // another element has it
+  if (focused(container)) return // it was not lost, or another element has it
   const key = keys.find((each) => rows.has(each))
   const row = key === undefined ? undefined : rows.get(key)
-  const target = /** @type {HTMLElement} */ ((row && likest(row, control, index)) ?? container)
-  if (!ask(container, "realtime:before-focus", {target, key: key ?? null})) return
-  if (target === container && !call(container, "hasAttribute", "tabindex")) call(container, "setAttribute", "tabindex", "-1")
-  call(target, "focus", {preventScroll: true})
+  giveFocus(container, (row && likest(row, control, index)) ?? container, key ?? null)
+}
+
+/**
+ * @param {Element} container
+ * @param {Element} target the container, a row, or a control of a row
+ * @param {string | null} key of the row
+ */
+export function giveFocus(container, target, key) {
+  if (!ask(container, "realtime:before-focus", {target, key})) return
+  if (!call(target, "matches", FOCUSABLE)) call(target, "setAttribute", "tabindex", "-1")
+  call(/** @type {HTMLElement} */ (target), "focus", {preventScroll: true})
 }
 
 /** @param {Element} row @returns {Element[]} */
@@ -53,5 +61,7 @@ function likest(row, control, index) {
   const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"))
   const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name))
   const alike = usable.filter((each) => get(each, "nodeName") === get(control, "nodeName"))
-  return alike.find((each) => like && attribute(each, like) === attribute(control, like)) ?? (alike.includes(usable[index]) ? usable[index] : undefined) ?? alike[0] ?? usable[0]
+  const distance = (/** @type {Element} */ each) => Math.abs(usable.indexOf(each) - index)
+  const nearest = [...alike].sort((one, other) => distance(one) - distance(other))[0]
+  return alike.find((each) => like && attribute(each, like) === attribute(control, like)) ?? nearest ?? usable[0]
 }

@@ -2,7 +2,7 @@
  * Shows errors at the fields of a form: the sentences, ARIA attributes, and the focus.
  */
 
-import {attribute, call, get, show} from "./members.js"
+import {attribute, call, get, set, show} from "./members.js"
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control */
 
@@ -22,12 +22,12 @@ const given = new WeakMap()
  */
 export function showErrors(form, sentences, {make, focus = true}) {
   for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
-    control.removeAttribute("aria-invalid")
+    show(control, "aria-invalid", null)
     describe(control, null)
   }
   for (const place of placesIn(form)) {
-    place.textContent = ""
-    for (const name of given.get(place) ?? []) place.removeAttribute(name)
+    set(place, "textContent", "")
+    for (const name of given.get(place) ?? []) show(place, name, null)
     given.delete(place)
   }
   const wrong = new Set()
@@ -35,15 +35,15 @@ export function showErrors(form, sentences, {make, focus = true}) {
     if (!texts.length) continue
     const controls = controlsOf(form, name)
     const place = placeOf(form, controls.length ? name : "", {near: make ? controls.at(-1) ?? form : null, isAlert: !focus})
-    if (place) place.textContent = [place.textContent, ...texts].join(" ").trim()
+    if (place) set(place, "textContent", [get(place, "textContent"), ...texts].join(" ").trim())
     for (const control of controls) {
-      control.setAttribute("aria-invalid", "true")
-      if (place) describe(control, place.id)
+      show(control, "aria-invalid", "true")
+      if (place) describe(control, attribute(place, "id"))
       wrong.add(control)
     }
   }
   const first = [...get(form, "elements")].find((element) => wrong.has(element))
-  if (first && focus) /** @type {HTMLElement} */ (first).focus()
+  if (first && focus) call(/** @type {HTMLElement} */ (first), "focus")
 }
 
 /** @param {HTMLFormElement} form */
@@ -56,9 +56,9 @@ function placeOf(form, name, {near, isAlert}) {
   let place = placesIn(form).find((each) => attribute(each, "data-live-error") === name)
   if (!place && near) {
     place = call(get(form, "ownerDocument"), "createElement", "p")
-    place.setAttribute("data-live-error", name)
+    show(place, "data-live-error", name)
     if (near === form) call(form, "append", place)
-    else near.after(place)
+    else call(near, "after", place)
   }
   if (place && (!name || isAlert)) give(place, "role", "alert")
   if (place) give(place, "id", `live-error-${nextId++}`)
@@ -67,8 +67,8 @@ function placeOf(form, name, {near, isAlert}) {
 
 /** @param {Element} place @param {string} name of an attribute @param {string} value */
 function give(place, name, value) {
-  if (place.hasAttribute(name)) return
-  place.setAttribute(name, value)
+  if (attribute(place, name) !== null) return
+  show(place, name, value)
   given.set(place, [...(given.get(place) ?? []), name])
 }
 
@@ -79,7 +79,10 @@ function controlsOf(form, name) {
 
 /** Adds an element to a control's aria-describedby; null: removes it. @param {Element} control @param {string | null} id */
 function describe(control, id) {
-  const place = (/** @type {string} */ each) => call(get(control, "ownerDocument"), "getElementById", each)?.hasAttribute("data-live-error")
+  const place = (/** @type {string} */ each) => {
+    const found = call(get(control, "ownerDocument"), "getElementById", each)
+    return found && attribute(found, "data-live-error") !== null
+  }
   const others = (attribute(control, "aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place(each))
   show(control, "aria-describedby", [...others, ...(id ? [id] : [])].join(" ") || null)
 }

@@ -5,7 +5,7 @@
  * action has accepted it. A focused field is not changed before it loses the focus.
  */
 
-import {attribute, call, focused, get} from "./members.js"
+import {attribute, call, focused, get, isForeign, show} from "./members.js"
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 
@@ -95,6 +95,26 @@ export function isEdited(field) {
 export function contents(element) {
   const elements = element instanceof HTMLFormElement ? get(element, "elements") : isRadio(element) ? group(element) : [element]
   return [...elements].filter(isField).map((field) => ({field, content: contentOf(field)}))
+}
+
+/** Returns what a form sends, without fields in foreign markup: an attribute `form` makes them belong to any form of the page. @param {HTMLFormElement} form */
+export function ownData(form) {
+  const data = new FormData(form)
+  const fields = /** @type {Field[]} */ ([...get(form, "elements")]).filter(({name}) => name)
+  for (const name of new Set(fields.filter(isForeign).map(({name}) => name))) {
+    data.delete(name)
+    for (const field of fields) if (field.name === name && !isForeign(field)) for (const value of valuesOf(field)) data.append(name, value)
+  }
+  return data
+}
+
+/** Returns the values that an element of a form sends. @param {Element} field @returns {(string | File)[]} */
+function valuesOf(field) {
+  if (call(field, "matches", ":disabled")) return []
+  if (field instanceof HTMLSelectElement) return [...field.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({value}) => value)
+  if (field instanceof HTMLInputElement && field.files) return [...field.files]
+  if (isToggle(field)) return field.checked ? [field.value] : []
+  return isField(field) || (field instanceof HTMLInputElement && field.type === "hidden") ? [field.value] : []
 }
 
 /** Notes that an action has accepted the content of these fields. @param {ReturnType<typeof contents>} fields */
@@ -194,7 +214,11 @@ function setInitial(field, to) {
 
 /** Returns whether a field has the server's content. @param {Field} field @param {string} content */
 function isInitial(field, content) {
-  if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked)
+  if (isRadio(field)) {
+    const radios = group(field)
+    const chosen = radios.filter((radio) => radio.defaultChecked).at(-1) // of several with `checked`, the browser checks the last
+    return radios.every((radio) => radio.checked === (radio === chosen))
+  }
   return content === initialOf(field)
 }
 
@@ -203,8 +227,8 @@ function initialOf(field) {
   if (isToggle(field)) return String(field.defaultChecked)
   if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value
   const copy = call(field.ownerDocument, "createElement", field.localName)
-  for (const {name, value} of field.attributes) copy.setAttribute(name, value)
-  copy.append(...[...field.childNodes].map((child) => child.cloneNode(true)))
+  for (const {name, value} of field.attributes) show(copy, name, value)
+  call(copy, "append", ...[...field.childNodes].map((child) => call(child, "cloneNode", true)))
   return contentOf(/** @type {Field} */ (copy))
 }
 

@@ -5,7 +5,7 @@
 
 import {showErrors} from "./form_errors.js"
 import {attribute, call, emit, get, isForeign, show} from "./members.js"
-import {contents} from "./form_fields.js"
+import {contents, ownData} from "./form_fields.js"
 import {codes, RealtimeError} from "../protocol/messages.js"
 import {settle} from "./morph.js"
 
@@ -33,7 +33,7 @@ export class Forms {
   #submit(event) {
     const form = event.target
     if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-form") === null || event.defaultPrevented) return
-    if (!attribute(form, "data-live-token") || isForeign(form)) return // then the browser submits it, with CSRF protection
+    if (!attribute(form, "data-live-token") || isForeign(form) || (event.submitter && isForeign(event.submitter))) return // then the browser submits it, with CSRF protection
     const data = formData(form, event.submitter)
     if (!data) return
     event.preventDefault()
@@ -85,7 +85,7 @@ export class Forms {
  * @returns {Record<string, string | string[]> | null}
  */
 function formData(form, submitter) {
-  const sent = new FormData(form)
+  const sent = ownData(form)
   const {name, value} = /** @type {{name?: string, value?: string}} */ (submitter ?? {})
   if (name) sent.append(name, value ?? "")
   /** @type {Record<string, string | string[]>} */

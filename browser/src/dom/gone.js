@@ -16,12 +16,12 @@ export function noteGone(element, keys, drops) {
   const isGone = !keys.length
   if (isGone === (attribute(element, GONE) !== null)) return
   show(element, GONE, isGone ? "" : null)
-  for (const node of shown.get(element) ?? []) node.remove()
+  for (const node of shown.get(element) ?? []) call(node, "remove")
   shown.delete(element)
   if (!isGone) return
   const template = templateAfter(element)
   if (template) {
-    const nodes = [...template.content.cloneNode(true).childNodes]
+    const nodes = [...get(call(template.content, "cloneNode", true), "childNodes")]
     call(template, "after", ...nodes)
     shown.set(element, nodes)
   }

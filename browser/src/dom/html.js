@@ -2,7 +2,7 @@
  * Parses rows as the page's parser would have parsed them in their container. Scripts in them do not run.
  */
 
-import {call, get} from "./members.js"
+import {call, get, set} from "./members.js"
 
 /** The Trusted Types policy that a page with `require-trusted-types-for 'script'` must allow. */
 const POLICY = "realtime"
@@ -29,8 +29,8 @@ export function parseRow(html, key, container) {
 export function parseElement(html, container) {
   const context = inertCopy(container)
   const text = /** @type {string} */ (trusted("createHTML", html))
-  if (context.setHTMLUnsafe) context.setHTMLUnsafe(text) // attaches declarative shadow roots
-  else context.innerHTML = text
+  if (get(context, "setHTMLUnsafe")) call(context, "setHTMLUnsafe", text) // attaches declarative shadow roots
+  else set(context, "innerHTML", text)
   return get(context, "firstElementChild")
 }
 
@@ -39,7 +39,7 @@ function inertCopy(element) {
   const document = /** @type {Document} */ (get(element, "ownerDocument"))
   let quiet = inert.get(document)
   if (!quiet) inert.set(document, (quiet = get(document, "implementation").createHTMLDocument("")))
-  return quiet.createElementNS(get(element, "namespaceURI"), get(element, "localName"))
+  return call(quiet, "createElementNS", get(element, "namespaceURI"), get(element, "localName"))
 }
 
 /**

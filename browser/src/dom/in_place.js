@@ -6,7 +6,7 @@
  */
 
 import {RealtimeError} from "../protocol/messages.js"
-import {attribute, call, get} from "./members.js"
+import {attribute, call, get, isSigned} from "./members.js"
 
 /** Returns whether an element is such a marker. @param {Element | null} element */
 export const isMarker = (element) => element !== null && get(element, "localName") === "template" && attribute(element, "data-live") !== null
@@ -18,7 +18,7 @@ export const isMarker = (element) => element !== null && get(element, "localName
  * @returns {Element}
  */
 export function adopted(element) {
-  if (!isMarker(element)) return element
+  if (!isMarker(element) || !isSigned(element)) return element
   const parent = aroundRows(element)
   if (!parent) return element
   if (attribute(parent, "data-live") !== null) {
@@ -28,7 +28,7 @@ export function adopted(element) {
   const isOwn = ["data-live-key", "data-live-stream", "data-live-token"].some((name) => attribute(parent, name) !== null)
   if (isOwn || parent === get(/** @type {Document} */ (get(parent, "ownerDocument")), "body")) return element
   if (![...get(parent, "childNodes")].every((node) => node === element || isPart(node))) return element
-  for (const {name, value} of get(element, "attributes")) call(parent, "setAttribute", name, value)
+  for (const {name, value} of get(element, "attributes")) if (name.startsWith("data-live")) call(parent, "setAttribute", name, value)
   call(element, "remove")
   return parent
 }
@@ -38,7 +38,7 @@ function aroundRows(marker) {
   const name = attribute(marker, "data-live-in")
   const parent = get(marker, "parentElement")
   if (!name || !parent || get(parent, "localName") !== "table") return parent
-  const body = /** @type {Document} */ (get(marker, "ownerDocument")).createElement(name)
+  const body = call(/** @type {Document} */ (get(marker, "ownerDocument")), "createElement", name)
   call(marker, "before", body)
   call(body, "append", marker)
   return body

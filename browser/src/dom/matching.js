@@ -4,14 +4,14 @@
  */
 
 import {isField} from "./form_fields.js"
-import {attribute, call, get} from "./members.js"
+import {attribute, call, get, isForeign, isSigned} from "./members.js"
 import {pageChanges} from "./page_changes.js"
 
 /** Maps the server's nodes to the page's. @typedef {Map<Node, Node>} Pairs */
 
-/** Returns whether a node must not be changed: data-live-keep, or a nested container. @param {Node} node */
+/** Returns whether a node must not be changed: data-live-keep, or a nested container. Foreign markup would stay when the server has removed it. @param {Node} node */
 export function isKept(node) {
-  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"))
+  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || isSigned(node)) && !isForeign(node)
 }
 
 /** Returns the kind of a node. Only nodes of the same kind can be morphed into each other. @param {Node} node */

@@ -3,6 +3,12 @@
  * In a document, named forms and images shadow members.
  */
 
+/** @param {Node} node @returns {object} */
+function membersOf(node) {
+  if (typeof HTMLFormElement === "undefined") return node // in Node.js
+  return node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node
+}
+
 /**
  * @template {Node} N
  * @template {keyof N} K
@@ -11,8 +17,7 @@
  * @returns {N[K]}
  */
 export function get(node, name) {
-  const prototype = node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node
-  return Reflect.get(/** @type {object} */ (prototype), name, node)
+  return Reflect.get(membersOf(node), name, node)
 }
 
 /**
@@ -25,6 +30,17 @@ export function get(node, name) {
  */
 export function call(node, name, ...args) {
   return /** @type {any} */ (get(node, name)).apply(node, args)
+}
+
+/**
+ * @template {Node} N
+ * @template {keyof N} K
+ * @param {N} node
+ * @param {K} name
+ * @param {N[K]} value
+ */
+export function set(node, name, value) {
+  Reflect.set(membersOf(node), name, value, node)
 }
 
 /** @param {Element} element @param {string} name @returns {string | null} */
@@ -44,6 +60,9 @@ export function emit(element, type, detail) {
 
 /** Returns whether an element is in markup that the page declares foreign, such as user-written HTML. It is ignored. @param {Element} element */
 export const isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null
+
+/** Returns whether an element is a container that a server has rendered, as far as its attributes tell. @param {Element} element */
+export const isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null
 
 /** Dispatches a cancelable event; returns false if the page's own code prevents it. @param {Element} element @param {string} type @param {unknown} detail */
 export function ask(element, type, detail) {

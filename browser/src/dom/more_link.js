@@ -3,8 +3,9 @@
  */
 
 import {isPlainClick} from "../connection/departure.js"
+import {giveFocus} from "./focus.js"
 import {elementsBefore, isMarker} from "./in_place.js"
-import {attribute, call, get, isForeign, show} from "./members.js"
+import {attribute, call, focused, get, isForeign, show} from "./members.js"
 import {pageChanges} from "./page_changes.js"
 
 /** @typedef {import("../data/windows.js").Windows} Windows */
@@ -15,6 +16,8 @@ export const MORE = "more"
 export class MoreLink {
   /** Whether the server refuses more. */
   #isRefused = false
+  /** The rows that were shown when more was requested last. @type {Set<Element>} */
+  #before = new Set()
   #observer
 
   /** @param {Element} live the container, or the marker of a list in place @param {Windows} windows */
@@ -36,6 +39,10 @@ export class MoreLink {
     return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")]
   }
 
+  get #rows() {
+    return this.#siblings.filter((each) => attribute(each, "data-live-key") !== null)
+  }
+
   /** The child of the list that has the link. */
   get #place() {
     return this.#siblings.find((each) => attribute(each, "data-live-load") !== null)
@@ -51,13 +58,15 @@ export class MoreLink {
     const [place, link] = [this.#place, this.#link]
     if (!place || !link) return
     const {isFull, isLoading, steps, size} = this.windows
-    const first = this.#siblings.find((each) => attribute(each, "data-live-key") !== null)
+    const [first] = this.#rows
+    const isFocused = call(place, "contains", focused(place))
     pageChanges.during(() => {
       if (size < 0 && first && call(first, "compareDocumentPosition", place) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place)
       show(place, "hidden", isFull && !this.#isRefused ? null : "")
       show(link, "aria-busy", isLoading ? "true" : null)
       show(link, "href", addressOf(link, steps + 1))
     })
+    if (isFocused && attribute(place, "hidden") !== null) this.#leaveFocus()
     this.#observer?.disconnect()
     if (isFull && !isLoading && !this.#isRefused && !isManual(link)) this.#observer?.observe(link)
   }
@@ -96,7 +105,16 @@ export class MoreLink {
     this.#load()
   }
 
+  /** The link is hidden: who is at the link goes on with the row that it has shown, the nearest one. */
+  #leaveFocus() {
+    const [rows, isUp] = [this.#rows, this.windows.size < 0]
+    const added = rows.filter((each) => !this.#before.has(each))
+    const row = (isUp ? added.at(-1) : added[0]) ?? (isUp ? rows[0] : rows.at(-1))
+    if (row) giveFocus(isMarker(this.live) ? /** @type {Element} */ (get(row, "parentElement")) : this.live, row, attribute(row, "data-live-key"))
+  }
+
   #load() {
+    this.#before = new Set(this.#rows)
     this.windows.more()
     this.update()
   }

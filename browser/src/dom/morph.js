@@ -130,7 +130,7 @@ class Morph {
   /** @param {Node} from @param {Node} to of one kind */
   #change(from, to) {
     if (from instanceof Element) this.#update(from, /** @type {Element} */ (to))
-    else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue)
+    else if (pageChanges.textOf(from) !== get(to, "nodeValue")) pageChanges.write(from, get(to, "nodeValue"))
   }
 
   /**
@@ -181,7 +181,7 @@ class Morph {
         gaps.push(...this.#open(child))
         continue
       }
-      const mark = /** @type {Document} */ (get(node, "ownerDocument")).createComment("")
+      const mark = call(/** @type {Document} */ (get(node, "ownerDocument")), "createComment", "")
       call(node, "replaceChild", mark, child)
       gaps.push({parent: node, children: [], mark, node: child})
     }

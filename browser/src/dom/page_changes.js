@@ -3,7 +3,7 @@
  * or child. So the server's new value is compared with its previous one, not with the page.
  */
 
-import {call, get} from "./members.js"
+import {call, get, isSigned, set} from "./members.js"
 
 const OBSERVED = {
   subtree: true, childList: true,
@@ -71,17 +71,17 @@ class PageChanges {
 
   /** Returns the server's last text of a node. @param {Node} node */
   textOf(node) {
-    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue
+    return this.#texts.has(node) ? this.#texts.get(node) : get(node, "nodeValue")
   }
 
   /** @param {Node} node @param {string | null} text */
   write(node, text) {
     this.#texts.delete(node)
     this.#own?.texts.add(node)
-    const shown = node.nodeValue ?? ""
+    const shown = get(node, "nodeValue") ?? ""
     // appending keeps the user's selection in the text
     if (text?.startsWith(shown)) /** @type {CharacterData} */ (node).appendData(text.slice(shown.length))
-    else node.nodeValue = text
+    else set(node, "nodeValue", text)
   }
 
   /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
@@ -96,7 +96,7 @@ class PageChanges {
 
   /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
-    return (this.#removed.get(child) ?? child).isEqualNode(wanted)
+    return call(this.#removed.get(child) ?? child, "isEqualNode", wanted)
   }
 
   /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
@@ -179,7 +179,7 @@ class PageChanges {
 
 /** Returns whether a node is a container; its rows are identified by their keys instead. @param {Node} node */
 function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live")
+  return node instanceof Element && isSigned(node)
 }
 
 /** Returns the children before the changes, by undoing these one by one. @param {Node} parent @param {MutationRecord[]} records */

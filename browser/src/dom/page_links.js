@@ -12,9 +12,10 @@ export const PAGE = "page"
 /** @typedef {(stream: string, page: string, answered: (error: unknown) => void) => void} Go shows another page of a stream's lists */
 
 export class PageLinks {
-  /** @param {{document: Document, go: Go}} options */
-  constructor({document, go}) {
+  /** @param {{document: Document, isBound: (element: Element, stream: string) => boolean, go: Go}} options isBound: returns whether an element is a container that shows a stream */
+  constructor({document, isBound, go}) {
     this.document = document
+    this.isBound = isBound
     this.go = go
   }
 
@@ -23,8 +24,9 @@ export class PageLinks {
       call(this.document, "addEventListener", type, (event) => {
         const link = event.target instanceof Element ? call(event.target, "closest", "a[data-live-page]") : null
         const container = link && call(link, "closest", "[data-live]")
-        const stream = container && attribute(container, "data-live-state") !== "refused" && attribute(container, "data-live")
-        if (link && stream && !isForeign(link)) listener(link, stream, event)
+        const isOfLinks = container && attribute(container, "data-live-format") === "pages" && attribute(container, "data-live-state") !== "refused"
+        const stream = isOfLinks && attribute(container, "data-live")
+        if (link && stream && !isForeign(link) && this.isBound(container, stream)) listener(link, stream, event)
       })
     // rows are the same for all: what else the address of a page asks for is added before it is used
     for (const type of ["pointerover", "pointerdown", "focusin"]) listen(type, (link) => this.#complete(link))

@@ -13,7 +13,7 @@ import {WINDOW} from "../data/windows.js"
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../protocol/messages.js").RealtimeError} RealtimeError */
-/** @typedef {{state: unknown, params: Params, change: (params: Params, answered?: (error: RealtimeError | null) => void) => void}} Container */
+/** @typedef {{element: Element, state: unknown, params: Params, change: (params: Params, answered?: (error: RealtimeError | null) => void) => void}} Container */
 /** @typedef {Record<string, string[]>} Sentences by field; "": about the whole */
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement} Control */
 
@@ -37,6 +37,8 @@ export class ParameterForms {
   #refused = new WeakMap()
   /** The sentences that a form shows, as JSON. @type {WeakMap<HTMLFormElement, string>} */
   #shown = new WeakMap()
+  /** Forms that the user has used. What others hold is not the user's choice. @type {WeakSet<HTMLFormElement>} */
+  #used = new WeakSet()
   #initial = new URLSearchParams()
   /** The URL that typing has replaced: "back" returns to it once the form is submitted. */
   #entry = ""
@@ -68,7 +70,7 @@ export class ParameterForms {
     listen("change", (form) => this.#soon(form, 0)) // the same key may submit the form at once
     listen("submit", (form, event) => this.#submit(form, event))
     listen("reset", (form) => this.after(0, () => this.#apply(form))) // the fields are reset after the event
-    new PageLinks({document: this.document, go: (stream, page, answered) => this.#goTo(stream, page, answered)}).start()
+    new PageLinks({document: this.document, isBound: (element, stream) => this.containersOf(stream).some((each) => each.element === element), go: (stream, page, answered) => this.#goTo(stream, page, answered)}).start()
     this.window.addEventListener("popstate", () => this.#followAddress())
     this.window.addEventListener("pageshow", ({persisted}) => persisted || this.#applyEdited())
     this.#applyEdited()
@@ -118,6 +120,7 @@ export class ParameterForms {
    * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
    */
   #apply(form, {pressed = {}, isNew = false} = {}) {
+    this.#used.add(form)
     this.#keepPressed(form, pressed)
     const values = {...valuesOf(form), ...pressed}
     const isFirst = this.#containers(form).some(({params}) => isOther(params, values))
@@ -192,25 +195,26 @@ export class ParameterForms {
     const {href} = this.window.location
     this.#seen = href
     if (href !== before && withoutFragment(href) === withoutFragment(before)) return
-    for (const form of this.#forms()) this.#follow(form)
+    const changed = changedNames(before, href)
+    for (const form of this.#forms()) this.#follow(form, (name) => changed.has(name) || this.#used.has(form))
     const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1"
     for (const container of this.containersOf()) {
       if (PAGE in container.params) container.change(joined(container.params, {[PAGE]: page}))
     }
   }
 
-  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
-  #follow(form) {
+  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form @param {(name: string) => boolean} follows whether a field follows it */
+  #follow(form, follows) {
     const search = new URLSearchParams(this.window.location.search)
     /** @type {Record<string, string>} */
     const pressed = {}
     for (const control of get(form, "elements")) {
       const {name, type} = /** @type {Control} */ (control)
-      if (!name || OWN.test(name) || isOthers(control)) continue
+      if (!name || OWN.test(name) || isOthers(control) || !follows(name)) continue
       if (BUTTONS.has(type)) pressed[name] = search.get(name) ?? ""
       else this.#fill(/** @type {Control} */ (control), search)
     }
-    this.#change(form, {...pressed, ...valuesOf(form)})
+    this.#change(form, Object.fromEntries(Object.entries({...pressed, ...valuesOf(form)}).filter(([name]) => follows(name))))
   }
 
   /** @param {Control} control @param {URLSearchParams} search */
@@ -292,6 +296,12 @@ const differing = (params, values) => Object.keys(values).filter((name) => textO
 
 /** Returns a parameter as a field's value; a checkbox sends nothing for false. @param {Params} params @param {string} name */
 const textOf = (params, name) => (params[name] === false ? "" : String(params[name] ?? ""))
+
+/** The names of parameters in which two URLs differ. @param {string} one @param {string} other */
+function changedNames(one, other) {
+  const [before, after] = [one, other].map((url) => new URL(url).searchParams)
+  return new Set([...before.keys(), ...after.keys()].filter((name) => before.getAll(name).at(-1) !== after.getAll(name).at(-1)))
+}
 
 /** @param {string} url */
 const withoutFragment = (url) => url.split("#", 1)[0]

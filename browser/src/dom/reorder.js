@@ -95,7 +95,7 @@ function losesScrolling() {
 /** @param {ChildNode[]} nodes @returns {() => void} restores the focus without events, because for the page it was never lost */
 function holdFocus(nodes) {
   const active = /** @type {HTMLInputElement | null} */ (nodes.length ? focused(nodes[0]) : null)
-  const window = active?.ownerDocument.defaultView
+  const window = active && get(get(active, "ownerDocument"), "defaultView")
   if (!active || !window || !nodes.some((node) => call(node, "contains", active))) return () => {}
   const [start, end, direction] = active.selectionStart === undefined ? [] : [active.selectionStart, active.selectionEnd, active.selectionDirection]
   const hush = (/** @type {Event} */ event) => event.stopImmediatePropagation()

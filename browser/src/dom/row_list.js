@@ -141,7 +141,7 @@ export class Rows {
       const first = rows.values().next().value
       if (first) this.#lead = get(first, "previousSibling")
       const leaving = this.#leave(rows, new Set(keys))
-      const place = focusIn(before, leaving)
+      const place = focusIn(before, [...leaving, ...puts.flatMap(([key]) => rows.get(key) ?? [])])
       for (const row of leaving) this.#remove(row)
       const elsewhere = puts.every(([key]) => rows.has(key)) ? new Map() : this.#collect((other) => other.#leaving())
       /** @type {[string, Element][]} */

@@ -6,7 +6,7 @@ import {call, get} from "./members.js"
 
 /** @param {Element} element a list that grows upwards */
 export function withoutAnchoring(element) {
-  if (element instanceof HTMLElement) element.style.overflowAnchor = "none" // the browser would move it a second time
+  if (element instanceof HTMLElement) get(element, "style").overflowAnchor = "none" // the browser would move it a second time
 }
 
 /**
@@ -15,7 +15,7 @@ export function withoutAnchoring(element) {
  */
 export function keepPlace(element) {
   const scroller = scrollerOf(element)
-  const edge = Math.max(0, scroller === get(scroller, "ownerDocument").documentElement ? 0 : topOf(scroller))
+  const edge = Math.max(0, scroller === get(get(scroller, "ownerDocument"), "documentElement") ? 0 : topOf(scroller))
   const row = [...get(element, "children")].find((each) => call(each, "hasAttribute", "data-live-key") && call(each, "getBoundingClientRect").bottom > edge)
   if (!row) return () => {}
   const before = topOf(row)

@@ -46,6 +46,6 @@ export function animate(element, paint) {
 function addRules(document) {
   const sheet = new CSSStyleSheet()
   sheet.replaceSync(RULES)
-  document.adoptedStyleSheets.push(sheet)
+  get(document, "adoptedStyleSheets").push(sheet)
   styled.add(document)
 }

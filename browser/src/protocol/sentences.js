@@ -1,5 +1,7 @@
 /** Messages for users, in the page's language: {% realtime_script %} has the translations if it is not English. */
 
+import {attribute, call} from "../dom/members.js"
+
 /** @type {Record<string, string>} */
 let translations = {}
 
@@ -11,7 +13,8 @@ export function translate(sentences) {
 /** Loads the page's translations. @param {Document} document */
 export function translateAs(document) {
   try {
-    translate(JSON.parse(document.querySelector("script[data-realtime-sentences]")?.getAttribute("data-realtime-sentences") ?? "{}"))
+    const script = call(document, "querySelector", "script[data-realtime-sentences]")
+    translate(JSON.parse((script && attribute(script, "data-realtime-sentences")) ?? "{}"))
   } catch {
     translate({}) // not the server's
   }

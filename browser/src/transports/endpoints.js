@@ -3,7 +3,7 @@
  */
 
 import {csrfToken} from "../dom/csrf.js"
-import {call} from "../dom/members.js"
+import {attribute, call} from "../dom/members.js"
 import {LongPollTransport} from "./longpoll.js"
 import {SharedTransport, canShare} from "./shared.js"
 import {SseTransport} from "./sse.js"
@@ -20,14 +20,14 @@ import {WebSocketTransport} from "./websocket.js"
 export function availableTransports(chosen) {
   const script = call(document, "querySelector", "script[data-realtime-url]")
   const isChosen = chosen.url !== undefined || chosen.http !== undefined
-  const url = isChosen ? chosen.url : script?.getAttribute("data-realtime-url")
-  const http = isChosen ? chosen.http : script?.getAttribute("data-realtime-http")
+  const url = isChosen ? chosen.url : script && attribute(script, "data-realtime-url")
+  const http = isChosen ? chosen.http : script && attribute(script, "data-realtime-http")
 
   /** @type {TransportOption[]} */
   const found = []
   if (url) {
     const address = absolute(url, /^http/, "ws")
-    const session = script?.getAttribute("data-realtime-share")
+    const session = script && attribute(script, "data-realtime-share")
     if (session && !isChosen && canShare()) {
       found.push({name: "shared", address, open: () => new SharedTransport({url: address, session, script: import.meta.url})})
     }
@@ -52,6 +52,18 @@ function absolute(path, scheme, wanted) {
   url.protocol = url.protocol.replace(scheme, wanted)
   url.hash = ""
   return url.href
+}
+
+/** Returns a function that requests a token, if {% realtime_script %} says where; each connection of the page calls it. */
+export function tokenOfPage() {
+  const script = call(document, "querySelector", "script[data-realtime-token-url]")
+  const url = script && attribute(script, "data-realtime-token-url")
+  if (!url) return null
+  return async () => {
+    const answer = await fetch(url, {cache: "no-store"})
+    if (answer.ok) return answer.text()
+    throw new Error(`The URL of tokens, ${url}, answers ${answer.status}.`)
+  }
 }
 
 /** The window's storage; null if the browser denies it. @returns {Storage | null} */

@@ -1,4 +1,4 @@
-// The board's own code, besides `data-live-call`: rename in place, the card's menu, counts, and messages.
+// The board's own code, besides `data-live-call`: rename in place, the card's menu, counts, messages, and what waits.
 
 import {dragCards} from "./drag.js"
 
@@ -10,6 +10,7 @@ const sent = new WeakMap() // form -> the last title that was sent
 let known = new Map() // pk -> the last version of the row, as text
 let menuKey = null // the card whose menu is open
 let followKey = null // the card to focus when the current one is removed
+const WAIT_SECONDS = 3600 // for the network; data-live-timeout says the same in the templates
 
 const cardOf = (key) => board.querySelector(`[data-live-key="${key}"]`)
 const titleOf = (card) => card.querySelector(".card-title").textContent
@@ -97,41 +98,64 @@ function fillMenu() {
   document.getElementById("menu-title").textContent = titleOf(card)
   for (const button of menu.querySelectorAll("button")) {
     let args = {pk}
-    if (button.dataset.move === "column") args = {pk, column: button.dataset.to}
-    if (button.dataset.move === "up") args = {pk, column, before: Number(previous?.dataset.liveKey)}
-    if (button.dataset.move === "down") args = {pk, column, after: Number(next?.dataset.liveKey)}
+    if (button.dataset.to) args = {pk, column: button.dataset.to}
+    if (button.dataset.step === "up") args = {pk, column, before: Number(previous?.dataset.liveKey)}
+    if (button.dataset.step === "down") args = {pk, column, after: Number(next?.dataset.liveKey)}
     if ("assign" in button.dataset) args = {pk, assignee: Number(button.dataset.assign) || null}
-    button.dataset.liveArgs = JSON.stringify(args)
+    button.value = JSON.stringify(args)
   }
-  menu.querySelector("[data-edit]").href = `tasks/${pk}/`
-  menu.querySelector("[data-move=up]").disabled = !previous
-  menu.querySelector("[data-move=down]").disabled = !next
+  const edit = menu.querySelector("[data-edit]")
+  if (edit) edit.href = `${board.dataset.path}tasks/${pk}/`
+  menu.querySelector("[data-step=up]").disabled = !previous
+  menu.querySelector("[data-step=down]").disabled = !next
   for (const button of menu.querySelectorAll("[data-to]")) button.disabled = button.dataset.to === column
 }
 
 menu.addEventListener("click", (event) => {
   const button = event.target.closest("button")
-  if (!button || ["up", "down"].includes(button.dataset.move)) return
   const card = cardOf(menuKey)
-  if (button.dataset.move === "column") followKey = menuKey
-  if ("delete" in button.dataset) {
-    followKey = (card?.nextElementSibling ?? card?.previousElementSibling)?.dataset.liveKey
-  }
-  menu.hidePopover()
-  if ("rename" in button.dataset && card) startRename(card)
+  if (!button || !card) return
+  const action = button.dataset.call
+  if (button.dataset.to) followKey = menuKey
+  if (action === "delete") followKey = (card.nextElementSibling ?? card.previousElementSibling)?.dataset.liveKey
+  if (!button.dataset.step) menu.hidePopover()
+  if ("rename" in button.dataset) startRename(card)
+  else if (action) EFFECTS[action](JSON.parse(button.value))
+  if (button.dataset.step) fillMenu()
+  else follow()
 })
 
 document.addEventListener("realtime:change", () => {
   if (menu.matches(":popover-open")) fillMenu()
-  if (followKey && document.activeElement === document.body) {
-    cardOf(followKey)?.querySelector(".card-more").focus()
-    followKey = null
-  }
+  follow()
 })
 
-// Drag and drop, and errors.
+function follow() {
+  if (!followKey || document.activeElement !== document.body) return
+  cardOf(followKey)?.querySelector(".card-more").focus()
+  followKey = null
+}
+
+// Calls. All buttons of the menu share it, so the cards, not the buttons, show that a call waits.
+
+const EFFECTS = {move, assign: (args) => call("assign", args), delete: remove}
 
 dragCards(board, move)
+
+function call(action, args, optimistic = []) {
+  const made = window.realtime.call("tasks", params, action, args, {optimistic, timeout: WAIT_SECONDS})
+  const card = cardOf(args.pk)
+  if (!card) return
+  count(card, 1)
+  made.then(() => say(""), complain).finally(() => count(card, -1))
+}
+
+/** Counts the calls of a card that are not answered. */
+function count(card, step) {
+  const calls = Number(card.dataset.calls ?? 0) + step
+  if (calls) card.dataset.calls = calls
+  else delete card.dataset.calls
+}
 
 // The card is in its new place at once. The server's rows replace this when they arrive, or if the server refuses.
 function move(args) {
@@ -143,13 +167,29 @@ function move(args) {
   const without = (rows) => rows.filter((row) => row.dataset.liveKey !== key)
   const inPlace = (rows) => {
     const others = without(rows)
-    const next = others.findIndex((row) => row.dataset.liveKey === String(args.before))
+    const placeOf = (pk) => others.findIndex((row) => row.dataset.liveKey === String(pk))
+    const next = args.after === undefined ? placeOf(args.before) : placeOf(args.after) + 1 || -1
     others.splice(next < 0 ? others.length : next, 0, rows.find((row) => row.dataset.liveKey === key) ?? card)
     return others
   }
   const optimistic = from === to ? [[to, inPlace]] : [[from, without], [to, inPlace]]
-  window.realtime.call("tasks", params, "move", args, {optimistic}).then(() => say(""), complain)
+  call("move", args, optimistic)
 }
+
+function remove(args) {
+  const list = cardOf(args.pk).closest(".cards")
+  call("delete", args, [[list, (rows) => rows.filter((row) => row.dataset.liveKey !== String(args.pk))]])
+}
+
+// What waits for the network.
+
+window.realtime.status.subscribe(({state, waiting}) => {
+  const text = state === "live" || !waiting ? "" : `${waiting} ${waiting > 1 ? "changes wait" : "change waits"} for the network.`
+  const line = document.getElementById("waiting")
+  if (line.textContent !== text) line.textContent = text
+})
+
+// Messages.
 
 document.addEventListener("realtime:reply", () => say(""))
 document.addEventListener("realtime:error", (event) => complain(event.detail))

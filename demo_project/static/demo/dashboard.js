@@ -4,6 +4,8 @@ const SVG = "http://www.w3.org/2000/svg"
 const SPAN_SECONDS = 120
 const FRAME_SECONDS = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 0.1
 const COLUMNS = ["todo", "doing", "done"]
+const LABELS = {todo: "To do", doing: "Doing", done: "Done"}
+const MOMENTS = [[0, "Now"], [30, "30 seconds ago"], [60, "A minute ago"], [120, "Two minutes ago"]]
 
 const flow = document.getElementById("flow")
 const bars = document.getElementById("bars")
@@ -14,6 +16,7 @@ for (const name of Object.keys(lines)) {
   window.realtime.value("overview", {}, name).subscribe((value) => {
     lines[name].push({at: Date.now() / 1000, value})
     drawFlow()
+    showNumbers()
   })
   paths[name] = {area: svg("path", {class: `area area-${name}`}), line: svg("path", {class: `line line-${name}`})}
   paths[name].dot = svg("circle", {class: `dot dot-${name}`, r: 4})
@@ -26,6 +29,7 @@ window.realtime.live("visitors").subscribe((rows) => {
   document.getElementById("visitor-count").textContent = new Set(rows.map(({user}) => user)).size
 })
 
+setInterval(showNumbers, 10_000)
 setInterval(() => document.visibilityState === "visible" && drawFlow(), FRAME_SECONDS * 1000)
 new ResizeObserver(drawFlow).observe(flow)
 
@@ -58,6 +62,32 @@ function drawFlow() {
   }
 }
 
+/** The chart as a table, for those who cannot see it. Cells that stay the same are left alone. */
+function showNumbers() {
+  const body = document.getElementById("flow-numbers")
+  const now = Date.now() / 1000
+  const valueAt = (points, at) => (points.findLast((point) => point.at <= at) ?? points[0])?.value ?? ""
+  MOMENTS.forEach(([seconds, label], index) => {
+    const row = body.rows[index] ?? newRow(body, label)
+    Object.values(lines).forEach((points, column) => {
+      const text = String(valueAt(points, now - seconds))
+      const cell = row.cells[column + 1]
+      if (cell.textContent !== text) cell.textContent = text
+    })
+  })
+}
+
+function newRow(body, label) {
+  const row = body.insertRow()
+  const head = document.createElement("th")
+  head.scope = "row"
+  head.textContent = label
+  row.append(head)
+  row.insertCell()
+  row.insertCell()
+  return row
+}
+
 /** Draws one bar per project. The elements are kept, so that changes of their widths are animated. */
 function drawBars(projects) {
   const known = new Map([...bars.children].map((item) => [item.dataset.project, item]))
@@ -65,17 +95,17 @@ function drawBars(projects) {
     const item = known.get(String(project.id)) ?? newBar(project.id)
     const total = COLUMNS.reduce((sum, column) => sum + project[column], 0)
     item.querySelector("a").textContent = project.name
-    item.querySelector(".bar-count").textContent = `${project.done} of ${total}`
+    item.querySelector(".bar-count").textContent = `${project.done} of ${total} done`
     let start = 0
     for (const column of COLUMNS) {
       const share = total ? (100 * project[column]) / total : 0
       const part = item.querySelector(`.part-${column}`)
       part.style.x = `${start}%`
       part.style.width = `${share}%`
-      part.querySelector("title").textContent = `${column}: ${project[column]}`
+      part.querySelector("title").textContent = `${LABELS[column]}: ${project[column]}`
       start += share
     }
-    item.querySelector("svg").setAttribute("aria-label", COLUMNS.map((column) => `${column}: ${project[column]}`).join(", "))
+    item.querySelector("svg").setAttribute("aria-label", COLUMNS.map((column) => `${LABELS[column]}: ${project[column]}`).join(", "))
     return item
   }))
 }

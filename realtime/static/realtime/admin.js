@@ -1,14 +1,12 @@
 // Made from browser/src by `npm run build`; change it there.
 
 // src/dom/members.js
+function membersOf(node) {
+  if (typeof HTMLFormElement === "undefined") return node;
+  return node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node;
+}
 function get(node, name) {
-  const prototype = node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node;
-  return Reflect.get(
-    /** @type {object} */
-    prototype,
-    name,
-    node
-  );
+  return Reflect.get(membersOf(node), name, node);
 }
 function call(node, name, ...args) {
   return (
@@ -16,7 +14,16 @@ function call(node, name, ...args) {
     get(node, name).apply(node, args)
   );
 }
+function set(node, name, value) {
+  Reflect.set(membersOf(node), name, value, node);
+}
 var attribute = (element2, name) => Element.prototype.getAttribute.call(element2, name);
+function show(element2, name, value) {
+  if (value === null) call(element2, "removeAttribute", name);
+  else if (attribute(element2, name) !== value) call(element2, "setAttribute", name, value);
+}
+var isForeign = (element2) => call(element2, "closest", "[data-live-ignore]") !== null;
+var isSigned = (element2) => attribute(element2, "data-live") !== null && attribute(element2, "data-live-token") !== null;
 function focused(node) {
   const document2 = (
     /** @type {Document} */
@@ -133,15 +140,19 @@ function setInitial(field, to) {
   }
 }
 function isInitial(field, content2) {
-  if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked);
+  if (isRadio(field)) {
+    const radios = group(field);
+    const chosen = radios.filter((radio) => radio.defaultChecked).at(-1);
+    return radios.every((radio) => radio.checked === (radio === chosen));
+  }
   return content2 === initialOf(field);
 }
 function initialOf(field) {
   if (isToggle(field)) return String(field.defaultChecked);
   if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value;
   const copy = call(field.ownerDocument, "createElement", field.localName);
-  for (const { name, value } of field.attributes) copy.setAttribute(name, value);
-  copy.append(...[...field.childNodes].map((child) => child.cloneNode(true)));
+  for (const { name, value } of field.attributes) show(copy, name, value);
+  call(copy, "append", ...[...field.childNodes].map((child) => call(child, "cloneNode", true)));
   return contentOf(
     /** @type {Field} */
     copy
@@ -222,15 +233,15 @@ var PageChanges = class {
   }
   /** Returns the server's last text of a node. @param {Node} node */
   textOf(node) {
-    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
+    return this.#texts.has(node) ? this.#texts.get(node) : get(node, "nodeValue");
   }
   /** @param {Node} node @param {string | null} text */
   write(node, text) {
     this.#texts.delete(node);
     this.#own?.texts.add(node);
-    const shown = node.nodeValue ?? "";
+    const shown = get(node, "nodeValue") ?? "";
     if (text?.startsWith(shown)) node.appendData(text.slice(shown.length));
-    else node.nodeValue = text;
+    else set(node, "nodeValue", text);
   }
   /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
@@ -242,7 +253,7 @@ var PageChanges = class {
   }
   /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
-    return (this.#removed.get(child) ?? child).isEqualNode(wanted);
+    return call(this.#removed.get(child) ?? child, "isEqualNode", wanted);
   }
   /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
   noteChildren(parent, children) {
@@ -346,7 +357,7 @@ var PageChanges = class {
   }
 };
 function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live");
+  return node instanceof Element && isSigned(node);
 }
 function childrenBefore(parent, records) {
   const children = [...get(parent, "childNodes")];
@@ -362,7 +373,7 @@ var pageChanges = new PageChanges();
 
 // src/dom/matching.js
 function isKept(node) {
-  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"));
+  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || isSigned(node)) && !isForeign(node);
 }
 function kind(node) {
   const name = get(node, "nodeName");
@@ -559,7 +570,7 @@ function holdFocus(nodes) {
     /** @type {HTMLInputElement | null} */
     nodes.length ? focused(nodes[0]) : null
   );
-  const window2 = active?.ownerDocument.defaultView;
+  const window2 = active && get(get(active, "ownerDocument"), "defaultView");
   if (!active || !window2 || !nodes.some((node) => call(node, "contains", active))) return () => {
   };
   const [start, end, direction] = active.selectionStart === void 0 ? [] : [active.selectionStart, active.selectionEnd, active.selectionDirection];
@@ -712,7 +723,7 @@ var Morph = class _Morph {
       /** @type {Element} */
       to
     );
-    else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue);
+    else if (pageChanges.textOf(from) !== get(to, "nodeValue")) pageChanges.write(from, get(to, "nodeValue"));
   }
   /**
    * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
@@ -757,9 +768,11 @@ var Morph = class _Morph {
         gaps.push(...this.#open(child));
         continue;
       }
-      const mark = (
+      const mark = call(
         /** @type {Document} */
-        get(node, "ownerDocument").createComment("")
+        get(node, "ownerDocument"),
+        "createComment",
+        ""
       );
       call(node, "replaceChild", mark, child);
       gaps.push({ parent: node, children: [], mark, node: child });
@@ -998,8 +1011,8 @@ var ListStatus = class {
       /** @type {const} */
       ["added", "changed", "gone"].filter((name) => this.#counts[name])
     );
-    const parts = counted.map((name) => this.#texts[name].replace("%s", String(this.#counts[name])));
-    this.#message.textContent = [this.#total && `${this.#total}.`, ...parts].filter(Boolean).join(" ");
+    const changes = counted.map((name) => this.#texts[name].replace("{number}", String(this.#counts[name]))).join(", ");
+    this.#message.textContent = [this.#total, changes].filter(Boolean).map((part) => `${part}.`).join(" ");
     this.#counts = { added: 0, changed: 0, gone: 0 };
     this.#total = "";
     this.#quiet = setTimeout(() => {
@@ -1027,14 +1040,14 @@ var FormNotices = class {
   #people;
   #texts;
   #warning;
-  /** @param {{document: Document, form: Element | null, about: About}} options */
+  /** @param {{document: Document, form: HTMLFormElement | null, about: About}} options */
   constructor({ document: document2, form, about: about2 }) {
     this.#document = document2;
     this.#texts = about2.texts;
     this.#warning = element(document2, "p", { class: "realtime-warning", hidden: "" });
     this.#people = element(document2, "p", { class: "realtime-people", hidden: "" });
     const notices = element(document2, "div", { class: "realtime-notices", role: "status" }, this.#warning, this.#people);
-    form?.before(notices);
+    if (form) call(form, "before", notices);
   }
   /** @param {string[]} names of the changed fields; none: unknown */
   changed(names) {
@@ -1087,15 +1100,15 @@ var ChangeForm = class {
     this.#notices = new FormNotices({ document: document2, form: this.#form, about: about2 });
     this.#shown = about2.posted ? null : contents(source2);
     this.#refresher = new Refresher({ document: document2, work: () => this.#refresh() });
-    this.#form?.append(element(document2, "input", { type: "hidden", name: about2.since.name, value: about2.since.cursor }));
-    this.#form?.addEventListener("submit", (event) => this.#submitted ||= !event.defaultPrevented);
+    if (this.#form) call(this.#form, "append", element(document2, "input", { type: "hidden", name: about2.since.name, value: about2.since.cursor }));
+    if (this.#form) call(this.#form, "addEventListener", "submit", (event) => this.#submitted ||= !event.defaultPrevented);
     addEventListener("pageshow", ({ persisted }) => persisted && (this.#submitted = false));
   }
   /** Marks the user as present, and shows the other users. @param {any} realtime @param {About} about */
   meet(realtime2, { stream, live, user }) {
     const people = realtime2.presence(stream, JSON.parse(live["data-live-params"]));
     people.subscribe((rows) => this.#notices.here(rows.filter((person) => String(person.user) !== user)));
-    this.#form?.addEventListener("input", () => people.set({ editing: true }), { once: true });
+    if (this.#form) call(this.#form, "addEventListener", "input", () => people.set({ editing: true }), { once: true });
   }
   /** Handles a possible change of the object. */
   changed() {
@@ -1119,7 +1132,7 @@ var ChangeForm = class {
   }
   #deny() {
     this.#refresher.end();
-    this.#form?.remove();
+    if (this.#form) call(this.#form, "remove");
     for (const tool of this.#document.querySelectorAll("#content > h2, .object-tools")) tool.remove();
     this.#notices.denied();
   }
@@ -1129,9 +1142,10 @@ function formOf(page) {
 }
 function contents(page) {
   const found = /* @__PURE__ */ new Map();
+  const form = formOf(page);
   const add2 = (name, text) => found.set(name, `${found.get(name) ?? ""}${text}
 `);
-  for (const part of formOf(page)?.querySelectorAll("input, select, textarea, .readonly, .file-upload a") ?? []) {
+  for (const part of form ? call(form, "querySelectorAll", "input, select, textarea, .readonly, .file-upload a") : []) {
     const name = nameOf2(part);
     if (isField(part)) add2(name, contentOf(part));
     else if (!(part instanceof HTMLInputElement)) add2(name, part.textContent ?? "");

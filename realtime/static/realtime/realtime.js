@@ -72,6 +72,54 @@ function newId() {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
 }
 
+// src/dom/members.js
+function membersOf(node) {
+  if (typeof HTMLFormElement === "undefined") return node;
+  return node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node;
+}
+function get(node, name) {
+  return Reflect.get(membersOf(node), name, node);
+}
+function call(node, name, ...args) {
+  return (
+    /** @type {any} */
+    get(node, name).apply(node, args)
+  );
+}
+function set(node, name, value2) {
+  Reflect.set(membersOf(node), name, value2, node);
+}
+var attribute = (element, name) => Element.prototype.getAttribute.call(element, name);
+function show(element, name, value2) {
+  if (value2 === null) call(element, "removeAttribute", name);
+  else if (attribute(element, name) !== value2) call(element, "setAttribute", name, value2);
+}
+function emit(element, type, detail) {
+  const target = get(element, "isConnected") ? element : (
+    /** @type {Document} */
+    get(element, "ownerDocument")
+  );
+  call(
+    /** @type {Node} */
+    target,
+    "dispatchEvent",
+    new CustomEvent(type, { bubbles: true, detail })
+  );
+}
+var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
+var isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null;
+function ask(element, type, detail) {
+  return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
+}
+function focused(node) {
+  const document2 = (
+    /** @type {Document} */
+    get(node, "ownerDocument") ?? node
+  );
+  const active = get(document2, "activeElement");
+  return active === get(document2, "body") ? null : active;
+}
+
 // src/protocol/sentences.js
 var translations = {};
 function translate(sentences) {
@@ -79,7 +127,8 @@ function translate(sentences) {
 }
 function translateAs(document2) {
   try {
-    translate(JSON.parse(document2.querySelector("script[data-realtime-sentences]")?.getAttribute("data-realtime-sentences") ?? "{}"));
+    const script = call(document2, "querySelector", "script[data-realtime-sentences]");
+    translate(JSON.parse((script && attribute(script, "data-realtime-sentences")) ?? "{}"));
   } catch {
     translate({});
   }
@@ -1159,64 +1208,18 @@ var Connection = class {
   }
 };
 
-// src/dom/members.js
-function get(node, name) {
-  const prototype = node instanceof HTMLFormElement ? HTMLFormElement.prototype : node instanceof Document ? Document.prototype : node;
-  return Reflect.get(
-    /** @type {object} */
-    prototype,
-    name,
-    node
-  );
-}
-function call(node, name, ...args) {
-  return (
-    /** @type {any} */
-    get(node, name).apply(node, args)
-  );
-}
-var attribute = (element, name) => Element.prototype.getAttribute.call(element, name);
-function show(element, name, value2) {
-  if (value2 === null) call(element, "removeAttribute", name);
-  else if (attribute(element, name) !== value2) call(element, "setAttribute", name, value2);
-}
-function emit(element, type, detail) {
-  const target = get(element, "isConnected") ? element : (
-    /** @type {Document} */
-    get(element, "ownerDocument")
-  );
-  call(
-    /** @type {Node} */
-    target,
-    "dispatchEvent",
-    new CustomEvent(type, { bubbles: true, detail })
-  );
-}
-var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
-function ask(element, type, detail) {
-  return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
-}
-function focused(node) {
-  const document2 = (
-    /** @type {Document} */
-    get(node, "ownerDocument") ?? node
-  );
-  const active = get(document2, "activeElement");
-  return active === get(document2, "body") ? null : active;
-}
-
 // src/dom/form_errors.js
 var PLACES = "[data-live-error]:not([data-live-key], [data-live])";
 var nextId = 1;
 var given = /* @__PURE__ */ new WeakMap();
 function showErrors(form, sentences, { make, focus = true }) {
   for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
-    control.removeAttribute("aria-invalid");
+    show(control, "aria-invalid", null);
     describe(control, null);
   }
   for (const place2 of placesIn(form)) {
-    place2.textContent = "";
-    for (const name of given.get(place2) ?? []) place2.removeAttribute(name);
+    set(place2, "textContent", "");
+    for (const name of given.get(place2) ?? []) show(place2, name, null);
     given.delete(place2);
   }
   const wrong = /* @__PURE__ */ new Set();
@@ -1224,15 +1227,19 @@ function showErrors(form, sentences, { make, focus = true }) {
     if (!texts.length) continue;
     const controls2 = controlsOf(form, name);
     const place2 = placeOf(form, controls2.length ? name : "", { near: make ? controls2.at(-1) ?? form : null, isAlert: !focus });
-    if (place2) place2.textContent = [place2.textContent, ...texts].join(" ").trim();
+    if (place2) set(place2, "textContent", [get(place2, "textContent"), ...texts].join(" ").trim());
     for (const control of controls2) {
-      control.setAttribute("aria-invalid", "true");
-      if (place2) describe(control, place2.id);
+      show(control, "aria-invalid", "true");
+      if (place2) describe(control, attribute(place2, "id"));
       wrong.add(control);
     }
   }
   const first = [...get(form, "elements")].find((element) => wrong.has(element));
-  if (first && focus) first.focus();
+  if (first && focus) call(
+    /** @type {HTMLElement} */
+    first,
+    "focus"
+  );
 }
 function placesIn(form) {
   return [...call(form, "querySelectorAll", PLACES)];
@@ -1241,17 +1248,17 @@ function placeOf(form, name, { near, isAlert }) {
   let place2 = placesIn(form).find((each) => attribute(each, "data-live-error") === name);
   if (!place2 && near) {
     place2 = call(get(form, "ownerDocument"), "createElement", "p");
-    place2.setAttribute("data-live-error", name);
+    show(place2, "data-live-error", name);
     if (near === form) call(form, "append", place2);
-    else near.after(place2);
+    else call(near, "after", place2);
   }
   if (place2 && (!name || isAlert)) give(place2, "role", "alert");
   if (place2) give(place2, "id", `live-error-${nextId++}`);
   return place2;
 }
 function give(place2, name, value2) {
-  if (place2.hasAttribute(name)) return;
-  place2.setAttribute(name, value2);
+  if (attribute(place2, name) !== null) return;
+  show(place2, name, value2);
   given.set(place2, [...given.get(place2) ?? [], name]);
 }
 function controlsOf(form, name) {
@@ -1261,7 +1268,10 @@ function controlsOf(form, name) {
   );
 }
 function describe(control, id) {
-  const place2 = (each) => call(get(control, "ownerDocument"), "getElementById", each)?.hasAttribute("data-live-error");
+  const place2 = (each) => {
+    const found = call(get(control, "ownerDocument"), "getElementById", each);
+    return found && attribute(found, "data-live-error") !== null;
+  };
   const others = (attribute(control, "aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place2(each));
   show(control, "aria-describedby", [...others, ...id ? [id] : []].join(" ") || null);
 }
@@ -1320,6 +1330,25 @@ function isEdited(field) {
 function contents(element) {
   const elements = element instanceof HTMLFormElement ? get(element, "elements") : isRadio(element) ? group(element) : [element];
   return [...elements].filter(isField).map((field) => ({ field, content: contentOf(field) }));
+}
+function ownData(form) {
+  const data = new FormData(form);
+  const fields = (
+    /** @type {Field[]} */
+    [...get(form, "elements")].filter(({ name }) => name)
+  );
+  for (const name of new Set(fields.filter(isForeign).map(({ name: name2 }) => name2))) {
+    data.delete(name);
+    for (const field of fields) if (field.name === name && !isForeign(field)) for (const value2 of valuesOf(field)) data.append(name, value2);
+  }
+  return data;
+}
+function valuesOf(field) {
+  if (call(field, "matches", ":disabled")) return [];
+  if (field instanceof HTMLSelectElement) return [...field.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({ value: value2 }) => value2);
+  if (field instanceof HTMLInputElement && field.files) return [...field.files];
+  if (isToggle(field)) return field.checked ? [field.value] : [];
+  return isField(field) || field instanceof HTMLInputElement && field.type === "hidden" ? [field.value] : [];
 }
 function take(fields) {
   for (const { field, content: content2 } of fields) taken.set(field, content2);
@@ -1392,15 +1421,19 @@ function setInitial(field, to) {
   }
 }
 function isInitial(field, content2) {
-  if (isRadio(field)) return group(field).every((radio) => radio.checked === radio.defaultChecked);
+  if (isRadio(field)) {
+    const radios = group(field);
+    const chosen = radios.filter((radio) => radio.defaultChecked).at(-1);
+    return radios.every((radio) => radio.checked === (radio === chosen));
+  }
   return content2 === initialOf(field);
 }
 function initialOf(field) {
   if (isToggle(field)) return String(field.defaultChecked);
   if (!(field instanceof HTMLSelectElement) && field.value === field.defaultValue) return field.value;
   const copy = call(field.ownerDocument, "createElement", field.localName);
-  for (const { name, value: value2 } of field.attributes) copy.setAttribute(name, value2);
-  copy.append(...[...field.childNodes].map((child) => child.cloneNode(true)));
+  for (const { name, value: value2 } of field.attributes) show(copy, name, value2);
+  call(copy, "append", ...[...field.childNodes].map((child) => call(child, "cloneNode", true)));
   return contentOf(
     /** @type {Field} */
     copy
@@ -1421,11 +1454,11 @@ function group(radio) {
 
 // src/dom/scroll_anchor.js
 function withoutAnchoring(element) {
-  if (element instanceof HTMLElement) element.style.overflowAnchor = "none";
+  if (element instanceof HTMLElement) get(element, "style").overflowAnchor = "none";
 }
 function keepPlace(element) {
   const scroller = scrollerOf(element);
-  const edge = Math.max(0, scroller === get(scroller, "ownerDocument").documentElement ? 0 : topOf(scroller));
+  const edge = Math.max(0, scroller === get(get(scroller, "ownerDocument"), "documentElement") ? 0 : topOf(scroller));
   const row = [...get(element, "children")].find((each) => call(each, "hasAttribute", "data-live-key") && call(each, "getBoundingClientRect").bottom > edge);
   if (!row) return () => {
   };
@@ -1477,12 +1510,12 @@ function noteGone(element, keys, drops) {
   const isGone = !keys.length;
   if (isGone === (attribute(element, GONE) !== null)) return;
   show(element, GONE, isGone ? "" : null);
-  for (const node of shown.get(element) ?? []) node.remove();
+  for (const node of shown.get(element) ?? []) call(node, "remove");
   shown.delete(element);
   if (!isGone) return;
   const template = templateAfter(element);
   if (template) {
-    const nodes = [...template.content.cloneNode(true).childNodes];
+    const nodes = [...get(call(template.content, "cloneNode", true), "childNodes")];
     call(template, "after", ...nodes);
     shown.set(element, nodes);
   }
@@ -1496,7 +1529,7 @@ function templateAfter(element) {
 // src/dom/in_place.js
 var isMarker = (element) => element !== null && get(element, "localName") === "template" && attribute(element, "data-live") !== null;
 function adopted(element) {
-  if (!isMarker(element)) return element;
+  if (!isMarker(element) || !isSigned(element)) return element;
   const parent = aroundRows(element);
   if (!parent) return element;
   if (attribute(parent, "data-live") !== null) {
@@ -1510,7 +1543,7 @@ function adopted(element) {
     "body"
   )) return element;
   if (![...get(parent, "childNodes")].every((node) => node === element || isPart(node))) return element;
-  for (const { name, value: value2 } of get(element, "attributes")) call(parent, "setAttribute", name, value2);
+  for (const { name, value: value2 } of get(element, "attributes")) if (name.startsWith("data-live")) call(parent, "setAttribute", name, value2);
   call(element, "remove");
   return parent;
 }
@@ -1518,9 +1551,11 @@ function aroundRows(marker) {
   const name = attribute(marker, "data-live-in");
   const parent = get(marker, "parentElement");
   if (!name || !parent || get(parent, "localName") !== "table") return parent;
-  const body = (
+  const body = call(
     /** @type {Document} */
-    get(marker, "ownerDocument").createElement(name)
+    get(marker, "ownerDocument"),
+    "createElement",
+    name
   );
   call(marker, "before", body);
   call(body, "append", marker);
@@ -1614,7 +1649,7 @@ function watchDepartures({ document: document2, window: window2, leave, back, af
   let isTrusted = true;
   let cancel = () => {
   };
-  document2.addEventListener("pointerdown", (event) => {
+  call(document2, "addEventListener", "pointerdown", (event) => {
     if (!isTrusted || !isDeparture(
       /** @type {PointerEvent} */
       event
@@ -1639,12 +1674,53 @@ function isDeparture(event) {
   if (!isPlainClick(event) || !(target instanceof Element)) return false;
   const link2 = (
     /** @type {HTMLAnchorElement | null} */
-    target.closest("a[href]")
+    call(target, "closest", "a[href]")
   );
   if (!link2 || link2.hasAttribute("download") || !/^(|_self|_top|_parent)$/.test(link2.target)) return false;
   const [here, there] = [new URL(location.href), new URL(link2.href, location.href)];
   const isSame2 = here.origin === there.origin && here.pathname === there.pathname && here.search === there.search;
   return /^https?:$/.test(there.protocol) && !(isSame2 && there.hash);
+}
+
+// src/dom/focus.js
+var FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]";
+function focusIn(rows, changing) {
+  const [first, ...others] = changing;
+  const control = first ? focused(first) : null;
+  const row = control && [first, ...others].find((each) => call(each, "contains", control));
+  if (!row) return null;
+  const entries = [...rows];
+  const place2 = entries.findIndex(([, each]) => each === row);
+  const keys = entries.map(([key]) => key);
+  return { keys: [...keys.slice(place2), ...keys.slice(0, place2).reverse()], control, index: controls(row).indexOf(control) };
+}
+function moveFocus(container, rows, { keys, control, index }) {
+  if (focused(container)) return;
+  const key = keys.find((each) => rows.has(each));
+  const row = key === void 0 ? void 0 : rows.get(key);
+  giveFocus(container, (row && likest(row, control, index)) ?? container, key ?? null);
+}
+function giveFocus(container, target, key) {
+  if (!ask(container, "realtime:before-focus", { target, key })) return;
+  if (!call(target, "matches", FOCUSABLE)) call(target, "setAttribute", "tabindex", "-1");
+  call(
+    /** @type {HTMLElement} */
+    target,
+    "focus",
+    { preventScroll: true }
+  );
+}
+function controls(row) {
+  const within = [...call(row, "querySelectorAll", FOCUSABLE)];
+  return call(row, "matches", FOCUSABLE) ? [row, ...within] : within;
+}
+function likest(row, control, index) {
+  const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"));
+  const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name));
+  const alike = usable.filter((each) => get(each, "nodeName") === get(control, "nodeName"));
+  const distance = (each) => Math.abs(usable.indexOf(each) - index);
+  const nearest = [...alike].sort((one, other) => distance(one) - distance(other))[0];
+  return alike.find((each) => like && attribute(each, like) === attribute(control, like)) ?? nearest ?? usable[0];
 }
 
 // src/dom/page_changes.js
@@ -1709,15 +1785,15 @@ var PageChanges = class {
   }
   /** Returns the server's last text of a node. @param {Node} node */
   textOf(node) {
-    return this.#texts.has(node) ? this.#texts.get(node) : node.nodeValue;
+    return this.#texts.has(node) ? this.#texts.get(node) : get(node, "nodeValue");
   }
   /** @param {Node} node @param {string | null} text */
   write(node, text2) {
     this.#texts.delete(node);
     this.#own?.texts.add(node);
-    const shown2 = node.nodeValue ?? "";
+    const shown2 = get(node, "nodeValue") ?? "";
     if (text2?.startsWith(shown2)) node.appendData(text2.slice(shown2.length));
-    else node.nodeValue = text2;
+    else set(node, "nodeValue", text2);
   }
   /** Returns the server's children, including those that the page's code has removed. @param {Node} parent @returns {Node[]} */
   childrenOf(parent) {
@@ -1729,7 +1805,7 @@ var PageChanges = class {
   }
   /** Returns whether the server has not changed a child that the page's code has removed. @param {Node} child @param {Node} wanted */
   isAsBefore(child, wanted) {
-    return (this.#removed.get(child) ?? child).isEqualNode(wanted);
+    return call(this.#removed.get(child) ?? child, "isEqualNode", wanted);
   }
   /** Notes the server's children of a node. @param {Node} parent @param {Node[]} children */
   noteChildren(parent, children) {
@@ -1833,7 +1909,7 @@ var PageChanges = class {
   }
 };
 function isContainer(node) {
-  return node instanceof Element && call(node, "hasAttribute", "data-live");
+  return node instanceof Element && isSigned(node);
 }
 function childrenBefore(parent, records) {
   const children = [...get(parent, "childNodes")];
@@ -1852,6 +1928,8 @@ var MORE = "more";
 var MoreLink = class {
   /** Whether the server refuses more. */
   #isRefused = false;
+  /** The rows that were shown when more was requested last. @type {Set<Element>} */
+  #before = /* @__PURE__ */ new Set();
   #observer;
   /** @param {Element} live the container, or the marker of a list in place @param {Windows} windows */
   constructor(live2, windows) {
@@ -1875,6 +1953,9 @@ var MoreLink = class {
   get #siblings() {
     return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")];
   }
+  get #rows() {
+    return this.#siblings.filter((each) => attribute(each, "data-live-key") !== null);
+  }
   /** The child of the list that has the link. */
   get #place() {
     return this.#siblings.find((each) => attribute(each, "data-live-load") !== null);
@@ -1888,13 +1969,15 @@ var MoreLink = class {
     const [place2, link2] = [this.#place, this.#link];
     if (!place2 || !link2) return;
     const { isFull, isLoading, steps, size } = this.windows;
-    const first = this.#siblings.find((each) => attribute(each, "data-live-key") !== null);
+    const [first] = this.#rows;
+    const isFocused = call(place2, "contains", focused(place2));
     pageChanges.during(() => {
       if (size < 0 && first && call(first, "compareDocumentPosition", place2) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place2);
       show(place2, "hidden", isFull && !this.#isRefused ? null : "");
       show(link2, "aria-busy", isLoading ? "true" : null);
       show(link2, "href", addressOf(link2, steps + 1));
     });
+    if (isFocused && attribute(place2, "hidden") !== null) this.#leaveFocus();
     this.#observer?.disconnect();
     if (isFull && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
   }
@@ -1927,7 +2010,18 @@ var MoreLink = class {
     event.preventDefault();
     this.#load();
   }
+  /** The link is hidden: who is at the link goes on with the row that it has shown, the nearest one. */
+  #leaveFocus() {
+    const [rows, isUp] = [this.#rows, this.windows.size < 0];
+    const added = rows.filter((each) => !this.#before.has(each));
+    const row = (isUp ? added.at(-1) : added[0]) ?? (isUp ? rows[0] : rows.at(-1));
+    if (row) giveFocus(isMarker(this.live) ? (
+      /** @type {Element} */
+      get(row, "parentElement")
+    ) : this.live, row, attribute(row, "data-live-key"));
+  }
   #load() {
+    this.#before = new Set(this.#rows);
     this.windows.more();
     this.update();
   }
@@ -1978,43 +2072,8 @@ function animate(element, paint) {
 function addRules(document2) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(RULES);
-  document2.adoptedStyleSheets.push(sheet);
+  get(document2, "adoptedStyleSheets").push(sheet);
   styled.add(document2);
-}
-
-// src/dom/focus.js
-var FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]";
-function focusIn(rows, leaving) {
-  const [first] = leaving;
-  const control = first ? focused(first) : null;
-  const entries = control ? [...rows] : [];
-  const place2 = entries.findIndex(([, row]) => leaving.has(row) && call(row, "contains", control));
-  if (!control || place2 < 0) return null;
-  const keys = entries.map(([key]) => key);
-  const index = controls(entries[place2][1]).indexOf(control);
-  return { keys: [...keys.slice(place2 + 1), ...keys.slice(0, place2).reverse()], control, index };
-}
-function moveFocus(container, rows, { keys, control, index }) {
-  if (focused(container)) return;
-  const key = keys.find((each) => rows.has(each));
-  const row = key === void 0 ? void 0 : rows.get(key);
-  const target = (
-    /** @type {HTMLElement} */
-    (row && likest(row, control, index)) ?? container
-  );
-  if (!ask(container, "realtime:before-focus", { target, key: key ?? null })) return;
-  if (target === container && !call(container, "hasAttribute", "tabindex")) call(container, "setAttribute", "tabindex", "-1");
-  call(target, "focus", { preventScroll: true });
-}
-function controls(row) {
-  const within = [...call(row, "querySelectorAll", FOCUSABLE)];
-  return call(row, "matches", FOCUSABLE) ? [row, ...within] : within;
-}
-function likest(row, control, index) {
-  const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"));
-  const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name));
-  const alike = usable.filter((each) => get(each, "nodeName") === get(control, "nodeName"));
-  return alike.find((each) => like && attribute(each, like) === attribute(control, like)) ?? (alike.includes(usable[index]) ? usable[index] : void 0) ?? alike[0] ?? usable[0];
 }
 
 // src/dom/html.js
@@ -2033,8 +2092,8 @@ function parseElement(html, container) {
     /** @type {string} */
     trusted("createHTML", html)
   );
-  if (context.setHTMLUnsafe) context.setHTMLUnsafe(text2);
-  else context.innerHTML = text2;
+  if (get(context, "setHTMLUnsafe")) call(context, "setHTMLUnsafe", text2);
+  else set(context, "innerHTML", text2);
   return get(context, "firstElementChild");
 }
 function inertCopy(element) {
@@ -2044,7 +2103,7 @@ function inertCopy(element) {
   );
   let quiet = inert.get(document2);
   if (!quiet) inert.set(document2, quiet = get(document2, "implementation").createHTMLDocument(""));
-  return quiet.createElementNS(get(element, "namespaceURI"), get(element, "localName"));
+  return call(quiet, "createElementNS", get(element, "namespaceURI"), get(element, "localName"));
 }
 function trusted(kind2, text2) {
   const scope = globalThis;
@@ -2064,7 +2123,7 @@ function newPolicy(trustedTypes) {
 
 // src/dom/matching.js
 function isKept(node) {
-  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || call(node, "hasAttribute", "data-live"));
+  return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || isSigned(node)) && !isForeign(node);
 }
 function kind(node) {
   const name = get(node, "nodeName");
@@ -2261,7 +2320,7 @@ function holdFocus(nodes) {
     /** @type {HTMLInputElement | null} */
     nodes.length ? focused(nodes[0]) : null
   );
-  const window2 = active?.ownerDocument.defaultView;
+  const window2 = active && get(get(active, "ownerDocument"), "defaultView");
   if (!active || !window2 || !nodes.some((node) => call(node, "contains", active))) return () => {
   };
   const [start2, end, direction] = active.selectionStart === void 0 ? [] : [active.selectionStart, active.selectionEnd, active.selectionDirection];
@@ -2418,7 +2477,7 @@ var Morph = class _Morph {
       /** @type {Element} */
       to
     );
-    else if (pageChanges.textOf(from) !== to.nodeValue) pageChanges.write(from, to.nodeValue);
+    else if (pageChanges.textOf(from) !== get(to, "nodeValue")) pageChanges.write(from, get(to, "nodeValue"));
   }
   /**
    * Returns the nodes that the page's own code has added or keeps, by the server's child that they follow; null: they come first.
@@ -2463,9 +2522,11 @@ var Morph = class _Morph {
         gaps.push(...this.#open(child));
         continue;
       }
-      const mark = (
+      const mark = call(
         /** @type {Document} */
-        get(node, "ownerDocument").createComment("")
+        get(node, "ownerDocument"),
+        "createComment",
+        ""
       );
       call(node, "replaceChild", mark, child);
       gaps.push({ parent: node, children: [], mark, node: child });
@@ -2550,6 +2611,7 @@ function showAsViewed(row, live2) {
   if (viewer === null) return;
   const isNamed = (element, name) => viewer !== "" && (attribute(element, name) ?? "").split(/\s+/).includes(viewer);
   for (const element of call(row, "matches", MARKS) ? [row, ...call(row, "querySelectorAll", MARKS)] : call(row, "querySelectorAll", MARKS)) {
+    if (isForeign(element)) continue;
     const has = (name) => attribute(element, name) !== null;
     const isForOthers = has("data-live-if-user") && !isNamed(element, "data-live-if-user");
     if (isForOthers || has("data-live-unless-user") && isNamed(element, "data-live-unless-user")) show(element, "hidden", "");
@@ -2665,7 +2727,7 @@ var Rows = class {
       const first = rows.values().next().value;
       if (first) this.#lead = get(first, "previousSibling");
       const leaving = this.#leave(rows, new Set(keys));
-      const place2 = focusIn(before, leaving);
+      const place2 = focusIn(before, [...leaving, ...puts.flatMap(([key]) => rows.get(key) ?? [])]);
       for (const row of leaving) this.#remove(row);
       const elsewhere = puts.every(([key]) => rows.has(key)) ? /* @__PURE__ */ new Map() : this.#collect((other) => other.#leaving());
       const added = [];
@@ -3492,7 +3554,7 @@ var ValueText = class {
   }
   /** @param {string} content */
   #show(content2) {
-    if (this.element.textContent !== content2) this.element.textContent = content2;
+    if (get(this.element, "textContent") !== content2) set(this.element, "textContent", content2);
   }
 };
 function text(value2) {
@@ -3884,7 +3946,7 @@ var ActionElements = class {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const form = event.target;
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form)) return;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form) || event.submitter && isForeign(event.submitter)) return;
     event.preventDefault();
     if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter));
   }
@@ -3902,7 +3964,7 @@ var ActionElements = class {
     try {
       const args = { ...readJSON(element, "data-live-args"), ...ownArgs() };
       const action = attribute(element, "data-live-call") ?? "";
-      const result = await this.call({ ...this.#target(element), action, args });
+      const result = await this.call({ ...this.#target(element), action, args }, { timeout: timeoutOf(element) });
       settle(held);
       if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset");
       emit(element, "realtime:reply", result);
@@ -3937,8 +3999,15 @@ var ActionElements = class {
     show(element, "aria-busy", running ? "true" : null);
   }
 };
+function timeoutOf(element) {
+  const text2 = attribute(element, "data-live-timeout");
+  if (text2 === null) return void 0;
+  const seconds = Number(text2);
+  if (seconds > 0) return seconds;
+  throw new RealtimeError(null, `data-live-timeout is '${text2}', which is not a number of seconds above 0.`, { name: "bad_arguments" });
+}
 function formArgs(form, submitter) {
-  const data = new FormData(form);
+  const data = ownData(form);
   const { name, value: value2 } = (
     /** @type {{name?: string, value?: string}} */
     submitter ?? {}
@@ -3996,9 +4065,9 @@ function isChoice(field) {
 var FIELD = "csrfmiddlewaretoken";
 function csrfToken(document2) {
   const script = call(document2, "querySelector", "script[data-realtime-url]");
-  const name = `${script?.getAttribute("data-realtime-csrf-cookie") ?? ""}=`;
+  const name = `${(script && attribute(script, "data-realtime-csrf-cookie")) ?? ""}=`;
   const cookie = cookies(document2).split("; ").find((each) => name.length > 1 && each.startsWith(name));
-  return cookie ? decodeURIComponent(cookie.slice(name.length)) : script?.getAttribute("data-realtime-csrf") ?? "";
+  return cookie ? decodeURIComponent(cookie.slice(name.length)) : (script && attribute(script, "data-realtime-csrf")) ?? "";
 }
 function cookies(document2) {
   try {
@@ -4022,8 +4091,8 @@ var RowForms = class {
         /** @type {HTMLFormElement} */
         target
       );
-      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || !this.#staysHere(form)) return;
-      const other = [...call(document2, "getElementsByName", FIELD)].find((input) => !input.closest("[data-live-key]"));
+      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || this.#submitter && isForeign(this.#submitter) || !this.#staysHere(form)) return;
+      const other = [...call(document2, "getElementsByName", FIELD)].find((input) => !call(input, "closest", "[data-live-key]"));
       const token = csrfToken(document2) || /** @type {HTMLInputElement | undefined} */
       other?.value;
       if (token) formData2.set(FIELD, token);
@@ -4038,8 +4107,8 @@ var RowForms = class {
   #staysHere(form) {
     const button = this.#submitter && /** @type {HTMLButtonElement} */
     this.#submitter.form === form ? this.#submitter : null;
-    const method = button?.getAttribute("formmethod") ?? attribute(form, "method") ?? "get";
-    const action = button?.getAttribute("formaction") ?? attribute(form, "action") ?? "";
+    const method = (button && attribute(button, "formmethod")) ?? attribute(form, "method") ?? "get";
+    const action = (button && attribute(button, "formaction")) ?? attribute(form, "action") ?? "";
     try {
       return method.toLowerCase() === "post" && new URL(action, get(this.document, "baseURI")).origin === get(this.document, "defaultView")?.location.origin;
     } catch {
@@ -4066,7 +4135,7 @@ var Forms = class {
   #submit(event) {
     const form = event.target;
     if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-form") === null || event.defaultPrevented) return;
-    if (!attribute(form, "data-live-token") || isForeign(form)) return;
+    if (!attribute(form, "data-live-token") || isForeign(form) || event.submitter && isForeign(event.submitter)) return;
     const data = formData(form, event.submitter);
     if (!data) return;
     event.preventDefault();
@@ -4108,7 +4177,7 @@ var Forms = class {
   }
 };
 function formData(form, submitter) {
-  const sent = new FormData(form);
+  const sent = ownData(form);
   const { name, value: value2 } = (
     /** @type {{name?: string, value?: string}} */
     submitter ?? {}
@@ -4520,7 +4589,7 @@ var Monitor = class {
   #welcomed = null;
   #wasOffline = false;
   #hidden = false;
-  /** @param {{clock?: Clock, window?: EventTarget, document?: Pick<Document, "addEventListener" | "visibilityState">}} [environment] */
+  /** @param {{clock?: Clock, window?: EventTarget, document?: Document}} [environment] */
   constructor({ clock = BROWSER_CLOCK, window: window2 = globalThis.window, document: document2 = globalThis.document } = {}) {
     this.clock = clock;
     this.window = window2;
@@ -4543,11 +4612,10 @@ var Monitor = class {
     this.window?.addEventListener("pageshow", back);
     const { window: window2, document: document2 } = this;
     if (window2 && document2) watchDepartures({ window: window2, document: document2, leave, back, after: (seconds, callback) => this.after(seconds, callback) });
-    this.document?.addEventListener("freeze", leave);
-    this.document?.addEventListener("resume", back);
-    this.document?.addEventListener("visibilitychange", () => {
-      if (this.document.visibilityState === "visible") this.#wake();
-    });
+    if (!document2) return;
+    call(document2, "addEventListener", "freeze", leave);
+    call(document2, "addEventListener", "resume", back);
+    call(document2, "addEventListener", "visibilitychange", () => get(document2, "visibilityState") === "visible" && this.#wake());
   }
   /** Starts waiting for a connection to open, or for its welcome. */
   expect() {
@@ -4671,7 +4739,7 @@ var Announcer = class {
     );
     this.#counts.clear();
     const all = sentences.filter(Boolean).join(", ");
-    if (all) this.#place().textContent = all;
+    if (all) set(this.#place(), "textContent", all);
     return Boolean(all);
   }
   /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
@@ -4683,13 +4751,13 @@ var Announcer = class {
     });
   }
   #place() {
-    if (!this.#region || !this.#region.isConnected) {
+    if (!this.#region || !get(this.#region, "isConnected")) {
       this.#region = /** @type {HTMLElement} */
       call(this.document, "createElement", "div");
-      this.#region.setAttribute("role", "status");
-      this.#region.setAttribute("data-live-announcer", "");
-      this.#region.style.cssText = HIDDEN;
-      get(this.document, "body").append(this.#region);
+      show(this.#region, "role", "status");
+      show(this.#region, "data-live-announcer", "");
+      get(this.#region, "style").cssText = HIDDEN;
+      call(get(this.document, "body"), "append", this.#region);
     }
     return this.#region;
   }
@@ -4726,8 +4794,9 @@ var ConnectionNotice = class {
     const places = [...call(root, "querySelectorAll", PLACE)];
     if (call(root, "matches", PLACE)) places.push(root);
     for (const place2 of places) {
+      if (isForeign(place2)) continue;
       if (!call(place2, "hasAttribute", "role")) show(place2, "role", "status");
-      if (place2.textContent !== this.#text) place2.textContent = this.#text;
+      if (get(place2, "textContent") !== this.#text) set(place2, "textContent", this.#text);
     }
   }
   /** @param {string} text */
@@ -4881,17 +4950,19 @@ function warnOfAlpine(document2) {
 // src/dom/page_links.js
 var PAGE = "page";
 var PageLinks = class {
-  /** @param {{document: Document, go: Go}} options */
-  constructor({ document: document2, go }) {
+  /** @param {{document: Document, isBound: (element: Element, stream: string) => boolean, go: Go}} options isBound: returns whether an element is a container that shows a stream */
+  constructor({ document: document2, isBound, go }) {
     this.document = document2;
+    this.isBound = isBound;
     this.go = go;
   }
   start() {
     const listen = (type, listener) => call(this.document, "addEventListener", type, (event) => {
       const link2 = event.target instanceof Element ? call(event.target, "closest", "a[data-live-page]") : null;
       const container = link2 && call(link2, "closest", "[data-live]");
-      const stream = container && attribute(container, "data-live-state") !== "refused" && attribute(container, "data-live");
-      if (link2 && stream && !isForeign(link2)) listener(link2, stream, event);
+      const isOfLinks = container && attribute(container, "data-live-format") === "pages" && attribute(container, "data-live-state") !== "refused";
+      const stream = isOfLinks && attribute(container, "data-live");
+      if (link2 && stream && !isForeign(link2) && this.isBound(container, stream)) listener(link2, stream, event);
     });
     for (const type of ["pointerover", "pointerdown", "focusin"]) listen(type, (link2) => this.#complete(link2));
     listen("click", (link2, stream, event) => this.#click(link2, stream, event));
@@ -4932,6 +5003,8 @@ var ParameterForms = class {
   #refused = /* @__PURE__ */ new WeakMap();
   /** The sentences that a form shows, as JSON. @type {WeakMap<HTMLFormElement, string>} */
   #shown = /* @__PURE__ */ new WeakMap();
+  /** Forms that the user has used. What others hold is not the user's choice. @type {WeakSet<HTMLFormElement>} */
+  #used = /* @__PURE__ */ new WeakSet();
   #initial = new URLSearchParams();
   /** The URL that typing has replaced: "back" returns to it once the form is submitted. */
   #entry = "";
@@ -4962,7 +5035,7 @@ var ParameterForms = class {
     listen("change", (form) => this.#soon(form, 0));
     listen("submit", (form, event) => this.#submit(form, event));
     listen("reset", (form) => this.after(0, () => this.#apply(form)));
-    new PageLinks({ document: this.document, go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
+    new PageLinks({ document: this.document, isBound: (element, stream) => this.containersOf(stream).some((each) => each.element === element), go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
     this.window.addEventListener("popstate", () => this.#followAddress());
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();
@@ -5009,8 +5082,9 @@ var ParameterForms = class {
    * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
    */
   #apply(form, { pressed = {}, isNew = false } = {}) {
+    this.#used.add(form);
     this.#keepPressed(form, pressed);
-    const values = { ...valuesOf(form), ...pressed };
+    const values = { ...valuesOf2(form), ...pressed };
     const isFirst = this.#containers(form).some(({ params }) => isOther(params, values));
     this.#change(form, values);
     this.#showAddress({ ...isFirst ? { [PAGE]: "", [MORE]: "" } : {}, ...values }, isNew);
@@ -5041,7 +5115,7 @@ var ParameterForms = class {
   #answer(form, container, error) {
     const others = this.#forms().filter((each) => each !== form && this.#containers(each).includes(container));
     if (!error) {
-      const followed2 = others.filter((each) => !differing(container.params, valuesOf(each)).length);
+      const followed2 = others.filter((each) => !differing(container.params, valuesOf2(each)).length);
       for (const each of [form, ...followed2]) this.#show(each, container, {});
       return;
     }
@@ -5049,7 +5123,7 @@ var ParameterForms = class {
     for (const { each, sentences } of found) this.#show(each, container, sentences);
     if (found.every(({ each }) => each !== form)) this.#show(form, container, found.length ? {} : { "": [error.message] });
     const names2 = found.flatMap(({ sentences }) => Object.keys(sentences)).filter(Boolean);
-    const refused = names2.length ? names2 : differing(container.params, valuesOf(form));
+    const refused = names2.length ? names2 : differing(container.params, valuesOf2(form));
     this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false);
   }
   /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
@@ -5076,14 +5150,15 @@ var ParameterForms = class {
     const { href } = this.window.location;
     this.#seen = href;
     if (href !== before && withoutFragment(href) === withoutFragment(before)) return;
-    for (const form of this.#forms()) this.#follow(form);
+    const changed = changedNames(before, href);
+    for (const form of this.#forms()) this.#follow(form, (name) => changed.has(name) || this.#used.has(form));
     const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1";
     for (const container of this.containersOf()) {
       if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }));
     }
   }
-  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form */
-  #follow(form) {
+  /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form @param {(name: string) => boolean} follows whether a field follows it */
+  #follow(form, follows) {
     const search = new URLSearchParams(this.window.location.search);
     const pressed = {};
     for (const control of get(form, "elements")) {
@@ -5091,7 +5166,7 @@ var ParameterForms = class {
         /** @type {Control} */
         control
       );
-      if (!name || OWN2.test(name) || isOthers(control)) continue;
+      if (!name || OWN2.test(name) || isOthers(control) || !follows(name)) continue;
       if (BUTTONS.has(type)) pressed[name] = search.get(name) ?? "";
       else this.#fill(
         /** @type {Control} */
@@ -5099,7 +5174,7 @@ var ParameterForms = class {
         search
       );
     }
-    this.#change(form, { ...pressed, ...valuesOf(form) });
+    this.#change(form, Object.fromEntries(Object.entries({ ...pressed, ...valuesOf2(form) }).filter(([name]) => follows(name))));
   }
   /** @param {Control} control @param {URLSearchParams} search */
   #fill(control, search) {
@@ -5149,7 +5224,7 @@ function controlsOf2(form) {
   );
   return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN2.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control));
 }
-function valuesOf(form) {
+function valuesOf2(form) {
   const values = {};
   for (const control of controlsOf2(form)) values[control.name] = valueOf(control) ?? values[control.name] ?? "";
   return values;
@@ -5165,6 +5240,10 @@ var isOther = (params, values) => (PAGE in params || WINDOW in params) && differ
 var firstPage = (params) => PAGE in params ? { [PAGE]: "1" } : {};
 var differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name]);
 var textOf = (params, name) => params[name] === false ? "" : String(params[name] ?? "");
+function changedNames(one, other) {
+  const [before, after] = [one, other].map((url) => new URL(url).searchParams);
+  return new Set([...before.keys(), ...after.keys()].filter((name) => before.getAll(name).at(-1) !== after.getAll(name).at(-1)));
+}
 var withoutFragment = (url) => url.split("#", 1)[0];
 function sentencesOf(form, { details }) {
   const names2 = new Set(controlsOf2(form).map(({ name }) => name));
@@ -5529,12 +5608,12 @@ var WebSocketTransport = class {
 function availableTransports(chosen) {
   const script = call(document, "querySelector", "script[data-realtime-url]");
   const isChosen = chosen.url !== void 0 || chosen.http !== void 0;
-  const url = isChosen ? chosen.url : script?.getAttribute("data-realtime-url");
-  const http = isChosen ? chosen.http : script?.getAttribute("data-realtime-http");
+  const url = isChosen ? chosen.url : script && attribute(script, "data-realtime-url");
+  const http = isChosen ? chosen.http : script && attribute(script, "data-realtime-http");
   const found = [];
   if (url) {
     const address = absolute(url, /^http/, "ws");
-    const session = script?.getAttribute("data-realtime-share");
+    const session = script && attribute(script, "data-realtime-share");
     if (session && !isChosen && canShare()) {
       found.push({ name: "shared", address, open: () => new SharedTransport({ url: address, session, script: import.meta.url }) });
     }
@@ -5557,6 +5636,16 @@ function absolute(path, scheme, wanted) {
   url.protocol = url.protocol.replace(scheme, wanted);
   url.hash = "";
   return url.href;
+}
+function tokenOfPage() {
+  const script = call(document, "querySelector", "script[data-realtime-token-url]");
+  const url = script && attribute(script, "data-realtime-token-url");
+  if (!url) return null;
+  return async () => {
+    const answer = await fetch(url, { cache: "no-store" });
+    if (answer.ok) return answer.text();
+    throw new Error(`The URL of tokens, ${url}, answers ${answer.status}.`);
+  };
 }
 function storage() {
   try {
@@ -6115,6 +6204,152 @@ var FallbackTransport = class {
   }
 };
 
+// src/dom/upload_forms.js
+var UPLOAD = "X-Realtime-Upload";
+var LOCATION = "X-Realtime-Location";
+var ERRORS = '.errorlist, [aria-invalid="true"], [role="alert"]';
+var UploadForms = class {
+  /** The uploads that run. @type {WeakSet<HTMLFormElement>} */
+  #running = /* @__PURE__ */ new WeakSet();
+  /** @param {{document: Document, go: (url: string) => void}} options go: navigates to another page, or to this one anew */
+  constructor({ document: document2, go }) {
+    this.document = document2;
+    this.go = go;
+  }
+  start() {
+    call(this.document, "addEventListener", "submit", (event) => this.#submit(event));
+  }
+  /** @param {SubmitEvent} event */
+  #submit(event) {
+    const { target: form, submitter } = event;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null || isForeign(form)) return;
+    if (event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return;
+    const address = addressOf2(form, submitter);
+    if (!address) return;
+    event.preventDefault();
+    if (!this.#running.has(form)) this.#send(form, address, new FormData(form, submitter));
+  }
+  /** @param {HTMLFormElement} form @param {string} address @param {FormData} data */
+  #send(form, address, data) {
+    const request = new XMLHttpRequest();
+    const area = makeArea(this.document, () => request.abort());
+    const bar = (
+      /** @type {HTMLProgressElement} */
+      area.querySelector("progress")
+    );
+    const end = () => {
+      this.#running.delete(form);
+      show(form, "aria-busy", null);
+      area.remove();
+    };
+    const fail = (text2) => {
+      end();
+      showErrors(form, { "": [text2] }, { make: true, focus: false });
+      emit(form, "realtime:upload-failed", { status: request.status });
+    };
+    request.upload.onprogress = ({ loaded, total, lengthComputable }) => {
+      if (lengthComputable) bar.value = Math.floor(100 * loaded / Math.max(total, 1));
+      emit(form, "realtime:upload", { loaded, total });
+    };
+    request.upload.onload = () => bar.removeAttribute("value");
+    request.onload = () => this.#answer(form, address, request, end, fail);
+    request.onerror = () => fail(sentence("The upload failed. Check your connection, and try again."));
+    request.onabort = end;
+    request.open("POST", address);
+    request.setRequestHeader(UPLOAD, "1");
+    this.#running.add(form);
+    showErrors(form, {}, { make: true });
+    show(form, "aria-busy", "true");
+    call(form, "append", area);
+    request.send(data);
+  }
+  /**
+   * @param {HTMLFormElement} form
+   * @param {string} address
+   * @param {XMLHttpRequest} request
+   * @param {() => void} end
+   * @param {(text: string) => void} fail
+   */
+  #answer(form, address, request, end, fail) {
+    const named = request.getResponseHeader(LOCATION);
+    const url = new URL(named ?? request.responseURL, address);
+    const isPage = /^text\/html/.test(request.getResponseHeader("Content-Type") ?? "");
+    const page = isPage ? new DOMParser().parseFromString(request.responseText, "text/html") : null;
+    const again = page && sameForm(form, page);
+    if (request.status < 400 && (named || !page || url.href !== address)) {
+      end();
+      if (/^https?:$/.test(url.protocol)) this.go(url.href);
+    } else if (again && again.matches(`:has(${ERRORS})`)) {
+      end();
+      showAgain(
+        form,
+        /** @type {HTMLFormElement} */
+        again
+      );
+    } else if (request.status >= 400) {
+      fail(sentence("The upload failed ({status}). Try again, or choose another file.", { status: request.status }));
+    } else if (again) {
+      end();
+      this.go(address);
+    } else {
+      this.document.title = page?.title ?? "";
+      this.document.body.replaceChildren(...page?.body.childNodes ?? []);
+    }
+  }
+};
+function filesOf(form) {
+  return [...get(form, "elements")].filter((element) => element instanceof HTMLInputElement && element.type === "file").map((element) => (
+    /** @type {HTMLInputElement} */
+    element
+  ));
+}
+function addressOf2(form, submitter) {
+  const option = (name) => (submitter && attribute(submitter, `form${name}`)) ?? attribute(form, name) ?? "";
+  const isPost = option("method").toLowerCase() === "post" && option("enctype").toLowerCase() === "multipart/form-data";
+  const { location: location2 } = (
+    /** @type {Window} */
+    get(get(form, "ownerDocument"), "defaultView")
+  );
+  const url = new URL(option("action") || location2.href, location2.href);
+  url.hash = "";
+  return isPost && ["", "_self"].includes(option("target")) && url.origin === location2.origin ? url.href : "";
+}
+function makeArea(document2, cancel) {
+  const area = document2.createElement("div");
+  area.setAttribute("data-live-upload-area", "");
+  const bar = document2.createElement("progress");
+  bar.max = 100;
+  bar.value = 0;
+  bar.setAttribute("aria-label", sentence("Upload"));
+  const button = document2.createElement("button");
+  button.type = "button";
+  button.textContent = sentence("Cancel upload");
+  button.addEventListener("click", cancel);
+  area.append(bar, " ", button);
+  return area;
+}
+function sameForm(form, page) {
+  const id = attribute(form, "id");
+  const forms = "form[data-live-upload]";
+  const place2 = [...get(form, "ownerDocument").querySelectorAll(forms)].indexOf(form);
+  return id ? page.getElementById(id) : page.querySelectorAll(forms)[place2] ?? null;
+}
+function showAgain(form, again) {
+  const chosen = new Map(filesOf(form).map((input) => [input.name, input]));
+  for (const input of filesOf(again)) {
+    const own = chosen.get(input.name);
+    if (!own) continue;
+    for (const name of ["aria-invalid", "aria-describedby"]) show(own, name, attribute(input, name));
+    input.replaceWith(own);
+  }
+  call(form, "replaceChildren", ...again.childNodes);
+  const wrong = (
+    /** @type {HTMLElement | null} */
+    call(form, "querySelector", '[aria-invalid="true"]')
+  );
+  wrong?.focus();
+}
+
 // src/realtime.js
 var MARK = /* @__PURE__ */ Symbol.for("realtime");
 function create() {
@@ -6140,7 +6375,8 @@ function create() {
       throw new TypeError("connect(): 'token' must be a function that returns a token; each connection asks it for one.");
     }
     if (url ?? http) chosen = { url, http };
-    connection.connect(availableTransports(chosen).map(({ address }) => address).join(" "), token);
+    const first = connection.state === null ? tokenOfPage() : null;
+    connection.connect(availableTransports(chosen).map(({ address }) => address).join(" "), token ?? first);
   };
   const live2 = (name, params = {}) => {
     keepConnected();
@@ -6186,10 +6422,11 @@ function create() {
     new ActionElements({ document, call: callTarget, subscriptionOf: (element) => page.resultSetOf(element)?.subscription }).start();
     new Forms({ document, call: callTarget, follow: (url) => location.assign(url) }).start();
     new RowForms(document).start();
+    new UploadForms({ document, go: (url) => location.assign(url) }).start();
     const { after, clock } = monitor;
     new ParameterForms({ document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now }).start();
   };
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start2);
+  if (get(document, "readyState") === "loading") call(document, "addEventListener", "DOMContentLoaded", start2);
   else start2();
   return {
     [MARK]: true,

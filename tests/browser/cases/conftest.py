@@ -6,11 +6,12 @@ import re
 from itertools import count
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from tests.browser.board import Board
 from tests.browser.desk import Desk
 from tests.browser.writer import Writer
+from tests.support.pages import expect
 
 CREATE_TABLE = """
 from django.db import connection
@@ -21,6 +22,7 @@ if Snippet._meta.db_table not in connection.introspection.table_names():
 """
 NAMES = """from django.db import models
 from tests.browser.site.models import Snippet
+from tests.support.pages import expect
 snippets = Snippet.objects.filter(project=pk)
 """
 OPENING = re.compile(r"<[a-z-]+")

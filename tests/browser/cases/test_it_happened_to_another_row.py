@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+import pytest
 
 from tests.browser.cases.conftest import Case
 from tests.browser.desk import Traffic
+from tests.support.pages import expect
 
 LARGE = 9007199254740992
 SECOND = """
@@ -43,6 +44,7 @@ def _block(code: str) -> str:
     return "pass\n" + "".join(f"    {line}\n" for line in code.strip().splitlines())
 
 
+@pytest.mark.websocket
 def test_a_comment_made_me_join_and_delete(case: Case) -> None:
     """Sanitizers leave data attributes in: what a reader sees is bound only where the server has signed it."""
     evil = (
@@ -62,6 +64,7 @@ def test_a_comment_made_me_join_and_delete(case: Case) -> None:
     assert [message for message in traffic.sent if message["type"] in ("subscribe", "call", "present")] == []
 
 
+@pytest.mark.websocket
 def test_markup_of_others_in_a_row_acted_in_its_list(case: Case) -> None:
     row = "<li><div data-live-ignore><button data-live-call='keep' data-live-args='{\"pk\": 1}'>a</button></div></li>"
     page = case.page = case.desk.blank("ada")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
 
 from tests.browser.cases.conftest import Case
+from tests.support.pages import expect
 
 
 def test_i_could_not_stop_the_list(case: Case) -> None:
@@ -19,6 +19,7 @@ def test_i_could_not_stop_the_list(case: Case) -> None:
     assert page.locator("[data-live] > li").all_inner_texts() == ["c", "b"]
 
 
+@pytest.mark.excused(webkit="without compositing, WebKitGTK crashes in a view transition")
 def test_rows_jumped_without_showing_where(case: Case) -> None:
     """A picture is taken of the rows as they were: each has one of its own, and the page is not held up."""
     page = case.open("<li>a</li>", "<li>b</li>", styles="")
@@ -42,7 +43,7 @@ def test_rows_jumped_without_showing_where(case: Case) -> None:
     expect(page.locator("[data-live]")).not_to_have_attribute("data-live-moving", "")
 
 
-@pytest.mark.excused(firefox="its driver cannot reduce motion")
+@pytest.mark.excused(firefox="its driver cannot reduce motion", webkit="its driver cannot reduce motion")
 def test_rows_moved_though_i_want_no_motion(case: Case) -> None:
     page = case.open("<li>a</li>", "<li>b</li>")
     page.emulate_media(reduced_motion="reduce")
@@ -63,6 +64,7 @@ def test_nobody_told_me_that_there_is_more(case: Case) -> None:
     expect(page.get_by_role("status")).to_have_text("1 added")
 
 
+@pytest.mark.excused(webkit="its driver runs no script before those of the page")
 def test_no_cookies_and_no_socket_left_me_with_a_refusal(case: Case) -> None:
     """Scripts may not read the cookie; the browser sends it all the same."""
     page = case.page = case.desk.alone("ada", transport="longpoll")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
 
 from tests.browser.cases.conftest import Case
+from tests.support.pages import expect
 
 NONCE = 'nonce="{{ request.csp_nonce }}"'
 ALPINE = f'<script defer {NONCE} src="/vendor/alpinejs/dist/cdn.min.js"></script>'
@@ -72,7 +72,7 @@ def test_web_components_closed_themselves(case: Case) -> None:
         <sl-tab-panel name="a">a</sl-tab-panel><sl-tab-panel name="b">b</sl-tab-panel></sl-tab-group></li>"""
     page = case.open(row % "one", after=SHOELACE, styles="", eval="", icons="")
     expect(page.locator("sl-tab[panel=a]")).to_have_attribute("active", "")
-    page.get_by_text("More").click()
+    page.locator("sl-details").click()
     page.locator("sl-tab[panel=b]").click()
     expect(page.locator("sl-tab[panel=b]")).to_have_attribute("active", "")
     page.evaluate("document.querySelector('sl-rating').value = 4")

@@ -11,6 +11,7 @@ urlpatterns = [
     path("page/", views.page),
     path("part/", views.part),
     path("queries/", views.queries),
+    path("upload/", views.upload),
     path("desk/", desk.urls),
     path("foreign/", views.foreign),
     path("rename/", views.rename),

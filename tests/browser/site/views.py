@@ -4,7 +4,9 @@ import mimetypes
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.template import engines
 from django.templatetags.static import static as static_url
 from django.utils._os import safe_join
@@ -54,6 +56,28 @@ def rename(request: HttpRequest) -> HttpResponse:
 def delete(request: HttpRequest) -> HttpResponse:
     Task.objects.filter(pk=request.POST["pk"], project__members=request.user).delete()
     return HttpResponse("Deleted.")
+
+
+UPLOAD = """{% if messages %}{% for message in messages %}<p class="message">{{ message }}</p>{% endfor %}{% endif %}
+<form method="post" enctype="multipart/form-data" data-live-upload>{% csrf_token %}
+<p><input name="title" aria-label="Title" value="{{ title }}"{% if error %} aria-invalid="true"{% endif %}></p>
+{% if error %}<ul class="errorlist"><li>{{ error }}</li></ul>{% endif %}
+<p><input type="file" name="file" aria-label="File"></p><button>Send</button></form>"""
+
+
+def upload(request: HttpRequest) -> HttpResponse:
+    """A form with a file, as Django's documentation shows it: errors are shown at the form, success redirects."""
+    context = {"user": request.user, "title": "", "error": ""}
+    if request.method == "POST":
+        size = len(request.FILES["file"].read())
+        context["title"] = title = request.POST["title"]
+        if title == "too large":
+            return HttpResponse("No.", status=413)
+        if title:
+            messages.success(request, f"{title}: {size} bytes.")
+            return redirect("/upload/")
+        context["error"] = "This field is required."
+    return HttpResponse(engines["django"].from_string(PAGE % UPLOAD).render(context, request))
 
 
 async def queries(request: HttpRequest) -> JsonResponse:

@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session
 from django.test import AsyncClient
 
 from realtime.auth.limits import Quotas
+from realtime.connections.handshake import check_handshake
 from realtime.routing import websocket_urlpatterns
 from tests.support.limits import limit
 
@@ -101,3 +102,10 @@ async def test_cookies_that_are_made_up_are_looked_up_so_often_over_http(hub, se
     assert [answer.status_code for answer in answers] == [200, 400]
     assert json.loads(answers[1].content)[0]["code"] == 4002
     assert (await AsyncClient().get("/realtime/sse/")).status_code == 200
+
+
+def test_address_is_read_from_all_lines_of_its_header(settings):
+    settings.REALTIME_TRUSTED_PROXIES = 2
+    lines = [(b"X-Forwarded-For", each) for each in (b"forged", b"198.51.100.7, 203.0.113.9", b"10.0.0.1")]
+    scope = {"type": "websocket", "headers": [(b"host", b"testserver"), *lines], "client": ["10.0.0.2", 1]}
+    assert check_handshake(scope).address == "203.0.113.9"

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from demo_project.board.seeds import PEOPLE, SUPERUSER, seed
 from demo_project.chat.seeds import seed as seed_chat
+from demo_project.showcase.seeds import seed as seed_showcase
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = "8000"
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         seed()
         seed_chat()
+        seed_showcase()
         self.stdout.write(banner(port, database))
         self.stdout.flush()
         serve(port, database)
@@ -62,8 +64,10 @@ def banner(port: int, database: Path) -> str:
         f"    {name} / {name}" + ("    (and the admin)" if name == SUPERUSER else "") for name in PEOPLE
     )
     return (
-        f"\nThe board is at http://{HOST}:{port}/ and Django's admin at http://{HOST}:{port}/admin/\n"
-        f"Open it in two windows. Logins (user name / password):\n{logins}\n"
+        f"\nTwo browsers side by side, without a login: http://{HOST}:{port}/\n"
+        f"Boards, chat and more: http://{HOST}:{port}/projects/ and Django's admin: http://{HOST}:{port}/admin/\n"
+        f"Logins (user name / password):\n{logins}\n"
+        f"http://localhost:{port}/ has a login of its own, for a second person in the same browser.\n"
         f"Database: {database}\nStop with Ctrl-C.\n"
     )
 
@@ -71,6 +75,7 @@ def banner(port: int, database: Path) -> str:
 def serve(port: int, database: Path) -> None:
     """Become daphne: signals and the exit code are then its own."""
     os.environ["DEMO_DB"] = str(database)
+    os.environ.setdefault("DEMO_PLAYER", "1")
     os.chdir(settings.BASE_DIR)
     arguments = ["-m", "daphne", "-v", "0", "-b", HOST, "-p", str(port), "demo_project.asgi:application"]
     os.execv(sys.executable, [sys.executable, *arguments])

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from demo_project.board.seeds import seed
 from demo_project.chat.seeds import seed as seed_chat
+from demo_project.showcase.seeds import seed as seed_showcase
 
 
 class Command(BaseCommand):
@@ -16,6 +17,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         filled = seed()
         seed_chat()
+        seed_showcase()
         if filled:
             self.stdout.write("The board is filled.")
         else:

@@ -18,12 +18,12 @@ export declare class Monitor {
     #private;
     clock: Clock;
     window: EventTarget;
-    document: Pick<Document, "addEventListener" | "visibilityState">;
-    /** @param {{clock?: Clock, window?: EventTarget, document?: Pick<Document, "addEventListener" | "visibilityState">}} [environment] */
+    document: Document;
+    /** @param {{clock?: Clock, window?: EventTarget, document?: Document}} [environment] */
     constructor({ clock, window, document }?: {
         clock?: Clock;
         window?: EventTarget;
-        document?: Pick<Document, "addEventListener" | "visibilityState">;
+        document?: Document;
     });
     /** @param {Handlers} handlers */
     start(handlers: Handlers): void;

@@ -1,0 +1,247 @@
+"""Recorded reads: checks whose SELECTs still return the same rows are not repeated, and all others are."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.utils import timezone
+
+from realtime import ModelStream
+from realtime.auth import recorded_reads
+from realtime.auth.authorization import AuthorizedStream, Request, authorize_request, ground_tables, read_facts
+from realtime.auth.identity import Identity
+from realtime.auth.recorded_reads import RecordedReads, RepeatedReads
+from realtime.capture import install
+from realtime.protocol.messages import Subscribe
+from realtime.streams.registry import registry
+from tests.models import Book, Note, Shelf
+from tests.support.logins import new_session
+from tests.support.waiting import seconds
+from tests.support.wire import WireClient, until
+
+pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.databases]
+
+TABLES = {"tests_note"}
+
+
+class Admitted(ModelStream):
+    """The books of a shelf, for users whom a note admits; it may name their audience."""
+
+    model = Book
+    fields = ["title"]
+    partition_by = ["shelf"]
+    authorize_depends_on = ["tests.Note"]
+    checked: list[str] = []
+
+    def authorize(self, user, shelf):
+        self.checked.append(user.username)
+        return Note.objects.filter(text__startswith=f"{user.username}:").exists()
+
+    def audience(self, user, shelf):
+        return Note.objects.get(text__startswith=f"{user.username}:").text
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf)
+
+
+@pytest.fixture(autouse=True)
+def admitted(committed):
+    registry.add("admitted", Admitted)
+    install.install()
+    ground_tables.cache_clear()
+    Admitted.checked.clear()
+    connection.ensure_connection()  # its first statements are not reads of the check
+    yield
+    registry.remove("admitted")
+    install.install()
+
+
+@pytest.fixture
+def ann() -> User:
+    Note.objects.create(text="ann:")
+    return User.objects.create_user("ann")
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf.objects.create(name="one")
+
+
+def recorded(check, tables=TABLES):
+    reads = RecordedReads()
+    with reads.watch():
+        check()
+    return reads.reads(tables)
+
+
+RECORDED = {
+    "exists": lambda: Note.objects.filter(text="a").exists(),
+    "exists not": lambda: Note.objects.filter(text="none").exists(),
+    "get": lambda: Note.objects.get(text="a"),
+    "first": lambda: Note.objects.order_by("pk").first(),
+    "list": lambda: list(Note.objects.all()),
+    "count": lambda: Note.objects.count(),
+    "two": lambda: [Shelf.objects.filter(pk=1).exists(), Note.objects.count()],
+    "dates": lambda: list(User.objects.filter(date_joined__lt=timezone.now())) + list(Note.objects.all()),
+}
+NOT_RECORDED = {
+    "nothing": lambda: None,
+    "another table": lambda: Shelf.objects.filter(pk=1).exists(),
+    "write": lambda: [Note.objects.count(), Note.objects.filter(text="none").update(text="b")],
+    "savepoint": lambda: in_savepoint(Note.objects.count),
+    "raw cursor that is iterated": lambda: list(executed("SELECT id FROM tests_note")),
+    "raw cursor that is not read": lambda: [Note.objects.count(), executed("SELECT id FROM tests_note").close()],
+    "raw cursor that is used twice": lambda: executed("SELECT id FROM tests_note").execute("SELECT 1"),
+    "number of rows": lambda: [(cursor := executed("SELECT id FROM tests_note")).fetchall(), cursor.rowcount],
+    "function": lambda: list(Note.objects.raw("SELECT id, text FROM tests_note WHERE ABS(id) > 0")),
+    "several statements": lambda: list(Note.objects.raw("SELECT id, text FROM tests_note WHERE text <> ';'")),
+    "many reads": lambda: [Note.objects.count() for _ in range(recorded_reads.MAX_READS + 1)],
+}
+
+
+def in_savepoint(check):
+    with transaction.atomic(), transaction.atomic():
+        check()
+
+
+def executed(sql):
+    cursor = connection.cursor()
+    cursor.execute(sql.replace("tests_note", connection.ops.quote_name("tests_note")))
+    return cursor
+
+
+@pytest.mark.parametrize("check", RECORDED.values(), ids=RECORDED)
+def test_reads_that_can_be_repeated(check):
+    Note.objects.create(text="a")
+    reads = recorded(check)
+    assert reads is not None
+    assert RepeatedReads().are_same(reads)
+
+
+@pytest.mark.parametrize("check", NOT_RECORDED.values(), ids=NOT_RECORDED)
+def test_checks_that_depend_on_more_than_their_reads(check):
+    Note.objects.create(text="a")
+    assert recorded(check) is None
+
+
+def test_row_locks_are_not_repeated():
+    if not connection.features.has_select_for_update:
+        pytest.skip("This database has no row locks.")
+    with transaction.atomic():
+        assert recorded(lambda: list(Note.objects.select_for_update())) is None
+
+
+def test_backend_that_is_not_of_django_may_switch_schemas(monkeypatch):
+    assert recorded(Note.objects.count) is not None
+    monkeypatch.setattr(type(connection._connections[connection._alias]), "__module__", "tenants.backend")
+    assert recorded(Note.objects.count) is None
+
+
+CHANGES = {
+    "another row": (lambda: Note.objects.create(text="b"), {"exists", "get", "first"}),
+    "the row": (lambda: Note.objects.update(text="c"), {"count"}),
+    "no row left": (lambda: Note.objects.all().delete(), set()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_only_reads_that_return_other_rows_differ(change):
+    Note.objects.create(text="a")
+    checks = {name: recorded(RECORDED[name]) for name in ("exists", "get", "first", "list", "count")}
+    write, same = CHANGES[change]
+    write()
+    assert {name for name, reads in checks.items() if RepeatedReads().are_same(reads)} == same
+
+
+def test_equal_reads_are_sent_once(django_assert_num_queries):
+    reads = [recorded(lambda number=number: Note.objects.filter(pk=number).exists()) for number in (1, 1, 2)]
+    reads.append([reads[0][0]._replace(params=(True, True))])  # 1 equals True, but not for the database
+    repeated = RepeatedReads()
+    with django_assert_num_queries(3):
+        for read in reads:
+            repeated.are_same(read)
+
+
+def test_read_that_fails_differs():
+    [read] = recorded(Note.objects.count)
+    assert not RepeatedReads().are_same([read._replace(sql="SELECT nothing FROM nowhere")])
+
+
+def test_value_without_a_certain_text_proves_nothing():
+    fetched = recorded_reads._FetchedRows(None)
+    fetched._keep([(1, object())], is_all=True)
+    assert fetched.is_void
+
+
+def subject_of(user) -> AuthorizedStream:
+    request = Request(Identity(str(user.pk)), Subscribe(id=1, stream="admitted", params={"shelf": 1}))
+    return authorize_request(request, read_facts([request])).answer
+
+
+def again(user, subject, *, only_rows=True):
+    request = Request(Identity(str(user.pk)), subject, only_rows)
+    return authorize_request(request, read_facts([request]))
+
+
+def test_answer_stands_until_its_reads_differ(ann):
+    subject = subject_of(ann)
+    Note.objects.create(text="bob:")
+    Admitted.checked.clear()
+    assert (again(ann, subject).stands, Admitted.checked) == (True, [])
+    Note.objects.filter(text="ann:").update(text="ann: editor")
+    decision = again(ann, subject)
+    assert (decision.stands, decision.answer.stream.audience_key) == (False, "ann: editor")
+
+
+def test_change_of_the_user_repeats_the_check(ann):
+    subject = subject_of(ann)
+    Admitted.checked.clear()
+    assert (again(ann, subject, only_rows=False).stands, Admitted.checked) == (False, ["ann"])
+
+
+def test_values_cached_on_the_user_are_reads_of_all_checks_of_the_user(ann, monkeypatch):
+    def authorize(self, user, shelf):
+        if not hasattr(user, "kept"):
+            user.kept = Note.objects.filter(text="closed").exists()
+        return not user.kept
+
+    monkeypatch.setattr(Admitted, "authorize", authorize)
+    requests = [
+        Request(Identity(str(ann.pk)), Subscribe(id=1, stream="admitted", params={"shelf": shelf})) for shelf in (1, 2)
+    ]
+    known = read_facts(requests)
+    subjects = [authorize_request(request, known).answer for request in requests]
+    Note.objects.create(text="closed")
+    assert [again(ann, subject).stands for subject in subjects] == [False, False]
+
+
+async def test_rows_that_concern_others_repeat_no_check(shelf, ann, elsewhere):
+    async with WireClient(Identity(str(ann.pk), await elsewhere.soon(new_session, ann))) as client:
+        await client.subscribe("admitted", shelf=shelf.pk)
+        Admitted.checked.clear()
+        for number in range(5):
+            await elsewhere.soon(Note.objects.create, text=f"other{number}:")
+            await elsewhere.soon(Book.objects.create, shelf=shelf, title=str(number))
+        await until(lambda: len(client.titles()) == 5)
+        assert Admitted.checked == []
+        await elsewhere.soon(Note.objects.filter(text="ann:").delete)
+        await elsewhere.soon(Book.objects.create, shelf=shelf, title="later")
+        await until(lambda: client.refusals)
+        await asyncio.sleep(seconds(0.1))
+        assert "later" not in str(client.received)
+
+
+async def test_session_expires_though_answers_stand(shelf, ann, elsewhere):
+    session = await elsewhere.soon(new_session, ann)
+    async with WireClient(Identity(str(ann.pk), session)) as client:
+        await client.subscribe("admitted", shelf=shelf.pk)
+        ends = client.connection._subscriptions._valid_until
+        await elsewhere.soon(Note.objects.create, text="other:")
+        await until(lambda: client.connection._subscriptions._asked_again)
+        await until(lambda: not client.connection.peer.session.held)
+        assert client.connection._subscriptions._valid_until == ends
+        assert ends > asyncio.get_running_loop().time() + timedelta(minutes=1).total_seconds()

@@ -1,0 +1,28 @@
+"""UploadMiddleware: the script of an upload learns where a redirect leads, and follows none."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.test import RequestFactory
+
+from realtime.middleware import UploadMiddleware
+
+UPLOAD = {"X-Realtime-Upload": "1"}
+
+
+def answer(response: HttpResponse, headers: dict[str, str]) -> HttpResponse:
+    return UploadMiddleware(lambda request: response)(RequestFactory().post("/", headers=headers))
+
+
+def test_a_redirect_is_named_and_its_cookies_are_kept():
+    redirect = HttpResponseRedirect("/next/")
+    redirect.set_cookie("messages", "saved")
+    named = answer(redirect, UPLOAD)
+    assert (named.status_code, named["X-Realtime-Location"], named.content) == (200, "/next/", b"")
+    assert named.cookies["messages"].value == "saved"
+
+
+def test_other_answers_and_other_requests_stay_as_they_are():
+    redirect, page = HttpResponseRedirect("/next/"), HttpResponse("errors")
+    assert answer(redirect, {}) is redirect
+    assert answer(page, UPLOAD) is page
