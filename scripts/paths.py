@@ -166,8 +166,10 @@ async def _trace(recorder: Recorder) -> dict[str, list[Step]]:
 
         for number in range(ROUNDS + 1):  # the first round fills caches
             title = f"Round {number}"
-            # a patch only has the differing part of the title
-            wire.sent = lambda text: end("change") if '"puts"' in text or '"patches"' in text else None
+            # a patch only has the differing part of the title, and may come in short
+            wire.sent = lambda text: (
+                end("change") if text[:1] == "[" or '"puts"' in text or '"patches"' in text else None
+            )
             await recorder.quiet()
             recorder.start()
             await sync_to_async(Task.objects.filter(pk=task.pk).update)(title=title)

@@ -91,6 +91,15 @@ describe("pages that share a connection", () => {
     assert.deepEqual([titles(mine), titles(yours)], [["of 7"], ["new", "of 8"]])
   })
 
+  test("patches in short come to the page whose they are", () => {
+    const [one, two] = [new Tab(), new Tab()]
+    const [mine, yours] = [one.open(7), two.open(8)]
+    server.accept()
+    answer(7, 8)
+    server.say([8, {1: {set: {title: "patched"}}}])
+    assert.deepEqual([titles(mine), titles(yours)], [["of 7"], ["patched"]])
+  })
+
   test("both get a live query that both have", () => {
     const [one, two] = [new Tab(), new Tab()]
     const queries = [one.open(7), two.open(7)]

@@ -49,7 +49,7 @@ class Expires:
 class Apply:
     """Apply the deltas of a frame, and then call `applied`."""
 
-    cursor: str
+    cursor: str | None
     updates: list[Update]
 
 

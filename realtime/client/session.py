@@ -154,7 +154,7 @@ class ClientState:
 
     def receive(self, received: Message | list[Any], size: int) -> list[Effect]:
         """Handle a message of `size` bytes. Raise `ValueError` if it is not allowed in this phase."""
-        message = self._text_more(*received) if isinstance(received, list) else received
+        message = self._long(*received) if isinstance(received, list) else received
         kind = message["type"]
         if self.phase == "greeting" and kind not in ("welcome", "bye"):
             raise ValueError(f"The server sent '{kind}' before 'welcome'.")
@@ -199,10 +199,12 @@ class ClientState:
                 return self.lost(message["code"], message["reason"], message.get("retry", 0.0))
         return []  # also for messages of a newer server
 
-    def _text_more(self, number: int, text: str) -> Message:
-        """Return the long form of a short message."""
+    def _long(self, number: int, more: str | Message) -> Message:
+        """Return the long form of a short message: a text, or a frame whose cursor is missing."""
+        if isinstance(more, dict):
+            return {"type": "frame", "cursor": None, "deltas": [{"query": number, "patches": more}]}
         unknown = {"query": -1, "key": "", "field": "", "offset": 0}
-        return {**self._texts.get(number, unknown), "type": "text", "number": number, "text": text}
+        return {**self._texts.get(number, unknown), "type": "text", "number": number, "text": more}
 
     def _text(self, message: Message) -> TextAdded:
         key, field, offset, text = (message[name] for name in ("key", "field", "offset", "text"))

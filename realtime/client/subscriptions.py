@@ -165,12 +165,13 @@ class Subscriptions:
                 item, [delta for delta in frame["deltas"] if delta["query"] == item.query], fresh=item.cursor is None
             )
             for item in self._items
-            if item.log == frame["log"]
+            if (item.log == frame["log"] if "log" in frame else item.query == frame["deltas"][0]["query"])
         ]
 
-    def advance(self, item: Subscription, cursor: str) -> None:
-        """Note that the client has the subscription's rows up to this cursor."""
-        item.cursor, item.fingerprint, item.status, item.failures = cursor, item.next_fingerprint, "live", 0
+    def advance(self, item: Subscription, cursor: str | None) -> None:
+        """Note that the client has the subscription's rows up to this cursor; None: up to the same one as before."""
+        item.cursor = item.cursor if cursor is None else cursor
+        item.fingerprint, item.status, item.failures = item.next_fingerprint, "live", 0
 
     def reset(self, item: Subscription) -> list[Message]:
         """Discard the client's rows, and request them again."""

@@ -157,8 +157,10 @@ class Connection:
     # called by the hub
 
     def deliver(self, delivery: Delivery) -> None:
-        if delivery.plain and self.peer.session.try_send(delivery.frame, delivery.log):
-            self.peer.send_frame(delivery.frame)
+        # over long-poll, a client that sends the same cursor again may not have received the last response
+        plain = delivery.frame if delivery.short is None or self.is_handed_on else delivery.short
+        if delivery.plain and self.peer.session.try_send(plain, delivery.log):
+            self.peer.send_frame(plain)
             return
         left: list[int] = []
         for subscription, query, fingerprint in delivery.accepted:
@@ -176,7 +178,7 @@ class Connection:
             self.peer.handle(self.peer.session.leave(query))
         if delivery.accepted:
             self._events.update_presence()
-        log, before, frame, _, caught_up, calls, _ = delivery
+        log, before, frame, _, caught_up, calls, *_ = delivery
         now = asyncio.get_running_loop().time()
         self.peer.send(
             self.peer.session.offer(frame, log=log, before=before, caught_up=caught_up, calls=calls, now=now)

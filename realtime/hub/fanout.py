@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from realtime.hub.subscribers import Client, Delivery, Subscribers
 from realtime.hub.waiting import QueryRequest
 from realtime.protocol import codec
+from realtime.protocol.codec import Encoded
 from realtime.protocol.effects import Subscription
 from realtime.queries.shared_delta import Form, SharedDelta
 from realtime.queries.tail import Tick
@@ -31,11 +32,13 @@ def fan_out(
     log: int,
     calls: Mapping[Client, tuple[str, ...]],
     also: Iterable[Client] = NOBODY,
+    without_cursor: Collection[int] = (),
 ) -> list[Addressed]:
     """Return the deliveries of a tick for the clients that are still subscribed.
 
     `calls` are those whose effects the tick has; the clients in `also` get a frame in any case. Each distinct set of
-    deltas has one frame, and clients that need nothing else share one delivery.
+    deltas has one frame, and clients that need nothing else share one delivery. Patches of live queries
+    `without_cursor` are also there in short.
     """
     parts: defaultdict[Client, list[bytes]] = defaultdict(list)
     accepted: defaultdict[Client, list[tuple[Subscription, int, str]]] = defaultdict(list)
@@ -54,10 +57,16 @@ def fan_out(
         # the usual case: the subscribers of one live query
         [(query, delta)] = tick.deltas.items()
         forms = _forms(query, delta, subscribers)
-        return [Addressed(_delivery(tick, log, [part]), clients) for part, clients in forms]
+        return [
+            Addressed(_delivery(tick, log, [part], delta.short(form) if query in without_cursor else None), clients)
+            for form, part, clients in forms
+        ]
 
+    shorts: dict[tuple[int, ...], Encoded | None] = {}
     for query, delta in tick.deltas.items():
-        for part, clients in _forms(query, delta, subscribers):
+        for form, part, clients in _forms(query, delta, subscribers):
+            if query in without_cursor:
+                shorts[(id(part),)] = delta.short(form)
             for client in clients:
                 if not caught_up or query not in caught_up.get(client, ()):
                     parts[client].append(part)
@@ -67,13 +76,14 @@ def fan_out(
         deltas = parts.get(client, [])
         composition = tuple(map(id, deltas))
         if composition not in shared:
-            shared[composition] = Addressed(_delivery(tick, log, deltas), [])
+            shared[composition] = Addressed(_delivery(tick, log, deltas, shorts.get(composition)), [])
         if client in caught_up or client in calls:
             delivery = shared[composition].delivery._replace(
                 accepted=tuple(accepted.get(client, ())),
                 caught_up=frozenset(caught_up.get(client, ())),
                 calls=calls.get(client, ()),
                 plain=False,
+                short=None,
             )
             deliveries.append(Addressed(delivery, [client]))
         else:
@@ -81,7 +91,7 @@ def fan_out(
     return deliveries + [addressed for addressed in shared.values() if addressed.clients]
 
 
-def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> Iterator[tuple[bytes, list[Client]]]:
+def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> Iterator[tuple[Form, bytes, list[Client]]]:
     """Yield the encoded forms of a delta, each with its recipients."""
     clients = subscribers.of(query)
     if not clients:
@@ -94,9 +104,9 @@ def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> Iterator
             groups[delta.form_for(received)].append(client)
     for form, recipients in groups.items():
         if (part := delta.encoded(form)) is not None:
-            yield part, recipients
+            yield form, part, recipients
 
 
-def _delivery(tick: Tick, log: int, deltas: list[bytes]) -> Delivery:
+def _delivery(tick: Tick, log: int, deltas: list[bytes], short: Encoded | None) -> Delivery:
     frame = codec.encode_frame(log=log, cursor=tick.resume, deltas=deltas)
-    return Delivery(log, tick.before, frame)
+    return Delivery(log, tick.before, frame, short=short)

@@ -320,9 +320,18 @@ class LogWorker:
         calls = self._calls.pop(tick.ran)
         stalled, self._stalled = (self.subscribers.clients if self._stalled else ()), False
         frames = size = 0
-        for delivery, clients in fan_out(tick, served, self.subscribers, log=self.number, calls=calls, also=stalled):
+        deliveries = fan_out(
+            tick,
+            served,
+            self.subscribers,
+            log=self.number,
+            calls=calls,
+            also=stalled,
+            without_cursor={query for query in tick.deltas if not self.subscribers.needs_cursor(query)},
+        )
+        for delivery, clients in deliveries:
             frames += len(clients)
-            size += len(clients) * delivery.frame.size
+            size += len(clients) * (delivery.short or delivery.frame).size
             for client in clients:
                 try:
                     client.deliver(delivery)

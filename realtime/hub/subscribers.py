@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from typing import NamedTuple, Protocol
@@ -20,6 +22,8 @@ from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime.log")
 
+CURSOR_SECONDS = 1.0  # after which the next change of a live query brings its subscribers a cursor
+
 
 class Delivery(NamedTuple):
     """What a tick sends to one client: accepted subscriptions, with their live queries, and one frame."""
@@ -31,6 +35,7 @@ class Delivery(NamedTuple):
     caught_up: frozenset[int] = frozenset()
     calls: tuple[str, ...] = ()  # the client's calls whose effects are included at the frame's cursor
     plain: bool = True  # there is nothing but the frame
+    short: Encoded | None = None  # says the same without a cursor, for clients that need nothing else
 
 
 class Client(Protocol):
@@ -87,6 +92,7 @@ class Subscribers:
         self._places: defaultdict[tuple[str, str], set[QueryKey]] = defaultdict(set)  # by stream and parameters
         self._clients: dict[int, dict[Client, Received]] = {}
         self._newest: dict[int, int] = {}  # of each live query: the highest number of a subscriber,
+        self._cursors: dict[int, float] = {}  # when the subscribers of each were last sent a cursor
         self._forms: defaultdict[int, set[Form]] = defaultdict(set)  # and the forms that its subscribers have taken
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # the live queries of each client
 
@@ -116,6 +122,14 @@ class Subscribers:
             return "whole"
         forms = self._forms[query]
         return next(iter(forms)) if self._newest[query] < base and len(forms) == 1 else None
+
+    def needs_cursor(self, query: int) -> bool:
+        """Return whether the subscribers of a live query need a cursor with this change; note that they get it."""
+        now = time.monotonic()
+        if now - self._cursors.get(query, -math.inf) < CURSOR_SECONDS:
+            return False
+        self._cursors[query] = now
+        return True
 
     def knows(self, key: QueryKey) -> bool:
         """Return whether the live query has subscribers."""
@@ -169,6 +183,7 @@ class Subscribers:
 
     def _forget(self, query: int) -> None:
         key, _ = self._streams.pop(query)
+        self._cursors.pop(query, None)
         self.retired.add(key)
         del self._clients[query], self._newest[query], self._forms[query], self._ids[key]
         place = (key.stream, key.params.decode())

@@ -10,7 +10,16 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from realtime.exceptions import BadMessage, ProtocolError, TooLarge
-from realtime.protocol.messages import Bye, ClientMessage, Delta, Frame, ServerMessage, ServerObject, TextMore
+from realtime.protocol.messages import (
+    Bye,
+    ClientMessage,
+    Delta,
+    Frame,
+    Patched,
+    ServerMessage,
+    ServerObject,
+    TextMore,
+)
 
 # also matches an unterminated string, so that the search takes linear time
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
@@ -32,7 +41,9 @@ class _Kind(Struct):
 
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 _server_decoder: msgspec.json.Decoder[ServerObject] = msgspec.json.Decoder(ServerObject)
-_more_decoder: msgspec.json.Decoder[TextMore] = msgspec.json.Decoder(TextMore)
+_short_decoder: msgspec.json.Decoder[tuple[int, str | dict[str, Raw]]] = msgspec.json.Decoder(
+    tuple[int, str | dict[str, Raw]]
+)
 _array_decoder: msgspec.json.Decoder[list[Raw]] = msgspec.json.Decoder(list[Raw])
 _kinds_decoder: msgspec.json.Decoder[list[_Kind]] = msgspec.json.Decoder(list[_Kind])
 _encoder = msgspec.json.Encoder()
@@ -84,7 +95,8 @@ def decode_server(data: str | bytes) -> ServerMessage:
     """Return a server's message. Raise `BadMessage`."""
     try:
         if data[:1] in ("[", b"["):
-            return _more_decoder.decode(data)
+            number, more = _short_decoder.decode(data)
+            return TextMore(number, more) if isinstance(more, str) else Patched(number, more)
         return _server_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadMessage(f"Not a message of this protocol: {error}.") from None

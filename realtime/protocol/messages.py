@@ -119,6 +119,13 @@ class Frame(Struct, tag="frame", omit_defaults=True, frozen=True):
     calls: tuple[str, ...] = ()
 
 
+class Patched(Struct, array_like=True, frozen=True):
+    """A frame in short: patches of one live query. The client's position stays as it is."""
+
+    query: int
+    patches: dict[str, Raw]
+
+
 class Behind(Struct, tag="behind", frozen=True):
     pass
 
@@ -212,4 +219,4 @@ ServerObject = (
     | Bye
 )
 
-ServerMessage = ServerObject | TextMore
+ServerMessage = ServerObject | TextMore | Patched

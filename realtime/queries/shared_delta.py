@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from realtime.protocol.codec import encode_delta
-from realtime.protocol.messages import Delta
+from realtime.protocol.codec import Encoded, encode, encode_delta
+from realtime.protocol.messages import Delta, Patched
 
 Form = Literal["whole", "known", "patched"]
 
@@ -74,6 +74,13 @@ class SharedDelta:
             rest = self._rest[form]
             self._encoded[form] = None if rest is None else _head(self._query) + rest
         return self._encoded[form]
+
+    def short(self, form: Form) -> Encoded | None:
+        """Return the message that says the same as a frame with this form; None if there are not just patches."""
+        delta = self._deltas[form]
+        if delta != Delta(delta.query, patches=delta.patches) or not delta.patches:
+            return None
+        return encode(Patched(self._query, delta.patches))
 
     def _encode(self, form: Form) -> bytes | None:
         delta = self._deltas[form]

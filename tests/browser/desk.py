@@ -114,5 +114,9 @@ class Traffic:
         socket.on("framereceived", self._receive)
 
     def _receive(self, text: str) -> None:
-        self.received.append(json.loads(text))
+        message = json.loads(text)
+        if isinstance(message, list) and isinstance(message[1], dict):  # patches in short
+            query, patches = message
+            message = {"type": "frame", "cursor": None, "deltas": [{"query": query, "patches": patches}]}
+        self.received.append(message)
         self.received_bytes += len(text)

@@ -57,7 +57,7 @@ class Wire:
 
     def _take(self, page: WebSocketRoute, server: WebSocketRoute, text: str, to: WebSocketRoute) -> None:
         message = json.loads(text)
-        kind = message["type"]
+        kind = "frame" if isinstance(message, list) else message["type"]
         self.called = self.called or kind == "call"
         if kind == self.cut_at and self.called and (kind != "frame" or "calls" in message):
             self.cut_at = ""

@@ -161,7 +161,7 @@ class ReferenceClient:
         """Take one message of the server; return what to send."""
         message = self.last = json.loads(text)
         if isinstance(message, list):
-            message = self.last = self._more(*message)
+            message = self.last = self._long(*message)
         kind = message["type"]
         assert self.window is not None or kind in ("welcome", "bye"), f"The first message is {kind}."
         assert self.bye is None, f"There is a {kind} after the bye."
@@ -219,9 +219,12 @@ class ReferenceClient:
                     assert not unknown, f"The rows {unknown} are patched, and were not sent in this connection."
                     item.replica.apply(delta)
                     self.patches += len(delta.get("patches", ()))
-        for item in mine:
-            item.cursor = message["cursor"]
-            item.live, item.fresh = True, False
+        if message["cursor"] is None:
+            assert all(item.live and not item.fresh for item in mine), "A frame without a cursor is for live rows."
+        else:
+            for item in mine:
+                item.cursor = message["cursor"]
+                item.live, item.fresh = True, False
         self.named += message.get("calls", ())
         self.behind = False
         self._unacked_frames += 1
@@ -255,9 +258,12 @@ class ReferenceClient:
     def _event(self, message: dict[str, Any]) -> None:
         self.events.append(message)
 
-    def _more(self, number: int, text: str) -> dict[str, Any]:
+    def _long(self, number: int, more: Any) -> dict[str, Any]:
+        if isinstance(more, dict):
+            [log] = {item.log for item in self.subscriptions.values() if item.query == number}
+            return {"type": "frame", "log": log, "cursor": None, "deltas": [{"query": number, "patches": more}]}
         assert number in self.texts, f"The text {number} continues, and did not begin in this connection."
-        return {**self.texts[number], "type": "text", "text": text}
+        return {**self.texts[number], "type": "text", "text": more}
 
     def _text(self, message: dict[str, Any]) -> None:
         assert self.version > 1, f"A client of version 1 gets {message}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -44,8 +43,9 @@ class WireClient:
     unsent = 0
 
     def send(self, text: str) -> None:
-        self.received.append(json.loads(text))
-        self.say(self.protocol.receive(text))
+        answers = self.protocol.receive(text)
+        self.received.append(self.protocol.last)
+        self.say(answers)
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)

@@ -27,6 +27,7 @@ export const VERSION = 2
  * @typedef {{type: "authenticated", expires?: number}} Authenticated
  * @typedef {{type: "subscribed", id: number, query: number, log: number, fingerprint?: string}} Subscribed
  * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[], calls?: string[]}} Frame
+ * @typedef {[query: number, patches: Record<string, Patch>]} Patched
  * @typedef {{type: "behind"}} Behind
  * @typedef {{type: "heartbeat", cursors?: Record<string, string>}} Heartbeat
  * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number, details?: Details}} Refused
@@ -39,7 +40,7 @@ export const VERSION = 2
  * @typedef {{type: "text_ended", query: number, key: string, field: string, length: number}} TextEnded
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
  * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye} ServerObject
- * @typedef {ServerObject | TextMore} ServerMessage
+ * @typedef {ServerObject | TextMore | Patched} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details
@@ -96,6 +97,11 @@ export function reactionTo(code) {
  */
 export function parseJSON(text) {
   return JSON.parse(/\d{16}/.test(text) ? text.replace(TOKENS, keepExact) : text)
+}
+
+/** Whether a message is a frame in short. @param {any} message @returns {message is Patched} */
+export function isPatched(message) {
+  return Array.isArray(message) && typeof message[1] === "object"
 }
 
 /** Matches strings, which are kept, and numbers. */

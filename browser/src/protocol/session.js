@@ -2,7 +2,7 @@
  * The client's side of the protocol as a state machine. It takes events and returns effects, without DOM, socket or timer.
  */
 
-import {VERSION, codes, reactionTo} from "./messages.js"
+import {VERSION, codes, isPatched, reactionTo} from "./messages.js"
 import {Subscriptions} from "./subscriptions.js"
 
 /** @typedef {import("./subscriptions.js").Subscription} Subscription */
@@ -24,7 +24,7 @@ import {Subscriptions} from "./subscriptions.js"
  *   | {do: "greeted", heartbeat: number}
  *   | {do: "repeat"}
  *   | {do: "expires", seconds: number}
- *   | {do: "apply", cursor: string, updates: import("./subscriptions.js").Update[], calls: string[]}
+ *   | {do: "apply", cursor: string | null, updates: import("./subscriptions.js").Update[], calls: string[]}
  *   | {do: "refused", subscription: Subscription, fault: Fault}
  *   | {do: "later", subscription: Subscription}
  *   | {do: "event", event: import("./messages.js").EventMessage, subscriptions: Subscription[] | null}
@@ -238,6 +238,7 @@ export class Session {
    * @returns {Effect[]}
    */
   receive(message, size) {
+    if (isPatched(message)) return this.#patched(message, size)
     if (Array.isArray(message)) message = this.#textMore(message)
     if (this.phase === "greeting" && message.type !== "welcome" && message.type !== "bye") {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`)
@@ -256,6 +257,13 @@ export class Session {
     }
     this.#handled += 1
     return [...this.#answer(message), ...this.#ackIfDue()]
+  }
+
+  /** Handles a frame that leaves the cursor as it is. @param {import("./messages.js").Patched} message @param {number} size @returns {Effect[]} */
+  #patched([query, patches], size) {
+    this.#unacked.bytes += size
+    const updates = this.#subscriptions.of(query).map((subscription) => ({subscription, deltas: [{query, patches}], fresh: false}))
+    return [{do: "apply", cursor: null, updates, calls: []}]
   }
 
   /** Returns the long form of a short message. @param {import("./messages.js").TextMore} message @returns {import("./messages.js").Text} */

@@ -186,9 +186,9 @@ export class Subscriptions {
       }))
   }
 
-  /** Notes that the page has the subscription's rows up to this cursor. @param {Subscription} subscription @param {string} cursor */
+  /** Notes that the page has the subscription's rows up to this cursor; `null`: up to the same one as before. @param {Subscription} subscription @param {string | null} cursor */
   advance(subscription, cursor) {
-    Object.assign(subscription, {cursor, fingerprint: subscription.nextFingerprint, status: "live", failures: 0})
+    Object.assign(subscription, {cursor: cursor ?? subscription.cursor, fingerprint: subscription.nextFingerprint, status: "live", failures: 0})
   }
 
   /** Discards the page's rows, and requests them again. @param {Subscription} subscription @returns {ClientMessage[]} */

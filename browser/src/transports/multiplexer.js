@@ -6,7 +6,7 @@
  * its own, as after any lost connection. It does not depend on workers or ports, so tests need none.
  */
 
-import {VERSION, parseJSON} from "../protocol/messages.js"
+import {VERSION, isPatched, parseJSON} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").Transport} Transport */
 /** @typedef {{send: (text: string) => void, closed: (code: number, reason: string) => void}} Port */
@@ -221,7 +221,7 @@ export class Multiplexer {
     this.#deliver(message, text)
     this.#handled += 1
     this.#unacked.bytes += text.length
-    if (message.type === "frame") this.#unacked.frames += 1
+    if (message.type === "frame" || isPatched(message)) this.#unacked.frames += 1
     const {frames, bytes} = this.#unacked
     const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
     if (isDue && this.#transport) this.#acknowledge()
@@ -255,7 +255,7 @@ export class Multiplexer {
 
   /** @param {any} message @param {string} text */
   #deliver(message, text) {
-    if (Array.isArray(message)) return this.#passQuery(this.#texts.get(message[0]), text)
+    if (Array.isArray(message)) return this.#passQuery(isPatched(message) ? message[0] : this.#texts.get(message[0]), text)
     switch (message.type) {
       case "subscribed": {
         const entry = this.#entries.get(message.id)

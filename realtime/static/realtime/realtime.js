@@ -35,6 +35,9 @@ function reactionTo(code) {
 function parseJSON(text2) {
   return JSON.parse(/\d{16}/.test(text2) ? text2.replace(TOKENS, keepExact) : text2);
 }
+function isPatched(message) {
+  return Array.isArray(message) && typeof message[1] === "object";
+}
 var TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 function keepExact(token) {
   return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token;
@@ -469,9 +472,9 @@ var Subscriptions = class {
       fresh: subscription.cursor === null
     }));
   }
-  /** Notes that the page has the subscription's rows up to this cursor. @param {Subscription} subscription @param {string} cursor */
+  /** Notes that the page has the subscription's rows up to this cursor; `null`: up to the same one as before. @param {Subscription} subscription @param {string | null} cursor */
   advance(subscription, cursor) {
-    Object.assign(subscription, { cursor, fingerprint: subscription.nextFingerprint, status: "live", failures: 0 });
+    Object.assign(subscription, { cursor: cursor ?? subscription.cursor, fingerprint: subscription.nextFingerprint, status: "live", failures: 0 });
   }
   /** Discards the page's rows, and requests them again. @param {Subscription} subscription @returns {ClientMessage[]} */
   reset(subscription) {
@@ -688,6 +691,7 @@ var Session = class {
    * @returns {Effect[]}
    */
   receive(message, size) {
+    if (isPatched(message)) return this.#patched(message, size);
     if (Array.isArray(message)) message = this.#textMore(message);
     if (this.phase === "greeting" && message.type !== "welcome" && message.type !== "bye") {
       throw new Error(`The server sent '${message.type}' before 'welcome'.`);
@@ -705,6 +709,12 @@ var Session = class {
     }
     this.#handled += 1;
     return [...this.#answer(message), ...this.#ackIfDue()];
+  }
+  /** Handles a frame that leaves the cursor as it is. @param {import("./messages.js").Patched} message @param {number} size @returns {Effect[]} */
+  #patched([query, patches], size) {
+    this.#unacked.bytes += size;
+    const updates = this.#subscriptions.of(query).map((subscription) => ({ subscription, deltas: [{ query, patches }], fresh: false }));
+    return [{ do: "apply", cursor: null, updates, calls: [] }];
   }
   /** Returns the long form of a short message. @param {import("./messages.js").TextMore} message @returns {import("./messages.js").Text} */
   #textMore([number, text2]) {
@@ -5836,7 +5846,7 @@ var Multiplexer = class {
     this.#deliver(message, text2);
     this.#handled += 1;
     this.#unacked.bytes += text2.length;
-    if (message.type === "frame") this.#unacked.frames += 1;
+    if (message.type === "frame" || isPatched(message)) this.#unacked.frames += 1;
     const { frames, bytes } = this.#unacked;
     const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
     if (isDue && this.#transport) this.#acknowledge();
@@ -5866,7 +5876,7 @@ var Multiplexer = class {
   }
   /** @param {any} message @param {string} text */
   #deliver(message, text2) {
-    if (Array.isArray(message)) return this.#passQuery(this.#texts.get(message[0]), text2);
+    if (Array.isArray(message)) return this.#passQuery(isPatched(message) ? message[0] : this.#texts.get(message[0]), text2);
     switch (message.type) {
       case "subscribed": {
         const entry = this.#entries.get(message.id);

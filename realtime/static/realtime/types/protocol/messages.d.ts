@@ -100,6 +100,7 @@ export type Frame = {
     deltas: Delta[];
     calls?: string[];
 };
+export type Patched = [query: number, patches: Record<string, Patch>];
 export type Behind = {
     type: "behind";
 };
@@ -166,7 +167,7 @@ export type Bye = {
     retry?: number;
 };
 export type ServerObject = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye;
-export type ServerMessage = ServerObject | TextMore;
+export type ServerMessage = ServerObject | TextMore | Patched;
 export type Params = Record<string, unknown>;
 export type Details = Record<string, string[]>;
 export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${string}`;
@@ -193,6 +194,7 @@ export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${str
  * @typedef {{type: "authenticated", expires?: number}} Authenticated
  * @typedef {{type: "subscribed", id: number, query: number, log: number, fingerprint?: string}} Subscribed
  * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[], calls?: string[]}} Frame
+ * @typedef {[query: number, patches: Record<string, Patch>]} Patched
  * @typedef {{type: "behind"}} Behind
  * @typedef {{type: "heartbeat", cursors?: Record<string, string>}} Heartbeat
  * @typedef {{type: "refused", id: number, code: number, reason: string, retry?: number, details?: Details}} Refused
@@ -205,7 +207,7 @@ export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${str
  * @typedef {{type: "text_ended", query: number, key: string, field: string, length: number}} TextEnded
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
  * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye} ServerObject
- * @typedef {ServerObject | TextMore} ServerMessage
+ * @typedef {ServerObject | TextMore | Patched} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params
  * @typedef {Record<string, string[]>} Details
@@ -251,6 +253,8 @@ export declare function reactionTo(code: number): "reconnect" | "renew" | "stop"
  * @returns {any}
  */
 export declare function parseJSON(text: string): any;
+/** Whether a message is a frame in short. @param {any} message @returns {message is Patched} */
+export declare function isPatched(message: any): message is Patched;
 /** Returns the format of a live value. Throws if the name is invalid, because the server would close the connection. @param {string} name @returns {Format} */
 export declare function valueFormat(name: string): Format;
 /** Returns the same value with the names in objects sorted. @param {unknown} value @returns {unknown} */

@@ -32,7 +32,7 @@ export type Effect = {
     seconds: number;
 } | {
     do: "apply";
-    cursor: string;
+    cursor: string | null;
     updates: import("./subscriptions.js").Update[];
     calls: string[];
 } | {
@@ -86,7 +86,7 @@ export type Effect = {
  *   | {do: "greeted", heartbeat: number}
  *   | {do: "repeat"}
  *   | {do: "expires", seconds: number}
- *   | {do: "apply", cursor: string, updates: import("./subscriptions.js").Update[], calls: string[]}
+ *   | {do: "apply", cursor: string | null, updates: import("./subscriptions.js").Update[], calls: string[]}
  *   | {do: "refused", subscription: Subscription, fault: Fault}
  *   | {do: "later", subscription: Subscription}
  *   | {do: "event", event: import("./messages.js").EventMessage, subscriptions: Subscription[] | null}

@@ -101,8 +101,8 @@ export declare class Subscriptions {
     refuse({ id, code }: import("./messages.js").Refused): Subscription | undefined;
     /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
     updates({ log, deltas }: import("./messages.js").Frame): Update[];
-    /** Notes that the page has the subscription's rows up to this cursor. @param {Subscription} subscription @param {string} cursor */
-    advance(subscription: Subscription, cursor: string): void;
+    /** Notes that the page has the subscription's rows up to this cursor; `null`: up to the same one as before. @param {Subscription} subscription @param {string | null} cursor */
+    advance(subscription: Subscription, cursor: string | null): void;
     /** Discards the page's rows, and requests them again. @param {Subscription} subscription @returns {ClientMessage[]} */
     reset(subscription: Subscription): ClientMessage[];
     fallBehind(): void;
