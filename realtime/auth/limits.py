@@ -80,8 +80,8 @@ class Quotas:
         An address of "" is unknown: each of its visitors has a separate quota, and shares the quota of all visitors.
         """
         quota = self.of(user=user, address=address, now=now)
-        source = "of this user" if user is not None else "from this address" if address else "of visitors"
-        for each in (quota, quota.shared):
+        own = "of this user" if user is not None else "from this address" if address else "of visitors"
+        for each, source in ((quota, own), (quota.shared, "of visitors")):
             if each is not None and each.connections >= each.most:
                 raise Overloaded(f"The limit of {each.most} connections {source} is reached.", retry=RETRY_SECONDS)
         for each in (quota, quota.shared):

@@ -49,8 +49,9 @@ def test_all_visitors_of_a_process_share_limits(settings):
     quotas = Quotas()
     entered = [enter(quotas, None, address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "", "", "")]
     for address in ("192.0.2.1", "192.0.2.3", ""):
-        with pytest.raises(Overloaded):
+        with pytest.raises(Overloaded) as refused:
             enter(quotas, None, address)
+        assert refused.value.reason == "The limit of 6 connections of visitors is reached."
     enter(quotas, "5", "192.0.2.1")
     quotas.leave(entered[-1])
     enter(quotas, None, "192.0.2.3")
