@@ -5,7 +5,7 @@
 
 import {sentence} from "../protocol/sentences.js"
 import {showErrors} from "./form_errors.js"
-import {attribute, call, emit, get, isForeign, show} from "./members.js"
+import {attribute, call, emit, get, isForeign, set, show} from "./members.js"
 
 /** Tells realtime.middleware.UploadMiddleware to name the redirect in a header, so that only the browser follows it. */
 const UPLOAD = "X-Realtime-Upload"
@@ -42,11 +42,11 @@ export class UploadForms {
   #send(form, address, data) {
     const request = new XMLHttpRequest()
     const area = makeArea(this.document, () => request.abort())
-    const bar = /** @type {HTMLProgressElement} */ (area.querySelector("progress"))
+    const bar = /** @type {HTMLProgressElement} */ (call(area, "querySelector", "progress"))
     const end = () => {
       this.#running.delete(form)
       show(form, "aria-busy", null)
-      area.remove()
+      call(area, "remove")
     }
     const fail = (/** @type {string} */ text) => {
       end()
@@ -86,7 +86,7 @@ export class UploadForms {
     if (request.status < 400 && (named || !page || url.href !== address)) {
       end()
       if (/^https?:$/.test(url.protocol)) this.go(url.href)
-    } else if (again && again.matches(`:has(${ERRORS})`)) {
+    } else if (again && call(again, "matches", `:has(${ERRORS})`)) {
       end()
       showAgain(form, /** @type {HTMLFormElement} */ (again))
     } else if (request.status >= 400) {
@@ -95,8 +95,8 @@ export class UploadForms {
       end()
       this.go(address)
     } else {
-      this.document.title = page?.title ?? ""
-      this.document.body.replaceChildren(...(page?.body.childNodes ?? []))
+      set(this.document, "title", page ? get(page, "title") : "")
+      call(get(this.document, "body"), "replaceChildren", ...(page ? get(get(page, "body"), "childNodes") : []))
     }
   }
 }
@@ -119,17 +119,17 @@ function addressOf(form, submitter) {
 
 /** Makes the element that shows the progress. @param {Document} document @param {() => void} cancel */
 function makeArea(document, cancel) {
-  const area = document.createElement("div")
-  area.setAttribute("data-live-upload-area", "")
-  const bar = document.createElement("progress")
+  const area = call(document, "createElement", "div")
+  show(area, "data-live-upload-area", "")
+  const bar = /** @type {HTMLProgressElement} */ (call(document, "createElement", "progress"))
   bar.max = 100
   bar.value = 0
   bar.setAttribute("aria-label", sentence("Upload"))
-  const button = document.createElement("button")
+  const button = /** @type {HTMLButtonElement} */ (call(document, "createElement", "button"))
   button.type = "button"
   button.textContent = sentence("Cancel upload")
   button.addEventListener("click", cancel)
-  area.append(bar, " ", button)
+  call(area, "append", bar, " ", button)
   return area
 }
 
@@ -137,8 +137,9 @@ function makeArea(document, cancel) {
 function sameForm(form, page) {
   const id = attribute(form, "id")
   const forms = "form[data-live-upload]"
-  const place = [...get(form, "ownerDocument").querySelectorAll(forms)].indexOf(form)
-  return id ? page.getElementById(id) : page.querySelectorAll(forms)[place] ?? null
+  const all = (/** @type {Document} */ document) => [...call(document, "querySelectorAll", forms)]
+  const place = all(/** @type {Document} */ (get(form, "ownerDocument"))).indexOf(form)
+  return id ? call(page, "getElementById", id) : all(page)[place] ?? null
 }
 
 /** Shows the form with the server's errors. The chosen files stay, which no server can send back. @param {HTMLFormElement} form @param {HTMLFormElement} again */
@@ -150,7 +151,7 @@ function showAgain(form, again) {
     for (const name of ["aria-invalid", "aria-describedby"]) show(own, name, attribute(input, name))
     input.replaceWith(own)
   }
-  call(form, "replaceChildren", ...again.childNodes)
+  call(form, "replaceChildren", ...get(again, "childNodes"))
   const wrong = /** @type {HTMLElement | null} */ (call(form, "querySelector", '[aria-invalid="true"]'))
-  wrong?.focus()
+  if (wrong) call(wrong, "focus")
 }

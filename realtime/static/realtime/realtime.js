@@ -6235,12 +6235,12 @@ var UploadForms = class {
     const area = makeArea(this.document, () => request.abort());
     const bar = (
       /** @type {HTMLProgressElement} */
-      area.querySelector("progress")
+      call(area, "querySelector", "progress")
     );
     const end = () => {
       this.#running.delete(form);
       show(form, "aria-busy", null);
-      area.remove();
+      call(area, "remove");
     };
     const fail = (text2) => {
       end();
@@ -6279,7 +6279,7 @@ var UploadForms = class {
     if (request.status < 400 && (named || !page || url.href !== address)) {
       end();
       if (/^https?:$/.test(url.protocol)) this.go(url.href);
-    } else if (again && again.matches(`:has(${ERRORS})`)) {
+    } else if (again && call(again, "matches", `:has(${ERRORS})`)) {
       end();
       showAgain(
         form,
@@ -6292,8 +6292,8 @@ var UploadForms = class {
       end();
       this.go(address);
     } else {
-      this.document.title = page?.title ?? "";
-      this.document.body.replaceChildren(...page?.body.childNodes ?? []);
+      set(this.document, "title", page ? get(page, "title") : "");
+      call(get(this.document, "body"), "replaceChildren", ...page ? get(get(page, "body"), "childNodes") : []);
     }
   }
 };
@@ -6315,24 +6315,34 @@ function addressOf2(form, submitter) {
   return isPost && ["", "_self"].includes(option("target")) && url.origin === location2.origin ? url.href : "";
 }
 function makeArea(document2, cancel) {
-  const area = document2.createElement("div");
-  area.setAttribute("data-live-upload-area", "");
-  const bar = document2.createElement("progress");
+  const area = call(document2, "createElement", "div");
+  show(area, "data-live-upload-area", "");
+  const bar = (
+    /** @type {HTMLProgressElement} */
+    call(document2, "createElement", "progress")
+  );
   bar.max = 100;
   bar.value = 0;
   bar.setAttribute("aria-label", sentence("Upload"));
-  const button = document2.createElement("button");
+  const button = (
+    /** @type {HTMLButtonElement} */
+    call(document2, "createElement", "button")
+  );
   button.type = "button";
   button.textContent = sentence("Cancel upload");
   button.addEventListener("click", cancel);
-  area.append(bar, " ", button);
+  call(area, "append", bar, " ", button);
   return area;
 }
 function sameForm(form, page) {
   const id = attribute(form, "id");
   const forms = "form[data-live-upload]";
-  const place2 = [...get(form, "ownerDocument").querySelectorAll(forms)].indexOf(form);
-  return id ? page.getElementById(id) : page.querySelectorAll(forms)[place2] ?? null;
+  const all = (document2) => [...call(document2, "querySelectorAll", forms)];
+  const place2 = all(
+    /** @type {Document} */
+    get(form, "ownerDocument")
+  ).indexOf(form);
+  return id ? call(page, "getElementById", id) : all(page)[place2] ?? null;
 }
 function showAgain(form, again) {
   const chosen = new Map(filesOf(form).map((input) => [input.name, input]));
@@ -6342,12 +6352,12 @@ function showAgain(form, again) {
     for (const name of ["aria-invalid", "aria-describedby"]) show(own, name, attribute(input, name));
     input.replaceWith(own);
   }
-  call(form, "replaceChildren", ...again.childNodes);
+  call(form, "replaceChildren", ...get(again, "childNodes"));
   const wrong = (
     /** @type {HTMLElement | null} */
     call(form, "querySelector", '[aria-invalid="true"]')
   );
-  wrong?.focus();
+  if (wrong) call(wrong, "focus");
 }
 
 // src/realtime.js
