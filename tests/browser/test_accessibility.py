@@ -54,6 +54,9 @@ def test_an_answer_while_it_is_written_and_when_it_is_whole(desk: Desk) -> None:
     expect(page.locator(".is-streaming")).to_have_count(0, timeout=seconds(30) * 1000)
 
     assert found + faults(page) == []
+    page.set_viewport_size(ZOOMED)
+    expect(page.locator(".answer pre")).to_have_count(1)  # a long line of code is wrapped
+    assert page.evaluate("document.documentElement.scrollWidth") <= ZOOMED["width"]
 
 
 def test_lists_with_pages_and_more(desk: Desk, board: Board) -> None:
