@@ -7,8 +7,9 @@ import inspect
 import os
 from pathlib import Path
 from typing import Any, Final, NoReturn
+from weakref import WeakSet
 
-from django.db import DatabaseError, models
+from django.db import models
 from django.db.models import IntegerField, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.lookups import Exact
@@ -22,6 +23,10 @@ from realtime.streams.stream import ModelStream
 _ORM = str(Path(models.__file__).parents[1]) + os.sep
 _ABC = frozenset({"<frozen abc>", abc.__file__})
 IN_PLACE: Final = 6_172_839_450_617_283  # in a QuerySet, where an audience's key would be
+
+
+# Streams whose `get_queryset` cannot be called without a real audience.
+_looking: WeakSet[type[ModelStream]] = WeakSet()
 
 
 class _AudienceLookedAt(Exception):
@@ -71,12 +76,13 @@ def _caller(frame: Any) -> str:
 
 def queryset_of_any(stream: ModelStream) -> Any:
     """Return a stream's QuerySet with `IN_PLACE` as the audience; None if it may differ in more than that."""
+    if type(stream) in _looking:
+        return None
     audience = AnyAudience()
     try:
         queryset = queryset_with(stream, audience)
-    except DatabaseError:
-        raise
-    except Exception:  # it looks at the audience
+    except Exception:  # it looks at the audience, or gives it to a statement of its own
+        _looking.add(type(stream))
         return None
     if not isinstance(queryset, QuerySet) or any(value is audience for value in vars(queryset).values()):
         return None

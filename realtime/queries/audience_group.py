@@ -42,6 +42,11 @@ class AudienceGroup:
         """Return whether this stream differs from the group's in nothing but the audience."""
         return differs_in_audience_alone(stream, self.query.stream)
 
+    def must_end(self) -> bool:
+        """Return whether its QuerySet or its rows have turned out to read the audience."""
+        kind = type(self.query.stream)
+        return not may_be_for_all(kind) or reads_stream(kind, self.query.key.format)
+
     def remove(self, key: QueryKey) -> None:
         """Remove an audience. If the live query was named after it, name it after another one."""
         self.members.pop(key, None)

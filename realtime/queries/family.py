@@ -45,7 +45,9 @@ class Family:
     def has(self, plan: Plan, params: Mapping[str, Any]) -> bool:
         """Return whether a plan, made for these values, belongs to this family."""
         mine, theirs = self._plan.queryset, plan.queryset
-        if parts(mine) != parts(theirs) or _places(theirs.query.where, self._fields, params) != self._places:
+        if not is_same(parts(mine), parts(theirs)):
+            return False
+        if _places(theirs.query.where, self._fields, params) != self._places:
             return False
         if plan.place != self._of_any:
             return False

@@ -31,7 +31,7 @@ from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
 from realtime.queries.pagination import render_pages
 from realtime.queries.plan import BEFORE, Maintenance, Plan
-from realtime.queries.probe import ReadsAudience, note_reading, queryset_of_all
+from realtime.queries.probe import ReadsAudience, may_be_for_all, note_reading, queryset_of_all, reads_late
 from realtime.queries.queryset import unsliced
 from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import RowMemory, SentRows
@@ -128,8 +128,12 @@ class LiveQuery:
     is_for_all = False  # it is read for several audiences, and must not depend on them
     _plan_of_any: Plan | None = None  # a plan that differs from its own only in naming no audience
     _follows = False  # in this tick, the QuerySet is known to be that plan's, with the audience
+    _has_groups = False  # its rows are groups, as far as is known
+    _shares_plan = False  # its plan was made for several audiences, by the stream of one of them
 
-    def __init__(self, stream: ModelStream, format: str, memory: RowMemory | None = None) -> None:
+    def __init__(
+        self, stream: ModelStream, format: str, memory: RowMemory | None = None, render: Renderer | None = None
+    ) -> None:
         self.id = next(_ids)
         self.key = query_key(stream, format)
         self.seconds = 0.0  # spent on reading and rendering it
@@ -156,7 +160,7 @@ class LiveQuery:
         self._question = ""  # the fingerprint of the QuerySet that `keys` were read by, if computed
         self._new_question = ""  # the same, for this tick
         self._keeps_digests = stream.compares_rows()  # of all rows, to find those that have changed
-        self._render = Renderer(stream, format)
+        self._render = render or Renderer(stream, format)
         self._same_key = comparable_key(stream.model)
 
     @property
@@ -185,10 +189,11 @@ class LiveQuery:
 
     def separate(self, number: int, stream: ModelStream) -> LiveQuery:
         """Return a live query in the same state, with this number, for one of the audiences that it was read for."""
-        own = LiveQuery(stream, self.key.format)
+        # not by the stream's own methods, which may fail or answer otherwise by now
+        own = LiveQuery(stream, self.key.format, render=self._render.for_stream(stream))
         own.id, own.careful = number, self.careful
         own._keys, own._shown, own._question = self._keys.copy(), self._shown, self._question
-        own.is_open, own.looks_around = self.is_open, self.looks_around
+        own.is_open, own.looks_around, own._has_groups = self.is_open, self.looks_around, self._has_groups
         own.sent = self.sent.separate()
         return own
 
@@ -664,6 +669,7 @@ class LiveQuery:
 
     def _ask(self) -> tuple[Any, Analysis]:
         if self._asked is None:
+            self.end_sharing()
             queryset = self._queryset()
             if self._plan is None or not self._plan.is_of(queryset):
                 self._plan, self._placed = Plan(queryset, self.stream), None
@@ -678,7 +684,31 @@ class LiveQuery:
         queryset = queryset_of_all(self.stream)
         if queryset is None:
             raise ReadsAudience(self)
+        self._shares_plan = True
         return queryset
+
+    def read_watched(self, read: Callable[..., Any], *args: Any) -> Any:
+        """Call a method; raise `ReadsAudience` if it read the audience, although others share what it reads."""
+        try:
+            found = read(*args)
+        except Exception as error:
+            if self._reads_audience():
+                raise ReadsAudience(self) from error
+            raise
+        if self._reads_audience():
+            raise ReadsAudience(self)
+        return found
+
+    def _reads_audience(self) -> bool:
+        kind = type(self.stream)
+        shared = self.is_for_all or self._shares_plan
+        return (shared and not may_be_for_all(kind)) or (self._follows and reads_late(kind))
+
+    def end_sharing(self) -> None:
+        """Forget the plan that other audiences share, if the stream has turned out to read the audience."""
+        if self._shares_plan and not may_be_for_all(type(self.stream)):
+            self._plan, self._placed, self._asked, self._shares_plan = None, None, None, False
+            self._forget_plan_of_any()
 
     def ask_for_all(self) -> bool:
         """Use one QuerySet for all audiences, if they share it; return whether they do."""
@@ -688,6 +718,7 @@ class LiveQuery:
         if self._plan is None or not self._plan.is_of(queryset):
             self._plan, self._placed = Plan(queryset, self.stream), None
             self._forget_plan_of_any()
+        self._shares_plan = True
         self._take_plan(self._plan)
         return True
 
@@ -697,6 +728,7 @@ class LiveQuery:
             if self._plan is not other._plan:
                 self._plan, self._placed = other._plan, None
                 self._forget_plan_of_any()
+            self._shares_plan = True
             self._take_plan(self._plan)
 
     def plan_of_any(self, known: Plan | None) -> Plan | None:
@@ -704,7 +736,7 @@ class LiveQuery:
 
         None if its audiences may differ in more, or if the statement has changed since the last tick.
         """
-        if self._asked is not None or type(self.stream) in _timed:
+        if self._asked is not None or type(self.stream) in _timed or reads_late(type(self.stream)):
             return None
         queryset = queryset_of_any(self.stream)
         if queryset is None or (known is not None and known.is_of(queryset)):
@@ -732,6 +764,8 @@ class LiveQuery:
 
     def _take_plan(self, plan: Plan) -> None:
         self._new_question = ""
+        if self._has_groups != (plan.queryset._fields is not None):
+            self._has_groups = not self._has_groups
         self._asked = plan.queryset, plan.analysis
         if self._question or plan.queryset.query.annotations:
             self._take_question()
@@ -746,7 +780,7 @@ class LiveQuery:
 
     def _is_grouped(self) -> bool:
         """Return whether its rows are groups, as far as is known."""
-        return self._plan is not None and self._plan.queryset._fields is not None
+        return self._has_groups
 
     def _is_timed(self) -> bool:
         """Return whether this stream's QuerySets are known to differ between two moments."""
@@ -785,8 +819,8 @@ def _by_key(queryset: Any) -> dict[str, Any]:
 
 
 def _groups_by_key(queryset: Any) -> dict[str, Any]:
-    rows, key_of_group = list(queryset.all()), GroupKeys(queryset)
-    found = {key_of_group(row): row for row in rows}
+    rows = list(queryset.all())
+    found = dict(zip(GroupKeys(queryset).of(rows), rows, strict=True))
     if len(found) < len(rows):
         raise StreamDefinitionError(
             f"A QuerySet of {queryset.model.__name__} returned several groups with the same values.",
@@ -875,6 +909,10 @@ class ValueQuery(LiveQuery):
         super().__init__(stream, format)
         self.name = name
         self._names = (name,)
+
+    @property
+    def look(self) -> None:
+        return None  # the stream computes it, and may read the audience
 
     @property
     def members(self) -> Collection[str]:

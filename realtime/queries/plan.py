@@ -26,6 +26,9 @@ from realtime.streams.stream import ModelStream
 BEFORE = "realtime_before"  # a row's attribute with the key of the row before
 
 
+_OF_DJANGO = frozenset(vars(QuerySet()))  # the attributes of every QuerySet
+
+
 class Maintenance(Enum):
     """What is read to find how a live query has changed."""
 
@@ -60,7 +63,7 @@ class Plan:
         """Return whether the plan of this stream is this one, with its audience in place of any."""
         mine, theirs = attributes(self.queryset), attributes(own.queryset)
         one, other = mine.pop("where"), theirs.pop("where")
-        if parts(self.queryset) != parts(own.queryset) or not is_same(mine, theirs):
+        if not is_same(parts(self.queryset), parts(own.queryset)) or not is_same(mine, theirs):
             return False
         if (type(one), one.connector, one.negated) != (type(other), other.connector, other.negated):
             return False
@@ -151,7 +154,8 @@ def parts(queryset: QuerySet[Any]) -> tuple[Any, ...]:
     rows: Any = queryset
     prefetched = rows._prefetch_related_lookups
     plain = all(isinstance(lookup, str) for lookup in prefetched)
-    return rows.model, rows._db, rows._fields, rows._iterable_class, prefetched if plain else object()
+    own = {name: value for name, value in vars(rows).items() if name not in _OF_DJANGO}  # of a class of its own
+    return rows.model, rows._db, rows._fields, rows._iterable_class, prefetched if plain else object(), own
 
 
 def _leads_to_one(join: Any) -> bool:

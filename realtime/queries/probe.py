@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 _LOOKED = "_realtime_looked"
 _CHANGED = "_realtime_changed"
-_PERSONAL = frozenset({"audience", "audience_key", "__dict__"})
+_RETURNED = "_realtime_returned"
+_PERSONAL = frozenset(
+    {"audience", "audience_key", "__dict__", "__getstate__", "__reduce__", "__reduce_ex__"}  # a copy has it too
+)
 _OF_ONE = frozenset({"audience", "audience_key", "_inline_rows"})  # attributes that differ between audiences
 
 # Streams whose QuerySet may differ between audiences.
 _personal: WeakSet[type[ModelStream]] = WeakSet()
+
+# Streams whose QuerySets have read their stream after get_queryset had returned them.
+_late: WeakSet[type[ModelStream]] = WeakSet()
 
 # The formats in which a row has read its stream, and so may differ between audiences.
 _reading: WeakKeyDictionary[type[ModelStream], set[str]] = WeakKeyDictionary()
@@ -33,7 +39,12 @@ class ReadsAudience(Exception):
 
 def may_be_for_all(kind: type[ModelStream]) -> bool:
     """Return whether `get_queryset` has never read the audience, as far as that can be seen."""
-    return kind not in _personal and kind.__getattribute__ is object.__getattribute__
+    return kind not in _personal and kind.__getattribute__ is object.__getattribute__ and not _has_slots(kind)
+
+
+def reads_late(kind: type[ModelStream]) -> bool:
+    """Return whether a QuerySet, or a row of it, has read its stream after `get_queryset` had returned it."""
+    return kind in _late
 
 
 def reads_stream(kind: type[ModelStream], format: str) -> bool:
@@ -65,10 +76,8 @@ def queryset_of_all(stream: ModelStream) -> Any:
     state = _state(probe)
     state.update(vars(stream))
     queryset = probe.get_queryset(**stream.params)
-    if _LOOKED in state:
-        _personal.add(kind)
-        return None
-    return queryset
+    state[_RETURNED] = True
+    return None if _LOOKED in state else queryset
 
 
 def queryset_with(stream: ModelStream, audience: Any) -> Any:
@@ -80,7 +89,13 @@ def queryset_with(stream: ModelStream, audience: Any) -> Any:
     state = _state(probe)
     state.update(vars(stream), audience=audience, audience_key=audience)
     queryset = probe.get_queryset(**stream.params)
+    state[_RETURNED] = True
     return None if _CHANGED in state else queryset
+
+
+def _has_slots(kind: type[ModelStream]) -> bool:
+    """Return whether its instances have attributes that `vars` does not show."""
+    return any(vars(each).get("__slots__") for each in kind.__mro__)
 
 
 def _state(probe: Any) -> dict[str, Any]:
@@ -93,7 +108,11 @@ def _probe_class(kind: type[ModelStream]) -> type[ModelStream]:
     if found is None:
 
         def look(self: Any) -> None:
-            _state(self)[_LOOKED] = True
+            state = _state(self)
+            state[_LOOKED] = True
+            _personal.add(kind)
+            if _RETURNED in state:
+                _late.add(kind)
 
         def get(self: Any, name: str) -> Any:
             if name in _PERSONAL:
@@ -105,7 +124,12 @@ def _probe_class(kind: type[ModelStream]) -> type[ModelStream]:
             _state(self)[_CHANGED] = True
             (object.__setattr__ if value else object.__delattr__)(self, name, *value)
 
+        def reduce(self: Any, protocol: Any) -> Any:
+            look(self)
+            return kind.__reduce_ex__(self, protocol)
+
         members = {
+            "__reduce_ex__": reduce,
             "__getattribute__": get,
             "__setattr__": change,
             "__delattr__": change,

@@ -6,6 +6,7 @@ import datetime
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from copy import copy
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -38,6 +39,10 @@ ENCODABLE = (
 )  # fmt: skip
 
 
+Render = Callable[[Model, str, Callable[[], Any]], Any]
+"""Renders a row with its key; the last argument returns the stream, when it is read."""
+
+
 class Renderer:
     """Renders a row with its key for clients: HTML text, or a dictionary.
 
@@ -56,13 +61,19 @@ class Renderer:
 
     def __call__(self, instance: Model, key: str) -> Any:
         self.asked = False
-        return self._render(instance, key)
+        return self._render(instance, key, self._lazy)
+
+    def for_stream(self, stream: ModelStream) -> Renderer:
+        """Return one with the same look, for a stream that differs in its audience alone."""
+        other = copy(self)
+        other._stream, other.asked = stream, False
+        return other
 
     def _asked_stream(self) -> ModelStream:
         self.asked = True
         return self._stream
 
-    def _of_html(self, format: str) -> Callable[[Model, str], Any]:
+    def _of_html(self, format: str) -> Render:
         template: Any
         if found := self._stream.inline_rows(format):
             name, names, template = found.rows.template_name, [found.rows.variable], found.template
@@ -70,18 +81,18 @@ class Renderer:
             name = str(self._stream.get_template_name())
             names, template = ["object", self._stream.model._meta.model_name or "row"], get_template(name)
         self.look = (format, name, self._stream.surroundings)
-        return _html_renderer(self._stream, name, template, names, self._lazy)
+        return _html_renderer(self._stream, name, template, names)
 
     def _lazy(self) -> Any:
         return SimpleLazyObject(self._asked_stream)
 
-    def _of_data(self) -> Callable[[Model, str], Any]:
+    def _of_data(self) -> Render:
         if self._stream.serializer_class is None:
             self.look = ("data", tuple(self._stream.get_fields()), self._stream.surroundings)
             return _data_renderer(self._stream)
         # one for all rows, as with many=True in Django REST framework
         self._serializer = serializer = self._stream.serializer_class(context={"stream": self._stream})
-        return lambda instance, key: serializer.to_representation(instance)
+        return lambda instance, key, lazy: serializer.to_representation(instance)
 
     def keeps_text(self, name: str) -> bool:
         """Return whether the value of this name, if it is a text, is the model's field, and not made from it."""
@@ -134,12 +145,10 @@ def _not_json(row: Any, stream: ModelStream, error: TypeError) -> StreamDefiniti
     )
 
 
-def _html_renderer(
-    stream: ModelStream, name: str, template: Any, names: Sequence[str], lazy: Callable[[], Any]
-) -> Callable[[Model, str], Any]:
+def _html_renderer(stream: ModelStream, name: str, template: Any, names: Sequence[str]) -> Render:
     inspector = row_html.Inspector()
 
-    def render(instance: Model, key: str) -> str:
+    def render(instance: Model, key: str, lazy: Callable[[], Any]) -> str:
         fields: set[str] = set()
         token = _row.set((name, stream.name, instance, fields))
         try:
@@ -189,7 +198,7 @@ def takes_live_text(instance: Model, field: str) -> bool:
     return True
 
 
-def _data_renderer(stream: ModelStream) -> Callable[[Model, str], Any]:
+def _data_renderer(stream: ModelStream) -> Render:
     fields = stream.get_fields()
     if unknown := [path for path in fields if path not in stream.fields]:
         raise StreamDefinitionError(
@@ -198,7 +207,7 @@ def _data_renderer(stream: ModelStream) -> Callable[[Model, str], Any]:
         )
     paths = _paths(stream.model, tuple(fields))
 
-    def render(instance: Any, key: str) -> dict[str, Any]:
+    def render(instance: Any, key: str, lazy: Callable[[], Any]) -> dict[str, Any]:
         if isinstance(instance, dict):  # a group
             return {path: instance[path] for path in fields}
         return {path: _value(instance, steps, field) for path, steps, field in paths}

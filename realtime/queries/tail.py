@@ -404,18 +404,20 @@ class Tail:
                     raise
                 continue
             except ReadsAudience as error:
-                self._dissolve(error.query)
+                self._tell_audiences_apart(type(error.query.stream))
                 continue
             except _QueryFailed as error:
                 if not self.log.connection.is_usable():
                     raise error.error from None
-                self._discard(error.key)
+                for key in self._audiences(error.key):
+                    failed.add(key)
+                    self._discard(key)
                 continue
             finally:
                 if not round.given_up:
                     self._end_tick(round)
             self._store(found, failed)
-            self._find_texts(found.tick, texts)
+            self._find_texts(found.tick, texts, found.joined)
             self._find_withheld(found.tick)
             self._begun = True
             return found.tick
@@ -464,6 +466,21 @@ class Tail:
         self._router.discard(query)
         query.sent.forget()
         self._due.pop(query, None)
+
+    def _audiences(self, key: QueryKey) -> list[QueryKey]:
+        """Return the keys of all audiences that share the live query with this key."""
+        query = self._queries.get(key)
+        group = None if query is None else self._group_of.get(query.id)
+        return [key] if group is None else list(group.members)
+
+    def _tell_audiences_apart(self, kind: type[ModelStream]) -> None:
+        """End what audiences of this stream have shared, because it reads the audience."""
+        for group in list(self._groups.values()):
+            if type(group.query.stream) is kind and group.must_end():
+                self._dissolve(group.query)
+        for query in self._queries.values():
+            if type(query.stream) is kind:
+                query.end_sharing()
 
     def _dissolve(self, query: LiveQuery) -> None:
         """Give each audience of a group a live query of its own."""
@@ -868,8 +885,11 @@ class Tail:
             tick.withheld = min(withheld, key=lambda each: each.since).cursor
         self._resume = tick.resume
 
-    def _find_texts(self, tick: Tick, texts: Mapping[TextName, GrowingText]) -> None:
-        """Note in the tick which of all texts changed live queries show, and which of the new ones the others show."""
+    def _find_texts(self, tick: Tick, texts: Mapping[TextName, GrowingText], joined: JoinedGroups) -> None:
+        """Note in the tick which of all texts changed live queries show, and which of the new ones the others show.
+
+        Of audiences that have joined a group: all that it shows.
+        """
         new = [name for name, text in texts.items() if self._texts.get(name) is not text]
         self._texts = texts
         if not texts:
@@ -886,6 +906,11 @@ class Tail:
             elif label in new_texts and (shown := query.shown_texts(new_texts[label])):
                 tick.new_texts.update(dict.fromkeys(numbers, shown))
                 query.sent.texts = {*query.sent.texts, *((text.key, text.field) for text in shown)}
+        for key, (group, member) in joined.audiences.items():
+            label, known = group.query.stream.model._meta.label_lower, group.query.sent.texts
+            if known and key in self._queries and member.number not in tick.texts:
+                shown = {text for text in texts if text.model == label and (text.key, text.field) in known}
+                tick.new_texts[member.number] = shown
 
     def _warn_of_size(self, query: LiveQuery) -> None:
         key, most = query.key, limits.rows // WARN_PART
@@ -987,7 +1012,7 @@ class Tail:
         surroundings = nullcontext() if query.key.surroundings == SITE else query.key.surroundings.applied()
         try:
             with round.reading(query.key), surroundings:
-                return read(*args)
+                return query.read_watched(read, *args)
         except (GivenUp, ReadsAudience):
             raise
         except NeedsCare:

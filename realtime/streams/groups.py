@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from django.db.models import F
+from django.core.exceptions import FieldError
+from django.db.models import F, JSONField
 from django.db.models.expressions import OrderBy
 
 from realtime.streams.keys import KNOWN, key_text, stored
@@ -67,16 +69,46 @@ def in_group_order(queryset: Any) -> Any:
 
 
 class GroupKeys:
-    """Makes the keys of a QuerySet's groups: JSON arrays with the text of each value, or null."""
+    """Makes the keys of a QuerySet's groups: JSON arrays with the text of each value, or null.
+
+    The text of a value of JSON is its JSON: 1 and "1" are two groups. Some groups that a database tells apart are the
+    same to Django, such as those of JSON's null and of no value; the second one gets a number.
+    """
 
     def __init__(self, queryset: Any) -> None:
         query = queryset.query
         fields = dict(zip(query.values_select, (each.target for each in query.select), strict=False))
-        self._names: Sequence[tuple[str, Any]] = [(name, fields.get(name)) for name in group_names(queryset)]
+        names = group_names(queryset)
+        self._names: Sequence[tuple[str, Any]] = [(name, fields.get(name)) for name in names]
+        shown = {**dict(zip(query.values_select, query.select, strict=False)), **query.annotation_select}
+        self._json = {name for name in names if name in shown and _is_json(shown[name])}
 
-    def __call__(self, row: Any) -> str:
-        values = [_plain(row[name], field) for name, field in self._names]
-        return msgspec.json.encode([None if value is None else key_text(value) for value in values]).decode()
+    def of(self, rows: Sequence[Any]) -> list[str]:
+        """Return the keys of all groups, in order."""
+        found: dict[str, int] = {}
+        keys = []
+        for row in rows:
+            parts = [self._text(name, row[name], field) for name, field in self._names]
+            key = msgspec.json.encode(parts).decode()
+            found[key] = found.get(key, 0) + 1
+            if found[key] > 1 and self._json:
+                key = msgspec.json.encode([*parts, found[key]]).decode()
+            keys.append(key)
+        return keys
+
+    def _text(self, name: str, value: Any, field: Any) -> str | None:
+        if value is None:
+            return None
+        if name in self._json:
+            return json.dumps(value, sort_keys=True, default=str)  # of integers of any size too
+        return key_text(_plain(value, field))
+
+
+def _is_json(expression: Any) -> bool:
+    try:
+        return isinstance(expression.output_field, JSONField)
+    except (FieldError, AttributeError):  # it has none
+        return False
 
 
 def _plain(value: Any, field: Any) -> Any:

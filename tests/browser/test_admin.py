@@ -294,6 +294,7 @@ def test_form_breaks_no_rule_for_accessibility(board: Board, desk: Desk, staff: 
     assert without(faults(ada), faults_of_django(desk, form(board, "One"))) == []
 
 
+@pytest.mark.excused(firefox="a process of Firefox ESR crashes when axe-core reads this page")
 def test_status_page_breaks_no_rule_for_accessibility(board: Board, desk: Desk) -> None:
     desk.open_live("ada", board.path)
     page = desk.open("ada", STATUS)

@@ -72,7 +72,7 @@ Task.objects.filter(title="Pen").update(assignee=ada)
 class Reader:
     """A project with the files of a recipe."""
 
-    def __init__(self, folder: Path, recipe: str) -> None:
+    def __init__(self, folder: Path, recipe: str, app: str) -> None:
         self.folder = folder
         self.port = free_port()
         inherited = {
@@ -82,6 +82,8 @@ class Reader:
         self._run("-c", START)
         with (folder / "mysite" / "settings.py").open("a") as file:
             file.write(SETTINGS)
+            if app:
+                file.write(f"INSTALLED_APPS.append({app!r})\n")
         (folder / "mysite" / "urls.py").write_text(URLS)
         (folder / "mysite" / "reader.py").write_text(READER)
         for block in [*blocks("recipes/index"), *blocks(f"recipes/{recipe}")]:
@@ -120,10 +122,10 @@ class Reader:
 def open_recipe(tmp_path: Path, windows: Windows) -> Iterator[Callable[..., tuple[Page, Reader]]]:
     readers: list[Reader] = []
 
-    def open_recipe(recipe: str) -> tuple[Page, Reader]:
-        readers.append(Reader(tmp_path, recipe))
+    def open_recipe(recipe: str, *, app: str = "", path: str = "/") -> tuple[Page, Reader]:
+        readers.append(Reader(tmp_path, recipe, app))
         page = windows.open(windows.context(url=f"http://127.0.0.1:{readers[0].port}"))
-        page.goto("/")
+        page.goto(path)
         wait_for_state(page)
         return page, readers[0]
 
@@ -349,3 +351,67 @@ def test_a_toast_is_counted_until_it_is_dismissed(open_recipe: Callable[..., tup
     page.get_by_role("button", name="Dismiss").click()
     expect(page.get_by_role("status").get_by_role("link")).to_have_count(0)
     expect(page.locator(".badge")).to_be_empty()
+
+
+def test_a_table_of_django_tables2_is_live_and_its_links_sort_and_turn_pages(
+    open_recipe: Callable[..., tuple[Page, Reader]],
+) -> None:
+    page, reader = open_recipe("django-tables2", app="django_tables2", path="/1/")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_text([re.compile(r"INK\s*✘\s*Nobody"), re.compile("INKWELL"), re.compile("PAPER")])
+    page.get_by_role("link", name="Next").click()
+    expect(rows).to_have_text([re.compile(r"PEN\s*✔\s*ada")])
+    reader.shell("from django.contrib.auth.models import User; User.objects.update(username='Ada')")
+    expect(rows).to_have_text([re.compile(r"PEN\s*✔\s*Ada")])
+    found = re.findall("<td >([A-Z]+)</td>", page.request.get("/1/?sort=-title&page=2").text())
+    assert found == ["INK"]  # which needs no script
+    page.goto("/1/")
+    page.get_by_role("link", name="Title").click()
+    wait_for_state(page)
+    expect(page.get_by_role("columnheader", name="Title")).to_have_class(re.compile(r"\bdesc\b"))
+    expect(rows).to_have_text([re.compile("PEN"), re.compile("PAPER"), re.compile("INKWELL")])
+    reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(title='Quill')")
+    expect(rows).to_have_text([re.compile("QUILL"), re.compile("PEN"), re.compile("PAPER")])
+    reader.shell("from board.models import Task; Task.objects.all().delete()")
+    expect(rows).to_have_text(["Nothing to do."])
+    reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='<b>Ink')")
+    expect(rows).to_have_text([re.compile("<B>INK")])
+
+    assert page.request.get("/1/?sort=project").status == 400
+    reader.shell("from board.models import Project; Project.objects.get().members.clear()")
+    expect(page.locator("tbody")).not_to_contain_text("INK")
+    assert page.request.get("/1/").status == 404
+
+
+def test_a_filter_set_narrows_a_live_list_in_place_and_without_javascript(
+    open_recipe: Callable[..., tuple[Page, Reader]], windows: Windows
+) -> None:
+    page, reader = open_recipe("django-filter", app="django_filters", path="/1/")
+    rows = page.locator("li")
+    page.get_by_label("Title").press_sequentially("in")
+    expect(rows).to_have_text(["Ink", "Inkwell"])
+    page.get_by_label("Done").select_option("true")
+    expect(rows).to_have_text(["No task matches."])
+    reader.shell("from board.models import Task; Task.objects.filter(title='Ink').update(done=True, due='2026-03-02')")
+    expect(rows).to_have_text(["Ink"])
+    until = page.get_by_label("Due until")
+    until.fill("2026-03-01")
+    expect(rows).to_have_text(["No task matches."])
+    until.fill("2026-03-02")
+    expect(rows).to_have_text(["Ink"])
+    until.evaluate("(input) => { input.type = 'text' }")
+    until.fill("soon")
+    expect(page.get_by_text("Enter a valid date.")).to_be_visible()
+    expect(rows).to_have_text(["Ink"])
+    page.reload()
+    expect(rows).to_have_text(["Ink"])
+
+    plain = windows.open(windows.context(java_script_enabled=False, url=f"http://127.0.0.1:{reader.port}"))
+    plain.goto("/1/")
+    plain.get_by_label("Title").fill("ink")
+    plain.get_by_label("Done").select_option("false")
+    plain.get_by_role("button", name="Show").click()
+    expect(plain.locator("li")).to_have_text(["Inkwell"])
+    plain.goto("/1/?until=soon")
+    expect(plain.get_by_text("Enter a valid date.")).to_be_visible()
+    assert "Inkwell" not in plain.content()

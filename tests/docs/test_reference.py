@@ -121,7 +121,7 @@ def test_each_template_tag_stands_in_the_reference_with_its_options():
     assert set(documented) == set(tags.register.tags)
     for name, text in documented.items():
         signature = inspect.signature(getattr(tags, name))
-        named = {"container", "share"} & set(signature.parameters)
+        named = {"container", "share", "token_url"} & set(signature.parameters)
         assert options(text) == named | TAKEN.get(name, set()), name
 
 

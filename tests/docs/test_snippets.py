@@ -39,6 +39,8 @@ HAS_PARTIALS = django.VERSION >= (6,)  # of templates
 OTHER_APPS = {"agenda", "events", "shop"}  # apps of the reader that the demo does not have
 ESBUILD = ROOT / "browser" / "node_modules" / ".bin" / "esbuild"
 LOADERS = {"js": "js", "jsx": "jsx", "ts": "ts", "css": "css"}
+MODULE = re.compile(r"# (board/[\w/]+)\.py")
+TAGS = ".templatetags."
 READ_BY_SPHINX = re.compile(r"\{\S+\}|doors")
 CHECKED = {*LOADERS, "python", "html+django", "html+jinja", "console", "sh", "ini", "nginx", "text"}
 PROGRAMS = {"npm", "daphne", "uvicorn", "gunicorn", "hypercorn", "granian", "django-admin", "."}
@@ -96,6 +98,34 @@ def with_templates_of_the_docs(configured: list[dict[str, Any]]) -> list[dict[st
     return [{**{name: value for name, value in engine.items() if name != "APP_DIRS"}, "OPTIONS": options}]
 
 
+def with_libraries(configured: list[dict[str, Any]], modules: list[str]) -> list[dict[str, Any]]:
+    """The engines, of which Django's has these libraries of tags."""
+    libraries = {name.rpartition(".")[2]: name for name in modules}
+    return [
+        {**each, "OPTIONS": {**each.get("OPTIONS", {}), "libraries": libraries}}
+        if each["BACKEND"].endswith("DjangoTemplates")
+        else each
+        for each in configured
+    ]
+
+
+def provide_modules(page: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Make modules of the page's blocks that its other blocks import or load, and return their names."""
+    text = "\n".join(block.text for block in blocks(page))
+    provided = []
+    for block in blocks(page):
+        if not (match := MODULE.match(block.text)):
+            continue
+        name = match[1].replace("/", ".")
+        is_used = f"from {name} import" in text or TAGS in name
+        if is_used and name not in sys.modules:
+            module = ModuleType(name)
+            exec(compile(block.text, str(block), "exec"), module.__dict__)
+            monkeypatch.setitem(sys.modules, name, module)
+            provided.append(name)
+    return provided
+
+
 def run(block: Block) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": f"board.block{block.number}"}
     exec(compile(block.text, str(block), "exec"), names)
@@ -117,6 +147,8 @@ def test_python_runs_and_its_streams_are_sound(
             names: dict[str, Any] = {"__name__": "demo_project.board.models"}
             exec(compile(block.text, str(block), "exec"), names)
         return
+    if block.page.startswith("recipes/"):
+        provide_modules(block.page, monkeypatch)
     names = run(block)
     for kind in [value for value in names.values() if isinstance(value, type)]:
         if issubclass(kind, ModelStream) and kind.__module__ == names["__name__"] and hasattr(kind, "model"):
@@ -145,10 +177,15 @@ def test_test_case_of_the_guide_passes(project: Registry) -> None:
 
 
 @pytest.mark.parametrize("block", blocks_of("html+django"), ids=str)
-def test_template_is_read_by_django(block: Block) -> None:
+def test_template_is_read_by_django(
+    block: Block, project: Registry, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
     if "partialdef" in block.text and not HAS_PARTIALS:
         pytest.skip("Django 6 has partials.")
     load = "{% load realtime %}" if block.page.startswith("reference/") else ""  # which is left out there
+    if block.page.startswith("recipes/") and "/templatetags/" in "".join(each.text for each in blocks(block.page)):
+        names = [name for name in provide_modules(block.page, monkeypatch) if TAGS in name]
+        settings.TEMPLATES = with_libraries(settings.TEMPLATES, names)
     engines["django"].from_string(load + block.text)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Count, Q, QuerySet, Value
 from django.test.utils import CaptureQueriesContext
 
-from realtime import ModelStream
+from realtime import ModelStream, live_value
+from realtime.protocol.live_text import GrowingText, TextName
 from realtime.queries.tail import Want
 from tests.models import Book, Shelf
 from tests.queries.conftest import Live
@@ -169,3 +172,229 @@ def test_cost_of_a_shared_live_query_counts_once(live, books):
     assert {cost.key for cost in costs} == {viewer.key for viewer in viewers}
     assert {cost.id for cost in costs} == {viewer.query for viewer in viewers}
     assert len({cost.seconds for cost in costs}) == 1
+
+
+def number_pages(books: list[Book]) -> None:
+    for number, book in enumerate(books):
+        Book.objects.filter(pk=book.pk).update(pages=number)
+
+
+def is_empty(live: Live) -> bool:
+    tail = live.tail
+    kept = tail._queries, tail._groups, tail._group_of, tail._router._indexes, tail._careful, tail._withholding
+    return not any(kept)
+
+
+def test_live_value_is_computed_for_each_audience(live, books):
+    @live_value
+    def mine(self: Any) -> str:
+        return f"{Book.objects.count()} for {self.audience}"
+
+    kind = stream(mine=mine)
+    viewers = [live(kind, audience=number, format="value:mine") for number in range(3)]
+    assert [viewer.rows for viewer in viewers] == [["3 for 0"], ["3 for 1"], ["3 for 2"]]
+    books[0].delete()
+    live.tick()
+    assert [viewer.rows for viewer in viewers] == [["2 for 0"], ["2 for 1"], ["2 for 2"]]
+
+
+def test_pages_are_rendered_for_each_audience(live, books, tmp_path, settings):
+    (tmp_path / "realtime").mkdir()
+    (tmp_path / "realtime/pages.html").write_text("<nav>{{ stream.audience }}</nav>")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    kind = stream(paginate_by=2)
+    viewers = [live(kind, audience=number, format="pages", page=1) for number in range(2)]
+    assert [viewer.rows[0].endswith(f">{number}</nav>") for number, viewer in enumerate(viewers)] == [True, True]
+
+
+class PagesOf(Value):
+    """The audience of a stream, which it reads when the QuerySet is compiled."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        super().__init__(0)
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return "%s", [self.stream.audience]
+
+
+def by_compiling(self: Any) -> Any:
+    return Book.objects.filter(pages=PagesOf(self)).order_by("title")
+
+
+def by_copying(self: Any) -> Any:
+    return Book.objects.filter(pages=copy.copy(self).audience).order_by("title")
+
+
+@pytest.mark.parametrize("get_queryset", [by_compiling, by_copying])
+def test_queryset_that_reads_the_audience_out_of_sight_is_read_for_each(live, books, get_queryset):
+    number_pages(books)
+    kind = stream(get_queryset=get_queryset)
+    viewers = [live(kind, audience=number) for number in range(3)]
+    assert [viewer.titles for viewer in viewers] == [["b"], ["d"], ["f"]]
+    rename(books[0], "a")
+    live.tick()
+    assert [viewer.titles for viewer in viewers] == [["a"], ["d"], ["f"]]
+
+
+class Told(QuerySet[Any]):
+    """Tells its rows the stream."""
+
+    stream: Any = None
+
+    def _clone(self) -> Any:
+        clone = super()._clone()  # type: ignore[misc]
+        clone.stream = self.stream
+        return clone
+
+    def _fetch_all(self) -> None:
+        super()._fetch_all()  # type: ignore[misc]
+        for row in self._result_cache or ():
+            if isinstance(row, Book):
+                row.stream = self.stream  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_rows_that_read_the_audience_by_themselves_are_read_for_each(live, books, monkeypatch, late):
+    def whose(self: Any) -> str:
+        return f"{self.title} {self.stream.audience if asks else None}"
+
+    def get_queryset(self: Any) -> Any:
+        rows = Told(Book).order_by("title")
+        rows.stream = self
+        return rows
+
+    asks = not late
+    monkeypatch.setattr(Book, "whose", property(whose), raising=False)
+    kind = stream(get_queryset=get_queryset, fields=["whose"])
+    viewers = [live(kind, audience=number) for number in range(2)]
+    asks = True
+    for title in "ac":
+        rename(books[0], title)
+        live.tick()
+        assert [viewer.rows[0]["whose"] for viewer in viewers] == [f"{title} 0", f"{title} 1"]
+
+
+def test_stream_with_slots_is_read_for_each_audience(live, books):
+    class Slotted(stream()):  # type: ignore[misc]
+        __slots__ = ("owner",)
+
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.owner = self.audience_key
+
+        def get_queryset(self) -> Any:
+            return Book.objects.filter(pages=self.owner)
+
+    number_pages(books)
+    viewers = [live(Slotted, audience=number) for number in range(3)]
+    assert [viewer.titles for viewer in viewers] == [["b"], ["d"], ["f"]]
+
+
+def test_audiences_are_told_apart_without_asking_the_stream_for_its_fields_again(live, books):
+    def get_fields(self: Any) -> list[str]:
+        if split:
+            raise RuntimeError("planned")
+        return ["id", "title"]
+
+    def get_queryset(self: Any) -> Any:
+        return Book.objects.exclude(Q(pages=self.audience) if split else Q(pk=None)).order_by("title")
+
+    split: list[bool] = []
+    number_pages(books)
+    kind = stream(get_fields=get_fields, get_queryset=get_queryset)
+    viewers = [live(kind, audience=number) for number in range(3)]
+    split.append(True)
+    rename(books[0], "a")
+    assert live.tick().failed == set()
+    assert [viewer.titles for viewer in viewers] == [["d", "f"], ["a", "f"], ["a", "d"]]
+    live.tick(gone=tuple(viewers))
+    assert is_empty(live)
+
+
+def test_failure_of_one_audience_fails_for_no_other(live, books):
+    def get_queryset(self: Any) -> Any:
+        if broken and self.audience == 0:
+            raise RuntimeError("planned")
+        return Book.objects.order_by("title")
+
+    broken: list[bool] = []
+    kind = stream(get_queryset=get_queryset)
+    first, *others = [live(kind, audience=number) for number in range(3)]
+    broken.append(True)
+    rename(books[0], "a")
+    assert live.tick().failed == {first.key}
+    assert [viewer.titles for viewer in others] == [["a", "d", "f"]] * 2
+
+
+def test_database_error_ends_all_audiences_at_once(live, books, monkeypatch):
+    def get_queryset(self: Any) -> Any:
+        rows = Book.objects.order_by("title")
+        return rows.extra(where=["nonsense"]) if broken else rows
+
+    broken: list[bool] = []
+    kind = stream(get_queryset=get_queryset)
+    viewers = [live(kind, audience=number) for number in range(4)]
+    broken.append(True)
+    rename(books[0], "a")
+    rounds = []
+    read = live.tail._read
+    monkeypatch.setattr(live.tail, "_read", lambda *args: rounds.append(args) or read(*args))
+    assert live.tick().failed == {viewer.key for viewer in viewers}
+    assert len(rounds) == 2
+    assert is_empty(live)
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_audience_resumes_after_it_was_told_apart(live, books, knows):
+    def get_queryset(self: Any) -> Any:
+        rows = Book.objects.order_by("title")
+        return rows.exclude(pages=self.audience) if split else rows
+
+    split: list[bool] = []
+    number_pages(books)
+    kind = stream(get_queryset=get_queryset)
+    viewers = [live(kind, audience=number) for number in range(3)]
+    rename(books[0], "a")
+    live.tick()
+    cursor, rows, fingerprint = viewers[1].cursor, dict(viewers[1].replica.rows), live.tail._queries[viewers[1].key]
+    want = Want(viewers[1].key, cursor, fingerprint._question if knows else None)
+    split.append(True)
+    rename(books[1], "c")
+    live.tick()
+    back = live.viewer(kind, audience=1, cursor=cursor)
+    back.replica.hold(rows)
+    answer = live.tail.tick({want: back.stream}, []).answers[want]
+    back.query = answer.query
+    back.take(answer.delta)
+    assert back.titles == viewers[1].titles == ["a", "f"]
+
+
+def test_audience_that_joins_is_shown_the_live_texts_that_the_others_are_shown(live, books):
+    kind = stream()
+    first = live(kind, audience=0)
+    name = TextName("default", "tests.book", str(books[1].pk), "title")
+    texts = {name: GrowingText(0, 1000)}
+    Book.objects.filter(pk=books[1].pk).update(pages=1)
+    assert set(live.tail.tick({}, [], texts=texts).texts) == {first.query}
+    late = live.viewer(kind, audience=1)
+    want = Want(late.key, None)
+    tick = live.tail.tick({want: late.stream}, [], texts=texts)
+    assert (tick.deltas, tick.new_texts) == ({}, {tick.answers[want].query: {name}})
+
+
+def test_groups_of_rows_are_told_apart_too(live, books):
+    def get_queryset(self: Any) -> Any:
+        rows = Book.objects.exclude(title=f"of {self.audience}") if split else Book.objects.all()
+        return rows.values("pages").annotate(n=Count("pk")).order_by("pages")
+
+    split: list[bool] = []
+    number_pages(books)
+    kind = stream(get_queryset=get_queryset, fields=["pages", "n"])
+    viewers = [live(kind, audience=number) for number in range(2)]
+    split.append(True)
+    rename(books[0], "of 0")
+    live.tick()
+    assert [[row["pages"] for row in viewer.rows] for viewer in viewers] == [[1, 2], [0, 1, 2]]
+    index = live.tail._router.index(live.tail._queries[viewers[0].key])
+    assert index._holders._by_key == {}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.core.checks import Error
-from django.db.models import Count, F, Q, Sum, Value
+from django.db.models import Count, F, JSONField, Q, Sum, Value
 from django.db.models.expressions import Window
 from django.db.models.functions import Length, Rank
 
@@ -16,6 +16,7 @@ from realtime.exceptions import StreamDefinitionError
 from realtime.queries.livequery import live_query
 from realtime.streams.registry import place
 from realtime.streams.window import page
+from tests.fields.models import Everything
 from tests.queries.test_shapes import ROUNDS
 from tests.shapes.models import Card, Lane
 from tests.shapes.writes import seed, write_some
@@ -179,6 +180,29 @@ def test_group_of_nothing_is_not_the_group_of_a_text(desk, lanes):
 
     seen = desk.watch(groups(desk, make))
     assert seen.keys == ['["",null]', '["None",null]']
+
+
+@pytest.mark.databases
+@pytest.mark.parametrize("column", ["json", "json__status"])
+def test_groups_by_json_are_groups_whatever_is_written(desk, column):
+    def make(self):
+        return Everything.objects.values(column).annotate(**TOTAL)
+
+    seen = desk.watch(desk.stream(Everything, make, fields=[column, "n"]))
+    past = [seen.past()]
+    values = [1, "1", None, "null", True, 10**30, ["1"], [1], {"a" * 80: 1}, {"a" * 80: 2}, 1, None]
+    for value in [{"status": value} for value in values] if "__" in column else values:
+        Everything.objects.create(json=value)
+        desk.tick()
+        past.append(seen.past())
+    Everything.objects.create(json=Value(None, JSONField()) if column == "json" else {})
+    desk.tick()
+    Everything.objects.order_by("pk")[0].delete()
+    desk.tick()
+    desk.bring(*past)
+    rows = list(live_query(seen.stream, "data").rows().items())
+    assert len(rows) == len(make(None))
+    assert [each.ordered for each in (seen, *past)] == [rows] * (len(past) + 1)
 
 
 def test_groups_have_pages(desk, lanes):

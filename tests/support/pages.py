@@ -18,7 +18,10 @@ ROWS = """(container) => Array.from(
 )"""
 
 
-FAILED_SOCKET = re.compile(r"Firefox can.t establish a connection|was interrupted while the page was loading")
+FAILED_REQUEST = re.compile(
+    r"Firefox can.t establish a connection|was interrupted while the page was loading"
+    r"|The Same Origin Policy disallows reading the remote resource"
+)
 
 
 def expect(locator: Locator) -> LocatorAssertions:
@@ -59,8 +62,8 @@ class Windows:
 
 
 def note_error(errors: list[str], page: Page, text: str) -> None:
-    """Firefox's driver calls it an error of the page's too when a WebSocket finds no server."""
-    if not FAILED_SOCKET.search(text):
+    """Firefox's driver also calls it an error when a WebSocket finds no server, or when CORS stops a request."""
+    if not FAILED_REQUEST.search(text):
         errors.append(f"{page.url}: {text}")
 
 
