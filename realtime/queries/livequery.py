@@ -568,8 +568,8 @@ class LiveQuery:
         return {key: self._encoded[key] for key in wanted if key in self._encoded}
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
-        queryset, _ = self._ask()
-        if self._is_grouped():
+        queryset, analysis = self._ask()
+        if self._is_grouped() or analysis.whole:  # a row's content depends on the rows read with it
             return self._in_window(self._instances)
         if everything and self.stream.window is None:  # the QuerySet alone is the shorter statement
             return self._instances(queryset)

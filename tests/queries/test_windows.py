@@ -11,6 +11,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db import connection, transaction
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 from django.template import RequestContext, Template
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -284,3 +286,27 @@ def test_a_change_reads_each_window_once(live: Live, shelf: Shelf) -> None:
         live.tick()
     reads = [query["sql"] for query in captured if "tests_book" in query["sql"]]
     assert len(reads) <= 2 * len(viewers)
+
+
+class Ranked(Few):
+    """Rows whose content depends on the rows before them."""
+
+    fields = ["title", "place"]
+
+    def get_queryset(self, shelf):
+        return super().get_queryset(shelf).annotate(place=Window(RowNumber(), order_by=F("title").asc()))
+
+
+@pytest.mark.databases
+@pytest.mark.parametrize("page", [2, 9])
+def test_a_page_of_ranked_rows_has_their_ranks_among_all(live, shelf, page):
+    Book.objects.bulk_create(Book(shelf=shelf, title=title) for title in "abcde")
+    first = live(Ranked, shelf=shelf.pk, page=page)
+    late = live(Ranked, shelf=shelf.pk, page=page)
+    assert first.rows == late.rows == [{"title": "d", "place": 4}, {"title": "e", "place": 5}]
+    Book.objects.filter(title="a").update(title="ca")
+    live.tick()
+    Book.objects.filter(title="b").delete()
+    live.tick()
+    again = live(Ranked, shelf=shelf.pk, page=page)
+    assert first.rows == late.rows == again.rows == [{"title": "e", "place": 4}]
