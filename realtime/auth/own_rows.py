@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
 from django.apps import apps
-from django.db import connections
 
 from realtime.auth.revocation import user_columns
+from realtime.auth.statements import watch_statements
 from realtime.streams.validation import problems
 
 NAME = r'(?:"\w+"|`\w+`)'
@@ -46,13 +46,9 @@ class OwnRows:
         """By table, for each time that it was read, the columns that were equal to the user's key."""
         self._is_void = False
 
-    @contextmanager
-    def watch(self) -> Iterator[None]:
+    def watch(self) -> AbstractContextManager[None]:
         """Parse the statements that this thread sends in this context."""
-        with ExitStack() as stack:
-            for connection in connections.all():
-                stack.enter_context(connection.execute_wrapper(self._execute))
-            yield
+        return watch_statements(self._execute)
 
     def prove(self, columns: Mapping[str, frozenset[str]]) -> bool:
         """Return whether each of these tables was read, and each time with one of these columns as a condition."""

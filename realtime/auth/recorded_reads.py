@@ -14,12 +14,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import Error, connections
+
+from realtime.auth.statements import watch_statements
 
 MAX_READS = 16  # of one check
 MAX_ROWS = 500  # of one read
@@ -48,13 +50,9 @@ class RecordedReads:
         self._fetched: list[tuple[str, str, tuple[Any, ...], _FetchedRows]] = []
         self._is_void = False
 
-    @contextmanager
-    def watch(self) -> Iterator[None]:
+    def watch(self) -> AbstractContextManager[None]:
         """Record the statements that this thread sends in this context."""
-        with ExitStack() as stack:
-            for connection in connections.all():
-                stack.enter_context(connection.execute_wrapper(self._execute))
-            yield
+        return watch_statements(self._execute)
 
     def _execute(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         connection, given = context["connection"], tuple(params or ())
