@@ -199,6 +199,9 @@ class JobState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+ENDED_STATES = (JobState.COMPLETE, JobState.FAILED, JobState.CANCELLED)
+
+
 class Job(models.Model):
     """Work in the background. Its user sees the progress, which `realtime.job` writes."""
 
@@ -231,7 +234,7 @@ class Job(models.Model):
     @property
     def has_ended(self) -> bool:
         """Whether it is complete, failed or cancelled."""
-        return self.state not in (JobState.QUEUED, JobState.RUNNING)
+        return self.state in ENDED_STATES
 
     @property
     def percent(self) -> int | None:

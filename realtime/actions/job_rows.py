@@ -15,12 +15,11 @@ from realtime.actions import text_leases
 from realtime.actions.text_leases import TextTarget, request_stop, take_lease, update
 from realtime.changelog import BACKENDS
 from realtime.exceptions import ActionError, JobBusy, JobError, TextBusy
-from realtime.models import HAS_USERS, Job, JobState
+from realtime.models import ENDED_STATES, HAS_USERS, Job, JobState
 from realtime.protocol.live_text import TextName
 from realtime.streams.keys import key_of
 
-ENDED = (JobState.COMPLETE, JobState.FAILED, JobState.CANCELLED)
-WAITING = (JobState.QUEUED, JobState.RUNNING)
+STREAM = "realtime.jobs"  # the name of their stream
 KEPT = timedelta(days=7)  # after its end; a queued one that nobody has run, after it was queued
 MOST = 2**63 - 1  # what every database can hold
 
@@ -136,7 +135,7 @@ def prune(alias: str) -> int:
     if alias != job_database():
         return 0
     before, jobs = timezone.now() - KEPT, Job.objects.using(alias)
-    ended = jobs.filter(state__in=ENDED, ended_at__lt=before).delete()[0]
+    ended = jobs.filter(state__in=ENDED_STATES, ended_at__lt=before).delete()[0]
     return ended + jobs.filter(state=JobState.QUEUED, created_at__lt=before).delete()[0]
 
 

@@ -8,6 +8,8 @@ import re
 _SAFE = re.compile(r"(?:https?:[^\x00-\x20\x7f]+|[^\x00-\x20\x7f:/?#\\]*(?:[/?#][^\x00-\x20\x7f]*)?)", re.IGNORECASE)
 
 
-def is_safe_link(url: str) -> bool:
-    """Return whether this is a path, or an address that begins with http: or https:."""
-    return _SAFE.fullmatch(url) is not None
+def link_problem(url: object) -> str:
+    """Return why this cannot be a link; "" for a path, or an address that begins with http: or https:."""
+    if _SAFE.fullmatch(str(url)):
+        return ""
+    return f"{url!r} cannot be a link: use a path, or an address that begins with http: or https:."

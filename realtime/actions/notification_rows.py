@@ -9,9 +9,10 @@ from django.db import router
 from django.utils import timezone
 
 from realtime.actions.job_rows import cleaned_text
-from realtime.actions.links import is_safe_link
+from realtime.actions.links import link_problem
 from realtime.models import HAS_USERS, Notification, NotificationLevel
 
+STREAM = "realtime.notifications"  # the name of their stream
 SHOWN_FOR = timedelta(seconds=10)
 KEPT_FOR = timedelta(days=30)  # also if the user never comes
 
@@ -32,8 +33,8 @@ def insert(user: object, text: object, *, level: str, url: str, keep: bool) -> N
         raise ValueError(
             f"The level of a notification is one of {', '.join(NotificationLevel.values)}; not {level!r}."
         )
-    if not is_safe_link(str(url)):
-        raise ValueError(f"{url!r} cannot be a link: use a path, or an address that begins with http: or https:.")
+    if problem := link_problem(url):
+        raise ValueError(problem)
     expires_at = None if keep else timezone.now() + SHOWN_FOR
     row = Notification(user_id=key, text=cleaned_text(text), level=level, url=str(url), expires_at=expires_at)
     row.save(using=notification_database(), force_insert=True)

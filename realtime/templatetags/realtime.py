@@ -20,6 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from realtime.actions import job_rows, notification_rows
 from realtime.actions.form_html import Layout, render_form, user_of
 from realtime.auth import tokens
 from realtime.auth.authorization import open_stream
@@ -42,8 +43,6 @@ from realtime.templatetags.paging import page_request, remember, remembered, res
 
 register = template.Library()
 
-JOBS = "realtime.jobs"
-NOTIFICATIONS = "realtime.notifications"
 SCRIPT_SEEN = "_realtime_script_seen"  # on a request, whose page has the script or looks for it
 
 
@@ -309,7 +308,7 @@ def live_text(context: Any, instance: Model, field: str, container: str = "span"
     return format_html(
         "<{0}{1}{2}>{3}</{0}>",
         container,
-        "" if not takes_live_text(instance, field) else format_html(' data-live-text="{}"', field),
+        format_html(' data-live-text="{}"', field) if takes_live_text(instance, field) else "",
         format_html(' class="{}"', classes) if classes else "",
         str(getattr(instance, field) or ""),
     )
@@ -327,7 +326,7 @@ def live_jobs(context: Any, container: str = "div", **attributes: Any) -> SafeSt
     The keywords are `container` (the element, a `div` by default) and `class` (by default, `realtime-jobs`). Each
     of the twenty newest jobs is a row, as `realtime/job.html` has it; a template of yours with this name replaces it.
     """
-    return _own_rows(context, "live_jobs", JOBS, container, attributes, "realtime-jobs")
+    return _own_rows(context, "live_jobs", job_rows.STREAM, container, attributes, "realtime-jobs")
 
 
 @register.simple_tag(takes_context=True)
@@ -341,7 +340,9 @@ def live_job(context: Any, job: Any, container: str = "div", **attributes: Any) 
 
     `job` is a job or its primary key. The keywords are as for `{% live_jobs %}`. A job of another user is not shown.
     """
-    return _own_rows(context, "live_job", JOBS, container, attributes, "realtime-jobs", job=str(_plain(job)))
+    return _own_rows(
+        context, "live_job", job_rows.STREAM, container, attributes, "realtime-jobs", job=str(_plain(job))
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -358,7 +359,7 @@ def live_notifications(context: Any, container: str = "div", **attributes: Any) 
     """
     mark = SafeString(' role="status"')
     return _own_rows(
-        context, "live_notifications", NOTIFICATIONS, container, attributes, "realtime-notifications", mark
+        context, "live_notifications", notification_rows.STREAM, container, attributes, "realtime-notifications", mark
     )
 
 
@@ -375,7 +376,7 @@ def live_notification_count(context: Any, container: str = "span", **attributes:
     classes = _taken_class("live_notification_count", attributes, "")
     if not _user(context).is_authenticated:
         return SafeString("")
-    return live_value(context, NOTIFICATIONS, "count", container, **{"class": classes})
+    return live_value(context, notification_rows.STREAM, "count", container, **{"class": classes})
 
 
 def _own_rows(

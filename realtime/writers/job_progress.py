@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from realtime.actions.job_rows import bounded, cleaned_text
-from realtime.actions.links import is_safe_link
+from realtime.actions.links import link_problem
 from realtime.exceptions import JobCancelled, JobError
 from realtime.writers.job_saver import JobSaver
 
@@ -73,8 +73,8 @@ class JobProgress:
 
     @result_url.setter
     def result_url(self, url: str) -> None:
-        if not is_safe_link(str(url)):
-            raise JobError(f"{url!r} cannot be a link: use a path, or an address that begins with http: or https:.")
+        if problem := link_problem(url):
+            raise JobError(problem)
         self._result_url = str(url)
         self._saver.wake()
 

@@ -7,18 +7,17 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from realtime.actions.job_rows import ENDED
-from realtime.models import HAS_USERS, Job
+from realtime.actions.job_rows import STREAM
+from realtime.models import ENDED_STATES, HAS_USERS, Job
 from realtime.streams.decorators import action
 from realtime.streams.registry import registry
-from realtime.streams.stream import ModelStream
 from realtime.writers.job_run import cancel_job
+from realtime.writers.user_stream import UserStream
 
-NAME = "realtime.jobs"
 SHOWN = 20
 
 
-class JobStream(ModelStream):
+class JobStream(UserStream):
     """The newest jobs of the user, or the one with the key `job`. Nobody sees those of others."""
 
     model = Job
@@ -39,18 +38,9 @@ class JobStream(ModelStream):
         "ended_at",
     )
     template_name = "realtime/job.html"
-    audience_by = "user"
-    localize = True
-
-    def authorize(self, user: Any, **params: Any) -> bool:
-        return bool(user.is_authenticated)
-
-    def audience(self, user: Any, **params: Any) -> Any:
-        return user.pk
 
     def get_queryset(self, job: str = "") -> QuerySet[Job]:
-        user: Any = self.audience
-        jobs = Job.objects.filter(user=user)
+        jobs = self._own()
         if not job:
             return jobs.order_by("-created_at", "pk")[:SHOWN]
         try:
@@ -66,8 +56,8 @@ class JobStream(ModelStream):
     @action
     def remove(self, user: Any, pk: UUID) -> None:
         """Delete a job of the user that has ended."""
-        Job.objects.filter(pk=pk, user=user.pk, state__in=ENDED).delete()
+        Job.objects.filter(pk=pk, user=user.pk, state__in=ENDED_STATES).delete()
 
 
 if HAS_USERS:
-    registry.add(NAME, JobStream)
+    registry.add(STREAM, JobStream)

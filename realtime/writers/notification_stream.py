@@ -9,29 +9,21 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from realtime.actions.notification_rows import STREAM
 from realtime.models import HAS_USERS, Notification
 from realtime.streams.decorators import action, live_value
 from realtime.streams.registry import registry
-from realtime.streams.stream import ModelStream
+from realtime.writers.user_stream import UserStream
 
-NAME = "realtime.notifications"
 SHOWN = 20
 
 
-class NotificationStream(ModelStream):
+class NotificationStream(UserStream):
     """The newest notifications of the user. Nobody sees those of others."""
 
     model = Notification
     fields = ("id", "text", "level", "url", "is_kept", "created_at")
     template_name = "realtime/notification.html"
-    audience_by = "user"
-    localize = True
-
-    def authorize(self, user: Any, **params: Any) -> bool:
-        return bool(user.is_authenticated)
-
-    def audience(self, user: Any, **params: Any) -> Any:
-        return user.pk
 
     def get_queryset(self) -> QuerySet[Notification]:
         shown = self._own().filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
@@ -56,10 +48,6 @@ class NotificationStream(ModelStream):
         """Delete all notifications of the user."""
         Notification.objects.filter(user=user.pk).delete()
 
-    def _own(self) -> QuerySet[Notification]:
-        user: Any = self.audience
-        return Notification.objects.filter(user=user)
-
 
 if HAS_USERS:
-    registry.add(NAME, NotificationStream)
+    registry.add(STREAM, NotificationStream)

@@ -1,0 +1,25 @@
+"""UserStream: what jobs and notifications have in common: rows of one user, which nobody else sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from realtime.streams.stream import ModelStream
+
+
+class UserStream(ModelStream):
+    """Rows with a foreign key `user`, for this user, in the language of this user."""
+
+    audience_by = "user"
+    localize = True
+
+    def authorize(self, user: Any, **params: Any) -> bool:
+        return bool(user.is_authenticated)
+
+    def audience(self, user: Any, **params: Any) -> Any:
+        return user.pk
+
+    def _own(self) -> QuerySet[Any]:
+        return self.model._default_manager.filter(user=self.audience)
