@@ -6,7 +6,7 @@ import {showErrors} from "./form_errors.js"
 import {contents, ownData, restore} from "./form_fields.js"
 import {readJSON} from "./live_element.js"
 import {listAround} from "./in_place.js"
-import {attribute, call, emit, get, isForeign, show} from "./members.js"
+import {attribute, call, emit, get, isForeign, isForeignSubmit, show} from "./members.js"
 import {RealtimeError} from "../protocol/messages.js"
 import {sentence} from "../protocol/sentences.js"
 import {settle} from "./morph.js"
@@ -46,7 +46,7 @@ export class ActionElements {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const form = event.target
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form) || (event.submitter && isForeign(event.submitter))) return
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeignSubmit(form, event.submitter)) return
     event.preventDefault()
     if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter))
   }

@@ -3,7 +3,7 @@
  * user's token.
  */
 
-import {attribute, call, get, isForeign} from "./members.js"
+import {attribute, call, get, isForeignSubmit} from "./members.js"
 
 const FIELD = "csrfmiddlewaretoken"
 
@@ -39,7 +39,7 @@ export class RowForms {
     call(document, "addEventListener", "submit", (/** @type {any} */ {submitter}) => this.#note(submitter), true)
     call(document, "addEventListener", "formdata", (/** @type {any} */ {target, formData}) => {
       const form = /** @type {HTMLFormElement} */ (target)
-      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || (this.#submitter && isForeign(this.#submitter)) || !this.#staysHere(form)) return
+      if (!call(form, "closest", "[data-live-key]") || isForeignSubmit(form, this.#submitter) || !this.#staysHere(form)) return
       const other = [...call(document, "getElementsByName", FIELD)].find((input) => !call(input, "closest", "[data-live-key]"))
       const token = csrfToken(document) || /** @type {HTMLInputElement | undefined} */ (other)?.value
       if (token) formData.set(FIELD, token)

@@ -4,7 +4,7 @@
  */
 
 import {showErrors} from "./form_errors.js"
-import {attribute, call, emit, get, isForeign, show} from "./members.js"
+import {attribute, call, emit, get, isForeignSubmit, show} from "./members.js"
 import {contents, ownData} from "./form_fields.js"
 import {codes, RealtimeError} from "../protocol/messages.js"
 import {settle} from "./morph.js"
@@ -33,7 +33,7 @@ export class Forms {
   #submit(event) {
     const form = event.target
     if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-form") === null || event.defaultPrevented) return
-    if (!attribute(form, "data-live-token") || isForeign(form) || (event.submitter && isForeign(event.submitter))) return // then the browser submits it, with CSRF protection
+    if (!attribute(form, "data-live-token") || isForeignSubmit(form, event.submitter)) return // then the browser submits it, with CSRF protection
     const data = formData(form, event.submitter)
     if (!data) return
     event.preventDefault()

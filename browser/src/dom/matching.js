@@ -9,7 +9,7 @@ import {pageChanges} from "./page_changes.js"
 
 /** Maps the server's nodes to the page's. @typedef {Map<Node, Node>} Pairs */
 
-/** Returns whether a node must not be changed: data-live-keep, or a nested container. Foreign markup would stay when the server has removed it. @param {Node} node */
+/** Returns whether a node must not be changed: data-live-keep, or a nested container. Not so in foreign markup, which its author could otherwise keep on the page. @param {Node} node */
 export function isKept(node) {
   return node instanceof Element && (call(node, "hasAttribute", "data-live-keep") || isSigned(node)) && !isForeign(node)
 }

@@ -61,6 +61,9 @@ export function emit(element, type, detail) {
 /** Returns whether an element is in markup that the page declares foreign, such as user-written HTML. It is ignored. @param {Element} element */
 export const isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null
 
+/** Returns whether a form, or the button that submits it, is in such markup. @param {HTMLFormElement} form @param {Element | null | undefined} submitter */
+export const isForeignSubmit = (form, submitter) => isForeign(form) || (!!submitter && isForeign(submitter))
+
 /** Returns whether an element is a container that a server has rendered, as far as its attributes tell. @param {Element} element */
 export const isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null
 

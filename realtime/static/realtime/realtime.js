@@ -107,6 +107,7 @@ function emit(element, type, detail) {
   );
 }
 var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
+var isForeignSubmit = (form, submitter) => isForeign(form) || !!submitter && isForeign(submitter);
 var isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null;
 function ask(element, type, detail) {
   return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
@@ -3946,7 +3947,7 @@ var ActionElements = class {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const form = event.target;
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeign(form) || event.submitter && isForeign(event.submitter)) return;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-call") === null || event.defaultPrevented || isForeignSubmit(form, event.submitter)) return;
     event.preventDefault();
     if (!this.#running.has(form)) this.#run(form, () => formArgs(form, event.submitter));
   }
@@ -4091,7 +4092,7 @@ var RowForms = class {
         /** @type {HTMLFormElement} */
         target
       );
-      if (!call(form, "closest", "[data-live-key]") || isForeign(form) || this.#submitter && isForeign(this.#submitter) || !this.#staysHere(form)) return;
+      if (!call(form, "closest", "[data-live-key]") || isForeignSubmit(form, this.#submitter) || !this.#staysHere(form)) return;
       const other = [...call(document2, "getElementsByName", FIELD)].find((input) => !call(input, "closest", "[data-live-key]"));
       const token = csrfToken(document2) || /** @type {HTMLInputElement | undefined} */
       other?.value;
@@ -4135,7 +4136,7 @@ var Forms = class {
   #submit(event) {
     const form = event.target;
     if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-form") === null || event.defaultPrevented) return;
-    if (!attribute(form, "data-live-token") || isForeign(form) || event.submitter && isForeign(event.submitter)) return;
+    if (!attribute(form, "data-live-token") || isForeignSubmit(form, event.submitter)) return;
     const data = formData(form, event.submitter);
     if (!data) return;
     event.preventDefault();
