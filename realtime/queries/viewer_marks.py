@@ -35,11 +35,14 @@ def as_seen_by(html: str, user: Any) -> str:
             return f"{found[0]} data-live-own" if named else found[0]
         return found[0] if named == (kind == "if-user") else f"{found[0]} hidden"
 
+    def seen(part: str) -> str:
+        return _START_TAG.sub(lambda tag: MARKS.sub(marked, tag[0]), part)
+
     parts, done = [], 0
     for start, end in _foreign(html):
-        parts += [_START_TAG.sub(lambda tag: MARKS.sub(marked, tag[0]), html[done:start]), html[start:end]]
+        parts += [seen(html[done:start]), html[start:end]]
         done = end
-    return "".join([*parts, _START_TAG.sub(lambda tag: MARKS.sub(marked, tag[0]), html[done:])])
+    return "".join([*parts, seen(html[done:])])
 
 
 def _foreign(html: str) -> Iterator[tuple[int, int]]:
