@@ -47,13 +47,15 @@ class Target:
         """A client that has said hello, and reads whatever comes without looking at it."""
         headers = {"Cookie": f"sessionid={session}"} if session else {}
         url = f"ws://127.0.0.1:{self.port}/realtime/ws/"
-        async with connect(url, additional_headers=headers, proxy=None, compression=None, max_size=None) as socket:
-            await socket.send(hello)
-            reading = asyncio.create_task(self._read(socket))
-            try:
-                yield socket
-            finally:
-                reading.cancel()
+        socket = await connect(url, additional_headers=headers, proxy=None, compression=None, max_size=None)
+        await socket.send(hello)
+        reading = asyncio.create_task(self._read(socket))
+        try:
+            yield socket
+        finally:
+            reading.cancel()
+            with suppress(*GONE):  # a server under attack may leave before its goodbye
+                await socket.close()
 
     async def _read(self, socket: ClientConnection) -> None:
         with suppress(*GONE):
