@@ -133,7 +133,7 @@ class Limits:
     """Live queries of all anonymous clients, counted likewise. Beyond it, the heaviest users lose theirs first."""
 
     param_length: int = 1000
-    """Characters in a stream's parameter."""
+    """Characters in a stream's parameter, in all its values together."""
 
     changes: int = 10_000
     """Changes per tick, or per resume. Beyond it, live queries are reloaded completely."""
