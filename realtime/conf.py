@@ -173,6 +173,9 @@ class Limits:
     window_bytes: int = 1024 * 1024
     """Bytes in flight to a client before it must acknowledge; this bounds the memory of a slow client."""
 
+    unread_bytes: int = 32 * 1024 * 1024
+    """Bytes that the clients of one user, or the anonymous clients of one address, may leave unread together."""
+
     def __getattribute__(self, name: str) -> Any:
         default = super().__getattribute__(name)
         return default if name.startswith("_") else settings.LIMITS.get(name, default)
