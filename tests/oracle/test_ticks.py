@@ -39,9 +39,9 @@ def world(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("realtime.queries.tail.FEW_ROWS", 4)
     monkeypatch.setattr("realtime.protocol.patches.LONG_TEXT", 0)  # so that all texts are edited
     monkeypatch.setattr("realtime.protocol.patches.LEAST_KEPT", 1)
-    monkeypatch.setattr("realtime.queries.sent.MOST_BYTES", 20_000)  # so that rows are forgotten
     limit(settings, window_frames=3)
     limit(settings, changes=25)  # few enough to be exceeded
+    limit(settings, row_memory_bytes=20_000)  # so that rows are forgotten
     settings.REALTIME_THREADS = 1
     settings.REALTIME_QUERY_SECONDS = 600  # rows are judged here, and not how busy the machine is
     world = World()
