@@ -144,6 +144,9 @@ class Limits:
     window_rows: int = 10_000
     """Rows that a client may load of a list that shows more when asked; a page beyond it is not affected."""
 
+    row_memory_bytes: int = 16 * 1024 * 1024
+    """Bytes of the rows last sent that a process remembers for each database, to send only what has changed since."""
+
     # calls, events and presence
     queued_calls: int = 100
     """Calls of one connection that may be queued. They run one at a time, in order."""
