@@ -163,7 +163,7 @@ def _rows(
     if part.stream.key_parameter() is not None:
         mark += SafeString(" data-live-single")
     if more is not None:
-        mark, html = mark + more.mark(), more.around(html, part)
+        mark, html = mark + more.mark(), more.around(html, part, format)
     return _element(container, name, format, part, classes, html, mark) + _check_script(context)
 
 

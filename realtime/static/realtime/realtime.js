@@ -1969,18 +1969,19 @@ var MoreLink = class {
   update() {
     const [place2, link2] = [this.#place, this.#link];
     if (!place2 || !link2) return;
-    const { isFull, isLoading, steps, size } = this.windows;
+    const { hasMore, isLoading, steps, size } = this.windows;
+    this.windows.look();
     const [first] = this.#rows;
     const isFocused = call(place2, "contains", focused(place2));
     pageChanges.during(() => {
       if (size < 0 && first && call(first, "compareDocumentPosition", place2) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place2);
-      show(place2, "hidden", isFull && !this.#isRefused ? null : "");
+      if (hasMore !== void 0 || this.#isRefused) show(place2, "hidden", hasMore && !this.#isRefused ? null : "");
       show(link2, "aria-busy", isLoading ? "true" : null);
       show(link2, "href", addressOf(link2, steps + 1));
     });
     if (isFocused && attribute(place2, "hidden") !== null) this.#leaveFocus();
     this.#observer?.disconnect();
-    if (isFull && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
+    if (hasMore !== false && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
   }
   /** The page shows as much after a reload. */
   showAddress() {
@@ -3437,15 +3438,20 @@ var Windows = class {
   #ranges;
   /** What is being loaded. @type {Next | null} */
   #next = null;
+  /** The row behind the last range, which says whether there are more. @type {Held & {to: number} | null} */
+  #peek = null;
   /**
    * @param {{
-   *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
+   *   size: number, first: Held, hold: (params: Params) => Held, peek: (params: Params) => Held, taken: () => void,
+   *   refuse: (error: RealtimeError) => void,
    * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
-   *   subscribes, to a subscription that is next; taken: the ranges have changed; refuse: the server refuses more
+   *   subscribes, to a subscription that is next; peek: subscribes to rows that are not shown; taken: the ranges have changed;
+   *   refuse: the server refuses more
    */
-  constructor({ size, first, hold, taken: taken2, refuse }) {
+  constructor({ size, first, hold, peek, taken: taken2, refuse }) {
     this.size = size;
     this.hold = hold;
+    this.peek = peek;
     this.taken = taken2;
     this.refuse = refuse;
     this.#ranges = [{ ...extentOf(first.resultSet.subscription.params), ...first }];
@@ -3460,6 +3466,12 @@ var Windows = class {
   get isFull() {
     const { from, to, resultSet } = this.#last;
     return resultSet.keys.length >= to - from;
+  }
+  /** Whether there are more rows; undefined if the server has not said so yet. */
+  get hasMore() {
+    if (!this.isFull) return false;
+    const { to, resultSet } = this.#peek ?? {};
+    return to === this.#last.to && resultSet?.filled ? resultSet.keys.length > 0 : void 0;
   }
   get isLoading() {
     return this.#next !== null && !this.#next.replaced;
@@ -3483,7 +3495,7 @@ var Windows = class {
   }
   /** Loads the next step, unless one is being loaded, or there is none. */
   more() {
-    if (this.isLoading || !this.isFull) return;
+    if (this.isLoading || this.hasMore === false) return;
     this.#drop();
     const { to } = this.#last;
     this.#load({ from: to, to: to + Math.abs(this.size) }, 0);
@@ -3505,9 +3517,18 @@ var Windows = class {
     this.taken();
     this.#join();
   }
+  /** Follows whether there is a row behind the last range, or behind the one that is being loaded. */
+  look() {
+    const to = this.#next && !this.#next.replaced ? this.#next.to : this.isFull ? this.#last.to : null;
+    if ((this.#peek?.to ?? null) === to) return;
+    this.#peek?.close();
+    this.#peek = to === null ? null : { to, ...this.peek({ ...this.#last.resultSet.subscription.params, [WINDOW]: this.#param({ from: to, to: to + 1 }) }) };
+  }
   /** Ends all ranges but the first one. */
   close() {
     this.#drop();
+    this.#peek?.close();
+    this.#peek = null;
     for (const each of this.#ranges.splice(1)) each.close();
   }
   /** Two ranges of one length become one, so that few are left, however many steps are shown. */
@@ -3627,6 +3648,7 @@ var Container = class {
       size: this.#step,
       first: { resultSet, close: () => connection.unsubscribe(resultSet) },
       hold: (params) => this.#hold(params),
+      peek: (params) => this.#peek(params),
       taken: () => this.#takeMore(),
       refuse: (error) => {
         this.#link?.refuse();
@@ -3749,6 +3771,15 @@ var Container = class {
     resultSet.listeners.add(() => resultSet.error && this.#windows?.arrived(resultSet));
     this.connection.subscribe(resultSet);
     return { resultSet, close: () => this.connection.unsubscribe(resultSet) };
+  }
+  /** Subscribes to rows that are not shown. @param {Params} params */
+  #peek(params) {
+    const { name: stream, token, format, connection } = this;
+    const resultSet = new ResultSet({ stream, token, params, format, cursor: null, changed: true });
+    Object.assign(resultSet.subscription, { vouched: this.resultSet.subscription.vouched, isNext: true });
+    resultSet.listeners.add(() => this.#link?.update());
+    connection.subscribe(resultSet);
+    return { resultSet, close: () => connection.unsubscribe(resultSet) };
   }
   /** @param {ResultSet} resultSet whose rows are loaded */
   #switch(resultSet) {
