@@ -148,15 +148,32 @@ def test_search_narrows_the_list_while_the_user_types(open_recipe: Callable[...,
 
 
 def test_filters_apply_at_once_and_say_what_they_do_not_take(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
-    page, _ = open_recipe("filters")
+    page, reader = open_recipe("filters")
+    reader.shell(
+        "from board.models import Project, Task; from django.contrib.auth.models import User;"
+        "ben = User.objects.create(username='ben'); Project.objects.get().members.add(ben);"
+        "Task.objects.filter(title='Ink').update(assignee=ben)"
+    )
+    page.reload()
+    wait_for_state(page)
+    page.get_by_role("checkbox", name="ada").check()
+    expect(page.locator("li")).to_have_text(["Pen"])
+    page.get_by_role("checkbox", name="ben").check()
+    expect(page.locator("li")).to_have_text(["Ink", "Pen"])
+    page.reload()
+    wait_for_state(page)
+    expect(page.locator("li")).to_have_text(["Ink", "Pen"])
+    page.get_by_role("checkbox", name="ben").uncheck()
+    expect(page.locator("li")).to_have_text(["Pen"])
+    page.get_by_role("checkbox", name="ada").uncheck()
     page.get_by_role("radio", name="Done").check()
     expect(page.locator("li")).to_have_text(["Paper", "Pen"])
-    page.get_by_role("checkbox", name="Mine").check()
+    page.get_by_role("checkbox", name="ada").check()
     expect(page.locator("li")).to_have_text(["Pen"])
     page.get_by_role("radio", name="All").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("li")).to_have_count(0)
-    page.get_by_role("checkbox", name="Mine").uncheck()
+    page.get_by_role("checkbox", name="ada").uncheck()
     expect(page.locator("li")).to_have_text(["Ink", "Inkwell"])
     page.get_by_role("radio", name="Done").evaluate("(radio) => { radio.value = 'lost' }")
     page.get_by_role("radio", name="Done").check()
