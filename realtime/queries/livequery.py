@@ -154,7 +154,7 @@ class LiveQuery:
         self._before: Mapping[str, str | None] = NOTHING  # the row before each row that this tick has read, in order
         self._looked_up = NO_KEYS  # the keys that were looked up so
         self._order: list[str] | None = None  # the keys of all rows, if this tick has read them
-        self.sent = SentRows(memory or RowMemory(), stream.model._meta.label_lower)
+        self.sent = SentRows(memory or RowMemory(limits.row_memory_bytes), stream.model._meta.label_lower)
         self._question = ""  # the fingerprint of the QuerySet that `keys` were read by, if computed
         self._new_question = ""  # the same, for this tick
         self._keeps_digests = stream.compares_rows()  # of all rows, to find those that have changed

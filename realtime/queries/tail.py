@@ -340,7 +340,7 @@ class Tail:
         self._router = Router(max_changes)
         self._recent = RecentChanges(max_changes, self._is_older)
         self._history = History()
-        self._memory = RowMemory()
+        self._memory = RowMemory(limits.row_memory_bytes)
         self._round = Round()  # the current round, or the last one
         self._starts: dict[str, str] = {}  # by cursor: the one that represents those near it, in this tick
         self._readings: dict[str, Changes] = {}  # the changes after older cursors, in this tick

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +25,7 @@ from realtime.streams.inline_rows import FoundRows, find
 from realtime.streams.keys import cleaned, key_text, stored
 from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
 from realtime.streams.surroundings import SITE, Surroundings
+from realtime.streams.value_lists import given_values, is_empty, item_types
 from realtime.streams.window import RowWindow
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ModelStream:
 
     Subclass it in an app's `streams.py` and register it with `@register("name")`. The arguments of `get_queryset` are
     the stream's parameters. Clients pass them by name. They are converted to their annotations or, for a parameter
-    in `partition_by`, to the type of the model field.
+    in `partition_by`, to the type of the model field. One annotated as a tuple, list or set takes several values.
 
         @register("tasks")
         class TaskStream(ModelStream):
@@ -263,7 +264,8 @@ class ModelStream:
 
     def wire_params(self) -> dict[str, Any]:
         """Return the parameters as JSON values, as a client sends them."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.params, enc_hook=str)
+        plain: dict[str, Any] = msgspec.to_builtins(self.params, order="deterministic", enc_hook=str)
+        plain |= {name: list(value or ()) for name, value in plain.items() if self.takes_several(name)}
         return plain if self.window is None else plain | self.window.param()
 
     def params_key(self) -> bytes:
@@ -340,11 +342,14 @@ class ModelStream:
 
         cleaned = {}
         for name, parameter in parameters.items():
-            if given.get(name) == "" and parameter.default is not inspect.Parameter.empty:
+            has_default = parameter.default is not inspect.Parameter.empty
+            if has_default and cls.takes_several(name) and is_empty(given.get(name)):
+                cleaned[name] = parameter.default
+            elif has_default and given.get(name) == "":
                 cleaned[name] = cls._clean_empty(name, parameter.default)
             elif name in given and (given[name] is not None or parameter.default is not None):
                 cleaned[name] = cls.clean_param(name, given[name])
-            elif parameter.default is inspect.Parameter.empty:
+            elif not has_default:
                 raise BadParameters(f"The stream {cls.name!r} needs the parameter {name!r}; it has: {allowed}.")
             else:
                 cleaned[name] = parameter.default
@@ -367,20 +372,29 @@ class ModelStream:
             return default
 
     @classmethod
+    def takes_several(cls, name: str) -> bool:
+        """Return whether the parameter takes several values."""
+        return bool(item_types(signature(cls.get_queryset, skip=1).hints.get(name)))
+
+    @classmethod
     def _converted(cls, name: str, value: Any) -> Any:
-        if isinstance(value, str) and (len(value) > limits.param_length or "\x00" in value):
-            raise ValueError
-        if isinstance(value, int) and abs(value) > MAX_INTEGER:
-            raise ValueError
         annotation = signature(cls.get_queryset, skip=1).hints.get(name)
+        if cls.takes_several(name):
+            value = given_values(value)
+            _check_scalars(value)
+            value = msgspec.convert(value, annotation, strict=False)
+            _check_scalars(value)
+            return value
+        if isinstance(value, list | tuple | set | frozenset):
+            raise TypeError
+        _check_scalars([value])
         if annotation is not None:
             value = msgspec.convert(value, annotation, strict=False)
         elif name in cls.partition_by:
             value = cleaned(cls.model._meta.get_field(name), value)
         elif not isinstance(value, str | int | float | None):
             raise TypeError
-        if isinstance(value, int) and abs(value) > MAX_INTEGER:
-            raise ValueError
+        _check_scalars([value])
         return value
 
     @classmethod
@@ -468,6 +482,15 @@ class ModelStream:
             models = [apps.get_model(label) for label in options["depends_on"]]
             found[name] = [model._meta.concrete_model or model for model in models]
         return found
+
+
+def _check_scalars(values: Iterable[Any]) -> None:
+    """Raise `ValueError` for a value that is too long, or that no database can hold."""
+    for value in values:
+        if isinstance(value, str) and (len(value) > limits.param_length or "\x00" in value):
+            raise ValueError
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            raise ValueError
 
 
 def is_user(model: Any, name: str) -> bool:

@@ -179,6 +179,11 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
                 f"{stream.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
                 hint=f"Add it: def get_queryset(self, {name}): ...",
             )
+        if name in parameters and stream.takes_several(name):
+            yield StreamDefinitionError(
+                f"{stream.__name__}.partition_by names {name!r}, which takes several values.",
+                hint="Remove it from partition_by, or let the parameter take a single value.",
+            )
     for method in ("authorize", "audience"):
         signature = inspect.signature(getattr(stream, method))
         try:
