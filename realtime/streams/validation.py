@@ -133,7 +133,7 @@ def probe(stream: type[ModelStream]) -> Any:
     """Return the QuerySet for sample parameters, not to be executed; None if it needs real ones."""
     try:
         bound = sample(stream)
-        return bound.get_queryset(**bound.params)
+        return bound.all_rows()
     except Exception:
         return None
 
@@ -220,7 +220,7 @@ def _audience_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionEr
         )
     if stream.audience is ModelStream.audience:
         yield StreamDefinitionError(
-            f"{name}.audience_by has no effect: the stream has one audience.",
+            f"{name}.audience_by shows nobody a row: the stream has one audience, None.",
             hint="Define `audience`, for example to return user.pk.",
         )
     if path in stream.partition_by:
