@@ -100,7 +100,7 @@ def _range(stream: str, value: Any, size: int) -> RowWindow:
             f"The window of the stream {stream!r} must be two multiples of {size}, the lower one first, such as "
             f"'0:{size}' or '-{size}:0'."
         )
-    most = max(limits.window_rows, size) + is_next
-    if max(-start, stop) > most:
+    most = max(limits.window_rows, size)
+    if max(-start, stop) > most + is_next:
         raise WindowTooLarge(most)
     return RowWindow(start, stop)
