@@ -8,8 +8,8 @@ from typing import Any
 from django.db import router
 from django.utils import timezone
 
-from realtime.actions.job_rows import cleaned_text
 from realtime.actions.links import link_problem
+from realtime.actions.storable import storable_text
 from realtime.models import HAS_USERS, Notification, NotificationLevel
 
 STREAM = "realtime.notifications"  # the name of their stream
@@ -36,7 +36,7 @@ def insert(user: object, text: object, *, level: str, url: str, keep: bool) -> N
     if problem := link_problem(url):
         raise ValueError(problem)
     expires_at = None if keep else timezone.now() + SHOWN_FOR
-    row = Notification(user_id=key, text=cleaned_text(text), level=level, url=str(url), expires_at=expires_at)
+    row = Notification(user_id=key, text=storable_text(text), level=level, url=str(url), expires_at=expires_at)
     row.save(using=notification_database(), force_insert=True)
     return row
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 from django.db import InterfaceError, OperationalError, connections
@@ -75,30 +77,33 @@ class Draft:
         While the database does not answer, the next call saves what is missing.
         """
         text = self.text
-        is_due = self.is_due
-        try:
+        is_due, stop = self.is_due, False
+        with self._tolerating("A live text could not be saved; it is tried again."):
             stop = text_leases.save(self.target, self.writer, text, renew=is_due)
-        except (OperationalError, InterfaceError):
-            connections[self.target.name.alias].close_if_unusable_or_obsolete()
-            logger.warning("A live text could not be saved; it is tried again.", exc_info=True)
-            return False
-        self._saved = units(text)
-        if is_due:
-            self._renewed = time.monotonic()
+            self._saved = units(text)
+            if is_due:
+                self._renewed = time.monotonic()
         return stop
 
     def look(self) -> bool:
         """Renew the lease if it is time, without saving; return whether the writer must stop. Raise `TextLost`."""
+        stop = False
+        with self._tolerating("The lease of a live text could not be renewed; it is tried again."):
+            if self.is_due:
+                stop = text_leases.renew(self.target, self.writer)
+                self._renewed = time.monotonic()
+            else:
+                stop = text_leases.is_stopped(self.target, self.writer)
+        return stop
+
+    @contextmanager
+    def _tolerating(self, message: str) -> Iterator[None]:
+        """Log this message if the database does not answer."""
         try:
-            if not self.is_due:
-                return text_leases.is_stopped(self.target, self.writer)
-            stop = text_leases.renew(self.target, self.writer)
+            yield
         except (OperationalError, InterfaceError):
             connections[self.target.name.alias].close_if_unusable_or_obsolete()
-            logger.warning("The lease of a live text could not be renewed; it is tried again.", exc_info=True)
-            return False
-        self._renewed = time.monotonic()
-        return stop
+            logger.warning(message, exc_info=True)
 
     @property
     def is_due(self) -> bool:

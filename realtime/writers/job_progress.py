@@ -7,8 +7,8 @@ import time
 from typing import Any
 from uuid import UUID
 
-from realtime.actions.job_rows import bounded, cleaned_text
 from realtime.actions.links import link_problem
+from realtime.actions.storable import storable_number, storable_text
 from realtime.exceptions import JobCancelled, JobError
 from realtime.writers.job_saver import JobSaver
 
@@ -22,7 +22,7 @@ class JobProgress:
         self._key = key
         self._saver = saver
         self._done = 0
-        self._total = bounded(total)
+        self._total = storable_number(total)
         self._result = self._result_url = ""
         self._began = time.monotonic()
 
@@ -38,7 +38,7 @@ class JobProgress:
 
     @done.setter
     def done(self, done: int) -> None:
-        self._done = bounded(operator.index(done)) or 0
+        self._done = storable_number(operator.index(done)) or 0
         self._saver.wake()
 
     @property
@@ -48,7 +48,7 @@ class JobProgress:
 
     @total.setter
     def total(self, total: int | None) -> None:
-        self._total = None if total is None else bounded(operator.index(total))
+        self._total = None if total is None else storable_number(operator.index(total))
         self._saver.wake()
 
     def note_total(self, total: int | None) -> None:
@@ -63,7 +63,7 @@ class JobProgress:
 
     @result.setter
     def result(self, result: str) -> None:
-        self._result = cleaned_text(result)
+        self._result = storable_text(result)
         self._saver.wake()
 
     @property

@@ -19,7 +19,8 @@ from uuid import uuid4
 from django.db import DatabaseError, connections, transaction
 
 from realtime.actions import job_rows, text_leases
-from realtime.actions.text_leases import RENEW_SECONDS, TextTarget
+from realtime.actions.job_rows import JobTarget
+from realtime.actions.text_leases import RENEW_SECONDS
 from realtime.exceptions import JobError, TextLost
 from realtime.hub.pubsub.event_bus import carrier
 from realtime.writers.stop_listener import get_stop_listener
@@ -37,7 +38,7 @@ class JobSaver:
     """Saves what `values` returns, and holds the lease. One for each run of a job."""
 
     def __init__(
-        self, target: TextTarget, begin: Callable[[str], bool], values: Callable[[], Mapping[str, Any]]
+        self, target: JobTarget, begin: Callable[[str], bool], values: Callable[[], Mapping[str, Any]]
     ) -> None:
         self.writer = uuid4().hex
         self.is_cancelled = False

@@ -15,9 +15,10 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from django.db import connections
+from django.db.transaction import on_commit
 
 from realtime.exceptions import TextLost
-from realtime.hub.pubsub.event_bus import EventBus
+from realtime.hub.pubsub.event_bus import EventBus, publish_text
 from realtime.protocol.live_text import TextMessage, TextStop
 
 logger = logging.getLogger("realtime.log")
@@ -141,3 +142,13 @@ def get_stop_listener() -> StopListener:
         if _listener.pid != os.getpid():
             _listener = StopListener()
         return _listener
+
+
+def stop_on_commit(writer: str, alias: str) -> None:
+    """Tell a writer of any process to stop, once the present transaction commits."""
+
+    def stop() -> None:
+        get_stop_listener().stop(writer)
+        publish_text(TextStop(writer))
+
+    on_commit(stop, using=alias)

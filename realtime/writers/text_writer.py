@@ -12,14 +12,12 @@ from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model
-from django.db.transaction import on_commit
 
 from realtime.actions.text_leases import CANCELLED, COMPLETE, FAILED, RENEW_SECONDS, name_of, request_stop, target_of
 from realtime.exceptions import TextLost, TextStopped
-from realtime.hub.pubsub.event_bus import carrier, publish_text
-from realtime.protocol.live_text import TextStop
+from realtime.hub.pubsub.event_bus import carrier
 from realtime.writers.draft import Draft
-from realtime.writers.stop_listener import get_stop_listener
+from realtime.writers.stop_listener import get_stop_listener, stop_on_commit
 
 logger = logging.getLogger("realtime.log")
 
@@ -288,12 +286,6 @@ def stop_text(instance: Model, field: str) -> bool:
     """Ask the writer of a live text to stop, once the present transaction commits; return whether there is one."""
     name = name_of(instance, field)
     writer = request_stop(name)
-    if writer is None:
-        return False
-
-    def say() -> None:
-        get_stop_listener().stop(writer)
-        publish_text(TextStop(writer))
-
-    on_commit(say, using=name.alias)
-    return True
+    if writer is not None:
+        stop_on_commit(writer, name.alias)
+    return writer is not None
