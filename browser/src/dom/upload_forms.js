@@ -5,7 +5,7 @@
 
 import {sentence} from "../protocol/sentences.js"
 import {showErrors} from "./form_errors.js"
-import {attribute, call, emit, get, isForeign, set, show} from "./members.js"
+import {attribute, call, emit, get, isForeignSubmit, set, show} from "./members.js"
 
 /** Tells realtime.middleware.UploadMiddleware to name the redirect in a header, so that only the browser follows it. */
 const UPLOAD = "X-Realtime-Upload"
@@ -30,8 +30,8 @@ export class UploadForms {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const {target: form, submitter} = event
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null || isForeign(form)) return
-    if (event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null) return
+    if (isForeignSubmit(form, submitter) || event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return
     const address = addressOf(form, submitter)
     if (!address) return
     event.preventDefault()

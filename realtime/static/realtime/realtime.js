@@ -6223,8 +6223,8 @@ var UploadForms = class {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const { target: form, submitter } = event;
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null || isForeign(form)) return;
-    if (event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null) return;
+    if (isForeignSubmit(form, submitter) || event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return;
     const address = addressOf2(form, submitter);
     if (!address) return;
     event.preventDefault();
