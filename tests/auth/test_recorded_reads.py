@@ -245,7 +245,7 @@ async def test_session_expires_though_answers_stand(shelf, ann, elsewhere):
         await client.subscribe("admitted", shelf=shelf.pk)
         ends = client.connection._subscriptions._valid_until
         await elsewhere.soon(Note.objects.create, text="other:")
-        await until(lambda: client.connection._subscriptions._asked_again)
+        await until(lambda: client.connection._subscriptions._rechecked_at)
         await until(lambda: not client.connection.peer.session.held)
         assert client.connection._subscriptions._valid_until == ends
         assert ends > asyncio.get_running_loop().time() + timedelta(minutes=1).total_seconds()
