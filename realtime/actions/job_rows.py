@@ -158,8 +158,3 @@ def public_error_of(error: BaseException) -> str:
     if isinstance(error, ActionError):
         return storable_text(error.reason)
     return storable_text(" ".join(error.messages)) if isinstance(error, ValidationError) else ""
-
-
-def is_migrated(alias: str) -> bool:
-    """Return whether the table of the jobs exists."""
-    return Job._meta.db_table in connections[alias].introspection.table_names()

@@ -16,9 +16,8 @@ from django.core.exceptions import FieldDoesNotExist
 from realtime.auth.revocation import access_models
 from realtime.auth.users import user_model
 from realtime.conf import settings
-from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
-from realtime.streams.validation import problems
+from realtime.streams.validation import valid_streams
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -36,7 +35,7 @@ class UntrackedField(NamedTuple):
 
 def untracked_fields() -> Iterator[UntrackedField]:
     """Yield the fields in the setting."""
-    streams = [stream for stream in registry if not any(problems(stream))] if settings.UNTRACKED_FIELDS else []
+    streams = valid_streams() if settings.UNTRACKED_FIELDS else []
     for label in settings.UNTRACKED_FIELDS:
         place, _, name = label.rpartition(".")
         try:

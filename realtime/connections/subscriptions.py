@@ -264,7 +264,7 @@ class Subscriptions:
             if (pause := self._rechecked_at + RECHECK_SECONDS - loop.time()) > 0:
                 await asyncio.sleep(pause)
             self._rechecked_at = loop.time()
-            doubts = self._take_doubts()
+            doubts, self._doubts = self._doubts or _Doubts(), None
             admitted = [(item, subject) for item, subject in self._authorized() if doubts.concern(subject)]
             subjects: list[AuthorizedStream | None] = [subject for _, subject in admitted]
             identity, only_rows = peer.identity, not doubts.everything
@@ -295,10 +295,6 @@ class Subscriptions:
 
     def _is_in_doubt(self) -> bool:
         return self._doubts is not None
-
-    def _take_doubts(self) -> _Doubts:
-        doubts, self._doubts = self._doubts, None
-        return doubts or _Doubts()
 
     def _take_recheck(self, subscription: Subscription, subject: AuthorizedStream, answer: object) -> None:
         peer = self._peer

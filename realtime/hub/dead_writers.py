@@ -11,7 +11,7 @@ from django.db.models import Model
 
 from realtime.actions.text_leases import LEASE_SECONDS, TextTarget, fail_expired, kinds
 from realtime.hub.pubsub.event_bus import publish_text
-from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
+from realtime.hub.threads import run_in_own_thread
 from realtime.protocol.live_text import TextEnd
 
 logger = logging.getLogger("realtime.log")
@@ -66,15 +66,11 @@ class DeadWriters:
 
     async def _look(self, alias: str) -> float:
         """Mark what dead writers wrote as failed; return the seconds until the next look."""
-        thread = ReaderThread("realtime-dead-writers")
         try:
-            expired, left = await asyncio.wrap_future(thread.submit(fail_expired, alias))
+            expired, left = await run_in_own_thread("realtime-dead-writers", fail_expired, alias)
         except Exception:
             logger.exception("Dead writers of live texts could not be looked for.", extra={"log": alias})
             return IDLE_SECONDS
-        finally:
-            [end] = thread.close()
-            await asyncio.wait([asyncio.wrap_future(end)], timeout=LEAVE_SECONDS)
         for target, writer, length in expired:
             logger.warning(target.death, target.name._asdict(), extra={"log": alias})
             if length is not None:

@@ -23,6 +23,7 @@ from realtime.actions.job_rows import JobTarget
 from realtime.actions.text_leases import RENEW_SECONDS
 from realtime.exceptions import JobError, TextLost
 from realtime.hub.pubsub.event_bus import carrier
+from realtime.models import Job
 from realtime.writers.stop_listener import get_stop_listener
 
 logger = logging.getLogger("realtime.log")
@@ -163,7 +164,7 @@ class JobSaver:
 
     def _is_table_there(self) -> bool:
         try:
-            return job_rows.is_migrated(self._target.name.alias)
+            return Job._meta.db_table in connections[self._target.name.alias].introspection.table_names()
         except Exception:  # no answer either
             return True
 
