@@ -18,16 +18,21 @@ export class Windows {
   #ranges
   /** What is being loaded. @type {Next | null} */
   #next = null
+  /** The row behind the last range, which says whether there are more. @type {Held & {to: number} | null} */
+  #peek = null
 
   /**
    * @param {{
-   *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
+   *   size: number, first: Held, hold: (params: Params) => Held, peek: (params: Params) => Held, taken: () => void,
+   *   refuse: (error: RealtimeError) => void,
    * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
-   *   subscribes, to a subscription that is next; taken: the ranges have changed; refuse: the server refuses more
+   *   subscribes, to a subscription that is next; peek: subscribes to rows that are not shown; taken: the ranges have changed;
+   *   refuse: the server refuses more
    */
-  constructor({size, first, hold, taken, refuse}) {
+  constructor({size, first, hold, peek, taken, refuse}) {
     this.size = size
     this.hold = hold
+    this.peek = peek
     this.taken = taken
     this.refuse = refuse
     this.#ranges = [{...extentOf(first.resultSet.subscription.params), ...first}]
@@ -41,6 +46,13 @@ export class Windows {
   get isFull() {
     const {from, to, resultSet} = this.#last
     return resultSet.keys.length >= to - from
+  }
+
+  /** Whether there are more rows; undefined if the server has not said so yet. */
+  get hasMore() {
+    if (!this.isFull) return false
+    const {to, resultSet} = this.#peek ?? {}
+    return to === this.#last.to && resultSet?.filled ? resultSet.keys.length > 0 : undefined
   }
 
   get isLoading() {
@@ -70,7 +82,7 @@ export class Windows {
 
   /** Loads the next step, unless one is being loaded, or there is none. */
   more() {
-    if (this.isLoading || !this.isFull) return
+    if (this.isLoading || this.hasMore === false) return
     this.#drop()
     const {to} = this.#last
     this.#load({from: to, to: to + Math.abs(this.size)}, 0)
@@ -94,9 +106,19 @@ export class Windows {
     this.#join()
   }
 
+  /** Follows whether there is a row behind the last range, or behind the one that is being loaded. */
+  look() {
+    const to = this.#next && !this.#next.replaced ? this.#next.to : this.isFull ? this.#last.to : null
+    if ((this.#peek?.to ?? null) === to) return
+    this.#peek?.close()
+    this.#peek = to === null ? null : {to, ...this.peek({...this.#last.resultSet.subscription.params, [WINDOW]: this.#param({from: to, to: to + 1})})}
+  }
+
   /** Ends all ranges but the first one. */
   close() {
     this.#drop()
+    this.#peek?.close()
+    this.#peek = null
     for (const each of this.#ranges.splice(1)) each.close()
   }
 
