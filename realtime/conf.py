@@ -133,7 +133,7 @@ class Limits:
     """Live queries of all anonymous clients, counted likewise. Beyond it, the heaviest users lose theirs first."""
 
     param_length: int = 1000
-    """Characters in a stream's parameter."""
+    """Characters in a stream's parameter, in all its values together."""
 
     changes: int = 10_000
     """Changes per tick, or per resume. Beyond it, live queries are reloaded completely."""
@@ -143,6 +143,9 @@ class Limits:
 
     window_rows: int = 10_000
     """Rows that a client may load of a list that shows more when asked; a page beyond it is not affected."""
+
+    row_memory_bytes: int = 16 * 1024 * 1024
+    """Bytes of the rows last sent that a process remembers for each database, to send only what has changed since."""
 
     # calls, events and presence
     queued_calls: int = 100
@@ -172,6 +175,9 @@ class Limits:
 
     window_bytes: int = 1024 * 1024
     """Bytes in flight to a client before it must acknowledge; this bounds the memory of a slow client."""
+
+    unread_bytes: int = 32 * 1024 * 1024
+    """Bytes that the clients of one user, or the anonymous clients of one address, may leave unread together."""
 
     def __getattribute__(self, name: str) -> Any:
         default = super().__getattribute__(name)

@@ -341,6 +341,91 @@ describe("a form", () => {
   })
 })
 
+describe("several values of one name", () => {
+  const BOXES = `
+    <input type="checkbox" name="tags" value="ink"><input type="checkbox" name="tags" value="pen"><input type="checkbox" name="tags" value="">
+    <select name="owners" multiple><option value="3">Ada<option value="5">Ben<option value="8" disabled>Cyd</select>
+    <input name="words"><input name="words"><input type="hidden" name="words" value="">
+    <button name="tags" value="nib">Nib</button><input name="q" value="">`
+  const LISTS = {tags: ["ink"], owners: [3, 5], words: [], q: ""}
+
+  beforeEach(() => {
+    open({fields: BOXES, url: "https://example.org/?tags=ink&owners=3&owners=5"})
+    container.params = LISTS
+    tags("ink")
+    owners("3", "5")
+  })
+
+  const tags = (...values) => form.querySelectorAll("input[name=tags]").forEach((box) => (box.checked = values.includes(box.value)))
+  const owners = (...values) => [...field("owners").options].forEach((option) => (option.selected = values.includes(option.value)))
+  const checked = () => [...form.querySelectorAll("input[name=tags]")].filter((box) => box.checked).map(({value}) => value)
+  const chosen = () => [...field("owners").selectedOptions].map(({value}) => value)
+
+  test("are a list where the parameter is one, and stay as they are if they are the same", () => {
+    type("x")
+    clock.pass(1)
+    assert.deepEqual([changes, search()], [[{...LISTS, q: "x"}], "?tags=ink&owners=3&owners=5&q=x"])
+    tags("ink", "pen", "")
+    owners("5", "8")
+    choose("owners")
+    assert.deepEqual([changes[1], search()], [{...LISTS, tags: ["ink", "pen"], owners: ["5"], q: "x"}, "?tags=ink&tags=pen&owners=5&q=x"])
+  })
+
+  test("may be none", () => {
+    tags()
+    owners()
+    choose("owners")
+    assert.deepEqual([changes, search()], [[{...LISTS, tags: [], owners: []}], ""])
+  })
+
+  test("have the value of the button that was pressed as one more", () => {
+    submit(form.querySelector("button"))
+    assert.deepEqual([changes[0].tags, search()], [["ink", "nib"], "?tags=ink&tags=nib&owners=3&owners=5"])
+  })
+
+  test("of text fields are in their order", () => {
+    const [one, two] = form.querySelectorAll("[name=words]")
+    two.value = "b"
+    one.value = "a"
+    choose("words")
+    assert.deepEqual([changes[0].words, search()], [["a", "b"], "?tags=ink&owners=3&owners=5&words=a&words=b"])
+    go("?words=c&words=d&words=e")
+    assert.deepEqual([...form.querySelectorAll("[name=words]")].map(({value}) => value), ["c", "d", "e"])
+    assert.deepEqual([checked(), chosen(), changes.at(-1)], [[""], [], {tags: [], owners: [], words: ["c", "d", "e"], q: ""}])
+  })
+
+  test("follow the address", () => {
+    go("?tags=pen&tags=ink&owners=5&q=x")
+    assert.deepEqual([checked(), chosen(), changes], [["ink", "pen"], ["5"], [{...LISTS, tags: ["ink", "pen"], owners: ["5"], q: "x"}]])
+    go("?tags=pen")
+    assert.deepEqual([checked(), chosen(), changes.at(-1)], [["pen"], [], {...LISTS, tags: ["pen"], owners: []}])
+  })
+
+  test("that are refused leave the address with those of the list", () => {
+    tags("pen")
+    choose("owners")
+    container.params = LISTS
+    container.answer(new RealtimeError(4213, "No.", {details: {tags: ["Not this one."]}}))
+    assert.equal(search(), "?owners=3&owners=5&tags=ink")
+  })
+
+  test("of a parameter that takes one are the last, as in request.GET", () => {
+    container.params = {...LISTS, tags: "ink", owners: null}
+    tags("ink", "pen")
+    choose("owners")
+    assert.deepEqual([changes[0].tags, changes[0].owners, search()], ["pen", "5", "?tags=pen&owners=5"])
+  })
+
+  test("may be named like members of every object", () => {
+    open({fields: '<input name="constructor"><input name="__proto__"><input type="checkbox" name="toString" value="1">'})
+    field("constructor").value = "x"
+    choose("constructor")
+    assert.equal(search(), "?tab=2&constructor=x")
+    go("?constructor=y")
+    assert.equal(field("constructor").value, "y")
+  })
+})
+
 describe("two forms for one list", () => {
   let least
 

@@ -1,18 +1,24 @@
-"""Limits: how many connections, messages and calls one user, or the visitors of one address, may use per process."""
+"""Limits: how many connections, messages and calls one user, or the visitors of one address, may use per process.
+
+The visitors of an address share a quota; so do those of all addresses. A /64 of IPv6 counts as one address. Those of
+one /48, which a customer may have, share a quota in between: https://www.rfc-editor.org/rfc/rfc6177
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from realtime.conf import limits, settings
 from realtime.exceptions import Overloaded
-from realtime.protocol.rate_limit import Bucket
+from realtime.protocol.rate_limit import BURST_SECONDS, Bucket
 
 RETRY_SECONDS = 30.0
 SWEEP_EVERY = 1000  # new entries before unused ones are removed
-
+NETWORK_PREFIX = 48  # bits: what a customer gets at most, without asking
+NETWORK_TIMES = 4  # all addresses of an IPv6 network may use this many times the limits of one
+SHARED_BURST_SECONDS = 2.0  # of all visitors, but at least that of one address: bursts of all would take seconds
 
 MESSAGE_BYTES = 4096  # a longer message counts as several
 
@@ -25,25 +31,44 @@ def weight(size: int) -> int:
 class Quota:
     """The limits that all connections of one user, or of one address's visitors, share.
 
-    `shared` is the quota of all visitors of the process, which counts them too; it allows `times` as much. `owner`
-    identifies the user or address: each owner gets a fair share of the threads for actions.
+    `shared` is the quota of the address's network, or of all visitors of the process, which counts them too; it allows
+    `times` as much. `owner` identifies the user, address or network: each gets a fair share of the action threads.
     """
 
-    __slots__ = ("calls", "checks", "connections", "events", "messages", "most", "owner", "presence", "shared")
+    __slots__ = (
+        "calls", "checks", "connections", "events", "messages", "most", "owner", "presence", "shared", "unread_bytes",
+    )  # fmt: skip
 
-    def __init__(self, now: float, *, owner: str, most: int, shared: Quota | None = None, times: int = 1) -> None:
+    def __init__(
+        self,
+        now: float,
+        *,
+        owner: str,
+        most: int,
+        shared: Quota | None = None,
+        times: int = 1,
+        burst: float = BURST_SECONDS,
+    ) -> None:
         def bucket(name: str, rate: float) -> Bucket:
-            return Bucket(rate * times, now, None if shared is None else getattr(shared, name))
+            return Bucket(rate * times, now, None if shared is None else getattr(shared, name), burst)
 
         self.owner = owner
-        self.most = most  # connections
         self.shared = shared
+        self.most = times * most  # connections
+        self.unread_bytes = times * limits.unread_bytes
         self.connections = 0
         self.messages = bucket("messages", limits.messages_per_second_per_user)
         self.checks = bucket("checks", limits.checks_per_second)
         self.calls = bucket("calls", limits.calls_per_second)
         self.events = bucket("events", limits.events_per_second)
         self.presence = bucket("presence", limits.presence_per_second)
+
+    def __iter__(self) -> Iterator[Quota]:
+        """Yield this quota, and those that it shares."""
+        quota: Quota | None = self
+        while quota is not None:
+            yield quota
+            quota = quota.shared
 
     @property
     def subject(self) -> str:
@@ -59,6 +84,11 @@ class Quota:
         if (wait := self.checks.take(now)) > 0:
             rate = f"{self.checks.rate:g} subscriptions, tokens and sessions per second on average"
             raise Overloaded(f"{self.subject} may send {rate}.", retry=wait)
+
+    @property
+    def holder(self) -> Quota:
+        """The quota whose clients hold live queries together: of a user, or of an address's or network's visitors."""
+        return self.shared if self.shared is not None and self.shared.shared is not None else self
 
     def is_unused(self, now: float) -> bool:
         """Return whether a new quota would be equal."""
@@ -81,41 +111,57 @@ class Quotas:
         """
         quota = self.of(user=user, address=address, now=now)
         own = "of this user" if user is not None else "from this address" if address else "of visitors"
-        for each, source in ((quota, own), (quota.shared, "of visitors")):
-            if each is not None and each.connections >= each.most:
+        for each in quota:
+            if each.connections >= each.most:
+                source = own if each is quota else "from this network" if each.shared else "of visitors"
                 raise Overloaded(f"The limit of {each.most} connections {source} is reached.", retry=RETRY_SECONDS)
-        for each in (quota, quota.shared):
-            if each is not None:
-                each.connections += 1
+        for each in quota:
+            each.connections += 1
         return quota
 
     def leave(self, quota: Quota) -> None:
         """Count one connection less; its messages and calls count until their time has passed."""
-        for each in (quota, quota.shared):
-            if each is not None:
-                each.connections -= 1
+        for each in quota:
+            each.connections -= 1
 
     def of(self, *, user: str | None, address: str, now: float) -> Quota:
         """Return the quota of a user, or of an address's visitors."""
         if len(self._quotas) >= self._sweep_at:
             self._sweep(now)
-        key = ("address", address) if user is None else ("user", user)
+        if user is not None:
+            most = limits.connections_per_user
+            return self._keep(("user", user), lambda: Quota(now, owner=f"user {user}", most=most))
+        shared = self._network(address, now) if ":" in address else self._all_visitors(now)
+        owner = shared.owner if ":" in address else f"visitors {address}"
+
+        def of_address() -> Quota:
+            return Quota(now, owner=owner, most=limits.connections_per_address, shared=shared)
+
+        return self._keep(("address", address), of_address) if address else of_address()
+
+    def _keep(self, key: tuple[str, str], make: Callable[[], Quota]) -> Quota:
         quota = self._quotas.get(key)
         if quota is None:
-            if user is not None:
-                quota = Quota(now, owner=f"user {user}", most=limits.connections_per_user)
-            else:
-                most = limits.connections_per_address
-                quota = Quota(now, owner=f"visitors {address}", most=most, shared=self._all_visitors(now))
-            if user is not None or address:
-                self._quotas[key] = quota
+            quota = self._quotas[key] = make()
         return quota
+
+    def _network(self, address: str, now: float) -> Quota:
+        """Return the quota of all visitors of the network of an IPv6 address."""
+        network = str(ip_network(address).supernet(new_prefix=NETWORK_PREFIX))
+        shared = self._all_visitors(now)
+
+        def of_network() -> Quota:
+            most = limits.connections_per_address
+            return Quota(now, owner=f"visitors {network}", most=most, shared=shared, times=NETWORK_TIMES)
+
+        return self._keep(("network", network), of_network)
 
     def _all_visitors(self, now: float) -> Quota:
         if self._visitors is None:
             times = limits.anonymous_addresses
-            most = times * limits.connections_per_address
-            self._visitors = Quota(now, owner="visitors", most=most, times=times)
+            most = limits.connections_per_address
+            burst = max(SHARED_BURST_SECONDS, BURST_SECONDS / times)
+            self._visitors = Quota(now, owner="visitors", most=most, times=times, burst=burst)
         return self._visitors
 
     def _sweep(self, now: float) -> None:

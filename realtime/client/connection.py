@@ -105,6 +105,13 @@ class Connection:
             self._do(self._session.unsubscribe(query._subscription))
             query._end(RemoteError(None, "The live query is closed."), drop_rows=False)
 
+    def replace(self, query: LiveQuery, other: LiveQuery) -> None:
+        """Let a query have the subscription of another one, and end its own."""
+        self._do(self._session.unsubscribe(query._subscription))
+        del self._queries[query._subscription]
+        query._subscription = other._subscription
+        self._queries[query._subscription] = query
+
     def send_event(self, subscription: Subscription, name: str, data: Any) -> bool:
         """Send an event to the other subscribers; return whether it was sent."""
         effects = self._session.send_event(subscription, name, data)
@@ -242,8 +249,8 @@ class Connection:
                 self._refresh_before(seconds)
             case Apply():
                 self._apply(effect)
-            case Refused(subscription, code, reason):
-                self._queries[subscription]._end(RemoteError(code, reason), drop_rows=True)
+            case Refused(subscription, code, reason, details):
+                self._queries[subscription]._end(RemoteError(code, reason, details=details), drop_rows=True)
             case Retry(subscription):
                 self._start(self._subscribe_again(subscription))
             case Replied(reply):

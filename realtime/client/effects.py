@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from realtime.client.subscriptions import Message, Subscription, Update
 
@@ -58,6 +59,7 @@ class Refused:
     subscription: Subscription
     code: int
     reason: str
+    details: Mapping[str, Sequence[str]] = field(default_factory=dict)  # sentences by parameter
 
 
 @dataclass(slots=True, frozen=True)

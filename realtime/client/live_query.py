@@ -31,7 +31,9 @@ class Owner(Protocol):
     """The connection that a live query belongs to."""
 
     def state_of(self, subscription: Subscription) -> State | None: ...
+    def subscribe(self, query: LiveQuery) -> None: ...
     def unsubscribe(self, query: LiveQuery) -> None: ...
+    def replace(self, query: LiveQuery, other: LiveQuery) -> None: ...
     def send_event(self, subscription: Subscription, name: str, data: Any) -> bool: ...
     def present(self, subscription: Subscription, data: Mapping[str, Any]) -> None: ...
     async def call(
@@ -54,6 +56,7 @@ class LiveQuery:
         self._owner = owner
         self._subscription = subscription
         self._rows = Rows()
+        self._next: LiveQuery | None = None  # with the parameters that `set` has requested last
         self._filled = asyncio.Event()  # set when there are rows or an error
         self._listeners: set[Callable[[Change | None], None]] = set()
         self._events = EventListeners()
@@ -73,13 +76,44 @@ class LiveQuery:
     @property
     def state(self) -> State | None:
         """`connecting`, `live`, `catching-up`, `offline` or `refused`."""
-        return self._owner.state_of(self._subscription)
+        state = self._owner.state_of(self._subscription)
+        return "catching-up" if self._next is not None and state == "live" else state
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters of the rows."""
+        return dict(self._subscription.params or {})
 
     async def ready(self) -> list[Any]:
         """Wait for the first rows, and return them. Raise `RemoteError` if the server refuses."""
         await self._filled.wait()
         if self.error is not None:
             raise self.error
+        return self.rows
+
+    async def set(self, params: Mapping[str, Any]) -> list[Any]:
+        """Change these parameters in place, and return the new rows.
+
+        The old rows stay, and follow the server, until the new ones are there. Iterators then yield one change with
+        `reset`. Of several calls, the last one wins; those before return with the rows of that moment. Raise
+        `RemoteError` if the server refuses the parameters: rows and `params` stay as they are.
+        """
+        if self.error is not None:
+            raise self.error
+        held, before = self._subscription, self._next
+        wanted = {**(before.params if before else self.params), **params}
+        following = self._next = LiveQuery(self._owner, Subscription(held.stream, wanted, held.format))
+        self._owner.subscribe(following)
+        if before is not None:
+            self._owner.unsubscribe(before)
+        try:
+            await following._filled.wait()
+            if following is self._next:
+                self._take(following)
+        finally:
+            if following is self._next:  # refused, or the caller waits no more
+                self._next = None
+                self._owner.unsubscribe(following)
         return self.rows
 
     async def call(self, action: str, args: Mapping[str, Any] | None = None, *, within: float = 30.0) -> Any:
@@ -101,6 +135,8 @@ class LiveQuery:
 
     def close(self) -> None:
         """Unsubscribe. Iterators end."""
+        if self._next is not None:
+            self._owner.unsubscribe(self._next)
         self._owner.unsubscribe(self)
 
     async def __aiter__(self) -> AsyncIterator[Change]:
@@ -132,6 +168,17 @@ class LiveQuery:
     @property
     def _ended(self) -> bool:
         return self.error is not None
+
+    def _take(self, following: LiveQuery) -> None:
+        """Show the rows of another query instead, which has the new parameters. Raise its error."""
+        if error := self.error or following.error:
+            raise error
+        self._next = None
+        gone = [key for key in self._rows.keys if key not in following._rows.by_key]
+        self._owner.replace(self, following)
+        self._rows = following._rows
+        self._notify(Change(self.rows, {key: self._rows.shown(key) for key in self._rows.by_key}, gone, reset=True))
+        self._filled.set()
 
     # called by the connection
 
@@ -177,7 +224,7 @@ class LiveQuery:
 class Presence(LiveQuery):
     """The present users of a stream, as rows; returned by `Client.presence`."""
 
-    def set(self, data: Mapping[str, Any]) -> None:
+    def set(self, data: Mapping[str, Any]) -> None:  # type: ignore[override] # the parameters of presence stay
         """Make the user present with `data`, which other users see. Up to 1 KiB as JSON."""
         self._owner.present(self._subscription, data)
 

@@ -239,7 +239,7 @@ class ClientState:
         return (
             [Retry(subscription)]
             if subscription.status == "delayed"
-            else [Refused(subscription, message["code"], message["reason"])]
+            else [Refused(subscription, message["code"], message["reason"], message.get("details", {}))]
         )
 
     def _move(self, event: str) -> None:

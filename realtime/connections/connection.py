@@ -119,6 +119,11 @@ class Connection:
         return "patched" if self.peer.session.version >= 2 else "known"
 
     @property
+    def unsent(self) -> int:
+        """The bytes that wait in this process for the client to read them, as far as is known."""
+        return self.peer.unsent
+
+    @property
     def busy(self) -> bool:
         """Whether a call of the client waits for its reply."""
         return self._calls.open

@@ -74,15 +74,21 @@ class Peer:
         self._transport = transport
         self._handle = handle
         self._address = address
+        self._acknowledges = windows == 1  # by messages; over HTTP, the next request does
         self._messages = Bucket(limits.messages_per_second, now)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def unsent(self) -> int:
+        """The bytes that wait in this process for the client to read them, as far as is known."""
+        return self._transport.unsent
 
     def receive(self, data: str | bytes) -> None:
         """Decode and handle one message from the client. Raise `ProtocolError`."""
         self.received_at = asyncio.get_running_loop().time()
         self._count_message(len(data))
         answers, effects = self.session.receive(data)
-        if self._transport.unsent > self.session.unacknowledged + SPARE_BYTES:
+        if self._acknowledges and self.unsent > self.session.unacknowledged + SPARE_BYTES:
             raise BadMessage("The client acknowledges messages that it has not read.")
         self.send(answers)
         self.handle(effects)

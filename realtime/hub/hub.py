@@ -35,6 +35,7 @@ from realtime.hub.pubsub.event_bus import EventBus, publish
 from realtime.hub.slow_queries import SlowQueries
 from realtime.hub.subscribers import Client, call_client
 from realtime.hub.text_relay import TextRelay
+from realtime.hub.unread import end_unread
 from realtime.protocol import codec
 from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope
@@ -329,6 +330,7 @@ class Hub:
             self._slow.sweep()
             for client in list(self._clients):
                 call_client(client, client.sweep, loop.time(), positions)
+            end_unread(self._clients)
             if self._empty_since is not None and loop.time() - self._empty_since >= self.linger_seconds:
                 await self.close()
                 return

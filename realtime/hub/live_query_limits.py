@@ -120,7 +120,7 @@ class LiveQueryLimits:
             self.release(client, key)
 
     def _of(self, client: Client) -> tuple[dict[object, _Holder], object]:
-        return self._visitors if client.quota.is_visitors else self._users, client.quota
+        return self._visitors if client.quota.is_visitors else self._users, client.quota.holder
 
     def _new(self, whose: object, stream: ModelStream) -> _Held:
         place = _place(stream)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -134,36 +135,31 @@ def encode_value(value: Any, *, default: Any = None) -> bytes:
 
 def _check_work(raw: bytes, whole: str, *, depth: int) -> None:
     """Raise `TooLarge` if decoding would take unusually long for the number of bytes."""
-    if _containers_exceed(raw, MAX_CONTAINERS):
+    many_brackets = raw.count(b"[") + raw.count(b"{") > depth
+    many_extremes = raw.count(b"e") + raw.count(b"E") > MAX_EXTREMES and _has_extremes(raw)
+    if not many_brackets and not many_extremes:
+        return
+    bare = _STRING.sub(b"", raw)  # once: of all steps it takes longest
+    nesting = bare.translate(_NESTING, _NOT_NESTING)
+    if nesting.count(b"[") > MAX_CONTAINERS:
         raise TooLarge(f"A {whole} may contain up to {MAX_CONTAINERS} arrays and objects.")
-    if _depth_exceeds(raw, depth):
+    if _depth_exceeds(nesting, depth):
         raise TooLarge(f"A message may have up to {MAX_DEPTH} levels of nesting.")
-    if _extremes_exceed(raw, MAX_EXTREMES):
+    if many_extremes and _has_extremes(bare):
         raise TooLarge(f"A {whole} may contain up to {MAX_EXTREMES} numbers with an exponent of three digits.")
 
 
-def _depth_exceeds(raw: bytes, limit: int) -> bool:
-    """Return whether JSON is deeper, in a few passes at the speed of C."""
-    if raw.count(b"[") + raw.count(b"{") <= limit:
-        return False
-    left = _nesting(raw)
-    if b"[" * (limit + 1) in left:
+def _depth_exceeds(nesting: bytes, limit: int) -> bool:
+    """Return whether brackets are nested more deeply, in a few passes at the speed of C."""
+    if b"[" * (limit + 1) in nesting:
         return True
     for _ in range(limit):  # each pass removes the innermost level
-        left = left.replace(b"[]", b"")
-        if not left:
+        if not nesting:
             return False
-    return True
+        nesting = nesting.replace(b"[]", b"")
+    return bool(nesting)
 
 
-def _containers_exceed(raw: bytes, limit: int) -> bool:
-    return raw.count(b"[") + raw.count(b"{") > limit and _nesting(raw).count(b"[") > limit
-
-
-def _extremes_exceed(raw: bytes, limit: int) -> bool:
-    return len(_EXTREME.findall(raw)) > limit and len(_EXTREME.findall(_STRING.sub(b"", raw))) > limit
-
-
-def _nesting(raw: bytes) -> bytes:
-    """Return the brackets and braces of JSON, all as brackets, without those in strings."""
-    return _STRING.sub(b"", raw).translate(_NESTING, _NOT_NESTING)
+def _has_extremes(raw: bytes) -> bool:
+    """Return whether there are more numbers with an exponent of three digits than allowed; stop at the first such."""
+    return next(islice(_EXTREME.finditer(raw), MAX_EXTREMES, None), None) is not None

@@ -15,6 +15,7 @@ Identifier = Annotated[int, Meta(ge=0, le=2**31)]
 CallIdentifier = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Scalar = str | int | float | bool | None
+Params = dict[str, Scalar | list[Scalar]]
 
 
 class Hello(Struct, tag="hello", omit_defaults=True, frozen=True):
@@ -30,7 +31,7 @@ class Subscribe(Struct, tag="subscribe", frozen=True):
     id: Identifier
     token: str | None = None
     stream: Name | None = None
-    params: dict[str, Scalar] = msgspec.field(default_factory=dict)
+    params: Params = msgspec.field(default_factory=dict)
     format: Format = "data"
     cursor: str | None = None
     fingerprint: str = ""
@@ -45,7 +46,7 @@ class Call(Struct, tag="call", frozen=True, kw_only=True):
     token: str | None = None  # instead of stream and params, until it has been read
     stream: Name = ""
     action: Name
-    params: dict[str, Scalar] = msgspec.field(default_factory=dict)
+    params: Params = msgspec.field(default_factory=dict)
     args: dict[str, Any] = msgspec.field(default_factory=dict)
 
 

@@ -16,7 +16,6 @@ from realtime.protocol.patches import make_patch
 from realtime.queries.text_field import Growth, growth, length
 
 MOST_PATCHES = 200  # of one delta, since each takes up to some milliseconds; further rows are sent whole
-MOST_BYTES = 16 * 1024 * 1024  # of the rows that are remembered for one log
 WITHHELD_SECONDS = 5.0  # for which a row is not sent, while subscribers are sent what differs as live text
 LATE_SECONDS = 0.1  # for which saved text is awaited as live text
 ROW_BYTES = 300  # beside its JSON, about
@@ -73,7 +72,8 @@ class _Pending(NamedTuple):
 class RowMemory:
     """Bounds the rows that the live queries of one log remember. Those that were sent longest ago are forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
         self.texts: Mapping[tuple[str, str], Mapping[str, GrowingText]] = {}  # by model and key, then by field
         self.cursor = ""  # before the changes of this tick
         self.deltas: dict[Any, Any] = {}  # of this tick, by what they were made of
@@ -84,7 +84,7 @@ class RowMemory:
         self.release(sent, key)
         self._sizes[sent, key] = size
         self._bytes += size
-        while self._bytes > MOST_BYTES:
+        while self._bytes > self.max_bytes:
             oldest, oldest_key = next(iter(self._sizes))
             oldest.evict(oldest_key)
 

@@ -340,7 +340,7 @@ class Tail:
         self._router = Router(max_changes)
         self._recent = RecentChanges(max_changes, self._is_older)
         self._history = History()
-        self._memory = RowMemory()
+        self._memory = RowMemory(limits.row_memory_bytes)
         self._round = Round()  # the current round, or the last one
         self._starts: dict[str, str] = {}  # by cursor: the one that represents those near it, in this tick
         self._readings: dict[str, Changes] = {}  # the changes after older cursors, in this tick
@@ -639,30 +639,14 @@ class Tail:
                     for other in others:
                         if differs_in_audience_alone(other.stream, first.stream):
                             other.ask_like(first)
-                elif first.stream.audience_by and first.key not in failed:
-                    self._follow(families, first, others, failed)
             for query, changed in queries.items():
                 if query.key in failed:
                     continue
-                family = families.of(query) if query.follows else self._guarded(query, failed, families.of, query)
+                family = self._guarded(query, failed, families.of, query)
                 if family is not None:
                     together[family][query] = changed
             for family, some in together.items():
                 self._look_up(family, some)
-
-    def _follow(
-        self, families: Families, first: LiveQuery, others: Sequence[LiveQuery], failed: set[QueryKey]
-    ) -> None:
-        """Let live queries take one QuerySet that was made for any audience, each with its own."""
-        place = first.key.params, first.key.surroundings
-        known = families.plans_of_any.get(place)
-        plan = self._guarded(first, failed, partial(first.plan_of_any, known))
-        if plan is None:
-            return
-        families.plans_of_any[place] = plan
-        for query in (first, *others):
-            if differs_in_audience_alone(query.stream, first.stream) and query.follow(plan):
-                self._round.touched.add(query)
 
     def _look_up(self, family: Family, queries: Mapping[LiveQuery, Collection[str]]) -> None:
         first = next(iter(queries))

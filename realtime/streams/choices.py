@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_origin
 from uuid import UUID
 
 from django import forms
@@ -16,6 +15,7 @@ from django.core.validators import RegexValidator
 from django.utils.functional import lazy
 
 from realtime.exceptions import BadParameters
+from realtime.streams.value_lists import alternatives, item_types
 
 _FIELDS: Mapping[Any, type[forms.Field]] = {
     int: forms.IntegerField,
@@ -52,15 +52,11 @@ def refused_choice(stream: str, error: ValidationError) -> RefusedChoice:
 
 
 def _sentences(annotation: Any) -> Iterator[object]:
-    for kind in _alternatives(annotation):
+    for kind in [
+        *alternatives(annotation),
+        *(inner for each in item_types(annotation) for inner in alternatives(each)),
+    ]:
         if get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)):
             yield forms.ModelChoiceField.default_error_messages["invalid_choice"]
         elif kind in _FIELDS:
             yield _FIELDS[kind].default_error_messages["invalid"]
-
-
-def _alternatives(annotation: Any) -> list[Any]:
-    """Return the types of a union, without what `Annotated` adds."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [inner for each in get_args(annotation) for inner in _alternatives(each)]
-    return [get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation]

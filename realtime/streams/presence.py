@@ -96,6 +96,10 @@ class PresenceStream(ModelStream):
         return cls.of.clean_param(name, value)
 
     @classmethod
+    def takes_several(cls, name: str) -> bool:
+        return cls.of.takes_several(name)
+
+    @classmethod
     def partition_values(cls, params: Mapping[str, Any]) -> dict[str, str | None]:
         return {"place": cls(params).place().key}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +25,7 @@ from realtime.streams.inline_rows import FoundRows, find
 from realtime.streams.keys import cleaned, key_text, stored
 from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
 from realtime.streams.surroundings import SITE, Surroundings
+from realtime.streams.value_lists import given_values, is_empty, item_types
 from realtime.streams.window import RowWindow
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ModelStream:
 
     Subclass it in an app's `streams.py` and register it with `@register("name")`. The arguments of `get_queryset` are
     the stream's parameters. Clients pass them by name. They are converted to their annotations or, for a parameter
-    in `partition_by`, to the type of the model field.
+    in `partition_by`, to the type of the model field. One annotated as a tuple, list or set takes several values.
 
         @register("tasks")
         class TaskStream(ModelStream):
@@ -94,8 +95,9 @@ class ModelStream:
     audience_by: ClassVar[str] = ""
     """A relation from a row to the audiences that it is for ("recipient", "members", "project__members").
 
-    A change is routed only to live queries of these audiences and to those that have the row. It narrows the routing,
-    never the access: `get_queryset` still decides who sees a row.
+    An audience sees only rows that lead to it: realtime adds this condition to `get_queryset`, which does not name the
+    audience. None, and an audience that no row can name, sees no row. A change is routed only to live queries of the
+    audiences that the row is or was for, and these are read together.
     """
 
     depends_on: ClassVar[Sequence[str]] = ()
@@ -142,6 +144,8 @@ class ModelStream:
         self.surroundings = surroundings if self.localize else surroundings.of_site()
         if audience is not UNKNOWN:
             self.audience = audience  # type: ignore[method-assign] # the value replaces the method
+        if self.audience_by:  # whoever asks this stream for its rows gets those of its audience
+            self.get_queryset = self._own_rows  # type: ignore[method-assign]
         self._inline_rows: dict[str, FoundRows | None] = {}  # by format
 
     # what users override
@@ -154,13 +158,16 @@ class ModelStream:
     def audience(self, user: Any, **params: Any) -> Any:
         """Return a string, number or None that is equal for users who see the same rows.
 
-        Default: None, one audience for all authorized users. `return user.pk` makes the rows personal; `get_queryset`
-        reads the value from `self.audience`, and `audience_by` says whom a row is for.
+        Default: None, one audience for all authorized users. `return user.pk` makes the rows personal: `audience_by`
+        says whom a row is for, or `get_queryset` reads the value from `self.audience`.
         """
         return None
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the rows, ordered. Override it; its arguments are the stream's parameters.
+
+        If the stream has `audience_by`, return the rows of all audiences. Called on a stream (`self.get_queryset()` in
+        an action, say), it returns those of its audience.
 
         Groups (`values("column").annotate(total=Count("pk"))`) are rows too, as dictionaries, keyed by their group.
         """
@@ -209,6 +216,20 @@ class ModelStream:
 
     # internal
 
+    def _own_rows(self, *args: Any, **params: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self.narrowed(type(self).get_queryset(self, *args, **params))
+        return rows
+
+    def all_rows(self) -> Any:
+        """Return what the class's `get_queryset` returns: if it has `audience_by`, the rows of all audiences."""
+        if not self.audience_by:
+            return self.get_queryset(**self.params)
+        return type(self).get_queryset(self, **self.params)
+
+    def narrowed(self, queryset: Any) -> Any:
+        """Return the rows of a QuerySet that are for the audience, as `audience_by` says."""
+        return self.audience_path().narrow(queryset, self.audience_key) if self.audience_by else queryset
+
     @classmethod
     def row_models(cls) -> list[type[Model]]:
         """Return the models in `rows_depend_on`. Raise `LookupError` or `ValueError`."""
@@ -243,7 +264,8 @@ class ModelStream:
 
     def wire_params(self) -> dict[str, Any]:
         """Return the parameters as JSON values, as a client sends them."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.params, enc_hook=str)
+        plain: dict[str, Any] = msgspec.to_builtins(self.params, order="deterministic", enc_hook=str)
+        plain |= {name: list(value or ()) for name, value in plain.items() if self.takes_several(name)}
         return plain if self.window is None else plain | self.window.param()
 
     def params_key(self) -> bytes:
@@ -320,11 +342,14 @@ class ModelStream:
 
         cleaned = {}
         for name, parameter in parameters.items():
-            if given.get(name) == "" and parameter.default is not inspect.Parameter.empty:
+            has_default = parameter.default is not inspect.Parameter.empty
+            if has_default and cls.takes_several(name) and is_empty(given.get(name)):
+                cleaned[name] = parameter.default
+            elif has_default and given.get(name) == "":
                 cleaned[name] = cls._clean_empty(name, parameter.default)
             elif name in given and (given[name] is not None or parameter.default is not None):
                 cleaned[name] = cls.clean_param(name, given[name])
-            elif parameter.default is inspect.Parameter.empty:
+            elif not has_default:
                 raise BadParameters(f"The stream {cls.name!r} needs the parameter {name!r}; it has: {allowed}.")
             else:
                 cleaned[name] = parameter.default
@@ -347,20 +372,29 @@ class ModelStream:
             return default
 
     @classmethod
+    def takes_several(cls, name: str) -> bool:
+        """Return whether the parameter takes several values."""
+        return bool(item_types(signature(cls.get_queryset, skip=1).hints.get(name)))
+
+    @classmethod
     def _converted(cls, name: str, value: Any) -> Any:
-        if isinstance(value, str) and (len(value) > limits.param_length or "\x00" in value):
-            raise ValueError
-        if isinstance(value, int) and abs(value) > MAX_INTEGER:
-            raise ValueError
         annotation = signature(cls.get_queryset, skip=1).hints.get(name)
+        if cls.takes_several(name):
+            value = given_values(value)
+            _check_scalars(value)
+            value = msgspec.convert(value, annotation, strict=False)
+            _check_scalars(value)
+            return value
+        if isinstance(value, list | tuple | set | frozenset):
+            raise TypeError
+        _check_scalars([value])
         if annotation is not None:
             value = msgspec.convert(value, annotation, strict=False)
         elif name in cls.partition_by:
             value = cleaned(cls.model._meta.get_field(name), value)
         elif not isinstance(value, str | int | float | None):
             raise TypeError
-        if isinstance(value, int) and abs(value) > MAX_INTEGER:
-            raise ValueError
+        _check_scalars([value])
         return value
 
     @classmethod
@@ -382,13 +416,6 @@ class ModelStream:
         """Return the model fields whose old and new values route a change."""
         column = cls.audience_path().column if cls.audience_by else ""
         return [*cls.partition_by, *([column] if column else [])]
-
-    def routing_values(self) -> dict[str, Any]:
-        """Return the values that route a change to this stream: its parameters, and the audience in a model field."""
-        path = self.audience_path() if self.audience_by else None
-        if path is None or not path.column or path.named(self.audience_key) is None:
-            return self.params
-        return {**self.params, path.column: self.audience_key}
 
     def is_routed(self) -> bool:
         """Return whether a change reaches this stream by its values, and not every change of the model."""
@@ -455,6 +482,15 @@ class ModelStream:
             models = [apps.get_model(label) for label in options["depends_on"]]
             found[name] = [model._meta.concrete_model or model for model in models]
         return found
+
+
+def _check_scalars(values: Iterable[Any]) -> None:
+    """Raise `ValueError` for a value that is too long, or that no database can hold."""
+    for value in values:
+        if isinstance(value, str) and (len(value) > limits.param_length or "\x00" in value):
+            raise ValueError
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            raise ValueError
 
 
 def is_user(model: Any, name: str) -> bool:

@@ -139,7 +139,7 @@ def probe(stream: type[ModelStream]) -> Any:
     """Return the QuerySet for sample parameters, not to be executed; None if it needs real ones."""
     try:
         bound = sample(stream)
-        return bound.get_queryset(**bound.params)
+        return bound.all_rows()
     except Exception:
         return None
 
@@ -185,6 +185,11 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
                 f"{stream.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
                 hint=f"Add it: def get_queryset(self, {name}): ...",
             )
+        if name in parameters and stream.takes_several(name):
+            yield StreamDefinitionError(
+                f"{stream.__name__}.partition_by names {name!r}, which takes several values.",
+                hint="Remove it from partition_by, or let the parameter take a single value.",
+            )
     for method in ("authorize", "audience"):
         signature = inspect.signature(getattr(stream, method))
         try:
@@ -221,7 +226,7 @@ def _audience_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionEr
         )
     if stream.audience is ModelStream.audience:
         yield StreamDefinitionError(
-            f"{name}.audience_by has no effect: the stream has one audience.",
+            f"{name}.audience_by shows nobody a row: the stream has one audience, None.",
             hint="Define `audience`, for example to return user.pk.",
         )
     if path in stream.partition_by:

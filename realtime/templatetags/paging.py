@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from realtime.conf import limits
 from realtime.exceptions import StreamDefinitionError
-from realtime.queries.page import PagePart
+from realtime.queries.page import PagePart, has_rows
 from realtime.streams.registry import registry
-from realtime.streams.window import WINDOW
+from realtime.streams.window import WINDOW, RowWindow
 
 MORE = "more"  # how many pages the list shows: a keyword of the tag, and the parameter of the address
 TEMPLATE = "realtime/more.html"
@@ -40,7 +40,15 @@ class More(NamedTuple):
     def mark(self) -> SafeString:
         return format_html(' data-live-more="{}"', -self.size if self.is_up else self.size)
 
-    def around(self, rows: SafeString, part: PagePart) -> SafeString:
+    def has_next(self, part: PagePart, format: str) -> bool:
+        """Return whether the link shows more than the list does."""
+        shown = self.pages * self.size
+        if len(part.rows) < shown or self.pages >= self.most:
+            return False
+        behind = RowWindow(-shown - 1, -shown) if self.is_up else RowWindow(shown, shown + 1)
+        return has_rows(part.stream, behind, format)
+
+    def around(self, rows: SafeString, part: PagePart, format: str) -> SafeString:
         """Return the rows and the link to more of them, in an element that may stand beside rows."""
         tag = next((root for root in part.roots if root in ("li", "tr", "option")), "div")
         context = {
@@ -48,7 +56,7 @@ class More(NamedTuple):
             "next": self.pages + 1,
             "from_end": self.is_up,
             "query": self.query,
-            "hidden": len(part.rows) < self.pages * self.size or self.pages >= self.most,
+            "hidden": not self.has_next(part, format),
         }
         link = mark_safe(get_template(TEMPLATE).render(context).strip())  # noqa: S308 - rendered by a template
         return format_html("{}\n{}", *((link, rows) if self.is_up else (rows, link)))

@@ -163,7 +163,7 @@ def _rows(
     if part.stream.key_parameter() is not None:
         mark += SafeString(" data-live-single")
     if more is not None:
-        mark, html = mark + more.mark(), more.around(html, part)
+        mark, html = mark + more.mark(), more.around(html, part, format)
     return _element(container, name, format, part, classes, html, mark) + _check_script(context)
 
 
@@ -479,6 +479,19 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
     )
 
 
+@register.filter
+def getlist(data: Any, name: str) -> list[Any]:
+    """Return all values of one name in a query string, for a parameter that takes several.
+
+    For example::
+
+        {% live "tasks" project=project.pk tags=request.GET|getlist:"tags" container="ul" %}
+
+    It is Django's `QueryDict.getlist`. Without a request, it returns an empty list.
+    """
+    return data.getlist(name) if hasattr(data, "getlist") else []
+
+
 def _part(context: Any, name: str, format: str, params: dict[str, Any], *, query: str = "") -> PagePart:
     page = page_request(context) or getattr(context, "render_context", None)
     return page_part(_user(context), _plain(name), _plain_values(params), format, page=page, query=query)
@@ -532,4 +545,6 @@ def _plain(value: Any) -> Any:
         return value.pk
     if isinstance(value, Promise):
         value = str(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
     return "".join(value) if isinstance(value, str) else value

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
-
 from realtime.streams.stream import ModelStream
 
 
@@ -20,6 +18,3 @@ class UserStream(ModelStream):
 
     def audience(self, user: Any, **params: Any) -> Any:
         return user.pk
-
-    def _own(self) -> QuerySet[Any]:
-        return self.model._default_manager.filter(user=self.audience)

@@ -61,7 +61,38 @@ def test_visitors_of_unknown_addresses_share_limits(settings):
     limit(settings, calls_per_second=1.0, anonymous_addresses=3)
     quotas = Quotas()
     allowed = [enter(quotas).calls.take(0.0) == 0 for _ in range(100)]
-    assert allowed.count(True) == 30
+    assert allowed.count(True) == 10  # as many as one address at once
+
+
+def test_all_visitors_may_not_use_all_their_bursts_at_once(settings):
+    limit(settings, calls_per_second=1.0, anonymous_addresses=20)
+    quotas = Quotas()
+    allowed = [enter(quotas).calls.take(0.0) == 0 for _ in range(100)]
+    assert allowed.count(True) == 40
+
+
+def test_addresses_of_one_ipv6_network_share_four_times_the_limits_of_one(settings):
+    limit(settings, connections_per_address=3, calls_per_second=1.0)
+    quotas = Quotas()
+    addresses = [f"2a00:1450:4001:{number:x}::/64" for number in range(20)]
+    entered = [enter(quotas, None, address) for address in addresses[:12]]
+    with pytest.raises(Overloaded) as refused:
+        enter(quotas, None, addresses[12])
+    assert refused.value.reason == "The limit of 12 connections from this network is reached."
+    enter(quotas, None, "2a00:1450:4002::/64")
+    enter(quotas, None, "192.0.2.1")
+
+    assert len({quota.owner for quota in entered}) == 1  # and one share of the threads
+    assert [quota.calls.take(0.0) for quota in entered for _ in range(10)].count(0.0) == 40
+    quotas.leave(entered[0])
+    enter(quotas, None, addresses[13])
+
+
+def test_networks_are_forgotten_once_unused(few):
+    for number in range(5):
+        few.leave(enter(few, None, f"2a00:1450:400{number}::/64"))
+    few._sweep(100.0)
+    assert not few._quotas
 
 
 def test_closed_connection_frees_its_place(few):

@@ -12,6 +12,7 @@ from tests.browser.board import Board
 from tests.browser.desk import Desk
 from tests.browser.writer import Writer
 from tests.conftest import started_browser
+from tests.support import chromium, engines
 from tests.support.demo import DemoServer, DemoServers, Site, copy_database
 
 SITE = Site("tests.browser.site.settings", "tests.asgi:application")
@@ -48,6 +49,17 @@ def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
     """One browser for all modules here, none of which uses the loop or the ORM."""
     with started_browser(pytestconfig) as browser:
         yield browser
+
+
+@pytest.fixture(scope="package")
+def whole_browser(browser: Browser) -> Iterator[Browser]:
+    """A browser as users have it, for what is decided around the engine, as which cookies of other sites are kept."""
+    if engines.wanted() != "chromium":
+        yield browser
+        return
+    whole = browser.browser_type.launch(executable_path=chromium.whole(), args=list(chromium.ARGUMENTS))
+    yield whole
+    whole.close()
 
 
 @pytest.fixture(scope="package")

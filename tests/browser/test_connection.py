@@ -181,7 +181,7 @@ def test_page_from_the_back_forward_cache_is_live_and_equal(
     browser: Browser, board: Board, server: DemoServer
 ) -> None:
     caching = browser.browser_type.launch(
-        executable_path=chromium.find(),
+        executable_path=chromium.whole(),
         args=list(chromium.ARGUMENTS),
         ignore_default_args=["--disable-back-forward-cache"],  # which Playwright gives
     )

@@ -172,8 +172,23 @@ def test_parameters_that_change_faster_than_the_server_answers_end_with_the_last
     shown = dict(page.evaluate("window.shown"))
     titles = ["Five", "Four", "One", "Three", "Two"]
     assert shown == {q: [title for title in titles if q in title.lower()] for q in shown}
-    defaults = {"state": None, "least": 0, "sort": "title"}
+    defaults = {"state": None, "least": 0, "sort": "title", "columns": [], "owners": []}
     assert found_queries(page, board) == [{"project": board.pk, "q": "our", **defaults}]
+
+
+def test_parameter_takes_several_values(page: Page, board: Board) -> None:
+    page.evaluate(SET.replace("PK", str(board.pk)), [])
+    board.write("tasks.update(column='todo')")
+    board.write("tasks.filter(title='Two').update(column='doing'); tasks.filter(title='Four').update(column='done')")
+    page.evaluate("window.query.set({columns: ['doing', 'done']})")
+    titles = "window.query.rows.map(({title}) => title)"
+    wait_until(lambda: page.evaluate(titles) == ["Four", "Two"], what="the rows of both columns")
+    page.evaluate("window.query.set({columns: ['doing', 'lost']})")
+    wait_until(lambda: page.evaluate("window.query.error?.details"), what="the refusal")
+
+    assert list(page.evaluate("window.query.error.details")) == ["columns"]
+    assert page.evaluate(titles) == ["Four", "Two"]
+    assert page.evaluate("window.query.params.columns") == ["doing", "done"]
 
 
 def found_queries(page: Page, board: Board) -> list[dict[str, Any]]:

@@ -43,6 +43,27 @@ FORM = """
 {% live "found" project=PK q=get.q state=get.state least=get.least sort=get.sort container="ul" %}
 {% endwith %}"""
 
+SEVERAL = """
+{% with columns=request.GET|getlist:"columns" owners=request.GET|getlist:"owners" %}
+<form data-live-for="found" action="/page/">
+  <input type="hidden" name="body" value="{{ request.GET.body }}" disabled>
+  <fieldset><legend>Columns</legend>
+    <label><input type="checkbox" name="columns" value="todo"
+      {% if "todo" in columns %}checked{% endif %}>To do</label>
+    <label><input type="checkbox" name="columns" value="doing"
+      {% if "doing" in columns %}checked{% endif %}>Doing</label>
+    <label><input type="checkbox" name="columns" value="done" {% if "done" in columns %}checked{% endif %}>Done</label>
+  </fieldset>
+  <select name="owners" multiple aria-label="Owners">
+    <option value="1"{% if "1" in owners %} selected{% endif %}>Ada</option>
+    <option value="2"{% if "2" in owners %} selected{% endif %}>Ben</option>
+    <option value="3"{% if "3" in owners %} selected{% endif %}>Cyd</option>
+  </select>
+  <button>Show</button>
+</form>
+{% live "found" project=PK columns=columns owners=owners container="ul" %}
+{% endwith %}"""
+
 TWO_FORMS = """
 <form data-live-for="found" id="search"><input name="q" aria-label="Search"></form>
 <form data-live-for="found"><input name="least" aria-label="Least"></form>
@@ -104,10 +125,11 @@ def rows(page: Page) -> Locator:
     return page.locator("ul b")
 
 
-def query_of(page: Page) -> dict[str, str]:
-    """The parameters in the page's address, but for its markup."""
+def query_of(page: Page) -> dict[str, str | list[str]]:
+    """The parameters in the page's address, but for its markup; a list if there are several of one name."""
     search = page.evaluate("location.search.slice(1)")  # of which Playwright itself learns later
-    return {name: value for name, [value] in parse_qs(search).items() if name != "body"}
+    found = {name: values for name, values in parse_qs(search).items() if name != "body"}
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 def matching(q: str) -> list[str]:
@@ -346,6 +368,104 @@ def test_form_works_without_javascript(body: str, desk: Desk) -> None:
 
     expect(rows(page)).to_have_text(matching("ink")[::-1])
     assert query_of(page) == {"q": "ink", "sort": "-title"}
+
+
+@pytest.fixture
+def several(board: Board) -> str:
+    """A page of tasks in three columns, with a form that takes several of them."""
+    board.write(
+        """
+for task in Task.objects.filter(project=pk):
+    task.delete()
+for number, column in enumerate(["todo", "doing", "done"] * 2):
+    Task.objects.create(
+        project_id=pk, title=f"{column} {number // 3}", column=column, assignee_id=owners[number // 3]
+    )
+""",
+        owners=[1, 2],
+    )
+    return board.page(SEVERAL)
+
+
+def test_several_values_of_one_name_narrow_the_list_and_stay_after_a_reload(several: str, desk: Desk) -> None:
+    page = desk.open_live("ada", several)
+    expect(rows(page)).to_have_count(6)
+    page.get_by_label("Done").check()
+    page.get_by_label("To do").check()
+    expect(rows(page)).to_have_text(["done 0", "done 1", "todo 0", "todo 1"])
+    page.get_by_label("Owners").select_option(["2", "3"])
+    expect(rows(page)).to_have_text(["done 1", "todo 1"])
+    assert query_of(page) == {"columns": ["todo", "done"], "owners": ["2", "3"]}
+    page.reload()
+    wait_for_state(page)
+
+    expect(rows(page)).to_have_text(["done 1", "todo 1"])
+    expect(page.get_by_label("Owners")).to_have_values(["2", "3"])
+    page.get_by_label("Owners").select_option([])
+    page.get_by_label("Done").uncheck()
+    expect(rows(page)).to_have_text(["todo 0", "todo 1"])
+    page.get_by_label("To do").uncheck()
+    expect(rows(page)).to_have_count(6)
+    assert query_of(page) == {}
+
+
+def test_back_and_forward_restore_several_values(several: str, desk: Desk) -> None:
+    page = desk.open_live("ada", several)
+    show = page.get_by_role("button", name="Show")
+    page.get_by_label("Done").check()
+    page.get_by_label("Owners").select_option(["1"])
+    show.click()
+    expect(rows(page)).to_have_text(["done 0"])
+    page.get_by_label("Doing").check()
+    page.get_by_label("Owners").select_option(["1", "2"])
+    show.click()
+    expect(rows(page)).to_have_text(["doing 0", "doing 1", "done 0", "done 1"])
+    page.go_back()
+    expect(rows(page)).to_have_text(["done 0"])
+    expect(page.get_by_label("Doing")).not_to_be_checked()
+    expect(page.get_by_label("Owners")).to_have_values(["1"])
+    page.go_back()
+    expect(rows(page)).to_have_count(6)
+    expect(page.get_by_label("Done")).not_to_be_checked()
+    page.go_forward()
+    expect(rows(page)).to_have_text(["done 0"])
+    expect(page.get_by_label("Done")).to_be_checked()
+    page.go_forward()
+
+    expect(rows(page)).to_have_text(["doing 0", "doing 1", "done 0", "done 1"])
+    expect(page.get_by_label("Owners")).to_have_values(["1", "2"])
+
+
+def test_one_of_several_values_that_the_stream_does_not_take_is_refused_at_its_fields(
+    several: str, desk: Desk
+) -> None:
+    page = desk.open_live("ada", several)
+    page.get_by_label("Done").check()
+    expect(rows(page)).to_have_text(["done 0", "done 1"])
+    todo = page.get_by_label("To do")
+    todo.evaluate("(box) => { box.value = 'lost' }")
+    todo.check()
+
+    sentence = "Select a valid choice. That choice is not one of the available choices."
+    expect(todo).to_have_accessible_description(sentence)
+    expect(page.get_by_text(sentence)).to_have_count(1)
+    expect(rows(page)).to_have_text(["done 0", "done 1"])
+    assert query_of(page) == {"columns": "done"}
+    todo.uncheck()
+    expect(page.get_by_text(sentence)).to_have_count(0)
+
+
+def test_several_values_work_without_javascript(several: str, desk: Desk) -> None:
+    page = desk.alone("ada", java_script_enabled=False)
+    desk.open("ada", several.replace("disabled", "").replace("%20disabled", ""), page=page)
+    page.get_by_label("Done").check()
+    page.get_by_label("Doing").check()
+    page.get_by_label("Owners").select_option(["2", "3"])
+    page.get_by_role("button", name="Show").click()
+
+    expect(rows(page)).to_have_text(["doing 1", "done 1"])
+    expect(page.get_by_label("Done")).to_be_checked()
+    assert query_of(page) == {"columns": ["doing", "done"], "owners": ["2", "3"]}
 
 
 def test_action_of_a_row_acts_with_the_parameters_that_are_shown(page: Page) -> None:

@@ -138,7 +138,7 @@ def test_more_rows_come_when_asked_while_others_write(
         wait_until(lambda: rows(page).all_text_contents() == page.evaluate(FRESH), what="the rows of a fresh query")
     assert asked(page) == {"more": "6"}
     queries = [params for stream, params in page.request.get("/queries/").json() if stream == "paged"]
-    assert len([params for params in queries if f'"project":{board.pk}' in params]) <= 3
+    assert len([params for params in queries if f'"project":{board.pk}' in params]) <= 4
     page.reload()
     assert rows(page).count() == 60
 
@@ -148,6 +148,33 @@ Task.objects.create(project_id=pk, title=title)
 Task.objects.filter(project=pk, title=gone).delete()
 Task.objects.filter(project=pk, title=moved).update(title="Task 000.1")
 """
+
+
+@pytest.mark.parametrize(("body", "name"), [(MORE, "Show more"), (UP, "Show earlier")], ids=["down", "up"])
+def test_link_to_more_is_there_exactly_while_there_is_more(
+    open_body: Callable[..., Page], desk: Desk, board: Board, fill: Callable[[int], None], body: str, name: str
+) -> None:
+    fill(10)
+    body = f'<div data-live-autoload="off">{body}</div>'
+    page = open_body(body)
+    alone = desk.alone("ada", java_script_enabled=False)
+    link, plain = page.get_by_role("link", name=name), alone.get_by_role("link", name=name)
+    alone.goto(board.page(body))
+    expect(plain).to_be_hidden()
+    expect(link).to_be_hidden()
+    behind = "Task 00" if name == "Show earlier" else "Task 9"
+    board.write("Task.objects.create(project_id=pk, title=title).pk", title=behind)
+    expect(link).to_be_visible()
+    alone.reload()
+    expect(plain).to_be_visible()
+    board.write("Task.objects.filter(project=pk, title=title).delete() and None", title=behind)
+    expect(link).to_be_hidden()
+    board.write(FILL, titles=titles(20))
+    link.click()
+    expect(rows(page)).to_have_text(titles(20))
+    expect(link).to_be_hidden()
+    assert asked(page) == {"more": "2"}
+    assert page.evaluate(FRESH) == titles(20)
 
 
 def test_more_rows_come_when_they_are_scrolled_into_view(

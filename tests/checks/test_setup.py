@@ -55,6 +55,10 @@ def personal(self, user, **params):
     return user.pk
 
 
+def of_shelves(self, shelf: tuple[int, ...] = ()):
+    return Book.objects.all()
+
+
 SLUGS = {"model": Slug, "fields": ["title"], "get_queryset": lambda self: Slug.objects.all(), "audience": personal}
 BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
 
@@ -106,7 +110,7 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
         ),
         (
             {"audience_by": "owner", "audience": ModelStream.audience},
-            "Made.audience_by has no effect: the stream has one audience.",
+            "Made.audience_by shows nobody a row: the stream has one audience, None.",
             "Define `audience`, for example to return user.pk.",
         ),
         (
@@ -128,6 +132,11 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
             {"partition_by": ["title"]},
             "Made.partition_by names 'title', which is no parameter of get_queryset.",
             "Add it: def get_queryset(self, title): ...",
+        ),
+        (
+            {"get_queryset": of_shelves, "partition_by": ["shelf"]},
+            "Made.partition_by names 'shelf', which takes several values.",
+            "Remove it from partition_by, or let the parameter take a single value.",
         ),
         (
             {"get_queryset": lambda self, tags: Book.objects.all(), "partition_by": ["tags"]},

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from websockets.asyncio.server import serve
 
 from realtime.client import Change, Event, RemoteError, connect
-from tests.models import Book
+from tests.models import Book, Shelf
 from tests.support import passes
 from tests.support.faults_proxy import Proxy
 from tests.support.waiting import seconds
@@ -103,6 +103,80 @@ async def test_query_that_is_refused_says_why_and_leaves_the_others(server, sess
             await following(aiter(bad))
         await add("a")
         await until(lambda: titles(good) == ["a"])
+
+
+@pytest.fixture
+async def other_shelf(elsewhere, add):
+    await add("a", "b")
+    other = await elsewhere.soon(Shelf.objects.create, name="other")
+    await elsewhere.soon(Book.objects.create, shelf=other, title="c")
+    return other
+
+
+async def test_parameters_change_in_place(server, session, shelf, other_shelf, elsewhere):
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        changes = aiter(query)
+        first = await following(changes)
+        async with asyncio.timeout(seconds(20)):
+            rows = await query.set({"shelf": other_shelf.pk})
+        assert ([row["title"] for row in rows], query.params) == (["c"], {"shelf": other_shelf.pk})
+        second = await following(changes)
+        assert ([row["title"] for row in second.rows], second.reset) == (["c"], True)
+        assert second.drops == list(first.puts)
+        await elsewhere.soon(Book.objects.create, shelf=other_shelf, title="d")
+        assert [row["title"] for row in (await following(changes)).puts.values()] == ["d"]
+        await changes.aclose()
+        await client.wait_until_live()
+        assert (query.state, await query.call("add", {"title": "e"})) == ("live", {"pk": await pk_of(elsewhere, "e")})
+
+
+async def pk_of(elsewhere, title: str) -> int:
+    return (await elsewhere.soon(Book.objects.select_related("shelf").get, title=title, shelf__name="other")).pk
+
+
+async def test_rows_stay_and_follow_the_server_until_the_new_ones_are_there(
+    server, session, shelf, other_shelf, add, elsewhere
+):
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        await ready(query)
+        seen = []
+        for pending in (query.set({"shelf": -1}), query.set({"shelf": other_shelf.pk})):
+            seen.append(asyncio.create_task(pending))
+            await asyncio.sleep(0)  # lets the task subscribe
+        assert (titles(query), query.params, query.state) == (["a", "b"], {"shelf": shelf.pk}, "catching-up")
+        async with asyncio.timeout(seconds(20)):
+            first, last = await asyncio.gather(*seen)
+        assert [[row["title"] for row in rows] for rows in (first, last)] == [["a", "b"], ["c"]]
+        assert query.state == "live"
+
+
+async def test_parameters_that_are_refused_leave_the_rows(server, session, shelf, other_shelf, add):
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        await ready(query)
+        with pytest.raises(RemoteError) as refused:
+            await query.set({"shelf": "x"})
+        assert (refused.value.name, list(refused.value.details)) == ("bad_parameters", ["shelf"])
+        assert (query.params, query.error, query.state) == ({"shelf": shelf.pk}, None, "live")
+        await add("0")
+        await until(lambda: titles(query) == ["0", "a", "b"])
+
+
+async def test_change_of_parameters_ends_with_the_query(server, session, shelf, other_shelf):
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        await ready(query)
+        change = asyncio.create_task(query.set({"shelf": other_shelf.pk}))
+        await asyncio.sleep(0)
+        query.close()
+        with pytest.raises(RemoteError) as closed:
+            await change
+        assert closed.value.name == "closed"
+        with pytest.raises(RemoteError):
+            await query.set({"shelf": shelf.pk})
+        assert client._connection._queries == {}
 
 
 async def test_query_that_is_closed_ends_its_iterators(server, session, shelf):
@@ -256,6 +330,19 @@ class TestLostConnections:
         proxy = Proxy(server.port)
         yield proxy
         proxy.close()
+
+    async def test_change_of_parameters_survives_an_outage(self, proxy, session, shelf, other_shelf):
+        async with connect(f"{proxy.url}", session=session) as client:
+            query = client.subscribe("books", {"shelf": shelf.pk})
+            await ready(query)
+            proxy.swallow()  # the request for the new rows is lost
+            change = asyncio.create_task(query.set({"shelf": other_shelf.pk}))
+            await asyncio.sleep(0)
+            proxy.cut()
+            assert titles(query) == ["a", "b"]
+            proxy.heal()
+            async with asyncio.timeout(seconds(30)):
+                assert [row["title"] for row in await change] == ["c"]
 
     async def test_client_comes_back_and_is_sent_only_what_it_missed(self, proxy, session, shelf, add):
         await add("a")

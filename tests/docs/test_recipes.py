@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ from playwright.sync_api import Page, expect
 
 from tests.docs.pages import ROOT, blocks
 from tests.support.pages import Windows, wait_for_state
-from tests.support.processes import Process, free_port, serves
+from tests.support.processes import Process, free_port, serves, tied
 from tests.support.waiting import seconds
 
 NAME = re.compile(r"^(?:# (?P<python>(?:board|mysite)/\S+?)|\{# (?P<html>board/\S+?) #\})$")
@@ -23,6 +25,12 @@ START = """
 from django.core.management import call_command
 call_command("startproject", "mysite", ".")
 call_command("startapp", "board")
+"""
+MIGRATE = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
 """
 SETTINGS = """
 INSTALLED_APPS = ["daphne", *INSTALLED_APPS, "realtime", "board"]
@@ -67,22 +75,56 @@ for title in ["Ink", "Inkwell", "Paper", "Pen"]:
     Task.objects.create(project=project, title=title, done=title.startswith("P"))
 Task.objects.filter(title="Pen").update(assignee=ada)
 """
+# Then the process is the reader's shell: it runs code, a JSON string a line, and answers with the traceback, if any.
+SHELL = """
+import json, sys, traceback
+print(json.dumps(""), flush=True)
+for line in sys.stdin:
+    try:
+        exec(json.loads(line), {})
+        print(json.dumps(""), flush=True)
+    except Exception:
+        print(json.dumps(traceback.format_exc()), flush=True)
+"""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "REALTIME_"))}
+    return {**inherited, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "DJANGO_SETTINGS_MODULE": "mysite.settings"}
+
+
+@pytest.fixture(scope="session")
+def new_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What each recipe begins with: a project with an app, and a database with the tables of the others' apps."""
+    folder = tmp_path_factory.mktemp("new")
+    env = environment(folder)
+    run(folder, {name: value for name, value in env.items() if name != "DJANGO_SETTINGS_MODULE"}, START)
+    with (folder / "mysite" / "settings.py").open("a") as file:
+        file.write(SETTINGS)
+    run(folder, env, MIGRATE)
+    return folder
+
+
+def run(folder: Path, env: dict[str, str], code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=seconds(60),
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 class Reader:
     """A project with the files of a recipe."""
 
     def __init__(self, folder: Path, recipe: str, app: str) -> None:
-        self.folder = folder
         self.port = free_port()
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "REALTIME_"))
-        }
-        self._env = {**inherited, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
-        self._run("-c", START)
-        with (folder / "mysite" / "settings.py").open("a") as file:
-            file.write(SETTINGS)
-            if app:
+        if app:
+            with (folder / "mysite" / "settings.py").open("a") as file:
                 file.write(f"INSTALLED_APPS.append({app!r})\n")
         (folder / "mysite" / "urls.py").write_text(URLS)
         (folder / "mysite" / "reader.py").write_text(READER)
@@ -91,39 +133,55 @@ class Reader:
                 path = folder / (found["python"] or found["html"])
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text)
-        self._env["DJANGO_SETTINGS_MODULE"] = "mysite.settings"
-        self._run("-c", PREPARE)
+        env = environment(folder)
+        self._shell = subprocess.Popen(
+            tied([sys.executable, "-c", PREPARE + SHELL]),
+            cwd=folder,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         self.server = Process(
             [sys.executable, "manage.py", "runserver", "--noreload", str(self.port)],
             log=folder / "server.log",
             ready=lambda: serves(self.port),
-            env=self._env,
+            env=env,
             cwd=folder,
         )
+
+    def start(self) -> None:
+        self._wait()
         self.server.start()
 
     def shell(self, code: str) -> None:
-        self._run("manage.py", "shell", "-v", "0", "-c", code)
+        """Run code in another process than the server's; starting one for each would take most of the time."""
+        self._shell.stdin.write(json.dumps(code) + "\n")
+        self._shell.stdin.flush()
+        self._wait()
 
-    def _run(self, *arguments: str) -> None:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env=self._env,
-            capture_output=True,
-            text=True,
-            timeout=seconds(60),
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    def stop(self) -> None:
+        self.server.stop()
+        self._shell.communicate()
+
+    def _wait(self) -> None:
+        """Until the process has done what it had to; what it prints otherwise is an error."""
+        line = self._shell.stdout.readline()
+        try:
+            assert json.loads(line) == ""
+        except ValueError:
+            raise AssertionError(line + self._shell.communicate()[0]) from None
 
 
 @pytest.fixture
-def open_recipe(tmp_path: Path, windows: Windows) -> Iterator[Callable[..., tuple[Page, Reader]]]:
+def open_recipe(new_project: Path, tmp_path: Path, windows: Windows) -> Iterator[Callable[..., tuple[Page, Reader]]]:
     readers: list[Reader] = []
 
     def open_recipe(recipe: str, *, app: str = "", path: str = "/") -> tuple[Page, Reader]:
+        shutil.copytree(new_project, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         readers.append(Reader(tmp_path, recipe, app))
+        readers[0].start()
         page = windows.open(windows.context(url=f"http://127.0.0.1:{readers[0].port}"))
         page.goto(path)
         wait_for_state(page)
@@ -131,7 +189,7 @@ def open_recipe(tmp_path: Path, windows: Windows) -> Iterator[Callable[..., tupl
 
     yield open_recipe
     for reader in readers:
-        reader.server.stop()
+        reader.stop()
 
 
 def test_search_narrows_the_list_while_the_user_types(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
@@ -148,15 +206,32 @@ def test_search_narrows_the_list_while_the_user_types(open_recipe: Callable[...,
 
 
 def test_filters_apply_at_once_and_say_what_they_do_not_take(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
-    page, _ = open_recipe("filters")
+    page, reader = open_recipe("filters")
+    reader.shell(
+        "from board.models import Project, Task; from django.contrib.auth.models import User;"
+        "ben = User.objects.create(username='ben'); Project.objects.get().members.add(ben);"
+        "Task.objects.filter(title='Ink').update(assignee=ben)"
+    )
+    page.reload()
+    wait_for_state(page)
+    page.get_by_role("checkbox", name="ada").check()
+    expect(page.locator("li")).to_have_text(["Pen"])
+    page.get_by_role("checkbox", name="ben").check()
+    expect(page.locator("li")).to_have_text(["Ink", "Pen"])
+    page.reload()
+    wait_for_state(page)
+    expect(page.locator("li")).to_have_text(["Ink", "Pen"])
+    page.get_by_role("checkbox", name="ben").uncheck()
+    expect(page.locator("li")).to_have_text(["Pen"])
+    page.get_by_role("checkbox", name="ada").uncheck()
     page.get_by_role("radio", name="Done").check()
     expect(page.locator("li")).to_have_text(["Paper", "Pen"])
-    page.get_by_role("checkbox", name="Mine").check()
+    page.get_by_role("checkbox", name="ada").check()
     expect(page.locator("li")).to_have_text(["Pen"])
     page.get_by_role("radio", name="All").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("li")).to_have_count(0)
-    page.get_by_role("checkbox", name="Mine").uncheck()
+    page.get_by_role("checkbox", name="ada").uncheck()
     expect(page.locator("li")).to_have_text(["Ink", "Inkwell"])
     page.get_by_role("radio", name="Done").evaluate("(radio) => { radio.value = 'lost' }")
     page.get_by_role("radio", name="Done").check()

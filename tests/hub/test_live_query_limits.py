@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from realtime.auth.identity import Identity
+from realtime.auth.limits import Quotas
 from realtime.hub.hub import get_hub
 from realtime.hub.live_query_limits import CROWD
 from tests.models import Book
@@ -185,3 +186,15 @@ async def test_live_query_that_fails_is_held_no_longer(identity, settings, monke
         assert await ask(client, [1]) == {1}
         monkeypatch.undo()
         assert await ask(client, [2]) == set()
+
+
+def test_addresses_of_one_network_hold_live_queries_together():
+    quotas = Quotas()
+    one, two, other = (
+        quotas.enter(user=None, address=address, now=0.0)
+        for address in ("2a00:1450:4001:1::/64", "2a00:1450:4001:2::/64", "2a00:1450:4002:1::/64")
+    )
+    assert one.holder is two.holder is not other.holder
+    for user, address in ((None, "192.0.2.1"), (None, ""), ("5", "2a00:1450:4001:1::/64")):
+        quota = quotas.enter(user=user, address=address, now=0.0)
+        assert quota.holder is quota

@@ -169,6 +169,7 @@ FORMATS = {
     "oracle.mine": ["data", "data", "html", "value:count"],
     "oracle.reader": ["data", "data", "value:done"],
     "oracle.readers": ["data", "data", "html", "value:done"],
+    "oracle.readers_named": ["data", "data", "html", "value:done"],
     "oracle.readers_of_box": ["data", "data", "value:done"],
     "oracle.readers_in_box": ["data", "data", "value:done"],
     "oracle.box": ["data", "data", "html", "value:count", "value:done"],
@@ -190,6 +191,7 @@ def queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
         "oracle.reader",
         "oracle.readers",
         "oracle.readers",
+        "oracle.readers_named",
         "oracle.readers_of_box",
         "oracle.readers_in_box",
         "oracle.box",
@@ -257,7 +259,6 @@ def repeated_steps(
 ) -> st.SearchStrategy[list[tuple[Any, ...]]]:
     """A history in which rows change again and again, while clients come, fall behind and return."""
     client, hub = st.integers(0, 3), st.integers(0, 1)
-    change = st.tuples(st.just("change"), writes)
     reconnect = st.tuples(st.just("reconnect"), client, hub)
     slow = st.tuples(st.sampled_from(["stop reading", "stop acknowledging", "read on", "acknowledge"]), client)
     other = st.one_of(
@@ -269,7 +270,7 @@ def repeated_steps(
         slow,
         slow,
     )
-    return st.lists(st.one_of(change, change, change, other), min_size=size, max_size=size)
+    return histories(size, (3, st.tuples(st.just("change"), writes)), (2, other))
 
 
 def grouped_queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
@@ -306,10 +307,22 @@ def steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
         st.tuples(st.just("heartbeat"), client),
         st.tuples(st.just("prune")),
     )
-    tick = st.tuples(st.just("tick"), hub)
     rare = st.one_of(
         st.tuples(st.just("failing tick"), hub, st.sampled_from(["read", "end"])),
         st.tuples(st.just("tick meanwhile"), hub, quiet),
         st.tuples(st.just("tick around"), hub, st.one_of(write, st.tuples(st.just("commit"), writer))),
     )
-    return st.lists(st.one_of(quiet, quiet, quiet, tick, tick, rare), min_size=1, max_size=size)
+    change, tick = st.tuples(st.just("change"), single_writes()), st.tuples(st.just("tick"), hub)
+    return histories(size, (4, change), (4, quiet), (2, tick), (1, rare))
+
+
+def histories(size: int, *kinds: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """Histories of so many steps, of each kind as often as its weight says.
+
+    `one_of` would give each step of each kind the same weight, because it flattens what is nested in it. A list of
+    less than its greatest size has about six elements. "nothing" makes a failing history short.
+    """
+    kinds = ((1, st.just(("nothing",))), *kinds)
+    weighted = [number for number, (weight, _) in enumerate(kinds) for _ in range(weight)]
+    step = st.sampled_from(weighted).flatmap(lambda number: kinds[number][1])
+    return st.lists(step, min_size=size, max_size=size)

@@ -76,7 +76,7 @@ def test_rows_are_objects_where_no_format_is_named():
         (
             '{"type":"subscribe","id":1,"params":{"a":{}}}',
             (
-                "Not a message of this protocol: Expected `bool | int | float | str | null`, got `object` "
+                "Not a message of this protocol: Expected `bool | int | float | str | array | null`, got `object` "
                 "- at `$.params[...]`."
             ),
         ),

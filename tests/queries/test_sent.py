@@ -17,7 +17,9 @@ from realtime.models import Change, Log
 from realtime.protocol.live_text import GrowingText, TextName
 from realtime.queries import sent
 from realtime.queries.sent import RowMemory, SentRows
+from realtime.queries.tail import Tail
 from tests.models import Book, Shelf
+from tests.support.limits import limit
 
 pytestmark = pytest.mark.databases
 
@@ -171,8 +173,9 @@ class TestPatches:
         assert viewer.delta == {"patches": {str(books[1].pk): {"set": {"pages": 3}}}}
         assert viewer.rows[1]["pages"] == 3
 
-    def test_row_that_was_forgotten_is_sent_whole(self, live, books, stream, monkeypatch):
-        monkeypatch.setattr(sent, "MOST_BYTES", 800)  # two rows
+    def test_row_that_was_forgotten_is_sent_whole(self, live, books, stream, settings):
+        limit(settings, row_memory_bytes=800)  # two rows
+        live.tail = Tail(live.log, max_changes=1000)
         viewer = live(stream, form="patched")
         for pages, whole in ((1, books), (2, books[:1])):
             for book in books:
@@ -315,9 +318,8 @@ def failing(live: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_rows_of_all_live_queries_share_one_bound(monkeypatch):
-    monkeypatch.setattr(sent, "MOST_BYTES", 3 * (sent.ROW_BYTES + 10))
-    memory = RowMemory()
+def test_rows_of_all_live_queries_share_one_bound():
+    memory = RowMemory(3 * (sent.ROW_BYTES + 10))
     one, other = SentRows(memory), SentRows(memory)
     for number, query in enumerate((one, other, one, other)):
         query.note({str(number): Raw(b'"12345678"')}, ())

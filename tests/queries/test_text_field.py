@@ -113,7 +113,7 @@ def test_a_text_is_cut_at_its_end_but_not_within_a_character():
 
 def sent_rows(text: str) -> SentRows:
     """Return rows of which one was sent with the text "a", and has a live text."""
-    memory = RowMemory()
+    memory = RowMemory(1_000_000)
     memory.texts = {("chat.message", "7"): {"text": live(text)}}
     rows = SentRows(memory, "chat.message")
     rows.texts = {("7", "text")}

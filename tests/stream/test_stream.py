@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import uuid
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import pytest
@@ -125,6 +126,87 @@ class TestParameters:
         cleaned = made.clean_params(given)
         assert made(cleaned).wire_params() == given
         assert made.clean_params(made(cleaned).wire_params()) == cleaned
+
+
+class TestLists:
+    """Parameters that take several values."""
+
+    def test_each_kind_of_list_converts_its_values(self):
+        def rows(
+            self, tags: tuple[str, ...], owners: list[int], days: frozenset[datetime.date], parts: Sequence[float]
+        ): ...
+
+        given = {"tags": ["ink", "pen"], "owners": ["3", 5], "days": ["2026-01-31"], "parts": ["0.5"]}
+        assert clean(rows, **given) == {
+            "tags": ("ink", "pen"),
+            "owners": [3, 5],
+            "days": frozenset({datetime.date(2026, 1, 31)}),
+            "parts": [0.5],
+        }
+
+    def test_single_value_is_a_list_of_one(self):
+        def rows(self, tags: tuple[str, ...] = (), owners: list[int] | None = None): ...
+
+        assert clean(rows, tags="ink", owners="3") == {"tags": ("ink",), "owners": [3]}
+
+    @pytest.mark.parametrize("nothing", [None, "", [], [""], ["", None], ()])
+    def test_none_is_the_default(self, nothing):
+        def rows(self, tags: tuple[str, ...] = ("open",), owners: list[int] | None = None): ...
+
+        assert clean(rows, tags=nothing, owners=nothing) == {"tags": ("open",), "owners": None}
+
+    def test_empty_text_is_no_value(self):
+        def rows(self, tags: tuple[str, ...], owners: tuple[int, ...]): ...
+
+        assert clean(rows, tags=["", "ink"], owners=["", "0"]) == {"tags": ("ink",), "owners": (0,)}
+        assert clean(rows, tags=[], owners=[""]) == {"tags": (), "owners": ()}
+
+    @pytest.mark.parametrize(
+        ("annotation", "value", "sentence"),
+        [
+            (tuple[int, ...], ["3", "x"], "Enter a whole number."),
+            (list[datetime.date] | None, ["2026-02-30"], "Enter a valid date."),
+            (tuple[Literal["open", "done"], ...], ["open", "lost"], CHOICE),
+            (frozenset[Annotated[Colour, "of a card"]], ["green"], CHOICE),
+            (tuple[str, ...], ["x" * 600, "y" * 600], "Enter a valid value."),
+            (tuple[str, ...], ["x"] * 501, "Enter a valid value."),
+            (tuple[int, ...], [1] * 100_000, "Enter a whole number."),
+            (tuple[int, ...], ["9" * 30], "Enter a whole number."),
+            (tuple[str, ...], ["a\x00"], "Enter a valid value."),
+            (tuple[str, ...], [["a"]], "Enter a valid value."),
+            (list, [{"pk": 1}], "Enter a valid value."),
+            (int, [3], "Enter a whole number."),
+            (object, [3], "Enter a valid value."),
+        ],
+    )
+    def test_value_that_does_not_fit_is_explained_to_users(self, annotation, value, sentence):
+        def rows(self, thing): ...
+
+        rows.__annotations__ = {"thing": annotation}
+        with pytest.raises(BadRequest) as refused:
+            clean(rows, thing=value)
+        assert [str(each) for each in refused.value.details["thing"]] == [sentence]
+
+    def test_parameter_without_an_annotation_takes_none(self):
+        assert "wrong type" in refusal(lambda self, thing: None, thing=[1])
+
+    def test_wire_has_a_list_whatever_the_default_is(self):
+        def rows(
+            self, days: frozenset[datetime.date], tags: tuple[str, ...] = (), owners: list[int] | None = None
+        ): ...
+
+        made = stream(rows)
+        cleaned = made.clean_params({"days": ["2026-01-31", "2026-01-02", "2026-01-15"]})
+        wire = made(cleaned).wire_params()
+        assert wire == {"days": ["2026-01-02", "2026-01-15", "2026-01-31"], "tags": [], "owners": []}
+        assert made.clean_params(wire) == cleaned
+
+    def test_sets_of_the_same_values_are_one_live_query(self):
+        def rows(self, tags: frozenset[str] = frozenset()): ...
+
+        made = stream(rows)
+        keys = {made(made.clean_params({"tags": tags})).params_key() for tags in (["a", "b", "a"], ["b", "a"])}
+        assert keys == {b'{"tags":["a","b"]}'}
 
 
 class TestPartitions:

@@ -333,3 +333,12 @@ def test_a_live_text_of_another_object_does_not_grow_in_the_row(site):
     row = '<li>{% live_text a "text" %}{% live_text a.shelf "name" container="b" class="c" %}</li>'
     site.write(page='{% live "answers" shelf=a.shelf_id as a %}' + row + "{% endlive %}")
     assert '<span data-live-text="text">&lt;a&gt;</span><b class="c">one</b>' in site.show(a=answer)
+
+
+@pytest.mark.parametrize(("query", "values"), [("tags=ink&tags=pen&q=1", "ink pen "), ("q=1", ""), (None, "")])
+def test_getlist_returns_all_values_of_one_name(query, values):
+    template = engines["django"].from_string(
+        '{% load realtime %}{% for tag in request.GET|getlist:"tags" %}{{ tag }} {% endfor %}'
+    )
+    request = None if query is None else RequestFactory().get(f"/?{query}")
+    assert template.render({}, request) == values

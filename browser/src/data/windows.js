@@ -18,17 +18,21 @@ export class Windows {
   #ranges
   /** The range that is being loaded. @type {Next | null} */
   #next = null
+  /** The row behind the last range, which says whether there are more. @type {Subscribed & {to: number} | null} */
+  #peek = null
 
   /**
    * @param {{
-   *   size: number, first: Subscribed, subscribe: (params: Params) => Subscribed, changed: () => void, refused: (error: RealtimeError) => void,
+   *   size: number, first: Subscribed, subscribe: (params: Params) => Subscribed, peek: (params: Params) => Subscribed,
+   *   changed: () => void, refused: (error: RealtimeError) => void,
    * }} options size: the number of rows that each step adds, negative if the list begins at its end; first: the
-   *   subscription of the rows that are shown; subscribe: subscribes to a range, with `isNext`; changed: called when the ranges
-   *   have changed; refused: called if the server refuses a step
+   *   subscription of the rows that are shown; subscribe: subscribes to a range, with `isNext`; peek: subscribes to rows that are
+   *   not shown; changed: called when the ranges have changed; refused: called if the server refuses a step
    */
-  constructor({size, first, subscribe, changed, refused}) {
+  constructor({size, first, subscribe, peek, changed, refused}) {
     this.size = size
     this.subscribe = subscribe
+    this.peek = peek
     this.changed = changed
     this.refused = refused
     this.#ranges = [{...extentOf(first.resultSet.subscription.params), ...first}]
@@ -42,6 +46,13 @@ export class Windows {
   get isFull() {
     const {from, to, resultSet} = this.#last
     return resultSet.keys.length >= to - from
+  }
+
+  /** Whether there are more rows; undefined if the server has not said so yet. */
+  get hasMore() {
+    if (!this.isFull) return false
+    const {to, resultSet} = this.#peek ?? {}
+    return to === this.#last.to && resultSet?.filled ? resultSet.keys.length > 0 : undefined
   }
 
   get isLoading() {
@@ -71,7 +82,7 @@ export class Windows {
 
   /** Loads the next step, if there may be one and none is being loaded. */
   more() {
-    if (this.isLoading || !this.isFull) return
+    if (this.isLoading || this.hasMore === false) return
     this.#cancelNext()
     const {to} = this.#last
     this.#load({from: to, to: to + Math.abs(this.size)}, 0)
@@ -95,9 +106,19 @@ export class Windows {
     this.#merge()
   }
 
+  /** Follows whether there is a row behind the last range, or behind the one that is being loaded. */
+  look() {
+    const to = this.#next && !this.#next.replaced ? this.#next.to : this.isFull ? this.#last.to : null
+    if ((this.#peek?.to ?? null) === to) return
+    this.#peek?.close()
+    this.#peek = to === null ? null : {to, ...this.peek({...this.#last.resultSet.subscription.params, [WINDOW]: this.#param({from: to, to: to + 1})})}
+  }
+
   /** Ends all ranges but the first one. */
   close() {
     this.#cancelNext()
+    this.#peek?.close()
+    this.#peek = null
     for (const each of this.#ranges.splice(1)) each.close()
   }
 

@@ -101,6 +101,7 @@ export class Container {
       size: this.#step,
       first: {resultSet, close: () => connection.unsubscribe(resultSet)},
       subscribe: (params) => this.#subscribe(params),
+      peek: (params) => this.#peek(params),
       changed: () => this.#takeMore(),
       refused: (error) => {
         this.#link?.refuse()
@@ -232,6 +233,16 @@ export class Container {
     resultSet.listeners.add(() => resultSet.error && this.#windows?.arrived(resultSet))
     this.connection.subscribe(resultSet)
     return {resultSet, close: () => this.connection.unsubscribe(resultSet)}
+  }
+
+  /** Subscribes to rows that are not shown. @param {Params} params */
+  #peek(params) {
+    const {name: stream, token, format, connection} = this
+    const resultSet = new ResultSet({stream, token, params, format, cursor: null, changed: true})
+    Object.assign(resultSet.subscription, {vouched: this.resultSet.subscription.vouched, isNext: true})
+    resultSet.listeners.add(() => this.#link?.update())
+    connection.subscribe(resultSet)
+    return {resultSet, close: () => connection.unsubscribe(resultSet)}
   }
 
   /** @param {ResultSet} resultSet whose rows are loaded */

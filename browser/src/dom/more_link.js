@@ -57,18 +57,19 @@ export class MoreLink {
   update() {
     const [place, link] = [this.#place, this.#link]
     if (!place || !link) return
-    const {isFull, isLoading, steps, size} = this.windows
+    const {hasMore, isLoading, steps, size} = this.windows
+    this.windows.look()
     const [first] = this.#rows
     const isFocused = call(place, "contains", focused(place))
     pageChanges.during(() => {
       if (size < 0 && first && call(first, "compareDocumentPosition", place) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place)
-      show(place, "hidden", isFull && !this.#isRefused ? null : "")
+      if (hasMore !== undefined || this.#isRefused) show(place, "hidden", hasMore && !this.#isRefused ? null : "")
       show(link, "aria-busy", isLoading ? "true" : null)
       show(link, "href", addressOf(link, steps + 1))
     })
     if (isFocused && attribute(place, "hidden") !== null) this.#leaveFocus()
     this.#observer?.disconnect()
-    if (isFull && !isLoading && !this.#isRefused && !isManual(link)) this.#observer?.observe(link)
+    if (hasMore !== false && !isLoading && !this.#isRefused && !isManual(link)) this.#observer?.observe(link)
   }
 
   /** Puts the number of steps into the address, so that a reload shows as many rows. */

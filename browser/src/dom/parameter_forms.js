@@ -15,6 +15,7 @@ import {WINDOW} from "../data/windows.js"
 /** @typedef {import("../protocol/messages.js").RealtimeError} RealtimeError */
 /** @typedef {{element: Element, state: unknown, params: Params, change: (params: Params, answered?: (error: RealtimeError | null) => void) => void}} Container */
 /** @typedef {Record<string, string[]>} Sentences by field; "": about the whole */
+/** @typedef {Record<string, string[]>} Values by field, those that are not empty */
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement} Control */
 
 /** How long the user must have stopped typing. */
@@ -110,25 +111,42 @@ export class ParameterForms {
     if (submitter && (isOthers(submitter) || ELSEWHERE.some((name) => attribute(submitter, name) !== null))) return
     event.preventDefault()
     const {name = "", value = ""} = /** @type {Partial<Control>} */ (submitter ?? {})
-    this.#apply(form, {pressed: name ? {[name]: value} : {}, isNew: true})
+    this.#apply(form, {pressed: name ? {[name]: [value]} : {}, isNew: true})
   }
 
   /**
    * Applies the values of the fields as parameters.
    *
    * @param {HTMLFormElement} form
-   * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
+   * @param {{pressed?: Values, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
    */
   #apply(form, {pressed = {}, isNew = false} = {}) {
     this.#used.add(form)
     this.#keepPressed(form, pressed)
-    const values = {...valuesOf(form), ...pressed}
+    const values = this.#withPressed(form, pressed)
     const isFirst = this.#containers(form).some(({params}) => isOther(params, values))
     this.#change(form, values)
-    this.#showAddress({...(isFirst ? {[PAGE]: "", [MORE]: ""} : {}), ...values}, isNew)
+    this.#showAddress({...(isFirst ? {[PAGE]: [], [MORE]: []} : {}), ...this.#sent(form, values)}, isNew)
   }
 
-  /** @param {HTMLFormElement} form @param {Record<string, string>} values */
+  /** Returns the values of a form whose button is pressed: instead of the fields' value, or as one more. @param {HTMLFormElement} form @param {Values} pressed */
+  #withPressed(form, pressed) {
+    const values = valuesOf(form)
+    for (const [name, [value]] of Object.entries(pressed)) values[name] = this.#takesSeveral(form, name) ? [...(values[name] ?? []), value].filter(Boolean) : [value]
+    return values
+  }
+
+  /** Returns whether a parameter takes several values. @param {HTMLFormElement} form @param {string} name */
+  #takesSeveral(form, name) {
+    return this.#containers(form).some(({params}) => Array.isArray(params[name]))
+  }
+
+  /** Returns the values that count: of a parameter with a single value the last one, as in request.GET. @param {HTMLFormElement} form @param {Values} values @returns {Values} */
+  #sent(form, values) {
+    return Object.fromEntries(Object.entries(values).map(([name, each]) => [name, this.#takesSeveral(form, name) ? each : each.slice(-1)]))
+  }
+
+  /** @param {HTMLFormElement} form @param {Values} values */
   #change(form, values) {
     this.#typing.get(form)?.cancel()
     this.#typing.delete(form)
@@ -141,9 +159,9 @@ export class ParameterForms {
   /** Shows another page of a stream's lists. @param {string} stream @param {string} page @param {(error: RealtimeError | null) => void} answered */
   #goTo(stream, page, answered) {
     for (const container of this.containersOf(stream)) {
-      if (PAGE in container.params) container.change(joined(container.params, {[PAGE]: page}), answered)
+      if (PAGE in container.params) container.change(joined(container.params, {[PAGE]: [page]}), answered)
     }
-    this.#showAddress({[PAGE]: page}, true)
+    this.#showAddress({[PAGE]: [page]}, true)
   }
 
   /**
@@ -166,7 +184,7 @@ export class ParameterForms {
     // the URL keeps the accepted values, so that a reload shows the same list instead of a bad request
     const names = found.flatMap(({sentences}) => Object.keys(sentences)).filter(Boolean)
     const refused = names.length ? names : differing(container.params, valuesOf(form))
-    this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false)
+    this.#showAddress(Object.fromEntries(refused.map((name) => [name, textsOf(container.params, name)])), false)
   }
 
   /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
@@ -181,12 +199,12 @@ export class ParameterForms {
     showErrors(form, all, {make: true, focus: false})
   }
 
-  /** Keeps a button's value in the hidden field of the same name, if the form has one. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
+  /** Keeps a button's value in the hidden field of the same name, if the form has one. @param {HTMLFormElement} form @param {Values} pressed */
   #keepPressed(form, pressed) {
     for (const control of controlsOf(form)) {
-      if (control.type !== "hidden" || !(control.name in pressed)) continue
+      if (control.type !== "hidden" || !(control.name in pressed) || this.#takesSeveral(form, control.name)) continue
       if (!this.#hidden.has(control)) this.#hidden.set(control, control.value)
-      control.value = pressed[control.name]
+      control.value = pressed[control.name][0]
     }
   }
 
@@ -199,42 +217,52 @@ export class ParameterForms {
     for (const form of this.#forms()) this.#follow(form, (name) => changed.has(name) || this.#used.has(form))
     const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1"
     for (const container of this.containersOf()) {
-      if (PAGE in container.params) container.change(joined(container.params, {[PAGE]: page}))
+      if (PAGE in container.params) container.change(joined(container.params, {[PAGE]: [page]}))
     }
   }
 
   /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form @param {(name: string) => boolean} follows whether a field follows it */
   #follow(form, follows) {
     const search = new URLSearchParams(this.window.location.search)
-    /** @type {Record<string, string>} */
-    const pressed = {}
+    /** The values that no field of their name shows yet. @type {Values} */
+    const left = Object.create(null)
+    /** @type {Values} */
+    const pressed = Object.create(null)
     for (const control of get(form, "elements")) {
       const {name, type} = /** @type {Control} */ (control)
       if (!name || OWN.test(name) || isOthers(control) || !follows(name)) continue
-      if (BUTTONS.has(type)) pressed[name] = search.get(name) ?? ""
-      else this.#fill(/** @type {Control} */ (control), search)
+      left[name] ??= this.#takesSeveral(form, name) ? search.getAll(name) : search.getAll(name).slice(-1)
+      if (BUTTONS.has(type)) pressed[name] = left[name].slice()
+      else this.#fill(/** @type {Control} */ (control), left[name], {isNamed: search.has(name), isLast: !this.#takesSeveral(form, name)})
     }
     this.#change(form, Object.fromEntries(Object.entries({...pressed, ...valuesOf(form)}).filter(([name]) => follows(name))))
   }
 
-  /** @param {Control} control @param {URLSearchParams} search */
-  #fill(control, search) {
-    const value = search.getAll(control.name).at(-1)
-    const isAsRendered = value === undefined && !this.#initial.has(control.name)
-    if (control.type === "hidden") control.value = value ?? (isAsRendered ? this.#hidden.get(control) ?? control.value : "")
+  /**
+   * Shows what the URL has for a field.
+   *
+   * @param {Control} control
+   * @param {string[]} values those for its name; a field that shows one of several takes it out
+   * @param {{isNamed: boolean, isLast: boolean}} options isNamed: whether the URL has the name; isLast: fields of one name show the same value
+   */
+  #fill(control, values, {isNamed, isLast}) {
+    const isAsRendered = !isNamed && !this.#initial.has(control.name)
+    const next = () => (isLast ? values.at(-1) : values.shift())
+    if (control.type === "hidden") control.value = isAsRendered ? this.#hidden.get(control) ?? control.value : next() ?? ""
     else if (!isField(control)) return
     else if (isAsRendered) restore(control)
-    else if (control.type === "checkbox" || control.type === "radio") /** @type {HTMLInputElement} */ (control).checked = control.value === (value ?? "")
-    else control.value = value ?? ""
+    else if (control.type === "checkbox" || control.type === "radio") /** @type {HTMLInputElement} */ (control).checked = (values.length ? values : [""]).includes(control.value)
+    else if (control instanceof HTMLSelectElement && control.multiple) for (const option of control.options) option.selected = values.includes(option.value)
+    else control.value = next() ?? ""
   }
 
-  /** @param {Record<string, string>} values @param {boolean} isNew */
+  /** @param {Values} values @param {boolean} isNew */
   #showAddress(values, isNew) {
     const {history, location} = this.window
     const url = new URL(location.href)
-    for (const [name, value] of Object.entries(values)) {
+    for (const [name, several] of Object.entries(values)) {
       url.searchParams.delete(name)
-      if (value) url.searchParams.append(name, value)
+      for (const value of several) if (value) url.searchParams.append(name, value)
     }
     const before = location.href === this.#written ? this.#entry : location.href
     if (isNew && url.href !== before) {
@@ -267,40 +295,43 @@ function controlsOf(form) {
   return controls.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control))
 }
 
-/** Returns the values of a form's fields. Of several with one name the last one counts, as in request.GET; "" is no value. @param {HTMLFormElement} form */
+/** Returns all values of a form's fields. @param {HTMLFormElement} form */
 function valuesOf(form) {
-  /** @type {Record<string, string>} */
-  const values = {}
-  for (const control of controlsOf(form)) values[control.name] = valueOf(control) ?? values[control.name] ?? ""
+  /** @type {Values} */
+  const values = Object.create(null) // a field may be called "constructor"
+  for (const control of controlsOf(form)) values[control.name] = [...(values[control.name] ?? []), ...sentBy(control)]
   return values
 }
 
-/** Returns the value that a field would send, if any. @param {Control} control */
-function valueOf(control) {
-  if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).at(-1)?.value
+/** Returns the values that a field would send. @param {Control} control */
+function sentBy(control) {
+  if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({value}) => value)
   const isToggle = control.type === "checkbox" || control.type === "radio"
-  return isToggle && !(/** @type {HTMLInputElement} */ (control).checked) ? undefined : control.value
+  return isToggle && !(/** @type {HTMLInputElement} */ (control).checked) ? [] : [control.value]
 }
 
-/** Returns the parameters with these values. An unchanged parameter keeps its type, such as number. @param {Params} params @param {Record<string, string>} values */
-const joined = (params, values) => ({...params, ...Object.fromEntries(differing(params, values).map((name) => [name, values[name]]))})
+/** Returns the parameters with these values. An unchanged parameter keeps its type, such as number. @param {Params} params @param {Values} values */
+const joined = (params, values) => ({...params, ...Object.fromEntries(differing(params, values).map((name) => [name, valueFor(params, name, values[name])]))})
 
-/** Whether a list with these parameters becomes another one. @param {Params} params @param {Record<string, string>} values */
+/** Whether a list with these parameters becomes another one. @param {Params} params @param {Values} values */
 const isOther = (params, values) => (PAGE in params || WINDOW in params) && differing(params, values).length > 0
 
-/** Another list begins with its first page. @param {Params} params @returns {Record<string, string>} */
-const firstPage = (params) => (PAGE in params ? {[PAGE]: "1"} : {})
+/** Another list begins with its first page. @param {Params} params @returns {Values} */
+const firstPage = (params) => (PAGE in params ? {[PAGE]: ["1"]} : {})
 
-/** The names of values that are not those of the parameters. @param {Params} params @param {Record<string, string>} values */
-const differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name])
+/** The names of values that are not those of the parameters. @param {Params} params @param {Values} values */
+const differing = (params, values) => Object.keys(values).filter((name) => JSON.stringify(textsOf(params, name)) !== JSON.stringify([valueFor(params, name, values[name])].flat()))
 
-/** Returns a parameter as a field's value; a checkbox sends nothing for false. @param {Params} params @param {string} name */
-const textOf = (params, name) => (params[name] === false ? "" : String(params[name] ?? ""))
+/** Returns the value of a parameter: a list, if it takes several, or the last one, as in request.GET; "" is no value. @param {Params} params @param {string} name @param {string[]} values */
+const valueFor = (params, name, values) => (Array.isArray(params[name]) ? values.filter(Boolean) : values.at(-1) ?? "")
+
+/** Returns a parameter as the values of fields; a checkbox sends nothing for false. @param {Params} params @param {string} name */
+const textsOf = (params, name) => [params[name] === false ? "" : params[name] ?? ""].flat().map(String)
 
 /** The names of parameters in which two URLs differ. @param {string} one @param {string} other */
 function changedNames(one, other) {
   const [before, after] = [one, other].map((url) => new URL(url).searchParams)
-  return new Set([...before.keys(), ...after.keys()].filter((name) => before.getAll(name).at(-1) !== after.getAll(name).at(-1)))
+  return new Set([...before.keys(), ...after.keys()].filter((name) => JSON.stringify(before.getAll(name)) !== JSON.stringify(after.getAll(name))))
 }
 
 /** @param {string} url */

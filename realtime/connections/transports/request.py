@@ -175,7 +175,8 @@ class RequestTransport:
 
     @property
     def unsent(self) -> int:
-        return 0  # each request has its own window, acknowledged by the next request
+        """The characters that the response has not taken yet."""
+        return sum(map(len, self._texts))
 
     def send(self, text: str) -> None:
         self._texts.append(text)

@@ -10,6 +10,7 @@ from typing import Any
 from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from realtime.auth.limits import weight
 from realtime.connections.connection import Connection
 from realtime.connections.handshake import check_handshake, open_connection
 from realtime.connections.transports.fast_path import Message, Send, innermost, server_of, unsent_of
@@ -20,7 +21,7 @@ from realtime.protocol.codec import encode_bye
 logger = logging.getLogger("realtime.connections")
 
 MAX_REASON = 100  # characters: a close frame has room for 123 bytes
-TURN = 16  # messages of one client before other clients get a turn
+TURN = 16  # messages of one client before other clients get a turn; a long message counts as several
 
 
 class WebSocketSender:
@@ -119,14 +120,16 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
         handled = 0
         try:
             while (message := await receive())["type"] != "websocket.disconnect":
-                handled += 1
-                if handled % TURN == 0:  # `receive` does not yield to the loop while messages are queued
-                    await asyncio.sleep(0)
                 if message["type"] == "websocket.connect":
                     await self.connect()
                 elif self.connection is not None:
                     text = message.get("text")
-                    self.connection.receive(text if text is not None else message.get("bytes") or b"")
+                    data = text if text is not None else message.get("bytes") or b""
+                    self.connection.receive(data)
+                    handled += weight(len(data))
+                if handled >= TURN:  # `receive` does not yield to the loop while messages are queued
+                    handled = 0
+                    await asyncio.sleep(0)
         finally:
             await self._release()
 

@@ -1969,18 +1969,19 @@ var MoreLink = class {
   update() {
     const [place2, link2] = [this.#place, this.#link];
     if (!place2 || !link2) return;
-    const { isFull, isLoading, steps, size } = this.windows;
+    const { hasMore, isLoading, steps, size } = this.windows;
+    this.windows.look();
     const [first] = this.#rows;
     const isFocused = call(place2, "contains", focused(place2));
     pageChanges.during(() => {
       if (size < 0 && first && call(first, "compareDocumentPosition", place2) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place2);
-      show(place2, "hidden", isFull && !this.#isRefused ? null : "");
+      if (hasMore !== void 0 || this.#isRefused) show(place2, "hidden", hasMore && !this.#isRefused ? null : "");
       show(link2, "aria-busy", isLoading ? "true" : null);
       show(link2, "href", addressOf(link2, steps + 1));
     });
     if (isFocused && attribute(place2, "hidden") !== null) this.#leaveFocus();
     this.#observer?.disconnect();
-    if (isFull && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
+    if (hasMore !== false && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
   }
   /** Puts the number of steps into the address, so that a reload shows as many rows. */
   showAddress() {
@@ -3437,16 +3438,20 @@ var Windows = class {
   #ranges;
   /** The range that is being loaded. @type {Next | null} */
   #next = null;
+  /** The row behind the last range, which says whether there are more. @type {Subscribed & {to: number} | null} */
+  #peek = null;
   /**
    * @param {{
-   *   size: number, first: Subscribed, subscribe: (params: Params) => Subscribed, changed: () => void, refused: (error: RealtimeError) => void,
+   *   size: number, first: Subscribed, subscribe: (params: Params) => Subscribed, peek: (params: Params) => Subscribed,
+   *   changed: () => void, refused: (error: RealtimeError) => void,
    * }} options size: the number of rows that each step adds, negative if the list begins at its end; first: the
-   *   subscription of the rows that are shown; subscribe: subscribes to a range, with `isNext`; changed: called when the ranges
-   *   have changed; refused: called if the server refuses a step
+   *   subscription of the rows that are shown; subscribe: subscribes to a range, with `isNext`; peek: subscribes to rows that are
+   *   not shown; changed: called when the ranges have changed; refused: called if the server refuses a step
    */
-  constructor({ size, first, subscribe, changed, refused }) {
+  constructor({ size, first, subscribe, peek, changed, refused }) {
     this.size = size;
     this.subscribe = subscribe;
+    this.peek = peek;
     this.changed = changed;
     this.refused = refused;
     this.#ranges = [{ ...extentOf(first.resultSet.subscription.params), ...first }];
@@ -3461,6 +3466,12 @@ var Windows = class {
   get isFull() {
     const { from, to, resultSet } = this.#last;
     return resultSet.keys.length >= to - from;
+  }
+  /** Whether there are more rows; undefined if the server has not said so yet. */
+  get hasMore() {
+    if (!this.isFull) return false;
+    const { to, resultSet } = this.#peek ?? {};
+    return to === this.#last.to && resultSet?.filled ? resultSet.keys.length > 0 : void 0;
   }
   get isLoading() {
     return this.#next !== null && !this.#next.replaced;
@@ -3484,7 +3495,7 @@ var Windows = class {
   }
   /** Loads the next step, if there may be one and none is being loaded. */
   more() {
-    if (this.isLoading || !this.isFull) return;
+    if (this.isLoading || this.hasMore === false) return;
     this.#cancelNext();
     const { to } = this.#last;
     this.#load({ from: to, to: to + Math.abs(this.size) }, 0);
@@ -3506,9 +3517,18 @@ var Windows = class {
     this.changed();
     this.#merge();
   }
+  /** Follows whether there is a row behind the last range, or behind the one that is being loaded. */
+  look() {
+    const to = this.#next && !this.#next.replaced ? this.#next.to : this.isFull ? this.#last.to : null;
+    if ((this.#peek?.to ?? null) === to) return;
+    this.#peek?.close();
+    this.#peek = to === null ? null : { to, ...this.peek({ ...this.#last.resultSet.subscription.params, [WINDOW]: this.#param({ from: to, to: to + 1 }) }) };
+  }
   /** Ends all ranges but the first one. */
   close() {
     this.#cancelNext();
+    this.#peek?.close();
+    this.#peek = null;
     for (const each of this.#ranges.splice(1)) each.close();
   }
   /** Replaces two ranges of one length by one, so that there are few ranges, however many steps are shown. */
@@ -3628,6 +3648,7 @@ var Container = class {
       size: this.#step,
       first: { resultSet, close: () => connection.unsubscribe(resultSet) },
       subscribe: (params) => this.#subscribe(params),
+      peek: (params) => this.#peek(params),
       changed: () => this.#takeMore(),
       refused: (error) => {
         this.#link?.refuse();
@@ -3750,6 +3771,15 @@ var Container = class {
     resultSet.listeners.add(() => resultSet.error && this.#windows?.arrived(resultSet));
     this.connection.subscribe(resultSet);
     return { resultSet, close: () => this.connection.unsubscribe(resultSet) };
+  }
+  /** Subscribes to rows that are not shown. @param {Params} params */
+  #peek(params) {
+    const { name: stream, token, format, connection } = this;
+    const resultSet = new ResultSet({ stream, token, params, format, cursor: null, changed: true });
+    Object.assign(resultSet.subscription, { vouched: this.resultSet.subscription.vouched, isNext: true });
+    resultSet.listeners.add(() => this.#link?.update());
+    connection.subscribe(resultSet);
+    return { resultSet, close: () => connection.unsubscribe(resultSet) };
   }
   /** @param {ResultSet} resultSet whose rows are loaded */
   #switch(resultSet) {
@@ -5075,23 +5105,37 @@ var ParameterForms = class {
       /** @type {Partial<Control>} */
       submitter ?? {}
     );
-    this.#apply(form, { pressed: name ? { [name]: value2 } : {}, isNew: true });
+    this.#apply(form, { pressed: name ? { [name]: [value2] } : {}, isNew: true });
   }
   /**
    * Applies the values of the fields as parameters.
    *
    * @param {HTMLFormElement} form
-   * @param {{pressed?: Record<string, string>, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
+   * @param {{pressed?: Values, isNew?: boolean}} [options] pressed: the button's value; isNew: adds an entry to the browser's history
    */
   #apply(form, { pressed = {}, isNew = false } = {}) {
     this.#used.add(form);
     this.#keepPressed(form, pressed);
-    const values = { ...valuesOf2(form), ...pressed };
+    const values = this.#withPressed(form, pressed);
     const isFirst = this.#containers(form).some(({ params }) => isOther(params, values));
     this.#change(form, values);
-    this.#showAddress({ ...isFirst ? { [PAGE]: "", [MORE]: "" } : {}, ...values }, isNew);
+    this.#showAddress({ ...isFirst ? { [PAGE]: [], [MORE]: [] } : {}, ...this.#sent(form, values) }, isNew);
   }
-  /** @param {HTMLFormElement} form @param {Record<string, string>} values */
+  /** Returns the values of a form whose button is pressed: instead of the fields' value, or as one more. @param {HTMLFormElement} form @param {Values} pressed */
+  #withPressed(form, pressed) {
+    const values = valuesOf2(form);
+    for (const [name, [value2]] of Object.entries(pressed)) values[name] = this.#takesSeveral(form, name) ? [...values[name] ?? [], value2].filter(Boolean) : [value2];
+    return values;
+  }
+  /** Returns whether a parameter takes several values. @param {HTMLFormElement} form @param {string} name */
+  #takesSeveral(form, name) {
+    return this.#containers(form).some(({ params }) => Array.isArray(params[name]));
+  }
+  /** Returns the values that count: of a parameter with a single value the last one, as in request.GET. @param {HTMLFormElement} form @param {Values} values @returns {Values} */
+  #sent(form, values) {
+    return Object.fromEntries(Object.entries(values).map(([name, each]) => [name, this.#takesSeveral(form, name) ? each : each.slice(-1)]));
+  }
+  /** @param {HTMLFormElement} form @param {Values} values */
   #change(form, values) {
     this.#typing.get(form)?.cancel();
     this.#typing.delete(form);
@@ -5103,9 +5147,9 @@ var ParameterForms = class {
   /** Shows another page of a stream's lists. @param {string} stream @param {string} page @param {(error: RealtimeError | null) => void} answered */
   #goTo(stream, page, answered) {
     for (const container of this.containersOf(stream)) {
-      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }), answered);
+      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: [page] }), answered);
     }
-    this.#showAddress({ [PAGE]: page }, true);
+    this.#showAddress({ [PAGE]: [page] }, true);
   }
   /**
    * Shows why a container has refused the values, at the fields of this form and of the container's other forms.
@@ -5126,7 +5170,7 @@ var ParameterForms = class {
     if (found.every(({ each }) => each !== form)) this.#show(form, container, found.length ? {} : { "": [error.message] });
     const names2 = found.flatMap(({ sentences }) => Object.keys(sentences)).filter(Boolean);
     const refused = names2.length ? names2 : differing(container.params, valuesOf2(form));
-    this.#showAddress(Object.fromEntries(refused.map((name) => [name, textOf(container.params, name)])), false);
+    this.#showAddress(Object.fromEntries(refused.map((name) => [name, textsOf(container.params, name)])), false);
   }
   /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
   #show(form, container, sentences) {
@@ -5139,12 +5183,12 @@ var ParameterForms = class {
     this.#shown.set(form, text2);
     showErrors(form, all, { make: true, focus: false });
   }
-  /** Keeps a button's value in the hidden field of the same name, if the form has one. @param {HTMLFormElement} form @param {Record<string, string>} pressed */
+  /** Keeps a button's value in the hidden field of the same name, if the form has one. @param {HTMLFormElement} form @param {Values} pressed */
   #keepPressed(form, pressed) {
     for (const control of controlsOf2(form)) {
-      if (control.type !== "hidden" || !(control.name in pressed)) continue;
+      if (control.type !== "hidden" || !(control.name in pressed) || this.#takesSeveral(form, control.name)) continue;
       if (!this.#hidden.has(control)) this.#hidden.set(control, control.value);
-      control.value = pressed[control.name];
+      control.value = pressed[control.name][0];
     }
   }
   #followAddress() {
@@ -5156,45 +5200,55 @@ var ParameterForms = class {
     for (const form of this.#forms()) this.#follow(form, (name) => changed.has(name) || this.#used.has(form));
     const page = new URLSearchParams(this.window.location.search).get(PAGE) ?? "1";
     for (const container of this.containersOf()) {
-      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: page }));
+      if (PAGE in container.params) container.change(joined2(container.params, { [PAGE]: [page] }));
     }
   }
   /** Updates the fields and the lists after the URL has changed. @param {HTMLFormElement} form @param {(name: string) => boolean} follows whether a field follows it */
   #follow(form, follows) {
     const search = new URLSearchParams(this.window.location.search);
-    const pressed = {};
+    const left = /* @__PURE__ */ Object.create(null);
+    const pressed = /* @__PURE__ */ Object.create(null);
     for (const control of get(form, "elements")) {
       const { name, type } = (
         /** @type {Control} */
         control
       );
       if (!name || OWN2.test(name) || isOthers(control) || !follows(name)) continue;
-      if (BUTTONS.has(type)) pressed[name] = search.get(name) ?? "";
+      left[name] ??= this.#takesSeveral(form, name) ? search.getAll(name) : search.getAll(name).slice(-1);
+      if (BUTTONS.has(type)) pressed[name] = left[name].slice();
       else this.#fill(
         /** @type {Control} */
         control,
-        search
+        left[name],
+        { isNamed: search.has(name), isLast: !this.#takesSeveral(form, name) }
       );
     }
     this.#change(form, Object.fromEntries(Object.entries({ ...pressed, ...valuesOf2(form) }).filter(([name]) => follows(name))));
   }
-  /** @param {Control} control @param {URLSearchParams} search */
-  #fill(control, search) {
-    const value2 = search.getAll(control.name).at(-1);
-    const isAsRendered = value2 === void 0 && !this.#initial.has(control.name);
-    if (control.type === "hidden") control.value = value2 ?? (isAsRendered ? this.#hidden.get(control) ?? control.value : "");
+  /**
+   * Shows what the URL has for a field.
+   *
+   * @param {Control} control
+   * @param {string[]} values those for its name; a field that shows one of several takes it out
+   * @param {{isNamed: boolean, isLast: boolean}} options isNamed: whether the URL has the name; isLast: fields of one name show the same value
+   */
+  #fill(control, values, { isNamed, isLast }) {
+    const isAsRendered = !isNamed && !this.#initial.has(control.name);
+    const next = () => isLast ? values.at(-1) : values.shift();
+    if (control.type === "hidden") control.value = isAsRendered ? this.#hidden.get(control) ?? control.value : next() ?? "";
     else if (!isField(control)) return;
     else if (isAsRendered) restore(control);
-    else if (control.type === "checkbox" || control.type === "radio") control.checked = control.value === (value2 ?? "");
-    else control.value = value2 ?? "";
+    else if (control.type === "checkbox" || control.type === "radio") control.checked = (values.length ? values : [""]).includes(control.value);
+    else if (control instanceof HTMLSelectElement && control.multiple) for (const option of control.options) option.selected = values.includes(option.value);
+    else control.value = next() ?? "";
   }
-  /** @param {Record<string, string>} values @param {boolean} isNew */
+  /** @param {Values} values @param {boolean} isNew */
   #showAddress(values, isNew) {
     const { history, location: location2 } = this.window;
     const url = new URL(location2.href);
-    for (const [name, value2] of Object.entries(values)) {
+    for (const [name, several] of Object.entries(values)) {
       url.searchParams.delete(name);
-      if (value2) url.searchParams.append(name, value2);
+      for (const value2 of several) if (value2) url.searchParams.append(name, value2);
     }
     const before = location2.href === this.#written ? this.#entry : location2.href;
     if (isNew && url.href !== before) {
@@ -5227,24 +5281,25 @@ function controlsOf2(form) {
   return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN2.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control));
 }
 function valuesOf2(form) {
-  const values = {};
-  for (const control of controlsOf2(form)) values[control.name] = valueOf(control) ?? values[control.name] ?? "";
+  const values = /* @__PURE__ */ Object.create(null);
+  for (const control of controlsOf2(form)) values[control.name] = [...values[control.name] ?? [], ...sentBy(control)];
   return values;
 }
-function valueOf(control) {
-  if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).at(-1)?.value;
+function sentBy(control) {
+  if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({ value: value2 }) => value2);
   const isToggle2 = control.type === "checkbox" || control.type === "radio";
   return isToggle2 && !/** @type {HTMLInputElement} */
-  control.checked ? void 0 : control.value;
+  control.checked ? [] : [control.value];
 }
-var joined2 = (params, values) => ({ ...params, ...Object.fromEntries(differing(params, values).map((name) => [name, values[name]])) });
+var joined2 = (params, values) => ({ ...params, ...Object.fromEntries(differing(params, values).map((name) => [name, valueFor(params, name, values[name])])) });
 var isOther = (params, values) => (PAGE in params || WINDOW in params) && differing(params, values).length > 0;
-var firstPage = (params) => PAGE in params ? { [PAGE]: "1" } : {};
-var differing = (params, values) => Object.keys(values).filter((name) => textOf(params, name) !== values[name]);
-var textOf = (params, name) => params[name] === false ? "" : String(params[name] ?? "");
+var firstPage = (params) => PAGE in params ? { [PAGE]: ["1"] } : {};
+var differing = (params, values) => Object.keys(values).filter((name) => JSON.stringify(textsOf(params, name)) !== JSON.stringify([valueFor(params, name, values[name])].flat()));
+var valueFor = (params, name, values) => Array.isArray(params[name]) ? values.filter(Boolean) : values.at(-1) ?? "";
+var textsOf = (params, name) => [params[name] === false ? "" : params[name] ?? ""].flat().map(String);
 function changedNames(one, other) {
   const [before, after] = [one, other].map((url) => new URL(url).searchParams);
-  return new Set([...before.keys(), ...after.keys()].filter((name) => before.getAll(name).at(-1) !== after.getAll(name).at(-1)));
+  return new Set([...before.keys(), ...after.keys()].filter((name) => JSON.stringify(before.getAll(name)) !== JSON.stringify(after.getAll(name))));
 }
 var withoutFragment = (url) => url.split("#", 1)[0];
 function sentencesOf(form, { details }) {

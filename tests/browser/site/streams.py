@@ -142,10 +142,16 @@ class FoundStream(ProjectStream):
         state: Literal["open", "done"] | None = None,
         least: int = 0,
         sort: Literal["title", "-title"] = "title",
+        columns: tuple[Literal["todo", "doing", "done"], ...] = (),
+        owners: tuple[int, ...] = (),
     ) -> QuerySet[Task]:
         if least < 0:
             raise ValidationError({"least": "No task stands before 0."})
         tasks = Task.objects.filter(project=project, title__icontains=q, position__gte=least).order_by(sort, "pk")
+        if columns:
+            tasks = tasks.filter(column__in=columns)
+        if owners:
+            tasks = tasks.filter(assignee__in=owners)
         return tasks if state is None else tasks.filter(done=state == "done")
 
     @live_value
