@@ -21,7 +21,7 @@ from realtime.protocol.live_text import TextName
 from realtime.streams.keys import key_of
 
 STREAM = "realtime.jobs"  # the name of their stream
-KEPT = timedelta(days=7)  # after its end; a queued one that nobody has run, after it was queued
+KEPT = timedelta(days=7)  # after a job's end; for one that no worker has run, after it was queued
 
 
 class JobTarget(LeaseTarget):
@@ -83,7 +83,7 @@ def parse_key(job: object) -> UUID:
 class Beginning(NamedTuple):
     """How a job has begun."""
 
-    is_cancelled: bool  # before a worker came
+    is_cancelled: bool  # before a worker took it
     total: int | None
 
 
@@ -145,7 +145,7 @@ def cancel(key: UUID, **owner: Any) -> str | None:
 
 
 def prune(alias: str) -> int:
-    """Delete the jobs that have ended long ago, and those that nobody has run; return their number."""
+    """Delete the jobs that have ended long ago, and those that no worker has run; return their number."""
     if alias != job_database():
         return 0
     before, jobs = timezone.now() - KEPT, Job.objects.using(alias)

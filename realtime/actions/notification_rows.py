@@ -1,4 +1,4 @@
-"""Notification rows: sentences for one user, which go by themselves or are kept until the user dismisses them."""
+"""Notification rows: sentences for one user, which expire or are kept until the user dismisses them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from realtime.models import HAS_USERS, Notification, NotificationLevel
 
 STREAM = "realtime.notifications"  # the name of their stream
 SHOWN_FOR = timedelta(seconds=10)
-KEPT_FOR = timedelta(days=30)  # also if the user never comes
+KEPT_FOR = timedelta(days=30)  # even if the user has never seen it
 
 
 def notification_database() -> str:
@@ -42,7 +42,7 @@ def insert(user: object, text: object, *, level: str, url: str, keep: bool) -> N
 
 
 def prune(alias: str) -> int:
-    """Delete the notifications that nobody sees any more; return their number."""
+    """Delete the notifications that are no longer shown; return their number."""
     if alias != notification_database():
         return 0
     now, rows = timezone.now(), Notification.objects.using(alias)

@@ -42,7 +42,7 @@ class Events:
         self._client = client
         self._waiting: deque[tuple[Send, Subscription, float]] = deque()  # with the time of arrival
         self._presence = ClientPresence(peer.identity)
-        self._too_fast = False  # and the client has been told
+        self._too_fast = False  # and the client was sent the reason
         self._is_blocked = False  # the subscription of the first one is not accepted yet
         self._unblocked = 0.0  # when that last ended
         self._task: asyncio.Task[None] | None = None

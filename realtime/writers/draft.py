@@ -1,4 +1,4 @@
-"""Draft: the text of one writer, with what of it was published and saved."""
+"""Draft: the text of one writer, and how much of it was published and saved."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from realtime.protocol.patches import units
 
 logger = logging.getLogger("realtime.log")
 
-FINISH_SECONDS = 5.0  # for which the end of a text is tried again while the database does not answer
+FINISH_SECONDS = 5.0  # how long to retry saving the end of a text while the database does not answer
 RETRY_SECONDS = 0.5
 
 
@@ -53,7 +53,7 @@ class Draft:
         self._chunks, self._length = [text], len(text)
         self._units = self._saved = units(text)
         self._renewed = time.monotonic()
-        self._publish("")  # so that every hub has found out who sees it when the first words come
+        self._publish("")  # so that each hub finds out who sees the text before the first words arrive
 
     def append(self, chunk: str) -> None:
         """Publish what was added. Raise `TypeError` or `LiveTextError` for what no field can hold."""
@@ -113,7 +113,7 @@ class Draft:
     def finish(self, state: str) -> None:
         """Save everything with this state, and end the lease. Raise `TextLost`, or an error of the database.
 
-        While the database does not answer, or has closed an idle connection, it is tried again for `FINISH_SECONDS`.
+        Retry for `FINISH_SECONDS` while the database does not answer, or if it has closed an idle connection.
         """
         connection, end, pause = connections[self.target.name.alias], time.monotonic() + FINISH_SECONDS, 0.0
         while True:
@@ -130,7 +130,7 @@ class Draft:
         publish_text(TextEnd(self.target.name, self.writer, self._units))
 
     def give_up(self) -> None:
-        """End the lease where the row is gone."""
+        """End the lease of a row that is gone."""
         text_leases.release(self.target, self.writer)
         publish_text(TextEnd(self.target.name, self.writer, self._saved))
 

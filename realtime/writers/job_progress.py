@@ -1,4 +1,4 @@
-"""JobProgress: what a worker says about its job. Saying it costs nothing: a thread saves it a few times a second."""
+"""JobProgress: what a worker reports about its job, without waiting: a thread saves it a few times a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_SECONDS = 365 * 24 * 3600  # of an estimate
 
 
 class JobProgress:
-    """A job that runs: what `with realtime.job(…) as job` gives to the block. Its methods do not wait."""
+    """A running job, as `with realtime.job(…) as job` returns it. Its methods do not wait."""
 
     def __init__(self, key: UUID, total: int | None, saver: JobSaver) -> None:
         self._key = key
@@ -68,7 +68,7 @@ class JobProgress:
 
     @property
     def result_url(self) -> str:
-        """Where the result is: a path, or an address that begins with http: or https:. Else, `JobError` is raised."""
+        """A link to the result: a path, or an address that begins with http: or https:. Others raise `JobError`."""
         return self._result_url
 
     @result_url.setter

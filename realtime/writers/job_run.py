@@ -1,4 +1,4 @@
-"""JobRun: a context manager for a worker's job, in both kinds of code."""
+"""JobRun: a context manager for a worker's job, for sync and async code."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class JobRun:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        # it goes on where the task is cancelled again
+        # it continues if the task is cancelled again
         await asyncio.shield(asyncio.ensure_future(sync_to_async(self._saver.finish)(self._outcome(error))))
         return self._is_cancellation(error)
 

@@ -197,7 +197,7 @@ class ChannelLayerCarrier:
         self.outage = Outage(
             "the channel layer",
             gone="The channel layer is gone (%s): events reach this process alone, others find changes by polling.",
-            back="The channel layer is back: other processes are told of changes and events again.",
+            back="The channel layer is back: changes and events reach other processes again.",
         )
 
     async def deliver(self, batch: list[tuple[str, Message]]) -> None:
