@@ -11,8 +11,8 @@ import {WINDOW} from "./windows.js"
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 /** @typedef {import("./optimistic.js").Expectation} Expectation */
-/** @typedef {import("./parameter_change.js").Held} Held */
-/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params, isNext: boolean) => Held}} HandleOptions hold: subscribes, with these parameters */
+/** @typedef {import("./parameter_change.js").Subscribed} Subscribed */
+/** @typedef {{connection: Connection, stream: string, params: Params, subscribe: (params: Params, isNext: boolean) => Subscribed}} HandleOptions subscribe: subscribes with these parameters */
 /**
  * The default type of a row. `live<Task>("tasks")` sets another one.
  *
@@ -39,17 +39,17 @@ class Handle {
   #refusal = null
   #change
   #connection
-  #held
+  #subscribed
   #read
 
   /** @param {HandleOptions & {read: (resultSet: ResultSet) => Seen}} options read: returns the snapshot of a subscription */
-  constructor({connection, stream, params, hold, read}) {
+  constructor({connection, stream, params, subscribe, read}) {
     this.#connection = connection
-    this.#held = hold(params, false)
+    this.#subscribed = subscribe(params, false)
     this.#read = read
     this.#change = new ParameterChange({
-      hold: (changed) => hold(changed, true),
-      take: (held, changed) => this.#take(held, changed),
+      subscribe: (changed) => subscribe(changed, true),
+      take: (subscribed, changed) => this.#take(subscribed, changed),
       refuse: (error) => this.#refuse(error),
       after: (seconds, callback) => connection.monitor.after(seconds, callback),
     })
@@ -65,13 +65,13 @@ class Handle {
 
   /** "connecting", "catching-up", "live", "offline" or "refused". */
   get state() {
-    const state = this.#connection.stateOf(this.#held.resultSet)
+    const state = this.#connection.stateOf(this.#subscribed.resultSet)
     return this.#change.target && state === "live" ? "catching-up" : state
   }
 
   /** Why the state is "refused", or why the last `set()` was. */
   get error() {
-    return this.#refusal ?? this.#held.resultSet.error
+    return this.#refusal ?? this.#subscribed.resultSet.error
   }
 
   /**
@@ -94,12 +94,12 @@ class Handle {
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot())
     this.#listeners.add(listener)
-    if (this.#held.resultSet.filled) listener()
+    if (this.#subscribed.resultSet.filled) listener()
     return () => void this.#listeners.delete(listener)
   }
 
   /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
-  getSnapshot = () => this.#read(this.#held.resultSet)
+  getSnapshot = () => this.#read(this.#subscribed.resultSet)
 
   /**
    * Returns a store of the snapshots that `see` returns, updated at each change of the rows and the state.
@@ -121,7 +121,7 @@ class Handle {
 
   /** Attaches a listener to the current subscription and its successors. @param {(resultSet: ResultSet) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
   attach(attach) {
-    this.#attached.set(attach, attach(this.#held.resultSet))
+    this.#attached.set(attach, attach(this.#subscribed.resultSet))
     return () => {
       this.#attached.get(attach)?.()
       this.#attached.delete(attach)
@@ -134,17 +134,17 @@ class Handle {
     for (const detach of this.#attached.values()) detach()
     this.#attached.clear()
     this.#listeners.clear()
-    this.#held.close()
+    this.#subscribed.close()
   }
 
-  /** @param {Held} held @param {Params} params */
-  #take(held, params) {
-    const before = this.#held
-    this.#held = held
+  /** @param {Subscribed} subscribed @param {Params} params */
+  #take(subscribed, params) {
+    const before = this.#subscribed
+    this.#subscribed = subscribed
     this.params = params
     for (const [attach, detach] of this.#attached) {
       detach()
-      this.#attached.set(attach, attach(held.resultSet))
+      this.#attached.set(attach, attach(subscribed.resultSet))
     }
     before.close()
     this.#notify()
@@ -168,7 +168,7 @@ class Handle {
 
   /** @param {Handle<any>} handle */
   static resultSetOf(handle) {
-    return handle.#held.resultSet
+    return handle.#subscribed.resultSet
   }
 
   /** Calls the listeners of a handle. @param {Handle<any>} handle */
@@ -367,7 +367,7 @@ export class LiveList extends LiveQuery {
 /** The live queries in use: one subscription for each combination of stream, parameters and format. */
 export class LiveQueries {
   /** @type {Map<string, {resultSet: ResultSet, uses: number}>} */
-  #held = new Map()
+  #inUse = new Map()
 
   /**
    * @param {Connection} connection
@@ -393,7 +393,7 @@ export class LiveQueries {
 
   /** @template T @param {string} stream @param {Params} params @returns {LiveQuery<T>} */
   open(stream, params) {
-    return new LiveQuery({...this.#use(stream, params, "data"), queries: this})
+    return new LiveQuery({...this.#optionsOf(stream, params, "data"), queries: this})
   }
 
   /** @template T @param {string} stream @param {Params} params @returns {LiveList<T>} */
@@ -405,39 +405,39 @@ export class LiveQueries {
   openPresence(stream, params, data, everyone = false) {
     const name = everyone ? `${stream}:presence:all` : `${stream}:presence`
     /** @type {Presence<T>} */
-    const presence = new Presence({...this.#use(name, params, "data"), queries: this})
+    const presence = new Presence({...this.#optionsOf(name, params, "data"), queries: this})
     if (data) presence.set(data)
     return presence
   }
 
   /** @template T @param {string} stream @param {Params} params @param {string} name @returns {LiveValue<T>} */
   openValue(stream, params, name) {
-    return new LiveValue(this.#use(stream, params, valueFormat(name)))
+    return new LiveValue(this.#optionsOf(stream, params, valueFormat(name)))
   }
 
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
-  #use(stream, params, format) {
-    return {connection: this.connection, stream, params, hold: (changed, isNext) => this.#hold(stream, changed, format, isNext)}
+  #optionsOf(stream, params, format) {
+    return {connection: this.connection, stream, params, subscribe: (changed, isNext) => this.#subscribe(stream, changed, format, isNext)}
   }
 
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Held} */
-  #hold(stream, params, format, isNext) {
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Subscribed} */
+  #subscribe(stream, params, format, isNext) {
     const id = JSON.stringify([stream, sorted(params), format])
-    let held = this.#held.get(id)
-    if (!held) {
-      held = {resultSet: new ResultSet({stream, params, format, cursor: null, isNext}), uses: 0}
-      this.#held.set(id, held)
-      this.connection.subscribe(held.resultSet)
+    let found = this.#inUse.get(id)
+    if (!found) {
+      found = {resultSet: new ResultSet({stream, params, format, cursor: null, isNext}), uses: 0}
+      this.#inUse.set(id, found)
+      this.connection.subscribe(found.resultSet)
     }
-    held.uses += 1
-    held.resultSet.subscription.isNext &&= isNext
-    const {resultSet} = held
+    found.uses += 1
+    found.resultSet.subscription.isNext &&= isNext
+    const {resultSet} = found
     let isOpen = true
     const close = () => {
       if (!isOpen) return
       isOpen = false
-      if (--held.uses) return
-      this.#held.delete(id)
+      if (--found.uses) return
+      this.#inUse.delete(id)
       this.connection.unsubscribe(resultSet)
     }
     return {resultSet, close}

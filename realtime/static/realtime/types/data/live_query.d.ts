@@ -8,12 +8,12 @@ import { ResultSet } from "./result_set.js";
 export type Params = import("../protocol/messages.js").Params;
 export type Connection = import("../connection/connection.js").Connection;
 export type Expectation = import("./optimistic.js").Expectation;
-export type Held = import("./parameter_change.js").Held;
+export type Subscribed = import("./parameter_change.js").Subscribed;
 export type HandleOptions = {
     connection: Connection;
     stream: string;
     params: Params;
-    hold: (params: Params, isNext: boolean) => Held;
+    subscribe: (params: Params, isNext: boolean) => Subscribed;
 };
 export type Row = Record<string, any>;
 export type Optimistic = Expectation | [LiveQuery<any> | Element, Expectation][];
@@ -24,8 +24,8 @@ export type CallOptions = {
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 /** @typedef {import("./optimistic.js").Expectation} Expectation */
-/** @typedef {import("./parameter_change.js").Held} Held */
-/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params, isNext: boolean) => Held}} HandleOptions hold: subscribes, with these parameters */
+/** @typedef {import("./parameter_change.js").Subscribed} Subscribed */
+/** @typedef {{connection: Connection, stream: string, params: Params, subscribe: (params: Params, isNext: boolean) => Subscribed}} HandleOptions subscribe: subscribes with these parameters */
 /**
  * The default type of a row. `live<Task>("tasks")` sets another one.
  *
@@ -48,7 +48,7 @@ declare class Handle<Seen> {
     /** The parameters of the rows that are shown. */
     params: import("../protocol/messages.js").Params;
     /** @param {HandleOptions & {read: (resultSet: ResultSet) => Seen}} options read: returns the snapshot of a subscription */
-    constructor({ connection, stream, params, hold, read }: HandleOptions & {
+    constructor({ connection, stream, params, subscribe, read }: HandleOptions & {
         read: (resultSet: ResultSet) => Seen;
     });
     /** "connecting", "catching-up", "live", "offline" or "refused". */
