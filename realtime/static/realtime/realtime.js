@@ -4600,7 +4600,7 @@ var LiveQueries = class {
   }
   /** @template T @param {string} stream @param {Params} params @returns {LiveList<T>} */
   openList(stream, params) {
-    return new LiveList({ ...this.#use(stream, params, "data"), queries: this, extent: this.openValue(stream, params, "extent") });
+    return new LiveList({ ...this.#optionsOf(stream, params, "data"), queries: this, extent: this.openValue(stream, params, "extent") });
   }
   /** @template T @param {string} stream @param {Params} params @param {object | null} data null: only watch @param {boolean} [everyone] @returns {Presence<T>} */
   openPresence(stream, params, data, everyone = false) {
