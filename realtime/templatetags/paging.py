@@ -1,4 +1,4 @@
-"""Paging: what the template tags add to a list that shows one page, or more when asked."""
+"""Paging: what the template tags add to a list that shows one page, or loads more rows on demand."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ LISTS = "_realtime_lists"  # on a request: the parameters of the lists that its 
 
 
 def page_request(context: Any) -> Any:
-    """Return the page's request, also in `{% include ... only %}` and in inclusion tags, where no name leads to it."""
+    """Return the page's request, also in `{% include ... only %}` and in inclusion tags, which have no name for it."""
     return context.get("request") or getattr(context, "request", None)
 
 
 class More(NamedTuple):
-    """A list that shows so many pages of rows, and more when asked; `is_up`: the last ones."""
+    """A list that shows this number of pages, each of `size` rows, and loads more on demand.
+
+    `is_up`: it shows the last pages. `most` is the limit of `pages`, and `query` precedes `more=` in the link.
+    """
 
     size: int
     pages: int
@@ -83,7 +86,7 @@ def take_more(context: Any, name: str, params: dict[str, Any]) -> More | None:
 
 
 def rest_of_address(context: Any, name: str) -> str:
-    """Return what else the address asks for, such as "search=ink&", in front of the parameter `name`."""
+    """Return the address's other parameters, such as "search=ink&", to precede the parameter `name`."""
     given = getattr(page_request(context), "GET", None)
     if not given:
         return ""
@@ -100,5 +103,5 @@ def remember(context: Any, part: PagePart) -> None:
 
 
 def remembered(context: Any, name: str) -> dict[str, Any]:
-    """Return the parameters of the list of this stream that stands above."""
+    """Return the parameters of this stream's list, which the page shows above."""
     return dict(getattr(page_request(context), LISTS, {}).get(name, {}))
