@@ -89,7 +89,8 @@ class ModelStream:
     """Rows on a page. If it is set, clients see one page, or as much as they have loaded, never all rows.
 
     The stream then has two more parameters, which `get_queryset` does not receive: `page`, a number, and `window`, a
-    range of rows such as "0:100", or "-100:0" for the last hundred.
+    range of rows such as "0:100", or "-100:0" for the last hundred. It also has a live value `extent` with the number
+    of all rows, {"total": 1234, "size": 50}, unless it uses this name itself.
     """
 
     audience_by: ClassVar[str] = ""
@@ -215,6 +216,10 @@ class ModelStream:
         return None
 
     # internal
+
+    def extent(self) -> dict[str, Any]:
+        """Return the number of all rows, and of those on a page."""
+        return {"total": self.get_queryset(**self.params).count(), "size": self.paginate_by}
 
     def _own_rows(self, *args: Any, **params: Any) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.narrowed(type(self).get_queryset(self, *args, **params))
@@ -446,7 +451,9 @@ class ModelStream:
     def values(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the live values by name, with the options of `@live_value`."""
         members = inspect.getmembers(cls, lambda member: hasattr(member, LIVE_VALUE))
-        return {name: getattr(member, LIVE_VALUE) for name, member in members}
+        own = {name: getattr(member, LIVE_VALUE) for name, member in members}
+        has_extent = cls.paginate_by is not None and cls.extent is ModelStream.extent
+        return {"extent": {"depends_on": (), "permission": None}} | own if has_extent else own
 
     @classmethod
     def events(cls) -> Sequence[str]:
