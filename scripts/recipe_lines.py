@@ -1,4 +1,4 @@
-"""Writes the table of the recipes' lines, beside those of other projects' examples, into docs/explanation/comparison.md.
+"""Writes the table of the recipes' lines, beside those of other projects, into docs/explanation/comparison.md.
 
 Ours are counted in the pages. Run it from the root of the checkout after a recipe has changed, with
 `python -m scripts.recipe_lines`.
@@ -55,7 +55,7 @@ def row(recipe: str) -> str:
     title = text(recipe).partition("\n")[0].removeprefix("# ")
     python, html = lines(recipe)
     others = [OTHERS.get(recipe, {}).get(project) for project in PROJECTS]
-    cells = [f"[{each[0]}]({each[1]})" if each else "–" for each in others]
+    cells = [f"[{each[0]}]({each[1]})" if each else "" for each in others]
     return f"| [{title}](../recipes/{recipe}.md) | {python} + {html} | {' | '.join(cells)} |"
 
 
