@@ -163,6 +163,10 @@ class ChangeLog(ABC):
         """The database's clock, in milliseconds since 1970, as an expression for the ORM."""
         return RawSQL(self.now_sql, (), output_field=BigIntegerField())  # noqa: S611 - contains no input
 
+    def now_plus(self, seconds: float) -> Any:
+        """Return the time in so many seconds, likewise."""
+        return self.now + int(seconds * 1000)
+
     def append(self, changes: Sequence[NewChange]) -> None:
         """Log changes in the writer's transaction, and wake the hubs after it commits."""
         if changes and not self.exists():
