@@ -70,7 +70,7 @@ growth:  ## Report how the cost of a change grows with rows, live queries and au
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.growth
 
-costs:  ## Report the costs of page positions, presence, events under overload, and long polls
+costs:  ## Report the costs of page positions, presence, events under overload, long polls, and patches
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.costs
 

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary
 
+from django.db.models import F
 from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
 
@@ -19,11 +20,13 @@ from realtime.streams.keys import key_text, parse_keys
 from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
 
-AUDIENCE = "realtime_audience"  # a row's attribute with the audience that it is for
+AUDIENCE = "realtime_audience"  # an annotation with an audience that links lead a row to
 MOST_AUDIENCES = 500  # of one statement: below every database's parameter limit, beside the keys
 MOST_ALIKE = 8  # families with the same parameters; beyond this, audiences have their own rows
 
 Values = tuple[Any, ...]
+Place = tuple[str, Values, Any, str | None]
+"""A row's key, its partition and audience, the row, and the key of the row before it."""
 
 
 class Family:
@@ -31,15 +34,13 @@ class Family:
 
     def __init__(self, plan: Plan, params: Mapping[str, Any]) -> None:
         self._plan = plan
-        model = plan.queryset.model
-        fields: list[Any] = [model._meta.get_field(name) for name in plan.stream.routing_fields()]
-        own = [field for field in fields if concrete(field.model) is concrete(model) and is_whole(field)]
-        self._fields = {field.name: field for field in own}
+        self._fields = _whole_fields(plan.stream)
         self._places = _places(plan.queryset.query.where, self._fields, params)
         self._names = [self._fields[name].attname for name in self._places]
-        self._of_any = plan.place  # of the condition that names an audience
-        if self._of_any is not None:
-            self._names.append(AUDIENCE)
+        self._path = plan.stream.audience_path() if plan.stream.audience_by else None
+        if self._path is not None:
+            self._names.append(self._fields[self._path.column].attname if self._path.column else AUDIENCE)
+        self._values: WeakKeyDictionary[LiveQuery, Values | None] = WeakKeyDictionary()  # which never change
         self.usable = True  # False after reading them together has failed
 
     def has(self, plan: Plan, params: Mapping[str, Any]) -> bool:
@@ -49,99 +50,125 @@ class Family:
             return False
         if _places(theirs.query.where, self._fields, params) != self._places:
             return False
-        if plan.place != self._of_any:
-            return False
         one, other = attributes(mine), attributes(theirs)
-        places = [*self._places.values(), *(() if self._of_any is None else (self._of_any,))]
-        return _is_like(one.pop("where"), other.pop("where"), places) and is_same(one, other)
+        return _is_like(one.pop("where"), other.pop("where"), self._places.values()) and is_same(one, other)
 
-    def values(self, stream: ModelStream) -> Values:
-        """Return the partition, and the audience, of a stream."""
-        params = stream.routing_values()
-        partition = [self._fields[name].get_prep_value(params[name]) for name in self._places]
-        if self._of_any is not None:
-            partition.append(stream.audience_path().field.get_prep_value(stream.audience_key))
+    def values(self, query: LiveQuery) -> Values | None:
+        """Return the partition, and the audience, of a live query; None if no row can name its audience."""
+        if query not in self._values:
+            self._values[query] = self._read_values(query.stream)
+        return self._values[query]
+
+    def _read_values(self, stream: ModelStream) -> Values | None:
+        partition = [self._fields[name].get_prep_value(stream.params[name]) for name in self._places]
+        if self._path is not None:
+            audience = self._path.value(stream.audience_key)
+            if audience is None:
+                return None
+            partition.append(self._path.field.get_prep_value(audience))
         return tuple(partition)
+
+    @property
+    def _is_linked(self) -> bool:
+        return AUDIENCE in self._names
+
+    @cached_property
+    def _rows(self) -> Any:
+        """The rows of all partitions and audiences, each once."""
+        rows = unsliced(self._plan.queryset)
+        where = rows.query.where = rows.query.where.clone()
+        left = {*self._places.values()}
+        where.children = [each for at, each in enumerate(where.children) if at not in left]
+        return rows
 
     @cached_property
     def _placed(self) -> Any:
-        return self._plan.placed(self._of_all, self._names)
-
-    @cached_property
-    def _of_all(self) -> Any:
-        """The rows of all partitions and audiences."""
-        rows = unsliced(self._plan.queryset)
-        where = rows.query.where = rows.query.where.clone()
-        left = {*self._places.values(), self._of_any}
-        if self._of_any is not None:
-            rows.query.add_annotation(where.children[self._of_any].lhs, AUDIENCE)
-        where.children = [each for at, each in enumerate(where.children) if at not in left]
-        return rows
+        """The rows, each once for each audience, with the key of the row before it."""
+        rows = self._rows
+        if self._is_linked:
+            assert self._path is not None
+            rows = rows.annotate(**{AUDIENCE: F(self._path.lookup)})
+        return self._plan.placed(rows, self._names)
 
     def look_up(self, wanted: Mapping[LiveQuery, Collection[str]]) -> None:
         """Read the changed rows of these live queries together."""
         rendered: dict[Any, Any] = {}  # rows shared by several of them
-        for some in _chunks(wanted, MOST_AUDIENCES if self._of_any is not None else None):
+        instances: dict[Any, Any] = {}  # the same, as they were read
+        for some in _chunks(wanted, MOST_AUDIENCES if self._is_linked else None):
             by_place: defaultdict[tuple[str, Values], list[LiveQuery]] = defaultdict(list)
             found: dict[LiveQuery, dict[str, Any]] = {query: {} for query in some}
             before: dict[LiveQuery, dict[str, str | None]] = {query: {} for query in some}
-            values = {query: self.values(query.stream) for query in some}
+            values: set[Values] = set()
             for query, keys in some.items():
+                own_values = self.values(query)
+                if own_values is None:
+                    continue
+                values.add(own_values)
                 for key in keys:
-                    by_place[key, values[query]].append(query)
-            for key, own, instance, previous in self._read({key for key, _ in by_place}, {*values.values()}):
+                    by_place[key, own_values].append(query)
+            keys = {key for key, _ in by_place}
+            rows = self._read_linked(keys, values, instances) if self._is_linked else self._read(keys)
+            for key, own, instance, previous in rows:
                 for query in by_place.get((key, own), ()):
                     found[query].setdefault(key, instance)
                     before[query].setdefault(key, previous)
-            for query, instances in found.items():
-                query.take(some[query], instances, before[query], rendered)
+            for query, mine in found.items():
+                query.take(some[query], mine, before[query], rendered)
 
-    def _read(
-        self, keys: Collection[str], values: Collection[Values]
-    ) -> Iterator[tuple[str, Values, Any, str | None]]:
-        """Yield the rows with these keys, each with its partition and audience, and the key of the row before it."""
-        model = self._plan.queryset.model
-        chosen = parse_keys(model, sorted(keys))
-        if self._of_any is None:
-            for instance in self._placed.filter(pk__in=chosen):
-                own = tuple(getattr(instance, name) for name in self._names)
-                yield row_key(instance), own, instance, key_before(instance)
-            return
+    def _read(self, keys: Collection[str]) -> Iterator[Place]:
+        for instance in self._placed.filter(pk__in=parse_keys(self._plan.queryset.model, sorted(keys))):
+            own = tuple(getattr(instance, name) for name in self._names)
+            yield row_key(instance), own, instance, key_before(instance)
+
+    def _read_linked(
+        self, keys: Collection[str], values: Collection[Values], instances: dict[Any, Any]
+    ) -> Iterator[Place]:
+        """Yield the same for rows that links lead to their audiences. `instances` are rows that were read before."""
         audiences = {own[-1] for own in values}
-        pairs = self._placed.filter(pk__in=chosen, **{f"{AUDIENCE}__in": audiences})
+        pairs = self._placed.filter(
+            pk__in=parse_keys(self._plan.queryset.model, sorted(keys)), **{f"{AUDIENCE}__in": audiences}
+        )
         rows = list(pairs.values_list("pk", BEFORE, *self._names))
-        instances: dict[Any, Any] = {}
-        some_audience = {pk: own[-1] for pk, _, *own in rows}  # a row is the same for each of its audiences
-        if rows:
-            found = self._of_all.filter(pk__in=some_audience, **{f"{AUDIENCE}__in": {*some_audience.values()}})
-            instances = {instance.pk: instance for instance in found}
+        if missing := {pk for pk, *_ in rows if pk not in instances}:
+            instances.update((instance.pk, instance) for instance in self._rows.filter(pk__in=missing))
         for pk, previous, *own in rows:
-            yield key_text(pk), tuple(own), instances[pk], None if previous is None else key_text(previous)
+            if pk in instances:  # a filter by the clock may have dropped it meanwhile
+                yield key_text(pk), tuple(own), instances[pk], None if previous is None else key_text(previous)
 
 
 class Families:
     """The families of one stream's live queries."""
 
     def __init__(self, stream: type[ModelStream]) -> None:
-        self._routing = set(stream.routing_fields())
+        self._routing = set(stream.partition_by)
+        self._path = stream.audience_path() if stream.audience_by else None
+        self._fields = _whole_fields(stream)
         self._found: defaultdict[Any, list[Family]] = defaultdict(list)  # by what distinguishes most of them
-        self.plans_of_any: WeakValueDictionary[Any, Plan] = WeakValueDictionary()  # those that name no audience
         self._of: WeakKeyDictionary[Plan, Family | None] = WeakKeyDictionary()
 
     def of(self, query: LiveQuery) -> Family | None:
         """Return the family of a live query in this tick; None if it is read alone."""
         plan = query.plan()
-        if plan is None or (plan.place is not None and plan.queryset.query.annotations):
+        if plan is None:
             return None
         if plan not in self._of:
-            self._of[plan] = self._find(query, plan)
+            self._of[plan] = self._find(query, plan) if self._tells_apart(plan) else None
         family = self._of[plan]
         return family if family is not None and family.usable else None
+
+    def _tells_apart(self, plan: Plan) -> bool:
+        """Return whether one statement can read the rows of several audiences, each with those that it is for."""
+        path = self._path
+        if path is None:
+            return True
+        if path.column:
+            return path.column in self._fields
+        return path.links is not None and is_whole(path.field) and not plan.queryset.query.annotations
 
     def _find(self, query: LiveQuery, plan: Plan) -> Family | None:
         if plan.queryset.query.deferred_loading != (frozenset(), True):
             return None
-        params = query.stream.routing_values()
+        params = query.stream.params
         others = sorted((name, repr(value)) for name, value in params.items() if name not in self._routing)
         alike = self._found[tuple(others), query.key.surroundings]
         for family in alike:
@@ -151,6 +178,13 @@ class Families:
             return None
         alike.append(Family(plan, params))
         return alike[-1]
+
+
+def _whole_fields(stream: type[ModelStream]) -> dict[str, Any]:
+    """Return the fields of the model's own table that route changes and have numbers or UUIDs."""
+    fields: list[Any] = [stream.model._meta.get_field(name) for name in stream.routing_fields()]
+    own = [field for field in fields if concrete(field.model) is concrete(stream.model) and is_whole(field)]
+    return {field.name: field for field in own}
 
 
 def _chunks(

@@ -26,12 +26,11 @@ from realtime.protocol.live_text import TextName
 from realtime.protocol.messages import Delta, Put
 from realtime.queries import broken_rows
 from realtime.queries.analysis import Analysis
-from realtime.queries.any_audience import queryset_of_any
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
 from realtime.queries.pagination import render_pages
 from realtime.queries.plan import BEFORE, Maintenance, Plan
-from realtime.queries.probe import ReadsAudience, may_be_for_all, note_reading, queryset_of_all, reads_late
+from realtime.queries.probe import ReadsAudience, may_be_for_all, note_reading, queryset_of_all
 from realtime.queries.queryset import unsliced
 from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import RowMemory, SentRows
@@ -126,8 +125,6 @@ class LiveQuery:
 
     # most live queries never have other values than these, so they do not store them
     is_for_all = False  # it is read for several audiences, and must not depend on them
-    _plan_of_any: Plan | None = None  # a plan that differs from its own only in naming no audience
-    _follows = False  # in this tick, the QuerySet is known to be that plan's, with the audience
     _has_groups = False  # its rows are groups, as far as is known
     _shares_plan = False  # its plan was made for several audiences, by the stream of one of them
 
@@ -150,7 +147,8 @@ class LiveQuery:
         self._shown: Mapping[str, bytes] = NOTHING  # if rows depend on other rows: a digest of each, with `keys`
         self._read: Mapping[str, bytes] = NOTHING  # the same, for keys that are not stored yet
         self._encoded: dict[str, msgspec.Raw] = {}  # the rows that this tick has read
-        self._asked: tuple[Any, Analysis] | None = None  # this tick's QuerySet
+        self._asked: Analysis | None = None  # of this tick's QuerySet
+        self._own: Any = None  # this tick's QuerySet, for the audience, once it is needed
         self._plan: Plan | None = None  # of the last QuerySet
         self._placed: Any = None  # the plan's rows, each with the one before it
         self._before: Mapping[str, str | None] = NOTHING  # the row before each row that this tick has read, in order
@@ -170,9 +168,10 @@ class LiveQuery:
     def store(self, present: Present) -> None:
         """Store what a tick has read as the current state."""
         if isinstance(present, Members):
-            assert isinstance(self._keys, set)
-            self._keys.difference_update(present.removed)
-            self._keys.update(present.added)
+            if present.removed or present.added:
+                assert isinstance(self._keys, set)
+                self._keys.difference_update(present.removed)
+                self._keys.update(present.added)
         else:
             self._keys = set(present) if self.maintenance is Maintenance.CHANGED_ROWS else present
         self._shown, self.reordered = self._read, False
@@ -241,8 +240,7 @@ class LiveQuery:
 
     def drifts(self) -> bool:
         """Return whether its rows may have changed without a logged change since its keys were read."""
-        _, analysis = self._ask()
-        return self._looks_at_rows(analysis) or self._is_timed() or self._take_question() != self._question
+        return self._looks_at_rows(self._ask()) or self._is_timed() or self._take_question() != self._question
 
     def fingerprint(self, present: Present) -> str:
         """Return a text that shows a reconnecting client whether it missed more than the log has.
@@ -250,15 +248,14 @@ class LiveQuery:
         It is computed from the QuerySet, if that is stable. If it is not, as with
         `filter(ends__gt=timezone.now())`, it is computed from the keys, and from the rows if these may differ.
         """
-        _, analysis = self._ask()
-        if self._looks_at_rows(analysis):
+        if self._looks_at_rows(self._ask()):
             keys = self._keys_of(present)
             return of_rows(self._encode(keys, keys))
         return of_keys(self._keys_of(present)) if self._is_timed() else self._take_question()
 
     def page_fingerprint(self, rows: Mapping[str, Any]) -> str:
         """Return the same for a page with these rendered rows."""
-        if self._looks_at_rows(self._ask()[1]):
+        if self._looks_at_rows(self._ask()):
             return of_rows({key: encode_row(row, self.stream) for key, row in rows.items()})
         return self.fingerprint(list(rows))
 
@@ -268,7 +265,7 @@ class LiveQuery:
         `changed` are the keys that have changed since its cursor, or `ALL_ROWS`. `past` has the rows that have entered
         and left since then, if known.
         """
-        _, analysis = self._ask()
+        analysis = self._ask()
         if theirs is not None and theirs != mine:
             return ALL_ROWS
         if self._looks_at_rows(analysis):
@@ -280,8 +277,7 @@ class LiveQuery:
 
     def read_keys(self) -> list[str]:
         """The keys of the present, in order."""
-        _, analysis = self._ask()
-        return self._read_whole() if analysis.whole or self._keeps_digests else self._read_keys()
+        return self._read_whole() if self._ask().whole or self._keeps_digests else self._read_keys()
 
     def _read_keys(self) -> list[str]:
         self._read = NOTHING
@@ -304,11 +300,7 @@ class LiveQuery:
 
         `whole` reads all rows, and compares them with their previous versions.
         """
-        if self._follows and not whole and changed is not ALL_ROWS:
-            self.reordered = False
-            return self._delta_of(changed, self._keys)
-        _, analysis = self._ask()
-        whole = whole or analysis.whole
+        whole = self._ask().whole or whole
         was = self.keys
         by_row = self.maintenance is Maintenance.CHANGED_ROWS
         if isinstance(was, set):
@@ -346,6 +338,17 @@ class LiveQuery:
         delta = self._shared(puts, before, drops, unmoved)
         self.sent.note(rows, drops)
         return delta, keys
+
+    def delta_of_read(self, changed: Changed) -> tuple[SharedDelta, Members] | None:
+        """Return `delta` if a family has read all that it needs, without a call of the user's code; None if not."""
+        if changed is ALL_ROWS or self._order is not None or not self._looked_up.issuperset(changed):
+            return None
+        try:
+            return self._delta_of(changed, self._keys)
+        except TooManyRows:
+            return None
+        finally:
+            self.reordered = False
 
     def _reset(self, keys: Present) -> SharedDelta:
         self.sent.note_reset()
@@ -389,7 +392,8 @@ class LiveQuery:
         rows, before = self._look_up(changed)
         gone = sorted(key for key in changed if key in was and key not in rows)
         added = [key for key in rows if key not in was]
-        self._check_size(len(was) + len(added) - len(gone))
+        if added:
+            self._check_size(len(was) + len(added) - len(gone))
         unmoved = self.sent.unmoved(rows, before, changed)
         delta = self._alike(rows, before, tuple(gone), unmoved)
         self.sent.note(rows, gone, before=before, changed=changed, unmoved=unmoved)
@@ -433,7 +437,7 @@ class LiveQuery:
         """Return the changed keys; if they are many, and the rows many more, only the keys that belong."""
         if len(changed) <= FEW_ROWS or len(self.keys) <= SMALL or len(changed) * 10 > len(self.keys):
             return changed
-        rows = unsliced(self._ask()[0]).order_by()
+        rows = unsliced(self._own_rows()).order_by()
         keys = list(changed)
         chunks = (keys[start : start + KEYS_PER_QUERY] for start in range(0, len(keys), KEYS_PER_QUERY))
         return {key for chunk in chunks for key in _keys(rows.filter(pk__in=parse_keys(self.stream.model, chunk)))}
@@ -446,7 +450,7 @@ class LiveQuery:
             return
         if self._placed is None:
             assert self._plan is not None
-            self._placed = self._plan.placed(self._plan.queryset)
+            self._placed = self._plan.placed(self._own_rows())
         instances = self._some_instances(self._placed, sorted(keys)) if keys else {}
         if any(isinstance(instance, Exception) for instance in instances.values()):  # they have no order
             self._read_keys()
@@ -458,15 +462,8 @@ class LiveQuery:
         """Return whether its next delta likely reads only the changed rows, and so can be read with others."""
         return isinstance(self._keys, set) and self.maintenance is Maintenance.CHANGED_ROWS and not self.careful
 
-    @property
-    def follows(self) -> bool:
-        """Whether its QuerySet is known to be that of a plan for any audience, in this tick."""
-        return self._follows
-
     def plan(self) -> Plan | None:
         """Return the plan of this tick's QuerySet; None if more than the changed rows are read."""
-        if self._follows:
-            return self._plan_of_any
         self._ask()
         return self._plan if self.asks_of_rows else None
 
@@ -538,7 +535,7 @@ class LiveQuery:
 
     def _read_everything(self) -> None:
         """Read all rows, and so their order."""
-        instances = self._instances(self._bounded(self._ask()[0]))
+        instances = self._instances(self._bounded(self._own_rows()))
         self._check_size(len(instances))
         for key, instance in instances.items():
             if key not in self._encoded:
@@ -553,9 +550,7 @@ class LiveQuery:
         """Forget what was read: the next tick sees another state of the database."""
         self._encoded.clear()
         self._before, self._looked_up, self._order = NOTHING, NO_KEYS, None
-        self._asked = None
-        if self._follows:
-            self._follows = False
+        self._asked = self._own = None
 
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:
         """Return the rows of the wanted keys, in order."""
@@ -568,7 +563,7 @@ class LiveQuery:
         return {key: self._encoded[key] for key in wanted if key in self._encoded}
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
-        queryset, analysis = self._ask()
+        analysis, queryset = self._ask(), self._own_rows()
         if self._is_grouped() or analysis.whole:  # a row's content depends on the rows read with it
             return self._in_window(self._instances)
         if everything and self.stream.window is None:  # the QuerySet alone is the shorter statement
@@ -586,7 +581,7 @@ class LiveQuery:
         except DatabaseError:
             raise
         except Exception:
-            if self._ask()[1].whole:  # a row's content depends on the rows read with it
+            if self._ask().whole:  # a row's content depends on the rows read with it
                 raise
         keys = self._read_keys()
         found: dict[str, Any] = {}
@@ -608,15 +603,16 @@ class LiveQuery:
 
     def _in_window(self, read: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """Return the rows that `read` finds in this tick's QuerySet, in order; behind the last page, that page's."""
-        found = read(self._ask()[0])
+        found = read(self._own_rows())
         window = self.stream.window
         if window is None:
             return found
         if not found and window.start > 0 and self._plan is not None:
-            last = window.last_page(self._plan.all_rows.count())
+            all_rows = self.stream.narrowed(self._plan.all_rows)
+            last = window.last_page(all_rows.count())
             if last is not None:
-                self._asked = last.cut(self._plan.all_rows), self._ask()[1]
-                found = read(self._asked[0])
+                self._own = last.cut(all_rows)
+                found = read(self._own)
         return dict(reversed(found.items())) if window.is_from_end else found
 
     def _read_whole(self) -> list[str]:
@@ -667,25 +663,38 @@ class LiveQuery:
             broken_rows.log_broken_row(self.stream.name, self.key.params.decode(), key, error)
             return None
 
-    def _ask(self) -> tuple[Any, Analysis]:
+    def _own_rows(self) -> Any:
+        """Return this tick's QuerySet, for the audience."""
+        self._ask()
+        if self._own is None:
+            assert self._plan is not None
+            self._own = self._plan.rows_for(self.stream)
+        return self._own
+
+    def _ask(self) -> Analysis:
+        """Ask the stream for its QuerySet, once in a tick; return what is known about it."""
         if self._asked is None:
             self.end_sharing()
             queryset = self._queryset()
             if self._plan is None or not self._plan.is_of(queryset):
                 self._plan, self._placed = Plan(queryset, self.stream), None
-                self._forget_plan_of_any()
             self._take_plan(self._plan)
         assert self._asked is not None
         return self._asked
 
     def _queryset(self) -> Any:
         if not self.is_for_all:
-            return self.stream.get_queryset(**self.stream.params)
+            return self.stream.all_rows()
         queryset = queryset_of_all(self.stream)
         if queryset is None:
             raise ReadsAudience(self)
         self._shares_plan = True
         return queryset
+
+    def check_sharing(self) -> None:
+        """Raise `ReadsAudience` if the audience was read, although others share what was read."""
+        if self._reads_audience():
+            raise ReadsAudience(self)
 
     def read_watched(self, read: Callable[..., Any], *args: Any) -> Any:
         """Call a method; raise `ReadsAudience` if it read the audience, although others share what it reads."""
@@ -695,20 +704,17 @@ class LiveQuery:
             if self._reads_audience():
                 raise ReadsAudience(self) from error
             raise
-        if self._reads_audience():
-            raise ReadsAudience(self)
+        self.check_sharing()
         return found
 
     def _reads_audience(self) -> bool:
-        kind = type(self.stream)
-        shared = self.is_for_all or self._shares_plan
-        return (shared and not may_be_for_all(kind)) or (self._follows and reads_late(kind))
+        return (self.is_for_all or self._shares_plan) and not may_be_for_all(type(self.stream))
 
     def end_sharing(self) -> None:
         """Forget the plan that other audiences share, if the stream has turned out to read the audience."""
         if self._shares_plan and not may_be_for_all(type(self.stream)):
-            self._plan, self._placed, self._asked, self._shares_plan = None, None, None, False
-            self._forget_plan_of_any()
+            self._plan, self._placed, self._asked, self._own = None, None, None, None
+            self._shares_plan = False
 
     def ask_for_all(self) -> bool:
         """Use one QuerySet for all audiences, if they share it; return whether they do."""
@@ -717,62 +723,31 @@ class LiveQuery:
             return False
         if self._plan is None or not self._plan.is_of(queryset):
             self._plan, self._placed = Plan(queryset, self.stream), None
-            self._forget_plan_of_any()
         self._shares_plan = True
         self._take_plan(self._plan)
         return True
 
-    def ask_like(self, other: LiveQuery) -> None:
-        """Use the QuerySet that another audience got for all."""
+    def ask_like(self, other: LiveQuery) -> bool:
+        """Use the QuerySet that another audience got for all; return False if it has asked for its own before."""
         if self._asked is None and other._plan is not None:
             if self._plan is not other._plan:
                 self._plan, self._placed = other._plan, None
-                self._forget_plan_of_any()
             self._shares_plan = True
             self._take_plan(self._plan)
-
-    def plan_of_any(self, known: Plan | None) -> Plan | None:
-        """Return the plan of this tick's QuerySet, with no audience in it; `known` is the last tick's.
-
-        None if its audiences may differ in more, or if the statement has changed since the last tick.
-        """
-        if self._asked is not None or type(self.stream) in _timed or reads_late(type(self.stream)):
-            return None
-        queryset = queryset_of_any(self.stream)
-        if queryset is None or (known is not None and known.is_of(queryset)):
-            return None if queryset is None else known
-        plan = Plan(queryset, self.stream)
-        return plan if plan.place is not None else None
-
-    def follow(self, plan: Plan) -> bool:
-        """Take the QuerySet of this plan, with its audience, if that is the one read last, by its changed rows.
-
-        Return whether it does.
-        """
-        if self._asked is not None or self._plan is None:
-            return False
-        if self._plan_of_any is not plan:
-            if not plan.is_for(self._plan, self.stream):
-                return False
-            self._plan_of_any = plan
-        self._follows = True
-        return True
-
-    def _forget_plan_of_any(self) -> None:
-        if self._plan_of_any is not None:
-            self._plan_of_any = None
+            return True
+        return False
 
     def _take_plan(self, plan: Plan) -> None:
         self._new_question = ""
         if self._has_groups != (plan.queryset._fields is not None):
             self._has_groups = not self._has_groups
-        self._asked = plan.queryset, plan.analysis
+        self._asked, self._own = plan.analysis, None
         if self._question or plan.queryset.query.annotations:
             self._take_question()
         if plan.queryset.query.annotations and self._is_timed():
             # an annotation may depend on the time: each row may have changed
-            self._asked = plan.queryset, Analysis(whole=True, open=True, unseen=True, around=True)
-        self.is_open, self.looks_around = self._asked[1].open, self._asked[1].around
+            self._asked = Analysis(whole=True, open=True, unseen=True, around=True)
+        self.is_open, self.looks_around = self._asked.open, self._asked.around
 
     def _looks_at_rows(self, analysis: Analysis) -> bool:
         """Return whether rows may differ without a logged change, so that only reading them shows it."""
@@ -976,4 +951,4 @@ class PagesQuery(ValueQuery):
     def _make(self) -> str:
         self._ask()
         assert self._plan is not None
-        return render_pages(self.stream, self._plan.all_rows, key=self.name, query=self.query)
+        return render_pages(self.stream, self.stream.narrowed(self._plan.all_rows), key=self.name, query=self.query)

@@ -17,7 +17,6 @@ from django.db.models.sql import Query
 
 from realtime.queries import ordering
 from realtime.queries.analysis import analyze, expressions
-from realtime.queries.any_audience import IN_PLACE, audience_place, is_link
 from realtime.queries.fingerprint import of_queryset
 from realtime.queries.queryset import is_same, live_queryset, unsliced
 from realtime.streams.relations import concrete
@@ -39,7 +38,10 @@ class Maintenance(Enum):
 
 
 class Plan:
-    """A stream's QuerySet, prepared to be live, with what is known about it."""
+    """What a stream's `get_queryset` returned, prepared to be live, with what is known about it.
+
+    It does not have the condition of `audience_by`: `rows_for` adds it.
+    """
 
     def __init__(self, queryset: Any, stream: ModelStream) -> None:
         self._source = _compact(_description(queryset), type(stream))
@@ -53,30 +55,12 @@ class Plan:
         """The fingerprint of the statement."""
         return of_queryset(self.queryset)
 
-    @cached_property
-    def place(self) -> int | None:
-        """The index of the condition that names the audience, in a QuerySet that was made for any of them."""
-        at = audience_place(self.queryset, self.stream)
-        return at if at is not None and self.queryset.query.where.children[at].rhs == IN_PLACE else None
-
-    def is_for(self, own: Plan, stream: ModelStream) -> bool:
-        """Return whether the plan of this stream is this one, with its audience in place of any."""
-        mine, theirs = attributes(self.queryset), attributes(own.queryset)
-        one, other = mine.pop("where"), theirs.pop("where")
-        if not is_same(parts(self.queryset), parts(own.queryset)) or not is_same(mine, theirs):
-            return False
-        if (type(one), one.connector, one.negated) != (type(other), other.connector, other.negated):
-            return False
-        if len(one.children) != len(other.children) or self.place is None:
-            return False
-        named = other.children[self.place]
-        key = stream.audience_path().field.get_prep_value(stream.audience_key)
-        return all(is_same(each, other.children[at]) for at, each in enumerate(one.children) if at != self.place) and (
-            type(named) is type(one.children[self.place])
-            and is_same(named.lhs, one.children[self.place].lhs)
-            and is_same(named.rhs, key)
-            and type(named.rhs) is type(key)
-        )
+    def rows_for(self, stream: ModelStream) -> Any:
+        """Return the rows that the audience of a stream sees."""
+        if not stream.audience_by:
+            return self.queryset
+        rows = stream.narrowed(self.all_rows)
+        return rows if stream.window is None else stream.window.cut(rows)
 
     @cached_property
     def columns(self) -> Sequence[ordering.OrderColumn] | None:
@@ -89,8 +73,9 @@ class Plan:
             return None
         if any(isinstance(each, Query) for each in expressions(query.where)):
             return None
-        others = [join for join in joins(query) if not _leads_to_one(join)]
-        if len(others) > 1 or (others and not is_link(others[0], self.queryset, self.stream)):
+        if not all(map(_leads_to_one, joins(query))):
+            return None
+        if self.stream.audience_by and not self.stream.audience_path().links_once:
             return None
         return ordering.columns_of(self.queryset)
 

@@ -12,18 +12,15 @@ if TYPE_CHECKING:
     from realtime.queries.livequery import LiveQuery
 
 _LOOKED = "_realtime_looked"
-_CHANGED = "_realtime_changed"
-_RETURNED = "_realtime_returned"
 _PERSONAL = frozenset(
     {"audience", "audience_key", "__dict__", "__getstate__", "__reduce__", "__reduce_ex__"}  # a copy has it too
 )
-_OF_ONE = frozenset({"audience", "audience_key", "_inline_rows"})  # attributes that differ between audiences
+_OF_ONE = frozenset(
+    {"audience", "audience_key", "get_queryset", "_inline_rows"}
+)  # attributes that differ between audiences
 
 # Streams whose QuerySet may differ between audiences.
 _personal: WeakSet[type[ModelStream]] = WeakSet()
-
-# Streams whose QuerySets have read their stream after get_queryset had returned them.
-_late: WeakSet[type[ModelStream]] = WeakSet()
 
 # The formats in which a row has read its stream, and so may differ between audiences.
 _reading: WeakKeyDictionary[type[ModelStream], set[str]] = WeakKeyDictionary()
@@ -42,11 +39,6 @@ def may_be_for_all(kind: type[ModelStream]) -> bool:
     return kind not in _personal and kind.__getattribute__ is object.__getattribute__ and not _has_slots(kind)
 
 
-def reads_late(kind: type[ModelStream]) -> bool:
-    """Return whether a QuerySet, or a row of it, has read its stream after `get_queryset` had returned it."""
-    return kind in _late
-
-
 def reads_stream(kind: type[ModelStream], format: str) -> bool:
     """Return whether a row in this format has read its stream."""
     return format in _reading.get(kind, ())
@@ -60,12 +52,16 @@ def note_reading(kind: type[ModelStream], format: str) -> None:
 def differs_in_audience_alone(stream: ModelStream, other: ModelStream) -> bool:
     """Return whether two streams of one class have the same attributes, except for the audience."""
     one, two = vars(stream), vars(other)
-    names = (one.keys() | two.keys()) - _OF_ONE
-    return all(name in one and name in two and is_same(one[name], two[name]) for name in names)
+    if one.keys() != two.keys() and not (one.keys() ^ two.keys()) <= _OF_ONE:
+        return False
+    for name, value in one.items():  # a loop, because it runs for each audience at each change
+        if name not in _OF_ONE and value is not two[name] and not is_same(value, two[name]):
+            return False
+    return True
 
 
 def queryset_of_all(stream: ModelStream) -> Any:
-    """Return a stream's QuerySet if it is the same for all audiences; None if that is unknown.
+    """Return what `get_queryset` returns if it is the same for all audiences; None if that is unknown.
 
     It is the same if `get_queryset` has not read the audience: its other arguments do not differ.
     """
@@ -75,22 +71,9 @@ def queryset_of_all(stream: ModelStream) -> Any:
     probe: Any = object.__new__(_probe_class(kind))
     state = _state(probe)
     state.update(vars(stream))
+    state.pop("get_queryset", None)  # that of one audience
     queryset = probe.get_queryset(**stream.params)
-    state[_RETURNED] = True
     return None if _LOOKED in state else queryset
-
-
-def queryset_with(stream: ModelStream, audience: Any) -> Any:
-    """Return a stream's QuerySet for another audience; None if `get_queryset` has changed the stream."""
-    kind = type(stream)
-    if kind.__getattribute__ is not object.__getattribute__:
-        return None
-    probe: Any = object.__new__(_probe_class(kind))
-    state = _state(probe)
-    state.update(vars(stream), audience=audience, audience_key=audience)
-    queryset = probe.get_queryset(**stream.params)
-    state[_RETURNED] = True
-    return None if _CHANGED in state else queryset
 
 
 def _has_slots(kind: type[ModelStream]) -> bool:
@@ -108,11 +91,8 @@ def _probe_class(kind: type[ModelStream]) -> type[ModelStream]:
     if found is None:
 
         def look(self: Any) -> None:
-            state = _state(self)
-            state[_LOOKED] = True
+            _state(self)[_LOOKED] = True
             _personal.add(kind)
-            if _RETURNED in state:
-                _late.add(kind)
 
         def get(self: Any, name: str) -> Any:
             if name in _PERSONAL:
@@ -121,7 +101,6 @@ def _probe_class(kind: type[ModelStream]) -> type[ModelStream]:
 
         def change(self: Any, name: str, *value: Any) -> None:  # a row may show a stored value
             look(self)
-            _state(self)[_CHANGED] = True
             (object.__setattr__ if value else object.__delattr__)(self, name, *value)
 
         def reduce(self: Any, protocol: Any) -> Any:

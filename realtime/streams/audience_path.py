@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
-from django.db.models import IntegerField, ManyToManyField, Model, UniqueConstraint, UUIDField
+from django.db.models import IntegerField, ManyToManyField, Model, QuerySet, UniqueConstraint, UUIDField
 
 from realtime.streams.keys import cleaned, comparable, key_text, stored, target
 from realtime.streams.relations import Dependency, across, concrete, has_known_through, through_model
@@ -36,39 +36,72 @@ class Links(NamedTuple):
 class AudiencePath:
     """The way from a row to its audiences.
 
-    `lookup` is the path for the ORM, and `field` has the type of an audience. The log has former audiences if the row
-    itself holds its audience, in `column`, or if rows of one other model link the two (`links`). Changes of the
-    `dependencies` may change audiences.
+    `lookup` is the path for the ORM from `model`, and `field` has the type of an audience. The log has former
+    audiences if the row itself holds its audience, in `column`, or if rows of one other model link the two (`links`).
+    Changes of the `dependencies` may change audiences. `has_one`: a row is for one audience at most.
     """
 
+    model: type[Model]
     lookup: str
     field: Any
     column: str
     links: Links | None
     dependencies: tuple[Dependency, ...]
+    has_one: bool
 
     @property
     def is_logged(self) -> bool:
         """Whether the log has former audiences. If not, only those of the present are known."""
         return bool(self.column or self.links)
 
+    @property
+    def links_once(self) -> bool:
+        """Whether a row leads to an audience in one way at most, so that joining the two repeats nothing."""
+        return self.has_one or (self.links is not None and self.links.is_unique)
+
     @cached_property
     def same(self) -> Callable[[str], str]:
         """A function that gives texts of one audience the same form."""
         return comparable(self.field)
 
-    def named(self, audience: Any) -> str | None:
-        """Return the text of what `audience` returned; None if no row can name it, as "staff" for integer keys."""
-        if audience is None:
+    def value(self, audience: Any) -> Any:
+        """Return what `audience` returned as rows name it; None if no row can, as "staff" for integer keys.
+
+        An empty text names nobody: it stands for a missing name, in a row and for an anonymous user alike.
+        """
+        if audience is None or audience == "":
             return None
         try:
-            return self.text(cleaned(self.field, audience))
+            return cleaned(self.field, audience)
         except (ValidationError, ValueError, TypeError, OverflowError):
             return None
 
+    def named(self, audience: Any) -> str | None:
+        """Return the text of what `audience` returned; None if no row can name it."""
+        value = self.value(audience)
+        return None if value is None else self.text(value)
+
+    def narrow(self, queryset: Any, audience: Any) -> Any:
+        """Return those rows of a QuerySet that are for this audience, each once; a slice is one of these rows."""
+        value = self.value(audience)
+        if value is None:
+            return queryset.none()
+        low, high = queryset.query.low_mark, queryset.query.high_mark
+        rows = queryset.all()
+        rows.query.clear_limits()
+        # no join with links, which could repeat rows and change what annotations count
+        own = {self.lookup: value} if self.has_one else {"pk__in": self._keys(value)}
+        rows = rows.filter(**own)
+        return rows[low:high] if low or high is not None else rows
+
+    def _keys(self, value: Any) -> QuerySet[Any]:
+        if self.links is None:
+            return QuerySet(self.model).filter(**{self.lookup: value}).order_by().values("pk")
+        return QuerySet(self.links.model).filter(**{self.links.audience: value}).order_by().values(self.links.row)
+
     def text(self, value: Any) -> str:
         """Return the text of an audience that a row names."""
-        return self.same(key_text(stored(self.field, value)))
+        return str(value) if type(value) is int else self.same(key_text(stored(self.field, value)))
 
 
 @cache  # a live query asks for it at each change
@@ -96,11 +129,13 @@ def audience_path(model: type[Model], path: str) -> AudiencePath:
     is_whole = isinstance(end, WHOLE)
     is_own = len(fields) == 1 and not _points_back(fields[0])
     return AudiencePath(
+        model,
         "__".join(each.name for each in fields),
         end,
         fields[0].name if is_whole and is_own else "",
         _links(model, fields) if is_whole else None,
         tuple(dict.fromkeys(dependencies)),
+        not any(_points_back(each) and not _is_single(each) for each in fields),
     )
 
 
@@ -108,6 +143,10 @@ def _points_back(field: Any) -> bool:
     """Return whether rows of another model than the one that has the relation hold it."""
     is_reverse = field.one_to_one and field.auto_created and not field.concrete
     return bool(field.many_to_many or field.one_to_many or is_reverse)
+
+
+def _is_single(field: Any) -> bool:
+    return bool(field.one_to_one)
 
 
 def _end(field: Any) -> Any:

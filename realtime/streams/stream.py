@@ -89,14 +89,16 @@ class ModelStream:
     """Rows on a page. If it is set, clients see one page, or as much as they have loaded, never all rows.
 
     The stream then has two more parameters, which `get_queryset` does not receive: `page`, a number, and `window`, a
-    range of rows such as "0:100", or "-100:0" for the last hundred.
+    range of rows such as "0:100", or "-100:0" for the last hundred. It also has a live value `extent` with the number
+    of all rows, {"total": 1234, "size": 50}, unless it uses this name itself.
     """
 
     audience_by: ClassVar[str] = ""
     """A relation from a row to the audiences that it is for ("recipient", "members", "project__members").
 
-    A change is routed only to live queries of these audiences and to those that have the row. It narrows the routing,
-    never the access: `get_queryset` still decides who sees a row.
+    An audience sees only rows that lead to it: realtime adds this condition to `get_queryset`, which does not name the
+    audience. None, and an audience that no row can name, sees no row. A change is routed only to live queries of the
+    audiences that the row is or was for, and these are read together.
     """
 
     depends_on: ClassVar[Sequence[str]] = ()
@@ -143,6 +145,8 @@ class ModelStream:
         self.surroundings = surroundings if self.localize else surroundings.of_site()
         if audience is not UNKNOWN:
             self.audience = audience  # type: ignore[method-assign] # the value replaces the method
+        if self.audience_by:  # whoever asks this stream for its rows gets those of its audience
+            self.get_queryset = self._own_rows  # type: ignore[method-assign]
         self._inline_rows: dict[str, FoundRows | None] = {}  # by format
 
     # what users override
@@ -155,13 +159,16 @@ class ModelStream:
     def audience(self, user: Any, **params: Any) -> Any:
         """Return a string, number or None that is equal for users who see the same rows.
 
-        Default: None, one audience for all authorized users. `return user.pk` makes the rows personal; `get_queryset`
-        reads the value from `self.audience`, and `audience_by` says whom a row is for.
+        Default: None, one audience for all authorized users. `return user.pk` makes the rows personal: `audience_by`
+        says whom a row is for, or `get_queryset` reads the value from `self.audience`.
         """
         return None
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the rows, ordered. Override it; its arguments are the stream's parameters.
+
+        If the stream has `audience_by`, return the rows of all audiences. Called on a stream (`self.get_queryset()` in
+        an action, say), it returns those of its audience.
 
         Groups (`values("column").annotate(total=Count("pk"))`) are rows too, as dictionaries, keyed by their group.
         """
@@ -209,6 +216,24 @@ class ModelStream:
         return None
 
     # internal
+
+    def extent(self) -> dict[str, Any]:
+        """Return the number of all rows, and of those on a page."""
+        return {"total": self.get_queryset(**self.params).count(), "size": self.paginate_by}
+
+    def _own_rows(self, *args: Any, **params: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self.narrowed(type(self).get_queryset(self, *args, **params))
+        return rows
+
+    def all_rows(self) -> Any:
+        """Return what the class's `get_queryset` returns: if it has `audience_by`, the rows of all audiences."""
+        if not self.audience_by:
+            return self.get_queryset(**self.params)
+        return type(self).get_queryset(self, **self.params)
+
+    def narrowed(self, queryset: Any) -> Any:
+        """Return the rows of a QuerySet that are for the audience, as `audience_by` says."""
+        return self.audience_path().narrow(queryset, self.audience_key) if self.audience_by else queryset
 
     @classmethod
     def row_models(cls) -> list[type[Model]]:
@@ -397,13 +422,6 @@ class ModelStream:
         column = cls.audience_path().column if cls.audience_by else ""
         return [*cls.partition_by, *([column] if column else [])]
 
-    def routing_values(self) -> dict[str, Any]:
-        """Return the values that route a change to this stream: its parameters, and the audience in a model field."""
-        path = self.audience_path() if self.audience_by else None
-        if path is None or not path.column or path.named(self.audience_key) is None:
-            return self.params
-        return {**self.params, path.column: self.audience_key}
-
     def is_routed(self) -> bool:
         """Return whether a change reaches this stream by its values, and not every change of the model."""
         has_audience = bool(self.audience_by) and self.audience_path().named(self.audience_key) is not None
@@ -430,7 +448,9 @@ class ModelStream:
     @classmethod
     def values(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the live values by name, with the options of `@live_value`."""
-        return decorated(cls, LIVE_VALUE)
+        own = decorated(cls, LIVE_VALUE)
+        has_extent = cls.paginate_by is not None and cls.extent is ModelStream.extent
+        return {"extent": {"depends_on": (), "permission": None}, **own} if has_extent else own
 
     @classmethod
     def events(cls) -> Sequence[str]:

@@ -16,6 +16,7 @@ from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.groups import is_grouped, value_names
 from realtime.streams.keys import target
 from realtime.streams.presence import PresenceStream, presence_of
+from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.window import NAMES
 
@@ -84,6 +85,11 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             )
 
 
+def valid_streams() -> list[type[ModelStream]]:
+    """Return the registered streams that can work as declared."""
+    return [stream for stream in registry if not any(problems(stream))]
+
+
 def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
     """Yield the errors in `fields`. It calls `get_queryset` to find annotations, so do not call it at startup."""
     if any(problems(stream)):
@@ -133,7 +139,7 @@ def probe(stream: type[ModelStream]) -> Any:
     """Return the QuerySet for sample parameters, not to be executed; None if it needs real ones."""
     try:
         bound = sample(stream)
-        return bound.get_queryset(**bound.params)
+        return bound.all_rows()
     except Exception:
         return None
 
@@ -220,7 +226,7 @@ def _audience_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionEr
         )
     if stream.audience is ModelStream.audience:
         yield StreamDefinitionError(
-            f"{name}.audience_by has no effect: the stream has one audience.",
+            f"{name}.audience_by shows nobody a row: the stream has one audience, None.",
             hint="Define `audience`, for example to return user.pk.",
         )
     if path in stream.partition_by:

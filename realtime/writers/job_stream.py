@@ -40,7 +40,7 @@ class JobStream(UserStream):
     template_name = "realtime/job.html"
 
     def get_queryset(self, job: str = "") -> QuerySet[Job]:
-        jobs = self._own()
+        jobs = Job.objects.all()
         if not job:
             return jobs.order_by("-created_at", "pk")[:SHOWN]
         try:

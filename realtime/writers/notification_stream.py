@@ -26,8 +26,11 @@ class NotificationStream(UserStream):
     template_name = "realtime/notification.html"
 
     def get_queryset(self) -> QuerySet[Notification]:
-        shown = self._own().filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+        shown = Notification.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
         return shown.order_by("-created_at", "pk")[:SHOWN]
+
+    def _own(self) -> QuerySet[Notification]:
+        return Notification.objects.filter(user=self.audience_key)
 
     def changes_at(self) -> datetime | None:
         toasts = self._own().filter(expires_at__gt=timezone.now())

@@ -1,10 +1,8 @@
-"""UserStream: what jobs and notifications have in common: rows of one user, which nobody else sees."""
+"""UserStream: the base of the streams of jobs and notifications, whose rows only their user sees."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from django.db.models import QuerySet
 
 from realtime.streams.stream import ModelStream
 
@@ -20,6 +18,3 @@ class UserStream(ModelStream):
 
     def audience(self, user: Any, **params: Any) -> Any:
         return user.pk
-
-    def _own(self) -> QuerySet[Any]:
-        return self.model._default_manager.filter(user=self.audience)

@@ -110,7 +110,7 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
         ),
         (
             {"audience_by": "owner", "audience": ModelStream.audience},
-            "Made.audience_by has no effect: the stream has one audience.",
+            "Made.audience_by shows nobody a row: the stream has one audience, None.",
             "Define `audience`, for example to return user.pk.",
         ),
         (

@@ -19,6 +19,7 @@ PERSONAL = {
     "oracle.mine": "reader",
     "oracle.reader": "reader",
     "oracle.readers": "readers",
+    "oracle.readers_named": "readers",
     "oracle.readers_of_box": "box__readers",
     "oracle.readers_in_box": "readers",
     "oracle.groups_for_reader": "reader",

@@ -65,7 +65,7 @@ class ItemsFor(OwnItems):
     """Like the above, where the stream says whom a row is for."""
 
     def get_queryset(self, spec: str = "{}"):
-        return specs.queryset(Item.objects.filter(**{self.audience_by: self.audience_key}), spec)
+        return specs.queryset(Item.objects.all(), spec)
 
     @live_value
     def done(self):
@@ -82,6 +82,16 @@ class ItemsForReaders(ItemsFor):
     audience_by = "readers"
 
 
+@register("oracle.readers_named")
+class ItemsForReadersNamed(ItemsFor):
+    """Its QuerySet names the audience too, so that each has one of its own."""
+
+    audience_by = "readers"
+
+    def get_queryset(self, spec: str = "{}"):
+        return specs.queryset(Item.objects.filter(readers=self.audience_key), spec)
+
+
 @register("oracle.readers_of_box")
 class ItemsForReadersOfBox(ItemsFor):
     audience_by = "box__readers"
@@ -92,7 +102,7 @@ class ItemsForReadersInBox(ItemsForReaders):
     partition_by = ["box"]
 
     def get_queryset(self, box: int, spec: str = "{}"):
-        return specs.queryset(Item.objects.filter(box=box, readers=self.audience_key), spec)
+        return specs.queryset(Item.objects.filter(box=box), spec)
 
     @live_value
     def done(self):
@@ -161,4 +171,4 @@ class GroupsForReader(Groups):
         return user.pk
 
     def get_queryset(self, spec: str = "{}"):
-        return specs.groups(Item.objects.filter(reader=self.audience_key), "oracle.groups_for_reader", spec)
+        return specs.groups(Item.objects.all(), "oracle.groups_for_reader", spec)

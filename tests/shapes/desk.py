@@ -45,9 +45,9 @@ class Seen(Replica):
 
     def expected(self) -> list[tuple[str, Any]]:
         """The keys and rows of a fresh QuerySet; of a row that joins give several times, the first."""
-        make = self._fresh or type(self.stream).get_queryset
+        stream, params = self.stream, self.stream.params
         found: dict[str, Any] = {}
-        for instance in make(self.stream, **self.stream.params):
+        for instance in self._fresh(stream, **params) if self._fresh else stream.get_queryset(**params):
             found.setdefault(_key(instance.pk), instance)
         return [(key, _row(instance, self.stream.fields)) for key, instance in found.items()]
 

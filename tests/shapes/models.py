@@ -148,3 +148,12 @@ class Ticket(models.Model):
 
     lane = models.ForeignKey(Lane, models.CASCADE, to_field="code", related_name="tickets")
     title = models.CharField(max_length=30)
+
+
+class Letter(models.Model):
+    """Is for readers whose keys are no numbers."""
+
+    title = models.CharField(max_length=30)
+    readers = models.ManyToManyField(Uuid, related_name="letters")
+    room = models.CharField(max_length=60, default="")
+    box = models.UUIDField(null=True)
