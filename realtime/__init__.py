@@ -23,9 +23,9 @@ not need Django.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -83,6 +83,14 @@ _MODULES = {
 
 __version__ = "0.1.0"
 
+_T = TypeVar("_T")
+
+
+async def _in_thread(function: Callable[..., _T], *args: object, **options: object) -> _T:
+    from asgiref.sync import sync_to_async  # which comes with Django
+
+    return await sync_to_async(function)(*args, **options)
+
 
 def revoke(user: object) -> None:
     """Authorize a user's subscriptions again, in every process, within a second.
@@ -101,9 +109,7 @@ def revoke(user: object) -> None:
 
 async def arevoke(user: object) -> None:
     """Like `revoke`, for async code."""
-    from asgiref.sync import sync_to_async  # which comes with Django
-
-    await sync_to_async(revoke)(user)
+    await _in_thread(revoke, user)
 
 
 def touch(queryset: object) -> None:
@@ -123,9 +129,7 @@ def touch(queryset: object) -> None:
 
 async def atouch(queryset: object) -> None:
     """Like `touch`, for async code."""
-    from asgiref.sync import sync_to_async  # which comes with Django
-
-    await sync_to_async(touch)(queryset)
+    await _in_thread(touch, queryset)
 
 
 _EVERYONE: object = object()
@@ -216,9 +220,7 @@ def stop_text(instance: Model, field: str) -> bool:
 
 async def astop_text(instance: Model, field: str) -> bool:
     """Like `stop_text`, for async code."""
-    from asgiref.sync import sync_to_async  # which comes with Django
-
-    return await sync_to_async(stop_text)(instance, field)
+    return await _in_thread(stop_text, instance, field)
 
 
 def job(user: object, name: str, *, total: int | None = None) -> JobRun:
@@ -262,9 +264,7 @@ def queue_job(user: object, name: str, *, total: int | None = None) -> Job:
 
 async def aqueue_job(user: object, name: str, *, total: int | None = None) -> Job:
     """Like `queue_job`, for async code."""
-    from asgiref.sync import sync_to_async  # which comes with Django
-
-    return await sync_to_async(queue_job)(user, name, total=total)
+    return await _in_thread(queue_job, user, name, total=total)
 
 
 def run_job(job: object, *, total: int | None = None) -> JobRun:
@@ -296,9 +296,7 @@ def cancel_job(job: object) -> None:
 
 async def acancel_job(job: object) -> None:
     """Like `cancel_job`, for async code."""
-    from asgiref.sync import sync_to_async  # which comes with Django
-
-    await sync_to_async(cancel_job)(job)
+    await _in_thread(cancel_job, job)
 
 
 def notify(user: object, text: str, *, level: str = "info", url: str = "", keep: bool = False) -> None:
@@ -320,9 +318,7 @@ def notify(user: object, text: str, *, level: str = "info", url: str = "", keep:
 
 async def anotify(user: object, text: str, *, level: str = "info", url: str = "", keep: bool = False) -> None:
     """Like `notify`, for async code."""
-    from asgiref.sync import sync_to_async  # which comes with Django
-
-    await sync_to_async(notify)(user, text, level=level, url=url, keep=keep)
+    await _in_thread(notify, user, text, level=level, url=url, keep=keep)
 
 
 __all__ = [

@@ -43,6 +43,8 @@ class UploadMiddleware(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if "X-Realtime-Upload" not in request.headers or response.status_code not in (301, 302, 303):
             return response
-        named = HttpResponse(headers={"X-Realtime-Location": response["Location"]})
+        named = HttpResponse(headers={**response.headers, "X-Realtime-Location": response["Location"]})
+        for header in ("Location", "Content-Length", "Content-Encoding"):  # of the redirect and its content
+            del named[header]
         named.cookies = response.cookies
         return named

@@ -7,6 +7,7 @@ import {isEdited} from "../src/dom/form_fields.js"
 import {Forms} from "../src/dom/forms.js"
 import {morph} from "../src/dom/morph.js"
 import {ParameterForms} from "../src/dom/parameter_forms.js"
+import {UploadForms} from "../src/dom/upload_forms.js"
 import {showAsViewed} from "../src/dom/viewer.js"
 import {Clock, bindPage, openPage, settled} from "./support.js"
 
@@ -96,6 +97,21 @@ describe("fields and buttons that name a form elsewhere", () => {
     assert.equal(submit(document.querySelector("form"), document.querySelector("#f button")), true)
     await settled()
     assert.deepEqual(calls, [{title: ["Milk", "a"], how: "fast"}])
+  })
+
+  test("are not sent by one with files", () => {
+    const file = '<input type="file" name="file"><button>Send</button>'
+    const document = openPage(`<form id="f" data-live-upload method="post" enctype="multipart/form-data">${file}</form>${theirs}`)
+    Object.defineProperty(document.querySelector("[type=file]"), "files", {value: [new window.File(["abc"], "a.txt")]})
+    globalThis.XMLHttpRequest = class {
+      upload = {}
+      open() {}
+      setRequestHeader() {}
+      send() {}
+    }
+    new UploadForms({document, go: () => {}}).start()
+    assert.equal(submit(document.querySelector("form"), document.querySelector("[data-live-ignore] button")), false)
+    assert.equal(submit(document.querySelector("form"), document.querySelector("#f button")), true)
   })
 
   test("send no CSRF token to where they like", () => {

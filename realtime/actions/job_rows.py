@@ -12,7 +12,8 @@ from django.db import connections, router, transaction
 from django.utils import timezone
 
 from realtime.actions import text_leases
-from realtime.actions.text_leases import TextTarget, request_stop, take_lease, update
+from realtime.actions.storable import storable_number, storable_text
+from realtime.actions.text_leases import LeaseTarget, request_stop, take_lease, update
 from realtime.changelog import BACKENDS
 from realtime.exceptions import ActionError, JobBusy, JobError, TextBusy
 from realtime.models import ENDED_STATES, HAS_USERS, Job, JobState
@@ -20,8 +21,21 @@ from realtime.protocol.live_text import TextName
 from realtime.streams.keys import key_of
 
 STREAM = "realtime.jobs"  # the name of their stream
-KEPT = timedelta(days=7)  # after its end; a queued one that nobody has run, after it was queued
-MOST = 2**63 - 1  # what every database can hold
+KEPT = timedelta(days=7)  # after a job's end; for one that no worker has run, after it was queued
+
+
+class JobTarget(LeaseTarget):
+    """The row of a job."""
+
+    is_announced = False
+    death = "The worker of the job %(key)s is dead."
+
+    def fail(self) -> None:
+        if self.row.filter(state=JobState.RUNNING).exists():
+            update(self, {"state": JobState.FAILED, "worker_died": True, "ended_at": timezone.now()})
+
+
+text_leases.kinds[Job._meta.label_lower] = JobTarget
 
 
 def job_database() -> str:
@@ -31,7 +45,7 @@ def job_database() -> str:
 
 def queue(user: object, name: str, total: int | None) -> Job:
     """Insert a queued job, in the caller's transaction. Raise `JobError`."""
-    job = Job(**fields_of(user, name), total=bounded(total))
+    job = Job(**fields_of(user, name), total=storable_number(total))
     job.save(using=job_database(), force_insert=True)
     return job
 
@@ -43,16 +57,16 @@ def fields_of(user: object, name: str) -> dict[str, Any]:
     key = getattr(user, "pk", user)
     if key is None:
         raise JobError("A job belongs to a user. Pass one who is saved and not anonymous, or a primary key.")
-    return {"user_id": key, "name": cleaned_text(name)[:200]}
+    return {"user_id": key, "name": storable_text(name)[:200]}
 
 
-def target_of(key: UUID) -> TextTarget:
+def target_of(key: UUID) -> JobTarget:
     """Return what the worker of a job writes. Raise `JobError` for a database that cannot have live rows."""
     alias = job_database()
     if connections[alias].vendor not in BACKENDS:
         raise JobError(f"Jobs need SQLite, PostgreSQL, MySQL or MariaDB; {alias!r} is another database.")
     name = TextName(alias, Job._meta.label_lower, key_of(Job(pk=key)), "state")
-    return TextTarget(name, Job, Job._meta.get_field("state"), "state")
+    return JobTarget(name, Job, Job._meta.get_field("state"), "state")
 
 
 def parse_key(job: object) -> UUID:
@@ -69,11 +83,11 @@ def parse_key(job: object) -> UUID:
 class Beginning(NamedTuple):
     """How a job has begun."""
 
-    is_cancelled: bool  # before a worker came
+    is_cancelled: bool  # before a worker took it
     total: int | None
 
 
-def begin(target: TextTarget, writer: str, new: Mapping[str, Any] | None, total: int | None) -> Beginning:
+def begin(target: JobTarget, writer: str, new: Mapping[str, Any] | None, total: int | None) -> Beginning:
     """Take the lease of a job and mark it as running, or insert it.
 
     Repeating it is safe. Raise `JobBusy`, or `JobError` if there is no such job.
@@ -102,7 +116,7 @@ def begin(target: TextTarget, writer: str, new: Mapping[str, Any] | None, total:
         return Beginning(is_cancelled=False, total=running["total"])
 
 
-def resume(target: TextTarget, writer: str) -> bool:
+def resume(target: JobTarget, writer: str) -> bool:
     """Take the lease again after it had expired; return False if the job is gone, or another worker runs it."""
     holds = text_leases.holds(target, writer)
     with transaction.atomic(using=target.name.alias):
@@ -131,7 +145,7 @@ def cancel(key: UUID, **owner: Any) -> str | None:
 
 
 def prune(alias: str) -> int:
-    """Delete the jobs that have ended long ago, and those that nobody has run; return their number."""
+    """Delete the jobs that have ended long ago, and those that no worker has run; return their number."""
     if alias != job_database():
         return 0
     before, jobs = timezone.now() - KEPT, Job.objects.using(alias)
@@ -142,20 +156,5 @@ def prune(alias: str) -> int:
 def public_error_of(error: BaseException) -> str:
     """Return what the user of a job may know of an exception: only what was written for users."""
     if isinstance(error, ActionError):
-        return cleaned_text(error.reason)
-    return cleaned_text(" ".join(error.messages)) if isinstance(error, ValidationError) else ""
-
-
-def cleaned_text(text: object) -> str:
-    """Return a text that every database can hold."""
-    return str(text).replace("\x00", "").encode(errors="replace").decode()
-
-
-def bounded(number: int | None) -> int | None:
-    """Return a number that every database can hold."""
-    return None if number is None else max(0, min(int(number), MOST))
-
-
-def is_migrated(alias: str) -> bool:
-    """Return whether the table of the jobs exists."""
-    return Job._meta.db_table in connections[alias].introspection.table_names()
+        return storable_text(error.reason)
+    return storable_text(" ".join(error.messages)) if isinstance(error, ValidationError) else ""

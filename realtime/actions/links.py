@@ -1,4 +1,4 @@
-"""Links: whether an address that a program passes may stand in a page as a link."""
+"""Links: whether a URL from the project's code may be a link in a page."""
 
 from __future__ import annotations
 

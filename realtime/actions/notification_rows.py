@@ -1,4 +1,4 @@
-"""Notification rows: sentences for one user, which go by themselves or are kept until the user dismisses them."""
+"""Notification rows: sentences for one user, which expire or are kept until the user dismisses them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from django.db import router
 from django.utils import timezone
 
-from realtime.actions.job_rows import cleaned_text
 from realtime.actions.links import link_problem
+from realtime.actions.storable import storable_text
 from realtime.models import HAS_USERS, Notification, NotificationLevel
 
 STREAM = "realtime.notifications"  # the name of their stream
 SHOWN_FOR = timedelta(seconds=10)
-KEPT_FOR = timedelta(days=30)  # also if the user never comes
+KEPT_FOR = timedelta(days=30)  # even if the user has never seen it
 
 
 def notification_database() -> str:
@@ -36,13 +36,13 @@ def insert(user: object, text: object, *, level: str, url: str, keep: bool) -> N
     if problem := link_problem(url):
         raise ValueError(problem)
     expires_at = None if keep else timezone.now() + SHOWN_FOR
-    row = Notification(user_id=key, text=cleaned_text(text), level=level, url=str(url), expires_at=expires_at)
+    row = Notification(user_id=key, text=storable_text(text), level=level, url=str(url), expires_at=expires_at)
     row.save(using=notification_database(), force_insert=True)
     return row
 
 
 def prune(alias: str) -> int:
-    """Delete the notifications that nobody sees any more; return their number."""
+    """Delete the notifications that are no longer shown; return their number."""
     if alias != notification_database():
         return 0
     now, rows = timezone.now(), Notification.objects.using(alias)

@@ -1,8 +1,8 @@
 """Text leases: only the writer that holds the lease of a live text, or of a job, saves it.
 
 A lease is a row of a separate table, so two writers exclude each other across processes. The writer renews it. When
-it has expired, its writer counts as dead: the hub of any server process marks the text as failed, and the next writer
-may begin.
+it has expired, its writer counts as dead: the hub of any server process marks what it wrote as failed, and the next
+writer may begin.
 
 To avoid deadlocks, locks are taken in one order: the lease, then the row. SQLite has no row locks, and refuses a write
 in a transaction that began with a read if another one has written meanwhile. There, the row is written first.
@@ -11,19 +11,20 @@ in a transaction that began with a read if another one has written meanwhile. Th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
 from django.db import IntegrityError, connections, models, router, transaction
 from django.db.models import F, Model
-from django.utils import timezone
 
 from realtime.capture.touch import touch_rows
 from realtime.changelog import BACKENDS, get_changelog
 from realtime.changelog.idempotency import digest
 from realtime.conf import settings
 from realtime.exceptions import LiveTextError, TextBusy, TextLost
-from realtime.models import Job, JobState, TextLease
+from realtime.models import TextLease
 from realtime.protocol.live_text import TextName
 from realtime.protocol.patches import units
 from realtime.streams.keys import key_of, parse_keys
@@ -34,13 +35,17 @@ RENEW_SECONDS = LEASE_SECONDS / 3
 STREAMING, COMPLETE, CANCELLED, FAILED = "streaming", "complete", "cancelled", "failed"
 
 
-class TextTarget(NamedTuple):
-    """A text field of a row, and the field for the state of its live text, if there is one."""
+@dataclass(frozen=True)
+class LeaseTarget:
+    """What the holder of a lease writes: a field of a row, and the field for its state, if there is one."""
 
     name: TextName
     model: type[Model]
     field: models.Field[Any, Any]
     state_field: str
+
+    is_announced: ClassVar = True  # the writer tells each hub when it begins
+    death: ClassVar = ""  # the log's message about a dead writer, with the parts of `name`
 
     @property
     def id(self) -> str:
@@ -52,6 +57,25 @@ class TextTarget(NamedTuple):
         """The row, as a QuerySet."""
         pks = parse_keys(self.model, [self.name.key])
         return self.model._base_manager.using(self.name.alias).filter(pk__in=pks)
+
+    def fail(self) -> int | None:
+        """Mark the row as failed; return the saved length of its live text, or None if it is no text."""
+        raise NotImplementedError
+
+
+class TextTarget(LeaseTarget):
+    """A text field of a row, and the field for the state of its live text, if there is one."""
+
+    death = "The writer of the field %(field)r of the %(model)s %(key)s is dead; its live text is marked as failed."
+
+    def fail(self) -> int:
+        if self.state_field and self.row.filter(**{self.state_field: STREAMING}).exists():
+            update(self, {self.state_field: FAILED})
+        return units(str(self.row.values_list(self.name.field, flat=True).first() or ""))
+
+
+# The kinds of targets by the model's label; those of all other models are live texts.
+kinds: dict[str, type[LeaseTarget]] = {}
 
 
 def lease_id(name: TextName) -> str:
@@ -113,7 +137,7 @@ def acquire(target: TextTarget, writer: str) -> str:
         ) from error
 
 
-def take_lease(target: TextTarget, writer: str) -> None:
+def take_lease(target: LeaseTarget, writer: str) -> None:
     """Take the lease, in a transaction. Raise `TextBusy`."""
     alias, now = target.name.alias, get_changelog(target.name.alias).now
     expires = now + _ms(LEASE_SECONDS)
@@ -137,7 +161,7 @@ def save(target: TextTarget, writer: str, text: str, *, renew: bool) -> bool:
     return save_values(target, writer, {target.name.field: text}, renew=renew)
 
 
-def save_values(target: TextTarget, writer: str, values: Mapping[str, Any], *, renew: bool) -> bool:
+def save_values(target: LeaseTarget, writer: str, values: Mapping[str, Any], *, renew: bool) -> bool:
     """Save fields of the row; return whether the writer was asked to stop. Raise `TextLost`."""
     return _save(target, writer, values, lambda lease: _renew(lease, target) if renew else None)
 
@@ -149,17 +173,17 @@ def finish(target: TextTarget, writer: str, text: str, state: str) -> None:
     )
 
 
-def finish_values(target: TextTarget, writer: str, values: Mapping[str, Any]) -> None:
+def finish_values(target: LeaseTarget, writer: str, values: Mapping[str, Any]) -> None:
     """Save fields of the row, and end the lease. Raise `TextLost`."""
     _save(target, writer, values, lambda lease: lease.delete())
 
 
-def release(target: TextTarget, writer: str) -> None:
+def release(target: LeaseTarget, writer: str) -> None:
     """End the lease, if it is this writer's."""
     _lease(target, writer).delete()
 
 
-def renew(target: TextTarget, writer: str) -> bool:
+def renew(target: LeaseTarget, writer: str) -> bool:
     """Renew the lease; return whether the writer was asked to stop. Raise `TextLost`."""
     lease = _lease(target, writer)
     if not _renew(lease, target):
@@ -167,25 +191,25 @@ def renew(target: TextTarget, writer: str) -> bool:
     return bool(lease.values_list("stop", flat=True).first())
 
 
-def holds(target: TextTarget, writer: str) -> bool:
+def holds(target: LeaseTarget, writer: str) -> bool:
     """Return whether this writer has the lease."""
     return bool(_lease(target, writer).exists())
 
 
-def is_stopped(target: TextTarget, writer: str) -> bool:
+def is_stopped(target: LeaseTarget, writer: str) -> bool:
     """Return whether the writer was asked to stop."""
     return bool(_lease(target, writer).filter(stop=True).exists())
 
 
-def _lease(target: TextTarget, writer: str) -> Any:
+def _lease(target: LeaseTarget, writer: str) -> Any:
     return TextLease.objects.using(target.name.alias).filter(pk=target.id, writer=writer)
 
 
-def _renew(lease: Any, target: TextTarget) -> int:
+def _renew(lease: Any, target: LeaseTarget) -> int:
     return int(lease.update(expires=get_changelog(target.name.alias).now + _ms(LEASE_SECONDS)))
 
 
-def _save(target: TextTarget, writer: str, values: Mapping[str, Any], then: Callable[[Any], object]) -> bool:
+def _save(target: LeaseTarget, writer: str, values: Mapping[str, Any], then: Callable[[Any], object]) -> bool:
     alias = target.name.alias
     lease = _lease(target, writer)
     locks = connections[alias].features.has_select_for_update
@@ -201,14 +225,14 @@ def _save(target: TextTarget, writer: str, values: Mapping[str, Any], then: Call
     return bool(stop)
 
 
-def _lost(target: TextTarget) -> TextLost:
+def _lost(target: LeaseTarget) -> TextLost:
     return TextLost(
         f"The field {target.name.field!r} of the {target.model.__name__} {target.name.key} is not this writer's any "
         "more: the row was deleted, or the writer was silent for too long."
     )
 
 
-def update(target: TextTarget, values: Mapping[str, Any]) -> int:
+def update(target: LeaseTarget, values: Mapping[str, Any]) -> int:
     """Update the row, or report it as changed if there are no values; return the number of rows."""
     rows: Any = target.row
     found = int(rows.update(**values) if values else rows.count())
@@ -225,15 +249,15 @@ def request_stop(name: TextName) -> str | None:
 
 
 class Expired(NamedTuple):
-    """A live text whose writer has died, with the length that was saved, in UTF-16 code units."""
+    """The target of a writer that has died, and for a live text the length that was saved, in UTF-16 code units."""
 
-    name: TextName
+    target: LeaseTarget
     writer: str
-    length: int
+    length: int | None
 
 
 def fail_expired(alias: str) -> tuple[list[Expired], float | None]:
-    """Mark the texts of dead writers as failed; return them, and the seconds until the next lease may expire.
+    """Mark what dead writers wrote as failed; return it, and the seconds until the next lease may expire.
 
     None if there is no lease.
     """
@@ -244,32 +268,21 @@ def fail_expired(alias: str) -> tuple[list[Expired], float | None]:
             mine = leases.filter(pk=lease.pk, writer=lease.writer, expires__lt=get_changelog(alias).now)
             if not mine.delete()[0]:  # renewed, or handled by another process
                 continue
-            failed.append(
-                Expired(TextName(alias, lease.model, lease.key, lease.field), lease.writer, _fail(alias, lease))
-            )
+            if (target := _target_of(lease, alias)) is not None:
+                failed.append(Expired(target, lease.writer, target.fail()))
     left = leases.annotate(left=F("expires") - now).order_by("expires").values_list("left", flat=True).first()
     return failed, None if left is None else max(0.0, left / 1000)
 
 
-def _fail(alias: str, lease: TextLease) -> int:
+def _target_of(lease: TextLease, alias: str) -> LeaseTarget | None:
     try:
         model = apps.get_model(lease.model)
-        model._meta.get_field(lease.field)
-    except LookupError:  # the app was removed
-        return 0
-    target = TextTarget(
-        TextName(alias, lease.model, lease.key, lease.field),
-        model,
-        model._meta.get_field(lease.field),
-        lease.state_field,
-    )
-    if model is Job:
-        if target.row.filter(state=JobState.RUNNING).exists():
-            update(target, {"state": JobState.FAILED, "worker_died": True, "ended_at": timezone.now()})
-        return 0
-    if lease.state_field and target.row.filter(**{lease.state_field: STREAMING}).exists():
-        update(target, {lease.state_field: FAILED})
-    return units(str(target.row.values_list(lease.field, flat=True).first() or ""))
+        field = model._meta.get_field(lease.field)
+        model._meta.get_field(lease.state_field or lease.field)
+    except (LookupError, FieldDoesNotExist):  # the app or the field was removed
+        return None
+    name = TextName(alias, lease.model, lease.key, lease.field)
+    return kinds.get(lease.model, TextTarget)(name, model, field, lease.state_field)
 
 
 def _ms(seconds: float) -> int:

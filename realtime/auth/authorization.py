@@ -289,11 +289,9 @@ class RequestFacts:
 @cache
 def ground_tables(stream: Any) -> frozenset[str]:
     """Return the tables that access to the stream depends on."""
-    return (
-        frozenset()
-        if any(problems(stream))
-        else frozenset(model._meta.db_table for model, _ in stream.authorize_grounds())
-    )
+    if any(problems(stream)):
+        return frozenset()
+    return frozenset(model._meta.db_table for model, _ in stream.authorize_grounds())
 
 
 @bypass_caches

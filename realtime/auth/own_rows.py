@@ -85,13 +85,9 @@ class OwnRows:
             own.update(*(pair for pair in equal if pair & own))
         for alias, table in tables.items():
             self._read[table[1:-1]].append(
-                {column.rpartition(".")[2][1:-1] for column in own if _is_of(column, alias)}
+                {name[1:-1] for start, _, name in (column.rpartition(".") for column in own) if start == alias}
             )
         return True
-
-
-def _is_of(column: str, alias: str) -> bool:
-    return column.rpartition(".")[0] == alias
 
 
 @cache

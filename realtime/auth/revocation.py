@@ -12,9 +12,8 @@ from django.apps import apps
 
 from realtime.auth.users import user_database, user_model
 from realtime.changelog.base import LoggedChange
-from realtime.streams.registry import registry
 from realtime.streams.stream import is_user
-from realtime.streams.validation import problems
+from realtime.streams.validation import valid_streams
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -68,9 +67,7 @@ class AccessDependencies:
         self._owner_fields: dict[str, set[str]] = {}  # with a row's users, of models that are named without a field
         self._named_user_models: set[str] = set()  # user models that a stream names: all their fields matter
         self.users = UserFields()
-        for stream in registry:
-            if any(problems(stream)):
-                continue
+        for stream in valid_streams():
             for model, field in stream.authorize_grounds():
                 label = model._meta.label_lower
                 if field:
@@ -134,9 +131,8 @@ class AccessDependencies:
     def _streams_of(self, label: str) -> set[str]:
         return {
             stream.name
-            for stream in registry
-            if not any(problems(stream))
-            and any(field and model._meta.label_lower == label for model, field in stream.authorize_grounds())
+            for stream in valid_streams()
+            if any(field and model._meta.label_lower == label for model, field in stream.authorize_grounds())
         }
 
 
@@ -194,18 +190,16 @@ def _without_the_past(value: Any) -> Any:
 def access_models() -> list[type[Model]]:
     """Return every model that must be captured because access depends on it."""
     models = [*_with_parents(user_model()), *_permission_models()]
-    for stream in registry:
-        if not any(problems(stream)):
-            models += stream.authorize_models()
+    for stream in valid_streams():
+        models += stream.authorize_models()
     return models
 
 
 def user_fields() -> Iterable[tuple[type[Model], str]]:
     """Yield the fields with the users whose access a row affects, or with a row's users; the log needs them."""
-    for stream in registry:
-        if not any(problems(stream)):
-            for model, field in stream.authorize_grounds():
-                yield from ((model, name) for name in ([field] if field else user_columns(model).values()))
+    for stream in valid_streams():
+        for model, field in stream.authorize_grounds():
+            yield from ((model, name) for name in ([field] if field else user_columns(model).values()))
 
 
 def user_columns(model: type[Model]) -> dict[str, str]:

@@ -14,9 +14,9 @@ from django.apps import apps
 from django.db import DatabaseError, models
 from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post_save
 
-from realtime.capture.rows import DELETE, INSERT, LINK, MAX_ROWS, REREAD, UPDATE, RoutingValues
+from realtime.capture.rows import DELETE, INSERT, LINK, MAX_ROWS, REREAD, UNKNOWN, UPDATE, RoutingValues, routing_of
 from realtime.capture.statement import log_failure_once
-from realtime.capture.tables import Link, Routing, Table, with_parents
+from realtime.capture.tables import Column, Link, Routing, Table, with_parents
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 
@@ -61,7 +61,7 @@ def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields:
         for link in table.links:
             # the object that an updated row linked before is unknown
             is_known = created or not moved
-            yield _link_change(link, instance.__dict__.get(link.column.name)) if is_known else _link_reread(link)
+            yield _link_change(link, _stored_value(link.column, instance)) if is_known else _link_reread(link)
 
     _record(sender, using, changes)
 
@@ -126,15 +126,15 @@ def _key(table: Table, instance: Any) -> str:
 
 
 def _insert_routing(routing: Routing, instance: Any) -> RoutingValues | None:
-    if routing is None:
-        return None
-    found: RoutingValues = {}
-    for name, part in routing.items():
-        value = instance.__dict__.get(part.name, models.F(part.name))
-        if hasattr(value, "resolve_expression"):
-            return None
-        found[name] = [part.text(value)]
-    return found
+    row = {part.name: _stored_value(part, instance) for part in (routing or {}).values()}
+    return routing_of(routing, row, INSERT)
+
+
+def _stored_value(column: Column, instance: Any) -> Any:
+    """Return the value that the row has, or UNKNOWN: a `pre_save` does not have to set the attribute."""
+    value = instance.__dict__.get(column.name, UNKNOWN)
+    makes_value = type(column.field).pre_save is not models.Field.pre_save
+    return UNKNOWN if makes_value or hasattr(value, "resolve_expression") else value
 
 
 def _update_routing(routing: Routing, *, moved: bool) -> RoutingValues | None:
@@ -143,7 +143,7 @@ def _update_routing(routing: Routing, *, moved: bool) -> RoutingValues | None:
 
 
 def _link_change(link: Link, value: Any) -> NewChange:
-    if value is None or not link.column.field.target_field.primary_key:
+    if value in (None, UNKNOWN) or not link.column.field.target_field.primary_key:
         return _link_reread(link)
     return NewChange(link.label, str(link.column.text(value)), LINK, {} if link.routing == {} else None)
 

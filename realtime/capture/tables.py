@@ -17,9 +17,8 @@ from django.db import connections, models, router
 from realtime.auth.revocation import access_models, user_fields
 from realtime.capture.untracked import untracked_columns
 from realtime.streams.keys import key_text, stored
-from realtime.streams.registry import registry
 from realtime.streams.relations import is_generic, through_foreign_keys, through_model
-from realtime.streams.validation import problems
+from realtime.streams.validation import valid_streams
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -140,9 +139,7 @@ def live_models() -> dict[type[Model], NeededFields]:
     authorization depends on.
     """
     found: defaultdict[type[Model], NeededFields] = defaultdict(lambda: NeededFields(set(), set()))
-    for stream in registry:
-        if any(problems(stream)):
-            continue
+    for stream in valid_streams():
         found[stream.model._meta.concrete_model or stream.model].routing.update(stream.routing_fields())
         for dependency in stream.dependencies():
             found[dependency.model].pointing.update({dependency.points, dependency.kind} - {""})

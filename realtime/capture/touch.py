@@ -54,7 +54,8 @@ def _changes(queryset: Any, tables: list[Table]) -> Iterator[NewChange]:
     own = sorted({part.label for table in tables for part in table.own})
     # the objects that a row linked before are unknown
     others = {label for table in tables for label in (*table.rereads, *(link.label for link in table.links))}
-    keys = None if _selects_all(queryset) else _keys(queryset)
+    means_all = not queryset.query.where and not queryset.query.is_sliced  # deleted rows too
+    keys = None if means_all else _keys(queryset)
     if keys is None:
         others |= set(own)
     elif not keys:
@@ -63,11 +64,6 @@ def _changes(queryset: Any, tables: list[Table]) -> Iterator[NewChange]:
         # old values are unknown too: the row may have been in another partition
         yield from (NewChange(label, key, UPDATE, None) for key in keys or ())
     yield from (NewChange(label, "", REREAD) for label in sorted(others))
-
-
-def _selects_all(queryset: Any) -> bool:
-    """Return whether all rows are meant, including deleted ones."""
-    return not queryset.query.where and not queryset.query.is_sliced
 
 
 def _keys(queryset: Any) -> list[str] | None:

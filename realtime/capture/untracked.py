@@ -16,9 +16,8 @@ from django.core.exceptions import FieldDoesNotExist
 from realtime.auth.revocation import access_models
 from realtime.auth.users import user_model
 from realtime.conf import settings
-from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
-from realtime.streams.validation import problems
+from realtime.streams.validation import valid_streams
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -36,6 +35,7 @@ class UntrackedField(NamedTuple):
 
 def untracked_fields() -> Iterator[UntrackedField]:
     """Yield the fields in the setting."""
+    streams = valid_streams() if settings.UNTRACKED_FIELDS else []
     for label in settings.UNTRACKED_FIELDS:
         place, _, name = label.rpartition(".")
         try:
@@ -43,7 +43,7 @@ def untracked_fields() -> Iterator[UntrackedField]:
         except (LookupError, ValueError, FieldDoesNotExist):
             yield UntrackedField(label, None, "there is no such field")
             continue
-        yield UntrackedField(label, field, _problem(field))
+        yield UntrackedField(label, field, _problem(field, streams))
 
 
 def untracked_columns() -> dict[type[Model], set[str]]:
@@ -55,13 +55,12 @@ def untracked_columns() -> dict[type[Model], set[str]]:
     return found
 
 
-def _problem(field: Any) -> str:
+def _problem(field: Any, streams: list[type[ModelStream]]) -> str:
     model = field.model
     if not field.concrete or field.is_relation or field.primary_key:
         return "only a column that is no key and no relation can be untracked"
     if any(getattr(each, "generated", False) for each in model._meta.concrete_fields):
         return f"a generated field of {model.__name__} may be computed from it"
-    streams = [stream for stream in registry if not any(problems(stream))]
     if model in access_models() and not _is_last_login(field, streams):
         return "access may depend on it"
     for stream in streams:

@@ -10,9 +10,9 @@ from django.core.checks import CheckMessage, Warning, register
 
 from realtime.capture.tables import live_models
 from realtime.conf import settings
-from realtime.streams.registry import place, registry
+from realtime.streams.registry import place
 from realtime.streams.relations import unknown_relations
-from realtime.streams.validation import problems
+from realtime.streams.validation import valid_streams
 
 
 class Library(NamedTuple):
@@ -63,18 +63,14 @@ def _is_of(model: Any, base: type) -> bool:
 @register("realtime")
 def check_relations(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W020: a many-to-many relation with unknown intermediate rows."""
-    found: list[CheckMessage] = []
-    for stream in registry:
-        if any(problems(stream)):
-            continue
-        if unknown := sorted(unknown_relations(stream.model, stream.depends_on)):
-            found.append(
-                Warning(
-                    f"{stream.__name__} has relations with unknown intermediate rows: {', '.join(unknown)}.",
-                    hint="Call realtime.touch(queryset) with the stream's rows after you change such a relation, and "
-                    "silence this.",
-                    obj=place(stream),
-                    id="realtime.W020",
-                )
-            )
-    return found
+    return [
+        Warning(
+            f"{stream.__name__} has relations with unknown intermediate rows: {', '.join(unknown)}.",
+            hint="Call realtime.touch(queryset) with the stream's rows after you change such a relation, and "
+            "silence this.",
+            obj=place(stream),
+            id="realtime.W020",
+        )
+        for stream in valid_streams()
+        if (unknown := sorted(unknown_relations(stream.model, stream.depends_on)))
+    ]

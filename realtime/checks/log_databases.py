@@ -15,7 +15,7 @@ from realtime.conf import limits, settings
 from realtime.hub.hub import CHECK_THREADS
 from realtime.queries.tail import WARN_PART
 from realtime.streams.registry import registry
-from realtime.streams.validation import problems
+from realtime.streams.validation import valid_streams
 
 DEFAULT_POOL = 4  # psycopg_pool's min_size, which is also its default max_size
 
@@ -87,8 +87,8 @@ def check_sizes(app_configs: Any, databases: Sequence[str] | None = None, **kwar
     """W030: a stream without parameters has so many rows that each change is slow. Needs `--database`."""
     found: list[CheckMessage] = []
     most = limits.rows // WARN_PART
-    for stream in registry:
-        if any(problems(stream)) or stream.database() not in (databases or ()) or _needs_parameters(stream):
+    for stream in valid_streams():
+        if stream.database() not in (databases or ()) or _needs_parameters(stream):
             continue
         rows = 0
         with suppress(Exception):  # other checks report it, or it needs a user

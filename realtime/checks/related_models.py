@@ -13,7 +13,7 @@ from realtime.queries.analysis import expressions, follows_itself, joins_itself,
 from realtime.streams.groups import is_grouped
 from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
-from realtime.streams.validation import probe, problems, sample
+from realtime.streams.validation import probe, sample
 
 
 class Step(NamedTuple):
@@ -111,7 +111,7 @@ def unknown_models(queryset: Any, stream: type[ModelStream]) -> list[str]:
 
 def asks_for(stream: type[ModelStream], field: Any) -> bool:
     """Return whether the stream's QuerySet filters, orders, groups or computes by a field, as far as it is known."""
-    queryset = None if any(problems(stream)) else probe(stream)
+    queryset = probe(stream)
     if queryset is None:
         return False
     query = queryset.query.clone()

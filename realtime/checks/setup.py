@@ -22,8 +22,9 @@ from realtime.exceptions import StreamDefinitionError
 from realtime.hub.pubsub.event_bus import carrier
 from realtime.queries.queryset import queryset_problem
 from realtime.streams.registry import place, registry
+from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
-from realtime.streams.validation import field_problems, probe, problems
+from realtime.streams.validation import field_problems, probe, problems, valid_streams
 
 
 @register("realtime")
@@ -51,9 +52,7 @@ def _stream_problems(stream: type[ModelStream]) -> list[StreamDefinitionError]:
 def check_querysets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E006: a QuerySet that cannot be live. W003: a stream that reads models without tracking them."""
     found: list[CheckMessage] = []
-    for stream in registry:
-        if any(problems(stream)):
-            continue
+    for stream in valid_streams():
         queryset = probe(stream)  # None if it needs real parameters
         problem = None if queryset is None else queryset_problem(queryset, stream) or _sql_problem(queryset, stream)
         if problem:
@@ -133,7 +132,7 @@ def check_untracked_fields(app_configs: Any, **kwargs: Any) -> Sequence[CheckMes
     """E013: a field in REALTIME_UNTRACKED_FIELDS that must be tracked."""
     found: list[CheckMessage] = []
     for label, field, problem in untracked_fields():
-        if not problem and (asking := [stream.__name__ for stream in registry if asks_for(stream, field)]):
+        if not problem and (asking := [stream.__name__ for stream in valid_streams() if asks_for(stream, field)]):
             problem = f"the QuerySet of {asking[0]} reads it"
         if problem:
             found.append(
@@ -252,10 +251,6 @@ def check_unmanaged(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             obj=place(stream),
             id="realtime.W068",
         )
-        for stream in registry
-        if not any(problems(stream)) and stream.rows_depend_on is None and not _is_managed(stream.model)
+        for stream in valid_streams()
+        if stream.rows_depend_on is None and not concrete(stream.model)._meta.managed
     ]
-
-
-def _is_managed(model: Any) -> bool:
-    return bool((model._meta.concrete_model or model)._meta.managed)

@@ -8,17 +8,17 @@ from typing import Any
 from django.core.checks import CheckMessage, Warning, register
 
 from realtime.queries.row_templates import remedy, unknown_names
-from realtime.streams.registry import place, registry
+from realtime.streams.registry import place
 from realtime.streams.stream import ModelStream
-from realtime.streams.validation import problems
+from realtime.streams.validation import valid_streams
 
 
 @register("realtime")
 def check_row_templates(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W065: a row template that uses names which only pages have, such as `user`."""
     found: list[CheckMessage] = []
-    for stream in registry:
-        if any(problems(stream)) or not stream.template_name:
+    for stream in valid_streams():
+        if not stream.template_name:
             continue
         has = row_names(stream)
         for name, written in unknown_names(stream.template_name, has):

@@ -10,9 +10,9 @@ from django.core.checks import CheckMessage, Warning, register
 from realtime.queries.analysis import asks_for_time
 from realtime.queries.fingerprint import of_queryset
 from realtime.queries.queryset import queryset_problem
-from realtime.streams.registry import place, registry
+from realtime.streams.registry import place
 from realtime.streams.stream import ModelStream
-from realtime.streams.validation import probe, problems
+from realtime.streams.validation import probe, valid_streams
 
 CLOCKS = {"now", "today", "localdate", "localtime", "utcnow"}
 
@@ -28,8 +28,8 @@ def check_time(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             obj=place(stream),
             id="realtime.W067",
         )
-        for stream in registry
-        if not any(problems(stream)) and not stream.changes_by_time() and _looks_at_clock(stream)
+        for stream in valid_streams()
+        if not stream.changes_by_time() and _looks_at_clock(stream)
     ]
 
 

@@ -42,7 +42,7 @@ class Events:
         self._client = client
         self._waiting: deque[tuple[Send, Subscription, float]] = deque()  # with the time of arrival
         self._presence = ClientPresence(peer.identity)
-        self._too_fast = False  # and the client has been told
+        self._too_fast = False  # and the client was sent the reason
         self._is_blocked = False  # the subscription of the first one is not accepted yet
         self._unblocked = 0.0  # when that last ended
         self._task: asyncio.Task[None] | None = None
@@ -108,7 +108,7 @@ class Events:
             checked = await self._check(subject.stream, message)
             if isinstance(checked, ClientError):
                 self._reject(message, checked.code, localized_reason(checked, self._peer.identity.surroundings))
-            elif self._may_go(message, subject, at):
+            elif self._peer.session.may_send(at) and self._still(message, subject):
                 self._hub.publish(checked, self._client, since)
 
     async def _check(self, stream: ModelStream, message: Send) -> Envelope | ClientError:
@@ -123,9 +123,6 @@ class Events:
             return await self._hub.perform(quota.owner, object(), work, name=name, of_visitor=quota.is_visitors)
         except ClientError as error:
             return error
-
-    def _may_go(self, message: Send, subject: AuthorizedStream, at: float) -> bool:
-        return self._peer.session.may_send(at) and self._still(message, subject)
 
     def _still(self, message: Send, subject: AuthorizedStream) -> bool:
         # access may have ended during the check

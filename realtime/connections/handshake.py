@@ -108,7 +108,7 @@ async def open_connection(
 
     `user` and `session` come from middleware. Without them, they are looked up by the session cookie, in a
     thread whose database connection is already open.
-    If the server is stopping, the client is told so at once.
+    If the server is stopping, the client is disconnected at once, with the reason.
     Up to `windows` times the limit `window_frames` may be sent before the client acknowledges;
     the limit of bytes is unchanged.
     Raise `Overloaded` if the user or the address exceeds its limit of connections or of session look-ups.

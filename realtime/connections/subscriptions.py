@@ -33,7 +33,7 @@ logger = logging.getLogger("realtime.connections")
 
 AUTHORIZE_SECONDS = 2.0  # for a client to subscribe; after this, its access is checked anyway
 TOGETHER_SECONDS = 0.25  # how long a quick answer waits for a slow one, so that one frame brings both
-AGAIN_SECONDS = 0.1  # between two rechecks of one client's access
+RECHECK_SECONDS = 0.1  # between two rechecks of one client's access
 
 
 class _Doubts(NamedTuple):
@@ -50,10 +50,10 @@ class _Doubts(NamedTuple):
 
 
 class _Check(NamedTuple):
-    """A subscription whose access is being checked, and the request or answer used for it."""
+    """A check of access for a new subscription."""
 
     subscription: Subscription
-    changes: int  # number of access changes when it began
+    changes: int  # the number of access changes when it began
 
 
 _EVERYTHING = _Doubts(everything=True)
@@ -69,14 +69,14 @@ class Subscriptions:
         self._events = events
         self._calls = calls
         self._subscribing: deque[Subscription] = deque()
-        self._asked: dict[asyncio.Task[tuple[Decision, float]], _Check] = {}
-        self._asked_twice: set[Subscription] = set()  # refused while access changed, and so checked once more
+        self._checks: dict[asyncio.Task[tuple[Decision, float]], _Check] = {}
+        self._checked_twice: set[Subscription] = set()  # refused while access changed, and so checked once more
         self._news = asyncio.Event()  # set when there is something new to check
         self._new_token: str | None = None  # a token that was not checked yet
         self._access_changes = 0  # how often access had to be checked again
         self._doubts: _Doubts | None = None  # what must be checked again since then
-        self._asked_again = 0.0  # when that was last done
-        self._is_asking_again = False
+        self._rechecked_at = 0.0  # when that was last done
+        self._is_rechecking = False
         self._others_rows: set[str] = set()  # streams for which other users' rows changed during a check
         self._valid_until: float | None = None  # when the user's session expires, unless renewed
         self._never_authorized = peer.identity.session is not None  # so the session's expiry is unknown
@@ -85,7 +85,7 @@ class Subscriptions:
     @property
     def settled(self) -> bool:
         """Whether no request is waiting."""
-        return not self._subscribing and not self._asked
+        return not self._subscribing and not self._checks
 
     def enqueue(self, subscription: Subscription) -> None:
         """Queue a subscription that the client requests."""
@@ -136,8 +136,8 @@ class Subscriptions:
         theirs = {name for name, owners in access.owners.items() if self._peer.identity.user not in owners}
         doubtful = {*access.streams, *access.owners} - theirs
         # for pending checks, the stream of the token is not known here
-        under_way = bool(doubtful) and bool(self._subscribing or self._asked)
-        if self._asked or self._is_asking_again:  # it is not known yet whether the answer depends on their own rows
+        under_way = bool(doubtful) and bool(self._subscribing or self._checks)
+        if self._checks or self._is_rechecking:  # it is not known yet whether the answer depends on their own rows
             self._others_rows |= theirs
         authorized = self._authorized()
         if theirs:
@@ -145,12 +145,12 @@ class Subscriptions:
         if under_way or any(subject.stream.name in doubtful for _, subject in authorized):
             self._reauthorize(_Doubts(frozenset(doubtful)))
 
-    def _stands_on_others(self, answer: AuthorizedStream) -> bool:
+    def _depends_on_others(self, answer: AuthorizedStream) -> bool:
         """Return whether the answer may depend on other users' rows that changed during the check."""
         return answer.stream.name in self._others_rows and not answer.by_own_rows
 
     def _forget_others(self) -> None:
-        if not self._asked and not self._is_asking_again:
+        if not self._checks and not self._is_rechecking:
             self._others_rows.clear()
 
     def move(self, query: int) -> None:
@@ -174,7 +174,7 @@ class Subscriptions:
         elif self._never_authorized and now - self._opened > AUTHORIZE_SECONDS:
             self._never_authorized = False
             self._doubts = self._doubts or _Doubts()
-            self._peer.start(self._ask_again)  # nothing is held back meanwhile
+            self._peer.start(self._recheck)  # nothing is held back meanwhile
         else:
             return False
         return True
@@ -183,49 +183,49 @@ class Subscriptions:
         self._access_changes += 1
         self._doubts = doubts if self._doubts is None else self._doubts | doubts
         self._peer.session.hold()
-        self._peer.start(self._ask_again)
+        self._peer.start(self._recheck)
 
     async def _subscribe_all(self) -> None:
         await self._hub.ready()
         try:
             while True:
                 self._news.clear()
-                if self._peer.session.has_room and len(self._asked) < limits.subscriptions:
-                    self._ask_new()
-                if not self._asked:
+                if self._peer.session.has_room and len(self._checks) < limits.subscriptions:
+                    self._start_checks()
+                if not self._checks:
                     return
                 await self._wait_for_answers()
                 if not self._take_answers():
                     return
         finally:
-            for task in self._asked:
+            for task in self._checks:
                 task.cancel()
-            self._asked.clear()
+            self._checks.clear()
 
-    def _ask_new(self) -> None:
+    def _start_checks(self) -> None:
         for subscription in self._subscribing:
             task = asyncio.create_task(self._authorize(subscription.request), name="realtime authorization")
-            self._asked[task] = _Check(subscription, self._access_changes)
+            self._checks[task] = _Check(subscription, self._access_changes)
         self._subscribing.clear()
 
     async def _wait_for_answers(self) -> None:
         news = asyncio.create_task(self._news.wait())
         try:
             # requests that arrive together are answered by one frame, unless some take long
-            _, late = await asyncio.wait(self._asked, timeout=TOGETHER_SECONDS)
-            if len(late) == len(self._asked):
-                await asyncio.wait([*self._asked, news], return_when=asyncio.FIRST_COMPLETED)
+            _, late = await asyncio.wait(self._checks, timeout=TOGETHER_SECONDS)
+            if len(late) == len(self._checks):
+                await asyncio.wait([*self._checks, news], return_when=asyncio.FIRST_COMPLETED)
         finally:
             news.cancel()
 
     def _take_answers(self) -> bool:
         """Process the available answers; return whether the client's identity is unchanged."""
         peer, doubts = self._peer, set()
-        for task in [task for task in self._asked if task.done()]:
-            subscription, changes = self._asked.pop(task)
+        for task in [task for task in self._checks if task.done()]:
+            subscription, changes = self._checks.pop(task)
             decision, _ = task.result()
             answer = decision.answer
-            if (not decision.holds or not isinstance(answer, AuthorizedStream)) and self._is_to_be_asked_twice(
+            if (not decision.holds or not isinstance(answer, AuthorizedStream)) and self._needs_second_check(
                 subscription, changes
             ):
                 self._subscribing.append(subscription)
@@ -238,7 +238,7 @@ class Subscriptions:
                 subscription.subject = answer
                 if not answer.continues(subscription.request.fingerprint):
                     subscription.cursor = None  # the client's rows cannot be the base of a delta
-                if changes != self._access_changes or self._stands_on_others(answer):
+                if changes != self._access_changes or self._depends_on_others(answer):
                     doubts.add(answer.stream.name)
                 fingerprint, cursor = subscription.request.fingerprint, subscription.cursor
                 of_rows = split_fingerprint(fingerprint)[1] if fingerprint and cursor is not None else None
@@ -249,35 +249,35 @@ class Subscriptions:
         self._events.resume()
         return True
 
-    def _is_to_be_asked_twice(self, subscription: Subscription, changes: int) -> bool:
+    def _needs_second_check(self, subscription: Subscription, changes: int) -> bool:
         """Return whether a refusal may be outdated. True only once, so that the client gets an answer."""
         changed = changes != self._access_changes or bool(self._others_rows)
-        if not changed or subscription in self._asked_twice:
-            self._asked_twice.discard(subscription)
+        if not changed or subscription in self._checked_twice:
+            self._checked_twice.discard(subscription)
             return False
-        self._asked_twice.add(subscription)
+        self._checked_twice.add(subscription)
         return True
 
-    async def _ask_again(self) -> None:
+    async def _recheck(self) -> None:
         peer, loop = self._peer, asyncio.get_running_loop()
         while self._is_in_doubt():
-            if (pause := self._asked_again + AGAIN_SECONDS - loop.time()) > 0:
+            if (pause := self._rechecked_at + RECHECK_SECONDS - loop.time()) > 0:
                 await asyncio.sleep(pause)
-            self._asked_again = loop.time()
-            doubts = self._take_doubts()
+            self._rechecked_at = loop.time()
+            doubts, self._doubts = self._doubts or _Doubts(), None
             admitted = [(item, subject) for item, subject in self._authorized() if doubts.concern(subject)]
-            asked: list[AuthorizedStream | None] = [subject for _, subject in admitted]
+            subjects: list[AuthorizedStream | None] = [subject for _, subject in admitted]
             identity, only_rows = peer.identity, not doubts.everything
-            self._is_asking_again = True
+            self._is_rechecking = True
             try:
-                if len(asked) > 1:
+                if len(subjects) > 1:
                     answers = await asyncio.gather(
-                        *(self._authorize(subject, only_rows=only_rows) for subject in asked)
+                        *(self._authorize(subject, only_rows=only_rows) for subject in subjects)
                     )
                 else:  # as most clients: without a task of its own
-                    answers = [await self._authorize(asked[0] if asked else None, only_rows=only_rows)]
+                    answers = [await self._authorize(subjects[0] if subjects else None, only_rows=only_rows)]
             finally:
-                self._is_asking_again = False
+                self._is_rechecking = False
             if identity != peer.identity:  # the answers are for the previous identity
                 self._doubts = _EVERYTHING
                 continue
@@ -285,7 +285,7 @@ class Subscriptions:
                 peer.end(SessionEnded())
                 return
             for (subscription, subject), (decision, _) in zip(admitted, answers, strict=False):
-                self._act_again(subscription, subject, decision.answer)
+                self._take_recheck(subscription, subject, decision.answer)
             self._forget_others()
             begun = min(begun for _, begun in answers)
             frames, effects = peer.session.release(begun if self._is_in_doubt() else None)
@@ -296,11 +296,7 @@ class Subscriptions:
     def _is_in_doubt(self) -> bool:
         return self._doubts is not None
 
-    def _take_doubts(self) -> _Doubts:
-        doubts, self._doubts = self._doubts, None
-        return doubts or _Doubts()
-
-    def _act_again(self, subscription: Subscription, subject: AuthorizedStream, answer: object) -> None:
+    def _take_recheck(self, subscription: Subscription, subject: AuthorizedStream, answer: object) -> None:
         peer = self._peer
         if not peer.session.wants(subscription):
             return
@@ -311,7 +307,7 @@ class Subscriptions:
                 subscription.subject = subject._replace(by_own_rows=answer.by_own_rows, reads=answer.reads)
             else:
                 self._move(subscription, answer)
-            if self._stands_on_others(answer):
+            if self._depends_on_others(answer):
                 self._reauthorize(_Doubts(frozenset([answer.stream.name])))
 
     def _authorized(self) -> list[tuple[Subscription, AuthorizedStream]]:
@@ -319,10 +315,10 @@ class Subscriptions:
         return [(item, item.subject) for item in mine if isinstance(item.subject, AuthorizedStream)]
 
     async def _authorize(
-        self, asked: Subscribe | AuthorizedStream | None, *, only_rows: bool = False
+        self, wanted: Subscribe | AuthorizedStream | None, *, only_rows: bool = False
     ) -> tuple[Decision, float]:
         """Return the decision, and when its check began. With `only_rows`, nothing about the user has changed."""
-        request = Request(self._peer.identity, asked, only_rows)
+        request = Request(self._peer.identity, wanted, only_rows)
         try:
             decision, begun = await self._hub.run_together(
                 authorize_request, read_facts, request, kind=requested_stream

@@ -7,15 +7,15 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 
-from realtime.actions.text_leases import LEASE_SECONDS, fail_expired
+from django.db.models import Model
+
+from realtime.actions.text_leases import LEASE_SECONDS, TextTarget, fail_expired, kinds
 from realtime.hub.pubsub.event_bus import publish_text
-from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
-from realtime.models import Job
+from realtime.hub.threads import run_in_own_thread
 from realtime.protocol.live_text import TextEnd
 
 logger = logging.getLogger("realtime.log")
 
-JOB = Job._meta.label_lower
 FIRST_SECONDS = 0.5  # after the first client has connected: the writer may have died with the last server
 IDLE_SECONDS = 60.0  # while nobody writes, as far as is known
 
@@ -26,7 +26,7 @@ class DeadWriters:
     def __init__(self, aliases: Callable[[], Iterable[str]]) -> None:
         self._aliases = aliases
         self._due: dict[str, float] = {}  # when to look next, by the loop's clock
-        self._watched: set[str] = set()  # databases whose jobs clients see
+        self._watched: set[str] = set()  # databases where clients see models whose writers are not announced
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._look_when_due(), name="realtime dead writers")
 
@@ -36,9 +36,9 @@ class DeadWriters:
         self._due[alias] = min(self._due.get(alias, due), due)
         self._news.set()
 
-    def watch(self, alias: str) -> None:
-        """Clients see jobs: look now, and then so often that no job is dead for longer than its lease."""
-        if alias not in self._watched:
+    def watch(self, model: type[Model], alias: str) -> None:
+        """Clients see a model. If its writers are not announced, look now, and then once for each term of a lease."""
+        if not kinds.get(model._meta.label_lower, TextTarget).is_announced and alias not in self._watched:
             self._watched.add(alias)
             self._due[alias] = 0.0
             self._news.set()
@@ -65,27 +65,15 @@ class DeadWriters:
                 pass
 
     async def _look(self, alias: str) -> float:
-        """Mark the texts of dead writers as failed; return the seconds until the next look."""
-        thread = ReaderThread("realtime-dead-writers")
+        """Mark what dead writers wrote as failed; return the seconds until the next look."""
         try:
-            expired, left = await asyncio.wrap_future(thread.submit(fail_expired, alias))
+            expired, left = await run_in_own_thread("realtime-dead-writers", fail_expired, alias)
         except Exception:
             logger.exception("Dead writers of live texts could not be looked for.", extra={"log": alias})
             return IDLE_SECONDS
-        finally:
-            [end] = thread.close()
-            await asyncio.wait([asyncio.wrap_future(end)], timeout=LEAVE_SECONDS)
-        for name, writer, length in expired:
-            if name.model == JOB:
-                logger.warning("The worker of the job %s is dead.", name.key, extra={"log": alias})
-                continue
-            logger.warning(
-                "The writer of the field %r of the %s %s is dead; its live text is marked as failed.",
-                name.field,
-                name.model,
-                name.key,
-                extra={"log": alias},
-            )
-            publish_text(TextEnd(name, writer, length))
+        for target, writer, length in expired:
+            logger.warning(target.death, target.name._asdict(), extra={"log": alias})
+            if length is not None:
+                publish_text(TextEnd(target.name, writer, length))
         idle = LEASE_SECONDS if alias in self._watched else IDLE_SECONDS
         return idle if left is None else min(left, idle)

@@ -21,6 +21,7 @@ from realtime.hub.threads import Workers
 logger = logging.getLogger("realtime.actions")
 Result = TypeVar("Result")
 
+OCCUPIED = "Actions that do not return occupy all threads of this server process."
 MAX_LOST = 16  # replaced threads, each with its database connections
 
 
@@ -88,7 +89,7 @@ class FairExecutor:
         job = self._jobs.get(key)
         if job is None:
             if self._lost >= self._threads + MAX_LOST:
-                raise CallsOverloaded("Actions that do not return occupy all threads of this server process.")
+                raise CallsOverloaded(OCCUPIED)
             job = self._jobs[key] = _Job(owner, key, work, self._seconds, name=name, of_visitor=of_visitor)
             self._waiting.setdefault(owner, deque()).append(job)
             self._start()
@@ -157,7 +158,7 @@ class FairExecutor:
         for queue in self._waiting.values():
             for job in queue:
                 del self._jobs[job.key]
-                job.fail(CallsOverloaded("Actions that do not return occupy all threads of this server process."))
+                job.fail(CallsOverloaded(OCCUPIED))
         self._waiting.clear()
 
     def _end(self, job: _Job, future: asyncio.Future[Any]) -> None:

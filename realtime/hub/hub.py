@@ -36,7 +36,6 @@ from realtime.hub.slow_queries import SlowQueries
 from realtime.hub.subscribers import Client, call_client
 from realtime.hub.text_relay import TextRelay
 from realtime.hub.unread import end_unread
-from realtime.models import Job
 from realtime.protocol import codec
 from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope
@@ -257,8 +256,8 @@ class Hub:
             call_client(client, client.refuse, subscription, refusal)
             return
         task.subscribe(client, subscription, stream, Want(key, cursor, fingerprint))
-        if stream.model is Job and self._dead_writers is not None:
-            self._dead_writers.watch(stream.database())
+        if self._dead_writers is not None:
+            self._dead_writers.watch(stream.model, stream.database())
 
     def catch_up(self, client: Client, queries: Mapping[int, str | None]) -> None:
         """Bring the client's live queries up to date, each from its cursor."""

@@ -64,11 +64,6 @@ def renew_lease(server: str, *, seconds: float) -> bool:
     raise Lapsed
 
 
-def end_lease(server: str) -> None:
-    """Delete the lease of a process that has no present users."""
-    _take_away(server)
-
-
 def seat(server: str, arrivals: Sequence[Arrival], departures: Collection[Who], *, seconds: float) -> None:
     """Write the arrivals, with their data, and the departures of this process.
 
@@ -83,16 +78,17 @@ def seat(server: str, arrivals: Sequence[Arrival], departures: Collection[Who], 
 def sweep() -> int:
     """Remove the present users of processes whose lease has expired; return the number of these processes."""
     dead = Server.objects.using(access_database()).filter(expires__lt=_now())
-    return sum(_take_away(server, expired=True) for server in dead.values_list("pk", flat=True))
+    return sum(end_lease(server, expired=True) for server in dead.values_list("pk", flat=True))
 
 
-def _take_away(server: str, *, expired: bool = False) -> bool:
+def end_lease(server: str, *, expired: bool = False) -> bool:
+    """Delete the lease of a process, and its seats; return False if it was renewed, or another process did so."""
     alias = access_database()
     with transaction.atomic(using=alias):
         gone = Server.objects.using(alias).filter(pk=server)
         if expired:
             gone = gone.filter(expires__lt=_now())
-        if not gone.update(expires=0):  # renewed, or removed by another process
+        if not gone.update(expires=0):
             return False
         theirs = _locked(Presence.objects.using(alias).filter(seats__server=server))
         Seat.objects.using(alias).filter(server=server).delete()

@@ -172,7 +172,7 @@ class PresenceTracker:
                     await in_thread(presence_rows.sweep)
                 retry = 0.0
             except Lapsed:
-                logger.warning("This process could not renew its lease in time; its people are written anew.")
+                logger.warning("This process could not renew its lease in time; its present users are written again.")
                 self._dirty |= self._written.keys()
                 self._written.clear()
                 self._server = ""
@@ -192,7 +192,7 @@ class PresenceTracker:
 
     async def _write(self, in_thread: Callable[..., Any], lease: float) -> float:
         """Write what has changed so far, within each user's limit; return the seconds until more may be written."""
-        left = set(self._dirty)  # whoever arrives meanwhile waits for the next write, however long this one takes
+        left = set(self._dirty)  # users who arrive meanwhile wait for the next write
         while True:
             batch, wait = self._next_batch(left)
             if not batch:
@@ -219,7 +219,7 @@ class PresenceTracker:
             self._dirty -= {who for who in batch if now.get(who) == data.get(who)}
 
     def _next_batch(self, left: Iterable[Who]) -> tuple[list[Who], float]:
-        """Return those of the users that are to be written now; if there are none, the seconds until there may be."""
+        """Return the users to write now; if there are none, the seconds until there may be some."""
         now = asyncio.get_running_loop().time()
         self._buckets = {user: bucket for user, bucket in self._buckets.items() if not bucket.is_full(now)}
         batch: list[Who] = []

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from realtime.actions import job_rows, notification_rows
 from realtime.changelog import get_changelog
 from realtime.conf import settings
-from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
+from realtime.hub.threads import run_in_own_thread
 
 logger = logging.getLogger("realtime.log")
 
@@ -45,14 +45,10 @@ class Pruning:
                     await self._prune(alias)
 
     async def _prune(self, alias: str) -> None:
-        thread = ReaderThread("realtime-pruning")
         try:
-            await asyncio.wrap_future(thread.submit(prune, alias))
+            await run_in_own_thread("realtime-pruning", prune, alias)
         except Exception:
             logger.exception("The log %s could not be pruned.", alias, extra={"log": alias})
-        finally:
-            [end] = thread.close()
-            await asyncio.wait([asyncio.wrap_future(end)], timeout=LEAVE_SECONDS)
 
 
 def prune(alias: str) -> None:

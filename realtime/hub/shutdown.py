@@ -1,9 +1,9 @@
 """Shutdown: a stopping server process disconnects its clients one after the other.
 
 Process managers send SIGTERM. The server's own handler (Twisted's for daphne, uvicorn's own, the event loop's for
-gunicorn and granian) would close all connections at once. It is called only after the clients have been told, so that
+gunicorn and granian) would close all connections at once. It is called only after the clients were notified, so that
 they reconnect to another process before this one ends. Worker processes of hypercorn get no signal: their parent sets
-an event, and clients are told at the same time as the server.
+an event, and clients are notified at the same time as the server.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ async def _drain_when_set(hub: Hub, event: Any) -> None:
 
 
 async def drain(hub: Hub, *, within: float | None = None) -> None:
-    """Tell every client to reconnect, spread over time; return when they have left, or after the time limit.
+    """Ask every client to reconnect, spread over time; return when they have left, or after the time limit.
 
     A client with a running call is disconnected after the reply. `within` is in seconds, by default
     REALTIME_DRAIN_SECONDS; few clients take less.
@@ -113,7 +113,7 @@ async def drain(hub: Hub, *, within: float | None = None) -> None:
     begun = loop.time()
     limit = settings.DRAIN_SECONDS if within is None else within
     clients = hub.clients
-    logger.info("Stopping: %d clients are told to come back.", len(clients), extra={"clients": len(clients)})
+    logger.info("Stopping: %d clients are asked to reconnect.", len(clients), extra={"clients": len(clients)})
     random.shuffle(clients)  # so that a user's pages do not all reconnect at once
     spread = min(limit, len(clients) / RETURNS_PER_SECOND)
     busy: list[Client] = []
@@ -133,8 +133,8 @@ async def drain(hub: Hub, *, within: float | None = None) -> None:
         client.end(GoingAway())
     # closing a socket with unread input discards output that the client has not read
     leaves = max(begun + limit, loop.time() + LEAVE_SECONDS)
-    told = set(clients)
-    while not told.isdisjoint(hub.clients) and loop.time() < leaves:  # noqa: ASYNC110 - there is no event for it
+    leaving = set(clients)
+    while not leaving.isdisjoint(hub.clients) and loop.time() < leaves:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(LOOK_SECONDS)
-    if told:
+    if leaving:
         await asyncio.sleep(END_SECONDS)

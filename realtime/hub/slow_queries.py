@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any
 
 from realtime.conf import settings
 from realtime.exceptions import QueryTimedOut
@@ -119,7 +118,9 @@ class SlowQueries:
     def leave_behind(self, end: Future[None], interrupt: Callable[[], None] | None) -> None:
         loop = asyncio.get_running_loop()
         self._left_behind.add(end)
-        end.add_done_callback(lambda end: _in_loop(loop, self._left_behind.discard, end))
+        end.add_done_callback(
+            lambda end: loop.is_closed() or loop.call_soon_threadsafe(self._left_behind.discard, end)
+        )
         if interrupt is not None:
             self._interrupt(interrupt)
 
@@ -174,11 +175,6 @@ def _move(key: QueryKey, source: LogWorker, target: LogWorker) -> None:
     for item in requests:
         if item.subscription is not None:
             target.subscribe(item.client, item.subscription, item.stream, item.want)
-
-
-def _in_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: Any) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(function, *args)
 
 
 def _names(key: QueryKey) -> tuple[str, str]:

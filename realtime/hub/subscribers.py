@@ -80,7 +80,7 @@ def call_client(client: Client, method: Callable[..., None], *args: object) -> N
 
 def end_client(client: Client) -> None:
     """End a client that raised the exception being handled."""
-    logger.exception("A client could not be told of something; its connection ends.")
+    logger.exception("A client could not be notified; its connection ends.")
     client.end(InternalError())
 
 
@@ -93,9 +93,9 @@ class Subscribers:
         self._ids: dict[QueryKey, int] = {}
         self._places: defaultdict[tuple[str, str], set[QueryKey]] = defaultdict(set)  # by stream and parameters
         self._clients: dict[int, dict[Client, Received]] = {}
-        self._newest: dict[int, int] = {}  # of each live query: the highest number of a subscriber,
-        self._cursors: dict[int, float] = {}  # when the subscribers of each were last sent a cursor
-        self._forms: defaultdict[int, set[Form]] = defaultdict(set)  # and the forms that its subscribers have taken
+        self._newest: dict[int, int] = {}  # by live query: the highest number of a subscriber
+        self._forms: defaultdict[int, set[Form]] = defaultdict(set)  # by live query: the forms of its subscribers
+        self._cursors: dict[int, float] = {}  # by live query: when its subscribers were last sent a cursor
         self._queries: defaultdict[Client, set[int]] = defaultdict(set)  # the live queries of each client
 
     def __bool__(self) -> bool:

@@ -1,7 +1,7 @@
 """TextRelay: passes what the writers of live texts add to the subscribers of one hub who see these texts.
 
-Who sees a text was found by the last tick: the subscribers of live queries that were sent the row with this field.
-The first words go out at once, and then all that comes within `FLUSH_SECONDS` together, encoded once for everybody.
+The last tick has found who sees a text: the subscribers of live queries that were sent the row with this field. The
+first words are sent at once, and then everything within `FLUSH_SECONDS` together, encoded once for all.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class TextRelay:
                 self._send(clients, text, query, -1)
 
     def take(self, message: TextMessage) -> None:
-        """Take a message of a writer."""
+        """Handle a message of a writer."""
         if isinstance(message, TextPart):
             self._add(message)
         elif isinstance(message, TextEnd):
@@ -94,7 +94,7 @@ class TextRelay:
     def show(
         self, worker: Worker, shown: Mapping[int, Collection[TextName]], more: Mapping[int, Collection[TextName]]
     ) -> None:
-        """Take which texts these live queries show now, and which `more` texts other ones show."""
+        """Note which texts these live queries show now, and which `more` texts other ones show."""
         for query, names in shown.items():
             for name in self._shown.get(query, set()).difference(names):
                 self._hide(query, name)
@@ -141,7 +141,7 @@ class TextRelay:
         if text is not None and (
             part.writer in text.former or (part.writer == text.writer and text.length is not None)
         ):
-            return  # a writer that has not noticed yet that it was taken for dead
+            return  # a writer that does not know yet that it counts as dead
         text = self._texts.pop(name, None)
         if text is None or text.writer != part.writer or text.length is not None:
             if text is None and not self._has_place():
@@ -170,7 +170,7 @@ class TextRelay:
         return text
 
     def _has_place(self) -> bool:
-        """Return whether there is a place for one more text, after the longest silent one has given way."""
+        """Return whether there is a place for one more text; the text that was silent for longest may be dropped."""
         if len(self._texts) < MOST_TEXTS:
             return True
         oldest = next(iter(self._texts.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from django.db.backends.signals import connection_created
 
 Result = TypeVar("Result")
 
-LEAVE_SECONDS = 1.0
+LEAVE_SECONDS = 1.0  # for a thread to end, before nothing waits for it any more
 IDLE_SECONDS = 30.0  # a connection idle for longer is tested before use
 
 _local = threading.local()
@@ -80,6 +81,16 @@ class ReaderThread:
         finally:
             connections.close_all()
             self._end.set_result(None)
+
+
+async def run_in_own_thread(name: str, function: Callable[..., Result], *args: object) -> Result:
+    """Call the function in a thread that exists only meanwhile, with database connections of its own."""
+    thread = ReaderThread(name)
+    try:
+        return await asyncio.wrap_future(thread.submit(function, *args))
+    finally:
+        [end] = thread.close()
+        await asyncio.wait([asyncio.wrap_future(end)], timeout=LEAVE_SECONDS)
 
 
 class Workers:

@@ -44,9 +44,9 @@ class Bucket:
         wait = max(0.0, (min(amount, self.size) - self._left) / self.rate)
         return wait if self.shared is None else max(wait, self.shared.wait(now, amount))
 
-    def give_back(self, amount: float = 1) -> None:
-        """Return the tokens of an event that did not happen."""
-        self._count(-amount)
+    def give_back(self) -> None:
+        """Return the token of an event that did not happen."""
+        self._count(-1)
 
     def _count(self, amount: float) -> None:
         self._left -= min(amount, self.size)

@@ -24,6 +24,7 @@ from realtime.queries.viewer_marks import as_seen_by, is_for_viewers
 from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import of_page
+from realtime.streams.window import RowWindow
 
 WEBSOCKET_PATH = "realtime/ws/"
 HEAD_ROWS = 2000  # changes that a page reads at most to find its position
@@ -102,6 +103,14 @@ def page_part(
     source = "" if made else _TAGS.sub("", template)
     seen = [as_seen_by(row, user) for row in rows.values()]
     return PagePart(seen, cursor, token, fingerprint, wire, _roots(made or [source]), source, stream, viewer)
+
+
+@bypass_caches
+def has_rows(stream: ModelStream, window: RowWindow, format: str) -> bool:
+    """Return whether a stream has rows in another window than its own."""
+    other = type(stream)(stream.params, stream.audience_key, stream.surroundings, window)
+    with other.surroundings.applied():
+        return bool(live_query(other, format).read_keys())
 
 
 def _row_source(stream: ModelStream, format: str) -> str:

@@ -122,7 +122,7 @@ class AudiencePath:
 
     def text(self, value: Any) -> str:
         """Return the text of an audience that a row names."""
-        return self.same(key_text(stored(self.field, value)))
+        return str(value) if type(value) is int else self.same(key_text(stored(self.field, value)))
 
 
 @cache  # a live query asks for it at each change

@@ -41,7 +41,7 @@ def group_names(queryset: Any) -> list[str]:
 
 
 def hidden_groups(queryset: Any) -> list[Any]:
-    """Return the expressions that it groups by and does not return, so that several groups may look alike."""
+    """Return the expressions that it groups by but does not return, so that several groups may look alike."""
     query = queryset.query
     shown = [*query.select, *query.annotation_select.values()]
     return [
@@ -52,7 +52,7 @@ def hidden_groups(queryset: Any) -> list[Any]:
 
 
 def foreign_order(queryset: Any) -> list[str]:
-    """Return the names in its order that are no values of a group, nor lead on from one: Django groups by them too."""
+    """Return the names in `order_by` that are no values of a group, nor lead on from one: Django groups by them."""
     own = {end for name in value_names(queryset) for end in (name, *_same_names(name))}
     names = (name for item in queryset.query.order_by for name in _ordered_names(item))
     return [name for name in names if not any(start in own for start in _starts(name))]
@@ -71,8 +71,8 @@ def in_group_order(queryset: Any) -> Any:
 class GroupKeys:
     """Makes the keys of a QuerySet's groups: JSON arrays with the text of each value, or null.
 
-    The text of a value of JSON is its JSON: 1 and "1" are two groups. Some groups that a database tells apart are the
-    same to Django, such as those of JSON's null and of no value; the second one gets a number.
+    The text of a JSON value is its JSON, so 1 and "1" are two groups. Some groups that a database distinguishes are
+    equal in Python, such as those of JSON's null and of SQL's NULL; the second one gets a number.
     """
 
     def __init__(self, queryset: Any) -> None:

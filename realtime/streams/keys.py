@@ -60,9 +60,9 @@ def stored(field: Any, value: Any) -> Any:
     return value if isinstance(value, KNOWN) else field.get_db_prep_value(value, connection, prepared=False)
 
 
-def key_of(instance: Model, model: type[Model] | None = None) -> str:
-    """Return the key of an object, or of its row in a parent model's table, whatever type the attribute has."""
-    pk: Any = (model or type(instance))._meta.pk
+def key_of(instance: Model) -> str:
+    """Return the key of an object, whatever type the attribute has."""
+    pk: Any = type(instance)._meta.pk
     if isinstance(pk, CompositePrimaryKey):
         parts: Any = pk.fields
         return key_text([_plain(part, getattr(instance, part.attname)) for part in parts])

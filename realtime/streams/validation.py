@@ -16,6 +16,7 @@ from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.groups import is_grouped, value_names
 from realtime.streams.keys import target
 from realtime.streams.presence import PresenceStream, presence_of
+from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.window import NAMES
 
@@ -82,6 +83,11 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             yield StreamDefinitionError(
                 f"The template {stream.template_name!r} of {stream.__name__} cannot be read: {error}.", hint="Mend it."
             )
+
+
+def valid_streams() -> list[type[ModelStream]]:
+    """Return the registered streams that can work as declared."""
+    return [stream for stream in registry if not any(problems(stream))]
 
 
 def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:

@@ -1,4 +1,4 @@
-"""Paging: what the template tags add to a list that shows one page, or more when asked."""
+"""Paging: what the template tags add to a list that shows one page, or loads more rows on demand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from realtime.conf import limits
 from realtime.exceptions import StreamDefinitionError
-from realtime.queries.page import PagePart
+from realtime.queries.page import PagePart, has_rows
 from realtime.streams.registry import registry
-from realtime.streams.window import WINDOW
+from realtime.streams.window import WINDOW, RowWindow
 
 MORE = "more"  # how many pages the list shows: a keyword of the tag, and the parameter of the address
 TEMPLATE = "realtime/more.html"
@@ -20,12 +20,15 @@ LISTS = "_realtime_lists"  # on a request: the parameters of the lists that its 
 
 
 def page_request(context: Any) -> Any:
-    """Return the page's request, also in `{% include ... only %}` and in inclusion tags, where no name leads to it."""
+    """Return the page's request, also in `{% include ... only %}` and in inclusion tags, which have no name for it."""
     return context.get("request") or getattr(context, "request", None)
 
 
 class More(NamedTuple):
-    """A list that shows so many pages of rows, and more when asked; `is_up`: the last ones."""
+    """A list that shows this number of pages, each of `size` rows, and loads more on demand.
+
+    `is_up`: it shows the last pages. `most` is the limit of `pages`, and `query` precedes `more=` in the link.
+    """
 
     size: int
     pages: int
@@ -40,7 +43,15 @@ class More(NamedTuple):
     def mark(self) -> SafeString:
         return format_html(' data-live-more="{}"', -self.size if self.is_up else self.size)
 
-    def around(self, rows: SafeString, part: PagePart) -> SafeString:
+    def has_next(self, part: PagePart, format: str) -> bool:
+        """Return whether the link shows more than the list does."""
+        shown = self.pages * self.size
+        if len(part.rows) < shown or self.pages >= self.most:
+            return False
+        behind = RowWindow(-shown - 1, -shown) if self.is_up else RowWindow(shown, shown + 1)
+        return has_rows(part.stream, behind, format)
+
+    def around(self, rows: SafeString, part: PagePart, format: str) -> SafeString:
         """Return the rows and the link to more of them, in an element that may stand beside rows."""
         tag = next((root for root in part.roots if root in ("li", "tr", "option")), "div")
         context = {
@@ -48,7 +59,7 @@ class More(NamedTuple):
             "next": self.pages + 1,
             "from_end": self.is_up,
             "query": self.query,
-            "hidden": len(part.rows) < self.pages * self.size or self.pages >= self.most,
+            "hidden": not self.has_next(part, format),
         }
         link = mark_safe(get_template(TEMPLATE).render(context).strip())  # noqa: S308 - rendered by a template
         return format_html("{}\n{}", *((link, rows) if self.is_up else (rows, link)))
@@ -75,7 +86,7 @@ def take_more(context: Any, name: str, params: dict[str, Any]) -> More | None:
 
 
 def rest_of_address(context: Any, name: str) -> str:
-    """Return what else the address asks for, such as "search=ink&", in front of the parameter `name`."""
+    """Return the address's other parameters, such as "search=ink&", to precede the parameter `name`."""
     given = getattr(page_request(context), "GET", None)
     if not given:
         return ""
@@ -92,5 +103,5 @@ def remember(context: Any, part: PagePart) -> None:
 
 
 def remembered(context: Any, name: str) -> dict[str, Any]:
-    """Return the parameters of the list of this stream that stands above."""
+    """Return the parameters of this stream's list, which the page shows above."""
     return dict(getattr(page_request(context), LISTS, {}).get(name, {}))

@@ -90,7 +90,7 @@ def _nonce_attribute(context: Any) -> SafeString | str:
 
 
 def _check_script(context: Any) -> SafeString:
-    """While DEBUG is on, a script that says so where the page forgets `{% realtime_script %}`."""
+    """Return a script that reports a missing `{% realtime_script %}`, while DEBUG is on."""
     request = page_request(context)
     if not settings.DEBUG or getattr(request, SCRIPT_SEEN, False):
         return SafeString("")
@@ -104,7 +104,7 @@ def _check_script(context: Any) -> SafeString:
 
 
 def _shared_by(request: Any) -> SafeString | str:
-    """Names the session, without telling its key: pages of another one share nothing with this page."""
+    """Return an attribute that identifies the session without its key: pages of other sessions share nothing."""
     key = getattr(getattr(request, "session", None), "session_key", None)
     if not key:
         return ""
@@ -121,7 +121,7 @@ def _http_attributes(request: Any) -> SafeString | str:
     attributes = format_html(' data-realtime-http="{}"', folder)
     if request is None:
         return attributes
-    token = get_token(request)  # sees to it that there is a cookie
+    token = get_token(request)  # and set the cookie
     attributes += format_html(' data-realtime-csrf="{}"', token)  # for scripts that may not read the cookie
     if settings.CSRF_USE_SESSIONS or settings.CSRF_COOKIE_HTTPONLY:
         return attributes
@@ -129,7 +129,7 @@ def _http_attributes(request: Any) -> SafeString | str:
 
 
 def live(context: Any, name: str, container: str = "div", **params: Any) -> SafeString:
-    """What `{% live %}` shows, if the stream's template shows the rows."""
+    """Return what `{% live %}` shows if the rows have the stream's template."""
     return _rows(context, name, container, params)
 
 
@@ -163,7 +163,7 @@ def _rows(
     if part.stream.key_parameter() is not None:
         mark += SafeString(" data-live-single")
     if more is not None:
-        mark, html = mark + more.mark(), more.around(html, part)
+        mark, html = mark + more.mark(), more.around(html, part, format)
     return _element(container, name, format, part, classes, html, mark) + _check_script(context)
 
 
@@ -218,13 +218,13 @@ def do_live(parser: Any, token: Any) -> LiveNode:
         </ul>
         {% live "tasks" project=project.pk container="tbody" class="compact" %}
 
-    The keywords are the stream's parameters, but for `container` (the element that holds the rows) and `class` (its
-    classes). Rows without a container stand in the element around the tag. Without `as`, the stream's template shows
-    a row. Raise `Forbidden` where the user may not see them, which Django answers with 403.
+    The keywords are the stream's parameters, except `container` (the element that holds the rows) and `class` (its
+    classes). Without a container, the rows are in the element around the tag. Without `as`, rows have the stream's
+    template. Raise `Forbidden` if the user may not see them, which Django answers with 403.
 
-    Of a stream with `paginate_by`, `page=3` shows a page, and `more=True` the first one and a link to the next; with
-    `more="up"`, the last one and a link to the one before. A stream that has one row, because `partition_by` names the
-    primary key, takes it as `pk=task.pk`. Raise `Http404` where it has none.
+    If the stream has `paginate_by`, `page=3` shows a page. `more=True` shows the first page and a link to the next
+    one, and `more="up"` the last page and a link to the one before. A stream with one row, because `partition_by`
+    names the primary key, takes it as `pk=task.pk`. Raise `Http404` if there is no such row.
     """
     tag, *bits = token.split_contents()
     variable = None
@@ -255,7 +255,7 @@ def do_live(parser: Any, token: Any) -> LiveNode:
 
 @register.simple_tag(takes_context=True)
 def live_pages(context: Any, name: str, container: str = "nav", **params: Any) -> SafeString:
-    """Show the links to the pages of a stream with `paginate_by`, and keep their number true.
+    """Show the links to the pages of a stream with `paginate_by`, and keep them up to date.
 
     For example::
 
@@ -274,7 +274,7 @@ def live_pages(context: Any, name: str, container: str = "nav", **params: Any) -
 
 @register.simple_tag(takes_context=True)
 def live_value(context: Any, name: str, value: str, container: str = "span", **params: Any) -> SafeString:
-    """Show a live value of a stream, and keep it true.
+    """Show a live value of a stream, and keep it up to date.
 
     For example::
 
@@ -292,15 +292,15 @@ def live_value(context: Any, name: str, value: str, container: str = "span", **p
 
 @register.simple_tag(takes_context=True)
 def live_text(context: Any, instance: Model, field: str, container: str = "span", **attributes: Any) -> SafeString:
-    """Show a text field of a row, in the row's template, such that its live text grows in it.
+    """Show a text field of a row, in the row's template, and let its live text grow there.
 
     For example::
 
         <li>{% live_text message "text" container="p" class="answer" %}</li>
 
     becomes `<p data-live-text="text" class="answer">…</p>`, with the text escaped. The keywords are `container` (the
-    element, a `span` by default) and `class`. Without the tag, and for another object than the row, it shows what
-    `realtime.live_text` has saved.
+    element, a `span` by default) and `class`. Without the tag, or for another object than the row, a page shows only
+    what `realtime.live_text` has saved.
     """
     classes = _plain(attributes.pop("class", ""))
     if attributes:
@@ -365,7 +365,7 @@ def live_notifications(context: Any, container: str = "div", **attributes: Any) 
 
 @register.simple_tag(takes_context=True)
 def live_notification_count(context: Any, container: str = "span", **attributes: Any) -> SafeString:
-    """Show how many notifications wait until the user dismisses them; nothing if there are none.
+    """Show the number of notifications that the user has not dismissed; nothing if there are none.
 
     For example::
 
@@ -389,7 +389,7 @@ def _own_rows(
     mark: SafeString = SafeString(""),  # noqa: B008 - immutable
     **params: str,
 ) -> SafeString:
-    """What a stream of realtime itself shows to its user; nothing if there is none, as in a base template."""
+    """Return the rows of a stream of realtime itself; nothing for anonymous users, since base templates have them."""
     refuse_in_row(tag)
     classes = _taken_class(tag, attributes, classes)
     if not _user(context).is_authenticated:
@@ -407,16 +407,15 @@ def _taken_class(tag: str, attributes: dict[str, Any], classes: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def presence(context: Any, name: str, container: str = "ul", **params: Any) -> SafeString:
-    """Show who is at a stream that has `presence`; and whoever has the page open is there.
+    """Show the present users of a stream that has `presence`. The page's own user is present too.
 
     For example::
 
         {% presence "tasks" project=project.pk %}
 
-    The keywords are as for `{% live %}`; with `watch=True` whoever has the page open only looks on. Each person
-    is a row, as the stream of presence has it: `<li class="realtime-person" data-live-key="3">Ada Novak</li>`. Of a
-    crowd, the first fifty are shown, or all with `everyone=True`; `{% live_value "tasks:presence" "count" %}` is how
-    many there are.
+    The keywords are as for `{% live %}`. With `watch=True`, the page's user is not present. Each present user is a row
+    of the stream of presence: `<li class="realtime-person" data-live-key="3">Ada Novak</li>`. In a crowd, the first
+    fifty are shown, or all with `everyone=True`. `{% live_value "tasks:presence" "count" %}` shows their number.
     """
     refuse_in_row("presence")
     classes = _plain(params.pop("class", ""))
@@ -439,9 +438,9 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
         {% live_form "tasks" project=project.pk %}
         {% live_form "tasks" task project=project.pk next=board_url submit="Save" class="wide" %}
 
-    The keywords are the stream's parameters, but for `next` (where the user goes when it is saved; without it, the
-    page stays), `submit` (the text of the button), `class` and `template`. Raise `Forbidden` where the user may not
-    make or change such a row.
+    The keywords are the stream's parameters, except `next` (the page to show when it is saved; without it, the page
+    stays), `submit` (the text of the button), `class` and `template`. Raise `Forbidden` if the user may not add or
+    change such a row.
     """
     refuse_in_row("live_form")
     request = page_request(context)
@@ -453,7 +452,7 @@ def live_form(context: Any, name: str, instance: Any = None, **params: Any) -> S
 
 @register.simple_tag(takes_context=True)
 def live_actions(context: Any, name: str, **params: Any) -> SafeString:
-    """The attributes of an element in which `data-live-call` calls actions of a stream, outside of its rows.
+    """Return the attributes of an element in which `data-live-call` calls actions of a stream, outside of its rows.
 
     For example::
 
@@ -462,7 +461,7 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
         </section>
 
     becomes `<section data-live-stream="tasks" data-live-params="…" data-live-token="…">`. The keywords are the
-    stream's parameters. Raise `Forbidden` where the user may not see the stream.
+    stream's parameters. Raise `Forbidden` if the user may not see the stream.
     """
     refuse_in_row("live_actions")
     user = _user(context)
@@ -540,7 +539,7 @@ def _plain_values(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """What a template holds, as a client would send it: no safe or lazy string, no enum member, no object."""
+    """Return a value of a template as a client would send it: no safe or lazy string, no enum member, no object."""
     if isinstance(value, Model):
         return value.pk
     if isinstance(value, Promise):

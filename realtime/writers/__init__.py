@@ -1,1 +1,1 @@
-"""The writers of live texts, in any process."""
+"""The writers of live texts and jobs, in any process."""

@@ -1,10 +1,12 @@
-"""Draft: the text of one writer, with what of it was published and saved."""
+"""Draft: the text of one writer, and how much of it was published and saved."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 from django.db import InterfaceError, OperationalError, connections
@@ -18,7 +20,7 @@ from realtime.protocol.patches import units
 
 logger = logging.getLogger("realtime.log")
 
-FINISH_SECONDS = 5.0  # for which the end of a text is tried again while the database does not answer
+FINISH_SECONDS = 5.0  # how long to retry saving the end of a text while the database does not answer
 RETRY_SECONDS = 0.5
 
 
@@ -51,7 +53,7 @@ class Draft:
         self._chunks, self._length = [text], len(text)
         self._units = self._saved = units(text)
         self._renewed = time.monotonic()
-        self._publish("")  # so that every hub has found out who sees it when the first words come
+        self._publish("")  # so that each hub finds out who sees the text before the first words arrive
 
     def append(self, chunk: str) -> None:
         """Publish what was added. Raise `TypeError` or `LiveTextError` for what no field can hold."""
@@ -75,30 +77,33 @@ class Draft:
         While the database does not answer, the next call saves what is missing.
         """
         text = self.text
-        is_due = self.is_due
-        try:
+        is_due, stop = self.is_due, False
+        with self._tolerating("A live text could not be saved; it is tried again."):
             stop = text_leases.save(self.target, self.writer, text, renew=is_due)
-        except (OperationalError, InterfaceError):
-            connections[self.target.name.alias].close_if_unusable_or_obsolete()
-            logger.warning("A live text could not be saved; it is tried again.", exc_info=True)
-            return False
-        self._saved = units(text)
-        if is_due:
-            self._renewed = time.monotonic()
+            self._saved = units(text)
+            if is_due:
+                self._renewed = time.monotonic()
         return stop
 
     def look(self) -> bool:
         """Renew the lease if it is time, without saving; return whether the writer must stop. Raise `TextLost`."""
+        stop = False
+        with self._tolerating("The lease of a live text could not be renewed; it is tried again."):
+            if self.is_due:
+                stop = text_leases.renew(self.target, self.writer)
+                self._renewed = time.monotonic()
+            else:
+                stop = text_leases.is_stopped(self.target, self.writer)
+        return stop
+
+    @contextmanager
+    def _tolerating(self, message: str) -> Iterator[None]:
+        """Log this message if the database does not answer."""
         try:
-            if not self.is_due:
-                return text_leases.is_stopped(self.target, self.writer)
-            stop = text_leases.renew(self.target, self.writer)
+            yield
         except (OperationalError, InterfaceError):
             connections[self.target.name.alias].close_if_unusable_or_obsolete()
-            logger.warning("The lease of a live text could not be renewed; it is tried again.", exc_info=True)
-            return False
-        self._renewed = time.monotonic()
-        return stop
+            logger.warning(message, exc_info=True)
 
     @property
     def is_due(self) -> bool:
@@ -108,7 +113,7 @@ class Draft:
     def finish(self, state: str) -> None:
         """Save everything with this state, and end the lease. Raise `TextLost`, or an error of the database.
 
-        While the database does not answer, or has closed an idle connection, it is tried again for `FINISH_SECONDS`.
+        Retry for `FINISH_SECONDS` while the database does not answer, or if it has closed an idle connection.
         """
         connection, end, pause = connections[self.target.name.alias], time.monotonic() + FINISH_SECONDS, 0.0
         while True:
@@ -125,7 +130,7 @@ class Draft:
         publish_text(TextEnd(self.target.name, self.writer, self._units))
 
     def give_up(self) -> None:
-        """End the lease where the row is gone."""
+        """End the lease of a row that is gone."""
         text_leases.release(self.target, self.writer)
         publish_text(TextEnd(self.target.name, self.writer, self._saved))
 

@@ -1,4 +1,4 @@
-"""JobProgress: what a worker says about its job. Saying it costs nothing: a thread saves it a few times a second."""
+"""JobProgress: what a worker reports about its job, without waiting: a thread saves it a few times a second."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 from typing import Any
 from uuid import UUID
 
-from realtime.actions.job_rows import bounded, cleaned_text
 from realtime.actions.links import link_problem
+from realtime.actions.storable import storable_number, storable_text
 from realtime.exceptions import JobCancelled, JobError
 from realtime.writers.job_saver import JobSaver
 
@@ -16,13 +16,13 @@ LONGEST_SECONDS = 365 * 24 * 3600  # of an estimate
 
 
 class JobProgress:
-    """A job that runs: what `with realtime.job(…) as job` gives to the block. Its methods do not wait."""
+    """A running job, as `with realtime.job(…) as job` returns it. Its methods do not wait."""
 
     def __init__(self, key: UUID, total: int | None, saver: JobSaver) -> None:
         self._key = key
         self._saver = saver
         self._done = 0
-        self._total = bounded(total)
+        self._total = storable_number(total)
         self._result = self._result_url = ""
         self._began = time.monotonic()
 
@@ -38,7 +38,7 @@ class JobProgress:
 
     @done.setter
     def done(self, done: int) -> None:
-        self._done = bounded(operator.index(done)) or 0
+        self._done = storable_number(operator.index(done)) or 0
         self._saver.wake()
 
     @property
@@ -48,7 +48,7 @@ class JobProgress:
 
     @total.setter
     def total(self, total: int | None) -> None:
-        self._total = None if total is None else bounded(operator.index(total))
+        self._total = None if total is None else storable_number(operator.index(total))
         self._saver.wake()
 
     def note_total(self, total: int | None) -> None:
@@ -63,12 +63,12 @@ class JobProgress:
 
     @result.setter
     def result(self, result: str) -> None:
-        self._result = cleaned_text(result)
+        self._result = storable_text(result)
         self._saver.wake()
 
     @property
     def result_url(self) -> str:
-        """Where the result is: a path, or an address that begins with http: or https:. Else, `JobError` is raised."""
+        """A link to the result: a path, or an address that begins with http: or https:. Others raise `JobError`."""
         return self._result_url
 
     @result_url.setter

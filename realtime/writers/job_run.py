@@ -1,4 +1,4 @@
-"""JobRun: a context manager for a worker's job, in both kinds of code."""
+"""JobRun: a context manager for a worker's job, for sync and async code."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from asgiref.sync import sync_to_async
-from django.db.transaction import on_commit
 from django.utils import timezone
 
 from realtime.actions import job_rows
 from realtime.exceptions import JobCancelled
-from realtime.hub.pubsub.event_bus import publish_text
 from realtime.models import JobState
-from realtime.protocol.live_text import TextStop
 from realtime.writers.job_progress import JobProgress
 from realtime.writers.job_saver import JobSaver
-from realtime.writers.stop_listener import get_stop_listener
+from realtime.writers.stop_listener import stop_on_commit
 
 
 class JobRun:
@@ -64,7 +61,7 @@ class JobRun:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        # it goes on where the task is cancelled again
+        # it continues if the task is cancelled again
         await asyncio.shield(asyncio.ensure_future(sync_to_async(self._saver.finish)(self._outcome(error))))
         return self._is_cancellation(error)
 
@@ -89,11 +86,5 @@ class JobRun:
 def cancel_job(job: object, **owner: Any) -> None:
     """Cancel a job, once the present transaction commits."""
     worker = job_rows.cancel(job_rows.parse_key(job), **owner)
-    if worker is None:
-        return
-
-    def say() -> None:
-        get_stop_listener().stop(worker)
-        publish_text(TextStop(worker))
-
-    on_commit(say, using=job_rows.job_database())
+    if worker is not None:
+        stop_on_commit(worker, job_rows.job_database())

@@ -1,9 +1,9 @@
 """JobSaver: saves the progress of one job, in a thread with a database connection of its own.
 
-So the worker may be in a transaction of any length: its progress is seen at once, locks no row of the job until the
-end, and an error of the database in between neither reaches the worker nor spoils its transaction. Two transactions
-cannot have a connection beside them: one on SQLite, which has one writer at a time, and that of Django's `TestCase`.
-There the worker's own connection saves, in savepoints, and what it saves is seen when the transaction ends.
+So the worker may be in a transaction of any length: users see its progress at once, the transaction locks no row of
+the job, and an error while saving neither reaches the worker nor spoils its transaction. A second connection does not
+work in two cases: in a transaction on SQLite, which has one writer at a time, and in that of Django's `TestCase`.
+There, the worker's own connection saves, in savepoints, and users see what it has saved when the transaction ends.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ from uuid import uuid4
 from django.db import DatabaseError, connections, transaction
 
 from realtime.actions import job_rows, text_leases
-from realtime.actions.text_leases import RENEW_SECONDS, TextTarget
+from realtime.actions.job_rows import JobTarget
+from realtime.actions.text_leases import RENEW_SECONDS
 from realtime.exceptions import JobError, TextLost
 from realtime.hub.pubsub.event_bus import carrier
+from realtime.models import Job
 from realtime.writers.stop_listener import get_stop_listener
 
 logger = logging.getLogger("realtime.log")
 
 SAVE_SECONDS = 0.4  # at least, between two saves
-LOOK_SECONDS = 1.0  # between two looks for a cancellation, where nothing carries messages between processes
-BEGIN_SECONDS = 2.0  # for which the worker waits for its row
-FINISH_SECONDS = 5.0  # for which it waits for its end to be saved
-GIVE_UP_SECONDS = 60.0  # for which the thread tries to save it
+LOOK_SECONDS = 1.0  # between two checks for a cancellation, if nothing carries messages between processes
+BEGIN_SECONDS = 2.0  # how long the worker waits for its row
+FINISH_SECONDS = 5.0  # how long it waits until its end is saved
+GIVE_UP_SECONDS = 60.0  # how long the thread tries to save the end
 
 
 class JobSaver:
     """Saves what `values` returns, and holds the lease. One for each run of a job."""
 
     def __init__(
-        self, target: TextTarget, begin: Callable[[str], bool], values: Callable[[], Mapping[str, Any]]
+        self, target: JobTarget, begin: Callable[[str], bool], values: Callable[[], Mapping[str, Any]]
     ) -> None:
         self.writer = uuid4().hex
         self.is_cancelled = False
@@ -58,7 +60,7 @@ class JobSaver:
         self._closed = threading.Event()  # nothing more is saved
 
     def start(self, *, is_async: bool) -> None:
-        """Begin the job; go on without its row if the database does not answer. Raise `JobError`."""
+        """Begin the job; continue without its row if the database does not answer. Raise `JobError`."""
         if _shares_transaction(self._target.name.alias):
             self._saves_inline = not is_async  # the event loop's thread must not use the database
             self._step(is_own=False)
@@ -92,14 +94,14 @@ class JobSaver:
         return False
 
     def end_soon(self, values: Mapping[str, Any]) -> None:
-        """Save these values too, and then nothing more. It does not wait."""
+        """Save these values too, and then nothing more. Do not wait."""
         get_stop_listener().remove(self)
         self._last = values
         self._ending.set()
         self._news.set()
 
     def finish(self, values: Mapping[str, Any]) -> None:
-        """Like `end_soon`, and wait until it is saved, but not forever."""
+        """Like `end_soon`, but wait until it is saved, up to `FINISH_SECONDS`."""
         self.end_soon(values)
         if self._thread is None or _is_in_sqlite_transaction(self._target.name.alias):
             self._step(is_own=False)
@@ -131,7 +133,7 @@ class JobSaver:
             connections.close_all()  # of this thread
 
     def _step(self, *, is_own: bool) -> None:
-        """Write what is new; `is_own`: over a connection of its own. The next step tries again what has failed."""
+        """Write what is new; `is_own`: over a connection of its own. The next step retries what has failed."""
         if self._closed.is_set():
             return
         alias = self._target.name.alias
@@ -162,7 +164,7 @@ class JobSaver:
 
     def _is_table_there(self) -> bool:
         try:
-            return job_rows.is_migrated(self._target.name.alias)
+            return Job._meta.db_table in connections[self._target.name.alias].introspection.table_names()
         except Exception:  # no answer either
             return True
 
@@ -214,7 +216,7 @@ class JobSaver:
 
 
 def _shares_transaction(alias: str) -> bool:
-    """Return whether the transaction of this thread leaves no place for a connection beside it."""
+    """Return whether the transaction of this thread rules out a second connection."""
     connection = connections[alias]
     if not connection.in_atomic_block:
         return False
@@ -222,7 +224,7 @@ def _shares_transaction(alias: str) -> bool:
         return True
     try:
         with transaction.atomic(using=alias, durable=True):
-            return True  # only that of a TestCase lets a durable block in
+            return True  # only a TestCase's transaction allows a durable block
     except RuntimeError:
         return False
 

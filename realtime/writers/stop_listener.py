@@ -1,7 +1,7 @@
 """StopListener: stops the writers of a process when somebody asks for it.
 
-It has a thread of its own while there are writers: a worker has no event loop, and the loop of a view may be busy. The
-thread also renews the leases of writers that wait for their next words.
+It has its own thread while there are writers, because a worker has no event loop, and the loop of a view may be busy.
+The thread also renews the leases of writers that wait for their next words.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from django.db import connections
+from django.db.transaction import on_commit
 
 from realtime.exceptions import TextLost
-from realtime.hub.pubsub.event_bus import EventBus
+from realtime.hub.pubsub.event_bus import EventBus, publish_text
 from realtime.protocol.live_text import TextMessage, TextStop
 
 logger = logging.getLogger("realtime.log")
@@ -27,7 +28,7 @@ LINGER_SECONDS = 2.0
 
 
 class Leased(Protocol):
-    """What a writer has written of a text, or the saver of a job."""
+    """The draft of a text, or the saver of a job."""
 
     @property
     def writer(self) -> str:
@@ -87,7 +88,7 @@ class StopListener:
                 self._runs = False
 
     async def _listen(self) -> None:
-        missed = asyncio.Event()  # something may have been said before anybody listened
+        missed = asyncio.Event()  # a stop may have been sent before this process listened
         bus = EventBus(lambda envelope, at: None, self._take, missed.set)
         loop = asyncio.get_running_loop()
         used = loop.time()
@@ -141,3 +142,13 @@ def get_stop_listener() -> StopListener:
         if _listener.pid != os.getpid():
             _listener = StopListener()
         return _listener
+
+
+def stop_on_commit(writer: str, alias: str) -> None:
+    """Tell a writer of any process to stop, once the present transaction commits."""
+
+    def stop() -> None:
+        get_stop_listener().stop(writer)
+        publish_text(TextStop(writer))
+
+    on_commit(stop, using=alias)

@@ -1,4 +1,4 @@
-"""LiveText: a text that its readers see grow while it is written; a context manager for both kinds of code."""
+"""LiveText: a text that readers see grow while it is written; a context manager for sync and async code."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model
-from django.db.transaction import on_commit
 
 from realtime.actions.text_leases import CANCELLED, COMPLETE, FAILED, RENEW_SECONDS, name_of, request_stop, target_of
 from realtime.exceptions import TextLost, TextStopped
-from realtime.hub.pubsub.event_bus import carrier, publish_text
-from realtime.protocol.live_text import TextStop
+from realtime.hub.pubsub.event_bus import carrier
 from realtime.writers.draft import Draft
-from realtime.writers.stop_listener import get_stop_listener
+from realtime.writers.stop_listener import get_stop_listener, stop_on_commit
 
 logger = logging.getLogger("realtime.log")
 
@@ -29,7 +27,7 @@ _ending: set[asyncio.Task[Any]] = set()  # an event loop has only weak reference
 
 
 def _keep(work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-    """Start a task that goes on when nobody waits for it any more."""
+    """Start a task that continues when nothing waits for it any more."""
     task = asyncio.create_task(work, name="realtime live text end")
     _ending.add(task)
     task.add_done_callback(_ending.discard)
@@ -60,7 +58,7 @@ class LiveText:
         try:
             self._finish(error)
         finally:
-            self._note()
+            self._update_instance()
         return isinstance(error, TextStopped)
 
     async def __aenter__(self) -> AsyncTextWriter:
@@ -80,10 +78,10 @@ class LiveText:
         assert self._async_writer is not None
         found = await self._async_writer._close(kind, error, traceback)
         try:
-            # it goes on where the task is cancelled again
+            # it continues if the task is cancelled again
             found = await asyncio.shield(_keep(self._save_end(self._async_writer, found)))
         finally:
-            self._note()
+            self._update_instance()
         if found is not error and found is not None and not isinstance(found, TextStopped):
             raise found
         return isinstance(found, TextStopped)
@@ -114,7 +112,7 @@ class LiveText:
                 raise
             logger.exception("The end of a live text could not be saved.")  # `error` is the one to raise
 
-    def _note(self) -> None:
+    def _update_instance(self) -> None:
         target = self._draft.target
         setattr(self._instance, target.name.field, self._draft.text)
         if target.state_field and self._draft.state:  # so that saving the object later does not undo it
@@ -141,7 +139,7 @@ class TextWriter:
         return self._is_stopped
 
     def write(self, chunk: str) -> None:
-        """Add to the text. Readers see it at once; now and then it is saved.
+        """Add to the text. Readers see it at once; it is saved every `save_seconds`.
 
         Raise `TextStopped` if somebody has stopped the text, which the end of the `with` block handles; `TextLost` if
         the row was deleted; `LiveTextError` for text that the field cannot hold.
@@ -158,7 +156,7 @@ class TextWriter:
             self.write(chunk)
 
     def save(self) -> None:
-        """Save now, as before a pause: what is not saved is not seen by a reader who comes later."""
+        """Save now, for example before a pause: readers who come later see only what is saved."""
         self._is_stopped |= self._draft.save()
         self._saved_at = time.monotonic()
 
@@ -257,7 +255,7 @@ class AsyncTextWriter:
             self._body.reschedule(self._loop.time())
 
     async def _save(self) -> None:
-        # where nothing carries messages between processes, the lease says that the writer is to stop
+        # if nothing carries messages between processes, only the lease says that the writer must stop
         look_seconds = self._save_seconds if carrier() is None else RENEW_SECONDS
         try:
             if await sync_to_async(self._draft.look)():  # stopped before this process listened
@@ -288,12 +286,6 @@ def stop_text(instance: Model, field: str) -> bool:
     """Ask the writer of a live text to stop, once the present transaction commits; return whether there is one."""
     name = name_of(instance, field)
     writer = request_stop(name)
-    if writer is None:
-        return False
-
-    def say() -> None:
-        get_stop_listener().stop(writer)
-        publish_text(TextStop(writer))
-
-    on_commit(say, using=name.alias)
-    return True
+    if writer is not None:
+        stop_on_commit(writer, name.alias)
+    return writer is not None

@@ -1,4 +1,4 @@
-"""UserStream: what jobs and notifications have in common: rows of one user, which nobody else sees."""
+"""UserStream: the base of the streams of jobs and notifications, whose rows only their user sees."""
 
 from __future__ import annotations
 

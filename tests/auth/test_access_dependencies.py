@@ -21,13 +21,12 @@ from django.utils import timezone
 from realtime import ModelStream, touch
 from realtime.auth.identity import Identity, session_digest
 from realtime.auth.revocation import EVERYONE, Access, AccessDependencies
-from realtime.capture import install
 from realtime.changelog import get_changelog
 from realtime.exceptions import StreamDefinitionError
-from realtime.streams.registry import registry
 from realtime.streams.validation import problems
 from tests.models import Book, Shelf
 from tests.support.logins import new_session
+from tests.support.streams import registered
 from tests.support.wire import WireClient, until
 
 pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.databases]
@@ -48,12 +47,9 @@ class Owned(ModelStream):
 
 @pytest.fixture(autouse=True)
 def owned(committed):
-    registry.add("owned", Owned)
-    install.install()
     Owned.checked.clear()
-    yield
-    registry.remove("owned")
-    install.install()
+    with registered(owned=Owned):
+        yield
 
 
 @pytest.fixture

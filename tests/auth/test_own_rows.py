@@ -10,17 +10,15 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from realtime import ModelStream
 from realtime.auth.authorization import Request, authorize_request, read_facts
 from realtime.auth.identity import Identity
 from realtime.auth.own_rows import OwnRows, own_columns
 from realtime.auth.revocation import Access, AccessDependencies
-from realtime.capture import install
 from realtime.changelog import get_changelog
 from realtime.protocol.messages import Subscribe
-from realtime.streams.registry import registry
 from tests.models import Book, Shelf
 from tests.support.logins import new_session
+from tests.support.streams import CheckedStream, registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -29,12 +27,9 @@ pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.databases]
 COLUMNS = {"tests_book": frozenset(["owner_id"])}
 
 
-class Members(ModelStream):
+class Members(CheckedStream):
     """The books of a shelf, for users who own one of them."""
 
-    model = Book
-    fields = ["title"]
-    partition_by = ["shelf"]
     authorize_depends_on = ["tests.Book"]
     checked: list[int] = []
 
@@ -42,29 +37,18 @@ class Members(ModelStream):
         self.checked.append(user.pk)
         return Book.objects.filter(owner=user, shelf=shelf).exists()
 
-    def get_queryset(self, shelf):
-        return Book.objects.filter(shelf=shelf)
-
 
 @pytest.fixture(autouse=True)
 def members(committed):
-    registry.add("members", Members)
-    install.install()
-    own_columns.cache_clear()
     Members.checked.clear()
-    yield
-    registry.remove("members")
-    install.install()
+    with registered(members=Members):
+        own_columns.cache_clear()
+        yield
 
 
 @pytest.fixture
 def ann() -> User:
     return User.objects.create_user("ann")
-
-
-@pytest.fixture
-def shelf() -> Shelf:
-    return Shelf.objects.create(name="one")
 
 
 def is_proved(user, check) -> bool:

@@ -11,16 +11,14 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from realtime import ModelStream
 from realtime.auth import recorded_reads
 from realtime.auth.authorization import AuthorizedStream, Request, authorize_request, ground_tables, read_facts
 from realtime.auth.identity import Identity
 from realtime.auth.recorded_reads import RecordedReads, RepeatedReads
-from realtime.capture import install
 from realtime.protocol.messages import Subscribe
-from realtime.streams.registry import registry
 from tests.models import Book, Note, Shelf
 from tests.support.logins import new_session
+from tests.support.streams import CheckedStream, registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -29,12 +27,9 @@ pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.databases]
 TABLES = {"tests_note"}
 
 
-class Admitted(ModelStream):
+class Admitted(CheckedStream):
     """The books of a shelf, for users whom a note admits; it may name their audience."""
 
-    model = Book
-    fields = ["title"]
-    partition_by = ["shelf"]
     authorize_depends_on = ["tests.Note"]
     checked: list[str] = []
 
@@ -45,31 +40,20 @@ class Admitted(ModelStream):
     def audience(self, user, shelf):
         return Note.objects.get(text__startswith=f"{user.username}:").text
 
-    def get_queryset(self, shelf):
-        return Book.objects.filter(shelf=shelf)
-
 
 @pytest.fixture(autouse=True)
 def admitted(committed):
-    registry.add("admitted", Admitted)
-    install.install()
-    ground_tables.cache_clear()
     Admitted.checked.clear()
     connection.ensure_connection()  # its first statements are not reads of the check
-    yield
-    registry.remove("admitted")
-    install.install()
+    with registered(admitted=Admitted):
+        ground_tables.cache_clear()
+        yield
 
 
 @pytest.fixture
 def ann() -> User:
     Note.objects.create(text="ann:")
     return User.objects.create_user("ann")
-
-
-@pytest.fixture
-def shelf() -> Shelf:
-    return Shelf.objects.create(name="one")
 
 
 def recorded(check, tables=TABLES):
@@ -245,7 +229,7 @@ async def test_session_expires_though_answers_stand(shelf, ann, elsewhere):
         await client.subscribe("admitted", shelf=shelf.pk)
         ends = client.connection._subscriptions._valid_until
         await elsewhere.soon(Note.objects.create, text="other:")
-        await until(lambda: client.connection._subscriptions._asked_again)
+        await until(lambda: client.connection._subscriptions._rechecked_at)
         await until(lambda: not client.connection.peer.session.held)
         assert client.connection._subscriptions._valid_until == ends
         assert ends > asyncio.get_running_loop().time() + timedelta(minutes=1).total_seconds()

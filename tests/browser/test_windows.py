@@ -138,7 +138,7 @@ def test_more_rows_come_when_asked_while_others_write(
         wait_until(lambda: rows(page).all_text_contents() == page.evaluate(FRESH), what="the rows of a fresh query")
     assert asked(page) == {"more": "6"}
     queries = [params for stream, params in page.request.get("/queries/").json() if stream == "paged"]
-    assert len([params for params in queries if f'"project":{board.pk}' in params]) <= 3
+    assert len([params for params in queries if f'"project":{board.pk}' in params]) <= 4
     page.reload()
     assert rows(page).count() == 60
 
@@ -148,6 +148,33 @@ Task.objects.create(project_id=pk, title=title)
 Task.objects.filter(project=pk, title=gone).delete()
 Task.objects.filter(project=pk, title=moved).update(title="Task 000.1")
 """
+
+
+@pytest.mark.parametrize(("body", "name"), [(MORE, "Show more"), (UP, "Show earlier")], ids=["down", "up"])
+def test_link_to_more_is_there_exactly_while_there_is_more(
+    open_body: Callable[..., Page], desk: Desk, board: Board, fill: Callable[[int], None], body: str, name: str
+) -> None:
+    fill(10)
+    body = f'<div data-live-autoload="off">{body}</div>'
+    page = open_body(body)
+    alone = desk.alone("ada", java_script_enabled=False)
+    link, plain = page.get_by_role("link", name=name), alone.get_by_role("link", name=name)
+    alone.goto(board.page(body))
+    expect(plain).to_be_hidden()
+    expect(link).to_be_hidden()
+    behind = "Task 00" if name == "Show earlier" else "Task 9"
+    board.write("Task.objects.create(project_id=pk, title=title).pk", title=behind)
+    expect(link).to_be_visible()
+    alone.reload()
+    expect(plain).to_be_visible()
+    board.write("Task.objects.filter(project=pk, title=title).delete() and None", title=behind)
+    expect(link).to_be_hidden()
+    board.write(FILL, titles=titles(20))
+    link.click()
+    expect(rows(page)).to_have_text(titles(20))
+    expect(link).to_be_hidden()
+    assert asked(page) == {"more": "2"}
+    assert page.evaluate(FRESH) == titles(20)
 
 
 def test_more_rows_come_when_they_are_scrolled_into_view(
@@ -162,6 +189,55 @@ def test_more_rows_come_when_they_are_scrolled_into_view(
     page.mouse.wheel(0, 100_000)
     wait_until(lambda: rows(page).count() > before, what="more rows")
     wait_until_equal(page)
+
+
+VIRTUAL = """(project) => {
+    document.body.innerHTML = '<div id="box"><ol></ol></div>'
+    const [box, rows] = [document.querySelector("#box"), document.querySelector("ol")]
+    box.style = "height: 200px; overflow: auto"
+    rows.style = "margin: 0; padding: 0; box-sizing: border-box; list-style: none"
+    const list = window.list = window.realtime.list("paged", {project})
+    list.store.subscribe(({rows: shown, start, total}) => {
+        rows.style.height = `${(total ?? 0) * 20}px`
+        rows.style.paddingTop = `${start * 20}px`
+        rows.replaceChildren(...shown.map(({title}) => {
+            const row = document.createElement("li")
+            row.style.height = "20px"
+            row.textContent = title
+            return row
+        }))
+    })
+    box.addEventListener("scroll", () => list.range(box.scrollTop / 20, (box.scrollTop + 200) / 20))
+}"""
+# The rows that the reader sees.
+IN_VIEW = """() => {
+    const box = document.querySelector("#box").getBoundingClientRect()
+    const isSeen = ({top, bottom}) => bottom > box.top && top < box.bottom
+    const rows = Array.from(document.querySelectorAll("li"))
+    return rows.filter((row) => isSeen(row.getBoundingClientRect())).map((row) => row.textContent)
+}"""
+
+
+def test_virtual_list_shows_any_range_of_ten_thousand_rows(desk: Desk, board: Board) -> None:
+    board.write(FILL, titles=[f"Task {number:05}" for number in range(10_000)])
+    page = desk.open("ada", board.page("<p></p>"))
+    page.evaluate(VIRTUAL, board.pk)
+    wait_until(lambda: page.evaluate("window.list.total") == 10_000, what="the number of rows")
+    for first in (0, 5_000, 9_990, 123, 9_985):
+        page.evaluate("(top) => { document.querySelector('#box').scrollTop = top }", first * 20)
+        seen = [f"Task {number:05}" for number in range(first, first + 10)]
+        wait_until(lambda seen=seen: page.evaluate(IN_VIEW) == seen, what=f"the rows from {first}")
+        assert page.locator("li").count() <= 30
+    board.write("Task.objects.create(project_id=pk, title='Task 00000.5').pk")
+    seen = [f"Task {number:05}" for number in range(9_984, 9_994)]
+    wait_until(lambda: page.evaluate(IN_VIEW) == seen, what="the row that was added in front")
+    assert page.evaluate("window.list.total") == 10_001
+    page.evaluate("window.list.set({q: '0042'})")
+    wait_until(lambda: page.evaluate("window.list.total") == 11, what="the number of rows that match")
+    page.evaluate("window.list.range(0, 20)")
+    seen = ["Task 00042", *(f"Task 0042{number}" for number in range(9))]
+    page.evaluate("() => { document.querySelector('#box').scrollTop = 0 }")
+    wait_until(lambda: page.evaluate(IN_VIEW) == seen, what="the rows that match")
 
 
 @pytest.mark.engines

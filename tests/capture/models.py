@@ -135,6 +135,20 @@ class Ticket(models.Model):
     text = models.CharField(max_length=20, default="")
 
 
+class InitialField(models.CharField):
+    """Stores the first letter of the name, and leaves the object's attribute as it is."""
+
+    def pre_save(self, model_instance, add):
+        return model_instance.name[:1].lower()
+
+
+class Card(models.Model):
+    """A card in the drawer of its letter."""
+
+    name = models.CharField(max_length=20)
+    drawer = InitialField(max_length=1, default="?")
+
+
 class Page(models.Model):
     """A model that no stream needs."""
 

@@ -4,7 +4,7 @@ from django.db.models import Count
 
 from realtime import ModelStream, register
 from tests.capture import models
-from tests.capture.models import Atlas, Book, Document, Mark, Part, Reader, Slot, Ticket
+from tests.capture.models import Atlas, Book, Card, Document, Mark, Part, Reader, Slot, Ticket
 
 
 class CaptureStream(ModelStream):
@@ -95,6 +95,17 @@ class Tickets(CaptureStream):
     model = Ticket
     fields = ["text"]
     allow_anonymous = True
+
+
+@register("capture.cards")
+class Cards(CaptureStream):
+    model = Card
+    fields = ["name"]
+    partition_by = ["drawer"]
+    allow_anonymous = True
+
+    def get_queryset(self, drawer):
+        return Card.objects.filter(drawer=drawer)
 
 
 @register("capture.documents")

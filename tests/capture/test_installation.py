@@ -52,7 +52,7 @@ class TestMigrate:
         if capture == "triggers":
             pytest.skip("the triggers are compared with what the streams need")
         validated = []
-        monkeypatch.setattr("realtime.capture.tables.problems", lambda stream: validated.append(stream) or ())
+        monkeypatch.setattr("realtime.streams.validation.problems", lambda stream: validated.append(stream) or ())
         emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
         assert validated == []
 

@@ -7,8 +7,9 @@ from django.core import serializers
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 
+from realtime.testing import Viewer
 from tests.capture.conftest import deleted, linked, made, updated
-from tests.capture.models import Book, BookProxy, Loan, Reader, Shelf, Slot
+from tests.capture.models import Book, BookProxy, Card, Loan, Reader, Shelf, Slot
 
 
 @pytest.fixture
@@ -205,3 +206,37 @@ def test_save_of_text_with_percent_signs(log, book):
     book.title = Concat(F("title"), Value("100 %s"))
     book.save()
     assert log.of(Book) == {updated(book)}
+
+
+class TestValueOfTheField:
+    """`pre_save` returns another value than the object has, so the object does not tell where its row is."""
+
+    @pytest.fixture
+    def drawers(self, db):
+        drawers = {letter: Viewer("capture.cards", {"drawer": letter}) for letter in "ab"}
+        assert self.names(drawers) == {"a": [], "b": []}
+        return drawers
+
+    @staticmethod
+    def names(drawers):
+        for viewer in drawers.values():
+            viewer.refresh()
+        return {letter: sorted(row["name"] for row in viewer.rows) for letter, viewer in drawers.items()}
+
+    def test_create_and_delete(self, drawers):
+        card = Card.objects.create(name="Ada")
+        assert card.drawer == "?"
+        assert self.names(drawers) == {"a": ["Ada"], "b": []}
+        card.delete()
+        assert self.names(drawers) == {"a": [], "b": []}
+
+    def test_bulk_create(self, drawers):
+        Card.objects.bulk_create([Card(name="Ada"), Card(name="Ben")])
+        assert self.names(drawers) == {"a": ["Ada"], "b": ["Ben"]}
+
+    def test_save_to_another_partition(self, drawers):
+        card = Card.objects.create(name="Ada")
+        assert self.names(drawers) == {"a": ["Ada"], "b": []}
+        card.name = "Ben"
+        card.save()
+        assert self.names(drawers) == {"a": [], "b": ["Ben"]}

@@ -17,7 +17,7 @@ from realtime.capture import install, signals, statement
 from realtime.models import Change
 from realtime.testing import Viewer
 from tests.capture.conftest import REREAD, Entry, made, updated
-from tests.capture.models import Atlas, Book, BookProxy, Loan, Page, Reader, Shelf, Slot, Tag
+from tests.capture.models import Atlas, Book, BookProxy, Card, Loan, Page, Reader, Shelf, Slot, Tag
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -231,3 +231,16 @@ class TestHarmless:
     def test_new_object_logs_its_partition(self, shelf, log):
         book = Book.objects.create(shelf=shelf)
         assert log.of(Book) == {made(book)}
+
+
+def test_value_that_the_field_makes_names_the_partition(db):
+    drawers = {letter: Viewer("capture.cards", {"drawer": letter}) for letter in "ab"}
+    assert [viewer.rows for viewer in drawers.values()] == [[], []]
+    card = Card.objects.create(name="Ada")
+    drawers["a"].refresh()
+    assert drawers["a"].rows == [{"name": "Ada"}]
+    card.name = "Ben"
+    card.save()
+    for viewer in drawers.values():
+        viewer.refresh()
+    assert [viewer.rows for viewer in drawers.values()] == [[], [{"name": "Ben"}]]

@@ -7,54 +7,20 @@ from contextlib import AsyncExitStack
 import pytest
 from django.contrib.auth.models import User
 
-from realtime import ModelStream
 from realtime.auth.identity import Identity
 from realtime.auth.limits import Quotas
 from realtime.hub.hub import get_hub
 from realtime.hub.live_query_limits import CROWD
-from realtime.streams.registry import registry
-from tests.models import Book, Shelf
+from tests.models import Book
 from tests.support.limits import limit
+from tests.support.streams import FoundStream, PagedStream, registered
 from tests.support.wire import WireClient, until
 
 
-class Anything(ModelStream):
-    """A stream whose parameter is free, and that is not partitioned by it."""
-
-    model = Book
-    fields = ["title"]
-    allow_anonymous = True
-
-    def authorize(self, user, **params):
-        return True
-
-    def get_queryset(self, title: str):
-        return Book.objects.filter(title=title)
-
-
-class Filtered(ModelStream):
-    """A partitioned stream with a free parameter and pages: a change in a partition concerns all of them."""
-
-    model = Book
-    fields = ["title"]
-    partition_by = ["shelf"]
-    paginate_by = 5
-    allow_anonymous = True
-
-    def authorize(self, user, **params):
-        return True
-
-    def get_queryset(self, shelf: int, title: str = ""):
-        return Book.objects.filter(shelf=shelf, title__contains=title).order_by("title")
-
-
 @pytest.fixture(autouse=True)
-def anything(committed):
-    registry.add("anything", Anything)
-    registry.add("filtered", Filtered)
-    yield
-    registry.remove("filtered")
-    registry.remove("anything")
+def streams(committed):
+    with registered(anything=FoundStream, filtered=PagedStream):
+        yield
 
 
 @pytest.fixture
@@ -73,11 +39,6 @@ async def ask(client: WireClient, numbers, *, stream: str = "anything", of: str 
 
 def held() -> int:
     return sum(len(log._tail._queries) for log in get_hub().tasks)
-
-
-@pytest.fixture
-def shelf(elsewhere) -> Shelf:
-    return elsewhere(Shelf.objects.create, name="one")
 
 
 async def test_visitors_make_up_parameters_within_a_bound(identity, elsewhere, shelf):
@@ -221,7 +182,7 @@ async def test_those_who_hold_most_lose_the_costliest_first(identity, settings):
 async def test_live_query_that_fails_is_held_no_longer(identity, settings, monkeypatch):
     limit(settings, live_queries=10)
     async with WireClient(identity) as client:
-        monkeypatch.setattr(Anything, "get_queryset", lambda self, title: 1 / 0)
+        monkeypatch.setattr(FoundStream, "get_queryset", lambda self, title: 1 / 0)
         assert await ask(client, [1]) == {1}
         monkeypatch.undo()
         assert await ask(client, [2]) == set()

@@ -375,7 +375,7 @@ class TestAttendance:
             await elsewhere.soon(presence_rows.end_lease, server)
             # by another row: that there was none in between may be seen or not
             await until(lambda: names(first) == ["Ann Lee"] and first.protocol.subscriptions[1].replica.keys != [row])
-        assert "its people are written anew" in caplog.text
+        assert "its present users are written again" in caplog.text
 
     async def test_one_process_takes_away_the_dead_of_another(self, ann, bob, shelf, elsewhere):
         place = registry.get("talk:presence")({"shelf": shelf.pk}).place()

@@ -1,4 +1,4 @@
-"""The oracle over real servers: clients with WebSockets, writers in processes of their own, all at the same time.
+"""The oracle over real servers: clients of each transport, writers in processes of their own, all at the same time.
 
     REALTIME_ORACLE=200x50x10x10 pytest tests/oracle/test_servers.py
 
@@ -16,13 +16,24 @@ import pytest
 from tests.oracle import expected, strategies
 from tests.oracle.expected import Wanted
 from tests.settings import BACKEND
+from tests.support.faults_clients import LiveClient
+from tests.support.faults_transports import EventStreamClient, LongPollClient, PythonClient
 from tests.support.waiting import wait_until
 
 QUERIES, BATCHES, TRANSACTIONS, WRITES = map(int, os.environ.get("REALTIME_ORACLE", "24x5x6x4").split("x"))
 SEED = int(os.environ.get("REALTIME_ORACLE_SEED") or random.SystemRandom().randrange(2**32))
 SERVERS = 2
 WRITERS = 3
-CLIENTS = 8
+CLIENTS = (  # with their versions of the protocol; each is of one of two servers, and of one of three users
+    (LiveClient, 1),
+    (LiveClient, 2),
+    (EventStreamClient, 2),
+    (LongPollClient, 2),
+    (EventStreamClient, 1),
+    (PythonClient, 2),
+    (LiveClient, 2),
+    (LongPollClient, 1),
+)
 AWAY = 0.25  # part of the clients that is cut off during a batch
 
 pytestmark = [pytest.mark.databases, pytest.mark.timeout(3600)]
@@ -55,11 +66,11 @@ def test_every_client_equals_fresh_querysets_after_each_batch(make_site, clients
     boxes = reader.ask("list(Box.objects.values_list('pk', flat=True))")
 
     watched: list[tuple[int, int, Wanted]] = []  # client, subscription, live query
-    for number in range(CLIENTS):
-        version = 1 if number % 4 == 0 else 2
-        clients(servers[number % SERVERS].url, session=users[number % len(users)][1], version=version)
+    for number, (kind, version) in enumerate(CLIENTS):
+        session = users[number % len(users)][1]
+        clients.of(kind, servers[number % SERVERS].url, session=session, version=version)
     for number, (stream, spec, format, box) in enumerate(queries):
-        client = number % CLIENTS
+        client = number % len(CLIENTS)
         user = users[client % len(users)][0] if stream in expected.PERSONAL else None
         want = Wanted(stream, spec, boxes[box % len(boxes)] if stream in expected.OF_BOX else None, user, format)
         id = clients.all[client].subscribe(stream, want.params, format=format)
@@ -92,10 +103,10 @@ def compare(clients, reader, watched, batch: int) -> None:
         wrong = []
         for (client, id, want), rows in zip(watched, found, strict=True):
             clients.all[client].raise_error()
-            seen = clients.all[client].protocol.subscriptions[id].replica.ordered
-            difference = expected.differences([list(row) for row in seen], rows)
+            difference = expected.differences(clients.all[client].rows(id), rows)
             if difference:
-                wrong.append(f"{want}, client {client}:\n{difference}")
+                kind, version = CLIENTS[client]
+                wrong.append(f"{want}, client {client}, a {kind.__name__} of version {version}:\n{difference}")
         return wrong
 
     try:

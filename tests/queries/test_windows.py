@@ -154,12 +154,21 @@ class TestTags:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize("window", ["0:2", "3:3", "6:3", "-3:3", "0:", "x", 7, "0:3000000000000", "-3:-6", ""])
+    @pytest.mark.parametrize(
+        "window", ["0:2", "4:5", "-5:-4", "-3:-2", "3:3", "6:3", "-3:3", "0:", "x", 7, "0:3000000000000", "-3:-6", ""]
+    )
     def test_a_window_that_is_none(self, window: object) -> None:
         with pytest.raises(BadParameters, match="two multiples of 3"):
             take_window(Few, {"window": window})
 
-    @pytest.mark.parametrize("window", ["0:303", "300:303", "-303:0"])
+    @pytest.mark.parametrize("window", ["3:4", "-4:-3", "300:301", "-301:-300"])
+    def test_the_row_behind_a_step_is_a_window(self, settings, window: str) -> None:
+        limit(settings, window_rows=300)
+        taken, _ = take_window(Few, {"window": window})
+        assert taken is not None
+        assert taken.param() == {"window": window}
+
+    @pytest.mark.parametrize("window", ["0:303", "300:303", "-303:0", "303:304"])
     def test_more_rows_than_a_client_may_ask_for(self, settings, window: str) -> None:
         limit(settings, window_rows=300)
         take_window(Few, {"window": "297:300"})

@@ -90,7 +90,7 @@ class LiveClient:
             await self._online.wait()
             try:
                 await self._connect()
-            except (OSError, WebSocketException, TimeoutError):
+            except (OSError, EOFError, WebSocketException, TimeoutError):
                 pass
             except AssertionError as error:
                 last = [message for _, message in list(self.messages)[-5:]]
@@ -155,6 +155,16 @@ class Clients:
     def __call__(self, url: str, *, session: str = "", version: int = VERSION) -> LiveClient:
         """One more client, which connects."""
         return self.many(1, url, session=session, version=version)[0]
+
+    def of(self, kind: Any, url: str, **options: Any) -> Any:
+        """One more client of another kind: see `faults_transports`."""
+        return self.call(self._make_of(kind, url, options))
+
+    async def _make_of(self, kind: Any, url: str, options: dict[str, Any]) -> Any:
+        client = kind(self, url, **options)
+        client.start()
+        self.all.append(client)
+        return client
 
     def many(self, number: int, url: str, *, session: str = "", version: int = VERSION) -> list[LiveClient]:
         return self.call(self._make(number, url, session, version))

@@ -346,7 +346,7 @@ class TestLease:
         run.__enter__().advance()
         run._saver._closed.set()  # as if its process had been killed
         elsewhere(TextLease.objects.update, expires=0)
-        assert [expired.name.model for expired in elsewhere(fail_expired, "default")[0]] == ["realtime.job"]
+        assert [expired.target.name.model for expired in elsewhere(fail_expired, "default")[0]] == ["realtime.job"]
         assert stored(elsewhere, "state", "worker_died") == ("failed", True)
         assert stored(elsewhere, "ended_at")[0] is not None
 

@@ -474,8 +474,14 @@ class TestSync:
         assert fail_expired("default")[0] == []
         TextLease.objects.update(expires=0)
         [[expired], left] = fail_expired("default")
-        assert (expired.name[1:], expired.length, left) == (("tests.answer", str(answer.pk), "text"), 0, None)
+        assert (expired.target.name[1:], expired.length, left) == (("tests.answer", str(answer.pk), "text"), 0, None)
         assert (Answer.objects.get().state, fail_expired("default")) == ("failed", ([], None))
+
+    @pytest.mark.parametrize("removed", [{"model": "tests.removed"}, {"field": "removed"}, {"state_field": "removed"}])
+    def test_a_dead_writer_of_what_the_project_has_removed_hides_no_others(self, answer, committed, removed):
+        Draft(target_of(answer, "text", "state")).begin()
+        TextLease.objects.update(expires=0, **removed)
+        assert (fail_expired("default"), TextLease.objects.count()) == (([], None), 0)
 
     def test_a_deleted_row_ends_it(self, answer, committed):
         with pytest.raises(TextLost), realtime.live_text(answer, "text", save_seconds=0) as out:  # noqa: PT012

@@ -6,12 +6,13 @@ import {RealtimeError, sorted, valueFormat} from "../protocol/messages.js"
 import {ParameterChange} from "./parameter_change.js"
 import {Store} from "./store.js"
 import {ResultSet} from "./result_set.js"
+import {WINDOW} from "./windows.js"
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../connection/connection.js").Connection} Connection */
 /** @typedef {import("./optimistic.js").Expectation} Expectation */
-/** @typedef {import("./parameter_change.js").Held} Held */
-/** @typedef {{connection: Connection, stream: string, params: Params, hold: (params: Params, isNext: boolean) => Held}} HandleOptions hold: subscribes, with these parameters */
+/** @typedef {import("./parameter_change.js").Subscribed} Subscribed */
+/** @typedef {{connection: Connection, stream: string, params: Params, subscribe: (params: Params, isNext: boolean) => Subscribed}} HandleOptions subscribe: subscribes with these parameters */
 /**
  * The default type of a row. `live<Task>("tasks")` sets another one.
  *
@@ -38,17 +39,17 @@ class Handle {
   #refusal = null
   #change
   #connection
-  #held
+  #subscribed
   #read
 
   /** @param {HandleOptions & {read: (resultSet: ResultSet) => Seen}} options read: returns the snapshot of a subscription */
-  constructor({connection, stream, params, hold, read}) {
+  constructor({connection, stream, params, subscribe, read}) {
     this.#connection = connection
-    this.#held = hold(params, false)
+    this.#subscribed = subscribe(params, false)
     this.#read = read
     this.#change = new ParameterChange({
-      hold: (changed) => hold(changed, true),
-      take: (held, changed) => this.#take(held, changed),
+      subscribe: (changed) => subscribe(changed, true),
+      take: (subscribed, changed) => this.#take(subscribed, changed),
       refuse: (error) => this.#refuse(error),
       after: (seconds, callback) => connection.monitor.after(seconds, callback),
     })
@@ -64,13 +65,13 @@ class Handle {
 
   /** "connecting", "catching-up", "live", "offline" or "refused". */
   get state() {
-    const state = this.#connection.stateOf(this.#held.resultSet)
+    const state = this.#connection.stateOf(this.#subscribed.resultSet)
     return this.#change.target && state === "live" ? "catching-up" : state
   }
 
   /** Why the state is "refused", or why the last `set()` was. */
   get error() {
-    return this.#refusal ?? this.#held.resultSet.error
+    return this.#refusal ?? this.#subscribed.resultSet.error
   }
 
   /**
@@ -93,12 +94,12 @@ class Handle {
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot())
     this.#listeners.add(listener)
-    if (this.#held.resultSet.filled) listener()
+    if (this.#subscribed.resultSet.filled) listener()
     return () => void this.#listeners.delete(listener)
   }
 
   /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
-  getSnapshot = () => this.#read(this.#held.resultSet)
+  getSnapshot = () => this.#read(this.#subscribed.resultSet)
 
   /**
    * Returns a store of the snapshots that `see` returns, updated at each change of the rows and the state.
@@ -120,7 +121,7 @@ class Handle {
 
   /** Attaches a listener to the current subscription and its successors. @param {(resultSet: ResultSet) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
   attach(attach) {
-    this.#attached.set(attach, attach(this.#held.resultSet))
+    this.#attached.set(attach, attach(this.#subscribed.resultSet))
     return () => {
       this.#attached.get(attach)?.()
       this.#attached.delete(attach)
@@ -133,17 +134,17 @@ class Handle {
     for (const detach of this.#attached.values()) detach()
     this.#attached.clear()
     this.#listeners.clear()
-    this.#held.close()
+    this.#subscribed.close()
   }
 
-  /** @param {Held} held @param {Params} params */
-  #take(held, params) {
-    const before = this.#held
-    this.#held = held
+  /** @param {Subscribed} subscribed @param {Params} params */
+  #take(subscribed, params) {
+    const before = this.#subscribed
+    this.#subscribed = subscribed
     this.params = params
     for (const [attach, detach] of this.#attached) {
       detach()
-      this.#attached.set(attach, attach(held.resultSet))
+      this.#attached.set(attach, attach(subscribed.resultSet))
     }
     before.close()
     this.#notify()
@@ -167,7 +168,17 @@ class Handle {
 
   /** @param {Handle<any>} handle */
   static resultSetOf(handle) {
-    return handle.#held.resultSet
+    return handle.#subscribed.resultSet
+  }
+
+  /** Calls the listeners of a handle. @param {Handle<any>} handle */
+  static notify(handle) {
+    handle.#notify()
+  }
+
+  /** The newest parameters of a handle, shown or requested. @param {Handle<any>} handle */
+  static targetOf(handle) {
+    return handle.#change.target ?? handle.params
   }
 }
 
@@ -281,10 +292,82 @@ export class LiveValue extends Handle {
   }
 }
 
+/**
+ * The rows of a stream with `paginate_by`, of which a virtual list shows a range.
+ *
+ * @template [T=Row]
+ * @extends {LiveQuery<T>}
+ */
+export class LiveList extends LiveQuery {
+  #extent
+  /** The places that are to be shown, the last one excluded. @type {[number, number] | null} */
+  #wanted = null
+
+  /** @param {HandleOptions & {queries: LiveQueries, extent: LiveValue<{total: number, size: number}>}} options */
+  constructor({extent, ...options}) {
+    super(options)
+    this.#extent = extent
+    extent.subscribe(() => {
+      this.#load()
+      Handle.notify(this)
+    })
+  }
+
+  /** Rows, their place and state together: `{rows, start, total, state, error}`. */
+  store = this.storeOf(() => ({rows: this.rows, start: this.start, total: this.total, state: this.state, error: this.error}))
+
+  /** The number of all rows; undefined until it is loaded. */
+  get total() {
+    return this.#extent.value?.total
+  }
+
+  /** The place of the first of `rows` among all rows, from 0. */
+  get start() {
+    return Number(String(this.params[WINDOW] ?? "0").split(":", 1)[0])
+  }
+
+  get error() {
+    return super.error ?? this.#extent.error
+  }
+
+  /**
+   * Loads the rows from one place up to another one, which is excluded, and follows them instead of the rows before. The
+   * rows before stay until these are loaded. Of several calls, the last one wins.
+   *
+   * @param {number} from
+   * @param {number} to
+   */
+  range(from, to) {
+    this.#wanted = [from, to]
+    this.#load()
+  }
+
+  /** Changes parameters, of the rows and of their number. @param {Params} params */
+  set(params) {
+    super.set(params)
+    this.#extent.set(params)
+  }
+
+  close() {
+    this.#extent.close()
+    super.close()
+  }
+
+  /** Requests the pages that have these rows: readers of the same pages share a live query. */
+  #load() {
+    const size = this.#extent.value?.size
+    if (!size || !this.#wanted) return
+    const [from, to] = this.#wanted.map((each) => Math.max(0, each) || 0)
+    const first = Math.floor(from / size)
+    const window = `${first * size}:${Math.max(first + 1, Math.ceil(to / size)) * size}`
+    if ((Handle.targetOf(this)[WINDOW] ?? `0:${size}`) !== window) super.set({[WINDOW]: window})
+  }
+}
+
 /** The live queries in use: one subscription for each combination of stream, parameters and format. */
 export class LiveQueries {
   /** @type {Map<string, {resultSet: ResultSet, uses: number}>} */
-  #held = new Map()
+  #inUse = new Map()
 
   /**
    * @param {Connection} connection
@@ -310,46 +393,51 @@ export class LiveQueries {
 
   /** @template T @param {string} stream @param {Params} params @returns {LiveQuery<T>} */
   open(stream, params) {
-    return new LiveQuery({...this.#use(stream, params, "data"), queries: this})
+    return new LiveQuery({...this.#optionsOf(stream, params, "data"), queries: this})
+  }
+
+  /** @template T @param {string} stream @param {Params} params @returns {LiveList<T>} */
+  openList(stream, params) {
+    return new LiveList({...this.#optionsOf(stream, params, "data"), queries: this, extent: this.openValue(stream, params, "extent")})
   }
 
   /** @template T @param {string} stream @param {Params} params @param {object | null} data null: only watch @param {boolean} [everyone] @returns {Presence<T>} */
   openPresence(stream, params, data, everyone = false) {
     const name = everyone ? `${stream}:presence:all` : `${stream}:presence`
     /** @type {Presence<T>} */
-    const presence = new Presence({...this.#use(name, params, "data"), queries: this})
+    const presence = new Presence({...this.#optionsOf(name, params, "data"), queries: this})
     if (data) presence.set(data)
     return presence
   }
 
   /** @template T @param {string} stream @param {Params} params @param {string} name @returns {LiveValue<T>} */
   openValue(stream, params, name) {
-    return new LiveValue(this.#use(stream, params, valueFormat(name)))
+    return new LiveValue(this.#optionsOf(stream, params, valueFormat(name)))
   }
 
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
-  #use(stream, params, format) {
-    return {connection: this.connection, stream, params, hold: (changed, isNext) => this.#hold(stream, changed, format, isNext)}
+  #optionsOf(stream, params, format) {
+    return {connection: this.connection, stream, params, subscribe: (changed, isNext) => this.#subscribe(stream, changed, format, isNext)}
   }
 
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Held} */
-  #hold(stream, params, format, isNext) {
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Subscribed} */
+  #subscribe(stream, params, format, isNext) {
     const id = JSON.stringify([stream, sorted(params), format])
-    let held = this.#held.get(id)
-    if (!held) {
-      held = {resultSet: new ResultSet({stream, params, format, cursor: null, isNext}), uses: 0}
-      this.#held.set(id, held)
-      this.connection.subscribe(held.resultSet)
+    let found = this.#inUse.get(id)
+    if (!found) {
+      found = {resultSet: new ResultSet({stream, params, format, cursor: null, isNext}), uses: 0}
+      this.#inUse.set(id, found)
+      this.connection.subscribe(found.resultSet)
     }
-    held.uses += 1
-    held.resultSet.subscription.isNext &&= isNext
-    const {resultSet} = held
+    found.uses += 1
+    found.resultSet.subscription.isNext &&= isNext
+    const {resultSet} = found
     let isOpen = true
     const close = () => {
       if (!isOpen) return
       isOpen = false
-      if (--held.uses) return
-      this.#held.delete(id)
+      if (--found.uses) return
+      this.#inUse.delete(id)
       this.connection.unsubscribe(resultSet)
     }
     return {resultSet, close}

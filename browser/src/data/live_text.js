@@ -34,7 +34,7 @@ export class LiveTexts {
     if (held && length < held.start + held.text.length) this.#set(key, field, held.start, held.text.slice(0, Math.max(0, length - held.start)))
   }
 
-  /** A part of a text, between two offsets. @param {string} key @param {string} field @param {number} start @param {number} end @returns {string | undefined} undefined: it has not all come */
+  /** Returns the text between two offsets; undefined if a part of it is missing. @param {string} key @param {string} field @param {number} start @param {number} end @returns {string | undefined} */
   read(key, field, start, end) {
     const held = this.#rows.get(key)?.get(field)
     if (!held || start < held.start || end < start || end > held.start + held.text.length) return undefined
@@ -50,7 +50,7 @@ export class LiveTexts {
     for (const key of this.#rows.keys()) if (!isThere(key)) this.#rows.delete(key)
   }
 
-  /** Returns the row to show. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
+  /** Returns a row with its live texts. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
   shown(key, row) {
     const fields = this.#rows.get(key)
     if (!fields) return row
@@ -88,7 +88,7 @@ export class LiveTexts {
   }
 
   /**
-   * Drops a text, as of a row that does not show it any more: another text may be written when it does again.
+   * Drops a text, for example because the row no longer shows it. When it does again, another text may be written.
    *
    * @template T
    * @param {string} key

@@ -7,7 +7,7 @@ import {escaped} from "./live_text.js"
 /** @typedef {import("../protocol/messages.js").Row} Row */
 /** @typedef {import("../protocol/messages.js").Edits} Edits */
 
-/** Returns a part of the live text of a field, if it has come. @typedef {(field: string, start: number, end: number) => string | undefined} ReadText */
+/** Returns a part of the live text of a field; undefined if it is missing. @typedef {(field: string, start: number, end: number) => string | undefined} ReadText */
 
 /**
  * @param {Row | undefined} row

@@ -1,35 +1,40 @@
 /**
- * Windows: the subscriptions of a list that shows more when asked, each for a range of its rows.
+ * Windows: the subscriptions of a list that loads more rows on demand, each for a range of its rows.
  */
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../protocol/messages.js").RealtimeError} RealtimeError */
 /** @typedef {import("./result_set.js").ResultSet} ResultSet */
-/** @typedef {{resultSet: ResultSet, close: () => void}} Held */
-/** How far a range reaches, counted from where the list begins. @typedef {{from: number, to: number}} Extent */
-/** @typedef {Extent & Held} Range */
-/** @typedef {Range & {replaced: number}} Next replaced: how many of the last ranges it takes the place of */
+/** A subscription, and the function that ends it. @typedef {{resultSet: ResultSet, close: () => void}} Subscribed */
+/** A range of rows, counted from where the list begins. @typedef {{from: number, to: number}} Extent */
+/** @typedef {Extent & Subscribed} Range */
+/** @typedef {Range & {replaced: number}} Next replaced: the number of last ranges that it replaces */
 
 /** The parameter that names a range. */
 export const WINDOW = "window"
 
 export class Windows {
-  /** From where the list begins. @type {Range[]} */
+  /** The loaded ranges, in order from where the list begins. @type {Range[]} */
   #ranges
-  /** What is being loaded. @type {Next | null} */
+  /** The range that is being loaded. @type {Next | null} */
   #next = null
+  /** The row behind the last range, which says whether there are more. @type {Subscribed & {to: number} | null} */
+  #peek = null
 
   /**
    * @param {{
-   *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
-   * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
-   *   subscribes, to a subscription that is next; taken: the ranges have changed; refuse: the server refuses more
+   *   size: number, first: Subscribed, subscribe: (params: Params) => Subscribed, peek: (params: Params) => Subscribed,
+   *   changed: () => void, refused: (error: RealtimeError) => void,
+   * }} options size: the number of rows that each step adds, negative if the list begins at its end; first: the
+   *   subscription of the rows that are shown; subscribe: subscribes to a range, with `isNext`; peek: subscribes to rows that are
+   *   not shown; changed: called when the ranges have changed; refused: called if the server refuses a step
    */
-  constructor({size, first, hold, taken, refuse}) {
+  constructor({size, first, subscribe, peek, changed, refused}) {
     this.size = size
-    this.hold = hold
-    this.taken = taken
-    this.refuse = refuse
+    this.subscribe = subscribe
+    this.peek = peek
+    this.changed = changed
+    this.refused = refused
     this.#ranges = [{...extentOf(first.resultSet.subscription.params), ...first}]
   }
 
@@ -43,21 +48,28 @@ export class Windows {
     return resultSet.keys.length >= to - from
   }
 
+  /** Whether there are more rows; undefined if the server has not said so yet. */
+  get hasMore() {
+    if (!this.isFull) return false
+    const {to, resultSet} = this.#peek ?? {}
+    return to === this.#last.to && resultSet?.filled ? resultSet.keys.length > 0 : undefined
+  }
+
   get isLoading() {
     return this.#next !== null && !this.#next.replaced
   }
 
-  /** How many steps are shown. */
+  /** The number of steps that are shown. */
   get steps() {
     return this.#last.to / Math.abs(this.size)
   }
 
-  /** The parameter of the first step. */
+  /** The parameter for the first step. */
   get first() {
     return this.#param({from: 0, to: Math.abs(this.size)})
   }
 
-  /** The parameter of all that is shown. */
+  /** The parameter for all loaded rows. */
   get all() {
     return this.#param({from: 0, to: this.#last.to})
   }
@@ -68,15 +80,15 @@ export class Windows {
     return this.size < 0 ? found.reverse() : found
   }
 
-  /** Loads the next step, unless one is being loaded, or there is none. */
+  /** Loads the next step, if there may be one and none is being loaded. */
   more() {
-    if (this.isLoading || !this.isFull) return
-    this.#drop()
+    if (this.isLoading || this.hasMore === false) return
+    this.#cancelNext()
     const {to} = this.#last
     this.#load({from: to, to: to + Math.abs(this.size)}, 0)
   }
 
-  /** Takes what was requested, if this is it. @param {ResultSet} resultSet whose rows are loaded or refused */
+  /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {ResultSet} resultSet */
   arrived(resultSet) {
     const next = this.#next
     if (next?.resultSet !== resultSet || !(resultSet.filled || resultSet.error)) return
@@ -84,24 +96,34 @@ export class Windows {
     resultSet.subscription.isNext = false
     if (resultSet.error) {
       next.close()
-      if (!next.replaced) this.refuse(resultSet.error)
+      if (!next.replaced) this.refused(resultSet.error)
       return
     }
     const replaced = next.replaced ? this.#ranges.splice(-next.replaced) : []
     this.#ranges.push(next)
     for (const each of replaced) each.close()
-    this.taken()
-    this.#join()
+    this.changed()
+    this.#merge()
+  }
+
+  /** Follows whether there is a row behind the last range, or behind the one that is being loaded. */
+  look() {
+    const to = this.#next && !this.#next.replaced ? this.#next.to : this.isFull ? this.#last.to : null
+    if ((this.#peek?.to ?? null) === to) return
+    this.#peek?.close()
+    this.#peek = to === null ? null : {to, ...this.peek({...this.#last.resultSet.subscription.params, [WINDOW]: this.#param({from: to, to: to + 1})})}
   }
 
   /** Ends all ranges but the first one. */
   close() {
-    this.#drop()
+    this.#cancelNext()
+    this.#peek?.close()
+    this.#peek = null
     for (const each of this.#ranges.splice(1)) each.close()
   }
 
-  /** Two ranges of one length become one, so that few are left, however many steps are shown. */
-  #join() {
+  /** Replaces two ranges of one length by one, so that there are few ranges, however many steps are shown. */
+  #merge() {
     const [one, other] = this.#ranges.slice(-2)
     if (other && one.to - one.from === other.to - other.from) this.#load({from: one.from, to: other.to}, 2)
   }
@@ -109,10 +131,10 @@ export class Windows {
   /** @param {Extent} extent @param {number} replaced */
   #load(extent, replaced) {
     const {params} = this.#last.resultSet.subscription
-    this.#next = {...extent, replaced, ...this.hold({...params, [WINDOW]: this.#param(extent)})}
+    this.#next = {...extent, replaced, ...this.subscribe({...params, [WINDOW]: this.#param(extent)})}
   }
 
-  #drop() {
+  #cancelNext() {
     this.#next?.close()
     this.#next = null
   }

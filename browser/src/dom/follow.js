@@ -30,7 +30,7 @@ export function follow(element, live) {
 /** @param {Element} element */
 const followed = (element) => call(element, "closest", "[data-live-follow]")
 
-/** Whether more rows of it are added in front. @param {Element} live */
+/** Returns whether a list adds further rows in front. @param {Element} live */
 export const growsUpwards = (live) => Number(attribute(live, "data-live-more")) < 0
 
 /** @param {Element} scroller */

@@ -1,13 +1,13 @@
 /**
- * A container of one row, [data-live-single], whose row is deleted or leaves the user's sight: the page says what it shows then.
+ * A container of one row, [data-live-single]: shows a template after its row was deleted, or the user may no longer see it.
  */
 
 import {attribute, call, emit, get, show} from "./members.js"
 
-/** On the container, as long as it has no row. */
+/** The attribute of a container that has no row. */
 const GONE = "data-live-gone"
 
-/** What templates show, by container. @type {WeakMap<Element, ChildNode[]>} */
+/** The nodes made of templates, by container. @type {WeakMap<Element, ChildNode[]>} */
 const shown = new WeakMap()
 
 /** @param {Element} element a container that was painted @param {readonly string[]} keys of its rows @param {readonly string[]} drops */

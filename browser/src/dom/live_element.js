@@ -80,7 +80,7 @@ export class Container {
     this.resultSet.subscription.fingerprint = attribute(element, "data-live-fingerprint") ?? ""
     if (attribute(element, "data-live-presence") !== null) this.resultSet.subscription.present = {}
     this.#change = new ParameterChange({
-      hold: (params) => this.#hold(params),
+      subscribe: (params) => this.#subscribe(params),
       take: ({resultSet}) => this.#switch(resultSet),
       refuse: (error) => this.#refuse(error),
       after: (seconds, callback) => connection.monitor.after(seconds, callback),
@@ -89,7 +89,7 @@ export class Container {
     if (this.#step) this.#showMore()
   }
 
-  /** How many rows each step adds, negative if they are added in front; 0 if the list shows no more when asked. */
+  /** The number of rows that each step adds, negative if they are added in front; 0 if the list does not load more on demand. */
   get #step() {
     return Math.trunc(Number(attribute(this.element, "data-live-more"))) || 0
   }
@@ -100,9 +100,10 @@ export class Container {
     this.#windows = new Windows({
       size: this.#step,
       first: {resultSet, close: () => connection.unsubscribe(resultSet)},
-      hold: (params) => this.#hold(params),
-      taken: () => this.#takeMore(),
-      refuse: (error) => {
+      subscribe: (params) => this.#subscribe(params),
+      peek: (params) => this.#peek(params),
+      changed: () => this.#takeMore(),
+      refused: (error) => {
         this.#link?.refuse()
         emit(element, "realtime:error", error)
       },
@@ -111,19 +112,19 @@ export class Container {
     else this.#link = new MoreLink(element, this.#windows)
   }
 
-  /** The list shows more: so does the page after a reload. */
+  /** Handles further rows. The address names them, so that a reload shows as many. */
   #takeMore() {
     const [resultSet] = this.#resultSets
     this.resultSet = this.#step < 0 ? /** @type {ResultSet} */ (this.#resultSets.at(-1)) : resultSet
     this.#link?.showAddress()
   }
 
-  /** Those of its rows, in order. @returns {ResultSet[]} */
+  /** Its subscriptions, in the order of their rows. @returns {ResultSet[]} */
   get #resultSets() {
     return this.#windows?.resultSets ?? [this.resultSet]
   }
 
-  /** The keys of what it shows; of two windows that are of two moments, both may have one. @returns {readonly string[]} */
+  /** The keys of the rows that it shows. Two windows may be of two moments, and both may have a row. @returns {readonly string[]} */
   get #shownKeys() {
     const {shownKeys} = this.resultSet
     return this.#windows ? [...new Set(this.#resultSets.flatMap((each) => each.shownKeys))] : shownKeys
@@ -225,13 +226,23 @@ export class Container {
   }
 
   /** @param {Params} params */
-  #hold(params) {
+  #subscribe(params) {
     const {vouched, present} = this.resultSet.subscription
     const resultSet = this.#newResultSet({params, cursor: null, changed: true})
     Object.assign(resultSet.subscription, {vouched, present, isNext: true})
     resultSet.listeners.add(() => resultSet.error && this.#windows?.arrived(resultSet))
     this.connection.subscribe(resultSet)
     return {resultSet, close: () => this.connection.unsubscribe(resultSet)}
+  }
+
+  /** Subscribes to rows that are not shown. @param {Params} params */
+  #peek(params) {
+    const {name: stream, token, format, connection} = this
+    const resultSet = new ResultSet({stream, token, params, format, cursor: null, changed: true})
+    Object.assign(resultSet.subscription, {vouched: this.resultSet.subscription.vouched, isNext: true})
+    resultSet.listeners.add(() => this.#link?.update())
+    connection.subscribe(resultSet)
+    return {resultSet, close: () => connection.unsubscribe(resultSet)}
   }
 
   /** @param {ResultSet} resultSet whose rows are loaded */

@@ -1,5 +1,5 @@
 /**
- * The link to more rows of a list: a click loads them in place, and so does scrolling it into view.
+ * The link to more rows of a list. A click loads them in place, and so does scrolling the link into view.
  */
 
 import {isPlainClick} from "../connection/departure.js"
@@ -14,9 +14,9 @@ import {pageChanges} from "./page_changes.js"
 export const MORE = "more"
 
 export class MoreLink {
-  /** Whether the server refuses more. */
+  /** Whether the server has refused more rows. */
   #isRefused = false
-  /** The rows that were shown when more was requested last. @type {Set<Element>} */
+  /** The rows that were shown at the last request for more. @type {Set<Element>} */
   #before = new Set()
   #observer
 
@@ -43,7 +43,7 @@ export class MoreLink {
     return this.#siblings.filter((each) => attribute(each, "data-live-key") !== null)
   }
 
-  /** The child of the list that has the link. */
+  /** The child of the list that contains the link. */
   get #place() {
     return this.#siblings.find((each) => attribute(each, "data-live-load") !== null)
   }
@@ -53,25 +53,26 @@ export class MoreLink {
     return place && (call(place, "querySelector", "a[href]") ?? undefined)
   }
 
-  /** Shows whether there is more, and looks again whether it is in view. */
+  /** Updates the link, and checks again whether it is in view. */
   update() {
     const [place, link] = [this.#place, this.#link]
     if (!place || !link) return
-    const {isFull, isLoading, steps, size} = this.windows
+    const {hasMore, isLoading, steps, size} = this.windows
+    this.windows.look()
     const [first] = this.#rows
     const isFocused = call(place, "contains", focused(place))
     pageChanges.during(() => {
       if (size < 0 && first && call(first, "compareDocumentPosition", place) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place)
-      show(place, "hidden", isFull && !this.#isRefused ? null : "")
+      if (hasMore !== undefined || this.#isRefused) show(place, "hidden", hasMore && !this.#isRefused ? null : "")
       show(link, "aria-busy", isLoading ? "true" : null)
       show(link, "href", addressOf(link, steps + 1))
     })
     if (isFocused && attribute(place, "hidden") !== null) this.#leaveFocus()
     this.#observer?.disconnect()
-    if (isFull && !isLoading && !this.#isRefused && !isManual(link)) this.#observer?.observe(link)
+    if (hasMore !== false && !isLoading && !this.#isRefused && !isManual(link)) this.#observer?.observe(link)
   }
 
-  /** The page shows as much after a reload. */
+  /** Puts the number of steps into the address, so that a reload shows as many rows. */
   showAddress() {
     const link = this.#link
     const window = get(this.#document, "defaultView")
@@ -83,7 +84,7 @@ export class MoreLink {
     this.update()
   }
 
-  /** The list has become another one. @param {Windows} windows */
+  /** Handles that the list starts again from its first rows. @param {Windows} windows */
   renew(windows) {
     this.windows = windows
     this.#isRefused = false
@@ -105,7 +106,7 @@ export class MoreLink {
     this.#load()
   }
 
-  /** The link is hidden: who is at the link goes on with the row that it has shown, the nearest one. */
+  /** Moves the focus from the hidden link to the nearest row that it has loaded. */
   #leaveFocus() {
     const [rows, isUp] = [this.#rows, this.windows.size < 0]
     const added = rows.filter((each) => !this.#before.has(each))
@@ -120,7 +121,7 @@ export class MoreLink {
   }
 }
 
-/** Whether only a click loads more. @param {Element} link */
+/** Returns whether only a click loads more. @param {Element} link */
 const isManual = (link) => call(link, "closest", '[data-live-autoload="off"]') !== null
 
 /** @param {Element} link @param {number} steps */

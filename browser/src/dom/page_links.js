@@ -47,7 +47,7 @@ export class PageLinks {
     this.go(stream, attribute(link, "data-live-page") ?? "", (error) => error || this.#scrollTo(stream))
   }
 
-  /** A page is read from its beginning, as after any other link. @param {string} stream */
+  /** Scrolls to the beginning of the page, as after any other link. @param {string} stream */
   #scrollTo(stream) {
     const live = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && isOfRows(each))
     const list = live && isMarker(live) ? get(live, "parentElement") : live

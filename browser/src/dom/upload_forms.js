@@ -5,19 +5,19 @@
 
 import {sentence} from "../protocol/sentences.js"
 import {showErrors} from "./form_errors.js"
-import {attribute, call, emit, get, isForeign, set, show} from "./members.js"
+import {attribute, call, emit, get, isForeignSubmit, set, show} from "./members.js"
 
 /** Tells realtime.middleware.UploadMiddleware to name the redirect in a header, so that only the browser follows it. */
 const UPLOAD = "X-Realtime-Upload"
 const LOCATION = "X-Realtime-Location"
-/** What marks a form that the server shows again with errors: Django's list, and what accessible forms have. */
+/** Marks of a form with errors: Django's error list, and ARIA attributes. */
 const ERRORS = '.errorlist, [aria-invalid="true"], [role="alert"]'
 
 export class UploadForms {
-  /** The uploads that run. @type {WeakSet<HTMLFormElement>} */
+  /** The forms with a running upload. @type {WeakSet<HTMLFormElement>} */
   #running = new WeakSet()
 
-  /** @param {{document: Document, go: (url: string) => void}} options go: navigates to another page, or to this one anew */
+  /** @param {{document: Document, go: (url: string) => void}} options go: navigates to a page, or reloads this one */
   constructor({document, go}) {
     this.document = document
     this.go = go
@@ -30,8 +30,8 @@ export class UploadForms {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const {target: form, submitter} = event
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null || isForeign(form)) return
-    if (event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null) return
+    if (isForeignSubmit(form, submitter) || event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return
     const address = addressOf(form, submitter)
     if (!address) return
     event.preventDefault()
@@ -57,7 +57,7 @@ export class UploadForms {
       if (lengthComputable) bar.value = Math.floor((100 * loaded) / Math.max(total, 1))
       emit(form, "realtime:upload", {loaded, total})
     }
-    request.upload.onload = () => bar.removeAttribute("value") // the server works on it
+    request.upload.onload = () => bar.removeAttribute("value") // everything was sent, and the server has not answered
     request.onload = () => this.#answer(form, address, request, end, fail)
     request.onerror = () => fail(sentence("The upload failed. Check your connection, and try again."))
     request.onabort = end
@@ -91,7 +91,7 @@ export class UploadForms {
       showAgain(form, /** @type {HTMLFormElement} */ (again))
     } else if (request.status >= 400) {
       fail(sentence("The upload failed ({status}). Try again, or choose another file.", {status: request.status}))
-    } else if (again) { // the browser shows the page anew: so it does after a redirect to the same address
+    } else if (again) { // a redirect to the same address: the browser reloads the page
       end()
       this.go(address)
     } else {
@@ -107,7 +107,7 @@ function filesOf(form) {
     .map((element) => /** @type {HTMLInputElement} */ (element))
 }
 
-/** Returns where the form is sent; "" if the browser has to do it. @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
+/** Returns the address to send the form to; "" if only the browser can send it. @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
 function addressOf(form, submitter) {
   const option = (/** @type {string} */ name) => (submitter && attribute(submitter, `form${name}`)) ?? attribute(form, name) ?? ""
   const isPost = option("method").toLowerCase() === "post" && option("enctype").toLowerCase() === "multipart/form-data"
@@ -133,7 +133,7 @@ function makeArea(document, cancel) {
   return area
 }
 
-/** Returns the form of another version of the page: that with the same id, or at the same place. @param {HTMLFormElement} form @param {Document} page */
+/** Returns the same form of another version of the page: by its id, or by its place. @param {HTMLFormElement} form @param {Document} page */
 function sameForm(form, page) {
   const id = attribute(form, "id")
   const forms = "form[data-live-upload]"
@@ -142,7 +142,7 @@ function sameForm(form, page) {
   return id ? call(page, "getElementById", id) : all(page)[place] ?? null
 }
 
-/** Shows the form with the server's errors. The chosen files stay, which no server can send back. @param {HTMLFormElement} form @param {HTMLFormElement} again */
+/** Shows the form with the server's errors, and keeps the chosen files, which a server cannot send. @param {HTMLFormElement} form @param {HTMLFormElement} again */
 function showAgain(form, again) {
   const chosen = new Map(filesOf(form).map((input) => [input.name, input]))
   for (const input of filesOf(again)) {

@@ -51,7 +51,7 @@ def server_of(send: Send) -> tuple[Handover | None, Any]:
         if module == "daphne.server" and isinstance(send, partial):
             return _daphne(send.args[0])
     except AttributeError:  # an unknown version
-        logger.debug("A server of %s is not the one known; it is spoken to by ASGI.", module, exc_info=True)
+        logger.debug("A server of %s is not the one known; messages go through ASGI.", module, exc_info=True)
     return None, None
 
 

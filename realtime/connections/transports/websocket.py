@@ -43,11 +43,6 @@ class WebSocketSender:
         self._ended = False  # nothing more may or can be sent
 
     @property
-    def knows_server(self) -> bool:
-        """Whether messages can be written directly to the server's connection."""
-        return self._handover is not None
-
-    @property
     def unsent(self) -> int:
         """The bytes that the client's socket has not accepted yet; at least this many, as far as is known."""
         return self._waiting_characters + self._server_unsent()

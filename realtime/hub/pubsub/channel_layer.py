@@ -1,7 +1,7 @@
 """The channel layer: one channel for each event loop, in a group for each log and one for events.
 
-A cancelled `receive` loses the channel, and a lost channel cannot join a group. So one task receives for all listeners
-from beginning to end.
+A cancelled `receive` loses the channel, and a lost channel cannot join a group. So one task receives for
+all subscribers, and is not cancelled while there are any.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels import DEFAULT_CHANNEL_LAYER
@@ -18,7 +18,7 @@ from channels.layers import channel_layers, get_channel_layer
 
 from realtime.changelog.base import origin
 from realtime.hub.pubsub import sender
-from realtime.hub.pubsub.sender import Message, Outage, hints_outage
+from realtime.hub.pubsub.sender import Message, Outage, Reception, Subscriber, hints_outage
 
 logger = logging.getLogger("realtime.wakeups")
 
@@ -56,47 +56,28 @@ async def listen_to(
 
     `joined` is called whenever the layer has proved to reach this loop. Earlier messages may be lost.
     """
-    await _membership().serve(_Subscriber(group, take, joined, outage))
+    await _membership().serve(Subscriber(group, take, joined, outage))
 
 
-class _Subscriber(NamedTuple):
-    group: str
-    take: Callable[[Message], None]
-    joined: Callable[[], None]
-    outage: Outage
-
-
-class _Membership:
-    """One channel in the groups of all listeners. It tests itself with echoes: a dead connection raises no error."""
+class _Membership(Reception):
+    """One channel in the groups of all subscribers. It tests itself with echoes: a dead connection raises no error."""
 
     def __init__(self) -> None:
-        self._listeners: dict[int, _Subscriber] = {}
+        super().__init__("realtime channel layer")
         self._changed = asyncio.Event()
         self._echo = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
-    async def serve(self, listener: _Subscriber) -> None:
-        self._listeners[id(listener)] = listener
+    def _note_new(self, subscriber: Subscriber) -> None:
         self._changed.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._stay_joined(), name="realtime channel layer")
-        try:
-            await asyncio.Event().wait()  # until cancelled
-        finally:
-            del self._listeners[id(listener)]
-            if not self._listeners:
-                task, self._task = self._task, None
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
 
-    async def _stay_joined(self) -> None:
+    async def _stay_connected(self) -> None:
         # its own instance of the layer, so that only its connections are closed
         layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
         while True:
             try:
                 await self._receive_in_groups(layer)
             except Exception as error:  # every layer has its own errors
-                await asyncio.sleep(max(listener.outage.failed(error) for listener in self._listeners.values()))
+                await asyncio.sleep(self._failed(error))
             finally:
                 await _close_connections(layer)
 
@@ -110,9 +91,9 @@ class _Membership:
                 self._changed.clear()
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self._join(layer, channel)
-                for listener in list(self._listeners.values()):
-                    listener.outage.over()
-                    listener.joined()
+                for subscriber in list(self.subscribers.values()):
+                    subscriber.outage.over()
+                    subscriber.joined()
                 changed = asyncio.create_task(self._changed.wait())
                 await asyncio.wait([receiving, changed], timeout=REJOIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
@@ -122,7 +103,7 @@ class _Membership:
             await asyncio.gather(receiving, return_exceptions=True)
 
     async def _join(self, layer: Any, channel: str) -> None:
-        for name in {listener.group for listener in self._listeners.values()}:
+        for name in {subscriber.channel for subscriber in self.subscribers.values()}:
             await layer.group_add(name, channel)
         self._echo.clear()
         while not self._echo.is_set():
@@ -137,10 +118,10 @@ class _Membership:
             if message["type"] == ECHO:
                 self._echo.set()
                 continue
-            for listener in list(self._listeners.values()):
+            for subscriber in list(self.subscribers.values()):
                 try:
-                    listener.take(message)
-                except Exception:  # the other listeners must still get the message
+                    subscriber.take(message)
+                except Exception:  # the other subscribers must still get the message
                     logger.exception("A message of the channel layer could not be taken.")
 
 

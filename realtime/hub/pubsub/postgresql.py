@@ -17,7 +17,7 @@ import importlib.util
 import json
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -25,7 +25,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from realtime.changelog.base import origin
 from realtime.changelog.postgresql import POSTGRESQL_CHANNEL, QUIET_SECONDS
 from realtime.conf import settings
-from realtime.hub.pubsub.sender import Message, Outage, hints_outage
+from realtime.hub.pubsub.sender import Message, Outage, Reception, Subscriber, hints_outage
 
 ANSWER_SECONDS = 5.0  # a notification that has not arrived in this time is lost
 POOLER_SECONDS = 300.0  # before a connection through a pooler is tried again
@@ -150,7 +150,7 @@ async def listen(alias: str, wake: Callable[[], None], *, take: Callable[[str], 
     try:
         # `wake_twice` after connecting too, for changes that were committed before
         outage = hints_outage(f"LISTEN on the database {alias!r}")
-        await _listen_to(_Listener(alias, POSTGRESQL_CHANNEL, note, wake_twice, outage))
+        await _listen_to(alias, Subscriber(POSTGRESQL_CHANNEL, note, wake_twice, outage))
     finally:
         if again is not None:
             again.cancel()
@@ -173,62 +173,40 @@ async def listen_to_events(take: Callable[[str], None], *, joined: Callable[[], 
         if text is not None:
             take(text)
 
-    await _listen_to(_Listener(EVENTS_ALIAS, EVENTS_CHANNEL, note, joined, outage))
+    await _listen_to(EVENTS_ALIAS, Subscriber(EVENTS_CHANNEL, note, joined, outage))
 
 
-class _Listener(NamedTuple):
-    alias: str
-    channel: str
-    take: Callable[[Any], None]  # called with each notification
-    joined: Callable[[], None]  # called whenever a connection begins to listen
-    outage: Outage
-
-
-class _Listening:
-    """The connection of all listeners on a database in one event loop, as long as there are any."""
+class _Listening(Reception):
+    """The connection that listens on a database."""
 
     def __init__(self, alias: str) -> None:
+        super().__init__(f"realtime LISTEN {alias}")
         self._alias = alias
-        self._listeners: dict[int, _Listener] = {}
         self._listens = False
-        self._task: asyncio.Task[None] | None = None
 
-    async def serve(self, listener: _Listener) -> None:
-        self._listeners[id(listener)] = listener
+    def _note_new(self, subscriber: Subscriber) -> None:
         if self._listens:
-            listener.joined()
-        if self._task is None:
-            self._task = asyncio.create_task(self._stay_connected(), name=f"realtime LISTEN {self._alias}")
-        try:
-            await asyncio.Event().wait()  # until cancelled
-        finally:
-            del self._listeners[id(listener)]
-            if not self._listeners:
-                task, self._task, self._listens = self._task, None, False
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            subscriber.joined()
 
     async def _stay_connected(self) -> None:
-        """Connect again whenever the connection is lost."""
         import psycopg  # an optional dependency
 
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(**connection_params(self._alias)) as connection:
-                    await self._receive_notifications(connection)
+                    try:
+                        await self._receive_notifications(connection)
+                    finally:
+                        self._listens = False
             except NoNotification as error:
                 self._failed(error)
                 await asyncio.sleep(POOLER_SECONDS)
             except (psycopg.Error, OSError) as error:
                 await asyncio.sleep(self._failed(error))
 
-    def _failed(self, error: BaseException) -> float:
-        self._listens = False
-        return max(listener.outage.failed(error) for listener in self._listeners.values())
-
     def _succeeded(self) -> None:
-        for listener in self._listeners.values():
-            listener.outage.over()
+        for subscriber in self.subscribers.values():
+            subscriber.outage.over()
 
     async def _receive_notifications(self, connection: Any) -> None:
         """Listen until the connection ends. Raise `NoNotification` if no notification arrives."""
@@ -237,8 +215,8 @@ class _Listening:
         proven = self._alias not in settings.LISTEN_DSN and backend == connection.pgconn.backend_pid
         await connection.execute(f"LISTEN {EVENTS_CHANNEL}; LISTEN {POSTGRESQL_CHANNEL}")
         self._listens = True
-        for listener in list(self._listeners.values()):
-            listener.joined()
+        for subscriber in list(self.subscribers.values()):
+            subscriber.joined()
         echo = ECHO + origin()
         try:
             async with asyncio.timeout(None if proven else ANSWER_SECONDS) as proof:
@@ -260,18 +238,18 @@ class _Listening:
             raise NoNotification(self._alias) from error
 
     def _take(self, notification: Any) -> None:
-        for listener in list(self._listeners.values()):
-            if listener.channel == notification.channel:
-                listener.take(notification)
+        for subscriber in list(self.subscribers.values()):
+            if subscriber.channel == notification.channel:
+                subscriber.take(notification)
 
 
 _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Listening]] = WeakKeyDictionary()
 
 
-async def _listen_to(listener: _Listener) -> None:
-    """Listen until cancelled."""
+async def _listen_to(alias: str, subscriber: Subscriber) -> None:
+    """Listen on a database until cancelled."""
     shared = _connections.setdefault(asyncio.get_running_loop(), {})
-    await shared.setdefault(listener.alias, _Listening(listener.alias)).serve(listener)
+    await shared.setdefault(alias, _Listening(alias)).serve(subscriber)
 
 
 async def _notify(alias: str, payload: str) -> None:

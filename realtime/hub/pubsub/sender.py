@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
@@ -134,6 +134,50 @@ class Listener:
         raise NotImplementedError
 
 
+class Subscriber(NamedTuple):
+    """Takes what a carrier brings to one of its channels or groups, in one event loop."""
+
+    channel: str
+    take: Callable[[Any], None]  # called with each message
+    joined: Callable[[], None]  # called whenever messages arrive from now on
+    outage: Outage
+
+
+class Reception:
+    """Base class: one connection to a carrier, for all subscribers of one event loop, as long as there are any."""
+
+    def __init__(self, name: str) -> None:
+        self.subscribers: dict[int, Subscriber] = {}
+        self._name = name
+        self._task: asyncio.Task[None] | None = None
+
+    async def serve(self, subscriber: Subscriber) -> None:
+        """Let a subscriber take messages, until cancelled."""
+        self.subscribers[id(subscriber)] = subscriber
+        self._note_new(subscriber)
+        if self._task is None:
+            self._task = asyncio.create_task(self._stay_connected(), name=self._name)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            del self.subscribers[id(subscriber)]
+            if not self.subscribers:
+                task, self._task = self._task, None
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    def _failed(self, error: BaseException) -> float:
+        """Handle a failed attempt to connect; return the seconds to wait before the next one."""
+        return max(subscriber.outage.failed(error) for subscriber in self.subscribers.values())
+
+    def _note_new(self, subscriber: Subscriber) -> None:
+        raise NotImplementedError
+
+    async def _stay_connected(self) -> None:
+        """Receive until cancelled. Connect again whenever the connection is lost."""
+        raise NotImplementedError
+
+
 class Carrier(Protocol):
     """A way to other processes. It is created and used in its sender's thread, with one event loop."""
 
@@ -153,7 +197,7 @@ class ChannelLayerCarrier:
         self.outage = Outage(
             "the channel layer",
             gone="The channel layer is gone (%s): events reach this process alone, others find changes by polling.",
-            back="The channel layer is back: other processes are told of changes and events again.",
+            back="The channel layer is back: changes and events reach other processes again.",
         )
 
     async def deliver(self, batch: list[tuple[str, Message]]) -> None:

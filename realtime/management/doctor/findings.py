@@ -36,10 +36,10 @@ class Broken(Exception):
     """A failed test, with the reason."""
 
 
-def finding(what: str, begun: float, text: str, *, slow: float = SLOW_SECONDS) -> Finding:
+def finding(what: str, begun: float, text: str) -> Finding:
     """Return a success, or a slow one. `begun`: the value of `time.perf_counter()` at the start."""
     seconds = time.perf_counter() - begun
-    state = Outcome.SLOW if seconds > slow else Outcome.OK
+    state = Outcome.SLOW if seconds > SLOW_SECONDS else Outcome.OK
     return Finding(what, state, f"{text} in {seconds * 1000:.0f} ms")
 
 

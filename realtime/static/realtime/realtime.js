@@ -1927,9 +1927,9 @@ var pageChanges = new PageChanges();
 // src/dom/more_link.js
 var MORE = "more";
 var MoreLink = class {
-  /** Whether the server refuses more. */
+  /** Whether the server has refused more rows. */
   #isRefused = false;
-  /** The rows that were shown when more was requested last. @type {Set<Element>} */
+  /** The rows that were shown at the last request for more. @type {Set<Element>} */
   #before = /* @__PURE__ */ new Set();
   #observer;
   /** @param {Element} live the container, or the marker of a list in place @param {Windows} windows */
@@ -1957,7 +1957,7 @@ var MoreLink = class {
   get #rows() {
     return this.#siblings.filter((each) => attribute(each, "data-live-key") !== null);
   }
-  /** The child of the list that has the link. */
+  /** The child of the list that contains the link. */
   get #place() {
     return this.#siblings.find((each) => attribute(each, "data-live-load") !== null);
   }
@@ -1965,24 +1965,25 @@ var MoreLink = class {
     const place2 = this.#place;
     return place2 && (call(place2, "querySelector", "a[href]") ?? void 0);
   }
-  /** Shows whether there is more, and looks again whether it is in view. */
+  /** Updates the link, and checks again whether it is in view. */
   update() {
     const [place2, link2] = [this.#place, this.#link];
     if (!place2 || !link2) return;
-    const { isFull, isLoading, steps, size } = this.windows;
+    const { hasMore, isLoading, steps, size } = this.windows;
+    this.windows.look();
     const [first] = this.#rows;
     const isFocused = call(place2, "contains", focused(place2));
     pageChanges.during(() => {
       if (size < 0 && first && call(first, "compareDocumentPosition", place2) & Node.DOCUMENT_POSITION_FOLLOWING) call(first, "before", place2);
-      show(place2, "hidden", isFull && !this.#isRefused ? null : "");
+      if (hasMore !== void 0 || this.#isRefused) show(place2, "hidden", hasMore && !this.#isRefused ? null : "");
       show(link2, "aria-busy", isLoading ? "true" : null);
       show(link2, "href", addressOf(link2, steps + 1));
     });
     if (isFocused && attribute(place2, "hidden") !== null) this.#leaveFocus();
     this.#observer?.disconnect();
-    if (isFull && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
+    if (hasMore !== false && !isLoading && !this.#isRefused && !isManual(link2)) this.#observer?.observe(link2);
   }
-  /** The page shows as much after a reload. */
+  /** Puts the number of steps into the address, so that a reload shows as many rows. */
   showAddress() {
     const link2 = this.#link;
     const window2 = get(this.#document, "defaultView");
@@ -1992,7 +1993,7 @@ var MoreLink = class {
     this.#isRefused = true;
     this.update();
   }
-  /** The list has become another one. @param {Windows} windows */
+  /** Handles that the list starts again from its first rows. @param {Windows} windows */
   renew(windows) {
     this.windows = windows;
     this.#isRefused = false;
@@ -2011,7 +2012,7 @@ var MoreLink = class {
     event.preventDefault();
     this.#load();
   }
-  /** The link is hidden: who is at the link goes on with the row that it has shown, the nearest one. */
+  /** Moves the focus from the hidden link to the nearest row that it has loaded. */
   #leaveFocus() {
     const [rows, isUp] = [this.#rows, this.windows.size < 0];
     const added = rows.filter((each) => !this.#before.has(each));
@@ -2862,28 +2863,28 @@ function isInUse(row) {
 
 // src/data/parameter_change.js
 var PAUSE_SECONDS = 0.1;
-var PATIENCE_SECONDS = 1;
+var WAIT_SECONDS = 1;
 var ParameterChange = class {
   /** The newest parameters, until they are shown or refused. @type {Params | null} */
   target = null;
-  /** The pending request. @type {{params: Params, held: Held, end: () => void} | null} */
+  /** The pending request. @type {{params: Params, subscribed: Subscribed, end: () => void} | null} */
   #next = null;
   #isPausing = false;
-  #isPatient = false;
+  #isWaiting = false;
   #cancelPause = () => {
   };
-  #cancelPatience = () => {
+  #cancelWait = () => {
   };
   /**
    * @param {{
-   *   hold: (params: Params) => Held,
-   *   take: (held: Held, params: Params) => void,
+   *   subscribe: (params: Params) => Subscribed,
+   *   take: (subscribed: Subscribed, params: Params) => void,
    *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
    *   after: (seconds: number, callback: () => void) => () => void,
-   * }} options hold: subscribes with these parameters, by a subscription that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
+   * }} options subscribe: subscribes with these parameters and `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
    */
-  constructor({ hold, take: take2, refuse, after }) {
-    this.hold = hold;
+  constructor({ subscribe, take: take2, refuse, after }) {
+    this.subscribe = subscribe;
     this.take = take2;
     this.refuse = refuse;
     this.after = after;
@@ -2891,12 +2892,12 @@ var ParameterChange = class {
   /** @param {Params} params all of them */
   set(params) {
     this.target = params;
-    this.#go();
+    this.#request();
   }
   /** Cancels the change; the current rows stay. */
   cancel() {
     this.target = null;
-    this.#drop();
+    this.#cancelRequest();
   }
   /** Cancels the change, and ignores further ones. */
   close() {
@@ -2907,43 +2908,43 @@ var ParameterChange = class {
   /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {ResultSet} resultSet */
   arrived(resultSet) {
     const next = this.#next;
-    if (next?.held.resultSet !== resultSet || !(resultSet.filled || resultSet.error)) return;
-    this.#forget();
+    if (next?.subscribed.resultSet !== resultSet || !(resultSet.filled || resultSet.error)) return;
+    this.#endRequest();
     const isLast = this.target === next.params;
     if (isLast) this.target = null;
     resultSet.subscription.isNext = false;
-    if (!resultSet.error) this.take(next.held, next.params);
-    else next.held.close();
+    if (!resultSet.error) this.take(next.subscribed, next.params);
+    else next.subscribed.close();
     if (resultSet.error && isLast) this.refuse(resultSet.error);
-    this.#go();
+    this.#request();
   }
-  #go() {
+  #request() {
     const params = this.target;
-    if (!params || params === this.#next?.params || this.#isPausing || this.#next && this.#isPatient) return;
-    this.#drop();
-    this.#isPausing = this.#isPatient = true;
+    if (!params || params === this.#next?.params || this.#isPausing || this.#next && this.#isWaiting) return;
+    this.#cancelRequest();
+    this.#isPausing = this.#isWaiting = true;
     this.#cancelPause = this.after(PAUSE_SECONDS, () => {
       this.#isPausing = false;
-      this.#go();
+      this.#request();
     });
-    this.#cancelPatience = this.after(PATIENCE_SECONDS, () => {
-      this.#isPatient = false;
-      this.#go();
+    this.#cancelWait = this.after(WAIT_SECONDS, () => {
+      this.#isWaiting = false;
+      this.#request();
     });
-    const held = this.hold(params);
-    const { listeners } = held.resultSet;
-    const listener = () => this.arrived(held.resultSet);
+    const subscribed = this.subscribe(params);
+    const { listeners } = subscribed.resultSet;
+    const listener = () => this.arrived(subscribed.resultSet);
     listeners.add(listener);
-    this.#next = { params, held, end: () => void listeners.delete(listener) };
-    this.arrived(held.resultSet);
+    this.#next = { params, subscribed, end: () => void listeners.delete(listener) };
+    this.arrived(subscribed.resultSet);
   }
-  #drop() {
-    const held = this.#next?.held;
-    this.#forget();
-    held?.close();
+  #cancelRequest() {
+    const subscribed = this.#next?.subscribed;
+    this.#endRequest();
+    subscribed?.close();
   }
-  #forget() {
-    this.#cancelPatience();
+  #endRequest() {
+    this.#cancelWait();
     this.#next?.end();
     this.#next = null;
   }
@@ -2973,7 +2974,7 @@ var LiveTexts = class {
     const held = this.#rows.get(key)?.get(field);
     if (held && length < held.start + held.text.length) this.#set(key, field, held.start, held.text.slice(0, Math.max(0, length - held.start)));
   }
-  /** A part of a text, between two offsets. @param {string} key @param {string} field @param {number} start @param {number} end @returns {string | undefined} undefined: it has not all come */
+  /** Returns the text between two offsets; undefined if a part of it is missing. @param {string} key @param {string} field @param {number} start @param {number} end @returns {string | undefined} */
   read(key, field, start2, end) {
     const held = this.#rows.get(key)?.get(field);
     if (!held || start2 < held.start || end < start2 || end > held.start + held.text.length) return void 0;
@@ -2986,7 +2987,7 @@ var LiveTexts = class {
   keep(isThere) {
     for (const key of this.#rows.keys()) if (!isThere(key)) this.#rows.delete(key);
   }
-  /** Returns the row to show. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
+  /** Returns a row with its live texts. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
   shown(key, row) {
     const fields = this.#rows.get(key);
     if (!fields) return row;
@@ -3025,7 +3026,7 @@ var LiveTexts = class {
     return this.#drop(key, field, saved);
   }
   /**
-   * Drops a text, as of a row that does not show it any more: another text may be written when it does again.
+   * Drops a text, for example because the row no longer shows it. When it does again, another text may be written.
    *
    * @template T
    * @param {string} key
@@ -3433,21 +3434,26 @@ function unlink(place2) {
 // src/data/windows.js
 var WINDOW = "window";
 var Windows = class {
-  /** From where the list begins. @type {Range[]} */
+  /** The loaded ranges, in order from where the list begins. @type {Range[]} */
   #ranges;
-  /** What is being loaded. @type {Next | null} */
+  /** The range that is being loaded. @type {Next | null} */
   #next = null;
+  /** The row behind the last range, which says whether there are more. @type {Subscribed & {to: number} | null} */
+  #peek = null;
   /**
    * @param {{
-   *   size: number, first: Held, hold: (params: Params) => Held, taken: () => void, refuse: (error: RealtimeError) => void,
-   * }} options size: how many rows each step adds, negative if the list begins at its end; first: what is shown already; hold:
-   *   subscribes, to a subscription that is next; taken: the ranges have changed; refuse: the server refuses more
+   *   size: number, first: Subscribed, subscribe: (params: Params) => Subscribed, peek: (params: Params) => Subscribed,
+   *   changed: () => void, refused: (error: RealtimeError) => void,
+   * }} options size: the number of rows that each step adds, negative if the list begins at its end; first: the
+   *   subscription of the rows that are shown; subscribe: subscribes to a range, with `isNext`; peek: subscribes to rows that are
+   *   not shown; changed: called when the ranges have changed; refused: called if the server refuses a step
    */
-  constructor({ size, first, hold, taken: taken2, refuse }) {
+  constructor({ size, first, subscribe, peek, changed, refused }) {
     this.size = size;
-    this.hold = hold;
-    this.taken = taken2;
-    this.refuse = refuse;
+    this.subscribe = subscribe;
+    this.peek = peek;
+    this.changed = changed;
+    this.refused = refused;
     this.#ranges = [{ ...extentOf(first.resultSet.subscription.params), ...first }];
   }
   get #last() {
@@ -3461,18 +3467,24 @@ var Windows = class {
     const { from, to, resultSet } = this.#last;
     return resultSet.keys.length >= to - from;
   }
+  /** Whether there are more rows; undefined if the server has not said so yet. */
+  get hasMore() {
+    if (!this.isFull) return false;
+    const { to, resultSet } = this.#peek ?? {};
+    return to === this.#last.to && resultSet?.filled ? resultSet.keys.length > 0 : void 0;
+  }
   get isLoading() {
     return this.#next !== null && !this.#next.replaced;
   }
-  /** How many steps are shown. */
+  /** The number of steps that are shown. */
   get steps() {
     return this.#last.to / Math.abs(this.size);
   }
-  /** The parameter of the first step. */
+  /** The parameter for the first step. */
   get first() {
     return this.#param({ from: 0, to: Math.abs(this.size) });
   }
-  /** The parameter of all that is shown. */
+  /** The parameter for all loaded rows. */
   get all() {
     return this.#param({ from: 0, to: this.#last.to });
   }
@@ -3481,14 +3493,14 @@ var Windows = class {
     const found = this.#ranges.map(({ resultSet }) => resultSet);
     return this.size < 0 ? found.reverse() : found;
   }
-  /** Loads the next step, unless one is being loaded, or there is none. */
+  /** Loads the next step, if there may be one and none is being loaded. */
   more() {
-    if (this.isLoading || !this.isFull) return;
-    this.#drop();
+    if (this.isLoading || this.hasMore === false) return;
+    this.#cancelNext();
     const { to } = this.#last;
     this.#load({ from: to, to: to + Math.abs(this.size) }, 0);
   }
-  /** Takes what was requested, if this is it. @param {ResultSet} resultSet whose rows are loaded or refused */
+  /** Completes the pending request if it is this subscription, and its rows are loaded or refused. @param {ResultSet} resultSet */
   arrived(resultSet) {
     const next = this.#next;
     if (next?.resultSet !== resultSet || !(resultSet.filled || resultSet.error)) return;
@@ -3496,31 +3508,40 @@ var Windows = class {
     resultSet.subscription.isNext = false;
     if (resultSet.error) {
       next.close();
-      if (!next.replaced) this.refuse(resultSet.error);
+      if (!next.replaced) this.refused(resultSet.error);
       return;
     }
     const replaced = next.replaced ? this.#ranges.splice(-next.replaced) : [];
     this.#ranges.push(next);
     for (const each of replaced) each.close();
-    this.taken();
-    this.#join();
+    this.changed();
+    this.#merge();
+  }
+  /** Follows whether there is a row behind the last range, or behind the one that is being loaded. */
+  look() {
+    const to = this.#next && !this.#next.replaced ? this.#next.to : this.isFull ? this.#last.to : null;
+    if ((this.#peek?.to ?? null) === to) return;
+    this.#peek?.close();
+    this.#peek = to === null ? null : { to, ...this.peek({ ...this.#last.resultSet.subscription.params, [WINDOW]: this.#param({ from: to, to: to + 1 }) }) };
   }
   /** Ends all ranges but the first one. */
   close() {
-    this.#drop();
+    this.#cancelNext();
+    this.#peek?.close();
+    this.#peek = null;
     for (const each of this.#ranges.splice(1)) each.close();
   }
-  /** Two ranges of one length become one, so that few are left, however many steps are shown. */
-  #join() {
+  /** Replaces two ranges of one length by one, so that there are few ranges, however many steps are shown. */
+  #merge() {
     const [one, other] = this.#ranges.slice(-2);
     if (other && one.to - one.from === other.to - other.from) this.#load({ from: one.from, to: other.to }, 2);
   }
   /** @param {Extent} extent @param {number} replaced */
   #load(extent, replaced) {
     const { params } = this.#last.resultSet.subscription;
-    this.#next = { ...extent, replaced, ...this.hold({ ...params, [WINDOW]: this.#param(extent) }) };
+    this.#next = { ...extent, replaced, ...this.subscribe({ ...params, [WINDOW]: this.#param(extent) }) };
   }
-  #drop() {
+  #cancelNext() {
     this.#next?.close();
     this.#next = null;
   }
@@ -3608,7 +3629,7 @@ var Container = class {
     this.resultSet.subscription.fingerprint = attribute(element, "data-live-fingerprint") ?? "";
     if (attribute(element, "data-live-presence") !== null) this.resultSet.subscription.present = {};
     this.#change = new ParameterChange({
-      hold: (params) => this.#hold(params),
+      subscribe: (params) => this.#subscribe(params),
       take: ({ resultSet }) => this.#switch(resultSet),
       refuse: (error) => this.#refuse(error),
       after: (seconds, callback) => connection.monitor.after(seconds, callback)
@@ -3616,7 +3637,7 @@ var Container = class {
     this.announcer = announcer;
     if (this.#step) this.#showMore();
   }
-  /** How many rows each step adds, negative if they are added in front; 0 if the list shows no more when asked. */
+  /** The number of rows that each step adds, negative if they are added in front; 0 if the list does not load more on demand. */
   get #step() {
     return Math.trunc(Number(attribute(this.element, "data-live-more"))) || 0;
   }
@@ -3626,9 +3647,10 @@ var Container = class {
     this.#windows = new Windows({
       size: this.#step,
       first: { resultSet, close: () => connection.unsubscribe(resultSet) },
-      hold: (params) => this.#hold(params),
-      taken: () => this.#takeMore(),
-      refuse: (error) => {
+      subscribe: (params) => this.#subscribe(params),
+      peek: (params) => this.#peek(params),
+      changed: () => this.#takeMore(),
+      refused: (error) => {
         this.#link?.refuse();
         emit(element, "realtime:error", error);
       }
@@ -3636,7 +3658,7 @@ var Container = class {
     if (this.#link) this.#link.renew(this.#windows);
     else this.#link = new MoreLink(element, this.#windows);
   }
-  /** The list shows more: so does the page after a reload. */
+  /** Handles further rows. The address names them, so that a reload shows as many. */
   #takeMore() {
     const [resultSet] = this.#resultSets;
     this.resultSet = this.#step < 0 ? (
@@ -3645,11 +3667,11 @@ var Container = class {
     ) : resultSet;
     this.#link?.showAddress();
   }
-  /** Those of its rows, in order. @returns {ResultSet[]} */
+  /** Its subscriptions, in the order of their rows. @returns {ResultSet[]} */
   get #resultSets() {
     return this.#windows?.resultSets ?? [this.resultSet];
   }
-  /** The keys of what it shows; of two windows that are of two moments, both may have one. @returns {readonly string[]} */
+  /** The keys of the rows that it shows. Two windows may be of two moments, and both may have a row. @returns {readonly string[]} */
   get #shownKeys() {
     const { shownKeys } = this.resultSet;
     return this.#windows ? [...new Set(this.#resultSets.flatMap((each) => each.shownKeys))] : shownKeys;
@@ -3742,13 +3764,22 @@ var Container = class {
     this.#windows?.close();
   }
   /** @param {Params} params */
-  #hold(params) {
+  #subscribe(params) {
     const { vouched, present } = this.resultSet.subscription;
     const resultSet = this.#newResultSet({ params, cursor: null, changed: true });
     Object.assign(resultSet.subscription, { vouched, present, isNext: true });
     resultSet.listeners.add(() => resultSet.error && this.#windows?.arrived(resultSet));
     this.connection.subscribe(resultSet);
     return { resultSet, close: () => this.connection.unsubscribe(resultSet) };
+  }
+  /** Subscribes to rows that are not shown. @param {Params} params */
+  #peek(params) {
+    const { name: stream, token, format, connection } = this;
+    const resultSet = new ResultSet({ stream, token, params, format, cursor: null, changed: true });
+    Object.assign(resultSet.subscription, { vouched: this.resultSet.subscription.vouched, isNext: true });
+    resultSet.listeners.add(() => this.#link?.update());
+    connection.subscribe(resultSet);
+    return { resultSet, close: () => connection.unsubscribe(resultSet) };
   }
   /** @param {ResultSet} resultSet whose rows are loaded */
   #switch(resultSet) {
@@ -4269,16 +4300,16 @@ var Handle = class {
   #refusal = null;
   #change;
   #connection;
-  #held;
+  #subscribed;
   #read;
   /** @param {HandleOptions & {read: (resultSet: ResultSet) => Seen}} options read: returns the snapshot of a subscription */
-  constructor({ connection, stream, params, hold, read }) {
+  constructor({ connection, stream, params, subscribe, read }) {
     this.#connection = connection;
-    this.#held = hold(params, false);
+    this.#subscribed = subscribe(params, false);
     this.#read = read;
     this.#change = new ParameterChange({
-      hold: (changed) => hold(changed, true),
-      take: (held, changed) => this.#take(held, changed),
+      subscribe: (changed) => subscribe(changed, true),
+      take: (subscribed, changed) => this.#take(subscribed, changed),
       refuse: (error) => this.#refuse(error),
       after: (seconds, callback) => connection.monitor.after(seconds, callback)
     });
@@ -4292,12 +4323,12 @@ var Handle = class {
   }
   /** "connecting", "catching-up", "live", "offline" or "refused". */
   get state() {
-    const state = this.#connection.stateOf(this.#held.resultSet);
+    const state = this.#connection.stateOf(this.#subscribed.resultSet);
     return this.#change.target && state === "live" ? "catching-up" : state;
   }
   /** Why the state is "refused", or why the last `set()` was. */
   get error() {
-    return this.#refusal ?? this.#held.resultSet.error;
+    return this.#refusal ?? this.#subscribed.resultSet.error;
   }
   /**
    * Changes the given parameters. The current rows stay until the new ones are loaded. If the server refuses the parameters,
@@ -4318,11 +4349,11 @@ var Handle = class {
   subscribe = (callback) => {
     const listener = () => callback(this.getSnapshot());
     this.#listeners.add(listener);
-    if (this.#held.resultSet.filled) listener();
+    if (this.#subscribed.resultSet.filled) listener();
     return () => void this.#listeners.delete(listener);
   };
   /** The current snapshot, for React's useSyncExternalStore(query.subscribe, query.getSnapshot). @returns {Seen} */
-  getSnapshot = () => this.#read(this.#held.resultSet);
+  getSnapshot = () => this.#read(this.#subscribed.resultSet);
   /**
    * Returns a store of the snapshots that `see` returns, updated at each change of the rows and the state.
    *
@@ -4342,7 +4373,7 @@ var Handle = class {
   }
   /** Attaches a listener to the current subscription and its successors. @param {(resultSet: ResultSet) => () => void} attach returns a function that detaches it @returns {() => void} detaches it for good */
   attach(attach) {
-    this.#attached.set(attach, attach(this.#held.resultSet));
+    this.#attached.set(attach, attach(this.#subscribed.resultSet));
     return () => {
       this.#attached.get(attach)?.();
       this.#attached.delete(attach);
@@ -4354,16 +4385,16 @@ var Handle = class {
     for (const detach of this.#attached.values()) detach();
     this.#attached.clear();
     this.#listeners.clear();
-    this.#held.close();
+    this.#subscribed.close();
   }
-  /** @param {Held} held @param {Params} params */
-  #take(held, params) {
-    const before = this.#held;
-    this.#held = held;
+  /** @param {Subscribed} subscribed @param {Params} params */
+  #take(subscribed, params) {
+    const before = this.#subscribed;
+    this.#subscribed = subscribed;
     this.params = params;
     for (const [attach, detach] of this.#attached) {
       detach();
-      this.#attached.set(attach, attach(held.resultSet));
+      this.#attached.set(attach, attach(subscribed.resultSet));
     }
     before.close();
     this.#notify();
@@ -4384,7 +4415,15 @@ var Handle = class {
   }
   /** @param {Handle<any>} handle */
   static resultSetOf(handle) {
-    return handle.#held.resultSet;
+    return handle.#subscribed.resultSet;
+  }
+  /** Calls the listeners of a handle. @param {Handle<any>} handle */
+  static notify(handle) {
+    handle.#notify();
+  }
+  /** The newest parameters of a handle, shown or requested. @param {Handle<any>} handle */
+  static targetOf(handle) {
+    return handle.#change.target ?? handle.params;
   }
 };
 var LiveQuery = class extends Handle {
@@ -4474,9 +4513,65 @@ var LiveValue = class extends Handle {
     return this.getSnapshot();
   }
 };
+var LiveList = class extends LiveQuery {
+  #extent;
+  /** The places that are to be shown, the last one excluded. @type {[number, number] | null} */
+  #wanted = null;
+  /** @param {HandleOptions & {queries: LiveQueries, extent: LiveValue<{total: number, size: number}>}} options */
+  constructor({ extent, ...options }) {
+    super(options);
+    this.#extent = extent;
+    extent.subscribe(() => {
+      this.#load();
+      Handle.notify(this);
+    });
+  }
+  /** Rows, their place and state together: `{rows, start, total, state, error}`. */
+  store = this.storeOf(() => ({ rows: this.rows, start: this.start, total: this.total, state: this.state, error: this.error }));
+  /** The number of all rows; undefined until it is loaded. */
+  get total() {
+    return this.#extent.value?.total;
+  }
+  /** The place of the first of `rows` among all rows, from 0. */
+  get start() {
+    return Number(String(this.params[WINDOW] ?? "0").split(":", 1)[0]);
+  }
+  get error() {
+    return super.error ?? this.#extent.error;
+  }
+  /**
+   * Loads the rows from one place up to another one, which is excluded, and follows them instead of the rows before. The
+   * rows before stay until these are loaded. Of several calls, the last one wins.
+   *
+   * @param {number} from
+   * @param {number} to
+   */
+  range(from, to) {
+    this.#wanted = [from, to];
+    this.#load();
+  }
+  /** Changes parameters, of the rows and of their number. @param {Params} params */
+  set(params) {
+    super.set(params);
+    this.#extent.set(params);
+  }
+  close() {
+    this.#extent.close();
+    super.close();
+  }
+  /** Requests the pages that have these rows: readers of the same pages share a live query. */
+  #load() {
+    const size = this.#extent.value?.size;
+    if (!size || !this.#wanted) return;
+    const [from, to] = this.#wanted.map((each) => Math.max(0, each) || 0);
+    const first = Math.floor(from / size);
+    const window2 = `${first * size}:${Math.max(first + 1, Math.ceil(to / size)) * size}`;
+    if ((Handle.targetOf(this)[WINDOW] ?? `0:${size}`) !== window2) super.set({ [WINDOW]: window2 });
+  }
+};
 var LiveQueries = class {
   /** @type {Map<string, {resultSet: ResultSet, uses: number}>} */
-  #held = /* @__PURE__ */ new Map();
+  #inUse = /* @__PURE__ */ new Map();
   /**
    * @param {Connection} connection
    * @param {(element: Element) => ResultSet | undefined} [resultSetOf] returns a container's subscription
@@ -4501,41 +4596,45 @@ var LiveQueries = class {
   }
   /** @template T @param {string} stream @param {Params} params @returns {LiveQuery<T>} */
   open(stream, params) {
-    return new LiveQuery({ ...this.#use(stream, params, "data"), queries: this });
+    return new LiveQuery({ ...this.#optionsOf(stream, params, "data"), queries: this });
+  }
+  /** @template T @param {string} stream @param {Params} params @returns {LiveList<T>} */
+  openList(stream, params) {
+    return new LiveList({ ...this.#optionsOf(stream, params, "data"), queries: this, extent: this.openValue(stream, params, "extent") });
   }
   /** @template T @param {string} stream @param {Params} params @param {object | null} data null: only watch @param {boolean} [everyone] @returns {Presence<T>} */
   openPresence(stream, params, data, everyone = false) {
     const name = everyone ? `${stream}:presence:all` : `${stream}:presence`;
-    const presence2 = new Presence({ ...this.#use(name, params, "data"), queries: this });
+    const presence2 = new Presence({ ...this.#optionsOf(name, params, "data"), queries: this });
     if (data) presence2.set(data);
     return presence2;
   }
   /** @template T @param {string} stream @param {Params} params @param {string} name @returns {LiveValue<T>} */
   openValue(stream, params, name) {
-    return new LiveValue(this.#use(stream, params, valueFormat(name)));
+    return new LiveValue(this.#optionsOf(stream, params, valueFormat(name)));
   }
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
-  #use(stream, params, format) {
-    return { connection: this.connection, stream, params, hold: (changed, isNext) => this.#hold(stream, changed, format, isNext) };
+  #optionsOf(stream, params, format) {
+    return { connection: this.connection, stream, params, subscribe: (changed, isNext) => this.#subscribe(stream, changed, format, isNext) };
   }
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Held} */
-  #hold(stream, params, format, isNext) {
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Subscribed} */
+  #subscribe(stream, params, format, isNext) {
     const id = JSON.stringify([stream, sorted(params), format]);
-    let held = this.#held.get(id);
-    if (!held) {
-      held = { resultSet: new ResultSet({ stream, params, format, cursor: null, isNext }), uses: 0 };
-      this.#held.set(id, held);
-      this.connection.subscribe(held.resultSet);
+    let found = this.#inUse.get(id);
+    if (!found) {
+      found = { resultSet: new ResultSet({ stream, params, format, cursor: null, isNext }), uses: 0 };
+      this.#inUse.set(id, found);
+      this.connection.subscribe(found.resultSet);
     }
-    held.uses += 1;
-    held.resultSet.subscription.isNext &&= isNext;
-    const { resultSet } = held;
+    found.uses += 1;
+    found.resultSet.subscription.isNext &&= isNext;
+    const { resultSet } = found;
     let isOpen = true;
     const close = () => {
       if (!isOpen) return;
       isOpen = false;
-      if (--held.uses) return;
-      this.#held.delete(id);
+      if (--found.uses) return;
+      this.#inUse.delete(id);
       this.connection.unsubscribe(resultSet);
     };
     return { resultSet, close };
@@ -4980,11 +5079,11 @@ var PageLinks = class {
     event.preventDefault();
     this.go(stream, attribute(link2, "data-live-page") ?? "", (error) => error || this.#scrollTo(stream));
   }
-  /** A page is read from its beginning, as after any other link. @param {string} stream */
+  /** Scrolls to the beginning of the page, as after any other link. @param {string} stream */
   #scrollTo(stream) {
     const live2 = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && isOfRows(each));
-    const list = live2 && isMarker(live2) ? get(live2, "parentElement") : live2;
-    if (list && call(list, "getBoundingClientRect").top < 0) call(list, "scrollIntoView", { block: "start" });
+    const list2 = live2 && isMarker(live2) ? get(live2, "parentElement") : live2;
+    if (list2 && call(list2, "getBoundingClientRect").top < 0) call(list2, "scrollIntoView", { block: "start" });
   }
 };
 var isOfRows = (live2) => /^html(:|$)/.test(attribute(live2, "data-live-format") ?? "html");
@@ -6017,7 +6116,7 @@ function serve(scope, { newTransport = (url) => new WebSocketTransport(url), loc
 }
 
 // src/transports/selector.js
-var PATIENCE_SECONDS2 = 4;
+var PATIENCE_SECONDS = 4;
 var GOOD_SECONDS2 = 10;
 var MAX_FAILURES = 3;
 var FIRST_PROBE_SECONDS = 15;
@@ -6042,20 +6141,20 @@ var TransportSelector = class {
    *   memory?: Storage | null,
    * }} options list: the best transport first
    */
-  constructor({ list, after, now, memory = null }) {
-    this.list = list;
+  constructor({ list: list2, after, now, memory = null }) {
+    this.list = list2;
     this.after = after;
     this.now = now;
     this.memory = memory;
   }
   /** Returns a transport for the next attempt, which selects one of the available transports. @returns {Transport} */
   newTransport() {
-    const list = this.list();
-    const place2 = Math.max(0, list.findIndex(({ name }) => name === (this.#current ?? this.#remembered())));
+    const list2 = this.list();
+    const place2 = Math.max(0, list2.findIndex(({ name }) => name === (this.#current ?? this.#remembered())));
     const start2 = this.#short >= MAX_FAILURES ? place2 + 1 : place2;
-    const order = list.map((_, index) => list[(start2 + index) % list.length]);
+    const order = list2.map((_, index) => list2[(start2 + index) % list2.length]);
     const keepsTo = this.#current !== null && this.#failures < MAX_FAILURES && this.#short < MAX_FAILURES;
-    return new FallbackTransport({ selector: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0] });
+    return new FallbackTransport({ selector: this, order: keepsTo ? order.slice(0, 1) : order, best: list2[0] });
   }
   /** @param {TransportOption} option */
   welcomed({ name }) {
@@ -6160,7 +6259,7 @@ var FallbackTransport = class {
       closed: failed
     });
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS2, () => failed(ABNORMAL5, "Nothing was heard from the server."));
+      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL5, "Nothing was heard from the server."));
     }
     inner.open();
   }
@@ -6197,7 +6296,7 @@ var FallbackTransport = class {
       },
       closed: failed
     });
-    this.#cancelTimer = this.selector.after(PATIENCE_SECONDS2, failed);
+    this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, failed);
     probe.open();
   }
   /** Moves the subscriptions to the better transport, from their cursors. @param {Transport} probe @param {string} welcome */
@@ -6235,9 +6334,9 @@ var UPLOAD = "X-Realtime-Upload";
 var LOCATION = "X-Realtime-Location";
 var ERRORS = '.errorlist, [aria-invalid="true"], [role="alert"]';
 var UploadForms = class {
-  /** The uploads that run. @type {WeakSet<HTMLFormElement>} */
+  /** The forms with a running upload. @type {WeakSet<HTMLFormElement>} */
   #running = /* @__PURE__ */ new WeakSet();
-  /** @param {{document: Document, go: (url: string) => void}} options go: navigates to another page, or to this one anew */
+  /** @param {{document: Document, go: (url: string) => void}} options go: navigates to a page, or reloads this one */
   constructor({ document: document2, go }) {
     this.document = document2;
     this.go = go;
@@ -6248,8 +6347,8 @@ var UploadForms = class {
   /** @param {SubmitEvent} event */
   #submit(event) {
     const { target: form, submitter } = event;
-    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null || isForeign(form)) return;
-    if (event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return;
+    if (!(form instanceof HTMLFormElement) || attribute(form, "data-live-upload") === null) return;
+    if (isForeignSubmit(form, submitter) || event.defaultPrevented || !filesOf(form).some((input) => input.files?.length)) return;
     const address = addressOf2(form, submitter);
     if (!address) return;
     event.preventDefault();
@@ -6418,6 +6517,10 @@ function create() {
     keepConnected();
     return queries.open(name, params);
   };
+  const list2 = (name, params = {}) => {
+    keepConnected();
+    return queries.openList(name, params);
+  };
   const value2 = (stream, params, name) => {
     keepConnected();
     return queries.openValue(stream, params, name);
@@ -6468,6 +6571,7 @@ function create() {
     [MARK]: true,
     connect: connect2,
     live: live2,
+    list: list2,
     value: value2,
     call: call3,
     presence: presence2,
@@ -6499,7 +6603,7 @@ function withoutPage() {
     throw new Error(`realtime.${name}() needs a page: call it in the browser, not where a server renders.`);
   };
   return {
-    ...Object.fromEntries(["connect", "live", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
+    ...Object.fromEntries(["connect", "live", "list", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
     RealtimeError,
     codes,
     ...seen,
@@ -6514,7 +6618,7 @@ function start() {
   return withoutPage();
 }
 var realtime = start();
-var { connect, live, value, call: call2, presence, send: send2, on, pause, resume, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
+var { connect, live, list, value, call: call2, presence, send: send2, on, pause, resume, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
 var realtime_default = realtime;
 export {
   RealtimeError2 as RealtimeError,
@@ -6522,6 +6626,7 @@ export {
   codes2 as codes,
   connect,
   realtime_default as default,
+  list,
   live,
   on,
   pause,

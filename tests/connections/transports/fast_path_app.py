@@ -29,7 +29,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     while (message := await receive())["type"] != "websocket.disconnect":
         command = json.loads(message["text"])
         if command == "known":
-            sender.send(json.dumps(sender.knows_server))
+            sender.send(json.dumps(sender._handover is not None))
             continue
         sizes += len(command)
         for size in command:

@@ -96,7 +96,7 @@ def test_a_layer_that_fails_is_named_once_and_so_is_its_return(layer, caplog):
         "The channel layer is gone (OSError: nobody there): "
         "events reach this process alone, others find changes by polling."
     )
-    assert back == "The channel layer is back: other processes are told of changes and events again."
+    assert back == "The channel layer is back: changes and events reach other processes again."
 
 
 SCRIPT = """

@@ -25,12 +25,12 @@ export declare class LiveTexts {
     add(key: string, field: string, offset: number, text: string): void;
     /** Drops the text beyond its final length. @param {string} key @param {string} field @param {number} length */
     end(key: string, field: string, length: number): void;
-    /** A part of a text, between two offsets. @param {string} key @param {string} field @param {number} start @param {number} end @returns {string | undefined} undefined: it has not all come */
+    /** Returns the text between two offsets; undefined if a part of it is missing. @param {string} key @param {string} field @param {number} start @param {number} end @returns {string | undefined} */
     read(key: string, field: string, start: number, end: number): string | undefined;
     clear(): void;
     /** Drops the texts of removed rows. @param {(key: string) => boolean} isThere */
     keep(isThere: (key: string) => boolean): void;
-    /** Returns the row to show. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
+    /** Returns a row with its live texts. @template {Row | undefined} T @param {string} key @param {T} row the saved one @returns {T} */
     shown<T extends Row | undefined>(key: string, row: T): T;
 }
 /** Escapes as Django does. @param {string} text */

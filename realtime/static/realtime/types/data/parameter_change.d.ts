@@ -4,29 +4,29 @@
  */
 export type Params = import("../protocol/messages.js").Params;
 export type ResultSet = import("./result_set.js").ResultSet;
-export type Held = {
+export type Subscribed = {
     resultSet: ResultSet;
     close: () => void;
 };
 export declare class ParameterChange {
     #private;
-    hold: (params: Params) => Held;
-    take: (held: Held, params: Params) => void;
+    subscribe: (params: Params) => Subscribed;
+    take: (subscribed: Subscribed, params: Params) => void;
     refuse: (error: import("../protocol/messages.js").RealtimeError) => void;
     after: (seconds: number, callback: () => void) => () => void;
     /** The newest parameters, until they are shown or refused. @type {Params | null} */
     target: Params | null;
     /**
      * @param {{
-     *   hold: (params: Params) => Held,
-     *   take: (held: Held, params: Params) => void,
+     *   subscribe: (params: Params) => Subscribed,
+     *   take: (subscribed: Subscribed, params: Params) => void,
      *   refuse: (error: import("../protocol/messages.js").RealtimeError) => void,
      *   after: (seconds: number, callback: () => void) => () => void,
-     * }} options hold: subscribes with these parameters, by a subscription that `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
+     * }} options subscribe: subscribes with these parameters and `isNext`; take: called when the rows are loaded; refuse: called if the server refuses the newest parameters
      */
-    constructor({ hold, take, refuse, after }: {
-        hold: (params: Params) => Held;
-        take: (held: Held, params: Params) => void;
+    constructor({ subscribe, take, refuse, after }: {
+        subscribe: (params: Params) => Subscribed;
+        take: (subscribed: Subscribed, params: Params) => void;
         refuse: (error: import("../protocol/messages.js").RealtimeError) => void;
         after: (seconds: number, callback: () => void) => () => void;
     });

@@ -1,0 +1,68 @@
+"""Streams that several tests need, and a way to register streams for the time of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from realtime import ModelStream
+from realtime.capture import install
+from realtime.streams.registry import registry
+from tests.models import Book
+
+
+@contextmanager
+def registered(**streams: type[ModelStream]) -> Iterator[None]:
+    """Register streams by their names, and capture changes of their models."""
+    for name, stream in streams.items():
+        registry.add(name, stream)
+    install.install()
+    try:
+        yield
+    finally:
+        for name in streams:
+            registry.remove(name)
+        install.install()
+
+
+class CheckedStream(ModelStream):
+    """The books of a shelf. A subclass says who may see them, and notes in `checked` whom it was called for."""
+
+    model = Book
+    fields = ["title"]
+    partition_by = ["shelf"]
+    checked: ClassVar[list[Any]]
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf)
+
+
+class FoundStream(ModelStream):
+    """A search that everybody may make: its parameter is free, and it is not partitioned."""
+
+    model = Book
+    fields = ["title"]
+    allow_anonymous = True
+
+    def authorize(self, user, **params):
+        return True
+
+    def get_queryset(self, title: str):
+        return Book.objects.filter(title__startswith=title)
+
+
+class PagedStream(ModelStream):
+    """The books of a shelf, page by page, as many as have a part of a title: a change concerns all its searches."""
+
+    model = Book
+    fields = ["title"]
+    partition_by = ["shelf"]
+    paginate_by = 10
+    allow_anonymous = True
+
+    def authorize(self, user, **params):
+        return True
+
+    def get_queryset(self, shelf: int, title: str = ""):
+        return Book.objects.filter(shelf=shelf, title__contains=title).order_by("title")
