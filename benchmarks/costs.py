@@ -1,4 +1,4 @@
-"""Costs: how the costs of page positions, presence, events under overload, access, and long polls grow.
+"""Costs: how the costs of page positions, presence, events under overload, access, long polls, and patches grow.
 
     python -m benchmarks.costs
     python -m benchmarks.costs --databases mysql --only head
@@ -7,7 +7,8 @@ Each figure is printed with one of the same run to compare it with: a log of 20,
 client among 300 present ones with one among 100; a long poll with a WebSocket frame, and with a request that Django
 answers at once, by the server's processor time (on Linux). For events, it is the age of the oldest that arrived, while
 more events are sent than can be delivered. For access, it is the delay of frames while twenty changes a second each
-concern the access of all users, beside the delay without these changes.
+concern the access of all users, beside the delay without these changes. For patches, one of 40 fields changes, and
+clients of protocol version 2 are compared with as many of version 1, which receive whole rows.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ EVENT_CLIENTS, EVENTS_PER_SECOND, EVENTS_FOR_SECONDS = 200, 500, 4
 USERS, ACCESS_CHANGES_PER_SECOND, FRAMES_PER_SECOND, ACCESS_FOR_SECONDS = (100, 1000), 20, 4, 10
 POLLERS, WRITES = 20, 100
 WRITTEN_AT = re.compile(r"at (\d+\.\d+)")
-MEASURES = ("head", "presence", "events", "access", "longpoll")
+MEASURES = ("head", "presence", "events", "access", "longpoll", "patches")
+FIELDS, PATCHED, PATCHES = 40, 1000, 30  # of a row; clients; changes
 
 
 def main() -> None:
@@ -96,7 +98,7 @@ class Sink:
 
     unsent = 0  # bytes that wait in the transport
 
-    def __init__(self, user: str) -> None:
+    def __init__(self, user: str, version: int = 1) -> None:
         from realtime.auth.identity import Identity
         from realtime.connections.connection import Connection
         from realtime.hub.hub import get_hub
@@ -104,12 +106,12 @@ class Sink:
         self.bytes = self.frames = self.events = self.messages = 0
         self.oldest = 0.0
         self.connection = Connection(hub=get_hub(), transport=self, identity=Identity(user))
-        self.connection.receive('{"type":"hello","version":1}')
+        self.connection.receive(json.dumps({"type": "hello", "version": version}))
 
     def send(self, text: str) -> None:
         self.messages += text[:17] != '{"type":"welcome"'
         self.bytes += len(text)
-        if text.startswith('{"type":"frame"'):
+        if text.startswith(('{"type":"frame"', "[")):  # or patches in short
             self.frames += 1
         elif text.startswith('{"type":"event"'):
             self.events += 1
@@ -341,6 +343,72 @@ async def preflights(port: int, processor: Callable[[], float]) -> float:
         await reader.readuntil(b"\r\n\r\n")
     writer.close()
     return 1e6 * (processor() - before) / (5 * WRITES)
+
+
+def patches() -> None:
+    from django.contrib.auth.models import User
+    from django.db.models import Value
+    from django.test import override_settings
+
+    from realtime import ModelStream
+    from realtime.streams.registry import registry
+    from tests.models import Book, Shelf
+
+    others = {f"field_{number}": Value(f"The text of field {number}") for number in range(FIELDS - 2)}
+
+    class WideStream(ModelStream):
+        model = Book
+        fields = ["id", "title", *others]
+        partition_by = ["shelf"]
+
+        def authorize(self, user: Any, **params: Any) -> bool:
+            return True
+
+        def get_queryset(self, shelf: int) -> Any:
+            return Book.objects.filter(shelf=shelf).annotate(**others)
+
+    registry.add("wide", WideStream)
+    user = str(User.objects.create(username="subscriber").pk)
+    book = Book.objects.create(shelf=Shelf.objects.create(name="wide"), title="begin")
+    with override_settings(REALTIME_LIMITS={"connections_per_user": 2 * PATCHED, "checks_per_second": 1e6}):
+        rounds = [[asyncio.run(changed(user, book, version)) for version in (1, 2)] for _ in range(6)]
+    # the best of several rounds, because other processes of the machine only add to it
+    whole, patched = (list(zip(*of_version, strict=True)) for of_version in zip(*rounds[1:], strict=True))
+    tell(f"patches: bytes for one of {FIELDS} fields, and of a row", min(patched[0]), min(whole[0]))
+    tell(f"the same: ms of processor, {PATCHED:,} clients", min(patched[1]), min(whole[1]))
+    tell("the same: ms until all clients have it", min(patched[2]), min(whole[2]))
+
+
+async def changed(user: str, book: Any, version: int) -> tuple[float, float, float]:
+    """Return what a changed field costs: bytes of a client, processor time, and the time until all clients have it."""
+    from django.db import connection
+
+    sinks = [Sink(user, version) for _ in range(PATCHED)]
+    for sink in sinks:
+        asked = {"type": "subscribe", "id": 1, "stream": "wide", "params": {"shelf": book.shelf_id}}
+        sink.connection.receive(json.dumps(asked))
+    while not all(sink.connection.settled for sink in sinks):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+    def write(title: str) -> None:
+        type(book).objects.filter(pk=book.pk).update(title=title)
+        connection.close()
+
+    async def deliver() -> float:
+        begun, frames = time.monotonic(), [sink.frames for sink in sinks]
+        await asyncio.to_thread(write, f"{time.time_ns()}")
+        while any(sink.frames == before for sink, before in zip(sinks, frames, strict=True)):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        return 1000 * (time.monotonic() - begun)
+
+    await deliver()  # the first change after subscribing sends the whole row to all
+    sizes, processor = [sink.bytes for sink in sinks], time.process_time()
+    times = [await deliver() for _ in range(PATCHES)]
+    processor = time.process_time() - processor
+    used = statistics.median(sink.bytes - before for sink, before in zip(sinks, sizes, strict=True))
+    for sink in sinks:
+        await sink.connection.close()
+    return used / PATCHES, 1000 * processor / PATCHES, statistics.median(times)
 
 
 async def socket(port: int, cookie: str, asked: dict[str, Any], arrived: asyncio.Queue[None]) -> None:

@@ -1,5 +1,5 @@
 /**
- * The public object: connect(), live(), value(), call(), presence(), send(), on(), state.
+ * The public object: connect(), live(), list(), value(), call(), presence(), send(), on(), state.
  */
 
 import {Connection} from "./connection/connection.js"
@@ -69,6 +69,19 @@ function create() {
   const live = (name, params = {}) => {
     keepConnected()
     return queries.open(name, params)
+  }
+
+  /**
+   * Opens a range of the rows of a stream with `paginate_by`, for a virtual list.
+   *
+   * @template [T=import("./data/live_query.js").Row] the type of a row
+   * @param {string} name of the stream
+   * @param {import("./protocol/messages.js").Params} [params]
+   * @returns {import("./data/live_query.js").LiveList<T>}
+   */
+  const list = (name, params = {}) => {
+    keepConnected()
+    return queries.openList(name, params)
   }
 
   /**
@@ -182,6 +195,7 @@ function create() {
     [MARK]: true,
     connect,
     live,
+    list,
     value,
     call,
     presence,
@@ -219,7 +233,7 @@ function withoutPage() {
     throw new Error(`realtime.${name}() needs a page: call it in the browser, not where a server renders.`)
   }
   return {
-    ...Object.fromEntries(["connect", "live", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
+    ...Object.fromEntries(["connect", "live", "list", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
     RealtimeError: messages.RealtimeError,
     codes: messages.codes,
     ...seen,
@@ -237,5 +251,5 @@ function start() {
 }
 const realtime = start()
 
-export const {connect, live, value, call, presence, send, on, pause, resume, status, RealtimeError, codes} = realtime
+export const {connect, live, list, value, call, presence, send, on, pause, resume, status, RealtimeError, codes} = realtime
 export default realtime

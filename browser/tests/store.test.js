@@ -89,6 +89,84 @@ describe("a store", () => {
   })
 })
 
+describe("a list", () => {
+  let list, clock
+
+  beforeEach(() => {
+    tasks.close()
+    server = new Server()
+    clock = new Clock()
+    const monitor = new Monitor({clock, window: new EventTarget(), document: new EventTarget()})
+    connection = new Connection({monitor, newTransport: server.newTransport, report: (error) => { throw error }})
+    list = new LiveQueries(connection).openList("tasks", {project: 7})
+    connect()
+  })
+
+  const requested = () => server.subscribe().map(({id, params, format}) => ({id, params, format}))
+  const rows = (start, stop) => Array.from({length: stop - start}, (_, index) => ({key: `${start + index}`, row: {title: `${start + index}`}}))
+  const begin = (total) => {
+    const [extent, page] = requested()
+    server.frame("e.1", {query: page.id, reset: true, puts: rows(0, 10)}, {query: extent.id, reset: true, puts: [{key: "extent", row: {total, size: 10}}]})
+    return extent.id
+  }
+
+  test("has the first page and the number of all rows", () => {
+    assert.deepEqual([list.total, list.start], [undefined, 0])
+    begin(10000)
+    const {rows: shown, start, total, state, error} = list.store.getSnapshot()
+    assert.deepEqual([shown.length, start, total, state, error], [10, 0, 10000, "live", null])
+  })
+
+  test("loads the pages of a range, and keeps the rows before until then", () => {
+    const seen = []
+    list.store.subscribe(({rows, start, total}) => seen.push([rows[0]?.title, rows.length, start, total]))
+    begin(10000)
+    list.range(4995, 5015)
+    const [{id, params}] = requested()
+    assert.deepEqual([params, list.start, list.rows.length], [{project: 7, window: "4990:5020"}, 0, 10])
+    server.frame("e.2", {query: id, reset: true, puts: rows(4990, 5020)})
+    assert.deepEqual(seen.at(-1), ["4990", 30, 4990, 10000])
+    assert.equal(seen.some(([title, , start]) => title && Number(title) !== start), false)
+  })
+
+  test("requests nothing for a range of the same pages, nor for one that is left at once", () => {
+    begin(100)
+    list.range(2, 9)
+    assert.deepEqual(requested(), [])
+    list.range(15, 18)
+    list.range(25, 28)
+    list.range(91, 99)
+    assert.deepEqual(requested().map(({params}) => params.window), ["10:20"])
+    clock.pass(2)
+    assert.deepEqual(requested().map(({params}) => params.window), ["90:100"])
+  })
+
+  test("waits with a range for the number of rows on a page, and takes one without rows as a page", () => {
+    list.range(31, 31)
+    begin(100)
+    assert.deepEqual(requested().map(({params}) => params.window), ["30:40"])
+    list.range(-5, NaN)
+    clock.pass(2)
+    assert.deepEqual(requested().map(({params}) => params.window), ["0:10"])
+  })
+
+  test("follows its number of rows, and other parameters change it too", () => {
+    const seen = []
+    list.store.subscribe(({total}) => seen.push(total))
+    const id = begin(100)
+    server.frame("e.2", {query: id, puts: [{key: "extent", row: {total: 101, size: 10}}]})
+    assert.equal(seen.at(-1), 101)
+    list.set({q: "ink"})
+    assert.deepEqual(requested().map(({params, format}) => [params, format]), [[{project: 7, q: "ink"}, "data"], [{project: 7, q: "ink"}, "value:extent"]])
+  })
+
+  test("ends both with the last use", () => {
+    begin(100)
+    list.close()
+    assert.equal(server.received().filter(({type}) => type === "unsubscribe").length, 2)
+  })
+})
+
 describe("in a framework", () => {
   let document
 

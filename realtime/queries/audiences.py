@@ -53,7 +53,7 @@ class AudienceReader:
         names = key_names(model)
         rows: QuerySet[Any] = QuerySet(model, using=self._stream.database())  # a manager may hide rows
         parsed = parse_keys(model, sorted(keys))
-        found: defaultdict[str, set[str]] = defaultdict(set)
+        texts: defaultdict[Any, set[str]] = defaultdict(set)
         left = MOST_AUDIENCES
         for start in range(0, len(parsed), KEYS_PER_QUERY):
             chunk = rows.filter(pk__in=parsed[start : start + KEYS_PER_QUERY]).order_by()
@@ -63,7 +63,10 @@ class AudienceReader:
                 return ANYONE
             for *key, audience in pairs:
                 if audience is not None:
-                    found[self._same_key(key_of_values(model, key))].add(self._path.text(audience))
+                    texts[tuple(key)].add(self._path.text(audience))
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for each, audiences in texts.items():
+            found[self._same_key(key_of_values(model, each))] |= audiences
         return found
 
     def _former(self, logged: Mapping[str, Sequence[LoggedChange]]) -> defaultdict[str, set[str]] | Anyone:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from django.db.models import F
 from django.db.models.lookups import Exact
@@ -33,13 +34,14 @@ class Family:
     """Live queries of one stream with the same QuerySet in different partitions, or for different audiences."""
 
     def __init__(self, plan: Plan, params: Mapping[str, Any]) -> None:
-        self._plan = plan
+        self._plan = copy(plan)  # so that it is forgotten with the live queries that it was made for
         self._fields = _whole_fields(plan.stream)
         self._places = _places(plan.queryset.query.where, self._fields, params)
         self._names = [self._fields[name].attname for name in self._places]
         self._path = plan.stream.audience_path() if plan.stream.audience_by else None
         if self._path is not None:
             self._names.append(self._fields[self._path.column].attname if self._path.column else AUDIENCE)
+        self._values: WeakKeyDictionary[LiveQuery, Values | None] = WeakKeyDictionary()  # which never change
         self.usable = True  # False after reading them together has failed
 
     def has(self, plan: Plan, params: Mapping[str, Any]) -> bool:
@@ -52,11 +54,19 @@ class Family:
         one, other = attributes(mine), attributes(theirs)
         return _is_like(one.pop("where"), other.pop("where"), self._places.values()) and is_same(one, other)
 
-    def values(self, stream: ModelStream) -> Values:
-        """Return the partition, and the audience, of a stream."""
+    def values(self, query: LiveQuery) -> Values | None:
+        """Return the partition, and the audience, of a live query; None if no row can name its audience."""
+        if query not in self._values:
+            self._values[query] = self._read_values(query.stream)
+        return self._values[query]
+
+    def _read_values(self, stream: ModelStream) -> Values | None:
         partition = [self._fields[name].get_prep_value(stream.params[name]) for name in self._places]
         if self._path is not None:
-            partition.append(self._path.field.get_prep_value(self._path.value(stream.audience_key)))
+            audience = self._path.value(stream.audience_key)
+            if audience is None:
+                return None
+            partition.append(self._path.field.get_prep_value(audience))
         return tuple(partition)
 
     @property
@@ -89,12 +99,16 @@ class Family:
             by_place: defaultdict[tuple[str, Values], list[LiveQuery]] = defaultdict(list)
             found: dict[LiveQuery, dict[str, Any]] = {query: {} for query in some}
             before: dict[LiveQuery, dict[str, str | None]] = {query: {} for query in some}
-            values = {query: self.values(query.stream) for query in some}
+            values: set[Values] = set()
             for query, keys in some.items():
+                own_values = self.values(query)
+                if own_values is None:
+                    continue
+                values.add(own_values)
                 for key in keys:
-                    by_place[key, values[query]].append(query)
+                    by_place[key, own_values].append(query)
             keys = {key for key, _ in by_place}
-            rows = self._read_linked(keys, values.values(), instances) if self._is_linked else self._read(keys)
+            rows = self._read_linked(keys, values, instances) if self._is_linked else self._read(keys)
             for key, own, instance, previous in rows:
                 for query in by_place.get((key, own), ()):
                     found[query].setdefault(key, instance)
@@ -130,26 +144,24 @@ class Families:
         self._routing = set(stream.partition_by)
         self._path = stream.audience_path() if stream.audience_by else None
         self._fields = _whole_fields(stream)
-        self._found: defaultdict[Any, list[Family]] = defaultdict(list)  # by what distinguishes most of them
+        self._found: WeakValueDictionary[Any, Family] = WeakValueDictionary()  # by what distinguishes most of them
         self._of: WeakKeyDictionary[Plan, Family | None] = WeakKeyDictionary()
 
     def of(self, query: LiveQuery) -> Family | None:
         """Return the family of a live query in this tick; None if it is read alone."""
         plan = query.plan()
-        if plan is None or not self._are_read_together(query, plan):
+        if plan is None:
             return None
         if plan not in self._of:
-            self._of[plan] = self._find(query, plan)
+            self._of[plan] = self._find(query, plan) if self._tells_apart(plan) else None
         family = self._of[plan]
         return family if family is not None and family.usable else None
 
-    def _are_read_together(self, query: LiveQuery, plan: Plan) -> bool:
-        """Return whether one statement can tell apart the rows of this live query's audience and of others."""
+    def _tells_apart(self, plan: Plan) -> bool:
+        """Return whether one statement can read the rows of several audiences, each with those that it is for."""
         path = self._path
         if path is None:
             return True
-        if path.value(query.stream.audience_key) is None:  # nobody
-            return False
         if path.column:
             return path.column in self._fields
         return path.links is not None and is_whole(path.field) and not plan.queryset.query.annotations
@@ -159,14 +171,16 @@ class Families:
             return None
         params = query.stream.params
         others = sorted((name, repr(value)) for name, value in params.items() if name not in self._routing)
-        alike = self._found[tuple(others), query.key.surroundings]
-        for family in alike:
-            if family.has(plan, params):
+        places = [(tuple(others), query.key.surroundings, number) for number in range(MOST_ALIKE)]
+        for place in places:
+            family = self._found.get(place)
+            if family is not None and family.has(plan, params):
                 return family
-        if len(alike) >= MOST_ALIKE:
-            return None
-        alike.append(Family(plan, params))
-        return alike[-1]
+        for place in places:
+            if place not in self._found:
+                family = self._found[place] = Family(plan, params)
+                return family
+        return None
 
 
 def _whole_fields(stream: type[ModelStream]) -> dict[str, Any]:

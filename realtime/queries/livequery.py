@@ -168,9 +168,10 @@ class LiveQuery:
     def store(self, present: Present) -> None:
         """Store what a tick has read as the current state."""
         if isinstance(present, Members):
-            assert isinstance(self._keys, set)
-            self._keys.difference_update(present.removed)
-            self._keys.update(present.added)
+            if present.removed or present.added:
+                assert isinstance(self._keys, set)
+                self._keys.difference_update(present.removed)
+                self._keys.update(present.added)
         else:
             self._keys = set(present) if self.maintenance is Maintenance.CHANGED_ROWS else present
         self._shown, self.reordered = self._read, False
@@ -338,6 +339,17 @@ class LiveQuery:
         self.sent.note(rows, drops)
         return delta, keys
 
+    def delta_of_read(self, changed: Changed) -> tuple[SharedDelta, Members] | None:
+        """Return `delta` if a family has read all that it needs, without a call of the user's code; None if not."""
+        if changed is ALL_ROWS or self._order is not None or not self._looked_up.issuperset(changed):
+            return None
+        try:
+            return self._delta_of(changed, self._keys)
+        except TooManyRows:
+            return None
+        finally:
+            self.reordered = False
+
     def _reset(self, keys: Present) -> SharedDelta:
         self.sent.note_reset()
         return SharedDelta(self.resume(keys, ALL_ROWS))
@@ -380,7 +392,8 @@ class LiveQuery:
         rows, before = self._look_up(changed)
         gone = sorted(key for key in changed if key in was and key not in rows)
         added = [key for key in rows if key not in was]
-        self._check_size(len(was) + len(added) - len(gone))
+        if added:
+            self._check_size(len(was) + len(added) - len(gone))
         unmoved = self.sent.unmoved(rows, before, changed)
         delta = self._alike(rows, before, tuple(gone), unmoved)
         self.sent.note(rows, gone, before=before, changed=changed, unmoved=unmoved)
@@ -678,6 +691,11 @@ class LiveQuery:
         self._shares_plan = True
         return queryset
 
+    def check_sharing(self) -> None:
+        """Raise `ReadsAudience` if the audience was read, although others share what was read."""
+        if self._reads_audience():
+            raise ReadsAudience(self)
+
     def read_watched(self, read: Callable[..., Any], *args: Any) -> Any:
         """Call a method; raise `ReadsAudience` if it read the audience, although others share what it reads."""
         try:
@@ -686,14 +704,11 @@ class LiveQuery:
             if self._reads_audience():
                 raise ReadsAudience(self) from error
             raise
-        if self._reads_audience():
-            raise ReadsAudience(self)
+        self.check_sharing()
         return found
 
     def _reads_audience(self) -> bool:
-        kind = type(self.stream)
-        shared = self.is_for_all or self._shares_plan
-        return shared and not may_be_for_all(kind)
+        return (self.is_for_all or self._shares_plan) and not may_be_for_all(type(self.stream))
 
     def end_sharing(self) -> None:
         """Forget the plan that other audiences share, if the stream has turned out to read the audience."""
@@ -712,13 +727,15 @@ class LiveQuery:
         self._take_plan(self._plan)
         return True
 
-    def ask_like(self, other: LiveQuery) -> None:
-        """Use the QuerySet that another audience got for all."""
+    def ask_like(self, other: LiveQuery) -> bool:
+        """Use the QuerySet that another audience got for all; return False if it has asked for its own before."""
         if self._asked is None and other._plan is not None:
             if self._plan is not other._plan:
                 self._plan, self._placed = other._plan, None
             self._shares_plan = True
             self._take_plan(self._plan)
+            return True
+        return False
 
     def _take_plan(self, plan: Plan) -> None:
         self._new_question = ""

@@ -52,8 +52,12 @@ def note_reading(kind: type[ModelStream], format: str) -> None:
 def differs_in_audience_alone(stream: ModelStream, other: ModelStream) -> bool:
     """Return whether two streams of one class have the same attributes, except for the audience."""
     one, two = vars(stream), vars(other)
-    names = (one.keys() | two.keys()) - _OF_ONE
-    return all(name in one and name in two and is_same(one[name], two[name]) for name in names)
+    if one.keys() != two.keys() and not (one.keys() ^ two.keys()) <= _OF_ONE:
+        return False
+    for name, value in one.items():  # a loop, because it runs for each audience at each change
+        if name not in _OF_ONE and value is not two[name] and not is_same(value, two[name]):
+            return False
+    return True
 
 
 def queryset_of_all(stream: ModelStream) -> Any:

@@ -112,7 +112,8 @@ class StreamIndex:
         """Update the rows of a live query; return what has entered and left."""
         changed = members_of(query, present)
         query.store(present)
-        self._forget(query, changed.removed)
+        if changed.removed:
+            self._forget(query, changed.removed)
         for key in changed.added:
             self._holders.add(self._same_key(key), query)
         if self._path is not None and query.looks_around != self._looked_around.get(query):

@@ -81,9 +81,9 @@ class RowMemory:
         self._sizes: OrderedDict[tuple[SentRows, str], int] = OrderedDict()
 
     def keep(self, sent: SentRows, key: str, size: int) -> None:
-        self.release(sent, key)
-        self._sizes[sent, key] = size
-        self._bytes += size
+        place = sent, key
+        self._bytes += size - self._sizes.pop(place, 0)
+        self._sizes[place] = size
         while self._bytes > self.max_bytes:
             oldest, oldest_key = next(iter(self._sizes))
             oldest.evict(oldest_key)
@@ -252,7 +252,7 @@ class SentRows:
         if pending.before is None:
             self._before.clear()
             self._behind.clear()
-        else:
+        elif len(pending.unmoved) < len(pending.changed):
             self._place(pending.before, pending)
         for key in pending.gone:
             self.drop(key)
@@ -260,7 +260,7 @@ class SentRows:
             if key in pending.withheld:
                 continue
             self._rows[key] = SentRow(row, self.number)
-            self._memory.keep(self, key, len(bytes(row)) + ROW_BYTES)
+            self._memory.keep(self, key, len(row) + ROW_BYTES)
         if self.withheld or pending.withheld:
             left = {key: withheld for key, withheld in self.withheld.items() if key not in pending.rows}
             self.withheld = {**left, **pending.withheld}

@@ -49,7 +49,7 @@ from realtime.queries.livequery import (
     members_of,
 )
 from realtime.queries.plan import Maintenance
-from realtime.queries.probe import ReadsAudience, differs_in_audience_alone
+from realtime.queries.probe import ReadsAudience, differs_in_audience_alone, may_be_for_all
 from realtime.queries.recent_changes import TOO_MANY, Changes, RecentChanges, TooMany
 from realtime.queries.round import GivenUp, Round
 from realtime.queries.routing import Router
@@ -475,11 +475,16 @@ class Tail:
                 affected.update(query.comparable_keys(overdue))
         reloaded = self._now_due() | self._router.affected_by_row_models(() if changes is TOO_MANY else changes)
         present: dict[LiveQuery, Present] = {}
-        self._look_up_together({query: keys for query, keys in routed.items() if query not in reloaded}, failed)
+        ready = self._look_up_together(
+            {query: keys for query, keys in routed.items() if query not in reloaded}, failed
+        )
         for query, changed in {**dict.fromkeys(reloaded, ()), **routed}.items():
             if query.key in failed:
                 continue
-            result = self._guarded(query, failed, query.refresh if query in reloaded else query.delta, changed)
+            if query in ready and (quick := query.delta_of_read(changed)) is not None:
+                result: tuple[SharedDelta, Present] | None = quick
+            else:
+                result = self._guarded(query, failed, query.refresh if query in reloaded else query.delta, changed)
             if result is not None:
                 change, present[query] = result
                 if change:
@@ -524,8 +529,9 @@ class Tail:
         }
         return RoundData(tick, opened, joined, present, changes, due, self._read_now, gives_way)
 
-    def _look_up_together(self, routed: Mapping[LiveQuery, Changed], failed: set[QueryKey]) -> None:
-        """Read the changed rows of similar live queries together."""
+    def _look_up_together(self, routed: Mapping[LiveQuery, Changed], failed: set[QueryKey]) -> Collection[LiveQuery]:
+        """Read the changed rows of similar live queries together; return these live queries."""
+        ready: set[LiveQuery] = set()
         wanted: defaultdict[Families, dict[LiveQuery, Collection[str]]] = defaultdict(dict)
         for query, changed in routed.items():
             if changed is not ALL_ROWS and len(changed) <= FEW_ROWS and query.asks_of_rows:
@@ -536,24 +542,26 @@ class Tail:
             for query in queries:
                 alike[query.key.params, query.key.surroundings].append(query)
             for first, *others in alike.values():
-                if not others:
-                    continue
-                if self._guarded(first, failed, first.ask_for_all):
-                    self._round.touched.update(others)
-                    for other in others:
-                        if differs_in_audience_alone(other.stream, first.stream):
-                            other.ask_like(first)
-            for query, changed in queries.items():
-                if query.key in failed:
-                    continue
-                family = self._guarded(query, failed, families.of, query)
+                is_for_all = bool(others) and self._guarded(first, failed, first.ask_for_all)
+                family = None if first.key in failed else self._guarded(first, failed, families.of, first)
                 if family is not None:
-                    together[family][query] = changed
+                    together[family][first] = queries[first]
+                for other in others:  # most of the work for a row that many see, so nothing is done twice
+                    if is_for_all and differs_in_audience_alone(other.stream, first.stream) and other.ask_like(first):
+                        self._round.touched.add(other)
+                        own = family
+                    else:
+                        own = self._guarded(other, failed, families.of, other)
+                    if own is not None:
+                        together[own][other] = queries[other]
             for family, some in together.items():
-                self._look_up(family, some)
+                if self._look_up(family, some):
+                    ready.update(some)
+        return ready
 
-    def _look_up(self, family: Family, queries: Mapping[LiveQuery, Collection[str]]) -> None:
-        first = next(iter(queries))
+    def _look_up(self, family: Family, queries: Mapping[LiveQuery, Collection[str]]) -> bool:
+        """Read the changed rows of a family; return False if that has failed."""
+        first, begun = next(iter(queries)), time.perf_counter()
         try:
             with self._round.reading(first.key), first.key.surroundings.applied():
                 family.look_up(queries)
@@ -563,6 +571,14 @@ class Tail:
             family.usable = False  # reading each alone shows which of them fails
             if isinstance(error, DatabaseError | NeedsCare):  # the transaction is aborted
                 raise NeedsCare from error
+            return False
+        each = (time.perf_counter() - begun) / len(queries)
+        for query in queries:
+            query.seconds += each
+        if not may_be_for_all(type(first.stream)):
+            for query in queries:
+                query.check_sharing()
+        return True
 
     def is_due(self) -> bool:
         """Return whether a live query changes now by time alone, or has withheld a row for long enough."""
@@ -731,8 +747,7 @@ class Tail:
         for query, present in found.present.items():
             if query.key not in failed:
                 members[query.id] = self._router.index(query).update(query, present)
-        for query in [*found.opened.values(), *found.present]:
-            self._warn_of_size(query)
+        self._warn_of_sizes([*found.opened.values(), *found.present])
         self._due.update(found.due)
         for key in failed:
             self._discard(key)
@@ -800,12 +815,13 @@ class Tail:
                 shown = {text for text in texts if text.model == label and (text.key, text.field) in known}
                 tick.new_texts[member.number] = shown
 
-    def _warn_of_size(self, query: LiveQuery) -> None:
-        key, most = query.key, limits.rows // WARN_PART
-        if len(query.keys) > most and key not in self._large and key in self._queries:
-            self._large.add(key)
-            text = "The live query %s %s has %d rows; more than %d make each change slow. Show a part of them."
-            _say(logger.warning, text, key, len(query.keys), most)
+    def _warn_of_sizes(self, queries: Iterable[LiveQuery]) -> None:
+        most = limits.rows // WARN_PART
+        for query in queries:
+            if len(query.keys) > most and query.key not in self._large and query.key in self._queries:
+                self._large.add(query.key)
+                text = "The live query %s %s has %d rows; more than %d make each change slow. Show a part of them."
+                _say(logger.warning, text, query.key, len(query.keys), most)
 
     def _head(self) -> str:
         cursor = self.log.head()

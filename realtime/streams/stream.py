@@ -20,7 +20,7 @@ from realtime.conf import limits
 from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.audience_path import AudiencePath, audience_path
 from realtime.streams.choices import refused_value
-from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
+from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, decorated, signature
 from realtime.streams.inline_rows import FoundRows, find
 from realtime.streams.keys import cleaned, key_text, stored
 from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
@@ -89,7 +89,8 @@ class ModelStream:
     """Rows on a page. If it is set, clients see one page, or as much as they have loaded, never all rows.
 
     The stream then has two more parameters, which `get_queryset` does not receive: `page`, a number, and `window`, a
-    range of rows such as "0:100", or "-100:0" for the last hundred.
+    range of rows such as "0:100", or "-100:0" for the last hundred. It also has a live value `extent` with the number
+    of all rows, {"total": 1234, "size": 50}, unless it uses this name itself.
     """
 
     audience_by: ClassVar[str] = ""
@@ -215,6 +216,10 @@ class ModelStream:
         return None
 
     # internal
+
+    def extent(self) -> dict[str, Any]:
+        """Return the number of all rows, and of those on a page."""
+        return {"total": self.get_queryset(**self.params).count(), "size": self.paginate_by}
 
     def _own_rows(self, *args: Any, **params: Any) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.narrowed(type(self).get_queryset(self, *args, **params))
@@ -438,20 +443,19 @@ class ModelStream:
     @classmethod
     def actions(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the actions by name, with the options of `@action`."""
-        members = inspect.getmembers(cls, lambda member: hasattr(member, ACTION))
-        own = {name: getattr(member, ACTION) for name, member in members}
-        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | own
+        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | {**decorated(cls, ACTION)}
 
     @classmethod
     def values(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the live values by name, with the options of `@live_value`."""
-        members = inspect.getmembers(cls, lambda member: hasattr(member, LIVE_VALUE))
-        return {name: getattr(member, LIVE_VALUE) for name, member in members}
+        own = decorated(cls, LIVE_VALUE)
+        has_extent = cls.paginate_by is not None and cls.extent is ModelStream.extent
+        return {"extent": {"depends_on": (), "permission": None}, **own} if has_extent else own
 
     @classmethod
     def events(cls) -> Sequence[str]:
         """Return the names of the events that clients may send."""
-        return [name for name, _ in inspect.getmembers(cls, lambda member: hasattr(member, EVENT))]
+        return list(decorated(cls, EVENT))
 
     @classmethod
     def authorize_models(cls) -> list[type[Model]]:

@@ -92,15 +92,13 @@ def _page_number(value: Any) -> int:
 def _range(stream: str, value: Any, size: int) -> RowWindow:
     found = _RANGE.fullmatch(value) if isinstance(value, str) else None
     start, stop = map(int, found.groups()) if found else (0, 0)
-    is_next = (
-        stop - start == 1 and (start if start >= 0 else stop) % size == 0
-    )  # the row behind a step: is there more?
+    is_next = stop - start == 1 and (start if start >= 0 else stop) % size == 0  # the row behind a step
     if start >= stop or start < 0 < stop or ((start % size or stop % size) and not is_next):
         raise BadParameters(
             f"The window of the stream {stream!r} must be two multiples of {size}, the lower one first, such as "
             f"'0:{size}' or '-{size}:0'."
         )
-    most = max(limits.window_rows, size) + is_next
-    if max(-start, stop) > most:
+    most = max(limits.window_rows, size)
+    if max(-start, stop) > most + is_next:
         raise WindowTooLarge(most)
     return RowWindow(start, stop)

@@ -191,6 +191,55 @@ def test_more_rows_come_when_they_are_scrolled_into_view(
     wait_until_equal(page)
 
 
+VIRTUAL = """(project) => {
+    document.body.innerHTML = '<div id="box"><ol></ol></div>'
+    const [box, rows] = [document.querySelector("#box"), document.querySelector("ol")]
+    box.style = "height: 200px; overflow: auto"
+    rows.style = "margin: 0; padding: 0; box-sizing: border-box; list-style: none"
+    const list = window.list = window.realtime.list("paged", {project})
+    list.store.subscribe(({rows: shown, start, total}) => {
+        rows.style.height = `${(total ?? 0) * 20}px`
+        rows.style.paddingTop = `${start * 20}px`
+        rows.replaceChildren(...shown.map(({title}) => {
+            const row = document.createElement("li")
+            row.style.height = "20px"
+            row.textContent = title
+            return row
+        }))
+    })
+    box.addEventListener("scroll", () => list.range(box.scrollTop / 20, (box.scrollTop + 200) / 20))
+}"""
+# The rows that the reader sees.
+IN_VIEW = """() => {
+    const box = document.querySelector("#box").getBoundingClientRect()
+    const isSeen = ({top, bottom}) => bottom > box.top && top < box.bottom
+    const rows = Array.from(document.querySelectorAll("li"))
+    return rows.filter((row) => isSeen(row.getBoundingClientRect())).map((row) => row.textContent)
+}"""
+
+
+def test_virtual_list_shows_any_range_of_ten_thousand_rows(desk: Desk, board: Board) -> None:
+    board.write(FILL, titles=[f"Task {number:05}" for number in range(10_000)])
+    page = desk.open("ada", board.page("<p></p>"))
+    page.evaluate(VIRTUAL, board.pk)
+    wait_until(lambda: page.evaluate("window.list.total") == 10_000, what="the number of rows")
+    for first in (0, 5_000, 9_990, 123, 9_985):
+        page.evaluate("(top) => { document.querySelector('#box').scrollTop = top }", first * 20)
+        seen = [f"Task {number:05}" for number in range(first, first + 10)]
+        wait_until(lambda seen=seen: page.evaluate(IN_VIEW) == seen, what=f"the rows from {first}")
+        assert page.locator("li").count() <= 30
+    board.write("Task.objects.create(project_id=pk, title='Task 00000.5').pk")
+    seen = [f"Task {number:05}" for number in range(9_984, 9_994)]
+    wait_until(lambda: page.evaluate(IN_VIEW) == seen, what="the row that was added in front")
+    assert page.evaluate("window.list.total") == 10_001
+    page.evaluate("window.list.set({q: '0042'})")
+    wait_until(lambda: page.evaluate("window.list.total") == 11, what="the number of rows that match")
+    page.evaluate("window.list.range(0, 20)")
+    seen = ["Task 00042", *(f"Task 0042{number}" for number in range(9))]
+    page.evaluate("() => { document.querySelector('#box').scrollTop = 0 }")
+    wait_until(lambda: page.evaluate(IN_VIEW) == seen, what="the rows that match")
+
+
 @pytest.mark.engines
 def test_earlier_rows_come_in_front_and_the_reader_stays_where_he_is(
     open_body: Callable[..., Page], board: Board, fill: Callable[[int], None]

@@ -16,6 +16,7 @@ from tests.support.faults_clients import Clients
 from tests.support.faults_proxy import Balancer, Proxy
 from tests.support.faults_scene import Scene
 from tests.support.faults_site import Site
+from tests.support.servers import Server
 
 LINES = pytest.StashKey[list[str]]()
 SAME_EVERYWHERE = ("test_drain.py", "test_events.py")  # of these the long run alone tries every database
@@ -94,6 +95,17 @@ def clients() -> Iterator[Clients]:
     clients = Clients()
     yield clients
     clients.close()
+
+
+@pytest.fixture
+def redis(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """A Redis of the test's own, which it may kill."""
+    try:
+        server = services.start("redis")
+    except services.Missing as missing:
+        give_up(pytestconfig, str(missing))
+    yield server
+    server.remove()
 
 
 @pytest.fixture

@@ -19,9 +19,17 @@ ROUNDS = int(os.environ.get("REALTIME_TEST_LIVE_TEXTS", "4"))
 SEED = int(os.environ.get("REALTIME_ORACLE_SEED") or random.SystemRandom().randrange(2**32))
 
 
-def test_servers_and_writers_killed_at_random_leave_an_exact_prefix_and_then_the_whole(make_site, clients, report):
+@pytest.mark.parametrize("through", ["the database", "Redis"])
+def test_servers_and_writers_killed_at_random_leave_an_exact_prefix_and_then_the_whole(
+    make_site, clients, report, request, through
+):
     chance = random.Random(SEED)
-    site = make_site()
+    events, layers = ["kill a server", "cut", "reload", "second page"], {}
+    if through == "Redis":
+        redis = request.getfixturevalue("redis")
+        layer = {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [redis.url]}}
+        events, layers = [*events, "kill Redis"], {"CHANNEL_LAYERS": {"default": layer}}
+    site = make_site(**layers)
     other = site.worker()
     other.run("import realtime; from tests.models import Answer, Shelf; from realtime.models import TextLease")
     servers = [site.serve() for _ in range(2)]
@@ -55,7 +63,7 @@ def test_servers_and_writers_killed_at_random_leave_an_exact_prefix_and_then_the
             wait_until(
                 lambda reached=reached: max(map(len, texts()), default=0) > reached + 40, what="more", timeout=40
             )
-            match chance.choice(["kill a server", "cut", "reload", "second page"]):
+            match chance.choice(events):
                 case "kill a server":
                     server = chance.choice(servers)
                     server.kill()
@@ -70,6 +78,9 @@ def test_servers_and_writers_killed_at_random_leave_an_exact_prefix_and_then_the
                     open_page()
                 case "second page":
                     open_page(version=chance.choice([1, 2, 2]))
+                case "kill Redis":
+                    redis.kill()
+                    redis.start()
         if chance.random() < 0.5:
             other.run("realtime.stop_text(Answer.objects.get(), 'text')")
             state = "cancelled"
@@ -93,7 +104,7 @@ def test_servers_and_writers_killed_at_random_leave_an_exact_prefix_and_then_the
         worker.stop()
         for client in watching:
             client.cut()
-    report(f"{ROUNDS} live texts whose servers and writers were killed at random: an exact prefix, then the whole")
+    report(f"{ROUNDS} live texts through {through}, killed with servers and writers at random: an exact prefix")
 
 
 @pytest.mark.short

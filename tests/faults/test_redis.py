@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from realtime.changelog import get_changelog
-from tests.conftest import give_up
 from tests.settings import BACKEND
-from tests.support import services
 from tests.support.faults_hints import DROPPING
 from tests.support.faults_scene import Scene
 from tests.support.waiting import seconds, wait_until
@@ -30,16 +28,6 @@ DROPPING_LAYERS = {
 
 on_redis = pytest.mark.skipif(BACKEND == "postgresql", reason="PostgreSQL has its own wake-ups")
 both_layers = pytest.mark.parametrize("kind", LAYERS)
-
-
-@pytest.fixture
-def redis(pytestconfig):
-    try:
-        server = services.start("redis")
-    except services.Missing as missing:
-        give_up(pytestconfig, str(missing))
-    yield server
-    server.remove()
 
 
 class Pair:

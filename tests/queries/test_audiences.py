@@ -130,14 +130,14 @@ def board(request: Any, desk: Desk, path: str) -> Board:
 def asked(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Callable[[], set[Any]]:
     """A function that ticks, compares all with the database, and returns the audiences that were looked at."""
     found: set[Any] = set()
-    for kind in (LiveQuery, ValueQuery):
-        delta = kind.delta
+    for kind, name in ((LiveQuery, "delta"), (LiveQuery, "delta_of_read"), (ValueQuery, "delta")):
+        delta = getattr(kind, name)
 
         def note(self: Any, *args: Any, delta: Any = delta, **kwargs: Any) -> Any:
             found.add(self.key.audience)
             return delta(self, *args, **kwargs)
 
-        monkeypatch.setattr(kind, "delta", note)
+        monkeypatch.setattr(kind, name, note)
 
     def tick() -> set[Any]:
         found.clear()

@@ -13,7 +13,7 @@ from django.core.exceptions import BadRequest
 
 from realtime import ModelStream, live_value
 from realtime.exceptions import BadParameters
-from tests.models import Book
+from tests.models import Book, Shelf
 
 CHOICE = "Select a valid choice. That choice is not one of the available choices."
 
@@ -255,3 +255,22 @@ class TestFormats:
         }
         assert len(views) == 8
         assert made({}).format_fingerprint("data") == stream(lambda self: None)({}).format_fingerprint("data")
+
+
+class TestExtent:
+    def test_stream_with_pages_has_it_unless_it_uses_the_name_itself(self):
+        def own(self): ...
+
+        made = [
+            stream(lambda self: None, **each) for each in ({}, {"paginate_by": 5}, {"paginate_by": 5, "extent": own})
+        ]
+        assert [list(each.values()) for each in made] == [[], ["extent"], []]
+        assert [each({}).serves("value:extent") for each in made] == [False, True, False]
+
+    @pytest.mark.django_db
+    def test_it_is_the_number_of_all_rows_and_of_those_on_a_page(self):
+        shelf = Shelf.objects.create(name="one")
+        Book.objects.bulk_create(Book(shelf=shelf, title=title) for title in "abc")
+        made = stream(lambda self, title="": Book.objects.filter(title__contains=title), paginate_by=2)
+        assert made({"title": ""}).extent() == {"total": 3, "size": 2}
+        assert made({"title": "b"}).extent() == {"total": 1, "size": 2}

@@ -6,6 +6,7 @@ import {RealtimeError, sorted, valueFormat} from "../protocol/messages.js"
 import {ParameterChange} from "./parameter_change.js"
 import {Store} from "./store.js"
 import {ResultSet} from "./result_set.js"
+import {WINDOW} from "./windows.js"
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../connection/connection.js").Connection} Connection */
@@ -169,6 +170,16 @@ class Handle {
   static resultSetOf(handle) {
     return handle.#subscribed.resultSet
   }
+
+  /** Calls the listeners of a handle. @param {Handle<any>} handle */
+  static notify(handle) {
+    handle.#notify()
+  }
+
+  /** The newest parameters of a handle, shown or requested. @param {Handle<any>} handle */
+  static targetOf(handle) {
+    return handle.#change.target ?? handle.params
+  }
 }
 
 /**
@@ -281,6 +292,78 @@ export class LiveValue extends Handle {
   }
 }
 
+/**
+ * The rows of a stream with `paginate_by`, of which a virtual list shows a range.
+ *
+ * @template [T=Row]
+ * @extends {LiveQuery<T>}
+ */
+export class LiveList extends LiveQuery {
+  #extent
+  /** The places that are to be shown, the last one excluded. @type {[number, number] | null} */
+  #wanted = null
+
+  /** @param {HandleOptions & {queries: LiveQueries, extent: LiveValue<{total: number, size: number}>}} options */
+  constructor({extent, ...options}) {
+    super(options)
+    this.#extent = extent
+    extent.subscribe(() => {
+      this.#load()
+      Handle.notify(this)
+    })
+  }
+
+  /** Rows, their place and state together: `{rows, start, total, state, error}`. */
+  store = this.storeOf(() => ({rows: this.rows, start: this.start, total: this.total, state: this.state, error: this.error}))
+
+  /** The number of all rows; undefined until it is loaded. */
+  get total() {
+    return this.#extent.value?.total
+  }
+
+  /** The place of the first of `rows` among all rows, from 0. */
+  get start() {
+    return Number(String(this.params[WINDOW] ?? "0").split(":", 1)[0])
+  }
+
+  get error() {
+    return super.error ?? this.#extent.error
+  }
+
+  /**
+   * Loads the rows from one place up to another one, which is excluded, and follows them instead of the rows before. The
+   * rows before stay until these are loaded. Of several calls, the last one wins.
+   *
+   * @param {number} from
+   * @param {number} to
+   */
+  range(from, to) {
+    this.#wanted = [from, to]
+    this.#load()
+  }
+
+  /** Changes parameters, of the rows and of their number. @param {Params} params */
+  set(params) {
+    super.set(params)
+    this.#extent.set(params)
+  }
+
+  close() {
+    this.#extent.close()
+    super.close()
+  }
+
+  /** Requests the pages that have these rows: readers of the same pages share a live query. */
+  #load() {
+    const size = this.#extent.value?.size
+    if (!size || !this.#wanted) return
+    const [from, to] = this.#wanted.map((each) => Math.max(0, each) || 0)
+    const first = Math.floor(from / size)
+    const window = `${first * size}:${Math.max(first + 1, Math.ceil(to / size)) * size}`
+    if ((Handle.targetOf(this)[WINDOW] ?? `0:${size}`) !== window) super.set({[WINDOW]: window})
+  }
+}
+
 /** The live queries in use: one subscription for each combination of stream, parameters and format. */
 export class LiveQueries {
   /** @type {Map<string, {resultSet: ResultSet, uses: number}>} */
@@ -311,6 +394,11 @@ export class LiveQueries {
   /** @template T @param {string} stream @param {Params} params @returns {LiveQuery<T>} */
   open(stream, params) {
     return new LiveQuery({...this.#optionsOf(stream, params, "data"), queries: this})
+  }
+
+  /** @template T @param {string} stream @param {Params} params @returns {LiveList<T>} */
+  openList(stream, params) {
+    return new LiveList({...this.#optionsOf(stream, params, "data"), queries: this, extent: this.openValue(stream, params, "extent")})
   }
 
   /** @template T @param {string} stream @param {Params} params @param {object | null} data null: only watch @param {boolean} [everyone] @returns {Presence<T>} */

@@ -4417,6 +4417,14 @@ var Handle = class {
   static resultSetOf(handle) {
     return handle.#subscribed.resultSet;
   }
+  /** Calls the listeners of a handle. @param {Handle<any>} handle */
+  static notify(handle) {
+    handle.#notify();
+  }
+  /** The newest parameters of a handle, shown or requested. @param {Handle<any>} handle */
+  static targetOf(handle) {
+    return handle.#change.target ?? handle.params;
+  }
 };
 var LiveQuery = class extends Handle {
   #connection;
@@ -4505,6 +4513,62 @@ var LiveValue = class extends Handle {
     return this.getSnapshot();
   }
 };
+var LiveList = class extends LiveQuery {
+  #extent;
+  /** The places that are to be shown, the last one excluded. @type {[number, number] | null} */
+  #wanted = null;
+  /** @param {HandleOptions & {queries: LiveQueries, extent: LiveValue<{total: number, size: number}>}} options */
+  constructor({ extent, ...options }) {
+    super(options);
+    this.#extent = extent;
+    extent.subscribe(() => {
+      this.#load();
+      Handle.notify(this);
+    });
+  }
+  /** Rows, their place and state together: `{rows, start, total, state, error}`. */
+  store = this.storeOf(() => ({ rows: this.rows, start: this.start, total: this.total, state: this.state, error: this.error }));
+  /** The number of all rows; undefined until it is loaded. */
+  get total() {
+    return this.#extent.value?.total;
+  }
+  /** The place of the first of `rows` among all rows, from 0. */
+  get start() {
+    return Number(String(this.params[WINDOW] ?? "0").split(":", 1)[0]);
+  }
+  get error() {
+    return super.error ?? this.#extent.error;
+  }
+  /**
+   * Loads the rows from one place up to another one, which is excluded, and follows them instead of the rows before. The
+   * rows before stay until these are loaded. Of several calls, the last one wins.
+   *
+   * @param {number} from
+   * @param {number} to
+   */
+  range(from, to) {
+    this.#wanted = [from, to];
+    this.#load();
+  }
+  /** Changes parameters, of the rows and of their number. @param {Params} params */
+  set(params) {
+    super.set(params);
+    this.#extent.set(params);
+  }
+  close() {
+    this.#extent.close();
+    super.close();
+  }
+  /** Requests the pages that have these rows: readers of the same pages share a live query. */
+  #load() {
+    const size = this.#extent.value?.size;
+    if (!size || !this.#wanted) return;
+    const [from, to] = this.#wanted.map((each) => Math.max(0, each) || 0);
+    const first = Math.floor(from / size);
+    const window2 = `${first * size}:${Math.max(first + 1, Math.ceil(to / size)) * size}`;
+    if ((Handle.targetOf(this)[WINDOW] ?? `0:${size}`) !== window2) super.set({ [WINDOW]: window2 });
+  }
+};
 var LiveQueries = class {
   /** @type {Map<string, {resultSet: ResultSet, uses: number}>} */
   #inUse = /* @__PURE__ */ new Map();
@@ -4533,6 +4597,10 @@ var LiveQueries = class {
   /** @template T @param {string} stream @param {Params} params @returns {LiveQuery<T>} */
   open(stream, params) {
     return new LiveQuery({ ...this.#optionsOf(stream, params, "data"), queries: this });
+  }
+  /** @template T @param {string} stream @param {Params} params @returns {LiveList<T>} */
+  openList(stream, params) {
+    return new LiveList({ ...this.#optionsOf(stream, params, "data"), queries: this, extent: this.openValue(stream, params, "extent") });
   }
   /** @template T @param {string} stream @param {Params} params @param {object | null} data null: only watch @param {boolean} [everyone] @returns {Presence<T>} */
   openPresence(stream, params, data, everyone = false) {
@@ -5014,8 +5082,8 @@ var PageLinks = class {
   /** Scrolls to the beginning of the page, as after any other link. @param {string} stream */
   #scrollTo(stream) {
     const live2 = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && isOfRows(each));
-    const list = live2 && isMarker(live2) ? get(live2, "parentElement") : live2;
-    if (list && call(list, "getBoundingClientRect").top < 0) call(list, "scrollIntoView", { block: "start" });
+    const list2 = live2 && isMarker(live2) ? get(live2, "parentElement") : live2;
+    if (list2 && call(list2, "getBoundingClientRect").top < 0) call(list2, "scrollIntoView", { block: "start" });
   }
 };
 var isOfRows = (live2) => /^html(:|$)/.test(attribute(live2, "data-live-format") ?? "html");
@@ -6073,20 +6141,20 @@ var TransportSelector = class {
    *   memory?: Storage | null,
    * }} options list: the best transport first
    */
-  constructor({ list, after, now, memory = null }) {
-    this.list = list;
+  constructor({ list: list2, after, now, memory = null }) {
+    this.list = list2;
     this.after = after;
     this.now = now;
     this.memory = memory;
   }
   /** Returns a transport for the next attempt, which selects one of the available transports. @returns {Transport} */
   newTransport() {
-    const list = this.list();
-    const place2 = Math.max(0, list.findIndex(({ name }) => name === (this.#current ?? this.#remembered())));
+    const list2 = this.list();
+    const place2 = Math.max(0, list2.findIndex(({ name }) => name === (this.#current ?? this.#remembered())));
     const start2 = this.#short >= MAX_FAILURES ? place2 + 1 : place2;
-    const order = list.map((_, index) => list[(start2 + index) % list.length]);
+    const order = list2.map((_, index) => list2[(start2 + index) % list2.length]);
     const keepsTo = this.#current !== null && this.#failures < MAX_FAILURES && this.#short < MAX_FAILURES;
-    return new FallbackTransport({ selector: this, order: keepsTo ? order.slice(0, 1) : order, best: list[0] });
+    return new FallbackTransport({ selector: this, order: keepsTo ? order.slice(0, 1) : order, best: list2[0] });
   }
   /** @param {TransportOption} option */
   welcomed({ name }) {
@@ -6449,6 +6517,10 @@ function create() {
     keepConnected();
     return queries.open(name, params);
   };
+  const list2 = (name, params = {}) => {
+    keepConnected();
+    return queries.openList(name, params);
+  };
   const value2 = (stream, params, name) => {
     keepConnected();
     return queries.openValue(stream, params, name);
@@ -6499,6 +6571,7 @@ function create() {
     [MARK]: true,
     connect: connect2,
     live: live2,
+    list: list2,
     value: value2,
     call: call3,
     presence: presence2,
@@ -6530,7 +6603,7 @@ function withoutPage() {
     throw new Error(`realtime.${name}() needs a page: call it in the browser, not where a server renders.`);
   };
   return {
-    ...Object.fromEntries(["connect", "live", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
+    ...Object.fromEntries(["connect", "live", "list", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
     RealtimeError,
     codes,
     ...seen,
@@ -6545,7 +6618,7 @@ function start() {
   return withoutPage();
 }
 var realtime = start();
-var { connect, live, value, call: call2, presence, send: send2, on, pause, resume, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
+var { connect, live, list, value, call: call2, presence, send: send2, on, pause, resume, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
 var realtime_default = realtime;
 export {
   RealtimeError2 as RealtimeError,
@@ -6553,6 +6626,7 @@ export {
   codes2 as codes,
   connect,
   realtime_default as default,
+  list,
   live,
   on,
   pause,

@@ -85,6 +85,10 @@ declare class Handle<Seen> {
     close(): void;
     /** @param {Handle<any>} handle */
     static resultSetOf(handle: Handle<any>): ResultSet;
+    /** Calls the listeners of a handle. @param {Handle<any>} handle */
+    static notify(handle: Handle<any>): void;
+    /** The newest parameters of a handle, shown or requested. @param {Handle<any>} handle */
+    static targetOf(handle: Handle<any>): import("../protocol/messages.js").Params;
 }
 /**
  * The rows of a stream.
@@ -170,6 +174,47 @@ export declare class LiveValue<T = any> extends Handle<T | undefined> {
     /** The value; undefined until it is loaded, and if it is refused. @returns {T | undefined} */
     get value(): T | undefined;
 }
+/**
+ * The rows of a stream with `paginate_by`, of which a virtual list shows a range.
+ *
+ * @template [T=Row]
+ * @extends {LiveQuery<T>}
+ */
+export declare class LiveList<T = Row> extends LiveQuery<T> {
+    #private;
+    /** @param {HandleOptions & {queries: LiveQueries, extent: LiveValue<{total: number, size: number}>}} options */
+    constructor({ extent, ...options }: HandleOptions & {
+        queries: LiveQueries;
+        extent: LiveValue<{
+            total: number;
+            size: number;
+        }>;
+    });
+    /** Rows, their place and state together: `{rows, start, total, state, error}`. */
+    store: Store<{
+        rows: readonly T[];
+        start: number;
+        total: number | undefined;
+        state: import("../protocol/session.js").State | null;
+        error: RealtimeError | null;
+    }>;
+    /** The number of all rows; undefined until it is loaded. */
+    get total(): number | undefined;
+    /** The place of the first of `rows` among all rows, from 0. */
+    get start(): number;
+    get error(): RealtimeError | null;
+    /**
+     * Loads the rows from one place up to another one, which is excluded, and follows them instead of the rows before. The
+     * rows before stay until these are loaded. Of several calls, the last one wins.
+     *
+     * @param {number} from
+     * @param {number} to
+     */
+    range(from: number, to: number): void;
+    /** Changes parameters, of the rows and of their number. @param {Params} params */
+    set(params: Params): void;
+    close(): void;
+}
 /** The live queries in use: one subscription for each combination of stream, parameters and format. */
 export declare class LiveQueries {
     #private;
@@ -184,6 +229,8 @@ export declare class LiveQueries {
     call(target: import("../connection/calls.js").Target, { timeout, optimistic }?: CallOptions): import("../connection/calls.js").CallPromise<any>;
     /** @template T @param {string} stream @param {Params} params @returns {LiveQuery<T>} */
     open<T>(stream: string, params: Params): LiveQuery<T>;
+    /** @template T @param {string} stream @param {Params} params @returns {LiveList<T>} */
+    openList<T>(stream: string, params: Params): LiveList<T>;
     /** @template T @param {string} stream @param {Params} params @param {object | null} data null: only watch @param {boolean} [everyone] @returns {Presence<T>} */
     openPresence<T>(stream: string, params: Params, data: object | null, everyone?: boolean): Presence<T>;
     /** @template T @param {string} stream @param {Params} params @param {string} name @returns {LiveValue<T>} */
