@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_type_hints, overload
+from weakref import WeakKeyDictionary
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -92,6 +93,18 @@ def event(method: Method, /) -> Method:
     """
     setattr(method, EVENT, True)
     return method
+
+
+_found: WeakKeyDictionary[type, dict[str, Mapping[str, Any]]] = WeakKeyDictionary()  # because it takes long
+
+
+def decorated(stream: type, mark: str) -> Mapping[str, Any]:
+    """Return what a decorator has left on the methods of a class, by their names."""
+    found = _found.setdefault(stream, {})
+    if mark not in found:
+        members = inspect.getmembers(stream, lambda member: hasattr(member, mark))
+        found[mark] = {name: getattr(member, mark) for name, member in members}
+    return found[mark]
 
 
 class Signature(NamedTuple):

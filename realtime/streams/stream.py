@@ -20,7 +20,7 @@ from realtime.conf import limits
 from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.audience_path import AudiencePath, audience_path
 from realtime.streams.choices import refused_value
-from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
+from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, decorated, signature
 from realtime.streams.inline_rows import FoundRows, find
 from realtime.streams.keys import cleaned, key_text, stored
 from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
@@ -443,22 +443,19 @@ class ModelStream:
     @classmethod
     def actions(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the actions by name, with the options of `@action`."""
-        members = inspect.getmembers(cls, lambda member: hasattr(member, ACTION))
-        own = {name: getattr(member, ACTION) for name, member in members}
-        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | own
+        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | {**decorated(cls, ACTION)}
 
     @classmethod
     def values(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the live values by name, with the options of `@live_value`."""
-        members = inspect.getmembers(cls, lambda member: hasattr(member, LIVE_VALUE))
-        own = {name: getattr(member, LIVE_VALUE) for name, member in members}
+        own = decorated(cls, LIVE_VALUE)
         has_extent = cls.paginate_by is not None and cls.extent is ModelStream.extent
-        return {"extent": {"depends_on": (), "permission": None}} | own if has_extent else own
+        return {"extent": {"depends_on": (), "permission": None}, **own} if has_extent else own
 
     @classmethod
     def events(cls) -> Sequence[str]:
         """Return the names of the events that clients may send."""
-        return [name for name, _ in inspect.getmembers(cls, lambda member: hasattr(member, EVENT))]
+        return list(decorated(cls, EVENT))
 
     @classmethod
     def authorize_models(cls) -> list[type[Model]]:
