@@ -52,7 +52,7 @@ from realtime.queries.plan import Maintenance
 from realtime.queries.probe import ReadsAudience, differs_in_audience_alone, may_be_for_all
 from realtime.queries.recent_changes import TOO_MANY, Changes, RecentChanges, TooMany
 from realtime.queries.round import GivenUp, Round
-from realtime.queries.routing import Router
+from realtime.queries.router import Router
 from realtime.queries.sent import RowMemory
 from realtime.queries.shared_delta import SharedDelta
 from realtime.streams.choices import refused_choice
