@@ -443,7 +443,7 @@ class ModelStream:
     @classmethod
     def actions(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the actions by name, with the options of `@action`."""
-        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | {**decorated(cls, ACTION)}
+        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | decorated(cls, ACTION)
 
     @classmethod
     def values(cls) -> Mapping[str, Mapping[str, Any]]:
