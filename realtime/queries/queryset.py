@@ -83,7 +83,7 @@ def queryset_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefiniti
         return problem
     if any(_is_random(item, query) for item in _ordering(query)):
         return StreamDefinitionError(
-            f"{where} orders at random, anew with every query.",
+            f"{where} orders at random, differently in every query.",
             hint="Order by a field, and store a random number in it.",
         )
     if query.select_for_update:

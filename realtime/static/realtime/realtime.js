@@ -1228,7 +1228,7 @@ function showErrors(form, sentences, { make, focus = true }) {
   for (const [name, texts] of Object.entries(sentences)) {
     if (!texts.length) continue;
     const controls2 = controlsOf(form, name);
-    const place2 = placeOf(form, controls2.length ? name : "", { near: make ? controls2.at(-1) ?? form : null, isAlert: !focus });
+    const place2 = placeOf(form, controls2.length ? name : "", { near: make ? placedAt(controls2.at(-1)) ?? form : null, isAlert: !focus });
     if (place2) set(place2, "textContent", [get(place2, "textContent"), ...texts].join(" ").trim());
     for (const control of controls2) {
       show(control, "aria-invalid", "true");
@@ -1258,6 +1258,7 @@ function placeOf(form, name, { near, isAlert }) {
   if (place2) give(place2, "id", `live-error-${nextId++}`);
   return place2;
 }
+var placedAt = (control) => control && (call(control, "closest", "label") ?? control);
 function give(place2, name, value2) {
   if (attribute(place2, name) !== null) return;
   show(place2, name, value2);
