@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -25,7 +27,7 @@ from realtime.streams.inline_rows import FoundRows, find
 from realtime.streams.keys import cleaned, key_text, stored
 from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
 from realtime.streams.surroundings import SITE, Surroundings
-from realtime.streams.value_lists import given_values, is_empty, item_types
+from realtime.streams.value_lists import given_values, in_order, is_empty, item_types
 from realtime.streams.window import RowWindow
 
 if TYPE_CHECKING:
@@ -269,13 +271,18 @@ class ModelStream:
 
     def wire_params(self) -> dict[str, Any]:
         """Return the parameters as JSON values, as a client sends them."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.params, order="deterministic", enc_hook=str)
+        plain = self._plain_params()
         plain |= {name: list(value or ()) for name, value in plain.items() if self.takes_several(name)}
         return plain if self.window is None else plain | self.window.param()
 
     def params_key(self) -> bytes:
         """Return the parameters, without the window, as canonical JSON."""
-        return msgspec.json.encode(self.params, order="deterministic", enc_hook=str)
+        return msgspec.json.encode(self._plain_params(), order="deterministic")
+
+    def _plain_params(self) -> dict[str, Any]:
+        given = {name: in_order(value) for name, value in self.params.items()}
+        plain: dict[str, Any] = msgspec.to_builtins(given, order="deterministic", enc_hook=str)
+        return plain
 
     def format_fingerprint(self, format: str) -> str:
         """Return a hash of audience, fields and template. A delta never builds on rows with another hash."""
@@ -443,7 +450,7 @@ class ModelStream:
     @classmethod
     def actions(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the actions by name, with the options of `@action`."""
-        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | {**decorated(cls, ACTION)}
+        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | decorated(cls, ACTION)
 
     @classmethod
     def values(cls) -> Mapping[str, Mapping[str, Any]]:
@@ -489,8 +496,12 @@ class ModelStream:
 
 
 def _check_scalars(values: Iterable[Any]) -> None:
-    """Raise `ValueError` for a value that is too long, or that no database can hold."""
+    """Raise `ValueError` for a value that is too long, or that no database can hold, or JSON cannot tell from None."""
     for value in values:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError
+        if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) < limits.param_length):
+            raise ValueError  # written out, 1e999999999 would fill the memory
         if isinstance(value, str) and (len(value) > limits.param_length or "\x00" in value):
             raise ValueError
         if isinstance(value, int) and abs(value) > MAX_INTEGER:

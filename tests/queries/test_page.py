@@ -29,7 +29,6 @@ from realtime.hub.presence_rows import Arrival, Who
 from realtime.models import Log
 from realtime.queries import page, rendering
 from realtime.queries.page import page_part
-from realtime.streams import decorators
 from realtime.streams.registry import registry
 from tests.models import Book, Note, Shelf
 
@@ -152,7 +151,6 @@ class TestPosition:
         stream = registry.get("books")
         count = live_value(lambda self: self.get_queryset(**self.params).count())
         monkeypatch.setattr(stream, "count", count, raising=False)
-        monkeypatch.setitem(decorators._found, stream, {})  # which methods are decorated is looked up once
 
     def test_is_one_for_all_tags(self, user, shelf, heads):
         html = render(self.TAGS, user, shelf=shelf)
