@@ -150,6 +150,7 @@ async def test_rows_stay_and_follow_the_server_until_the_new_ones_are_there(
             first, last = await asyncio.gather(*seen)
         assert [[row["title"] for row in rows] for rows in (first, last)] == [["a", "b"], ["c"]]
         assert query.state == "live"
+        assert list(client._connection._queries.values()) == [query]
 
 
 async def test_parameters_that_are_refused_leave_the_rows(server, session, shelf, other_shelf, add):
