@@ -60,6 +60,7 @@ jitter:  ## Report how clients with bad connections fare
 docs:  ## Write the docstrings into the reference, and build the documentation into build/docs
 	@scripts/setup dev
 	@.venv/bin/python -m scripts.api_reference
+	@.venv/bin/python -m scripts.recipe_lines
 	@exec .venv/bin/sphinx-build -q -E -W --keep-going docs build/docs
 
 overhead:  ## Report the cost of writes without live streams, and with each capture

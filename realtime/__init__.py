@@ -102,9 +102,9 @@ def revoke(user: object) -> None:
         blocklist.add(user)
         realtime.revoke(user)
     """
-    from realtime.capture import sessions  # reaches models
+    from realtime.capture import access  # reaches models
 
-    sessions.revoke(user)
+    access.revoke(user)
 
 
 async def arevoke(user: object) -> None:

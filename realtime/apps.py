@@ -17,7 +17,7 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         # the modules register themselves; models are ready only now
-        from realtime.capture import install, sessions
+        from realtime.capture import access, install
         from realtime.changelog.base import commit_listeners
         from realtime.checks import (  # noqa: F401
             declarations,
@@ -38,4 +38,4 @@ class RealtimeConfig(AppConfig):
         registry.autodiscover()
         install.install()
         install.connect(self)
-        sessions.install()
+        access.install()

@@ -33,6 +33,23 @@ describe("a live query", () => {
     assert.deepEqual([tasks.rows, tasks.keys, tasks.state], [[{id: 3}, {id: 1}], ["3", "1"], "live"])
   })
 
+  test("keeps its parameters, whatever the caller makes of a list in them", () => {
+    const tags = ["ink"]
+    const tasks = queries.open("tasks", {tags})
+    tags.push("pen")
+    fill({puts: [{key: "1", row: {id: 1}}]})
+    server.cut()
+    clock.pass(1)
+    server.accept()
+    const [{params}] = server.subscribe()
+    assert.deepEqual([params, tasks.keys], [{tags: ["ink"]}, ["1"]])
+  })
+
+  test("does not share the rows of another date", () => {
+    for (const day of ["2026-01-31", "2026-02-01"]) queries.open("tasks", {day: new Date(day)})
+    assert.deepEqual(server.received("subscribe").map(({params}) => params.day.slice(0, 10)), ["2026-01-31", "2026-02-01"])
+  })
+
   test("calls back when the first rows come, and after each change", () => {
     const seen = []
     queries.open("tasks", {}).subscribe((rows) => seen.push(rows.map(({id}) => id)))

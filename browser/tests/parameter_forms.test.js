@@ -409,6 +409,15 @@ describe("several values of one name", () => {
     assert.equal(search(), "?owners=3&owners=5&tags=ink")
   })
 
+  test("that are refused have one sentence behind the last label, not in it", () => {
+    open({fields: '<label><input type="checkbox" name="tags" value="ink"> Ink</label><label><input type="checkbox" name="tags" value="pen"> Pen</label>'})
+    container.params = {tags: []}
+    choose("tags")
+    container.answer(new RealtimeError(4213, "No.", {details: {tags: ["Not this one."]}}))
+    assert.deepEqual([...form.children].map(({localName, textContent}) => [localName, textContent.trim()]), [["label", "Ink"], ["label", "Pen"], ["p", "Not this one."]])
+    assert.equal(form.querySelectorAll("[aria-invalid][aria-describedby]").length, 2)
+  })
+
   test("of a parameter that takes one are the last, as in request.GET", () => {
     container.params = {...LISTS, tags: "ink", owners: null}
     tags("ink", "pen")

@@ -131,15 +131,19 @@ class AllTasksStream(ModelStream):
     depends_on = ["project__members", "assignee"]
     paginate_by = 15
 
-    def authorize(self, user: User, q: str = "", state: str | None = None) -> bool:
+    def authorize(self, user: User, **choices: object) -> bool:
         return True
 
-    def audience(self, user: User, q: str = "", state: str | None = None) -> int:
+    def audience(self, user: User, **choices: object) -> int:
         return user.pk
 
-    def get_queryset(self, q: str = "", state: Literal["open", "done"] | None = None) -> QuerySet[Task]:
+    def get_queryset(
+        self, q: str = "", state: Literal["open", "done"] | None = None, projects: tuple[int, ...] = ()
+    ) -> QuerySet[Task]:
         mine = Project.members.through.objects.filter(user=self.audience).values("project")
         tasks = Task.objects.filter(project__in=mine, title__icontains=q)
+        if projects:
+            tasks = tasks.filter(project__in=projects)
         if state:
             tasks = tasks.filter(done=state == "done")
         return tasks.select_related("project", "assignee").order_by("-pk")

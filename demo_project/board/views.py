@@ -46,7 +46,7 @@ def board_context(project: Project) -> dict[str, Any]:
 @login_required
 def tasks(request: HttpRequest) -> HttpResponse:
     """Show a search in the tasks of all projects of the user."""
-    return render(request, "board/tasks.html")
+    return render(request, "board/tasks.html", {"projects": request.user.projects.order_by("name")})
 
 
 @login_required

@@ -140,7 +140,7 @@ def acquire(target: TextTarget, writer: str) -> str:
 def take_lease(target: LeaseTarget, writer: str) -> None:
     """Take the lease, in a transaction. Raise `TextBusy`."""
     alias, now = target.name.alias, get_changelog(target.name.alias).now
-    expires = now + _ms(LEASE_SECONDS)
+    expires = get_changelog(alias).now_plus(LEASE_SECONDS)
     leases = TextLease.objects.using(alias)
     taken = {"writer": writer, "expires": expires, "stop": False, "state_field": target.state_field}
     if leases.filter(pk=target.id, expires__lt=now).update(**taken):  # its writer is dead
@@ -206,7 +206,7 @@ def _lease(target: LeaseTarget, writer: str) -> Any:
 
 
 def _renew(lease: Any, target: LeaseTarget) -> int:
-    return int(lease.update(expires=get_changelog(target.name.alias).now + _ms(LEASE_SECONDS)))
+    return int(lease.update(expires=get_changelog(target.name.alias).now_plus(LEASE_SECONDS)))
 
 
 def _save(target: LeaseTarget, writer: str, values: Mapping[str, Any], then: Callable[[Any], object]) -> bool:
@@ -283,7 +283,3 @@ def _target_of(lease: TextLease, alias: str) -> LeaseTarget | None:
         return None
     name = TextName(alias, lease.model, lease.key, lease.field)
     return kinds.get(lease.model, TextTarget)(name, model, field, lease.state_field)
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)

@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from realtime.admin.live import LiveModelAdmin
-from realtime.capture import sessions
+from realtime.capture import access
 from realtime.hub import reports
 from realtime.models import Presence, Process
 
@@ -92,10 +92,10 @@ class ProcessAdmin(ReadOnlyAdmin):
     def _end(self, request: HttpRequest) -> None:
         connection, user = request.POST.get("connection", "").strip(), request.POST.get("user", "").strip()
         if connection:
-            sessions.end_connection(connection)
+            access.end_connection(connection)
             said = f"The connection {connection} is closed. Its client may reconnect."
         elif user:
-            sessions.end_connections(user)
+            access.end_connections(user)
             said = f"The connections of the user {user} are closed. To keep the user out, deactivate the account."
         else:
             messages.error(request, "Enter a connection or a user ID.")

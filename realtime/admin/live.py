@@ -38,7 +38,7 @@ from realtime.templatetags.realtime import realtime_script
 
 logger = logging.getLogger("realtime.admin")
 
-REFRESH = "Realtime-Refresh"  # the header of a page that reads itself anew
+REFRESH = "Realtime-Refresh"  # the header of a page that reloads itself
 SINCE = "_realtime_since"  # the field with the cursor of the form that is shown again
 FORMAT = "value:version"
 
@@ -199,7 +199,7 @@ def _along(model: type[Model], path: str) -> Iterator[type[Model]]:
 
 
 def _form_dependencies(model_admin: LiveModelAdmin) -> tuple[list[str], list[str]]:
-    """What else a form shows: relations of its object, and models where no relation leads to the inline's rows."""
+    """What else a form shows: relations of its object, and models of inlines that no relation leads to."""
     opts = model_admin.opts
     paths, labels = [field.name for field in opts.many_to_many], []
     for inline in model_admin.inlines:

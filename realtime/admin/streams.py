@@ -22,7 +22,7 @@ class AdminStream(ModelStream):
 
     @classmethod
     def derive(cls, model_admin: Any, *, models: Sequence[str], **options: Any) -> type[Self]:
-        """The stream of this ModelAdmin; `models` are labels of those of which any row may concern it."""
+        """The stream of this ModelAdmin; `models` are the labels of models whose rows may all affect it."""
 
         def version(self: ModelStream) -> str:
             return get_changelog(self.database()).head()
@@ -51,7 +51,7 @@ class ListStream(AdminStream):
         return self.may_enter(request) and bool(self.model_admin.has_view_or_change_permission(request))
 
     def audience(self, user: Any, **params: Any) -> str:
-        # what the list offers depends on these: with other ones it is read anew
+        # what the list offers depends on these: if they change, the page is reloaded
         request = request_of(user)
         may = [name for name in PERMISSIONS if getattr(self.model_admin, f"has_{name}_permission")(request)]
         return " ".join(may)

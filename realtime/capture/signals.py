@@ -49,7 +49,9 @@ def unwatch() -> None:
 
 
 def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields: Any = None, **kwargs: Any) -> None:
-    written = None if created or update_fields is None else _attributes(sender, update_fields)
+    written: set[str] | None = None
+    if not created and update_fields is not None:
+        written = {getattr(sender._meta.get_field(name), "attname", name) for name in update_fields}
 
     def changes(table: Table) -> Iterator[NewChange]:
         if written and written <= table.untracked:
@@ -115,10 +117,6 @@ def _record(sender: Any, using: str, changes: Callable[[Table], Iterator[NewChan
             others = table.labels
         found += (NewChange(label, "", REREAD) for label in sorted(others))
     get_changelog(using).append([change for place, change in enumerate(found) if change not in found[:place]])
-
-
-def _attributes(model: Any, names: Collection[str]) -> set[str]:
-    return {getattr(model._meta.get_field(name), "attname", name) for name in names}
 
 
 def _key(table: Table, instance: Any) -> str:

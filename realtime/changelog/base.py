@@ -148,6 +148,8 @@ class ChangeLog(ABC):
         self.table = quote(Change._meta.db_table)
         self.log_table = quote(Log._meta.db_table)
         self.columns = {field.name: quote(str(field.column)) for field in Change._meta.fields}
+        names = ("id", "model", "key", "operation", "routing", "at")
+        self.read_columns = ", ".join(f"c.{self.columns[name]}" for name in names)  # of a change `c`
         # changes that one step may prune (parameters: their number, and the horizon), by the primary key alone
         self.old_rows = (
             f"(SELECT id, at FROM {self.table} ORDER BY id LIMIT %s) oldest"
@@ -162,6 +164,10 @@ class ChangeLog(ABC):
     def now(self) -> RawSQL:
         """The database's clock, in milliseconds since 1970, as an expression for the ORM."""
         return RawSQL(self.now_sql, (), output_field=BigIntegerField())  # noqa: S611 - contains no input
+
+    def now_plus(self, seconds: float) -> Any:
+        """Return the time in so many seconds, likewise."""
+        return self.now + int(seconds * 1000)
 
     def append(self, changes: Sequence[NewChange]) -> None:
         """Log changes in the writer's transaction, and wake the hubs after it commits."""
@@ -359,6 +365,14 @@ class ChangeLog(ABC):
         if not dot or len(cursor) > MAX_CURSOR:
             raise CursorExpired
         return epoch, position
+
+    def _after(self, mark: Mark, rows: list[Any], pruned: int) -> list[Any]:
+        """Return the rows of changes without that of the mark. Raise `CursorExpired` if the mark is of another log."""
+        if (own := next((row for row in rows if row[0] == mark.id), None)) and own[-1] == mark.at:
+            rows.remove(own)
+        elif mark.id > pruned:
+            raise CursorExpired
+        return rows
 
     def _logged(self, row: Sequence[Any]) -> LoggedChange:
         id, model, key, operation, routing = row

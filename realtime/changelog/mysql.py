@@ -175,11 +175,9 @@ class MySQLChangeLog(ChangeLog):
         position = self._exact_position(after)
         mark, gaps = position
 
-        names = ("id", "model", "key", "operation", "routing", "at")
-        columns = ", ".join(f"c.{self.columns[name]}" for name in names)
         condition, bounds = _gap_condition(gaps, "c.id")
         sql = (
-            f"SELECT l.epoch, l.pruned, {self.now_sql}, {columns} FROM {self.log_table} l"
+            f"SELECT l.epoch, l.pruned, {self.now_sql}, {self.read_columns} FROM {self.log_table} l"
             f" LEFT JOIN {self.table} c ON c.id >= %s{condition} WHERE l.id = 1 ORDER BY c.id LIMIT %s"
         )
         with self.connection.cursor() as cursor:
@@ -191,12 +189,7 @@ class MySQLChangeLog(ChangeLog):
         if len(rows) == limit + 2:
             return Reading((), self.head(), complete=False)
 
-        found = [row[3:] for row in rows if row[3] is not None]
-        known = [row for row in found if row[0] == mark.id]
-        if known and known[0][-1] == mark.at:
-            found.remove(known[0])
-        elif mark.id > rows[0][1]:
-            raise CursorExpired
+        found = self._after(mark, [row[3:] for row in rows if row[3] is not None], rows[0][1])
         if len(found) > limit:
             return Reading((), self.head(), complete=False)
 

@@ -76,10 +76,8 @@ class PostgreSQLChangeLog(ChangeLog):
         mark = Mark.parse(marked)
         xmin, xmax, running = _parse_snapshot(snapshot)
 
-        names = ("id", "model", "key", "operation", "routing", "at")
-        columns = ", ".join(f"c.{self.columns[name]}" for name in names)
         sql = (
-            f"SELECT l.epoch, l.pruned, l.pruned_transaction, pg_current_snapshot()::text, {columns}"
+            f"SELECT l.epoch, l.pruned, l.pruned_transaction, pg_current_snapshot()::text, {self.read_columns}"
             f" FROM {self.log_table} l LEFT JOIN {self.table} c ON c.id = %s"
             # not visible in the snapshot: transactions that were running then, and those that began since
             f" OR c.transaction = ANY(%s)"
@@ -99,12 +97,7 @@ class PostgreSQLChangeLog(ChangeLog):
         if xmin <= pruned_transaction < next_xid:
             raise CursorExpired
 
-        found = [row[4:] for row in rows if row[4] is not None]
-        known = [row for row in found if row[0] == mark.id]
-        if known and known[0][-1] == mark.at:
-            found.remove(known[0])
-        elif mark.id > rows[0][1]:
-            raise CursorExpired
+        found = self._after(mark, [row[4:] for row in rows if row[4] is not None], rows[0][1])
         if len(found) > limit:
             return Reading((), self.head(), complete=False)
         last = max((Mark(row[0], row[-1]) for row in found), default=mark)

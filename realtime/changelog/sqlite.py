@@ -42,10 +42,8 @@ class SQLiteChangeLog(ChangeLog):
         mark = Mark.parse(position)
 
         # one statement reads one state of the file: the log's row, the mark, and the changes after it
-        names = ("id", "model", "key", "operation", "routing", "at")
-        columns = ", ".join(f"c.{self.columns[name]}" for name in names)
         sql = (
-            f"SELECT l.epoch, l.pruned, {columns} FROM {self.log_table} l"
+            f"SELECT l.epoch, l.pruned, {self.read_columns} FROM {self.log_table} l"
             f" LEFT JOIN {self.table} c ON c.id >= %s WHERE l.id = 1 ORDER BY c.id LIMIT %s"
         )
         with self.connection.cursor() as cursor:
@@ -54,11 +52,7 @@ class SQLiteChangeLog(ChangeLog):
         if not rows or rows[0][0] != epoch or mark.id < rows[0][1]:
             raise CursorExpired
 
-        found = [row[2:] for row in rows if row[2] is not None]
-        if found and found[0][0] == mark.id and found[0][-1] == mark.at:
-            found = found[1:]
-        elif mark.id > rows[0][1]:
-            raise CursorExpired
+        found = self._after(mark, [row[2:] for row in rows if row[2] is not None], rows[0][1])
         if len(found) > limit:
             return Reading((), self.head(), complete=False)
         last = Mark(found[-1][0], found[-1][-1]) if found else mark

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from realtime.client.errors import RemoteError
-from realtime.client.subscriptions import Message
+from realtime.client.subscriptions import Message, as_json
 
 MAX_WAITING = 100  # calls that wait for the connection
 
@@ -36,7 +36,9 @@ class Calls:
         if not self._open and len(self._calls) >= MAX_WAITING:
             raise RemoteError(None, f"{MAX_WAITING} calls wait for the connection already.", name="queue_full")
         id = str(uuid.uuid4())
-        call = _Call({"type": "call", "id": id, **target}, asyncio.get_running_loop().create_future(), self._open)
+        call = _Call(
+            as_json({"type": "call", "id": id, **target}), asyncio.get_running_loop().create_future(), self._open
+        )
         self._calls[id] = call
         if self._open:
             self._send(call.message)

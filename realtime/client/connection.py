@@ -37,7 +37,7 @@ from realtime.client.errors import RemoteError
 from realtime.client.events import EventListeners, call_safely
 from realtime.client.live_query import LiveQuery
 from realtime.client.session import ClientState, State
-from realtime.client.subscriptions import Message, Subscription
+from realtime.client.subscriptions import Message, Subscription, as_json
 
 logger = logging.getLogger("realtime.client")
 
@@ -97,6 +97,8 @@ class Connection:
         self._do(self._session.connect())
 
     def subscribe(self, query: LiveQuery) -> None:
+        subscription = query._subscription
+        subscription.params, subscription.present = as_json((subscription.params, subscription.present))
         self._queries[query._subscription] = query
         self._do(self._session.subscribe(query._subscription))
 
@@ -119,7 +121,7 @@ class Connection:
         return bool(effects)
 
     def present(self, subscription: Subscription, data: Mapping[str, Any]) -> None:
-        self._do(self._session.present(subscription, dict(data)))
+        self._do(self._session.present(subscription, as_json(data)))
 
     async def call(
         self, stream: str, params: Mapping[str, Any], action: str, args: Mapping[str, Any], *, within: float

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from realtime.client.errors import RemoteError
 from realtime.client.events import Cancel, EventListener, EventListeners
 from realtime.client.rows import Rows
 from realtime.client.session import State
-from realtime.client.subscriptions import Subscription
+from realtime.client.subscriptions import Subscription, as_json
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class LiveQuery:
     @property
     def params(self) -> dict[str, Any]:
         """The parameters of the rows."""
-        return dict(self._subscription.params or {})
+        return cast("dict[str, Any]", as_json(self._subscription.params or {}))
 
     async def ready(self) -> list[Any]:
         """Wait for the first rows, and return them. Raise `RemoteError` if the server refuses."""
@@ -102,8 +102,9 @@ class LiveQuery:
             raise self.error
         held, before = self._subscription, self._next
         wanted = {**(before.params if before else self.params), **params}
-        following = self._next = LiveQuery(self._owner, Subscription(held.stream, wanted, held.format))
+        following = LiveQuery(self._owner, Subscription(held.stream, wanted, held.format))
         self._owner.subscribe(following)
+        self._next = following
         if before is not None:
             self._owner.unsubscribe(before)
         try:

@@ -6,11 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 Message = dict[str, Any]  # decoded JSON
 Reaction = Literal["reconnect", "renew", "stop"]
 
 Status = Literal["wanted", "asked", "accepted", "live", "behind", "delayed", "refused"]
 ON_SERVER = ("asked", "accepted", "live", "behind")
+
+
+def as_json(value: Any) -> Any:
+    """Return a copy as JSON has it, which stays as it is and can be sent again. Raise `TypeError` if there is none."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def reaction_to(code: int) -> Reaction:

@@ -80,7 +80,7 @@ class Calls:
             if call.token is not None:  # only now is the client's user known
                 _read(call.token).check(identity.user)
             name = f"{call.stream}.{call.action}"
-            reply: Reply = await self._hub.perform(
+            reply: Reply = await self._hub.executor.run(
                 quota.owner, (key, operation_content(call)), work, name=name, of_visitor=quota.is_visitors
             )
         except ClientError as error:

@@ -120,7 +120,7 @@ class Events:
         try:
             # queued with actions, because it runs the project's code
             name, quota = f"{stream.name}.{message.name}", self._peer.quota
-            return await self._hub.perform(quota.owner, object(), work, name=name, of_visitor=quota.is_visitors)
+            return await self._hub.executor.run(quota.owner, object(), work, name=name, of_visitor=quota.is_visitors)
         except ClientError as error:
             return error
 

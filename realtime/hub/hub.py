@@ -14,7 +14,6 @@ from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from realtime.actions.deadline import Deadline
 from realtime.auth.limits import Quotas
 from realtime.auth.revocation import access_database
 from realtime.changelog import log_number
@@ -210,19 +209,12 @@ class Hub:
             self._batchers[answer] = Batcher(self.submit, CHECK_THREADS, read=read, answer=answer, kind=kind)
         return await self._batchers[answer](request)
 
-    async def perform(
-        self,
-        owner: str,
-        key: object,
-        function: Callable[[Deadline], Result],
-        *,
-        name: str = "?",
-        of_visitor: bool = False,
-    ) -> Result:
-        """Queue an action and return its result. Each owner gets a fair share; slow actions never delay checks."""
+    @property
+    def executor(self) -> FairExecutor:
+        """Runs actions. Each owner gets a fair share; slow actions never delay checks."""
         if self._executor is None:
             self._executor = FairExecutor(threads=settings.THREADS, seconds=settings.ACTION_SECONDS)
-        return await self._executor.run(owner, key, function, name=name, of_visitor=of_visitor)
+        return self._executor
 
     def expect(self, client: Client, stream: type[ModelStream], key: str, call: str) -> None:
         """Expect a client's call: the frame that has its effects will name it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
@@ -265,8 +266,12 @@ class LogWorker:
         self._deliver(tick, served)
         if self._texts:
             self._texts.show(self, tick.texts, tick.new_texts)
-            for query in {answer.query for answer in tick.answers.values()}:
-                self._texts.greet(query, [item.client for item in served if _is_answered(item, tick, query)])
+            greeted: defaultdict[int, list[Client]] = defaultdict(list)
+            for item in served:
+                if (answer := tick.answers.get(item.want)) is not None:
+                    greeted[answer.query].append(item.client)
+            for query, clients in greeted.items():
+                self._texts.greet(query, clients)
         self._watch.measure(self, round.seconds)
         # clients that left while they were answered
         self.subscribers.retired |= {
@@ -340,11 +345,6 @@ class LogWorker:
         if frames:
             count("frames", amount=frames)
             count("frame_bytes", amount=size)
-
-
-def _is_answered(item: QueryRequest, tick: Tick, query: int) -> bool:
-    answer = tick.answers.get(item.want)
-    return answer is not None and answer.query == query
 
 
 class Pool(Protocol):

@@ -49,17 +49,16 @@ class Arrival(NamedTuple):
 
 def take_lease(server: str, *, seconds: float) -> None:
     """Create or replace the lease of a process."""
-    now = _now()
-    Server.objects.using(access_database()).update_or_create(pk=server, defaults={"expires": now + _ms(seconds)})
+    expires = get_changelog(access_database()).now_plus(seconds)
+    Server.objects.using(access_database()).update_or_create(pk=server, defaults={"expires": expires})
 
 
 def renew_lease(server: str, *, seconds: float) -> bool:
     """Renew the lease; return whether it was still valid. Raise `Lapsed` if it has been removed."""
-    now = _now()
-    mine = Server.objects.using(access_database()).filter(pk=server)
-    if mine.filter(expires__gte=now).update(expires=now + _ms(seconds)):
+    log, mine = get_changelog(access_database()), Server.objects.using(access_database()).filter(pk=server)
+    if mine.filter(expires__gte=log.now).update(expires=log.now_plus(seconds)):
         return True
-    if mine.update(expires=now + _ms(seconds)):
+    if mine.update(expires=log.now_plus(seconds)):
         return False
     raise Lapsed
 
@@ -77,7 +76,7 @@ def seat(server: str, arrivals: Sequence[Arrival], departures: Collection[Who], 
 
 def sweep() -> int:
     """Remove the present users of processes whose lease has expired; return the number of these processes."""
-    dead = Server.objects.using(access_database()).filter(expires__lt=_now())
+    dead = Server.objects.using(access_database()).filter(expires__lt=get_changelog(access_database()).now)
     return sum(end_lease(server, expired=True) for server in dead.values_list("pk", flat=True))
 
 
@@ -87,7 +86,7 @@ def end_lease(server: str, *, expired: bool = False) -> bool:
     with transaction.atomic(using=alias):
         gone = Server.objects.using(alias).filter(pk=server)
         if expired:
-            gone = gone.filter(expires__lt=_now())
+            gone = gone.filter(expires__lt=get_changelog(alias).now)
         if not gone.update(expires=0):
             return False
         theirs = _locked(Presence.objects.using(alias).filter(seats__server=server))
@@ -187,11 +186,3 @@ def _known_users(alias: str, texts: Collection[str]) -> dict[str, Any]:
             continue
     there = set(model._default_manager.using(alias).filter(pk__in=keys.values()).values_list("pk", flat=True))
     return {text: key for text, key in keys.items() if key in there}
-
-
-def _now() -> Any:
-    return get_changelog(access_database()).now
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)

@@ -44,7 +44,7 @@ class LogState(NamedTuple):
 def report(id: str, *, host: str, pid: int, uptime: float, figures: dict[str, Any]) -> None:
     """Write the report of a process, and delete those of processes that died long ago."""
     alias = access_database()
-    rows, now = Process.objects.using(alias), get_changelog(alias).now
+    rows, log = Process.objects.using(alias), get_changelog(alias)
     with transaction.atomic(using=alias):
         rows.update_or_create(
             pk=id,
@@ -52,11 +52,11 @@ def report(id: str, *, host: str, pid: int, uptime: float, figures: dict[str, An
                 "host": host[:200],
                 "pid": pid,
                 "uptime": uptime,
-                "heard": get_changelog(alias).now,
+                "heard": log.now,
                 "figures": figures,
             },
         )
-        rows.filter(heard__lt=now - int(KEPT_SECONDS * 1000)).delete()
+        rows.filter(heard__lt=log.now_plus(-KEPT_SECONDS)).delete()
 
 
 def forget(id: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from django.db.models import F
 from django.db.models.lookups import Exact
@@ -33,7 +34,7 @@ class Family:
     """Live queries of one stream with the same QuerySet in different partitions, or for different audiences."""
 
     def __init__(self, plan: Plan, params: Mapping[str, Any]) -> None:
-        self._plan = plan
+        self._plan = copy(plan)  # so that it is forgotten with the live queries that it was made for
         self._fields = _whole_fields(plan.stream)
         self._places = _places(plan.queryset.query.where, self._fields, params)
         self._names = [self._fields[name].attname for name in self._places]
@@ -143,7 +144,7 @@ class Families:
         self._routing = set(stream.partition_by)
         self._path = stream.audience_path() if stream.audience_by else None
         self._fields = _whole_fields(stream)
-        self._found: defaultdict[Any, list[Family]] = defaultdict(list)  # by what distinguishes most of them
+        self._found: WeakValueDictionary[Any, Family] = WeakValueDictionary()  # by what distinguishes most of them
         self._of: WeakKeyDictionary[Plan, Family | None] = WeakKeyDictionary()
 
     def of(self, query: LiveQuery) -> Family | None:
@@ -170,14 +171,16 @@ class Families:
             return None
         params = query.stream.params
         others = sorted((name, repr(value)) for name, value in params.items() if name not in self._routing)
-        alike = self._found[tuple(others), query.key.surroundings]
-        for family in alike:
-            if family.has(plan, params):
+        places = [(tuple(others), query.key.surroundings, number) for number in range(MOST_ALIKE)]
+        for place in places:
+            family = self._found.get(place)
+            if family is not None and family.has(plan, params):
                 return family
-        if len(alike) >= MOST_ALIKE:
-            return None
-        alike.append(Family(plan, params))
-        return alike[-1]
+        for place in places:
+            if place not in self._found:
+                family = self._found[place] = Family(plan, params)
+                return family
+        return None
 
 
 def _whole_fields(stream: type[ModelStream]) -> dict[str, Any]:

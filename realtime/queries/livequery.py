@@ -7,7 +7,6 @@ the database's own collation). Nothing of this is reimplemented in Python.
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from hashlib import blake2b
@@ -28,6 +27,7 @@ from realtime.queries import broken_rows
 from realtime.queries.analysis import Analysis
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
+from realtime.queries.moves import befores, keys_in_place, keys_to_move
 from realtime.queries.pagination import render_pages
 from realtime.queries.plan import BEFORE, Maintenance, Plan
 from realtime.queries.probe import ReadsAudience, may_be_for_all, note_reading, queryset_of_all
@@ -330,11 +330,11 @@ class LiveQuery:
         members = set(keys)
         drops = tuple(key for key in was if key not in members)
         kept = [key for key in was if key in members and key not in rows]
-        moving = _moving(kept, [key for key in keys if key not in rows])
+        moving = keys_to_move(kept, [key for key in keys if key not in rows])
         self.reordered = bool(moving)
         puts = {key: rows.get(key, UNSET) for key in keys if key in rows or key in moving}
-        before = _befores(keys)
-        unmoved = _unmoved(puts, _befores([key for key in was if key in members]), before) if puts else ()
+        before = befores(keys)
+        unmoved = keys_in_place(puts, befores([key for key in was if key in members]), before) if puts else ()
         delta = self._shared(puts, before, drops, unmoved)
         self.sent.note(rows, drops)
         return delta, keys
@@ -429,7 +429,7 @@ class LiveQuery:
             wanted = [key for key in self._order if key in changed]
             rows = self._encode(wanted, self._order)
             keys = _without_lost(self._order, wanted, rows)
-            return rows, _befores(keys)
+            return rows, befores(keys)
         rows = {key: self._encoded[key] for key in self._before if key in changed}
         return rows, self._before
 
@@ -520,7 +520,7 @@ class LiveQuery:
             return Delta(query=self.id, puts=tuple(_puts(rows)), order=tuple(keys))
         members = set(keys)
         gone = tuple(key for key, was in past.items() if was and key not in members)
-        return Delta(query=self.id, puts=tuple(_placed(rows, _befores(keys))), drops=gone)
+        return Delta(query=self.id, puts=tuple(_placed(rows, befores(keys))), drops=gone)
 
     def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
         """Read the rows for several `resume` calls of a tick at once; `told`: the rows of each client are known."""
@@ -816,50 +816,12 @@ def _placed(rows: Mapping[str, msgspec.Raw | UnsetType], before: Mapping[str, st
         previous = key
 
 
-def _befores(keys: Sequence[str]) -> dict[str, str | None]:
-    return dict(zip(keys, [None, *keys], strict=False))
-
-
-def _unmoved(puts: Mapping[str, Any], was: Mapping[str, str | None], now: Mapping[str, str | None]) -> Collection[str]:
-    """Return the keys whose puts leave their rows in place, given the row before each, without the dropped ones."""
-    found: set[str] = set()
-    for key in puts:  # in order
-        if key in was and was[key] == now[key] and (now[key] not in puts or now[key] in found):
-            found.add(key)
-    return found
-
-
-def _moving(was: Sequence[str], now: Sequence[str]) -> set[str]:
-    """Return a smallest set of keys that must move to reach the new order."""
-    if was == now:
-        return set()
-    return set(now) - _in_order(now, {key: place for place, key in enumerate(was)})
-
-
 def members_of(query: LiveQuery, present: Present) -> Members:
     """Return what enters and leaves a live query with this new state."""
     if isinstance(present, Members):
         return present
     before, after = set(query.members), set(present) if query.members is query.keys else set()
     return Members(after - before, before - after, query.reordered)
-
-
-def _in_order(keys: Sequence[str], places: Mapping[str, int]) -> set[str]:
-    """Return a largest set of keys in the order of their places: a longest increasing subsequence."""
-    ends: list[int] = []  # by length: the lowest last place of a subsequence
-    last: list[str] = []
-    previous: dict[str, str | None] = {}
-    for key in keys:
-        length = bisect_left(ends, places[key])
-        previous[key] = last[length - 1] if length else None
-        ends[length : length + 1] = [places[key]]
-        last[length : length + 1] = [key]
-    found: set[str] = set()
-    current = last[-1] if last else None
-    while current is not None:
-        found.add(current)
-        current = previous[current]
-    return found
 
 
 def key_before(instance: Any) -> str | None:

@@ -77,11 +77,13 @@ def queryset_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefiniti
             f"{where} returned a {query.combinator}(), whose rows cannot be filtered by key.",
             hint="Join the conditions with Q objects: filter(Q(...) | Q(...)).",
         )
+    if stream.audience_by and (problem := stream.audience_path().problem(queryset)):
+        return problem
     if is_grouped(queryset) and (problem := _group_problem(queryset, stream, where)):
         return problem
     if any(_is_random(item, query) for item in _ordering(query)):
         return StreamDefinitionError(
-            f"{where} orders at random, anew with every query.",
+            f"{where} orders at random, differently in every query.",
             hint="Order by a field, and store a random number in it.",
         )
     if query.select_for_update:

@@ -11,10 +11,7 @@ Form = Literal["whole", "known", "patched"]
 
 
 class Received(NamedTuple):
-    """Since which delta of a live query a subscriber has received all of them, and the form that it takes then.
-
-    `since` is the number of the last delta before.
-    """
+    """What a subscriber has received of a live query: all deltas after number `since`, and how it takes more."""
 
     since: int
     form: Form

@@ -28,10 +28,10 @@ _text: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
 
 
 class Growth(NamedTuple):
-    """What a row differs by from the one before, where a live text has grown.
+    """The difference between a row and the one before, in which live texts have grown.
 
-    `is_all`: nothing else differs. The live texts have `sent` units of the `length` in the row: parts may be on their
-    way.
+    `is_all`: nothing else differs. Of the `length` units in the row, `sent` are known as live text; other parts may
+    still be on their way.
     """
 
     patch: Raw
@@ -45,7 +45,7 @@ _Edit = tuple[int, int, object]
 
 
 class _Added(NamedTuple):
-    """What a text has more: a part of the live text, and the rest."""
+    """The added end of a text: a part of the live text, and the rest."""
 
     start: int
     end: int
@@ -54,9 +54,9 @@ class _Added(NamedTuple):
 
 
 def without_forged_texts(html: str, texts: Mapping[str, str]) -> str:
-    """Return a row's HTML without `data-live-text`, unless all of it stands where the row shows these texts whole.
+    """Return a row's HTML without its `data-live-text`, unless each is where one of these texts is shown whole.
 
-    The HTML that a user has written, or a filter, could otherwise show what the row does not.
+    Otherwise, HTML that a user has written, or that a filter has made, could show more than the row does.
     """
     if ATTRIBUTE not in html:
         return html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -10,10 +11,12 @@ from typing import Any, NamedTuple
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
 from django.db.models import IntegerField, ManyToManyField, Model, QuerySet, UniqueConstraint, UUIDField
 
+from realtime.exceptions import StreamDefinitionError
 from realtime.streams.keys import cleaned, comparable, key_text, stored, target
 from realtime.streams.relations import Dependency, across, concrete, has_known_through, through_model
 
 WHOLE = (IntegerField, UUIDField)  # each of their values has one text, in the log too
+_BLANK = frozenset({"Cc", "Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})  # kinds of characters
 
 
 class Links(NamedTuple):
@@ -67,14 +70,15 @@ class AudiencePath:
     def value(self, audience: Any) -> Any:
         """Return what `audience` returned as rows name it; None if no row can, as "staff" for integer keys.
 
-        An empty text names nobody: it stands for a missing name, in a row and for an anonymous user alike.
+        A blank text names nobody: it stands for a missing name, in a row and for an anonymous user alike.
         """
-        if audience is None or audience == "":
+        if audience is None:
             return None
         try:
-            return cleaned(self.field, audience)
+            value = cleaned(self.field, audience)
         except (ValidationError, ValueError, TypeError, OverflowError):
             return None
+        return None if isinstance(value, str) and _is_blank(value) else value
 
     def named(self, audience: Any) -> str | None:
         """Return the text of what `audience` returned; None if no row can name it."""
@@ -83,6 +87,8 @@ class AudiencePath:
 
     def narrow(self, queryset: Any, audience: Any) -> Any:
         """Return those rows of a QuerySet that are for this audience, each once; a slice is one of these rows."""
+        if problem := self.problem(queryset):
+            raise problem
         value = self.value(audience)
         if value is None:
             return queryset.none()
@@ -90,9 +96,24 @@ class AudiencePath:
         rows = queryset.all()
         rows.query.clear_limits()
         # no join with links, which could repeat rows and change what annotations count
-        own = {self.lookup: value} if self.has_one else {"pk__in": self._keys(value)}
-        rows = rows.filter(**own)
+        own = value if self.has_one else self._keys(value)
+        rows = rows.filter(**{self._condition: own})
         return rows[low:high] if low or high is not None else rows
+
+    @property
+    def _condition(self) -> str:
+        return self.lookup if self.has_one else f"{self.model._meta.pk.name}__in"
+
+    def problem(self, queryset: Any) -> StreamDefinitionError | None:
+        """Return why the condition cannot be added to a QuerySet, with a remedy."""
+        for name in queryset.query.annotations:
+            if f"{self._condition}__".startswith(f"{name}__"):  # Django would compare the annotation
+                return StreamDefinitionError(
+                    f"get_queryset annotates {self.model.__name__} with {name!r}, by which audience_by finds the rows "
+                    "of an audience.",
+                    hint="Give the annotation another name.",
+                )
+        return None
 
     def _keys(self, value: Any) -> QuerySet[Any]:
         if self.links is None:
@@ -137,6 +158,11 @@ def audience_path(model: type[Model], path: str) -> AudiencePath:
         tuple(dict.fromkeys(dependencies)),
         not any(_points_back(each) and not _is_single(each) for each in fields),
     )
+
+
+def _is_blank(text: str) -> bool:
+    """Return whether some collation holds a text for empty: it has only spaces, marks and invisible characters."""
+    return all(unicodedata.category(character) in _BLANK for character in text)
 
 
 def _points_back(field: Any) -> bool:

@@ -94,6 +94,13 @@ def event(method: Method, /) -> Method:
     return method
 
 
+def decorated(stream: type, mark: str) -> dict[str, Any]:
+    """Return what a decorator has left on the methods of a class, by their names in order."""
+    # inspect.getmembers() takes many times as long, and this is called for each stream whenever capture starts
+    names = {name for part in stream.__mro__ for name, member in vars(part).items() if hasattr(member, mark)}
+    return {name: getattr(member, mark) for name in sorted(names) if hasattr(member := getattr(stream, name), mark)}
+
+
 class Signature(NamedTuple):
     """The parameters of a method by name, without those that clients do not pass, and their annotations."""
 

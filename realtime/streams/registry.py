@@ -76,7 +76,7 @@ class Registry:
     def _hint(self, name: str) -> str:
         known = [each for each in self.names() if ":" not in each and "." not in each]
         if not known:
-            return "None is registered: streams.py has to stand in an app of INSTALLED_APPS, and to use @register."
+            return "None is registered: put streams.py into an app of INSTALLED_APPS, and use @register there."
         close = difflib.get_close_matches(name, known, n=1)
         meant = f"Did you mean {close[0]!r}? " if close else ""
         return f"{meant}There are: {', '.join(known)}."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -20,12 +22,12 @@ from realtime.conf import limits
 from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.audience_path import AudiencePath, audience_path
 from realtime.streams.choices import refused_value
-from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, signature
+from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, decorated, signature
 from realtime.streams.inline_rows import FoundRows, find
 from realtime.streams.keys import cleaned, key_text, stored
 from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
 from realtime.streams.surroundings import SITE, Surroundings
-from realtime.streams.value_lists import given_values, is_empty, item_types
+from realtime.streams.value_lists import given_values, in_order, is_empty, item_types
 from realtime.streams.window import RowWindow
 
 if TYPE_CHECKING:
@@ -269,13 +271,18 @@ class ModelStream:
 
     def wire_params(self) -> dict[str, Any]:
         """Return the parameters as JSON values, as a client sends them."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.params, order="deterministic", enc_hook=str)
+        plain = self._plain_params()
         plain |= {name: list(value or ()) for name, value in plain.items() if self.takes_several(name)}
         return plain if self.window is None else plain | self.window.param()
 
     def params_key(self) -> bytes:
         """Return the parameters, without the window, as canonical JSON."""
-        return msgspec.json.encode(self.params, order="deterministic", enc_hook=str)
+        return msgspec.json.encode(self._plain_params(), order="deterministic")
+
+    def _plain_params(self) -> dict[str, Any]:
+        given = {name: in_order(value) for name, value in self.params.items()}
+        plain: dict[str, Any] = msgspec.to_builtins(given, order="deterministic", enc_hook=str)
+        return plain
 
     def format_fingerprint(self, format: str) -> str:
         """Return a hash of audience, fields and template. A delta never builds on rows with another hash."""
@@ -443,22 +450,19 @@ class ModelStream:
     @classmethod
     def actions(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the actions by name, with the options of `@action`."""
-        members = inspect.getmembers(cls, lambda member: hasattr(member, ACTION))
-        own = {name: getattr(member, ACTION) for name, member in members}
-        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | own
+        return {name: {"permission": None} for name in FORM_ACTIONS if cls.form_class} | decorated(cls, ACTION)
 
     @classmethod
     def values(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the live values by name, with the options of `@live_value`."""
-        members = inspect.getmembers(cls, lambda member: hasattr(member, LIVE_VALUE))
-        own = {name: getattr(member, LIVE_VALUE) for name, member in members}
+        own = decorated(cls, LIVE_VALUE)
         has_extent = cls.paginate_by is not None and cls.extent is ModelStream.extent
-        return {"extent": {"depends_on": (), "permission": None}} | own if has_extent else own
+        return {"extent": {"depends_on": (), "permission": None}, **own} if has_extent else own
 
     @classmethod
     def events(cls) -> Sequence[str]:
         """Return the names of the events that clients may send."""
-        return [name for name, _ in inspect.getmembers(cls, lambda member: hasattr(member, EVENT))]
+        return list(decorated(cls, EVENT))
 
     @classmethod
     def authorize_models(cls) -> list[type[Model]]:
@@ -492,8 +496,12 @@ class ModelStream:
 
 
 def _check_scalars(values: Iterable[Any]) -> None:
-    """Raise `ValueError` for a value that is too long, or that no database can hold."""
+    """Raise `ValueError` for a value that is too long, or that no database can hold, or JSON cannot tell from None."""
     for value in values:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError
+        if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) < limits.param_length):
+            raise ValueError  # written out, 1e999999999 would fill the memory
         if isinstance(value, str) and (len(value) > limits.param_length or "\x00" in value):
             raise ValueError
         if isinstance(value, int) and abs(value) > MAX_INTEGER:

@@ -6,6 +6,8 @@ import types
 from collections.abc import Collection, Mapping
 from typing import Any, Union, get_args, get_origin
 
+import msgspec
+
 from realtime.conf import limits
 
 PLAIN = str | int | float | bool | None  # what a list may have, as a client sends it
@@ -49,3 +51,10 @@ def given_values(value: Any) -> list[Any]:
         if length > limits.param_length:
             raise ValueError
     return [each for each in several if each is not None and each != ""]
+
+
+def in_order(value: Any) -> Any:
+    """Return a set as a list of JSON values that does not depend on its order; another value itself."""
+    if not isinstance(value, set | frozenset):
+        return value
+    return sorted(msgspec.to_builtins(list(value), enc_hook=str), key=lambda each: (type(each).__name__, each))

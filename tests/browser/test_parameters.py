@@ -455,6 +455,7 @@ def test_one_of_several_values_that_the_stream_does_not_take_is_refused_at_its_f
     expect(page.get_by_text(sentence)).to_have_count(0)
 
 
+@pytest.mark.excused(firefox="its driver leaves scripts on")
 def test_several_values_work_without_javascript(several: str, desk: Desk) -> None:
     page = desk.alone("ada", java_script_enabled=False)
     desk.open("ada", several.replace("disabled", "").replace("%20disabled", ""), page=page)

@@ -150,6 +150,7 @@ Task.objects.filter(project=pk, title=moved).update(title="Task 000.1")
 """
 
 
+@pytest.mark.excused(firefox="its driver leaves scripts on")
 @pytest.mark.parametrize(("body", "name"), [(MORE, "Show more"), (UP, "Show earlier")], ids=["down", "up"])
 def test_link_to_more_is_there_exactly_while_there_is_more(
     open_body: Callable[..., Page], desk: Desk, board: Board, fill: Callable[[int], None], body: str, name: str

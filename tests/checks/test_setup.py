@@ -217,7 +217,7 @@ def test_declaration_that_cannot_work(declare, attributes, message, hint):
         ),
         (
             lambda: Book.objects.order_by("?"),
-            "get_queryset of Made orders at random, anew with every query.",
+            "get_queryset of Made orders at random, differently in every query.",
             "Order by a field, and store a random number in it.",
         ),
         (

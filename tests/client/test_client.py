@@ -150,6 +150,7 @@ async def test_rows_stay_and_follow_the_server_until_the_new_ones_are_there(
             first, last = await asyncio.gather(*seen)
         assert [[row["title"] for row in rows] for rows in (first, last)] == [["a", "b"], ["c"]]
         assert query.state == "live"
+        assert list(client._connection._queries.values()) == [query]
 
 
 async def test_parameters_that_are_refused_leave_the_rows(server, session, shelf, other_shelf, add):
@@ -162,6 +163,40 @@ async def test_parameters_that_are_refused_leave_the_rows(server, session, shelf
         assert (query.params, query.error, query.state) == ({"shelf": shelf.pk}, None, "live")
         await add("0")
         await until(lambda: titles(query) == ["0", "a", "b"])
+
+
+async def test_parameters_that_are_no_json_are_an_error_of_the_caller_alone(server, session, shelf, other_shelf, add):
+    async with connect(server.url, session=session) as client:
+        with pytest.raises(TypeError):
+            client.subscribe("books", {"shelf": shelf})  # without .pk
+        query = client.subscribe("books", {"shelf": shelf.pk})
+        await ready(query)
+        with pytest.raises(TypeError):
+            await query.set({"shelf": other_shelf, "title": other_shelf})
+        with pytest.raises(TypeError):
+            client.presence("books", {"shelf": shelf.pk}, data={"shelf": shelf})
+        with pytest.raises(TypeError):
+            await query.call("add", {"title": shelf})
+        assert (query.params, query.state, len(client._connection._queries)) == ({"shelf": shelf.pk}, "live", 1)
+        assert client._connection.calls._calls == {}
+        async with asyncio.timeout(seconds(20)):
+            assert [row["title"] for row in await query.set({"shelf": other_shelf.pk})] == ["c"]
+    # before a connection too, which could not be made otherwise
+    client = connect(server.url, session=session)
+    with pytest.raises(TypeError):
+        client.subscribe("books", {"shelf": shelf})
+    async with client:
+        await ready(client.subscribe("books", {"shelf": shelf.pk}))
+
+
+async def test_parameters_of_a_query_are_not_those_that_the_caller_goes_on_to_change(server, session, shelf):
+    """Else a reconnect would resume from the rows of others."""
+    async with connect(server.url, session=session) as client:
+        given = {"shelf": [shelf.pk]}
+        query = client.subscribe("books", given)
+        given["shelf"].append(0)
+        query.params["shelf"].append(0)
+        assert query.params == {"shelf": [shelf.pk]}
 
 
 async def test_change_of_parameters_ends_with_the_query(server, session, shelf, other_shelf):

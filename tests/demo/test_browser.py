@@ -395,6 +395,24 @@ class TestSearch:
         search.get_by_label("Open").check()
         expect(found.locator(".card-title")).to_have_text(["Build the new navigation for small screens"])
 
+    def test_several_projects_may_be_chosen(self, search: Page) -> None:
+        found, boxes = search.locator(".found"), search.get_by_role("group", name="Projects").get_by_role("checkbox")
+        names = [label.strip() for label in search.locator(".search label:has([name=projects])").all_text_contents()]
+        assert len(names) == 2
+        boxes.nth(0).focus()
+        search.keyboard.press("Space")
+        expect(found.filter(has_text=names[1])).to_have_count(0)
+        first = int(search.locator(".count-line").inner_text().split()[0])
+        assert found.filter(has_text=names[0]).count() > 0
+        search.keyboard.press("Tab")
+        search.keyboard.press("Space")
+        expect(search.locator(".count-line")).to_have_text("32 found")
+        search.reload()
+        expect(boxes.nth(0)).to_be_checked()
+        expect(boxes.nth(1)).to_be_checked()
+        boxes.nth(1).uncheck()
+        expect(search.locator(".count-line")).to_have_text(f"{first} found")
+
     def test_list_grows_as_the_reader_scrolls(self, search: Page, server: DemoServer) -> None:
         found = search.locator(".found")
         expect(found).to_have_count(15)

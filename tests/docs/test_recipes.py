@@ -490,3 +490,29 @@ def test_a_filter_set_narrows_a_live_list_in_place_and_without_javascript(
     plain.goto("/1/?until=soon")
     expect(plain.get_by_text("Enter a valid date.")).to_be_visible()
     assert "Inkwell" not in plain.content()
+
+
+def test_an_upload_shows_its_progress_and_its_rows_to_all(
+    open_recipe: Callable[..., tuple[Page, Reader]], windows: Windows
+) -> None:
+    page, reader = open_recipe("upload", path="/1/")
+    other = windows.open(windows.context(url=f"http://127.0.0.1:{reader.port}"))
+    other.goto("/1/")
+    wait_for_state(other)
+    other.evaluate("window.isSamePage = true")
+    field, button = page.get_by_label("A text file"), page.get_by_role("button", name="Upload")
+    field.set_input_files({"name": "ink.png", "mimeType": "image/png", "buffer": b"\x89PNG"})
+    button.click()
+    expect(page.get_by_text("Choose a text file.")).to_be_visible()
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    network.send("Network.emulateNetworkConditions", limits | {"uploadThroughput": 50_000})
+    titles = b"Blotter\nQuill" + b"\n" * 200_000
+    field.set_input_files({"name": "titles.txt", "mimeType": "text/plain", "buffer": titles})
+    button.click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    network.send("Network.emulateNetworkConditions", limits | {"uploadThroughput": -1})
+    expect(page.locator("li")).to_have_text(["Blotter", "Ink", "Inkwell", "Paper", "Pen", "Quill"])
+    expect(other.locator("li")).to_have_text(["Blotter", "Ink", "Inkwell", "Paper", "Pen", "Quill"])
+    assert other.evaluate("window.isSamePage")

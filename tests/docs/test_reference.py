@@ -16,7 +16,7 @@ from realtime import testing
 from realtime.conf import PREFIX, Limits, Settings, limit_names, names
 from realtime.protocol.messages import VERSION
 from realtime.templatetags import realtime as tags
-from scripts import api_reference
+from scripts import api_reference, recipe_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text()
@@ -141,3 +141,10 @@ def test_glossary_has_each_term_once_in_its_order():
     )
     assert len(terms) > 30
     assert terms == sorted(set(terms), key=lambda term: term.strip("*"))
+
+
+def test_lines_of_the_recipes_are_those_of_their_pages():
+    page = recipe_lines.PAGE.read_text()
+    assert page == recipe_lines.filled(page), "Run: python -m scripts.recipe_lines"
+    assert set(recipe_lines.recipes()) == {path.stem for path in (ROOT / "docs" / "recipes").glob("*.md")} - {"index"}
+    assert set(recipe_lines.OTHERS) <= set(recipe_lines.recipes())

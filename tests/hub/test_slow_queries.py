@@ -101,7 +101,7 @@ async def test_others_are_served_while_a_live_one_is_read_and_none_of_its_change
 
 
 async def test_revocation_is_noticed_while_a_live_query_is_read(shelf, add, elsewhere):
-    from realtime.capture.sessions import end_connections
+    from realtime.capture.access import end_connections
 
     async with WireClient() as slow, WireClient() as other:
         await other.subscribe("top", shelf=shelf.pk)

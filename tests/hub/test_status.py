@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db.models import F
 
 from realtime.auth.identity import Identity
-from realtime.capture import sessions
+from realtime.capture import access
 from realtime.hub import reports, status
 from realtime.hub.counters import Counters, get_counters
 from realtime.hub.hub import get_hub
@@ -164,7 +164,7 @@ class TestEndingConnections:
     async def test_user_is_ended_and_others_stay(self, people, elsewhere):
         async with WireClient(people[0]) as ann, WireClient(people[1]) as bob, WireClient() as visitor:
             await visitor.subscribe("top", shelf=1)
-            await elsewhere.soon(sessions.end_connections, people[0].user)
+            await elsewhere.soon(access.end_connections, people[0].user)
             await until(lambda: ann.closed)
             assert ann.closed == (4101, "An administrator closed your connections.")
             assert (bob.closed, visitor.closed) == (None, None)
@@ -172,7 +172,7 @@ class TestEndingConnections:
     async def test_connection_is_ended_and_comes_back(self, people, elsewhere):
         async with WireClient(people[0]) as one, WireClient(people[0]) as two:
             await two.subscribe("top", shelf=1)
-            await elsewhere.soon(sessions.end_connection, one.connection.id)
+            await elsewhere.soon(access.end_connection, one.connection.id)
             await until(lambda: one.closed)
             assert one.closed == (4000, "An administrator closed this connection.")
             assert two.closed is None
@@ -208,8 +208,8 @@ class TestCommand:
         assert [log["alias"] for log in shown["logs"]] == ["default"]
 
     def test_log_tells_how_many_changes_it_has(self):
-        sessions.end_connection("a-1")
-        sessions.end_connection("a-2")
+        access.end_connection("a-1")
+        access.end_connection("a-2")
         [log] = reports.logs()
         assert (log.alias, log.changes, log.oldest < 60) == ("default", 2, True)
 
@@ -251,7 +251,7 @@ class TestPage:
         [(2, "2 seconds ago"), (1613, "26 minutes ago"), (4 * 3600, "4 hours ago"), (5 * 86_400, "5 days ago")],
     )
     def test_age_of_a_log_is_in_words(self, log_in, seconds, words):
-        sessions.end_connection("a-1")
+        access.end_connection("a-1")
         Change.objects.update(at=F("at") - 1000 * seconds)
         text = " ".join(log_in("view_process").get(PAGE).content.decode().split())
         assert f"{words}</td></tr>" in text

@@ -35,6 +35,7 @@ CLIENTS = (  # with their versions of the protocol; each is of one of two server
     (LongPollClient, 1),
 )
 AWAY = 0.25  # part of the clients that is cut off during a batch
+KILLED = 0.3  # part of the batches during which a server is killed, and started again
 
 pytestmark = [pytest.mark.databases, pytest.mark.timeout(3600)]
 
@@ -83,6 +84,10 @@ def test_every_client_equals_fresh_querysets_after_each_batch(make_site, clients
             client.cut()
         for number, writer in enumerate(writers):
             writer.send(f"writes.perform_all({part[number::WRITERS]!r})")
+        if chance.random() < KILLED:
+            server = chance.choice(servers)
+            server.kill()
+            server.start()
         for client in away:
             client.url = chance.choice(servers).url
             client.come_back()
@@ -110,7 +115,7 @@ def compare(clients, reader, watched, batch: int) -> None:
         return wrong
 
     try:
-        wait_until(lambda: not differing(), what="the clients", timeout=15)
+        wait_until(lambda: not differing(), what="the clients", timeout=40)
     except AssertionError:
         wrong = differing()
         if wrong:

@@ -311,10 +311,10 @@ class Writer:
         future.result(seconds(30))
 
     def _begin(self) -> None:
-        if not self._open:
-            _do_not_wait_for_locks()
         atomic = transaction.atomic()
         atomic.__enter__()
+        if not self._open:
+            _do_not_wait_for_locks()
         self._open.append(atomic)
 
     def _end(self, keep: bool) -> None:
@@ -345,8 +345,9 @@ class Writer:
 
 
 def _do_not_wait_for_locks() -> None:
-    # whoever holds the lock moves only when the test says so
-    wait = {"postgresql": "SET lock_timeout = '1ms'", "mysql": "SET SESSION innodb_lock_wait_timeout = 0"}
+    # whoever holds the lock moves only when the test says so, but for other databases of PostgreSQL: its NOTIFY after
+    # the commit waits for their commits
+    wait = {"postgresql": "SET LOCAL lock_timeout = '1ms'", "mysql": "SET SESSION innodb_lock_wait_timeout = 0"}
     if connection.vendor in wait:
         with connection.cursor() as cursor:
             cursor.execute(wait[connection.vendor])

@@ -12,9 +12,12 @@ from django.db.models.functions import RowNumber
 from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
+from realtime.exceptions import StreamDefinitionError
+from realtime.queries.queryset import queryset_problem
 from tests.models import Book, Shelf, Tag
 from tests.shapes.desk import Desk
 from tests.shapes.models import Card, Comment, Lane, Letter, Person, Ticket, Uuid
+from tests.shapes.models import Tag as CardTag
 
 pytestmark = pytest.mark.databases
 
@@ -362,3 +365,45 @@ def test_rows_of_an_audience_in_one_partition(desk: Desk) -> None:
     Card.objects.filter(pk=cards[1].pk).update(person=None, title="nobody's")
     desk.check()
     assert [len(seen.rows) for seen in desk.seen] == [0, 0, 1, 2]
+
+
+SHADOWS: dict[str, Any] = {
+    "person": lambda self: Card.objects.values("title").annotate(person=Count("pk")),
+    "person__team": lambda self: Card.objects.values("title").annotate(person=F("rank")),
+}
+
+
+@pytest.mark.parametrize("path", SHADOWS)
+def test_annotation_that_hides_the_relation_is_refused(desk: Desk, path: str) -> None:
+    """Django would filter by the annotation: a count that equals the user's key would show the rows of others."""
+    kind: Any = desk.stream(Card, SHADOWS[path], audience=lambda self, user: user.pk, audience_by=path)
+    message = (
+        "get_queryset annotates Card with 'person', by which audience_by finds the rows of an audience. "
+        "Give the annotation another name."
+    )
+    assert [str(queryset_problem(SHADOWS[path](None), kind))] == [message]
+    with pytest.raises(StreamDefinitionError) as caught:
+        kind({}, 1).get_queryset()
+    assert str(caught.value) == message
+
+
+def test_annotation_named_pk_does_not_stand_for_the_rows_of_an_audience(desk: Desk) -> None:
+    lane, tag = Lane.objects.create(name="lane", code="lane"), CardTag.objects.create(name="one")
+    counted = lambda self: Card.objects.values("lane").annotate(pk=Count("id"))  # noqa: E731
+    options = {"audience": lambda self, user: user.pk, "audience_by": "tags", "fields": ["lane", "pk"]}
+    kind: Any = desk.stream(Card, counted, **options)
+    Card.objects.create(title="first", lane=lane).delete()  # so that the key is not 1
+    own = Card.objects.create(title="own", lane=lane)
+    own.tags.add(tag)
+    Card.objects.bulk_create(Card(title="another", lane=lane) for _ in range(own.pk - 1))  # as many as its key
+    assert list(kind({}, tag.pk).get_queryset()) == [{"lane": lane.pk, "pk": 1}]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u3000", "\u200b", "\u0301", "\t\n"])
+def test_blank_text_names_nobody_in_any_collation(desk: Desk, blank: str) -> None:
+    lane = Lane.objects.create(name="lane", code="lane")
+    options = {"audience": lambda self, user: user.pk, "audience_by": "title"}
+    kind = desk.stream(Card, lambda self: Card.objects.all(), **options)
+    Card.objects.create(title="", lane=lane)
+    Card.objects.create(title=blank, lane=lane)
+    assert desk.watch(kind, audience=blank, fresh=lambda stream: Card.objects.none()).rows == {}

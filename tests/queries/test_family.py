@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
+from realtime.queries.family import Families, Family
 from tests.models import Book, Shelf
 
 pytestmark = pytest.mark.databases
@@ -213,3 +215,32 @@ def test_what_get_queryset_keeps_on_the_stream_is_each_ones_own(live, shelves):
     Book.objects.create(shelf=shelves[0], title="new")
     live.tick()
     assert {viewer.stream.kept for viewer in viewers} == {3 * NUMBER + 1}
+
+
+class Searched(ModelStream):
+    name = "searched"
+    model = Book
+    fields = ["id", "title"]
+
+    def get_queryset(self, search: str) -> Any:
+        return Book.objects.filter(title__gte=search).order_by("title")
+
+
+def families_alive() -> tuple[int, int]:
+    """Return how many families there are, and how many are remembered by what distinguishes them."""
+    gc.collect()
+    objects = gc.get_objects()
+    remembered = sum(len(each._found) for each in objects if isinstance(each, Families))
+    return sum(isinstance(each, Family) for each in objects), remembered
+
+
+def test_families_are_forgotten_with_their_live_queries(live, shelves):
+    """Else a visitor who searches on and on would fill the memory of the server."""
+    before = families_alive()  # of other tests too
+    live(Searched, search="a")
+    for number in range(20):
+        viewer = live(Searched, search=str(number))
+        only(shelf=shelves[0], title="b").update(pages=number)
+        live.tick()
+        live.tick(gone=(viewer,))
+    assert all(now <= then + 2 for now, then in zip(families_alive(), before, strict=True))

@@ -252,7 +252,7 @@ REFUSED = {
     ),
     "random order": (
         lambda cards: cards.values("lane").annotate(**TOTAL).order_by("?"),
-        "get_queryset of ShapeStream orders at random, anew with every query.",
+        "get_queryset of ShapeStream orders at random, differently in every query.",
         "Order by a field, and store a random number in it.",
     ),
 }

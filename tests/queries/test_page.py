@@ -147,10 +147,10 @@ class TestPosition:
         return re.findall('data-live-cursor="([^"]*)"', html)
 
     @pytest.fixture(autouse=True)
-    def counted(self):
-        registry.get("books").count = live_value(lambda self: self.get_queryset(**self.params).count())
-        yield
-        del registry.get("books").count
+    def counted(self, monkeypatch):
+        stream = registry.get("books")
+        count = live_value(lambda self: self.get_queryset(**self.params).count())
+        monkeypatch.setattr(stream, "count", count, raising=False)
 
     def test_is_one_for_all_tags(self, user, shelf, heads):
         html = render(self.TAGS, user, shelf=shelf)

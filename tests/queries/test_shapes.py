@@ -333,12 +333,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     ),
     "random order": (
         lambda: Card.objects.order_by("lane", "?"),
-        "get_queryset of ShapeStream orders at random, anew with every query.",
+        "get_queryset of ShapeStream orders at random, differently in every query.",
         "Order by a field, and store a random number in it.",
     ),
     "order by a random annotation": (
         lambda: Card.objects.annotate(dice=Random()).order_by("-dice"),
-        "get_queryset of ShapeStream orders at random, anew with every query.",
+        "get_queryset of ShapeStream orders at random, differently in every query.",
         "Order by a field, and store a random number in it.",
     ),
     "locks": (

@@ -160,6 +160,6 @@ class TestUnknownStream:
 
     def test_none_is_registered(self, settings):
         assert self.hint(Registry(), "notes", settings, True)[0] == (
-            "There is no stream 'notes'. None is registered: streams.py has to stand in an app of INSTALLED_APPS, and "
-            "to use @register."
+            "There is no stream 'notes'. None is registered: put streams.py into an app of INSTALLED_APPS, and use "
+            "@register there."
         )

@@ -6,6 +6,7 @@ import datetime
 import enum
 import uuid
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import pytest
@@ -20,6 +21,7 @@ CHOICE = "Select a valid choice. That choice is not one of the available choices
 
 class Colour(enum.Enum):
     RED = "red"
+    BLUE = "blue"
 
 
 def stream(get_queryset, **attributes):
@@ -106,6 +108,13 @@ class TestParameters:
             (Colour, "x", CHOICE),
             (bool, "x", "Enter a valid value."),
             (str, "x" * 1001, "Enter a valid value."),
+            (float | None, "nan", "Enter a number."),  # null in JSON, as None, and so another's live query
+            (float, "-inf", "Enter a number."),
+            (Decimal, "NaN", "Enter a number."),
+            (Decimal, "sNaN", "Enter a number."),
+            (Decimal, "1e999999999", "Enter a number."),  # a gigabyte, written out
+            (Decimal, "1e-999999999", "Enter a number."),
+            (tuple[float, ...], ["1", "Infinity"], "Enter a number."),
         ],
     )
     def test_value_of_a_wrong_type_is_explained_to_users(self, annotation, value, sentence):
@@ -207,6 +216,22 @@ class TestLists:
         made = stream(rows)
         keys = {made(made.clean_params({"tags": tags})).params_key() for tags in (["a", "b", "a"], ["b", "a"])}
         assert keys == {b'{"tags":["a","b"]}'}
+
+    @pytest.mark.parametrize(
+        ("annotation", "values", "key"),
+        [
+            (frozenset[Colour], ["red", "blue"], b'{"tags":["blue","red"]}'),
+            (set[int | str], [10, "a", 9, "9"], b'{"tags":[9,10,"9","a"]}'),
+        ],
+    )
+    def test_sets_of_values_without_an_order_have_one(self, annotation, values, key):
+        def rows(self, tags): ...
+
+        rows.__annotations__ = {"tags": annotation}
+        made = stream(rows)
+        for given in (values, values[::-1]):
+            bound = made(made.clean_params({"tags": given}))
+            assert (bound.params_key(), made.clean_params(bound.wire_params())) == (key, bound.params)
 
 
 class TestPartitions:

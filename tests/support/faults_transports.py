@@ -13,6 +13,8 @@ from tests.support import http
 from tests.support.faults_clients import Clients, LiveClient
 from tests.support.remotes import CSRF
 
+WAYS_SECONDS = (0.0, 0.02, 0.2)  # of a response and the next request, while changes go on
+
 
 class HttpClient(LiveClient):
     """Asks again from its cursors whenever a response is over."""
@@ -77,6 +79,7 @@ class LongPollClient(HttpClient):
     async def _read(self, response: http.Response) -> None:
         for message in json.loads(await response.text()):
             self._receive(json.dumps(message))
+        await asyncio.sleep(self._chance.choice(WAYS_SECONDS))
 
     def _query(self) -> str:
         return "" if all(item.cursor or item.refusal for item in self.protocol.subscriptions.values()) else "?wait=0"

@@ -422,10 +422,11 @@ export class LiveQueries {
 
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Subscribed} */
   #subscribe(stream, params, format, isNext) {
-    const id = JSON.stringify([stream, sorted(params), format])
+    const sent = /** @type {Params} */ (sorted(params)) // a copy: the caller may go on to change a list in it
+    const id = JSON.stringify([stream, sent, format])
     let found = this.#inUse.get(id)
     if (!found) {
-      found = {resultSet: new ResultSet({stream, params, format, cursor: null, isNext}), uses: 0}
+      found = {resultSet: new ResultSet({stream, params: sent, format, cursor: null, isNext}), uses: 0}
       this.#inUse.set(id, found)
       this.connection.subscribe(found.resultSet)
     }

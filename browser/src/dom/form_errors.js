@@ -34,7 +34,7 @@ export function showErrors(form, sentences, {make, focus = true}) {
   for (const [name, texts] of Object.entries(sentences)) {
     if (!texts.length) continue
     const controls = controlsOf(form, name)
-    const place = placeOf(form, controls.length ? name : "", {near: make ? controls.at(-1) ?? form : null, isAlert: !focus})
+    const place = placeOf(form, controls.length ? name : "", {near: make ? placedAt(controls.at(-1)) ?? form : null, isAlert: !focus})
     if (place) set(place, "textContent", [get(place, "textContent"), ...texts].join(" ").trim())
     for (const control of controls) {
       show(control, "aria-invalid", "true")
@@ -64,6 +64,9 @@ function placeOf(form, name, {near, isAlert}) {
   if (place) give(place, "id", `live-error-${nextId++}`)
   return place
 }
+
+/** Returns the element after which a field's sentences are placed: not in its label, whose text they would be. @param {Control} [control] */
+const placedAt = (control) => control && (call(control, "closest", "label") ?? control)
 
 /** @param {Element} place @param {string} name of an attribute @param {string} value */
 function give(place, name, value) {

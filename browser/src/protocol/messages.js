@@ -119,10 +119,11 @@ export function valueFormat(name) {
   throw new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
-/** Returns the same value with the names in objects sorted. @param {unknown} value @returns {unknown} */
+/** Returns a copy as JSON has it, with the names in objects sorted. @param {unknown} value @returns {unknown} */
 export function sorted(value) {
   if (Array.isArray(value)) return value.map(sorted)
   if (value === null || typeof value !== "object") return value
+  if ("toJSON" in value && typeof value.toJSON === "function") return value.toJSON() // a Date
   const entries = Object.entries(value).filter(([, each]) => each !== undefined)
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, each]) => [name, sorted(each)]))
 }

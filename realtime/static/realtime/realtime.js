@@ -50,6 +50,7 @@ function valueFormat(name) {
 function sorted(value2) {
   if (Array.isArray(value2)) return value2.map(sorted);
   if (value2 === null || typeof value2 !== "object") return value2;
+  if ("toJSON" in value2 && typeof value2.toJSON === "function") return value2.toJSON();
   const entries = Object.entries(value2).filter(([, each]) => each !== void 0);
   return Object.fromEntries(entries.sort(([a], [b]) => a < b ? -1 : 1).map(([name, each]) => [name, sorted(each)]));
 }
@@ -1227,7 +1228,7 @@ function showErrors(form, sentences, { make, focus = true }) {
   for (const [name, texts] of Object.entries(sentences)) {
     if (!texts.length) continue;
     const controls2 = controlsOf(form, name);
-    const place2 = placeOf(form, controls2.length ? name : "", { near: make ? controls2.at(-1) ?? form : null, isAlert: !focus });
+    const place2 = placeOf(form, controls2.length ? name : "", { near: make ? placedAt(controls2.at(-1)) ?? form : null, isAlert: !focus });
     if (place2) set(place2, "textContent", [get(place2, "textContent"), ...texts].join(" ").trim());
     for (const control of controls2) {
       show(control, "aria-invalid", "true");
@@ -1257,6 +1258,7 @@ function placeOf(form, name, { near, isAlert }) {
   if (place2) give(place2, "id", `live-error-${nextId++}`);
   return place2;
 }
+var placedAt = (control) => control && (call(control, "closest", "label") ?? control);
 function give(place2, name, value2) {
   if (attribute(place2, name) !== null) return;
   show(place2, name, value2);
@@ -4619,10 +4621,14 @@ var LiveQueries = class {
   }
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Subscribed} */
   #subscribe(stream, params, format, isNext) {
-    const id = JSON.stringify([stream, sorted(params), format]);
+    const sent = (
+      /** @type {Params} */
+      sorted(params)
+    );
+    const id = JSON.stringify([stream, sent, format]);
     let found = this.#inUse.get(id);
     if (!found) {
-      found = { resultSet: new ResultSet({ stream, params, format, cursor: null, isNext }), uses: 0 };
+      found = { resultSet: new ResultSet({ stream, params: sent, format, cursor: null, isNext }), uses: 0 };
       this.#inUse.set(id, found);
       this.connection.subscribe(found.resultSet);
     }

@@ -257,7 +257,7 @@ export declare function parseJSON(text: string): any;
 export declare function isPatched(message: any): message is Patched;
 /** Returns the format of a live value. Throws if the name is invalid, because the server would close the connection. @param {string} name @returns {Format} */
 export declare function valueFormat(name: string): Format;
-/** Returns the same value with the names in objects sorted. @param {unknown} value @returns {unknown} */
+/** Returns a copy as JSON has it, with the names in objects sorted. @param {unknown} value @returns {unknown} */
 export declare function sorted(value: unknown): unknown;
 /**
  * A refusal, with the server's sentence as its message.

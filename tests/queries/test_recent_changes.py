@@ -3,7 +3,7 @@
 import pytest
 
 from realtime.changelog.base import LoggedChange
-from realtime.queries.tail import MAX_TICKS, TOO_MANY, RecentChanges
+from realtime.queries.recent_changes import MAX_TICKS, TOO_MANY, RecentChanges
 
 
 def is_older(one: str, other: str) -> bool:
