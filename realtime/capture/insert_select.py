@@ -10,19 +10,19 @@ order (`FORCE INDEX (PRIMARY)`, `FOR UPDATE`). Django's own statement stays unch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections
-from django.db.models import CharField, Lookup, QuerySet, Subquery, TextField
+from django.db.models import BinaryField, CharField, Field, Lookup, QuerySet, Subquery, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now, Random
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import ExtraWhere
 
-from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, empty_routing, named_keys, rereads
+from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, UPDATE, empty_routing, named_keys, rereads
 from realtime.capture.sql.log import LogSQL
 from realtime.capture.tables import Table
 from realtime.changelog.base import NewChange, encode_routing
@@ -53,6 +53,9 @@ class InsertSelect:
         except EmptyResultSet:
             return []
         connection = connections[self.log.alias]
+        if operation == UPDATE and self.table.is_followed and connection.vendor == "sqlite":
+            condition, values = unlike(self.table, compiler)
+            sql, params = f"{sql}{condition}", (*params, *values)
         fields = [self.table.columns[name].field for name, value in written.items() if value is not UNKNOWN]
         computed = frozenset(name for name, value in written.items() if value is UNKNOWN)
         is_mysql = connection.vendor == "mysql"
@@ -163,7 +166,38 @@ def select_matching(table: Table, compiler: Any) -> tuple[str, tuple[Any, ...]]:
     name = quote(table.name)
     columns = ", ".join(f"{name}.{quote(part.field.column)}" for part in table.own_columns)
     index = " FORCE INDEX (PRIMARY)" if compiler.connection.vendor == "mysql" else ""
-    return f"SELECT {columns} FROM {name}{index} WHERE {where}", tuple(params)
+    return f"SELECT {columns} FROM {name}{index} WHERE ({where})", tuple(params)
+
+
+def unlike(table: Table, compiler: Any) -> tuple[str, Sequence[Any]]:
+    """Return a further condition on SQLite, and its parameters: an UPDATE changes the row.
+
+    It is empty if the statement computes a value. A trigger may change more than the statement does.
+    """
+    connection, quote = compiler.connection, compiler.connection.ops.quote_name
+    same, params = [], []
+    for field, _, value in compiler.query.values:
+        if hasattr(value, "resolve_expression") or not _is_stored_as_compared(field, connection):
+            return "", ()
+        if hasattr(value, "prepare_database_save"):
+            value = value.prepare_database_save(field)
+        same.append(f"{quote(table.name)}.{quote(field.column)} IS %s COLLATE BINARY")
+        params.append(field.get_db_prep_save(value, connection))
+    triggers = " UNION ALL ".join(
+        f"SELECT 1 FROM {schema} WHERE type = 'trigger' AND tbl_name = %s COLLATE NOCASE"
+        for schema in ("sqlite_master", "sqlite_temp_master")
+    )
+    return f" AND NOT ({' AND '.join(same)} AND NOT EXISTS ({triggers}))", [*params, table.name, table.name]
+
+
+def _is_stored_as_compared(field: Any, connection: Any) -> bool:
+    """Return whether two values of a column that SQLite finds equal are stored alike: it has a type, or is binary."""
+    for name in ("get_placeholder", "get_placeholder_sql"):  # the latter from Django 6.1
+        plain = {getattr(kind, name, None) for kind in (Field, BinaryField)}
+        if getattr(type(field), name, None) not in plain:  # its SQL changes the value
+            return False
+    kind = (field.db_type(connection) or "").upper()
+    return (bool(kind) and "BLOB" not in kind) or field.get_internal_type() == "BinaryField"
 
 
 def _by_key(table: Table, query: Any, alias: str) -> Any:

@@ -87,6 +87,7 @@ class Table:
         self.rereads: set[str] = set()
         self.cascades: set[str] = set()
         self.untracked: set[str] = set()  # attributes whose changes need no log entry
+        self.is_followed = False  # rows of other tables may depend on its rows, so an unchanged row is worth finding
 
     @cached_property
     def labels(self) -> set[str]:
@@ -190,6 +191,9 @@ def watched_tables() -> dict[type[Model], Table]:
     for model, names in untracked_columns().items():
         if model in tables:
             tables[model].untracked = names - set(tables[model].names)
+    for dependency in (each for stream in valid_streams() for each in stream.dependencies()):
+        for member in with_parents(dependency.model):
+            tables[member].is_followed = True
     for watched in list(tables.values()):
         for origin in _database_cascades(watched.model):
             table(origin).cascades |= watched.labels

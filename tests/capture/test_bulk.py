@@ -204,8 +204,8 @@ class TestBulkUpdate:
 
     def test_bulk_update_to_other_partitions(self, log, books, shelf, other):
         for book in books:
-            book.shelf = other
-        Book.objects.bulk_update(books, ["shelf"])
+            book.shelf, book.title = other, "moved"
+        Book.objects.bulk_update(books, ["shelf", "title"])
         assert log.of(Book) == {
             updated(books[0], moved_from=shelf),
             updated(books[1], moved_from=shelf),
@@ -213,10 +213,14 @@ class TestBulkUpdate:
         }
 
     def test_bulk_update_in_batches(self, log, books):
+        for book in books:
+            book.title += "x"
         Book.objects.bulk_update(books, ["title"], batch_size=1)
         assert log.of(Book) == {updated(book) for book in books}
 
     def test_abulk_update(self, log, books):
+        for book in books:
+            book.title += "x"
         awaited(Book.objects.abulk_update, books, ["title"])
         assert log.of(Book) == {updated(book) for book in books}
 

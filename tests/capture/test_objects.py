@@ -54,6 +54,7 @@ def test_save_to_another_partition(log, book, shelf, other):
 
 
 def test_save_with_update_fields(log, book):
+    book.title = "new"
     book.save(update_fields=["title"])
     assert log.of(Book) == {updated(book)}
 
@@ -63,6 +64,7 @@ def test_save_of_a_stale_object(log, book, shelf, other):
     stale = Book.objects.get(pk=book.pk)
     Book.objects.filter(pk=book.pk).update(shelf=other)
     log.clear()
+    stale.title = "stale"
     stale.save(update_fields=["title"])
     assert log.of(Book) == {updated(Book.objects.get())}
 
@@ -72,7 +74,9 @@ def test_save_of_a_stale_object(log, book, shelf, other):
 
 
 def test_save_of_an_object_with_deferred_fields(log, book):
-    Book.objects.only("title").get().save()
+    deferred = Book.objects.only("title").get()
+    deferred.title = "new"
+    deferred.save()
     assert log.of(Book) == {updated(book)}
 
 

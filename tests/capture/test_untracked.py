@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import update_last_login
+from django.db import connection
 from django.utils import timezone
 
 from realtime import ModelStream
@@ -60,6 +61,7 @@ def test_login_writes_no_change(owner, settings, kind):
     install.install()
     assert logged(lambda: update_last_login(None, owner)) == []
     assert logged(lambda: save(owner, last_login=timezone.now(), first_name="Ann")) == ["auth.user"]
+    owner.first_name = "Anna"
     assert logged(owner.save) == ["auth.user"]
     settings.REALTIME_CAPTURE = "orm"
 
@@ -76,6 +78,20 @@ def test_logins_of_many_ask_no_live_query(owner):
     assert viewer.delta is None
     assert [sql for sql in found.only if "tests_book" in sql] == []
     User.objects.filter(pk=owner.pk).update(username="anna", last_login=timezone.now())
+    live.tick()
+    assert viewer.rows[0]["owner.username"] == "anna"
+
+
+def test_save_that_changes_nothing_asks_no_live_query(owner):
+    if connection.vendor != "sqlite":
+        pytest.skip("this capture does not know the values before")
+    live = Live()
+    viewer = live("books", shelf=Shelf.objects.get().pk)
+    User.objects.get().save()
+    with statements() as found:
+        live.tick()
+    assert [sql for sql in found.only if "tests_book" in sql] == []
+    User.objects.update(username="anna")
     live.tick()
     assert viewer.rows[0]["owner.username"] == "anna"
 

@@ -14,6 +14,8 @@ from django.db.models import F
 from django.db.models.functions import TruncDate
 from django.utils import timezone, translation
 
+from realtime.capture import orm
+from realtime.conf import settings
 from realtime.queries.page import page_part
 from tests.fields.models import Everything, Kind, Level
 from tests.shapes.desk import Desk
@@ -221,3 +223,23 @@ def test_arrays_and_ranges(desk):
             "dates": '{"bounds": "[)", "lower": "2026-01-02", "upper": null}',
         }
     }
+
+
+@pytest.mark.parametrize("name", [name for name in VALUES if name != "generated"])
+def test_save_of_an_unchanged_value_is_no_change_and_of_another_one_is(desk, name, monkeypatch):
+    """Where capture knows the values before; elsewhere, each write is one."""
+    desk.stream(Everything, everything, fields=["id"])
+    monkeypatch.setattr(orm._tables[Everything], "is_followed", True)
+    row = create(VALUES)
+    attribute = Everything._meta.get_field(name).attname
+    value, log = getattr(row, attribute), desk.tail.log
+
+    def saves(value: Any) -> int:
+        setattr(row, attribute, value)
+        before = log.head()
+        row.save()
+        return sum(change.model == "fields.everything" for change in log.read(before, limit=9).changes)
+
+    vendor = connection.vendor, settings.CAPTURE
+    unchanged = 0 if vendor in {("sqlite", "orm"), ("postgresql", "triggers")} else 1
+    assert [saves(value), saves(None), saves(None), saves(value)] == [unchanged, 1, unchanged, 1]

@@ -37,6 +37,8 @@ class PostgreSQLLogSQL(LogSQL):
         if old:  # a row whose key has changed is logged under both keys
             names = [self.quote(part.field.column) for part in table.keys]
             source += f" FULL JOIN {old} o ON {' AND '.join(f'o.{name} = n.{name}' for name in names)}"
+            # as they are stored, so for columns of any type
+            source += " WHERE record_image_eq(ROW(n.*), ROW(o.*)) IS NOT TRUE"
             key = f"COALESCE({key}, {self.sql.key(table.keys, 'o')})"
         return self.inserts_of(table, operation, str(key), source, "o" if old else None)
 
