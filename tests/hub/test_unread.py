@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
 
+from realtime.auth.identity import Identity
 from realtime.auth.limits import Quotas
 from realtime.exceptions import ProtocolError
 from realtime.hub.unread import end_unread
@@ -47,6 +49,12 @@ def test_those_with_most_end_until_the_rest_is_within_the_limit(enter):
     assert clients[3].error.retry == 30
 
 
+def test_slow_reader_of_a_large_first_frame_reads_on(enter):
+    """It would get the same frame after each new connection, and never all of it."""
+    assert ended([Unread(enter("5"), 101), Unread(enter("5"), 0), Unread(enter("6"), 101)]) == []
+    assert ended([Unread(enter("5"), 101), Unread(enter("5"), 102)]) == [102]
+
+
 def test_visitors_of_an_address_count_together_and_users_for_themselves(enter):
     clients = [Unread(enter(None, "192.0.2.1"), 60), Unread(enter(None, "192.0.2.1"), 61)]
     assert ended([*clients, Unread(enter("5", "192.0.2.1"), 90), Unread(enter(None, "192.0.2.2"), 90)]) == [61]
@@ -64,8 +72,9 @@ def test_addresses_of_one_network_and_all_visitors_count_together_too(enter, set
 async def test_hub_ends_them_when_it_sweeps(settings, monkeypatch):
     limit(settings, unread_bytes=100)
     monkeypatch.setattr("realtime.hub.hub.SWEEP_SECONDS", 0.05)
-    async with WireClient() as reader, WireClient() as other:
-        reader.unsent = 101
+    user = Identity(str((await User.objects.acreate(username="ann")).pk))
+    async with WireClient(user) as reader, WireClient(user) as other:
+        reader.unsent, other.unsent = 101, 1
         await until(lambda: reader.closed is not None)
         assert reader.closed[0] == 4002
         assert other.closed is None
