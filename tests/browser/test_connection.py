@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -185,17 +186,17 @@ def test_page_from_the_back_forward_cache_is_live_and_equal(
         args=list(chromium.ARGUMENTS),
         ignore_default_args=["--disable-back-forward-cache"],  # which Playwright gives
     )
-    page = Desk(caching, server.url).open_live("ada", board.path)
-    page.evaluate("window.addEventListener('pageshow', (event) => { window.cached = event.persisted })")
-    page.goto("/")
-    board.write("tasks.get(title='One').delete(); Task.objects.create(project_id=pk, title='Meanwhile')")
-    page.evaluate("history.back()")  # page.go_back() waits for a load event, which such a page does not have
+    with closing(caching):  # also after a failure: its page would stay a client of the server
+        page = Desk(caching, server.url).open_live("ada", board.path)
+        page.evaluate("window.addEventListener('pageshow', (event) => { window.cached = event.persisted })")
+        page.goto("/")
+        board.write("tasks.get(title='One').delete(); Task.objects.create(project_id=pk, title='Meanwhile')")
+        page.evaluate("history.back()")  # page.go_back() waits for a load event, which such a page does not have
 
-    expect(titles(page, "todo")).to_have_text(["Two", "Three", "Meanwhile"])
-    assert page.evaluate("window.cached")
-    wait_for_state(page)
-    wait_until_equal(page)
-    caching.close()
+        expect(titles(page, "todo")).to_have_text(["Two", "Three", "Meanwhile"])
+        assert page.evaluate("window.cached")
+        wait_for_state(page)
+        wait_until_equal(page)
 
 
 def test_reload_of_an_old_page_shows_the_present(board: Board, desk: Desk) -> None:
