@@ -492,6 +492,7 @@ class TestPrune:
 
         def age(seconds: float) -> None:
             Change.objects.update(at=int((time.time() - seconds) * 1000))
+            wait_for_older_transactions()
 
         return age
 
@@ -573,6 +574,22 @@ def age_all_but_mark(log: ChangeLog, *, mark: bool = True) -> None:
     if mark:
         old = old.exclude(id=Change.objects.order_by("-id").first().id)
     old.update(at=int((time.time() - 3600) * 1000))
+    wait_for_older_transactions()
+
+
+def wait_for_older_transactions() -> None:
+    """PostgreSQL prunes nothing that is newer than a running transaction, also one of other tests on the server."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+        [now] = cursor.fetchone()
+
+        def have_ended() -> bool:
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+            return cursor.fetchone()[0] > now
+
+        wait_until(have_ended, what="older transactions to end")
 
 
 class TestMoved:
