@@ -95,6 +95,13 @@ describe("a list that announces its changes", () => {
     assert.deepEqual([said(), document.querySelector("[data-live-announcer]").getAttribute("role")], ["1 removed", "status"])
   })
 
+  test("says nothing of a row that looks as before", () => {
+    open("data-live-announce")
+    frame({puts: [put("3", "2"), {key: "2", row: "<li data-live-key='2'>2</li>", after: "1"}]})
+    clock.pass(3)
+    assert.equal(said(), "1 added")
+  })
+
   test("says nothing of the page's own calls, of all rows at once, and where nobody asks", () => {
     open("data-live-announce")
     frame({puts: [put("3", "2")]}, {calls: ["x"]})

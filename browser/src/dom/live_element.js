@@ -353,19 +353,25 @@ export class Container {
     const {keys, change} = (this.#painting = pending)
     const before = this.announcer && !change.own && !change.isText ? new Set(this.content.keys()) : null
     const asking = before && call(this.element, "closest", "[data-live-announce]")
+    /** @type {string[] | void} */
+    let differing
     try {
-      for (const work = this.content.paint(keys, change); !work.next().done; ) {
+      const work = this.content.paint(keys, change)
+      let part
+      while (!(part = work.next()).done) {
         yield
         if (this.#painting !== pending) return
       }
+      differing = part.value
     } catch (error) {
       this.#pending = null
       throw error
     }
     noteGone(this.element, keys, change.drops)
     if (before && asking && !change.reset) {
-      const added = [...change.puts.keys()].filter((key) => !before.has(key)).length
-      this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, change.puts.size - added, change.drops.length])
+      differing ??= [...change.puts.keys()]
+      const added = differing.filter((key) => !before.has(key)).length
+      this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, differing.length - added, change.drops.length])
     }
   }
 
