@@ -1,8 +1,6 @@
 """Servers that are killed, and several of them."""
 
-import os
-from pathlib import Path
-
+import psutil
 import pytest
 
 from tests.settings import BACKEND
@@ -110,8 +108,7 @@ def test_connections_to_the_database_do_not_grow_with_clients(scene, report):
 
 def connections(site, pid: int) -> int:
     """How many connections a server process has to the database."""
-    held = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    process = psutil.Process(pid)
     if site.backend == "sqlite":
-        return sum(file.endswith("site.sqlite3") for file in held)
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(f"socket:[{line[9]}]" in held and int(line[2].split(":")[1], 16) == site.port for line in lines)
+        return sum(file.path.endswith("site.sqlite3") for file in process.open_files())
+    return sum(bool(each.raddr) and each.raddr.port == site.port for each in process.net_connections("tcp"))

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import psutil
+
 from tests.support import services
 from tests.support.demo import ROOT, TROUBLE
 from tests.support.faults_databases import copy_mysql, template
@@ -82,18 +84,16 @@ class SiteServer:
 
     def memory(self) -> int:
         """Bytes that the process has in memory."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+        return psutil.Process(self.pid).memory_info().rss
 
     def processor_seconds(self) -> float:
         """Processor time that the process has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        times = psutil.Process(self.pid).cpu_times()
+        return times.user + times.system
 
     def open_sockets(self) -> int:
         """Connections that the process holds, to clients and to the database."""
-        held = Path(f"/proc/{self.pid}/fd").iterdir()
-        return sum(os.path.islink(entry) and os.readlink(entry).startswith("socket:") for entry in held)
+        return len(psutil.Process(self.pid).net_connections())
 
     def trouble(self) -> list[str]:
         """The errors in its log, each with its first line."""
