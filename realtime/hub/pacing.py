@@ -50,8 +50,8 @@ class Pacing:
         return self.retry
 
     def rest(self, *, waiting: bool) -> float:
-        """Return the seconds until the next round; in a rush, clients are served together."""
-        until = self._begun + RUSH_SECONDS if waiting else self._flood_until
+        """Return the seconds until the next round. In a rush to common live queries, clients are served together."""
+        until = self._begun + RUSH_SECONDS if waiting and not self._is_apart else self._flood_until
         return max(0.0, until - self._clock())
 
     @property

@@ -51,6 +51,7 @@ def test_worker_apart_rests_for_as_long_as_it_took(clock):
     clock.now += 3.0
     pacing.end(changes=1)
     assert pacing.rest(waiting=False) == pytest.approx(3.0)
+    assert pacing.rest(waiting=True) == pytest.approx(3.0)  # also in a rush to the live queries that it reads
 
 
 def test_each_failure_waits_twice_as_long_up_to_a_bound_and_success_begins_again(pacing):
