@@ -131,10 +131,10 @@ class Quotas:
         if user is not None:
             most = limits.connections_per_user
             return self._keep(("user", user), lambda: Quota(now, owner=f"user {user}", most=most))
-        shared = self._network(address, now) if ":" in address else self._all_visitors(now)
-        owner = shared.owner if ":" in address else f"visitors {address}"
 
         def of_address() -> Quota:
+            shared = self._all_of_network(address, now) if ":" in address else self._all_visitors(now)
+            owner = shared.owner if ":" in address else f"visitors {address}"
             return Quota(now, owner=owner, most=limits.connections_per_address, shared=shared)
 
         return self._keep(("address", address), of_address) if address else of_address()
@@ -145,7 +145,7 @@ class Quotas:
             quota = self._quotas[key] = make()
         return quota
 
-    def _network(self, address: str, now: float) -> Quota:
+    def _all_of_network(self, address: str, now: float) -> Quota:
         """Return the quota of all visitors of the network of an IPv6 address."""
         network = str(ip_network(address).supernet(new_prefix=NETWORK_PREFIX))
         shared = self._all_visitors(now)
