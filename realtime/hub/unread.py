@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from realtime.auth.limits import RETRY_SECONDS, Quota
 from realtime.exceptions import Overloaded
-from realtime.hub.subscribers import Client, call_client
+from realtime.hub.subscribers import Client, call_client, end_client
 
 
 def end_unread(clients: Iterable[Client]) -> None:
@@ -17,7 +17,7 @@ def end_unread(clients: Iterable[Client]) -> None:
     """
     waiting: defaultdict[Quota, int] = defaultdict(int)
     readers: defaultdict[Quota, int] = defaultdict(int)
-    unread = sorted(((size, client) for client in clients if (size := client.unsent)), key=lambda item: -item[0])
+    unread = sorted(((size, client) for client in clients if (size := _unsent(client))), key=lambda item: -item[0])
     for size, client in unread:
         for quota in client.quota:
             waiting[quota] += size
@@ -31,3 +31,11 @@ def end_unread(clients: Iterable[Client]) -> None:
         for quota in client.quota:
             waiting[quota] -= size
             readers[quota] -= 1
+
+
+def _unsent(client: Client) -> int:
+    try:
+        return client.unsent
+    except Exception:  # the server's own count, of a connection that it may have closed
+        end_client(client)
+        return 0

@@ -68,6 +68,25 @@ def test_addresses_of_one_network_and_all_visitors_count_together_too(enter, set
     assert len(ended([*(each for each in of_network if each.error is None), *of_all])) == 1
 
 
+class Gone(Unread):
+    """A client whose server cannot say any more how much it has not read."""
+
+    @property
+    def unsent(self):
+        raise RuntimeError("The connection is closed.")
+
+    @unsent.setter
+    def unsent(self, size):
+        pass
+
+
+def test_a_client_that_fails_ends_alone(enter, caplog):
+    gone, other = Gone(enter("5"), 1), Unread(enter("5"), 50)
+    end_unread([gone, other])
+    assert (gone.error.code, other.error) == (4001, None)
+    assert "could not be notified" in caplog.text
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_hub_ends_them_when_it_sweeps(settings, monkeypatch):
     limit(settings, unread_bytes=100)
