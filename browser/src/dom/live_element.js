@@ -354,7 +354,7 @@ export class Container {
     const before = this.announcer && !change.own && !change.isText ? new Set(this.content.keys()) : null
     const asking = before && call(this.element, "closest", "[data-live-announce]")
     /** @type {string[] | void} */
-    let differing
+    let altered
     try {
       const work = this.content.paint(keys, change)
       let part
@@ -362,16 +362,16 @@ export class Container {
         yield
         if (this.#painting !== pending) return
       }
-      differing = part.value
+      altered = part.value
     } catch (error) {
       this.#pending = null
       throw error
     }
     noteGone(this.element, keys, change.drops)
     if (before && asking && !change.reset) {
-      differing ??= [...change.puts.keys()]
-      const added = differing.filter((key) => !before.has(key)).length
-      this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, differing.length - added, change.drops.length])
+      altered ??= [...change.puts.keys()]
+      const added = altered.filter((key) => !before.has(key)).length
+      this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, altered.length - added, change.drops.length])
     }
   }
 

@@ -28,8 +28,8 @@ export class Rows {
   #lead = null
   /** The last placeholder. @type {Element | null} */
   #placeholder = null
-  /** The keys of the rows that the last change has added or made look different. @type {Set<string>} */
-  #differing = new Set()
+  /** The keys of the rows that the last change has added or altered. @type {Set<string>} */
+  #altered = new Set()
 
   /**
    * @param {Element} live a container, or the marker of a list in place
@@ -82,8 +82,8 @@ export class Rows {
   }
 
   /**
-   * Shows a change, part by part, and returns the keys of the rows that it has added or made look different. A row that the
-   * page's own code has removed stays away until it changes.
+   * Shows a change, part by part, and returns the keys of the rows that it has added or altered. A row that the page's own code has
+   * removed stays away until it changes.
    *
    * @param {readonly string[]} keys
    * @param {import("../data/result_set.js").Change} change
@@ -95,7 +95,7 @@ export class Rows {
     const isEmpty = keys.length === 0 && html !== null && !this.isRefused()
     const place = isEmpty ? null : this.#hidePlaceholder()
     const differing = new Map([...puts].filter(([key, html]) => !isShown(rows.get(key), String(html))))
-    const found = (this.#differing = new Set())
+    const altered = (this.#altered = new Set())
     let isFirst = true
     for (const part of parts([...rows.keys()], keys, differing)) {
       if (!isFirst) yield
@@ -104,7 +104,7 @@ export class Rows {
     }
     if (isEmpty) this.#showPlaceholder(html)
     if (place) moveFocus(this.element, this.#rows(), {...place, keys: [...keys]})
-    return [...found]
+    return [...altered]
   }
 
   /** @param {string} html */
@@ -210,12 +210,12 @@ export class Rows {
       if (!shown) {
         if (!ask(this.element, "realtime:before-add", {key, row})) return null
         serverHtml.set(row, html)
-        this.#differing.add(key)
+        this.#altered.add(key)
         return row
       }
       if (!ask(shown, "realtime:before-morph", {key, row: shown, to: row})) return shown
       const isAlike = isSame(shown, row, html)
-      if (!isAlike) this.#differing.add(key)
+      if (!isAlike) this.#altered.add(key)
       const drawn = isAlike ? shown : morph(shown, row)
       serverHtml.set(drawn, html)
       show(drawn, "data-live-error", null)

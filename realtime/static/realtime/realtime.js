@@ -2630,8 +2630,8 @@ var Rows = class {
   #lead = null;
   /** The last placeholder. @type {Element | null} */
   #placeholder = null;
-  /** The keys of the rows that the last change has added or made look different. @type {Set<string>} */
-  #differing = /* @__PURE__ */ new Set();
+  /** The keys of the rows that the last change has added or altered. @type {Set<string>} */
+  #altered = /* @__PURE__ */ new Set();
   /**
    * @param {Element} live a container, or the marker of a list in place
    * @param {{wanted: () => readonly string[], isRefused: () => boolean, others: () => Rows[], report: (error: unknown) => void}} options
@@ -2677,8 +2677,8 @@ var Rows = class {
     return shown2.map((row, index) => [attribute(row, "data-live-key") ?? `optimistic ${id} ${index}`, get(row, "outerHTML")]);
   }
   /**
-   * Shows a change, part by part, and returns the keys of the rows that it has added or made look different. A row that the
-   * page's own code has removed stays away until it changes.
+   * Shows a change, part by part, and returns the keys of the rows that it has added or altered. A row that the page's own code has
+   * removed stays away until it changes.
    *
    * @param {readonly string[]} keys
    * @param {import("../data/result_set.js").Change} change
@@ -2690,7 +2690,7 @@ var Rows = class {
     const isEmpty = keys.length === 0 && html !== null && !this.isRefused();
     const place2 = isEmpty ? null : this.#hidePlaceholder();
     const differing2 = new Map([...puts].filter(([key, html2]) => !isShown(rows.get(key), String(html2))));
-    const found = this.#differing = /* @__PURE__ */ new Set();
+    const altered = this.#altered = /* @__PURE__ */ new Set();
     let isFirst = true;
     for (const part of parts([...rows.keys()], keys, differing2)) {
       if (!isFirst) yield;
@@ -2699,7 +2699,7 @@ var Rows = class {
     }
     if (isEmpty) this.#showPlaceholder(html);
     if (place2) moveFocus(this.element, this.#rows(), { ...place2, keys: [...keys] });
-    return [...found];
+    return [...altered];
   }
   /** @param {string} html */
   #showPlaceholder(html) {
@@ -2794,12 +2794,12 @@ var Rows = class {
       if (!shown2) {
         if (!ask(this.element, "realtime:before-add", { key, row })) return null;
         serverHtml.set(row, html);
-        this.#differing.add(key);
+        this.#altered.add(key);
         return row;
       }
       if (!ask(shown2, "realtime:before-morph", { key, row: shown2, to: row })) return shown2;
       const isAlike = isSame(shown2, row, html);
-      if (!isAlike) this.#differing.add(key);
+      if (!isAlike) this.#altered.add(key);
       const drawn = isAlike ? shown2 : morph(shown2, row);
       serverHtml.set(drawn, html);
       show(drawn, "data-live-error", null);
@@ -3902,7 +3902,7 @@ var Container = class {
     const { keys, change } = this.#painting = pending;
     const before = this.announcer && !change.own && !change.isText ? new Set(this.content.keys()) : null;
     const asking = before && call(this.element, "closest", "[data-live-announce]");
-    let differing2;
+    let altered;
     try {
       const work = this.content.paint(keys, change);
       let part;
@@ -3910,16 +3910,16 @@ var Container = class {
         yield;
         if (this.#painting !== pending) return;
       }
-      differing2 = part.value;
+      altered = part.value;
     } catch (error) {
       this.#pending = null;
       throw error;
     }
     noteGone(this.element, keys, change.drops);
     if (before && asking && !change.reset) {
-      differing2 ??= [...change.puts.keys()];
-      const added = differing2.filter((key) => !before.has(key)).length;
-      this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, differing2.length - added, change.drops.length]);
+      altered ??= [...change.puts.keys()];
+      const added = altered.filter((key) => !before.has(key)).length;
+      this.announcer?.add(attribute(asking, "data-live-announce") ?? "", [added, altered.length - added, change.drops.length]);
     }
   }
   #count() {
