@@ -12,12 +12,10 @@ if TYPE_CHECKING:
     from realtime.queries.livequery import LiveQuery
 
 _LOOKED = "_realtime_looked"
-_PERSONAL = frozenset(
-    {"audience", "audience_key", "__dict__", "__getstate__", "__reduce__", "__reduce_ex__"}  # a copy has it too
-)
-_OF_ONE = frozenset(
-    {"audience", "audience_key", "get_queryset", "_inline_rows"}
-)  # attributes that differ between audiences
+# attributes that tell of the audience: a copy has it too
+_PERSONAL = frozenset({"audience", "audience_key", "__dict__", "__getstate__", "__reduce__", "__reduce_ex__"})
+# attributes that differ between audiences
+_OF_ONE = frozenset({"audience", "audience_key", "get_queryset", "_inline_rows"})
 
 # Streams whose QuerySet may differ between audiences.
 _personal: WeakSet[type[ModelStream]] = WeakSet()

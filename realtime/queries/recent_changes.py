@@ -38,9 +38,8 @@ class RecentChanges:
     def __init__(self, max_changes: int, is_older: IsOlder) -> None:
         self.max_changes = max_changes
         self._is_older = is_older
-        self._ticks: OrderedDict[str, Sequence[LoggedChange]] = (
-            OrderedDict()
-        )  # the changes after a cursor, up to the next one
+        # by cursor: the changes after it, up to the next one
+        self._ticks: OrderedDict[str, Sequence[LoggedChange]] = OrderedDict()
         self._marks: list[int] = []  # of these cursors
         self._count = 0
 
