@@ -39,8 +39,8 @@ from realtime.protocol import codec
 from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope
 from realtime.protocol.messages import Event
-from realtime.queries.livequery import QueryKey, query_key
-from realtime.queries.tail import Want
+from realtime.queries.query_key import QueryKey, query_key
+from realtime.queries.tick import Want
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime.status")

@@ -13,7 +13,7 @@ from realtime.exceptions import QueryTimedOut
 from realtime.hub.counters import count
 from realtime.hub.log_worker import LogWorker
 from realtime.hub.subscribers import call_client
-from realtime.queries.livequery import QueryKey
+from realtime.queries.query_key import QueryKey
 
 logger = logging.getLogger("realtime.log")
 

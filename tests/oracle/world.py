@@ -25,7 +25,7 @@ from realtime.hub.hub import Hub
 from realtime.hub.log_worker import LogWorker
 from realtime.hub.pubsub.notifications import Waiter
 from realtime.protocol.messages import VERSION
-from realtime.queries.livequery import QueryKey
+from realtime.queries.query_key import QueryKey
 from realtime.queries.tail import Tail
 from realtime.streams.registry import registry
 from tests.oracle import expected, writes
