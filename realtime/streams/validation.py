@@ -6,6 +6,7 @@ import inspect
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
+from weakref import WeakSet
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db.models import DateTimeField, IntegerField, QuerySet, UUIDField
@@ -21,6 +22,8 @@ from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream, is_user
 from realtime.streams.unread_rows import unread_field
 from realtime.streams.window import NAMES
+
+_valid: WeakSet[type[ModelStream]] = WeakSet()
 
 
 def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
@@ -89,8 +92,10 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
 
 
 def valid_streams(among: Iterable[type[ModelStream]] = registry) -> list[type[ModelStream]]:
-    """Return the registered streams that can work as declared."""
-    return [stream for stream in among if not any(problems(stream))]
+    """Return the registered streams that can work as declared. One that was right before is not validated again."""
+    streams = list(among)
+    _valid.update(stream for stream in streams if stream not in _valid and not any(problems(stream)))
+    return [stream for stream in streams if stream in _valid]
 
 
 def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
