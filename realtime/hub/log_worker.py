@@ -25,10 +25,11 @@ from realtime.hub.text_relay import TextRelay
 from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
 from realtime.hub.waiting import QueryRequest, WaitingClients
 from realtime.protocol.effects import Subscription
-from realtime.queries.livequery import QueryKey
 from realtime.queries.opening import RowsPart
+from realtime.queries.query_key import QueryKey
 from realtime.queries.round import Round
-from realtime.queries.tail import Cost, Tail, Tick, Want
+from realtime.queries.tail import Tail
+from realtime.queries.tick import Cost, Tick, Want
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime.log")

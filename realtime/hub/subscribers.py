@@ -16,7 +16,7 @@ from realtime.protocol.codec import Encoded
 from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope, audience_text
 from realtime.protocol.live_text import TextUpdate
-from realtime.queries.livequery import QueryKey
+from realtime.queries.query_key import QueryKey
 from realtime.queries.shared_delta import Form, Received
 from realtime.streams.stream import ModelStream
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from realtime.hub.subscribers import Client
 from realtime.protocol.effects import Subscription
-from realtime.queries.livequery import QueryKey
-from realtime.queries.tail import Want
+from realtime.queries.query_key import QueryKey
+from realtime.queries.tick import Want
 from realtime.streams.stream import ModelStream
 
 SUBSCRIPTIONS_PER_FRAME = 8  # new subscriptions of a client that one frame answers

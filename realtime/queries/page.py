@@ -18,7 +18,7 @@ from realtime.changelog.caches import bypass_caches
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries import row_html
 from realtime.queries.broken_rows import is_html
-from realtime.queries.livequery import PagesQuery, live_query
+from realtime.queries.formats import PagesQuery, live_query
 from realtime.queries.row_templates import literal_text
 from realtime.queries.viewer_marks import as_seen_by, is_for_viewers
 from realtime.streams.choices import refused_choice

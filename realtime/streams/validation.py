@@ -6,6 +6,7 @@ import inspect
 import uuid
 from collections.abc import Iterator
 from typing import Any, cast
+from weakref import WeakSet
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db.models import IntegerField, QuerySet, UUIDField
@@ -19,6 +20,8 @@ from realtime.streams.presence import PresenceStream, presence_of
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.window import NAMES
+
+_valid: WeakSet[type[ModelStream]] = WeakSet()
 
 
 def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
@@ -86,8 +89,10 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
 
 
 def valid_streams() -> list[type[ModelStream]]:
-    """Return the registered streams that can work as declared."""
-    return [stream for stream in registry if not any(problems(stream))]
+    """Return the registered streams that can work as declared. One that was right before is not validated again."""
+    streams = list(registry)
+    _valid.update(stream for stream in streams if stream not in _valid and not any(problems(stream)))
+    return [stream for stream in streams if stream in _valid]
 
 
 def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:

@@ -21,7 +21,7 @@ from tests.oracle.models import Box, Item, Person, Region, Tag
 from tests.oracle.world import Client, World
 from tests.support.limits import limit
 
-EXAMPLES = int(os.environ.get("REALTIME_ORACLE_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("REALTIME_ORACLE_EXAMPLES", "15"))
 SIZE = int(os.environ.get("REALTIME_ORACLE_SIZE", "30"))  # steps of a history
 PEOPLE = ("ada", "ben")
 

@@ -25,7 +25,7 @@ from realtime.hub.hub import Hub
 from realtime.hub.log_worker import LogWorker
 from realtime.hub.pubsub.notifications import Waiter
 from realtime.protocol.messages import VERSION
-from realtime.queries.livequery import QueryKey
+from realtime.queries.query_key import QueryKey
 from realtime.queries.tail import Tail
 from realtime.streams.registry import registry
 from tests.oracle import expected, writes
@@ -267,8 +267,8 @@ class Client:
 class SteppedHub(Hub):
     def attach(self, client: Any, user: str | None = None) -> None:
         super().attach(client, user)
-        if self._pruning is not None:  # it takes locks that writers hold here
-            self._pruning._task.cancel()
+        if self._background is not None:  # it takes locks that writers hold here
+            self._background.pruning._task.cancel()
 
     @property
     def log(self) -> Any:

@@ -74,6 +74,9 @@ export const codes = Object.freeze({
   unknown_event: 4220,
 })
 
+/** WebSocket's code for a connection that has ended without a reason. */
+export const ABNORMAL = 1006
+
 /** @type {Map<number, string>} */
 const names = new Map(Object.entries(codes).map(([name, code]) => [code, name]))
 

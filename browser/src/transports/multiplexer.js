@@ -6,14 +6,12 @@
  * its own, as after any lost connection. It does not depend on workers or ports, so tests need none.
  */
 
-import {VERSION, isPatched, parseJSON} from "../protocol/messages.js"
+import {ABNORMAL, VERSION, codes, isPatched, parseJSON} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").Transport} Transport */
 /** @typedef {{send: (text: string) => void, closed: (code: number, reason: string) => void}} Port */
 /** @typedef {{page: Page, id: number, query: number | null, log: number | null}} Entry */
 
-const ABNORMAL = 1006
-const OVERLOADED = 4002
 const NEEDS_OWN = "This page needs a connection of its own."
 /** The server allows 100 subscriptions per connection. Beyond this number, new pages open their own. */
 const MAX_SUBSCRIPTIONS = 50
@@ -269,7 +267,7 @@ export class Multiplexer {
         if (!entry) return
         this.#entries.delete(message.id)
         const shares = [...this.#entries.values()].some(({page}) => page !== entry.page)
-        if (message.code === OVERLOADED && shares) return this.#reject(entry.page, NEEDS_OWN)
+        if (message.code === codes.overloaded && shares) return this.#reject(entry.page, NEEDS_OWN)
         return this.#sendMessage(entry.page, {...message, id: entry.id})
       }
       case "part":

@@ -26,6 +26,7 @@ var codes = Object.freeze({
   stale: 4219,
   unknown_event: 4220
 });
+var ABNORMAL = 1006;
 var names = new Map(Object.entries(codes).map(([name, code]) => [code, name]));
 function reactionTo(code) {
   if (code >= 4200 && code < 4300) return "stop";
@@ -109,6 +110,13 @@ function emit(element, type, detail) {
 }
 var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
 var isForeignSubmit = (form, submitter) => isForeign(form) || !!submitter && isForeign(submitter);
+function isHere(url, document2) {
+  try {
+    return new URL(url, get(document2, "baseURI")).origin === get(document2, "defaultView")?.location.origin;
+  } catch {
+    return false;
+  }
+}
 var isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null;
 function ask(element, type, detail) {
   return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
@@ -905,7 +913,7 @@ var Connection = class {
     });
     monitor.start({
       due: () => this.#do(this.#session.due()),
-      silent: () => this.#do(this.#session.lost(1006, "Nothing was heard from the server.")),
+      silent: () => this.#do(this.#session.lost(ABNORMAL, "Nothing was heard from the server.")),
       suspend: () => this.#do(this.#session.suspend()),
       resume: () => this.#do(this.#session.resume())
     });
@@ -1106,7 +1114,7 @@ var Connection = class {
       if (transport === this.#transport) use2(String(token));
     }).catch((error) => {
       this.report(error);
-      if (transport === this.#transport) this.#do(this.#session.lost(1006, "There is no token."));
+      if (transport === this.#transport) this.#do(this.#session.lost(ABNORMAL, "There is no token."));
     });
   }
   /** @param {string} text */
@@ -1297,6 +1305,7 @@ function describe(control, id) {
 var taken = /* @__PURE__ */ new WeakMap();
 var withheld = /* @__PURE__ */ new WeakMap();
 var edited = /* @__PURE__ */ new WeakSet();
+var BROWSERS_NAMES = /^(_live_|csrfmiddlewaretoken$)/;
 var EDITABLE = '[contenteditable]:not([contenteditable="false"])';
 var PLAIN_INPUTS = /* @__PURE__ */ new Set(["hidden", "submit", "button", "reset", "image", "file"]);
 function isField(element) {
@@ -1348,19 +1357,24 @@ function contents(element) {
   const elements = element instanceof HTMLFormElement ? get(element, "elements") : isRadio(element) ? group(element) : [element];
   return [...elements].filter(isField).map((field) => ({ field, content: contentOf(field) }));
 }
-function ownData(form) {
+function ownData(form, submitter) {
   const data = new FormData(form);
   const fields = (
     /** @type {Field[]} */
-    [...get(form, "elements")].filter(({ name }) => name)
+    [...get(form, "elements")].filter(({ name: name2 }) => name2)
   );
-  for (const name of new Set(fields.filter(isForeign).map(({ name: name2 }) => name2))) {
-    data.delete(name);
-    for (const field of fields) if (field.name === name && !isForeign(field)) for (const value2 of valuesOf(field)) data.append(name, value2);
+  for (const name2 of new Set(fields.filter(isForeign).map(({ name: name3 }) => name3))) {
+    data.delete(name2);
+    for (const field of fields) if (field.name === name2 && !isForeign(field)) for (const value3 of sentValues(field)) data.append(name2, value3);
   }
+  const { name, value: value2 } = (
+    /** @type {{name?: string, value?: string}} */
+    submitter ?? {}
+  );
+  if (name) data.append(name, value2 ?? "");
   return data;
 }
-function valuesOf(field) {
+function sentValues(field) {
   if (call(field, "matches", ":disabled")) return [];
   if (field instanceof HTMLSelectElement) return [...field.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({ value: value2 }) => value2);
   if (field instanceof HTMLInputElement && field.files) return [...field.files];
@@ -4068,23 +4082,18 @@ function timeoutOf(element) {
   throw new RealtimeError(null, `data-live-timeout is '${text2}', which is not a number of seconds above 0.`, { name: "bad_arguments" });
 }
 function formArgs(form, submitter) {
-  const data = ownData(form);
-  const { name, value: value2 } = (
-    /** @type {{name?: string, value?: string}} */
-    submitter ?? {}
-  );
-  if (name) data.append(name, value2 ?? "");
+  const data = ownData(form, submitter);
   data.delete("csrfmiddlewaretoken");
   const args = {};
-  for (const name2 of new Set(data.keys())) {
-    const values = data.getAll(name2);
+  for (const name of new Set(data.keys())) {
+    const values = data.getAll(name);
     if (values.some((each) => typeof each !== "string")) {
-      const reason = sentence("The field '{name}' contains a file. Actions cannot send files; use a form.", { name: name2 });
+      const reason = sentence("The field '{name}' contains a file. Actions cannot send files; use a form.", { name });
       throw new RealtimeError(null, reason, { name: "bad_arguments" });
     }
-    const field = get(form, "elements").namedItem(name2);
+    const field = get(form, "elements").namedItem(name);
     const several = values.length > 1 || field instanceof HTMLSelectElement && field.multiple;
-    args[name2] = several ? values : values[0];
+    args[name] = several ? values : values[0];
   }
   return args;
 }
@@ -4170,16 +4179,11 @@ var RowForms = class {
     this.#submitter.form === form ? this.#submitter : null;
     const method = (button && attribute(button, "formmethod")) ?? attribute(form, "method") ?? "get";
     const action = (button && attribute(button, "formaction")) ?? attribute(form, "action") ?? "";
-    try {
-      return method.toLowerCase() === "post" && new URL(action, get(this.document, "baseURI")).origin === get(this.document, "defaultView")?.location.origin;
-    } catch {
-      return false;
-    }
+    return method.toLowerCase() === "post" && isHere(action, this.document);
   }
 };
 
 // src/dom/forms.js
-var OWN = /^(_live_|csrfmiddlewaretoken$)/;
 var Forms = class {
   /** Forms with a pending call. @type {WeakSet<Element>} */
   #running = /* @__PURE__ */ new WeakSet();
@@ -4238,15 +4242,10 @@ var Forms = class {
   }
 };
 function formData(form, submitter) {
-  const sent = ownData(form);
-  const { name, value: value2 } = (
-    /** @type {{name?: string, value?: string}} */
-    submitter ?? {}
-  );
-  if (name) sent.append(name, value2 ?? "");
+  const sent = ownData(form, submitter);
   const data = {};
   for (const field of new Set(sent.keys())) {
-    if (OWN.test(field)) continue;
+    if (BROWSERS_NAMES.test(field)) continue;
     const values = sent.getAll(field);
     const files = values.filter((each) => typeof each !== "string");
     if (files.some((file) => (
@@ -4260,13 +4259,6 @@ function formData(form, submitter) {
     if (texts.length) data[field] = texts.length > 1 ? texts : texts[0];
   }
   return data;
-}
-function isHere(url, document2) {
-  try {
-    return new URL(url, get(document2, "baseURI")).origin === get(document2, "defaultView")?.location.origin;
-  } catch {
-    return false;
-  }
 }
 function versionOf(form) {
   return (
@@ -5125,7 +5117,6 @@ var isOfRows = (live2) => /^html(:|$)/.test(attribute(live2, "data-live-format")
 var PAUSE_SECONDS3 = 0.15;
 var LONGEST_SECONDS = 0.45;
 var BUTTONS = /* @__PURE__ */ new Set(["submit", "image", "reset", "button"]);
-var OWN2 = /^(_live_|csrfmiddlewaretoken$)/;
 var ELSEWHERE = ["formaction", "formmethod", "formtarget"];
 var ParameterForms = class {
   /** Forms in which the user is typing; since: when that began; cancel: cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
@@ -5224,7 +5215,7 @@ var ParameterForms = class {
   }
   /** Returns the values of a form whose button is pressed: instead of the fields' value, or as one more. @param {HTMLFormElement} form @param {Values} pressed */
   #withPressed(form, pressed) {
-    const values = valuesOf2(form);
+    const values = valuesOf(form);
     for (const [name, [value2]] of Object.entries(pressed)) values[name] = this.#takesSeveral(form, name) ? [...values[name] ?? [], value2].filter(Boolean) : [value2];
     return values;
   }
@@ -5262,7 +5253,7 @@ var ParameterForms = class {
   #answer(form, container, error) {
     const others = this.#forms().filter((each) => each !== form && this.#containers(each).includes(container));
     if (!error) {
-      const followed2 = others.filter((each) => !differing(container.params, valuesOf2(each)).length);
+      const followed2 = others.filter((each) => !differing(container.params, valuesOf(each)).length);
       for (const each of [form, ...followed2]) this.#show(each, container, {});
       return;
     }
@@ -5270,7 +5261,7 @@ var ParameterForms = class {
     for (const { each, sentences } of found) this.#show(each, container, sentences);
     if (found.every(({ each }) => each !== form)) this.#show(form, container, found.length ? {} : { "": [error.message] });
     const names2 = found.flatMap(({ sentences }) => Object.keys(sentences)).filter(Boolean);
-    const refused = names2.length ? names2 : differing(container.params, valuesOf2(form));
+    const refused = names2.length ? names2 : differing(container.params, valuesOf(form));
     this.#showAddress(Object.fromEntries(refused.map((name) => [name, textsOf(container.params, name)])), false);
   }
   /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
@@ -5314,7 +5305,7 @@ var ParameterForms = class {
         /** @type {Control} */
         control
       );
-      if (!name || OWN2.test(name) || isOthers(control) || !follows(name)) continue;
+      if (!name || BROWSERS_NAMES.test(name) || isOthers(control) || !follows(name)) continue;
       left[name] ??= this.#takesSeveral(form, name) ? search.getAll(name) : search.getAll(name).slice(-1);
       if (BUTTONS.has(type)) pressed[name] = left[name].slice();
       else this.#fill(
@@ -5324,7 +5315,7 @@ var ParameterForms = class {
         { isNamed: search.has(name), isLast: !this.#takesSeveral(form, name) }
       );
     }
-    this.#change(form, Object.fromEntries(Object.entries({ ...pressed, ...valuesOf2(form) }).filter(([name]) => follows(name))));
+    this.#change(form, Object.fromEntries(Object.entries({ ...pressed, ...valuesOf(form) }).filter(([name]) => follows(name))));
   }
   /**
    * Shows what the URL has for a field.
@@ -5379,18 +5370,13 @@ function controlsOf2(form) {
     /** @type {Control[]} */
     [...get(form, "elements")]
   );
-  return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN2.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control));
+  return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !BROWSERS_NAMES.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control));
 }
-function valuesOf2(form) {
+function valuesOf(form) {
   const values = /* @__PURE__ */ Object.create(null);
-  for (const control of controlsOf2(form)) values[control.name] = [...values[control.name] ?? [], ...sentBy(control)];
+  for (const control of controlsOf2(form)) values[control.name] = [...values[control.name] ?? [], .../** @type {string[]} */
+  sentValues(control)];
   return values;
-}
-function sentBy(control) {
-  if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({ value: value2 }) => value2);
-  const isToggle2 = control.type === "checkbox" || control.type === "radio";
-  return isToggle2 && !/** @type {HTMLInputElement} */
-  control.checked ? [] : [control.value];
 }
 var joined2 = (params, values) => ({ ...params, ...Object.fromEntries(differing(params, values).map((name) => [name, valueFor(params, name, values[name])])) });
 var isOther = (params, values) => (PAGE in params || WINDOW in params) && differing(params, values).length > 0;
@@ -5409,7 +5395,6 @@ function sentencesOf(form, { details }) {
 }
 
 // src/transports/http.js
-var ABNORMAL = 1006;
 var MAX_CALLS = 50;
 var HttpTransport = class {
   /** Whether all subscriptions are answered, so that the next request may wait for changes. */
@@ -5627,7 +5612,6 @@ var LongPollTransport = class extends HttpTransport {
 };
 
 // src/transports/shared.js
-var ABNORMAL2 = 1006;
 var canShare = () => typeof SharedWorker !== "undefined";
 var SharedTransport = class {
   /** @type {MessagePort | null} */
@@ -5649,10 +5633,10 @@ var SharedTransport = class {
   open() {
     try {
       const worker = new SharedWorker(trusted("createScriptURL", this.script), { type: "module", name: `realtime ${this.session} ${this.url}` });
-      worker.onerror = () => this.#closed(ABNORMAL2, "The shared worker could not be started.");
+      worker.onerror = () => this.#closed(ABNORMAL, "The shared worker could not be started.");
       this.#port = worker.port;
     } catch (error) {
-      queueMicrotask(() => this.#closed(ABNORMAL2, String(error)));
+      queueMicrotask(() => this.#closed(ABNORMAL, String(error)));
       return;
     }
     this.#port.onmessage = ({ data }) => {
@@ -5721,7 +5705,6 @@ var SseTransport = class extends HttpTransport {
 };
 
 // src/transports/websocket.js
-var ABNORMAL3 = 1006;
 var WebSocketTransport = class {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -5739,7 +5722,7 @@ var WebSocketTransport = class {
     try {
       this.#socket = new WebSocket(this.url);
     } catch (error) {
-      queueMicrotask(() => this.#closed(ABNORMAL3, String(error)));
+      queueMicrotask(() => this.#closed(ABNORMAL, String(error)));
       return;
     }
     this.#socket.onopen = () => this.#handlers?.opened();
@@ -5814,8 +5797,6 @@ function storage() {
 }
 
 // src/transports/multiplexer.js
-var ABNORMAL4 = 1006;
-var OVERLOADED = 4002;
 var NEEDS_OWN = "This page needs a connection of its own.";
 var MAX_SUBSCRIPTIONS = 50;
 var MAX_WINDOWS = 4;
@@ -5924,7 +5905,7 @@ var Multiplexer = class {
   }
   /** Ends a connection that may be dead. @param {string} reason */
   cut(reason) {
-    if (this.#transport) this.#lost(ABNORMAL4, reason);
+    if (this.#transport) this.#lost(ABNORMAL, reason);
   }
   /** @param {Page} page @param {{version: number, token?: string}} hello */
   #greet(page, { version, token }) {
@@ -5940,7 +5921,7 @@ var Multiplexer = class {
   /** @param {Page} page @param {string} reason */
   #reject(page, reason) {
     this.leave(page);
-    page.port.closed(ABNORMAL4, reason);
+    page.port.closed(ABNORMAL, reason);
   }
   /** Ends the page's subscriptions on this connection. @param {Page} page */
   #forget(page) {
@@ -6048,7 +6029,7 @@ var Multiplexer = class {
         if (!entry) return;
         this.#entries.delete(message.id);
         const shares = [...this.#entries.values()].some(({ page }) => page !== entry.page);
-        if (message.code === OVERLOADED && shares) return this.#reject(entry.page, NEEDS_OWN);
+        if (message.code === codes.overloaded && shares) return this.#reject(entry.page, NEEDS_OWN);
         return this.#sendMessage(entry.page, { ...message, id: entry.id });
       }
       case "part":
@@ -6157,7 +6138,6 @@ var FIRST_PROBE_SECONDS = 15;
 var LONGEST_PROBE_SECONDS = 300;
 var MEMORY_SECONDS = 600;
 var KEY = "realtime:transport";
-var ABNORMAL5 = 1006;
 var TransportSelector = class {
   /** The transport of this page's last welcome. @type {string | null} */
   #current = null;
@@ -6293,7 +6273,7 @@ var FallbackTransport = class {
       closed: failed
     });
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL5, "Nothing was heard from the server."));
+      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, "Nothing was heard from the server."));
     }
     inner.open();
   }

@@ -246,6 +246,8 @@ export declare const codes: Readonly<{
     stale: 4219;
     unknown_event: 4220;
 }>;
+/** WebSocket's code for a connection that has ended without a reason. */
+export declare const ABNORMAL = 1006;
 /**
  * Returns how a client reacts to a code. The range decides, so unknown codes work too.
  *
