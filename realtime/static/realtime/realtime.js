@@ -359,7 +359,7 @@ var EventListeners = class {
 
 // src/protocol/subscriptions.js
 function newSubscription({ fingerprint = "", ...target }) {
-  return { ...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false };
+  return { ...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false, parts: [] };
 }
 var Subscriptions = class {
   /** @type {Set<Subscription>} */
@@ -395,7 +395,7 @@ var Subscriptions = class {
   }
   /** Returns the messages of a subscription request. @param {Subscription} subscription @returns {ClientMessage[]} */
   subscribe(subscription) {
-    Object.assign(subscription, { id: this.#nextId++, status: "asked" });
+    Object.assign(subscription, { id: this.#nextId++, status: "asked", parts: [] });
     const { id, token, stream, params = {}, format, cursor, fingerprint, changed } = subscription;
     const target = !token ? { stream, params, format } : changed ? { token, params } : { token };
     const held = cursor === null ? {} : fingerprint ? { cursor, fingerprint } : { cursor };
@@ -431,7 +431,7 @@ var Subscriptions = class {
   /** Handles the loss of the connection; the subscriptions are still wanted. */
   interrupt() {
     for (const subscription of this.#subscriptions) {
-      if (subscription.status !== "refused") Object.assign(subscription, { query: null, log: null, status: "wanted" });
+      if (subscription.status !== "refused") Object.assign(subscription, { query: null, log: null, status: "wanted", parts: [] });
     }
   }
   /** Discards tokens and rows, because the user may be another one. */
@@ -474,13 +474,16 @@ var Subscriptions = class {
     }
     return subscription;
   }
+  /** Keeps rows of a subscription until its first frame. @param {import("./messages.js").Part} message */
+  addPart({ id, puts, first }) {
+    const subscription = this.find(id);
+    if (!subscription) return;
+    if (first) subscription.parts = [];
+    for (const put2 of puts) subscription.parts.push(put2);
+  }
   /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
   updates({ log, deltas }) {
-    return [...this.#subscriptions].filter((subscription) => subscription.log === log).map((subscription) => ({
-      subscription,
-      deltas: deltas.filter(({ query }) => query === subscription.query),
-      fresh: subscription.cursor === null
-    }));
+    return [...this.#subscriptions].filter((subscription) => subscription.log === log).map((subscription) => ({ subscription, deltas: deltasOf(subscription, deltas), fresh: subscription.cursor === null }));
   }
   /** Notes that the page has the subscription's rows up to this cursor; `null`: up to the same one as before. @param {Subscription} subscription @param {string | null} cursor */
   advance(subscription, cursor) {
@@ -516,6 +519,13 @@ var Subscriptions = class {
     return [...this.#subscriptions].find((subscription) => subscription.id === id && subscription.status !== "wanted" && subscription.status !== "delayed");
   }
 };
+function deltasOf(subscription, deltas) {
+  const { query, parts: parts2 } = subscription;
+  const own = deltas.filter((delta) => delta.query === query);
+  if (query === null || !parts2.length || !own.some((delta) => delta.parts || delta.reset)) return own;
+  subscription.parts = [];
+  return [{ query, reset: true, puts: parts2 }, ...own];
+}
 function isHeld(status2) {
   return status2 === "asked" || status2 === "accepted" || status2 === "live" || status2 === "behind";
 }
@@ -718,6 +728,7 @@ var Session = class {
       return [{ do: "apply", cursor, updates: this.#subscriptions.updates(message), calls }];
     }
     this.#handled += 1;
+    if (message.type === "part") this.#unacked.frames += 1;
     return [...this.#answer(message), ...this.#ackIfDue()];
   }
   /** Handles a frame that leaves the cursor as it is. @param {import("./messages.js").Patched} message @param {number} size @returns {Effect[]} */
@@ -738,6 +749,9 @@ var Session = class {
         return expires(message);
       case "subscribed":
         this.#subscriptions.accept(message);
+        return [];
+      case "part":
+        this.#subscriptions.addPart(message);
         return [];
       case "behind":
         this.#subscriptions.fallBehind();
@@ -6232,7 +6246,7 @@ var Multiplexer = class {
     this.#deliver(message, text2);
     this.#handled += 1;
     this.#unacked.bytes += text2.length;
-    if (message.type === "frame" || isPatched(message)) this.#unacked.frames += 1;
+    if (message.type === "frame" || message.type === "part" || isPatched(message)) this.#unacked.frames += 1;
     const { frames, bytes } = this.#unacked;
     const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
     if (isDue && this.#transport) this.#acknowledge();
@@ -6279,6 +6293,7 @@ var Multiplexer = class {
         if (message.code === codes.overloaded && shares) return this.#reject(entry.page, NEEDS_OWN);
         return this.#sendMessage(entry.page, { ...message, id: entry.id });
       }
+      case "part":
       case "event_rejected": {
         const entry = this.#entries.get(message.id);
         return entry && this.#sendMessage(entry.page, { ...message, id: entry.id });
