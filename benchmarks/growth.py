@@ -260,8 +260,9 @@ def opened(streams: list[Any]) -> Any:
     """Return a tail with these live queries."""
     from realtime.changelog import get_changelog
     from realtime.conf import limits
-    from realtime.queries.livequery import query_key
-    from realtime.queries.tail import Tail, Want
+    from realtime.queries.query_key import query_key
+    from realtime.queries.tail import Tail
+    from realtime.queries.tick import Want
 
     tail = Tail(get_changelog("default"), max_changes=limits.changes)
     tail.tick({Want(query_key(stream, "data"), None): stream for stream in streams}, [])

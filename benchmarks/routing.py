@@ -82,8 +82,9 @@ def run(numbers: list[int], changes: int) -> dict[int, list[float]]:
 def opened(shelves: list[Any]) -> Any:
     """Return a tail with a live query of each shelf."""
     from realtime.changelog import get_changelog
-    from realtime.queries.livequery import query_key
-    from realtime.queries.tail import Tail, Want
+    from realtime.queries.query_key import query_key
+    from realtime.queries.tail import Tail
+    from realtime.queries.tick import Want
     from realtime.streams.registry import registry
 
     kind = registry.get("books")

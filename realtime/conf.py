@@ -206,37 +206,10 @@ def problems() -> list[SettingError]:
     ]
     for name, hint in get_type_hints(Settings).items():
         default, value = vars(Settings)[name], getattr(settings, name)
-        choices = get_args(hint) if get_origin(hint) is Literal else ()
-        if choices:
-            right = value in choices
-        elif isinstance(default, str):
-            right = isinstance(value, str) and (not value or _is_callable(value))
-        elif isinstance(default, tuple):
-            right = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
-        elif name == "LIMITS":
+        if name == "LIMITS":
             found += _limit_problems(value)
-            continue
-        elif isinstance(default, Mapping):
-            right = isinstance(value, Mapping) and all(isinstance(item, str) for item in [*value, *value.values()])
-        else:
-            right = isinstance(value, int | float) and not isinstance(value, bool)
-            right = right and (value > 0 or value == default)
-            right = right and (isinstance(default, float) or isinstance(value, int))
-        if not right:
-            kinds: dict[type, str] = {
-                tuple: "a list of strings",
-                MappingProxyType: "a dictionary of strings",
-                str: "the dotted path of a function",
-            }
-            kind = kinds.get(type(default), f"{'' if default else '0 or '}a positive {type(default).__name__}")
-            if choices:
-                kind = f"one of {', '.join(map(repr, choices))}"
-            found.append(
-                SettingError(
-                    f"The setting {PREFIX}{name} is {value!r}, which is not {kind}.",
-                    hint=f"The default is {dict(default) if isinstance(default, Mapping) else default!r}.",
-                )
-            )
+        elif kind := _missing_kind(hint, default, value):
+            found.append(_invalid(name, value, kind, default))
     return found
 
 
@@ -247,26 +220,44 @@ def limit_names() -> list[str]:
 
 def _limit_problems(given: object) -> list[SettingError]:
     if not isinstance(given, Mapping):
-        kind = "which is not a dictionary of numbers"
-        return [SettingError(f"The setting {PREFIX}LIMITS is {given!r}, {kind}.", hint="The default is {}.")]
+        return [_invalid("LIMITS", given, "a dictionary of numbers", {})]
     known = ", ".join(limit_names())
     found = [
         SettingError(f"The setting {PREFIX}LIMITS has no limit {name!r}.", hint=f"Limits: {known}.")
         for name in given
         if name not in limit_names()
     ]
-    for name in limit_names():
-        default, value = vars(Limits)[name], given.get(name, 1)
-        right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        if not right or (isinstance(default, int) and not isinstance(value, int)):
-            kind = f"a positive {type(default).__name__}"
-            found.append(
-                SettingError(
-                    f'The setting {PREFIX}LIMITS["{name}"] is {value!r}, which is not {kind}.',
-                    hint=f"The default is {default!r}.",
-                )
-            )
+    for name, hint in get_type_hints(Limits).items():
+        default = vars(Limits)[name]
+        value = given.get(name, default)
+        if kind := _missing_kind(hint, default, value):
+            found.append(_invalid(f'LIMITS["{name}"]', value, kind, default))
     return found
+
+
+def _missing_kind(hint: Any, default: Any, value: Any) -> str:
+    """Return what the value of a setting should be and is not; an empty string if it is right."""
+    if get_origin(hint) is Literal:
+        right, kind = value in get_args(hint), f"one of {', '.join(map(repr, get_args(hint)))}"
+    elif isinstance(default, str):
+        right, kind = isinstance(value, str) and (not value or _is_callable(value)), "the dotted path of a function"
+    elif isinstance(default, tuple):
+        right, kind = isinstance(value, tuple) and all(isinstance(item, str) for item in value), "a list of strings"
+    elif isinstance(default, Mapping):
+        right = isinstance(value, Mapping) and all(isinstance(item, str) for item in [*value, *value.values()])
+        kind = "a dictionary of strings"
+    else:
+        right = isinstance(value, int | float) and not isinstance(value, bool) and (value > 0 or value == default)
+        right = right and (isinstance(default, float) or isinstance(value, int))
+        kind = f"{'' if default else '0 or '}a positive {type(default).__name__}"
+    return "" if right else kind
+
+
+def _invalid(name: str, value: object, kind: str, default: Any) -> SettingError:
+    return SettingError(
+        f"The setting {PREFIX}{name} is {value!r}, which is not {kind}.",
+        hint=f"The default is {dict(default) if isinstance(default, Mapping) else default!r}.",
+    )
 
 
 def _is_callable(path: str) -> bool:

@@ -35,6 +35,9 @@ MARKED_FOLDERS = {
     "queries": "databases",
 }
 
+# All tests with a browser are in these, where `scripts/test` looks for them.
+BROWSER_FOLDERS = {"browser", "demo", "docs", "packaging", "testing"}
+
 MISSING = pytest.StashKey[set[str]]()
 
 
@@ -54,6 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip("REALTIME_TEST_TRANSPORT names another transport."))
         excuse(item, engines.wanted())
     refuse_mixed_modules(items)
+    refuse_other_folders(items)
 
 
 def excuse(item: pytest.Item, engine: str) -> None:
@@ -76,6 +80,16 @@ def refuse_mixed_modules(items: list[pytest.Item]) -> None:
                 f"{item.nodeid} is async or uses the database in this process, and its module has tests with a "
                 "browser, whose event loop is running meanwhile. Move it to another module, or let it write with "
                 "server.shell() and read with server.query()."
+            )
+
+
+def refuse_other_folders(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if item.get_closest_marker("browser") and folder not in BROWSER_FOLDERS:
+            raise pytest.UsageError(
+                f"{item.nodeid} needs a browser, and `make test` looks for such tests in {sorted(BROWSER_FOLDERS)}. "
+                "Move it there, or name its folder in BROWSER_FOLDERS of tests/conftest.py and in scripts/test."
             )
 
 

@@ -12,7 +12,7 @@ from realtime.protocol import codec
 from realtime.protocol.codec import Encoded
 from realtime.protocol.effects import Subscription
 from realtime.queries.shared_delta import Form, SharedDelta
-from realtime.queries.tail import Tick
+from realtime.queries.tick import Tick
 
 NOBODY: frozenset[Client] = frozenset()
 

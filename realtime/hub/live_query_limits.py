@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from realtime.conf import limits
 from realtime.exceptions import Overloaded
 from realtime.hub.subscribers import Client
-from realtime.queries.livequery import QueryKey
+from realtime.queries.query_key import QueryKey
 from realtime.streams.stream import ModelStream
 
 RETRY_SECONDS = 30.0

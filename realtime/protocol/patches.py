@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
+from html import escape  # as Django does
 from typing import Any
 from zlib import crc32
 
@@ -42,7 +43,7 @@ def _no_text(field: str, start: int, end: int) -> str:
 def apply_patch(row: Any, patch: Any, read_text: ReadText = _no_text) -> Any:
     """Return the patched row. Raise `ValueError` if the patch does not fit."""
     if isinstance(patch, list):
-        return _edited(row, patch, lambda *place: _escaped(read_text(*place)))
+        return _edited(row, patch, lambda *place: escape(read_text(*place)))
     if not isinstance(row, dict):
         raise ValueError("A patch of fields does not fit a row without fields.")
     edited = {name: _edited(row.get(name), edits, read_text) for name, edits in patch.get("edit", {}).items()}
@@ -77,13 +78,6 @@ def _edits(old: bytes, new: bytes) -> bytes:
     return msgspec.json.encode(edits)
 
 
-def _escaped(text: str) -> str:
-    """Escape as Django does."""
-    for character, entity in (("&", "amp"), ("<", "lt"), (">", "gt"), ('"', "quot"), ("'", "#x27")):
-        text = text.replace(character, f"&{entity};")
-    return text
-
-
 def _edited(text: Any, edits: list[Any], read_text: ReadText) -> str:
     if not isinstance(text, str):
         raise ValueError("An edit does not fit what is not text.")
@@ -105,7 +99,7 @@ def _edited(text: Any, edits: list[Any], read_text: ReadText) -> str:
 def changed_parts(old: str, new: str) -> Iterator[tuple[int, int, str]]:
     """Yield the start and end of each part of the old text that differs, and the new text there."""
     start = _same_start(old, new)
-    rest = _same_end(old, new, min(len(old), len(new)) - start)
+    rest = _same_start(old[start:][::-1], new[start:][::-1])
     removed, added = old[start : len(old) - rest], new[start : len(new) - rest]
     if not removed or not added or max(len(removed), len(added)) > SEARCHED:
         if removed or added:
@@ -158,18 +152,6 @@ def _same_start(one: str, other: str) -> int:
     while low < high:
         middle = (low + high + 1) // 2
         if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _same_end(one: str, other: str, most: int) -> int:
-    """Return how many characters both end with, up to `most`."""
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
             low = middle
         else:
             high = middle - 1

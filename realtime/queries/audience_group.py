@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from realtime.queries.livequery import LiveQuery, QueryKey
+from realtime.queries.livequery import LiveQuery
 from realtime.queries.probe import differs_in_audience_alone, may_be_for_all, reads_stream
+from realtime.queries.query_key import QueryKey
 from realtime.queries.shared_delta import SharedDelta
 from realtime.streams.stream import ModelStream
 

@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from itertools import islice
 
-from realtime.queries.livequery import LiveQuery, Members, Past
+from realtime.queries.livequery import LiveQuery
+from realtime.queries.membership import Members, Past
 
 MAX_TICKS = 1000
 MAX_KEYS = 10_000  # keys of rows that have entered or left, in total

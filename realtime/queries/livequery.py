@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 from weakref import WeakSet
 
 import msgspec
@@ -21,16 +20,19 @@ from msgspec import UNSET, UnsetType
 
 from realtime.conf import limits
 from realtime.exceptions import StreamDefinitionError, TooManyRows
+from realtime.protocol.codec import encode_puts
 from realtime.protocol.live_text import TextName
 from realtime.protocol.messages import Delta, Put
 from realtime.queries import broken_rows
 from realtime.queries.analysis import Analysis
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
+from realtime.queries.membership import ALL_ROWS, Changed, Members, Past, Present
 from realtime.queries.moves import befores, keys_in_place, keys_to_move
-from realtime.queries.pagination import render_pages
+from realtime.queries.opening import PART_BYTES, PART_ROWS, Progress, RowsPart
 from realtime.queries.plan import BEFORE, Maintenance, Plan
 from realtime.queries.probe import ReadsAudience, may_be_for_all, note_reading, queryset_of_all
+from realtime.queries.query_key import query_key
 from realtime.queries.queryset import unsliced
 from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.sent import RowMemory, SentRows
@@ -39,8 +41,6 @@ from realtime.queries.text_field import shows_text
 from realtime.streams.groups import GroupKeys, value_names
 from realtime.streams.keys import KNOWN, comparable_key, key_names, key_of, key_of_values, key_text, parse_keys
 from realtime.streams.stream import ModelStream
-from realtime.streams.surroundings import Surroundings
-from realtime.streams.window import RowWindow
 
 KEYS_PER_QUERY = 250  # below every database's parameter limit, even if a key has several columns
 FEW_ROWS = 32  # changed rows whose places are queried; for more, the keys of all rows are read
@@ -53,67 +53,6 @@ NO_KEYS: Final[frozenset[str]] = frozenset()  # likewise
 _timed: WeakSet[type[ModelStream]] = WeakSet()
 
 _ids = itertools.count(1)  # one connection may have live queries of several logs
-
-
-class AllRows(Enum):
-    """Stands for the changed keys if any row may have changed."""
-
-    ALL_ROWS = "all rows"
-
-
-ALL_ROWS: Final = AllRows.ALL_ROWS
-
-Changed = Collection[str] | AllRows
-"""The keys of rows that may have changed, in the form of `comparable_key`; or `ALL_ROWS`."""
-
-
-class Members(NamedTuple):
-    """The rows that have entered and left a live query, if only its changed rows were read."""
-
-    added: Collection[str] = ()
-    removed: Collection[str] = ()
-    reordered: bool = False  # other rows have changed places
-
-
-Present = list[str] | Members
-"""What a live query has now: the keys of all rows in order, or their difference from before."""
-
-Past = Mapping[str, bool]
-"""The keys that have entered or left since a cursor, and whether they were there at that cursor."""
-
-
-class QueryKey(NamedTuple):
-    """The values that subscribers of one live query have in common."""
-
-    stream: str
-    params: bytes
-    audience: Any
-    kind: str  # the audience's type: True and 1 are two audiences
-    format: str
-    surroundings: Surroundings
-    window: RowWindow | None = None
-    source: str = ""  # of inline rows: pages from before and after an edit of the template share nothing
-
-
-def query_key(stream: ModelStream, format: str) -> QueryKey:
-    audience = stream.audience_key
-    kind = type(audience).__name__
-    window = None if format.startswith("value:") else stream.window  # which values do not see
-    source = stream.row_source(format)
-    return QueryKey(stream.name, stream.params_key(), audience, kind, format, stream.surroundings, window, source)
-
-
-def live_query(stream: ModelStream, format: str, memory: RowMemory | None = None) -> LiveQuery:
-    """Return the live query of this stream in this format.
-
-    It is "html", "html:..." for inline rows, "data", "pages", or "value:..." with a value's name.
-
-    `memory` bounds what it remembers of the rows that it sends.
-    """
-    kind, _, name = format.partition(":")
-    if kind == "pages":
-        return PagesQuery(stream, format, kind)
-    return ValueQuery(stream, format, name) if kind == "value" else LiveQuery(stream, format, memory)
 
 
 class LiveQuery:
@@ -199,7 +138,14 @@ class LiveQuery:
     @property
     def members(self) -> Collection[str]:
         """The keys by which changes are routed to this live query."""
-        return () if self._is_grouped() else self.keys
+        return () if self._has_groups else self.keys
+
+    def members_with(self, present: Present) -> Members:
+        """Return what enters and leaves with this new state."""
+        if isinstance(present, Members):
+            return present
+        before, after = set(self.members), set(present) if self.members is self.keys else set()
+        return Members(after - before, before - after, self.reordered)
 
     @property
     def maintenance(self) -> Maintenance:
@@ -216,7 +162,7 @@ class LiveQuery:
     def shown_texts(self, texts: Mapping[str, Collection[TextName]]) -> set[TextName]:
         """Return which live texts the rows have that subscribers were sent last; `texts` are of this model, by key."""
         found: set[TextName] = set()
-        if self._is_grouped():
+        if self._has_groups:
             return found
         for key in self.sent.common(texts.keys()):
             row = self.sent.row(key)
@@ -522,6 +468,28 @@ class LiveQuery:
         gone = tuple(key for key, was in past.items() if was and key not in members)
         return Delta(query=self.id, puts=tuple(_placed(rows, befores(keys))), drops=gone)
 
+    def keys_to_divide(self, present: Present) -> list[str] | None:
+        """Return the keys of all rows, in order, if these are sent in parts; None if they are few or read together."""
+        analysis = self._ask()
+        if (len(present) if isinstance(present, list) else len(self._keys)) <= PART_ROWS:
+            return None
+        together = analysis.whole or self._looks_at_rows(analysis) or self._has_groups or self._is_timed()
+        return None if together else self._keys_of(present)
+
+    def part(self, progress: Progress) -> RowsPart:
+        """Return the next rows of an opening, as they are now."""
+        opening, step, lost = progress
+        puts: list[Put] = []
+        size = 0
+        while step < len(opening) and size < PART_BYTES and len(puts) < PART_ROWS:
+            keys = opening.keys(step)
+            rows = self._encode(keys, ())
+            puts += _puts(rows)
+            size += sum(map(len, rows.values()))
+            lost = lost.union(key for key in keys if key not in rows)
+            step += 1
+        return RowsPart(encode_puts(puts), progress.step == 0, Progress(opening, step, lost))
+
     def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
         """Read the rows for several `resume` calls of a tick at once; `told`: the rows of each client are known."""
         if told and changed is not ALL_ROWS and self.maintenance is Maintenance.CHANGED_ROWS:
@@ -564,7 +532,7 @@ class LiveQuery:
 
     def _read_instances(self, keys: Sequence[str], *, everything: bool) -> dict[str, Any]:
         analysis, queryset = self._ask(), self._own_rows()
-        if self._is_grouped() or analysis.whole:  # a row's content depends on the rows read with it
+        if self._has_groups or analysis.whole:  # a row's content depends on the rows read with it
             return self._in_window(self._instances)
         if everything and self.stream.window is None:  # the QuerySet alone is the shorter statement
             return self._instances(queryset)
@@ -753,10 +721,6 @@ class LiveQuery:
         """Return whether rows may differ without a logged change, so that only reading them shows it."""
         return analysis.unseen or self._keeps_digests
 
-    def _is_grouped(self) -> bool:
-        """Return whether its rows are groups, as far as is known."""
-        return self._has_groups
-
     def _is_timed(self) -> bool:
         """Return whether this stream's QuerySets are known to differ between two moments."""
         return type(self.stream) in _timed
@@ -816,14 +780,6 @@ def _placed(rows: Mapping[str, msgspec.Raw | UnsetType], before: Mapping[str, st
         previous = key
 
 
-def members_of(query: LiveQuery, present: Present) -> Members:
-    """Return what enters and leaves a live query with this new state."""
-    if isinstance(present, Members):
-        return present
-    before, after = set(query.members), set(present) if query.members is query.keys else set()
-    return Members(after - before, before - after, query.reordered)
-
-
 def key_before(instance: Any) -> str | None:
     """Return the key of the row before a row that was read with its place."""
     before = getattr(instance, BEFORE)
@@ -834,83 +790,3 @@ def _without_lost(keys: Sequence[str], wanted: Sequence[str], rows: Mapping[str,
     # a filter by the clock may drop a row between the statements for keys and rows
     lost = set(wanted) - set(rows)
     return [key for key in keys if key not in lost]
-
-
-class ValueQuery(LiveQuery):
-    """A computed value of a stream: one row with the value's name as key, sent if the value has changed.
-
-    `keys` holds the value's JSON instead of keys.
-    """
-
-    def __init__(self, stream: ModelStream, format: str, name: str) -> None:
-        super().__init__(stream, format)
-        self.name = name
-        self._names = (name,)
-
-    @property
-    def look(self) -> None:
-        return None  # the stream computes it, and may read the audience
-
-    @property
-    def members(self) -> Collection[str]:
-        return ()
-
-    @property
-    def maintenance(self) -> Maintenance:
-        return Maintenance.VALUE
-
-    def rows(self) -> dict[str, Any]:
-        return {self.name: msgspec.json.decode(self._encode_value())}
-
-    def drifts(self) -> bool:
-        return True  # its inputs are unknown, and may include the time
-
-    def fingerprint(self, present: Present) -> str:
-        return of_keys(self._keys_of(present))
-
-    def page_fingerprint(self, rows: Mapping[str, Any]) -> str:
-        return of_keys(bytes(encode_row(row, self.stream)).decode() for row in rows.values())
-
-    def missed(self, changed: Changed, *, theirs: str | None, mine: str, past: Past | None = None) -> Changed:
-        return changed if theirs in (None, mine) else ALL_ROWS
-
-    def read_keys(self) -> list[str]:
-        return [self._encode_value().decode()]
-
-    def delta(self, changed: Changed, *, whole: bool = False) -> tuple[SharedDelta, Present]:
-        keys = self.read_keys()
-        delta = Delta(query=self.id) if keys == self.keys else self.resume(keys, ALL_ROWS)
-        return SharedDelta(delta), keys
-
-    def resume(self, present: Present, changed: Changed, past: Past | None = None) -> Delta:
-        if changed is not ALL_ROWS and not changed:
-            return Delta(query=self.id)
-        return Delta(query=self.id, puts=(Put(key=self.name, row=msgspec.Raw(self._keys_of(present)[0].encode())),))
-
-    def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
-        pass
-
-    def _keys_of(self, present: Present) -> list[str]:
-        return present if isinstance(present, list) else list(self.keys)
-
-    def _encode_value(self) -> bytes:
-        value = self._made(None, self.name, lambda *_: encode_row(getattr(self.stream, self.name)(), self.stream))
-        return b"null" if self.name in self.broken else bytes(value)
-
-
-class PagesQuery(ValueQuery):
-    """The numbers of a stream's pages, as one row of HTML with the key "pages"."""
-
-    query = ""  # the rest of the address, for the links of a page that is being rendered
-
-    def rows(self) -> dict[str, Any]:
-        return {self.name: self._make()}
-
-    def _encode_value(self) -> bytes:
-        value = self._made(None, self.name, lambda *_: encode_row(self._make(), self.stream))
-        return bytes(value or encode_row(broken_rows.placeholder(self.name, "html"), self.stream))
-
-    def _make(self) -> str:
-        self._ask()
-        assert self._plan is not None
-        return render_pages(self.stream, self.stream.narrowed(self._plan.all_rows), key=self.name, query=self.query)

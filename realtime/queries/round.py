@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from realtime.queries.livequery import LiveQuery, QueryKey
+    from realtime.queries.livequery import LiveQuery
+    from realtime.queries.query_key import QueryKey
 
 
 class GivenUp(Exception):

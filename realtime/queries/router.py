@@ -13,7 +13,8 @@ from realtime.changelog.base import LoggedChange, Routing
 from realtime.queries.audiences import ANYONE, Anyone, Audiences
 from realtime.queries.expansion import Expansion, Logged, Own, OwnChange, Partitions, Within, by_model, combinations
 from realtime.queries.family import Families
-from realtime.queries.livequery import ALL_ROWS, AllRows, Changed, LiveQuery, Members, Present, members_of
+from realtime.queries.livequery import LiveQuery
+from realtime.queries.membership import ALL_ROWS, AllRows, Changed, Members, Present
 from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime.log")
@@ -110,7 +111,7 @@ class StreamIndex:
 
     def update(self, query: LiveQuery, present: Present) -> Members:
         """Update the rows of a live query; return what has entered and left."""
-        changed = members_of(query, present)
+        changed = query.members_with(present)
         query.store(present)
         if changed.removed:
             self._forget(query, changed.removed)
@@ -236,9 +237,8 @@ class Router:
             raise
         except Exception:
             name = index.stream.name
-            logger.exception(
-                "What concerns the stream %r cannot be told; reading all of it.", name, extra={"stream": name}
-            )
+            text = "Which rows of the stream %r have changed cannot be found out; all of them are read."
+            logger.exception(text, name, extra={"stream": name})
             return ALL_ROWS
 
     def everything(self) -> dict[LiveQuery, set[str] | AllRows]:

@@ -11,17 +11,18 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 import msgspec
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
-from realtime.auth.revocation import EVERYONE, Access, AccessDependencies
+from realtime.auth.revocation import EVERYONE, AccessDependencies
 from realtime.changelog import idempotency
 from realtime.changelog.base import ChangeLog, LoggedChange, Reading
 from realtime.changelog.caches import bypass_caches
@@ -34,27 +35,20 @@ from realtime.queries.audience_group import AudienceGroup, GroupKey, GroupMember
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.expansion import by_model
 from realtime.queries.family import Families, Family
+from realtime.queries.formats import live_query
 from realtime.queries.history import History
-from realtime.queries.livequery import (
-    ALL_ROWS,
-    FEW_ROWS,
-    AllRows,
-    Changed,
-    LiveQuery,
-    Members,
-    Past,
-    Present,
-    QueryKey,
-    live_query,
-    members_of,
-)
-from realtime.queries.plan import Maintenance
+from realtime.queries.livequery import FEW_ROWS, LiveQuery
+from realtime.queries.membership import ALL_ROWS, AllRows, Changed, Members, Past, Present
+from realtime.queries.missed_changes import MissedChanges
+from realtime.queries.opening import Opening, Progress
 from realtime.queries.probe import ReadsAudience, differs_in_audience_alone, may_be_for_all
-from realtime.queries.recent_changes import TOO_MANY, Changes, RecentChanges, TooMany
+from realtime.queries.query_key import QueryKey
+from realtime.queries.recent_changes import TOO_MANY, Changes, TooMany
 from realtime.queries.round import GivenUp, Round
 from realtime.queries.router import Router
 from realtime.queries.sent import RowMemory
 from realtime.queries.shared_delta import SharedDelta
+from realtime.queries.tick import Answer, Cost, Tick, Want
 from realtime.streams.choices import refused_choice
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE
@@ -62,60 +56,11 @@ from realtime.streams.surroundings import SITE
 logger = logging.getLogger("realtime.log")
 
 
-CHEAP_CHANGES = 100  # so few are cheap to read from the log, and to follow
 MOST_PARTS = 20  # times the limit of changes: larger transactions are not routed in one tick
 FEW_CURSORS = 8  # for one live query, each of which gets its own answer
 
 
 NO_TEXTS: Final[Mapping[TextName, GrowingText]] = MappingProxyType({})
-
-
-class Want(NamedTuple):
-    """A request to bring a live query from a cursor (None: from nothing) up to date.
-
-    `fingerprint` is that of the client's rows; None if unknown.
-    """
-
-    key: QueryKey
-    cursor: str | None
-    fingerprint: str | None = None
-
-
-class Answer(NamedTuple):
-    """The live query's id, the delta if there is one, and the fingerprint of the resulting rows.
-
-    `number` is that of the live query's last shared delta, which the client need not receive.
-    """
-
-    query: int
-    delta: bytes | None
-    fingerprint: str
-    number: int = 0
-
-
-@dataclass(slots=True)
-class Tick:
-    """The result of one round."""
-
-    before: str  # the cursor from which clients had to resume before this tick
-    cursor: str
-    deltas: dict[int, SharedDelta] = field(default_factory=dict)  # by live query
-    answers: dict[Want, Answer] = field(default_factory=dict)
-    deferred: set[Want] = field(default_factory=set)  # wants that there was no time to answer
-    failed: set[QueryKey] = field(default_factory=set)  # live queries that could not be read; the reason is logged
-    errors: dict[QueryKey, ClientError] = field(default_factory=dict)  # errors for their subscribers, if any
-    access: Access = EVERYONE  # whose access must be checked again before anything is sent
-    ran: Collection[str] = ()  # operations whose effects are included at the cursor
-    changes: int = 0  # that it includes
-    withheld: str | None = None  # the cursor before the oldest change that clients are not sent yet, if any
-    resets: int = 0  # among its deltas and answers
-    texts: dict[int, Collection[TextName]] = field(default_factory=dict)  # by changed live query: those that it shows
-    new_texts: dict[int, Collection[TextName]] = field(default_factory=dict)  # by other live query: further ones
-
-    @property
-    def resume(self) -> str:
-        """The cursor from which clients that have received everything must resume."""
-        return self.cursor if self.withheld is None else self.withheld
 
 
 class RoundData(NamedTuple):
@@ -162,31 +107,11 @@ def _by_row(texts: Iterable[TextName]) -> Mapping[str, Mapping[str, Collection[T
     return found
 
 
-def _say(log: Callable[..., None], text: str, key: QueryKey, *args: object) -> None:
-    params = key.params.decode()
-    log(text, key.stream, params, *args, extra={"stream": key.stream, "params": params})
-
-
-def _epoch(cursor: str) -> str:
-    return cursor.partition(".")[0]
-
-
 def _by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
     groups: defaultdict[QueryKey, list[Want]] = defaultdict(list)
     for want in wants:
         groups[want.key].append(want)
     return groups
-
-
-class Cost(NamedTuple):
-    """A live query, its number of rows, and the seconds spent on reading and rendering it since it began."""
-
-    key: QueryKey
-    id: int
-    rows: int
-    seconds: float
-    broken: int  # rows replaced by placeholders because they fail
-    maintenance: Maintenance
 
 
 class _Start(NamedTuple):
@@ -242,18 +167,14 @@ class Tail:
         self._group_of: dict[int, AudienceGroup] = {}  # by live query
         self._apart: set[type[ModelStream]] = set()  # whose audiences have a live query each, because one was slow
         self._router = Router(max_changes)
-        self._recent = RecentChanges(max_changes, self._is_older)
+        self._missed = MissedChanges(log, max_changes)
         self._history = History()
         self._memory = RowMemory(limits.row_memory_bytes)
+        self._openings: WeakValueDictionary[int, Opening] = WeakValueDictionary()  # by live query: the newest
         self._round = Round()  # the current round, or the last one
-        self._starts: dict[str, str] = {}  # by cursor: the one that represents those near it, in this tick
-        self._readings: dict[str, Changes] = {}  # the changes after older cursors, in this tick
-        self._read_now: dict[str, Sequence[LoggedChange]] = {}  # those for which the log was read
-        self._here = 0  # the newest change that this tick has seen
         self._texts: Mapping[TextName, GrowingText] = NO_TEXTS  # of the last tick
         self._resume = ""  # the cursor from which clients must resume, after the last tick
         self._withholding: set[LiveQuery] = set()  # that have not sent rows whose live texts were sent
-        self._floor: int | None = None  # a cursor before it has missed too many changes, in this tick
 
     @bypass_caches
     def tick(
@@ -334,10 +255,7 @@ class Tail:
         round.touched.clear()
         round.expanded.clear()
         self._memory.deltas.clear()
-        self._starts.clear()
-        self._readings.clear()
-        self._read_now = {}
-        self._floor = None
+        self._missed.end()
 
     def note_users(self, users: frozenset[str]) -> None:
         """Set the users whose access may have to be checked again."""
@@ -449,6 +367,7 @@ class Tail:
             if key in self._errors:
                 self._errors.update(dict.fromkeys(others, self._errors[key]))
         tick.answers = {want: answer for want, answer in tick.answers.items() if want.key not in failed}
+        tick.parts = {want: part for want, part in tick.parts.items() if want.key not in failed}
 
     def _read(
         self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]], failed: set[QueryKey]
@@ -466,7 +385,7 @@ class Tail:
             cursor, changes = reading.cursor, reading.changes
             routed = self._router.route(changes) if changes else {}
             access = self._grounds.access(changes)
-        self._here = self.log.mark(cursor).id
+        self._missed.begin(before, cursor, changes)
         tick = Tick(before=self._resume or before or cursor, cursor=cursor, access=access)
         self._memory.cursor = before or cursor
 
@@ -500,9 +419,10 @@ class Tail:
         gives_way = bool(tick.deltas and groups) and not self._gave_way and self.seconds < math.inf
         if gives_way:
             groups.clear()
-        self._find_starts(cursor, {want.cursor for want in wants if groups and want.cursor is not None})
+        cursors = {want.cursor for want in wants if groups and want.cursor is not None and not want.is_for_part}
+        self._missed.find_starts(cursor, cursors)
         for number, batch in enumerate(batches):
-            keys = dict.fromkeys(want.key for want in batch if want.key in groups and want not in tick.answers)
+            keys = dict.fromkeys(want.key for want in batch if want.key in groups and not tick.has_answered(want))
             if number and late():
                 keys.clear()
             for key in keys:
@@ -512,14 +432,14 @@ class Tail:
                     own = present[subject] if subject in present else _unchanged(subject)
                     group.sort(key=lambda want: want not in batch)
                     number = self._number(key, subject, joined)
-                    answers = self._answers(tick, subject, number, group, own, changes, failed, set(batch), late)
+                    answers = self._answers(tick, subject, number, group, own, failed, set(batch), late)
                     tick.answers.update(answers)
-                    if key not in failed and (left := [want for want in group if want not in answers]):
+                    if key not in failed and (left := [want for want in group if not tick.has_answered(want)]):
                         groups[key] = left
         if failed:
             self._fail_audiences(tick, joined, failed)
         tick.deltas = self._for_audiences(tick.deltas)
-        tick.deferred = {want for want in wants if want not in tick.answers and want.key not in failed}
+        tick.deferred = {want for want in wants if not tick.has_answered(want) and want.key not in failed}
 
         tick.changes = len(changes) if changes is not TOO_MANY else self.max_changes if before else 0
         due = {
@@ -527,7 +447,7 @@ class Tail:
             for query in present
             if query.stream.changes_by_time()
         }
-        return RoundData(tick, opened, joined, present, changes, due, self._read_now, gives_way)
+        return RoundData(tick, opened, joined, present, changes, due, self._missed.read_now, gives_way)
 
     def _look_up_together(self, routed: Mapping[LiveQuery, Changed], failed: set[QueryKey]) -> Collection[LiveQuery]:
         """Read the changed rows of similar live queries together; return these live queries."""
@@ -644,92 +564,99 @@ class Tail:
         number: int,
         wants: Sequence[Want],
         present: Present,
-        changes: Changes,
         failed: set[QueryKey],
         urgent: Collection[Want],
         late: Callable[[], bool],
     ) -> dict[Want, Answer]:
-        """Return the answers for this live query: all urgent ones, and as many others as time allows."""
-        mine = self._guarded(query, failed, query.fingerprint, present)
+        """Return the answers for this live query: all urgent ones, and as many others as time allows.
+
+        Put parts of its rows into the tick.
+        """
+        for want in wants:
+            if want.is_for_part and (want in urgent or not late()):
+                self._add_part(tick, query, [want], want.progress, failed)
+        wants = [want for want in wants if not want.is_for_part]
+        mine = self._guarded(query, failed, query.fingerprint, present) if wants else None
         if mine is None:
             return {}
         starts: dict[Want, _Start] = {}
         since: dict[_Start, Changed] = {}
         pasts = self._pasts(query, present, {want.cursor for want in wants})
         for want in wants:
-            if want not in urgent and not self._is_read(want.cursor) and late():
+            if want not in urgent and not self._missed.is_read(want.cursor) and late():
                 continue
             own = want.cursor if pasts.get(want.cursor) is not None else None
-            start = starts[want] = _Start(self._start(want.cursor, changes), _known(want.fingerprint, mine), own)
+            start = starts[want] = _Start(self._missed.start(want.cursor), _known(want.fingerprint, mine), own)
             if start not in since:
                 missed = partial(query.missed, theirs=start.fingerprint, mine=mine, past=pasts.get(own))
-                since[start] = self._guarded(query, failed, missed, self._since(start.cursor, query, changes))
+                since[start] = self._guarded(query, failed, missed, self._since(start.cursor, query))
+        self._begin_parts(tick, query, starts, since, present, mine, failed)
         known = [changed for changed in since.values() if changed is not ALL_ROWS]
         together = ALL_ROWS if len(known) < len(since) else set().union(*known)
         told = all(start.own is not None for start in since)
         self._guarded(query, failed, partial(query.prepare, told=told), present, together)
-        answers: dict[_Start, Answer] = {}
-        for start, changed in since.items():
+        answers: dict[tuple[_Start, Collection[str] | None], Answer] = {}
+        lost = {want: None if want.progress is None else want.progress.lost for want in starts}
+        for start, unknown in dict.fromkeys((start, lost[want]) for want, start in starts.items()):
             delta = None
             if query.key not in failed:
-                delta = self._guarded(query, failed, query.resume, present, changed, pasts.get(start.own))
+                delta = self._guarded(query, failed, query.resume, present, since[start], pasts.get(start.own))
             if delta is not None:
                 if start.cursor is not None:
                     tick.resets += delta.reset
+                if unknown is not None and not delta.reset:
+                    drops = tuple(key for key in delta.drops if key not in unknown)
+                    delta = msgspec.structs.replace(delta, parts=True, drops=drops)
                 encoded = encode_delta(msgspec.structs.replace(delta, query=number)) if delta else None
-                answers[start] = Answer(number, encoded, mine, query.sent.number)
-        return {want: answers[start] for want, start in starts.items() if start in answers}
+                answers[start, unknown] = Answer(number, encoded, mine, query.sent.number)
+        return {want: answers[start, lost[want]] for want, start in starts.items() if (start, lost[want]) in answers}
+
+    def _begin_parts(
+        self,
+        tick: Tick,
+        query: LiveQuery,
+        starts: dict[Want, _Start],
+        since: dict[_Start, Changed],
+        present: Present,
+        mine: str,
+        failed: set[QueryKey],
+    ) -> None:
+        """Put the first part into the tick for the wants that take all rows in parts; remove these from `starts`."""
+        begun = [
+            want
+            for want, start in starts.items()
+            if want.in_parts and want.progress is None and since[start] is ALL_ROWS
+        ]
+        if not begun or query.key in failed:
+            return
+        opening = self._openings.get(query.id)
+        if opening is None or opening.fingerprint != mine or not self._missed.knows(opening.cursor):
+            keys = self._guarded(query, failed, query.keys_to_divide, present)
+            if keys is None:
+                return
+            opening = self._openings[query.id] = Opening(tick.cursor, mine, keys)
+        for want in begun:
+            del starts[want]
+        for start in since.keys() - set(starts.values()):
+            del since[start]
+        self._add_part(tick, query, begun, Progress(opening), failed)
+
+    def _add_part(
+        self, tick: Tick, query: LiveQuery, wants: Collection[Want], progress: Progress | None, failed: set[QueryKey]
+    ) -> None:
+        part = None if query.key in failed else self._guarded(query, failed, query.part, progress)
+        if part is not None:
+            tick.parts.update(dict.fromkeys(wants, part))
 
     def _pasts(self, query: LiveQuery, present: Present, cursors: set[str | None]) -> dict[str | None, Past | None]:
         """Return what has entered and left a live query since each of these cursors, if known."""
         cursors = cursors - {None}
         if query.key not in self._queries or len(cursors) > FEW_CURSORS:
             return {}
-        now = members_of(query, present)
+        now = query.members_with(present)
         return {
             cursor: self._history.past(None if cursor == self.cursor else cursor, query, now) for cursor in cursors
         }
-
-    def _find_starts(self, present: str, cursors: set[str]) -> None:
-        """Let clients that resume from nearby cursors share one of these, or a known one, as the start.
-
-        Changes are followed once per group, and the log is read only for groups that are not remembered. A client
-        is sent at most twice the changes that it has missed, because the distances in a group differ at most by a
-        factor of two.
-        """
-        epoch = _epoch(present)
-        groups: defaultdict[int, list[str]] = defaultdict(list)
-        distances: dict[str, int] = {}
-        for cursor in sorted(cursors - {self.cursor or ""}):
-            self._readings[cursor] = TOO_MANY  # unless it is of this log
-            with suppress(CursorExpired):
-                self.log.oldest([cursor])
-                distance = self._here - self.log.mark(cursor).id
-                if _epoch(cursor) == epoch and distance >= 0:
-                    distances[cursor] = distance
-        unknown = [cursor for cursor in distances if not self._recent.knows(cursor)]
-        invalid = self.log.invalid_cursors(unknown) if unknown else ()
-        for cursor, distance in distances.items():
-            if cursor not in invalid:
-                del self._readings[cursor]
-                groups[distance.bit_length()].append(cursor)
-        for group in groups.values():
-            start = self.log.oldest(group)
-            mark = self.log.mark(start).id
-            known = self._recent.before(start, mark) if self._here - mark > CHEAP_CHANGES else None
-            if known is not None and self._here - self._recent.mark(known) <= 2 * (self._here - mark):
-                start = known
-            self._starts.update(dict.fromkeys(group, start))
-
-    def _is_older(self, cursor: str, other: str) -> bool:
-        try:
-            return self.log.oldest([cursor, other]) == cursor
-        except CursorExpired:
-            return False
-
-    def _is_read(self, cursor: str | None) -> bool:
-        """Return whether a client can be updated from this cursor without reading the log."""
-        return cursor is None or cursor == self.cursor or self._starts.get(cursor, cursor) in self._readings
 
     def _store(self, found: RoundData, failed: set[QueryKey]) -> None:
         # after the transaction, which may fail at its end: such a tick is repeated as if new
@@ -754,15 +681,12 @@ class Tail:
         self._due = {query: due for query, due in self._due.items() if due < math.inf and query.key in self._queries}
         self.next_due = min(self._due.values(), default=math.inf)
         if self.cursor is None or found.changes is TOO_MANY:
-            self._recent.clear()
             self._history.clear()
         elif self.cursor != found.tick.cursor:
-            self._recent.add(self.cursor, self.log.mark(self.cursor).id, found.changes)
             self._history.add(self.cursor, members)
         for query in found.opened.values():
             self._history.opened(query)
-        for cursor, changes in found.older.items():
-            self._recent.insert(cursor, self.log.mark(cursor).id, changes)
+        self._missed.remember(found.tick.cursor, found.older)
         self.cursor = found.tick.cursor
         self._gave_way = found.gives_way
         found.tick.failed = failed
@@ -821,7 +745,7 @@ class Tail:
             if len(query.keys) > most and query.key not in self._large and query.key in self._queries:
                 self._large.add(query.key)
                 text = "The live query %s %s has %d rows; more than %d make each change slow. Show a part of them."
-                _say(logger.warning, text, query.key, len(query.keys), most)
+                query.key.say(logger.warning, text, len(query.keys), most)
 
     def _head(self) -> str:
         cursor = self.log.head()
@@ -845,53 +769,16 @@ class Tail:
             return TOO_MANY
         return reading if reading.complete else TOO_MANY
 
-    def _start(self, cursor: str | None, changes: Changes) -> str | None:
-        """Return the cursor from which to update a client: its own, or an older one that represents it."""
-        start = None if cursor is None else self._starts.get(cursor, cursor)
-        if start is not None and start != cursor and self._changes_since(start, changes) is TOO_MANY:
-            return cursor  # the older one is too old
-        return start
-
-    def _since(self, cursor: str | None, query: LiveQuery, changes: Changes) -> Changed:
+    def _since(self, cursor: str | None, query: LiveQuery) -> Changed:
         if cursor is None:
             return ALL_ROWS
         index = self._router.index(query)
         if (cursor, index) not in self._round.expanded:
-            found = self._changes_since(cursor, changes)
+            found = self._missed.since(cursor)
             self._round.expanded[cursor, index] = (
                 ALL_ROWS if found is TOO_MANY else self._router.expand(index, by_model(found))
             )
         return index.since(query, self._round.expanded[cursor, index])
-
-    def _changes_since(self, cursor: str, changes: Changes) -> Changes:
-        if cursor not in self._readings:
-            self._readings[cursor] = self._read_since(cursor, changes)
-        return self._readings[cursor]
-
-    def _read_since(self, cursor: str, changes: Changes) -> Changes:
-        if changes is not TOO_MANY and cursor == self.cursor:
-            return changes
-        if changes is not TOO_MANY and (recent := self._recent.since(cursor)) is not TOO_MANY:
-            return [*recent, *changes]
-        try:
-            if self._is_too_old(cursor):
-                return TOO_MANY
-            reading = self.log.read(cursor, limit=self.max_changes)
-        except CursorExpired:
-            return TOO_MANY
-        if not reading.complete:
-            return TOO_MANY
-        self._read_now[cursor] = reading.changes
-        return reading.changes
-
-    def _is_too_old(self, cursor: str) -> bool:
-        """Return whether too much has changed since then, as far as is known without reading the changes."""
-        mark = self.log.mark(cursor).id
-        if self._here - mark <= self.max_changes:
-            return False
-        if self._floor is None:
-            self._floor = self.log.floor(self.max_changes)
-        return mark < self._floor
 
     def _open(self, key: QueryKey, stream: ModelStream, failed: set[QueryKey]) -> LiveQuery | None:
         try:
@@ -902,9 +789,7 @@ class Tail:
         except GivenUp:
             raise
         except Exception:
-            params = key.params.decode()
-            fields = {"stream": key.stream, "params": params}
-            logger.exception("The live query %s %s cannot be made.", key.stream, params, extra=fields)
+            key.say(logger.exception, "The live query %s %s cannot be made.")
             failed.add(key)
             return None
 
@@ -929,14 +814,12 @@ class Tail:
             return None
         except TooManyRows as error:
             text = "The live query %s %s has more than %d rows, the limit `rows` of REALTIME_LIMITS; it is refused."
-            _say(logger.error, text, query.key, error.most)
+            query.key.say(logger.error, text, error.most)
             failed.add(query.key)
             self._errors[query.key] = error
             return None
         except Exception as error:
-            params = query.key.params.decode()
-            fields = {"stream": query.key.stream, "params": params}
-            logger.exception("The live query %s %s cannot be read.", query.key.stream, params, extra=fields)
+            query.key.say(logger.exception, "The live query %s %s cannot be read.")
             failed.add(query.key)
             if isinstance(error, DatabaseError):
                 raise _QueryFailed(query.key, error) from error

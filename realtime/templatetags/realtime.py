@@ -30,8 +30,8 @@ from realtime.auth.users import visitor
 from realtime.exceptions import StreamDefinitionError
 from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
-from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
-from realtime.queries.rendering import refuse_in_row, takes_live_text
+from realtime.queries.page import WEBSOCKET_PATH, PagePart, marker_params, page_part, unread_keys
+from realtime.queries.rendering import is_in_row, refuse_in_row, takes_live_text
 from realtime.queries.row_templates import TAKEN, refuse_outside_names, refuse_tags_around
 from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
@@ -39,6 +39,7 @@ from realtime.streams.inline_rows import InlineRows
 from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.registry import registry
 from realtime.streams.surroundings import of_page
+from realtime.streams.unread_rows import MOST
 from realtime.templatetags.paging import page_request, remember, remembered, rest_of_address, take_more
 
 register = template.Library()
@@ -73,20 +74,19 @@ def realtime_script(context: Any, *, share: bool = False, token_url: str = "") -
         WEBSOCKET_PATH,
         _http_attributes(request),
         _shared_by(request) if share else "",
-        format_html(' data-realtime-token-url="{}"', token_url) if token_url else "",
+        _attribute("data-realtime-token-url", token_url),
         _sentences(),
         _nonce_attribute(context),
     )
 
 
-def _sentences() -> SafeString | str:
+def _sentences() -> SafeString:
     sentences = for_pages()
-    return format_html(' data-realtime-sentences="{}"', encode_value(sentences).decode()) if sentences else ""
+    return _attribute("data-realtime-sentences", encode_value(sentences).decode() if sentences else "")
 
 
-def _nonce_attribute(context: Any) -> SafeString | str:
-    nonce = str(context.get("csp_nonce") or getattr(page_request(context), "csp_nonce", ""))
-    return format_html(' nonce="{}"', nonce) if nonce else ""
+def _nonce_attribute(context: Any) -> SafeString:
+    return _attribute("nonce", str(context.get("csp_nonce") or getattr(page_request(context), "csp_nonce", "")))
 
 
 def _check_script(context: Any) -> SafeString:
@@ -103,29 +103,26 @@ def _check_script(context: Any) -> SafeString:
     )
 
 
-def _shared_by(request: Any) -> SafeString | str:
+def _shared_by(request: Any) -> SafeString:
     """Return an attribute that identifies the session without its key: pages of other sessions share nothing."""
     key = getattr(getattr(request, "session", None), "session_key", None)
-    if not key:
-        return ""
-    return format_html(
-        ' data-realtime-share="{}"', salted_hmac("realtime.share", key, algorithm="sha256").hexdigest()[:32]
-    )
+    shared = salted_hmac("realtime.share", key, algorithm="sha256").hexdigest()[:32] if key else ""
+    return _attribute("data-realtime-share", shared)
 
 
-def _http_attributes(request: Any) -> SafeString | str:
+def _http_attributes(request: Any) -> SafeString:
     try:
         folder = reverse("realtime:sse").removesuffix("sse/")
     except NoReverseMatch:
-        return ""
-    attributes = format_html(' data-realtime-http="{}"', folder)
+        return SafeString("")
+    attributes = _attribute("data-realtime-http", folder)
     if request is None:
         return attributes
     token = get_token(request)  # and set the cookie
-    attributes += format_html(' data-realtime-csrf="{}"', token)  # for scripts that may not read the cookie
+    attributes += _attribute("data-realtime-csrf", token)  # for scripts that may not read the cookie
     if settings.CSRF_USE_SESSIONS or settings.CSRF_COOKIE_HTTPONLY:
         return attributes
-    return attributes + format_html(' data-realtime-csrf-cookie="{}"', settings.CSRF_COOKIE_NAME)
+    return attributes + _attribute("data-realtime-csrf-cookie", settings.CSRF_COOKIE_NAME)
 
 
 def live(context: Any, name: str, container: str = "div", **params: Any) -> SafeString:
@@ -143,7 +140,7 @@ def _rows(
     mark: SafeString = SafeString(""),  # noqa: B008 - immutable
 ) -> SafeString:
     refuse_in_row("live")
-    name, classes = _plain(name), _plain(params.pop("class", ""))
+    name, classes = _plain(name), params.pop("class", "")
     if inline:
         refuse_outside_names(inline, context)
         refuse_tags_around(inline, registry.get(name))
@@ -265,7 +262,7 @@ def live_pages(context: Any, name: str, container: str = "nav", **params: Any) -
     Without keywords, the pages are those of the list above. The links work without JavaScript too.
     """
     refuse_in_row("live_pages")
-    classes = _plain(params.pop("class", ""))
+    classes = params.pop("class", "")
     params = params or remembered(context, _plain(name))
     part = _part(context, name, "pages", params, query=rest_of_address(context, "page"))
     mark = format_html(' aria-label="{}"', gettext("Pages"))
@@ -283,7 +280,7 @@ def live_value(context: Any, name: str, value: str, container: str = "span", **p
     The keywords are as for `{% live %}`.
     """
     refuse_in_row("live_value")
-    classes = _plain(params.pop("class", ""))
+    classes = params.pop("class", "")
     format = f"value:{value}"
     part = _part(context, name, format, params)
     (current,) = part.rows
@@ -302,14 +299,12 @@ def live_text(context: Any, instance: Model, field: str, container: str = "span"
     element, a `span` by default) and `class`. Without the tag, or for another object than the row, a page shows only
     what `realtime.live_text` has saved.
     """
-    classes = _plain(attributes.pop("class", ""))
-    if attributes:
-        raise TemplateSyntaxError(f"{{% live_text %}} takes 'container' and 'class', not {', '.join(attributes)}.")
+    classes = _taken_class("live_text", attributes)
     return format_html(
         "<{0}{1}{2}>{3}</{0}>",
         container,
-        format_html(' data-live-text="{}"', field) if takes_live_text(instance, field) else "",
-        format_html(' class="{}"', classes) if classes else "",
+        _attribute("data-live-text", field if takes_live_text(instance, field) else ""),
+        _attribute("class", _plain(classes)),
         str(getattr(instance, field) or ""),
     )
 
@@ -373,7 +368,7 @@ def live_notification_count(context: Any, container: str = "span", **attributes:
 
     The keywords are `container` (the element, a `span` by default) and `class`.
     """
-    classes = _taken_class("live_notification_count", attributes, "")
+    classes = _taken_class("live_notification_count", attributes)
     if not _user(context).is_authenticated:
         return SafeString("")
     return live_value(context, notification_rows.STREAM, "count", container, **{"class": classes})
@@ -397,12 +392,46 @@ def _own_rows(
     return _rows(context, name, container, {**params, "class": classes}, mark=mark)
 
 
-def _taken_class(tag: str, attributes: dict[str, Any], classes: str) -> str:
+def _taken_class(tag: str, attributes: dict[str, Any], classes: str = "") -> str:
     """Take the CSS classes out of the keywords of a tag, and refuse others."""
-    classes = _plain(attributes.pop("class", classes))
+    classes = attributes.pop("class", classes)
     if attributes:
         raise TemplateSyntaxError(f"{{% {tag} %}} takes 'container' and 'class', not {', '.join(attributes)}.")
     return classes
+
+
+@register.simple_tag(takes_context=True)
+def live_unread(context: Any, name: str, container: str = "span", **params: Any) -> SafeString:
+    """Show how many rows of a stream with `unread_by` the user has not seen. Nothing for anonymous users.
+
+    For example::
+
+        {% live_unread "messages" room=room.pk class="badge" %}
+
+    The keywords are as for `{% live %}`. It shows up to 99, then "99+"; for 0, it is empty. In the template of a row,
+    which all users share, only the JavaScript client fills it. Raise `Forbidden` if the user may not see the stream.
+    """
+    name, classes = _plain(name), params.pop("class", "")
+    stream = registry.get(name)
+    if not stream.unread_by:
+        raise StreamDefinitionError(f"The stream {name!r} has no unread rows.", hint="Set `unread_by` in its class.")
+    given, shown = _plain_values(params), ""
+    if not is_in_row():
+        user = _user(context)
+        if not user.is_authenticated:
+            return SafeString("")
+        opened = open_stream(user, name, given, of_page())
+        given, count = marker_params(opened), len(unread_keys(user, opened))
+        shown = f"{MOST - 1}+" if count == MOST else str(count or "")
+    return format_html(
+        '<{0} data-live-unread-count="{1}" data-live-params="{2}"{3}>{4}</{0}>{5}',
+        container,
+        name,
+        _json(given),
+        _attribute("class", _plain(classes)),
+        shown,
+        SafeString("") if is_in_row() else _check_script(context),
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -418,7 +447,7 @@ def presence(context: Any, name: str, container: str = "ul", **params: Any) -> S
     fifty are shown, or all with `everyone=True`. `{% live_value "tasks:presence" "count" %}` shows their number.
     """
     refuse_in_row("presence")
-    classes = _plain(params.pop("class", ""))
+    classes = params.pop("class", "")
     mark = SafeString("" if params.pop("watch", False) else " data-live-presence")
     if presence_of(registry.get(_plain(name))) is None:
         raise StreamDefinitionError(
@@ -500,6 +529,10 @@ def _user(context: Any) -> Any:
     return getattr(page_request(context), "user", None) or context.get("user") or visitor()
 
 
+def _attribute(name: str, value: str) -> SafeString:
+    return format_html(' {}="{}"', name, value) if value else SafeString("")
+
+
 def _joined(rows: Iterable[str]) -> SafeString:
     return format_html_join("\n", "{}", ((mark_safe(row),) for row in rows))  # noqa: S308 - rendered by a template
 
@@ -509,16 +542,17 @@ def _element(
 ) -> SafeString:
     attributes = format_html(
         'data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-fingerprint="{}"'
-        ' data-live-token="{}"{}{}{}',
+        ' data-live-token="{}"{}{}{}{}',
         name,
-        "" if format == "html" else format_html(' data-live-format="{}"', format),
+        _attribute("data-live-format", "" if format == "html" else format),
         encode_value(part.params).decode(),
         part.cursor,
         part.fingerprint,
         part.token,
         "" if part.viewer is None else format_html(' data-live-viewer="{}"', part.viewer),
+        _attribute("data-live-marker", "" if part.marker is None else _json(part.marker)),
         mark,
-        format_html(' class="{}"', classes) if classes else "",
+        _attribute("class", _plain(classes)),
     )
     if container is None:  # the script finds the element around it
         return format_html("{}<template {}></template>", content, attributes)
@@ -532,6 +566,10 @@ def _element(
                 f"and an HTML parser {does}. {remedy}"
             )
     return format_html("<{} {}>{}</{}>", container, attributes, content, container)
+
+
+def _json(params: Mapping[str, Any]) -> str:
+    return encode_value(params).decode()
 
 
 def _plain_values(params: Mapping[str, Any]) -> dict[str, Any]:

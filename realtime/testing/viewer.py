@@ -18,9 +18,9 @@ from realtime.auth.revocation import Access, access_database
 from realtime.client.rows import Rows
 from realtime.exceptions import BadParameters, ClientError, Forbidden, RealtimeError
 from realtime.protocol.envelope import Envelope, audience_text
-from realtime.queries.livequery import query_key
+from realtime.queries.query_key import query_key
 from realtime.queries.shared_delta import Received
-from realtime.queries.tail import Tick, Want
+from realtime.queries.tick import Tick, Want
 from realtime.streams.stream import ModelStream
 from realtime.testing.databases import OwnTransactionLog, StrictTail, tail_of
 

@@ -7,6 +7,7 @@ import pytest
 from realtime import ModelStream
 from realtime.streams.registry import registry
 from tests.models import Book
+from tests.support.streams import no_streams
 
 
 @pytest.fixture
@@ -18,5 +19,5 @@ def declared(db):
         registry.add("made", type("Made", (*bases, ModelStream), fixed | attributes))
         return [(message.id, message.msg, message.hint) for message in check(None)]
 
-    yield declare
-    registry.remove("made")
+    with no_streams():
+        yield declare

@@ -12,7 +12,9 @@ from realtime.conf import names
 from realtime.streams.registry import registry
 from tests.models import Book, Note
 from tests.shapes.models import Slug
+from tests.streams import BookStream
 from tests.support.limits import limit
+from tests.support.streams import no_streams
 
 pytestmark = pytest.mark.django_db
 
@@ -34,8 +36,8 @@ def declare():
             "made", type("Made", (ModelStream,), {k: v for k, v in (fixed | attributes).items() if v is not ...})
         )
 
-    yield declare
-    registry.remove("made")
+    with no_streams():
+        yield declare
 
 
 def error(message: str, hint: str, id: str = "E001") -> list[tuple[str, str, str]]:
@@ -262,8 +264,8 @@ def test_name_that_is_taken(declare):
         model = Book
 
     try:
+        registry.add("books", BookStream)
         registry.add("books", Other)
-        declare()
         assert found() == error(
             "The stream 'books' is registered twice: tests.streams.BookStream and "
             "tests.checks.test_setup.test_name_that_is_taken.<locals>.Other.",

@@ -10,8 +10,8 @@ from django.contrib.auth import get_user_model
 from demo_project.board.models import Project, Task
 from realtime.exceptions import Forbidden
 from realtime.protocol.codec import encode_frame
-from realtime.queries.livequery import query_key
-from realtime.queries.tail import Want
+from realtime.queries.query_key import query_key
+from realtime.queries.tick import Want
 from realtime.streams.registry import registry
 from realtime.testing import Viewer, capture_pushes
 from realtime.testing.databases import tail_of

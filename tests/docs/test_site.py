@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.docs.pages import INCLUDED, page_names
+
+# With the tests that open the site in a browser, so that it is built once in a run of all tests.
+pytestmark = pytest.mark.browser
 
 PAGES = [*(page for page in page_names() if page != "../README"), *INCLUDED]
 

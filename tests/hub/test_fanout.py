@@ -10,9 +10,9 @@ from realtime.hub.fanout import fan_out
 from realtime.hub.subscribers import Subscribers
 from realtime.hub.waiting import QueryRequest
 from realtime.protocol.messages import Delta
-from realtime.queries.livequery import QueryKey
+from realtime.queries.query_key import QueryKey
 from realtime.queries.shared_delta import SharedDelta
-from realtime.queries.tail import Answer, Tick, Want
+from realtime.queries.tick import Answer, Tick, Want
 from realtime.streams.surroundings import SITE
 
 ONE, TWO = (QueryKey(name, b"{}", None, "NoneType", "data", SITE) for name in ("one", "two"))

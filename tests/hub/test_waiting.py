@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from realtime.hub.waiting import SUBSCRIPTIONS_PER_FRAME, QueryRequest, WaitingClients
-from realtime.queries.livequery import QueryKey
-from realtime.queries.tail import Want
+from realtime.queries.query_key import QueryKey
+from realtime.queries.tick import Want
 from realtime.streams.surroundings import SITE
 
 

@@ -20,7 +20,7 @@ from tests.support.faults_clients import LiveClient
 from tests.support.faults_transports import EventStreamClient, LongPollClient, PythonClient
 from tests.support.waiting import wait_until
 
-QUERIES, BATCHES, TRANSACTIONS, WRITES = map(int, os.environ.get("REALTIME_ORACLE", "24x5x6x4").split("x"))
+QUERIES, BATCHES, TRANSACTIONS, WRITES = map(int, os.environ.get("REALTIME_ORACLE", "24x3x6x4").split("x"))
 SEED = int(os.environ.get("REALTIME_ORACLE_SEED") or random.SystemRandom().randrange(2**32))
 SERVERS = 2
 WRITERS = 3

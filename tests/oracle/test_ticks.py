@@ -21,7 +21,7 @@ from tests.oracle.models import Box, Item, Person, Region, Tag
 from tests.oracle.world import Client, World
 from tests.support.limits import limit
 
-EXAMPLES = int(os.environ.get("REALTIME_ORACLE_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("REALTIME_ORACLE_EXAMPLES", "15"))
 SIZE = int(os.environ.get("REALTIME_ORACLE_SIZE", "30"))  # steps of a history
 PEOPLE = ("ada", "ben")
 
@@ -37,6 +37,8 @@ def world(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("realtime.queries.tail.MOST_PARTS", 2)  # of which there are more, too
     monkeypatch.setattr("realtime.queries.livequery.FEW_ROWS", 4)
     monkeypatch.setattr("realtime.queries.tail.FEW_ROWS", 4)
+    monkeypatch.setattr("realtime.queries.livequery.PART_ROWS", 2)  # so that most openings take several ticks
+    monkeypatch.setattr("realtime.queries.opening.STEP_ROWS", 1)
     monkeypatch.setattr("realtime.protocol.patches.LONG_TEXT", 0)  # so that all texts are edited
     monkeypatch.setattr("realtime.protocol.patches.LEAST_KEPT", 1)
     limit(settings, window_frames=3)

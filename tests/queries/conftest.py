@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from realtime.changelog import get_changelog
-from realtime.queries.livequery import query_key
+from realtime.queries.query_key import query_key
 from realtime.queries.shared_delta import Form, Received
-from realtime.queries.tail import Tail, Tick, Want
+from realtime.queries.tail import Tail
+from realtime.queries.tick import Tick, Want
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import SITE, Surroundings

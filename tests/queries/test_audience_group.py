@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream, live_value
 from realtime.protocol.live_text import GrowingText, TextName
-from realtime.queries.tail import Want
+from realtime.queries.tick import Want
 from tests.models import Book, Shelf
 from tests.queries.conftest import Live
 

@@ -14,8 +14,11 @@ from django.db import connection, transaction
 
 from realtime import live_value
 from realtime.changelog.base import NewChange
-from realtime.queries.livequery import LiveQuery, ValueQuery, query_key
-from realtime.queries.tail import Tail, Want
+from realtime.queries.formats import ValueQuery
+from realtime.queries.livequery import LiveQuery
+from realtime.queries.query_key import query_key
+from realtime.queries.tail import Tail
+from realtime.queries.tick import Want
 from tests.shapes.desk import Desk, Seen, statements
 from tests.shapes.models import Card, Comment, Lane, Person, Tag
 from tests.support.work import lines

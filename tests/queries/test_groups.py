@@ -13,7 +13,7 @@ from django.db.models.functions import Length, Rank
 
 from realtime.checks.setup import check_querysets, check_streams, check_untracked_fields
 from realtime.exceptions import StreamDefinitionError
-from realtime.queries.livequery import live_query
+from realtime.queries.formats import live_query
 from realtime.streams.registry import place
 from realtime.streams.window import page
 from tests.fields.models import Everything

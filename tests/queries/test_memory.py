@@ -6,8 +6,9 @@ import gc
 import tracemalloc
 
 from realtime.changelog import get_changelog
-from realtime.queries.livequery import query_key
-from realtime.queries.tail import Tail, Want
+from realtime.queries.query_key import query_key
+from realtime.queries.tail import Tail
+from realtime.queries.tick import Want
 from realtime.streams.registry import registry
 
 LIVE_QUERIES = 300

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from realtime.queries.tail import Tail, Want
+from realtime.queries.tail import Tail
+from realtime.queries.tick import Want
 from tests.models import Book, Shelf, Tag
 from tests.shapes.desk import statements
 

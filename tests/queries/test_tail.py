@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
 from realtime.models import Change, Log
-from realtime.queries.livequery import query_key
-from realtime.queries.tail import Tail, Want
+from realtime.queries.query_key import query_key
+from realtime.queries.tail import Tail
+from realtime.queries.tick import Want
 from realtime.streams.registry import registry
 from tests.models import Book
 from tests.queries.conftest import Live
@@ -70,7 +71,7 @@ class TestManyCursors:
 
     def test_have_the_log_read_once_whenever_they_come(self, live, shelf, places, monkeypatch):
         """One after the other, each in a tick of its own; the newest first, for which the log is read most often."""
-        monkeypatch.setattr("realtime.queries.tail.CHEAP_CHANGES", 0)
+        monkeypatch.setattr("realtime.queries.missed_changes.CHEAP_CHANGES", 0)
         stream = registry.get("books")({"shelf": shelf.pk})
         live.tick()
         counted = Counted(monkeypatch, live.log)
@@ -84,7 +85,7 @@ class TestManyCursors:
         assert len(counted.cursors) <= own + len(places)
 
     def test_that_are_too_old_are_not_read_from(self, live, shelf, places, monkeypatch):
-        live.tail.max_changes = 10
+        live.tail = Tail(live.log, max_changes=10)
         stream = registry.get("books")({"shelf": shelf.pk})
         live.tick()
         counted = Counted(monkeypatch, live.log)
@@ -184,7 +185,7 @@ class TestResume:
 
     def test_more_than_the_limit_was_missed_and_all_rows_come(self, live, shelf):
         cursor = live.log.head()
-        live.tail.max_changes = 2
+        live.tail = Tail(live.log, max_changes=2)
         for title in "abc":
             Book.objects.create(shelf=shelf, title=title)
         assert live("books", shelf=shelf.pk, cursor=cursor).delta["reset"] is True

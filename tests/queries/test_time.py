@@ -14,7 +14,8 @@ from realtime.auth.authorization import split_fingerprint
 from realtime.exceptions import StreamDefinitionError
 from realtime.queries import livequery
 from realtime.queries.page import page_part
-from realtime.queries.tail import Tail, Want
+from realtime.queries.tail import Tail
+from realtime.queries.tick import Want
 from realtime.streams.registry import registry
 from realtime.streams.validation import problems
 from tests.models import Book, Shelf

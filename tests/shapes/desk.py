@@ -19,9 +19,10 @@ from realtime.capture import install, triggers
 from realtime.changelog import get_changelog
 from realtime.conf import settings
 from realtime.models import Change, Log
-from realtime.queries.livequery import query_key
+from realtime.queries.query_key import query_key
 from realtime.queries.shared_delta import Received
-from realtime.queries.tail import Tail, Want
+from realtime.queries.tail import Tail
+from realtime.queries.tick import Want
 from realtime.streams.registry import registry
 from tests.support.forms import form_for
 from tests.support.replica import Replica

@@ -7,8 +7,10 @@ import pytest
 from realtime import ModelStream, register
 from realtime.exceptions import StreamDefinitionError, UnknownStream
 from realtime.streams.registry import Registry, place, registry
+from realtime.streams.validation import valid_streams
 from tests.models import Book
 from tests.streams import BookStream
+from tests.support.streams import no_streams
 
 
 @pytest.fixture
@@ -163,3 +165,17 @@ class TestUnknownStream:
             "There is no stream 'notes'. None is registered: put streams.py into an app of INSTALLED_APPS, and use "
             "@register there."
         )
+
+
+def test_stream_is_validated_until_it_is_right(monkeypatch):
+    class Made(ModelStream):
+        model = Book
+        paginate_by = 0
+
+    with no_streams():
+        registry.add("made", Made)
+        assert valid_streams() == []
+        Made.paginate_by = 10
+        assert valid_streams() == [Made]
+        monkeypatch.setattr("realtime.streams.validation.problems", lambda stream: 1 / 0)
+        assert valid_streams() == [Made]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
+from unittest import mock
 
 from realtime import ModelStream
 from realtime.capture import install
@@ -24,6 +25,13 @@ def registered(**streams: type[ModelStream]) -> Iterator[None]:
         for name in streams:
             registry.remove(name)
         install.install()
+
+
+@contextmanager
+def no_streams() -> Iterator[None]:
+    """Hide the registered streams, so that checks look only at those that a test registers meanwhile."""
+    with mock.patch.object(registry, "_streams", {}):
+        yield
 
 
 class CheckedStream(ModelStream):

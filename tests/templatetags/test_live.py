@@ -15,7 +15,7 @@ from realtime import ModelStream
 from realtime.auth import tokens
 from realtime.auth.authorization import open_stream
 from realtime.exceptions import StreamDefinitionError, TokenInvalid
-from realtime.queries.livequery import live_query
+from realtime.queries.formats import live_query
 from realtime.streams.registry import registry
 from tests.models import Answer, Book, Shelf
 

@@ -4,7 +4,7 @@
 
 import {Calls} from "./calls.js"
 import {EventListeners} from "../data/events.js"
-import {RealtimeError, parseJSON, sorted} from "../protocol/messages.js"
+import {ABNORMAL, RealtimeError, parseJSON, sorted} from "../protocol/messages.js"
 import {Session} from "../protocol/session.js"
 
 /** @typedef {import("../protocol/session.js").Effect} Effect */
@@ -65,7 +65,7 @@ export class Connection {
     })
     monitor.start({
       due: () => this.#do(this.#session.due()),
-      silent: () => this.#do(this.#session.lost(1006, "Nothing was heard from the server.")),
+      silent: () => this.#do(this.#session.lost(ABNORMAL, "Nothing was heard from the server.")),
       suspend: () => this.#do(this.#session.suspend()),
       resume: () => this.#do(this.#session.resume()),
     })
@@ -293,7 +293,7 @@ export class Connection {
       .catch((error) => {
         this.report(error)
         // Nothing can be sent without a token. The next attempt requests another one.
-        if (transport === this.#transport) this.#do(this.#session.lost(1006, "There is no token."))
+        if (transport === this.#transport) this.#do(this.#session.lost(ABNORMAL, "There is no token."))
       })
   }
 

@@ -5,7 +5,7 @@
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../protocol/messages.js").RealtimeError} RealtimeError */
 /** @typedef {import("./result_set.js").ResultSet} ResultSet */
-/** A subscription, and the function that ends it. @typedef {{resultSet: ResultSet, close: () => void}} Subscribed */
+/** @typedef {import("./parameter_change.js").Subscribed} Subscribed */
 /** A range of rows, counted from where the list begins. @typedef {{from: number, to: number}} Extent */
 /** @typedef {Extent & Subscribed} Range */
 /** @typedef {Range & {replaced: number}} Next replaced: the number of last ranges that it replaces */

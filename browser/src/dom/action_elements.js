@@ -116,9 +116,7 @@ function timeoutOf(element) {
 
 /** @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
 function formArgs(form, submitter) {
-  const data = ownData(form)
-  const {name, value} = /** @type {{name?: string, value?: string}} */ (submitter ?? {})
-  if (name) data.append(name, value ?? "")
+  const data = ownData(form, submitter)
   data.delete("csrfmiddlewaretoken") // for the same form without JavaScript
 
   /** @type {Record<string, unknown>} */

@@ -3,7 +3,7 @@
  * user's token.
  */
 
-import {attribute, call, get, isForeignSubmit} from "./members.js"
+import {attribute, call, get, isForeignSubmit, isHere} from "./members.js"
 
 const FIELD = "csrfmiddlewaretoken"
 
@@ -58,10 +58,6 @@ export class RowForms {
     // a field named "action" would shadow the form's property
     const method = (button && attribute(button, "formmethod")) ?? attribute(form, "method") ?? "get"
     const action = (button && attribute(button, "formaction")) ?? attribute(form, "action") ?? ""
-    try {
-      return method.toLowerCase() === "post" && new URL(action, get(this.document, "baseURI")).origin === get(this.document, "defaultView")?.location.origin
-    } catch {
-      return false
-    }
+    return method.toLowerCase() === "post" && isHere(action, this.document)
   }
 }

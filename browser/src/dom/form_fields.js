@@ -16,6 +16,9 @@ const withheld = new WeakMap()
 /** Editable elements that the user has edited since they got the focus. @type {WeakSet<Element>} */
 const edited = new WeakSet()
 
+/** The names of fields that are only needed when the browser submits the form itself. */
+export const BROWSERS_NAMES = /^(_live_|csrfmiddlewaretoken$)/
+
 const EDITABLE = '[contenteditable]:not([contenteditable="false"])'
 
 /** Inputs whose value is just the attribute, or is the user's alone. */
@@ -97,19 +100,26 @@ export function contents(element) {
   return [...elements].filter(isField).map((field) => ({field, content: contentOf(field)}))
 }
 
-/** Returns what a form sends, without fields in foreign markup: an attribute `form` makes them belong to any form of the page. @param {HTMLFormElement} form */
-export function ownData(form) {
+/**
+ * Returns what a form sends, without fields in foreign markup: an attribute `form` makes them belong to any form of the page.
+ *
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement | null} submitter
+ */
+export function ownData(form, submitter) {
   const data = new FormData(form)
   const fields = /** @type {Field[]} */ ([...get(form, "elements")]).filter(({name}) => name)
   for (const name of new Set(fields.filter(isForeign).map(({name}) => name))) {
     data.delete(name)
-    for (const field of fields) if (field.name === name && !isForeign(field)) for (const value of valuesOf(field)) data.append(name, value)
+    for (const field of fields) if (field.name === name && !isForeign(field)) for (const value of sentValues(field)) data.append(name, value)
   }
+  const {name, value} = /** @type {{name?: string, value?: string}} */ (submitter ?? {})
+  if (name) data.append(name, value ?? "")
   return data
 }
 
 /** Returns the values that an element of a form sends. @param {Element} field @returns {(string | File)[]} */
-function valuesOf(field) {
+export function sentValues(field) {
   if (call(field, "matches", ":disabled")) return []
   if (field instanceof HTMLSelectElement) return [...field.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({value}) => value)
   if (field instanceof HTMLInputElement && field.files) return [...field.files]

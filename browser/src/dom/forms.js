@@ -4,15 +4,12 @@
  */
 
 import {showErrors} from "./form_errors.js"
-import {attribute, call, emit, get, isForeignSubmit, show} from "./members.js"
-import {contents, ownData} from "./form_fields.js"
+import {attribute, call, emit, isForeignSubmit, isHere, show} from "./members.js"
+import {BROWSERS_NAMES, contents, ownData} from "./form_fields.js"
 import {codes, RealtimeError} from "../protocol/messages.js"
 import {settle} from "./morph.js"
 
 /** @typedef {(target: import("../connection/calls.js").Target) => Promise<any>} Caller */
-
-/** Fields that are only needed when the browser submits the form itself. */
-const OWN = /^(_live_|csrfmiddlewaretoken$)/
 
 export class Forms {
   /** Forms with a pending call. @type {WeakSet<Element>} */
@@ -85,13 +82,11 @@ export class Forms {
  * @returns {Record<string, string | string[]> | null}
  */
 function formData(form, submitter) {
-  const sent = ownData(form)
-  const {name, value} = /** @type {{name?: string, value?: string}} */ (submitter ?? {})
-  if (name) sent.append(name, value ?? "")
+  const sent = ownData(form, submitter)
   /** @type {Record<string, string | string[]>} */
   const data = {}
   for (const field of new Set(sent.keys())) {
-    if (OWN.test(field)) continue
+    if (BROWSERS_NAMES.test(field)) continue
     const values = sent.getAll(field)
     const files = values.filter((each) => typeof each !== "string")
     if (files.some((file) => /** @type {File} */ (file).size)) return null
@@ -99,15 +94,6 @@ function formData(form, submitter) {
     if (texts.length) data[field] = texts.length > 1 ? texts : texts[0]
   }
   return data
-}
-
-/** Returns whether a URL is of this site. @param {string} url @param {Document} document */
-function isHere(url, document) {
-  try {
-    return new URL(url, get(document, "baseURI")).origin === get(document, "defaultView")?.location.origin
-  } catch {
-    return false
-  }
 }
 
 /** @param {HTMLFormElement} form */

@@ -64,6 +64,15 @@ export const isForeign = (element) => call(element, "closest", "[data-live-ignor
 /** Returns whether a form, or the button that submits it, is in such markup. @param {HTMLFormElement} form @param {Element | null | undefined} submitter */
 export const isForeignSubmit = (form, submitter) => isForeign(form) || (!!submitter && isForeign(submitter))
 
+/** Returns whether a URL is of the page's site. @param {string} url @param {Document} document */
+export function isHere(url, document) {
+  try {
+    return new URL(url, get(document, "baseURI")).origin === get(document, "defaultView")?.location.origin
+  } catch {
+    return false
+  }
+}
+
 /** Returns whether an element is a container that a server has rendered, as far as its attributes tell. @param {Element} element */
 export const isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null
 

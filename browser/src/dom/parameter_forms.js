@@ -4,7 +4,7 @@
  */
 
 import {showErrors} from "./form_errors.js"
-import {isEdited, isField, restore} from "./form_fields.js"
+import {BROWSERS_NAMES, isEdited, isField, restore, sentValues} from "./form_fields.js"
 import {listAround} from "./in_place.js"
 import {attribute, call, get, isForeign} from "./members.js"
 import {MORE} from "./more_link.js"
@@ -24,8 +24,6 @@ const PAUSE_SECONDS = 0.15
 const LONGEST_SECONDS = 0.45
 /** Controls whose value is sent only if they are clicked. */
 const BUTTONS = new Set(["submit", "image", "reset", "button"])
-/** Fields that are not parameters. */
-const OWN = /^(_live_|csrfmiddlewaretoken$)/
 /** Attributes of a button that submits its form elsewhere, such as a download. */
 const ELSEWHERE = ["formaction", "formmethod", "formtarget"]
 
@@ -230,7 +228,7 @@ export class ParameterForms {
     const pressed = Object.create(null)
     for (const control of get(form, "elements")) {
       const {name, type} = /** @type {Control} */ (control)
-      if (!name || OWN.test(name) || isOthers(control) || !follows(name)) continue
+      if (!name || BROWSERS_NAMES.test(name) || isOthers(control) || !follows(name)) continue
       left[name] ??= this.#takesSeveral(form, name) ? search.getAll(name) : search.getAll(name).slice(-1)
       if (BUTTONS.has(type)) pressed[name] = left[name].slice()
       else this.#fill(/** @type {Control} */ (control), left[name], {isNamed: search.has(name), isLast: !this.#takesSeveral(form, name)})
@@ -292,22 +290,15 @@ const isOthers = (element) => isForeign(element) || listAround(element) !== null
 /** Returns the fields that a form would send. @param {HTMLFormElement} form @returns {Control[]} */
 function controlsOf(form) {
   const controls = /** @type {Control[]} */ ([...get(form, "elements")])
-  return controls.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control))
+  return controls.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !BROWSERS_NAMES.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control))
 }
 
 /** Returns all values of a form's fields. @param {HTMLFormElement} form */
 function valuesOf(form) {
   /** @type {Values} */
   const values = Object.create(null) // a field may be called "constructor"
-  for (const control of controlsOf(form)) values[control.name] = [...(values[control.name] ?? []), ...sentBy(control)]
+  for (const control of controlsOf(form)) values[control.name] = [...(values[control.name] ?? []), .../** @type {string[]} */ (sentValues(control))]
   return values
-}
-
-/** Returns the values that a field would send. @param {Control} control */
-function sentBy(control) {
-  if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({value}) => value)
-  const isToggle = control.type === "checkbox" || control.type === "radio"
-  return isToggle && !(/** @type {HTMLInputElement} */ (control).checked) ? [] : [control.value]
 }
 
 /** Returns the parameters with these values. An unchanged parameter keeps its type, such as number. @param {Params} params @param {Values} values */

@@ -5,14 +5,12 @@
  * no state in between. Calls are separate requests, whose responses are the replies.
  */
 
-import {parseJSON} from "../protocol/messages.js"
+import {ABNORMAL, parseJSON} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
 /** @typedef {import("../protocol/messages.js").Send} Send */
 
-/** The connection ended without a reason. */
-const ABNORMAL = 1006
 /** Calls in one request; the server's queue is longer. */
 const MAX_CALLS = 50
 

@@ -6,14 +6,12 @@
  * its own, as after any lost connection. It does not depend on workers or ports, so tests need none.
  */
 
-import {VERSION, isPatched, parseJSON} from "../protocol/messages.js"
+import {ABNORMAL, VERSION, codes, isPatched, parseJSON} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").Transport} Transport */
 /** @typedef {{send: (text: string) => void, closed: (code: number, reason: string) => void}} Port */
 /** @typedef {{page: Page, id: number, query: number | null, log: number | null}} Entry */
 
-const ABNORMAL = 1006
-const OVERLOADED = 4002
 const NEEDS_OWN = "This page needs a connection of its own."
 /** The server allows 100 subscriptions per connection. Beyond this number, new pages open their own. */
 const MAX_SUBSCRIPTIONS = 50
@@ -221,7 +219,7 @@ export class Multiplexer {
     this.#deliver(message, text)
     this.#handled += 1
     this.#unacked.bytes += text.length
-    if (message.type === "frame" || isPatched(message)) this.#unacked.frames += 1
+    if (message.type === "frame" || message.type === "part" || isPatched(message)) this.#unacked.frames += 1
     const {frames, bytes} = this.#unacked
     const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
     if (isDue && this.#transport) this.#acknowledge()
@@ -269,9 +267,10 @@ export class Multiplexer {
         if (!entry) return
         this.#entries.delete(message.id)
         const shares = [...this.#entries.values()].some(({page}) => page !== entry.page)
-        if (message.code === OVERLOADED && shares) return this.#reject(entry.page, NEEDS_OWN)
+        if (message.code === codes.overloaded && shares) return this.#reject(entry.page, NEEDS_OWN)
         return this.#sendMessage(entry.page, {...message, id: entry.id})
       }
+      case "part":
       case "event_rejected": {
         const entry = this.#entries.get(message.id)
         return entry && this.#sendMessage(entry.page, {...message, id: entry.id})

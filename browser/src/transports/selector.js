@@ -2,6 +2,8 @@
  * Selects a transport: the first one on which the server sends welcome, and later a better one when it works again.
  */
 
+import {ABNORMAL} from "../protocol/messages.js"
+
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
 
@@ -20,7 +22,6 @@ const LONGEST_PROBE_SECONDS = 300
 const MEMORY_SECONDS = 600
 const KEY = "realtime:transport"
 
-const ABNORMAL = 1006
 
 /** Remembers which transports work, across attempts. */
 export class TransportSelector {

@@ -6,12 +6,10 @@
  */
 
 import {trusted} from "../dom/html.js"
-import {newId} from "../protocol/messages.js"
+import {ABNORMAL, newId} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
-
-const ABNORMAL = 1006
 
 /** Whether this browser supports sharing. */
 export const canShare = () => typeof SharedWorker !== "undefined"

@@ -23,8 +23,7 @@
  * }} Transport
  */
 
-/** The connection ended without a reason. */
-const ABNORMAL = 1006
+import {ABNORMAL} from "../protocol/messages.js"
 
 /** @implements {Transport} */
 export class WebSocketTransport {

@@ -26,6 +26,7 @@ var codes = Object.freeze({
   stale: 4219,
   unknown_event: 4220
 });
+var ABNORMAL = 1006;
 var names = new Map(Object.entries(codes).map(([name, code]) => [code, name]));
 function reactionTo(code) {
   if (code >= 4200 && code < 4300) return "stop";
@@ -109,6 +110,13 @@ function emit(element, type, detail) {
 }
 var isForeign = (element) => call(element, "closest", "[data-live-ignore]") !== null;
 var isForeignSubmit = (form, submitter) => isForeign(form) || !!submitter && isForeign(submitter);
+function isHere(url, document2) {
+  try {
+    return new URL(url, get(document2, "baseURI")).origin === get(document2, "defaultView")?.location.origin;
+  } catch {
+    return false;
+  }
+}
 var isSigned = (element) => attribute(element, "data-live") !== null && attribute(element, "data-live-token") !== null;
 function ask(element, type, detail) {
   return call(element, "dispatchEvent", new CustomEvent(type, { bubbles: true, cancelable: true, detail }));
@@ -351,7 +359,7 @@ var EventListeners = class {
 
 // src/protocol/subscriptions.js
 function newSubscription({ fingerprint = "", ...target }) {
-  return { ...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false };
+  return { ...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false, parts: [] };
 }
 var Subscriptions = class {
   /** @type {Set<Subscription>} */
@@ -387,7 +395,7 @@ var Subscriptions = class {
   }
   /** Returns the messages of a subscription request. @param {Subscription} subscription @returns {ClientMessage[]} */
   subscribe(subscription) {
-    Object.assign(subscription, { id: this.#nextId++, status: "asked" });
+    Object.assign(subscription, { id: this.#nextId++, status: "asked", parts: [] });
     const { id, token, stream, params = {}, format, cursor, fingerprint, changed } = subscription;
     const target = !token ? { stream, params, format } : changed ? { token, params } : { token };
     const held = cursor === null ? {} : fingerprint ? { cursor, fingerprint } : { cursor };
@@ -423,7 +431,7 @@ var Subscriptions = class {
   /** Handles the loss of the connection; the subscriptions are still wanted. */
   interrupt() {
     for (const subscription of this.#subscriptions) {
-      if (subscription.status !== "refused") Object.assign(subscription, { query: null, log: null, status: "wanted" });
+      if (subscription.status !== "refused") Object.assign(subscription, { query: null, log: null, status: "wanted", parts: [] });
     }
   }
   /** Discards tokens and rows, because the user may be another one. */
@@ -466,13 +474,16 @@ var Subscriptions = class {
     }
     return subscription;
   }
+  /** Keeps rows of a subscription until its first frame. @param {import("./messages.js").Part} message */
+  addPart({ id, puts, first }) {
+    const subscription = this.find(id);
+    if (!subscription) return;
+    if (first) subscription.parts = [];
+    for (const put2 of puts) subscription.parts.push(put2);
+  }
   /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
   updates({ log, deltas }) {
-    return [...this.#subscriptions].filter((subscription) => subscription.log === log).map((subscription) => ({
-      subscription,
-      deltas: deltas.filter(({ query }) => query === subscription.query),
-      fresh: subscription.cursor === null
-    }));
+    return [...this.#subscriptions].filter((subscription) => subscription.log === log).map((subscription) => ({ subscription, deltas: deltasOf(subscription, deltas), fresh: subscription.cursor === null }));
   }
   /** Notes that the page has the subscription's rows up to this cursor; `null`: up to the same one as before. @param {Subscription} subscription @param {string | null} cursor */
   advance(subscription, cursor) {
@@ -508,6 +519,13 @@ var Subscriptions = class {
     return [...this.#subscriptions].find((subscription) => subscription.id === id && subscription.status !== "wanted" && subscription.status !== "delayed");
   }
 };
+function deltasOf(subscription, deltas) {
+  const { query, parts: parts2 } = subscription;
+  const own = deltas.filter((delta) => delta.query === query);
+  if (query === null || !parts2.length || !own.some((delta) => delta.parts || delta.reset)) return own;
+  subscription.parts = [];
+  return [{ query, reset: true, puts: parts2 }, ...own];
+}
 function isHeld(status2) {
   return status2 === "asked" || status2 === "accepted" || status2 === "live" || status2 === "behind";
 }
@@ -710,6 +728,7 @@ var Session = class {
       return [{ do: "apply", cursor, updates: this.#subscriptions.updates(message), calls }];
     }
     this.#handled += 1;
+    if (message.type === "part") this.#unacked.frames += 1;
     return [...this.#answer(message), ...this.#ackIfDue()];
   }
   /** Handles a frame that leaves the cursor as it is. @param {import("./messages.js").Patched} message @param {number} size @returns {Effect[]} */
@@ -730,6 +749,9 @@ var Session = class {
         return expires(message);
       case "subscribed":
         this.#subscriptions.accept(message);
+        return [];
+      case "part":
+        this.#subscriptions.addPart(message);
         return [];
       case "behind":
         this.#subscriptions.fallBehind();
@@ -891,7 +913,7 @@ var Connection = class {
     });
     monitor.start({
       due: () => this.#do(this.#session.due()),
-      silent: () => this.#do(this.#session.lost(1006, "Nothing was heard from the server.")),
+      silent: () => this.#do(this.#session.lost(ABNORMAL, "Nothing was heard from the server.")),
       suspend: () => this.#do(this.#session.suspend()),
       resume: () => this.#do(this.#session.resume())
     });
@@ -1092,7 +1114,7 @@ var Connection = class {
       if (transport === this.#transport) use2(String(token));
     }).catch((error) => {
       this.report(error);
-      if (transport === this.#transport) this.#do(this.#session.lost(1006, "There is no token."));
+      if (transport === this.#transport) this.#do(this.#session.lost(ABNORMAL, "There is no token."));
     });
   }
   /** @param {string} text */
@@ -1283,6 +1305,7 @@ function describe(control, id) {
 var taken = /* @__PURE__ */ new WeakMap();
 var withheld = /* @__PURE__ */ new WeakMap();
 var edited = /* @__PURE__ */ new WeakSet();
+var BROWSERS_NAMES = /^(_live_|csrfmiddlewaretoken$)/;
 var EDITABLE = '[contenteditable]:not([contenteditable="false"])';
 var PLAIN_INPUTS = /* @__PURE__ */ new Set(["hidden", "submit", "button", "reset", "image", "file"]);
 function isField(element) {
@@ -1334,19 +1357,24 @@ function contents(element) {
   const elements = element instanceof HTMLFormElement ? get(element, "elements") : isRadio(element) ? group(element) : [element];
   return [...elements].filter(isField).map((field) => ({ field, content: contentOf(field) }));
 }
-function ownData(form) {
+function ownData(form, submitter) {
   const data = new FormData(form);
   const fields = (
     /** @type {Field[]} */
-    [...get(form, "elements")].filter(({ name }) => name)
+    [...get(form, "elements")].filter(({ name: name2 }) => name2)
   );
-  for (const name of new Set(fields.filter(isForeign).map(({ name: name2 }) => name2))) {
-    data.delete(name);
-    for (const field of fields) if (field.name === name && !isForeign(field)) for (const value2 of valuesOf(field)) data.append(name, value2);
+  for (const name2 of new Set(fields.filter(isForeign).map(({ name: name3 }) => name3))) {
+    data.delete(name2);
+    for (const field of fields) if (field.name === name2 && !isForeign(field)) for (const value3 of sentValues(field)) data.append(name2, value3);
   }
+  const { name, value: value2 } = (
+    /** @type {{name?: string, value?: string}} */
+    submitter ?? {}
+  );
+  if (name) data.append(name, value2 ?? "");
   return data;
 }
-function valuesOf(field) {
+function sentValues(field) {
   if (call(field, "matches", ":disabled")) return [];
   if (field instanceof HTMLSelectElement) return [...field.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({ value: value2 }) => value2);
   if (field instanceof HTMLInputElement && field.files) return [...field.files];
@@ -2643,7 +2671,7 @@ var Rows = class {
     this.isRefused = isRefused;
     this.others = others;
     this.report = report;
-    this.#observe(this.#rows().values());
+    this.#observe(this.rows().values());
   }
   /** The parent of the rows. */
   get element() {
@@ -2655,11 +2683,11 @@ var Rows = class {
     else pageChanges.observe(this.live);
   }
   keys() {
-    return this.#rows().keys();
+    return this.rows().keys();
   }
   /** Returns the rows as the server's HTML. @returns {Map<string, string>} */
   read() {
-    return pageChanges.during(() => new Map([...this.#rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])));
+    return pageChanges.during(() => new Map([...this.rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])));
   }
   /**
    * Applies the expected effect of a call to copies of the rows' elements.
@@ -2685,7 +2713,7 @@ var Rows = class {
    * @returns {Generator<void, string[]>}
    */
   *paint(keys, { puts }) {
-    const rows = this.#rows();
+    const rows = this.rows();
     const html = attribute(this.live, "data-live-when-empty");
     const isEmpty = keys.length === 0 && html !== null && !this.isRefused();
     const place2 = isEmpty ? null : this.#hidePlaceholder();
@@ -2698,7 +2726,7 @@ var Rows = class {
       this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing2.get(key))]));
     }
     if (isEmpty) this.#showPlaceholder(html);
-    if (place2) moveFocus(this.element, this.#rows(), { ...place2, keys: [...keys] });
+    if (place2) moveFocus(this.element, this.rows(), { ...place2, keys: [...keys] });
     return [...altered];
   }
   /** @param {string} html */
@@ -2725,13 +2753,13 @@ var Rows = class {
   /** The child that precedes the rows. */
   get #place() {
     if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead;
-    return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null;
+    return isMarker(this.live) && !this.rows().size ? get(this.live, "previousSibling") : null;
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
     const scroll = follow2(this.element, this.live);
     pageChanges.during(() => {
-      const rows = this.#rows();
+      const rows = this.rows();
       const before = new Map(rows);
       const first = rows.values().next().value;
       if (first) this.#lead = get(first, "previousSibling");
@@ -2749,7 +2777,7 @@ var Rows = class {
       arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements());
       if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []));
       for (const [key, row] of added) this.#tell("add", key, row);
-      if (place2) moveFocus(this.element, this.#rows(), place2);
+      if (place2) moveFocus(this.element, this.rows(), place2);
     });
     scroll();
   }
@@ -2825,16 +2853,16 @@ var Rows = class {
   }
   /** The keys of rows that are not painted yet. @returns {[string, true][]} */
   #awaited() {
-    const rows = this.#rows();
+    const rows = this.rows();
     return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true]);
   }
   /** The rows that are not removed yet. */
   #leaving() {
     const wanted = new Set(this.wanted());
-    return [...this.#rows()].filter(([key]) => !wanted.has(key));
+    return [...this.rows()].filter(([key]) => !wanted.has(key));
   }
   /** The rows by key; of two with the same key, the first. @returns {Map<string, Element>} */
-  #rows() {
+  rows() {
     const rows = /* @__PURE__ */ new Map();
     for (const [key, child] of this.#children()) if (!rows.has(key)) rows.set(key, child);
     return rows;
@@ -2870,6 +2898,102 @@ function isInUse(row) {
   const fields = [row, ...call(row, "querySelectorAll", "input, select, textarea")];
   return attribute(row, "data-live-error") !== null || fields.some((each) => isField(each) && isEdited(each));
 }
+
+// src/dom/unread_rows.js
+var MARK = "data-live-unread";
+var DRAWN = ["realtime:after-add", "realtime:after-morph"];
+var UnreadRows = class {
+  /** @type {Set<string>} */
+  #marked = /* @__PURE__ */ new Set();
+  /** The keys of the rows that need no mark, or have one. @type {Set<string> | null} */
+  #judged = null;
+  /** The keys of the rows in view. @type {Set<string>} */
+  #inView = /* @__PURE__ */ new Set();
+  #observer;
+  #stop;
+  /**
+   * @param {Element} element that holds the rows
+   * @param {{rows: () => Map<string, Element>, unread: import("../data/unread.js").Unread}} options rows: returns the rows that are shown
+   */
+  constructor(element, { rows, unread: unread2 }) {
+    this.element = element;
+    this.rows = rows;
+    this.unread = unread2;
+    this.document = /** @type {Document} */
+    get(element, "ownerDocument");
+    this.#observer = new IntersectionObserver((entries) => this.#view(entries));
+    for (const name of DRAWN) call(element, "addEventListener", name, this.#draw);
+    call(this.document, "addEventListener", "visibilitychange", this.#return);
+    for (const row of rows().values()) this.#observer.observe(row);
+    this.#stop = unread2.watch(() => this.#update());
+    this.#update();
+  }
+  close() {
+    this.#stop();
+    this.#observer.disconnect();
+    for (const name of DRAWN) call(this.element, "removeEventListener", name, this.#draw);
+    call(this.document, "removeEventListener", "visibilitychange", this.#return);
+    this.unread.close();
+  }
+  get #isVisible() {
+    return get(this.document, "visibilityState") === "visible";
+  }
+  #draw = ({ detail }) => {
+    const { key, row } = detail;
+    if (this.rows().get(key) !== row) return;
+    this.#observer.observe(row);
+    this.#mark(key, row);
+  };
+  /** A user who returns has not seen what has come meanwhile. */
+  #return = () => {
+    if (!this.#isVisible) return;
+    this.#judged = null;
+    this.#update();
+  };
+  /** @param {IntersectionObserverEntry[]} entries */
+  #view(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const key = attribute(target, "data-live-key");
+      if (key === null) continue;
+      if (isIntersecting) this.#inView.add(key);
+      else this.#inView.delete(key);
+      if (this.#isVisible && this.#judged && !this.#judged.has(key)) this.#judge(key, !isIntersecting);
+    }
+    this.#look();
+  }
+  #update() {
+    const { keys } = this.unread;
+    if (!keys) return;
+    if (!this.#judged) {
+      this.#judged = new Set(this.rows().keys());
+      this.#marked = new Set(keys);
+    } else if (!this.#isVisible) {
+      for (const key of keys) if (!this.#judged.has(key)) this.#judge(key, true);
+    }
+    for (const key of this.#marked) if (this.unread.isSeenElsewhere(key)) this.#marked.delete(key);
+    for (const [key, row] of this.rows()) this.#mark(key, row);
+    this.#look();
+  }
+  /** @param {string} key @param {boolean} isUnseen */
+  #judge(key, isUnseen) {
+    this.#judged?.add(key);
+    if (!isUnseen || !this.unread.keys?.includes(key)) return;
+    this.#marked.add(key);
+    const row = this.rows().get(key);
+    if (row) this.#mark(key, row);
+  }
+  /** @param {string} key @param {Element} row */
+  #mark(key, row) {
+    if (this.#judged) show(row, MARK, this.#marked.has(key) ? "" : null);
+  }
+  /** Tells the server the newest row in view. */
+  #look() {
+    if (!this.#isVisible || this.unread.state !== "live") return;
+    const rows = this.rows();
+    const seen = this.unread.keys?.find((key) => this.#inView.has(key) && rows.has(key));
+    if (seen !== void 0) this.unread.markRead(seen).catch((error) => emit(this.element, "realtime:error", error));
+  }
+};
 
 // src/data/parameter_change.js
 var PAUSE_SECONDS = 0.1;
@@ -3595,6 +3719,7 @@ function text(value2) {
 }
 
 // src/dom/live_element.js
+var MARKER = "data-live-marker";
 var CHANGED = "data-live-changed";
 var Container = class {
   /** The change that is not fully shown yet. @type {Pending | null} */
@@ -3615,14 +3740,17 @@ var Container = class {
   #windows = null;
   /** @type {MoreLink | null} */
   #link = null;
+  /** @type {UnreadRows | null} */
+  #unread = null;
   /**
    * @param {Element} element
    * @param {{
    *   containersOf: (name: string) => Container[], connection: import("../connection/connection.js").Connection,
    *   report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer,
+   *   openUnread?: (stream: string, params: Params) => import("../data/unread.js").Unread,
    * }} options containersOf: returns the containers of a stream
    */
-  constructor(element, { containersOf, connection, report, announcer }) {
+  constructor(element, { containersOf, connection, report, announcer, openUnread }) {
     this.element = element;
     this.connection = connection;
     this.name = attribute(element, "data-live") ?? "";
@@ -3645,7 +3773,9 @@ var Container = class {
       after: (seconds, callback) => connection.monitor.after(seconds, callback)
     });
     this.announcer = announcer;
+    this.openUnread = openUnread;
     if (this.#step) this.#showMore();
+    this.#markUnread();
   }
   /** The number of rows that each step adds, negative if they are added in front; 0 if the list does not load more on demand. */
   get #step() {
@@ -3667,6 +3797,16 @@ var Container = class {
     });
     if (this.#link) this.#link.renew(this.#windows);
     else this.#link = new MoreLink(element, this.#windows);
+  }
+  /** Marks the rows that the user has not seen. */
+  #markUnread() {
+    const known = readJSON(this.element, MARKER);
+    const { content: content2, openUnread } = this;
+    if (!known || !openUnread || !(content2 instanceof Rows)) return;
+    const params = { ...this.resultSet.subscription.params };
+    for (const name of ["page", WINDOW]) if (!(name in known)) delete params[name];
+    this.#unread?.close();
+    this.#unread = new UnreadRows(this.#parent, { rows: () => content2.rows(), unread: openUnread(this.name, params) });
   }
   /** Handles further rows. The address names them, so that a reload shows as many. */
   #takeMore() {
@@ -3762,6 +3902,7 @@ var Container = class {
     this.#change.close();
     this.#flush();
     this.#link?.close();
+    this.#unread?.close();
     this.#count();
     show(this.element, "data-live-state", null);
     if (attribute(this.element, "data-live-cursor") !== this.#rendered) return;
@@ -3802,6 +3943,7 @@ var Container = class {
     this.#rendered = null;
     for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null);
     this.#showParams();
+    this.#markUnread();
     this.#answered(null);
   }
   /** @param {RealtimeError} error */
@@ -4054,23 +4196,18 @@ function timeoutOf(element) {
   throw new RealtimeError(null, `data-live-timeout is '${text2}', which is not a number of seconds above 0.`, { name: "bad_arguments" });
 }
 function formArgs(form, submitter) {
-  const data = ownData(form);
-  const { name, value: value2 } = (
-    /** @type {{name?: string, value?: string}} */
-    submitter ?? {}
-  );
-  if (name) data.append(name, value2 ?? "");
+  const data = ownData(form, submitter);
   data.delete("csrfmiddlewaretoken");
   const args = {};
-  for (const name2 of new Set(data.keys())) {
-    const values = data.getAll(name2);
+  for (const name of new Set(data.keys())) {
+    const values = data.getAll(name);
     if (values.some((each) => typeof each !== "string")) {
-      const reason = sentence("The field '{name}' contains a file. Actions cannot send files; use a form.", { name: name2 });
+      const reason = sentence("The field '{name}' contains a file. Actions cannot send files; use a form.", { name });
       throw new RealtimeError(null, reason, { name: "bad_arguments" });
     }
-    const field = get(form, "elements").namedItem(name2);
+    const field = get(form, "elements").namedItem(name);
     const several = values.length > 1 || field instanceof HTMLSelectElement && field.multiple;
-    args[name2] = several ? values : values[0];
+    args[name] = several ? values : values[0];
   }
   return args;
 }
@@ -4156,16 +4293,11 @@ var RowForms = class {
     this.#submitter.form === form ? this.#submitter : null;
     const method = (button && attribute(button, "formmethod")) ?? attribute(form, "method") ?? "get";
     const action = (button && attribute(button, "formaction")) ?? attribute(form, "action") ?? "";
-    try {
-      return method.toLowerCase() === "post" && new URL(action, get(this.document, "baseURI")).origin === get(this.document, "defaultView")?.location.origin;
-    } catch {
-      return false;
-    }
+    return method.toLowerCase() === "post" && isHere(action, this.document);
   }
 };
 
 // src/dom/forms.js
-var OWN = /^(_live_|csrfmiddlewaretoken$)/;
 var Forms = class {
   /** Forms with a pending call. @type {WeakSet<Element>} */
   #running = /* @__PURE__ */ new WeakSet();
@@ -4224,15 +4356,10 @@ var Forms = class {
   }
 };
 function formData(form, submitter) {
-  const sent = ownData(form);
-  const { name, value: value2 } = (
-    /** @type {{name?: string, value?: string}} */
-    submitter ?? {}
-  );
-  if (name) sent.append(name, value2 ?? "");
+  const sent = ownData(form, submitter);
   const data = {};
   for (const field of new Set(sent.keys())) {
-    if (OWN.test(field)) continue;
+    if (BROWSERS_NAMES.test(field)) continue;
     const values = sent.getAll(field);
     const files = values.filter((each) => typeof each !== "string");
     if (files.some((file) => (
@@ -4246,13 +4373,6 @@ function formData(form, submitter) {
     if (texts.length) data[field] = texts.length > 1 ? texts : texts[0];
   }
   return data;
-}
-function isHere(url, document2) {
-  try {
-    return new URL(url, get(document2, "baseURI")).origin === get(document2, "defaultView")?.location.origin;
-  } catch {
-    return false;
-  }
 }
 function versionOf(form) {
   return (
@@ -4304,6 +4424,138 @@ var Store = class {
 function equal(one, other) {
   return Object.keys(other).every((name) => Object.is(one[name], other[name]));
 }
+
+// src/data/unread.js
+var MOST = 100;
+var PAUSE_SECONDS2 = 2;
+var Unread = class {
+  #newest;
+  #isLoaded;
+  #marker;
+  #move;
+  #monitor;
+  /** The position that this page has seen, perhaps not sent yet. @type {bigint | null} */
+  #claimed = null;
+  /** The next move of the marker. @type {Promise<void> | null} */
+  #next = null;
+  #movedAt = -Infinity;
+  /** @type {Set<() => void>} */
+  #listeners = /* @__PURE__ */ new Set();
+  /**
+   * @param {{
+   *   newest: import("./live_query.js").LiveQuery<Newest>, isLoaded: () => boolean, marker: import("./live_query.js").LiveValue<Marker>, move: (position: string) => Promise<unknown>,
+   *   connection: import("../connection/connection.js").Connection,
+   * }} options isLoaded: returns whether the newest rows are; move: tells the server what the user has seen
+   */
+  constructor({ newest, isLoaded, marker, move, connection }) {
+    this.#newest = newest;
+    this.#isLoaded = isLoaded;
+    this.#marker = marker;
+    this.#move = move;
+    this.#monitor = connection.monitor;
+    const notify = () => this.#notify();
+    newest.store.subscribe(notify);
+    newest.subscribe(notify);
+    marker.store.subscribe(notify);
+  }
+  /** "connecting", "catching-up", "live", "offline" or "refused". */
+  get state() {
+    return this.#newest.state === "live" ? this.#marker.state : this.#newest.state;
+  }
+  /** Why the state is "refused". */
+  get error() {
+    return this.#newest.error ?? this.#marker.error;
+  }
+  /** The number of unread rows, up to 100, which means 100 or more; undefined until it is known, and if it is refused. */
+  get count() {
+    return this.keys?.length;
+  }
+  /** The keys of the unread rows, the newest first; undefined until they are known. @returns {string[] | undefined} */
+  get keys() {
+    const marker = this.#marker.value;
+    if (!marker || !this.#isLoaded()) return void 0;
+    return this.#newest.keys.filter((_, index) => {
+      const row = this.#newest.rows[index];
+      return row.owner !== marker.user && isBeyond(BigInt(row.position), this.#seen);
+    });
+  }
+  /** Count and state together, for React's useSyncExternalStore and the like: `{count, state, error}`. */
+  store = new Store(
+    () => ({ count: this.count, state: this.state, error: this.error }),
+    (callback) => this.watch(callback)
+  );
+  /**
+   * Calls back with each new count, and at once if it is known.
+   *
+   * @param {(count: number | undefined) => void} callback
+   * @returns {() => void} unsubscribes
+   */
+  subscribe = (callback) => {
+    if (this.count !== void 0) callback(this.count);
+    return this.store.subscribe(({ count }) => callback(count));
+  };
+  /**
+   * Moves the user's marker: to the newest row, or to the row with this key. It only moves forwards.
+   *
+   * @param {string} [key]
+   * @returns {Promise<void>} rejects with a RealtimeError
+   */
+  markRead(key = this.#newest.keys[0]) {
+    const position = this.#positionOf(key);
+    if (position === null || !isBeyond(position, this.#seen)) return this.#next ?? Promise.resolve();
+    this.#claimed = position;
+    this.#notify();
+    return this.#next ??= this.#send();
+  }
+  /** Returns whether another page of the user has seen this row, and this page has not. @param {string} key */
+  isSeenElsewhere(key) {
+    const position = this.#positionOf(key);
+    return position !== null && !isBeyond(position, this.#stored) && isBeyond(position, this.#claimed);
+  }
+  /** Calls back after each change. @param {() => void} callback @returns {() => void} stops it */
+  watch(callback) {
+    const listener = () => callback();
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+  /** Closes it, and its subscriptions if nothing else uses them. */
+  close() {
+    this.#listeners.clear();
+    this.#newest.close();
+    this.#marker.close();
+  }
+  /** The marker as the server has it. */
+  get #stored() {
+    const position = this.#marker.value?.position;
+    return typeof position === "string" ? BigInt(position) : null;
+  }
+  get #seen() {
+    return this.#claimed !== null && isBeyond(this.#claimed, this.#stored) ? this.#claimed : this.#stored;
+  }
+  /** @param {string | undefined} key */
+  #positionOf(key) {
+    const row = key === void 0 ? void 0 : this.#newest.rows[this.#newest.keys.indexOf(key)];
+    return row ? BigInt(row.position) : null;
+  }
+  async #send() {
+    const seconds = Math.max(0, this.#movedAt + PAUSE_SECONDS2 - this.#monitor.clock.now());
+    await new Promise((resolve) => this.#monitor.after(seconds, () => resolve(void 0)));
+    const position = this.#claimed;
+    this.#next = null;
+    this.#movedAt = this.#monitor.clock.now();
+    try {
+      await this.#move(String(position));
+    } catch (error) {
+      if (this.#claimed === position) this.#claimed = null;
+      this.#notify();
+      throw error;
+    }
+  }
+  #notify() {
+    for (const listener of [...this.#listeners]) listener();
+  }
+};
+var isBeyond = (position, seen) => seen === null || position > seen;
 
 // src/data/live_query.js
 var Handle = class {
@@ -4628,6 +4880,15 @@ var LiveQueries = class {
   openValue(stream, params, name) {
     return new LiveValue(this.#optionsOf(stream, params, valueFormat(name)));
   }
+  /** @param {string} stream @param {Params} params */
+  openUnread(stream, params) {
+    const { connection } = this;
+    const name = `${stream}:marker`;
+    const move = (position) => this.call({ stream: name, params, action: "mark_read", args: { position } });
+    const newest = this.open(`${stream}:unread`, params);
+    const isLoaded = () => LiveQuery.resultSetOf(newest).filled;
+    return new Unread({ newest, isLoaded, marker: this.openValue(name, params, "marker"), move, connection });
+  }
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
   #optionsOf(stream, params, format) {
     return { connection: this.connection, stream, params, subscribe: (changed, isNext) => this.#subscribe(stream, changed, format, isNext) };
@@ -4827,7 +5088,7 @@ var Monitor = class {
 };
 
 // src/dom/announcer.js
-var PAUSE_SECONDS2 = 3;
+var PAUSE_SECONDS3 = 3;
 var PARTS = ["{number} added", "{number} changed", "{number} removed"];
 var HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap";
 var Announcer = class {
@@ -4864,7 +5125,7 @@ var Announcer = class {
   /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
   #pause(then) {
     this.#isPausing = true;
-    this.after(PAUSE_SECONDS2, () => {
+    this.after(PAUSE_SECONDS3, () => {
       if (then()) this.#pause(then);
       else this.#isPausing = false;
     });
@@ -4934,12 +5195,18 @@ var Page = class {
   #vouched = /* @__PURE__ */ new Set();
   /** @type {string | null} */
   #state = null;
-  /** @param {{document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void}} options */
-  constructor({ document: document2, connection, connect: connect2, report }) {
+  /**
+   * @param {{
+   *   document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void,
+   *   openUnread?: ConstructorParameters<typeof Container>[1]["openUnread"],
+   * }} options
+   */
+  constructor({ document: document2, connection, connect: connect2, report, openUnread }) {
     this.document = document2;
     this.connection = connection;
     this.connect = connect2;
     this.report = report;
+    this.openUnread = openUnread;
     const after = (seconds, callback) => connection.monitor.after(seconds, callback);
     this.announcer = new Announcer(document2, after);
     this.notice = new ConnectionNotice(document2, after);
@@ -5014,8 +5281,8 @@ var Page = class {
   /** @param {Element} element */
   #bind(element) {
     this.#guarded(() => {
-      const { connection, report, announcer } = this;
-      const container = new Container(element, { containersOf: (name) => this.containersOf(name), connection, report, announcer });
+      const { connection, report, announcer, openUnread } = this;
+      const container = new Container(element, { containersOf: (name) => this.containersOf(name), connection, report, announcer, openUnread });
       container.resultSet.subscription.vouched = this.#vouched.has(container.token);
       this.#containers.set(element, container);
       connection.subscribe(container.resultSet);
@@ -5108,10 +5375,9 @@ var PageLinks = class {
 var isOfRows = (live2) => /^html(:|$)/.test(attribute(live2, "data-live-format") ?? "html");
 
 // src/dom/parameter_forms.js
-var PAUSE_SECONDS3 = 0.15;
+var PAUSE_SECONDS4 = 0.15;
 var LONGEST_SECONDS = 0.45;
 var BUTTONS = /* @__PURE__ */ new Set(["submit", "image", "reset", "button"]);
-var OWN2 = /^(_live_|csrfmiddlewaretoken$)/;
 var ELSEWHERE = ["formaction", "formmethod", "formtarget"];
 var ParameterForms = class {
   /** Forms in which the user is typing; since: when that began; cancel: cancels their timer. @type {Map<HTMLFormElement, {since: number, cancel: () => void}>} */
@@ -5173,7 +5439,7 @@ var ParameterForms = class {
     return (attribute(form, "data-live-for") ?? "").split(/\s+/).flatMap((name) => this.containersOf(name));
   }
   /** @param {HTMLFormElement} form @param {number} [pause] in seconds */
-  #soon(form, pause2 = PAUSE_SECONDS3) {
+  #soon(form, pause2 = PAUSE_SECONDS4) {
     const now = this.now();
     const held = this.#typing.get(form);
     held?.cancel();
@@ -5210,7 +5476,7 @@ var ParameterForms = class {
   }
   /** Returns the values of a form whose button is pressed: instead of the fields' value, or as one more. @param {HTMLFormElement} form @param {Values} pressed */
   #withPressed(form, pressed) {
-    const values = valuesOf2(form);
+    const values = valuesOf(form);
     for (const [name, [value2]] of Object.entries(pressed)) values[name] = this.#takesSeveral(form, name) ? [...values[name] ?? [], value2].filter(Boolean) : [value2];
     return values;
   }
@@ -5248,7 +5514,7 @@ var ParameterForms = class {
   #answer(form, container, error) {
     const others = this.#forms().filter((each) => each !== form && this.#containers(each).includes(container));
     if (!error) {
-      const followed2 = others.filter((each) => !differing(container.params, valuesOf2(each)).length);
+      const followed2 = others.filter((each) => !differing(container.params, valuesOf(each)).length);
       for (const each of [form, ...followed2]) this.#show(each, container, {});
       return;
     }
@@ -5256,7 +5522,7 @@ var ParameterForms = class {
     for (const { each, sentences } of found) this.#show(each, container, sentences);
     if (found.every(({ each }) => each !== form)) this.#show(form, container, found.length ? {} : { "": [error.message] });
     const names2 = found.flatMap(({ sentences }) => Object.keys(sentences)).filter(Boolean);
-    const refused = names2.length ? names2 : differing(container.params, valuesOf2(form));
+    const refused = names2.length ? names2 : differing(container.params, valuesOf(form));
     this.#showAddress(Object.fromEntries(refused.map((name) => [name, textsOf(container.params, name)])), false);
   }
   /** @param {HTMLFormElement} form @param {Container} container @param {Sentences} sentences why it has refused the values */
@@ -5300,7 +5566,7 @@ var ParameterForms = class {
         /** @type {Control} */
         control
       );
-      if (!name || OWN2.test(name) || isOthers(control) || !follows(name)) continue;
+      if (!name || BROWSERS_NAMES.test(name) || isOthers(control) || !follows(name)) continue;
       left[name] ??= this.#takesSeveral(form, name) ? search.getAll(name) : search.getAll(name).slice(-1);
       if (BUTTONS.has(type)) pressed[name] = left[name].slice();
       else this.#fill(
@@ -5310,7 +5576,7 @@ var ParameterForms = class {
         { isNamed: search.has(name), isLast: !this.#takesSeveral(form, name) }
       );
     }
-    this.#change(form, Object.fromEntries(Object.entries({ ...pressed, ...valuesOf2(form) }).filter(([name]) => follows(name))));
+    this.#change(form, Object.fromEntries(Object.entries({ ...pressed, ...valuesOf(form) }).filter(([name]) => follows(name))));
   }
   /**
    * Shows what the URL has for a field.
@@ -5365,18 +5631,13 @@ function controlsOf2(form) {
     /** @type {Control[]} */
     [...get(form, "elements")]
   );
-  return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !OWN2.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control));
+  return controls2.filter((control) => control.name && (isField(control) || attribute(control, "type") === "hidden") && !BROWSERS_NAMES.test(control.name) && !call(control, "matches", ":disabled") && !isOthers(control));
 }
-function valuesOf2(form) {
+function valuesOf(form) {
   const values = /* @__PURE__ */ Object.create(null);
-  for (const control of controlsOf2(form)) values[control.name] = [...values[control.name] ?? [], ...sentBy(control)];
+  for (const control of controlsOf2(form)) values[control.name] = [...values[control.name] ?? [], .../** @type {string[]} */
+  sentValues(control)];
   return values;
-}
-function sentBy(control) {
-  if (control instanceof HTMLSelectElement) return [...control.selectedOptions].filter((option) => !call(option, "matches", ":disabled")).map(({ value: value2 }) => value2);
-  const isToggle2 = control.type === "checkbox" || control.type === "radio";
-  return isToggle2 && !/** @type {HTMLInputElement} */
-  control.checked ? [] : [control.value];
 }
 var joined2 = (params, values) => ({ ...params, ...Object.fromEntries(differing(params, values).map((name) => [name, valueFor(params, name, values[name])])) });
 var isOther = (params, values) => (PAGE in params || WINDOW in params) && differing(params, values).length > 0;
@@ -5395,7 +5656,6 @@ function sentencesOf(form, { details }) {
 }
 
 // src/transports/http.js
-var ABNORMAL = 1006;
 var MAX_CALLS = 50;
 var HttpTransport = class {
   /** Whether all subscriptions are answered, so that the next request may wait for changes. */
@@ -5613,7 +5873,6 @@ var LongPollTransport = class extends HttpTransport {
 };
 
 // src/transports/shared.js
-var ABNORMAL2 = 1006;
 var canShare = () => typeof SharedWorker !== "undefined";
 var SharedTransport = class {
   /** @type {MessagePort | null} */
@@ -5635,10 +5894,10 @@ var SharedTransport = class {
   open() {
     try {
       const worker = new SharedWorker(trusted("createScriptURL", this.script), { type: "module", name: `realtime ${this.session} ${this.url}` });
-      worker.onerror = () => this.#closed(ABNORMAL2, "The shared worker could not be started.");
+      worker.onerror = () => this.#closed(ABNORMAL, "The shared worker could not be started.");
       this.#port = worker.port;
     } catch (error) {
-      queueMicrotask(() => this.#closed(ABNORMAL2, String(error)));
+      queueMicrotask(() => this.#closed(ABNORMAL, String(error)));
       return;
     }
     this.#port.onmessage = ({ data }) => {
@@ -5707,7 +5966,6 @@ var SseTransport = class extends HttpTransport {
 };
 
 // src/transports/websocket.js
-var ABNORMAL3 = 1006;
 var WebSocketTransport = class {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -5725,7 +5983,7 @@ var WebSocketTransport = class {
     try {
       this.#socket = new WebSocket(this.url);
     } catch (error) {
-      queueMicrotask(() => this.#closed(ABNORMAL3, String(error)));
+      queueMicrotask(() => this.#closed(ABNORMAL, String(error)));
       return;
     }
     this.#socket.onopen = () => this.#handlers?.opened();
@@ -5800,8 +6058,6 @@ function storage() {
 }
 
 // src/transports/multiplexer.js
-var ABNORMAL4 = 1006;
-var OVERLOADED = 4002;
 var NEEDS_OWN = "This page needs a connection of its own.";
 var MAX_SUBSCRIPTIONS = 50;
 var MAX_WINDOWS = 4;
@@ -5910,7 +6166,7 @@ var Multiplexer = class {
   }
   /** Ends a connection that may be dead. @param {string} reason */
   cut(reason) {
-    if (this.#transport) this.#lost(ABNORMAL4, reason);
+    if (this.#transport) this.#lost(ABNORMAL, reason);
   }
   /** @param {Page} page @param {{version: number, token?: string}} hello */
   #greet(page, { version, token }) {
@@ -5926,7 +6182,7 @@ var Multiplexer = class {
   /** @param {Page} page @param {string} reason */
   #reject(page, reason) {
     this.leave(page);
-    page.port.closed(ABNORMAL4, reason);
+    page.port.closed(ABNORMAL, reason);
   }
   /** Ends the page's subscriptions on this connection. @param {Page} page */
   #forget(page) {
@@ -5990,7 +6246,7 @@ var Multiplexer = class {
     this.#deliver(message, text2);
     this.#handled += 1;
     this.#unacked.bytes += text2.length;
-    if (message.type === "frame" || isPatched(message)) this.#unacked.frames += 1;
+    if (message.type === "frame" || message.type === "part" || isPatched(message)) this.#unacked.frames += 1;
     const { frames, bytes } = this.#unacked;
     const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
     if (isDue && this.#transport) this.#acknowledge();
@@ -6034,9 +6290,10 @@ var Multiplexer = class {
         if (!entry) return;
         this.#entries.delete(message.id);
         const shares = [...this.#entries.values()].some(({ page }) => page !== entry.page);
-        if (message.code === OVERLOADED && shares) return this.#reject(entry.page, NEEDS_OWN);
+        if (message.code === codes.overloaded && shares) return this.#reject(entry.page, NEEDS_OWN);
         return this.#sendMessage(entry.page, { ...message, id: entry.id });
       }
+      case "part":
       case "event_rejected": {
         const entry = this.#entries.get(message.id);
         return entry && this.#sendMessage(entry.page, { ...message, id: entry.id });
@@ -6142,7 +6399,6 @@ var FIRST_PROBE_SECONDS = 15;
 var LONGEST_PROBE_SECONDS = 300;
 var MEMORY_SECONDS = 600;
 var KEY = "realtime:transport";
-var ABNORMAL5 = 1006;
 var TransportSelector = class {
   /** The transport of this page's last welcome. @type {string | null} */
   #current = null;
@@ -6278,7 +6534,7 @@ var FallbackTransport = class {
       closed: failed
     });
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL5, "Nothing was heard from the server."));
+      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, "Nothing was heard from the server."));
     }
     inner.open();
   }
@@ -6347,6 +6603,63 @@ var FallbackTransport = class {
     handlers?.closed(code, reason);
   }
 };
+
+// src/dom/unread_counts.js
+var NAME = "data-live-unread-count";
+var PARAMS = "data-live-params";
+var UnreadCounts = class {
+  /** By element: its attributes when it was bound, and the count. @type {Map<Element, {text: string, unread: Unread}>} */
+  #bound = /* @__PURE__ */ new Map();
+  /** @param {{document: Document, open: (stream: string, params: import("../protocol/messages.js").Params) => Unread, report: (error: unknown) => void}} options */
+  constructor({ document: document2, open, report }) {
+    this.document = document2;
+    this.open = open;
+    this.report = report;
+  }
+  start() {
+    const root = get(this.document, "documentElement");
+    this.#update();
+    const options = { childList: true, subtree: true, attributes: true, attributeFilter: [NAME, PARAMS] };
+    new MutationObserver((records) => records.some(concerns) && this.#update()).observe(root, options);
+    call(this.document, "addEventListener", "realtime:after-morph", () => this.#bound.forEach(({ unread: unread2 }, element) => this.#show(element, unread2)));
+  }
+  #update() {
+    const found = new Set([...call(this.document, "querySelectorAll", `[${NAME}]`)].filter((element) => !isForeign(element)));
+    for (const [element, { text: text2, unread: unread2 }] of this.#bound) {
+      if (found.has(element) && text2 === textOf(element)) continue;
+      this.#bound.delete(element);
+      unread2.close();
+    }
+    for (const element of found) if (!this.#bound.has(element)) this.#bind(element);
+  }
+  /** @param {Element} element */
+  #bind(element) {
+    try {
+      const unread2 = this.open(attribute(element, NAME) ?? "", readJSON(element, PARAMS) ?? {});
+      this.#bound.set(element, { text: textOf(element), unread: unread2 });
+      unread2.watch(() => this.#show(element, unread2));
+      this.#show(element, unread2);
+    } catch (error) {
+      this.report(error);
+    }
+  }
+  /** @param {Element} element @param {Unread} unread */
+  #show(element, unread2) {
+    const { count, error } = unread2;
+    if (count === void 0 && !error) return;
+    const text2 = count === void 0 ? "" : countText(count);
+    if (get(element, "textContent") === text2) return;
+    set(element, "textContent", text2);
+    emit(element, "realtime:change", { value: count ?? null });
+  }
+};
+var countText = (count) => count >= MOST ? `${MOST - 1}+` : count ? String(count) : "";
+var textOf = (element) => `${attribute(element, NAME)} ${attribute(element, PARAMS)}`;
+function concerns({ type, target, addedNodes, removedNodes }) {
+  if (type === "attributes") return target instanceof Element && attribute(target, NAME) !== null;
+  const has = (node) => node instanceof Element && (call(node, "matches", `[${NAME}]`) || call(node, "querySelector", `[${NAME}]`) !== null);
+  return [...addedNodes, ...removedNodes].some(has);
+}
 
 // src/dom/upload_forms.js
 var UPLOAD = "X-Realtime-Upload";
@@ -6505,7 +6818,7 @@ function showAgain(form, again) {
 }
 
 // src/realtime.js
-var MARK = /* @__PURE__ */ Symbol.for("realtime");
+var MARK2 = /* @__PURE__ */ Symbol.for("realtime");
 function create() {
   let chosen = {};
   const monitor = new Monitor();
@@ -6522,7 +6835,8 @@ function create() {
     warn: (text2) => console.warn(text2)
   });
   const report = (error) => console.error(error);
-  const page = new Page({ document, connection, connect: () => keepConnected(), report });
+  const openUnread = (name, params) => unread2(name, params);
+  const page = new Page({ document, connection, connect: () => keepConnected(), report, openUnread });
   const queries = new LiveQueries(connection, (element) => page.resultSetOf(element));
   const connect2 = ({ url, http, token } = {}) => {
     if (token && typeof token !== "function") {
@@ -6543,6 +6857,10 @@ function create() {
   const value2 = (stream, params, name) => {
     keepConnected();
     return queries.openValue(stream, params, name);
+  };
+  const unread2 = (name, params = {}) => {
+    keepConnected();
+    return queries.openUnread(name, params);
   };
   const call3 = (stream, params, action, args = {}, options = {}) => callTarget({ stream, params, action, args }, options);
   const callTarget = (target, options) => {
@@ -6581,17 +6899,19 @@ function create() {
     new Forms({ document, call: callTarget, follow: (url) => location.assign(url) }).start();
     new RowForms(document).start();
     new UploadForms({ document, go: (url) => location.assign(url) }).start();
+    new UnreadCounts({ document, open: openUnread, report }).start();
     const { after, clock } = monitor;
     new ParameterForms({ document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now }).start();
   };
   if (get(document, "readyState") === "loading") call(document, "addEventListener", "DOMContentLoaded", start2);
   else start2();
   return {
-    [MARK]: true,
+    [MARK2]: true,
     connect: connect2,
     live: live2,
     list: list2,
     value: value2,
+    unread: unread2,
     call: call3,
     presence: presence2,
     send: send3,
@@ -6622,7 +6942,7 @@ function withoutPage() {
     throw new Error(`realtime.${name}() needs a page: call it in the browser, not where a server renders.`);
   };
   return {
-    ...Object.fromEntries(["connect", "live", "list", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
+    ...Object.fromEntries(["connect", "live", "list", "value", "unread", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
     RealtimeError,
     codes,
     ...seen,
@@ -6632,12 +6952,12 @@ function withoutPage() {
 }
 function start() {
   const global = globalThis;
-  if (global.window?.document) return global.window.realtime = global.window.realtime?.[MARK] ? global.window.realtime : create();
+  if (global.window?.document) return global.window.realtime = global.window.realtime?.[MARK2] ? global.window.realtime : create();
   if (typeof global.SharedWorkerGlobalScope === "function" && global instanceof global.SharedWorkerGlobalScope) serve(global);
   return withoutPage();
 }
 var realtime = start();
-var { connect, live, list, value, call: call2, presence, send: send2, on, pause, resume, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
+var { connect, live, list, value, unread, call: call2, presence, send: send2, on, pause, resume, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
 var realtime_default = realtime;
 export {
   RealtimeError2 as RealtimeError,
@@ -6653,5 +6973,6 @@ export {
   resume,
   send2 as send,
   status,
+  unread,
   value
 };

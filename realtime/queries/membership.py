@@ -1,0 +1,34 @@
+"""Membership: the rows that a live query has, and which of them may have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import Final, NamedTuple
+
+
+class AllRows(Enum):
+    """Stands for the changed keys if any row may have changed."""
+
+    ALL_ROWS = "all rows"
+
+
+ALL_ROWS: Final = AllRows.ALL_ROWS
+
+Changed = Collection[str] | AllRows
+"""The keys of rows that may have changed, in the form of `comparable_key`; or `ALL_ROWS`."""
+
+
+class Members(NamedTuple):
+    """The rows that have entered and left a live query, if only its changed rows were read."""
+
+    added: Collection[str] = ()
+    removed: Collection[str] = ()
+    reordered: bool = False  # other rows have changed places
+
+
+Present = list[str] | Members
+"""What a live query has now: the keys of all rows in order, or their difference from before."""
+
+Past = Mapping[str, bool]
+"""The keys that have entered or left since a cursor, and whether they were there at that cursor."""
