@@ -18,9 +18,9 @@ from realtime.changelog import get_changelog
 from realtime.connections.transports import request
 from realtime.exceptions import Code
 from realtime.hub.shutdown import drain
-from realtime.streams.registry import registry
 from tests.connections.transports.inside import HELLO, call, kinds, messages, post, subscribe
 from tests.models import Book
+from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -93,8 +93,7 @@ async def test_list_that_depends_on_the_time_finds_rest(settings, elsewhere, clo
 
     settings.REALTIME_HEARTBEAT_SECONDS = 60
     await elsewhere.soon(User.objects.create, username="ann")
-    registry.add("timed", Timed)
-    try:
+    with registered(timed=Timed):
         has, sent = {}, []
         async with WireClient() as other:  # between two requests the live query stays, however far they are apart
             await other.subscribe("timed")
@@ -102,8 +101,6 @@ async def test_list_that_depends_on_the_time_finds_rest(settings, elsewhere, clo
                 _, subscribed, frame = await poll(subscribe("timed", **has), wait="?wait=0")
                 has = {"cursor": frame["cursor"], "fingerprint": subscribed["fingerprint"]}
                 sent.append(len(frame["deltas"]))
-    finally:
-        registry.remove("timed")
     assert (sent[0], sent[2:]) == (1, [0, 0])
 
 
