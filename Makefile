@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types structure faults compat bench bench-quick jitter attack overhead growth routing live-text costs docs docs-images clean fuzz browsers
+.PHONY: help demo test lint types structure faults compat bench bench-quick jitter attack overhead growth routing black-box live-text costs docs docs-images clean fuzz browsers
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -82,6 +82,10 @@ live-text:  ## Report what growing and live texts cost readers, and how soon the
 routing:  ## Report the cost of a change with 1 to 10,000 live queries in a process
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.routing
+
+black-box:  ## Report what the changes of another process cost a server process, and its peers
+	@scripts/setup bench
+	@exec .venv-bench/bin/python -m benchmarks.suite --only black-box --output build/black-box
 
 docs-images:  ## Take the screenshots of the docs
 	@scripts/setup dev

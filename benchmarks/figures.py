@@ -100,6 +100,7 @@ class Figures:
             self._last_served(),
             self._routing(),
             *self._text(),
+            *self._black_box(),
         ]
         for server in ("daphne", "uvicorn"):
             ours, plain = f"realtime-{server}", f"plain-{server}"
@@ -153,6 +154,24 @@ class Figures:
             if limit := record["target"]:
                 text = f"{record['what']}: at most {limit:g}"
                 yield Target(text, f"{record['seen']:.2f}", record["seen"] <= limit)
+
+    def _black_box(self) -> Iterable[Target]:
+        for record in self.of("black-box", peer="realtime-uvicorn"):
+            what, times = f"{record['what']}, {record['database']}", "{:.1f} times, {:.0f} and {:.0f} ms"
+            if "beside" in record and not record["what"].endswith(
+                ": filtered"
+            ):  # which reads each by its own QuerySet
+                ratio, most = record["processor"] / record["beside"], 5 if "number" in record else 2
+                seen = times.format(ratio, 1000 * record["processor"], 1000 * record["beside"])
+                yield Target(f"Changes from outside: {what}: at most {most} times one", seen, ratio <= most)
+            elif "behind" in record:
+                processor, behind = 1e6 * record["processor"], record["behind"]
+                seen = f"{processor:.0f} µs; all {1000 * behind:.0f} ms after the last commit"
+                met = processor <= 250 and behind <= 0.5
+                yield Target(f"Changes from outside: {what}: at most 250 µs each, and not behind", seen, met)
+            elif "latencies" in record:
+                p99 = percentile(record["latencies"], 0.99)
+                yield Target(f"Changes from outside: {what}: p99 below 150 ms", f"{p99:.0f} ms", p99 < 150)
 
     def _routing(self) -> Target:
         found = {record["queries"]: record["ratio"] for record in self.of("routing")}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.servers import Bench, Driver, Peer, Server
+from benchmarks.servers import Bench, Driver, Peer, Server, Writer
 
 Record = dict[str, Any]
 WARM_UP_SECONDS = 0.2
@@ -71,8 +72,10 @@ def fan_out(context: Context, peer: Peer, *, sizes: list[int], seconds: float, f
             if size == flood_at:
                 flood(context, server, peer, clients=size, changes=flooding(peer))
                 if peer.kind == "realtime":
-                    with server.writer(WRITTEN) as fifo:
-                        flood(context, server, peer, clients=size, changes=WRITTEN, fifo=fifo)
+                    with server.writer() as writer:
+                        writer("write_all", 1)
+                        time.sleep(0.5)  # until all clients have its first row
+                        flood(context, server, peer, clients=size, changes=WRITTEN, writer=writer)
 
 
 def flooding(peer: Peer) -> int:
@@ -82,14 +85,18 @@ def flooding(peer: Peer) -> int:
     return 300
 
 
-def flood(context: Context, server: Server, peer: Peer, *, clients: int, changes: int, fifo: str = "") -> None:
-    processor = server.processor_seconds()
-    found = context.driver("flood", changes=changes, fifo=fifo)
-    outside = (
-        {"peer": f"{peer.name}-outside", "label": f"{peer.label}, written by another process, ten in a transaction"}
-        if fifo
-        else {}
-    )
+def flood(
+    context: Context, server: Server, peer: Peer, *, clients: int, changes: int, writer: Writer | None = None
+) -> None:
+    processor, outside = server.processor_seconds(), {}
+    if writer is None:
+        found = context.driver("flood", changes=changes)
+    else:
+        label = f"{peer.label}, written by another process, ten in a transaction"
+        outside = {"peer": f"{peer.name}-outside", "label": label}
+        context.driver("expect", deliveries=changes * clients)
+        writer("write_all", changes, at_once=10)
+        found = context.driver("arrived")
     context.record(
         "flood",
         peer,

@@ -14,7 +14,8 @@ if __name__ == "__main__":
 
     from benchmarks.peers.models import Item
 
-    call_command("migrate", run_syncdb=True, verbosity=0)
+    call_command("migrate", verbosity=0)
+    call_command("migrate", run_syncdb=True, verbosity=0)  # the peers' tables, which refer to those of users
     Item.objects.bulk_create([Item(room=1, text=f"row {number}") for number in range(10)])
     client = Client()
     client.force_login(User.objects.create(username="ada"))

@@ -204,6 +204,20 @@ def _others(figures: Figures) -> Iterable[str]:
         yield "<h2>One change, by live queries in the process</h2>"
         rows = [[f"{r['queries']:,}", f"{r['milliseconds']:.3f}", f"{r['ratio']:.2f}"] for r in found]
         yield _table(["live queries", "ms", "ratio"], rows)
+    if found := figures.of("black-box"):
+        yield "<h2>Changes of another process</h2>"
+        rows = [
+            [
+                f"{r['what']}, {r['label']}, {r['database']}",
+                f"{1000 * r['processor']:,.2f}",
+                f"{r['processor'] / r['beside']:.2f}" if r.get("beside") else "",
+                f"{r['bytes']:,.0f}" if "bytes" in r else "",
+                f"{1000 * r['behind']:,.0f}" if "behind" in r else "",
+                f"{percentile(r['latencies'], 0.99):,.0f}" if "latencies" in r else "",
+            ]
+            for r in found
+        ]
+        yield _table(["", "ms of CPU", "ratio", "bytes", "ms behind", "p99, ms"], rows)
     if found := figures.of("trouble"):
         yield "<h2>Trouble in the servers' logs</h2>"
         yield _table(["peer", "lines"], [[r["peer"], " ".join(r["lines"])] for r in found])

@@ -9,8 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +28,7 @@ CORES = sorted(os.sched_getaffinity(0))
 DRIVER_CORE, SERVER_CORE = CORES[0], CORES[-1]
 
 APPLICATION = "benchmarks.peers.asgi:application"
+HELLO = {"type": "hello", "version": 1}
 SUBSCRIBE = {"type": "subscribe", "id": 1, "stream": "items", "params": {"room": 1}, "format": "data"}
 
 
@@ -91,6 +91,12 @@ BY_HAND = [
     _pair("channels-pubsub", "Channels, Redis pub/sub", layer="pubsub", **REDIS)[1],
 ]
 DCRF = _pair("dcrf", "djangochannelsrestframework", module="dcrf", layer="memory", most=1000)
+OUTSIDE = [  # that send the changes of other processes
+    REALTIME[1],
+    BY_HAND[2],
+    Peer("dcrf-redis", "djangochannelsrestframework, Redis, uvicorn", server="uvicorn", layer="redis",
+         **REDIS | {"module": "dcrf"}),
+]  # fmt: skip
 EVENTSTREAM = [
     Peer("eventstream", "django-eventstream, uvicorn", "sse", module="eventstream", server="uvicorn", path="/events/",
          most=1000)
@@ -193,33 +199,30 @@ class Server:
     def pid(self) -> int:
         return self._process.pid
 
-    @contextmanager
-    def writer(self, number: int) -> Iterator[str]:
-        """Run a process on the driver's core that writes so many rows after something is written to the FIFO."""
-        fifo = self.bench.directory / f"writer-{time.monotonic_ns()}"
-        os.mkfifo(fifo)
-        command = [sys.executable, "-m", "benchmarks.writer", str(number), str(fifo)]
-        command = ["taskset", "-c", str(DRIVER_CORE), *command]
-        with subprocess.Popen(tied(command), env=self._environment, cwd=ROOT, stdout=subprocess.PIPE) as writer:
-            assert writer.stdout is not None
-            writer.stdout.readline()
-            time.sleep(0.5)  # until all clients have its first row
-            try:
-                yield str(fifo)
-            finally:
-                writer.kill()
+    def writer(self) -> Writer:
+        """Return a process that writes to the same database."""
+        return Writer(self._environment)
+
+    def subscriber(self, stream: str, params: dict[str, Any], session: str = "") -> dict[str, Any]:
+        """Return what distinguishes a client that subscribes to this stream, or to the group of its parameter."""
+        [(name, value)] = params.items()
+        subscribe = SUBSCRIBE | {"stream": stream, "params": params}
+        return {
+            "path": self.peer.path if self.peer.kind == "realtime" else f"{self.peer.path}?{name}-{value}",
+            "hello": _compact([HELLO, subscribe]) if self.peer.kind == "realtime" else [],
+            "headers": f"Cookie: sessionid={session or self.bench.session}\r\n",
+        }
 
     def connection(self, **more: Any) -> dict[str, Any]:
         """Return the driver's options for connecting to it."""
         peer = self.peer
-        hello = [json.dumps({"type": "hello", "version": 1}), json.dumps(SUBSCRIBE)]
         return {
             "kind": peer.kind,
             "port": self.port,
             "path": peer.path,
             "control": peer.control,
             "clock": bool(peer.module),
-            "hello": [text.replace(": ", ":").replace(", ", ",") for text in hello] if peer.kind == "realtime" else [],
+            "hello": _compact([HELLO, SUBSCRIBE]) if peer.kind == "realtime" else [],
             "ready": {"realtime": "frame", "socketio": "40{"}.get(peer.kind, ""),
             "headers": f"Cookie: sessionid={self.bench.session}\r\n" if peer.module else "",
         } | more
@@ -237,6 +240,37 @@ class Server:
     def _processes(self) -> Iterable[psutil.Process]:
         process = psutil.Process(self.pid)
         return [process, *process.children(recursive=True)]
+
+
+def _compact(messages: Iterable[dict[str, Any]]) -> list[str]:
+    return [json.dumps(message, separators=(",", ":")) for message in messages]
+
+
+class Writer:
+    """A process that writes rows, on the driver's core: it calls functions of `benchmarks.peers.rows`."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        command = ["taskset", "-c", str(DRIVER_CORE), sys.executable, "-m", "benchmarks.writer"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._popen = subprocess.Popen(tied(command), env=environment, cwd=ROOT, text=True, **pipes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._popen.kill()
+        self._popen.wait()
+
+    def __call__(self, function: str, *args: Any, **options: Any) -> Any:
+        """Call a function there, and return its result."""
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        self._popen.stdin.write(json.dumps([function, args, options]) + "\n")
+        self._popen.stdin.flush()
+        line = self._popen.stdout.readline()
+        if not line:
+            raise DriverError("The writer has ended.")
+        return json.loads(line)
 
 
 class DriverError(Exception):

@@ -22,12 +22,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measures
+from benchmarks import black_box, measures
 from benchmarks.report import write
 from benchmarks.servers import (
     BARE,
     DCRF,
     JAVASCRIPT,
+    OUTSIDE,
     PEERS,
     PLAIN,
     REALTIME,
@@ -42,7 +43,7 @@ from benchmarks.servers import (
 OUTPUT = ROOT / "build" / "bench"
 QUICK = [*REALTIME, *BARE, PEERS["channels-memory-daphne"], *DCRF[:1], *JAVASCRIPT]
 FAN_OUT = [peer for peer in PEERS.values() if peer not in PLAIN]
-MEASURES = ("fan-out", "many", "latency", "connections", "burst", "storm", "scale", "routing", "text")
+MEASURES = ("fan-out", "many", "latency", "connections", "burst", "storm", "scale", "routing", "text", "black-box")
 
 Step = tuple[str, Peer | None, Callable[[measures.Context], None]]
 
@@ -126,10 +127,35 @@ def once(peers: Sequence[Peer], *, quick: bool) -> Iterator[Step]:
             clients = 200 if quick else 1000
             step = _do(measures.scale, peer, processes=processes, clients=clients, seconds=0.5 if quick else 2)
             yield "scale", peer, step
+    if ours and not quick:
+        yield from outside()
     if ours:
         queries = [1, 1000] if quick else [1, 1000, 10_000]
         yield "routing", None, _do(routing, queries=queries, changes=40)
         yield "text", None, _do(text, options=["--readers", "20", "--token", "40", "--only-bytes"] if quick else [])
+
+
+def outside() -> Iterator[Step]:
+    """Yield the measures of another process's changes. Peers are measured where they can do the work."""
+    ours, by_hand, dcrf = OUTSIDE
+    for database in ("sqlite", "postgresql"):
+        steps: list[tuple[Peer, Callable[..., None], dict[str, Any]]] = [
+            (ours, black_box.audiences, {"number": 2000, "changes": 6}),
+            (ours, black_box.small_queries, {"number": 300, "changes": 3000}),
+            (ours, black_box.rows, {"numbers": (100, 100_000), "changes": 25}),
+            (ours, black_box.renamed, {"boards": 1000, "tasks": 10}),
+            (ours, black_box.imports, {"numbers": (10_000, 50_000)}),
+        ]
+        if database == "sqlite":
+            steps += [
+                (ours, black_box.many_queries, {"number": 10_000, "a_second": 500, "seconds": 8}),
+                (by_hand, black_box.audiences, {"number": 2000, "changes": 6}),
+                (by_hand, black_box.small_queries, {"number": 300, "changes": 3000}),
+                (dcrf, black_box.small_queries, {"number": 300, "changes": 3000}),
+                (by_hand, black_box.renamed, {"boards": 1000, "tasks": 10}),
+            ]
+        for peer, measure, options in steps:
+            yield "black-box", peer, _do(measure, peer, database=database, **options)
 
 
 def _do(measure: Callable[..., None], *args: Any, **options: Any) -> Callable[[measures.Context], None]:

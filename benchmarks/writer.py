@@ -1,24 +1,24 @@
-"""Writer: a separate process that commits new rows, ten in each transaction.
+"""Writer: a separate process that writes rows. Each line of its input is a call of a function in `peers.rows`.
 
-    python -m benchmarks.writer NUMBER FIFO
+    python -m benchmarks.writer
 
-It prints that it is ready, and begins when something is written to the FIFO.
+A line is a function's name, its arguments and its named arguments, as JSON. The answer is the result, as JSON.
 """
 
+import json
 import os
 import sys
-from pathlib import Path
+from importlib import import_module
 
 import django
 
 if __name__ == "__main__":
-    os.environ["BENCH_PEER"] = "ours"
+    os.environ.setdefault("BENCH_PEER", "ours")
     django.setup()
 
-    from benchmarks.peers.rows import write_all
+    from benchmarks.peers import rows
 
-    number, fifo = int(sys.argv[1]), Path(sys.argv[2])
-    write_all(1)
-    print("ready", flush=True)
-    fifo.read_bytes()
-    write_all(number, at_once=10)
+    import_module(f"benchmarks.peers.{os.environ['BENCH_PEER']}")  # which may observe the writes
+    for line in sys.stdin:
+        function, args, options = json.loads(line)
+        print(json.dumps(getattr(rows, function)(*args, **options)), flush=True)

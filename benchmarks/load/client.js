@@ -1,6 +1,5 @@
 // The load driver's clients, over bare TCP sockets. A delivery only costs parsing a header and searching for the mark.
 
-const MARK = Buffer.from("@@") // each change has one
 const FRAME = 0x66 // "f" of {"type":"frame"…
 const HEARTBEAT = 0x68 // "h"
 const WELCOME = 0x77 // "w"
@@ -16,6 +15,8 @@ export const load = {
   onReady: null,
   awaited: 0, // deliveries that have not arrived yet
   arrivals: null, // the times of deliveries, if they are recorded
+  mark: Buffer.from("@@"), // each change has one
+  delays: null, // since each change was written, if its mark is followed by that time, in microseconds
   onAll: null,
   bytes: 0, // received in total
   failures: 0,
@@ -40,9 +41,11 @@ function pong(payload) {
 }
 
 export class Client {
-  constructor(path, onText, port = load.peer.port) {
-    this.path = path
+  /** `own` has what distinguishes this client from others: its path, headers and messages. */
+  constructor(path, onText, port = load.peer.port, own = {}) {
+    this.path = own.path ?? path
     this.port = port
+    this.own = own
     this.onText = onText
     this.rest = null // the beginning of an incomplete frame
     this.open = false
@@ -77,7 +80,7 @@ export class Client {
       const upgrade = load.peer.kind === "sse" && this.onText === subscriber
         ? "Accept: text/event-stream\r\n"
         : "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-      this.write(Buffer.from(`GET ${this.path} HTTP/1.1\r\nHost: 127.0.0.1:${this.port}\r\n${upgrade}${load.peer.headers ?? ""}\r\n`))
+      this.write(Buffer.from(`GET ${this.path} HTTP/1.1\r\nHost: 127.0.0.1:${this.port}\r\n${upgrade}${this.own.headers ?? load.peer.headers ?? ""}\r\n`))
     })
   }
 
@@ -128,14 +131,16 @@ export class Client {
 
   /** Counts the changes in a part of the received data. */
   count(chunk, start, end) {
-    let found = chunk.indexOf(MARK, start)
+    let found = chunk.indexOf(load.mark, start)
     while (found >= 0 && found < end) {
       this.rows++
+      if (load.delays !== null)
+        load.delays.push(now() + load.peer.offset - Number(chunk.toString("latin1", found + 2, found + 18)) / 1000)
       if (load.awaited > 0) {
         if (load.arrivals !== null) load.arrivals[load.arrivals.length - load.awaited] = now()
         if (--load.awaited === 0) load.onAll()
       }
-      found = chunk.indexOf(MARK, found + 2)
+      found = chunk.indexOf(load.mark, found + 2)
     }
   }
 
@@ -168,7 +173,7 @@ const handlers = {
 
 export const subscriber = {
   opened(client) {
-    for (const text of load.peer.hello ?? []) {
+    for (const text of client.own.hello ?? load.peer.hello ?? []) {
       // a client that reconnects sends its cursor
       const again = client.cursor !== null && text.includes('"subscribe"')
       const message = again ? JSON.stringify({ ...JSON.parse(text), cursor: client.cursor, view: client.view }) : text

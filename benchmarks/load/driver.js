@@ -1,10 +1,10 @@
 // Load driver: many clients of one server, in one thread. It reads commands as lines of JSON, and answers each with a line.
 
-import { writeFileSync } from "node:fs"
 import { Client, frame, load, now, publisher, subscriber } from "./client.js"
 
 let control = null
 let clients = []
+let expected = null
 
 async function ask(text) {
   publisher.answers = []
@@ -36,7 +36,7 @@ const commands = {
     for (const client of [...clients, control]) {
       if (client === null) continue
       client.gone = true
-      client.socket.terminate?.()
+      client.socket?.terminate?.()
     }
     load.peer = command.peer
     clients = []
@@ -61,12 +61,12 @@ const commands = {
     return { offset, precision: best / 2 }
   },
 
-  /** Adds clients, so many at a time; resolves when all are live. */
-  async grow({ count, concurrency = 64 }) {
+  /** Adds clients, so many at a time; resolves when all are live. `own` says what is different for each of them. */
+  async grow({ own = null, count = own.length, concurrency = 64 }) {
     const started = now()
     const goal = load.ready + count
     const ports = load.peer.ports ?? [load.peer.port]
-    const fresh = Array.from({ length: count }, (_, index) => new Client(load.peer.path, subscriber, ports[index % ports.length]))
+    const fresh = Array.from({ length: count }, (_, index) => new Client(load.peer.path, subscriber, ports[index % ports.length], own?.[index]))
     clients.push(...fresh)
     const opened = await launch(fresh, goal, concurrency)
     return { seconds: (now() - started) / 1000, clients: load.ready, opened, failures: load.failures }
@@ -108,14 +108,32 @@ const commands = {
     }
   },
 
+  /** Begins to count deliveries of another process's changes, by a mark; `arrived` resolves when all have come. */
+  async expect({ deliveries, mark = "@@", stamped = false }) {
+    load.mark = Buffer.from(mark)
+    load.delays = stamped ? [] : null
+    expected = { started: now(), bytes: load.bytes, deliveries, done: all(deliveries, null).then(now, (error) => error) }
+    return {}
+  },
+
+  async arrived() {
+    const { started, bytes, deliveries, done } = expected
+    const last = await done
+    if (last instanceof Error) throw last
+    const delays = Buffer.from(Float32Array.from(load.delays ?? []).buffer).toString("base64")
+    load.mark = Buffer.from("@@")
+    load.delays = null
+    const seconds = (last - started) / 1000
+    return { deliveries, seconds, at: (last + load.peer.offset) / 1000, bytes: load.bytes - bytes, latencies: delays, failures: load.failures }
+  },
+
   /** Sends changes as fast as possible, each a new row; resolves when all clients have all of them. */
-  async flood({ changes, fifo = null, clients: wanted = clients.length }) {
+  async flood({ changes, clients: wanted = clients.length }) {
     publisher.answers = []
     const started = now()
     const bytes = load.bytes
     const done = all(changes * wanted, null)
-    if (fifo) writeFileSync(fifo, "go")
-    else if (load.peer.kind === "realtime") control.write(frame(`flood ${changes}`))
+    if (load.peer.kind === "realtime") control.write(frame(`flood ${changes}`))
     else for (let step = 0; step < changes; step += 50) {
       const some = Array.from({ length: Math.min(50, changes - step) }, () => frame(change("++")))
       control.write(Buffer.concat(some))
@@ -192,10 +210,10 @@ async function launch(fresh, goal, concurrency) {
   let next = 0
   let opened = 0
   await new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`${goal - load.ready} clients are not live, ${load.failures} failed`)),
-      load.peer.patience ?? 120000,
-    )
+    const timer = setTimeout(() => {
+      load.onReady = null
+      reject(new Error(`${goal - load.ready} clients are not live, ${load.failures} failed`))
+    }, load.peer.patience ?? 120000)
     const check = () => {
       if (load.ready === goal) {
         clearTimeout(timer)

@@ -1,4 +1,4 @@
-"""Channels by hand: a consumer in a group, and `group_send`. It writes no rows."""
+"""Channels by hand: a consumer in the group that its address names, and `group_send`. It writes no rows."""
 
 import time
 from typing import Any
@@ -11,7 +11,9 @@ from benchmarks.peers.control import controlled
 
 
 class ItemConsumer(AsyncWebsocketConsumer):
-    groups = ["items"]
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        self.groups = [self.scope["query_string"].decode() or "items"]
+        await super().websocket_connect(message)
 
     async def item(self, event: dict[str, Any]) -> None:
         await self.send(text_data=event["text"])

@@ -25,11 +25,19 @@ class ItemConsumer(GenericAsyncAPIConsumer):
 
     async def connect(self, **kwargs: Any) -> None:
         await super().connect(**kwargs)
-        await self.items.subscribe()
+        await self.items.subscribe(room=int(self.scope["query_string"].decode().removeprefix("room-") or 1))
 
     @model_observer(Item)
     async def items(self, message: Any, observer: Any = None, **kwargs: Any) -> None:
         await self.send_json(message)
+
+    @items.groups_for_signal
+    def items(self, instance: Item, **kwargs: Any) -> Any:
+        yield f"room-{instance.room}"
+
+    @items.groups_for_consumer
+    def items(self, room: int, **kwargs: Any) -> Any:
+        yield f"room-{room}"
 
     @items.serializer
     def items(self, instance: Item, action: Any, **kwargs: Any) -> Any:

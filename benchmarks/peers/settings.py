@@ -58,6 +58,7 @@ REALTIME_LIMITS = {
     "messages_per_second_per_user": 1_000_000.0,
     "checks_per_second": 1_000_000.0,
     "live_queries": 1_000_000,
+    "rows": 200_000,
     "anonymous_live_queries": 1_000_000,
     "changes": int(os.environ.get("BENCH_MAX_CHANGES", "20000")),
 }

@@ -105,11 +105,6 @@ def _by_row(texts: Iterable[TextName]) -> Mapping[str, Mapping[str, Collection[T
     return found
 
 
-def _say(log: Callable[..., None], text: str, key: QueryKey, *args: object) -> None:
-    params = key.params.decode()
-    log(text, key.stream, params, *args, extra={"stream": key.stream, "params": params})
-
-
 def _by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
     groups: defaultdict[QueryKey, list[Want]] = defaultdict(list)
     for want in wants:
@@ -696,7 +691,7 @@ class Tail:
             if len(query.keys) > most and query.key not in self._large and query.key in self._queries:
                 self._large.add(query.key)
                 text = "The live query %s %s has %d rows; more than %d make each change slow. Show a part of them."
-                _say(logger.warning, text, query.key, len(query.keys), most)
+                query.key.say(logger.warning, text, len(query.keys), most)
 
     def _head(self) -> str:
         cursor = self.log.head()
@@ -740,9 +735,7 @@ class Tail:
         except GivenUp:
             raise
         except Exception:
-            params = key.params.decode()
-            fields = {"stream": key.stream, "params": params}
-            logger.exception("The live query %s %s cannot be made.", key.stream, params, extra=fields)
+            key.say(logger.exception, "The live query %s %s cannot be made.")
             failed.add(key)
             return None
 
@@ -767,14 +760,12 @@ class Tail:
             return None
         except TooManyRows as error:
             text = "The live query %s %s has more than %d rows, the limit `rows` of REALTIME_LIMITS; it is refused."
-            _say(logger.error, text, query.key, error.most)
+            query.key.say(logger.error, text, error.most)
             failed.add(query.key)
             self._errors[query.key] = error
             return None
         except Exception as error:
-            params = query.key.params.decode()
-            fields = {"stream": query.key.stream, "params": params}
-            logger.exception("The live query %s %s cannot be read.", query.key.stream, params, extra=fields)
+            query.key.say(logger.exception, "The live query %s %s cannot be read.")
             failed.add(query.key)
             if isinstance(error, DatabaseError):
                 raise _QueryFailed(query.key, error) from error

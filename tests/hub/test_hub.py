@@ -430,14 +430,14 @@ async def test_client_that_comes_while_the_last_one_leaves_finds_threads(shelf, 
     closing, go_on = asyncio.Event(), asyncio.Event()
     async with WireClient() as last:
         await last.subscribe("top", shelf=shelf.pk)
-        close = type(get_hub()._events).close
+        close = type(get_hub()._background.events).close
 
         async def slow_close(self):
             closing.set()
             await go_on.wait()
             await close(self)
 
-        monkeypatch.setattr(type(get_hub()._events), "close", slow_close)
+        monkeypatch.setattr(type(get_hub()._background.events), "close", slow_close)
         leaving = asyncio.create_task(last.connection.close())
         await closing.wait()
         async with WireClient() as first:

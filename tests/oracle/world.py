@@ -256,8 +256,8 @@ class Client:
 class SteppedHub(Hub):
     def attach(self, client: Any, user: str | None = None) -> None:
         super().attach(client, user)
-        if self._pruning is not None:  # it takes locks that writers hold here
-            self._pruning._task.cancel()
+        if self._background is not None:  # it takes locks that writers hold here
+            self._background.pruning._task.cancel()
 
     @property
     def log(self) -> Any:
