@@ -291,6 +291,8 @@ class Subscriptions:
             frames, effects = peer.session.release(begun if self._is_in_doubt() else None)
             peer.send(frames)
             peer.handle(effects)
+            if self._client.is_ready:
+                self._hub.send_parts(self._client)
             self._events.resume()
 
     def _is_in_doubt(self) -> bool:

@@ -244,6 +244,8 @@ class Hub:
         except QueryTimedOut as error:
             call_client(client, client.refuse, subscription, error)
             return
+        for log in self.tasks:  # after a move, for the rows of another audience
+            log.withdraw(client, subscription)
         if (refusal := self._limits.acquire(client, key, stream)) is not None:
             call_client(client, client.refuse, subscription, refusal)
             return
@@ -255,6 +257,10 @@ class Hub:
         """Bring the client's live queries up to date, each from its cursor."""
         for query, cursor in queries.items():
             any(log.catch_up(client, query, cursor) for log in self.tasks)
+
+    def send_parts(self, client: Client) -> bool:
+        """Go on with the live queries that a client is sent in parts; return whether there are any."""
+        return sum(log.send_parts(client) for log in self.tasks) > 0
 
     def unsubscribe(self, client: Client, query: int) -> None:
         for log in self.tasks:

@@ -80,8 +80,9 @@ def total(reports: Sequence[Report]) -> dict[str, Any]:
             mine = counts.setdefault(name, {})
             for label, number in labels.items():
                 mine[label] = mine.get(label, 0) + number
-    added = ("clients", "users", "subscriptions", "slow")
-    numbers = {name: sum(figures[name] for figures in current) for name in added}
+    numbers = {
+        name: sum(figures[name] for figures in current) for name in ("clients", "users", "subscriptions", "slow")
+    }
     return {**numbers, "counts": {name: dict(sorted(counts[name].items())) for name in sorted(counts)}}
 
 

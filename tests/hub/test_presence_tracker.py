@@ -16,7 +16,7 @@ from realtime.hub import presence_rows
 from realtime.hub.presence_rows import Arrival, Lapsed, Who
 from realtime.hub.presence_tracker import TOGETHER_SECONDS, PresenceTracker, PresentUser, get_presence_tracker
 from realtime.models import Change, Presence, Seat, Server
-from realtime.streams.presence import Place
+from realtime.streams.place import Place
 from realtime.streams.registry import registry
 from realtime.streams.validation import problems
 from tests.models import Book, Note, Shelf

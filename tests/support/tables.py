@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
 from realtime.changelog import get_changelog
-from realtime.models import Change, Job, Log, Notification, Operation, TextLease
+from realtime.models import Change, Job, Log, Notification, Operation, ReadMarker, TextLease
 
 
 def empty_tables(*, with_log: bool = True) -> None:
@@ -21,6 +21,7 @@ def empty_tables(*, with_log: bool = True) -> None:
         *own,
         Job,
         Notification,
+        ReadMarker,
         User.groups.through,
         User.user_permissions.through,
         User,

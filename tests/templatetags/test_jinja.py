@@ -23,6 +23,7 @@ CALLS = {
     ),
     '{% live_value "counted" "count" %}': '{{ live_value("counted", "count") }}',
     '{% presence "talk" shelf=shelf watch=True %}': '{{ presence("talk", shelf=shelf, watch=True) }}',
+    '{% live_unread "news" shelf=shelf class="a" %}': '{{ live_unread("news", shelf=shelf, class="a") }}',
     '{% live_notification_count class="a" %}': '{{ live_notification_count(class="a") }}',
     '{% live_notifications class="a" %}': '{{ live_notifications(class="a") }}',
     '{% live_jobs class="a" %}': '{{ live_jobs(class="a") }}',

@@ -20,6 +20,7 @@ from realtime.exceptions import Code
 from realtime.hub.shutdown import drain
 from tests.connections.transports.inside import HELLO, call, kinds, messages, post, subscribe
 from tests.models import Book
+from tests.support.limits import limit
 from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
@@ -310,3 +311,42 @@ class TestNextRequest:
         has = await self.begin(shelf, ann, "books")
         await post("poll/", HELLO, subscribe("books", shelf=shelf.pk, **has), client=ann)  # and reads no answer
         await until(lambda: hub.clients == [])
+
+
+class Open(ModelStream):
+    """The books of a shelf, for everyone."""
+
+    model = Book
+    fields = ["id", "title"]
+    partition_by = ["shelf"]
+    allow_anonymous = True
+
+    def authorize(self, user, shelf):
+        return True
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf).order_by("title")
+
+
+@pytest.mark.parametrize("transport", ["poll/?wait=0", "sse/"])
+async def test_rows_in_parts_are_sent_as_fast_as_the_client_reads(
+    transport, settings, shelf, elsewhere, monkeypatch, request
+):
+    monkeypatch.setattr("realtime.queries.livequery.PART_ROWS", 8)
+    monkeypatch.setattr("realtime.queries.opening.STEP_ROWS", 8)
+    settings.REALTIME_HEARTBEAT_SECONDS = seconds(2)
+    limit(settings, window_bytes=300)  # a part is larger, and waits until the one before is taken
+    registry.add("open", Open)
+    request.addfinalizer(lambda: registry.remove("open"))
+    await elsewhere.soon(Book.objects.bulk_create, [Book(shelf=shelf, title=f"{number:02}") for number in range(50)])
+
+    response = await post(transport, {**HELLO, "version": 2}, subscribe("open", shelf=shelf.pk))
+    chunks: list[str] = []
+    async for chunk in response:
+        chunks.append(chunk.decode())
+        assert chunks[-1].count('"type":"part"') <= 1
+        if '"type":"frame"' in chunks[-1]:
+            break
+    text = "".join(chunks)
+    assert text.count('"type":"part"') == 7
+    assert re.findall(r'"title":"(\d+)"', text) == [f"{number:02}" for number in range(50)]
