@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
@@ -328,16 +329,20 @@ class Open(ModelStream):
         return Book.objects.filter(shelf=shelf).order_by("title")
 
 
+@pytest.fixture
+def opened() -> Iterator[None]:
+    with registered(open=Open):
+        yield
+
+
 @pytest.mark.parametrize("transport", ["poll/?wait=0", "sse/"])
 async def test_rows_in_parts_are_sent_as_fast_as_the_client_reads(
-    transport, settings, shelf, elsewhere, monkeypatch, request
+    transport, settings, shelf, elsewhere, monkeypatch, opened
 ):
     monkeypatch.setattr("realtime.queries.livequery.PART_ROWS", 8)
     monkeypatch.setattr("realtime.queries.opening.STEP_ROWS", 8)
     settings.REALTIME_HEARTBEAT_SECONDS = seconds(2)
     limit(settings, window_bytes=300)  # a part is larger, and waits until the one before is taken
-    registry.add("open", Open)
-    request.addfinalizer(lambda: registry.remove("open"))
     await elsewhere.soon(Book.objects.bulk_create, [Book(shelf=shelf, title=f"{number:02}") for number in range(50)])
 
     response = await post(transport, {**HELLO, "version": 2}, subscribe("open", shelf=shelf.pk))
