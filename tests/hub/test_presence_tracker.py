@@ -21,6 +21,7 @@ from realtime.streams.registry import registry
 from realtime.streams.validation import problems
 from tests.models import Book, Note, Shelf
 from tests.support.limits import limit
+from tests.support.streams import registered
 from tests.support.waiting import wait_until
 from tests.support.wire import WireClient, until
 
@@ -452,11 +453,8 @@ class TestDeclaration:
             fields = ["id"]
             presence = People
 
-        registry.add("lounges", Rooms)
-        try:
+        with registered(lounges=Rooms):
             assert registry.get("lounges:presence").fields == ["user.email"]
-        finally:
-            registry.remove("lounges")
         assert "lounges:presence" not in registry.names()
 
     def test_anything_else_is_a_problem(self):
