@@ -1,4 +1,4 @@
-"""Costs: how the costs of page positions, presence, events under overload, access, long polls, and patches grow.
+"""Costs: how the costs of page positions, presence, events under overload, access, long polls, and others grow.
 
     python -m benchmarks.costs
     python -m benchmarks.costs --databases mysql --only head
@@ -8,13 +8,15 @@ client among 300 present ones with one among 100; a long poll with a WebSocket f
 answers at once, by the server's processor time (on Linux). For events, it is the age of the oldest that arrived, while
 more events are sent than can be delivered. For access, it is the delay of frames while twenty changes a second each
 concern the access of all users, beside the delay without these changes. For patches, one of 40 fields changes, and
-clients of protocol version 2 are compared with as many of version 1, which receive whole rows.
+clients of protocol version 2 are compared with as many of version 1, which receive whole rows. For an opening, a
+client of version 2 receives 100,000 rows in parts, beside one of version 1, which receives them in one frame.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import re
@@ -35,8 +37,9 @@ EVENT_CLIENTS, EVENTS_PER_SECOND, EVENTS_FOR_SECONDS = 200, 500, 4
 USERS, ACCESS_CHANGES_PER_SECOND, FRAMES_PER_SECOND, ACCESS_FOR_SECONDS = (100, 1000), 20, 4, 10
 POLLERS, WRITES = 20, 100
 WRITTEN_AT = re.compile(r"at (\d+\.\d+)")
-MEASURES = ("head", "presence", "events", "access", "longpoll", "patches")
+MEASURES = ("head", "presence", "events", "access", "longpoll", "patches", "opening")
 FIELDS, PATCHED, PATCHES = 40, 1000, 30  # of a row; clients; changes
+OPENED_ROWS = 100_000
 
 
 def main() -> None:
@@ -409,6 +412,94 @@ async def changed(user: str, book: Any, version: int) -> tuple[float, float, flo
     for sink in sinks:
         await sink.connection.close()
     return used / PATCHES, 1000 * processor / PATCHES, statistics.median(times)
+
+
+def opening() -> None:
+    from django.contrib.auth.models import User
+    from django.test import override_settings
+
+    from tests.models import Book, Shelf
+
+    user = str(User.objects.create(username="opener").pk)
+    large, small = Shelf.objects.create(name="large"), Shelf.objects.create(name="small")
+    titles = (f"The book with the number {number:06}, and a long title" for number in range(OPENED_ROWS))
+    Book.objects.bulk_create([Book(shelf=large, title=title) for title in titles], batch_size=1000)
+    book = Book.objects.create(shelf=small, title="small")
+    with override_settings(REALTIME_LIMITS={"rows": 2 * OPENED_ROWS, "unread_bytes": 1 << 30}):
+        asyncio.run(opened(user, small.pk, book, 2))  # everything is imported
+        parts, whole = (asyncio.run(opened(user, large.pk, book, version)) for version in (2, 1))
+    rows = f"{OPENED_ROWS:,} rows in parts, and at once"
+    tell(f"{rows}: seconds", parts[0], whole[0])
+    tell("the same: the loop's longest pause, ms", parts[1], whole[1])
+    tell("the same: the largest message, KiB", parts[2], whole[2])
+    tell("the same: others' change, ms, median", parts[3], whole[3])
+    tell("the same: MiB of memory at most", parts[4], whole[4])
+
+
+async def opened(user: str, large: int, book: Any, version: int) -> tuple[float, ...]:
+    """Open many rows while others are changed.
+
+    Return the seconds, the longest pause of the event loop, the largest message, the time of a change for a client of
+    other rows, and by how much the process has grown at most (on Linux).
+    """
+    from django.db import connection
+
+    class Opener(Sink):
+        largest = 0
+
+        def send(self, text: str) -> None:
+            super().send(text)
+            self.largest = max(self.largest, len(text))
+            ack = json.dumps({"type": "ack", "messages": self.messages})
+            asyncio.get_running_loop().call_soon(self.connection.receive, ack)
+
+    other = Opener(user, 2)
+    asked = {"type": "subscribe", "id": 1, "stream": "books", "params": {"shelf": book.shelf_id}}
+    other.connection.receive(json.dumps(asked))
+    while not other.connection.settled:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    opener = Opener(user, version)
+    pauses, delays = [0.0], list[float]()
+
+    def write() -> None:
+        type(book).objects.filter(pk=book.pk).update(title=f"{time.time_ns()}")
+        connection.close()
+
+    async def change() -> None:
+        while not opener.connection.settled:
+            before, begun = other.frames, time.monotonic()
+            await asyncio.to_thread(write)
+            while other.frames == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+            delays.append(1000 * (time.monotonic() - begun))
+            await asyncio.sleep(0.05)
+
+    async def watch() -> None:
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(0.001)
+            pauses.append(1000 * (time.monotonic() - begun))
+
+    def memory(name: str) -> int:
+        return int(Path("/proc/self/status").read_text().partition(f"{name}:")[2].split()[0])
+
+    await asyncio.to_thread(forget_peak)
+    before = memory("VmRSS")
+    watching, begun = asyncio.create_task(watch()), time.monotonic()
+    opener.connection.receive(json.dumps({**asked, "params": {"shelf": large}}))
+    await change()
+    seconds = time.monotonic() - begun
+    watching.cancel()
+    grown = (memory("VmHWM") - before) / 1024
+    for client in (opener, other):
+        await client.connection.close()
+    return seconds, max(pauses), opener.largest / 1024, statistics.median(delays), grown
+
+
+def forget_peak() -> None:
+    """Forget how much memory the process has used at most until now."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 async def socket(port: int, cookie: str, asked: dict[str, Any], arrived: asyncio.Queue[None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -129,31 +129,40 @@ def routing_of(routing: Routing, row: Row, operation: str) -> RoutingValues | No
 def update_changes(table: Table, query: Any, conditions: Conditions, alias: str) -> list[NewChange]:
     """Return the changes to log for an UPDATE, derived from its query alone."""
     written = written_values(table, query)
-    keys = keys_of(table, conditions)
     if written.keys() & {part.name for part in table.keys}:
         return rereads(table)  # the rows have new keys
+    return _statement_changes(
+        table, UPDATE, conditions, written, alias, lambda routing: _shared_routing(routing, conditions, written)
+    )
+
+
+def delete_changes(table: Table, conditions: Conditions, alias: str) -> list[NewChange]:
+    """Return the changes to log for a DELETE, derived from its query alone."""
+    row = {name: values[0] for name, values in conditions.items() if len(values) == 1}
+    return _statement_changes(table, DELETE, conditions, {}, alias, lambda routing: routing_of(routing, row, DELETE))
+
+
+def _statement_changes(
+    table: Table,
+    operation: str,
+    conditions: Conditions,
+    written: Mapping[str, Any],
+    alias: str,
+    routing_of_rows: Callable[[Routing], RoutingValues | None],
+) -> list[NewChange]:
+    keys = keys_of(table, conditions)
     found: list[NewChange] = []
     for own in table.own:
         if keys is None or len(keys) > MAX_ROWS:
             found.append(NewChange(own.label, "", REREAD, _unlisted_routing(own.routing, conditions, written)))
         else:
-            routing = _shared_routing(own.routing, conditions, written)
-            found += [NewChange(own.label, key, UPDATE, routing) for key in keys]
-    return [*found, *_all_link_changes(table, conditions, alias, written), *rereads(table, table.rereads)]
-
-
-def delete_changes(table: Table, conditions: Conditions, alias: str) -> list[NewChange]:
-    """Return the changes to log for a DELETE, derived from its query alone."""
-    keys = keys_of(table, conditions)
-    found: list[NewChange] = []
-    for own in table.own:
-        if keys is None or len(keys) > MAX_ROWS:
-            found.append(NewChange(own.label, "", REREAD, _unlisted_routing(own.routing, conditions, {})))
-        else:
-            row = {name: values[0] for name, values in conditions.items() if len(values) == 1}
-            routing = routing_of(own.routing, row, DELETE)
-            found += [NewChange(own.label, key, DELETE, routing) for key in keys]
-    return [*found, *_all_link_changes(table, conditions, alias), *rereads(table, table.rereads)]
+            routing = routing_of_rows(own.routing)
+            found += [NewChange(own.label, key, operation, routing) for key in keys]
+    for link in table.links:
+        name = link.column.name
+        values = [*conditions.get(name, [UNKNOWN]), *([written[name]] if name in written else [])]
+        found += link_changes(link, values, alias)
+    return [*found, *rereads(table, table.rereads)]
 
 
 def written_values(table: Table, query: Any) -> dict[str, Any]:
@@ -192,15 +201,6 @@ def _unlisted_routing(routing: Routing, conditions: Conditions, written: Mapping
         values = [*conditions[part.name], *([written[part.name]] if part.name in written else [])]
         found[name] = list(dict.fromkeys(map(part.text, values)))
     return found or None
-
-
-def _all_link_changes(
-    table: Table, conditions: Conditions, alias: str, written: Mapping[str, Any] | None = None
-) -> Iterator[NewChange]:
-    for link in table.links:
-        name = link.column.name
-        values = list(conditions.get(name, [UNKNOWN]))
-        yield from link_changes(link, [*values, written[name]] if written and name in written else values, alias)
 
 
 def link_changes(link: Link, values: Collection[Any], alias: str) -> Iterator[NewChange]:

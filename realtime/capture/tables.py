@@ -16,7 +16,7 @@ from django.db import connections, models, router
 
 from realtime.auth.revocation import access_models, user_fields
 from realtime.capture.untracked import untracked_columns
-from realtime.streams.keys import key_text, stored
+from realtime.streams.keys import key_text, stored, target
 from realtime.streams.relations import is_generic, through_foreign_keys, through_model
 from realtime.streams.validation import valid_streams
 
@@ -117,10 +117,7 @@ class Table:
 
 
 def column(field: Any) -> Column:
-    target = field
-    while target.remote_field:
-        target = target.target_field
-    return Column(field.attname, field, target)
+    return Column(field.attname, field, target(field))
 
 
 class NeededFields(NamedTuple):

@@ -56,7 +56,8 @@ class Rows:
                 return False
             row = put["row"] if "row" in put else self.by_key[key]
             self._drop(key)
-            self.keys.insert(0 if after is None else self.keys.index(after) + 1, key)
+            at_end = self.keys and after == self.keys[-1]  # as all rows of a reset
+            self.keys.insert(len(self.keys) if at_end else 0 if after is None else self.keys.index(after) + 1, key)
             self.by_key[key] = row
             previous = key
         order = delta.get("order")

@@ -166,6 +166,7 @@ class ClientState:
         if kind == "frame":  # acknowledged after it has been applied
             return [Apply(message["cursor"], self._subscriptions.updates(message))]
         self._handled += 1
+        self._unacked["frames"] += kind == "part"
         return [*self._answer(kind, message), *self._ack_if_due()]
 
     def _answer(self, kind: str, message: Message) -> list[Effect]:
@@ -174,6 +175,8 @@ class ClientState:
                 return _expires(message)
             case "subscribed":
                 self._subscriptions.accept(message)
+            case "part":
+                self._subscriptions.add_part(message)
             case "behind":
                 self._subscriptions.fall_behind()
             case "heartbeat":

@@ -48,6 +48,7 @@ class Subscription:
     status: Status = "wanted"
     failures: int = 0  # how often in a row it was delayed
     present: Mapping[str, Any] | None = None
+    parts: list[Mapping[str, Any]] = field(default_factory=list)  # puts of the first frame, which comes after them
     vouched: bool = False  # the server has accepted the token, so stream and parameters are genuine
 
 
@@ -90,7 +91,7 @@ class Subscriptions:
     def subscribe(self, item: Subscription) -> list[Message]:
         """Return the messages of a subscription request."""
         # a new id each time, because messages for the previous one may still arrive
-        item.id, item.status = self._next_id, "asked"
+        item.id, item.status, item.parts = self._next_id, "asked", []
         self._next_id += 1
         target = (
             {"token": item.token}
@@ -125,7 +126,7 @@ class Subscriptions:
         """Handle the loss of the connection; the subscriptions are still wanted."""
         for item in self._items:
             if item.status != "refused":
-                item.query, item.log, item.status = None, None, "wanted"
+                item.query, item.log, item.status, item.parts = None, None, "wanted", []
 
     def discard_credentials(self) -> None:
         """Discard tokens and rows, because the user may be another one."""
@@ -166,11 +167,17 @@ class Subscriptions:
             item.status, item.cursor = "refused", None
         return item
 
+    def add_part(self, message: Message) -> None:
+        """Keep rows of a subscription until its first frame."""
+        item = self._find(message["id"])
+        if item is not None:
+            if message.get("first"):
+                item.parts = []
+            item.parts += message["puts"]
+
     def updates(self, frame: Message) -> list[Update]:
         return [
-            Update(
-                item, [delta for delta in frame["deltas"] if delta["query"] == item.query], fresh=item.cursor is None
-            )
+            Update(item, _deltas(item, frame), fresh=item.cursor is None)
             for item in self._items
             if (item.log == frame["log"] if "log" in frame else item.query == frame["deltas"][0]["query"])
         ]
@@ -206,6 +213,15 @@ class Subscriptions:
     def _find(self, id: int) -> Subscription | None:
         asked: Iterable[Subscription] = (item for item in self._items if item.status not in ("wanted", "delayed"))
         return next((item for item in asked if item.id == id), None)
+
+
+def _deltas(item: Subscription, frame: Message) -> list[Mapping[str, Any]]:
+    """Return a subscription's deltas, with the rows that came in parts before its first frame."""
+    deltas: list[Mapping[str, Any]] = [delta for delta in frame["deltas"] if delta["query"] == item.query]
+    if not item.parts or not any(delta.get("parts") or delta.get("reset") for delta in deltas):
+        return deltas
+    puts, item.parts = item.parts, []
+    return [{"query": item.query, "reset": True, "puts": puts}, *deltas]
 
 
 def _present(item: Subscription) -> Message:

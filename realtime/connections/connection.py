@@ -65,6 +65,7 @@ class Connection:
             self.peer.receive(data)
             self._subscriptions.resume()
             self._calls.resume()
+            self.send_parts()
         except ProtocolError as error:
             self.end(error)
         except Exception:
@@ -119,6 +120,24 @@ class Connection:
         return "patched" if self.peer.session.version >= 2 else "known"
 
     @property
+    def takes_parts(self) -> bool:
+        """Whether the client takes rows in parts."""
+        return self.peer.session.version >= 2
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the client can take another part. Once it can, it tells the hub."""
+        return self.peer.session.takes_part and self.unsent < limits.window_bytes
+
+    def send_parts(self, *, is_taken: bool = False) -> None:
+        """Go on with rows that are sent in parts, if the client can take another one.
+
+        `is_taken`: the transport has taken what was sent before, so that the client is alive.
+        """
+        if self.is_ready and self._hub.send_parts(self) and is_taken:
+            self.peer.received_at = asyncio.get_running_loop().time()
+
+    @property
     def unsent(self) -> int:
         """The bytes that wait in this process for the client to read them, as far as is known."""
         return self.peer.unsent
@@ -151,6 +170,7 @@ class Connection:
             self.peer.send(self.peer.session.send_missed_texts())
         self._subscriptions.resume()
         self._calls.resume()
+        self.send_parts()
 
     async def close(self) -> None:
         """Release everything after the transport has closed."""
@@ -160,6 +180,13 @@ class Connection:
         await self._hub.detach(self)
 
     # called by the hub
+
+    def wants(self, subscription: Subscription) -> bool:
+        return self.peer.session.wants(subscription)
+
+    def send_part(self, subscription: Subscription, puts: bytes, *, is_first: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        self.peer.send(self.peer.session.part(subscription, puts, is_first=is_first, now=now))
 
     def deliver(self, delivery: Delivery) -> None:
         # over long-poll, a client that sends the same cursor again may not have received the last response

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -24,13 +24,13 @@ from realtime.hub.batching import Answered, Batcher
 from realtime.hub.counters import count
 from realtime.hub.dead_writers import DeadWriters
 from realtime.hub.elastic_pool import ElasticPool
-from realtime.hub.event_queue import EventQueue
+from realtime.hub.event_queue import Deliver, EventQueue
 from realtime.hub.executor import FairExecutor
 from realtime.hub.garbage import exempt_startup_objects
 from realtime.hub.live_query_limits import LiveQueryLimits
 from realtime.hub.log_worker import LogWorker, ended
 from realtime.hub.pruning import Pruning
-from realtime.hub.pubsub.event_bus import EventBus, publish
+from realtime.hub.pubsub.event_bus import EventBus, TakeText, publish
 from realtime.hub.slow_queries import SlowQueries
 from realtime.hub.subscribers import Client, call_client
 from realtime.hub.text_relay import TextRelay
@@ -62,6 +62,21 @@ class Observer(Protocol):
     def emptied(self) -> None: ...
 
 
+class _Background:
+    """What runs beside the logs of a hub while it has clients: its events, and the cleaning of its databases."""
+
+    def __init__(self, deliver: Deliver, take_text: TakeText, aliases: Callable[[], Iterable[str]]) -> None:
+        self.event_queue = EventQueue(deliver)
+        self.events = EventBus(self.event_queue.put, take_text)
+        self.pruning = Pruning(aliases)
+        self.dead_writers = DeadWriters(aliases)
+
+    async def close(self) -> None:
+        self.event_queue.close()
+        for each in (self.events, self.pruning, self.dead_writers):
+            await each.close()
+
+
 class Hub:
     """Everything that is live in one server process."""
 
@@ -72,9 +87,7 @@ class Hub:
         self._clients: set[Client] = set()
         self._belongs: dict[Client, str] = {}  # the user's key, if the client is logged in
         self._users: defaultdict[str, set[Client]] = defaultdict(set)  # logged-in clients by user
-        self._event_queue: EventQueue | None = None  # while there are clients
-        self._events: EventBus | None = None  # likewise
-        self._dead_writers: DeadWriters | None = None  # likewise
+        self._background: _Background | None = None  # while there are clients
         self._texts = TextRelay(lambda: self.tasks, self._expect_writer)
         self._logs: dict[str, LogWorker] = {}
         self._slow = SlowQueries(self._log_apart, self.submit)
@@ -83,7 +96,6 @@ class Hub:
         self._batchers: dict[Callable[..., Any], Batcher[Any, Any, Any]] = {}  # by their `answer` function
         self._executor: FairExecutor | None = None
         self._sweeper: asyncio.Task[None] | None = None
-        self._pruning: Pruning | None = None
         self.linger_seconds = LINGER_SECONDS
         self._empty_since: float | None = None  # by the loop's clock, while there are no clients
         self._access = ""  # the database whose log has access changes, while there are clients
@@ -117,13 +129,10 @@ class Hub:
             self._belongs[client] = user
             self._users[user].add(client)
         self._start_sweeping()
-        if self._events is None:
-            self._event_queue = EventQueue(self.deliver)
-            self._events = EventBus(self._event_queue.put, self._texts.take)
+        if self._background is None:
+            self._background = _Background(self.deliver, self._texts.take, lambda: self._logs)
             self._access = access_database()
             self._log(self._access)
-            self._pruning = Pruning(lambda: self._logs)
-            self._dead_writers = DeadWriters(lambda: self._logs)
             exempt_startup_objects()
 
     def _start_sweeping(self) -> None:
@@ -156,22 +165,13 @@ class Hub:
             _guarded(self.observer.emptied)
         logs, self._logs, self._slow = self.tasks, {}, SlowQueries(self._log_apart, self.submit)
         sweeper, self._sweeper = self._sweeper, None
-        pruning, self._pruning = self._pruning, None
-        dead_writers, self._dead_writers = self._dead_writers, None
-        events, self._events = self._events, None
-        queue, self._event_queue = self._event_queue, None
+        background, self._background = self._background, None
         pools = [pool for pool in (self._checks, self._executor) if pool is not None]
         self._checks = self._executor = None
         self._batchers = {}
-        if queue:
-            queue.close()
         self._texts.close()
-        if events:
-            await events.close()
-        if pruning:
-            await pruning.close()
-        if dead_writers:
-            await dead_writers.close()
+        if background:
+            await background.close()
         if sweeper and sweeper is not asyncio.current_task():
             sweeper.cancel()
             await asyncio.gather(sweeper, return_exceptions=True)
@@ -200,13 +200,16 @@ class Hub:
         request: Request,
         *,
         kind: Callable[[Request, Known], Hashable] = lambda request, known: None,
+        is_under_way: Callable[[Request, Known], bool] = lambda request, known: False,
     ) -> Answered:
         """Answer in a thread of the same pool; `read` runs once for all concurrent callers.
 
         Requests of a slow kind do not delay the others.
         """
         if answer not in self._batchers:
-            self._batchers[answer] = Batcher(self.submit, CHECK_THREADS, read=read, answer=answer, kind=kind)
+            self._batchers[answer] = Batcher(
+                self.submit, CHECK_THREADS, read=read, answer=answer, kind=kind, is_under_way=is_under_way
+            )
         return await self._batchers[answer](request)
 
     @property
@@ -244,17 +247,23 @@ class Hub:
         except QueryTimedOut as error:
             call_client(client, client.refuse, subscription, error)
             return
+        for log in self.tasks:  # after a move, for the rows of another audience
+            log.withdraw(client, subscription)
         if (refusal := self._limits.acquire(client, key, stream)) is not None:
             call_client(client, client.refuse, subscription, refusal)
             return
         task.subscribe(client, subscription, stream, Want(key, cursor, fingerprint))
-        if self._dead_writers is not None:
-            self._dead_writers.watch(stream.model, stream.database())
+        if self._background is not None:
+            self._background.dead_writers.watch(stream.model, stream.database())
 
     def catch_up(self, client: Client, queries: Mapping[int, str | None]) -> None:
         """Bring the client's live queries up to date, each from its cursor."""
         for query, cursor in queries.items():
             any(log.catch_up(client, query, cursor) for log in self.tasks)
+
+    def send_parts(self, client: Client) -> bool:
+        """Go on with the live queries that a client is sent in parts; return whether there are any."""
+        return sum(log.send_parts(client) for log in self.tasks) > 0
 
     def unsubscribe(self, client: Client, query: int) -> None:
         for log in self.tasks:
@@ -263,9 +272,10 @@ class Hub:
     def publish(self, envelope: Envelope, sender: Client, at: float) -> None:
         """Send a client's event to all other recipients, in every process; `at` is when it was received."""
         count("events")
-        if self._event_queue is not None:
-            self._event_queue.put(envelope, at, sender)
-        publish(envelope, but=self._events)
+        background = self._background
+        if background is not None:
+            background.event_queue.put(envelope, at, sender)
+        publish(envelope, but=None if background is None else background.events)
 
     def deliver(self, envelope: Envelope, sender: Client | None = None) -> None:
         """Deliver an event to its recipients in this process."""
@@ -293,8 +303,8 @@ class Hub:
         )
 
     def _expect_writer(self, alias: str) -> None:
-        if self._dead_writers is not None:
-            self._dead_writers.expect(alias)
+        if self._background is not None:
+            self._background.dead_writers.expect(alias)
 
     def _end(self, client: Client, key: QueryKey, error: ClientError) -> bool:
         """End a client's subscriptions to a live query; return whether it had any."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -25,6 +25,7 @@ from realtime.hub.text_relay import TextRelay
 from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
 from realtime.hub.waiting import QueryRequest, WaitingClients
 from realtime.protocol.effects import Subscription
+from realtime.queries.opening import RowsPart
 from realtime.queries.query_key import QueryKey
 from realtime.queries.round import Round
 from realtime.queries.tail import Tail
@@ -119,6 +120,8 @@ class LogWorker:
         known = self.subscribers.has(client, want.key)
         if known or any(item.want.key == want.key for item in self._waiting.of(client)):
             want = Want(want.key, None)  # two subscriptions may lack different changes
+        else:
+            want = want.from_nothing()._replace(in_parts=client.takes_parts)
         self._wait(QueryRequest(client, subscription, stream, want))
 
     def catch_up(self, client: Client, query: int, cursor: str | None) -> bool:
@@ -159,8 +162,26 @@ class LogWorker:
         self.subscribers.remove(client, query)
         self._limits.release(client, key)
 
+    def send_parts(self, client: Client) -> bool:
+        """Go on with what a client is sent in parts, because it can take the next one; return whether there is any."""
+        parked = self._waiting.unpark(client)
+        if parked:
+            self._waiter.wake()
+        return parked
+
+    def withdraw(self, client: Client, subscription: Subscription) -> None:
+        """Forget what was requested for a subscription, which is requested again."""
+        self._forget(self._waiting.withdraw(client, subscription))
+
+    def _forget(self, requests: Iterable[QueryRequest]) -> None:
+        for client, _, _, want in requests:
+            if not self.subscribers.has(client, want.key):
+                self._limits.release(client, want.key)
+            if not self.has(want.key):
+                self.subscribers.retired.add(want.key)
+
     def remove_client(self, client: Client) -> None:
-        self._waiting.remove_client(client)
+        self._forget(self._waiting.remove_client(client))
         self._calls.remove_client(client)
         self.subscribers.remove_client(client)
 
@@ -243,7 +264,8 @@ class LogWorker:
         self.pacing.begin()
         self._waiting.begin()
         self._calls.due = False
-        retired = self.subscribers.take_retired()
+        # a live query that is opened in parts has no subscribers yet
+        retired = self.subscribers.take_retired() - {item.want.key for item in self._waiting}
         round = Round()
         try:
             tick = await self._tick(round, retired)
@@ -256,7 +278,6 @@ class LogWorker:
         self.started.set()
         if tick.deferred:
             served = self._waiting.defer(served, tick.deferred)
-            self.subscribers.retired.update(retired & {want.key for want in tick.deferred})
         if tick.access:
             # before any frame is sent: rows written after a revocation must not reach revoked clients
             for client in list(self._clients):
@@ -265,6 +286,9 @@ class LogWorker:
         if self._texts and any(delta.refers for delta in tick.deltas.values()):
             self._texts.flush(self.alias)
         self._deliver(tick, served)
+        for item in served:
+            if (part := tick.parts.get(item.want)) is not None:
+                call_client(item.client, self._send_part, item, part)
         if self._texts:
             self._texts.show(self, tick.texts, tick.new_texts)
             greeted: defaultdict[int, list[Client]] = defaultdict(list)
@@ -318,6 +342,19 @@ class LogWorker:
         if request.subscription is not None:
             self._limits.release(request.client, request.want.key)
             call_client(request.client, request.client.refuse, request.subscription, error)
+
+    def _send_part(self, request: QueryRequest, part: RowsPart) -> None:
+        client, subscription, _, want = request
+        if subscription is None or not client.wants(subscription):
+            self._forget([request])
+            return
+        if client.is_ready:
+            client.send_part(subscription, part.puts, is_first=part.is_first)
+            request = request._replace(want=want.after(part))
+        if client.is_ready:
+            self._waiting.add(request)
+        else:
+            self._waiting.park(request)
 
     def _deliver(self, tick: Tick, served: list[QueryRequest]) -> None:
         for item in served:

@@ -73,14 +73,16 @@ def reports() -> list[Report]:
 
 def total(reports: Sequence[Report]) -> dict[str, Any]:
     """The sum of the figures of all reporting processes. A user on two processes counts twice."""
-    heard = [report.figures for report in reports if not report.silent]
+    current = [report.figures for report in reports if not report.silent]
     counts: dict[str, dict[str, float]] = {}
-    for figures in heard:
+    for figures in current:
         for name, labels in figures["counts"].items():
             mine = counts.setdefault(name, {})
             for label, number in labels.items():
                 mine[label] = mine.get(label, 0) + number
-    numbers = {name: sum(figures[name] for figures in heard) for name in ("clients", "users", "subscriptions", "slow")}
+    numbers = {
+        name: sum(figures[name] for figures in current) for name in ("clients", "users", "subscriptions", "slow")
+    }
     return {**numbers, "counts": {name: dict(sorted(counts[name].items())) for name in sorted(counts)}}
 
 

@@ -105,7 +105,7 @@ class SlowQueries:
             elif apart.quick_ticks >= QUICK_TICKS and not apart.is_crowd and not apart.stays:
                 del self._apart[key]
                 self._streams.pop(key.stream, None)
-                logger.info("The live query %s %s is quick again.", *_names(key), extra=_fields(key))
+                key.say(logger.info, "The live query %s %s is quick again.")
                 _move(key, apart.worker, apart.own)
 
     # as a `SlowQueryWatch`
@@ -148,7 +148,7 @@ class SlowQueries:
         count("slow_queries", key.stream)
         seconds = settings.QUERY_SECONDS * SLOW_PART
         text = "The live query %s %s takes longer than %g s to read; it is read apart from the others."
-        logger.warning(text, *_names(key), seconds, extra=_fields(key))
+        key.say(logger.warning, text, seconds)
         self._streams[key.stream] = time.monotonic() + MEMORY_SECONDS
         worker = self._quietest(own)
         self._apart[key] = _Apart(worker, own)
@@ -158,7 +158,7 @@ class SlowQueries:
         count("query_timeouts", key.stream)
         seconds: float = settings.QUERY_SECONDS
         text = "The live query %s %s takes longer than REALTIME_QUERY_SECONDS (%g s); its subscribers are refused."
-        logger.error(text, *_names(key), seconds, extra=_fields(key))
+        key.say(logger.error, text, seconds)
         del self._apart[key]
         self._ended[key] = time.monotonic() + RETRY_SECONDS
         worker.refuse(key, QueryTimedOut(seconds, retry=RETRY_SECONDS))
@@ -179,11 +179,3 @@ def _move(key: QueryKey, source: LogWorker, target: LogWorker) -> None:
     for item in requests:
         if item.subscription is not None:
             target.subscribe(item.client, item.subscription, item.stream, item.want)
-
-
-def _names(key: QueryKey) -> tuple[str, str]:
-    return key.stream, key.params.decode()
-
-
-def _fields(key: QueryKey) -> dict[str, str]:
-    return dict(zip(("stream", "params"), _names(key), strict=True))

@@ -26,18 +26,22 @@ class QueryRequest(NamedTuple):
 
 
 class WaitingClients:
-    """The requests of one log that wait for the next round, and those of the current round."""
+    """The requests of one log that wait for the next round, those of the current round, and those that are parked.
+
+    A request is parked while its client cannot take the next part of the rows.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[Client, list[QueryRequest]] = {}
         self._serving: dict[Client, list[QueryRequest]] = {}
+        self._parked: dict[Client, list[QueryRequest]] = {}
 
     def __bool__(self) -> bool:
         """Return whether the next round has requests to answer."""
         return bool(self._waiting)
 
     def __iter__(self) -> Iterator[QueryRequest]:
-        return itertools.chain(*self._waiting.values(), *self._serving.values())
+        return itertools.chain(*(requests for place in self._all for requests in place.values()))
 
     @property
     def serving(self) -> list[QueryRequest]:
@@ -46,7 +50,11 @@ class WaitingClients:
 
     def of(self, client: Client) -> list[QueryRequest]:
         """Return all requests of a client."""
-        return [*self._waiting.get(client, ()), *self._serving.get(client, ())]
+        return [request for mine in self._all for request in mine.get(client, ())]
+
+    @property
+    def _all(self) -> tuple[dict[Client, list[QueryRequest]], ...]:
+        return self._waiting, self._serving, self._parked
 
     def add(self, request: QueryRequest) -> None:
         mine = self._waiting.setdefault(request.client, [])
@@ -58,6 +66,25 @@ class WaitingClients:
             mine[:] = [other._replace(want=request.want) if other in same else other for other in mine]
         if request.subscription is not None or not same:
             mine.append(request)
+
+    def park(self, request: QueryRequest) -> None:
+        """Let a request wait until its client can take the next part."""
+        self._parked.setdefault(request.client, []).append(request)
+
+    def unpark(self, client: Client) -> bool:
+        """Let a client's parked requests wait for the next round; return whether there were any."""
+        requests = self._parked.pop(client, [])
+        for request in requests:
+            self.add(request)
+        return bool(requests)
+
+    def withdraw(self, client: Client, subscription: Subscription) -> list[QueryRequest]:
+        """Remove and return a subscription's requests."""
+        found = [request for request in self.of(client) if request.subscription is subscription]
+        for requests in self._all if found else ():
+            if mine := requests.get(client):
+                mine[:] = [request for request in mine if request.subscription is not subscription]
+        return found
 
     def begin(self) -> None:
         """Start a round, which answers all waiting requests."""
@@ -99,14 +126,14 @@ class WaitingClients:
             if mine:
                 mine[:] = [item for item in mine if item.subscription is not None or item.want.key != key]
 
-    def remove_client(self, client: Client) -> None:
-        self._waiting.pop(client, None)
-        self._serving.pop(client, None)
+    def remove_client(self, client: Client) -> list[QueryRequest]:
+        """Remove and return all requests of a client."""
+        return [request for requests in self._all for request in requests.pop(client, ())]
 
     def remove_query(self, key: QueryKey) -> list[QueryRequest]:
         """Remove all requests for a live query; return the new subscriptions among them."""
         removed: list[QueryRequest] = []
-        for mine in self._waiting.values():
+        for mine in [*self._waiting.values(), *self._parked.values()]:
             removed += [item for item in mine if item.want.key == key and item.subscription is not None]
             mine[:] = [item for item in mine if item.want.key != key]
         return removed

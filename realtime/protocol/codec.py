@@ -17,6 +17,7 @@ from realtime.protocol.messages import (
     Delta,
     Frame,
     Patched,
+    Put,
     ServerMessage,
     ServerObject,
     TextMore,
@@ -116,6 +117,11 @@ def encode_bye(error: ProtocolError) -> Encoded:
 def encode_delta(delta: Delta) -> bytes:
     """Return the JSON of a delta. It is encoded once, for the frames of all subscribers."""
     return _encoder.encode(delta)
+
+
+def encode_puts(puts: Sequence[Put]) -> bytes:
+    """Return the JSON of rows, for the parts of all clients that are sent them."""
+    return _encoder.encode(puts)
 
 
 def encode_frame(*, log: int, cursor: str, deltas: list[bytes]) -> Encoded:

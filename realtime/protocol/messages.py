@@ -108,9 +108,18 @@ class Delta(Struct, omit_defaults=True, frozen=True):
     drops: tuple[str, ...] = ()
     order: tuple[str, ...] | None = None
     patches: dict[str, Raw] = msgspec.field(default_factory=dict)
+    parts: bool = False  # the client's rows are those that it was sent in parts
 
     def __bool__(self) -> bool:
-        return self.reset or bool(self.puts or self.drops or self.patches) or self.order is not None
+        return self.reset or self.parts or bool(self.puts or self.drops or self.patches) or self.order is not None
+
+
+class Part(Struct, tag="part", omit_defaults=True, frozen=True):
+    """Some of the rows of a subscription's first frame, which comes after all of them. The first part begins again."""
+
+    id: int
+    puts: Raw
+    first: bool = False
 
 
 class Frame(Struct, tag="frame", omit_defaults=True, frozen=True):
@@ -208,6 +217,7 @@ ServerObject = (
     Welcome
     | Authenticated
     | Subscribed
+    | Part
     | Frame
     | Behind
     | Heartbeat

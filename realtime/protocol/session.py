@@ -32,6 +32,7 @@ from realtime.protocol.messages import (
     EventRejected,
     Heartbeat,
     Hello,
+    Part,
     Present,
     Refused,
     Reply,
@@ -108,6 +109,7 @@ class ClientSession:
     _kept: dict[int, _KeptFrame] = field(default_factory=dict)  # by log: the first frame that was offered while held
     _events: list[tuple[Encoded, float]] = field(default_factory=list)  # events while held, and their times
     _text_ends: list[tuple[int, Encoded, float]] = field(default_factory=list)  # while held: query, message, time
+    _part: tuple[Subscription, Encoded, float] | None = None  # while held: rows, and when they were offered
     _owed: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by log: the calls of frames held back
     _steady: int | None = None  # the log of all subscriptions, while each is live and frames are sent unchanged
     _credit: Credit = field(init=False)
@@ -155,6 +157,8 @@ class ClientSession:
                 return self._add(message)
             case Unsubscribe():
                 subscription = self.subscriptions.pop(message.id, None)
+                if self._part is not None and self._part[0] is subscription:
+                    self._part = None
                 return [], self.leave(subscription.query) if subscription and subscription.query else []
             case Call(token=token, stream=stream, params=params):
                 if (token is None) == (not stream) or (token is not None and params):
@@ -250,6 +254,23 @@ class ClientSession:
         wait = msgspec.UNSET if retry is None else retry
         refused = Refused(subscription.id, code, reason, wait, details or msgspec.UNSET)
         return self._count(codec.encode(refused))
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether a part of the rows of a subscription may be sent, or kept until access is checked."""
+        return self.has_room and not (self.held and self._part)
+
+    def part(self, subscription: Subscription, puts: bytes, *, is_first: bool, now: float = 0.0) -> list[Encoded]:
+        """Return a part of the rows of a subscription that is not accepted yet; keep it while access is checked."""
+        part = codec.encode(Part(id=subscription.id, puts=msgspec.Raw(puts), first=is_first))
+        if self.held:
+            self._part = subscription, part, now
+            return []
+        return [self._count_part(part)]
+
+    def _count_part(self, part: Encoded) -> Encoded:
+        # without acknowledgements, the credit of a request would be used up before the last part
+        return self._count(part, is_frame=True) if self.answers else part
 
     def try_send(self, frame: Encoded, log: int) -> bool:
         """Count a frame and return True if it can be sent unchanged, the usual case.
@@ -399,6 +420,9 @@ class ClientSession:
                 del self._kept[log]
                 frame = codec.with_calls(kept.frame, kept.calls) if kept.calls else kept.frame
                 frames.append(self._count(frame, is_frame=True))
+        if self._part is not None and (begun is None or self._part[2] < begun):
+            frames.append(self._count_part(self._part[1]))
+            self._part = None
         events, self._events = self._events, []
         for event, at in events:
             if begun is None or at < begun:
@@ -418,6 +442,8 @@ class ClientSession:
     def _discard_kept(self, subscription: Subscription) -> None:
         """Undo a kept frame, because it may have rows of this subscription that the client must not see."""
         self._events.clear()
+        if self._part is not None and self._part[0] is subscription:
+            self._part = None
         if subscription.log is not None:
             self._take_back(subscription.log)
 
@@ -577,6 +603,7 @@ class ClientSession:
         self._steady = None
         self.subscriptions.clear()
         self._kept.clear()
+        self._part = None
         self._events.clear()
         self._texts.clear()
         self._missed_texts.clear()

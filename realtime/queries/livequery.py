@@ -20,6 +20,7 @@ from msgspec import UNSET, UnsetType
 
 from realtime.conf import limits
 from realtime.exceptions import StreamDefinitionError, TooManyRows
+from realtime.protocol.codec import encode_puts
 from realtime.protocol.live_text import TextName
 from realtime.protocol.messages import Delta, Put
 from realtime.queries import broken_rows
@@ -28,6 +29,7 @@ from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
 from realtime.queries.membership import ALL_ROWS, Changed, Members, Past, Present
 from realtime.queries.moves import befores, keys_in_place, keys_to_move
+from realtime.queries.opening import PART_BYTES, PART_ROWS, Progress, RowsPart
 from realtime.queries.plan import BEFORE, Maintenance, Plan
 from realtime.queries.probe import ReadsAudience, may_be_for_all, note_reading, queryset_of_all
 from realtime.queries.query_key import query_key
@@ -465,6 +467,28 @@ class LiveQuery:
         members = set(keys)
         gone = tuple(key for key, was in past.items() if was and key not in members)
         return Delta(query=self.id, puts=tuple(_placed(rows, befores(keys))), drops=gone)
+
+    def keys_to_divide(self, present: Present) -> list[str] | None:
+        """Return the keys of all rows, in order, if these are sent in parts; None if they are few or read together."""
+        analysis = self._ask()
+        if (len(present) if isinstance(present, list) else len(self._keys)) <= PART_ROWS:
+            return None
+        together = analysis.whole or self._looks_at_rows(analysis) or self._has_groups or self._is_timed()
+        return None if together else self._keys_of(present)
+
+    def part(self, progress: Progress) -> RowsPart:
+        """Return the next rows of an opening, as they are now."""
+        opening, step, lost = progress
+        puts: list[Put] = []
+        size = 0
+        while step < len(opening) and size < PART_BYTES and len(puts) < PART_ROWS:
+            keys = opening.keys(step)
+            rows = self._encode(keys, ())
+            puts += _puts(rows)
+            size += sum(map(len, rows.values()))
+            lost = lost.union(key for key in keys if key not in rows)
+            step += 1
+        return RowsPart(encode_puts(puts), progress.step == 0, Progress(opening, step, lost))
 
     def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
         """Read the rows for several `resume` calls of a tick at once; `told`: the rows of each client are known."""

@@ -28,6 +28,7 @@ class MissedChanges:
         self._limit = limit
         self._recent = RecentChanges(limit, self._is_older)
         self._last: str | None = None  # the cursor of the last tick
+        self._now = ""  # and of this one
         self._changes: Changes = TOO_MANY  # from there to this tick's
         self._here = 0  # the newest change that this tick has seen
         self._floor: int | None = None  # a cursor before it has missed too many changes
@@ -37,7 +38,7 @@ class MissedChanges:
 
     def begin(self, last: str | None, cursor: str, changes: Changes) -> None:
         """Begin a tick that has read the changes from the last tick's cursor to this one."""
-        self._last, self._changes, self._here = last, changes, self._log.mark(cursor).id
+        self._last, self._now, self._changes, self._here = last, cursor, changes, self._log.mark(cursor).id
 
     def end(self) -> None:
         """End a tick: the next one sees another state of the database."""
@@ -94,6 +95,11 @@ class MissedChanges:
     def is_read(self, cursor: str | None) -> bool:
         """Return whether a client can be updated from this cursor without reading the log."""
         return cursor is None or cursor == self._last or self._starts.get(cursor, cursor) in self._readings
+
+    def knows(self, cursor: str) -> bool:
+        """Return whether all changes since this cursor, of an earlier tick, are remembered."""
+        remembered = cursor == self._last or self._recent.knows(cursor)
+        return cursor == self._now or (self._changes is not TOO_MANY and remembered)
 
     def start(self, cursor: str | None) -> str | None:
         """Return the cursor from which to update a client: its own, or an older one that represents it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from realtime.streams.stream import ModelStream
@@ -20,6 +21,11 @@ class QueryKey(NamedTuple):
     surroundings: Surroundings
     window: RowWindow | None = None
     source: str = ""  # of inline rows: pages from before and after an edit of the template share nothing
+
+    def say(self, log: Callable[..., None], text: str, *args: object) -> None:
+        """Log a text about the live query, in which the first two %s are its stream and its parameters."""
+        fields = {"stream": self.stream, "params": self.params.decode()}
+        log(text, *fields.values(), *args, extra=fields)
 
 
 def query_key(stream: ModelStream, format: str) -> QueryKey:

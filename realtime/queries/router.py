@@ -237,9 +237,8 @@ class Router:
             raise
         except Exception:
             name = index.stream.name
-            logger.exception(
-                "What concerns the stream %r cannot be told; reading all of it.", name, extra={"stream": name}
-            )
+            text = "Which rows of the stream %r have changed cannot be found out; all of them are read."
+            logger.exception(text, name, extra={"stream": name})
             return ALL_ROWS
 
     def everything(self) -> dict[LiveQuery, set[str] | AllRows]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 import msgspec
 from django.core.exceptions import ValidationError
@@ -39,6 +40,7 @@ from realtime.queries.history import History
 from realtime.queries.livequery import FEW_ROWS, LiveQuery
 from realtime.queries.membership import ALL_ROWS, AllRows, Changed, Members, Past, Present
 from realtime.queries.missed_changes import MissedChanges
+from realtime.queries.opening import Opening, Progress
 from realtime.queries.probe import ReadsAudience, differs_in_audience_alone, may_be_for_all
 from realtime.queries.query_key import QueryKey
 from realtime.queries.recent_changes import TOO_MANY, Changes, TooMany
@@ -105,11 +107,6 @@ def _by_row(texts: Iterable[TextName]) -> Mapping[str, Mapping[str, Collection[T
     return found
 
 
-def _say(log: Callable[..., None], text: str, key: QueryKey, *args: object) -> None:
-    params = key.params.decode()
-    log(text, key.stream, params, *args, extra={"stream": key.stream, "params": params})
-
-
 def _by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
     groups: defaultdict[QueryKey, list[Want]] = defaultdict(list)
     for want in wants:
@@ -173,6 +170,7 @@ class Tail:
         self._missed = MissedChanges(log, max_changes)
         self._history = History()
         self._memory = RowMemory(limits.row_memory_bytes)
+        self._openings: WeakValueDictionary[int, Opening] = WeakValueDictionary()  # by live query: the newest
         self._round = Round()  # the current round, or the last one
         self._texts: Mapping[TextName, GrowingText] = NO_TEXTS  # of the last tick
         self._resume = ""  # the cursor from which clients must resume, after the last tick
@@ -369,6 +367,7 @@ class Tail:
             if key in self._errors:
                 self._errors.update(dict.fromkeys(others, self._errors[key]))
         tick.answers = {want: answer for want, answer in tick.answers.items() if want.key not in failed}
+        tick.parts = {want: part for want, part in tick.parts.items() if want.key not in failed}
 
     def _read(
         self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]], failed: set[QueryKey]
@@ -420,9 +419,10 @@ class Tail:
         gives_way = bool(tick.deltas and groups) and not self._gave_way and self.seconds < math.inf
         if gives_way:
             groups.clear()
-        self._missed.find_starts(cursor, {want.cursor for want in wants if groups and want.cursor is not None})
+        cursors = {want.cursor for want in wants if groups and want.cursor is not None and not want.is_for_part}
+        self._missed.find_starts(cursor, cursors)
         for number, batch in enumerate(batches):
-            keys = dict.fromkeys(want.key for want in batch if want.key in groups and want not in tick.answers)
+            keys = dict.fromkeys(want.key for want in batch if want.key in groups and not tick.has_answered(want))
             if number and late():
                 keys.clear()
             for key in keys:
@@ -434,12 +434,12 @@ class Tail:
                     number = self._number(key, subject, joined)
                     answers = self._answers(tick, subject, number, group, own, failed, set(batch), late)
                     tick.answers.update(answers)
-                    if key not in failed and (left := [want for want in group if want not in answers]):
+                    if key not in failed and (left := [want for want in group if not tick.has_answered(want)]):
                         groups[key] = left
         if failed:
             self._fail_audiences(tick, joined, failed)
         tick.deltas = self._for_audiences(tick.deltas)
-        tick.deferred = {want for want in wants if want not in tick.answers and want.key not in failed}
+        tick.deferred = {want for want in wants if not tick.has_answered(want) and want.key not in failed}
 
         tick.changes = len(changes) if changes is not TOO_MANY else self.max_changes if before else 0
         due = {
@@ -568,8 +568,15 @@ class Tail:
         urgent: Collection[Want],
         late: Callable[[], bool],
     ) -> dict[Want, Answer]:
-        """Return the answers for this live query: all urgent ones, and as many others as time allows."""
-        mine = self._guarded(query, failed, query.fingerprint, present)
+        """Return the answers for this live query: all urgent ones, and as many others as time allows.
+
+        Put parts of its rows into the tick.
+        """
+        for want in wants:
+            if want.is_for_part and (want in urgent or not late()):
+                self._add_part(tick, query, [want], want.progress, failed)
+        wants = [want for want in wants if not want.is_for_part]
+        mine = self._guarded(query, failed, query.fingerprint, present) if wants else None
         if mine is None:
             return {}
         starts: dict[Want, _Start] = {}
@@ -583,21 +590,63 @@ class Tail:
             if start not in since:
                 missed = partial(query.missed, theirs=start.fingerprint, mine=mine, past=pasts.get(own))
                 since[start] = self._guarded(query, failed, missed, self._since(start.cursor, query))
+        self._begin_parts(tick, query, starts, since, present, mine, failed)
         known = [changed for changed in since.values() if changed is not ALL_ROWS]
         together = ALL_ROWS if len(known) < len(since) else set().union(*known)
         told = all(start.own is not None for start in since)
         self._guarded(query, failed, partial(query.prepare, told=told), present, together)
-        answers: dict[_Start, Answer] = {}
-        for start, changed in since.items():
+        answers: dict[tuple[_Start, Collection[str] | None], Answer] = {}
+        lost = {want: None if want.progress is None else want.progress.lost for want in starts}
+        for start, unknown in dict.fromkeys((start, lost[want]) for want, start in starts.items()):
             delta = None
             if query.key not in failed:
-                delta = self._guarded(query, failed, query.resume, present, changed, pasts.get(start.own))
+                delta = self._guarded(query, failed, query.resume, present, since[start], pasts.get(start.own))
             if delta is not None:
                 if start.cursor is not None:
                     tick.resets += delta.reset
+                if unknown is not None and not delta.reset:
+                    drops = tuple(key for key in delta.drops if key not in unknown)
+                    delta = msgspec.structs.replace(delta, parts=True, drops=drops)
                 encoded = encode_delta(msgspec.structs.replace(delta, query=number)) if delta else None
-                answers[start] = Answer(number, encoded, mine, query.sent.number)
-        return {want: answers[start] for want, start in starts.items() if start in answers}
+                answers[start, unknown] = Answer(number, encoded, mine, query.sent.number)
+        return {want: answers[start, lost[want]] for want, start in starts.items() if (start, lost[want]) in answers}
+
+    def _begin_parts(
+        self,
+        tick: Tick,
+        query: LiveQuery,
+        starts: dict[Want, _Start],
+        since: dict[_Start, Changed],
+        present: Present,
+        mine: str,
+        failed: set[QueryKey],
+    ) -> None:
+        """Put the first part into the tick for the wants that take all rows in parts; remove these from `starts`."""
+        begun = [
+            want
+            for want, start in starts.items()
+            if want.in_parts and want.progress is None and since[start] is ALL_ROWS
+        ]
+        if not begun or query.key in failed:
+            return
+        opening = self._openings.get(query.id)
+        if opening is None or opening.fingerprint != mine or not self._missed.knows(opening.cursor):
+            keys = self._guarded(query, failed, query.keys_to_divide, present)
+            if keys is None:
+                return
+            opening = self._openings[query.id] = Opening(tick.cursor, mine, keys)
+        for want in begun:
+            del starts[want]
+        for start in since.keys() - set(starts.values()):
+            del since[start]
+        self._add_part(tick, query, begun, Progress(opening), failed)
+
+    def _add_part(
+        self, tick: Tick, query: LiveQuery, wants: Collection[Want], progress: Progress | None, failed: set[QueryKey]
+    ) -> None:
+        part = None if query.key in failed else self._guarded(query, failed, query.part, progress)
+        if part is not None:
+            tick.parts.update(dict.fromkeys(wants, part))
 
     def _pasts(self, query: LiveQuery, present: Present, cursors: set[str | None]) -> dict[str | None, Past | None]:
         """Return what has entered and left a live query since each of these cursors, if known."""
@@ -696,7 +745,7 @@ class Tail:
             if len(query.keys) > most and query.key not in self._large and query.key in self._queries:
                 self._large.add(query.key)
                 text = "The live query %s %s has %d rows; more than %d make each change slow. Show a part of them."
-                _say(logger.warning, text, query.key, len(query.keys), most)
+                query.key.say(logger.warning, text, len(query.keys), most)
 
     def _head(self) -> str:
         cursor = self.log.head()
@@ -740,9 +789,7 @@ class Tail:
         except GivenUp:
             raise
         except Exception:
-            params = key.params.decode()
-            fields = {"stream": key.stream, "params": params}
-            logger.exception("The live query %s %s cannot be made.", key.stream, params, extra=fields)
+            key.say(logger.exception, "The live query %s %s cannot be made.")
             failed.add(key)
             return None
 
@@ -767,14 +814,12 @@ class Tail:
             return None
         except TooManyRows as error:
             text = "The live query %s %s has more than %d rows, the limit `rows` of REALTIME_LIMITS; it is refused."
-            _say(logger.error, text, query.key, error.most)
+            query.key.say(logger.error, text, error.most)
             failed.add(query.key)
             self._errors[query.key] = error
             return None
         except Exception as error:
-            params = query.key.params.decode()
-            fields = {"stream": query.key.stream, "params": params}
-            logger.exception("The live query %s %s cannot be read.", query.key.stream, params, extra=fields)
+            query.key.say(logger.exception, "The live query %s %s cannot be read.")
             failed.add(query.key)
             if isinstance(error, DatabaseError):
                 raise _QueryFailed(query.key, error) from error

@@ -78,6 +78,8 @@ def key_names(model: type[Model]) -> list[str]:
 
 def key_of_values(model: type[Model], values: Sequence[Any]) -> str:
     """Return the key whose `key_names` have these values."""
+    if len(values) == 1 and isinstance(values[0], KNOWN):  # the usual case, for each row of a large live query
+        return key_text(values[0])
     if not all(isinstance(value, KNOWN) for value in values):
         pk: Any = model._meta.pk
         fields = pk.fields if isinstance(pk, CompositePrimaryKey) else [pk]

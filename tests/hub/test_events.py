@@ -355,7 +355,7 @@ class TestBetweenProcesses:
 
     async def test_a_script_reaches_the_clients_of_a_server(self, layer, clients, shelf, people, settings):
         script = SCRIPT % (shelf.pk, people[0].pk)
-        await until(lambda: get_hub()._events._joined)
+        await until(lambda: get_hub()._background.events._joined)
         await asyncio.to_thread(run_elsewhere, script, settings.CHANNEL_LAYERS)
         await until(lambda: len(clients[0].events) == 2)
         assert clients[0].events == [("imported", {"count": 3}, "server"), ("toast", "Done.", "server")]
@@ -363,7 +363,7 @@ class TestBetweenProcesses:
 
     async def test_all_arrive_while_the_group_is_joined_again_and_again(self, layer, clients, shelf, monkeypatch):
         monkeypatch.setattr(channel_layer, "REJOIN_SECONDS", 0.02)
-        await until(lambda: get_hub()._events._joined)
+        await until(lambda: get_hub()._background.events._joined)
         other, number = get_channel_layer(), 300
         params = TalkStream({"shelf": shelf.pk}).params_key().decode()
         for count in range(number):
@@ -376,7 +376,7 @@ class TestBetweenProcesses:
         assert [data for _, data, _ in clients[0].events] == list(range(number))
 
     async def test_what_was_long_under_way_is_dropped_whatever_the_clocks_say(self, layer, clients, shelf):
-        await until(lambda: get_hub()._events._joined)
+        await until(lambda: get_hub()._background.events._joined)
         other, params = get_channel_layer(), TalkStream({"shelf": shelf.pk}).params_key().decode()
         clock = time.time() - 86_400  # of a machine that is a day behind
         for number, age in enumerate([0, EVENT_SECONDS + 5, 0]):
@@ -387,7 +387,7 @@ class TestBetweenProcesses:
         assert [data for _, data, _ in clients[0].events] == [0, 2]
 
     async def test_an_own_event_comes_once(self, layer, clients, shelf):
-        await until(lambda: get_hub()._events._joined)
+        await until(lambda: get_hub()._background.events._joined)
         await an_own_event_comes_once(clients)
 
     async def test_a_layer_that_is_gone_holds_nobody_up(self, settings, clients, shelf, caplog):
@@ -409,7 +409,7 @@ class TestThroughPostgreSQL:
 
     @pytest.fixture(autouse=True)
     async def joined(self, clients):
-        await until(lambda: get_hub()._events._joined)
+        await until(lambda: get_hub()._background.events._joined)
 
     async def test_a_script_reaches_the_clients_of_a_server(self, clients, shelf, people):
         await asyncio.to_thread(run_elsewhere, SCRIPT % (shelf.pk, people[0].pk), {})

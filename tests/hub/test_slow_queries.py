@@ -12,8 +12,8 @@ from realtime.hub import slow_queries
 from realtime.hub.counters import get_counters
 from realtime.hub.hub import get_hub
 from realtime.hub.status import figures_of
-from realtime.streams.registry import registry
 from tests.models import Book, Shelf
+from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -43,10 +43,9 @@ class Slow(ModelStream):
 def stream(settings):
     settings.REALTIME_QUERY_SECONDS = seconds(20)
     Slow.slow, Slow.go_on, Slow.reading = False, threading.Event(), threading.Event()
-    registry.add("slow", Slow)
-    yield
-    Slow.go_on.set()
-    registry.remove("slow")
+    with registered(slow=Slow):
+        yield
+        Slow.go_on.set()
 
 
 @pytest.fixture(autouse=True)

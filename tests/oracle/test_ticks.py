@@ -37,6 +37,8 @@ def world(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("realtime.queries.tail.MOST_PARTS", 2)  # of which there are more, too
     monkeypatch.setattr("realtime.queries.livequery.FEW_ROWS", 4)
     monkeypatch.setattr("realtime.queries.tail.FEW_ROWS", 4)
+    monkeypatch.setattr("realtime.queries.livequery.PART_ROWS", 2)  # so that most openings take several ticks
+    monkeypatch.setattr("realtime.queries.opening.STEP_ROWS", 1)
     monkeypatch.setattr("realtime.protocol.patches.LONG_TEXT", 0)  # so that all texts are edited
     monkeypatch.setattr("realtime.protocol.patches.LEAST_KEPT", 1)
     limit(settings, window_frames=3)

@@ -33,6 +33,7 @@ from tests.oracle.expected import Rows, Wanted
 from tests.support.replica import ReferenceClient
 from tests.support.waiting import seconds
 
+AT_REST = 60  # ticks that bring the rows of any client, if these come in parts
 HUBS = 2
 WRITERS = 3
 
@@ -216,6 +217,8 @@ class Client:
         assert message["type"] not in ("refused", "bye"), f"The server says {message}."
         if message["type"] == "frame":
             self._check_keys(message)
+        if message["type"] == "part" and message["id"] in self.wants:
+            self._check_part(self.wants[message["id"]], message)
         self._say(self.protocol.receive(text))
         if message["type"] == "frame":
             self._check_rows(message["log"], message["cursor"])
@@ -234,6 +237,14 @@ class Client:
                     unknown = set(delta.get("drops", ())) - self.seen[id]
                     assert not unknown, f"{self.wants[id]}: drops {unknown}, which it never had."
                     self.seen[id] |= put
+
+    def _check_part(self, want: Wanted, part: dict[str, Any]) -> None:
+        """Its tick is not named: each row must have been visible at some time."""
+        assert self._hub.log is not None
+        visible = {key for states in self._hub.log._tail.states.values() for key, _ in states.get(want, ())}
+        put = {each["key"] for each in part["puts"]}
+        assert put <= visible, f"{want}: sent {put - visible} in a part, which it may not see."
+        self.seen[part["id"]] |= put
 
     def _check_rows(self, log: int, cursor: str) -> None:
         for id, item in self.protocol.subscriptions.items():
@@ -256,8 +267,8 @@ class Client:
 class SteppedHub(Hub):
     def attach(self, client: Any, user: str | None = None) -> None:
         super().attach(client, user)
-        if self._pruning is not None:  # it takes locks that writers hold here
-            self._pruning._task.cancel()
+        if self._background is not None:  # it takes locks that writers hold here
+            self._background.pruning._task.cancel()
 
     @property
     def log(self) -> Any:
@@ -454,12 +465,14 @@ class World:
             client.reading, client.protocol.holding_acks = True, False
             client.connect(self.hubs[number % len(self.hubs)])
         self.pump()
-        for _ in range(4):  # to the present, then twice what a client out of credit needs
+        for number in range(AT_REST):
+            if number >= 4 and all(client.protocol.live for client in self.clients):
+                break  # to the present, then twice what a client out of credit needs
             for client in self.clients:
                 client.acknowledge()
             self.pump()
-            for number in range(len(self.hubs)):
-                self.tick(number)
+            for hub in range(len(self.hubs)):
+                self.tick(hub)
         for client in self.clients:
             client.check()
 

@@ -85,7 +85,7 @@ class TestManyCursors:
         assert len(counted.cursors) <= own + len(places)
 
     def test_that_are_too_old_are_not_read_from(self, live, shelf, places, monkeypatch):
-        live.tail.max_changes = 10
+        live.tail = Tail(live.log, max_changes=10)
         stream = registry.get("books")({"shelf": shelf.pk})
         live.tick()
         counted = Counted(monkeypatch, live.log)
@@ -185,7 +185,7 @@ class TestResume:
 
     def test_more_than_the_limit_was_missed_and_all_rows_come(self, live, shelf):
         cursor = live.log.head()
-        live.tail.max_changes = 2
+        live.tail = Tail(live.log, max_changes=2)
         for title in "abc":
             Book.objects.create(shelf=shelf, title=title)
         assert live("books", shelf=shelf.pk, cursor=cursor).delta["reset"] is True

@@ -67,6 +67,7 @@ class Subscription:
     live: bool = False
     fingerprint: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
+    parts: list[dict[str, Any]] = field(default_factory=list)  # puts of the first frame, which comes after them
     sent: set[str] = field(default_factory=set)  # the keys whose rows have come in this connection
     refusal: dict[str, Any] | None = None
     present: dict[str, Any] | None = None  # what the client says of its user's presence; None: it only looks
@@ -155,6 +156,7 @@ class ReferenceClient:
             item.query = item.log = None
             item.live = False
             item.sent.clear()
+            item.parts.clear()
             item.replica.texts.clear()
 
     def receive(self, text: str) -> list[str]:
@@ -186,6 +188,7 @@ class ReferenceClient:
 
     def _ask(self, item: Subscription) -> str:
         item.fresh = item.cursor is None
+        item.parts.clear()
         cursor = {} if item.cursor is None else {"cursor": item.cursor, "fingerprint": item.fingerprint}
         return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
@@ -201,6 +204,14 @@ class ReferenceClient:
                 item.fresh, item.cursor = True, None  # a reset follows
             item.query, item.log, item.fingerprint = message["query"], message["log"], fingerprint
 
+    def _part(self, message: dict[str, Any]) -> None:
+        assert self.version > 1, f"A client of version 1 gets {message}."
+        self._unacked_frames += 1
+        item = self.subscriptions.get(message["id"])
+        if item is not None:
+            assert message.get("first") or item.parts, f"The part {message} is not the first, and comes first."
+            item.parts = [*([] if message.get("first") else item.parts), *message["puts"]]
+
     def _frame(self, message: dict[str, Any]) -> None:
         self.frames.append(message)
         mine = [item for item in self.subscriptions.values() if item.log == message["log"]]
@@ -213,6 +224,11 @@ class ReferenceClient:
                 if item.query == delta["query"]:
                     if delta.get("reset"):
                         item.sent.clear()
+                        item.parts = []
+                    if delta.get("parts") and item.parts:
+                        item.replica.apply({"reset": True, "puts": item.parts})
+                        item.sent = {put["key"] for put in item.parts}
+                        item.parts = []
                     item.sent.difference_update(delta.get("drops", ()))
                     item.sent.update(put["key"] for put in delta.get("puts", ()) if "row" in put)
                     unknown = delta.get("patches", {}).keys() - item.sent

@@ -380,8 +380,8 @@ class TestReaders:
         await out.write(" and not saved")
         await until(lambda: shown(reader) == "saved and not saved")
         await elsewhere.soon(TextLease.objects.update, expires=0)
-        get_hub()._dead_writers._due["default"] = 0.0
-        get_hub()._dead_writers._news.set()
+        get_hub()._background.dead_writers._due["default"] = 0.0
+        get_hub()._background.dead_writers._news.set()
         await until(lambda: shown(reader) == "saved" and reader.rows()[0]["state"] == "failed")
         assert "is dead; its live text is marked as failed" in caplog.text
         await out.write("more")

@@ -256,6 +256,7 @@ export class Session {
       return [{do: "apply", cursor, updates: this.#subscriptions.updates(message), calls}]
     }
     this.#handled += 1
+    if (message.type === "part") this.#unacked.frames += 1
     return [...this.#answer(message), ...this.#ackIfDue()]
   }
 
@@ -279,6 +280,9 @@ export class Session {
         return expires(message)
       case "subscribed":
         this.#subscriptions.accept(message)
+        return []
+      case "part":
+        this.#subscriptions.addPart(message)
         return []
       case "behind":
         this.#subscriptions.fallBehind()

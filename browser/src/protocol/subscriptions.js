@@ -18,12 +18,14 @@ import {reactionTo} from "./messages.js"
  * `nextFingerprint`: that of the next frames. `failures`: how often in a row the subscription was delayed. `present`: the user's
  * presence data, `null` if the user only watches. `vouched`: the server has accepted the token, so stream and parameters are
  * genuine, and can be requested by name after the token expires. `changed`: the parameters are not those of the token.
- * `isNext`: its rows will replace those of another subscription, which are shown until then.
+ * `isNext`: its rows will replace those of another subscription, which are shown until then. `parts`: the rows that came before
+ * the first frame.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
  *   cursor: string | null, fingerprint: string, nextFingerprint: string, id: number, query: number | null, log: number | null,
  *   status: Status, failures: number, present: object | null, vouched: boolean, changed?: boolean, isNext?: boolean,
+ *   parts: import("./messages.js").Put[],
  * }} Subscription
  *
  * A subscription's part of a frame. `fresh`: its rows replace all rows of the page.
@@ -36,7 +38,7 @@ import {reactionTo} from "./messages.js"
  * @returns {Subscription}
  */
 export function newSubscription({fingerprint = "", ...target}) {
-  return {...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false}
+  return {...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false, parts: []}
 }
 
 export class Subscriptions {
@@ -82,7 +84,7 @@ export class Subscriptions {
   /** Returns the messages of a subscription request. @param {Subscription} subscription @returns {ClientMessage[]} */
   subscribe(subscription) {
     // a new id each time, because messages for the previous one may still arrive
-    Object.assign(subscription, {id: this.#nextId++, status: "asked"})
+    Object.assign(subscription, {id: this.#nextId++, status: "asked", parts: []})
     const {id, token, stream, params = {}, format, cursor, fingerprint, changed} = subscription
     const target = !token ? {stream, params, format} : changed ? {token, params} : {token}
     const held = cursor === null ? {} : fingerprint ? {cursor, fingerprint} : {cursor}
@@ -127,7 +129,7 @@ export class Subscriptions {
   /** Handles the loss of the connection; the subscriptions are still wanted. */
   interrupt() {
     for (const subscription of this.#subscriptions) {
-      if (subscription.status !== "refused") Object.assign(subscription, {query: null, log: null, status: "wanted"})
+      if (subscription.status !== "refused") Object.assign(subscription, {query: null, log: null, status: "wanted", parts: []})
     }
   }
 
@@ -175,15 +177,19 @@ export class Subscriptions {
     return subscription
   }
 
+  /** Keeps rows of a subscription until its first frame. @param {import("./messages.js").Part} message */
+  addPart({id, puts, first}) {
+    const subscription = this.find(id)
+    if (!subscription) return
+    if (first) subscription.parts = []
+    for (const put of puts) subscription.parts.push(put)
+  }
+
   /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
   updates({log, deltas}) {
     return [...this.#subscriptions]
       .filter((subscription) => subscription.log === log)
-      .map((subscription) => ({
-        subscription,
-        deltas: deltas.filter(({query}) => query === subscription.query),
-        fresh: subscription.cursor === null,
-      }))
+      .map((subscription) => ({subscription, deltas: deltasOf(subscription, deltas), fresh: subscription.cursor === null}))
   }
 
   /** Notes that the page has the subscription's rows up to this cursor; `null`: up to the same one as before. @param {Subscription} subscription @param {string | null} cursor */
@@ -225,6 +231,20 @@ export class Subscriptions {
   find(id) {
     return [...this.#subscriptions].find((subscription) => subscription.id === id && subscription.status !== "wanted" && subscription.status !== "delayed")
   }
+}
+
+/**
+ * Returns a subscription's deltas, with the rows that came in parts before its first frame.
+ *
+ * @param {Subscription} subscription
+ * @param {import("./messages.js").Delta[]} deltas
+ */
+function deltasOf(subscription, deltas) {
+  const {query, parts} = subscription
+  const own = deltas.filter((delta) => delta.query === query)
+  if (query === null || !parts.length || !own.some((delta) => delta.parts || delta.reset)) return own
+  subscription.parts = []
+  return [{query, reset: true, puts: parts}, ...own]
 }
 
 /** Returns whether the server has the subscription. @param {Status} status */

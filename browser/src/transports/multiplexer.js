@@ -219,7 +219,7 @@ export class Multiplexer {
     this.#deliver(message, text)
     this.#handled += 1
     this.#unacked.bytes += text.length
-    if (message.type === "frame" || isPatched(message)) this.#unacked.frames += 1
+    if (message.type === "frame" || message.type === "part" || isPatched(message)) this.#unacked.frames += 1
     const {frames, bytes} = this.#unacked
     const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
     if (isDue && this.#transport) this.#acknowledge()
@@ -270,6 +270,7 @@ export class Multiplexer {
         if (message.code === codes.overloaded && shares) return this.#reject(entry.page, NEEDS_OWN)
         return this.#sendMessage(entry.page, {...message, id: entry.id})
       }
+      case "part":
       case "event_rejected": {
         const entry = this.#entries.get(message.id)
         return entry && this.#sendMessage(entry.page, {...message, id: entry.id})

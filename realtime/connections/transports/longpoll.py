@@ -16,6 +16,7 @@ from realtime.protocol.messages import (
     Event,
     EventRejected,
     Frame,
+    Part,
     Refused,
     Reply,
     ServerMessage,
@@ -41,7 +42,7 @@ async def _answer(incoming: TransportRequest, wait: float) -> AsyncIterator[str]
     now = asyncio.get_running_loop().time()
     waits, settles = now + wait, now + SETTLE_SECONDS
     texts: list[str] = []
-    news = False
+    begin, news = "[", False
     if wait:  # the client most likely polls again at once
         incoming.transport.may_go_on()
     async with incoming.transport as transport:
@@ -55,9 +56,13 @@ async def _answer(incoming: TransportRequest, wait: float) -> AsyncIterator[str]
             for text, message in transport.read():
                 texts.append(text)
                 news = news or _is_news(message)
+                if isinstance(message, Part):
+                    yield begin + ",".join(texts)
+                    texts, begin = [""], ""
+                    settles = asyncio.get_running_loop().time() + SETTLE_SECONDS
         await transport.flush_events()
         texts += [text for text, _ in transport.read()]
-        yield f"[{','.join(texts)}]"
+        yield f"{begin}{','.join(texts)}]"
 
 
 def _wait(request: ASGIRequest) -> float:

@@ -193,7 +193,12 @@ class RequestTransport:
             self._release()
 
     async def wait(self, until: float | None = None) -> bool:
-        """Wait for messages until this time of the loop's clock; return False if there were none."""
+        """Wait for messages until this time of the loop's clock; return False if there were none.
+
+        Those before have been sent.
+        """
+        if self._connection is not None:
+            self._connection.send_parts(is_taken=True)
         try:
             async with asyncio.timeout_at(until):
                 await self._news.wait()

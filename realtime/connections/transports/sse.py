@@ -14,7 +14,7 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from realtime.conf import limits, settings
 from realtime.connections.transports.http import TransportRequest, endpoint
 from realtime.exceptions import BadMessage, TooLarge
-from realtime.protocol.messages import VERSIONS, Frame, Heartbeat, Refused, ServerMessage, Subscribed
+from realtime.protocol.messages import VERSIONS, Frame, Heartbeat, Part, Refused, ServerMessage, Subscribed
 
 HEARTBEATS = 2  # that a response lasts: the next request proves that the client is alive
 PADDING = " " * 2048  # some proxies and browsers buffer until they have this much
@@ -39,7 +39,10 @@ async def _events(incoming: TransportRequest, bookmark: Bookmark | None) -> Asyn
     async with incoming.transport as transport:
         yield BEGIN
         while not transport.ended and not transport.spent and await transport.wait(ends):
-            yield "".join(_event(text, message, bookmark) for text, message in transport.read())
+            messages = transport.read()
+            yield "".join(_event(text, message, bookmark) for text, message in messages)
+            if any(isinstance(message, Part) for _, message in messages):  # the next request would begin again
+                ends = asyncio.get_running_loop().time() + HEARTBEATS * settings.HEARTBEAT_SECONDS
         last = "".join(_event(text, message, bookmark) for text, message in transport.read())
         yield last if transport.ended else last + END
 

@@ -18,7 +18,9 @@ from channels.layers import channel_layers, get_channel_layer
 
 from realtime.changelog.base import origin
 from realtime.hub.pubsub import sender
-from realtime.hub.pubsub.sender import Message, Outage, Reception, Subscriber, hints_outage
+from realtime.hub.pubsub.listener import Reception, Subscriber
+from realtime.hub.pubsub.outage import Outage, hints_outage
+from realtime.hub.pubsub.sender import Message
 
 logger = logging.getLogger("realtime.wakeups")
 

@@ -17,7 +17,9 @@ import msgspec
 
 from realtime.changelog.base import origin
 from realtime.hub.pubsub import channel_layer, postgresql
-from realtime.hub.pubsub.sender import Carrier, ChannelLayerCarrier, Listener, Message, Outage, is_usable, send
+from realtime.hub.pubsub.listener import Listener
+from realtime.hub.pubsub.outage import Outage
+from realtime.hub.pubsub.sender import Carrier, ChannelLayerCarrier, Message, is_usable, send
 from realtime.protocol.envelope import Envelope
 from realtime.protocol.live_text import TextEnd, TextMessage, TextPart, TextStop
 

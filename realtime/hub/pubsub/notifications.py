@@ -18,7 +18,8 @@ from collections.abc import Coroutine
 from django.db import connections
 
 from realtime.hub.pubsub import channel_layer, postgresql
-from realtime.hub.pubsub.sender import Listener, is_usable
+from realtime.hub.pubsub.listener import Listener
+from realtime.hub.pubsub.sender import is_usable
 
 __all__ = ["Waiter", "notify", "source"]
 

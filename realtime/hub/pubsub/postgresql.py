@@ -25,7 +25,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from realtime.changelog.base import origin
 from realtime.changelog.postgresql import POSTGRESQL_CHANNEL, QUIET_SECONDS
 from realtime.conf import settings
-from realtime.hub.pubsub.sender import Message, Outage, Reception, Subscriber, hints_outage
+from realtime.hub.pubsub.listener import Reception, Subscriber
+from realtime.hub.pubsub.outage import Outage, hints_outage
+from realtime.hub.pubsub.sender import Message
 
 ANSWER_SECONDS = 5.0  # a notification that has not arrived in this time is lost
 POOLER_SECONDS = 300.0  # before a connection through a pooler is tried again

@@ -12,20 +12,18 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from realtime.hub import exits
+from realtime.hub.pubsub.outage import Outage
 
 logger = logging.getLogger("realtime.wakeups")
 
-FIRST_SECONDS = 0.5  # before a layer or database that has failed is tried again; doubled each time
-LAST_SECONDS = 15.0
 MAX_WAITING = 1000  # messages in the queue; beyond this number, the oldest are lost
 SEND_SECONDS = 5.0  # the time limit of sending a batch
 EXIT_SECONDS = 1.0  # how long a process that ends waits for its last messages
@@ -70,112 +68,6 @@ def flush(seconds: float) -> bool:
     # after a fork, the parent's senders have no thread in this process
     own = [sender for sender in list(_senders.values()) if sender.pid == os.getpid()]
     return all(sender.flush(max(0.0, end - time.monotonic())) for sender in own)
-
-
-class Outage:
-    """Logs the beginning and the end of an outage once each, and sets the delays between attempts.
-
-    `gone` and `back` are the log messages; `gone` has a %s for the error. The records have the field `source`.
-    """
-
-    def __init__(self, source: str, *, gone: str, back: str) -> None:
-        self._extra = {"source": source}
-        self.gone = gone
-        self.back = back
-        self._seconds = 0.0
-
-    def failed(self, error: BaseException) -> float:
-        """Handle a failed attempt; return the seconds to wait before the next one."""
-        if not self._seconds:
-            logger.warning(self.gone, f"{type(error).__name__}: {error}", extra=self._extra)
-        self._seconds = min(max(FIRST_SECONDS, 2 * self._seconds), LAST_SECONDS)
-        return self._seconds
-
-    def over(self) -> None:
-        if self._seconds:
-            logger.warning(self.back, extra=self._extra)
-        self._seconds = 0.0
-
-
-def hints_outage(source: str) -> Outage:
-    """Return the outage of a source of wake-ups, such as "the channel layer"."""
-    return Outage(
-        source,
-        gone=f"Wake-ups by {source} are not available (%s); changes are found by polling.",
-        back=f"Wake-ups by {source} are available again.",
-    )
-
-
-class Listener:
-    """Base class: receives messages in one event loop, from any thread, until `close`.
-
-    `listening` is a coroutine that receives messages from other processes. A subclass overrides `_unregister` to
-    unregister itself.
-    """
-
-    def __init__(self, listening: Coroutine[Any, Any, None] | None, *, name: str) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._listening = None if listening is None else asyncio.create_task(listening, name=name)
-
-    def _call_soon(self, callback: Callable[..., object], *args: object) -> None:
-        """Call a function in the loop; for any thread."""
-        try:
-            self._loop.call_soon_threadsafe(callback, *args)
-        except RuntimeError:  # the loop has been closed, and `close` never called
-            self._unregister()
-
-    async def close(self) -> None:
-        self._unregister()
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
-
-    def _unregister(self) -> None:
-        raise NotImplementedError
-
-
-class Subscriber(NamedTuple):
-    """Takes what a carrier brings to one of its channels or groups, in one event loop."""
-
-    channel: str
-    take: Callable[[Any], None]  # called with each message
-    joined: Callable[[], None]  # called whenever messages arrive from now on
-    outage: Outage
-
-
-class Reception:
-    """Base class: one connection to a carrier, for all subscribers of one event loop, as long as there are any."""
-
-    def __init__(self, name: str) -> None:
-        self.subscribers: dict[int, Subscriber] = {}
-        self._name = name
-        self._task: asyncio.Task[None] | None = None
-
-    async def serve(self, subscriber: Subscriber) -> None:
-        """Let a subscriber take messages, until cancelled."""
-        self.subscribers[id(subscriber)] = subscriber
-        self._note_new(subscriber)
-        if self._task is None:
-            self._task = asyncio.create_task(self._stay_connected(), name=self._name)
-        try:
-            await asyncio.Event().wait()
-        finally:
-            del self.subscribers[id(subscriber)]
-            if not self.subscribers:
-                task, self._task = self._task, None
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-
-    def _failed(self, error: BaseException) -> float:
-        """Handle a failed attempt to connect; return the seconds to wait before the next one."""
-        return max(subscriber.outage.failed(error) for subscriber in self.subscribers.values())
-
-    def _note_new(self, subscriber: Subscriber) -> None:
-        raise NotImplementedError
-
-    async def _stay_connected(self) -> None:
-        """Receive until cancelled. Connect again whenever the connection is lost."""
-        raise NotImplementedError
 
 
 class Carrier(Protocol):

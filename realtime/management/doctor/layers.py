@@ -23,7 +23,7 @@ from realtime.changelog import BACKENDS, get_changelog
 from realtime.changelog.base import NewChange, origin
 from realtime.hub.pubsub import channel_layer, event_bus, postgresql, sender
 from realtime.hub.pubsub.notifications import source
-from realtime.hub.pubsub.sender import hints_outage
+from realtime.hub.pubsub.outage import hints_outage
 from realtime.management.doctor.findings import ANSWER_SECONDS, Broken, Finding, Outcome, broken, finding
 from realtime.models import Change
 

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 
+from realtime.queries.livequery import PART_ROWS
 from tests.models import Book, Note
 from tests.support.remotes import REMOTES, Remote, WebSocketRemote
 from tests.support.waiting import quickest, seconds
@@ -102,6 +103,18 @@ async def test_only_what_was_missed_travels_after_a_pause(connect, session, shel
     [delta] = remote.deltas
     assert [put["row"]["title"] for put in delta["puts"]] == ["zzz"]
     assert not delta.get("reset")
+
+
+async def test_many_rows_arrive_in_parts(connect, session, shelf, elsewhere):
+    books = [Book(shelf=shelf, title=f"{number:04}") for number in range(2 * PART_ROWS + 1)]
+    await elsewhere.soon(Book.objects.bulk_create, books)
+    async with connect(session) as remote:
+        await remote.subscribe("books", shelf=shelf.pk)
+        assert remote.titles() == [f"{number:04}" for number in range(2 * PART_ROWS + 1)]
+        parts = [message for message in remote.received if message["type"] == "part"]
+        assert len(parts) == (3 if remote.protocol.version > 1 else 0)
+        await elsewhere.soon(Book.objects.create, shelf=shelf, title="zzz")
+        await remote.until(lambda: remote.titles()[-1] == "zzz")
 
 
 async def test_stream_of_writes_brings_each_row_once(connect, session, shelf, elsewhere):

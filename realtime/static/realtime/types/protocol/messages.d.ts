@@ -22,6 +22,7 @@ export type Delta = {
     drops?: string[];
     order?: string[];
     patches?: Record<string, Patch>;
+    parts?: boolean;
 };
 export type Window = {
     frames: number;
@@ -92,6 +93,12 @@ export type Subscribed = {
     query: number;
     log: number;
     fingerprint?: string;
+};
+export type Part = {
+    type: "part";
+    id: number;
+    puts: Put[];
+    first?: boolean;
 };
 export type Frame = {
     type: "frame";
@@ -166,7 +173,7 @@ export type Bye = {
     reason: string;
     retry?: number;
 };
-export type ServerObject = Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye;
+export type ServerObject = Welcome | Authenticated | Subscribed | Part | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye;
 export type ServerMessage = ServerObject | TextMore | Patched;
 export type Params = Record<string, unknown>;
 export type Details = Record<string, string[]>;
@@ -177,7 +184,7 @@ export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${str
  * @typedef {string | [field: string, start: number, end: number]} Insert
  * @typedef {(number | Insert)[]} Edits
  * @typedef {Edits | {set?: Record<string, any>, edit?: Record<string, Edits>}} Patch
- * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[], patches?: Record<string, Patch>}} Delta
+ * @typedef {{query: number, reset?: boolean, puts?: Put[], drops?: string[], order?: string[], patches?: Record<string, Patch>, parts?: boolean}} Delta
  * @typedef {{frames: number, bytes: number}} Window
  *
  * @typedef {{type: "hello", version: number, token?: string}} Hello
@@ -193,6 +200,7 @@ export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${str
  * @typedef {{type: "welcome", version: number, heartbeat: number, window?: Window, expires?: number}} Welcome
  * @typedef {{type: "authenticated", expires?: number}} Authenticated
  * @typedef {{type: "subscribed", id: number, query: number, log: number, fingerprint?: string}} Subscribed
+ * @typedef {{type: "part", id: number, puts: Put[], first?: boolean}} Part
  * @typedef {{type: "frame", log: number, cursor: string, deltas: Delta[], calls?: string[]}} Frame
  * @typedef {[query: number, patches: Record<string, Patch>]} Patched
  * @typedef {{type: "behind"}} Behind
@@ -206,7 +214,7 @@ export type Format = "html" | `html:${string}` | "data" | "pages" | `value:${str
  * @typedef {[number: number, text: string]} TextMore
  * @typedef {{type: "text_ended", query: number, key: string, field: string, length: number}} TextEnded
  * @typedef {{type: "bye", code: number, reason: string, retry?: number}} Bye
- * @typedef {Welcome | Authenticated | Subscribed | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye} ServerObject
+ * @typedef {Welcome | Authenticated | Subscribed | Part | Frame | Behind | Heartbeat | Refused | Reply | EventMessage | EventRejected | Text | TextEnded | Bye} ServerObject
  * @typedef {ServerObject | TextMore | Patched} ServerMessage
  *
  * @typedef {Record<string, unknown>} Params

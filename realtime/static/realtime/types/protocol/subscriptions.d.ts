@@ -23,6 +23,7 @@ export type Subscription = {
     vouched: boolean;
     changed?: boolean;
     isNext?: boolean;
+    parts: import("./messages.js").Put[];
 };
 export type Update = {
     subscription: Subscription;
@@ -42,12 +43,14 @@ export type Update = {
  * `nextFingerprint`: that of the next frames. `failures`: how often in a row the subscription was delayed. `present`: the user's
  * presence data, `null` if the user only watches. `vouched`: the server has accepted the token, so stream and parameters are
  * genuine, and can be requested by name after the token expires. `changed`: the parameters are not those of the token.
- * `isNext`: its rows will replace those of another subscription, which are shown until then.
+ * `isNext`: its rows will replace those of another subscription, which are shown until then. `parts`: the rows that came before
+ * the first frame.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
  *   cursor: string | null, fingerprint: string, nextFingerprint: string, id: number, query: number | null, log: number | null,
  *   status: Status, failures: number, present: object | null, vouched: boolean, changed?: boolean, isNext?: boolean,
+ *   parts: import("./messages.js").Put[],
  * }} Subscription
  *
  * A subscription's part of a frame. `fresh`: its rows replace all rows of the page.
@@ -99,6 +102,8 @@ export declare class Subscriptions {
      * @returns {Subscription | undefined}
      */
     refuse({ id, code }: import("./messages.js").Refused): Subscription | undefined;
+    /** Keeps rows of a subscription until its first frame. @param {import("./messages.js").Part} message */
+    addPart({ id, puts, first }: import("./messages.js").Part): void;
     /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
     updates({ log, deltas }: import("./messages.js").Frame): Update[];
     /** Notes that the page has the subscription's rows up to this cursor; `null`: up to the same one as before. @param {Subscription} subscription @param {string | null} cursor */
