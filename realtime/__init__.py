@@ -321,6 +321,24 @@ async def anotify(user: object, text: str, *, level: str = "info", url: str = ""
     await _in_thread(notify, user, text, level=level, url=url, keep=keep)
 
 
+def mark_read(user: object, stream: str, params: Mapping[str, object] | None = None) -> None:
+    """Mark all rows of a stream with `unread_by` as seen by a user, as a page does that shows the newest one.
+
+    `user` is a user. It belongs to the present transaction. Raise `UnknownStream`, `BadParameters`, or `Forbidden` if
+    the user may not see the stream.
+
+        realtime.mark_read(request.user, "messages", {"room": room.pk})
+    """
+    from realtime.actions.read_markers import mark_read  # reaches models
+
+    mark_read(user, stream, params or {})
+
+
+async def amark_read(user: object, stream: str, params: Mapping[str, object] | None = None) -> None:
+    """Like `mark_read`, for async code."""
+    await _in_thread(mark_read, user, stream, params)
+
+
 __all__ = [
     "ActionError",
     "BadParameters",
@@ -346,6 +364,7 @@ __all__ = [
     "UnknownStream",
     "acancel_job",
     "action",
+    "amark_read",
     "anotify",
     "aqueue_job",
     "arevoke",
@@ -358,6 +377,7 @@ __all__ = [
     "job",
     "live_text",
     "live_value",
+    "mark_read",
     "notify",
     "queue_job",
     "register",

@@ -35,6 +35,7 @@ class RealtimeExtension(Extension):
             tags.live_job,
             tags.live_notifications,
             tags.live_notification_count,
+            tags.live_unread,
             tags.presence,
             tags.live_form,
             tags.live_actions,

@@ -1,4 +1,4 @@
-"""Models: the tables of the change log, of presence, of completed calls, of live texts, jobs and notifications."""
+"""Models: the tables of the change log, presence, completed calls, live texts, jobs, notifications and markers."""
 
 from __future__ import annotations
 
@@ -291,3 +291,28 @@ class Notification(models.Model):
     def is_kept(self) -> bool:
         """Whether it stays until its user dismisses it."""
         return self.expires_at is None
+
+
+class ReadMarker(models.Model):
+    """How far a user has seen the rows of a stream with `unread_by`, with parameters. It only moves forwards."""
+
+    place = models.CharField(max_length=40)  # a digest of stream and parameters
+    stream = models.CharField(max_length=200)
+    if HAS_USERS:
+        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    else:
+        user = models.CharField(max_length=1)  # always empty
+    value = models.BigIntegerField()  # a key, or microseconds since 1970
+    moved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["user", "place"], name="realtime_read_marker_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at {self.stream}: {self.value}"
+
+    @property
+    def position(self) -> str:
+        """The value as text, since JavaScript rounds large numbers."""
+        return str(self.value)

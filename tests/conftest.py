@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     folders = {Path(__file__).parent / folder: marker for folder, marker in MARKED_FOLDERS.items()}
     for item in items:
         for folder, marker in folders.items():
-            if item.path.is_relative_to(folder):
+            if item.path.is_relative_to(folder) and not item.get_closest_marker("once"):
                 item.add_marker(marker)
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")

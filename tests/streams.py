@@ -65,6 +65,25 @@ class TopStream(ModelStream):
         return Book.objects.filter(shelf=shelf).order_by("-pages")[:3]
 
 
+@register("news")
+class NewsStream(ModelStream):
+    """The books of a shelf, for its readers: everybody whose name is not "mallory". New ones are unread."""
+
+    model = Book
+    fields = ["id", "title"]
+    template_name = "tests/book.html"
+    partition_by = ["shelf"]
+    authorize_depends_on = ["auth.User"]
+    unread_by = "pk"
+    unread_except = "owner"
+
+    def authorize(self, user, shelf):
+        return user.username != "mallory"
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf).exclude(title="secret").order_by("title")[:2]
+
+
 @register("mine")
 class MineStream(ModelStream):
     """Everyone's own books."""

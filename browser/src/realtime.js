@@ -17,6 +17,7 @@ import {availableTransports, storage, tokenOfPage} from "./transports/endpoints.
 import {serve} from "./transports/shared_worker.js"
 import {Store} from "./data/store.js"
 import {TransportSelector} from "./transports/selector.js"
+import {UnreadCounts} from "./dom/unread_counts.js"
 import {UploadForms} from "./dom/upload_forms.js"
 
 /** Marks the public object, so that a module loaded from two URLs uses the same one. */
@@ -39,7 +40,8 @@ function create() {
     warn: (text) => console.warn(text),
   })
   const report = (/** @type {unknown} */ error) => console.error(error)
-  const page = new Page({document, connection, connect: () => keepConnected(), report})
+  const openUnread = (/** @type {string} */ name, /** @type {import("./protocol/messages.js").Params} */ params) => unread(name, params)
+  const page = new Page({document, connection, connect: () => keepConnected(), report, openUnread})
   const queries = new LiveQueries(connection, (element) => page.resultSetOf(element))
 
   /**
@@ -96,6 +98,18 @@ function create() {
   const value = (stream, params, name) => {
     keepConnected()
     return queries.openValue(stream, params, name)
+  }
+
+  /**
+   * Opens the count of the rows that the user has not seen, of a stream with `unread_by`.
+   *
+   * @param {string} name of the stream
+   * @param {import("./protocol/messages.js").Params} [params]
+   * @returns {import("./data/unread.js").Unread}
+   */
+  const unread = (name, params = {}) => {
+    keepConnected()
+    return queries.openUnread(name, params)
   }
 
   /**
@@ -185,6 +199,7 @@ function create() {
     new Forms({document, call: callTarget, follow: (url) => location.assign(url)}).start()
     new RowForms(document).start()
     new UploadForms({document, go: (url) => location.assign(url)}).start()
+    new UnreadCounts({document, open: openUnread, report}).start()
     const {after, clock} = monitor
     new ParameterForms({document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now}).start()
   }
@@ -197,6 +212,7 @@ function create() {
     live,
     list,
     value,
+    unread,
     call,
     presence,
     send,
@@ -233,7 +249,7 @@ function withoutPage() {
     throw new Error(`realtime.${name}() needs a page: call it in the browser, not where a server renders.`)
   }
   return {
-    ...Object.fromEntries(["connect", "live", "list", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
+    ...Object.fromEntries(["connect", "live", "list", "value", "unread", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
     RealtimeError: messages.RealtimeError,
     codes: messages.codes,
     ...seen,
@@ -251,5 +267,5 @@ function start() {
 }
 const realtime = start()
 
-export const {connect, live, list, value, call, presence, send, on, pause, resume, status, RealtimeError, codes} = realtime
+export const {connect, live, list, value, unread, call, presence, send, on, pause, resume, status, RealtimeError, codes} = realtime
 export default realtime

@@ -134,7 +134,7 @@ describe("the module", () => {
   test("has its public names as exports too", async () => {
     openPage(SCRIPT)
     const exported = await import(`../src/realtime.js?${loads++}`)
-    assert.deepEqual(Object.keys(exported).sort(), ["RealtimeError", "call", "codes", "connect", "default", "list", "live", "on", "pause", "presence", "resume", "send", "status", "value"])
+    assert.deepEqual(Object.keys(exported).sort(), ["RealtimeError", "call", "codes", "connect", "default", "list", "live", "on", "pause", "presence", "resume", "send", "status", "unread", "value"])
     assert.equal(exported.live, window.realtime.live)
   })
 })

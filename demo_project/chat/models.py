@@ -1,4 +1,4 @@
-"""The chat's models: rooms, members with their last read message, and messages."""
+"""The chat's models: rooms, their members, and messages."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ class Room(models.Model):
 
 
 class Membership(models.Model):
-    """A member of a room, with the key of the last message that the member has read."""
+    """A member of a room."""
 
     room = models.ForeignKey(Room, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
-    last_read = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["room", "user"], name="chat_membership_once")]

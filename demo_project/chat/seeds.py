@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from demo_project.chat.models import Membership, Message, Room
+from realtime import mark_read
 
 # Room: members and messages.
 ROOMS = {
@@ -54,6 +55,6 @@ def seed() -> None:
             message = Message.objects.create(room=room, author=users[author], text=text)
             at = now - timedelta(minutes=7 * (len(messages) - number))
             Message.objects.filter(pk=message.pk).update(at=at)
-        Membership.objects.bulk_create(
-            Membership(room=room, user=users[member], last_read=message.pk) for member in members
-        )
+        Membership.objects.bulk_create(Membership(room=room, user=users[member]) for member in members)
+        for member in members:
+            mark_read(users[member], "messages", {"room": room.pk})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import QuerySet
 
 from demo_project.board.streams import People
 from demo_project.chat.models import Membership, Message
@@ -23,7 +23,10 @@ class MessageStream(ModelStream):
     template_name = "chat/_message.html"
     partition_by = ["room"]
     depends_on = ["author"]
+    authorize_depends_on = ["chat.Membership"]
     presence = People
+    unread_by = "pk"
+    unread_except = "author"
 
     def authorize(self, user: User, room: int) -> bool:
         return Membership.objects.filter(room=room, user=user.pk).exists()
@@ -37,12 +40,6 @@ class MessageStream(ModelStream):
         message.full_clean()
         message.save()
 
-    @action
-    def read(self, user: User, upto: int) -> None:
-        """Note that the user has read the messages up to this one."""
-        mine = Membership.objects.filter(room=self.params["room"], user=user.pk)
-        mine.filter(last_read__lt=upto).update(last_read=upto)
-
     @event
     def typing(self, user: User) -> dict[str, str]:
         return {"name": user.get_short_name() or user.get_username()}
@@ -50,12 +47,12 @@ class MessageStream(ModelStream):
 
 @register("rooms")
 class RoomStream(ModelStream):
-    """The user's rooms, with the number of unread messages."""
+    """The user's rooms."""
 
     model = Membership
-    fields = ["room", "unread"]
+    fields = ["room"]
     template_name = "chat/_room.html"
-    depends_on = ["room__messages"]
+    depends_on = ["room"]
 
     def authorize(self, user: User) -> bool:
         return True
@@ -64,6 +61,4 @@ class RoomStream(ModelStream):
         return user.pk
 
     def get_queryset(self) -> QuerySet[Membership]:
-        others = Q(room__messages__pk__gt=F("last_read")) & ~Q(room__messages__author=F("user"))
-        mine = Membership.objects.filter(user=self.audience).select_related("room")
-        return mine.annotate(unread=Count("room__messages", filter=others)).order_by("room", "pk")
+        return Membership.objects.filter(user=self.audience).select_related("room").order_by("room", "pk")

@@ -25,7 +25,7 @@ HOOKS = (
     "get_template_name",
     "changes_at",
 )
-KNOWN = {*dir(PresenceStream), *ModelStream.__annotations__, *PresenceStream.__annotations__}
+KNOWN = {name for kind in PresenceStream.__mro__ for name in (*vars(kind), *vars(kind).get("__annotations__", ()))}
 CLOSE = 0.75  # difflib's similarity of two names
 
 
@@ -38,7 +38,7 @@ def option_names() -> list[str]:
 def check_names(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E063: an action, event or live value that overrides a method. W064: a misspelt option or hook."""
     found: list[CheckMessage] = []
-    for stream in registry:
+    for stream in registry.declared():
         for name, value in _own_attributes(stream):
             kind = _kind(value)
             if kind and _is_reserved(stream, name):

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Warning, register
 
 from realtime.capture.tables import live_models
 from realtime.conf import settings
-from realtime.streams.registry import place
+from realtime.streams.registry import place, registry
 from realtime.streams.relations import unknown_relations
 from realtime.streams.validation import valid_streams
 
@@ -71,6 +71,6 @@ def check_relations(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             obj=place(stream),
             id="realtime.W020",
         )
-        for stream in valid_streams()
+        for stream in valid_streams(registry.declared())
         if (unknown := sorted(unknown_relations(stream.model, stream.depends_on)))
     ]

@@ -31,7 +31,7 @@ from realtime.streams.validation import field_problems, probe, problems, valid_s
 def check_streams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E001: a stream that cannot work. E002: two streams with one name."""
     found: list[CheckMessage] = []
-    for stream in registry:
+    for stream in registry.declared():
         found += [
             Error(problem.message, hint=problem.hint, obj=place(stream), id="realtime.E001")
             for problem in _stream_problems(stream)
@@ -52,7 +52,7 @@ def _stream_problems(stream: type[ModelStream]) -> list[StreamDefinitionError]:
 def check_querysets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E006: a QuerySet that cannot be live. W003: a stream that reads models without tracking them."""
     found: list[CheckMessage] = []
-    for stream in valid_streams():
+    for stream in valid_streams(registry.declared()):
         queryset = probe(stream)  # None if it needs real parameters
         problem = None if queryset is None else queryset_problem(queryset, stream) or _sql_problem(queryset, stream)
         if problem:
@@ -132,7 +132,8 @@ def check_untracked_fields(app_configs: Any, **kwargs: Any) -> Sequence[CheckMes
     """E013: a field in REALTIME_UNTRACKED_FIELDS that must be tracked."""
     found: list[CheckMessage] = []
     for label, field, problem in untracked_fields():
-        if not problem and (asking := [stream.__name__ for stream in valid_streams() if asks_for(stream, field)]):
+        streams = valid_streams(registry.declared())
+        if not problem and (asking := [stream.__name__ for stream in streams if asks_for(stream, field)]):
             problem = f"the QuerySet of {asking[0]} reads it"
         if problem:
             found.append(
@@ -251,6 +252,6 @@ def check_unmanaged(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             obj=place(stream),
             id="realtime.W068",
         )
-        for stream in valid_streams()
+        for stream in valid_streams(registry.declared())
         if stream.rows_depend_on is None and not concrete(stream.model)._meta.managed
     ]

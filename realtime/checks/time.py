@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Warning, register
 from realtime.queries.analysis import asks_for_time
 from realtime.queries.fingerprint import of_queryset
 from realtime.queries.queryset import queryset_problem
-from realtime.streams.registry import place
+from realtime.streams.registry import place, registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.validation import probe, valid_streams
 
@@ -28,7 +28,7 @@ def check_time(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             obj=place(stream),
             id="realtime.W067",
         )
-        for stream in valid_streams()
+        for stream in valid_streams(registry.declared())
         if not stream.changes_by_time() and _looks_at_clock(stream)
     ]
 

@@ -23,7 +23,8 @@ from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope
 from realtime.protocol.flow_control import EVENT_SECONDS
 from realtime.protocol.messages import Present, Send
-from realtime.streams.presence import Place, PresenceStream
+from realtime.streams.place import Place
+from realtime.streams.presence import PresenceStream
 from realtime.streams.stream import ModelStream
 
 MAX_WAITING = 100  # events of one client that wait for `@event` code

@@ -67,8 +67,8 @@ class SlowQueryWatch(Protocol):
         """Note that a round was abandoned because of this live query."""
         ...
 
-    def measure(self, worker: LogWorker, seconds: Mapping[QueryKey, float]) -> None:
-        """Note how many seconds a round has read each live query."""
+    def measure(self, worker: LogWorker, seconds: Mapping[QueryKey, float], answered: Collection[QueryKey]) -> None:
+        """Note how many seconds a round has read each live query, and which of them it has answered."""
         ...
 
 
@@ -300,7 +300,7 @@ class LogWorker:
                     greeted[answer.query].append(item.client)
             for query, clients in greeted.items():
                 self._texts.greet(query, clients)
-        self._watch.measure(self, round.seconds)
+        self._watch.measure(self, round.seconds, {want.key for want in tick.answers})
         # clients that left while they were answered
         self.subscribers.retired |= {
             want.key for want, answer in tick.answers.items() if not self.subscribers.of(answer.query)

@@ -23,7 +23,7 @@ from realtime.auth.users import user_model
 from realtime.changelog import get_changelog
 from realtime.exceptions import RealtimeError
 from realtime.models import Presence, Seat, Server
-from realtime.streams.presence import Place
+from realtime.streams.place import Place
 
 ROUNDS = 5  # tries to insert a row that others remove meanwhile
 

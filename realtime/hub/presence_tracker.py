@@ -20,7 +20,7 @@ from realtime.hub import presence_rows
 from realtime.hub.presence_rows import Arrival, Lapsed, Who
 from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
 from realtime.protocol.rate_limit import Bucket
-from realtime.streams.presence import Place
+from realtime.streams.place import Place
 
 logger = logging.getLogger("realtime.presence")
 Result = TypeVar("Result")

@@ -1,4 +1,4 @@
-"""Pruning: deletes old changes, jobs and notifications while a process has clients, even for a short time."""
+"""Pruning: deletes old changes, jobs, notifications and markers while a process has clients, even briefly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 
-from realtime.actions import job_rows, notification_rows
+from realtime.actions import job_rows, notification_rows, read_markers
 from realtime.changelog import get_changelog
 from realtime.conf import settings
 from realtime.hub.threads import run_in_own_thread
@@ -56,3 +56,4 @@ def prune(alias: str) -> None:
     get_changelog(alias).prune(older_than=settings.RETENTION_SECONDS)
     job_rows.prune(alias)
     notification_rows.prune(alias)
+    read_markers.prune(alias)

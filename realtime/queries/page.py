@@ -22,9 +22,11 @@ from realtime.queries.formats import PagesQuery, live_query
 from realtime.queries.row_templates import literal_text
 from realtime.queries.viewer_marks import as_seen_by, is_for_viewers
 from realtime.streams.choices import refused_choice
+from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
 from realtime.streams.surroundings import of_page
-from realtime.streams.window import RowWindow
+from realtime.streams.unread_rows import MARKER, UNREAD
+from realtime.streams.window import NAMES, RowWindow
 
 WEBSOCKET_PATH = "realtime/ws/"
 HEAD_ROWS = 2000  # changes that a page reads at most to find its position
@@ -46,6 +48,7 @@ class PagePart(NamedTuple):
     source: str  # the literal text of a row's template, if there are no rows
     stream: ModelStream
     viewer: str | None  # the user's key if rows look different to different users, "" for a visitor
+    marker: dict[str, Any] | None  # the parameters of the user's marker, if the rows that it has not seen are marked
 
 
 @bypass_caches
@@ -97,12 +100,42 @@ def page_part(
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user), surroundings=surroundings)
     made = [row for key, row in rows.items() if key not in live.broken]
     if not is_html(format):
-        return PagePart(list(rows.values()), cursor, token, fingerprint, wire, frozenset(), "", stream, None)
+        return PagePart(list(rows.values()), cursor, token, fingerprint, wire, frozenset(), "", stream, None, None)
     template = _row_source(stream, format)
     viewer = (user_key(user) or "") if any(map(is_for_viewers, [*made, template])) else None
     source = "" if made else _TAGS.sub("", template)
-    seen = [as_seen_by(row, user) for row in rows.values()]
-    return PagePart(seen, cursor, token, fingerprint, wire, _roots(made or [source]), source, stream, viewer)
+    marks_unread = bool(stream.unread_by) and user.is_authenticated and format != "pages"
+    unread = set(unread_keys(user, stream)) if marks_unread else set()
+    seen = [as_seen_by(_marked(row) if key in unread else row, user) for key, row in rows.items()]
+    marker = marker_params(stream) if marks_unread else None
+    return PagePart(seen, cursor, token, fingerprint, wire, _roots(made or [source]), source, stream, viewer, marker)
+
+
+@bypass_caches
+def unread_keys(user: Any, stream: ModelStream) -> list[str]:
+    """Return the keys of the newest rows that the user has not seen, at most `MOST`."""
+    newest: Any = registry.get(stream.name + UNREAD)
+    own: Any = registry.get(stream.name + MARKER)(stream.params, user.pk)
+    marker = own.marker()
+    rows = live_query(newest(stream.params, stream.audience_key), "data").rows()
+    return [
+        key
+        for key, row in rows.items()
+        if row is not None  # it cannot be read
+        and row["owner"] != marker["user"]
+        and (marker["position"] is None or int(row["position"]) > int(marker["position"]))
+    ]
+
+
+def marker_params(stream: ModelStream) -> dict[str, Any]:
+    """Return the parameters of the user's marker: those of the stream, without the window."""
+    names = () if stream.paginate_by is None else NAMES
+    return {name: value for name, value in stream.wire_params().items() if name not in names}
+
+
+def _marked(row: str) -> str:
+    opening = row_html.OPENING.match(row)
+    return row if opening is None else f"{row[: opening.end()]} data-live-unread{row[opening.end() :]}"
 
 
 @bypass_caches

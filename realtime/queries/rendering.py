@@ -168,6 +168,11 @@ def _html_renderer(stream: ModelStream, name: str, template: Any, names: Sequenc
     return render
 
 
+def is_in_row() -> bool:
+    """Return whether a row is rendered, which is the same for all recipients."""
+    return _row.get() is not None
+
+
 def refuse_in_row(tag: str) -> None:
     """Raise `StreamDefinitionError` while a row is rendered, because a row is the same for all recipients."""
     row = _row.get()

@@ -15,6 +15,7 @@ from realtime.exceptions import DefinitionError, StreamDefinitionError, UnknownS
 from realtime.streams.hints import with_hint
 from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.stream import ModelStream
+from realtime.streams.unread_rows import MARKER, UNREAD, MarkerStream, derive_unread
 
 Stream = TypeVar("Stream", bound=type[ModelStream])
 
@@ -52,18 +53,22 @@ class Registry:
             return
         stream.name = name
         self._streams[name] = stream
-        self._forget_presence(name)
+        self._forget_derived(name)
         if people := presence_of(stream):
             self._streams[name + SUFFIX] = people.derive(stream, name=name + SUFFIX)
             self._streams[name + EVERYONE] = people.derive(stream, name=name + EVERYONE, shown=None)
+        if stream.unread_by and has_users():
+            unread = self._streams[name + UNREAD] = derive_unread(stream)
+            marker = self._streams[name + MARKER] = MarkerStream.derive(stream, unread)
+            unread.name, marker.name = name + UNREAD, name + MARKER
 
     def remove(self, name: str) -> None:
         """Unregister a stream, for tests."""
         del self._streams[name]
-        self._forget_presence(name)
+        self._forget_derived(name)
 
-    def _forget_presence(self, name: str) -> None:
-        for suffix in (SUFFIX, EVERYONE):
+    def _forget_derived(self, name: str) -> None:
+        for suffix in (SUFFIX, EVERYONE, UNREAD, MARKER):
             self._streams.pop(name + suffix, None)
 
     def get(self, name: str) -> type[ModelStream]:
@@ -90,9 +95,19 @@ class Registry:
     def __iter__(self) -> Iterator[type[ModelStream]]:
         return iter(list(self._streams.values()))
 
+    def declared(self) -> Iterator[type[ModelStream]]:
+        """Yield the streams, without those that realtime derives from them to count unread rows."""
+        return (stream for stream in self if not stream.name.endswith((UNREAD, MARKER)))
+
     def autodiscover(self) -> None:
         """Import the module `streams` of every installed app."""
         autodiscover_modules(MODULE)
+
+
+def has_users() -> bool:
+    from realtime.models import HAS_USERS  # streams can be imported before models are ready
+
+    return HAS_USERS
 
 
 def place(stream: type) -> str:

@@ -125,6 +125,16 @@ class ModelStream:
     presence: ClassVar[Any] = False
     """Whether the stream tracks present users: True, or a subclass of `PresenceStream` that shows them."""
 
+    unread_by: ClassVar[str] = ""
+    """The field that tells which rows a user has not seen: "pk", another integer that grows, or a time ("created_at").
+
+    A row is unread if its value is higher than that of each row that the user has seen. With a time that each save
+    sets (`auto_now`), changed rows are unread again. `{% live_unread %}` counts them, and `{% live %}` marks them.
+    """
+
+    unread_except: ClassVar[str] = ""
+    """A foreign key to the user ("author"): a row is never unread to this user. Used with `unread_by`."""
+
     rows_depend_on: ClassVar[Sequence[str] | None] = None
     """Models whose changes may change any row ("board.Task"), such as those behind a database view."""
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import inspect
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 from weakref import WeakSet
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
-from django.db.models import IntegerField, QuerySet, UUIDField
+from django.db.models import DateTimeField, IntegerField, QuerySet, UUIDField
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 
 from realtime.exceptions import BadParameters, StreamDefinitionError
 from realtime.streams.groups import is_grouped, value_names
 from realtime.streams.keys import target
-from realtime.streams.presence import PresenceStream, presence_of
+from realtime.streams.place import PlaceStream
+from realtime.streams.presence import presence_of
 from realtime.streams.registry import registry
-from realtime.streams.stream import ModelStream
+from realtime.streams.stream import ModelStream, is_user
+from realtime.streams.unread_rows import unread_field
 from realtime.streams.window import NAMES
 
 _valid: WeakSet[type[ModelStream]] = WeakSet()
@@ -65,6 +67,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
         yield StreamDefinitionError(
             f"{stream.__name__}.rows_depend_on names no model: {error}", hint='Name models as "app_label.Model".'
         )
+    yield from _unread_problems(stream)
     yield from _value_problems(stream)
     yield from _event_problems(stream)
     if stream.form_class is not None:
@@ -88,9 +91,9 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             )
 
 
-def valid_streams() -> list[type[ModelStream]]:
+def valid_streams(among: Iterable[type[ModelStream]] = registry) -> list[type[ModelStream]]:
     """Return the registered streams that can work as declared. One that was right before is not validated again."""
-    streams = list(registry)
+    streams = list(among)
     _valid.update(stream for stream in streams if stream not in _valid and not any(problems(stream)))
     return [stream for stream in streams if stream in _valid]
 
@@ -101,6 +104,10 @@ def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]
         return
     queryset = probe(stream)
     if isinstance(queryset, QuerySet) and is_grouped(queryset):
+        if stream.unread_by:
+            yield StreamDefinitionError(
+                f"{stream.__name__}.unread_by has no effect on groups, which are computed.", hint="Remove it."
+            )
         names = value_names(queryset)
         for path in set(stream.fields).difference(names):
             yield StreamDefinitionError(
@@ -185,7 +192,7 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
                 f"{stream.__name__}.partition_by names {name!r}, which is no field of {stream.model.__name__}.",
                 hint="Name fields that the model's own table holds.",
             )
-        if name not in parameters and not issubclass(stream, PresenceStream):  # a PresenceStream sets the value itself
+        if name not in parameters and not issubclass(stream, PlaceStream):  # which sets the value itself
             yield StreamDefinitionError(
                 f"{stream.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
                 hint=f"Add it: def get_queryset(self, {name}): ...",
@@ -238,6 +245,26 @@ def _audience_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionEr
         yield StreamDefinitionError(
             f"{name}.audience_by names {path!r}, which is in partition_by too.",
             hint="Remove it from partition_by, and from the parameters.",
+        )
+
+
+def _unread_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    if stream.unread_by:
+        try:
+            field: Any = unread_field(stream)
+        except FieldDoesNotExist:
+            field = None
+        if not isinstance(field, IntegerField | DateTimeField) or field.null:
+            yield StreamDefinitionError(
+                f"{stream.__name__}.unread_by names {stream.unread_by!r}, which does not tell new rows of "
+                f"{stream.model.__name__} from others.",
+                hint='Name a field of the model that grows and is never null: "pk", if it is an integer, or a '
+                "DateTimeField.",
+            )
+    if stream.unread_except and not (stream.unread_by and is_user(stream.model, stream.unread_except)):
+        yield StreamDefinitionError(
+            f"{stream.__name__}.unread_except names {stream.unread_except!r}, which has no effect.",
+            hint="Name a foreign key of the model to the primary key of the user model, and set `unread_by`.",
         )
 
 

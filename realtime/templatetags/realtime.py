@@ -30,8 +30,8 @@ from realtime.auth.users import visitor
 from realtime.exceptions import StreamDefinitionError
 from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
-from realtime.queries.page import WEBSOCKET_PATH, PagePart, page_part
-from realtime.queries.rendering import refuse_in_row, takes_live_text
+from realtime.queries.page import WEBSOCKET_PATH, PagePart, marker_params, page_part, unread_keys
+from realtime.queries.rendering import is_in_row, refuse_in_row, takes_live_text
 from realtime.queries.row_templates import TAKEN, refuse_outside_names, refuse_tags_around
 from realtime.queries.script import SCRIPT, warn_if_uncollected
 from realtime.queries.valuetext import value_text
@@ -39,6 +39,7 @@ from realtime.streams.inline_rows import InlineRows
 from realtime.streams.presence import EVERYONE, SUFFIX, presence_of
 from realtime.streams.registry import registry
 from realtime.streams.surroundings import of_page
+from realtime.streams.unread_rows import MOST
 from realtime.templatetags.paging import page_request, remember, remembered, rest_of_address, take_more
 
 register = template.Library()
@@ -400,6 +401,40 @@ def _taken_class(tag: str, attributes: dict[str, Any], classes: str = "") -> str
 
 
 @register.simple_tag(takes_context=True)
+def live_unread(context: Any, name: str, container: str = "span", **params: Any) -> SafeString:
+    """Show how many rows of a stream with `unread_by` the user has not seen. Nothing for anonymous users.
+
+    For example::
+
+        {% live_unread "messages" room=room.pk class="badge" %}
+
+    The keywords are as for `{% live %}`. It shows up to 99, then "99+"; for 0, it is empty. In the template of a row,
+    which all users share, only the JavaScript client fills it. Raise `Forbidden` if the user may not see the stream.
+    """
+    name, classes = _plain(name), params.pop("class", "")
+    stream = registry.get(name)
+    if not stream.unread_by:
+        raise StreamDefinitionError(f"The stream {name!r} has no unread rows.", hint="Set `unread_by` in its class.")
+    given, shown = _plain_values(params), ""
+    if not is_in_row():
+        user = _user(context)
+        if not user.is_authenticated:
+            return SafeString("")
+        opened = open_stream(user, name, given, of_page())
+        given, count = marker_params(opened), len(unread_keys(user, opened))
+        shown = f"{MOST - 1}+" if count == MOST else str(count or "")
+    return format_html(
+        '<{0} data-live-unread-count="{1}" data-live-params="{2}"{3}>{4}</{0}>{5}',
+        container,
+        name,
+        _json(given),
+        _attribute("class", _plain(classes)),
+        shown,
+        SafeString("") if is_in_row() else _check_script(context),
+    )
+
+
+@register.simple_tag(takes_context=True)
 def presence(context: Any, name: str, container: str = "ul", **params: Any) -> SafeString:
     """Show the present users of a stream that has `presence`. The page's own user is present too.
 
@@ -507,7 +542,7 @@ def _element(
 ) -> SafeString:
     attributes = format_html(
         'data-live="{}"{} data-live-params="{}" data-live-cursor="{}" data-live-fingerprint="{}"'
-        ' data-live-token="{}"{}{}{}',
+        ' data-live-token="{}"{}{}{}{}',
         name,
         _attribute("data-live-format", "" if format == "html" else format),
         encode_value(part.params).decode(),
@@ -515,6 +550,7 @@ def _element(
         part.fingerprint,
         part.token,
         "" if part.viewer is None else format_html(' data-live-viewer="{}"', part.viewer),
+        _attribute("data-live-marker", "" if part.marker is None else _json(part.marker)),
         mark,
         _attribute("class", _plain(classes)),
     )
@@ -530,6 +566,10 @@ def _element(
                 f"and an HTML parser {does}. {remedy}"
             )
     return format_html("<{} {}>{}</{}>", container, attributes, content, container)
+
+
+def _json(params: Mapping[str, Any]) -> str:
+    return encode_value(params).decode()
 
 
 def _plain_values(params: Mapping[str, Any]) -> dict[str, Any]:

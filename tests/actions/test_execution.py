@@ -15,8 +15,8 @@ from realtime.actions.execution import perform
 from realtime.auth.identity import Identity
 from realtime.exceptions import Code
 from realtime.protocol.messages import Call
-from realtime.streams.registry import registry
 from tests.models import Book, Note
+from tests.support.streams import registered
 
 pytestmark = pytest.mark.django_db
 
@@ -95,9 +95,8 @@ class Desk(ModelStream):
 
 @pytest.fixture(autouse=True)
 def desk():
-    registry.add("desk", Desk)
-    yield
-    registry.remove("desk")
+    with registered(desk=Desk):
+        yield
 
 
 def test_result_is_the_reply(call, shelf):

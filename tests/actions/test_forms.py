@@ -19,8 +19,8 @@ from realtime.auth.identity import Identity
 from realtime.checks.setup import check_streams
 from realtime.exceptions import Forbidden, StreamDefinitionError
 from realtime.protocol.messages import Call
-from realtime.streams.registry import registry
 from tests.models import Book, Shelf, Tag
+from tests.support.streams import registered
 
 pytestmark = pytest.mark.django_db
 
@@ -74,11 +74,8 @@ STREAMS = {"writing": Writing, "permitted": Permitted, "sliced": Sliced, "closed
 @pytest.fixture(autouse=True)
 def streams(settings):
     settings.ROOT_URLCONF = "tests.form_urls"
-    for name, stream in STREAMS.items():
-        registry.add(name, stream)
-    yield
-    for name in STREAMS:
-        registry.remove(name)
+    with registered(**STREAMS):
+        yield
 
 
 @pytest.fixture
@@ -368,9 +365,6 @@ def test_form_of_another_model_is_a_problem_at_start():
         def get_queryset(self):
             return Shelf.objects.all()
 
-    registry.add("wrong", Wrong)
-    try:
+    with registered(wrong=Wrong):
         problems = [str(message.msg) for message in check_streams(None)]
-    finally:
-        registry.remove("wrong")
     assert "Wrong.form_class is no ModelForm of Shelf." in " ".join(problems)

@@ -94,6 +94,7 @@ def taggit(tmp_path_factory):
     return project
 
 
+@pytest.mark.once
 class TestTaggit:
     """A custom kind of relation, whose rows refer to objects by content type."""
 
@@ -204,6 +205,7 @@ def mptt(tmp_path_factory):
     return project
 
 
+@pytest.mark.once
 class TestMptt:
     """The library writes the descendants of a moved node with its own cursor."""
 
@@ -275,6 +277,7 @@ def test_every_check_and_stream_of_the_app_is_there(tmp_path):
     assert (len(found), probe) == (sum("@register(" in source for source in sources), True)
 
 
+@pytest.mark.once
 class TestWithoutUsers:
     """`django.contrib.auth` and `django.contrib.sessions` are optional; without them, every client is anonymous."""
 

@@ -20,6 +20,7 @@ from realtime.streams.registry import registry
 from tests.models import Book, Shelf
 from tests.queries.conftest import Live
 from tests.shapes.desk import statements
+from tests.support.streams import registered
 
 pytestmark = pytest.mark.databases
 
@@ -136,11 +137,8 @@ def test_field_that_must_be_tracked_is_an_error(settings, label, problem):
 def test_field_by_which_a_stream_finds_its_rows_is_an_error(settings):
     settings.REALTIME_UNTRACKED_FIELDS = ["auth.User.last_login"]
     assert check_untracked_fields(None) == []
-    registry.add("asking", Asking)
-    try:
+    with registered(asking=Asking):
         [found] = check_untracked_fields(None)
-    finally:
-        registry.remove("asking")
     assert found.msg.endswith("but the QuerySet of Asking reads it.")
 
 

@@ -17,10 +17,10 @@ from realtime.auth.identity import Identity
 from realtime.changelog import get_changelog, idempotency
 from realtime.models import Operation
 from realtime.protocol.messages import Call
-from realtime.streams.registry import registry
 from tests.models import Note
 from tests.support.elsewhere import Elsewhere
 from tests.support.limits import limit
+from tests.support.streams import registered
 from tests.support.waiting import seconds
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("committed")]
@@ -78,10 +78,9 @@ def pad():
     Pad.open = True
     Pad.going_on.clear()
     Pad.entered = threading.Semaphore(0)
-    registry.add("pad", Pad)
-    yield
-    Pad.going_on.set()
-    registry.remove("pad")
+    with registered(pad=Pad):
+        yield
+        Pad.going_on.set()
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ from realtime.checks.site import (
 )
 from realtime.queries.script import warn_if_uncollected
 from realtime.routing import websocket_urlpatterns
-from realtime.streams.registry import registry
 from tests.models import Book
+from tests.support.streams import registered
 
 DOCS = (Path(__file__).parents[2] / "docs/reference/checks.md").read_text()
 
@@ -146,11 +146,8 @@ def test_no_staticfiles(settings):
 def test_forms_without_an_address(settings):
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
     stream = type("Made", (ModelStream,), {"model": Book, "form_class": "tests.forms.BookForm"})
-    registry.add("made", stream)
-    try:
+    with registered(made=stream):
         [error] = check_assets(None)
-    finally:
-        registry.remove("made")
     assert error.id == "realtime.E012"
     assert "Made" in error.msg
 

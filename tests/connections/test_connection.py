@@ -17,10 +17,10 @@ from realtime.auth.identity import Identity
 from realtime.changelog import get_changelog
 from realtime.exceptions import BadMessage
 from realtime.hub.hub import get_hub
-from realtime.streams.registry import registry
 from realtime.streams.surroundings import Surroundings
 from tests.models import Book, Shelf
 from tests.support.limits import limit
+from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -63,9 +63,8 @@ class Picky(ModelStream):
 
 @pytest.fixture
 def picky() -> Iterator[None]:
-    registry.add("picky", Picky)
-    yield
-    registry.remove("picky")
+    with registered(picky=Picky):
+        yield
 
 
 async def refused(client: WireClient, id: int = 1, **message) -> tuple[int, str]:

@@ -10,8 +10,6 @@ from realtime.hub import subscribers
 from tests.models import Answer
 from tests.support.wire import WireClient, until
 
-pytestmark = pytest.mark.databases
-
 STEP, SAVES, A_SECOND = 40, 200, 20
 MOST_BYTES = 3.0  # times the text
 WORDS = "lorem ipsum dolor sit amet consectetur adipiscing " * 2

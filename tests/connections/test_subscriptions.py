@@ -11,8 +11,8 @@ import pytest
 
 from realtime import ModelStream
 from realtime.hub.elastic_pool import MAX_LATE
-from realtime.streams.registry import registry
 from tests.models import Book, Note, Shelf
+from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -63,12 +63,9 @@ class Slow(ModelStream):
 def streams():
     Guarded.noisy = False
     Slow.go_on, Slow.barrier = threading.Event(), None
-    for name, stream in {"guarded": Guarded, "slow": Slow}.items():
-        registry.add(name, stream)
-    yield
-    Slow.go_on.set()
-    for name in ("guarded", "slow"):
-        registry.remove(name)
+    with registered(guarded=Guarded, slow=Slow):
+        yield
+        Slow.go_on.set()
 
 
 @pytest.fixture

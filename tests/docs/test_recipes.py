@@ -414,6 +414,24 @@ def test_a_button_shows_for_the_author_alone(open_recipe: Callable[..., tuple[Pa
     expect(page.get_by_role("button", name="Edit")).to_have_count(0)
 
 
+def test_new_rows_are_counted_and_marked_until_the_user_sees_them(
+    open_recipe: Callable[..., tuple[Page, Reader]],
+) -> None:
+    page, reader = open_recipe("unread")
+    expect(page.locator(".badge")).to_be_empty()
+    expect(page.locator("[data-live-unread]")).to_have_text(["Ink", "Inkwell", "Paper"])  # "Pen" is ada's own
+    page.reload()
+    wait_for_state(page)
+    expect(page.locator("[data-live-unread]")).to_have_count(0)
+    page.evaluate("""() => {
+        Object.defineProperty(Document.prototype, "visibilityState", {get: () => "hidden", configurable: true})
+        document.dispatchEvent(new Event("visibilitychange"))
+    }""")
+    reader.shell("from board.models import Task; Task.objects.create(project_id=1, title='Quill')")
+    expect(page.locator(".badge")).to_have_text("1")
+    expect(page.locator("[data-live-unread]")).to_have_text(["Quill"])
+
+
 def test_a_toast_is_counted_until_it_is_dismissed(open_recipe: Callable[..., tuple[Page, Reader]]) -> None:
     page, reader = open_recipe("toast")
     expect(page.locator(".badge")).to_be_empty()

@@ -111,6 +111,7 @@ TAKEN = {
     "live_job": {"class"},
     "live_notifications": {"class"},
     "live_notification_count": {"class"},
+    "live_unread": {"class"},
     "presence": {"class", "everyone", "watch"},
     "live_form": {"class", "next", "submit", "template"},
 }

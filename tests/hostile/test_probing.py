@@ -10,9 +10,9 @@ from django.test import AsyncClient, Client
 
 from realtime import ModelStream, live_value
 from realtime.auth.identity import Identity
-from realtime.streams.registry import registry
 from tests.connections.transports.conftest import hub
 from tests.models import Book
+from tests.support.streams import registered
 from tests.support.wire import WireClient, until
 
 __all__ = ["hub"]
@@ -115,8 +115,7 @@ class Valued(ModelStream):
 
 
 async def test_live_value_is_open_to_those_with_its_permission_alone(identity, elsewhere):
-    registry.add("valued", Valued)
-    try:
+    with registered(valued=Valued):
         async with WireClient(identity) as client:
             await client.subscribe("valued", id=1, format="value:secret")
             await client.subscribe("valued", id=2)
@@ -131,5 +130,3 @@ async def test_live_value_is_open_to_those_with_its_permission_alone(identity, e
             assert client.rows() == [42]
             await elsewhere.soon(user.user_permissions.remove, permission)
             await until(lambda: client.refusals)
-    finally:
-        registry.remove("valued")

@@ -16,6 +16,7 @@ from realtime.queries.tail import Tail
 from realtime.streams.registry import registry
 from tests.models import Book, Shelf
 from tests.support.limits import limit
+from tests.support.streams import registered
 from tests.support.waiting import wait_until
 from tests.support.wire import WireClient, until
 
@@ -85,9 +86,8 @@ def anonymous_books():
     class Open(registry.get("books")):
         allow_anonymous = True
 
-    registry.add("open-books", Open)
-    yield "open-books"
-    registry.remove("open-books")
+    with registered(**{"open-books": Open}):
+        yield "open-books"
 
 
 async def test_all_share_one_text(shelf, add):
@@ -330,9 +330,8 @@ class Failing(ModelStream):
 @pytest.fixture
 def failing(monkeypatch):
     monkeypatch.setattr(Failing, "broken", False)
-    registry.add("failing", Failing)
-    yield Failing
-    registry.remove("failing")
+    with registered(failing=Failing):
+        yield Failing
 
 
 async def test_live_query_that_fails_ends_for_its_subscribers_alone(shelf, add, failing, caplog):

@@ -16,11 +16,12 @@ from realtime.hub import presence_rows
 from realtime.hub.presence_rows import Arrival, Lapsed, Who
 from realtime.hub.presence_tracker import TOGETHER_SECONDS, PresenceTracker, PresentUser, get_presence_tracker
 from realtime.models import Change, Presence, Seat, Server
-from realtime.streams.presence import Place
+from realtime.streams.place import Place
 from realtime.streams.registry import registry
 from realtime.streams.validation import problems
 from tests.models import Book, Note, Shelf
 from tests.support.limits import limit
+from tests.support.streams import registered
 from tests.support.waiting import wait_until
 from tests.support.wire import WireClient, until
 
@@ -452,11 +453,8 @@ class TestDeclaration:
             fields = ["id"]
             presence = People
 
-        registry.add("lounges", Rooms)
-        try:
+        with registered(lounges=Rooms):
             assert registry.get("lounges:presence").fields == ["user.email"]
-        finally:
-            registry.remove("lounges")
         assert "lounges:presence" not in registry.names()
 
     def test_anything_else_is_a_problem(self):

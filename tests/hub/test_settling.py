@@ -13,9 +13,9 @@ from realtime import ModelStream, action
 from realtime.auth.identity import Identity
 from realtime.hub.hub import get_hub
 from realtime.queries.tail import Tail
-from realtime.streams.registry import registry
 from tests.models import Book, Shelf
 from tests.support.limits import limit
+from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -49,10 +49,9 @@ class Slow(ModelStream):
 def slow():
     Slow.entered.clear()
     Slow.gate.clear()
-    registry.add("slow", Slow)
-    yield
-    Slow.gate.set()
-    registry.remove("slow")
+    with registered(slow=Slow):
+        yield
+        Slow.gate.set()
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from django.db.models import Min
 from django.utils import timezone
 
 from realtime import ModelStream
-from realtime.streams.registry import registry
 from realtime.testing import connect
+from tests.support.streams import registered
 from tests.support.waiting import seconds
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,9 +35,8 @@ def timed():
         def changes_at(self):
             return self.get_queryset().aggregate(Min("last_login"))["last_login__min"]
 
-    registry.add("timed", Timed)
-    yield
-    registry.remove("timed")
+    with registered(timed=Timed):
+        yield
 
 
 async def test_row_leaves_when_its_time_has_come(timed):

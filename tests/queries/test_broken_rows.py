@@ -12,8 +12,8 @@ from django.template import engines
 from realtime import ModelStream, live_value
 from realtime.queries import broken_rows, page, rendering
 from realtime.queries.page import page_part
-from realtime.streams.registry import registry
 from tests.models import Book
+from tests.support.streams import registered
 
 
 class Serializer:
@@ -104,11 +104,8 @@ def streams(monkeypatch):
     template.render = rendered
     for module in (rendering, page):
         monkeypatch.setattr(module, "get_template", lambda name: template)
-    for stream in KINDS:
-        registry.add(stream.name, stream)
-    yield
-    for stream in KINDS:
-        registry.remove(stream.name)
+    with registered(**{stream.name: stream for stream in KINDS}):
+        yield
 
 
 @pytest.fixture

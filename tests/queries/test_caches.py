@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
 from tests.support.project import CORE, Project
 
-pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="the projects have databases of their own")
+pytestmark = pytest.mark.once  # the projects have databases of their own
 
 FILES = {
     "shop/models.py": """

@@ -139,7 +139,7 @@ def test_key_that_the_model_cannot_have_harms_nobody(live, shelf, key, caplog):
     live.log.append([NewChange("tests.book", key, "u"), NewChange("auth.user", key, "u")])
     live.tick()
     assert viewer.titles == ["a"]
-    assert all("cannot have" in text or "reading all" in text for text in caplog.messages)
+    assert all("cannot have" in text or "all of them are read" in text for text in caplog.messages)
 
 
 def test_burst_beyond_the_limit_is_a_reset(live, shelf, monkeypatch):

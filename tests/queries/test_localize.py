@@ -17,9 +17,9 @@ from realtime.auth import tokens
 from realtime.auth.authorization import split_fingerprint
 from realtime.auth.locale import of_headers, of_viewer
 from realtime.queries.page import page_part
-from realtime.streams.registry import registry
 from realtime.streams.surroundings import SITE, Surroundings, make, of_page
 from tests.models import Shelf
+from tests.support.streams import registered
 
 pytestmark = pytest.mark.databases
 
@@ -35,9 +35,8 @@ def stream(monkeypatch):
     )
     attributes = {"model": Shelf, "template_name": "tests/book.html", "allow_anonymous": True, "localize": True}
     stream = type("Spoken", (ModelStream,), attributes | {"authorize": lambda self, user: True})
-    registry.add("spoken", stream)
-    yield stream
-    registry.remove("spoken")
+    with registered(spoken=stream):
+        yield stream
 
 
 def page(user=None):

@@ -50,7 +50,7 @@ from tests.shapes.models import (
 from tests.shapes.writes import seed, write_some
 from tests.support.upserts import upsert
 
-ROUNDS = int(os.environ.get("REALTIME_SHAPES_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("REALTIME_SHAPES_ROUNDS", "5"))
 SEED = int(os.environ.get("REALTIME_SHAPES_SEED", "7"))
 
 EVERYTHING = ["lane__members", "person__team", "parent", "children", "comments__author", "tags", "remarks"]

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
 from realtime.exceptions import TooManyRows
-from realtime.streams.registry import registry
 from tests.models import Book
+from tests.support.streams import registered
 
 
 class Everything(ModelStream):
@@ -87,8 +87,7 @@ def test_large_one_is_warned_of_once(live, shelf, caplog):
 
 
 def test_check_names_a_stream_without_parameters_that_is_large(shelf):
-    registry.add("everything", Everything)
-    try:
+    with registered(everything=Everything):
         assert found(databases=["default"]) == []
         write(shelf, 5)
         assert found() == []
@@ -97,8 +96,6 @@ def test_check_names_a_stream_without_parameters_that_is_large(shelf):
             "The stream 'everything' has more than 4 rows in a single live query: each change is slow, and beyond 40 "
             "rows subscribers are refused."
         )
-    finally:
-        registry.remove("everything")
 
 
 def found(**options) -> list[str]:

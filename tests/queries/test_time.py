@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from realtime import ModelStream, live_value
 from realtime.auth.authorization import split_fingerprint
 from realtime.exceptions import StreamDefinitionError
-from realtime.queries import livequery
+from realtime.queries.formats import live_query
 from realtime.queries.page import page_part
 from realtime.queries.tail import Tail
 from realtime.queries.tick import Want
@@ -225,7 +225,7 @@ def test_clock_of_the_database_is_seen(live, declare, books, condition):
     viewer = away(live, declare(condition, depends_on=["owner"]))
     viewer.fingerprint = None
     assert come_back(live, viewer) or not viewer.keys
-    assert livequery.live_query(viewer.stream, "data").drifts()
+    assert live_query(viewer.stream, "data").drifts()
 
 
 class TestDue:

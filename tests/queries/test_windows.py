@@ -21,11 +21,11 @@ from realtime import ModelStream
 from realtime.auth.authorization import open_stream
 from realtime.exceptions import BadParameters, StreamDefinitionError, WindowTooLarge
 from realtime.queries.page import page_part
-from realtime.streams.registry import registry
 from realtime.streams.window import RowWindow, take_window
 from tests.models import Book, Shelf
 from tests.queries.conftest import Live, Viewer
 from tests.support.limits import limit
+from tests.support.streams import registered
 
 SIZE = 50
 MANY = int(os.environ.get("REALTIME_WINDOW_ROWS", "2000"))  # `make faults` takes ten thousand
@@ -53,11 +53,8 @@ class Few(BookPages):
 
 @pytest.fixture(autouse=True)
 def streams():
-    registry.add("book pages", BookPages)
-    registry.add("few", Few)
-    yield
-    registry.remove("book pages")
-    registry.remove("few")
+    with registered(**{"book pages": BookPages, "few": Few}):
+        yield
 
 
 def titles_now(shelf: Shelf, stop: int | None = None) -> list[str]:
@@ -277,14 +274,11 @@ def test_a_slice_has_no_window_from_its_end(shelf: Shelf, live: Live) -> None:
         def get_queryset(self, shelf):
             return super().get_queryset(shelf)[:6]
 
-    registry.add("sliced", Sliced)
     add(shelf, *"abcdefgh")
-    try:
+    with registered(sliced=Sliced):
         assert live("sliced", shelf=shelf.pk, page=9).titles == list("def")
         with pytest.raises(StreamDefinitionError, match="has no window from its end"):
             page_part(User(username="ann"), "sliced", {"shelf": shelf.pk, "window": "-3:0"}, "html")
-    finally:
-        registry.remove("sliced")
 
 
 def test_a_change_reads_each_window_once(live: Live, shelf: Shelf) -> None:

@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
 from realtime.changelog import get_changelog
-from realtime.models import Change, Job, Log, Notification, Operation, TextLease
+from realtime.models import Change, Job, Log, Notification, Operation, ReadMarker, TextLease
 
 
 def empty_tables(*, with_log: bool = True) -> None:
@@ -21,6 +21,7 @@ def empty_tables(*, with_log: bool = True) -> None:
         *own,
         Job,
         Notification,
+        ReadMarker,
         User.groups.through,
         User.user_permissions.through,
         User,
@@ -31,7 +32,10 @@ def empty_tables(*, with_log: bool = True) -> None:
         TextLease,
         *([Change, Log] if with_log else []),
     ]
+    tables = [connection.ops.quote_name(model._meta.db_table) for model in models]
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
-        for model in models:
-            cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")
+        cursor.execute("SELECT " + ", ".join(f"EXISTS(SELECT 1 FROM {table})" for table in tables))
+        for table, is_filled in zip(tables, cursor.fetchone(), strict=True):
+            if is_filled:
+                cursor.execute(f"DELETE FROM {table}")
     get_changelog("default").begin()

@@ -11,8 +11,8 @@ from django.template import RequestContext, Template
 from django.urls import include, path
 
 from realtime import ModelStream, live_value
-from realtime.streams.registry import registry
 from tests.models import Shelf
+from tests.support.streams import registered
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -61,9 +61,8 @@ urlpatterns = [path("choice/", choice), path("<str:tag>/", page), path("realtime
 @pytest.fixture
 def closed():
     attributes = {"model": Shelf, "fields": ["id"], "presence": True, "authorize": lambda self, user: False}
-    registry.add("closed", type("Closed", (ModelStream,), attributes))
-    yield
-    registry.remove("closed")
+    with registered(closed=type("Closed", (ModelStream,), attributes)):
+        yield
 
 
 @pytest.mark.parametrize("tag", TAGS)
@@ -93,9 +92,6 @@ def test_another_login_does_not_help_a_user(client, closed, settings):
     ("query", "status"), [("", 200), ("?least=", 200), ("?least=2", 200), ("?least=x", 400), ("?least=-1", 400)]
 )
 def test_choice_that_a_stream_does_not_take_is_a_bad_request(client, query, status):
-    registry.add("picky", Picky)
-    try:
-        client.force_login(User.objects.create_user("ann"))
+    client.force_login(User.objects.create_user("ann"))
+    with registered(picky=Picky):
         assert client.get(f"/choice/{query}").status_code == status
-    finally:
-        registry.remove("picky")

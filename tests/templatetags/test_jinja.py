@@ -12,8 +12,8 @@ from django.template.backends.jinja2 import Jinja2
 from django.test import RequestFactory
 
 from realtime import ModelStream, live_value
-from realtime.streams.registry import registry
 from tests.models import Book, Shelf
+from tests.support.streams import registered
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +23,7 @@ CALLS = {
     ),
     '{% live_value "counted" "count" %}': '{{ live_value("counted", "count") }}',
     '{% presence "talk" shelf=shelf watch=True %}': '{{ presence("talk", shelf=shelf, watch=True) }}',
+    '{% live_unread "news" shelf=shelf class="a" %}': '{{ live_unread("news", shelf=shelf, class="a") }}',
     '{% live_notification_count class="a" %}': '{{ live_notification_count(class="a") }}',
     '{% live_notifications class="a" %}': '{{ live_notifications(class="a") }}',
     '{% live_jobs class="a" %}': '{{ live_jobs(class="a") }}',
@@ -37,11 +38,9 @@ def streams():
     fixed = {"model": Book, "authorize": lambda self, user: True, "authorize_form": lambda self, user, instance: True}
     counted = {"count": live_value(lambda self: Book.objects.count())}
     formed = {"fields": ["id"], "form_class": modelform_factory(Book, fields=["title"])}
-    registry.add("counted", type("Counted", (ModelStream,), fixed | counted))
-    registry.add("formed", type("Formed", (ModelStream,), fixed | formed))
-    yield
-    registry.remove("counted")
-    registry.remove("formed")
+    streams = {"counted": fixed | counted, "formed": fixed | formed}
+    with registered(**{name: type(name.title(), (ModelStream,), members) for name, members in streams.items()}):
+        yield
 
 
 @pytest.fixture

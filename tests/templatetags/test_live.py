@@ -18,6 +18,7 @@ from realtime.exceptions import StreamDefinitionError, TokenInvalid
 from realtime.queries.formats import live_query
 from realtime.streams.registry import registry
 from tests.models import Answer, Book, Shelf
+from tests.support.streams import registered
 
 pytestmark = pytest.mark.django_db
 
@@ -131,12 +132,10 @@ class TestRows:
         assert ">1</li>" in site.show()
 
     def test_need_no_template_of_the_stream(self, site):
-        registry.add("bare", type("Bare", (ModelStream,), {"model": Shelf, "authorize": lambda self, user: True}))
-        try:
-            site.write(page='{% live "bare" as shelf %}<li>{{ shelf.name }}</li>{% endlive %}')
+        site.write(page='{% live "bare" as shelf %}<li>{{ shelf.name }}</li>{% endlive %}')
+        attributes = {"model": Shelf, "authorize": lambda self, user: True}
+        with registered(bare=type("Bare", (ModelStream,), attributes)):
             assert ">one</li>" in site.show()
-        finally:
-            registry.remove("bare")
 
     def test_may_be_those_of_a_stream_that_the_view_names(self, site):
         site.write(page="{% live name shelf=1 as book %}<li>{{ book.title }}</li>{% endlive %}")

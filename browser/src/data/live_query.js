@@ -6,6 +6,7 @@ import {RealtimeError, sorted, valueFormat} from "../protocol/messages.js"
 import {ParameterChange} from "./parameter_change.js"
 import {Store} from "./store.js"
 import {ResultSet} from "./result_set.js"
+import {Unread} from "./unread.js"
 import {WINDOW} from "./windows.js"
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
@@ -413,6 +414,17 @@ export class LiveQueries {
   /** @template T @param {string} stream @param {Params} params @param {string} name @returns {LiveValue<T>} */
   openValue(stream, params, name) {
     return new LiveValue(this.#optionsOf(stream, params, valueFormat(name)))
+  }
+
+  /** @param {string} stream @param {Params} params */
+  openUnread(stream, params) {
+    const {connection} = this
+    const name = `${stream}:marker`
+    const move = (/** @type {string} */ position) => this.call({stream: name, params, action: "mark_read", args: {position}})
+    /** @type {LiveQuery<import("./unread.js").Newest>} */
+    const newest = this.open(`${stream}:unread`, params)
+    const isLoaded = () => LiveQuery.resultSetOf(newest).filled
+    return new Unread({newest, isLoaded, marker: this.openValue(name, params, "marker"), move, connection})
   }
 
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */

@@ -12,6 +12,7 @@ import {MoreLink} from "./more_link.js"
 import {withoutAnchoring} from "./scroll_anchor.js"
 import {animate, animates} from "./transitions.js"
 import {Rows} from "./row_list.js"
+import {UnreadRows} from "./unread_rows.js"
 import {ParameterChange} from "../data/parameter_change.js"
 import {ResultSet} from "../data/result_set.js"
 import {WINDOW, Windows} from "../data/windows.js"
@@ -33,6 +34,8 @@ import {ValueText} from "../valuetext.js"
 /** @typedef {{keys: readonly string[], change: Change}} Pending */
 /** @typedef {import("../protocol/messages.js").Params} Params */
 
+/** The parameters of the user's marker, if the list marks unread rows. */
+const MARKER = "data-live-marker"
 /** Marks a container whose parameters are no longer those of its token. */
 const CHANGED = "data-live-changed"
 
@@ -54,15 +57,18 @@ export class Container {
   #windows = null
   /** @type {MoreLink | null} */
   #link = null
+  /** @type {UnreadRows | null} */
+  #unread = null
 
   /**
    * @param {Element} element
    * @param {{
    *   containersOf: (name: string) => Container[], connection: import("../connection/connection.js").Connection,
    *   report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer,
+   *   openUnread?: (stream: string, params: Params) => import("../data/unread.js").Unread,
    * }} options containersOf: returns the containers of a stream
    */
-  constructor(element, {containersOf, connection, report, announcer}) {
+  constructor(element, {containersOf, connection, report, announcer, openUnread}) {
     this.element = element
     this.connection = connection
     this.name = attribute(element, "data-live") ?? ""
@@ -86,7 +92,9 @@ export class Container {
       after: (seconds, callback) => connection.monitor.after(seconds, callback),
     })
     this.announcer = announcer
+    this.openUnread = openUnread
     if (this.#step) this.#showMore()
+    this.#markUnread()
   }
 
   /** The number of rows that each step adds, negative if they are added in front; 0 if the list does not load more on demand. */
@@ -110,6 +118,17 @@ export class Container {
     })
     if (this.#link) this.#link.renew(this.#windows)
     else this.#link = new MoreLink(element, this.#windows)
+  }
+
+  /** Marks the rows that the user has not seen. */
+  #markUnread() {
+    const known = readJSON(this.element, MARKER)
+    const {content, openUnread} = this
+    if (!known || !openUnread || !(content instanceof Rows)) return
+    const params = {...this.resultSet.subscription.params}
+    for (const name of ["page", WINDOW]) if (!(name in known)) delete params[name]
+    this.#unread?.close()
+    this.#unread = new UnreadRows(this.#parent, {rows: () => content.rows(), unread: openUnread(this.name, params)})
   }
 
   /** Handles further rows. The address names them, so that a reload shows as many. */
@@ -213,6 +232,7 @@ export class Container {
     this.#change.close()
     this.#flush()
     this.#link?.close()
+    this.#unread?.close()
     this.#count()
     show(this.element, "data-live-state", null)
     if (attribute(this.element, "data-live-cursor") !== this.#rendered) return // it is of rows that the page has taken from elsewhere
@@ -256,6 +276,7 @@ export class Container {
     this.#rendered = null
     for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null) // they belong to other rows
     this.#showParams()
+    this.#markUnread()
     this.#answered(null)
   }
 

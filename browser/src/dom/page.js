@@ -23,12 +23,18 @@ export class Page {
   /** @type {string | null} */
   #state = null
 
-  /** @param {{document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void}} options */
-  constructor({document, connection, connect, report}) {
+  /**
+   * @param {{
+   *   document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void,
+   *   openUnread?: ConstructorParameters<typeof Container>[1]["openUnread"],
+   * }} options
+   */
+  constructor({document, connection, connect, report, openUnread}) {
     this.document = document
     this.connection = connection
     this.connect = connect
     this.report = report
+    this.openUnread = openUnread
     const after = (/** @type {number} */ seconds, /** @type {() => void} */ callback) => connection.monitor.after(seconds, callback)
     this.announcer = new Announcer(document, after)
     this.notice = new ConnectionNotice(document, after)
@@ -113,8 +119,8 @@ export class Page {
   /** @param {Element} element */
   #bind(element) {
     this.#guarded(() => {
-      const {connection, report, announcer} = this
-      const container = new Container(element, {containersOf: (name) => this.containersOf(name), connection, report, announcer})
+      const {connection, report, announcer, openUnread} = this
+      const container = new Container(element, {containersOf: (name) => this.containersOf(name), connection, report, announcer, openUnread})
       container.resultSet.subscription.vouched = this.#vouched.has(container.token)
       this.#containers.set(element, container)
       connection.subscribe(container.resultSet)

@@ -42,7 +42,7 @@ export class Rows {
     this.isRefused = isRefused
     this.others = others
     this.report = report
-    this.#observe(this.#rows().values())
+    this.#observe(this.rows().values())
   }
 
   /** The parent of the rows. */
@@ -57,12 +57,12 @@ export class Rows {
   }
 
   keys() {
-    return this.#rows().keys()
+    return this.rows().keys()
   }
 
   /** Returns the rows as the server's HTML. @returns {Map<string, string>} */
   read() {
-    return pageChanges.during(() => new Map([...this.#rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])))
+    return pageChanges.during(() => new Map([...this.rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])))
   }
 
   /**
@@ -90,7 +90,7 @@ export class Rows {
    * @returns {Generator<void, string[]>}
    */
   *paint(keys, {puts}) {
-    const rows = this.#rows()
+    const rows = this.rows()
     const html = attribute(this.live, "data-live-when-empty")
     const isEmpty = keys.length === 0 && html !== null && !this.isRefused()
     const place = isEmpty ? null : this.#hidePlaceholder()
@@ -103,7 +103,7 @@ export class Rows {
       this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing.get(key))]))
     }
     if (isEmpty) this.#showPlaceholder(html)
-    if (place) moveFocus(this.element, this.#rows(), {...place, keys: [...keys]})
+    if (place) moveFocus(this.element, this.rows(), {...place, keys: [...keys]})
     return [...altered]
   }
 
@@ -134,14 +134,14 @@ export class Rows {
   /** The child that precedes the rows. */
   get #place() {
     if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead
-    return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null
+    return isMarker(this.live) && !this.rows().size ? get(this.live, "previousSibling") : null
   }
 
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
     const scroll = follow(this.element, this.live)
     pageChanges.during(() => {
-      const rows = this.#rows()
+      const rows = this.rows()
       const before = new Map(rows)
       const first = rows.values().next().value
       if (first) this.#lead = get(first, "previousSibling")
@@ -160,7 +160,7 @@ export class Rows {
       arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements())
       if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []))
       for (const [key, row] of added) this.#tell("add", key, row)
-      if (place) moveFocus(this.element, this.#rows(), place)
+      if (place) moveFocus(this.element, this.rows(), place)
     })
     scroll()
   }
@@ -244,18 +244,18 @@ export class Rows {
 
   /** The keys of rows that are not painted yet. @returns {[string, true][]} */
   #awaited() {
-    const rows = this.#rows()
+    const rows = this.rows()
     return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true])
   }
 
   /** The rows that are not removed yet. */
   #leaving() {
     const wanted = new Set(this.wanted())
-    return [...this.#rows()].filter(([key]) => !wanted.has(key))
+    return [...this.rows()].filter(([key]) => !wanted.has(key))
   }
 
   /** The rows by key; of two with the same key, the first. @returns {Map<string, Element>} */
-  #rows() {
+  rows() {
     /** @type {Map<string, Element>} */
     const rows = new Map()
     for (const [key, child] of this.#children()) if (!rows.has(key)) rows.set(key, child)

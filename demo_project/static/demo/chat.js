@@ -1,4 +1,4 @@
-// The chat's own code, besides `{% live %}`: typing indicators, read messages, and marks for own messages and the room.
+// The chat's own code, besides `{% live %}`: typing indicators, and marks for own messages and the room.
 
 const TYPING_SECONDS = 3 // how long an indicator is shown
 const AGAIN_SECONDS = 2 // between two events of a user who keeps typing
@@ -11,7 +11,6 @@ const me = talk.dataset.me
 const messages = window.realtime.live("messages", params)
 const typists = new Map() // user -> {name, timer}
 let told = 0 // when the last typing event was sent
-let read = 0 // the newest message that was reported as read
 
 // Rows are the same for all users, so a style sheet marks the user's own messages.
 const own = new CSSStyleSheet()
@@ -48,18 +47,6 @@ function showTypists() {
   typing.textContent = names.length ? `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} typing…` : ""
 }
 
-// Unread counts: messages on the screen count as read.
-
 messages.subscribe((rows) => {
   if (rows[0]) stops(String(rows[0].author))
-  sayRead()
 })
-document.addEventListener("visibilitychange", sayRead)
-
-function sayRead() {
-  const [newest] = messages.rows
-  if (!newest || newest.id <= read || document.visibilityState !== "visible") return
-  const before = read
-  read = newest.id
-  messages.call("read", {upto: newest.id}).catch(() => (read = before))
-}

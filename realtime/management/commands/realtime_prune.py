@@ -1,4 +1,4 @@
-"""`manage.py realtime_prune`: deletes old changes, jobs and notifications, where no server runs that does it."""
+"""`manage.py realtime_prune`: deletes old changes, jobs, notifications and markers, where no server does it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DEFAULT_DB_ALIAS
 
-from realtime.actions import job_rows, notification_rows
+from realtime.actions import job_rows, notification_rows, read_markers
 from realtime.changelog import get_changelog
 from realtime.conf import settings
 
 
 class Command(BaseCommand):
-    help = "Delete changes that are older than REALTIME_RETENTION_SECONDS, and old jobs and notifications."
+    help = "Delete changes that are older than REALTIME_RETENTION_SECONDS, and old jobs, notifications and markers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias of the database.")
@@ -30,3 +30,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{jobs} jobs deleted.")
         if notifications := notification_rows.prune(options["database"]):
             self.stdout.write(f"{notifications} notifications deleted.")
+        if markers := read_markers.prune(options["database"]):
+            self.stdout.write(f"{markers} read markers deleted.")

@@ -7,6 +7,7 @@ export type {CallPromise, CallState} from "./types/connection/calls.js"
 export type {About, EventListener} from "./types/data/events.js"
 export type {CallOptions, LiveList, LiveQuery, LiveValue, Optimistic, Presence, Row} from "./types/data/live_query.js"
 export type {Store} from "./types/data/store.js"
+export type {Unread} from "./types/data/unread.js"
 export type {Params} from "./types/protocol/messages.js"
 export type {State} from "./types/protocol/session.js"
 export default realtime

@@ -2671,7 +2671,7 @@ var Rows = class {
     this.isRefused = isRefused;
     this.others = others;
     this.report = report;
-    this.#observe(this.#rows().values());
+    this.#observe(this.rows().values());
   }
   /** The parent of the rows. */
   get element() {
@@ -2683,11 +2683,11 @@ var Rows = class {
     else pageChanges.observe(this.live);
   }
   keys() {
-    return this.#rows().keys();
+    return this.rows().keys();
   }
   /** Returns the rows as the server's HTML. @returns {Map<string, string>} */
   read() {
-    return pageChanges.during(() => new Map([...this.#rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])));
+    return pageChanges.during(() => new Map([...this.rows()].map(([key, row]) => [key, get(pageChanges.serverCopy(row), "outerHTML")])));
   }
   /**
    * Applies the expected effect of a call to copies of the rows' elements.
@@ -2713,7 +2713,7 @@ var Rows = class {
    * @returns {Generator<void, string[]>}
    */
   *paint(keys, { puts }) {
-    const rows = this.#rows();
+    const rows = this.rows();
     const html = attribute(this.live, "data-live-when-empty");
     const isEmpty = keys.length === 0 && html !== null && !this.isRefused();
     const place2 = isEmpty ? null : this.#hidePlaceholder();
@@ -2726,7 +2726,7 @@ var Rows = class {
       this.#paintPart(part.keys, part.puts.map((key) => [key, String(differing2.get(key))]));
     }
     if (isEmpty) this.#showPlaceholder(html);
-    if (place2) moveFocus(this.element, this.#rows(), { ...place2, keys: [...keys] });
+    if (place2) moveFocus(this.element, this.rows(), { ...place2, keys: [...keys] });
     return [...altered];
   }
   /** @param {string} html */
@@ -2753,13 +2753,13 @@ var Rows = class {
   /** The child that precedes the rows. */
   get #place() {
     if (this.#lead && get(this.#lead, "parentNode") === this.element) return this.#lead;
-    return isMarker(this.live) && !this.#rows().size ? get(this.live, "previousSibling") : null;
+    return isMarker(this.live) && !this.rows().size ? get(this.live, "previousSibling") : null;
   }
   /** @param {readonly string[]} keys @param {[string, string][]} puts */
   #paintPart(keys, puts) {
     const scroll = follow2(this.element, this.live);
     pageChanges.during(() => {
-      const rows = this.#rows();
+      const rows = this.rows();
       const before = new Map(rows);
       const first = rows.values().next().value;
       if (first) this.#lead = get(first, "previousSibling");
@@ -2777,7 +2777,7 @@ var Rows = class {
       arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements());
       if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []));
       for (const [key, row] of added) this.#tell("add", key, row);
-      if (place2) moveFocus(this.element, this.#rows(), place2);
+      if (place2) moveFocus(this.element, this.rows(), place2);
     });
     scroll();
   }
@@ -2853,16 +2853,16 @@ var Rows = class {
   }
   /** The keys of rows that are not painted yet. @returns {[string, true][]} */
   #awaited() {
-    const rows = this.#rows();
+    const rows = this.rows();
     return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true]);
   }
   /** The rows that are not removed yet. */
   #leaving() {
     const wanted = new Set(this.wanted());
-    return [...this.#rows()].filter(([key]) => !wanted.has(key));
+    return [...this.rows()].filter(([key]) => !wanted.has(key));
   }
   /** The rows by key; of two with the same key, the first. @returns {Map<string, Element>} */
-  #rows() {
+  rows() {
     const rows = /* @__PURE__ */ new Map();
     for (const [key, child] of this.#children()) if (!rows.has(key)) rows.set(key, child);
     return rows;
@@ -2898,6 +2898,102 @@ function isInUse(row) {
   const fields = [row, ...call(row, "querySelectorAll", "input, select, textarea")];
   return attribute(row, "data-live-error") !== null || fields.some((each) => isField(each) && isEdited(each));
 }
+
+// src/dom/unread_rows.js
+var MARK = "data-live-unread";
+var DRAWN = ["realtime:after-add", "realtime:after-morph"];
+var UnreadRows = class {
+  /** @type {Set<string>} */
+  #marked = /* @__PURE__ */ new Set();
+  /** The keys of the rows that need no mark, or have one. @type {Set<string> | null} */
+  #judged = null;
+  /** The keys of the rows in view. @type {Set<string>} */
+  #inView = /* @__PURE__ */ new Set();
+  #observer;
+  #stop;
+  /**
+   * @param {Element} element that holds the rows
+   * @param {{rows: () => Map<string, Element>, unread: import("../data/unread.js").Unread}} options rows: returns the rows that are shown
+   */
+  constructor(element, { rows, unread: unread2 }) {
+    this.element = element;
+    this.rows = rows;
+    this.unread = unread2;
+    this.document = /** @type {Document} */
+    get(element, "ownerDocument");
+    this.#observer = new IntersectionObserver((entries) => this.#view(entries));
+    for (const name of DRAWN) call(element, "addEventListener", name, this.#draw);
+    call(this.document, "addEventListener", "visibilitychange", this.#return);
+    for (const row of rows().values()) this.#observer.observe(row);
+    this.#stop = unread2.watch(() => this.#update());
+    this.#update();
+  }
+  close() {
+    this.#stop();
+    this.#observer.disconnect();
+    for (const name of DRAWN) call(this.element, "removeEventListener", name, this.#draw);
+    call(this.document, "removeEventListener", "visibilitychange", this.#return);
+    this.unread.close();
+  }
+  get #isVisible() {
+    return get(this.document, "visibilityState") === "visible";
+  }
+  #draw = ({ detail }) => {
+    const { key, row } = detail;
+    if (this.rows().get(key) !== row) return;
+    this.#observer.observe(row);
+    this.#mark(key, row);
+  };
+  /** A user who returns has not seen what has come meanwhile. */
+  #return = () => {
+    if (!this.#isVisible) return;
+    this.#judged = null;
+    this.#update();
+  };
+  /** @param {IntersectionObserverEntry[]} entries */
+  #view(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const key = attribute(target, "data-live-key");
+      if (key === null) continue;
+      if (isIntersecting) this.#inView.add(key);
+      else this.#inView.delete(key);
+      if (this.#isVisible && this.#judged && !this.#judged.has(key)) this.#judge(key, !isIntersecting);
+    }
+    this.#look();
+  }
+  #update() {
+    const { keys } = this.unread;
+    if (!keys) return;
+    if (!this.#judged) {
+      this.#judged = new Set(this.rows().keys());
+      this.#marked = new Set(keys);
+    } else if (!this.#isVisible) {
+      for (const key of keys) if (!this.#judged.has(key)) this.#judge(key, true);
+    }
+    for (const key of this.#marked) if (this.unread.isSeenElsewhere(key)) this.#marked.delete(key);
+    for (const [key, row] of this.rows()) this.#mark(key, row);
+    this.#look();
+  }
+  /** @param {string} key @param {boolean} isUnseen */
+  #judge(key, isUnseen) {
+    this.#judged?.add(key);
+    if (!isUnseen || !this.unread.keys?.includes(key)) return;
+    this.#marked.add(key);
+    const row = this.rows().get(key);
+    if (row) this.#mark(key, row);
+  }
+  /** @param {string} key @param {Element} row */
+  #mark(key, row) {
+    if (this.#judged) show(row, MARK, this.#marked.has(key) ? "" : null);
+  }
+  /** Tells the server the newest row in view. */
+  #look() {
+    if (!this.#isVisible || this.unread.state !== "live") return;
+    const rows = this.rows();
+    const seen = this.unread.keys?.find((key) => this.#inView.has(key) && rows.has(key));
+    if (seen !== void 0) this.unread.markRead(seen).catch((error) => emit(this.element, "realtime:error", error));
+  }
+};
 
 // src/data/parameter_change.js
 var PAUSE_SECONDS = 0.1;
@@ -3623,6 +3719,7 @@ function text(value2) {
 }
 
 // src/dom/live_element.js
+var MARKER = "data-live-marker";
 var CHANGED = "data-live-changed";
 var Container = class {
   /** The change that is not fully shown yet. @type {Pending | null} */
@@ -3643,14 +3740,17 @@ var Container = class {
   #windows = null;
   /** @type {MoreLink | null} */
   #link = null;
+  /** @type {UnreadRows | null} */
+  #unread = null;
   /**
    * @param {Element} element
    * @param {{
    *   containersOf: (name: string) => Container[], connection: import("../connection/connection.js").Connection,
    *   report: (error: unknown) => void, announcer?: import("./announcer.js").Announcer,
+   *   openUnread?: (stream: string, params: Params) => import("../data/unread.js").Unread,
    * }} options containersOf: returns the containers of a stream
    */
-  constructor(element, { containersOf, connection, report, announcer }) {
+  constructor(element, { containersOf, connection, report, announcer, openUnread }) {
     this.element = element;
     this.connection = connection;
     this.name = attribute(element, "data-live") ?? "";
@@ -3673,7 +3773,9 @@ var Container = class {
       after: (seconds, callback) => connection.monitor.after(seconds, callback)
     });
     this.announcer = announcer;
+    this.openUnread = openUnread;
     if (this.#step) this.#showMore();
+    this.#markUnread();
   }
   /** The number of rows that each step adds, negative if they are added in front; 0 if the list does not load more on demand. */
   get #step() {
@@ -3695,6 +3797,16 @@ var Container = class {
     });
     if (this.#link) this.#link.renew(this.#windows);
     else this.#link = new MoreLink(element, this.#windows);
+  }
+  /** Marks the rows that the user has not seen. */
+  #markUnread() {
+    const known = readJSON(this.element, MARKER);
+    const { content: content2, openUnread } = this;
+    if (!known || !openUnread || !(content2 instanceof Rows)) return;
+    const params = { ...this.resultSet.subscription.params };
+    for (const name of ["page", WINDOW]) if (!(name in known)) delete params[name];
+    this.#unread?.close();
+    this.#unread = new UnreadRows(this.#parent, { rows: () => content2.rows(), unread: openUnread(this.name, params) });
   }
   /** Handles further rows. The address names them, so that a reload shows as many. */
   #takeMore() {
@@ -3790,6 +3902,7 @@ var Container = class {
     this.#change.close();
     this.#flush();
     this.#link?.close();
+    this.#unread?.close();
     this.#count();
     show(this.element, "data-live-state", null);
     if (attribute(this.element, "data-live-cursor") !== this.#rendered) return;
@@ -3830,6 +3943,7 @@ var Container = class {
     this.#rendered = null;
     for (const name of ["data-live-cursor", "data-live-fingerprint"]) show(this.element, name, null);
     this.#showParams();
+    this.#markUnread();
     this.#answered(null);
   }
   /** @param {RealtimeError} error */
@@ -4311,6 +4425,138 @@ function equal(one, other) {
   return Object.keys(other).every((name) => Object.is(one[name], other[name]));
 }
 
+// src/data/unread.js
+var MOST = 100;
+var PAUSE_SECONDS2 = 2;
+var Unread = class {
+  #newest;
+  #isLoaded;
+  #marker;
+  #move;
+  #monitor;
+  /** The position that this page has seen, perhaps not sent yet. @type {bigint | null} */
+  #claimed = null;
+  /** The next move of the marker. @type {Promise<void> | null} */
+  #next = null;
+  #movedAt = -Infinity;
+  /** @type {Set<() => void>} */
+  #listeners = /* @__PURE__ */ new Set();
+  /**
+   * @param {{
+   *   newest: import("./live_query.js").LiveQuery<Newest>, isLoaded: () => boolean, marker: import("./live_query.js").LiveValue<Marker>, move: (position: string) => Promise<unknown>,
+   *   connection: import("../connection/connection.js").Connection,
+   * }} options isLoaded: returns whether the newest rows are; move: tells the server what the user has seen
+   */
+  constructor({ newest, isLoaded, marker, move, connection }) {
+    this.#newest = newest;
+    this.#isLoaded = isLoaded;
+    this.#marker = marker;
+    this.#move = move;
+    this.#monitor = connection.monitor;
+    const notify = () => this.#notify();
+    newest.store.subscribe(notify);
+    newest.subscribe(notify);
+    marker.store.subscribe(notify);
+  }
+  /** "connecting", "catching-up", "live", "offline" or "refused". */
+  get state() {
+    return this.#newest.state === "live" ? this.#marker.state : this.#newest.state;
+  }
+  /** Why the state is "refused". */
+  get error() {
+    return this.#newest.error ?? this.#marker.error;
+  }
+  /** The number of unread rows, up to 100, which means 100 or more; undefined until it is known, and if it is refused. */
+  get count() {
+    return this.keys?.length;
+  }
+  /** The keys of the unread rows, the newest first; undefined until they are known. @returns {string[] | undefined} */
+  get keys() {
+    const marker = this.#marker.value;
+    if (!marker || !this.#isLoaded()) return void 0;
+    return this.#newest.keys.filter((_, index) => {
+      const row = this.#newest.rows[index];
+      return row.owner !== marker.user && isBeyond(BigInt(row.position), this.#seen);
+    });
+  }
+  /** Count and state together, for React's useSyncExternalStore and the like: `{count, state, error}`. */
+  store = new Store(
+    () => ({ count: this.count, state: this.state, error: this.error }),
+    (callback) => this.watch(callback)
+  );
+  /**
+   * Calls back with each new count, and at once if it is known.
+   *
+   * @param {(count: number | undefined) => void} callback
+   * @returns {() => void} unsubscribes
+   */
+  subscribe = (callback) => {
+    if (this.count !== void 0) callback(this.count);
+    return this.store.subscribe(({ count }) => callback(count));
+  };
+  /**
+   * Moves the user's marker: to the newest row, or to the row with this key. It only moves forwards.
+   *
+   * @param {string} [key]
+   * @returns {Promise<void>} rejects with a RealtimeError
+   */
+  markRead(key = this.#newest.keys[0]) {
+    const position = this.#positionOf(key);
+    if (position === null || !isBeyond(position, this.#seen)) return this.#next ?? Promise.resolve();
+    this.#claimed = position;
+    this.#notify();
+    return this.#next ??= this.#send();
+  }
+  /** Returns whether another page of the user has seen this row, and this page has not. @param {string} key */
+  isSeenElsewhere(key) {
+    const position = this.#positionOf(key);
+    return position !== null && !isBeyond(position, this.#stored) && isBeyond(position, this.#claimed);
+  }
+  /** Calls back after each change. @param {() => void} callback @returns {() => void} stops it */
+  watch(callback) {
+    const listener = () => callback();
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+  /** Closes it, and its subscriptions if nothing else uses them. */
+  close() {
+    this.#listeners.clear();
+    this.#newest.close();
+    this.#marker.close();
+  }
+  /** The marker as the server has it. */
+  get #stored() {
+    const position = this.#marker.value?.position;
+    return typeof position === "string" ? BigInt(position) : null;
+  }
+  get #seen() {
+    return this.#claimed !== null && isBeyond(this.#claimed, this.#stored) ? this.#claimed : this.#stored;
+  }
+  /** @param {string | undefined} key */
+  #positionOf(key) {
+    const row = key === void 0 ? void 0 : this.#newest.rows[this.#newest.keys.indexOf(key)];
+    return row ? BigInt(row.position) : null;
+  }
+  async #send() {
+    const seconds = Math.max(0, this.#movedAt + PAUSE_SECONDS2 - this.#monitor.clock.now());
+    await new Promise((resolve) => this.#monitor.after(seconds, () => resolve(void 0)));
+    const position = this.#claimed;
+    this.#next = null;
+    this.#movedAt = this.#monitor.clock.now();
+    try {
+      await this.#move(String(position));
+    } catch (error) {
+      if (this.#claimed === position) this.#claimed = null;
+      this.#notify();
+      throw error;
+    }
+  }
+  #notify() {
+    for (const listener of [...this.#listeners]) listener();
+  }
+};
+var isBeyond = (position, seen) => seen === null || position > seen;
+
 // src/data/live_query.js
 var Handle = class {
   /** The functions that attach listeners to the subscription, each with the function that detaches them. @type {Map<(resultSet: ResultSet) => () => void, () => void>} */
@@ -4634,6 +4880,15 @@ var LiveQueries = class {
   openValue(stream, params, name) {
     return new LiveValue(this.#optionsOf(stream, params, valueFormat(name)));
   }
+  /** @param {string} stream @param {Params} params */
+  openUnread(stream, params) {
+    const { connection } = this;
+    const name = `${stream}:marker`;
+    const move = (position) => this.call({ stream: name, params, action: "mark_read", args: { position } });
+    const newest = this.open(`${stream}:unread`, params);
+    const isLoaded = () => LiveQuery.resultSetOf(newest).filled;
+    return new Unread({ newest, isLoaded, marker: this.openValue(name, params, "marker"), move, connection });
+  }
   /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
   #optionsOf(stream, params, format) {
     return { connection: this.connection, stream, params, subscribe: (changed, isNext) => this.#subscribe(stream, changed, format, isNext) };
@@ -4833,7 +5088,7 @@ var Monitor = class {
 };
 
 // src/dom/announcer.js
-var PAUSE_SECONDS2 = 3;
+var PAUSE_SECONDS3 = 3;
 var PARTS = ["{number} added", "{number} changed", "{number} removed"];
 var HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap";
 var Announcer = class {
@@ -4870,7 +5125,7 @@ var Announcer = class {
   /** Waits before the first announcement too, so that a burst of changes is one sentence. @param {() => boolean} then */
   #pause(then) {
     this.#isPausing = true;
-    this.after(PAUSE_SECONDS2, () => {
+    this.after(PAUSE_SECONDS3, () => {
       if (then()) this.#pause(then);
       else this.#isPausing = false;
     });
@@ -4940,12 +5195,18 @@ var Page = class {
   #vouched = /* @__PURE__ */ new Set();
   /** @type {string | null} */
   #state = null;
-  /** @param {{document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void}} options */
-  constructor({ document: document2, connection, connect: connect2, report }) {
+  /**
+   * @param {{
+   *   document: Document, connection: Connection, connect: () => void, report: (error: unknown) => void,
+   *   openUnread?: ConstructorParameters<typeof Container>[1]["openUnread"],
+   * }} options
+   */
+  constructor({ document: document2, connection, connect: connect2, report, openUnread }) {
     this.document = document2;
     this.connection = connection;
     this.connect = connect2;
     this.report = report;
+    this.openUnread = openUnread;
     const after = (seconds, callback) => connection.monitor.after(seconds, callback);
     this.announcer = new Announcer(document2, after);
     this.notice = new ConnectionNotice(document2, after);
@@ -5020,8 +5281,8 @@ var Page = class {
   /** @param {Element} element */
   #bind(element) {
     this.#guarded(() => {
-      const { connection, report, announcer } = this;
-      const container = new Container(element, { containersOf: (name) => this.containersOf(name), connection, report, announcer });
+      const { connection, report, announcer, openUnread } = this;
+      const container = new Container(element, { containersOf: (name) => this.containersOf(name), connection, report, announcer, openUnread });
       container.resultSet.subscription.vouched = this.#vouched.has(container.token);
       this.#containers.set(element, container);
       connection.subscribe(container.resultSet);
@@ -5114,7 +5375,7 @@ var PageLinks = class {
 var isOfRows = (live2) => /^html(:|$)/.test(attribute(live2, "data-live-format") ?? "html");
 
 // src/dom/parameter_forms.js
-var PAUSE_SECONDS3 = 0.15;
+var PAUSE_SECONDS4 = 0.15;
 var LONGEST_SECONDS = 0.45;
 var BUTTONS = /* @__PURE__ */ new Set(["submit", "image", "reset", "button"]);
 var ELSEWHERE = ["formaction", "formmethod", "formtarget"];
@@ -5178,7 +5439,7 @@ var ParameterForms = class {
     return (attribute(form, "data-live-for") ?? "").split(/\s+/).flatMap((name) => this.containersOf(name));
   }
   /** @param {HTMLFormElement} form @param {number} [pause] in seconds */
-  #soon(form, pause2 = PAUSE_SECONDS3) {
+  #soon(form, pause2 = PAUSE_SECONDS4) {
     const now = this.now();
     const held = this.#typing.get(form);
     held?.cancel();
@@ -6343,6 +6604,63 @@ var FallbackTransport = class {
   }
 };
 
+// src/dom/unread_counts.js
+var NAME = "data-live-unread-count";
+var PARAMS = "data-live-params";
+var UnreadCounts = class {
+  /** By element: its attributes when it was bound, and the count. @type {Map<Element, {text: string, unread: Unread}>} */
+  #bound = /* @__PURE__ */ new Map();
+  /** @param {{document: Document, open: (stream: string, params: import("../protocol/messages.js").Params) => Unread, report: (error: unknown) => void}} options */
+  constructor({ document: document2, open, report }) {
+    this.document = document2;
+    this.open = open;
+    this.report = report;
+  }
+  start() {
+    const root = get(this.document, "documentElement");
+    this.#update();
+    const options = { childList: true, subtree: true, attributes: true, attributeFilter: [NAME, PARAMS] };
+    new MutationObserver((records) => records.some(concerns) && this.#update()).observe(root, options);
+    call(this.document, "addEventListener", "realtime:after-morph", () => this.#bound.forEach(({ unread: unread2 }, element) => this.#show(element, unread2)));
+  }
+  #update() {
+    const found = new Set([...call(this.document, "querySelectorAll", `[${NAME}]`)].filter((element) => !isForeign(element)));
+    for (const [element, { text: text2, unread: unread2 }] of this.#bound) {
+      if (found.has(element) && text2 === textOf(element)) continue;
+      this.#bound.delete(element);
+      unread2.close();
+    }
+    for (const element of found) if (!this.#bound.has(element)) this.#bind(element);
+  }
+  /** @param {Element} element */
+  #bind(element) {
+    try {
+      const unread2 = this.open(attribute(element, NAME) ?? "", readJSON(element, PARAMS) ?? {});
+      this.#bound.set(element, { text: textOf(element), unread: unread2 });
+      unread2.watch(() => this.#show(element, unread2));
+      this.#show(element, unread2);
+    } catch (error) {
+      this.report(error);
+    }
+  }
+  /** @param {Element} element @param {Unread} unread */
+  #show(element, unread2) {
+    const { count, error } = unread2;
+    if (count === void 0 && !error) return;
+    const text2 = count === void 0 ? "" : countText(count);
+    if (get(element, "textContent") === text2) return;
+    set(element, "textContent", text2);
+    emit(element, "realtime:change", { value: count ?? null });
+  }
+};
+var countText = (count) => count >= MOST ? `${MOST - 1}+` : count ? String(count) : "";
+var textOf = (element) => `${attribute(element, NAME)} ${attribute(element, PARAMS)}`;
+function concerns({ type, target, addedNodes, removedNodes }) {
+  if (type === "attributes") return target instanceof Element && attribute(target, NAME) !== null;
+  const has = (node) => node instanceof Element && (call(node, "matches", `[${NAME}]`) || call(node, "querySelector", `[${NAME}]`) !== null);
+  return [...addedNodes, ...removedNodes].some(has);
+}
+
 // src/dom/upload_forms.js
 var UPLOAD = "X-Realtime-Upload";
 var LOCATION = "X-Realtime-Location";
@@ -6500,7 +6818,7 @@ function showAgain(form, again) {
 }
 
 // src/realtime.js
-var MARK = /* @__PURE__ */ Symbol.for("realtime");
+var MARK2 = /* @__PURE__ */ Symbol.for("realtime");
 function create() {
   let chosen = {};
   const monitor = new Monitor();
@@ -6517,7 +6835,8 @@ function create() {
     warn: (text2) => console.warn(text2)
   });
   const report = (error) => console.error(error);
-  const page = new Page({ document, connection, connect: () => keepConnected(), report });
+  const openUnread = (name, params) => unread2(name, params);
+  const page = new Page({ document, connection, connect: () => keepConnected(), report, openUnread });
   const queries = new LiveQueries(connection, (element) => page.resultSetOf(element));
   const connect2 = ({ url, http, token } = {}) => {
     if (token && typeof token !== "function") {
@@ -6538,6 +6857,10 @@ function create() {
   const value2 = (stream, params, name) => {
     keepConnected();
     return queries.openValue(stream, params, name);
+  };
+  const unread2 = (name, params = {}) => {
+    keepConnected();
+    return queries.openUnread(name, params);
   };
   const call3 = (stream, params, action, args = {}, options = {}) => callTarget({ stream, params, action, args }, options);
   const callTarget = (target, options) => {
@@ -6576,17 +6899,19 @@ function create() {
     new Forms({ document, call: callTarget, follow: (url) => location.assign(url) }).start();
     new RowForms(document).start();
     new UploadForms({ document, go: (url) => location.assign(url) }).start();
+    new UnreadCounts({ document, open: openUnread, report }).start();
     const { after, clock } = monitor;
     new ParameterForms({ document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now }).start();
   };
   if (get(document, "readyState") === "loading") call(document, "addEventListener", "DOMContentLoaded", start2);
   else start2();
   return {
-    [MARK]: true,
+    [MARK2]: true,
     connect: connect2,
     live: live2,
     list: list2,
     value: value2,
+    unread: unread2,
     call: call3,
     presence: presence2,
     send: send3,
@@ -6617,7 +6942,7 @@ function withoutPage() {
     throw new Error(`realtime.${name}() needs a page: call it in the browser, not where a server renders.`);
   };
   return {
-    ...Object.fromEntries(["connect", "live", "list", "value", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
+    ...Object.fromEntries(["connect", "live", "list", "value", "unread", "call", "presence", "send", "on", "pause", "resume"].map((name) => [name, needsPage(name)])),
     RealtimeError,
     codes,
     ...seen,
@@ -6627,12 +6952,12 @@ function withoutPage() {
 }
 function start() {
   const global = globalThis;
-  if (global.window?.document) return global.window.realtime = global.window.realtime?.[MARK] ? global.window.realtime : create();
+  if (global.window?.document) return global.window.realtime = global.window.realtime?.[MARK2] ? global.window.realtime : create();
   if (typeof global.SharedWorkerGlobalScope === "function" && global instanceof global.SharedWorkerGlobalScope) serve(global);
   return withoutPage();
 }
 var realtime = start();
-var { connect, live, list, value, call: call2, presence, send: send2, on, pause, resume, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
+var { connect, live, list, value, unread, call: call2, presence, send: send2, on, pause, resume, status, RealtimeError: RealtimeError2, codes: codes2 } = realtime;
 var realtime_default = realtime;
 export {
   RealtimeError2 as RealtimeError,
@@ -6648,5 +6973,6 @@ export {
   resume,
   send2 as send,
   status,
+  unread,
   value
 };

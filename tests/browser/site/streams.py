@@ -41,6 +41,23 @@ class PlainStream(ProjectStream):
     template_name = "site/plain.html"
 
 
+@register("fresh")
+class FreshStream(ProjectStream):
+    """Tasks that are unread until they are seen, except those of the assignee."""
+
+    template_name = "site/fresh.html"
+    authorize_depends_on = ["board.Project_members"]
+    unread_by = "pk"
+    unread_except = "assignee"
+
+
+@register("counted")
+class CountedStream(ProjectStream):
+    """Rows that show a count of the viewer."""
+
+    template_name = "site/counted.html"
+
+
 @register("notes")
 class NoteStream(ProjectStream):
     """Rows with every kind of field, and with what a user can open."""

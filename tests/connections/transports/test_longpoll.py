@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
@@ -18,10 +19,10 @@ from realtime.changelog import get_changelog
 from realtime.connections.transports import request
 from realtime.exceptions import Code
 from realtime.hub.shutdown import drain
-from realtime.streams.registry import registry
 from tests.connections.transports.inside import HELLO, call, kinds, messages, post, subscribe
 from tests.models import Book
 from tests.support.limits import limit
+from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -94,8 +95,7 @@ async def test_list_that_depends_on_the_time_finds_rest(settings, elsewhere, clo
 
     settings.REALTIME_HEARTBEAT_SECONDS = 60
     await elsewhere.soon(User.objects.create, username="ann")
-    registry.add("timed", Timed)
-    try:
+    with registered(timed=Timed):
         has, sent = {}, []
         async with WireClient() as other:  # between two requests the live query stays, however far they are apart
             await other.subscribe("timed")
@@ -103,8 +103,6 @@ async def test_list_that_depends_on_the_time_finds_rest(settings, elsewhere, clo
                 _, subscribed, frame = await poll(subscribe("timed", **has), wait="?wait=0")
                 has = {"cursor": frame["cursor"], "fingerprint": subscribed["fingerprint"]}
                 sent.append(len(frame["deltas"]))
-    finally:
-        registry.remove("timed")
     assert (sent[0], sent[2:]) == (1, [0, 0])
 
 
@@ -331,16 +329,20 @@ class Open(ModelStream):
         return Book.objects.filter(shelf=shelf).order_by("title")
 
 
+@pytest.fixture
+def opened() -> Iterator[None]:
+    with registered(open=Open):
+        yield
+
+
 @pytest.mark.parametrize("transport", ["poll/?wait=0", "sse/"])
 async def test_rows_in_parts_are_sent_as_fast_as_the_client_reads(
-    transport, settings, shelf, elsewhere, monkeypatch, request
+    transport, settings, shelf, elsewhere, monkeypatch, opened
 ):
     monkeypatch.setattr("realtime.queries.livequery.PART_ROWS", 8)
     monkeypatch.setattr("realtime.queries.opening.STEP_ROWS", 8)
     settings.REALTIME_HEARTBEAT_SECONDS = seconds(2)
     limit(settings, window_bytes=300)  # a part is larger, and waits until the one before is taken
-    registry.add("open", Open)
-    request.addfinalizer(lambda: registry.remove("open"))
     await elsewhere.soon(Book.objects.bulk_create, [Book(shelf=shelf, title=f"{number:02}") for number in range(50)])
 
     response = await post(transport, {**HELLO, "version": 2}, subscribe("open", shelf=shelf.pk))

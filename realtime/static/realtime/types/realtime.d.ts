@@ -16,6 +16,7 @@ declare const realtime: {
     live: <T = import("./data/live_query.js").Row>(name: string, params?: import("./protocol/messages.js").Params) => import("./data/live_query.js").LiveQuery<T>;
     list: <T = import("./data/live_query.js").Row>(name: string, params?: import("./protocol/messages.js").Params) => import("./data/live_query.js").LiveList<T>;
     value: <T = any>(stream: string, params: import("./protocol/messages.js").Params, name: string) => import("./data/live_query.js").LiveValue<T>;
+    unread: (name: string, params?: import("./protocol/messages.js").Params) => import("./data/unread.js").Unread;
     call: <Result = any>(stream: string, params: import("./protocol/messages.js").Params, action: string, args?: Record<string, unknown>, options?: import("./data/live_query.js").CallOptions) => import("./connection/calls.js").CallPromise<Result>;
     presence: <T = import("./data/live_query.js").Row>(stream: string, params?: import("./protocol/messages.js").Params, { data, watch, everyone }?: {
         data?: object;
@@ -68,7 +69,7 @@ export declare const connect: ({ url, http, token }?: {
     url?: string;
     http?: string;
     token?: import("./connection/connection.js").Token;
-}) => void, live: <T = import("./data/live_query.js").Row>(name: string, params?: import("./protocol/messages.js").Params) => import("./data/live_query.js").LiveQuery<T>, list: <T = import("./data/live_query.js").Row>(name: string, params?: import("./protocol/messages.js").Params) => import("./data/live_query.js").LiveList<T>, value: <T = any>(stream: string, params: import("./protocol/messages.js").Params, name: string) => import("./data/live_query.js").LiveValue<T>, call: <Result = any>(stream: string, params: import("./protocol/messages.js").Params, action: string, args?: Record<string, unknown>, options?: import("./data/live_query.js").CallOptions) => import("./connection/calls.js").CallPromise<Result>, presence: <T = import("./data/live_query.js").Row>(stream: string, params?: import("./protocol/messages.js").Params, { data, watch, everyone }?: {
+}) => void, live: <T = import("./data/live_query.js").Row>(name: string, params?: import("./protocol/messages.js").Params) => import("./data/live_query.js").LiveQuery<T>, list: <T = import("./data/live_query.js").Row>(name: string, params?: import("./protocol/messages.js").Params) => import("./data/live_query.js").LiveList<T>, value: <T = any>(stream: string, params: import("./protocol/messages.js").Params, name: string) => import("./data/live_query.js").LiveValue<T>, unread: (name: string, params?: import("./protocol/messages.js").Params) => import("./data/unread.js").Unread, call: <Result = any>(stream: string, params: import("./protocol/messages.js").Params, action: string, args?: Record<string, unknown>, options?: import("./data/live_query.js").CallOptions) => import("./connection/calls.js").CallPromise<Result>, presence: <T = import("./data/live_query.js").Row>(stream: string, params?: import("./protocol/messages.js").Params, { data, watch, everyone }?: {
     data?: object;
     watch?: boolean;
     everyone?: boolean;

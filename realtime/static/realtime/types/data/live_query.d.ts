@@ -5,6 +5,7 @@
 import { RealtimeError } from "../protocol/messages.js";
 import { Store } from "./store.js";
 import { ResultSet } from "./result_set.js";
+import { Unread } from "./unread.js";
 export type Params = import("../protocol/messages.js").Params;
 export type Connection = import("../connection/connection.js").Connection;
 export type Expectation = import("./optimistic.js").Expectation;
@@ -235,5 +236,7 @@ export declare class LiveQueries {
     openPresence<T>(stream: string, params: Params, data: object | null, everyone?: boolean): Presence<T>;
     /** @template T @param {string} stream @param {Params} params @param {string} name @returns {LiveValue<T>} */
     openValue<T>(stream: string, params: Params, name: string): LiveValue<T>;
+    /** @param {string} stream @param {Params} params */
+    openUnread(stream: string, params: Params): Unread;
 }
 export {};
