@@ -21,6 +21,7 @@ from tests.support.waiting import wait_until
 
 _socketio = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=[])
 _readers: list[asyncio.Queue[str]] = []  # of the SSE endpoint
+THE_END = "the end"  # the last message
 
 
 async def _serve_events(scope: Any, receive: Any, send: Any) -> None:
@@ -28,9 +29,10 @@ async def _serve_events(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     queue: asyncio.Queue[str] = asyncio.Queue()
     _readers.append(queue)
-    while True:
-        body = f"data: {await queue.get()}\n\n".encode()
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+    text = ""
+    while text != THE_END:
+        text = await queue.get()
+        await send({"type": "http.response.body", "body": f"data: {text}\n\n".encode(), "more_body": text != THE_END})
 
 
 _application = socketio.ASGIApp(_socketio, other_asgi_app=_serve_events)
@@ -51,11 +53,11 @@ class Chunks:
             await socket.send("40")
             await socket.recv()
             await stream.readuntil(b"\r\n\r\n")
-            sending = asyncio.run_coroutine_threadsafe(_send([*messages, "the end"]), self._loop)
+            sending = asyncio.run_coroutine_threadsafe(_send([*messages, THE_END]), self._loop)
             found = {"Socket.IO": 0, "plain SSE": 0}
-            while "the end" not in (text := str(await socket.recv())):
+            while THE_END not in (text := str(await socket.recv())):
                 found["Socket.IO"] += len(text.encode()) if text.startswith("42") else 0
-            while b"the end" not in (line := await stream.readuntil(b"\n")):
+            while THE_END.encode() not in (line := await stream.readuntil(b"\n")):
                 if line.startswith(b"data: "):
                     found["plain SSE"] += len(line) + 1  # and the empty line behind it
             await asyncio.wrap_future(sending)

@@ -213,7 +213,7 @@ class RequestFacts:
         self._targets: dict[int, Target] = {}  # by the `id` of the request, which lives as long as this object
         self._own_rows: dict[int, OwnRows] = {}  # by the `id` of the user
         self._reads: dict[int, RecordedReads] = {}  # likewise
-        self._repeated = RepeatedReads()
+        self._repeated = RepeatedReads(read for request in requests for read in request.reads or ())
         streams: Iterable[Any] = registry
         self._watches = any(map(own_columns, streams))
         self._records = any(map(ground_tables, streams))
@@ -263,6 +263,10 @@ class RequestFacts:
         """Return whether the last answer is certain to be right still, because it has read the same."""
         return request.reads is not None and self._repeated.are_same(request.reads)
 
+    def is_under_way(self, request: Request) -> bool:
+        """Return whether one of these reads is being sent again, together with others. Any thread may ask."""
+        return request.reads is not None and self._repeated.are_under_way(request.reads)
+
     def is_by_own_rows(self, user: Any, stream: ModelStream) -> bool:
         """Return whether this user's statements prove that no other user's rows affect access to the stream."""
         kind: Any = type(stream)
@@ -298,6 +302,11 @@ def ground_tables(stream: Any) -> frozenset[str]:
 def read_facts(requests: Sequence[Request]) -> RequestFacts:
     """Read what `authorize_request` needs for these requests."""
     return RequestFacts(requests)
+
+
+def is_under_way(request: Request, known: RequestFacts) -> bool:
+    """Return whether the current statement also answers this request."""
+    return known.is_under_way(request)
 
 
 @bypass_caches

@@ -1,7 +1,8 @@
 """Recorded reads: the SELECTs of an authorization check and their rows, to find out if they still return the same.
 
 A changed row of a model in `authorize_depends_on` may affect every user, but it usually affects few. Sending a user's
-SELECTs again takes a tenth of the time of the check. If they return the same rows, the answer stands.
+SELECTs again, together with those of other users, takes a small part of the time of the check. If they return the same
+rows, the answer stands.
 
 That holds only if the check depends on nothing else that changes with these models. So a check proves nothing if it
 sends any other statement, calls database functions beyond the usual, uses a database backend that is not Django's (it
@@ -13,9 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -25,6 +29,8 @@ from realtime.auth.statements import watch_statements
 
 MAX_READS = 16  # of one check
 MAX_ROWS = 500  # of one read
+MAX_PARAMS = 900  # of one statement, which has at most 90 reads
+TOGETHER_SECONDS = 0.05  # for one statement
 VALUES = (str, int, float, bool, type(None), bytes, Decimal, UUID)
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d")  # as SQLite stores it, and as MySQL gets it
 SELECT = re.compile(r"SELECT\b(?!.*(?:\bFOR (?:UPDATE|SHARE|NO KEY|KEY)\b|\bLOCK IN\b|\bINTO\b|;))", re.DOTALL)
@@ -61,6 +67,7 @@ class RecordedReads:
             and len(self._fetched) < MAX_READS
             and isinstance(sql, str)
             and SELECT.match(sql)
+            and (params is not None or "%" not in sql)  # which means itself without parameters only
             and all(name.upper() in KNOWN_FUNCTIONS for name in FUNCTION.findall(sql))
             and not any(isinstance(value, float) or _may_be_moment(value) for value in given)
             and type(connection).__module__.startswith("django.db.backends.")
@@ -130,25 +137,85 @@ class _FetchedRows:
 
 
 class RepeatedReads:
-    """Sends recorded reads again, each distinct one once."""
+    """Sends recorded reads again, each distinct one once. Those that differ only in their parameters go together."""
 
-    def __init__(self) -> None:
-        self._digests: dict[Any, bytes] = {}
+    def __init__(self, reads: Iterable[Read] = ()) -> None:
+        self._alike: defaultdict[Hashable, _AlikeReads] = defaultdict(_AlikeReads)
+        for read in reads:
+            self._like(read).waiting[_key(read)] = read
 
     def are_same(self, reads: Sequence[Read]) -> bool:
         """Return whether each of these reads returns the same rows as before."""
-        return all(self._digest(read) == read.digest for read in reads)
+        return all(self._like(read).is_same(read) for read in reads)
 
-    def _digest(self, read: Read) -> bytes:
-        key = (read[:-1], tuple(map(type, read.params)))  # 1 equals True
-        if key not in self._digests:
-            try:
-                with connections[read.alias].cursor() as cursor:
-                    cursor.execute(read.sql, read.params)
-                    self._digests[key] = _digest(cursor.fetchmany(read.rows + read.is_all))
-            except Error:  # the check itself will report it
-                self._digests[key] = b""
-        return self._digests[key]
+    def are_under_way(self, reads: Sequence[Read]) -> bool:
+        """Return whether one of these reads is being sent together with others. Any thread may ask."""
+        return any(_key(read) in self._like(read).under_way for read in reads)
+
+    def _like(self, read: Read) -> _AlikeReads:
+        return self._alike[read.alias, read.sql, tuple(map(type, read.params))]  # 1 equals True
+
+
+class _AlikeReads:
+    """Reads with the same SQL. The first one, sent alone, tells how many of the others fit into one statement."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[Hashable, Read] = {}
+        self.under_way: frozenset[Hashable] = frozenset()  # sent together at the moment
+        self._digests: dict[Hashable, bytes] = {}
+        self._alone: set[Hashable] = set()
+        self._most = 1  # that fit into one statement
+
+    def is_same(self, read: Read) -> bool:
+        key = _key(read)
+        if self._most > 1 and key in self.waiting:
+            some = [key, *islice((other for other in self.waiting if other != key), self._most - 1)]
+            self._send_together([self.waiting.pop(each) for each in some])
+        # a part of a larger statement may have its rows in another order, or as values of other types
+        if self._digests.get(key) != read.digest and key not in self._alone:
+            self._send_alone(read)
+        return self._digests[key] == read.digest
+
+    def _send_alone(self, read: Read) -> None:
+        key, begun = _key(read), time.monotonic()
+        self.waiting.pop(key, None)
+        self._alone.add(key)
+        try:
+            with connections[read.alias].cursor() as cursor:
+                cursor.execute(read.sql, read.params)
+                self._digests[key] = _digest(cursor.fetchmany(read.rows + read.is_all))
+                names = [column[0] for column in cursor.description]
+        except Error:  # the check itself will report it
+            self._digests[key] = b""
+            return
+        if len(set(names)) == len(names):  # MySQL has no subqueries with equal names of columns
+            self._fit(read, time.monotonic() - begun)
+
+    def _fit(self, read: Read, seconds: float) -> None:
+        """Set how many reads fit into one statement, by the seconds that this one took."""
+        self._most = min(int(TOGETHER_SECONDS / max(seconds, 1e-6)), MAX_PARAMS // max(len(read.params), 10))
+
+    def _send_together(self, reads: Sequence[Read]) -> None:
+        begun, self.under_way = time.monotonic(), frozenset(map(_key, reads))
+        parts = [f"SELECT {number}, t.* FROM (\n{read.sql}\n) t" for number, read in enumerate(reads)]  # noqa: S608 - as sent before
+        rows: list[list[Sequence[Any]]] = [[] for _ in reads]
+        try:
+            with connections[reads[0].alias].cursor() as cursor:
+                cursor.execute(" UNION ALL ".join(parts), [value for read in reads for value in read.params])
+                for number, *row in cursor.fetchall():
+                    rows[number].append(row)
+        except Error:
+            self._most = 1
+            return
+        finally:
+            self.under_way = frozenset()
+        for read, found in zip(reads, rows, strict=True):
+            self._digests[_key(read)] = _digest(found[: read.rows + read.is_all])
+        self._fit(reads[0], (time.monotonic() - begun) / len(reads))
+
+
+def _key(read: Read) -> Hashable:
+    return read.params, read.rows, read.is_all
 
 
 def _digest(rows: Sequence[Sequence[Any]]) -> bytes:

@@ -12,6 +12,7 @@ from realtime.auth.authorization import (
     Decision,
     Request,
     authorize_request,
+    is_under_way,
     read_facts,
     requested_stream,
     split_fingerprint,
@@ -129,8 +130,14 @@ class Subscriptions:
             self._peer.end(SessionEnded())
         elif access.everyone or user in access.users or (access.all_sessions and session is not None):
             self._reauthorize()
-        elif access.streams or access.owners:
+        elif (access.streams or access.owners) and not self._will_recheck(access):
             self._reauthorize_streams(access)
+
+    def _will_recheck(self, access: Access) -> bool:
+        """Return whether the next check, which has not begun, answers this change too, as is usual in a rush."""
+        if self._doubts is None or self._checks or self._subscribing or access.owners:
+            return False
+        return self._peer.session.held and (self._doubts.everything or access.streams <= self._doubts.streams)
 
     def _reauthorize_streams(self, access: Access) -> None:
         theirs = {name for name, owners in access.owners.items() if self._peer.identity.user not in owners}
@@ -154,7 +161,7 @@ class Subscriptions:
             self._others_rows.clear()
 
     def move(self, query: int) -> None:
-        """Subscribe to a live query again, because another worker reads it now."""
+        """Subscribe to a live query again, because another worker reads it now, or to get all rows in parts."""
         for subscription, subject in self._authorized():
             if subscription.query == query:
                 # frames of others go on meanwhile, and it may be refused before its own
@@ -323,7 +330,7 @@ class Subscriptions:
         request = Request(self._peer.identity, wanted, only_rows)
         try:
             decision, begun = await self._hub.run_together(
-                authorize_request, read_facts, request, kind=requested_stream
+                authorize_request, read_facts, request, kind=requested_stream, is_under_way=is_under_way
             )
         except TimeoutError:
             seconds: float = settings.QUERY_SECONDS

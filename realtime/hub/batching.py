@@ -48,6 +48,7 @@ class _Work(NamedTuple):
     read: Callable[[Sequence[Any]], Any]
     answer: Callable[[Any, Any], Any]
     kind: Callable[[Any, Any], Hashable]
+    is_under_way: Callable[[Any, Any], bool]
     is_slow: Callable[[Hashable], bool]
 
 
@@ -66,6 +67,9 @@ class _Batch:
         self._apart: list[_Member] = []  # members of slow kinds, which get their own batches
         self._current: _Member | None = None
         self._since = 0.0  # when it started the current member, by the monotonic clock
+        self._is_under_way: Callable[[Any], bool] = lambda request: (
+            False
+        )  # whether a request is read with the current one
         self._lock = threading.Lock()
 
     def work(self, work: _Work) -> None:
@@ -80,6 +84,7 @@ class _Batch:
                 self._answers += [(member, _fit(error)) for member in self._left]
                 self._left.clear()
         else:
+            self._is_under_way = lambda request: work.is_under_way(request, known)
             while member := self._next():
                 self._answer(member, known, work)
         self.seconds = time.monotonic() - begun
@@ -121,11 +126,14 @@ class _Batch:
         with self._lock:
             return self._current, time.monotonic() - self._since
 
-    def give_up(self) -> list[_Member]:
-        """Remove and return the members that the batch has not reached; it will not answer them."""
+    def give_up(self, *, is_slow: bool) -> list[_Member]:
+        """Remove and return the members that the batch has not reached; it will not answer them.
+
+        Those that are read together with the current member stay, unless that `is_slow`: they are ready when it is.
+        """
         with self._lock:
-            left = list(self._left)
-            self._left.clear()
+            left = [each for each in self._left if is_slow or not self._is_under_way(each.request)]
+            self._left = deque(each for each in self._left if each not in left)
             return left
 
 
@@ -133,9 +141,10 @@ class Batcher(Generic[Request, Known, Answer]):
     """Answers requests by `answer(request, known)` in a thread; `read` gets `known` once for the whole batch.
 
     Without a rush, a batch begins at once, with one member. Requests that arrive right after it, or while `batches`
-    are running, wait for the next one. If a member takes longer than `PATIENCE_SECONDS`, another batch goes on with
-    the others. Its kind, `kind(request, known)`, is then answered separately for a while, each member in its own
-    thread. The kind None is never separated. `submit` calls a function in a thread.
+    are running, wait for the next one, which begins a moment later, or when it is full. If a member takes longer than
+    `PATIENCE_SECONDS`, another batch goes on with the others, except those for which `is_under_way(request, known)`:
+    they are read by the same statement. The member's kind, `kind(request, known)`, is then answered separately for a
+    while, each member in its own thread. The kind None is never separated. `submit` calls a function in a thread.
     """
 
     def __init__(
@@ -146,10 +155,11 @@ class Batcher(Generic[Request, Known, Answer]):
         read: Callable[[Sequence[Request]], Known],
         answer: Callable[[Request, Known], Answer],
         kind: Callable[[Request, Known], Hashable] = lambda request, known: None,
+        is_under_way: Callable[[Request, Known], bool] = lambda request, known: False,
     ) -> None:
         self._submit = submit
         self._most = batches
-        self._work = _Work(read, answer, kind, self._is_slow)
+        self._work = _Work(read, answer, kind, is_under_way, self._is_slow)
         self._waiting: deque[_Member] = deque()
         self._apart: deque[_Member] = deque()  # members of slow kinds
         self._slow: dict[Hashable, float] = {}  # kinds, with the time until which each counts as slow
@@ -162,6 +172,11 @@ class Batcher(Generic[Request, Known, Answer]):
         """Raise what `read` or `answer` raises, and `TimeoutError` for a kind that exceeds REALTIME_QUERY_SECONDS."""
         member = _Member(request, asyncio.get_running_loop().create_future())
         self._waiting.append(member)
+        if len(self._waiting) == MAX_MEMBERS:  # the next batch waits for no more of them
+            self._begins_at = 0.0
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
         self._go_on()
         return await member.future
 
@@ -186,6 +201,8 @@ class Batcher(Generic[Request, Known, Answer]):
             member = self._waiting.popleft()
             if not member.future.done():  # the caller has gone
                 members.append(member)
+        if len(self._waiting) >= MAX_MEMBERS:
+            self._begins_at = 0.0
         if members:
             self._start(_Batch(members, now))
         self._go_on()
@@ -216,18 +233,21 @@ class Batcher(Generic[Request, Known, Answer]):
         member, seconds = batch.current()
         if member is None or seconds < PATIENCE_SECONDS or (self._late >= MAX_LATE and not batch.late):
             self._look_after(batch, PATIENCE_SECONDS)
-        elif not batch.late:
+            return
+        if not batch.late:
             self._count(batch, -1)
             batch.late = True
             self._count(batch, 1)
-            self._waiting.extendleft(reversed(batch.give_up()))
-            self._look_after(batch, SLOW_SECONDS - PATIENCE_SECONDS)
-            self._go_on()
+        is_slow = seconds >= SLOW_SECONDS
+        self._waiting.extendleft(reversed(batch.give_up(is_slow=is_slow)))
+        self._go_on()
+        if not is_slow:
+            self._look_after(batch, SLOW_SECONDS - seconds)
         elif member.kind is not None:
             self._slow[member.kind] = time.monotonic() + MEMORY_SECONDS
             left = settings.QUERY_SECONDS - seconds
             if left > 0:
-                self._look_after(batch, left)
+                self._look_after(batch, min(left, SLOW_SECONDS))
             else:  # the thread cannot be stopped, but nothing waits for it any more
                 _settle(member, TimeoutError(), batch.begun)
 
@@ -236,8 +256,10 @@ class Batcher(Generic[Request, Known, Answer]):
         if batch.timer is not None:
             batch.timer.cancel()
         if batch.apart and batch.seconds < PATIENCE_SECONDS:  # its kind is fast again
-            for member in batch.members:
-                self._slow.pop(member.kind, None)
+            [member] = batch.members
+            self._slow.pop(member.kind, None)
+            self._waiting += [each for each in self._apart if each.kind == member.kind]
+            self._apart = deque(each for each in self._apart if each.kind != member.kind)
         self._hand_out(batch)
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error is not None:

@@ -200,13 +200,16 @@ class Hub:
         request: Request,
         *,
         kind: Callable[[Request, Known], Hashable] = lambda request, known: None,
+        is_under_way: Callable[[Request, Known], bool] = lambda request, known: False,
     ) -> Answered:
         """Answer in a thread of the same pool; `read` runs once for all concurrent callers.
 
         Requests of a slow kind do not delay the others.
         """
         if answer not in self._batchers:
-            self._batchers[answer] = Batcher(self.submit, CHECK_THREADS, read=read, answer=answer, kind=kind)
+            self._batchers[answer] = Batcher(
+                self.submit, CHECK_THREADS, read=read, answer=answer, kind=kind, is_under_way=is_under_way
+            )
         return await self._batchers[answer](request)
 
     @property

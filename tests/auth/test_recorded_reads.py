@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
+from itertools import chain
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from realtime.auth import recorded_reads
@@ -84,6 +85,7 @@ NOT_RECORDED = {
     "raw cursor that is not read": lambda: [Note.objects.count(), executed("SELECT id FROM tests_note").close()],
     "raw cursor that is used twice": lambda: executed("SELECT id FROM tests_note").execute("SELECT 1"),
     "number of rows": lambda: [(cursor := executed("SELECT id FROM tests_note")).fetchall(), cursor.rowcount],
+    "percent sign": lambda: executed("SELECT id FROM tests_note WHERE text LIKE 'a%'").fetchall(),
     "function": lambda: list(Note.objects.raw("SELECT id, text FROM tests_note WHERE ABS(id) > 0")),
     "several statements": lambda: list(Note.objects.raw("SELECT id, text FROM tests_note WHERE text <> ';'")),
     "many reads": lambda: [Note.objects.count() for _ in range(recorded_reads.MAX_READS + 1)],
@@ -136,13 +138,60 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "together"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_only_reads_that_return_other_rows_differ(change):
+def test_only_reads_that_return_other_rows_differ(change, together, monkeypatch):
+    monkeypatch.setattr(recorded_reads, "TOGETHER_SECONDS", 60.0)
     Note.objects.create(text="a")
     checks = {name: recorded(RECORDED[name]) for name in ("exists", "get", "first", "list", "count")}
     write, same = CHANGES[change]
     write()
-    assert {name for name, reads in checks.items() if RepeatedReads().are_same(reads)} == same
+    before = [[read._replace(rows=7)] for [read] in checks.values()] if together else []  # the first goes alone
+    repeated = RepeatedReads([*chain(*before), *chain(*checks.values())])
+    for reads in before:
+        repeated.are_same(reads)
+    assert {name for name, reads in checks.items() if repeated.are_same(reads)} == same
+
+
+def test_reads_that_differ_in_their_parameters_are_sent_together(django_assert_num_queries, monkeypatch):
+    monkeypatch.setattr(recorded_reads, "TOGETHER_SECONDS", 60.0)
+    for number in range(40):
+        Note.objects.create(text=f"{number}")
+    checks = [recorded(lambda text=text: Note.objects.get(text=text)) for text in map(str, range(40))]
+    Note.objects.filter(text="7").delete()
+    Note.objects.create(text="8")
+    repeated = RepeatedReads(chain(*checks))
+    with django_assert_num_queries(4):  # the first, all others, and once more those that seem to differ
+        assert [number for number, reads in enumerate(checks) if not repeated.are_same(reads)] == [7, 8]
+
+
+def test_no_more_reads_are_sent_together_than_the_time_of_the_first_allows(django_assert_num_queries, monkeypatch):
+    monkeypatch.setattr(recorded_reads, "TOGETHER_SECONDS", 0.0)
+    checks = [recorded(lambda number=number: Note.objects.filter(pk=number).exists()) for number in range(5)]
+    repeated = RepeatedReads(chain(*checks))
+    with django_assert_num_queries(5):
+        assert all(map(repeated.are_same, checks))
+
+
+@pytest.mark.parametrize("form", ["names", "order"])
+def test_reads_that_cannot_be_sent_together_are_the_same(form, monkeypatch):
+    monkeypatch.setattr(recorded_reads, "TOGETHER_SECONDS", 60.0)
+    for text in "abcabc":
+        Note.objects.create(text=text)
+    if form == "names":
+        sql = "SELECT a.id, b.id FROM tests_note a, tests_note b WHERE a.text = %s AND b.text = %s"
+        checks = [recorded(lambda text=text: read_all(sql, [text, text])) for text in "abc"]
+    else:
+        checks = [recorded(lambda text=text: list(Note.objects.filter(text=text).order_by("-pk"))) for text in "abc"]
+    assert all(checks)
+    repeated = RepeatedReads(chain(*checks))
+    assert all(map(repeated.are_same, checks))
+
+
+def read_all(sql, params):
+    with connection.cursor() as cursor:
+        cursor.execute(sql.replace("tests_note", connection.ops.quote_name("tests_note")), params)
+        return cursor.fetchall()
 
 
 def test_equal_reads_are_sent_once(django_assert_num_queries):
@@ -152,6 +201,28 @@ def test_equal_reads_are_sent_once(django_assert_num_queries):
     with django_assert_num_queries(3):
         for read in reads:
             repeated.are_same(read)
+
+
+def test_reads_that_fail_together_are_sent_alone(monkeypatch):
+    monkeypatch.setattr(recorded_reads, "TOGETHER_SECONDS", 60.0)
+    checks = [recorded(lambda number=number: Note.objects.filter(pk=number).exists()) for number in range(3)]
+    refused = RefusedUnions()
+    repeated = RepeatedReads(chain(*checks))
+    with connection.execute_wrapper(refused):
+        assert all(map(repeated.are_same, checks))
+    assert refused.number == 1
+
+
+class RefusedUnions:
+    """Raises the database's error for a UNION, and counts them."""
+
+    number = 0
+
+    def __call__(self, execute, sql, params, many, context):
+        if "UNION" in sql:
+            self.number += 1
+            raise DatabaseError
+        return execute(sql, params, many, context)
 
 
 def test_read_that_fails_differs():

@@ -87,6 +87,15 @@ async def test_who_asks_right_after_a_round_waits_for_others_as_long_as_it_takes
     assert work.rounds == [[0], [1, 2]]
 
 
+async def test_full_round_waits_for_nobody(monkeypatch):
+    monkeypatch.setattr("realtime.hub.batching.RUSH_SECONDS", 3600.0)
+    work = Work(threads=2)
+    work.go_on.release(3)
+    tasks = await work.ask(*range(1 + 2 * MAX_MEMBERS))
+    await asyncio.gather(*tasks)
+    assert sorted(len(asked) for asked in work.rounds) == [1, MAX_MEMBERS, MAX_MEMBERS]
+
+
 async def test_round_is_bounded():
     work = Work()
     tasks = await work.ask(*range(MAX_MEMBERS + 2))
@@ -159,3 +168,64 @@ async def test_round_for_which_there_is_no_thread_fails_and_the_next_one_does_no
             with pytest.raises(RuntimeError, match="can't start new thread"):
                 await work.gathering(0)
     assert await work.one(1) == "known 1"
+
+
+class SlowWork(Work):
+    """Whoever asks for 1 waits for the gate; 2 is read by the same statement."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.pool = ThreadPoolExecutor(3)
+        self.gathering = Batcher(
+            self.pool.submit,
+            1,
+            read=self.read,
+            answer=self.answer,
+            kind=lambda asked, known: "slow",
+            is_under_way=lambda asked, known: asked == 2,
+        )
+        self.go_on.release(10)
+
+    def answer(self, asked: int, known: str) -> str:
+        if asked == 1:
+            assert self.gate.wait(timeout=60)
+        return super().answer(asked, known)
+
+
+async def test_who_is_read_by_the_statement_that_takes_long_is_not_read_again(monkeypatch):
+    monkeypatch.setattr("realtime.hub.batching.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("realtime.hub.batching.SLOW_SECONDS", 3600.0)
+    work = SlowWork()
+    tasks = await work.ask(0, 1, 2, 3)
+    await until(lambda: tasks[3].done())
+    assert not tasks[2].done()
+    work.gate.set()
+    assert await asyncio.gather(*tasks) == ["known 0", "known 1", "known 2", "known 3"]
+    assert work.rounds == [[0], [1, 2, 3], [3]]
+
+
+async def test_statement_that_is_slow_keeps_nobody(monkeypatch):
+    monkeypatch.setattr("realtime.hub.batching.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("realtime.hub.batching.SLOW_SECONDS", 0.02)
+    work = SlowWork()
+    tasks = await work.ask(0, 1, 2)
+    await until(lambda: tasks[2].done())
+    assert not tasks[1].done()
+    work.gate.set()
+    await tasks[1]
+
+
+async def test_those_of_a_kind_that_is_fast_again_go_together(monkeypatch):
+    monkeypatch.setattr("realtime.hub.batching.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("realtime.hub.batching.SLOW_SECONDS", 0.02)
+    monkeypatch.setattr("realtime.hub.batching.MAX_LATE", 1)
+    work = SlowWork()
+    tasks = await work.ask(0, 1)
+    await until(lambda: work.gathering._slow)
+    monkeypatch.setattr("realtime.hub.batching.PATIENCE_SECONDS", 60.0)
+    tasks += await work.ask(3, 4, 5, 6)
+    await until(lambda: len(work.gathering._apart) == 4)
+    work.gate.set()
+    await asyncio.gather(*tasks)
+    assert sorted(work.rounds[-1]) == [4, 5, 6]
