@@ -48,7 +48,7 @@ class Subscription:
     status: Status = "wanted"
     failures: int = 0  # how often in a row it was delayed
     present: Mapping[str, Any] | None = None
-    parts: list[Mapping[str, Any]] = field(default_factory=list)  # puts of the first frame, which comes after them
+    parts: list[Mapping[str, Any]] | None = None  # puts of the first frame, which comes after them
     vouched: bool = False  # the server has accepted the token, so stream and parameters are genuine
 
 
@@ -91,7 +91,7 @@ class Subscriptions:
     def subscribe(self, item: Subscription) -> list[Message]:
         """Return the messages of a subscription request."""
         # a new id each time, because messages for the previous one may still arrive
-        item.id, item.status, item.parts = self._next_id, "asked", []
+        item.id, item.status, item.parts = self._next_id, "asked", None
         self._next_id += 1
         target = (
             {"token": item.token}
@@ -126,7 +126,7 @@ class Subscriptions:
         """Handle the loss of the connection; the subscriptions are still wanted."""
         for item in self._items:
             if item.status != "refused":
-                item.query, item.log, item.status, item.parts = None, None, "wanted", []
+                item.query, item.log, item.status, item.parts = None, None, "wanted", None
 
     def discard_credentials(self) -> None:
         """Discard tokens and rows, because the user may be another one."""
@@ -171,7 +171,7 @@ class Subscriptions:
         """Keep rows of a subscription until its first frame."""
         item = self._find(message["id"])
         if item is not None:
-            if message.get("first"):
+            if item.parts is None or message.get("first"):
                 item.parts = []
             item.parts += message["puts"]
 
@@ -218,9 +218,9 @@ class Subscriptions:
 def _deltas(item: Subscription, frame: Message) -> list[Mapping[str, Any]]:
     """Return a subscription's deltas, with the rows that came in parts before its first frame."""
     deltas: list[Mapping[str, Any]] = [delta for delta in frame["deltas"] if delta["query"] == item.query]
-    if not item.parts or not any(delta.get("parts") or delta.get("reset") for delta in deltas):
+    if item.parts is None or not any(delta.get("parts") or delta.get("reset") for delta in deltas):
         return deltas
-    puts, item.parts = item.parts, []
+    puts, item.parts = item.parts, None
     return [{"query": item.query, "reset": True, "puts": puts}, *deltas]
 
 

@@ -480,9 +480,10 @@ class LiveQuery:
         """Return the next rows of an opening, as they are now."""
         opening, step, lost = progress
         puts: list[Put] = []
-        size = 0
-        while step < len(opening) and size < PART_BYTES and len(puts) < PART_ROWS:
+        size = read = 0
+        while step < len(opening) and size < PART_BYTES and read < PART_ROWS:
             keys = opening.keys(step)
+            read += len(keys)  # also of rows that are gone: a part is few statements
             rows = self._encode(keys, ())
             puts += _puts(rows)
             size += sum(map(len, rows.values()))

@@ -147,6 +147,22 @@ async def test_what_is_written_while_parts_travel_is_neither_lost_nor_applied_tw
         await until(lambda: "later" in client.titles())
 
 
+async def test_parts_whose_rows_are_gone_are_read_one_by_one_and_replace_the_rows_of_the_client(
+    many, elsewhere, settings
+):
+    limit(settings, window_frames=1)
+    async with WireClient(protocol=Slow()) as client, WireClient(protocol=Slow()) as late:
+        await begin(client, shelf=many.pk)
+        await elsewhere.soon(lambda: Book.objects.filter(shelf=many).delete())
+        late.say(late.protocol.subscribe(1, stream="open", params={"shelf": many.pk}, format="data"))
+        await until(lambda: parts(late))
+        late.protocol.subscriptions[1].replica.hold({"outdated": {"title": "outdated"}})
+        for each in (client, late):
+            await finish(each)
+            assert len(parts(each)) == -(-ROWS // PART)
+            assert each.titles() == []
+
+
 async def test_clients_that_open_together_share_the_keys_and_those_without_credit_hold_up_nobody(
     many, elsewhere, settings
 ):

@@ -67,7 +67,7 @@ class Subscription:
     live: bool = False
     fingerprint: str = ""  # the tag of the rows that are held
     fresh: bool = False  # asked for without a cursor: the next delta has all rows
-    parts: list[dict[str, Any]] = field(default_factory=list)  # puts of the first frame, which comes after them
+    parts: list[dict[str, Any]] | None = None  # puts of the first frame, which comes after them
     sent: set[str] = field(default_factory=set)  # the keys whose rows have come in this connection
     refusal: dict[str, Any] | None = None
     present: dict[str, Any] | None = None  # what the client says of its user's presence; None: it only looks
@@ -156,7 +156,7 @@ class ReferenceClient:
             item.query = item.log = None
             item.live = False
             item.sent.clear()
-            item.parts.clear()
+            item.parts = None
             item.replica.texts.clear()
 
     def receive(self, text: str) -> list[str]:
@@ -188,7 +188,7 @@ class ReferenceClient:
 
     def _ask(self, item: Subscription) -> str:
         item.fresh = item.cursor is None
-        item.parts.clear()
+        item.parts = None
         cursor = {} if item.cursor is None else {"cursor": item.cursor, "fingerprint": item.fingerprint}
         return self.text(type="subscribe", id=item.id, **item.target, **cursor)
 
@@ -209,8 +209,10 @@ class ReferenceClient:
         self._unacked_frames += 1
         item = self.subscriptions.get(message["id"])
         if item is not None:
-            assert message.get("first") or item.parts, f"The part {message} is not the first, and comes first."
-            item.parts = [*([] if message.get("first") else item.parts), *message["puts"]]
+            assert message.get("first") or item.parts is not None, (
+                f"The part {message} is not the first, and comes first."
+            )
+            item.parts = [*(() if message.get("first") else item.parts), *message["puts"]]
 
     def _frame(self, message: dict[str, Any]) -> None:
         self.frames.append(message)
@@ -224,11 +226,11 @@ class ReferenceClient:
                 if item.query == delta["query"]:
                     if delta.get("reset"):
                         item.sent.clear()
-                        item.parts = []
-                    if delta.get("parts") and item.parts:
+                        item.parts = None
+                    if delta.get("parts") and item.parts is not None:
                         item.replica.apply({"reset": True, "puts": item.parts})
                         item.sent = {put["key"] for put in item.parts}
-                        item.parts = []
+                        item.parts = None
                     item.sent.difference_update(delta.get("drops", ()))
                     item.sent.update(put["key"] for put in delta.get("puts", ()) if "row" in put)
                     unknown = delta.get("patches", {}).keys() - item.sent

@@ -19,13 +19,13 @@ import {reactionTo} from "./messages.js"
  * presence data, `null` if the user only watches. `vouched`: the server has accepted the token, so stream and parameters are
  * genuine, and can be requested by name after the token expires. `changed`: the parameters are not those of the token.
  * `isNext`: its rows will replace those of another subscription, which are shown until then. `parts`: the rows that came before
- * the first frame.
+ * the first frame, `null` if it has all rows.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
  *   cursor: string | null, fingerprint: string, nextFingerprint: string, id: number, query: number | null, log: number | null,
  *   status: Status, failures: number, present: object | null, vouched: boolean, changed?: boolean, isNext?: boolean,
- *   parts: import("./messages.js").Put[],
+ *   parts: import("./messages.js").Put[] | null,
  * }} Subscription
  *
  * A subscription's part of a frame. `fresh`: its rows replace all rows of the page.
@@ -38,7 +38,7 @@ import {reactionTo} from "./messages.js"
  * @returns {Subscription}
  */
 export function newSubscription({fingerprint = "", ...target}) {
-  return {...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false, parts: []}
+  return {...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false, parts: null}
 }
 
 export class Subscriptions {
@@ -84,7 +84,7 @@ export class Subscriptions {
   /** Returns the messages of a subscription request. @param {Subscription} subscription @returns {ClientMessage[]} */
   subscribe(subscription) {
     // a new id each time, because messages for the previous one may still arrive
-    Object.assign(subscription, {id: this.#nextId++, status: "asked", parts: []})
+    Object.assign(subscription, {id: this.#nextId++, status: "asked", parts: null})
     const {id, token, stream, params = {}, format, cursor, fingerprint, changed} = subscription
     const target = !token ? {stream, params, format} : changed ? {token, params} : {token}
     const held = cursor === null ? {} : fingerprint ? {cursor, fingerprint} : {cursor}
@@ -129,7 +129,7 @@ export class Subscriptions {
   /** Handles the loss of the connection; the subscriptions are still wanted. */
   interrupt() {
     for (const subscription of this.#subscriptions) {
-      if (subscription.status !== "refused") Object.assign(subscription, {query: null, log: null, status: "wanted", parts: []})
+      if (subscription.status !== "refused") Object.assign(subscription, {query: null, log: null, status: "wanted", parts: null})
     }
   }
 
@@ -181,8 +181,8 @@ export class Subscriptions {
   addPart({id, puts, first}) {
     const subscription = this.find(id)
     if (!subscription) return
-    if (first) subscription.parts = []
-    for (const put of puts) subscription.parts.push(put)
+    const parts = (subscription.parts = (first ? null : subscription.parts) ?? [])
+    for (const put of puts) parts.push(put)
   }
 
   /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
@@ -242,8 +242,8 @@ export class Subscriptions {
 function deltasOf(subscription, deltas) {
   const {query, parts} = subscription
   const own = deltas.filter((delta) => delta.query === query)
-  if (query === null || !parts.length || !own.some((delta) => delta.parts || delta.reset)) return own
-  subscription.parts = []
+  if (query === null || !parts || !own.some((delta) => delta.parts || delta.reset)) return own
+  subscription.parts = null
   return [{query, reset: true, puts: parts}, ...own]
 }
 

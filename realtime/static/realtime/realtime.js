@@ -359,7 +359,7 @@ var EventListeners = class {
 
 // src/protocol/subscriptions.js
 function newSubscription({ fingerprint = "", ...target }) {
-  return { ...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false, parts: [] };
+  return { ...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false, parts: null };
 }
 var Subscriptions = class {
   /** @type {Set<Subscription>} */
@@ -395,7 +395,7 @@ var Subscriptions = class {
   }
   /** Returns the messages of a subscription request. @param {Subscription} subscription @returns {ClientMessage[]} */
   subscribe(subscription) {
-    Object.assign(subscription, { id: this.#nextId++, status: "asked", parts: [] });
+    Object.assign(subscription, { id: this.#nextId++, status: "asked", parts: null });
     const { id, token, stream, params = {}, format, cursor, fingerprint, changed } = subscription;
     const target = !token ? { stream, params, format } : changed ? { token, params } : { token };
     const held = cursor === null ? {} : fingerprint ? { cursor, fingerprint } : { cursor };
@@ -431,7 +431,7 @@ var Subscriptions = class {
   /** Handles the loss of the connection; the subscriptions are still wanted. */
   interrupt() {
     for (const subscription of this.#subscriptions) {
-      if (subscription.status !== "refused") Object.assign(subscription, { query: null, log: null, status: "wanted", parts: [] });
+      if (subscription.status !== "refused") Object.assign(subscription, { query: null, log: null, status: "wanted", parts: null });
     }
   }
   /** Discards tokens and rows, because the user may be another one. */
@@ -478,8 +478,8 @@ var Subscriptions = class {
   addPart({ id, puts, first }) {
     const subscription = this.find(id);
     if (!subscription) return;
-    if (first) subscription.parts = [];
-    for (const put2 of puts) subscription.parts.push(put2);
+    const parts2 = subscription.parts = (first ? null : subscription.parts) ?? [];
+    for (const put2 of puts) parts2.push(put2);
   }
   /** @param {import("./messages.js").Frame} frame @returns {Update[]} */
   updates({ log, deltas }) {
@@ -522,8 +522,8 @@ var Subscriptions = class {
 function deltasOf(subscription, deltas) {
   const { query, parts: parts2 } = subscription;
   const own = deltas.filter((delta) => delta.query === query);
-  if (query === null || !parts2.length || !own.some((delta) => delta.parts || delta.reset)) return own;
-  subscription.parts = [];
+  if (query === null || !parts2 || !own.some((delta) => delta.parts || delta.reset)) return own;
+  subscription.parts = null;
   return [{ query, reset: true, puts: parts2 }, ...own];
 }
 function isHeld(status2) {

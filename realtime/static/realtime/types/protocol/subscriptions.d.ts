@@ -23,7 +23,7 @@ export type Subscription = {
     vouched: boolean;
     changed?: boolean;
     isNext?: boolean;
-    parts: import("./messages.js").Put[];
+    parts: import("./messages.js").Put[] | null;
 };
 export type Update = {
     subscription: Subscription;
@@ -44,13 +44,13 @@ export type Update = {
  * presence data, `null` if the user only watches. `vouched`: the server has accepted the token, so stream and parameters are
  * genuine, and can be requested by name after the token expires. `changed`: the parameters are not those of the token.
  * `isNext`: its rows will replace those of another subscription, which are shown until then. `parts`: the rows that came before
- * the first frame.
+ * the first frame, `null` if it has all rows.
  *
  * @typedef {{
  *   token?: string, stream: string, params?: import("./messages.js").Params, format: import("./messages.js").Format,
  *   cursor: string | null, fingerprint: string, nextFingerprint: string, id: number, query: number | null, log: number | null,
  *   status: Status, failures: number, present: object | null, vouched: boolean, changed?: boolean, isNext?: boolean,
- *   parts: import("./messages.js").Put[],
+ *   parts: import("./messages.js").Put[] | null,
  * }} Subscription
  *
  * A subscription's part of a frame. `fresh`: its rows replace all rows of the page.
