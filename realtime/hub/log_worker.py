@@ -130,7 +130,7 @@ class LogWorker:
         if found is None:
             return False
         key, stream = found
-        self._wait(QueryRequest(client, None, stream, Want(key, cursor)))
+        self._wait(QueryRequest(client, None, stream, Want(key, cursor, in_parts=client.takes_parts)))
         return True
 
     def audience(self, query: int) -> list[Client]:
@@ -285,6 +285,9 @@ class LogWorker:
         self._refuse_failed(tick, served)
         if self._texts and any(delta.refers for delta in tick.deltas.values()):
             self._texts.flush(self.alias)
+        for item in served:
+            if item.subscription is None and item.want in tick.parts:  # it has missed too much: it subscribes again
+                call_client(item.client, item.client.move, self.subscribers.number(item.want.key))
         self._deliver(tick, served)
         for item in served:
             if (part := tick.parts.get(item.want)) is not None:
@@ -345,7 +348,9 @@ class LogWorker:
 
     def _send_part(self, request: QueryRequest, part: RowsPart) -> None:
         client, subscription, _, want = request
-        if subscription is None or not client.wants(subscription):
+        if subscription is None:
+            return
+        if not client.wants(subscription):
             self._forget([request])
             return
         if client.is_ready:
