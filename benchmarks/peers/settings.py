@@ -62,3 +62,4 @@ REALTIME_LIMITS = {
     "anonymous_live_queries": 1_000_000,
     "changes": int(os.environ.get("BENCH_MAX_CHANGES", "20000")),
 }
+REALTIME_QUERY_SECONDS = 60.0  # on a machine with other work, 100,000 rows may take longer than a site allows

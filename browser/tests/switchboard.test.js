@@ -153,6 +153,20 @@ describe("pages that share a connection", () => {
     assert.deepEqual(await Promise.all(calls), ["first", "second"])
   })
 
+  test("are sent the parts of their own rows", () => {
+    const [mine, yours] = [new Tab().open(7), new Tab().open(8)]
+    server.accept()
+    server.say({type: "part", id: 1, first: true, puts: [{key: "1", row: {title: "one"}}]})
+    server.say({type: "part", id: 2, first: true, puts: [{key: "5", row: {title: "five"}}]})
+    server.say({type: "part", id: 1, puts: [{key: "2", row: {title: "two"}}]})
+    assert.deepEqual([mine.rows, yours.rows], [[], []])
+    const asked = server.received().filter(({type}) => type === "subscribe")
+    for (const {id, params} of asked) server.say({type: "subscribed", id, query: params.project, log: 0})
+    server.frame("e.1", {query: 7, parts: true}, {query: 8, parts: true, drops: ["5"]})
+
+    assert.deepEqual([titles(mine), titles(yours)], [["one", "two"], []])
+  })
+
   test("hear which are refused, and the others live on", () => {
     const [one, two] = [new Tab(), new Tab()]
     const [mine, yours] = [one.open(7), two.open(8)]

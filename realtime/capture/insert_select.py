@@ -183,6 +183,7 @@ def unlike(table: Table, compiler: Any) -> tuple[str, Sequence[Any]]:
             value = value.prepare_database_save(field)
         same.append(f"{quote(table.name)}.{quote(field.column)} IS %s COLLATE BINARY")
         params.append(field.get_db_prep_save(value, connection))
+    # read only for an UPDATE that changes nothing: SQLite evaluates subqueries last
     triggers = " UNION ALL ".join(
         f"SELECT 1 FROM {schema} WHERE type = 'trigger' AND tbl_name = %s COLLATE NOCASE"
         for schema in ("sqlite_master", "sqlite_temp_master")

@@ -132,10 +132,10 @@ class Connection:
     def send_parts(self, *, is_taken: bool = False) -> None:
         """Go on with rows that are sent in parts, if the client can take another one.
 
-        `is_taken`: the transport has taken what was sent before, so that the client is alive.
+        `is_taken`: the transport has taken what was sent before, which acknowledges it if there are more parts.
         """
         if self.is_ready and self._hub.send_parts(self) and is_taken:
-            self.peer.received_at = asyncio.get_running_loop().time()
+            self.peer.acknowledge_all()
 
     @property
     def unsent(self) -> int:
@@ -243,7 +243,7 @@ class Connection:
                 self.refuse(item, error)
 
     def move(self, query: int) -> None:
-        """Subscribe to a live query again, because another worker reads it now."""
+        """Subscribe to a live query again, because another worker reads it now, or to get all rows in parts."""
         self._subscriptions.move(query)
 
     def reauthorize(self, access: Access) -> None:

@@ -161,7 +161,7 @@ class Subscriptions:
             self._others_rows.clear()
 
     def move(self, query: int) -> None:
-        """Subscribe to a live query again, because another worker reads it now."""
+        """Subscribe to a live query again, because another worker reads it now, or to get all rows in parts."""
         for subscription, subject in self._authorized():
             if subscription.query == query:
                 # frames of others go on meanwhile, and it may be refused before its own

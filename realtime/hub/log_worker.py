@@ -67,8 +67,8 @@ class SlowQueryWatch(Protocol):
         """Note that a round was abandoned because of this live query."""
         ...
 
-    def measure(self, worker: LogWorker, seconds: Mapping[QueryKey, float]) -> None:
-        """Note how many seconds a round has read each live query."""
+    def measure(self, worker: LogWorker, seconds: Mapping[QueryKey, float], answered: Collection[QueryKey]) -> None:
+        """Note how many seconds a round has read each live query, and which of them it has answered."""
         ...
 
 
@@ -130,7 +130,7 @@ class LogWorker:
         if found is None:
             return False
         key, stream = found
-        self._wait(QueryRequest(client, None, stream, Want(key, cursor)))
+        self._wait(QueryRequest(client, None, stream, Want(key, cursor, in_parts=client.takes_parts)))
         return True
 
     def audience(self, query: int) -> list[Client]:
@@ -285,6 +285,9 @@ class LogWorker:
         self._refuse_failed(tick, served)
         if self._texts and any(delta.refers for delta in tick.deltas.values()):
             self._texts.flush(self.alias)
+        for item in served:
+            if item.subscription is None and item.want in tick.parts:  # it has missed too much: it subscribes again
+                call_client(item.client, item.client.move, self.subscribers.number(item.want.key))
         self._deliver(tick, served)
         for item in served:
             if (part := tick.parts.get(item.want)) is not None:
@@ -297,7 +300,7 @@ class LogWorker:
                     greeted[answer.query].append(item.client)
             for query, clients in greeted.items():
                 self._texts.greet(query, clients)
-        self._watch.measure(self, round.seconds)
+        self._watch.measure(self, round.seconds, {want.key for want in tick.answers})
         # clients that left while they were answered
         self.subscribers.retired |= {
             want.key for want, answer in tick.answers.items() if not self.subscribers.of(answer.query)
@@ -345,7 +348,9 @@ class LogWorker:
 
     def _send_part(self, request: QueryRequest, part: RowsPart) -> None:
         client, subscription, _, want = request
-        if subscription is None or not client.wants(subscription):
+        if subscription is None:
+            return
+        if not client.wants(subscription):
             self._forget([request])
             return
         if client.is_ready:

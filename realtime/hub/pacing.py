@@ -34,10 +34,10 @@ class Pacing:
         """End a round that has sent its frames; return how many seconds it took."""
         now = self._clock()
         self._took = now - self._begun
-        if self._is_apart:
-            self._flood_until = now + self._took
-        else:
-            self._flood_until = now + min(self._took, FLOOD_SECONDS) if changes > 1 else 0.0
+        pause = self._took if self._is_apart else min(self._took, FLOOD_SECONDS)
+        # also after a short round: what it costs beside its changes is more than what a change costs
+        until = max(now + pause, self._begun + RUSH_SECONDS)
+        self._flood_until = until if changes > 1 or self._is_apart else 0.0
         self.retry, self._failing_since = 0.0, None
         return self._took
 

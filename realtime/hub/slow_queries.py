@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 
 from realtime.conf import settings
@@ -23,6 +23,7 @@ MAX_LEFT_BEHIND = 8  # abandoned threads with a live query that does not end
 MEMORY_SECONDS = 600.0  # how long new live queries of a slow stream start separately
 QUICK_SECONDS = 0.1  # a live query read within this time is quick
 QUICK_TICKS = 8  # after so many quick reads, a live query counts as quick again
+LARGE = 100  # rows; a live query with as many is not moved back if opening it takes long
 RETRY_SECONDS = 60.0  # before a live query that took too long is read again
 
 Make = Callable[[LogWorker, int], LogWorker]
@@ -32,13 +33,14 @@ Interrupt = Callable[[Callable[[], None]], object]
 class _Apart:
     """A live query that is read separately, the worker that reads it, and its log's worker."""
 
-    __slots__ = ("is_crowd", "own", "quick_ticks", "worker")
+    __slots__ = ("is_crowd", "own", "quick_ticks", "stays", "worker")
 
     def __init__(self, worker: LogWorker, own: LogWorker, *, is_crowd: bool = False) -> None:
         self.worker = worker
         self.own = own
         self.is_crowd = is_crowd  # it is separate because there are many like it
         self.quick_ticks = 0  # quick reads in a row
+        self.stays = False  # its changes may be quick to read, but all of its rows are not, and moving it reads these
 
 
 class SlowQueries:
@@ -46,7 +48,7 @@ class SlowQueries:
 
     A live query that takes longer than a fraction of REALTIME_QUERY_SECONDS leaves its log's task. It gets its own
     frames, which are as exact as any, from one of a few tasks with a thread each. One that takes longer than
-    REALTIME_QUERY_SECONDS is ended. One that has become quick returns.
+    REALTIME_QUERY_SECONDS is ended. One that has become quick returns, unless its rows take long to read again.
 
     The unpartitioned live queries of a crowd of anonymous clients start separately, all in one task, until a client
     outside this crowd subscribes to one of them.
@@ -100,7 +102,7 @@ class SlowQueries:
         for key, apart in list(self._apart.items()):
             if not apart.worker.has(key):
                 del self._apart[key]
-            elif apart.quick_ticks >= QUICK_TICKS and not apart.is_crowd:
+            elif apart.quick_ticks >= QUICK_TICKS and not apart.is_crowd and not apart.stays:
                 del self._apart[key]
                 self._streams.pop(key.stream, None)
                 key.say(logger.info, "The live query %s %s is quick again.")
@@ -124,13 +126,15 @@ class SlowQueries:
         if interrupt is not None:
             self._interrupt(interrupt)
 
-    def measure(self, worker: LogWorker, seconds: Mapping[QueryKey, float]) -> None:
+    def measure(self, worker: LogWorker, seconds: Mapping[QueryKey, float], answered: Collection[QueryKey]) -> None:
         limit = self.limit(worker)
         for key, spent in seconds.items():
             if spent > limit:
                 self.give_up(worker, key)
             elif (apart := self._apart.get(key)) is not None and apart.worker is worker:
                 apart.quick_ticks = apart.quick_ticks + 1 if spent < QUICK_SECONDS else 0
+                if key in answered and spent > settings.QUERY_SECONDS * SLOW_PART:
+                    apart.stays = any(cost.key == key and cost.rows >= LARGE for cost, _ in worker.costs())
 
     def give_up(self, worker: LogWorker, key: QueryKey) -> None:
         if not worker.has(key):  # its clients have left meanwhile

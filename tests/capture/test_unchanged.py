@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from django.db import connection
 from django.db.models import F
@@ -101,3 +103,27 @@ def test_row_that_a_trigger_of_the_project_changes_is_logged(log, book, vendor):
     Book.objects.filter(title="one").update(title="one")
     assert Book.objects.get().pages == 1
     assert log.keys(Book) == keys(book)
+
+
+def test_schema_is_read_for_triggers_only_if_a_row_stays_the_same(book, vendor):
+    if vendor != "sqlite":
+        pytest.skip("about SQLite's own tables")
+
+    def steps(title: str) -> int:
+        count = itertools.count()
+        connection.connection.set_progress_handler(lambda: next(count) and None, 1)
+        Book.objects.filter(pk=book.pk).update(title=title)
+        connection.connection.set_progress_handler(None, 1)
+        return next(count)
+
+    def measure() -> tuple[int, int]:
+        steps("prepared after the schema has changed")
+        return steps("another"), steps("another")
+
+    few = measure()
+    with connection.cursor() as cursor:
+        for number in range(50):
+            cursor.execute(f"CREATE TABLE further_{number} (id integer PRIMARY KEY)")
+    many = measure()
+    assert many[0] == few[0]
+    assert many[1] > few[1]

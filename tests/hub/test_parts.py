@@ -240,3 +240,21 @@ async def test_part_is_kept_back_while_access_is_checked(many, settings):
         assert len(parts(client)) == 2
         await finish(client)
         assert client.titles() == await sync_to_async(fresh)(many)
+
+
+async def test_client_that_has_missed_too_much_gets_all_rows_in_parts(many, elsewhere, settings):
+    limit(settings, window_frames=1, changes=5)
+    async with WireClient() as client:
+        await client.subscribe("open", shelf=many.pk)
+        before, client.protocol.holding_acks = len(parts(client)), True
+        for number in range(4):
+            books = [Book(shelf=many, title=f"new {number} {place}") for place in range(4)]
+            await elsewhere.soon(Book.objects.bulk_create, books)
+        await until(lambda: client.protocol.behind)
+        frames = len(client.protocol.frames)
+        await finish(client)
+        assert client.titles() == await sync_to_async(fresh)(many)
+        assert len(parts(client)) > before
+        assert not any(delta.get("reset") for frame in client.protocol.frames[frames:] for delta in frame["deltas"])
+        await elsewhere.soon(Book.objects.create, shelf=many, title="zzz")
+        await until(lambda: client.titles()[-1] == "zzz")

@@ -191,6 +191,21 @@ async def test_live_query_that_is_quick_again_comes_back_to_the_others(shelf, ad
         assert len(client.protocol.frames) == frames + 1
 
 
+async def test_large_live_query_is_not_moved_back_where_only_its_opening_takes_long(shelf, add, monkeypatch):
+    monkeypatch.setattr(slow_queries, "SLOW_PART", 0.0)  # every opening takes long
+    await add(*(f"{number:03}" for number in range(slow_queries.LARGE)))
+    async with WireClient() as client:
+        await client.subscribe("slow", shelf=shelf.pk)
+        await until(lambda: list(get_hub().slow.keys) and client.protocol.live)
+        for number in range(slow_queries.QUICK_TICKS + 2):
+            await add(f"new {number}")
+            await until(lambda number=number: f"new {number}" in client.titles())
+        [apart] = get_hub().slow._apart.values()
+        await until(lambda: apart.quick_ticks >= slow_queries.QUICK_TICKS)
+        get_hub().slow.sweep()
+        assert [key.stream for key in get_hub().slow.keys] == ["slow"]
+
+
 async def test_threads_are_left_behind_up_to_a_bound(shelf, add, monkeypatch):
     monkeypatch.setattr(slow_queries, "MAX_LEFT_BEHIND", 0)
     async with WireClient() as quick, WireClient() as slow:

@@ -182,7 +182,8 @@ def test_every_frame_equals_the_querysets_of_its_tick(world: World, queries: Any
     play(world, queries, history)
 
 
-def test_every_patch_leads_to_the_rows_of_its_tick(world: World) -> None:
+def test_every_patch_leads_to_the_rows_of_its_tick(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.queries.livequery.PART_ROWS", 1000)  # so that all are live soon, and are patched
     patches = 0
 
     @settings(random_histories, max_examples=-(-EXAMPLES // 2))  # each has several subscribers of the same rows

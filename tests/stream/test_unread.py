@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.management import call_command
+from django.db import connections
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import timezone
@@ -182,6 +184,7 @@ class TestMarker:
     async def test_the_async_twin(self, ada, shelf, add, elsewhere):
         await add("one")
         await realtime.amark_read(ada, "news", {"shelf": shelf.pk})
+        await sync_to_async(connections.close_all)()  # of the thread that it has run in
         assert await elsewhere.soon(unread, ada, shelf) == []
 
     def test_those_that_have_not_moved_for_a_year_are_deleted(self, ada, committed, capsys):
