@@ -85,8 +85,9 @@ def refuse_mixed_modules(items: list[pytest.Item]) -> None:
 
 def refuse_other_folders(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        if item.get_closest_marker("browser") and folder not in BROWSER_FOLDERS:
+        if not item.get_closest_marker("browser"):
+            continue
+        if item.path.relative_to(Path(__file__).parent).parts[0] not in BROWSER_FOLDERS:
             raise pytest.UsageError(
                 f"{item.nodeid} needs a browser, and `make test` looks for such tests in {sorted(BROWSER_FOLDERS)}. "
                 "Move it there, or name its folder in BROWSER_FOLDERS of tests/conftest.py and in scripts/test."

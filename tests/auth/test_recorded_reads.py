@@ -188,6 +188,18 @@ def test_reads_that_cannot_be_sent_together_are_the_same(form, monkeypatch):
     assert all(map(repeated.are_same, checks))
 
 
+def test_rows_in_another_order_differ(monkeypatch):
+    monkeypatch.setattr(recorded_reads, "TOGETHER_SECONDS", 60.0)
+    shelf = Shelf.objects.create(name="Novels")
+    books = [Book.objects.create(shelf=shelf, title=title, pages=pages) for title in "abc" for pages in range(2)]
+    in_order = lambda title: Book.objects.filter(title=title).order_by("pages").values_list("pk", flat=True)  # noqa: E731
+    checks = [recorded(lambda title=title: list(in_order(title)), {"tests_book"}) for title in "abc"]
+    for book in books:
+        Book.objects.filter(pk=book.pk).update(pages=9 - book.pages)
+    repeated = RepeatedReads(chain(*checks))
+    assert [repeated.are_same(reads) for reads in checks] == [False] * 3
+
+
 def read_all(sql, params):
     with connection.cursor() as cursor:
         cursor.execute(sql.replace("tests_note", connection.ops.quote_name("tests_note")), params)
