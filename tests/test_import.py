@@ -19,6 +19,16 @@ def test_import_needs_neither_settings_nor_apps():
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
+def test_start_sets_up_no_template_engine():
+    code = (
+        "import django; django.setup(); from django.template.utils import get_app_template_dirs as found; "
+        "from realtime.streams.registry import registry; "
+        "print(any(stream.template_name for stream in registry), found.cache_info().currsize)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("True 0", "")
+
+
 def test_unknown_name_is_an_attribute_error():
     assert set(realtime.__all__) <= set(dir(realtime))
     with pytest.raises(AttributeError, match="^module 'realtime' has no attribute 'nothing'$"):

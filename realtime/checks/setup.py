@@ -24,7 +24,7 @@ from realtime.queries.queryset import queryset_problem
 from realtime.streams.registry import place, registry
 from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
-from realtime.streams.validation import field_problems, probe, problems, valid_streams
+from realtime.streams.validation import field_problems, probe, problems, template_problems, valid_streams
 
 
 @register("realtime")
@@ -41,7 +41,7 @@ def check_streams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 
 
 def _stream_problems(stream: type[ModelStream]) -> list[StreamDefinitionError]:
-    found = [*problems(stream), *field_problems(stream)]
+    found = [*problems(stream), *template_problems(stream)] or list(field_problems(stream))
     if found:
         return found
     serializer = serializer_problem(stream)

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Warning, register
 from realtime.queries.row_templates import remedy, unknown_names
 from realtime.streams.registry import place
 from realtime.streams.stream import ModelStream
-from realtime.streams.validation import valid_streams
+from realtime.streams.validation import template_problems, valid_streams
 
 
 @register("realtime")
@@ -18,7 +18,7 @@ def check_row_templates(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessag
     """W065: a row template that uses names which only pages have, such as `user`."""
     found: list[CheckMessage] = []
     for stream in valid_streams():
-        if not stream.template_name:
+        if not stream.template_name or any(template_problems(stream)):
             continue
         has = row_names(stream)
         for name, written in unknown_names(stream.template_name, has):

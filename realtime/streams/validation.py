@@ -77,6 +77,17 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
                 f"{stream.__name__}.form_class is no ModelForm of {stream.model.__name__}.",
                 hint=f"Derive it from django.forms.ModelForm, with `model = {stream.model.__name__}` in its Meta.",
             )
+
+
+def valid_streams(among: Iterable[type[ModelStream]] = registry) -> list[type[ModelStream]]:
+    """Return the registered streams that can work as declared. One that was right before is not validated again."""
+    streams = list(among)
+    _valid.update(stream for stream in streams if stream not in _valid and not any(problems(stream)))
+    return [stream for stream in streams if stream in _valid]
+
+
+def template_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    """Yield the errors in the template. It sets up the project's template engines, so do not call it at startup."""
     if stream.template_name:
         try:
             get_template(stream.template_name)
@@ -89,13 +100,6 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
             yield StreamDefinitionError(
                 f"The template {stream.template_name!r} of {stream.__name__} cannot be read: {error}.", hint="Mend it."
             )
-
-
-def valid_streams(among: Iterable[type[ModelStream]] = registry) -> list[type[ModelStream]]:
-    """Return the registered streams that can work as declared. One that was right before is not validated again."""
-    streams = list(among)
-    _valid.update(stream for stream in streams if stream not in _valid and not any(problems(stream)))
-    return [stream for stream in streams if stream in _valid]
 
 
 def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
