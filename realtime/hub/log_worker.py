@@ -175,7 +175,8 @@ class LogWorker:
 
     def _forget(self, requests: Iterable[QueryRequest]) -> None:
         for client, _, _, want in requests:
-            if not self.subscribers.has(client, want.key):
+            waits = any(item.want.key == want.key for item in self._waiting.of(client))
+            if not waits and not self.subscribers.has(client, want.key):
                 self._limits.release(client, want.key)
             if not self.has(want.key):
                 self.subscribers.retired.add(want.key)

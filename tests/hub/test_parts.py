@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from copy import copy
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -217,6 +218,21 @@ async def test_subscription_that_ends_in_the_middle_is_forgotten_with_the_next_a
         await until(lambda: openings() == 0)
         await client.subscribe("top", id=2, shelf=many.pk)
         assert len(parts(client)) == 1
+
+
+async def test_live_query_counts_as_long_as_another_request_of_the_client_waits_for_it(many, settings):
+    limit(settings, window_frames=1)
+    async with WireClient(protocol=Slow()) as client:
+        await begin(client, shelf=many.pk)
+        hub = get_hub()
+        [log] = hub.logs
+        [request] = log._waiting.of(client.connection)
+        other = copy(request.subscription)
+        log._waiting.park(request._replace(subscription=other))
+        log.withdraw(client.connection, request.subscription)
+        assert request.want.key in hub._limits._keys[client.connection]
+        log.withdraw(client.connection, other)
+        assert client.connection not in hub._limits._keys
 
 
 async def test_too_many_changes_meanwhile_bring_all_rows_in_one_frame(many, elsewhere, settings):
