@@ -247,7 +247,7 @@ class LogWorker:
 
     async def _wait_for_any(self) -> None:
         while self.position and not self._waiting and not self._calls.due:
-            if not self.subscribers:
+            if not self.subscribers and not any(self._waiting):  # nobody whose access may end
                 if self.subscribers.retired:
                     return
                 await self._waiter.wait(IDLE_SECONDS)

@@ -8,11 +8,13 @@ from copy import copy
 import pytest
 from asgiref.sync import sync_to_async
 
+from realtime import ModelStream
 from realtime.hub.hub import get_hub
 from realtime.queries.opening import Opening
-from tests.models import Book
+from tests.models import Book, Note, Shelf
 from tests.support.limits import limit
 from tests.support.replica import ReferenceClient
+from tests.support.streams import registered
 from tests.support.wire import WireClient, until
 
 pytestmark = pytest.mark.databases
@@ -78,7 +80,6 @@ def _open(open_books):
 
 @pytest.fixture
 def open_books():
-    from realtime import ModelStream
     from realtime.streams.registry import registry
 
     class Open(ModelStream):
@@ -290,3 +291,56 @@ async def test_client_that_has_missed_too_much_gets_all_rows_in_parts(many, else
         assert not any(delta.get("reset") for frame in client.protocol.frames[frames:] for delta in frame["deltas"])
         await elsewhere.soon(Book.objects.create, shelf=many, title="zzz")
         await until(lambda: client.titles()[-1] == "zzz")
+
+
+class Admitted(ModelStream):
+    """The books of the shelf that a note names, for all users while there is one."""
+
+    model = Book
+    fields = ["id", "title"]
+    authorize_depends_on = ["tests.Note"]
+    allow_anonymous = True
+
+    def authorize(self, user):
+        return Note.objects.exists()
+
+    def audience(self, user):
+        return Note.objects.get().text
+
+    def get_queryset(self):
+        return Book.objects.filter(shelf=self.audience).order_by("title")
+
+
+@pytest.fixture
+def admitted(many):
+    Note.objects.create(text=str(many.pk))
+    with registered(admitted=Admitted):
+        yield
+
+
+async def test_access_that_ends_between_two_parts_is_refused_at_once(admitted, elsewhere, settings):
+    limit(settings, window_frames=1)
+    async with WireClient(protocol=Slow()) as client:
+        await begin(client, "admitted")
+        await elsewhere.soon(Note.objects.all().delete)
+        await until(lambda: client.refusals)
+        client.say(client.protocol.ack())
+        await until(lambda: openings() == 0)
+        assert len(parts(client)) == 1
+
+
+async def test_rows_of_another_audience_replace_those_of_the_parts(admitted, many, elsewhere, settings):
+    limit(settings, window_frames=1)
+    other = await elsewhere.soon(Shelf.objects.create, name="Poems")
+    books = [Book(shelf=other, title=f"poem {number:02}") for number in range(ROWS)]
+    await elsewhere.soon(Book.objects.bulk_create, books)
+    async with WireClient(protocol=Slow()) as client:
+        await begin(client, "admitted")
+        [subscription] = client.connection.peer.session.subscriptions.values()
+        before = subscription.subject
+        await elsewhere.soon(Note.objects.update, text=str(other.pk))
+        await until(lambda: subscription.subject is not before)
+        await finish(client)
+        assert client.titles() == [book.title for book in books]
+        later = [put["row"]["title"] for part in parts(client)[1:] for put in part["puts"]]
+        assert later == client.titles()
