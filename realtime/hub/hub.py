@@ -124,7 +124,6 @@ class Hub:
         """Add a client, or update its user. From now on it is swept and may subscribe."""
         self._leave_user(client)
         self._clients.add(client)
-        self._empty_since = None
         if user is not None:
             self._belongs[client] = user
             self._users[user].add(client)
@@ -134,6 +133,9 @@ class Hub:
             self._access = access_database()
             self._log(self._access)
             exempt_startup_objects()
+        elif self._empty_since is not None:
+            self._log(self._access).wake()
+        self._empty_since = None
 
     def _start_sweeping(self) -> None:
         if self._sweeper is None:
@@ -292,7 +294,13 @@ class Hub:
     def _log(self, alias: str) -> LogWorker:
         if alias not in self._logs:
             self._logs[alias] = LogWorker(
-                alias, log_number(alias), self._clients, self._slow, self._limits, texts=self._texts
+                alias,
+                log_number(alias),
+                self._clients,
+                self._slow,
+                self._limits,
+                texts=self._texts,
+                has_access=alias == self._access,
             )
         return self._logs[alias]
 

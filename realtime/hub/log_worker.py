@@ -95,6 +95,7 @@ class LogWorker:
         *,
         texts: TextRelay | None = None,
         start: str | None = None,
+        has_access: bool = False,
     ) -> None:
         self.alias = alias
         self.number = number
@@ -107,6 +108,7 @@ class LogWorker:
         self._calls = AwaitedCalls()
         self._stalled = False  # the log cannot be read, and clients know that they may be stale
         self._clients = clients
+        self._has_access = has_access  # access changes of all clients are in this log
         self._watch = watch
         self._texts = texts
         self._limits = query_limits
@@ -247,9 +249,9 @@ class LogWorker:
 
     async def _wait_for_any(self) -> None:
         while self.position and not self._waiting and not self._calls.due:
-            if not self.subscribers and not any(self._waiting):  # nobody whose access may end
-                if self.subscribers.retired:
-                    return
+            if not self.subscribers and self.subscribers.retired:
+                return
+            if not (self._clients if self._has_access else self.subscribers or any(self._waiting)):
                 await self._waiter.wait(IDLE_SECONDS)
             else:
                 woken = await self._waiter.wait(self._seconds_to_wait()) or self._tail.is_due()

@@ -18,6 +18,7 @@ from django.utils import timezone
 import realtime
 from realtime.auth.identity import Identity
 from realtime.changelog import get_changelog
+from realtime.hub.hub import get_hub
 from tests.models import Book, Note, Shelf
 from tests.support.logins import new_session
 from tests.support.waiting import wait_until
@@ -198,6 +199,15 @@ async def test_flush_of_the_session_table_ends_all_sessions(world: World):
         await sync_to_async(call_command)("clearsessions")
         await until(lambda: client.closed)
         assert client.closed[0] == 4101
+
+
+async def test_log_of_access_is_read_although_nobody_subscribes_to_its_database(world: World):
+    async with WireClient():
+        [log] = get_hub().logs
+        await log.started.wait()
+        before = log.position
+        await sync_to_async(not_active)(world)
+        await until(lambda: log.position != before)
 
 
 async def test_logout_ends_the_connection_of_its_session_only(world: World):
