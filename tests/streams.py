@@ -73,7 +73,6 @@ class NewsStream(ModelStream):
     fields = ["id", "title"]
     template_name = "tests/book.html"
     partition_by = ["shelf"]
-    authorize_depends_on = ["auth.User"]
     unread_by = "pk"
     unread_except = "owner"
 
