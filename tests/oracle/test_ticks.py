@@ -197,7 +197,7 @@ def test_every_patch_leads_to_the_rows_of_its_tick(world: World, monkeypatch: py
         patches += sum(client.protocol.patches for client in world.clients)
 
     play_and_count()
-    assert patches > EXAMPLES
+    assert patches > EXAMPLES // 4
 
 
 @settings(random_histories, max_examples=-(-EXAMPLES // 3))  # each has many ticks
