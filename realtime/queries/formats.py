@@ -84,6 +84,9 @@ class ValueQuery(LiveQuery):
             return Delta(query=self.id)
         return Delta(query=self.id, puts=(Put(key=self.name, row=msgspec.Raw(self._keys_of(present)[0].encode())),))
 
+    def keys_to_divide(self, present: Present) -> None:
+        return None  # nor is the QuerySet looked at: changes of any row may concern the value
+
     def prepare(self, present: Present, changed: Changed, *, told: bool = False) -> None:
         pass
 

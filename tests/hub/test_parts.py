@@ -8,7 +8,7 @@ from copy import copy
 import pytest
 from asgiref.sync import sync_to_async
 
-from realtime import ModelStream
+from realtime import ModelStream, live_value
 from realtime.hub.hub import get_hub
 from realtime.queries.opening import Opening
 from tests.models import Book, Note, Shelf
@@ -255,6 +255,36 @@ async def test_second_subscription_to_the_same_rows_gets_them_too(many, settings
         client.say(client.protocol.subscribe(2, stream="open", params={"shelf": many.pk}, format="data"))
         await finish(client)
         assert client.titles(1) == client.titles(2) == await sync_to_async(fresh)(many)
+
+
+async def test_live_value_follows_rows_outside_the_queryset(shelf, elsewhere):
+    class Thick(ModelStream):
+        model = Book
+        fields = ["id"]
+        partition_by = ["shelf"]
+        allow_anonymous = True
+
+        def authorize(self, user, shelf):
+            return True
+
+        def get_queryset(self, shelf):
+            return Book.objects.filter(shelf=shelf, pages__gte=100)
+
+        @live_value
+        def thin(self):
+            return Book.objects.filter(shelf=self.params["shelf"], pages__lt=100).count()
+
+    with registered(thick=Thick):
+        async with WireClient() as client:
+            client.say(client.protocol.subscribe(1, stream="thick", params={"shelf": shelf.pk}, format="value:thin"))
+            await until(lambda: client.protocol.live)
+            book = await elsewhere.soon(Book.objects.create, shelf=shelf, title="a", pages=5)
+            await until(lambda: client.rows() == [1])
+            await elsewhere.soon(book.delete)
+            await until(lambda: client.rows() == [0])
+            [log] = get_hub().logs
+            [query] = log._tail._queries.values()
+            assert query.looks_around  # a row that nobody knows may have counted
 
 
 async def test_part_is_kept_back_while_access_is_checked(many, settings):
