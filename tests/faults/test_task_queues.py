@@ -23,6 +23,7 @@ from tests.support.faults_site import Site
 from tests.support.processes import tied
 from tests.support.waiting import seconds, wait_until
 
+PIP_PYTHON = ROOT / ".venv/bin/python"  # whose pip serves the other environments too
 PACKAGES = {
     "celery": ["celery==5.7.0"],
     "django": ["django-tasks-db==0.13.0", "django-stubs-ext", "typing_extensions"],
@@ -55,7 +56,8 @@ def packages(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
     def installed(queue: str) -> Path:
         folder = tmp_path_factory.mktemp(queue)
         # without their dependencies on Django, which is there
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *PACKAGES[queue]]
+        pip = [str(PIP_PYTHON), "-m", "pip", "--python", sys.executable]
+        command = [*pip, "install", "--quiet", "--target", str(folder), *PACKAGES[queue]]
         done = subprocess.run(
             [*command, *(["--no-deps"] if queue == "django" else [])],
             capture_output=True,
