@@ -106,7 +106,8 @@ def page_part(
     source = "" if made else _TAGS.sub("", template)
     marks_unread = bool(stream.unread_by) and user.is_authenticated and format != "pages"
     unread = set(unread_keys(user, stream)) if marks_unread else set()
-    seen = [as_seen_by(_marked(row) if key in unread else row, user) for key, row in rows.items()]
+    marked = {key: row_html.with_attribute(rows[key], "data-live-unread") for key in unread & rows.keys()}
+    seen = [as_seen_by(marked.get(key, row), user) for key, row in rows.items()]
     marker = marker_params(stream) if marks_unread else None
     return PagePart(seen, cursor, token, fingerprint, wire, _roots(made or [source]), source, stream, viewer, marker)
 
@@ -131,11 +132,6 @@ def marker_params(stream: ModelStream) -> dict[str, Any]:
     """Return the parameters of the user's marker: those of the stream, without the window."""
     names = () if stream.paginate_by is None else NAMES
     return {name: value for name, value in stream.wire_params().items() if name not in names}
-
-
-def _marked(row: str) -> str:
-    opening = row_html.OPENING.match(row)
-    return row if opening is None else f"{row[: opening.end()]} data-live-unread{row[opening.end() :]}"
 
 
 @bypass_caches

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, cast
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.template.loader import get_template
@@ -34,5 +33,4 @@ def render_pages(stream: ModelStream, queryset: Any, *, key: str, query: str = "
         "query": query,
     }
     html = get_template(TEMPLATE).render(context).strip()
-    opening = cast("re.Match[str]", row_html.OPENING.match(html))
-    return f'{html[: opening.end()]} data-live-key="{escape(key)}"{html[opening.end() :]}'
+    return row_html.with_attribute(html, f'data-live-key="{escape(key)}"')

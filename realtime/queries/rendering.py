@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from copy import copy
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -162,8 +161,7 @@ def _html_renderer(stream: ModelStream, name: str, template: Any, names: Sequenc
                 f"The template {name!r} of the stream {stream.name!r} {wrong}.",
                 hint="Give each row one root element, around all of it: it bears the row's key in the page.",
             )
-        opening = cast("re.Match[str]", row_html.OPENING.match(html))
-        return f'{html[: opening.end()]} data-live-key="{escape(key)}"{html[opening.end() :]}'
+        return row_html.with_attribute(html, f'data-live-key="{escape(key)}"')
 
     return render
 

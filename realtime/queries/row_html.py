@@ -224,9 +224,14 @@ def empty_part(html: str, roots: Iterable[str], source: str = "") -> str:
         root = next(iter(roots), "").lower()
         before, after = _WRAPPERS.get(root, ("<span>", "</span>") if root in _PHRASES else ("<div>", "</div>"))
         html = before.format(columns=max(1, len(_CELL.findall(source)))) + html + after
-        opening = OPENING.match(html)
-        assert opening is not None
-    return f"{html[: opening.end()]} data-live-empty{html[opening.end() :]}"
+    return with_attribute(html, "data-live-empty")
+
+
+def with_attribute(html: str, attribute: str) -> str:
+    """Return HTML that begins with an element, with an attribute of this element added, such as `hidden`."""
+    opening = OPENING.match(html)
+    assert opening is not None
+    return f"{html[: opening.end()]} {attribute}{html[opening.end() :]}"
 
 
 def _misses_place(root: str, roots: Iterable[str]) -> bool:
