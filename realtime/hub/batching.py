@@ -67,9 +67,8 @@ class _Batch:
         self._apart: list[_Member] = []  # members of slow kinds, which get their own batches
         self._current: _Member | None = None
         self._since = 0.0  # when it started the current member, by the monotonic clock
-        self._is_under_way: Callable[[Any], bool] = lambda request: (
-            False
-        )  # whether a request is read with the current one
+        # whether a request is read together with the current one
+        self._is_under_way: Callable[[Any], bool] = lambda request: False
         self._lock = threading.Lock()
 
     def work(self, work: _Work) -> None:
@@ -132,8 +131,10 @@ class _Batch:
         Those that are read together with the current member stay, unless that `is_slow`: they are ready when it is.
         """
         with self._lock:
-            left = [each for each in self._left if is_slow or not self._is_under_way(each.request)]
-            self._left = deque(each for each in self._left if each not in left)
+            left, stay = list[_Member](), deque[_Member]()
+            for each in self._left:
+                (left if is_slow or not self._is_under_way(each.request) else stay).append(each)
+            self._left = stay
             return left
 
 
