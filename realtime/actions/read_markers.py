@@ -9,7 +9,6 @@ from typing import Any
 from django.utils import timezone
 
 from realtime.auth.authorization import open_stream
-from realtime.exceptions import StreamDefinitionError
 from realtime.models import ReadMarker
 from realtime.streams.registry import registry
 from realtime.streams.unread_rows import MARKER, MarkerStream
@@ -19,8 +18,7 @@ KEPT_FOR = timedelta(days=365)  # after the user has last seen something new the
 
 def mark_read(user: Any, name: str, params: Mapping[str, Any]) -> None:
     """Move the user's marker to the newest row. Raise `ClientError` or `StreamDefinitionError`."""
-    if not registry.get(name).unread_by:
-        raise StreamDefinitionError(f"The stream {name!r} has no unread rows.", hint="Set `unread_by` in its class.")
+    registry.get_with_unread(name)
     marker: Any = open_stream(user, name + MARKER, params)
     marker.advance(user)
 

@@ -40,7 +40,7 @@ class Want(NamedTuple):
 
     def from_nothing(self) -> Want:
         """Return the same want of a client without the parts that it was sent."""
-        return self if self.progress is None else Want(self.key, None, in_parts=True)
+        return self if self.progress is None else Want(self.key, None)
 
 
 class Answer(NamedTuple):

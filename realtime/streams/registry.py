@@ -78,6 +78,15 @@ class Registry:
         except KeyError:
             raise with_hint(UnknownStream(f"There is no stream {name!r}."), self._hint(name)) from None
 
+    def get_with_unread(self, name: str) -> type[ModelStream]:
+        """Return the stream with this name. Raise `StreamDefinitionError` if it has no `unread_by`."""
+        stream = self.get(name)
+        if not stream.unread_by:
+            raise StreamDefinitionError(
+                f"The stream {name!r} has no unread rows.", hint="Set `unread_by` in its class."
+            )
+        return stream
+
     def _hint(self, name: str) -> str:
         known = [each for each in self.names() if ":" not in each and "." not in each]
         if not known:

@@ -109,7 +109,6 @@ class MarkerStream(PlaceStream):
 
     fields = ("position",)
     audience_by = "user"
-    allow_anonymous = False
 
     def authorize(self, user: Any, **params: Any) -> bool:
         return bool(user.is_authenticated) and super().authorize(user, **params)

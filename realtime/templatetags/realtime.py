@@ -82,7 +82,7 @@ def realtime_script(context: Any, *, share: bool = False, token_url: str = "") -
 
 def _sentences() -> SafeString:
     sentences = for_pages()
-    return _attribute("data-realtime-sentences", encode_value(sentences).decode() if sentences else "")
+    return _attribute("data-realtime-sentences", _json(sentences) if sentences else "")
 
 
 def _nonce_attribute(context: Any) -> SafeString:
@@ -412,9 +412,7 @@ def live_unread(context: Any, name: str, container: str = "span", **params: Any)
     which all users share, only the JavaScript client fills it. Raise `Forbidden` if the user may not see the stream.
     """
     name, classes = _plain(name), params.pop("class", "")
-    stream = registry.get(name)
-    if not stream.unread_by:
-        raise StreamDefinitionError(f"The stream {name!r} has no unread rows.", hint="Set `unread_by` in its class.")
+    registry.get_with_unread(name)
     given, shown = _plain_values(params), ""
     if not is_in_row():
         user = _user(context)
@@ -502,7 +500,7 @@ def live_actions(context: Any, name: str, **params: Any) -> SafeString:
     return format_html(
         'data-live-stream="{}" data-live-params="{}" data-live-token="{}"',
         stream.name,
-        encode_value(params).decode(),
+        _json(params),
         token,
     )
 
@@ -545,7 +543,7 @@ def _element(
         ' data-live-token="{}"{}{}{}{}',
         name,
         _attribute("data-live-format", "" if format == "html" else format),
-        encode_value(part.params).decode(),
+        _json(part.params),
         part.cursor,
         part.fingerprint,
         part.token,
