@@ -14,7 +14,7 @@ from realtime.queries.opening import Opening
 from tests.models import Book, Note, Shelf
 from tests.support.limits import limit
 from tests.support.replica import ReferenceClient
-from tests.support.streams import registered
+from tests.support.streams import OpenBooks, registered
 from tests.support.wire import WireClient, until
 
 pytestmark = pytest.mark.databases
@@ -74,29 +74,9 @@ def fresh(shelf) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _open(open_books):
-    pass
-
-
-@pytest.fixture
-def open_books():
-    from realtime.streams.registry import registry
-
-    class Open(ModelStream):
-        model = Book
-        fields = ["id", "title"]
-        partition_by = ["shelf"]
-        allow_anonymous = True
-
-        def authorize(self, user, shelf):
-            return True
-
-        def get_queryset(self, shelf):
-            return Book.objects.filter(shelf=shelf).order_by("title")
-
-    registry.add("open", Open)
-    yield
-    registry.remove("open")
+def _open():
+    with registered(open=OpenBooks):
+        yield
 
 
 async def test_rows_come_in_parts_and_are_not_shown_before_the_last_one(many):

@@ -13,6 +13,21 @@ from realtime.streams.registry import registry
 from tests.models import Book
 
 
+class OpenBooks(ModelStream):
+    """The books of a shelf, for everyone."""
+
+    model = Book
+    fields = ["id", "title"]
+    partition_by = ["shelf"]
+    allow_anonymous = True
+
+    def authorize(self, user, shelf):
+        return True
+
+    def get_queryset(self, shelf):
+        return Book.objects.filter(shelf=shelf).order_by("title")
+
+
 @contextmanager
 def registered(**streams: type[ModelStream]) -> Iterator[None]:
     """Register streams by their names, and capture changes of their models."""

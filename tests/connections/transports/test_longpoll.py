@@ -22,7 +22,7 @@ from realtime.hub.shutdown import drain
 from tests.connections.transports.inside import HELLO, call, kinds, messages, post, subscribe
 from tests.models import Book
 from tests.support.limits import limit
-from tests.support.streams import registered
+from tests.support.streams import OpenBooks, registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -314,24 +314,9 @@ class TestNextRequest:
         await until(lambda: hub.clients == [])
 
 
-class Open(ModelStream):
-    """The books of a shelf, for everyone."""
-
-    model = Book
-    fields = ["id", "title"]
-    partition_by = ["shelf"]
-    allow_anonymous = True
-
-    def authorize(self, user, shelf):
-        return True
-
-    def get_queryset(self, shelf):
-        return Book.objects.filter(shelf=shelf).order_by("title")
-
-
 @pytest.fixture
 def opened() -> Iterator[None]:
-    with registered(open=Open):
+    with registered(open=OpenBooks):
         yield
 
 
