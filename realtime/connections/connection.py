@@ -210,10 +210,10 @@ class Connection:
             self.peer.handle(self.peer.session.leave(query))
         if delivery.accepted:
             self._events.update_presence()
-        log, before, frame, _, caught_up, calls, *_ = delivery
+        log, before, _, _, caught_up, calls, *_ = delivery
         now = asyncio.get_running_loop().time()
         self.peer.send(
-            self.peer.session.offer(frame, log=log, before=before, caught_up=caught_up, calls=calls, now=now)
+            self.peer.session.offer(delivery.frame, log=log, before=before, caught_up=caught_up, calls=calls, now=now)
         )
         if not self.peer.session.behind:
             self.behind_since = None

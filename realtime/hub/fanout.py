@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from realtime.hub.subscribers import Client, Delivery, Subscribers
 from realtime.hub.waiting import QueryRequest
-from realtime.protocol import codec
-from realtime.protocol.codec import Encoded
+from realtime.protocol.codec import Encoded, LazyFrame
 from realtime.protocol.effects import Subscription
 from realtime.queries.shared_delta import Form, SharedDelta
 from realtime.queries.tick import Tick
@@ -108,5 +107,4 @@ def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> Iterator
 
 
 def _delivery(tick: Tick, log: int, deltas: list[bytes], short: Encoded | None) -> Delivery:
-    frame = codec.encode_frame(log=log, cursor=tick.resume, deltas=deltas)
-    return Delivery(log, tick.before, frame, short=short)
+    return Delivery(log, tick.before, LazyFrame(log, tick.resume, deltas), short=short)

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from realtime.auth.limits import Quota
 from realtime.auth.revocation import Access
 from realtime.exceptions import ClientError, InternalError, ProtocolError
-from realtime.protocol.codec import Encoded
+from realtime.protocol.codec import Encoded, LazyFrame
 from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope, audience_text
 from realtime.protocol.live_text import TextUpdate
@@ -30,12 +30,17 @@ class Delivery(NamedTuple):
 
     log: int
     before: str
-    frame: Encoded
+    whole: LazyFrame
     accepted: tuple[tuple[Subscription, int, str], ...] = ()  # with their rows' fingerprints
     caught_up: frozenset[int] = frozenset()
     calls: tuple[str, ...] = ()  # the client's calls whose effects are included at the frame's cursor
     plain: bool = True  # there is nothing but the frame
     short: Encoded | None = None  # says the same without a cursor, for clients that need nothing else
+
+    @property
+    def frame(self) -> Encoded:
+        """The frame, encoded for the first client that needs it: most take the short message, if there is one."""
+        return self.whole.encoded()
 
 
 class Client(Protocol):

@@ -125,7 +125,22 @@ def encode_puts(puts: Sequence[Put]) -> bytes:
 
 
 def encode_frame(*, log: int, cursor: str, deltas: list[bytes]) -> Encoded:
-    return encode(Frame(log=log, cursor=cursor, deltas=tuple(msgspec.Raw(delta) for delta in deltas)))
+    return encode(Frame(log=log, cursor=cursor, deltas=tuple(map(msgspec.Raw, deltas))))
+
+
+class LazyFrame:
+    """A frame for any number of clients, encoded when the first of them needs it."""
+
+    __slots__ = ("_cursor", "_deltas", "_encoded", "_log")
+
+    def __init__(self, log: int, cursor: str, deltas: list[bytes]) -> None:
+        self._log, self._cursor, self._deltas = log, cursor, deltas
+        self._encoded: Encoded | None = None
+
+    def encoded(self) -> Encoded:
+        if self._encoded is None:
+            self._encoded = encode_frame(log=self._log, cursor=self._cursor, deltas=self._deltas)
+        return self._encoded
 
 
 def with_calls(frame: Encoded, calls: Sequence[str]) -> Encoded:

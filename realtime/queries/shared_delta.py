@@ -25,7 +25,7 @@ class SharedDelta:
     `refers`: a patch refers to live text, which must have been sent before.
     """
 
-    __slots__ = ("_deltas", "_encoded", "_query", "_rest", "base", "refers")
+    __slots__ = ("_deltas", "_encoded", "_query", "_rest", "_shorts", "base", "refers")
 
     def __init__(
         self,
@@ -44,7 +44,9 @@ class SharedDelta:
             "known": whole if known is None else known,
             "patched": whole if patched is None else patched,
         }
-        self._rest: dict[Form, bytes | None] = {}  # the JSON after the live query's number, which all copies share
+        # what follows the live query's number, which all copies share: in a delta, and in the short message
+        self._rest: dict[Form, bytes | None] = {}
+        self._shorts: dict[Form, Encoded | None] = {}
         self._encoded: dict[Form, bytes | None] | None = None
 
     def __bool__(self) -> bool:
@@ -58,7 +60,7 @@ class SharedDelta:
         """Return the same delta under another number of the live query; its rows are encoded once for both."""
         found = SharedDelta.__new__(SharedDelta)
         found.base, found.refers, found._query = self.base, self.refers, number
-        found._deltas, found._rest, found._encoded = self._deltas, self._rest, None
+        found._deltas, found._rest, found._shorts, found._encoded = self._deltas, self._rest, self._shorts, None
         return found
 
     def encoded(self, form: Form) -> bytes | None:
@@ -74,10 +76,21 @@ class SharedDelta:
 
     def short(self, form: Form) -> Encoded | None:
         """Return the message that says the same as a frame with this form; None if there are not just patches."""
+        if form not in self._shorts:
+            self._shorts[form] = self._encode_short(form)
+        rest = self._shorts[form]
+        if rest is None:
+            return None
+        head = f"[{self._query}"
+        return Encoded(head + rest.text, len(head) + rest.size)
+
+    def _encode_short(self, form: Form) -> Encoded | None:
         delta = self._deltas[form]
         if delta != Delta(delta.query, patches=delta.patches) or not delta.patches:
             return None
-        return encode(Patched(self._query, delta.patches))
+        text, size = encode(Patched(delta.query, delta.patches))
+        head = f"[{delta.query}"
+        return Encoded(text.removeprefix(head), size - len(head))
 
     def _encode(self, form: Form) -> bytes | None:
         delta = self._deltas[form]

@@ -24,7 +24,7 @@ def test_paths_are_traced_and_have_no_more_places_than_they_may():
             "ChangeLog.append",
             "Waiter.wake",
             "Tail.tick",
-            "encode_frame",
+            "fan_out",
             "WebSocketSender.send",
         ),
         call: ("Connection.receive", "ClientSession.receive", "open_stream", "perform", "begin"),
