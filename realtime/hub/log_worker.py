@@ -41,9 +41,9 @@ LOOK_SECONDS = 0.1  # between two checks of a tick that takes long
 
 
 class TookTooLong(Exception):
-    """The current tick was abandoned, because reading this live query took too long."""
+    """The current tick was abandoned, because reading this live query took too long; None: several together did."""
 
-    def __init__(self, key: QueryKey) -> None:
+    def __init__(self, key: QueryKey | None) -> None:
         self.key = key
         super().__init__(key)
 
@@ -225,7 +225,8 @@ class LogWorker:
                     await self._wait_for_news()
                 await self._round()
             except TookTooLong as slow:
-                self._watch.give_up(self, slow.key)
+                if slow.key is not None:
+                    self._watch.give_up(self, slow.key)
                 self._waiter.wake()  # other live queries still wait for this round
             except Exception:
                 count("log_failures", self.alias)
@@ -327,13 +328,13 @@ class LogWorker:
             await asyncio.wait([tick], timeout=LOOK_SECONDS)
             if tick.done():
                 return tick.result()
-            key = round.slow(self._watch.limit(self))
-            if key is not None and self._watch.may_leave_behind() and round.give_up(key):
+            keys = round.slow(self._watch.limit(self))
+            if keys and self._watch.may_leave_behind() and round.give_up(keys):
                 break
         [end] = self.thread.close()
         self.thread = ReaderThread(f"realtime-{self.alias}")
         self._watch.leave_behind(end, round.interrupt)
-        raise TookTooLong(key)
+        raise TookTooLong(round.stuck)
 
     def _refuse_failed(self, tick: Tick, served: list[QueryRequest]) -> None:
         for request in served:

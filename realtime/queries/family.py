@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from copy import copy
@@ -12,8 +14,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from django.db.models import F
 from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
+from msgspec import Raw
 
 from realtime.queries.livequery import KEYS_PER_QUERY, LiveQuery, key_before, row_key
+from realtime.queries.membership import LookedUp
 from realtime.queries.ordering import is_whole
 from realtime.queries.plan import BEFORE, Plan, attributes, parts
 from realtime.queries.queryset import is_same, unsliced
@@ -29,11 +33,15 @@ Values = tuple[Any, ...]
 Place = tuple[str, Values, Any, str | None]
 """A row's key, its partition and audience, the row, and the key of the row before it."""
 
+Found = dict[str, tuple[Any, str | None]]
+"""Rows by key, in order, each with the key of the row before it."""
+
 
 class Family:
     """Live queries of one stream with the same QuerySet in different partitions, or for different audiences."""
 
     def __init__(self, plan: Plan, params: Mapping[str, Any]) -> None:
+        self.stream = plan.stream.name
         self._plan = copy(plan)  # so that it is forgotten with the live queries that it was made for
         self._fields = _whole_fields(plan.stream)
         self._places = _places(plan.queryset.query.where, self._fields, params)
@@ -42,7 +50,16 @@ class Family:
         if self._path is not None:
             self._names.append(self._fields[self._path.column].attname if self._path.column else AUDIENCE)
         self._values: WeakKeyDictionary[LiveQuery, Values | None] = WeakKeyDictionary()  # which never change
-        self.usable = True  # False after reading them together has failed
+        self._paused_until = -math.inf  # by the monotonic clock
+
+    @property
+    def usable(self) -> bool:
+        """Whether its live queries are read together: not after this has failed or taken too long."""
+        return time.monotonic() >= self._paused_until
+
+    def pause(self, seconds: float = math.inf) -> None:
+        """Let its live queries be read one by one, which shows which of them fails or is slow."""
+        self._paused_until = time.monotonic() + seconds
 
     def has(self, plan: Plan, params: Mapping[str, Any]) -> bool:
         """Return whether a plan, made for these values, belongs to this family."""
@@ -56,9 +73,10 @@ class Family:
 
     def values(self, query: LiveQuery) -> Values | None:
         """Return the partition, and the audience, of a live query; None if no row can name its audience."""
-        if query not in self._values:
-            self._values[query] = self._read_values(query.stream)
-        return self._values[query]
+        values = self._values.get(query)
+        if values is None:
+            values = self._values[query] = self._read_values(query.stream)
+        return values
 
     def _read_values(self, stream: ModelStream) -> Values | None:
         partition = [self._fields[name].get_prep_value(stream.params[name]) for name in self._places]
@@ -91,30 +109,28 @@ class Family:
             rows = rows.annotate(**{AUDIENCE: F(self._path.lookup)})
         return self._plan.placed(rows, self._names)
 
-    def look_up(self, wanted: Mapping[LiveQuery, Collection[str]]) -> None:
-        """Read the changed rows of these live queries together."""
-        rendered: dict[Any, Any] = {}  # rows shared by several of them
-        instances: dict[Any, Any] = {}  # the same, as they were read
-        for some in _chunks(wanted, MOST_AUDIENCES if self._is_linked else None):
-            by_place: defaultdict[tuple[str, Values], list[LiveQuery]] = defaultdict(list)
-            found: dict[LiveQuery, dict[str, Any]] = {query: {} for query in some}
-            before: dict[LiveQuery, dict[str, str | None]] = {query: {} for query in some}
-            values: set[Values] = set()
-            for query, keys in some.items():
-                own_values = self.values(query)
-                if own_values is None:
-                    continue
-                values.add(own_values)
-                for key in keys:
-                    by_place[key, own_values].append(query)
-            keys = {key for key, _ in by_place}
-            rows = self._read_linked(keys, values, instances) if self._is_linked else self._read(keys)
-            for key, own, instance, previous in rows:
-                for query in by_place.get((key, own), ()):
-                    found[query].setdefault(key, instance)
-                    before[query].setdefault(key, previous)
-            for query, mine in found.items():
-                query.take(some[query], mine, before[query], rendered)
+    def portions(self, wanted: Mapping[LiveQuery, Collection[str]]) -> Iterator[dict[LiveQuery, Collection[str]]]:
+        """Yield these live queries with their changed keys: as many at once as `read` takes."""
+        return _chunks(wanted, MOST_AUDIENCES if self._is_linked else None)
+
+    def read(self, wanted: Mapping[LiveQuery, Collection[str]], instances: dict[Any, Any]) -> dict[LiveQuery, Found]:
+        """Return the changed rows of live queries, in order. `instances` are rows of an earlier `read` of the tick."""
+        by_place: defaultdict[tuple[str, Values], list[LiveQuery]] = defaultdict(list)
+        found: dict[LiveQuery, Found] = {query: {} for query in wanted}
+        values: set[Values] = set()
+        for query, keys in wanted.items():
+            own_values = self.values(query)
+            if own_values is None:
+                continue
+            values.add(own_values)
+            for key in keys:
+                by_place[key, own_values].append(query)
+        keys = {key for key, _ in by_place}
+        rows = self._read_linked(keys, values, instances) if self._is_linked else self._read(keys)
+        for key, own, instance, previous in rows:
+            for query in by_place.get((key, own), ()):
+                found[query].setdefault(key, (instance, previous))
+        return found
 
     def _read(self, keys: Collection[str]) -> Iterator[Place]:
         for instance in self._placed.filter(pk__in=parse_keys(self._plan.queryset.model, sorted(keys))):
@@ -135,6 +151,29 @@ class Family:
         for pk, previous, *own in rows:
             if pk in instances:  # a filter by the clock may have dropped it meanwhile
                 yield key_text(pk), tuple(own), instances[pk], None if previous is None else key_text(previous)
+
+
+class SharedRows:
+    """Rows that live queries of a family share in one tick, because they see the same ones alike."""
+
+    def __init__(self) -> None:
+        self._rendered: dict[Any, Raw] = {}  # by look and key
+        self._looked_up: dict[Any, LookedUp] = {}
+
+    def find(self, query: LiveQuery, keys: Collection[str], found: Found) -> LookedUp | None:
+        """Return what another live query has taken that has found the same; None if there is none."""
+        looked_up = self._looked_up.get(_likeness(query, keys, found))
+        if looked_up is not None and query.broken:
+            query.broken = {key: error for key, error in query.broken.items() if key not in looked_up.rows}
+        return looked_up
+
+    def render(self, query: LiveQuery, keys: Collection[str], found: Found) -> LookedUp:
+        """Render what a live query has found."""
+        rows = query.render({key: instance for key, (instance, _) in found.items()}, self._rendered)
+        looked_up = LookedUp(frozenset(keys), rows, {key: before for key, (_, before) in found.items()})
+        if all((query.look, key) in self._rendered for key in rows):
+            self._looked_up[_likeness(query, keys, found)] = looked_up
+        return looked_up
 
 
 class Families:
@@ -188,6 +227,10 @@ def _whole_fields(stream: type[ModelStream]) -> dict[str, Any]:
     fields: list[Any] = [stream.model._meta.get_field(name) for name in stream.routing_fields()]
     own = [field for field in fields if concrete(field.model) is concrete(stream.model) and is_whole(field)]
     return {field.name: field for field in own}
+
+
+def _likeness(query: LiveQuery, keys: Collection[str], found: Found) -> tuple[Any, ...]:
+    return query.look, frozenset(keys), *((key, id(row), before) for key, (row, before) in found.items())
 
 
 def _chunks(

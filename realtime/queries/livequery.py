@@ -27,7 +27,7 @@ from realtime.queries import broken_rows
 from realtime.queries.analysis import Analysis
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.fingerprint import of_keys, of_rows
-from realtime.queries.membership import ALL_ROWS, Changed, Members, Past, Present
+from realtime.queries.membership import ALL_ROWS, Changed, LookedUp, Members, Past, Present
 from realtime.queries.moves import befores, keys_in_place, keys_to_move
 from realtime.queries.opening import PART_BYTES, PART_ROWS, Progress, RowsPart
 from realtime.queries.plan import BEFORE, Maintenance, Plan
@@ -47,7 +47,8 @@ FEW_ROWS = 32  # changed rows whose places are queried; for more, the keys of al
 SMALL = 1000  # rows: reading all their keys is cheaper than querying many places
 DIGEST_BYTES = 16
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})  # shared by all live queries: most are idle
-NO_KEYS: Final[frozenset[str]] = frozenset()  # likewise
+NO_ROWS: Final = LookedUp(frozenset(), NOTHING, NOTHING)  # likewise
+UNCHANGED: Final = Members()
 
 # Streams whose QuerySets were seen to differ between two moments, for example by timezone.now().
 _timed: WeakSet[type[ModelStream]] = WeakSet()
@@ -90,8 +91,7 @@ class LiveQuery:
         self._own: Any = None  # this tick's QuerySet, for the audience, once it is needed
         self._plan: Plan | None = None  # of the last QuerySet
         self._placed: Any = None  # the plan's rows, each with the one before it
-        self._before: Mapping[str, str | None] = NOTHING  # the row before each row that this tick has read, in order
-        self._looked_up = NO_KEYS  # the keys that were looked up so
+        self._looked_up = NO_ROWS  # the changed rows that this tick has read, with their places
         self._order: list[str] | None = None  # the keys of all rows, if this tick has read them
         self.sent = SentRows(memory or RowMemory(limits.row_memory_bytes), stream.model._meta.label_lower)
         self._question = ""  # the fingerprint of the QuerySet that `keys` were read by, if computed
@@ -287,7 +287,7 @@ class LiveQuery:
 
     def delta_of_read(self, changed: Changed) -> tuple[SharedDelta, Members] | None:
         """Return `delta` if a family has read all that it needs, without a call of the user's code; None if not."""
-        if changed is ALL_ROWS or self._order is not None or not self._looked_up.issuperset(changed):
+        if changed is ALL_ROWS or self._order is not None or not self._looked_up.keys.issuperset(changed):
             return None
         try:
             return self._delta_of(changed, self._keys)
@@ -336,48 +336,46 @@ class LiveQuery:
     def _delta_of(self, changed: Collection[str], was: Collection[str]) -> tuple[SharedDelta, Members]:
         """Return the delta of changed rows, if all others are unchanged."""
         rows, before = self._look_up(changed)
-        gone = sorted(key for key in changed if key in was and key not in rows)
+        gone = tuple(sorted(key for key in changed if key in was and key not in rows))
         added = [key for key in rows if key not in was]
         if added:
             self._check_size(len(was) + len(added) - len(gone))
-        unmoved = self.sent.unmoved(rows, before, changed)
-        delta = self._alike(rows, before, tuple(gone), unmoved)
-        self.sent.note(rows, gone, before=before, changed=changed, unmoved=unmoved)
-        return delta, Members(added, gone)
+        delta = self._alike(rows, before, gone, changed)
+        return delta, Members(added, gone) if added or gone else UNCHANGED
 
     def _alike(
         self,
         rows: Mapping[str, msgspec.Raw],
         before: Mapping[str, str | None],
         gone: tuple[str, ...],
-        unmoved: Collection[str],
+        changed: Collection[str],
     ) -> SharedDelta:
-        """Return `_shared`, made once for all live queries with the same rows, now and as they were sent last."""
+        """Return the delta, made once for all live queries that share these rows and were sent the same ones last."""
+        unmoved = self.sent.unmoved(rows, before, changed)
         last = self.sent.last(rows)
-        if last is None:
-            return self._shared(rows, before, gone, unmoved)
-        # rows that are rendered once are the same objects; `held` keeps them, so that no other object gets their ids
-        held = *rows.values(), *(None if sent is None else sent.row for sent in last)
-        numbers = tuple(None if sent is None else sent.number for sent in last)
-        made_of = *rows, *map(id, held), numbers, tuple(map(before.get, rows)), gone, frozenset(unmoved)
-        if (found := self.sent.deltas.get(made_of)) is not None:
-            alike: SharedDelta = found[0].for_query(self.id)
-            return alike
+        made_of = None if last is None else (id(rows), id(before), *map(id, last), gone, unmoved)
+        if made_of is not None and (found := self.sent.deltas.get(made_of)) is not None:
+            shared: SharedDelta
+            shared, pending, _ = found
+            self.sent.note_alike(pending)
+            return shared.for_query(self.id)
         delta = self._shared(rows, before, gone, unmoved)
-        self.sent.deltas[made_of] = delta, held
+        pending = self.sent.note(rows, gone, before=before, changed=changed, unmoved=unmoved)
+        if made_of is not None:  # with what it is made of, so that no other object gets the same ids
+            self.sent.deltas[made_of] = delta, pending, (rows, before, last)
         return delta
 
-    def _look_up(self, changed: Collection[str]) -> tuple[dict[str, msgspec.Raw], Mapping[str, str | None]]:
+    def _look_up(self, changed: Collection[str]) -> tuple[Mapping[str, msgspec.Raw], Mapping[str, str | None]]:
         """Return the changed rows that belong, in order, and the key of the row before each."""
-        if self._order is None and not self._looked_up.issuperset(changed):
+        if self._order is None and not self._looked_up.keys.issuperset(changed):
             self._ask_places(changed)
         if self._order is not None:
             wanted = [key for key in self._order if key in changed]
             rows = self._encode(wanted, self._order)
             keys = _without_lost(self._order, wanted, rows)
             return rows, befores(keys)
-        rows = {key: self._encoded[key] for key in self._before if key in changed}
-        return rows, self._before
+        known, found, before = self._looked_up
+        return found if known == changed else {key: row for key, row in found.items() if key in changed}, before
 
     def _narrowed(self, changed: Collection[str]) -> Collection[str]:
         """Return the changed keys; if they are many, and the rows many more, only the keys that belong."""
@@ -401,7 +399,8 @@ class LiveQuery:
         if any(isinstance(instance, Exception) for instance in instances.values()):  # they have no order
             self._read_keys()
             return
-        self.take(changed, instances, {key: key_before(instance) for key, instance in instances.items()})
+        before = {key: key_before(instance) for key, instance in instances.items()}
+        self.take(LookedUp(frozenset(changed), self.render(instances, {}), before))
 
     @property
     def asks_of_rows(self) -> bool:
@@ -413,30 +412,25 @@ class LiveQuery:
         self._ask()
         return self._plan if self.asks_of_rows else None
 
-    def take(
-        self,
-        keys: Collection[str],
-        instances: Mapping[str, Any],
-        before: Mapping[str, str | None],
-        rendered: dict[Any, msgspec.Raw] | None = None,
-    ) -> None:
-        """Take rows that were read with others: those of these keys that belong, in order, and the row before each.
-
-        `rendered` are rows that others have rendered, by look and key.
-        """
+    def render(self, instances: Mapping[str, Any], rendered: dict[Any, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+        """Return these rows. `rendered` has those that live queries with the same look share, by look and key."""
+        rows: dict[str, msgspec.Raw] = {}
         for key, instance in instances.items():
+            alike = self.look, key
             if key in self._encoded:
-                continue
-            alike = None if rendered is None or self._render.look is None else (self._render.look, key)
-            if rendered is not None and alike in rendered:
-                self._encoded[key] = rendered[alike]
+                rows[key] = self._encoded[key]
+            elif alike in rendered:
+                rows[key] = rendered[alike]
                 self.broken.pop(key, None)
-                continue
-            self._encoded[key] = self._row(instance, key)
-            if rendered is not None and alike is not None and key not in self.broken and not self._render.asked:
-                rendered[alike] = self._encoded[key]
-        self._looked_up = frozenset(keys)
-        self._before = before
+            else:
+                rows[key] = self._row(instance, key)
+                if self.look is not None and key not in self.broken and not self._render.asked:
+                    rendered[alike] = rows[key]
+        return rows
+
+    def take(self, looked_up: LookedUp) -> None:
+        """Take changed rows that were read in this tick."""
+        self._looked_up = looked_up
 
     def _note_digests(self, keys: Sequence[str], rows: Mapping[str, msgspec.Raw]) -> None:
         if self._keeps_digests:
@@ -518,11 +512,12 @@ class LiveQuery:
     def end_tick(self) -> None:
         """Forget what was read: the next tick sees another state of the database."""
         self._encoded.clear()
-        self._before, self._looked_up, self._order = NOTHING, NO_KEYS, None
+        self._looked_up, self._order = NO_ROWS, None
         self._asked = self._own = None
 
     def _encode(self, wanted: Sequence[str], keys: Sequence[str]) -> dict[str, msgspec.Raw]:
         """Return the rows of the wanted keys, in order."""
+        self._encoded.update(self._looked_up.rows)
         missing = [key for key in wanted if key not in self._encoded]
         if missing:
             instances = self._read_instances(missing, everything=len(missing) == len(keys))

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
+from msgspec import Raw
+
 
 class AllRows(Enum):
     """Stands for the changed keys if any row may have changed."""
@@ -17,6 +19,17 @@ ALL_ROWS: Final = AllRows.ALL_ROWS
 
 Changed = Collection[str] | AllRows
 """The keys of rows that may have changed, in the form of `comparable_key`; or `ALL_ROWS`."""
+
+
+class LookedUp(NamedTuple):
+    """What is known in a tick of changed rows: those of `keys` that belong, in order, and the key before each.
+
+    Live queries that are read together and see the same share one.
+    """
+
+    keys: frozenset[str]
+    rows: Mapping[str, Raw]
+    before: Mapping[str, str | None]
 
 
 class Members(NamedTuple):

@@ -30,23 +30,28 @@ class Round:
         self.expanded: dict[Any, Any] = {}  # expansions of the changes since older cursors
         self.interrupt: Callable[[], None] | None = None  # cancels the running statement; for another thread
         self.given_up = False
-        self.stuck: QueryKey | None = None  # what it was reading when it was abandoned
+        self.stuck: QueryKey | None = None  # what it was reading when it was abandoned, if it read one live query
         self._seconds: defaultdict[QueryKey, float] = defaultdict(float)
-        self._current: QueryKey | None = None
+        self._current: tuple[QueryKey, ...] = ()
         self._since = 0.0
         self._lock = threading.Lock()
 
     @contextmanager
-    def reading(self, key: QueryKey) -> Iterator[None]:
-        """Time the reading of a live query. Raise `GivenUp` at its end if the round was abandoned."""
+    def reading(self, *keys: QueryKey) -> Iterator[None]:
+        """Time the reading of live queries, of which each bears the same part.
+
+        Raise `GivenUp` at its end if the round was abandoned.
+        """
         with self._lock:
-            self._current, self._since = key, time.monotonic()
+            self._current, self._since = keys, time.monotonic()
         try:
             yield
         finally:
             with self._lock:
-                self._seconds[key] += time.monotonic() - self._since
-                self._current = None
+                each = (time.monotonic() - self._since) / len(keys)
+                for key in keys:
+                    self._seconds[key] += each
+                self._current = ()
                 if self.given_up:
                     raise GivenUp
 
@@ -55,19 +60,20 @@ class Round:
         """How long each live query was read, in a round that has ended."""
         return self._seconds
 
-    def slow(self, seconds: float) -> QueryKey | None:
-        """Return the live query being read, if the round has spent more than this many seconds on it."""
+    def slow(self, seconds: float) -> tuple[QueryKey, ...]:
+        """Return the live queries being read, if the round has spent more than this many seconds on them."""
         with self._lock:
-            return self._current if self._spent() > seconds else None
+            return self._current if self._spent() > seconds else ()
 
-    def give_up(self, key: QueryKey) -> bool:
-        """Abandon the round if it still reads this live query; return whether it does."""
+    def give_up(self, keys: tuple[QueryKey, ...]) -> bool:
+        """Abandon the round if it still reads these live queries; return whether it does."""
         with self._lock:
-            self.given_up = self._current == key
-            self.stuck = self._current if self.given_up else None
+            self.given_up = self._current == keys
+            self.stuck = keys[0] if self.given_up and len(keys) == 1 else None
             return self.given_up
 
     def _spent(self) -> float:
-        if self._current is None:
+        if not self._current:
             return 0.0
-        return self._seconds[self._current] + time.monotonic() - self._since
+        before = self._seconds[self._current[0]] if len(self._current) == 1 else 0.0
+        return before + time.monotonic() - self._since

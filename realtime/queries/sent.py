@@ -23,7 +23,7 @@ NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})  # shared by all live q
 
 
 class SentRow(NamedTuple):
-    """A row's JSON, and the number of the delta that brought it."""
+    """A row's JSON, and the number of the tick whose delta brought it."""
 
     row: Raw
     number: int
@@ -32,7 +32,7 @@ class SentRow(NamedTuple):
 class Known(NamedTuple):
     """The rows that subscribers have in another version: the patch of each, None if it is the same.
 
-    They have these versions if they have received all deltas from number `base` on.
+    They have these versions if they have received all deltas from the tick `base` on.
     """
 
     base: int
@@ -58,15 +58,15 @@ class Withheld(NamedTuple):
         return min(self.since + WITHHELD_SECONDS, self.late)
 
 
-class _Pending(NamedTuple):
+class Pending(NamedTuple):
     """What a delta brings. Nothing of it counts until the delta was sent: a round may fail."""
 
-    rows: Mapping[str, Raw]
+    rows: Mapping[str, SentRow]
     gone: Collection[str]
     before: Mapping[str, str | None] | None  # the row before each, if only changed rows were read
-    changed: Collection[str]
-    unmoved: Collection[str]
-    withheld: Mapping[str, Withheld]
+    changed: Collection[str] = ()
+    unmoved: Collection[str] = ()
+    withheld: Mapping[str, Withheld] = NOTHING
 
 
 class RowMemory:
@@ -76,9 +76,15 @@ class RowMemory:
         self.max_bytes = max_bytes
         self.texts: Mapping[tuple[str, str], Mapping[str, GrowingText]] = {}  # by model and key, then by field
         self.cursor = ""  # before the changes of this tick
+        self.number = 1  # of this tick
         self.deltas: dict[Any, Any] = {}  # of this tick, by what they were made of
         self._bytes = 0
         self._sizes: OrderedDict[tuple[SentRows, str], int] = OrderedDict()
+
+    def begin(self, cursor: str) -> None:
+        """Begin a tick, after this cursor."""
+        self.cursor = cursor
+        self.number += 1
 
     def keep(self, sent: SentRows, key: str, size: int) -> None:
         place = sent, key
@@ -95,7 +101,7 @@ class RowMemory:
 class SentRows:
     """The rows that deltas have sent to all subscribers, and the place of each that has not moved since.
 
-    Every delta has a number. A subscriber has a row as it is here if it has received all deltas from the row's number
+    Every tick has a number. A subscriber has a row as it is here if it has received all deltas from the row's number
     on. Other subscribers may have a version of another moment ("two minutes ago"), or of a page that another process
     rendered.
     """
@@ -109,13 +115,11 @@ class SentRows:
         "_pending",
         "_rows",
         "_withheld_now",
-        "number",
         "texts",
         "withheld",
     )
 
     def __init__(self, memory: RowMemory, model: str = "") -> None:
-        self.number = 0  # of the last delta
         self.withheld: Mapping[str, Withheld] = NOTHING  # by key
         self.texts: Collection[tuple[str, str]] = ()  # the live texts that subscribers are sent, by key and field
         self._model = model
@@ -126,18 +130,18 @@ class SentRows:
         self._caught_up: Mapping[Any, int] = NOTHING
         self._before: dict[str, str | None] = {}  # the row before each
         self._behind: dict[str | None, str] = {}  # the row after each of those
-        self._pending: _Pending | None = None
+        self._pending: Pending | None = None
 
     def unmoved(
         self, rows: Collection[str], before: Mapping[str, str | None], changed: Collection[str]
-    ) -> Collection[str]:
+    ) -> frozenset[str]:
         """Return the changed rows that are still at the place where they were sent last."""
         # a row after a changed one may have moved with it
-        return {
+        return frozenset(
             key
             for key in rows
             if key in self._before and self._before[key] == before[key] and before[key] not in changed
-        }
+        )
 
     @property
     def deltas(self) -> dict[Any, Any]:
@@ -227,25 +231,29 @@ class SentRows:
 
     def note(
         self,
-        rows: Mapping[str, Any],
+        rows: Mapping[str, Raw],
         gone: Collection[str],
         *,
         before: Mapping[str, str | None] | None = None,
         changed: Collection[str] = (),
         unmoved: Collection[str] = (),
-    ) -> None:
+    ) -> Pending:
         """Note the rows of the next delta, and those that leave. Call `confirm` when it was sent."""
-        self.number += 1
-        self._pending = _Pending(rows, gone, before, changed, unmoved, self._withheld_now)
+        sent = {key: SentRow(row, self._memory.number) for key, row in rows.items()}
+        self._pending = Pending(sent, gone, before, changed, unmoved, self._withheld_now)
         self._withheld_now = NOTHING
+        return self._pending
+
+    def note_alike(self, pending: Pending) -> None:
+        """Note the same as another live query has noted, whose delta is shared."""
+        self._pending = pending
 
     def note_reset(self) -> None:
         """Note that the next delta sends all rows."""
-        self.number += 1
-        self._pending = _Pending({}, tuple({**self._rows, **self.withheld}), None, (), (), NOTHING)
+        self._pending = Pending({}, tuple({**self._rows, **self.withheld}), None)
 
     def confirm(self) -> None:
-        """Remember what `note` has noted in this tick."""
+        """Remember what was noted in this tick."""
         pending, self._pending = self._pending, None
         if pending is None:
             return
@@ -256,16 +264,16 @@ class SentRows:
             self._place(pending.before, pending)
         for key in pending.gone:
             self.drop(key)
-        for key, row in pending.rows.items():
+        for key, sent in pending.rows.items():
             if key in pending.withheld:
                 continue
-            self._rows[key] = SentRow(row, self.number)
-            self._memory.keep(self, key, len(row) + ROW_BYTES)
+            self._rows[key] = sent
+            self._memory.keep(self, key, len(sent.row) + ROW_BYTES)
         if self.withheld or pending.withheld:
             left = {key: withheld for key, withheld in self.withheld.items() if key not in pending.rows}
             self.withheld = {**left, **pending.withheld}
 
-    def _place(self, before: Mapping[str, str | None], pending: _Pending) -> None:
+    def _place(self, before: Mapping[str, str | None], pending: Pending) -> None:
         moved = [key for key in pending.rows if key not in pending.unmoved]
         for key in {*pending.changed, *moved}:
             if key not in pending.unmoved:
@@ -313,7 +321,6 @@ class SentRows:
     def separate(self) -> SentRows:
         """Return what is sent to some of the subscribers from now on. Rows that were withheld are sent soon."""
         sent = SentRows(self._memory, self._model)
-        sent.number = self.number
         sent.withheld = {key: withheld._replace(late=-math.inf) for key, withheld in self.withheld.items()}
         return sent
 

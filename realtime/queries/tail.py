@@ -34,7 +34,7 @@ from realtime.protocol.live_text import GrowingText, TextName
 from realtime.queries.audience_group import AudienceGroup, GroupKey, GroupMember, group_key
 from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.expansion import by_model
-from realtime.queries.family import Families, Family
+from realtime.queries.family import Families, Family, Found, SharedRows
 from realtime.queries.formats import live_query
 from realtime.queries.history import History
 from realtime.queries.livequery import FEW_ROWS, LiveQuery
@@ -57,6 +57,7 @@ logger = logging.getLogger("realtime.log")
 
 
 MOST_PARTS = 20  # times the limit of changes: larger transactions are not routed in one tick
+APART_SECONDS = 60.0  # for which live queries are read one by one, after reading them together took too long
 FEW_CURSORS = 8  # for one live query, each of which gets its own answer
 
 
@@ -172,6 +173,7 @@ class Tail:
         self._memory = RowMemory(limits.row_memory_bytes)
         self._openings: WeakValueDictionary[int, Opening] = WeakValueDictionary()  # by live query: the newest
         self._round = Round()  # the current round, or the last one
+        self._family: Family | None = None  # what it reads together
         self._texts: Mapping[TextName, GrowingText] = NO_TEXTS  # of the last tick
         self._resume = ""  # the cursor from which clients must resume, after the last tick
         self._withholding: set[LiveQuery] = set()  # that have not sent rows whose live texts were sent
@@ -200,6 +202,9 @@ class Tail:
         before, self._round = self._round, round or Round()
         round = self._round
         if before.given_up:  # an abandoned round must not clean up itself
+            if self._family is not None:
+                self._pause(self._family)
+                self._family = None
             if before.stuck is not None:
                 stuck = self._queries.get(before.stuck)
                 if stuck is not None and stuck.is_for_all:
@@ -387,7 +392,7 @@ class Tail:
             access = self._grounds.access(changes)
         self._missed.begin(before, cursor, changes)
         tick = Tick(before=self._resume or before or cursor, cursor=cursor, access=access)
-        self._memory.cursor = before or cursor
+        self._memory.begin(before or cursor)
 
         for query, overdue in self._overdue().items():
             if (affected := routed.setdefault(query, set())) is not ALL_ROWS:
@@ -481,24 +486,61 @@ class Tail:
 
     def _look_up(self, family: Family, queries: Mapping[LiveQuery, Collection[str]]) -> bool:
         """Read the changed rows of a family; return False if that has failed."""
-        first, begun = next(iter(queries)), time.perf_counter()
+        first = next(iter(queries))
+        instances: dict[Any, Any] = {}
+        shared = SharedRows()
         try:
-            with self._round.reading(first.key), first.key.surroundings.applied():
-                family.look_up(queries)
+            with first.key.surroundings.applied():
+                for some in family.portions(queries):
+                    self._take_rows(self._read_together(family, some, instances), some, shared)
         except (GivenUp, ReadsAudience):
             raise
         except Exception as error:
-            family.usable = False  # reading each alone shows which of them fails
+            family.pause()
             if isinstance(error, DatabaseError | NeedsCare):  # the transaction is aborted
                 raise NeedsCare from error
             return False
-        each = (time.perf_counter() - begun) / len(queries)
-        for query in queries:
-            query.seconds += each
         if not may_be_for_all(type(first.stream)):
             for query in queries:
                 query.check_sharing()
         return True
+
+    def _pause(self, family: Family) -> None:
+        family.pause(APART_SECONDS)
+        logger.warning(
+            "Live queries of the stream %s take longer to read together than one may; "
+            "they are read one by one for %g s.",
+            family.stream,
+            APART_SECONDS,
+            extra={"stream": family.stream},
+        )
+
+    def _read_together(
+        self, family: Family, queries: Mapping[LiveQuery, Collection[str]], instances: dict[Any, Any]
+    ) -> dict[LiveQuery, Found]:
+        """Read the changed rows of these live queries; each bears the same part of the time."""
+        begun = time.perf_counter()
+        self._family = family
+        with self._round.reading(*(query.key for query in queries)):
+            found = family.read(queries, instances)
+        self._family = None
+        each = (time.perf_counter() - begun) / len(queries)
+        for query in queries:
+            query.seconds += each
+        return found
+
+    def _take_rows(
+        self, found: Mapping[LiveQuery, Found], changed: Mapping[LiveQuery, Collection[str]], shared: SharedRows
+    ) -> None:
+        """Give live queries the rows that were read, rendered once for all who see them alike."""
+        for query, rows in found.items():
+            looked_up = shared.find(query, changed[query], rows)
+            if looked_up is None:
+                begun = time.perf_counter()
+                with self._round.reading(query.key):
+                    looked_up = shared.render(query, changed[query], rows)
+                query.seconds += time.perf_counter() - begun
+            query.take(looked_up)
 
     def is_due(self) -> bool:
         """Return whether a live query changes now by time alone, or has withheld a row for long enough."""
@@ -608,7 +650,7 @@ class Tail:
                     drops = tuple(key for key in delta.drops if key not in unknown)
                     delta = msgspec.structs.replace(delta, parts=True, drops=drops)
                 encoded = encode_delta(msgspec.structs.replace(delta, query=number)) if delta else None
-                answers[start, unknown] = Answer(number, encoded, mine, query.sent.number)
+                answers[start, unknown] = Answer(number, encoded, mine, self._memory.number)
         return {want: answers[start, lost[want]] for want, start in starts.items() if (start, lost[want]) in answers}
 
     def _begin_parts(

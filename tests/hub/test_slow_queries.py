@@ -12,6 +12,7 @@ from realtime.hub import slow_queries
 from realtime.hub.counters import get_counters
 from realtime.hub.hub import get_hub
 from realtime.hub.status import figures_of
+from realtime.queries.family import Family
 from tests.models import Book, Shelf
 from tests.support.streams import registered
 from tests.support.waiting import seconds
@@ -219,3 +220,61 @@ async def test_threads_are_left_behind_up_to_a_bound(shelf, add, monkeypatch):
         Slow.slow = False
         Slow.go_on.set()
         await until(lambda: quick.titles() == ["a"] and slow.titles() == ["a"])
+
+
+@pytest.fixture
+def other_shelf(shelf, elsewhere) -> Shelf:
+    return elsewhere(Shelf.objects.create, name="two")
+
+
+def add_to_both(*shelves: Shelf) -> None:
+    Book.objects.bulk_create(Book(shelf=shelf, title="a") for shelf in shelves)
+
+
+async def test_of_live_queries_read_together_the_one_with_a_slow_row_is_read_apart(
+    shelf, other_shelf, elsewhere, monkeypatch
+):
+    def shown(book: Book) -> bool:
+        return not (Slow.slow and book.shelf_id == other_shelf.pk) or Slow.go_on.wait(seconds(20))
+
+    monkeypatch.setattr(Book, "shown", property(shown), raising=False)
+    with registered(shown=type("Shown", (Slow,), {"fields": ["title", "shown"]})):
+        async with WireClient() as client, WireClient() as other:
+            await client.subscribe("shown", shelf=shelf.pk)
+            await other.subscribe("shown", shelf=other_shelf.pk)
+            Slow.reading.clear()
+            await elsewhere.soon(add_to_both, shelf, other_shelf)
+            await until(lambda: client.titles() == other.titles() == ["a"])  # they are read together from now on
+            Slow.slow = True
+            monkeypatch.setattr(Slow, "get_queryset", lambda self, shelf: Book.objects.filter(shelf=shelf))
+            await elsewhere.soon(add_to_both, shelf, other_shelf)
+            await until(lambda: client.titles() == ["a", "a"])
+            assert [key.params for key in get_hub().slow.keys] == [b'{"shelf":%d}' % other_shelf.pk]
+            Slow.slow = False
+            Slow.go_on.set()
+            await until(lambda: other.titles() == ["a", "a"])
+
+
+async def test_live_queries_whose_common_statement_is_slow_are_read_one_by_one(
+    shelf, other_shelf, elsewhere, monkeypatch, caplog
+):
+    read = Family.read
+
+    def slow_read(self, wanted, *args):
+        if len(wanted) > 1:
+            Slow.reading.set()
+            Slow.go_on.wait(seconds(20))
+        return read(self, wanted, *args)
+
+    monkeypatch.setattr(Family, "read", slow_read)
+    async with WireClient() as client, WireClient() as other:
+        await client.subscribe("slow", shelf=shelf.pk)
+        await other.subscribe("slow", shelf=other_shelf.pk)
+        await elsewhere.soon(add_to_both, shelf, other_shelf)
+        await until(lambda: client.titles() == other.titles() == ["a"])
+        assert Slow.reading.is_set()
+        assert not Slow.go_on.is_set()
+        assert list(get_hub().slow.keys) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "Live queries of the stream slow take longer to read together than one may; they are read one by one for 60 s."
+    ]

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
 from realtime.exceptions import StreamDefinitionError
+from realtime.protocol.patches import make_patch
 from realtime.queries.queryset import queryset_problem
 from tests.models import Book, Shelf, Tag
 from tests.shapes.desk import Desk
@@ -82,6 +83,21 @@ def test_row_is_read_once_for_all_groups_of_audiences(live, books, tags, shown, 
         live.tick()
     assert sum("tests_book" in query["sql"] for query in queries.captured_queries) == 1 + NUMBER // 2 + 1
     assert [viewer.titles for viewer in viewers] == [titles(tag) for tag in tags]
+
+
+def test_audiences_who_were_sent_a_row_alike_share_its_patch(live, books, tags, shown, monkeypatch):
+    made: list[bytes] = []
+    monkeypatch.setattr("realtime.queries.sent.make_patch", lambda old, new: made.append(new) or make_patch(old, new))
+    kind = stream()
+    viewers = [live(kind, audience=tag.pk) for tag in tags[2:]]
+    Book.objects.filter(pk=books[3].pk).update(title="z, for the first of them alone")
+    live.tick()
+    for pages in (1, 2):
+        made.clear()
+        Book.objects.filter(pk=books[0].pk).update(title=f"{'m' * 50} {pages}")
+        live.tick()
+    assert len(made) == 1
+    assert [viewer.titles for viewer in viewers] == [titles(tag) for tag in tags[2:]]
 
 
 def test_rows_that_enter_and_leave_audiences_do_so_for_these_alone(live, books, tags, shown):
