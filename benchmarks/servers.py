@@ -228,7 +228,7 @@ class Server:
         } | more
 
     def processor_seconds(self) -> float:
-        return sum(sum(process.cpu_times()[:2]) for process in self._processes())
+        return sum(time.clock_gettime(_clock_of(process.pid)) for process in self._processes())
 
     def memory(self) -> int:
         """Return the bytes of memory that only this server uses."""
@@ -304,6 +304,11 @@ class Driver:
 
     def processor_seconds(self) -> float:
         return sum(psutil.Process(self._popen.pid).cpu_times()[:2])
+
+
+def _clock_of(pid: int) -> int:
+    """Return the number of a process's own clock in Linux: `times` counts in steps of 10 ms, as long as a round."""
+    return ~pid << 3 | 2  # https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html
 
 
 def pin(pid: int, core: int) -> None:
