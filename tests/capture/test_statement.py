@@ -299,7 +299,7 @@ class TestTransactionUnknownToDjango:
     "mysql" not in str(connection.settings_dict["ENGINE"]), reason="other databases begin transactions as Django does"
 )
 class TestRoundTripsOfMySQL:
-    """Outside a transaction there are four: BEGIN, the statement, its log entries, and COMMIT. MariaDB combines some."""
+    """Outside a transaction there are four: BEGIN, the statement, its log entries, and COMMIT; or one on MariaDB."""
 
     @pytest.fixture
     def sent(self, shelves, monkeypatch, capture):
