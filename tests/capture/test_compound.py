@@ -219,9 +219,9 @@ def test_statements_of_a_field_are_not_taken_for_the_insert(log, shelves, monkey
 
     monkeypatch.setattr(Card._meta.get_field("drawer"), "pre_save", pre_save)
     card = Card.objects.create(name="Ada")
-    assert Tag.objects.get().name == "2 Ada"
+    assert {tag.name for tag in Tag.objects.all()} == {"2 Ada"}
     assert log.of(Card) == {Entry("i", str(card.pk), None)}
-    assert len(log.of(Tag)) == 1
+    assert log.of(Tag) == {made(tag) for tag in Tag.objects.all()}  # Django 6.1 calls `pre_save` twice
 
 
 def test_text_keys_keep_the_single_statements():
