@@ -81,7 +81,7 @@ def environment(name: str, requirements: Sequence[str]) -> Path:
     if not stamp.exists():
         shutil.rmtree(folder, ignore_errors=True)
         run(sys.executable, "-m", "venv", "--without-pip", str(folder))
-        pip("--python", str(python), "install", str(built), *wanted)
+        pip("--python", str(python), "install", "--no-compile", str(built), *wanted)
     elif stamp.read_text() != built.parent.name:
         pip("--python", str(python), "install", "--force-reinstall", "--no-deps", str(built))
     stamp.write_text(built.parent.name)

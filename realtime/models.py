@@ -118,7 +118,7 @@ class Presence(models.Model):
     stream = models.CharField(max_length=200)
     params = models.JSONField()
     if HAS_USERS:
-        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)
     else:
         user = models.CharField(max_length=1)  # always empty
     data = models.JSONField(default=dict)  # the data that the user's client sent last
@@ -207,7 +207,7 @@ class Job(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)  # known before the row is
     if HAS_USERS:
-        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)
     else:
         user = models.CharField(max_length=1)  # always empty
     name = models.CharField(max_length=200)
@@ -271,7 +271,7 @@ class Notification(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     if HAS_USERS:
-        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)
     else:
         user = models.CharField(max_length=1)  # always empty
     text = models.TextField()
@@ -299,7 +299,7 @@ class ReadMarker(models.Model):
     place = models.CharField(max_length=40)  # a digest of stream and parameters
     stream = models.CharField(max_length=200)
     if HAS_USERS:
-        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+        user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False)
     else:
         user = models.CharField(max_length=1)  # always empty
     value = models.BigIntegerField()  # a key, or microseconds since 1970

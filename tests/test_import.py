@@ -29,6 +29,18 @@ def test_start_sets_up_no_template_engine():
     assert (done.stdout.strip(), done.stderr) == ("True 0", "")
 
 
+def test_build_step_needs_no_secret_key():
+    code = (
+        "from django.conf import settings; settings.configure(INSTALLED_APPS=['django.contrib.auth', "
+        "'django.contrib.contenttypes', 'django.contrib.staticfiles', 'realtime'], "
+        "STATIC_URL='/static/', STATIC_ROOT='unused'); "
+        "import django; django.setup(); from django.core.management import call_command; "
+        "call_command('collectstatic', dry_run=True, interactive=False, verbosity=0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_unknown_name_is_an_attribute_error():
     assert set(realtime.__all__) <= set(dir(realtime))
     with pytest.raises(AttributeError, match="^module 'realtime' has no attribute 'nothing'$"):

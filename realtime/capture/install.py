@@ -10,7 +10,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from realtime.capture import orm, signals, touch, triggers
 from realtime.capture.rows import REREAD
-from realtime.capture.tables import log_databases, watched_tables
+from realtime.capture.tables import live_models, log_databases, watched_tables
 from realtime.changelog import BACKENDS, commits, get_changelog
 from realtime.changelog.base import NewChange
 from realtime.conf import settings
@@ -23,9 +23,10 @@ _databases: set[str] = set()  # with capture
 
 def install() -> None:
     """Start to capture the models that the registered streams need. Call it again when streams change."""
-    tables = watched_tables()
+    live = live_models()
+    tables = watched_tables(live)
     _databases.clear()
-    _databases.update(alias for alias in log_databases() if connections[alias].vendor in BACKENDS)
+    _databases.update(alias for alias in log_databases(live) if connections[alias].vendor in BACKENDS)
     if settings.CAPTURE == "signals":  # wraps no method of Django
         orm.unwatch()
         commits.uninstall()

@@ -19,7 +19,7 @@ from django.db.models.constants import OnConflict
 from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
 from django.db.models.sql.constants import CURSOR, ROW_COUNT
 
-from realtime.capture import cte
+from realtime.capture import compound, cte
 from realtime.capture.insert_select import can_copy_by_key, insert_select, is_repeatable
 from realtime.capture.rows import (
     DELETE,
@@ -29,6 +29,7 @@ from realtime.capture.rows import (
     UNKNOWN,
     UPDATE,
     changes_of,
+    collect_values,
     conditions_of,
     delete_changes,
     rereads,
@@ -110,6 +111,10 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined:
             result = cte.run_recorded(record_combined, table, self, statement, *args, **kwargs)
             if result is not None:
                 return result
+        elif isinstance(self, SQLInsertCompiler) and compound.is_possible(table, self):
+            with suppress(compound.NotRun):
+                return compound.insert(table, self, statement, *args, **kwargs)
+            statement = Statement(execute)
         return run_recorded(record, table, self, statement, *args, **kwargs)
 
     setattr(compiler, name, method)
@@ -245,7 +250,7 @@ def record_insert(table: Table, compiler: Any, execute: Callable[..., Any], retu
     query, alias = compiler.query, compiler.connection.alias
     requested = list(returning_fields or ())
     added = _keys_to_return(table, compiler, requested)
-    stored = _collect_values(table, compiler)
+    stored = collect_values(table, compiler)
     returned = execute([*requested, *added] or returning_fields)
 
     operation = UPDATE if query.on_conflict is OnConflict.UPDATE else INSERT
@@ -259,24 +264,6 @@ def record_insert(table: Table, compiler: Any, execute: Callable[..., Any], retu
     if added:
         return [row[: len(requested)] for row in returned] if requested else []
     return returned
-
-
-def _collect_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
-    """Return a dictionary of the inserted values, by object id and attribute, which fills as Django reads them.
-
-    An object's attribute may differ: `pre_save` does not have to store the value that it returns.
-    """
-    found: dict[tuple[int, str], Any] = {}
-    original = compiler.pre_save_val
-
-    def pre_save_val(field: Any, item: Any) -> Any:
-        value = original(field, item)
-        if field.attname in table.columns:
-            found[id(item), field.attname] = UNKNOWN if hasattr(value, "resolve_expression") else value
-        return value
-
-    compiler.pre_save_val = pre_save_val
-    return found
 
 
 def _keys_to_return(table: Table, compiler: Any, requested: Sequence[Any]) -> list[Any]:

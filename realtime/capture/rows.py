@@ -110,6 +110,24 @@ def rereads(table: Table, labels: Iterable[str] | None = None) -> list[NewChange
     return [NewChange(label, "", REREAD) for label in sorted(table.labels if labels is None else labels)]
 
 
+def collect_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
+    """Return a dictionary of the inserted values, by object id and attribute, which fills as Django reads them.
+
+    An object's attribute may differ: `pre_save` does not have to store the value that it returns.
+    """
+    found: dict[tuple[int, str], Any] = {}
+    original = compiler.pre_save_val
+
+    def pre_save_val(field: Any, item: Any) -> Any:
+        value = original(field, item)
+        if field.attname in table.columns:
+            found[id(item), field.attname] = UNKNOWN if hasattr(value, "resolve_expression") else value
+        return value
+
+    compiler.pre_save_val = pre_save_val
+    return found
+
+
 def routing_of(routing: Routing, row: Row, operation: str) -> RoutingValues | None:
     """Return the values that route a change of a row, or None if a value that may have changed is unknown."""
     if routing is None:

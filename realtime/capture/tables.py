@@ -155,20 +155,20 @@ def live_models() -> dict[type[Model], NeededFields]:
     return dict(found)
 
 
-def log_databases() -> set[str]:
-    """Return the databases whose logs are read. Writes to other databases are not captured."""
-    return {router.db_for_write(model) for model in live_models()}
+def log_databases(live: Iterable[type[Model]] | None = None) -> set[str]:
+    """Return the databases whose logs are read, those of the `live` models. Writes to others are not captured."""
+    return {router.db_for_write(model) for model in (live_models() if live is None else live)}
 
 
-def watched_tables() -> dict[type[Model], Table]:
-    """Return the tables to watch, by model."""
+def watched_tables(live: Mapping[type[Model], NeededFields] | None = None) -> dict[type[Model], Table]:
+    """Return the tables to watch for the `live` models, by model."""
     tables: dict[type[Model], Table] = {}
 
     def table(model: Any) -> Table:
         concrete = model._meta.concrete_model
         return tables.setdefault(concrete, Table(concrete))
 
-    for model, needed in live_models().items():
+    for model, needed in (live_models() if live is None else live).items():
         label, routing = model._meta.label_lower, _routing(model, needed)
         for member in with_parents(model):
             if _shares_key(model, member):

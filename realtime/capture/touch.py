@@ -10,7 +10,7 @@ from django.db import connections, router
 from django.db.models import Manager, QuerySet
 
 from realtime.capture.rows import MAX_ROWS, REREAD, UPDATE
-from realtime.capture.tables import Table, log_databases, watched_tables, with_parents
+from realtime.capture.tables import Table, live_models, log_databases, watched_tables, with_parents
 from realtime.capture.transactions import ensure_transaction
 from realtime.changelog import BACKENDS, get_changelog
 from realtime.changelog.base import NewChange
@@ -31,9 +31,10 @@ def touch(queryset: Any) -> None:
 def touch_rows(rows: Any) -> None:
     model: Any = rows.model
     alias = rows._db or router.db_for_write(model)
-    watched = watched_tables()
+    live = live_models()
+    watched = watched_tables(live)
     tables = [watched[member] for member in with_parents(model) if member in watched]
-    if not tables or alias not in log_databases() or connections[alias].vendor not in BACKENDS:
+    if not tables or alias not in log_databases(live) or connections[alias].vendor not in BACKENDS:
         return
     with ensure_transaction(connections[alias]):
         get_changelog(alias).append(list(_changes(rows.using(alias), tables)))

@@ -16,10 +16,15 @@ START_UNLESS_BEGUN = f"BEGIN NOT ATOMIC IF @@in_transaction THEN SIGNAL SQLSTATE
 SIGNALED = 1644  # error code of SIGNAL
 
 
+def can_begin(connection: Any) -> bool:
+    """Return whether no transaction is open, as far as Django and the driver know."""
+    return connection.get_autocommit() and not in_transaction(connection.connection)
+
+
 def ensure_transaction(connection: Any) -> AbstractContextManager[Any]:
     """Return a transaction for the statement and its log entries, or an empty context if one is open."""
     # in the writer's transaction, a failed statement must leave the same state as without capture
-    if not connection.get_autocommit() or in_transaction(connection.connection):
+    if not can_begin(connection):
         return nullcontext()
     if connection.vendor == "mysql":
         if reports_transactions(connection.connection):

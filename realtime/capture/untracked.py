@@ -16,6 +16,7 @@ from django.core.exceptions import FieldDoesNotExist
 from realtime.auth.revocation import access_models
 from realtime.auth.users import user_model
 from realtime.conf import settings
+from realtime.streams.relations import last_field
 from realtime.streams.stream import ModelStream
 from realtime.streams.validation import valid_streams
 
@@ -66,7 +67,7 @@ def _problem(field: Any, streams: list[type[ModelStream]]) -> str:
     for stream in streams:
         if field.name in stream.routing_fields() and field in stream.model._meta.concrete_fields:
             return f"{stream.__name__} routes changes by it"
-        if any(_last_field(stream, path) == field for path in stream.fields):
+        if any(last_field(stream.model, path) == field for path in stream.fields):
             return f"{stream.__name__}.fields shows it"
     return ""
 
@@ -75,16 +76,3 @@ def _is_last_login(field: Any, streams: list[type[ModelStream]]) -> bool:
     users = user_model()
     is_own = users is not None and field.name == LAST_LOGIN and field in users._meta.concrete_fields
     return is_own and not any(field.model in stream.authorize_models() for stream in streams)
-
-
-def _last_field(stream: type[ModelStream], path: str) -> Any:
-    """Return the field that a path of `fields` ends in; None for an annotation or a property."""
-    model: Any = stream.model
-    field: Any = None
-    for step in path.split("."):
-        try:
-            field = model._meta.get_field(step)
-        except (FieldDoesNotExist, AttributeError):
-            return None
-        model = field.related_model
-    return field

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from django.apps import apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import connections
+from django.db import connections, router
 
 from realtime.auth.revocation import access_database
 from realtime.capture.tables import log_databases
@@ -44,6 +45,23 @@ def check_tenants(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                 )
             )
     return found
+
+
+@register("realtime")
+def check_routers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """E065: a database router keeps the tables of realtime from a database that needs them."""
+    models = list(apps.get_app_config("realtime").get_models())
+    return [
+        Error(
+            f"DATABASE_ROUTERS does not allow the tables of realtime in the database {alias!r}, which has live models "
+            "or the users.",
+            hint="Let allow_migrate return True or None for the app label 'realtime' there. Then run "
+            f"`manage.py migrate --database {alias}`.",
+            id="realtime.E065",
+        )
+        for alias in _aliases()
+        if not all(router.allow_migrate_model(alias, model) for model in models)
+    ]
 
 
 def connections_needed() -> int:

@@ -229,9 +229,10 @@ def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **k
             )
         found += [
             Warning(
-                f"The table {table.name} of {table.model.__name__} cannot have triggers: it is a database view, or "
-                "is in a schema that realtime does not support.",
-                hint="For a view, list the models of its tables in the stream's `rows_depend_on`.",
+                f"The table {table.name} of {table.model.__name__} cannot have triggers: it is a database view, a "
+                "virtual or foreign table, or in a schema that realtime does not support.",
+                hint="For a view, list the models of its tables in the stream's `rows_depend_on`. After a write to a "
+                "virtual or foreign table, call `realtime.touch()`.",
                 obj=table.model._meta.label,
                 id="realtime.W069",
             )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -135,8 +136,8 @@ def _seat(server: str, arrivals: Sequence[Arrival]) -> list[Presence]:
 
 def _unseat(server: str, departures: Collection[Who]) -> list[Presence]:
     alias = access_database()
-    known = _known_users(alias, {who.user for who in departures})
-    left = list(_presences([who for who in departures if who.user in known], known).values())
+    keys = _user_keys({who.user for who in departures})
+    left = list(_presences([who for who in departures if who.user in keys], keys).values())
     Seat.objects.using(alias).filter(server=server, presence__in=left).delete()
     return left
 
@@ -173,16 +174,23 @@ def _of() -> tuple[str, ...]:
     return ("self",) if features.has_select_for_update_of else ()
 
 
+def _user_keys(texts: Collection[str]) -> dict[str, Any]:
+    """Return the users' keys by their text, also those of users who have been deleted."""
+    model = user_model()
+    keys = {}
+    for text in texts if model is not None else ():
+        with suppress(ValidationError):  # a key of a replaced user model
+            keys[text] = model._meta.pk.to_python(text)
+    return keys
+
+
 def _known_users(alias: str, texts: Collection[str]) -> dict[str, Any]:
     """Return the keys of the users that still exist, by their text."""
-    model = user_model()
-    if model is None:
-        return {}
-    keys = {}
-    for text in texts:
-        try:
-            keys[text] = model._meta.pk.to_python(text)
-        except ValidationError:  # a key of a replaced user model
-            continue
-    there = set(model._default_manager.using(alias).filter(pk__in=keys.values()).values_list("pk", flat=True))
+    keys = _user_keys(texts)
+    model: Any = user_model()
+    there = (
+        set(model._default_manager.using(alias).filter(pk__in=keys.values()).values_list("pk", flat=True))
+        if keys
+        else ()
+    )
     return {text: key for text, key in keys.items() if key in there}

@@ -112,7 +112,7 @@ class Migration(migrations.Migration):
                 ('params', models.JSONField()),
                 ('data', models.JSONField(default=dict)),
                 ('since', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL) if HAS_USERS else models.CharField(max_length=1)),
+                ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL) if HAS_USERS else models.CharField(max_length=1)),
             ],
             options={
                 'verbose_name_plural': 'presences',

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Field, Model
 from django.db.models.fields.files import FieldFile
@@ -26,6 +26,7 @@ from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.broken_rows import is_html
 from realtime.queries.text_field import without_forged_texts
+from realtime.streams.relations import last_field
 from realtime.streams.stream import ModelStream
 
 # The template of the row being rendered, its stream, the row, and the fields whose live text it shows.
@@ -221,7 +222,7 @@ def _data_renderer(stream: ModelStream) -> Render:
 @lru_cache(maxsize=1024)
 def _paths(model: type[Model], fields: tuple[str, ...]) -> list[tuple[str, list[str], Any]]:
     """Each field with its steps and its last model field; shared by all live queries that show the same fields."""
-    return [(path, path.split("."), _final_field(model, path)) for path in fields]
+    return [(path, path.split("."), last_field(model, path)) for path in fields]
 
 
 def _value(instance: Any, steps: list[str], field: Any) -> Any:
@@ -248,17 +249,6 @@ def sendable(field: Any, owner: Any, value: Any) -> bool:
     # Django's own uses str(), by default the object's address in memory
     kind: Any = type(value)
     return kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__
-
-
-def _final_field(model: Any, path: str) -> Any:
-    field = None
-    for step in path.split("."):
-        try:
-            field = model._meta.get_field(step)
-        except FieldDoesNotExist:  # a property or an annotation
-            return None
-        model = field.related_model or model
-    return field
 
 
 def plain(value: Any) -> Any:

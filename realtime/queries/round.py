@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from realtime.exceptions import ClientError
+
 if TYPE_CHECKING:
     from realtime.queries.livequery import LiveQuery
     from realtime.queries.query_key import QueryKey
@@ -28,6 +30,8 @@ class Round:
     def __init__(self) -> None:
         self.touched: set[LiveQuery] = set()  # live queries with data that was read in this round
         self.expanded: dict[Any, Any] = {}  # expansions of the changes since older cursors
+        self.failed: set[QueryKey] = set()  # live queries that could not be read; the reason is logged
+        self.errors: dict[QueryKey, ClientError] = {}  # why some of them are refused, for their subscribers
         self.interrupt: Callable[[], None] | None = None  # cancels the running statement; for another thread
         self.given_up = False
         self.stuck: QueryKey | None = None  # what it was reading when it was abandoned, if it read one live query

@@ -28,7 +28,7 @@ from realtime.changelog.base import ChangeLog, LoggedChange, Reading
 from realtime.changelog.caches import bypass_caches
 from realtime.changelog.interruption import interruption
 from realtime.conf import limits
-from realtime.exceptions import ClientError, CursorExpired, TooManyRows
+from realtime.exceptions import CursorExpired, TooManyRows
 from realtime.protocol.codec import encode_delta
 from realtime.protocol.live_text import GrowingText, TextName
 from realtime.queries.audience_group import AudienceGroup, GroupKey, GroupMember, group_key
@@ -64,19 +64,6 @@ FEW_CURSORS = 8  # for one live query, each of which gets its own answer
 NO_TEXTS: Final[Mapping[TextName, GrowingText]] = MappingProxyType({})
 
 
-class RoundData(NamedTuple):
-    """What a round has read, before the tail stores it."""
-
-    tick: Tick
-    opened: dict[QueryKey, LiveQuery]
-    joined: JoinedGroups
-    present: dict[LiveQuery, Present]  # the state of live queries that were opened or have changed
-    changes: Changes  # since the last tick
-    due: Mapping[LiveQuery, float]  # when those in `present` change by time alone; infinity if never
-    older: Mapping[str, Sequence[LoggedChange]]  # all changes after cursors from before the last tick
-    gives_way: bool  # no want was answered
-
-
 class Joining(NamedTuple):
     """An audience that joins a group."""
 
@@ -85,11 +72,26 @@ class Joining(NamedTuple):
 
 
 @dataclass(slots=True)
-class JoinedGroups:
-    """The audiences that have joined groups in this round, and the groups that are new."""
+class RoundData:
+    """What a round has read so far. The tail stores it after the round's transaction."""
 
-    audiences: dict[QueryKey, Joining] = field(default_factory=dict)
-    groups: dict[GroupKey, AudienceGroup] = field(default_factory=dict)
+    tick: Tick
+    deadline: float  # when to stop answering, by `time.perf_counter`
+    changes: Changes  # since the last tick
+    older: Mapping[str, Sequence[LoggedChange]]  # as they are read: all changes since cursors before the last tick's
+    opened: dict[QueryKey, LiveQuery] = field(default_factory=dict)
+    joined: dict[QueryKey, Joining] = field(default_factory=dict)  # by audience
+    new_groups: dict[GroupKey, AudienceGroup] = field(default_factory=dict)
+    present: dict[LiveQuery, Present] = field(default_factory=dict)  # of live queries that were opened or have changed
+    due: dict[LiveQuery, float] = field(default_factory=dict)  # when these change by time alone; infinity if never
+    gives_way: bool = False  # no want was answered
+
+    def is_late(self) -> bool:
+        return time.perf_counter() > self.deadline
+
+    def present_of(self, query: LiveQuery) -> Present:
+        """Return the current state of a live query that has been read, or has not changed."""
+        return self.present[query] if query in self.present else _unchanged(query)
 
 
 def _known(theirs: str | None, mine: str) -> str | None:
@@ -158,7 +160,6 @@ class Tail:
         self.next_due = math.inf  # when the next live query changes by time alone, by the clock
         self._clock = clock
         self._due: dict[LiveQuery, float] = {}  # the same for each live query; finite
-        self._errors: dict[QueryKey, ClientError] = {}  # why live queries are refused in this tick
         self._large: set[QueryKey] = set()  # live queries with a logged warning about their size
         self._careful: set[QueryKey] = set()  # live queries in which a row has failed in the database
         self._begun = False  # the log is known to have an epoch
@@ -216,7 +217,6 @@ class Tail:
         for key in retired:
             if key not in wanted:
                 self._discard(key)
-        failed: set[QueryKey] = set()
         while True:
             if not self._begun:
                 self.log.begin()
@@ -225,7 +225,7 @@ class Tail:
             try:
                 with self.log.snapshot(), SITE.applied():
                     round.interrupt = interruption(self.log.alias)
-                    found = self._read(wants, [[want] for want in wants] if batches is None else batches, failed)
+                    found = self._read(wants, [[want] for want in wants] if batches is None else batches)
                     found.tick.ran = idempotency.completed(self.log.alias, awaited)
             except _NotBegun:
                 continue  # outside of this transaction
@@ -240,14 +240,14 @@ class Tail:
                 if not self.log.connection.is_usable():
                     raise error.error from None
                 for key in self._audiences(error.key):
-                    failed.add(key)
+                    round.failed.add(key)
                     self._discard(key)
                 continue
             finally:
                 if not round.given_up:
                     self._end_tick(round)
-            self._store(found, failed)
-            self._find_texts(found.tick, texts, found.joined)
+            self._store(found)
+            self._find_texts(found, texts)
             self._find_withheld(found.tick)
             self._begun = True
             return found.tick
@@ -331,10 +331,10 @@ class Tail:
         group = self._group_of.get(query.id)
         return (query.id,) if group is None else [member.number for member in group.members.values()]
 
-    def _number(self, key: QueryKey, query: LiveQuery, joined: JoinedGroups) -> int:
+    def _number(self, key: QueryKey, query: LiveQuery, data: RoundData) -> int:
         """Return the number by which the subscribers with this key know a live query."""
-        if key in joined.audiences:
-            return joined.audiences[key].member.number
+        if key in data.joined:
+            return data.joined[key].member.number
         group = self._group_of.get(query.id)
         return query.id if group is None else group.members[key].number
 
@@ -348,36 +348,36 @@ class Tail:
             found.update({number: delta} if group is None else group.deltas(delta))
         return found
 
-    def _group(self, query: LiveQuery, joined: JoinedGroups, failed: set[QueryKey]) -> AudienceGroup | None:
+    def _group(self, query: LiveQuery, data: RoundData) -> AudienceGroup | None:
         """Return the group that this new live query belongs to; None if its audience must have its own."""
         key = group_key(query)
         if key is None or type(query.stream) in self._apart:
             return None
-        group = self._groups.get(key) or joined.groups.get(key)
+        group = self._groups.get(key) or data.new_groups.get(key)
         if group is not None:
             return group if group.takes(query.stream) else None
-        if not self._guarded(query, failed, query.ask_for_all):
+        if not self._guarded(query, query.ask_for_all):
             return None
-        group = joined.groups[key] = AudienceGroup(key, query)
+        group = data.new_groups[key] = AudienceGroup(key, query)
         return group
 
-    def _fail_audiences(self, tick: Tick, joined: JoinedGroups, failed: set[QueryKey]) -> None:
+    def _fail_audiences(self, data: RoundData) -> None:
         """Let a live query that has failed for a group fail for all of its audiences."""
+        tick, failed, errors = data.tick, self._round.failed, self._round.errors
         for key in list(failed):
             query = self._queries.get(key)
             group = None if query is None else self._group_of.get(query.id)
             others = {*group.members} if group is not None else set()
-            others.update(other for other, joining in joined.audiences.items() if joining.group.query.key == key)
+            others.update(other for other, joining in data.joined.items() if joining.group.query.key == key)
             failed |= others
-            if key in self._errors:
-                self._errors.update(dict.fromkeys(others, self._errors[key]))
+            if key in errors:
+                errors.update(dict.fromkeys(others, errors[key]))
         tick.answers = {want: answer for want, answer in tick.answers.items() if want.key not in failed}
         tick.parts = {want: part for want, part in tick.parts.items() if want.key not in failed}
 
-    def _read(
-        self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]], failed: set[QueryKey]
-    ) -> RoundData:
-        begun = time.perf_counter()
+    def _read(self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]]) -> RoundData:
+        deadline = time.perf_counter() + self.seconds
+        failed = self._round.failed
         before = self.cursor
         routed: dict[LiveQuery, set[str] | AllRows] = {}
         access = EVERYONE
@@ -392,69 +392,59 @@ class Tail:
             access = self._grounds.access(changes)
         self._missed.begin(before, cursor, changes)
         tick = Tick(before=self._resume or before or cursor, cursor=cursor, access=access)
+        data = RoundData(tick, deadline, changes, self._missed.read_now)
         self._memory.begin(before or cursor)
 
         for query, overdue in self._overdue().items():
             if (affected := routed.setdefault(query, set())) is not ALL_ROWS:
                 affected.update(query.comparable_keys(overdue))
         reloaded = self._now_due() | self._router.affected_by_row_models(() if changes is TOO_MANY else changes)
-        present: dict[LiveQuery, Present] = {}
-        ready = self._look_up_together(
-            {query: keys for query, keys in routed.items() if query not in reloaded}, failed
-        )
+        ready = self._look_up_together({query: keys for query, keys in routed.items() if query not in reloaded})
         for query, changed in {**dict.fromkeys(reloaded, ()), **routed}.items():
             if query.key in failed:
                 continue
             if query in ready and (quick := query.delta_of_read(changed)) is not None:
                 result: tuple[SharedDelta, Present] | None = quick
             else:
-                result = self._guarded(query, failed, query.refresh if query in reloaded else query.delta, changed)
+                result = self._guarded(query, query.refresh if query in reloaded else query.delta, changed)
             if result is not None:
-                change, present[query] = result
+                change, data.present[query] = result
                 if change:
                     tick.resets += change.reset
                     tick.deltas[query.id] = change
 
-        def late() -> bool:
-            return time.perf_counter() - begun > self.seconds
-
-        opened: dict[QueryKey, LiveQuery] = {}
-        joined = JoinedGroups()
         groups = _by_key(wants)
-        gives_way = bool(tick.deltas and groups) and not self._gave_way and self.seconds < math.inf
-        if gives_way:
+        data.gives_way = bool(tick.deltas and groups) and not self._gave_way and self.seconds < math.inf
+        if data.gives_way:
             groups.clear()
         cursors = {want.cursor for want in wants if groups and want.cursor is not None and not want.is_for_part}
         self._missed.find_starts(cursor, cursors)
         for number, batch in enumerate(batches):
             keys = dict.fromkeys(want.key for want in batch if want.key in groups and not tick.has_answered(want))
-            if number and late():
+            if number and data.is_late():
                 keys.clear()
             for key in keys:
                 group = groups.pop(key)
-                subject = self._subject(key, wants[group[0]], tick, opened, joined, present, failed)
+                subject = self._subject(key, wants[group[0]], data)
                 if subject is not None:
-                    own = present[subject] if subject in present else _unchanged(subject)
                     group.sort(key=lambda want: want not in batch)
-                    number = self._number(key, subject, joined)
-                    answers = self._answers(tick, subject, number, group, own, failed, set(batch), late)
-                    tick.answers.update(answers)
+                    self._answer(subject, self._number(key, subject, data), group, set(batch), data)
                     if key not in failed and (left := [want for want in group if not tick.has_answered(want)]):
                         groups[key] = left
         if failed:
-            self._fail_audiences(tick, joined, failed)
+            self._fail_audiences(data)
         tick.deltas = self._for_audiences(tick.deltas)
         tick.deferred = {want for want in wants if not tick.has_answered(want) and want.key not in failed}
 
         tick.changes = len(changes) if changes is not TOO_MANY else self.max_changes if before else 0
-        due = {
-            query: self._guarded(query, failed, query.due, self._clock()) or math.inf
-            for query in present
+        data.due = {
+            query: self._guarded(query, query.due, self._clock()) or math.inf
+            for query in data.present
             if query.stream.changes_by_time()
         }
-        return RoundData(tick, opened, joined, present, changes, due, self._missed.read_now, gives_way)
+        return data
 
-    def _look_up_together(self, routed: Mapping[LiveQuery, Changed], failed: set[QueryKey]) -> Collection[LiveQuery]:
+    def _look_up_together(self, routed: Mapping[LiveQuery, Changed]) -> Collection[LiveQuery]:
         """Read the changed rows of similar live queries together; return these live queries."""
         ready: set[LiveQuery] = set()
         wanted: defaultdict[Families, dict[LiveQuery, Collection[str]]] = defaultdict(dict)
@@ -467,8 +457,8 @@ class Tail:
             for query in queries:
                 alike[query.key.params, query.key.surroundings].append(query)
             for first, *others in alike.values():
-                is_for_all = bool(others) and self._guarded(first, failed, first.ask_for_all)
-                family = None if first.key in failed else self._guarded(first, failed, families.of, first)
+                is_for_all = bool(others) and self._guarded(first, first.ask_for_all)
+                family = None if first.key in self._round.failed else self._guarded(first, families.of, first)
                 if family is not None:
                     together[family][first] = queries[first]
                 for other in others:  # most of the work for a row that many see, so nothing is done twice
@@ -476,7 +466,7 @@ class Tail:
                         self._round.touched.add(other)
                         own = family
                     else:
-                        own = self._guarded(other, failed, families.of, other)
+                        own = self._guarded(other, families.of, other)
                     if own is not None:
                         together[own][other] = queries[other]
             for family, some in together.items():
@@ -496,6 +486,7 @@ class Tail:
         except (GivenUp, ReadsAudience):
             raise
         except Exception as error:
+            self._family = None
             family.pause()
             if isinstance(error, DatabaseError | NeedsCare):  # the transaction is aborted
                 raise NeedsCare from error
@@ -558,110 +549,90 @@ class Tail:
             return set()
         return {query for query, due in self._due.items() if due <= now}
 
-    def _subject(
-        self,
-        key: QueryKey,
-        stream: ModelStream,
-        tick: Tick,
-        opened: dict[QueryKey, LiveQuery],
-        joined: JoinedGroups,
-        present: dict[LiveQuery, Present],
-        failed: set[QueryKey],
-    ) -> LiveQuery | None:
-        """Return the wanted live query; put its current keys into `present` if they have changed."""
+    def _subject(self, key: QueryKey, stream: ModelStream, data: RoundData) -> LiveQuery | None:
+        """Return the wanted live query, brought to the present."""
+        failed = self._round.failed
         if key in failed:
             return None
-        subject = self._queries.get(key) or opened.get(key)
-        if subject is None and key in joined.audiences:
-            subject = joined.audiences[key].group.query
+        subject = self._queries.get(key) or data.opened.get(key)
+        if subject is None and key in data.joined:
+            subject = data.joined[key].group.query
         if subject is None:
-            subject = self._open(key, stream, failed)
+            subject = self._open(key, stream)
             if subject is None:
                 return None
-            if (group := self._group(subject, joined, failed)) is not None:
-                joined.audiences[key] = Joining(group, GroupMember(subject.id, stream))
+            if (group := self._group(subject, data)) is not None:
+                data.joined[key] = Joining(group, GroupMember(subject.id, stream))
                 subject = group.query
         if key in failed or subject.key in failed:
             return None
-        if subject in present:
+        if subject in data.present:
             return subject
         if subject.key not in self._queries:
-            keys = self._guarded(subject, failed, subject.read_keys)
+            keys = self._guarded(subject, subject.read_keys)
             if keys is None:
                 return None
-            opened[key], present[subject] = subject, keys
-        elif self._guarded(subject, failed, subject.drifts):
-            result = self._guarded(subject, failed, subject.delta, ())
+            data.opened[key], data.present[subject] = subject, keys
+        elif self._guarded(subject, subject.drifts):
+            result = self._guarded(subject, subject.delta, ())
             if result is None:
                 return None
-            change, present[subject] = result
+            change, data.present[subject] = result
             if change:
-                tick.deltas[subject.id] = change
+                data.tick.deltas[subject.id] = change
         return subject
 
-    def _answers(
-        self,
-        tick: Tick,
-        query: LiveQuery,
-        number: int,
-        wants: Sequence[Want],
-        present: Present,
-        failed: set[QueryKey],
-        urgent: Collection[Want],
-        late: Callable[[], bool],
-    ) -> dict[Want, Answer]:
-        """Return the answers for this live query: all urgent ones, and as many others as time allows.
+    def _answer(
+        self, query: LiveQuery, number: int, wants: Sequence[Want], urgent: Collection[Want], data: RoundData
+    ) -> None:
+        """Put the answers for this live query into the tick: all urgent ones, and as many others as time allows.
 
-        Put parts of its rows into the tick.
+        Its subscribers know it by this `number`.
         """
+        present = data.present_of(query)
         for want in wants:
-            if want.is_for_part and (want in urgent or not late()):
-                self._add_part(tick, query, [want], want.progress, failed)
+            if want.is_for_part and (want in urgent or not data.is_late()):
+                self._add_part(query, [want], want.progress, data)
         wants = [want for want in wants if not want.is_for_part]
-        mine = self._guarded(query, failed, query.fingerprint, present) if wants else None
+        mine = self._guarded(query, query.fingerprint, present) if wants else None
         if mine is None:
-            return {}
+            return
         starts: dict[Want, _Start] = {}
         since: dict[_Start, Changed] = {}
         pasts = self._pasts(query, present, {want.cursor for want in wants})
         for want in wants:
-            if want not in urgent and not self._missed.is_read(want.cursor) and late():
+            if want not in urgent and not self._missed.is_read(want.cursor) and data.is_late():
                 continue
             own = want.cursor if pasts.get(want.cursor) is not None else None
             start = starts[want] = _Start(self._missed.start(want.cursor), _known(want.fingerprint, mine), own)
             if start not in since:
                 missed = partial(query.missed, theirs=start.fingerprint, mine=mine, past=pasts.get(own))
-                since[start] = self._guarded(query, failed, missed, self._since(start.cursor, query))
-        self._begin_parts(tick, query, starts, since, present, mine, failed)
+                since[start] = self._guarded(query, missed, self._since(start.cursor, query))
+        self._begin_parts(query, starts, since, mine, data)
         known = [changed for changed in since.values() if changed is not ALL_ROWS]
         together = ALL_ROWS if len(known) < len(since) else set().union(*known)
         told = all(start.own is not None for start in since)
-        self._guarded(query, failed, partial(query.prepare, told=told), present, together)
+        self._guarded(query, partial(query.prepare, told=told), present, together)
         answers: dict[tuple[_Start, Collection[str] | None], Answer] = {}
         lost = {want: None if want.progress is None else want.progress.lost for want in starts}
         for start, unknown in dict.fromkeys((start, lost[want]) for want, start in starts.items()):
             delta = None
-            if query.key not in failed:
-                delta = self._guarded(query, failed, query.resume, present, since[start], pasts.get(start.own))
+            if query.key not in self._round.failed:
+                delta = self._guarded(query, query.resume, present, since[start], pasts.get(start.own))
             if delta is not None:
                 if start.cursor is not None:
-                    tick.resets += delta.reset
+                    data.tick.resets += delta.reset
                 if unknown is not None and not delta.reset:
                     drops = tuple(key for key in delta.drops if key not in unknown)
                     delta = msgspec.structs.replace(delta, parts=True, drops=drops)
                 encoded = encode_delta(msgspec.structs.replace(delta, query=number)) if delta else None
                 answers[start, unknown] = Answer(number, encoded, mine, self._memory.number)
-        return {want: answers[start, lost[want]] for want, start in starts.items() if (start, lost[want]) in answers}
+        for want, start in starts.items():
+            if (start, lost[want]) in answers:
+                data.tick.answers[want] = answers[start, lost[want]]
 
     def _begin_parts(
-        self,
-        tick: Tick,
-        query: LiveQuery,
-        starts: dict[Want, _Start],
-        since: dict[_Start, Changed],
-        present: Present,
-        mine: str,
-        failed: set[QueryKey],
+        self, query: LiveQuery, starts: dict[Want, _Start], since: dict[_Start, Changed], mine: str, data: RoundData
     ) -> None:
         """Put the first part into the tick for the wants that take all rows in parts; remove these from `starts`."""
         begun = [
@@ -669,26 +640,24 @@ class Tail:
             for want, start in starts.items()
             if want.in_parts and want.progress is None and since[start] is ALL_ROWS
         ]
-        if not begun or query.key in failed:
+        if not begun or query.key in self._round.failed:
             return
         opening = self._openings.get(query.id)
         if opening is None or opening.fingerprint != mine or not self._missed.knows(opening.cursor):
-            keys = self._guarded(query, failed, query.keys_to_divide, present)
+            keys = self._guarded(query, query.keys_to_divide, data.present_of(query))
             if keys is None:
                 return
-            opening = self._openings[query.id] = Opening(tick.cursor, mine, keys)
+            opening = self._openings[query.id] = Opening(data.tick.cursor, mine, keys)
         for want in begun:
             del starts[want]
         for start in since.keys() - set(starts.values()):
             del since[start]
-        self._add_part(tick, query, begun, Progress(opening), failed)
+        self._add_part(query, begun, Progress(opening), data)
 
-    def _add_part(
-        self, tick: Tick, query: LiveQuery, wants: Collection[Want], progress: Progress | None, failed: set[QueryKey]
-    ) -> None:
-        part = None if query.key in failed else self._guarded(query, failed, query.part, progress)
+    def _add_part(self, query: LiveQuery, wants: Collection[Want], progress: Progress | None, data: RoundData) -> None:
+        part = None if query.key in self._round.failed else self._guarded(query, query.part, progress)
         if part is not None:
-            tick.parts.update(dict.fromkeys(wants, part))
+            data.tick.parts.update(dict.fromkeys(wants, part))
 
     def _pasts(self, query: LiveQuery, present: Present, cursors: set[str | None]) -> dict[str | None, Past | None]:
         """Return what has entered and left a live query since each of these cursors, if known."""
@@ -700,14 +669,15 @@ class Tail:
             cursor: self._history.past(None if cursor == self.cursor else cursor, query, now) for cursor in cursors
         }
 
-    def _store(self, found: RoundData, failed: set[QueryKey]) -> None:
+    def _store(self, found: RoundData) -> None:
+        failed = self._round.failed
         # after the transaction, which may fail at its end: such a tick is repeated as if new
         for key, query in found.opened.items():
             if key not in failed:
                 query.store(found.present.pop(query))
                 self._queries[key] = query
                 self._router.index(query).add(query)
-        for key, (group, member) in found.joined.audiences.items():
+        for key, (group, member) in found.joined.items():
             if key not in failed:
                 group.members[key] = member
                 self._queries[key] = group.query
@@ -732,7 +702,7 @@ class Tail:
         self.cursor = found.tick.cursor
         self._gave_way = found.gives_way
         found.tick.failed = failed
-        found.tick.errors, self._errors = self._errors, {}
+        found.tick.errors = self._round.errors
 
     def _note_texts(self, texts: Mapping[TextName, GrowingText]) -> None:
         by_row: defaultdict[tuple[str, str], dict[str, GrowingText]] = defaultdict(dict)
@@ -754,7 +724,7 @@ class Tail:
             tick.withheld = min(withheld, key=lambda each: each.since).cursor
         self._resume = tick.resume
 
-    def _find_texts(self, tick: Tick, texts: Mapping[TextName, GrowingText], joined: JoinedGroups) -> None:
+    def _find_texts(self, found: RoundData, texts: Mapping[TextName, GrowingText]) -> None:
         """Note in the tick which of all texts changed live queries show, and which of the new ones the others show.
 
         Of audiences that have joined a group: all that it shows.
@@ -764,6 +734,7 @@ class Tail:
         if not texts:
             return
         all_texts, new_texts = _by_row(texts), _by_row(new)
+        tick = found.tick
         for query in dict.fromkeys(self._queries.values()):
             label = query.stream.model._meta.label_lower
             numbers = self._numbers(query)
@@ -775,7 +746,7 @@ class Tail:
             elif label in new_texts and (shown := query.shown_texts(new_texts[label])):
                 tick.new_texts.update(dict.fromkeys(numbers, shown))
                 query.sent.texts = {*query.sent.texts, *((text.key, text.field) for text in shown)}
-        for key, (group, member) in joined.audiences.items():
+        for key, (group, member) in found.joined.items():
             label, known = group.query.stream.model._meta.label_lower, group.query.sent.texts
             if known and key in self._queries and member.number not in tick.texts:
                 shown = {text for text in texts if text.model == label and (text.key, text.field) in known}
@@ -822,9 +793,10 @@ class Tail:
             )
         return index.since(query, self._round.expanded[cursor, index])
 
-    def _open(self, key: QueryKey, stream: ModelStream, failed: set[QueryKey]) -> LiveQuery | None:
+    def _open(self, key: QueryKey, stream: ModelStream) -> LiveQuery | None:
+        round = self._round
         try:
-            with self._round.reading(key), stream.surroundings.applied():
+            with round.reading(key), stream.surroundings.applied():
                 query = live_query(stream, key.format, self._memory)
                 query.careful = key in self._careful
                 return query
@@ -832,10 +804,10 @@ class Tail:
             raise
         except Exception:
             key.say(logger.exception, "The live query %s %s cannot be made.")
-            failed.add(key)
+            round.failed.add(key)
             return None
 
-    def _guarded(self, query: LiveQuery, failed: set[QueryKey], read: Any, *args: Any) -> Any:
+    def _guarded(self, query: LiveQuery, read: Any, *args: Any) -> Any:
         """Call a method of a live query; a failure ends only this live query."""
         round = self._round
         round.touched.add(query)
@@ -851,18 +823,18 @@ class Tail:
             query.careful = True
             raise
         except ValidationError as error:  # of get_queryset: parameters that it does not take
-            failed.add(query.key)
-            self._errors[query.key] = refused_choice(query.key.stream, error)
+            round.failed.add(query.key)
+            round.errors[query.key] = refused_choice(query.key.stream, error)
             return None
         except TooManyRows as error:
             text = "The live query %s %s has more than %d rows, the limit `rows` of REALTIME_LIMITS; it is refused."
             query.key.say(logger.error, text, error.most)
-            failed.add(query.key)
-            self._errors[query.key] = error
+            round.failed.add(query.key)
+            round.errors[query.key] = error
             return None
         except Exception as error:
             query.key.say(logger.exception, "The live query %s %s cannot be read.")
-            failed.add(query.key)
+            round.failed.add(query.key)
             if isinstance(error, DatabaseError):
                 raise _QueryFailed(query.key, error) from error
             return None

@@ -89,6 +89,8 @@ class Registry:
 
     def _hint(self, name: str) -> str:
         known = [each for each in self.names() if ":" not in each and "." not in each]
+        if (forgotten := _unregistered(name)) is not None:
+            return f'{place(forgotten)} has this name, but is not registered: write @register("{name}") above it.'
         if not known:
             return "None is registered: put streams.py into an app of INSTALLED_APPS, and use @register there."
         close = difflib.get_close_matches(name, known, n=1)
@@ -111,6 +113,17 @@ class Registry:
     def autodiscover(self) -> None:
         """Import the module `streams` of every installed app."""
         autodiscover_modules(MODULE)
+
+
+def _unregistered(name: str) -> type[ModelStream] | None:
+    """Return a stream class with this name in its body. A name alone does not register it."""
+    rest = [ModelStream]
+    while rest:
+        stream = rest.pop()
+        if vars(stream).get("name") == name:
+            return stream
+        rest += stream.__subclasses__()
+    return None
 
 
 def has_users() -> bool:
@@ -137,8 +150,8 @@ def register(name: str, model: type[Model] | None = None, **options: Any) -> Any
     as keywords; this returns the new class. As in every stream, the default `authorize` requires Django's view
     permission for the model.
 
-    Raise `StreamDefinitionError` if the class is not a stream, the name is invalid, or `ModelStream` has no such
-    option. The system check `realtime.E002` reports two streams with the same name.
+    Raise `StreamDefinitionError` if the class is not a stream, the name is missing or invalid, or `ModelStream` has no
+    such option. The system check `realtime.E002` reports two streams with the same name.
 
         @register("tasks")
         class TaskStream(ModelStream):
@@ -146,6 +159,8 @@ def register(name: str, model: type[Model] | None = None, **options: Any) -> Any
 
         register("people", Person, fields=["id", "name"])
     """
+    if not isinstance(name, str):
+        raise _without_name(name)
     if model is not None:
         stream = _made(name, model, {"__module__": _calling_module(inspect.currentframe()), **options})
         registry.add(name, stream)
@@ -162,6 +177,18 @@ def _calling_module(frame: FrameType | None) -> str:
     """Return the name of the module that has called the function of this frame."""
     caller = frame.f_back if frame is not None else None
     return "" if caller is None else str(caller.f_globals.get("__name__", ""))
+
+
+def _without_name(given: Any) -> StreamDefinitionError:
+    """Return the refusal of `@register` and `register(Task)`, which lack the name."""
+    what = place(given) if inspect.isclass(given) else repr(given)
+    is_model = inspect.isclass(given) and issubclass(given, Model)
+    return StreamDefinitionError(
+        f"register() was given {what} where the stream's name belongs.",
+        hint=f'Write register("a-name", {given.__name__}).'
+        if is_model
+        else 'Write @register("a-name") above the class.',
+    )
 
 
 def _made(name: str, model: Any, options: dict[str, Any]) -> type[ModelStream]:

@@ -51,6 +51,18 @@ def across(field: Any, near: Any, steps: Sequence[str]) -> Iterator[Dependency]:
     yield Dependency(name, concrete(field.related_model), **_reverse_relation(field, near, steps))
 
 
+def last_field(model: Any, path: str) -> Any:
+    """Return the model's field in which a path like "author.name" ends; None for a property or an annotation."""
+    field: Any = None
+    for step in path.split("."):
+        try:
+            field = model._meta.get_field(step)
+        except (FieldDoesNotExist, AttributeError):
+            return None
+        model = field.related_model
+    return field
+
+
 def concrete(model: Any) -> Any:
     return model._meta.concrete_model or model
 

@@ -33,7 +33,7 @@ class OwnTransactionLog(SQLiteChangeLog):
 class StrictTail(Tail):
     """A tail that raises a live query's exception in the test."""
 
-    def _guarded(self, query: LiveQuery, failed: set[Any], read: Any, *args: Any) -> Any:
+    def _guarded(self, query: LiveQuery, read: Any, *args: Any) -> Any:
         self._round.touched.add(query)
         query.strict = True
         return read(*args)

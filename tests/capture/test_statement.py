@@ -16,7 +16,7 @@ from realtime.changelog import get_changelog
 from realtime.changelog.commits import in_transaction
 from realtime.models import Change
 from tests.capture.conftest import REREAD, Log, made, updated
-from tests.capture.models import Book, Document, Page, Tag
+from tests.capture.models import Book, Document, Page, Shelf, Tag
 
 
 @pytest.fixture
@@ -299,12 +299,13 @@ class TestTransactionUnknownToDjango:
     "mysql" not in str(connection.settings_dict["ENGINE"]), reason="other databases begin transactions as Django does"
 )
 class TestRoundTripsOfMySQL:
-    """Outside a transaction there are four: BEGIN, the statement, its log entries, and COMMIT."""
+    """Outside a transaction there are four: BEGIN, the statement, its log entries, and COMMIT; or one on MariaDB."""
 
     @pytest.fixture
     def sent(self, shelves, monkeypatch, capture):
         if capture != "orm":
             pytest.skip("the ORM capture needs a transaction")
+        assert get_changelog("default").exists()  # looked up once in a process
         found = []
         driver = connection.connection
         execute = driver._execute_command
@@ -318,7 +319,12 @@ class TestRoundTripsOfMySQL:
 
     def test_insert(self, sent, shelves):
         Book.objects.create(shelf=shelves[0])
-        assert sent == [["START", "TRANSACTION"], ["INSERT", "INTO"], ["INSERT", "INTO"], ["COMMIT"]]
+        single = [["START", "TRANSACTION"], ["INSERT", "INTO"], ["INSERT", "INTO"], ["COMMIT"]]
+        assert sent == ([["BEGIN", "NOT"]] if connection.mysql_is_mariadb else single)
+
+    def test_insert_of_several_rows(self, sent, shelves):
+        Book.objects.bulk_create([Book(shelf=shelves[0]), Book(shelf=shelves[0])])
+        assert [sql[0] for sql in sent if sql[0] not in ("SET", "SAVEPOINT")][-3:] == ["INSERT", "INSERT", "COMMIT"]
 
     def test_update(self, sent, shelves):
         book = Book.objects.create(shelf=shelves[0])
@@ -376,6 +382,23 @@ class TestRules:
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("DROP RULE kept ON capture_book")
+
+    def test_update_of_a_view_whose_rows_cannot_be_locked(self, log, shelf):
+        book = Book.objects.create(shelf=shelf)
+        log.clear()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """SET CONSTRAINTS ALL IMMEDIATE;
+                ALTER TABLE capture_book RENAME TO stored_book;
+                CREATE VIEW capture_book AS SELECT DISTINCT * FROM stored_book;
+                CREATE FUNCTION store() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    UPDATE stored_book SET shelf_id = NEW.shelf_id WHERE id = OLD.id; RETURN NEW; END $$;
+                CREATE TRIGGER store INSTEAD OF UPDATE ON capture_book FOR EACH ROW EXECUTE FUNCTION store()"""
+            )
+        other = Shelf.objects.create()
+        assert Book.objects.filter(pk=book.pk).update(shelf=other) == 1
+        assert Book.objects.filter(title=book.title).update(shelf=shelf) == 1
+        assert log.of(Book) == REREAD
 
     def test_lookup_is_not_a_counted_query(self, shelf, django_assert_num_queries):
         with django_assert_num_queries(1):

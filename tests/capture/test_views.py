@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, models
 
-from realtime import ModelStream
+from realtime import ModelStream, touch
 from realtime.capture import install, triggers
 from realtime.checks.setup import check_triggers, check_unmanaged
 from realtime.streams.registry import registry
@@ -37,6 +37,18 @@ class Archived(models.Model):
         app_label = "capture"
         managed = False
         db_table = '"archive"."book"'
+
+
+class Note(models.Model):
+    """A virtual table of SQLite, or a foreign one of PostgreSQL. Django lists both as tables."""
+
+    id = models.AutoField(primary_key=True, db_column="rowid")
+    title = models.CharField(max_length=100)
+
+    class Meta:
+        app_label = "capture"
+        managed = False
+        db_table = "tests_memo"
 
 
 VIEW = """CREATE VIEW tests_thick_book AS SELECT b.id, b.title, s.name AS place FROM tests_book b
@@ -88,6 +100,44 @@ def schema(committed, vendor):
     execute("DROP SCHEMA archive CASCADE")
 
 
+@pytest.fixture
+def note(committed, vendor):
+    if vendor == "sqlite":
+        execute("CREATE VIRTUAL TABLE tests_memo USING fts5(title)")
+        yield
+        execute("DROP TABLE tests_memo")
+    elif vendor == "postgresql":
+        execute(
+            "CREATE FOREIGN DATA WRAPPER far",
+            "CREATE SERVER far FOREIGN DATA WRAPPER far",
+            "CREATE FOREIGN TABLE tests_memo (rowid integer, title varchar(100)) SERVER far",
+        )
+        yield
+        execute("DROP FOREIGN DATA WRAPPER far CASCADE")
+    else:
+        pytest.skip("has neither virtual nor foreign tables")
+
+
+class TestVirtualOrForeignTable:
+    def test_writes_are_followed_without_triggers(self, follow, note, vendor, capture):
+        live = Live()
+        viewer = live(follow(Note, rows_depend_on=[]))
+        if vendor == "postgresql":
+            return  # the table of the test cannot be read
+        Note.objects.create(title="a")
+        Note.objects.update(title="b")
+        if capture == "triggers":
+            touch(Note.objects)
+        live.tick()
+        assert viewer.titles == ["b"]
+
+    @pytest.mark.parametrize(("depend", "is_named"), [(None, True), ([], True), (["tests.Book"], False)])
+    def test_check_names_it_where_triggers_are_needed(self, follow, note, capture, depend, is_named):
+        follow(Note, rows_depend_on=depend)
+        found = [warning.id for warning in check_triggers(None, ["default"])]
+        assert found == (["realtime.W069"] if is_named and capture == "triggers" else [])
+
+
 class TestView:
     def test_rows_follow_the_tables_of_the_view(self, follow, view):
         shelf = Shelf.objects.create(name="one")
@@ -137,16 +187,19 @@ class TestView:
         assert (warning.id, warning.msg, warning.hint) == (
             "realtime.W069",
             (
-                "The table tests_thick_book of ThickBook cannot have triggers: it is a database view, or is in a "
-                "schema that realtime does not support."
+                "The table tests_thick_book of ThickBook cannot have triggers: it is a database view, a virtual or "
+                "foreign table, or in a schema that realtime does not support."
             ),
-            "For a view, list the models of its tables in the stream's `rows_depend_on`.",
+            (
+                "For a view, list the models of its tables in the stream's `rows_depend_on`. After a write to a "
+                "virtual or foreign table, call `realtime.touch()`."
+            ),
         )
         with pytest.raises(CommandError) as error:
             call_command("realtime_triggers", check=True, stdout=StringIO())
         assert str(error.value) == (
-            "These tables cannot have triggers, because they are views or in another schema: tests_thick_book. Name "
-            "the models of the tables below a view in `rows_depend_on` of its stream."
+            "These tables cannot have triggers, because they are views, virtual or foreign, or in another schema: "
+            "tests_thick_book. Name the models of the tables below a view in `rows_depend_on` of its stream."
         )
 
 
@@ -182,6 +235,6 @@ def test_check_names_a_table_of_an_unsupported_schema(follow, capture, vendor):
     follow(Archived)
     [warning] = check_triggers(None, ["default"])
     assert warning.msg == (
-        'The table "archive"."book" of Archived cannot have triggers: it is a database view, or is in a schema '
-        "that realtime does not support."
+        'The table "archive"."book" of Archived cannot have triggers: it is a database view, a virtual or foreign '
+        "table, or in a schema that realtime does not support."
     )

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -615,3 +616,13 @@ def test_index_on_transactions_is_empty_without_transaction_ids():
     with connection.cursor() as cursor:
         indexes = connection.introspection.get_constraints(cursor, Change._meta.db_table)
     assert ("realtime_change_transaction" in indexes) is (connection.vendor == "postgresql")
+
+
+@pytest.mark.django_db
+def test_no_table_refers_to_the_tables_of_other_apps():
+    """So the log's tables can be made in a database without users, and users can be deleted by raw SQL."""
+    tables = {model._meta.db_table for model in apps.get_app_config("realtime").get_models()}
+    with connection.cursor() as cursor:
+        found = [connection.introspection.get_constraints(cursor, table).values() for table in tables]
+    others = {each["foreign_key"][0] for table in found for each in table if each["foreign_key"]}
+    assert others == {"realtime_presence", "realtime_server"}

@@ -18,7 +18,7 @@ from django.urls import path
 
 from realtime import ModelStream
 from realtime.checks import site
-from realtime.checks.log_databases import check_connections, check_tenants, connections_needed
+from realtime.checks.log_databases import check_connections, check_routers, check_tenants, connections_needed
 from realtime.checks.site import (
     check_asgi_application,
     check_assets,
@@ -238,6 +238,32 @@ class TestStaticFiles:
         for _ in range(2):  # once is enough
             Template("{% load realtime %}{% realtime_script %}").render(Context())
         assert [record.getMessage() for record in caplog.records] == [f"{text} {self.REMEDY}"]
+
+
+class NotHere:
+    """A router which sends other apps' tables elsewhere."""
+
+    def allow_migrate(self, db, app_label, **hints):
+        return app_label != "realtime"
+
+
+def test_router_that_does_not_allow_the_tables(settings):
+    assert check_routers(None) == []
+    settings.DATABASE_ROUTERS = [NotHere()]
+    assert [(error.id, error.msg, error.hint) for error in check_routers(None)] == [
+        (
+            "realtime.E065",
+            (
+                "DATABASE_ROUTERS does not allow the tables of realtime in the database 'default', which has live "
+                "models or the users."
+            ),
+            (
+                "Let allow_migrate return True or None for the app label 'realtime' there. Then run "
+                "`manage.py migrate --database default`."
+            ),
+        )
+    ]
+    assert "realtime.E065" in DOCS
 
 
 @pytest.mark.parametrize("package", ["django_tenants", "django_pgschemas", "tenant_schemas"])

@@ -15,3 +15,9 @@ class FaultsConfig(AppConfig):
             poll=getattr(settings, "FAULTS_POLL_SECONDS", None),
             rejoin=getattr(settings, "FAULTS_REJOIN_SECONDS", None),
         )
+        if getattr(settings, "FAULTS_LOW_BOUNDS", False):
+            from tests.oracle import bounds  # which imports what reads settings
+
+            for module, name, value in bounds.lower_bounds():
+                assert isinstance(getattr(module, name), int)
+                setattr(module, name, value)

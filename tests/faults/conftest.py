@@ -19,7 +19,6 @@ from tests.support.faults_site import Site
 from tests.support.servers import Server
 
 LINES = pytest.StashKey[list[str]]()
-SAME_EVERYWHERE = ("test_drain.py", "test_events.py")  # of these the long run alone tries every database
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,12 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without REALTIME_TEST_FAULTS only the short ones are tried."""
+    """Without REALTIME_TEST_FAULTS only the short ones are tried, those with the marker `once` on one database."""
     left_out = []
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             long = os.environ.get("REALTIME_TEST_FAULTS")
-            if long or item.path.name not in SAME_EVERYWHERE:
+            if long or not item.get_closest_marker("once"):
                 item.add_marker("databases")
             if not long and not item.get_closest_marker("short"):
                 left_out.append(item)

@@ -32,7 +32,9 @@ REALTIME_LIMITS = {
     "checks_per_second": 10_000.0,
     "presence_per_second": 1000.0,
 }
-globals().update(json.loads(os.environ.get("REALTIME_TEST_SETTINGS", "{}")))
+given = json.loads(os.environ.get("REALTIME_TEST_SETTINGS", "{}"))
+REALTIME_LIMITS |= given.pop("REALTIME_LIMITS", {})
+globals().update(given)
 
 if BACKEND == "sqlite":
     DATABASES["default"]["NAME"] = os.path.join(os.environ["REALTIME_TEST_SITE"], "site.sqlite3")

@@ -8,6 +8,8 @@ import pytest
 from tests.support.faults_scene import Scene
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.once
+
 GOING_AWAY = 4000
 
 

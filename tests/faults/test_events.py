@@ -5,6 +5,8 @@ import pytest
 from tests.support import services
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.short
 def test_events_reach_the_clients_of_every_process(make_site, clients, redis_url, report):

@@ -32,6 +32,7 @@ def test_a_cable_is_cut_without_a_close(make_site, clients, make_proxy, report):
 
 
 @pytest.mark.short
+@pytest.mark.once
 def test_nothing_travels_where_nothing_was_missed(scene, report):
     server = scene.site.serve()
     watching = scene.watch(server.url, number=5)
@@ -49,6 +50,7 @@ def test_nothing_travels_where_nothing_was_missed(scene, report):
 
 
 @pytest.mark.short
+@pytest.mark.once
 def test_only_what_was_missed_travels(scene, report):
     server = scene.site.serve()
     (client,) = scene.watch(server.url)

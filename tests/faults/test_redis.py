@@ -67,7 +67,7 @@ class Pair:
 
 
 @on_redis
-@pytest.mark.parametrize("kind", [pytest.param("core", marks=pytest.mark.short), "pub/sub"])
+@pytest.mark.parametrize("kind", [pytest.param("core", marks=[pytest.mark.short, pytest.mark.once]), "pub/sub"])
 def test_redis_is_killed_and_started_again(make_site, clients, redis, report, kind):
     pair = Pair(make_site, clients, LAYERS[kind], redis.url)
     redis.kill()

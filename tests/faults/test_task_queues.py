@@ -152,6 +152,7 @@ def make_queue(
 
 
 @pytest.mark.short
+@pytest.mark.once
 @pytest.mark.parametrize("queue", ["celery", "django"])
 def test_a_job_in_a_real_worker_is_seen_cancelled_and_known_to_be_dead(queue, make_queue, report):
     if queue == "django" and django.VERSION < (6,):

@@ -338,6 +338,13 @@ class TestRows:
         seat("one", gone=(Who(PLACE.key, str(bob.pk)),))
         assert here() == {"ann": {"card": 1}}
 
+    def test_a_user_deleted_by_raw_sql_leaves(self, ann, bob):
+        seat("one", arrive(ann), arrive(bob))
+        users = User.objects.filter(pk=bob.pk)
+        users._raw_delete("default")
+        seat("one", gone=(Who(PLACE.key, str(bob.pk)),))
+        assert [item.user_id for item in Presence.objects.all()] == [ann.pk]
+
     def test_the_people_of_a_dead_process_are_taken_away(self, ann, bob):
         seat("one", arrive(ann, {"card": 1}), arrive(bob))
         seat("two", arrive(ann))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from realtime.changelog import get_changelog
 from realtime.models import Change, Log
-from tests.oracle import expected, strategies, writes
+from tests.oracle import bounds, expected, strategies, writes
 from tests.oracle.expected import Wanted
 from tests.oracle.models import Box, Item, Person, Region, Tag
 from tests.oracle.world import Client, World
@@ -34,16 +34,9 @@ pytestmark = [
 
 @pytest.fixture
 def world(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr("realtime.queries.tail.MOST_PARTS", 2)  # of which there are more, too
-    monkeypatch.setattr("realtime.queries.livequery.FEW_ROWS", 4)
-    monkeypatch.setattr("realtime.queries.tail.FEW_ROWS", 4)
-    monkeypatch.setattr("realtime.queries.livequery.PART_ROWS", 2)  # so that most openings take several ticks
-    monkeypatch.setattr("realtime.queries.opening.STEP_ROWS", 1)
-    monkeypatch.setattr("realtime.protocol.patches.LONG_TEXT", 0)  # so that all texts are edited
-    monkeypatch.setattr("realtime.protocol.patches.LEAST_KEPT", 1)
-    limit(settings, window_frames=3)
-    limit(settings, changes=25)  # few enough to be exceeded
-    limit(settings, row_memory_bytes=20_000)  # so that rows are forgotten
+    for module, name, value in bounds.lower_bounds():
+        monkeypatch.setattr(module, name, value)
+    limit(settings, **bounds.LIMITS)
     settings.REALTIME_THREADS = 1
     settings.REALTIME_QUERY_SECONDS = 600  # rows are judged here, and not how busy the machine is
     world = World()

@@ -77,8 +77,8 @@ class RecordingTail(Tail):
         self.states: dict[str, dict[Wanted, Rows]] = {}  # by cursor
         self.fail_in_read = False
 
-    def _read(self, wants: Any, batches: Any, failed: Any) -> Any:
-        found = super()._read(wants, batches, failed)
+    def _read(self, wants: Any, batches: Any) -> Any:
+        found = super()._read(wants, batches)
         if self.fail_in_read:
             self.fail_in_read = False
             raise PlannedFailure

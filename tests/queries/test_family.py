@@ -234,6 +234,7 @@ def families_alive() -> tuple[int, int]:
     return sum(isinstance(each, Family) for each in objects), remembered
 
 
+@pytest.mark.once
 def test_families_are_forgotten_with_their_live_queries(live, shelves):
     """Else a visitor who searches on and on would fill the memory of the server."""
     before = families_alive()  # of other tests too

@@ -10,7 +10,7 @@ from realtime.streams.registry import Registry, place, registry
 from realtime.streams.validation import valid_streams
 from tests.models import Book
 from tests.streams import BookStream
-from tests.support.streams import no_streams
+from tests.support.streams import OpenBooks, no_streams
 
 
 @pytest.fixture
@@ -161,10 +161,35 @@ class TestUnknownStream:
         assert self.hint(registry, "xyz", settings, debug)[1] == said
 
     def test_none_is_registered(self, settings):
-        assert self.hint(Registry(), "notes", settings, True)[0] == (
-            "There is no stream 'notes'. None is registered: put streams.py into an app of INSTALLED_APPS, and use "
+        assert self.hint(Registry(), "nothing", settings, True)[0] == (
+            "There is no stream 'nothing'. None is registered: put streams.py into an app of INSTALLED_APPS, and use "
             "@register there."
         )
+
+    def test_class_with_the_name_is_not_registered(self, settings):
+        class Forgotten(ModelStream):
+            name = "forgotten"
+            model = Book
+
+        path = f"{Forgotten.__module__}.{Forgotten.__qualname__}"
+        assert self.hint(Registry(), "forgotten", settings, True)[0] == (
+            f"There is no stream 'forgotten'. {path} has this name, but is not registered: write "
+            '@register("forgotten") above it.'
+        )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (OpenBooks, 'OpenBooks where the stream\'s name belongs. Write @register("a-name") above the class.'),
+        (Book, 'tests.models.Book where the stream\'s name belongs. Write register("a-name", Book).'),
+        (7, 'given 7 where the stream\'s name belongs. Write @register("a-name") above the class.'),
+    ],
+)
+def test_register_without_a_name(given, said):
+    with pytest.raises(StreamDefinitionError) as refused:
+        register(given)
+    assert str(refused.value).endswith(said)
 
 
 def test_stream_is_validated_until_it_is_right(monkeypatch):

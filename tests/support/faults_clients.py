@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,6 +16,8 @@ from tests.support.replica import ReferenceClient
 from tests.support.waiting import seconds, wait_until
 
 PAUSE_SECONDS = (0.05, 0.3)  # before a client tries again
+Rows = Iterable[tuple[str, Any]]  # keys and rows, in order
+
 SILENT_HEARTBEATS = 2  # as the protocol says
 
 
@@ -41,9 +43,13 @@ class LiveClient:
 
     # from the test
 
-    def subscribe(self, stream: str, params: dict[str, Any], *, format: str = "data", **options: Any) -> int:
+    def subscribe(
+        self, stream: str, params: dict[str, Any], *, format: str = "data", rows: Rows = (), **options: Any
+    ) -> int:
+        """Want a live query. A page has its `rows` already, and their `cursor` and `fingerprint`."""
         id = max(self.protocol.subscriptions, default=0) + 1
-        self._clients.call(self._subscribe(id, {"stream": stream, "params": params, "format": format} | options))
+        target = {"stream": stream, "params": params, "format": format} | options
+        self._clients.call(self._subscribe(id, target, rows))
         return id
 
     def call(self, id: str, stream: str, params: dict[str, Any], action: str, **args: Any) -> None:
@@ -126,8 +132,10 @@ class LiveClient:
         self.messages.append((time.monotonic(), message))
         return SILENT_HEARTBEATS * message["heartbeat"] if message["type"] == "welcome" else None
 
-    async def _subscribe(self, id: int, target: dict[str, Any]) -> None:
-        await self._send(self.protocol.subscribe(id, **target))
+    async def _subscribe(self, id: int, target: dict[str, Any], rows: Rows) -> None:
+        messages = self.protocol.subscribe(id, **target)
+        self.protocol.subscriptions[id].replica.hold(dict(rows))
+        await self._send(messages)
 
     async def _say(self, id: int, data: dict[str, Any]) -> None:
         await self._send(self.protocol.be_present(id, data))

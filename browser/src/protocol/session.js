@@ -2,6 +2,7 @@
  * The client's side of the protocol as a state machine. It takes events and returns effects, without DOM, socket or timer.
  */
 
+import {Acknowledgements, DEFAULT_WINDOW} from "./flow_control.js"
 import {VERSION, codes, isPatched, reactionTo} from "./messages.js"
 import {Subscriptions} from "./subscriptions.js"
 
@@ -45,9 +46,6 @@ export const TRANSITIONS = {
   stopped: {connect: "opening", suspend: "stopped", resume: "stopped"},
 }
 
-/** The default limit of unacknowledged messages. */
-const DEFAULT_WINDOW = {frames: 32, bytes: 1048576}
-
 export class Session {
   /** @type {Phase} */
   phase = "idle"
@@ -60,9 +58,7 @@ export class Session {
   /** The state to show until the next welcome. @type {State} */
   #absence = "connecting"
   #renewed = false // new credentials were requested since the last frame
-  #window = DEFAULT_WINDOW
-  #handled = 0 // messages since the welcome
-  #unacked = {frames: 0, bytes: 0}
+  #acknowledgements = new Acknowledgements()
   /** Identifies the user, if no cookie does. @type {string | undefined} */
   #token
 
@@ -246,23 +242,22 @@ export class Session {
     if (message.type === "welcome") {
       const isFirst = this.phase === "greeting"
       this.#move("welcome")
-      this.#window = message.window ?? DEFAULT_WINDOW
+      this.#acknowledgements.window = message.window ?? DEFAULT_WINDOW
       return isFirst ? [{do: "greeted", heartbeat: message.heartbeat}, ...expires(message)] : expires(message)
     }
-    this.#unacked.bytes += size
+    this.#acknowledgements.received(size)
     if (message.type === "frame") {
       // a frame is acknowledged after the page has applied it
       const {cursor, calls = []} = message
       return [{do: "apply", cursor, updates: this.#subscriptions.updates(message), calls}]
     }
-    this.#handled += 1
-    if (message.type === "part") this.#unacked.frames += 1
+    this.#acknowledgements.handled(message.type === "part")
     return [...this.#answer(message), ...this.#ackIfDue()]
   }
 
   /** Handles a frame that leaves the cursor as it is. @param {import("./messages.js").Patched} message @param {number} size @returns {Effect[]} */
   #patched([query, patches], size) {
-    this.#unacked.bytes += size
+    this.#acknowledgements.received(size)
     const updates = this.#subscriptions.of(query).map((subscription) => ({subscription, deltas: [{query, patches}], fresh: false}))
     return [{do: "apply", cursor: null, updates, calls: []}]
   }
@@ -289,7 +284,7 @@ export class Session {
         return []
       case "heartbeat":
         this.#subscriptions.heartbeat(message.cursors ?? {})
-        return [this.#ack()]
+        return send([this.#acknowledgements.next()])
       case "refused":
         return this.#refused(message)
       case "reply":
@@ -330,8 +325,7 @@ export class Session {
    */
   applied({cursor, updates}, failed) {
     this.#renewed = false
-    this.#handled += 1
-    this.#unacked.frames += 1
+    this.#acknowledgements.handled(true)
 
     /** @type {Effect[]} */
     const effects = []
@@ -345,8 +339,7 @@ export class Session {
 
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
   #hello(messages) {
-    this.#handled = 0
-    this.#unacked = {frames: 0, bytes: 0}
+    this.#acknowledgements.reset()
     this.#texts.clear()
     const named = this.#token === undefined ? {} : {token: this.#token}
     return send([{type: "hello", version: VERSION, ...named}, ...messages])
@@ -390,15 +383,7 @@ export class Session {
 
   /** @returns {Effect[]} */
   #ackIfDue() {
-    const {frames, bytes} = this.#unacked
-    const due = frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
-    return due && this.phase === "ready" ? [this.#ack()] : []
-  }
-
-  /** @returns {Effect} */
-  #ack() {
-    this.#unacked = {frames: 0, bytes: 0}
-    return {do: "send", message: {type: "ack", messages: this.#handled}}
+    return this.#acknowledgements.isDue && this.phase === "ready" ? send([this.#acknowledgements.next()]) : []
   }
 }
 

@@ -6,6 +6,7 @@
  * its own, as after any lost connection. It does not depend on workers or ports, so tests need none.
  */
 
+import {Acknowledgements, DEFAULT_WINDOW} from "../protocol/flow_control.js"
 import {ABNORMAL, VERSION, codes, isPatched, parseJSON} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").Transport} Transport */
@@ -19,7 +20,6 @@ const MAX_SUBSCRIPTIONS = 50
 const MAX_WINDOWS = 4
 /** How many heartbeats a page may leave unanswered before it counts as frozen or crashed. */
 const MAX_HEARTBEATS = 3
-const DEFAULT_WINDOW = {frames: 32, bytes: 1048576}
 
 /** One page, as the multiplexer sees it. */
 class Page {
@@ -60,10 +60,8 @@ export class Multiplexer {
   /** The server's welcome, as text. @type {string | null} */
   #welcome = null
   #heartbeat = 0 // seconds
-  #window = DEFAULT_WINDOW
   #lastMessage = 0
-  #handled = 0 // messages since the welcome
-  #unacked = {frames: 0, bytes: 0}
+  #acknowledgements = new Acknowledgements()
   #nextId = 1
   /** The live query of each live text, by the text's number. @type {Map<number, number>} */
   #texts = new Map()
@@ -217,26 +215,18 @@ export class Multiplexer {
     this.#lastMessage = this.now()
     if (message.type === "welcome") return this.#welcomed(message, text)
     this.#deliver(message, text)
-    this.#handled += 1
-    this.#unacked.bytes += text.length
-    if (message.type === "frame" || message.type === "part" || isPatched(message)) this.#unacked.frames += 1
-    const {frames, bytes} = this.#unacked
-    const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4
-    if (isDue && this.#transport) this.#acknowledge()
-  }
-
-  #acknowledge() {
-    this.#unacked = {frames: 0, bytes: 0}
-    this.#send({type: "ack", messages: this.#handled})
+    this.#acknowledgements.received(text.length)
+    this.#acknowledgements.handled(message.type === "frame" || message.type === "part" || isPatched(message))
+    const isDue = message.type === "heartbeat" || this.#acknowledgements.isDue
+    if (isDue && this.#transport) this.#send(this.#acknowledgements.next())
   }
 
   /** @param {{heartbeat: number, window?: typeof DEFAULT_WINDOW}} message @param {string} text */
   #welcomed({heartbeat, window = DEFAULT_WINDOW}, text) {
     this.#welcome = text
     this.#heartbeat = heartbeat
-    this.#window = window
-    this.#handled = 0
-    this.#unacked = {frames: 0, bytes: 0}
+    this.#acknowledgements.window = window
+    this.#acknowledgements.reset()
     this.#watch(2 * heartbeat)
     for (const page of this.#greeted()) page.port.send(text)
   }
@@ -339,7 +329,7 @@ export class Multiplexer {
   /** @param {Page} page @param {string} text */
   #sendText(page, text) {
     page.bytes += text.length
-    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#reject(page, "The page does not read what it is sent.")
+    if (page.bytes > MAX_WINDOWS * this.#acknowledgements.window.bytes) this.#reject(page, "The page does not read what it is sent.")
     else page.port.send(text)
   }
 }

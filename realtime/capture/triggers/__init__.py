@@ -51,9 +51,15 @@ def unsupported_tables(alias: str) -> list[Table]:
     """Return the tables that need triggers and cannot have them, except views whose streams set `rows_depend_on`."""
     if settings.CAPTURE != "triggers":
         return []
-    declared = {stream.model._meta.concrete_model for stream in registry if stream.rows_depend_on is not None}
-    unsupported = get_triggers(alias).unsupported(watched_tables().values())
-    return [table for table in unsupported if table.model not in declared]
+    triggers = get_triggers(alias)
+    unsupported = triggers.unsupported(watched_tables().values())
+    declared = {stream.model._meta.concrete_model: stream.rows_depend_on for stream in registry}
+    written = triggers.without_triggers()  # `rows_depend_on = []` does not say who writes to them
+    return [
+        table
+        for table in unsupported
+        if (not declared.get(table.model) if table.name in written else declared.get(table.model) is None)
+    ]
 
 
 def outdated_tables(alias: str) -> list[str]:

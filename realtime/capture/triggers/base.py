@@ -45,7 +45,7 @@ class Triggers(ABC):
         return [trigger for table in found for trigger in self.triggers_of(table)]
 
     def unsupported(self, tables: Iterable[Table]) -> list[Table]:
-        """Return the tables that cannot have triggers: views, and names with a schema that is not in this database."""
+        """Return the tables without triggers: views, virtual and foreign tables, and names of an unknown schema."""
         known, views = self.tables(), self.views()
         return [
             table
@@ -55,7 +55,11 @@ class Triggers(ABC):
 
     def tables(self) -> set[str]:
         """Return the names that models may use for the tables of this database."""
-        return set(self.connection.introspection.table_names())
+        return set(self.connection.introspection.table_names()) - self.without_triggers()
+
+    def without_triggers(self) -> set[str]:
+        """Return the tables that the database refuses to give triggers, though Django lists them as tables."""
+        return set()
 
     def views(self) -> set[str]:
         """Return the names that models may use for the views of this database."""

@@ -80,7 +80,11 @@ class PostgreSQLTriggers(Triggers):
         return super().tables() | self._in_schemas("r", "p")
 
     def views(self) -> set[str]:
-        return super().views() | self._in_schemas("v", "m")
+        return super().views() | self._in_schemas("v", "m", "f")
+
+    def without_triggers(self) -> set[str]:
+        """Return the foreign tables, whose triggers cannot have transition tables."""
+        return {name for (name,) in self.fetch("SELECT relname FROM pg_class WHERE relkind = 'f'")}
 
     def _in_schemas(self, *kinds: str) -> set[str]:
         """Return names qualified with their schema, as in `db_table = '"archive"."task"'`."""

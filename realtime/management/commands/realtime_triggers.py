@@ -34,7 +34,7 @@ class Command(BaseCommand):
             )
         elif lacking := triggers.unsupported_tables(alias):
             raise CommandError(
-                f"These tables cannot have triggers, because they are views or in another schema: "
+                "These tables cannot have triggers, because they are views, virtual or foreign, or in another schema: "
                 f"{', '.join(sorted(table.name for table in lacking))}. Name the models of the tables below a view in "
                 "`rows_depend_on` of its stream."
             )

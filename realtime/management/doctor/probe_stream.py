@@ -17,7 +17,9 @@ from realtime.streams.stream import ModelStream
 NAME = "realtime.probe"
 KEY_SECONDS = 900  # the lifetime of a key; older rows are deleted
 
-_signer = TimestampSigner(salt="realtime.probe")
+
+def _signer() -> TimestampSigner:
+    return TimestampSigner(salt="realtime.probe")  # made when it is used: commands of a build have no SECRET_KEY
 
 
 @register(NAME)
@@ -31,7 +33,7 @@ class ProbeStream(ModelStream):
 
     def authorize(self, user: Any, key: str) -> bool:  # type: ignore[override]  # the stream's own parameter
         try:
-            _signer.unsign(key, max_age=KEY_SECONDS)
+            _signer().unsign(key, max_age=KEY_SECONDS)
         except BadSignature:
             return False
         return True
@@ -43,7 +45,7 @@ class ProbeStream(ModelStream):
 def begin() -> str:
     """Create a row and return its key. Delete old rows of interrupted probes."""
     now = int(time.time())
-    key = _signer.sign(secrets.token_hex(8))
+    key = _signer().sign(secrets.token_hex(8))
     with transaction.atomic(using=ProbeStream.database()):
         Probe.objects.filter(at__lt=now - KEY_SECONDS).delete()
         Probe.objects.create(key=key, text="begun", at=now)

@@ -357,6 +357,40 @@ var EventListeners = class {
   }
 };
 
+// src/protocol/flow_control.js
+var DEFAULT_WINDOW = { frames: 32, bytes: 1048576 };
+var Acknowledgements = class {
+  /** How much the server sends without an acknowledgement. */
+  window = DEFAULT_WINDOW;
+  #handled = 0;
+  // messages since the welcome
+  #frames = 0;
+  // of those that are not acknowledged
+  #bytes = 0;
+  /** Begins with another connection. */
+  reset() {
+    this.#handled = this.#frames = this.#bytes = 0;
+  }
+  /** @param {number} size length of a message's text */
+  received(size) {
+    this.#bytes += size;
+  }
+  /** Counts a message as handled. @param {boolean} isFrame whether it counts as a frame in the window */
+  handled(isFrame) {
+    this.#handled += 1;
+    if (isFrame) this.#frames += 1;
+  }
+  /** Whether a quarter of the window is used. */
+  get isDue() {
+    return this.#frames >= this.window.frames / 4 || this.#bytes >= this.window.bytes / 4;
+  }
+  /** Returns the acknowledgement of all handled messages, to be sent. @returns {import("./messages.js").ClientMessage} */
+  next() {
+    this.#frames = this.#bytes = 0;
+    return { type: "ack", messages: this.#handled };
+  }
+};
+
 // src/protocol/subscriptions.js
 function newSubscription({ fingerprint = "", ...target }) {
   return { ...target, fingerprint, nextFingerprint: "", id: 0, query: null, log: null, status: "wanted", failures: 0, present: null, vouched: false, parts: null };
@@ -540,7 +574,6 @@ var TRANSITIONS = {
   suspended: { connect: "suspended", suspend: "suspended", resume: "opening" },
   stopped: { connect: "opening", suspend: "stopped", resume: "stopped" }
 };
-var DEFAULT_WINDOW = { frames: 32, bytes: 1048576 };
 var Session = class {
   /** @type {Phase} */
   phase = "idle";
@@ -554,10 +587,7 @@ var Session = class {
   #absence = "connecting";
   #renewed = false;
   // new credentials were requested since the last frame
-  #window = DEFAULT_WINDOW;
-  #handled = 0;
-  // messages since the welcome
-  #unacked = { frames: 0, bytes: 0 };
+  #acknowledgements = new Acknowledgements();
   /** Identifies the user, if no cookie does. @type {string | undefined} */
   #token;
   /** The state to show; `null` before connect(). @returns {State | null} */
@@ -719,21 +749,20 @@ var Session = class {
     if (message.type === "welcome") {
       const isFirst = this.phase === "greeting";
       this.#move("welcome");
-      this.#window = message.window ?? DEFAULT_WINDOW;
+      this.#acknowledgements.window = message.window ?? DEFAULT_WINDOW;
       return isFirst ? [{ do: "greeted", heartbeat: message.heartbeat }, ...expires(message)] : expires(message);
     }
-    this.#unacked.bytes += size;
+    this.#acknowledgements.received(size);
     if (message.type === "frame") {
       const { cursor, calls = [] } = message;
       return [{ do: "apply", cursor, updates: this.#subscriptions.updates(message), calls }];
     }
-    this.#handled += 1;
-    if (message.type === "part") this.#unacked.frames += 1;
+    this.#acknowledgements.handled(message.type === "part");
     return [...this.#answer(message), ...this.#ackIfDue()];
   }
   /** Handles a frame that leaves the cursor as it is. @param {import("./messages.js").Patched} message @param {number} size @returns {Effect[]} */
   #patched([query, patches], size) {
-    this.#unacked.bytes += size;
+    this.#acknowledgements.received(size);
     const updates = this.#subscriptions.of(query).map((subscription) => ({ subscription, deltas: [{ query, patches }], fresh: false }));
     return [{ do: "apply", cursor: null, updates, calls: [] }];
   }
@@ -758,7 +787,7 @@ var Session = class {
         return [];
       case "heartbeat":
         this.#subscriptions.heartbeat(message.cursors ?? {});
-        return [this.#ack()];
+        return send([this.#acknowledgements.next()]);
       case "refused":
         return this.#refused(message);
       case "reply":
@@ -798,8 +827,7 @@ var Session = class {
    */
   applied({ cursor, updates }, failed) {
     this.#renewed = false;
-    this.#handled += 1;
-    this.#unacked.frames += 1;
+    this.#acknowledgements.handled(true);
     const effects = [];
     for (const { subscription } of updates) {
       if (!this.#subscriptions.has(subscription)) continue;
@@ -810,8 +838,7 @@ var Session = class {
   }
   /** @param {import("./messages.js").ClientMessage[]} messages @returns {Effect[]} */
   #hello(messages) {
-    this.#handled = 0;
-    this.#unacked = { frames: 0, bytes: 0 };
+    this.#acknowledgements.reset();
     this.#texts.clear();
     const named = this.#token === void 0 ? {} : { token: this.#token };
     return send([{ type: "hello", version: VERSION, ...named }, ...messages]);
@@ -848,14 +875,7 @@ var Session = class {
   }
   /** @returns {Effect[]} */
   #ackIfDue() {
-    const { frames, bytes } = this.#unacked;
-    const due = frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
-    return due && this.phase === "ready" ? [this.#ack()] : [];
-  }
-  /** @returns {Effect} */
-  #ack() {
-    this.#unacked = { frames: 0, bytes: 0 };
-    return { do: "send", message: { type: "ack", messages: this.#handled } };
+    return this.#acknowledgements.isDue && this.phase === "ready" ? send([this.#acknowledgements.next()]) : [];
   }
 };
 function expires({ expires: expires2 }) {
@@ -6062,7 +6082,6 @@ var NEEDS_OWN = "This page needs a connection of its own.";
 var MAX_SUBSCRIPTIONS = 50;
 var MAX_WINDOWS = 4;
 var MAX_HEARTBEATS = 3;
-var DEFAULT_WINDOW2 = { frames: 32, bytes: 1048576 };
 var Page2 = class {
   greeted = false;
   bytes = 0;
@@ -6100,11 +6119,8 @@ var Multiplexer = class {
   #welcome = null;
   #heartbeat = 0;
   // seconds
-  #window = DEFAULT_WINDOW2;
   #lastMessage = 0;
-  #handled = 0;
-  // messages since the welcome
-  #unacked = { frames: 0, bytes: 0 };
+  #acknowledgements = new Acknowledgements();
   #nextId = 1;
   /** The live query of each live text, by the text's number. @type {Map<number, number>} */
   #texts = /* @__PURE__ */ new Map();
@@ -6244,24 +6260,17 @@ var Multiplexer = class {
     this.#lastMessage = this.now();
     if (message.type === "welcome") return this.#welcomed(message, text2);
     this.#deliver(message, text2);
-    this.#handled += 1;
-    this.#unacked.bytes += text2.length;
-    if (message.type === "frame" || message.type === "part" || isPatched(message)) this.#unacked.frames += 1;
-    const { frames, bytes } = this.#unacked;
-    const isDue = message.type === "heartbeat" || frames >= this.#window.frames / 4 || bytes >= this.#window.bytes / 4;
-    if (isDue && this.#transport) this.#acknowledge();
-  }
-  #acknowledge() {
-    this.#unacked = { frames: 0, bytes: 0 };
-    this.#send({ type: "ack", messages: this.#handled });
+    this.#acknowledgements.received(text2.length);
+    this.#acknowledgements.handled(message.type === "frame" || message.type === "part" || isPatched(message));
+    const isDue = message.type === "heartbeat" || this.#acknowledgements.isDue;
+    if (isDue && this.#transport) this.#send(this.#acknowledgements.next());
   }
   /** @param {{heartbeat: number, window?: typeof DEFAULT_WINDOW}} message @param {string} text */
-  #welcomed({ heartbeat, window: window2 = DEFAULT_WINDOW2 }, text2) {
+  #welcomed({ heartbeat, window: window2 = DEFAULT_WINDOW }, text2) {
     this.#welcome = text2;
     this.#heartbeat = heartbeat;
-    this.#window = window2;
-    this.#handled = 0;
-    this.#unacked = { frames: 0, bytes: 0 };
+    this.#acknowledgements.window = window2;
+    this.#acknowledgements.reset();
     this.#watch(2 * heartbeat);
     for (const page of this.#greeted()) page.port.send(text2);
   }
@@ -6355,7 +6364,7 @@ var Multiplexer = class {
   /** @param {Page} page @param {string} text */
   #sendText(page, text2) {
     page.bytes += text2.length;
-    if (page.bytes > MAX_WINDOWS * this.#window.bytes) this.#reject(page, "The page does not read what it is sent.");
+    if (page.bytes > MAX_WINDOWS * this.#acknowledgements.window.bytes) this.#reject(page, "The page does not read what it is sent.");
     else page.port.send(text2);
   }
 };
