@@ -42,7 +42,7 @@ class Round:
 
     @contextmanager
     def reading(self, *keys: QueryKey) -> Iterator[None]:
-        """Time the reading of live queries, of which each bears the same part.
+        """Time the reading of live queries; each bears the same part.
 
         Raise `GivenUp` at its end if the round was abandoned.
         """
