@@ -45,7 +45,7 @@ class StatementBuilder:
     def __init__(self, table: Table, alias: str, *, one: bool = False) -> None:
         self.table = table
         self.alias = alias
-        self.log = log = PostgreSQLLogSQL(alias)
+        self.log = log = PostgreSQLLogSQL(alias, table=get_changelog(alias).qualified_table)
         if one:  # for one row, expressions are cheaper to plan than values computed once for many rows
             log.stamps = ", ".join(PostgreSQLChangeLog.row_stamps)
         self.quote = quote = log.quote

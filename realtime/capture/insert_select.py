@@ -25,6 +25,7 @@ from django.db.models.sql.where import ExtraWhere
 from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, UPDATE, empty_routing, named_keys, rereads
 from realtime.capture.sql.log import LogSQL
 from realtime.capture.tables import Table
+from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange, encode_routing
 
 UNREPEATABLE = (ExtraWhere, Now, Random, RawSQL)
@@ -37,7 +38,7 @@ class InsertSelect:
 
     def __init__(self, table: Table, alias: str) -> None:
         self.table = table
-        self.log = LogSQL(alias)
+        self.log = LogSQL(alias, table=get_changelog(alias).qualified_table)
         self.rereads = self.log.rereads(table)
         # whether the first INSERT adds one change for each row, and so shows how many rows there are
         self._counts_rows = any(own.label not in self.rereads for own in table.own)

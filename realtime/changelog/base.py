@@ -138,11 +138,12 @@ class ChangeLog(ABC):
     triggers_wake = False  # whether a trigger can wake the hubs
     errors_end_transactions = False  # whether an error aborts the transaction
     now_sql: str  # milliseconds since 1970
-    exists_sql: str  # returns a row if the log's table exists
+    exists_sql: str  # returns a row if the log's table exists, with what precedes its name
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
         self._exists = False  # the log's table has been seen
+        self._schema = ""  # of that table, as SQL
         self._upkeep = Upkeep()
         quote = self.connection.ops.quote_name
         self.table = quote(Change._meta.db_table)
@@ -159,6 +160,11 @@ class ChangeLog(ABC):
     @property
     def connection(self) -> Any:
         return connections[self.alias]
+
+    @property
+    def qualified_table(self) -> str:
+        """The log's table as writers name it: they may set another `search_path` once `exists` has seen it."""
+        return f"{self._schema}{self.table}"
 
     @property
     def now(self) -> RawSQL:
@@ -207,9 +213,12 @@ class ChangeLog(ABC):
             connection.ensure_connection()
             with closing(connection.connection.cursor()) as cursor:
                 cursor.execute(self.exists_sql)
-                return cursor.fetchone() is not None
+                found = cursor.fetchone()
         except Exception:  # the writer's own statement reports the error
             return False
+        if found is not None:
+            [self._schema] = found
+        return found is not None
 
     def reread_after_commit(self, labels: Iterable[str]) -> None:
         """Reload these models after the writer's commit, if the log exists by then: there was none during a write."""
@@ -240,7 +249,7 @@ class ChangeLog(ABC):
             params += [change.model, change.key, change.operation, routing]
         with self.connection.cursor() as cursor:
             values = ", ".join([row] * len(changes))
-            cursor.execute(f"INSERT INTO {self.table} ({columns}) VALUES {values}", params)
+            cursor.execute(f"INSERT INTO {self.qualified_table} ({columns}) VALUES {values}", params)
 
     @abstractmethod
     def head(self, *, rows: int | None = None) -> str:

@@ -32,7 +32,10 @@ class PostgreSQLChangeLog(ChangeLog):
     row_stamps = ("pg_current_xact_id()::text::bigint", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
     transaction_sql = f"(SELECT {row_stamps[0]})"  # a subquery is evaluated once per statement
     now_sql = f"(SELECT {row_stamps[1]})"
-    exists_sql = f"SELECT 1 WHERE to_regclass('{Change._meta.db_table}') IS NOT NULL"
+    exists_sql = (
+        "SELECT quote_ident(nspname) || '.' FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+        f" WHERE pg_class.oid = to_regclass('{Change._meta.db_table}')"
+    )
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)

@@ -18,7 +18,7 @@ class SQLiteChangeLog(ChangeLog):
 
     poll_seconds = 0.1  # `moved` costs microseconds
     now_sql = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
-    exists_sql = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{Change._meta.db_table}'"
+    exists_sql = f"SELECT '' FROM sqlite_master WHERE type = 'table' AND name = '{Change._meta.db_table}'"
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)

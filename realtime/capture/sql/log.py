@@ -19,9 +19,12 @@ COLUMNS = ("model", "key", "operation", "routing", "transaction", "at")
 
 
 class LogSQL:
-    """Builds the statements for the log of one database."""
+    """Builds the statements for the log of one database.
 
-    def __init__(self, alias: str) -> None:
+    `table` is how they name its table; by default, by its plain name.
+    """
+
+    def __init__(self, alias: str, *, table: str = "") -> None:
         self.alias = alias
         connection = connections[alias]
         self.quote = connection.ops.quote_name
@@ -30,7 +33,7 @@ class LogSQL:
         self.changelog = get_changelog(alias)
         self.stamps = f"{self.changelog.transaction_sql}, {self.changelog.now_sql}"  # transaction and time of a change
         columns = ", ".join(self.changelog.columns[name] for name in COLUMNS)
-        self.into = f"INSERT INTO {self.changelog.table} ({columns})"
+        self.into = f"INSERT INTO {table or self.changelog.table} ({columns})"
 
     def values(self, label: str, key: str | None, operation: str, routing: str, keys: Sequence[Column] = ()) -> str:
         """Return the values of one change; `keys` are the columns of its key."""
