@@ -312,6 +312,13 @@ SUITES: tuple[Suite, ...] = (
         databases=DATABASES,
     ),
     Suite(
+        "postgres-copy",
+        "django-postgres-copy==2.8.0",
+        (*PYTEST, "-o", "python_files=test*.py", "tests"),
+        also=RUNNER,
+        databases=("postgresql",),
+    ),
+    Suite(
         "allauth",
         "django-allauth[socialaccount,mfa,headless,headless-spec,idp-oidc,saml,steam,openid]==65.22.1",
         (*PYTEST, "tests"),
