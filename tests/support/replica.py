@@ -278,7 +278,8 @@ class ReferenceClient:
 
     def _long(self, number: int, more: Any) -> dict[str, Any]:
         if isinstance(more, dict):
-            [log] = {item.log for item in self.subscriptions.values() if item.query == number}
+            # none, if this client has unsubscribed while the message was on its way
+            [log] = {item.log for item in self.subscriptions.values() if item.query == number} or {None}
             return {"type": "frame", "log": log, "cursor": None, "deltas": [{"query": number, "patches": more}]}
         assert number in self.texts, f"The text {number} continues, and did not begin in this connection."
         return {**self.texts[number], "type": "text", "text": more}
