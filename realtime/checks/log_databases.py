@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from django.apps import apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections, router
 
@@ -14,6 +13,7 @@ from realtime.auth.revocation import access_database
 from realtime.capture.tables import log_databases
 from realtime.conf import limits, settings
 from realtime.hub.hub import CHECK_THREADS
+from realtime.models import Change, Log
 from realtime.queries.tail import WARN_PART
 from realtime.streams.registry import registry
 from realtime.streams.validation import valid_streams
@@ -50,7 +50,6 @@ def check_tenants(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 @register("realtime")
 def check_routers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E065: a database router keeps the tables of realtime from a database that needs them."""
-    models = list(apps.get_app_config("realtime").get_models())
     return [
         Error(
             f"DATABASE_ROUTERS does not allow the tables of realtime in the database {alias!r}, which has live models "
@@ -60,7 +59,7 @@ def check_routers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             id="realtime.E065",
         )
         for alias in _aliases()
-        if not all(router.allow_migrate_model(alias, model) for model in models)
+        if not all(router.allow_migrate_model(alias, model) for model in (Change, Log))
     ]
 
 

@@ -247,6 +247,11 @@ class NotHere:
         return app_label != "realtime"
 
 
+def test_other_apps_tests_may_take_realtime_away(settings):
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "realtime"]
+    assert check_routers(None) == []
+
+
 def test_router_that_does_not_allow_the_tables(settings):
     assert check_routers(None) == []
     settings.DATABASE_ROUTERS = [NotHere()]
