@@ -14,6 +14,7 @@ from realtime.checks.setup import check_triggers, check_unmanaged
 from realtime.streams.registry import registry
 from tests.models import Book, Shelf
 from tests.queries.conftest import Live
+from tests.support.streams import registered
 
 
 class ThickBook(models.Model):
@@ -177,6 +178,12 @@ class TestView:
     def test_check_accepts_a_view_with_rows_depend_on(self, follow, view, depend):
         follow(ThickBook, rows_depend_on=depend)
         assert (check_unmanaged(None), check_triggers(None, ["default"])) == ([], [])
+
+    def test_one_of_two_streams_of_a_view_names_its_tables(self, follow, view):
+        follow(ThickBook, rows_depend_on=["tests.Book"])
+        second = type("Second", (ModelStream,), {"model": ThickBook, "fields": ["title"]})
+        with registered(second=second):
+            assert check_triggers(None, ["default"]) == []
 
     def test_check_names_a_view_without_triggers(self, follow, view, capture):
         follow(ThickBook)

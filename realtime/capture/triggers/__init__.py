@@ -53,13 +53,10 @@ def unsupported_tables(alias: str) -> list[Table]:
         return []
     triggers = get_triggers(alias)
     unsupported = triggers.unsupported(watched_tables().values())
-    declared = {stream.model._meta.concrete_model: stream.rows_depend_on for stream in registry}
+    declared = {stream.model._meta.concrete_model for stream in registry if stream.rows_depend_on is not None}
+    followed = {stream.model._meta.concrete_model for stream in registry if stream.rows_depend_on}
     written = triggers.without_triggers()  # `rows_depend_on = []` does not say who writes to them
-    return [
-        table
-        for table in unsupported
-        if (not declared.get(table.model) if table.name in written else declared.get(table.model) is None)
-    ]
+    return [table for table in unsupported if table.model not in (followed if table.name in written else declared)]
 
 
 def outdated_tables(alias: str) -> list[str]:
