@@ -73,10 +73,9 @@ class Family:
 
     def values(self, query: LiveQuery) -> Values | None:
         """Return the partition, and the audience, of a live query; None if no row can name its audience."""
-        values = self._values.get(query)
-        if values is None:
-            values = self._values[query] = self._read_values(query.stream)
-        return values
+        if query not in self._values:
+            self._values[query] = self._read_values(query.stream)
+        return self._values[query]
 
     def _read_values(self, stream: ModelStream) -> Values | None:
         partition = [self._fields[name].get_prep_value(stream.params[name]) for name in self._places]
