@@ -27,17 +27,15 @@ from realtime.capture.rows import INSERT, REREAD, UNKNOWN, collect_values, rerea
 from realtime.capture.sql.log import LogSQL
 from realtime.capture.statement import Statement, log_failure_once
 from realtime.capture.tables import Row, Table
-from realtime.capture.transactions import SIGNALED, can_begin
+from realtime.capture.transactions import IN_TRANSACTION, SIGNAL_IF_BEGUN, SIGNALED, START, can_begin
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
 
-IN_TRANSACTION = "realtime: a transaction is open"
 SYNTAX_ERROR = 1064  # in SQL mode ORACLE
 # mysqlclient does not know that a transaction is open, which START TRANSACTION would commit
 BEGIN = (
-    "BEGIN NOT ATOMIC "
-    f"IF @@in_transaction THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{IN_TRANSACTION}'; END IF; "
-    "BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END; START TRANSACTION; "
+    f"BEGIN NOT ATOMIC {SIGNAL_IF_BEGUN}"
+    f"BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END; {START}; "
 )
 END = "; COMMIT; END; END"
 GENERATED = ""  # a key that only the database knows

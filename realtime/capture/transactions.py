@@ -12,7 +12,9 @@ from realtime.changelog.commits import in_transaction, reports_transactions
 
 START = "START TRANSACTION"
 # on MariaDB, for drivers that do not report an open transaction, which START TRANSACTION would commit
-START_UNLESS_BEGUN = f"BEGIN NOT ATOMIC IF @@in_transaction THEN SIGNAL SQLSTATE '45000'; END IF; {START}; END"
+IN_TRANSACTION = "realtime: a transaction is open"
+SIGNAL_IF_BEGUN = f"IF @@in_transaction THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{IN_TRANSACTION}'; END IF; "
+START_UNLESS_BEGUN = f"BEGIN NOT ATOMIC {SIGNAL_IF_BEGUN}{START}; END"
 SIGNALED = 1644  # error code of SIGNAL
 
 
