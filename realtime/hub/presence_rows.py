@@ -177,8 +177,10 @@ def _of() -> tuple[str, ...]:
 def _user_keys(texts: Collection[str]) -> dict[str, Any]:
     """Return the users' keys by their text, also those of users who have been deleted."""
     model = user_model()
+    if model is None:
+        return {}
     keys = {}
-    for text in texts if model is not None else ():
+    for text in texts:
         with suppress(ValidationError):  # a key of a replaced user model
             keys[text] = model._meta.pk.to_python(text)
     return keys
@@ -187,10 +189,8 @@ def _user_keys(texts: Collection[str]) -> dict[str, Any]:
 def _known_users(alias: str, texts: Collection[str]) -> dict[str, Any]:
     """Return the keys of the users that still exist, by their text."""
     keys = _user_keys(texts)
-    model: Any = user_model()
-    there = (
-        set(model._default_manager.using(alias).filter(pk__in=keys.values()).values_list("pk", flat=True))
-        if keys
-        else ()
-    )
+    if not keys:
+        return {}
+    users = user_model()._default_manager.using(alias)
+    there = set(users.filter(pk__in=keys.values()).values_list("pk", flat=True))
     return {text: key for text, key in keys.items() if key in there}
