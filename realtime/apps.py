@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 
 import realtime
+from realtime import checks
 from realtime.checks.installation import refuse_other_package
 
 refuse_other_package(realtime)  # before imports of its modules fail one by one
@@ -19,22 +20,14 @@ class RealtimeConfig(AppConfig):
         # the modules register themselves; models are ready only now
         from realtime.capture import access, install
         from realtime.changelog.base import commit_listeners
-        from realtime.checks import (  # noqa: F401
-            declarations,
-            libraries,
-            log_databases,
-            servers,
-            setup,
-            site,
-            templates,
-            time,
-        )
         from realtime.hub.pubsub.notifications import notify
         from realtime.management.doctor import probe_stream  # noqa: F401
         from realtime.streams.registry import registry
         from realtime.writers import job_stream, notification_stream  # noqa: F401
 
-        commit_listeners.append(notify)
+        if notify not in commit_listeners:  # apps may become ready more than once
+            commit_listeners.append(notify)
+        checks.install()
         registry.autodiscover()
         install.install()
         install.connect(self)

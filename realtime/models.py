@@ -199,6 +199,9 @@ class JobState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+JOB_STREAM = "realtime.jobs"
+NOTIFICATION_STREAM = "realtime.notifications"
+
 ENDED_STATES = (JobState.COMPLETE, JobState.FAILED, JobState.CANCELLED)
 
 

@@ -20,7 +20,6 @@ from realtime.models import ENDED_STATES, HAS_USERS, Job, JobState
 from realtime.protocol.live_text import TextName
 from realtime.streams.keys import key_of
 
-STREAM = "realtime.jobs"  # the name of their stream
 KEPT = timedelta(days=7)  # after a job's end; for one that no worker has run, after it was queued
 
 

@@ -12,7 +12,6 @@ from realtime.actions.links import link_problem
 from realtime.actions.storable import storable_text
 from realtime.models import HAS_USERS, Notification, NotificationLevel
 
-STREAM = "realtime.notifications"  # the name of their stream
 SHOWN_FOR = timedelta(seconds=10)
 KEPT_FOR = timedelta(days=30)  # even if the user has never seen it
 

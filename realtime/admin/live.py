@@ -29,12 +29,9 @@ from django.utils.translation import gettext as _
 from realtime.admin.streams import ListStream, ObjectStream
 from realtime.capture import install
 from realtime.exceptions import ClientError
-from realtime.protocol.codec import encode_value
-from realtime.queries.page import page_part, page_position
 from realtime.streams.registry import registry
 from realtime.streams.relations import follow
 from realtime.streams.stream import ModelStream
-from realtime.templatetags.realtime import realtime_script
 
 logger = logging.getLogger("realtime.admin")
 
@@ -122,11 +119,16 @@ class LiveModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for
         if REFRESH in request.headers:
             # the messages of a page that the user is waiting for elsewhere are not to be used up here
             request._messages = _NoMessages(request)  # type: ignore[attr-defined]
+        from realtime.queries.page import page_position  # not at start, since every process imports this module
+
         return page_position(router.db_for_write(self.model), request)
 
     def _live_attributes(
         self, request: HttpRequest, name: str, params: Mapping[str, Any], cursor: str
     ) -> dict[str, str] | None:
+        from realtime.protocol.codec import encode_value  # here for the same reason
+        from realtime.queries.page import page_part
+
         try:
             part = page_part(request.user, name, params, FORMAT, page=request)
         except ClientError:  # access has gone since the view has shown the page
@@ -159,6 +161,8 @@ class _BrowserScript(MediaAsset):
         self._request = request
 
     def render(self, *, attrs: Any = None) -> SafeString:
+        from realtime.templatetags.realtime import realtime_script  # here for the same reason
+
         return realtime_script({"request": self._request, "csp_nonce": (attrs or {}).get("nonce", "")})
 
     def __str__(self) -> str:

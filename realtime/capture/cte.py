@@ -20,13 +20,14 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
-from django.db import DatabaseError, NotSupportedError
+from django.db import DatabaseError, NotSupportedError, ProgrammingError
 from django.db.models.constants import OnConflict
 from django.db.models.sql.constants import NO_RESULTS, ROW_COUNT, SINGLE
 from django.db.models.sql.subqueries import UpdateQuery
 
-from realtime.capture import rules
+from realtime.capture import restrictions
 from realtime.capture.insert_select import select_matching
+from realtime.capture.restrictions import Restriction
 from realtime.capture.rows import DELETE, INSERT, MAX_ROWS, UPDATE, named_keys
 from realtime.capture.sql.postgresql import PostgreSQLLogSQL
 from realtime.capture.statement import Statement, log_failure_once, run_with_reread, run_with_reread_atomically
@@ -142,21 +143,33 @@ class Combined(NamedTuple):
 def run_recorded(record: Execute, table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
     """Let `record` execute the statement together with its log entries; return None if it has no such form."""
     alias, event = compiler.connection.alias, EVENTS[record]
-    if rules.has_rule(compiler.connection, table.name, event):
+    restriction = restrictions.restriction_of(compiler.connection, table, event)
+    if restriction is Restriction.ROW_SECURITY and not _reads(compiler, event, *args, **kwargs):
+        if event == restrictions.INSERT and compiler.query.on_conflict is None:
+            return None  # its values are known
+        return run_with_reread_atomically(table, compiler, statement, *args, **kwargs)
+    if restriction is Restriction.UNCHANGED:
         return run_with_reread_atomically(table, compiler, statement, *args, **kwargs)
     try:
         return record(table, compiler, statement, *args, **kwargs)
-    except NotSupportedError:
-        # a rule was created after the lookup; an open transaction has failed with this error
-        rules.cache_rule(compiler.connection, table.name, event)
+    except (NotSupportedError, ProgrammingError):
+        # the table or the role may have changed since the lookup; an open transaction has failed with this error
+        restrictions.forget(compiler.connection, table, event)
         if not compiler.connection.get_autocommit():
             raise
-        return run_with_reread_atomically(table, compiler, Statement(statement.execute), *args, **kwargs)
+        if restriction is restrictions.restriction_of(compiler.connection, table, event):
+            raise
+        return run_recorded(record, table, compiler, Statement(statement.execute), *args, **kwargs)
     except Exception as error:
         if error is statement.failed or isinstance(error, DatabaseError):
             raise
         log_failure_once(table, error)
         return run_with_reread(table, alias, statement, *args, **kwargs)
+
+
+def _reads(compiler: Any, event: str, returning_fields: Any = None) -> bool:
+    """Return whether Django's own statement reads columns, so that RETURNING asks for no further right to read."""
+    return bool(returning_fields if event == restrictions.INSERT else compiler.query.where)
 
 
 @cache
@@ -259,4 +272,9 @@ def delete(table: Table, compiler: Any, execute: Execute, result_type: Any = Non
     return builder.run(compiler, execute, builder.combine(sql, builder.delete_entries, few=few), params)
 
 
-EVENTS = {insert: rules.INSERT, update: rules.UPDATE, update_returning: rules.UPDATE, delete: rules.DELETE}
+EVENTS = {
+    insert: restrictions.INSERT,
+    update: restrictions.UPDATE,
+    update_returning: restrictions.UPDATE,
+    delete: restrictions.DELETE,
+}

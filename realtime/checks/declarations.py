@@ -8,8 +8,9 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.admin.sites import all_sites
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Warning
 
+from realtime.checks import register
 from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE
 from realtime.streams.presence import PresenceStream
 from realtime.streams.registry import place, registry
@@ -34,7 +35,7 @@ def option_names() -> list[str]:
     return [*(name for name in ModelStream.__annotations__ if name != "name"), *HOOKS]
 
 
-@register("realtime")
+@register()
 def check_names(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E063: an action, event or live value that overrides a method. W064: a misspelt option or hook."""
     found: list[CheckMessage] = []
@@ -62,7 +63,7 @@ def check_names(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return found
 
 
-@register("realtime")
+@register()
 def check_admin_names(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W064: a misspelt option of a live admin."""
     if not apps.is_installed("django.contrib.admin"):

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import distributions
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
+
+from realtime.checks import register
 
 DISTRIBUTION = "django-live-queries"
 HINT = (
@@ -48,7 +50,7 @@ def refuse_other_package(package: Any) -> None:
     )
 
 
-@register("realtime")
+@register()
 def check_installation(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E035: another distribution also installs a package `realtime`."""
     return [

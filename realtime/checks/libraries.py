@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Warning
 
 from realtime.capture.tables import live_models
+from realtime.checks import register
 from realtime.conf import settings
 from realtime.streams.registry import place, registry
 from realtime.streams.relations import unknown_relations
@@ -32,7 +33,7 @@ LIBRARIES = (
 )
 
 
-@register("realtime")
+@register()
 def check_libraries(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W021: a library writes a live model in a way that `REALTIME_CAPTURE` does not see."""
     if settings.CAPTURE == "triggers":
@@ -60,7 +61,7 @@ def _is_of(model: Any, base: type) -> bool:
     return issubclass(model, base) or any(isinstance(manager, base) for manager in model._meta.managers)
 
 
-@register("realtime")
+@register()
 def check_relations(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W020: a many-to-many relation with unknown intermediate rows."""
     return [

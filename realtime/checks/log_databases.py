@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning
 from django.db import connections, router
 
 from realtime.auth.revocation import access_database
 from realtime.capture.tables import log_databases
+from realtime.checks import register
 from realtime.conf import limits, settings
 from realtime.hub.hub import CHECK_THREADS
 from realtime.models import Change, Log
@@ -28,7 +29,7 @@ def _aliases() -> list[str]:
 TENANTS = ("django_tenants", "tenant_schemas", "django_pgschemas")
 
 
-@register("realtime")
+@register()
 def check_tenants(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E064: live models in a database that selects a schema per request."""
     found: list[CheckMessage] = []
@@ -47,7 +48,7 @@ def check_tenants(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return found
 
 
-@register("realtime")
+@register()
 def check_routers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E065: a database router keeps the tables of realtime from a database that needs them."""
     return [
@@ -68,7 +69,7 @@ def connections_needed() -> int:
     return int(settings.THREADS) + CHECK_THREADS + 2
 
 
-@register("realtime")
+@register()
 def check_connections(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W011: persistent connections under ASGI. W012: a pool that is too small."""
     found: list[CheckMessage] = []
@@ -99,7 +100,7 @@ def check_connections(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]
     return found
 
 
-@register(Tags.database, "realtime")
+@register(Tags.database)
 def check_sizes(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
     """W030: a stream without parameters has so many rows that each change is slow. Needs `--database`."""
     found: list[CheckMessage] = []

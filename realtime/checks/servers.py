@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Warning
 
+from realtime.checks import register
 from realtime.connections.transports.message_limits import KNOWN_VERSIONS
 
 
-@register("realtime", deploy=True)
+@register(deploy=True)
 def check_servers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W035: an untested version of a server that supports compressed messages."""
     found: list[CheckMessage] = []

@@ -8,7 +8,7 @@ from typing import Any
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.apps import apps
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning
 from django.db import NotSupportedError, connections
 
 from realtime import conf
@@ -16,6 +16,7 @@ from realtime.capture import triggers
 from realtime.capture.tables import log_databases
 from realtime.capture.untracked import untracked_fields
 from realtime.changelog import BACKENDS
+from realtime.checks import register
 from realtime.checks.related_models import asks_for, unknown_models
 from realtime.checks.serialization import serializer_problem, unsendable
 from realtime.exceptions import StreamDefinitionError
@@ -27,7 +28,7 @@ from realtime.streams.stream import ModelStream
 from realtime.streams.validation import field_problems, probe, problems, template_problems, valid_streams
 
 
-@register("realtime")
+@register()
 def check_streams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E001: a stream that cannot work. E002: two streams with one name."""
     found: list[CheckMessage] = []
@@ -48,7 +49,7 @@ def _stream_problems(stream: type[ModelStream]) -> list[StreamDefinitionError]:
     return [serializer] if serializer else list(unsendable(stream))
 
 
-@register("realtime")
+@register()
 def check_querysets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E006: a QuerySet that cannot be live. W003: a stream that reads models without tracking them."""
     found: list[CheckMessage] = []
@@ -80,7 +81,7 @@ def _sql_problem(queryset: Any, stream: type[ModelStream]) -> StreamDefinitionEr
     return None
 
 
-@register("realtime")
+@register()
 def check_channel_layer(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E007: a channel layer that cannot be created. W002: one that does not reach other processes."""
     try:
@@ -105,7 +106,7 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessag
     return []
 
 
-@register("realtime")
+@register()
 def check_events(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W005: events that do not reach other processes."""
     senders = [stream.__name__ for stream in registry if stream.events()]
@@ -121,13 +122,13 @@ def check_events(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register("realtime")
+@register()
 def check_settings(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E003: an unknown setting or an invalid value."""
     return [Error(problem.message, hint=problem.hint, id="realtime.E003") for problem in conf.problems()]
 
 
-@register("realtime")
+@register()
 def check_untracked_fields(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E013: a field in REALTIME_UNTRACKED_FIELDS that must be tracked."""
     found: list[CheckMessage] = []
@@ -146,7 +147,7 @@ def check_untracked_fields(app_configs: Any, **kwargs: Any) -> Sequence[CheckMes
     return found
 
 
-@register("realtime")
+@register()
 def check_server(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E004: no ASGI application. W001: `runserver` does not serve WebSockets."""
     found: list[CheckMessage] = []
@@ -172,7 +173,7 @@ def check_server(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return found
 
 
-@register("realtime")
+@register()
 def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E005: live models in a database that is not supported."""
     found: list[CheckMessage] = []
@@ -189,7 +190,7 @@ def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return found
 
 
-@register("realtime", Tags.database)
+@register(Tags.database)
 def check_database_versions(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> Sequence[CheckMessage]:
@@ -211,7 +212,7 @@ def check_database_versions(
     return found
 
 
-@register("realtime", Tags.database)
+@register(Tags.database)
 def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
     """W004: missing, stale or leftover triggers. W069: a table that cannot have any. Needs `--database`."""
     found: list[CheckMessage] = []
@@ -241,7 +242,7 @@ def check_triggers(app_configs: Any, databases: Sequence[str] | None = None, **k
     return found
 
 
-@register("realtime")
+@register()
 def check_unmanaged(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W068: a stream of an unmanaged model that may be a database view."""
     return [

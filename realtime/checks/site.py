@@ -10,12 +10,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.staticfiles import finders
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Warning
 from django.core.handlers.asgi import ASGIHandler
 from django.http.request import validate_host
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
+from realtime.checks import register
 from realtime.conf import PREFIX, has_middleware, settings
 from realtime.connections.transports.websocket import RealtimeConsumer
 from realtime.queries.script import REMEDY, SCRIPT, uncollected
@@ -25,7 +26,7 @@ SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
 
-@register("realtime")
+@register()
 def check_asgi_application(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E010: an ASGI application that cannot be imported. W006: no WebSocket route. W063: Django's default."""
     path = getattr(django_settings, "ASGI_APPLICATION", None)
@@ -96,7 +97,7 @@ def _leads_in(application: Any, *, depth: int = 20) -> bool:
     return inside is not None and depth > 0 and _leads_in(inside, depth=depth - 1)
 
 
-@register("realtime")
+@register()
 def check_middleware(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W007: the middleware for sessions or authentication is missing."""
     if not apps.is_installed("django.contrib.auth"):
@@ -113,7 +114,7 @@ def check_middleware(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register("realtime")
+@register()
 def check_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E011: an invalid origin. W008: no allowed hosts. W009: origins that may post but not connect."""
     found: list[CheckMessage] = []
@@ -156,7 +157,7 @@ def _is_own(origin: str, listed: set[str]) -> bool:
     return origin.lower() in listed or validate_host(host, django_settings.ALLOWED_HOSTS) or django_settings.DEBUG
 
 
-@register("realtime")
+@register()
 def check_assets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W010: the script is not a static file. W066: it is not collected. E012: forms without a URL."""
     found: list[CheckMessage] = []
@@ -194,7 +195,7 @@ def check_assets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return found
 
 
-@register("realtime", deploy=True)
+@register(deploy=True)
 def check_proxies(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W040: the number of proxies is not set. Needs `--deploy`, since development servers have none."""
     if hasattr(django_settings, f"{PREFIX}TRUSTED_PROXIES"):
@@ -209,7 +210,7 @@ def check_proxies(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register("realtime", deploy=True)
+@register(deploy=True)
 def check_static_root(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W066: STATIC_ROOT is not set. Needs `--deploy`, since some sites serve static files without it."""
     if django_settings.STATIC_ROOT or not apps.is_installed("django.contrib.staticfiles"):

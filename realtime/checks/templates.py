@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Warning
 
+from realtime.checks import register
 from realtime.queries.row_templates import remedy, unknown_names
 from realtime.streams.registry import place
 from realtime.streams.stream import ModelStream
 from realtime.streams.validation import template_problems, valid_streams
 
 
-@register("realtime")
+@register()
 def check_row_templates(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W065: a row template that uses names which only pages have, such as `user`."""
     found: list[CheckMessage] = []

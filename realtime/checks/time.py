@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Warning
 
+from realtime.checks import register
 from realtime.queries.analysis import asks_for_time
 from realtime.queries.fingerprint import of_queryset
 from realtime.queries.queryset import queryset_problem
@@ -17,7 +18,7 @@ from realtime.streams.validation import probe, valid_streams
 CLOCKS = {"now", "today", "localdate", "localtime", "utcnow"}
 
 
-@register("realtime")
+@register()
 def check_time(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W067: a QuerySet that depends on the clock, without `changes_at` or `refresh_every`."""
     return [

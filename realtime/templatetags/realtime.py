@@ -20,7 +20,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from realtime.actions import job_rows, notification_rows
 from realtime.actions.form_html import Layout, render_form, user_of
 from realtime.auth import tokens
 from realtime.auth.authorization import open_stream
@@ -28,6 +27,7 @@ from realtime.auth.identity import user_key
 from realtime.auth.sentences import for_pages
 from realtime.auth.users import visitor
 from realtime.exceptions import StreamDefinitionError
+from realtime.models import JOB_STREAM, NOTIFICATION_STREAM
 from realtime.protocol.codec import encode_value
 from realtime.queries import row_html
 from realtime.queries.page import WEBSOCKET_PATH, PagePart, marker_params, page_part, unread_keys
@@ -321,7 +321,7 @@ def live_jobs(context: Any, container: str = "div", **attributes: Any) -> SafeSt
     The keywords are `container` (the element, a `div` by default) and `class` (by default, `realtime-jobs`). Each
     of the twenty newest jobs is a row, as `realtime/job.html` has it; a template of yours with this name replaces it.
     """
-    return _own_rows(context, "live_jobs", job_rows.STREAM, container, attributes, "realtime-jobs")
+    return _own_rows(context, "live_jobs", JOB_STREAM, container, attributes, "realtime-jobs")
 
 
 @register.simple_tag(takes_context=True)
@@ -335,9 +335,7 @@ def live_job(context: Any, job: Any, container: str = "div", **attributes: Any) 
 
     `job` is a job or its primary key. The keywords are as for `{% live_jobs %}`. A job of another user is not shown.
     """
-    return _own_rows(
-        context, "live_job", job_rows.STREAM, container, attributes, "realtime-jobs", job=str(_plain(job))
-    )
+    return _own_rows(context, "live_job", JOB_STREAM, container, attributes, "realtime-jobs", job=str(_plain(job)))
 
 
 @register.simple_tag(takes_context=True)
@@ -354,7 +352,7 @@ def live_notifications(context: Any, container: str = "div", **attributes: Any) 
     """
     mark = SafeString(' role="status"')
     return _own_rows(
-        context, "live_notifications", notification_rows.STREAM, container, attributes, "realtime-notifications", mark
+        context, "live_notifications", NOTIFICATION_STREAM, container, attributes, "realtime-notifications", mark
     )
 
 
@@ -371,7 +369,7 @@ def live_notification_count(context: Any, container: str = "span", **attributes:
     classes = _taken_class("live_notification_count", attributes)
     if not _user(context).is_authenticated:
         return SafeString("")
-    return live_value(context, notification_rows.STREAM, "count", container, **{"class": classes})
+    return live_value(context, NOTIFICATION_STREAM, "count", container, **{"class": classes})
 
 
 def _own_rows(

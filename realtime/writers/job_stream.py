@@ -7,11 +7,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from realtime.actions.job_rows import STREAM
-from realtime.models import ENDED_STATES, HAS_USERS, Job
+from realtime.models import ENDED_STATES, HAS_USERS, JOB_STREAM, Job
 from realtime.streams.decorators import action
 from realtime.streams.registry import registry
-from realtime.writers.job_run import cancel_job
 from realtime.writers.user_stream import UserStream
 
 SHOWN = 20
@@ -51,6 +49,8 @@ class JobStream(UserStream):
     @action
     def cancel(self, user: Any, pk: UUID) -> None:
         """Cancel a job of the user."""
+        from realtime.writers.job_run import cancel_job  # every process imports this module
+
         cancel_job(pk, user=user.pk)
 
     @action
@@ -60,4 +60,4 @@ class JobStream(UserStream):
 
 
 if HAS_USERS:
-    registry.add(STREAM, JobStream)
+    registry.add(JOB_STREAM, JobStream)

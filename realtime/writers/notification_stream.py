@@ -9,8 +9,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from realtime.actions.notification_rows import STREAM
-from realtime.models import HAS_USERS, Notification
+from realtime.models import HAS_USERS, NOTIFICATION_STREAM, Notification
 from realtime.streams.decorators import action, live_value
 from realtime.streams.registry import registry
 from realtime.writers.user_stream import UserStream
@@ -53,4 +52,4 @@ class NotificationStream(UserStream):
 
 
 if HAS_USERS:
-    registry.add(STREAM, NotificationStream)
+    registry.add(NOTIFICATION_STREAM, NotificationStream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -266,15 +267,56 @@ class TestMptt:
 def test_every_check_and_stream_of_the_app_is_there(tmp_path):
     project = Project(tmp_path, apps=[*CORE, "shop"], files={"shop/models.py": MODELS, "shop/streams.py": STREAMS})
     answer = project.python("""
-        from django.core.checks import registry as checks
+        from django.core.checks import run_checks
+        from realtime import checks
         from realtime.streams.registry import registry
-        registered = checks.registry.registered_checks | checks.registry.deployment_checks
-        names = {check.__module__ for check in registered}
-        answer = [sorted(name for name in names if name.startswith("realtime")), "realtime.probe" in registry]
+        run_checks()
+        ran = []
+        for found in checks._checks.values():
+            found[:] = [lambda name=check.__name__, **given: ran.append(name) or [] for check in found]
+        run_checks(include_deployment_checks=True, databases=["default"])
+        answer = [sorted(ran), "realtime.probe" in registry]
     """)
     sources = [path.read_text() for path in Path(realtime.checks.__file__).parent.glob("*.py")]
-    found, probe = answer
-    assert (len(found), probe) == (sum("@register(" in source for source in sources), True)
+    names = [name for source in sources for name in re.findall(r"@register\(.*\)\ndef (\w+)", source)]
+    assert answer == [sorted(names), True]
+
+
+def test_start_imports_only_what_captures(tmp_path):
+    """Commands, workers and tests of a project start as often as its servers, and serve no page."""
+    admin = """
+        from django.contrib import admin
+        from realtime.admin import LiveModelAdmin
+        from shop.models import Item
+
+        admin.site.register(Item, LiveModelAdmin)
+    """
+    project = Project(
+        tmp_path,
+        apps=["django.contrib.admin", "django.contrib.messages", *CORE, "shop"],
+        files={"shop/models.py": MODELS, "shop/streams.py": STREAMS, "shop/admin.py": admin},
+    )
+    loaded = project.python("import sys; answer = sorted(sys.modules)")
+    servers = [
+        *("autobahn", "channels_redis", "cryptography", "daphne", "OpenSSL", "redis", "twisted", "websockets"),
+        *("channels.consumer", "channels.db", "channels.generic", "channels.routing"),
+    ]
+    rooms = [
+        "connections",
+        "hub.hub",
+        "hub.log_worker",
+        "metrics",
+        "protocol",
+        "queries",
+        "templatetags",
+        "urls",
+        "views",
+    ]
+    slow = (*servers, *(f"realtime.{name}" for name in rooms))
+    assert [name for name in loaded if name.startswith(slow)] == []
+    checks = [name for name in loaded if name.startswith("realtime.checks")]
+    assert checks == ["realtime.checks", "realtime.checks.installation"]  # which looks at the installation at once
+    assert {"realtime.capture.orm", "realtime.admin.live", "shop.streams"} < set(loaded)
 
 
 @pytest.mark.once

@@ -51,7 +51,10 @@ class TestBackstage:
         [found] = layers.logs()
         assert (found.state, found.text) == (
             Outcome.BROKEN,
-            "OSError: disk full. Check that the database is running, and run `manage.py migrate`.",
+            (
+                "OSError: disk full. Check that the database is running and grants its role these tables, and run "
+                "`manage.py migrate`."
+            ),
         )
 
     async def test_wake_ups(self, committed):

@@ -55,6 +55,13 @@ def server_of(send: Send) -> tuple[Handover | None, Any]:
     return None, None
 
 
+def is_gone(error: Exception) -> bool:
+    """Return whether a server's `send` raises this because the client is gone."""
+    kind = type(error)
+    daphne = (kind.__module__, kind.__name__) == ("autobahn.exception", "Disconnected")  # by name: its import is slow
+    return daphne or isinstance(error, OSError)
+
+
 def unsent_of(send: Send) -> Callable[[], int]:
     """Return a function for the bytes queued in the server for this client, besides those in a pending `send`."""
     owner = getattr(send, "__self__", None)

@@ -7,13 +7,12 @@ import logging
 from collections import deque
 from typing import Any
 
-from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from realtime.auth.limits import weight
 from realtime.connections.connection import Connection
 from realtime.connections.handshake import check_handshake, open_connection
-from realtime.connections.transports.fast_path import Message, Send, innermost, server_of, unsent_of
+from realtime.connections.transports.fast_path import Message, Send, innermost, is_gone, server_of, unsent_of
 from realtime.connections.transports.message_limits import limit_messages
 from realtime.exceptions import InternalError, ProtocolError
 from realtime.protocol.codec import encode_bye
@@ -85,13 +84,12 @@ class WebSocketSender:
                 message = self._waiting.popleft()
                 await self._send(message)
                 self._waiting_characters -= len(message.get("text", ""))
-        except (OSError, Disconnected) as error:
-            # from ASGI servers, or from daphne: the client is gone, and a disconnect follows
+        except Exception as error:
             self._end()
-            logger.debug("A client has gone before it was sent everything (%s).", type(error).__name__)
-        except Exception:
-            self._end()
-            logger.exception("A client cannot be sent anything any more.")
+            if is_gone(error):  # a disconnect follows
+                logger.debug("A client has gone before it was sent everything (%s).", type(error).__name__)
+            else:
+                logger.exception("A client cannot be sent anything any more.")
         finally:
             self._waiting.clear()
             self._waiting_characters = 0

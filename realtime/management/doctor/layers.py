@@ -94,7 +94,11 @@ def logs() -> Iterator[Finding]:
             if skew > SKEW_SECONDS:
                 yield Finding(what, Outcome.SLOW, f"its clock is off by {skew:.0f} s; run NTP on both hosts")
         except Exception as error:  # every driver has its own errors
-            yield broken(what, error, "Check that the database is running, and run `manage.py migrate`.")
+            yield broken(
+                what,
+                error,
+                "Check that the database is running and grants its role these tables, and run `manage.py migrate`.",
+            )
 
 
 async def wakeups() -> list[Finding]:
