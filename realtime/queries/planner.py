@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
+from realtime.queries import constant
 from realtime.queries.analysis import Analysis
 from realtime.queries.plan import Plan
 from realtime.queries.probe import ReadsAudience, may_be_for_all, queryset_of_all
@@ -51,16 +53,22 @@ class Planner:
         """Ask the stream for its QuerySet, once in a tick; return what is known about it."""
         if self._analysis is None:
             self.end_sharing()
-            return self._take(self._plan_of(self._queryset()))
+            if not self.keeps_plan:
+                self._renew_plan(*constant.ask(self.stream, self._queryset))
+            return self._take()
         return self._analysis
 
     def ask_for_all(self) -> bool:
         """Use one QuerySet for all audiences, if they share it; return whether they do."""
-        queryset = queryset_of_all(self.stream) if self._analysis is None else None
-        if queryset is None:
+        if self._analysis is not None:
             return False
+        if not self.keeps_plan:
+            queryset, method = constant.ask(self.stream, partial(queryset_of_all, self.stream))
+            if queryset is None:
+                return False
+            self._renew_plan(queryset, method)
         self._shares_plan = True
-        self._take(self._plan_of(queryset))
+        self._take()
         return True
 
     def ask_like(self, other: Planner) -> bool:
@@ -70,8 +78,13 @@ class Planner:
         if self.plan is not other.plan:
             self.plan, self._placed = other.plan, None
         self._shares_plan = True
-        self._take(other.plan)
+        self._take()
         return True
+
+    @property
+    def keeps_plan(self) -> bool:
+        """Whether `get_queryset` would certainly return what its plan was made of."""
+        return self.plan is not None and self.plan.method is type(self.stream).get_queryset
 
     def rows(self) -> Any:
         """Return this tick's QuerySet, for the audience."""
@@ -172,12 +185,13 @@ class Planner:
         self._shares_plan = True
         return queryset
 
-    def _plan_of(self, queryset: Any) -> Plan:
+    def _renew_plan(self, queryset: Any, method: Any) -> None:
         if self.plan is None or not self.plan.is_of(queryset):
-            self.plan, self._placed = Plan(queryset, self.stream), None
-        return self.plan
+            self.plan, self._placed = Plan(queryset, self.stream, method), None
 
-    def _take(self, plan: Plan) -> Analysis:
+    def _take(self) -> Analysis:
+        plan = self.plan
+        assert plan is not None
         self._new_question = ""
         self.has_groups = plan.queryset._fields is not None
         self._analysis, self._rows = plan.analysis, None
