@@ -40,7 +40,7 @@ from realtime.capture.rows import (
     written_values,
 )
 from realtime.capture.sql.expressions import TEXTS
-from realtime.capture.sql.log import LogSQL
+from realtime.capture.sql.log import writers_log
 from realtime.capture.statement import Statement, log_failure_once
 from realtime.capture.tables import Row, Table
 from realtime.capture.transactions import IN_TRANSACTION, SIGNAL_IF_BEGUN, SIGNALED, START, can_begin
@@ -97,7 +97,7 @@ def _is_plain(table: Table, alias: str) -> bool:
     None is text: the log may not be able to store it.
     """
     has_text = any(part.target.get_internal_type() in TEXTS for part in table.own_columns)
-    has_keys = _log_sql(alias).sql.key(table.keys, "x") is not None
+    has_keys = writers_log(alias).sql.key(table.keys, "x") is not None
     return bool(table.own) and not table.links and not table.rereads and not has_text and has_keys
 
 
@@ -215,7 +215,7 @@ def _roll_back(connection: Any) -> None:
 
 def _log_insert(changes: Sequence[NewChange], alias: str) -> tuple[str, list[str | None]]:
     """Return the INSERT of these changes, and its parameters."""
-    log = _log_sql(alias)
+    log = writers_log(alias)
     rows, params = [], list[str | None]()
     for change in changes:
         # the log stores ASCII, whatever its character set
@@ -238,8 +238,3 @@ def _insert_changes(table: Table, row: Row) -> list[NewChange]:
     else:
         return rereads(table)
     return [NewChange(own.label, key, INSERT, routing_of(own.routing, row, INSERT)) for own in table.own]
-
-
-@cache
-def _log_sql(alias: str) -> LogSQL:
-    return LogSQL(alias)

@@ -23,9 +23,8 @@ from django.db.models.sql.query import Query
 from django.db.models.sql.where import ExtraWhere
 
 from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, UPDATE, empty_routing, named_keys, rereads
-from realtime.capture.sql.log import LogSQL
+from realtime.capture.sql.log import LogSQL, writers_log
 from realtime.capture.tables import Table
-from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange, encode_routing
 
 UNREPEATABLE = (ExtraWhere, Now, Random, RawSQL)
@@ -43,9 +42,9 @@ class Copied(NamedTuple):
 class InsertSelect:
     """Builds the INSERTs for one table, and caches them."""
 
-    def __init__(self, table: Table, alias: str) -> None:
+    def __init__(self, table: Table, log: LogSQL) -> None:
         self.table = table
-        self.log = LogSQL(alias, table=get_changelog(alias).qualified_table)
+        self.log = log
         self.rereads = self.log.rereads(table)
         # whether the first INSERT adds one change for each row, and so shows how many rows there are
         self._counts_rows = any(own.label not in self.rereads for own in table.own)
@@ -120,9 +119,13 @@ class InsertSelect:
                 yield log.insert_links(link, f"{{}} IN ({linked})")
 
 
-@cache
 def insert_select(table: Table, alias: str) -> InsertSelect:
-    return InsertSelect(table, alias)
+    return _insert_select(table, writers_log(alias))
+
+
+@cache
+def _insert_select(table: Table, log: LogSQL) -> InsertSelect:
+    return InsertSelect(table, log)
 
 
 def can_copy_by_key(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
