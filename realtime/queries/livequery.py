@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -26,6 +27,7 @@ from realtime.protocol.messages import Delta, Put
 from realtime.queries import broken_rows
 from realtime.queries.analysis import Analysis
 from realtime.queries.broken_rows import NeedsCare
+from realtime.queries.constant import ask
 from realtime.queries.fingerprint import of_keys, of_rows
 from realtime.queries.membership import ALL_ROWS, Changed, LookedUp, Members, Past, Present
 from realtime.queries.moves import befores, keys_in_place, keys_to_move
@@ -639,12 +641,21 @@ class LiveQuery:
         """Ask the stream for its QuerySet, once in a tick; return what is known about it."""
         if self._asked is None:
             self.end_sharing()
-            queryset = self._queryset()
-            if self._plan is None or not self._plan.is_of(queryset):
-                self._plan, self._placed = Plan(queryset, self.stream), None
+            if not self.keeps_plan:
+                self._renew_plan(*ask(self.stream, self._queryset))
+            assert self._plan is not None
             self._take_plan(self._plan)
         assert self._asked is not None
         return self._asked
+
+    @property
+    def keeps_plan(self) -> bool:
+        """Whether `get_queryset` would certainly return what its plan was made of."""
+        return self._plan is not None and self._plan.method is type(self.stream).get_queryset
+
+    def _renew_plan(self, queryset: Any, method: Any) -> None:
+        if self._plan is None or not self._plan.is_of(queryset):
+            self._plan, self._placed = Plan(queryset, self.stream, method), None
 
     def _queryset(self) -> Any:
         if not self.is_for_all:
@@ -682,11 +693,14 @@ class LiveQuery:
 
     def ask_for_all(self) -> bool:
         """Use one QuerySet for all audiences, if they share it; return whether they do."""
-        queryset = queryset_of_all(self.stream) if self._asked is None else None
-        if queryset is None:
+        if self._asked is not None:
             return False
-        if self._plan is None or not self._plan.is_of(queryset):
-            self._plan, self._placed = Plan(queryset, self.stream), None
+        if not self.keeps_plan:
+            queryset, method = ask(self.stream, partial(queryset_of_all, self.stream))
+            if queryset is None:
+                return False
+            self._renew_plan(queryset, method)
+        assert self._plan is not None
         self._shares_plan = True
         self._take_plan(self._plan)
         return True

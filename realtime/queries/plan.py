@@ -40,10 +40,12 @@ class Maintenance(Enum):
 class Plan:
     """What a stream's `get_queryset` returned, prepared to be live, with what is known about it.
 
-    It does not have the condition of `audience_by`: `rows_for` adds it.
+    It does not have the condition of `audience_by`: `rows_for` adds it. `method` is the `get_queryset` that always
+    returns it; None if it may return another one.
     """
 
-    def __init__(self, queryset: Any, stream: ModelStream) -> None:
+    def __init__(self, queryset: Any, stream: ModelStream, method: Any = None) -> None:
+        self.method = method
         self._source = _compact(_description(queryset), type(stream))
         self.all_rows = live_queryset(queryset, stream)
         self.queryset = self.all_rows if stream.window is None else stream.window.cut(self.all_rows)
