@@ -57,7 +57,7 @@ def connect(app: Any) -> None:
 def _look_for_log(connection: Any, **kwargs: Any) -> None:
     # now, because a transaction on SQLite that reads before it writes may fail if others write in between
     if connection.alias in _databases and connection is connections[connection.alias]:
-        get_changelog(connection.alias).exists()
+        get_changelog(connection.alias).look()
 
 
 def _before_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
