@@ -1,4 +1,4 @@
-"""MariaDB capture: one compound statement inserts a row and its log entries, in a transaction of its own.
+"""MariaDB capture: one compound statement writes a row and its log entries, in a transaction of its own.
 
     BEGIN NOT ATOMIC
     DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
@@ -8,23 +8,39 @@
     COMMIT;
     END
 
-It takes one round trip instead of four. It is used outside of transactions, for an INSERT of one row: `save()` of a
-new object. Django's own statement stays unchanged within it. See "Using Compound Statements Outside of Stored
-Programs" in MariaDB's manual.
+It takes one round trip instead of four. It is used outside of transactions, for an INSERT of one row and for an UPDATE
+of one row by its key: `save()`. Django's own statement stays unchanged within it. See "Using Compound Statements
+Outside of Stored Programs" in MariaDB's manual.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from django.db import Error
 from django.db.models import AutoField
+from django.db.models.sql.compiler import SQLInsertCompiler, SQLUpdateCompiler
 
-from realtime.capture.rows import INSERT, REREAD, UNKNOWN, collect_values, rereads, routing_of
-from realtime.capture.sql.log import LogSQL
+from realtime.capture.insert_select import insert_select
+from realtime.capture.rows import (
+    INSERT,
+    REREAD,
+    UNKNOWN,
+    UPDATE,
+    collect_values,
+    conditions_of,
+    named_keys,
+    rereads,
+    routing_of,
+    update_changes,
+    written_values,
+)
+from realtime.capture.sql.expressions import TEXTS
+from realtime.capture.sql.log import writers_log
 from realtime.capture.statement import Statement, log_failure_once
 from realtime.capture.tables import Row, Table
 from realtime.capture.transactions import IN_TRANSACTION, SIGNAL_IF_BEGUN, SIGNALED, START, can_begin
@@ -41,6 +57,10 @@ END = "; COMMIT; END; END"
 GENERATED = ""  # a key that only the database knows
 LAST_KEY = "IF(LAST_INSERT_ID(), LAST_INSERT_ID(), '')"
 FORGET_LAST_KEY = "DO LAST_INSERT_ID(0); "  # if a trigger sets the key, the database generates none
+# the server reports the rows of all statements in one number, so a result says that the UPDATE found none
+IF_FOUND = "IF ROW_COUNT() = 0 THEN SELECT 0; ELSEIF {} THEN {}; END IF"
+
+Params = tuple[Any, ...]
 
 
 class NotRun(Exception):
@@ -48,60 +68,129 @@ class NotRun(Exception):
 
 
 def is_possible(table: Table, compiler: Any) -> bool:
-    """Return whether this is an INSERT of one row, outside of a transaction, whose changes need no other table."""
-    connection, query = compiler.connection, compiler.query
+    """Return whether this writes one row, outside of a transaction, and its changes need no other table."""
+    connection = compiler.connection
     return (
         connection.vendor == "mysql"
         and connection.mysql_is_mariadb
-        and len(query.objs) == 1
-        and query.on_conflict is None
+        and _writes_one_row(table, compiler)
         and can_begin(connection)
-        and _has_plain_keys(table, connection.alias)
+        and _is_plain(table, connection.alias)
     )
 
 
+def _writes_one_row(table: Table, compiler: Any) -> bool:
+    query = compiler.query
+    if isinstance(compiler, SQLInsertCompiler):
+        return len(query.objs) == 1 and query.on_conflict is None
+    if not isinstance(compiler, SQLUpdateCompiler) or not query.values or query.related_updates:
+        return False
+    with suppress(Exception):  # a key of an unknown type, which `run_recorded` reports
+        return len(named_keys(table, query) or ()) == 1
+    return False
+
+
 @cache
-def _has_plain_keys(table: Table, alias: str) -> bool:
-    """Return whether each change of the table is named by its own key, which is no text."""
-    log = _log_sql(alias)
-    has_keys = log.sql.key(table.keys, "x") is not None and not log.sql.may_be_long(table.keys)
-    return bool(table.own) and not table.links and has_keys
+def _is_plain(table: Table, alias: str) -> bool:
+    """Return whether its own columns name and route each change of the table.
+
+    None is text: the log may not be able to store it.
+    """
+    has_text = any(part.target.get_internal_type() in TEXTS for part in table.own_columns)
+    has_keys = writers_log(alias).sql.key(table.keys, "x") is not None
+    return bool(table.own) and not table.links and not table.rereads and not has_text and has_keys
 
 
-def insert(table: Table, compiler: Any, execute: Statement, returning_fields: Sequence[Any] | None = None) -> Any:
-    """Execute an INSERT together with its log entries. Raise `NotRun` if the database refuses the combination."""
-    connection, original_as_sql = compiler.connection, compiler.as_sql
+def run(table: Table, compiler: Any, execute: Statement, *args: Any, **kwargs: Any) -> Any:
+    """Execute the statement together with its log entries. Raise `NotRun` if the database refuses the combination."""
+    if isinstance(compiler, SQLInsertCompiler):
+        return _insert(table, compiler, execute, *args, **kwargs)
+    return _update(table, compiler, lambda: execute(*args, **kwargs))
+
+
+def _insert(table: Table, compiler: Any, execute: Statement, returning_fields: Sequence[Any] | None = None) -> Any:
+    alias = compiler.connection.alias
     stored = collect_values(table, compiler)
+
+    def combine(statements: Any) -> tuple[str, Params]:
+        [(sql, params)] = statements
+        item = id(compiler.query.objs[0])
+        row = {name: stored[item, name] for name in table.names if (item, name) in stored}
+        try:
+            changes = _insert_changes(table, row)
+        except Exception as error:
+            log_failure_once(table, error)
+            changes = rereads(table)
+        is_generated = any(change.operation == INSERT and change.key == GENERATED for change in changes)
+        log_insert, values = _log_insert(changes, alias)
+        return f"{FORGET_LAST_KEY if is_generated else ''}{sql}; {log_insert}", (*params, *values)
+
+    def read(cursor: Any) -> None:
+        if not returning_fields:
+            return
+        rows = cursor.fetchall()
+        remaining = iter(rows)
+        while cursor.nextset():  # raises the errors of the statements after the INSERT
+            pass
+        cursor.fetchone, cursor.fetchall = lambda: next(remaining, None), lambda: rows
+
+    return _execute(compiler, lambda: execute(returning_fields), combine, read)
+
+
+def _update(table: Table, compiler: Any, execute: Callable[[], Any]) -> Any:
+    alias, query = compiler.connection.alias, compiler.query
+
+    def combine(statement: tuple[str, Params]) -> tuple[str, Params]:
+        sql, params = statement
+        before, before_params, is_unlogged = "", list[Any](), "TRUE"
+        written = written_values(table, query)
+        if written and not written.keys() & {part.name for part in table.keys}:  # the old values are needed
+            before, is_unlogged = FORGET_LAST_KEY, "LAST_INSERT_ID() = 0"  # a row may be inserted after the copy
+            for copy, copy_params in insert_select(table, alias).statements(UPDATE, compiler, written):
+                before += f"{copy}; "
+                before_params += copy_params
+        log_insert, values = _log_insert(update_changes(table, query, conditions_of(table, query), alias), alias)
+        return f"{before}{sql}; {IF_FOUND.format(is_unlogged, log_insert)}", (*before_params, *params, *values)
+
+    def read(cursor: Any) -> None:
+        cursor.rowcount = 0 if cursor.description else 1
+        while cursor.nextset():
+            pass
+
+    return _execute(compiler, execute, combine, read)
+
+
+def _execute(
+    compiler: Any, execute: Callable[[], Any], combine: Callable[..., Any], read: Callable[[Any], None]
+) -> Any:
+    """Execute what `combine` makes of Django's statement, and `read` its results."""
+    connection, original_as_sql = compiler.connection, compiler.as_sql
     own_sql, is_sent = "", False
 
     @cache  # so a field's `pre_save` is called once, even if others read the SQL
-    def as_sql() -> list[tuple[str, Any]]:
+    def as_sql() -> Any:
         nonlocal own_sql
-        [(sql, params)] = original_as_sql()
-        item = id(compiler.query.objs[0])
-        row = {name: stored[item, name] for name in table.names if (item, name) in stored}
-        before, log_insert, values = _log_insert(table, connection.alias, row)
-        own_sql = f"{BEGIN}{before}{sql}; {log_insert}{END}"
-        return [(own_sql, (*params, *values))]
+        original = original_as_sql()
+        try:
+            sql, params = combine(original)
+        except Exception as error:
+            raise NotRun from error
+        own_sql = f"{BEGIN}{sql}{END}"
+        return [(own_sql, params)] if isinstance(original, list) else (own_sql, params)
 
     def read_results(run: Callable[..., Any], sql: str, params: Any, many: bool, context: Mapping[str, Any]) -> Any:
         nonlocal is_sent
         if not own_sql or own_sql not in sql:  # a statement of a field's `pre_save`
             return run(sql, params, many, context)
         is_sent = True
-        result, cursor = run(sql, params, many, context), context["cursor"]
-        if returning_fields:
-            rows = cursor.fetchall()
-            remaining = iter(rows)
-            while cursor.nextset():  # raises the errors of the statements after the INSERT
-                pass
-            cursor.fetchone, cursor.fetchall = lambda: next(remaining, None), lambda: rows
+        result = run(sql, params, many, context)
+        read(context["cursor"])
         return result
 
     compiler.as_sql = as_sql
     try:
         with connection.execute_wrapper(read_results):
-            found = execute(returning_fields)
+            found = execute()
     except BaseException as error:
         if error.args == (SIGNALED, IN_TRANSACTION):
             raise NotRun from error
@@ -124,15 +213,9 @@ def _roll_back(connection: Any) -> None:
         connection.close()
 
 
-def _log_insert(table: Table, alias: str, row: Row) -> tuple[str, str, list[str | None]]:
-    """Return SQL to execute before the row's INSERT, the INSERT of its changes, and the parameters of the latter."""
-    log = _log_sql(alias)
-    try:
-        changes = _changes(table, row)
-    except Exception as error:
-        log_failure_once(table, error)
-        changes = rereads(table)
-    is_generated = any(change.operation == INSERT and change.key == GENERATED for change in changes)
+def _log_insert(changes: Sequence[NewChange], alias: str) -> tuple[str, list[str | None]]:
+    """Return the INSERT of these changes, and its parameters."""
+    log = writers_log(alias)
     rows, params = [], list[str | None]()
     for change in changes:
         # the log stores ASCII, whatever its character set
@@ -144,20 +227,14 @@ def _log_insert(table: Table, alias: str, row: Row) -> tuple[str, str, list[str 
             values = "%s, %s, %s, %s"
             params += [change.model, change.key, change.operation, routing]
         rows.append(f"({values}, {log.stamps})")
-    return FORGET_LAST_KEY if is_generated else "", f"{log.into} VALUES {', '.join(rows)}", params
+    return f"{log.into} VALUES {', '.join(rows)}", params
 
 
-def _changes(table: Table, row: Row) -> list[NewChange]:
+def _insert_changes(table: Table, row: Row) -> list[NewChange]:
     if all(row.get(part.name) not in (None, UNKNOWN) for part in table.keys):
         key = table.key(row)
     elif isinstance(table.keys[0].field, AutoField):
         key = GENERATED
     else:
         return rereads(table)
-    own = [NewChange(own.label, key, INSERT, routing_of(own.routing, row, INSERT)) for own in table.own]
-    return [*own, *rereads(table, table.rereads)]
-
-
-@cache
-def _log_sql(alias: str) -> LogSQL:
-    return LogSQL(alias)
+    return [NewChange(own.label, key, INSERT, routing_of(own.routing, row, INSERT)) for own in table.own]

@@ -252,8 +252,8 @@ def _combine_move(builder: StatementBuilder, compiler: Any, key_count: int) -> t
 
 
 def update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
-    """Leave an UPDATE with RETURNING to the common capture; without fields, Django 6.0 goes on to `update`."""
-    return None if returning_fields else execute(returning_fields)
+    """Leave an UPDATE with RETURNING to the common capture."""
+    return None
 
 
 def delete(table: Table, compiler: Any, execute: Execute, result_type: Any = None) -> int | None:

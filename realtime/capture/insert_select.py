@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections
@@ -23,9 +23,8 @@ from django.db.models.sql.query import Query
 from django.db.models.sql.where import ExtraWhere
 
 from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, UPDATE, empty_routing, named_keys, rereads
-from realtime.capture.sql.log import LogSQL
+from realtime.capture.sql.log import LogSQL, writers_log
 from realtime.capture.tables import Table
-from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange, encode_routing
 
 UNREPEATABLE = (ExtraWhere, Now, Random, RawSQL)
@@ -33,26 +32,44 @@ SOURCE = "\0"  # placeholder for the rows in a cached statement
 OLD, NEW = "o", "n"  # aliases of the old rows, and of the values that the statement sets
 
 
+class Copied(NamedTuple):
+    """How many rows have been logged, and the changes that remain to be logged."""
+
+    rows: int
+    remaining: list[NewChange]
+
+
 class InsertSelect:
     """Builds the INSERTs for one table, and caches them."""
 
-    def __init__(self, table: Table, alias: str) -> None:
+    def __init__(self, table: Table, log: LogSQL) -> None:
         self.table = table
-        self.log = LogSQL(alias, table=get_changelog(alias).qualified_table)
+        self.log = log
         self.rereads = self.log.rereads(table)
         # whether the first INSERT adds one change for each row, and so shows how many rows there are
         self._counts_rows = any(own.label not in self.rereads for own in table.own)
         self._cache: dict[tuple[str, tuple[str, ...], frozenset[str]], list[str]] = {}
 
-    def record(self, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange]:
-        """Log the rows that a statement is about to write; return the changes that remain to be logged.
+    def record(self, operation: str, compiler: Any, written: Mapping[str, Any]) -> Copied:
+        """Log the rows that a statement is about to write.
 
         `written` holds the values that it sets in columns that the log needs; `UNKNOWN` if the database computes it.
         """
+        rows = 0
+        for sql, params in self.statements(operation, compiler, written):
+            count = self.log.execute(sql, params)
+            if count > MAX_ROWS:
+                return Copied(count, self._log_rereads_instead(count))
+            rows = rows or count
+        pointed = (link.label for link in self.table.links if written.get(link.column.name) is UNKNOWN)
+        return Copied(rows if self._counts_rows else MAX_ROWS, rereads(self.table, {*self.rereads, *pointed}))
+
+    def statements(self, operation: str, compiler: Any, written: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield these statements, with their parameters."""
         try:
             sql, params = select_matching(self.table, compiler)
         except EmptyResultSet:
-            return []
+            return
         connection = connections[self.log.alias]
         if operation == UPDATE and self.table.is_followed and connection.vendor == "sqlite":
             condition, values = unlike(self.table, compiler)
@@ -67,11 +84,7 @@ class InsertSelect:
             params = (*params, *(field.get_db_prep_save(written[field.attname], connection) for field in fields))
             source += f", (SELECT {', '.join(f'%s AS {self.log.quote(field.column)}' for field in fields)}) {NEW}"
         for statement in self._statements(operation, tuple(field.column for field in fields), computed):
-            count = self.log.execute(statement.replace(SOURCE, source), params * statement.count(SOURCE))
-            if count > MAX_ROWS:
-                return self._log_rereads_instead(count)
-        pointed = (link.label for link in self.table.links if link.column.name in computed)
-        return rereads(self.table, {*self.rereads, *pointed})
+            yield statement.replace(SOURCE, source), params * statement.count(SOURCE)
 
     def _log_rereads_instead(self, count: int) -> list[NewChange]:
         table = self.log.changelog.table
@@ -106,9 +119,13 @@ class InsertSelect:
                 yield log.insert_links(link, f"{{}} IN ({linked})")
 
 
-@cache
 def insert_select(table: Table, alias: str) -> InsertSelect:
-    return InsertSelect(table, alias)
+    return _insert_select(table, writers_log(alias))
+
+
+@cache
+def _insert_select(table: Table, log: LogSQL) -> InsertSelect:
+    return InsertSelect(table, log)
 
 
 def can_copy_by_key(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:

@@ -19,10 +19,13 @@ from realtime.models import Change, Log
 _UID = "realtime.capture"
 
 _databases: set[str] = set()  # with capture
+_has_started = False
 
 
 def install() -> None:
-    """Start to capture the models that the registered streams need. Call it again when streams change."""
+    """Start to capture the models that the registered streams need."""
+    global _has_started
+    _has_started = True
     live = live_models()
     tables = watched_tables(live)
     _databases.clear()
@@ -38,6 +41,12 @@ def install() -> None:
     touch.connect_libraries()
 
 
+def reinstall() -> None:
+    """Capture what a newly registered stream needs. Before the app is ready, `install` is still to come."""
+    if _has_started:
+        install()
+
+
 def connect(app: Any) -> None:
     """Let `migrate` update the triggers; `app` is realtime's app config."""
     connection_created.connect(_look_for_log, dispatch_uid=_UID)
@@ -48,7 +57,7 @@ def connect(app: Any) -> None:
 def _look_for_log(connection: Any, **kwargs: Any) -> None:
     # now, because a transaction on SQLite that reads before it writes may fail if others write in between
     if connection.alias in _databases and connection is connections[connection.alias]:
-        get_changelog(connection.alias).exists()
+        get_changelog(connection.alias).look()
 
 
 def _before_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:

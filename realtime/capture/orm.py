@@ -20,7 +20,7 @@ from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, 
 from django.db.models.sql.constants import CURSOR, ROW_COUNT
 
 from realtime.capture import compound, cte
-from realtime.capture.insert_select import can_copy_by_key, insert_select, is_repeatable
+from realtime.capture.insert_select import Copied, can_copy_by_key, insert_select, is_repeatable
 from realtime.capture.rows import (
     DELETE,
     INSERT,
@@ -39,7 +39,6 @@ from realtime.capture.rows import (
 from realtime.capture.statement import Statement, log_failure_once, run_recorded
 from realtime.capture.tables import Row, Table
 from realtime.changelog import get_changelog
-from realtime.changelog.base import NewChange
 
 Execute = Callable[..., Any]
 
@@ -94,6 +93,8 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined:
         alias = self.connection.alias
         if table is None or alias not in _databases:
             return execute(*args, **kwargs)
+        if name == "execute_returning_sql" and not _can_return_rows(self, *args, **kwargs):
+            return execute(*args, **kwargs)  # it calls `execute_sql`
         log = get_changelog(alias)
         if not log.exists():
             result = execute(*args, **kwargs)
@@ -111,9 +112,9 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined:
             result = cte.run_recorded(record_combined, table, self, statement, *args, **kwargs)
             if result is not None:
                 return result
-        elif isinstance(self, SQLInsertCompiler) and compound.is_possible(table, self):
+        elif compound.is_possible(table, self):
             with suppress(compound.NotRun):
-                return compound.insert(table, self, statement, *args, **kwargs)
+                return compound.run(table, self, statement, *args, **kwargs)
             statement = Statement(execute)
         return run_recorded(record, table, self, statement, *args, **kwargs)
 
@@ -132,10 +133,13 @@ def record_update(table: Table, compiler: Any, execute: Execute, *args: Any) -> 
 
     log = get_changelog(alias)
     written = written_values(table, query)
-    remaining = _copy_to_log(table, UPDATE, compiler, written) if _can_copy(table, compiler, written) else None
-    if remaining is not None:
+    copied = _copy_to_log(table, UPDATE, compiler, written) if _can_copy(table, compiler, written) else None
+    if copied is not None:
         count = execute(*args)
-        log.append(remaining if count else [])
+        if compiler.connection.vendor == "mysql" and count > copied.rows:  # rows were inserted after the copy
+            log.append(update_changes(table, query, conditions_of(table, query), alias))
+        else:
+            log.append(copied.remaining if count else [])
         log.wake_on_commit()
         return count
 
@@ -159,8 +163,8 @@ def _can_copy(table: Table, compiler: Any, written: Mapping[str, Any]) -> bool:
     return False
 
 
-def _copy_to_log(table: Table, operation: str, compiler: Any, written: Mapping[str, Any]) -> list[NewChange] | None:
-    """Log the rows with INSERT … SELECT; return the remaining changes, or None if the database refuses."""
+def _copy_to_log(table: Table, operation: str, compiler: Any, written: Mapping[str, Any]) -> Copied | None:
+    """Log the rows with INSERT … SELECT, or return None if the database refuses."""
     try:
         return insert_select(table, compiler.connection.alias).record(operation, compiler, written)
     except DatabaseError as error:
@@ -179,9 +183,11 @@ def _would_fail_anyway(error: DatabaseError) -> bool:
     return error.args[:1] != () and error.args[0] in MYSQL_WRITE_ERRORS
 
 
+def _can_return_rows(compiler: Any, returning_fields: Any = None) -> bool:
+    return bool(returning_fields) and compiler.connection.features.can_return_rows_from_update
+
+
 def record_update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
-    if not returning_fields or not compiler.connection.features.can_return_rows_from_update:
-        return execute(returning_fields)  # it calls `execute_sql`
     rows: list[Any] = []
 
     def count() -> int:
@@ -197,10 +203,10 @@ def record_delete(table: Table, compiler: Any, execute: Statement, *args: Any) -
     alias, log = compiler.connection.alias, get_changelog(compiler.connection.alias)
     cascades = rereads(table, table.cascades)
     is_copied = bool(table.labels) and compiler.connection.vendor == "sqlite" and is_repeatable(compiler.query)
-    remaining = _copy_to_log(table, DELETE, compiler, {}) if is_copied else None
-    if remaining is not None:
+    copied = _copy_to_log(table, DELETE, compiler, {}) if is_copied else None
+    if copied is not None:
         count = execute(*args) or 0
-        log.append([*remaining, *cascades] if count else [])
+        log.append([*copied.remaining, *cascades] if count else [])
         log.wake_on_commit()
         return count
 

@@ -144,6 +144,7 @@ class ChangeLog(ABC):
         self.alias = alias
         self._exists = False  # the log's table has been seen
         self._schema = ""  # of that table, as SQL
+        self._database: Any = None  # the name by which the last connection was made
         self._upkeep = Upkeep()
         quote = self.connection.ops.quote_name
         self.table = quote(Change._meta.db_table)
@@ -163,7 +164,7 @@ class ChangeLog(ABC):
 
     @property
     def qualified_table(self) -> str:
-        """The log's table as writers name it: they may set another `search_path` once `exists` has seen it."""
+        """The log's table as writers name it: they may `SET search_path` or `USE` another database."""
         return f"{self._schema}{self.table}"
 
     @property
@@ -202,6 +203,13 @@ class ChangeLog(ABC):
         if not self._exists:
             self._exists = self._table_exists()
         return self._exists
+
+    def look(self) -> None:
+        """Look for the table with a new connection, again if it leads elsewhere: parallel tests use copies."""
+        if self._database != self.connection.settings_dict["NAME"]:
+            self._database = self.connection.settings_dict["NAME"]
+            self.forget()
+        self.exists()
 
     def forget(self) -> None:
         """Let `exists` look again: a migration may drop the table, or the database may be another one."""

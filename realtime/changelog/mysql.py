@@ -90,7 +90,7 @@ class MySQLChangeLog(ChangeLog):
     # UTC, because an hour of local time may occur twice
     now_sql = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
     exists_sql = (
-        "SELECT '' FROM information_schema.tables"
+        "SELECT CONCAT('`', REPLACE(DATABASE(), '`', '``'), '`.') FROM information_schema.tables"
         f" WHERE table_schema = DATABASE() AND table_name = '{Change._meta.db_table}'"
     )
 

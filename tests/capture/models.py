@@ -170,6 +170,12 @@ class Document(models.Model):
     title = models.CharField(max_length=20, default="")
 
 
+class Town(models.Model):
+    """A model whose keys are short texts."""
+
+    code = models.CharField(max_length=20, primary_key=True)
+
+
 class Part(models.Model):
     """A model whose keys may be too long for the log as JSON."""
 

@@ -4,7 +4,7 @@ from django.db.models import Count
 
 from realtime import ModelStream, register
 from tests.capture import models
-from tests.capture.models import Atlas, Book, Card, Document, Mark, Part, Reader, Slot, Ticket
+from tests.capture.models import Atlas, Book, Card, Document, Mark, Part, Reader, Slot, Ticket, Town
 
 
 class CaptureStream(ModelStream):
@@ -51,6 +51,14 @@ class Readers(CaptureStream):
 
     def get_queryset(self, shelf):
         return Reader.objects.filter(shelf=shelf)
+
+
+@register("capture.towns")
+class Towns(CaptureStream):
+    model = Town
+
+    def get_queryset(self):
+        return Town.objects.all()
 
 
 @register("capture.slots")

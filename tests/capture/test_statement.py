@@ -330,6 +330,13 @@ class TestRoundTripsOfMySQL:
         book = Book.objects.create(shelf=shelves[0])
         sent.clear()
         Book.objects.filter(pk=book.pk).update(title="new")
+        single = ["START", "UPDATE", "INSERT", "COMMIT"]
+        assert [sql[0] for sql in sent] == (["BEGIN"] if connection.mysql_is_mariadb else single)
+
+    def test_update_of_several_rows(self, sent, shelves):
+        Book.objects.bulk_create([Book(pk=pk, shelf=shelves[0]) for pk in (1, 2)])
+        sent.clear()
+        Book.objects.filter(pk__in=[1, 2]).update(title="new")
         assert [sql[0] for sql in sent] == ["START", "UPDATE", "INSERT", "COMMIT"]
 
 

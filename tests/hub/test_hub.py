@@ -41,7 +41,7 @@ def work(monkeypatch) -> list[str]:
         return rendered(*args)
 
     monkeypatch.setattr(Tail, "tick", recorded_tick)
-    monkeypatch.setattr("realtime.queries.livequery.encode_row", recorded_row)
+    monkeypatch.setattr("realtime.queries.row_reader.encode_row", recorded_row)
     return work
 
 

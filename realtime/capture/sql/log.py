@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,16 @@ from realtime.changelog.base import MAX_KEY, encode_routing
 
 EXPRESSIONS = {"sqlite": "SQLiteExpressions", "postgresql": "PostgreSQLExpressions", "mysql": "MySQLExpressions"}
 COLUMNS = ("model", "key", "operation", "routing", "transaction", "at")
+
+
+def writers_log(alias: str) -> LogSQL:
+    """Return the statements of writers, which may have left the log's schema."""
+    return _log(alias, get_changelog(alias).qualified_table)
+
+
+@cache
+def _log(alias: str, table: str) -> LogSQL:
+    return LogSQL(alias, table=table)
 
 
 class LogSQL:
