@@ -272,7 +272,7 @@ class Tail:
     def costs(self) -> list[Cost]:
         """Return the cost of each live query. May be called from another thread."""
         found = []
-        for key, query in list(self._queries.items()):
+        for key, query in self._queries.copy().items():
             members = group.members.copy() if (group := self._group_of.get(query.id)) else {}
             number = members[key].number if key in members else query.id
             seconds = query.seconds / max(1, len(members))
