@@ -1,10 +1,12 @@
 /** What several tests need: a clock that is moved by hand, a server that is played by hand, a page. */
 
 import {readFileSync} from "node:fs"
-import {JSDOM} from "jsdom"
+import {createRequire} from "node:module"
 import {Connection} from "../src/connection/connection.js"
 import {Monitor} from "../src/connection/reconnect.js"
 import {Page} from "../src/dom/page.js"
+
+const require = createRequire(import.meta.url)
 
 /** @param {string} name */
 export function cases(name) {
@@ -100,6 +102,7 @@ export class Server {
 
 /** Makes a page, and its classes global as they are in a browser. */
 export function openPage(html = "", {url = "https://example.org/board/"} = {}) {
+  const {JSDOM} = require("jsdom") // here, since it takes a second to load, and half of the files open no page
   const {window} = new JSDOM(`<!doctype html><body>${html}</body>`, {url, pretendToBeVisual: true})
   const names = [
     "window", "document", "location", "Node", "Element", "Document", "ShadowRoot", "MutationObserver", "CustomEvent", "Event", "FormData",

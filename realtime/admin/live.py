@@ -71,7 +71,7 @@ class LiveModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for
             if own in registry:  # another class has taken the place of the first
                 registry.remove(own)
             registry.add(own, stream)
-        install.install()
+        install.reinstall()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         cursor = self._live_begin(request)

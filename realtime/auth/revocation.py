@@ -154,12 +154,16 @@ class UserFields:
     def __init__(self) -> None:
         self.present: frozenset[str] = frozenset()  # users with clients in this process
         self._digests: dict[str, bytes] = {}
+        self._stored: frozenset[str] | None = None  # users whose digests are stored
 
     def changed(self, users: Collection[str]) -> set[str]:
         """Return the users with a changed field that matters, as far as is known; then store all present users."""
+        if not users and self._stored is self.present:  # as at most changes
+            return set()
         known = {user: self._digests.pop(user) for user in users if user in self._digests}
         self._digests = {user: digest for user, digest in self._digests.items() if user in self.present}
         self._digests |= self._read(self.present - self._digests.keys())
+        self._stored = self.present
         return {user for user in users if user not in known or known[user] != self._digests.get(user)}
 
     def _read(self, users: Collection[str]) -> dict[str, bytes]:

@@ -19,10 +19,13 @@ from realtime.models import Change, Log
 _UID = "realtime.capture"
 
 _databases: set[str] = set()  # with capture
+_has_started = False
 
 
 def install() -> None:
-    """Start to capture the models that the registered streams need. Call it again when streams change."""
+    """Start to capture the models that the registered streams need."""
+    global _has_started
+    _has_started = True
     live = live_models()
     tables = watched_tables(live)
     _databases.clear()
@@ -36,6 +39,12 @@ def install() -> None:
         commits.install()
         orm.watch(tables, _databases, only_wake=settings.CAPTURE == "triggers")
     touch.connect_libraries()
+
+
+def reinstall() -> None:
+    """Capture what a newly registered stream needs. Before the app is ready, `install` is still to come."""
+    if _has_started:
+        install()
 
 
 def connect(app: Any) -> None:

@@ -34,7 +34,7 @@ from realtime.hub.pubsub.event_bus import EventBus, TakeText, publish
 from realtime.hub.slow_queries import SlowQueries
 from realtime.hub.subscribers import Client, call_client
 from realtime.hub.text_relay import TextRelay
-from realtime.hub.unread import end_unread
+from realtime.hub.unread import end_unread, unsent_bytes
 from realtime.protocol import codec
 from realtime.protocol.effects import Subscription
 from realtime.protocol.envelope import Envelope
@@ -50,6 +50,7 @@ Request = TypeVar("Request")
 Known = TypeVar("Known")
 
 SWEEP_SECONDS = 1.0  # how often clients check their deadlines
+SWEPT_AT_ONCE = 500  # clients, which takes some milliseconds
 LINGER_SECONDS = 30.0  # without clients, before the hub closes: on a quiet site, each page would start it again
 LOGS = 1000  # more than there are databases
 CHECK_THREADS = 2  # for short work; more are added while some work takes long
@@ -87,6 +88,7 @@ class Hub:
         self._clients: set[Client] = set()
         self._belongs: dict[Client, str] = {}  # the user's key, if the client is logged in
         self._users: defaultdict[str, set[Client]] = defaultdict(set)  # logged-in clients by user
+        self._present: frozenset[str] | None = None  # the same users, until they change
         self._background: _Background | None = None  # while there are clients
         self._texts = TextRelay(lambda: self.tasks, self._expect_writer)
         self._logs: dict[str, LogWorker] = {}
@@ -104,6 +106,12 @@ class Hub:
     def clients(self) -> list[Client]:
         """The current clients."""
         return list(self._clients)
+
+    def users(self) -> frozenset[str]:
+        """Return the users with clients, as the same object until they change."""
+        if self._present is None:
+            self._present = frozenset(self._users)
+        return self._present
 
     @property
     def logs(self) -> list[LogWorker]:
@@ -127,6 +135,7 @@ class Hub:
         if user is not None:
             self._belongs[client] = user
             self._users[user].add(client)
+            self._present = None
         self._start_sweeping()
         if self._background is None:
             self._background = _Background(self.deliver, self._texts.take, lambda: self._logs)
@@ -148,6 +157,7 @@ class Hub:
             self._users[user].discard(client)
             if not self._users[user]:
                 del self._users[user]
+                self._present = None
 
     async def detach(self, client: Client) -> None:
         """Remove a client. All tasks end `linger_seconds` after the last one has left."""
@@ -297,6 +307,7 @@ class Hub:
                 alias,
                 log_number(alias),
                 self._clients,
+                self.users,
                 self._slow,
                 self._limits,
                 texts=self._texts,
@@ -307,7 +318,14 @@ class Hub:
     def _log_apart(self, own: LogWorker, place: int) -> LogWorker:
         number = (place + 1) * LOGS + own.number  # for clients it is another log, with its own cursors
         return LogWorker(
-            own.alias, number, self._clients, self._slow, self._limits, texts=self._texts, start=own.position
+            own.alias,
+            number,
+            self._clients,
+            self.users,
+            self._slow,
+            self._limits,
+            texts=self._texts,
+            start=own.position,
         )
 
     def _expect_writer(self, alias: str) -> None:
@@ -336,11 +354,17 @@ class Hub:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            positions = {log.number: log.resume for log in self.tasks if log.resume}
             self._slow.sweep()
-            for client in list(self._clients):
-                call_client(client, client.sweep, loop.time(), positions)
-            end_unread(self._clients)
+            clients, unread = list(self._clients), list[Client]()
+            for start in range(0, len(clients), SWEPT_AT_ONCE):
+                positions = {log.number: log.resume for log in self.tasks if log.resume}
+                for client in clients[start : start + SWEPT_AT_ONCE]:
+                    if client in self._clients:
+                        call_client(client, client.sweep, loop.time(), positions)
+                        if unsent_bytes(client):
+                            unread.append(client)
+                await asyncio.sleep(0)  # frames go out in between
+            end_unread(unread)
             if self._empty_since is not None and loop.time() - self._empty_since >= self.linger_seconds:
                 await self.close()
                 return

@@ -90,6 +90,7 @@ class LogWorker:
         alias: str,
         number: int,
         clients: Collection[Client],
+        users: Callable[[], frozenset[str]],
         watch: SlowQueryWatch,
         query_limits: LiveQueryLimits,
         *,
@@ -108,6 +109,7 @@ class LogWorker:
         self._calls = AwaitedCalls()
         self._stalled = False  # the log cannot be read, and clients know that they may be stale
         self._clients = clients
+        self._users = users  # those of all clients
         self._has_access = has_access  # access changes of all clients are in this log
         self._watch = watch
         self._texts = texts
@@ -319,7 +321,7 @@ class LogWorker:
         """Compute a tick in the thread; abandon both if one live query takes too long."""
         wants = {item.want: item.stream for item in self._waiting.serving}
         if self.alias == access_database():
-            self._tail.note_users(frozenset(client.user for client in self._clients if client.user is not None))
+            self._tail.note_users(self._users())
         texts = self._texts.of(self.alias) if self._texts else {}
         work = self._tail.tick, wants, retired, self._calls.keys, self._waiting.batches(), round, texts
         tick = asyncio.wrap_future(self.thread.submit(*work))

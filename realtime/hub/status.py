@@ -11,6 +11,7 @@ import time
 from collections import Counter, defaultdict
 from concurrent.futures import Future, wait
 from functools import partial
+from heapq import nlargest
 from typing import Any
 from weakref import WeakSet
 
@@ -53,17 +54,8 @@ class Reporter:
         if now < self._due or (self._writing is not None and not self._writing.done()):
             return
         self._due = now + reports.REPORT_SECONDS
-        own = get_counters()
-        figures = {**figures_of(self._hub), "counts": own.counts()}
-        report = partial(
-            reports.report,
-            own.process,
-            host=socket.gethostname(),
-            pid=own.pid,
-            uptime=time.time() - own.started,
-            figures=figures,
-        )
-        self._writing = self._hub.submit(self._guarded, report)
+        # in a thread, because the figures of thousands of live queries take long
+        self._writing = self._hub.submit(self._guarded, partial(_report, self._hub))
 
     def emptied(self) -> None:
         self._due = 0.0
@@ -86,8 +78,9 @@ def figures_of(hub: Hub) -> dict[str, Any]:
     connections = hub.clients
     now = time.monotonic()
     slow = {client: now - since for client in connections if (since := client.behind_since) is not None}
-    listed = sorted(connections, key=lambda client: (-slow.get(client, 0.0), -client.subscriptions))
+    listed = nlargest(MOST_CONNECTIONS, connections, key=lambda client: (slow.get(client, 0.0), client.subscriptions))
     apart = set(hub.slow.keys)
+    costs = [cost for log in hub.tasks for cost in log.costs()]
     queries: list[dict[str, Any]] = [
         {
             "stream": cost.key.stream,
@@ -101,14 +94,14 @@ def figures_of(hub: Hub) -> dict[str, Any]:
             "broken": cost.broken,
             "reads": cost.maintenance.value,
         }
-        for log in hub.tasks
-        for cost, subscribers in log.costs()
+        for cost, subscribers in nlargest(MOST_QUERIES, costs, key=lambda each: each[0].seconds)
     ]
     streams: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for query in queries:
-        streams[query["stream"]]["queries"] += 1
-        streams[query["stream"]]["subscribers"] += query["subscribers"]
-        streams[query["stream"]]["slow"] += query["slow"]
+    for cost, subscribers in costs:
+        numbers = streams[cost.key.stream]
+        numbers["queries"] += 1
+        numbers["subscribers"] += subscribers
+        numbers["slow"] += cost.key in apart
     return {
         "draining": hub.draining,
         "clients": len(connections),
@@ -122,15 +115,26 @@ def figures_of(hub: Hub) -> dict[str, Any]:
                 "subscriptions": client.subscriptions,
                 "behind": round(slow.get(client, 0.0), 1),
             }
-            for client in listed[:MOST_CONNECTIONS]
+            for client in listed
         ],
         "streams": {name: dict(numbers) for name, numbers in sorted(streams.items())},
-        "queries": sorted(queries, key=lambda query: -query["seconds"])[:MOST_QUERIES],
+        "queries": queries,
         "logs": {
             log.alias: {"lag": round(log.pacing.lag, 4), "wakeups": notifications.source(log.alias)}
             for log in hub.logs
         },
     }
+
+
+def _report(hub: Hub) -> None:
+    own = get_counters()
+    reports.report(
+        own.process,
+        host=socket.gethostname(),
+        pid=own.pid,
+        uptime=time.time() - own.started,
+        figures={**figures_of(hub), "counts": own.counts()},
+    )
 
 
 def _forget_after(writing: Future[Any], process: str) -> None:

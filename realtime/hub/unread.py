@@ -17,7 +17,9 @@ def end_unread(clients: Iterable[Client]) -> None:
     """
     waiting: defaultdict[Quota, int] = defaultdict(int)
     readers: defaultdict[Quota, int] = defaultdict(int)
-    unread = sorted(((size, client) for client in clients if (size := _unsent(client))), key=lambda item: -item[0])
+    unread = sorted(
+        ((size, client) for client in clients if (size := unsent_bytes(client))), key=lambda item: -item[0]
+    )
     for size, client in unread:
         for quota in client.quota:
             waiting[quota] += size
@@ -33,7 +35,8 @@ def end_unread(clients: Iterable[Client]) -> None:
             readers[quota] -= 1
 
 
-def _unsent(client: Client) -> int:
+def unsent_bytes(client: Client) -> int:
+    """Return the bytes that a client has not read; end it if that cannot be found out."""
     try:
         return client.unsent
     except Exception:  # the server's own count, of a connection that it may have closed

@@ -37,7 +37,7 @@ class AudienceGroup:
         self.key = key
         self.query = query
         self.members: dict[QueryKey, GroupMember] = {}
-        query.is_for_all = True
+        query.planner.is_for_all = True
 
     def takes(self, stream: ModelStream) -> bool:
         """Return whether this stream differs from the group's in nothing but the audience."""

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from realtime.changelog.base import LoggedChange
 from realtime.models import Change
-from realtime.queries.livequery import KEYS_PER_QUERY
+from realtime.queries.row_reader import KEYS_PER_QUERY
 from realtime.streams.keys import comparable_key, key_names, key_of_values, parse_keys
 from realtime.streams.stream import ModelStream
 

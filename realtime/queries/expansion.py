@@ -14,8 +14,8 @@ from django.db.models import Q, QuerySet
 from realtime.changelog.base import LoggedChange, Routing
 from realtime.models import Change
 from realtime.queries.audiences import ANYONE, Anyone, AudienceReader, Audiences
-from realtime.queries.livequery import KEYS_PER_QUERY
 from realtime.queries.membership import ALL_ROWS, AllRows
+from realtime.queries.row_reader import KEYS_PER_QUERY
 from realtime.streams.keys import (
     comparable,
     comparable_key,

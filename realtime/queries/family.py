@@ -16,11 +16,12 @@ from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
 from msgspec import Raw
 
-from realtime.queries.livequery import KEYS_PER_QUERY, LiveQuery, key_before, row_key
+from realtime.queries.livequery import LiveQuery
 from realtime.queries.membership import LookedUp
 from realtime.queries.ordering import is_whole
 from realtime.queries.plan import BEFORE, Plan, attributes, parts
 from realtime.queries.queryset import is_same, unsliced
+from realtime.queries.row_reader import KEYS_PER_QUERY, key_before, row_key
 from realtime.streams.keys import key_text, parse_keys
 from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
@@ -162,13 +163,13 @@ class SharedRows:
     def find(self, query: LiveQuery, keys: Collection[str], found: Found) -> LookedUp | None:
         """Return what another live query has taken that has found the same; None if there is none."""
         looked_up = self._looked_up.get(_likeness(query, keys, found))
-        if looked_up is not None and query.broken:
-            query.broken = {key: error for key, error in query.broken.items() if key not in looked_up.rows}
+        if looked_up is not None:
+            query.reader.mark_sound(looked_up.rows)
         return looked_up
 
     def render(self, query: LiveQuery, keys: Collection[str], found: Found) -> LookedUp:
         """Render what a live query has found."""
-        rows = query.render({key: instance for key, (instance, _) in found.items()}, self._rendered)
+        rows = query.reader.encode_objects({key: instance for key, (instance, _) in found.items()}, self._rendered)
         looked_up = LookedUp(frozenset(keys), rows, {key: before for key, (_, before) in found.items()})
         if all((query.look, key) in self._rendered for key in rows):
             self._looked_up[_likeness(query, keys, found)] = looked_up

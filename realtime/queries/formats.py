@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -94,8 +94,11 @@ class ValueQuery(LiveQuery):
         return present if isinstance(present, list) else list(self.keys)
 
     def _encode_value(self) -> bytes:
-        value = self._made(None, self.name, lambda *_: encode_row(getattr(self.stream, self.name)(), self.stream))
-        return b"null" if self.name in self.broken else bytes(value)
+        value = self._encode_row(lambda: getattr(self.stream, self.name)())
+        return b"null" if self.name in self.reader.broken else bytes(value)
+
+    def _encode_row(self, make: Callable[[], Any]) -> Any:
+        return self.reader.make(None, self.name, lambda *_: encode_row(make(), self.stream))
 
 
 class PagesQuery(ValueQuery):
@@ -107,10 +110,8 @@ class PagesQuery(ValueQuery):
         return {self.name: self._make()}
 
     def _encode_value(self) -> bytes:
-        value = self._made(None, self.name, lambda *_: encode_row(self._make(), self.stream))
+        value = self._encode_row(self._make)
         return bytes(value or encode_row(broken_rows.placeholder(self.name, "html"), self.stream))
 
     def _make(self) -> str:
-        self._ask()
-        assert self._plan is not None
-        return render_pages(self.stream, self.stream.narrowed(self._plan.all_rows), key=self.name, query=self.query)
+        return render_pages(self.stream, self.planner.all_rows(), key=self.name, query=self.query)

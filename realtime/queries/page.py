@@ -98,7 +98,7 @@ def page_part(
         fingerprint = join_fingerprint(stream.format_fingerprint(format), live.page_fingerprint(rows))
     wire = stream.wire_params()
     token = tokens.sign(stream=name, params=wire, format=format, user=user_key(user), surroundings=surroundings)
-    made = [row for key, row in rows.items() if key not in live.broken]
+    made = [row for key, row in rows.items() if key not in live.reader.broken]
     if not is_html(format):
         return PagePart(list(rows.values()), cursor, token, fingerprint, wire, frozenset(), "", stream, None, None)
     template = _row_source(stream, format)

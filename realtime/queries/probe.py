@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from realtime.queries.queryset import is_same
 from realtime.streams.stream import ModelStream
-
-if TYPE_CHECKING:
-    from realtime.queries.livequery import LiveQuery
 
 _LOOKED = "_realtime_looked"
 # attributes that tell of the audience: a copy has it too
@@ -27,9 +24,9 @@ _reading: WeakKeyDictionary[type[ModelStream], set[str]] = WeakKeyDictionary()
 class ReadsAudience(Exception):
     """Raised if a live query that is read for several audiences depends on the audience after all."""
 
-    def __init__(self, query: LiveQuery) -> None:
-        self.query = query
-        super().__init__(query)
+    def __init__(self, kind: type[ModelStream]) -> None:
+        self.kind = kind
+        super().__init__(kind)
 
 
 def may_be_for_all(kind: type[ModelStream]) -> bool:

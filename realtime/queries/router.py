@@ -94,7 +94,7 @@ class StreamIndex:
     def _put(self, query: LiveQuery, key: RoutingKey) -> None:
         self._routing_keys[query] = key
         if self._path is not None:
-            self._looked_around[query] = query.looks_around
+            self._looked_around[query] = query.planner.looks_around
         group = self._by_values.setdefault(key.names, {}).setdefault(key.values, {})
         group.setdefault(key.audience, set()).add(query)
 
@@ -117,7 +117,7 @@ class StreamIndex:
             self._forget(query, changed.removed)
         for key in changed.added:
             self._holders.add(self._same_key(key), query)
-        if self._path is not None and query.looks_around != self._looked_around.get(query):
+        if self._path is not None and query.planner.looks_around != self._looked_around.get(query):
             self._remove(query)
             self._put(query, self._routing_key(query))
         return changed
@@ -130,7 +130,7 @@ class StreamIndex:
         values = query.stream.partition_values(query.stream.params)
         audience = None
         # a row that has left an audience unnoticed may have been counted
-        if self._path is not None and (self._path.is_logged or not query.looks_around):
+        if self._path is not None and (self._path.is_logged or not query.planner.looks_around):
             audience = self._path.named(query.stream.audience_key)
         same = tuple(self._same[name](value) for name, value in values.items() if value is not None)
         return RoutingKey(tuple(values), same, ANYONE if audience is None else audience)
@@ -153,7 +153,7 @@ class StreamIndex:
         if change.routing is not None:
             found |= self.within(change.routing, change.audiences)
         if not change.settled:
-            found.update(query for query in self.queries if query.is_open)  # keys do not find these
+            found.update(query for query in self.queries if query.planner.is_open)  # keys do not find these
         return found
 
     def within(self, routing: Routing, audiences: Audiences) -> set[LiveQuery]:

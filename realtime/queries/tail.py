@@ -208,7 +208,7 @@ class Tail:
                 self._family = None
             if before.stuck is not None:
                 stuck = self._queries.get(before.stuck)
-                if stuck is not None and stuck.is_for_all:
+                if stuck is not None and stuck.planner.is_for_all:
                     self._apart.add(type(stuck.stream))
                     self._dissolve(stuck)
                 self._discard(before.stuck)
@@ -234,7 +234,7 @@ class Tail:
                     raise
                 continue
             except ReadsAudience as error:
-                self._tell_audiences_apart(type(error.query.stream))
+                self._tell_audiences_apart(error.kind)
                 continue
             except _QueryFailed as error:
                 if not self.log.connection.is_usable():
@@ -272,11 +272,11 @@ class Tail:
     def costs(self) -> list[Cost]:
         """Return the cost of each live query. May be called from another thread."""
         found = []
-        for key, query in list(self._queries.items()):
+        for key, query in self._queries.copy().items():
             members = group.members.copy() if (group := self._group_of.get(query.id)) else {}
             number = members[key].number if key in members else query.id
             seconds = query.seconds / max(1, len(members))
-            found.append(Cost(key, number, len(query.keys), seconds, len(query.broken), query.maintenance))
+            found.append(Cost(key, number, len(query.keys), seconds, len(query.reader.broken), query.maintenance))
         return found
 
     def _discard(self, key: QueryKey) -> None:
@@ -307,7 +307,7 @@ class Tail:
                 self._dissolve(group.query)
         for query in self._queries.values():
             if type(query.stream) is kind:
-                query.end_sharing()
+                query.planner.end_sharing()
 
     def _dissolve(self, query: LiveQuery) -> None:
         """Give each audience of a group a live query of its own."""
@@ -320,7 +320,7 @@ class Tail:
             self._queries[key] = own
             self._router.index(own).add(own)
             self._history.opened(own)
-            if own.careful:
+            if own.reader.careful:
                 self._careful.add(key)
             if own.sent.withheld:
                 self._withholding.add(own)
@@ -356,7 +356,7 @@ class Tail:
         group = self._groups.get(key) or data.new_groups.get(key)
         if group is not None:
             return group if group.takes(query.stream) else None
-        if not self._guarded(query, query.ask_for_all):
+        if not self._guarded(query, query.planner.ask_for_all):
             return None
         group = data.new_groups[key] = AudienceGroup(key, query)
         return group
@@ -457,12 +457,13 @@ class Tail:
             for query in queries:
                 alike[query.key.params, query.key.surroundings].append(query)
             for first, *others in alike.values():
-                is_for_all = bool(others) and self._guarded(first, first.ask_for_all)
+                is_for_all = bool(others) and self._guarded(first, first.planner.ask_for_all)
                 family = None if first.key in self._round.failed else self._guarded(first, families.of, first)
                 if family is not None:
                     together[family][first] = queries[first]
                 for other in others:  # most of the work for a row that many see, so nothing is done twice
-                    if is_for_all and differs_in_audience_alone(other.stream, first.stream) and other.ask_like(first):
+                    is_alike = is_for_all and differs_in_audience_alone(other.stream, first.stream)
+                    if is_alike and other.planner.ask_like(first.planner):
                         self._round.touched.add(other)
                         own = family
                     else:
@@ -493,7 +494,7 @@ class Tail:
             return False
         if not may_be_for_all(type(first.stream)):
             for query in queries:
-                query.check_sharing()
+                query.planner.check_sharing()
         return True
 
     def _pause(self, family: Family) -> None:
@@ -798,7 +799,7 @@ class Tail:
         try:
             with round.reading(key), stream.surroundings.applied():
                 query = live_query(stream, key.format, self._memory)
-                query.careful = key in self._careful
+                query.reader.careful = key in self._careful
                 return query
         except GivenUp:
             raise
@@ -815,12 +816,12 @@ class Tail:
         surroundings = nullcontext() if query.key.surroundings == SITE else query.key.surroundings.applied()
         try:
             with round.reading(query.key), surroundings:
-                return query.read_watched(read, *args)
+                return query.planner.read_watched(read, *args)
         except (GivenUp, ReadsAudience):
             raise
         except NeedsCare:
             self._careful.add(query.key)
-            query.careful = True
+            query.reader.careful = True
             raise
         except ValidationError as error:  # of get_queryset: parameters that it does not take
             round.failed.add(query.key)

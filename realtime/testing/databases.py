@@ -35,7 +35,7 @@ class StrictTail(Tail):
 
     def _guarded(self, query: LiveQuery, read: Any, *args: Any) -> Any:
         self._round.touched.add(query)
-        query.strict = True
+        query.reader.strict = True
         return read(*args)
 
 

@@ -167,6 +167,21 @@ class TestUsers:
         assert access(grounds, ann.save) == of_users(ann)
         assert access(grounds, ann.save) == Access()
 
+    def test_present_users_are_not_looked_at_while_they_stay_the_same(self, grounds, ann):
+        """Else each change would cost more with each user."""
+
+        class Present(frozenset):
+            looks = 0
+
+            def __sub__(self, other):
+                Present.looks += 1
+                return frozenset(self) - other
+
+        grounds.users.present = Present([str(ann.pk)])
+        for _ in range(3):
+            assert grounds.access([]) == Access()
+        assert Present.looks == 1
+
     def test_unknown_user_is_checked(self, grounds, bob):
         write = User.objects.filter(pk=bob.pk).update
         assert access(grounds, lambda: write(last_login=timezone.now())) == of_users(bob)

@@ -319,6 +319,40 @@ def test_start_imports_only_what_captures(tmp_path):
     assert {"realtime.capture.orm", "realtime.admin.live", "shop.streams"} < set(loaded)
 
 
+def test_live_admins_install_capture_once(tmp_path):
+    """Django discovers the admins before this app is ready; each used to look at all streams again."""
+    admin = """
+        from django.contrib import admin
+        from realtime.admin import LiveModelAdmin
+        from realtime.capture import orm
+        from shop.models import Item, Order
+
+        installed = []
+        watch = orm.watch
+
+        def counted(tables, *args, **options):
+            installed.append(sorted(model._meta.db_table for model in tables))
+            watch(tables, *args, **options)
+
+        orm.watch = counted
+        admin.site.register([Item, Order], LiveModelAdmin)
+    """
+    models = (
+        MODELS
+        + """
+    class Order(models.Model):
+        name = models.CharField(max_length=50)
+"""
+    )
+    project = Project(
+        tmp_path,
+        apps=["django.contrib.admin", "django.contrib.messages", *CORE, "shop"],
+        files={"shop/models.py": models, "shop/admin.py": admin},
+    )
+    [tables] = project.python("from shop.admin import installed; answer = installed")
+    assert {"shop_item", "shop_order"} < set(tables)
+
+
 @pytest.mark.once
 class TestWithoutUsers:
     """`django.contrib.auth` and `django.contrib.sessions` are optional; without them, every client is anonymous."""

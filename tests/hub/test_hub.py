@@ -10,6 +10,7 @@ import pytest
 from django.db import connections
 
 from realtime import ModelStream
+from realtime.connections.connection import Connection
 from realtime.hub.hub import get_hub
 from realtime.queries import rendering
 from realtime.queries.tail import Tail
@@ -40,7 +41,7 @@ def work(monkeypatch) -> list[str]:
         return rendered(*args)
 
     monkeypatch.setattr(Tail, "tick", recorded_tick)
-    monkeypatch.setattr("realtime.queries.livequery.encode_row", recorded_row)
+    monkeypatch.setattr("realtime.queries.row_reader.encode_row", recorded_row)
     return work
 
 
@@ -58,6 +59,39 @@ async def test_change_reaches_all_who_are_subscribed(shelf, add):
 
     assert (one.titles(), two.titles(), other.titles()) == (["a"], ["a"], [])
     assert len(other.protocol.frames) == 1
+
+
+async def test_round_looks_at_no_client_that_it_does_not_concern(shelf, add, monkeypatch):
+    """Else each change would cost more with each client."""
+    monkeypatch.setattr("realtime.hub.hub.SWEEP_SECONDS", 3600.0)
+    looked: list[object] = []
+    async with WireClient() as client, AsyncExitStack() as stack:
+        await client.subscribe("top", shelf=shelf.pk)
+        others = await everyone(stack, 3)
+        for other in others:
+            await other.subscribe("top", shelf=shelf.pk + 1)
+        for name in ("user", "quota", "subscriptions", "unsent"):
+            own = getattr(Connection, name).fget
+            look = property(lambda self, own=own: looked.append(self) or own(self))
+            monkeypatch.setattr(Connection, name, look)
+        await add("a")
+        await until(lambda: client.titles())
+        assert {other.connection for other in others}.isdisjoint(looked)
+
+
+async def test_frames_go_out_while_clients_are_swept(monkeypatch):
+    monkeypatch.setattr("realtime.hub.hub.SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr("realtime.hub.hub.SWEPT_AT_ONCE", 1)
+    steps: list[str] = []
+
+    def sweep(self, *args):
+        steps.append("swept")
+        asyncio.get_running_loop().call_soon(steps.append, "something else")
+
+    monkeypatch.setattr(Connection, "sweep", sweep)
+    async with WireClient(), WireClient():
+        await until(lambda: len(steps) >= 4)
+    assert steps[:4] == ["swept", "something else"] * 2
 
 
 @pytest.mark.parametrize("format", ["data", "html"])

@@ -264,7 +264,7 @@ async def test_live_value_follows_rows_outside_the_queryset(shelf, elsewhere):
             await until(lambda: client.rows() == [0])
             [log] = get_hub().logs
             [query] = log._tail._queries.values()
-            assert query.looks_around  # a row that nobody knows may have counted
+            assert query.planner.looks_around  # a row that nobody knows may have counted
 
 
 async def test_part_is_kept_back_while_access_is_checked(many, settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from io import StringIO
 
 import pytest
@@ -99,6 +100,20 @@ class TestReporting:
             assert shown["logs"]["default"]["lag"] >= 0
             assert shown["counts"]["ticks"]["default"] >= 1
         assert await elsewhere.soon(own_reports) == []
+
+    async def test_figures_do_not_keep_the_loop_waiting(self, monkeypatch):
+        threads: list[threading.Thread] = []
+        figures_of = status.figures_of
+        monkeypatch.setattr(
+            status, "figures_of", lambda hub: threads.append(threading.current_thread()) or figures_of(hub)
+        )
+        hub = get_hub()
+        status.watch(hub)
+        async with WireClient():
+            hub.observer.sweep(1e9)
+            await until(lambda: hub.observer._writing.done())
+        assert threads
+        assert threading.main_thread() not in threads
 
     async def test_status_that_cannot_be_written_is_said_once(self, elsewhere, monkeypatch, caplog):
         def fail(*args, **options):

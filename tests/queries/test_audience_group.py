@@ -358,7 +358,7 @@ def test_audience_resumes_after_it_was_told_apart(live, books, knows):
     rename(books[0], "a")
     live.tick()
     cursor, rows, fingerprint = viewers[1].cursor, dict(viewers[1].replica.rows), live.tail._queries[viewers[1].key]
-    want = Want(viewers[1].key, cursor, fingerprint._question if knows else None)
+    want = Want(viewers[1].key, cursor, fingerprint.planner.question if knows else None)
     split.append(True)
     rename(books[1], "c")
     live.tick()

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from realtime import ModelStream
-from realtime.queries import livequery
+from realtime.queries import row_reader
 from tests.models import Book, Shelf, Tag
 
 User = get_user_model()
@@ -454,8 +454,8 @@ class TestQuerySets:
     def test_row_that_goes_between_two_statements(self, live, shelf, monkeypatch):
         """The database's own clock goes on between the statement for the keys and the one for the rows."""
         viewer = live(self.stream(Book.objects.all))
-        read = livequery._keys
-        monkeypatch.setattr(livequery, "_keys", lambda queryset: ["0", *read(queryset)])
+        read = row_reader.keys_of
+        monkeypatch.setattr(row_reader, "keys_of", lambda queryset: ["0", *read(queryset)])
         add(shelf, "a")
         live.tick()
         assert viewer.titles == ["a"]

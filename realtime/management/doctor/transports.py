@@ -27,7 +27,7 @@ Headers = dict[str, str]
 WEBSOCKET, SSE, LONGPOLL = TRANSPORTS = ("WebSocket", "Server-Sent Events", "long-poll")
 
 
-class RowReader:
+class ProbeSubscriber:
     """Reads the server's messages, and keeps the text of the row."""
 
     def __init__(self) -> None:
@@ -138,54 +138,54 @@ async def _await_change(url: str, headers: Headers, change: _Change) -> bool:
         asyncio.timeout(2 * ANSWER_SECONDS),
         connect(address, additional_headers=own, open_timeout=ANSWER_SECONDS, proxy=None, **options) as socket,
     ):
-        reader = RowReader()
-        for message in reader.subscribe_messages(change.key):
+        subscriber = ProbeSubscriber()
+        for message in subscriber.subscribe_messages(change.key):
             await socket.send(json.dumps(message))
-        while not reader.text:
-            reader.take(json.loads(await socket.recv()))
+        while not subscriber.text:
+            subscriber.take(json.loads(await socket.recv()))
         await asyncio.to_thread(change.write)
-        while reader.text != change.text:
-            reader.take(json.loads(await socket.recv()))
+        while subscriber.text != change.text:
+            subscriber.take(json.loads(await socket.recv()))
         return bool(socket.protocol.extensions)
 
 
 def _sse(what: str, url: str, headers: Headers, change: _Change) -> list[Finding]:
-    reader = RowReader()
-    with _post(url + _path("sse"), reader.subscribe_messages(change.key), headers) as response:
+    subscriber = ProbeSubscriber()
+    with _post(url + _path("sse"), subscriber.subscribe_messages(change.key), headers) as response:
         ends = time.monotonic() + 2 * ANSWER_SECONDS
         wrote = False
-        while reader.text != change.text:
+        while subscriber.text != change.text:
             line = response.readline().decode()
             if not line or line.startswith("event: end") or time.monotonic() > ends:
                 raise Broken("the stream of events ended before the change")
             if line.startswith("data: "):
-                reader.take(json.loads(line.removeprefix("data: ")))
-            if reader.text and not wrote:
+                subscriber.take(json.loads(line.removeprefix("data: ")))
+            if subscriber.text and not wrote:
                 wrote = True
                 change.write()
     return [finding(what, change.begun, "a change arrived")]
 
 
 def _longpoll(what: str, url: str, headers: Headers, change: _Change) -> list[Finding]:
-    reader = RowReader()
+    subscriber = ProbeSubscriber()
     address = url + _path("poll")
-    for message in _answer(f"{address}?wait=0", reader, change, headers):
-        reader.take(message)
+    for message in _answer(f"{address}?wait=0", subscriber, change, headers):
+        subscriber.take(message)
     # the change is written while the request waits, to test whether it wakes up
     writing = threading.Timer(WAIT_SECONDS, change.write)
     writing.start()
     try:
-        for message in _answer(f"{address}?wait={ANSWER_SECONDS / 2:g}", reader, change, headers):
-            reader.take(message)
+        for message in _answer(f"{address}?wait={ANSWER_SECONDS / 2:g}", subscriber, change, headers):
+            subscriber.take(message)
     finally:
         writing.join()
-    if reader.text != change.text:
+    if subscriber.text != change.text:
         raise TimeoutError
     return [finding(what, change.begun, "a change arrived")]
 
 
-def _answer(address: str, reader: RowReader, change: _Change, headers: Headers) -> list[dict[str, Any]]:
-    with _post(address, reader.subscribe_messages(change.key), headers) as response:
+def _answer(address: str, subscriber: ProbeSubscriber, change: _Change, headers: Headers) -> list[dict[str, Any]]:
+    with _post(address, subscriber.subscribe_messages(change.key), headers) as response:
         messages: list[dict[str, Any]] = json.load(response)
     return messages
 
