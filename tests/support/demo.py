@@ -161,14 +161,19 @@ class DemoServers:
         return [part for server in self._servers for part in server.trouble()]
 
 
-# A session for each of the demo's people: checking a password takes half a second of computing, by design.
-SESSIONS = """
+# In one process, since each takes a second to start. A session for each of the people: checking a password takes
+# half a second of computing, by design.
+PREPARE = """
 from datetime import timedelta
 
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.utils import timezone
 from tests.support.logins import session_data
 
+call_command("migrate", verbosity=0)
+call_command("seed")
 for user in User.objects.all():
     Session.objects.create(
         session_key=f"session-of-{user.username}",
@@ -180,9 +185,7 @@ for user in User.objects.all():
 
 def prepare(database: Path) -> None:
     """Make the database file of the demo, with its people, their sessions, projects and tasks."""
-    manage(database, "migrate", "-v", "0")
-    manage(database, "seed")
-    manage(database, "shell", "-v", "0", "-c", SESSIONS)
+    manage(database, "shell", "-v", "0", "-c", PREPARE)
 
 
 def session_cookie(user: str, url: str) -> dict[str, str]:
