@@ -17,6 +17,7 @@ from realtime.changelog.base import ROWS_PER_INSERT, ChangeLog, LoggedChange
 from realtime.exceptions import CursorExpired
 from realtime.models import Change, Log
 from tests.changelog.conftest import change
+from tests.support.transactions import wait_for_older_transactions
 from tests.support.waiting import wait_until
 
 PIECES = [*"0157-~:,_.", "-1", "9" * 17, "9" * 18, "9" * 19, "9" * 20, "\u0663", "\n", " ", "5-5", "5:7:5~", "~5-5-5"]
@@ -576,21 +577,6 @@ def age_all_but_mark(log: ChangeLog, *, mark: bool = True) -> None:
         old = old.exclude(id=Change.objects.order_by("-id").first().id)
     old.update(at=int((time.time() - 3600) * 1000))
     wait_for_older_transactions()
-
-
-def wait_for_older_transactions() -> None:
-    """PostgreSQL prunes nothing that is newer than a running transaction, also one of other tests on the server."""
-    if connection.vendor != "postgresql":
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_current_xact_id()::text::bigint")
-        [now] = cursor.fetchone()
-
-        def have_ended() -> bool:
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-            return cursor.fetchone()[0] > now
-
-        wait_until(have_ended, what="older transactions to end")
 
 
 class TestMoved:

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from realtime.changelog import get_changelog, upkeep
 from realtime.models import Change, Log
 from tests.models import Book, Shelf
+from tests.support.transactions import wait_for_older_transactions
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def shelf(committed) -> Shelf:
     for number in range(20):
         Book.objects.create(shelf=shelf, title=str(number))
     Change.objects.update(at=1)
+    wait_for_older_transactions()
     return shelf
 
 

@@ -9,6 +9,7 @@ import pytest
 from realtime.hub import pruning
 from realtime.models import Change
 from tests.models import Book, Shelf
+from tests.support.transactions import wait_for_older_transactions
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
@@ -24,6 +25,7 @@ def shelf(elsewhere, monkeypatch) -> Shelf:
     for number in range(5):
         elsewhere(Book.objects.create, shelf=shelf, title=str(number))
     elsewhere(Change.objects.update, at=1)
+    elsewhere(wait_for_older_transactions)
     return shelf
 
 
