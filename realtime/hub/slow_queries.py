@@ -70,8 +70,8 @@ class SlowQueries:
 
     @property
     def keys(self) -> Iterable[QueryKey]:
-        """The live queries that are read separately because they are slow."""
-        return [key for key, apart in self._apart.items() if not apart.is_crowd]
+        """The live queries that are read separately because they are slow. May be read from another thread."""
+        return [key for key, apart in self._apart.copy().items() if not apart.is_crowd]
 
     def task(self, key: QueryKey, own: LogWorker, *, crowds: bool = False) -> LogWorker:
         """Return the task that reads this live query; `own` is its log's. Raise `QueryTimedOut`."""
