@@ -65,8 +65,8 @@ class SlowQueries:
 
     @property
     def tasks(self) -> list[LogWorker]:
-        """The workers that read slow live queries."""
-        return [task for tasks in self._tasks.values() for task in tasks]
+        """The workers that read slow live queries. May be read from another thread."""
+        return [task for tasks in self._tasks.copy().values() for task in tasks]
 
     @property
     def keys(self) -> Iterable[QueryKey]:
