@@ -86,7 +86,7 @@ def test_number_of_counted_statements(db, capture, vendor, django_assert_num_que
     with django_assert_num_queries(count) as captured:
         document.delete()
     quoted = connection.ops.quote_name(Change._meta.db_table)
-    ours = [query for query in captured if query["sql"].startswith(f"INSERT INTO {quoted}")]
+    ours = [query for query in captured if query["sql"].startswith("INSERT INTO") and quoted in query["sql"]]
     assert len(ours) == count - 1
 
 
