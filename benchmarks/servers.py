@@ -120,7 +120,7 @@ class Bench:
         self.directory.chmod(0o755)
         self._services: dict[str, Any] = {}
         self._template = self.directory / "template.sqlite3"
-        self.session = self._prepare(str(self._template))
+        self.sessions = {"": self._prepare(str(self._template))}  # of the user, by PostgreSQL database
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +152,7 @@ class Bench:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         address = f"{url.rpartition('/')[0]}/{name}"
-        self.session = self._prepare(address)
+        self.sessions[address] = self._prepare(address)
         return address
 
     def _prepare(self, database: str) -> str:
@@ -174,7 +174,7 @@ class Server:
 
     def __init__(self, bench: Bench, peer: Peer, *, database: str = "", core: int = SERVER_CORE, **more: str) -> None:
         self.peer = peer
-        self.bench = bench
+        self._session = bench.sessions[database]
         self.port = free_port()
         command = nchan(bench, self.port) if peer.name == "nchan" else peer.command
         redis = bench.service("redis").url if "redis" in peer.needs or more.get("BENCH_LAYER") == "redis" else ""
@@ -210,7 +210,7 @@ class Server:
         return {
             "path": self.peer.path if self.peer.kind == "realtime" else f"{self.peer.path}?{name}-{value}",
             "hello": _compact([HELLO, subscribe]) if self.peer.kind == "realtime" else [],
-            "headers": f"Cookie: sessionid={session or self.bench.session}\r\n",
+            "headers": f"Cookie: sessionid={session or self._session}\r\n",
         }
 
     def connection(self, **more: Any) -> dict[str, Any]:
@@ -224,7 +224,7 @@ class Server:
             "clock": bool(peer.module),
             "hello": _compact([HELLO, SUBSCRIBE]) if peer.kind == "realtime" else [],
             "ready": {"realtime": "frame", "socketio": "40{"}.get(peer.kind, ""),
-            "headers": f"Cookie: sessionid={self.bench.session}\r\n" if peer.module else "",
+            "headers": f"Cookie: sessionid={self._session}\r\n" if peer.module else "",
         } | more
 
     def processor_seconds(self) -> float:
