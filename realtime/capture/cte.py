@@ -147,7 +147,7 @@ def run_recorded(record: Execute, table: Table, compiler: Any, statement: Statem
     if restriction is Restriction.ROW_SECURITY and not _reads(compiler, event, *args, **kwargs):
         if event == restrictions.INSERT and compiler.query.on_conflict is None:
             return None  # its values are known
-        return run_with_reread_atomically(table, compiler, statement, *args, **kwargs)
+        restriction = Restriction.UNCHANGED
     if restriction is Restriction.UNCHANGED:
         return run_with_reread_atomically(table, compiler, statement, *args, **kwargs)
     try:

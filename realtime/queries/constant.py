@@ -52,9 +52,7 @@ def _reads_parameters_alone(method: Any) -> bool:
             not code.co_freevars
             and not any(isinstance(each, CodeType) for each in code.co_consts)
             and not _uses_first_argument(code)
-            and all(
-                _is_constant(named[name]) if name in named else name in _LAZY | {"objects"} for name in code.co_names
-            )
+            and all(_is_constant(named[name]) if name in named else name in _NAMES for name in code.co_names)
         )
     return _constant[method]
 
