@@ -65,9 +65,9 @@ def write(lines: Sequence[Line], file: Path = REPORT) -> None:
 
 
 def keep(line: Line) -> None:
-    """Keep the result of a whole run for the table, and write the table."""
+    """Keep the result of a whole run for the table, and write the table. A suite that cannot run there has none."""
     found = line.comparison
-    if found is None:
+    if found is None or not found.as_without:
         return
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results[f"{line.suite.name} {line.database} {line.capture}"] = {

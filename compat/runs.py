@@ -101,13 +101,14 @@ class Run:
             for name, value in os.environ.items()
             if not name.startswith(("DJANGO_", "PYTHON", "PYTEST", "REALTIME_")) and name != "CI"
         }
+        suite = self.suite.name.replace("-", "_")  # one that fails may leave its databases to the next
         added: Mapping[str, str] = {
             "PYTHONPATH": str(PLUGIN),
             "REALTIME_COMPAT_RESULTS": str(results),
             "REALTIME_COMPAT_CAPTURE": "" if self.capture == BASELINE else self.capture,
             "REALTIME_COMPAT_DATABASE": "" if self.database == "sqlite" else json.dumps(database(url(self.database))),
             "REALTIME_COMPAT_SETTINGS": repr(dict(self.suite.settings)),
-            "REALTIME_COMPAT_NAME": f"compat_{os.getpid()}_{self.capture[:2]}_{number}",
+            "REALTIME_COMPAT_NAME": f"compat_{os.getpid()}_{suite}_{self.capture[:2]}_{number}",
             **self.suite.environment,
         }
         return inherited | added
