@@ -38,7 +38,7 @@ class _OneOf(Func):
         super().__init__(F(name))
         self.slots = [_Slot(name, number) for number in range(most)]
 
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **context: Any) -> Any:
         [column] = self.source_expressions
         sql, params = compiler.compile(column)
         return f"{sql} IN ({', '.join(['%s'] * len(self.slots))})", [*params, *self.slots]
