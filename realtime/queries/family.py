@@ -16,13 +16,13 @@ from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
 from msgspec import Raw
 
+from realtime.queries.compiled_rows import CompiledRows
 from realtime.queries.livequery import LiveQuery
 from realtime.queries.membership import LookedUp
 from realtime.queries.ordering import is_whole
 from realtime.queries.plan import BEFORE, Plan, attributes, parts
 from realtime.queries.queryset import is_same, unsliced
 from realtime.queries.row_reader import KEYS_PER_QUERY, key_before, row_key
-from realtime.queries.statement import Statement
 from realtime.streams.keys import key_text, parse_keys
 from realtime.streams.relations import concrete
 from realtime.streams.stream import ModelStream
@@ -111,17 +111,17 @@ class Family:
         return self._plan.placed(rows, self._names)
 
     @cached_property
-    def _placed_rows(self) -> Statement:
+    def _placed_rows(self) -> CompiledRows:
         fields = {"pk": self._plan.queryset.model._meta.pk}
         if not self._is_linked:
-            return Statement(self._placed, fields, most=KEYS_PER_QUERY)
+            return CompiledRows(self._placed, fields, most=KEYS_PER_QUERY)
         assert self._path is not None
         rows = self._placed.values_list("pk", BEFORE, *self._names)
-        return Statement(rows, {**fields, AUDIENCE: self._path.field}, most=MOST_AUDIENCES)
+        return CompiledRows(rows, {**fields, AUDIENCE: self._path.field}, most=MOST_AUDIENCES)
 
     @cached_property
-    def _whole_rows(self) -> Statement:
-        return Statement(self._rows, {"pk": self._plan.queryset.model._meta.pk}, most=KEYS_PER_QUERY)
+    def _whole_rows(self) -> CompiledRows:
+        return CompiledRows(self._rows, {"pk": self._plan.queryset.model._meta.pk}, most=KEYS_PER_QUERY)
 
     def portions(self, wanted: Mapping[LiveQuery, Collection[str]]) -> Iterator[dict[LiveQuery, Collection[str]]]:
         """Yield these live queries with their changed keys: as many at once as `read` takes."""

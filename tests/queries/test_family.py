@@ -214,7 +214,7 @@ def compiled_at_each_tick(live: Any, shelves: list[Shelf], compiled: list[str], 
 
 
 def test_statement_is_compiled_once_for_each_power_of_two_of_changed_rows(live, shelves, compiled):
-    """If this fails with a new Django: `Statement` replaces the compiler of a query."""
+    """If this fails with a new Django: `CompiledRows` replaces the compiler of a query."""
     viewers = [live("books", shelf=shelf.pk) for shelf in shelves]
     _, *others = compiled_at_each_tick(live, shelves, compiled, [1, 2, 3, 4, 1, 2, 3, 4, 5, 8, 1])
     assert others == [1, 1, 0, 0, 0, 0, 0, 1, 0, 0]

@@ -1,4 +1,4 @@
-"""Statement: a QuerySet that Django compiles once, and that asks for other rows each time."""
+"""CompiledRows: a QuerySet that Django compiles once, and that is asked for other rows each time."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class _Compiled:
 
 
 @lru_cache(MOST_COMPILED)
-def _compiled(statement: Statement, sizes: tuple[tuple[str, int], ...]) -> _Compiled:
-    return _Compiled(statement.queryset, sizes)
+def _compiled(rows: CompiledRows, sizes: tuple[tuple[str, int], ...]) -> _Compiled:
+    return _Compiled(rows.queryset, sizes)
 
 
-class Statement:
+class CompiledRows:
     """The rows of a QuerySet that have given values in some columns. `fields` are those of the columns, by name.
 
     Compiling takes Django as long as most of what a changed row costs beside it. So the SQL is kept, for each power of
