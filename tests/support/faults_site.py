@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import psutil
 
-from tests.support import services
+from tests.support import processes, services
 from tests.support.demo import ROOT, TROUBLE
 from tests.support.faults_databases import copy_mysql, template
 from tests.support.faults_worker import Worker
@@ -216,7 +216,7 @@ class Site:
         folder.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "-v", "0"]
         env = self.env() | {"REALTIME_TEST_RUN": run, "REALTIME_TEST_SITE": str(folder)}
-        done = run(command, env=env, cwd=ROOT)
+        done = processes.run(command, env=env, cwd=ROOT)
         if done.returncode:
             raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
