@@ -1,4 +1,4 @@
-.PHONY: help demo test lint types structure faults compat bench bench-quick jitter attack overhead growth routing black-box live-text costs docs docs-images clean fuzz browsers
+.PHONY: help demo test lint types structure faults compat bench bench-quick jitter attack overhead growth routing black-box live-text costs browser-tasks docs docs-images clean fuzz browsers
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -74,6 +74,10 @@ growth:  ## Report how the cost of a change grows with rows, live queries and au
 costs:  ## Report the costs of page positions, presence, events under overload, long polls, and patches
 	@scripts/setup dev
 	@exec .venv/bin/python -m benchmarks.costs
+
+browser-tasks:  ## Report how long the tasks of a page take while many of its rows change
+	@scripts/setup dev
+	@REALTIME_TRACE_TASKS=1 .venv/bin/pytest -q -s tests/browser/cases/test_the_page_froze.py
 
 live-text:  ## Report what growing and live texts cost readers, and how soon they see them
 	@scripts/setup bench

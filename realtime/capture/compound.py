@@ -8,9 +8,10 @@
     COMMIT;
     END
 
-It takes one round trip instead of four. It is used outside of transactions, for an INSERT of one row and for an UPDATE
-of one row by its key: `save()`. Django's own statement stays unchanged within it. See "Using Compound Statements
-Outside of Stored Programs" in MariaDB's manual.
+It takes one round trip instead of four. It is used outside of transactions, for an INSERT of one row, and for an
+UPDATE or a DELETE of one row by its key: `save()` and `delete()`. If the log needs old values of the row, a SELECT
+reads them into a variable first; it locks the row as the statement does. Django's own statement stays unchanged within
+it. See "Using Compound Statements Outside of Stored Programs" in MariaDB's manual.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from django.db import Error
 from django.db.models import AutoField
-from django.db.models.sql.compiler import SQLInsertCompiler, SQLUpdateCompiler
+from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
 
-from realtime.capture.insert_select import insert_select
 from realtime.capture.rows import (
     INSERT,
     REREAD,
@@ -33,6 +34,8 @@ from realtime.capture.rows import (
     UPDATE,
     collect_values,
     conditions_of,
+    delete_changes,
+    empty_routing,
     named_keys,
     rereads,
     routing_of,
@@ -41,7 +44,7 @@ from realtime.capture.rows import (
 )
 from realtime.capture.sql.expressions import TEXTS
 from realtime.capture.sql.log import writers_log
-from realtime.capture.statement import Statement, log_failure_once
+from realtime.capture.statement import MYSQL_DENIED, Statement, log_failure_once
 from realtime.capture.tables import Row, Table
 from realtime.capture.transactions import IN_TRANSACTION, SIGNAL_IF_BEGUN, SIGNALED, START, can_begin
 from realtime.changelog import get_changelog
@@ -57,8 +60,10 @@ END = "; COMMIT; END; END"
 GENERATED = ""  # a key that only the database knows
 LAST_KEY = "IF(LAST_INSERT_ID(), LAST_INSERT_ID(), '')"
 FORGET_LAST_KEY = "DO LAST_INSERT_ID(0); "  # if a trigger sets the key, the database generates none
-# the server reports the rows of all statements in one number, so a result says that the UPDATE found none
-IF_FOUND = "IF ROW_COUNT() = 0 THEN SELECT 0; ELSEIF {} THEN {}; END IF"
+# the server reports the rows of all statements in one number, so a result says that the UPDATE or DELETE found none
+IF_FOUND = "IF ROW_COUNT() = 0 THEN SELECT 0; ELSE {}; END IF"
+VARIABLE = "realtime_routing_"  # NULL if the row is inserted after it was read: each live query looks at the row
+PARAMETER = "\0"  # stands for %s, while a percent sign is one of a name
 
 Params = tuple[Any, ...]
 
@@ -83,7 +88,10 @@ def _writes_one_row(table: Table, compiler: Any) -> bool:
     query = compiler.query
     if isinstance(compiler, SQLInsertCompiler):
         return len(query.objs) == 1 and query.on_conflict is None
-    if not isinstance(compiler, SQLUpdateCompiler) or not query.values or query.related_updates:
+    if isinstance(compiler, SQLUpdateCompiler):
+        if not query.values or query.related_updates:
+            return False
+    elif table.cascades or not compiler.single_alias:
         return False
     with suppress(Exception):  # a key of an unknown type, which `run_recorded` reports
         return len(named_keys(table, query) or ()) == 1
@@ -105,7 +113,7 @@ def run(table: Table, compiler: Any, execute: Statement, *args: Any, **kwargs: A
     """Execute the statement together with its log entries. Raise `NotRun` if the database refuses the combination."""
     if isinstance(compiler, SQLInsertCompiler):
         return _insert(table, compiler, execute, *args, **kwargs)
-    return _update(table, compiler, lambda: execute(*args, **kwargs))
+    return _write_by_key(table, compiler, lambda: execute(*args, **kwargs))
 
 
 def _insert(table: Table, compiler: Any, execute: Statement, returning_fields: Sequence[Any] | None = None) -> Any:
@@ -137,20 +145,37 @@ def _insert(table: Table, compiler: Any, execute: Statement, returning_fields: S
     return _execute(compiler, lambda: execute(returning_fields), combine, read)
 
 
-def _update(table: Table, compiler: Any, execute: Callable[[], Any]) -> Any:
+def _write_by_key(table: Table, compiler: Any, execute: Callable[[], Any]) -> Any:
     alias, query = compiler.connection.alias, compiler.query
 
     def combine(statement: tuple[str, Params]) -> tuple[str, Params]:
         sql, params = statement
-        before, before_params, is_unlogged = "", list[Any](), "TRUE"
-        written = written_values(table, query)
-        if written and not written.keys() & {part.name for part in table.keys}:  # the old values are needed
-            before, is_unlogged = FORGET_LAST_KEY, "LAST_INSERT_ID() = 0"  # a row may be inserted after the copy
-            for copy, copy_params in insert_select(table, alias).statements(UPDATE, compiler, written):
-                before += f"{copy}; "
-                before_params += copy_params
-        log_insert, values = _log_insert(update_changes(table, query, conditions_of(table, query), alias), alias)
-        return f"{before}{sql}; {IF_FOUND.format(is_unlogged, log_insert)}", (*before_params, *params, *values)
+        conditions = conditions_of(table, query)
+        if isinstance(compiler, SQLDeleteCompiler):
+            changes, written = delete_changes(table, conditions, alias), None
+        else:
+            changes, written = update_changes(table, query, conditions, alias), written_values(table, query)
+        old = OldRouting({}, [], [])
+        if not any(change.operation == REREAD for change in changes):
+            old = _old_routing(table, compiler, written)
+            if written and UNKNOWN in written.values():  # the new value is read from the row later
+                changes += [
+                    NewChange(own.label, changes[0].key, UPDATE, empty_routing(own.routing or {})) for own in table.own
+                ]
+        log_insert, values = _log_insert(changes, alias, old.variables)
+        combined = f"{sql}; {IF_FOUND.format(log_insert)}"
+        if not old.variables:
+            return combined, (*params, *values)
+        where, where_params = compiler.compile(query.where)
+        name = compiler.connection.ops.quote_name(table.name)
+        names = ", ".join(old.variables.values())
+        read = (
+            f"SELECT {', '.join(old.columns)} INTO {names} FROM {name} FORCE INDEX (PRIMARY) WHERE {where} FOR UPDATE"
+        )
+        return (
+            f"BEGIN DECLARE {names} LONGTEXT; {read}; {combined}; END",
+            (*old.params, *where_params, *params, *values),
+        )
 
     def read(cursor: Any) -> None:
         cursor.rowcount = 0 if cursor.description else 1
@@ -158,6 +183,58 @@ def _update(table: Table, compiler: Any, execute: Callable[[], Any]) -> Any:
             pass
 
     return _execute(compiler, execute, combine, read)
+
+
+class OldRouting(NamedTuple):
+    """How to read the routing of a row that is about to be written: variables by label, and a column for each."""
+
+    variables: dict[str, str]
+    columns: list[str]
+    params: list[Any]
+
+
+def _old_routing(table: Table, compiler: Any, written: Mapping[str, Any] | None) -> OldRouting:
+    """Return how to read the old values, and those that an UPDATE writes; `written` is None for a DELETE."""
+    connection = compiler.connection
+    known = {name: value for name, value in (written or {}).items() if value is not UNKNOWN}
+    names = None if written is None else frozenset(written)
+    found = OldRouting({}, [], [])
+    for number, own in enumerate(table.own):
+        sql = _routing_sql(table, number, connection.alias, names, frozenset(known))
+        if sql is not None:
+            found.variables[own.label] = f"{VARIABLE}{number}"
+            found.columns.append(sql)
+            for part in (own.routing or {}).values():
+                if part.name in known:
+                    value = known[part.name]
+                    found.params.extend([json.dumps(part.text(value)), part.field.get_db_prep_save(value, connection)])
+    return found
+
+
+@cache
+def _routing_sql(
+    table: Table, number: int, alias: str, written: frozenset[str] | None, known: frozenset[str]
+) -> str | None:
+    """Return SQL for the JSON that routes a change, or None if the old values are not needed, or not in the row.
+
+    Its parameters are the JSON and the stored value of each `known` column, which is written.
+    """
+    routing, expressions = table.own[number].routing, writers_log(alias).sql
+    if not routing or (written is not None and not written & {part.name for part in routing.values()}):
+        return None
+    parts = list[str]()
+    for key, part in routing.items():
+        parts.append(expressions.literal(f'{"," if parts else "{"}"{key}":['))
+        if written is None or part.name in written:
+            cell = f"{expressions.quote(table.name)}.{expressions.quote(part.field.column)}"
+            old = expressions.json(part, cell)
+            if old is None or part not in table.own_columns:
+                return None
+            moved = expressions.concat("','", old)
+            if_moved = f"IF({expressions.differ(cell, PARAMETER)}, {moved}, '')"
+            parts += [PARAMETER, if_moved] if part.name in known else [old]
+        parts.append("']'")
+    return expressions.concat(*parts, "'}'").replace("%", "%%").replace(PARAMETER, "%s")
 
 
 def _execute(
@@ -196,7 +273,7 @@ def _execute(
             raise NotRun from error
         if is_sent:
             _roll_back(connection)
-            if error.args[:1] == (SYNTAX_ERROR,):
+            if error.args[:1] and error.args[0] in (SYNTAX_ERROR, *MYSQL_DENIED):
                 raise NotRun from error
         raise
     finally:
@@ -213,8 +290,10 @@ def _roll_back(connection: Any) -> None:
         connection.close()
 
 
-def _log_insert(changes: Sequence[NewChange], alias: str) -> tuple[str, list[str | None]]:
-    """Return the INSERT of these changes, and its parameters."""
+def _log_insert(
+    changes: Sequence[NewChange], alias: str, variables: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, list[str | None]]:
+    """Return the INSERT of these changes, and its parameters. `variables` have the routing of labels without one."""
     log = writers_log(alias)
     rows, params = [], list[str | None]()
     for change in changes:
@@ -223,6 +302,9 @@ def _log_insert(changes: Sequence[NewChange], alias: str) -> tuple[str, list[str
         if change.operation == INSERT and change.key == GENERATED:
             values = f"%s, {LAST_KEY}, IF(LAST_INSERT_ID(), '{INSERT}', '{REREAD}'), IF(LAST_INSERT_ID(), %s, NULL)"
             params += [change.model, routing]
+        elif routing is None and change.model in variables:
+            values = f"%s, %s, %s, {variables[change.model]}"
+            params += [change.model, change.key, change.operation]
         else:
             values = "%s, %s, %s, %s"
             params += [change.model, change.key, change.operation, routing]

@@ -36,7 +36,7 @@ from realtime.capture.rows import (
     update_changes,
     written_values,
 )
-from realtime.capture.statement import Statement, log_failure_once, run_recorded
+from realtime.capture.statement import MYSQL_DENIED, Statement, log_failure_once, run_recorded
 from realtime.capture.tables import Row, Table
 from realtime.changelog import get_changelog
 
@@ -211,8 +211,8 @@ def record_delete(table: Table, compiler: Any, execute: Statement, *args: Any) -
         return count
 
     conditions = conditions_of(table, compiler.query)
-    if table.labels and _can_return(compiler, *args):
-        rows = _delete_returning(table, compiler, execute)
+    rows = _delete_returning(table, compiler, execute) if table.labels and _can_return(compiler, *args) else None
+    if rows is not None:
         count = len(rows)
         found = rereads(table) if count > MAX_ROWS else changes_of(table, DELETE, rows, rows, alias)
     else:
@@ -229,8 +229,8 @@ def _can_return(compiler: Any, result_type: str = ROW_COUNT, *args: Any) -> bool
     return is_mariadb and result_type == ROW_COUNT and bool(compiler.single_alias)
 
 
-def _delete_returning(table: Table, compiler: Any, execute: Statement) -> list[Row]:
-    """Execute Django's DELETE with RETURNING added; return the deleted rows."""
+def _delete_returning(table: Table, compiler: Any, execute: Statement) -> list[Row] | None:
+    """Execute Django's DELETE with RETURNING added; return the deleted rows, or None if the role may not read them."""
     original_as_sql, quote = compiler.as_sql, compiler.connection.ops.quote_name
     columns = ", ".join(quote(part.field.column) for part in table.own_columns)
 
@@ -239,7 +239,14 @@ def _delete_returning(table: Table, compiler: Any, execute: Statement) -> list[R
         return f"{sql} RETURNING {columns}", params
 
     compiler.as_sql = as_sql
-    cursor = execute(CURSOR)
+    try:
+        cursor = execute(CURSOR)
+    except DatabaseError as error:
+        if error.args[:1] and error.args[0] in MYSQL_DENIED:
+            return None
+        raise
+    finally:
+        del compiler.as_sql
     if cursor is None:  # nothing can match
         return []
     fields = [part.field for part in table.own_columns]

@@ -17,6 +17,8 @@ logger = logging.getLogger("realtime.capture")
 
 Record = Callable[..., Any]
 
+MYSQL_DENIED = (1142, 1143)  # error codes: the role may not read the table, or a column
+
 
 class Statement:
     """A compiler's method that executes a write: Django's own, or another app's wrapper around it."""

@@ -16,6 +16,7 @@ from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
 from msgspec import Raw
 
+from realtime.queries.compiled_rows import CompiledRows
 from realtime.queries.livequery import LiveQuery
 from realtime.queries.membership import LookedUp
 from realtime.queries.ordering import is_whole
@@ -109,6 +110,19 @@ class Family:
             rows = rows.annotate(**{AUDIENCE: F(self._path.lookup)})
         return self._plan.placed(rows, self._names)
 
+    @cached_property
+    def _placed_rows(self) -> CompiledRows:
+        fields = {"pk": self._plan.queryset.model._meta.pk}
+        if not self._is_linked:
+            return CompiledRows(self._placed, fields, most=KEYS_PER_QUERY)
+        assert self._path is not None
+        rows = self._placed.values_list("pk", BEFORE, *self._names)
+        return CompiledRows(rows, {**fields, AUDIENCE: self._path.field}, most=MOST_AUDIENCES)
+
+    @cached_property
+    def _whole_rows(self) -> CompiledRows:
+        return CompiledRows(self._rows, {"pk": self._plan.queryset.model._meta.pk}, most=KEYS_PER_QUERY)
+
     def portions(self, wanted: Mapping[LiveQuery, Collection[str]]) -> Iterator[dict[LiveQuery, Collection[str]]]:
         """Yield these live queries with their changed keys: as many at once as `read` takes."""
         return _chunks(wanted, MOST_AUDIENCES if self._is_linked else None)
@@ -133,7 +147,7 @@ class Family:
         return found
 
     def _read(self, keys: Collection[str]) -> Iterator[Place]:
-        for instance in self._placed.filter(pk__in=parse_keys(self._plan.queryset.model, sorted(keys))):
+        for instance in self._placed_rows.rows(pk=parse_keys(self._plan.queryset.model, sorted(keys))):
             own = tuple(getattr(instance, name) for name in self._names)
             yield row_key(instance), own, instance, key_before(instance)
 
@@ -142,12 +156,10 @@ class Family:
     ) -> Iterator[Place]:
         """Yield the same for rows that links lead to their audiences. `instances` are rows that were read before."""
         audiences = {own[-1] for own in values}
-        pairs = self._placed.filter(
-            pk__in=parse_keys(self._plan.queryset.model, sorted(keys)), **{f"{AUDIENCE}__in": audiences}
-        )
-        rows = list(pairs.values_list("pk", BEFORE, *self._names))
+        pks = parse_keys(self._plan.queryset.model, sorted(keys))
+        rows = list(self._placed_rows.rows(pk=pks, **{AUDIENCE: audiences}))
         if missing := {pk for pk, *_ in rows if pk not in instances}:
-            instances.update((instance.pk, instance) for instance in self._rows.filter(pk__in=missing))
+            instances.update((instance.pk, instance) for instance in self._whole_rows.rows(pk=missing))
         for pk, previous, *own in rows:
             if pk in instances:  # a filter by the clock may have dropped it meanwhile
                 yield key_text(pk), tuple(own), instances[pk], None if previous is None else key_text(previous)

@@ -79,7 +79,12 @@ class Plan:
             return None
         if self.stream.audience_by and not self.stream.audience_path().links_once:
             return None
-        return ordering.columns_of(self.queryset)
+        found = ordering.columns_of(self.queryset)
+        known = _last_columns.get(self.stream)
+        if found == known:  # as for most live queries of a stream
+            return known
+        _last_columns[self.stream] = found
+        return found
 
     def is_of(self, queryset: Any) -> bool:
         """Return whether the QuerySet is certainly the same as this plan's."""
@@ -112,6 +117,7 @@ def _description(queryset: Any) -> tuple[Any, ...]:
 
 # The description of each stream's last QuerySet: those of its other live queries differ in few parts.
 _last: WeakKeyDictionary[type[ModelStream], tuple[Any, ...]] = WeakKeyDictionary()
+_last_columns: WeakKeyDictionary[type[ModelStream], Sequence[ordering.OrderColumn] | None] = WeakKeyDictionary()
 
 
 def _compact(description: tuple[Any, ...], stream: type[ModelStream]) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -108,6 +108,11 @@ def _by_row(texts: Iterable[TextName]) -> Mapping[str, Mapping[str, Collection[T
     for text in texts:
         found[text.model][text.key].append(text)
     return found
+
+
+def _applied(key: QueryKey) -> AbstractContextManager[None]:
+    """Apply a live query's surroundings, beside those of the site, which the whole tick has."""
+    return nullcontext() if key.surroundings == SITE else key.surroundings.applied()
 
 
 def _by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
@@ -481,7 +486,7 @@ class Tail:
         instances: dict[Any, Any] = {}
         shared = SharedRows()
         try:
-            with first.key.surroundings.applied():
+            with _applied(first.key):
                 for some in family.portions(queries):
                     self._take_rows(self._read_together(family, some, instances), some, shared)
         except (GivenUp, ReadsAudience):
@@ -813,9 +818,8 @@ class Tail:
         round = self._round
         round.touched.add(query)
         begun = time.perf_counter()
-        surroundings = nullcontext() if query.key.surroundings == SITE else query.key.surroundings.applied()
         try:
-            with round.reading(query.key), surroundings:
+            with round.reading(query.key), _applied(query.key):
                 return query.planner.read_watched(read, *args)
         except (GivenUp, ReadsAudience):
             raise
