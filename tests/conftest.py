@@ -14,7 +14,7 @@ import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
-from tests.support import engines, services, transports
+from tests.support import engines, forkserver, services, transports
 from tests.support.demo import DemoServer, DemoServers, copy_database, prepare
 from tests.support.elsewhere import Elsewhere
 from tests.support.sessions import wait_until_alone
@@ -43,6 +43,7 @@ MISSING = pytest.StashKey[set[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[MISSING] = set()
+    forkserver.allow()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -16,9 +16,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.docs.pages import ROOT, blocks
+from tests.support import processes
 from tests.support.pages import Windows, wait_for_state
-from tests.support.processes import Process, free_port, serves, tied
-from tests.support.waiting import seconds
+from tests.support.processes import Process, free_port, serves
 
 NAME = re.compile(r"^(?:# (?P<python>(?:board|mysite)/\S+?)|\{# (?P<html>board/\S+?) #\})$")
 START = """
@@ -106,15 +106,7 @@ def new_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, env: dict[str, str], code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=seconds(60),
-        check=False,
-    )
+    done = processes.run([sys.executable, "-c", code], cwd=folder, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -134,14 +126,13 @@ class Reader:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text)
         env = environment(folder)
-        self._shell = subprocess.Popen(
-            tied([sys.executable, "-c", PREPARE + SHELL]),
+        self._shell = processes.start(
+            [sys.executable, "-c", PREPARE + SHELL],
             cwd=folder,
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         self.server = Process(
             [sys.executable, "manage.py", "runserver", "--noreload", str(self.port)],
