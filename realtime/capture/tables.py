@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.exceptions import FieldError
 from django.db import connections, models, router
 
-from realtime.auth.revocation import access_models, user_fields
+from realtime.auth.revocation import access_database, access_models, user_fields
 from realtime.capture.untracked import untracked_columns
 from realtime.streams.keys import key_text, stored, target
 from realtime.streams.relations import is_generic, through_foreign_keys, through_model
@@ -156,8 +156,17 @@ def live_models() -> dict[type[Model], NeededFields]:
 
 
 def log_databases(live: Iterable[type[Model]] | None = None) -> set[str]:
-    """Return the databases whose logs are read, those of the `live` models. Writes to others are not captured."""
-    return {router.db_for_write(model) for model in (live_models() if live is None else live)}
+    """Return the databases of the `live` models. Writes to others are not captured.
+
+    One that a router names and DATABASES does not have is left out: a check reports it.
+    """
+    found = {router.db_for_write(model) for model in (live_models() if live is None else live)}
+    return found.intersection(connections)
+
+
+def needed_databases() -> list[str]:
+    """Return the databases whose logs are read: those of live models, and that of the users and what access needs."""
+    return sorted({*log_databases(), access_database()}.intersection(connections))
 
 
 def watched_tables(live: Mapping[type[Model], NeededFields] | None = None) -> dict[type[Model], Table]:
@@ -219,7 +228,8 @@ def _routing_within(member: type[Model], routing: Routing) -> Routing:
 
 
 def _routing(model: type[Model], needed: NeededFields) -> Routing:
-    vendor = connections[router.db_for_write(model)].vendor
+    alias = router.db_for_write(model)
+    vendor = connections[alias].vendor if alias in connections else ""
     columns = {name: column(model._meta.get_field(name)) for name in sorted(needed.routing | needed.pointing)}
     if all(_is_routable(columns[name].target, vendor) for name in needed.routing):
         return columns

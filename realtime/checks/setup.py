@@ -175,9 +175,19 @@ def check_server(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 
 @register()
 def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """E005: live models in a database that is not supported."""
+    """E005: live models in a database that is not supported. E066: in one that DATABASES does not have."""
     found: list[CheckMessage] = []
     for alias in sorted({stream.database() for stream in registry if getattr(stream, "model", None)}):
+        if alias not in connections:
+            found.append(
+                Error(
+                    f"A database router keeps live models in the database {alias!r}, which DATABASES does not have. "
+                    "Their writes fail, and their streams have no log.",
+                    hint=f"Add {alias!r} to DATABASES, or let the router's `db_for_write` name another one.",
+                    id="realtime.E066",
+                )
+            )
+            continue
         vendor = connections[alias].vendor
         if vendor not in BACKENDS:
             found.append(

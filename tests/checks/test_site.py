@@ -17,6 +17,7 @@ from django.template import Context, Template
 from django.urls import path
 
 from realtime import ModelStream
+from realtime.capture import install
 from realtime.checks import site
 from realtime.checks.log_databases import check_connections, check_routers, check_tenants, connections_needed
 from realtime.checks.site import (
@@ -269,6 +270,35 @@ def test_router_that_does_not_allow_the_tables(settings):
         )
     ]
     assert "realtime.E065" in DOCS
+
+
+class Elsewhere:
+    """A router of a project whose analytics database only production has."""
+
+    def db_for_write(self, model, **hints):
+        return "analytics" if model._meta.label == "tests.Book" else None
+
+
+def test_router_that_names_a_database_which_does_not_exist(settings):
+    """The app starts, the checks say it, and writes of other models go on."""
+    settings.DATABASE_ROUTERS = [Elsewhere()]
+    try:
+        install.reinstall()
+        found = run_checks()
+    finally:
+        settings.DATABASE_ROUTERS = []
+        install.reinstall()
+    assert [(error.id, error.msg, error.hint) for error in found if "analytics" in str(error)] == [
+        (
+            "realtime.E066",
+            (
+                "A database router keeps live models in the database 'analytics', which DATABASES does not have. "
+                "Their writes fail, and their streams have no log."
+            ),
+            "Add 'analytics' to DATABASES, or let the router's `db_for_write` name another one.",
+        )
+    ]
+    assert "realtime.E066" in DOCS
 
 
 @pytest.mark.parametrize("package", ["django_tenants", "django_pgschemas", "tenant_schemas"])
