@@ -9,7 +9,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, Warning
 from django.db import connections, router
 
-from realtime.capture.tables import needed_databases
+from realtime.capture.tables import database_of, log_databases, needed_databases
 from realtime.checks import register
 from realtime.conf import limits, settings
 from realtime.hub.hub import CHECK_THREADS
@@ -28,9 +28,8 @@ TENANTS = ("django_tenants", "tenant_schemas", "django_pgschemas")
 def check_tenants(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E064: live models in a database that selects a schema per request."""
     found: list[CheckMessage] = []
-    models = [stream for stream in registry if getattr(stream, "model", None)]
-    aliases = {stream.database() for stream in models if stream.model._meta.app_label != "realtime"}
-    for alias in sorted(aliases.intersection(connections)):
+    models = [stream.model for stream in registry if getattr(stream, "model", None)]
+    for alias in sorted(log_databases(model for model in models if model._meta.app_label != "realtime")):
         engine = connections[alias].settings_dict["ENGINE"]
         if engine.partition(".")[0] in TENANTS:
             found.append(
@@ -102,7 +101,7 @@ def check_sizes(app_configs: Any, databases: Sequence[str] | None = None, **kwar
     found: list[CheckMessage] = []
     most = limits.rows // WARN_PART
     for stream in valid_streams():
-        if stream.database() not in (databases or ()):
+        if database_of(stream.model) not in (databases or ()):
             continue
         rows = 0
         with suppress(Exception):  # other checks report it, or it needs parameters or a user

@@ -24,8 +24,6 @@ from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture
 def user(elsewhere) -> User:

@@ -16,6 +16,8 @@ from tests.shapes.desk import statements
 
 FEW, MANY = 3, 100
 
+pytestmark = pytest.mark.once
+
 
 @contextmanager
 def calls() -> Iterator[list[int]]:
