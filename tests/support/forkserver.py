@@ -62,7 +62,7 @@ PRELOADED = [
 ]  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_")  # prefixes of what counts when Python starts
-PR_SET_PDEATHSIG = 1  # see prctl(2)
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15  # see prctl(2)
 FILES = 4  # descriptors that come with a request: stdin, stdout, stderr, and where pid and exit code go
 _allowed = False
 NUMBER = struct.Struct("q")
@@ -276,7 +276,9 @@ def _become(request: Request, files: Sequence[int], server: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, request.end)
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, request.end)
+    libc.prctl(PR_SET_NAME, " ".join(request.command).removeprefix("-m ").encode())  # what `top` shows
     if os.getppid() != server:
         os._exit(1)
     for number, file in enumerate(files[:3]):
