@@ -200,13 +200,15 @@ class ModelStream:
         return self.form_class(data=data, instance=instance)
 
     def get_fields(self) -> Sequence[str]:
-        """Return the fields that this audience sees, a subset of `fields`. Default: all.
+        """Return the fields that this audience sees, a subset of `fields`.
 
-        def audience(self, user, project):
-            return "staff" if user.is_staff else "members"
+        Default: all.
 
-        def get_fields(self):
-            return self.fields if self.audience == "staff" else ["id", "title"]
+            def audience(self, user, project):
+                return "staff" if user.is_staff else "members"
+
+            def get_fields(self):
+                return self.fields if self.audience == "staff" else ["id", "title"]
         """
         return self.fields
 

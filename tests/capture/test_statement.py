@@ -13,8 +13,8 @@ from django.db.models.sql.constants import CURSOR
 from realtime.capture import insert_select, install, orm, rows, statement, transactions
 from realtime.capture.tables import Column
 from realtime.changelog import get_changelog
-from realtime.changelog.upkeep import Upkeep
 from realtime.changelog.commits import in_transaction
+from realtime.changelog.upkeep import Upkeep
 from realtime.models import Change
 from tests.capture.conftest import REREAD, Log, made, updated
 from tests.capture.models import Book, Document, Page, Shelf, Tag

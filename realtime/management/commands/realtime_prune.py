@@ -12,7 +12,7 @@ from realtime.hub.pruning import prune
 
 
 class Command(BaseCommand):
-    help = "Delete changes that are older than REALTIME_RETENTION_SECONDS, and old jobs, notifications and markers."
+    help = "Delete changes older than REALTIME_RETENTION_SECONDS, and old jobs, notifications and read markers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias of the database.")
