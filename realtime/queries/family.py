@@ -242,6 +242,9 @@ def _whole_fields(stream: type[ModelStream]) -> dict[str, Any]:
 
 
 def _likeness(query: LiveQuery, keys: Collection[str], found: Found) -> tuple[Any, ...]:
+    if len(keys) == 1:  # the usual case
+        [key] = keys
+        return (query.look, key) if not found else (query.look, key, id(found[key][0]), found[key][1])
     return query.look, frozenset(keys), *((key, id(row), before) for key, (row, before) in found.items())
 
 

@@ -442,10 +442,11 @@ class Tail:
         tick.deferred = {want for want in wants if not tick.has_answered(want) and want.key not in failed}
 
         tick.changes = len(changes) if changes is not TOO_MANY else self.max_changes if before else 0
+        timed = {kind for kind in {type(query.stream) for query in data.present} if kind.changes_by_time()}
         data.due = {
             query: self._guarded(query, query.due, self._clock()) or math.inf
-            for query in data.present
-            if query.stream.changes_by_time()
+            for query in (data.present if timed else ())
+            if type(query.stream) in timed
         }
         return data
 
@@ -467,7 +468,10 @@ class Tail:
                 if family is not None:
                     together[family][first] = queries[first]
                 for other in others:  # most of the work for a row that many see, so nothing is done twice
-                    is_alike = is_for_all and differs_in_audience_alone(other.stream, first.stream)
+                    is_alike = is_for_all and (
+                        (other.planner.plan is first.planner.plan and other.planner.keeps_plan)
+                        or differs_in_audience_alone(other.stream, first.stream)
+                    )
                     if is_alike and other.planner.ask_like(first.planner):
                         self._round.touched.add(other)
                         own = family
