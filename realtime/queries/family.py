@@ -113,12 +113,12 @@ class Family:
 
     @cached_property
     def _placed_rows(self) -> CompiledRows:
-        fields = {"pk": self._plan.queryset.model._meta.pk}
+        columns = {"pk": self._plan.queryset.model._meta.pk}
         if not self._is_linked:
-            return CompiledRows(self._placed, fields, most=KEYS_PER_QUERY)
+            return CompiledRows(self._placed, columns, most=KEYS_PER_QUERY)
         assert self._path is not None
         rows = self._placed.values_list("pk", BEFORE, *self._names)
-        return CompiledRows(rows, {**fields, AUDIENCE: self._path.field}, most=MOST_AUDIENCES)
+        return CompiledRows(rows, {**columns, AUDIENCE: self._path.field}, most=MOST_AUDIENCES)
 
     @cached_property
     def _whole_rows(self) -> CompiledRows:

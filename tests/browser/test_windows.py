@@ -80,6 +80,7 @@ def test_pages_change_in_place_and_their_number_follows(
     links.get_by_role("link", name="3", exact=True).click()
     expect(rows(page)).to_have_text(titles(20, 25))
     assert asked(page) == {"page": "3"}
+    expect(links.locator("[aria-current=page]")).to_have_text("3")  # until then, "Next" leads from the first page
     board.write(
         "Task.objects.bulk_create([Task(project_id=pk, title=title) for title in titles]) and None",
         titles=titles(25, 31),

@@ -15,8 +15,6 @@ from realtime import ModelStream
 from realtime.queries.family import Families, Family
 from tests.models import Book, Shelf, Tag
 
-pytestmark = pytest.mark.databases
-
 NUMBER = 12
 
 
