@@ -117,7 +117,7 @@ def is_usable() -> bool:
     return importlib.util.find_spec("psycopg") is not None
 
 
-class Notification(NamedTuple):
+class PostgreSQLNotification(NamedTuple):
     """A NOTIFY that has arrived."""
 
     channel: str
@@ -232,7 +232,7 @@ class _Listening(Reception):
         try:
             async with asyncio.timeout(None if proven else ANSWER_SECONDS) as proof:
 
-                def take(notification: Notification) -> None:
+                def take(notification: PostgreSQLNotification) -> None:
                     if notification.payload == echo:
                         proof.reschedule(None)
                         self._succeeded()
@@ -251,7 +251,7 @@ class _Listening(Reception):
             await connection.execute("UNLISTEN *")
             raise NoNotification(self._alias) from error
 
-    def _take(self, notification: Notification) -> None:
+    def _take(self, notification: PostgreSQLNotification) -> None:
         if notification.payload.startswith(ECHO):
             return
         for subscriber in list(self.subscribers.values()):
@@ -259,7 +259,7 @@ class _Listening(Reception):
                 subscriber.take(notification)
 
 
-async def _take_all(pgconn: Any, take: Callable[[Notification], None]) -> None:
+async def _take_all(pgconn: Any, take: Callable[[PostgreSQLNotification], None]) -> None:
     """Call `take` with each notification, until the connection ends, which raises psycopg's error.
 
     psycopg's `notifies()` would wake a task for each, which costs the event loop several times what they are worth.
@@ -271,7 +271,9 @@ async def _take_all(pgconn: Any, take: Callable[[Notification], None]) -> None:
         try:
             pgconn.consume_input()
             while (found := pgconn.notifies()) is not None:
-                take(Notification(found.relname.decode(), found.extra.decode(errors="replace"), found.be_pid))
+                take(
+                    PostgreSQLNotification(found.relname.decode(), found.extra.decode(errors="replace"), found.be_pid)
+                )
         except Exception as error:
             loop.remove_reader(socket)
             if not end.done():
