@@ -23,25 +23,34 @@ _CALLED = ("all", "filter", "_chain", "_clone", "_fetch_all", "_filter_or_exclud
 
 
 class _Slot(NamedTuple):
-    """The place of a value among the parameters of a statement."""
+    """The place of a value among the parameters of a statement; `number` None: of all values, as an array."""
 
     name: str
-    number: int
+    number: int | None = None
+
+    def value(self, values: Mapping[str, list[Any]]) -> Any:
+        found = values[self.name]
+        return found if self.number is None else found[self.number]
 
 
 class _OneOf(Func):
-    """The condition that a column has one of so many values, which are filled in later."""
+    """The condition that a column has one of so many values, which are filled in later; 0: of an array."""
 
     output_field = BooleanField()
 
     def __init__(self, name: str, most: int) -> None:
         super().__init__(F(name))
-        self.slots = [_Slot(name, number) for number in range(most)]
+        self.slots = [_Slot(name, number) for number in range(most)] or [_Slot(name)]
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **context: Any) -> Any:
         [column] = self.source_expressions
         sql, params = compiler.compile(column)
         return f"{sql} IN ({', '.join(['%s'] * len(self.slots))})", [*params, *self.slots]
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        [column] = self.source_expressions
+        sql, params = compiler.compile(column)
+        return f"{sql} = ANY (%s)", [*params, *self.slots]
 
 
 class _Compiled:
@@ -56,7 +65,7 @@ class _Compiled:
     def rows(self, values: Mapping[str, list[Any]]) -> Any:
         compiler, sql = copy(self._compiler), self._sql
         compiler.connection = connections[self._rows.db]  # that of this thread
-        params = tuple(values[each.name][each.number] if type(each) is _Slot else each for each in self._params)
+        params = tuple(each.value(values) if type(each) is _Slot else each for each in self._params)
         compiler.as_sql = lambda *args, **options: (sql, params)
         rows = self._rows.all()
         rows.query.get_compiler = lambda *args, **options: compiler
@@ -71,8 +80,9 @@ def _compiled(rows: CompiledRows, sizes: tuple[tuple[str, int], ...]) -> _Compil
 class CompiledRows:
     """The rows of a QuerySet that have given values in some columns. `fields` are those of the columns, by name.
 
-    Compiling takes Django as long as most of what a changed row costs beside it. So the SQL is kept, for each power of
-    two of values: the last value is repeated. It is not kept if code of the project takes part in compiling.
+    Compiling takes Django as long as most of what a changed row costs beside it. So the SQL is kept: on PostgreSQL for
+    all numbers of values, elsewhere for each power of two, and the last value is repeated. It is not kept if code of
+    the project takes part in compiling.
     """
 
     def __init__(self, queryset: Any, fields: Mapping[str, Any], *, most: int) -> None:
@@ -92,18 +102,21 @@ class CompiledRows:
             return self.queryset.none()
         if not self._lasts:
             return self.queryset.filter(**{f"{name}__in": wanted for name, wanted in values.items()})
-        padded = {name: self._padded(name, wanted) for name, wanted in values.items()}
+        connection = connections[self.queryset.db]
+        found = {
+            name: [self._fields[name].get_db_prep_value(value, connection) for value in wanted]
+            for name, wanted in values.items()
+        }
+        sizes = {name: 0 if connection.vendor == "postgresql" else self._size(len(found[name])) for name in found}
+        for name, size in sizes.items():
+            found[name] += found[name][-1:] * (size - len(found[name]))
         try:
-            compiled = _compiled(self, tuple((name, len(wanted)) for name, wanted in padded.items()))
+            return _compiled(self, tuple(sizes.items())).rows(found)
         except EmptyResultSet:  # whatever the values are
             return self.queryset.none()
-        return compiled.rows(padded)
 
-    def _padded(self, name: str, values: Collection[Any]) -> list[Any]:
-        field, connection = self._fields[name], connections[self.queryset.db]
-        found = [field.get_db_prep_value(value, connection) for value in values]
-        size = min(1 << (len(found) - 1).bit_length(), max(self._most, len(found)))
-        return found + found[-1:] * (size - len(found))
+    def _size(self, number: int) -> int:
+        return min(1 << (number - 1).bit_length(), max(self._most, number))
 
 
 def _is_djangos(query: Any) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from django.db.models import F
 from django.db.models.lookups import Exact
@@ -51,7 +51,6 @@ class Family:
         self._path = plan.stream.audience_path() if plan.stream.audience_by else None
         if self._path is not None:
             self._names.append(self._fields[self._path.column].attname if self._path.column else AUDIENCE)
-        self._values: WeakKeyDictionary[LiveQuery, Values | None] = WeakKeyDictionary()  # which never change
         self._paused_until = -math.inf  # by the monotonic clock
 
     @property
@@ -75,9 +74,11 @@ class Family:
 
     def values(self, query: LiveQuery) -> Values | None:
         """Return the partition, and the audience, of a live query; None if no row can name its audience."""
-        if query not in self._values:
-            self._values[query] = self._read_values(query.stream)
-        return self._values[query]
+        place = query.place
+        if place is None or place[0] is not self:
+            place = query.place = self, self._read_values(query.stream)  # which never changes
+        values: Values | None = place[1]
+        return values
 
     def _read_values(self, stream: ModelStream) -> Values | None:
         partition = [self._fields[name].get_prep_value(stream.params[name]) for name in self._places]
@@ -196,16 +197,15 @@ class Families:
         self._path = stream.audience_path() if stream.audience_by else None
         self._fields = _whole_fields(stream)
         self._found: WeakValueDictionary[Any, Family] = WeakValueDictionary()  # by what distinguishes most of them
-        self._of: WeakKeyDictionary[Plan, Family | None] = WeakKeyDictionary()
 
     def of(self, query: LiveQuery) -> Family | None:
         """Return the family of a live query in this tick; None if it is read alone."""
         plan = query.plan()
         if plan is None:
             return None
-        if plan not in self._of:
-            self._of[plan] = self._find(query, plan) if self._tells_apart(plan) else None
-        family = self._of[plan]
+        if plan.family is None or plan.family[0] is not self:
+            plan.family = self, self._find(query, plan) if self._tells_apart(plan) else None
+        family: Family | None = plan.family[1]
         return family if family is not None and family.usable else None
 
     def _tells_apart(self, plan: Plan) -> bool:
@@ -242,6 +242,9 @@ def _whole_fields(stream: type[ModelStream]) -> dict[str, Any]:
 
 
 def _likeness(query: LiveQuery, keys: Collection[str], found: Found) -> tuple[Any, ...]:
+    if len(keys) == 1:  # the usual case
+        [key] = keys
+        return (query.look, key) if not found else (query.look, key, id(found[key][0]), found[key][1])
     return query.look, frozenset(keys), *((key, id(row), before) for key, (row, before) in found.items())
 
 

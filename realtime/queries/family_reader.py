@@ -108,7 +108,10 @@ def _together(
         if family is not None:
             found[family][first] = queries[first]
         for other in others:  # most of the work for a row that many see, so nothing is done twice
-            is_alike = is_for_all and differs_in_audience_alone(other.stream, first.stream)
+            is_alike = is_for_all and (
+                (other.planner.plan is first.planner.plan and other.planner.keeps_plan)
+                or differs_in_audience_alone(other.stream, first.stream)
+            )
             if is_alike and other.planner.ask_like(first.planner):
                 round.touched.add(other)
                 own = family

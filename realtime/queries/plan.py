@@ -51,6 +51,7 @@ class Plan:
         self.queryset = self.all_rows if stream.window is None else stream.window.cut(self.all_rows)
         self.analysis = analyze(self.queryset, type(stream))
         self.stream = type(stream)
+        self.family: tuple[Any, Any] | None = None  # of `Families`: what it has found for this plan
 
     @cached_property
     def question(self) -> str:

@@ -198,10 +198,11 @@ class Tail:
             self._queries.fail_audiences(data)
         tick.deltas = self._queries.for_audiences(tick.deltas)
         tick.deferred = {want for want in wants if not tick.has_answered(want) and want.key not in failed}
+        timed = {kind for kind in {type(query.stream) for query in data.present} if kind.changes_by_time()}
         data.due = {
             query: data.round.guarded(query, query.due, self._clock()) or math.inf
-            for query in data.present
-            if query.stream.changes_by_time()
+            for query in (data.present if timed else ())
+            if type(query.stream) in timed
         }
         return data
 

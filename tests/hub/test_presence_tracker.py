@@ -485,6 +485,7 @@ class TestDeclaration:
         assert admin_client.get("/admin/realtime/presence/add/").status_code == 403
 
 
+@pytest.mark.usefixtures("quick")
 class TestMuch:
     """One user who says much, over many connections, at many places."""
 

@@ -215,7 +215,8 @@ def test_statement_is_compiled_once_for_each_power_of_two_of_changed_rows(live, 
     """If this fails with a new Django: `CompiledRows` replaces the compiler of a query."""
     viewers = [live("books", shelf=shelf.pk) for shelf in shelves]
     _, *others = compiled_at_each_tick(live, shelves, compiled, [1, 2, 3, 4, 1, 2, 3, 4, 5, 8, 1])
-    assert others == [1, 1, 0, 0, 0, 0, 0, 1, 0, 0]
+    # PostgreSQL takes an array, with any number of values
+    assert others == ([0] * 10 if connection.vendor == "postgresql" else [1, 1, 0, 0, 0, 0, 0, 1, 0, 0])
     for viewer, shelf in zip(viewers, shelves, strict=True):
         assert viewer.keys == expected(shelf=shelf)
         assert [row["title"] for row in viewer.rows] == ["b", "d", "f"]

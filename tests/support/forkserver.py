@@ -10,8 +10,8 @@ A fork differs from a process that is really started: all forks have the same ha
 server's command line, and `can_fork` says which commands need an interpreter of their own. These are always really
 started: each server of the docs in `tests/servers`, a daphne that is killed in `tests/faults/test_servers.py` and one
 that is told to stop in `test_drain.py`, `manage.py demo` in `tests/demo/test_command.py`, the workers of
-`tests/faults/test_task_queues.py`, all in `tests/packaging` and `tests/management`; and everything if
-REALTIME_TEST_FORKS is 0.
+`tests/faults/test_task_queues.py`, the start whose imports `tests/capture/test_projects.py` looks at, all in
+`tests/packaging` and `tests/management`; and everything if REALTIME_TEST_FORKS is 0.
 """
 
 from __future__ import annotations
