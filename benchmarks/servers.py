@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -313,8 +314,9 @@ def _clock_of(pid: int) -> int:
 
 def pin(pid: int, core: int) -> None:
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-        for thread in process.threads():
-            os.sched_setaffinity(thread.id, [core])
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):  # a service's worker, which has ended
+            for thread in process.threads():
+                os.sched_setaffinity(thread.id, [core])
 
 
 def nchan(bench: Bench, port: int) -> list[str]:

@@ -14,8 +14,8 @@ The path of a call goes back: transports, connections, actions, the stream's met
 
 streams holds the base classes of the project's declarations. auth identifies clients and authorizes them.
 hub/presence_tracker tracks present users. actions/events validates ephemeral events, and hub/pubsub carries them.
-writers writes live texts; hub/pubsub carries what is added, and hub/text_relay passes it to the clients who see it. It
-also saves the progress of jobs, which are rows like others.
+writers writes live texts, and saves the progress of jobs. hub/pubsub carries new text, and hub/text_relay passes it to
+the clients that show it.
 
 The names are loaded lazily. So this module can be imported before Django's apps are ready, and `realtime.client` does
 not need Django.
@@ -182,16 +182,15 @@ async def asend_user_event(user: object, name: str, data: object = None) -> None
 def live_text(instance: Model, field: str, *, state_field: str = "", save_seconds: float = 0.25) -> LiveText:
     """Write a text that readers see grow: an answer of a language model, the log of a job, a transcript.
 
-    Use it with `with`, or with `async with`. The block gets a writer; what it writes is added to the text that `field`
-    of `instance` has in the database. Readers of live queries that show the field see it within some tens of
-    milliseconds. The row is saved every `save_seconds` and at the end, so that whatever ends the process leaves a
-    prefix of what was written. The names of the fields are those of the model. `state_field` names a `CharField` that
-    holds "streaming", and then "complete", "cancelled" (if it was stopped) or "failed" (if the block raised an
-    exception, or the process died).
+    Use it with `with`, or with `async with`. The block gets a writer, which appends to the text field `field` of
+    `instance`. Readers of live queries that show the field see new text within a few hundredths of a second. The row
+    is saved every `save_seconds` and at the end, so if the process dies, the row has a prefix of the text.
+    `state_field` names a `CharField` that holds "streaming", and then "complete", "cancelled" (if it was stopped) or
+    "failed" (if the block raised an exception, or the process died).
 
-    Raise `LiveTextError` for an object without a row, for other fields, and in a transaction; `TextBusy` if another
-    writer writes this text. `write` raises `TextStopped` if the text was stopped, which the end of the block handles;
-    in async code, the block ends at its next `await`.
+    Raise `LiveTextError` if the object has no row, if the fields do not fit, or in a transaction; `TextBusy` if
+    another writer writes this text. If somebody stops the text, `write` raises `TextStopped`, which the `with` block
+    handles; in async code, the block ends at its next `await`.
 
         async with realtime.live_text(message, "text", state_field="state") as out:
             async for token in model.stream(prompt):
@@ -205,9 +204,9 @@ def live_text(instance: Model, field: str, *, state_field: str = "", save_second
 def stop_text(instance: Model, field: str) -> bool:
     """Ask the writer of a live text to stop, in whatever process it runs; return whether there is one.
 
-    The writer stops within some tens of milliseconds if PostgreSQL or Redis connects the processes, else when it saves
-    next. What it has written stays. Call it in an action, in a view or in a shell; in a transaction, the writer
-    stops after the commit.
+    The writer stops within a few hundredths of a second if PostgreSQL or Redis connects the processes, otherwise when
+    it saves next. What it has written stays. Call it in an action, in a view or in a shell; in a transaction, the
+    writer stops after the commit.
 
         @action
         def stop(self, user, pk: int):
@@ -227,16 +226,16 @@ def job(user: object, name: str, *, total: int | None = None) -> JobRun:
     """Run a job; its user sees the progress, and can cancel it.
 
     Use it with `with`, or with `async with`, in a task, a management command or a thread. The block gets a
-    `JobProgress`, whose methods do not wait: `advance(by=1)`, `done`, `total`, `result` and `result_url`, which can be
-    set, `cancelled` and `pk`. It is saved over a database connection of its own, at most three times a second. So it
-    is seen at once also from a transaction, and an error of the database in it is logged and not raised. `user` is a
+    `JobProgress`, which never waits: call `advance(by=1)`, set `done`, `total`, `result` or `result_url`, and read
+    `cancelled` or `pk`. A thread saves it over a database connection of its own, at most three times a second. So the
+    user sees progress even during a transaction, and database errors while saving are logged, not raised. `user` is a
     user or a primary key. `name` is shown to the user; `total` is the amount of work, in any unit.
 
-    The job is complete at the end of the block. It has failed if the block raises an exception (the user sees
-    only the sentence of an `ActionError` or a `ValidationError`), or if the process dies, 15 seconds later. If it
-    was cancelled, `advance` raises `JobCancelled`, which the end of the block handles.
+    At the end of the block, the job is complete. It has failed if the block raises an exception (the user sees only
+    the sentence of an `ActionError` or a `ValidationError`), or 15 seconds after the process has died. If it was
+    cancelled, `advance` raises `JobCancelled`, which the `with` block handles.
 
-    Raise `JobError` if there is no such user, or no table of jobs.
+    Raise `JobError` if the user or the table of jobs does not exist.
 
         with realtime.job(user, "Import", total=len(lines)) as job:
             for line in lines:
@@ -250,9 +249,9 @@ def job(user: object, name: str, *, total: int | None = None) -> JobRun:
 
 
 def queue_job(user: object, name: str, *, total: int | None = None) -> Job:
-    """Insert a job that a worker will run, and return it. The user sees it wait. Raise `JobError`.
+    """Insert a job that a worker will run, and return it. The user sees it as queued. Raise `JobError`.
 
-    It belongs to the present transaction. The arguments are as for `job`. Start the task when the transaction commits:
+    The row is part of the current transaction. The arguments are as for `job`. Start the task when it commits:
 
         job = realtime.queue_job(request.user, "Import")
         transaction.on_commit(partial(import_lines.delay, job.pk))
@@ -268,9 +267,9 @@ async def aqueue_job(user: object, name: str, *, total: int | None = None) -> Jo
 
 
 def run_job(job: object, *, total: int | None = None) -> JobRun:
-    """Run a queued job, in its worker; or run one again. Everything else is as in `job`.
+    """Run a queued job, or run a job again. Otherwise it is like `job`.
 
-    `job` is a job or its primary key. If it was cancelled before, the first `advance` raises `JobCancelled`. Raise
+    `job` is a job or its primary key. If it was already cancelled, the first `advance` raises `JobCancelled`. Raise
     `JobError` if there is no such job, and `JobBusy` if another worker runs it.
 
         @shared_task
@@ -284,10 +283,10 @@ def run_job(job: object, *, total: int | None = None) -> JobRun:
 
 
 def cancel_job(job: object) -> None:
-    """Cancel a job, in whatever process it runs, when the present transaction commits.
+    """Cancel a job, whatever process it runs in, when the current transaction commits.
 
-    `job` is a job or its primary key. One that has ended stays as it is. Pages cancel jobs of their user without it.
-    Raise `JobError` for what is no job, and `ObjectDoesNotExist` if it was deleted.
+    `job` is a job or its primary key. A job that has ended does not change. The button in a page needs no call. Raise
+    `JobError` if `job` is not a job, and `ObjectDoesNotExist` if it was deleted.
     """
     from realtime.writers.job_run import cancel_job  # reaches models
 
@@ -302,12 +301,12 @@ async def acancel_job(job: object) -> None:
 def notify(user: object, text: str, *, level: str = "info", url: str = "", keep: bool = False) -> None:
     """Show a sentence to a user, on every open page that has `{% live_notifications %}`.
 
-    It is a row, so it is shown when the present transaction commits, survives a redirect and a reload, and arrives
-    from any process. It goes after ten seconds; with `keep=True`, it stays until the user dismisses it, and is counted
-    by `{% live_notification_count %}`. `user` is a user or a primary key. `text` is escaped. `level` is "info",
-    "success", "warning" or "error". `url` makes it a link: a path, or an address that begins with http: or https:.
+    It is a row: it is shown when the current transaction commits, survives redirects and reloads, and can be sent from
+    any process. It disappears after ten seconds. With `keep=True`, it stays until the user dismisses it, and
+    `{% live_notification_count %}` counts it. `user` is a user or a primary key. `text` is escaped. `level` is "info",
+    "success", "warning" or "error". `url` makes it a link: a path, or a URL that begins with http: or https:.
 
-    Raise `ValueError` for another level or URL, and if there is no such user.
+    Raise `ValueError` for any other level or URL, or if there is no such user.
 
         realtime.notify(request.user, "Your export is ready.", url="/exports/7.csv", keep=True)
     """
@@ -322,10 +321,10 @@ async def anotify(user: object, text: str, *, level: str = "info", url: str = ""
 
 
 def mark_read(user: object, stream: str, params: Mapping[str, object] | None = None) -> None:
-    """Mark all rows of a stream with `unread_by` as seen by a user, as a page does that shows the newest one.
+    """Mark all rows of a stream with `unread_by` as seen by a user, as a page does when it shows the newest row.
 
-    `user` is a user. It belongs to the present transaction. Raise `UnknownStream`, `BadParameters`, or `Forbidden` if
-    the user may not see the stream.
+    `user` is a user. The marker is saved in the current transaction. Raise `UnknownStream`, `BadParameters`, or
+    `Forbidden` if the user may not see the stream.
 
         realtime.mark_read(request.user, "messages", {"room": room.pk})
     """

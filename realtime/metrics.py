@@ -16,46 +16,46 @@ PREFIX = "realtime_"
 
 #: Counters, with the name of their label ("" where they have none) and what they count.
 COUNTERS: dict[str, tuple[str, str]] = {
-    "connections": ("transport", "Connections that were let in; over HTTP each request is one."),
-    "closes": ("code", "Connections that the server ended, by the code that it gave."),
-    "refusals": ("code", "Subscriptions that were refused, or ended."),
-    "calls": ("outcome", "Calls that were answered: ok, or the code of the refusal."),
+    "connections": ("transport", "Accepted connections. Over HTTP, each request is one."),
+    "closes": ("code", "Connections that the server closed, by code."),
+    "refusals": ("code", "Subscriptions that were refused or ended."),
+    "calls": ("outcome", "Answered calls: ok, or the code of the refusal."),
     "events": ("", "Events that clients sent."),
-    "events_dropped": ("reason", "Events that were too late; of slow clients, each client's counts."),
-    "frames": ("", "Frames that were handed to clients."),
+    "events_dropped": ("reason", "Events that were dropped because they were too old, or once for each slow client."),
+    "frames": ("", "Frames sent to clients."),
     "frame_bytes": ("", "Bytes of these frames."),
-    "resets": ("", "Resets that were made, for clients that were away too long or where too much had changed."),
-    "behind": ("", "Times that a client fell behind, since it did not acknowledge what it was sent."),
+    "resets": ("", "Resets, for clients that were away too long or because too much had changed."),
+    "behind": ("", "Times that a client fell behind because it did not acknowledge."),
     "ticks": ("log", "Rounds in which a log was read."),
-    "tick_seconds": ("log", "Seconds that these rounds took, to the frames being handed on."),
-    "slow_queries": ("stream", "Times that a live query took so long that it was read apart from the others."),
-    "query_timeouts": ("stream", "Times that a live query took longer than REALTIME_QUERY_SECONDS, and was ended."),
-    "log_failures": ("log", "Rounds that failed, since the log could not be read."),
+    "tick_seconds": ("log", "Seconds that these rounds took, until the frames were sent."),
+    "slow_queries": ("stream", "Times that a live query was so slow that it was read apart from the others."),
+    "query_timeouts": ("stream", "Times that a live query exceeded REALTIME_QUERY_SECONDS and was ended."),
+    "log_failures": ("log", "Rounds that failed because the log could not be read."),
 }
 
 #: Gauges without a label, with the figure that they show.
 GAUGES: dict[str, tuple[str, str]] = {
-    "clients": ("clients", "Clients that are connected."),
-    "users": ("users", "Users that they belong to."),
+    "clients": ("clients", "Connected clients."),
+    "users": ("users", "Distinct users of these clients."),
     "subscriptions": ("subscriptions", "Subscriptions of clients."),
     "slow_clients": ("slow", "Clients that are behind."),
-    "draining": ("draining", "1 while the process sends its clients away."),
+    "draining": ("draining", "1 while the process is stopping and asks its clients to reconnect."),
 }
 
 #: Gauges by stream or by log.
 LABELLED_GAUGES: dict[str, tuple[str, str]] = {
-    "live_queries": ("stream", "Live queries that are kept."),
+    "live_queries": ("stream", "Live queries in memory."),
     "subscribers": ("stream", "Subscribers of these live queries."),
-    "queries_apart": ("stream", "Live queries that are read apart from the others, since they take long."),
+    "queries_apart": ("stream", "Slow live queries that are read apart from the others."),
     "log_lag_seconds": (
         "log",
-        "Seconds from a wake-up to the frames in the last round; or since the log cannot be read.",
+        "Seconds from a wake-up to the frames of the last round, or since the first failure to read the log.",
     ),
 }
 
 
 class Figures(NamedTuple):
-    """What a process has; `process` is "" for this one."""
+    """The figures of a process; `process` is "" for this one."""
 
     process: str
     gauges: Mapping[str, Any]
@@ -63,9 +63,9 @@ class Figures(NamedTuple):
 
 
 class RealtimeCollector(Collector):
-    """A collector of `prometheus_client`: what this process does or, `everywhere`, what each process said last.
+    """A collector for `prometheus_client`: the figures of this process or, with `everywhere`, of all processes.
 
-    `everywhere` reads the rows of all processes from the database, and gives each metric the label `process`.
+    `everywhere` reads the latest report of each process from the database, and gives each metric the label `process`.
 
         REGISTRY.register(RealtimeCollector())
     """

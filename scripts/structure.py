@@ -13,6 +13,7 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,23 +72,29 @@ def core_lines() -> int:
 
 def class_doubles() -> dict[str, list[str]]:
     """Return the class names that several files define; the Python client mirrors the server's names."""
-    named = ((name, file) for file, tree in _server_trees() for name in _classes(tree) if name not in DJANGO)
+    named = ((name, file) for file, path in _server_files() for name in _classes(path) if name not in DJANGO)
     return _several(named)
 
 
 def module_doubles() -> dict[str, list[str]]:
     """Return the module names of several packages, except those that every database has."""
-    return _several((Path(file).stem, file) for file, _ in _server_trees() if Path(file).stem not in PER_DATABASE)
+    return _several((Path(file).stem, file) for file, _ in _server_files() if Path(file).stem not in PER_DATABASE)
 
 
-def _server_trees() -> Iterator[tuple[str, ast.Module]]:
+def _server_files() -> Iterator[tuple[str, Path]]:
     for path in modules():
         if path.stem != "__init__" and not _in_package(path).startswith(MIRROR):
-            yield _in_package(path), ast.parse(path.read_text())
+            yield _in_package(path), path
 
 
-def _classes(tree: ast.Module) -> Iterator[str]:
-    return (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+@cache
+def _nodes(path: Path) -> list[ast.AST]:
+    """Return all nodes of a module, which several measures look at."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
+def _classes(path: Path) -> Iterator[str]:
+    return (node.name for node in _nodes(path) if isinstance(node, ast.ClassDef))
 
 
 def _several(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -101,7 +108,7 @@ def crowded_methods() -> dict[str, int]:
     """Return the method names that too many classes define, with their number."""
     owners: Counter[str] = Counter()
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in _nodes(path):
             if isinstance(node, ast.ClassDef):
                 functions = (item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef))
                 owners.update({function.name for function in functions})
@@ -116,7 +123,7 @@ def single_letters() -> list[str]:
     """Return the names of one letter: variables, arguments, functions and classes; `_` is allowed."""
     found = []
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in _nodes(path):
             name = {ast.arg: "arg", ast.FunctionDef: "name", ast.ClassDef: "name"}.get(type(node), "")
             text = getattr(node, name, "") if name else node.id if _is_assigned(node) else ""
             if len(text) == 1 and text.isalpha():
@@ -138,7 +145,7 @@ def prose() -> Iterator[tuple[str, str]]:
 
 def _docstrings(path: Path) -> Iterable[str]:
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _nodes(path):
         if isinstance(node, kinds) and (text := ast.get_docstring(node)):
             yield text
 

@@ -14,7 +14,7 @@ import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
-from tests.support import engines, services, transports
+from tests.support import engines, forkserver, services, transports
 from tests.support.demo import DemoServer, DemoServers, copy_database, prepare
 from tests.support.elsewhere import Elsewhere
 from tests.support.sessions import wait_until_alone
@@ -43,6 +43,7 @@ MISSING = pytest.StashKey[set[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[MISSING] = set()
+    forkserver.allow()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -201,13 +202,27 @@ def server(make_server: DemoServers) -> DemoServer:
 
 
 @pytest.fixture(scope="module")
-def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """A browser, for the tests of one module.
 
     Playwright runs an event loop in this thread as long as the browser is open. So it is closed at the module's
     end, before other tests need the thread, and a module with browser tests leaves the ORM to other processes:
     `server.shell` writes, `server.query` reads.
     """
+    yield from own_or_shared_browser(request)
+
+
+def own_or_shared_browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A browser for as long as a fixture lasts. In a run of browser tests alone, it is the same for all."""
+    if request.config.option.markexpr.startswith("browser"):
+        yield request.getfixturevalue("shared_browser")
+        return
+    with started_browser(request.config) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def shared_browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
     with started_browser(pytestconfig) as browser:
         yield browser
 

@@ -11,8 +11,9 @@ Publish = Callable[[str], Awaitable[float]]
 Command = Callable[[str], Awaitable[dict[str, Any]]]
 
 
-# a garbage collection with thousands of connections after every few hundred new objects would cost seconds
-gc.set_threshold(10_000, 20, 50)
+# a garbage collection with thousands of connections after every few hundred new objects would cost seconds; one that
+# looks at what twenty others have left stops the process for as long as they together
+gc.set_threshold(10_000, 1, 1000)
 
 
 def controlled(application: Application, publish: Publish, commands: dict[str, Command] | None = None) -> Application:

@@ -41,13 +41,15 @@ describe("a change of many rows", () => {
 })
 
 describe("a long list", () => {
+  const rows = 4 * PART_ROWS
+  const last = String(rows - 1)
   const html = (key, text = key) => `<li class="row"><b>${text}</b> <input value="${key}"></li>`
   const put = (key, text) => ({key, row: html(key, text)})
   let document, server, told, moved, parsed
 
   function open(keys) {
-    const rows = keys.map((key) => html(key).replace("<li", `<li data-live-key="${key}"`)).join("")
-    ;({document, server} = bindPage(`<ul data-live="tasks" data-live-token="t" data-live-cursor="e.1">${rows}</ul>`))
+    const children = keys.map((key) => html(key).replace("<li", `<li data-live-key="${key}"`)).join("")
+    ;({document, server} = bindPage(`<ul data-live="tasks" data-live-token="t" data-live-cursor="e.1">${children}</ul>`))
     server.accept()
     server.subscribe()
     server.frame("e.1")
@@ -82,37 +84,37 @@ describe("a long list", () => {
     while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
   }
 
-  beforeEach(() => open(names(400)))
+  beforeEach(() => open(names(rows)))
 
   test("moves the one row that has another place", () => {
-    frame({puts: [{...put("399"), after: null}]})
-    assert.deepEqual([keys()[0], keys().length, moved, parsed], ["399", 400, 1, 0])
+    frame({puts: [{...put(last), after: null}]})
+    assert.deepEqual([keys()[0], keys().length, moved, parsed], [last, rows, 1, 0])
   })
 
   test("parses none of the rows that a reset says again", () => {
-    frame({reset: true, puts: names(400).map((key) => put(key))})
-    frame({reset: true, puts: names(400).map((key) => put(key, key === "7" ? "seven" : key))})
-    frame({reset: true, puts: names(400).map((key) => put(key, key === "7" ? "seven" : key))})
+    frame({reset: true, puts: names(rows).map((key) => put(key))})
+    frame({reset: true, puts: names(rows).map((key) => put(key, key === "7" ? "seven" : key))})
+    frame({reset: true, puts: names(rows).map((key) => put(key, key === "7" ? "seven" : key))})
     assert.deepEqual([moved, parsed, list().children[7].textContent.trim(), told.length], [0, 1, "seven", 3])
   })
 
   test("moves each row once when it is turned round, and tells of it when it is done", async () => {
-    const wanted = names(400).reverse()
+    const wanted = names(rows).reverse()
     frame({order: wanted})
     await until(() => told.length)
-    assert.deepEqual([keys(), moved, parsed, told.length], [wanted, 399, 0, 1])
+    assert.deepEqual([keys(), moved, parsed, told.length], [wanted, rows - 1, 0, 1])
   })
 
   test("shows all of two changes, of which the second comes while the first is being shown", async () => {
-    frame({puts: names(400, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: "399"})}))})
-    frame({drops: names(200, 1000), puts: [put("5", "five")].map((each) => ({...each, after: null}))})
+    frame({puts: names(rows, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: last})}))})
+    frame({drops: names(rows / 2, 1000), puts: [put("5", "five")].map((each) => ({...each, after: null}))})
     await until(() => told.at(-1)?.drops.length)
-    assert.deepEqual(keys(), ["5", ...names(400).filter((key) => key !== "5"), ...names(200, 1200)])
+    assert.deepEqual(keys(), ["5", ...names(rows).filter((key) => key !== "5"), ...names(rows / 2, 1000 + rows / 2)])
     assert.equal(list().children[0].textContent.trim(), "five")
   })
 
   test("shows at once that it may no longer be seen", () => {
-    frame({puts: names(400, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: "399"})}))})
+    frame({puts: names(rows, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: last})}))})
     server.say({type: "refused", id: 1, code: 4214, reason: "No."})
     assert.deepEqual(keys(), [])
   })
@@ -120,7 +122,7 @@ describe("a long list", () => {
   test("takes a field back to what the server says again, when an action has taken what was in it", () => {
     const field = list().children[3].querySelector("input")
     field.value = "mine"
-    frame({reset: true, puts: names(400).map((key) => put(key))})
+    frame({reset: true, puts: names(rows).map((key) => put(key))})
     assert.deepEqual([field.value, parsed], ["mine", 1])
   })
 

@@ -42,6 +42,12 @@ from realtime.streams.window import take_window
 logger = logging.getLogger("realtime.connections")
 
 NOT_VISIBLE = "You do not have permission to view the stream %(stream)r with these parameters."
+SERVED_WITH = {
+    "data": "Set `fields` or `serializer_class` in its class.",
+    "html": "Set `template_name` in its class.",
+    "pages": "Set `paginate_by` in its class.",
+    "value": "Live values are methods with @live_value.",
+}
 
 
 class StreamForbidden(Forbidden, PermissionDenied):
@@ -78,6 +84,13 @@ def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: S
             hint="Return a string, a number, a UUID or None, such as user.pk.",
         )
     return stream(cleaned, audience, surroundings, window)
+
+
+def check_format(stream: ModelStream, format: str) -> None:
+    """Raise `BadParameters` if the stream does not serve the format."""
+    if not stream.serves(format):
+        error = BadParameters(f"The stream {stream.name!r} does not serve {format!r}.")
+        raise with_hint(error, SERVED_WITH.get(format.partition(":")[0], SERVED_WITH["data"]))
 
 
 def check_value(user: Any, stream: ModelStream, format: str) -> None:
@@ -330,8 +343,7 @@ def authorize_request(request: Request, known: RequestFacts) -> Decision:
             target = known.target(request)
             with known.watch(standing.user):
                 stream = known.open(standing.user, target)
-                if not stream.serves(target.format):
-                    raise BadParameters(f"The stream {target.stream!r} does not serve {target.format!r}.")
+                check_format(stream, target.format)
                 check_value(standing.user, stream, target.format)
             by_own_rows = known.is_by_own_rows(standing.user, stream)
             answer = AuthorizedStream(stream, target.format, by_own_rows, known.reads(standing.user, stream))

@@ -114,7 +114,10 @@ class Logins:
 
 def session_store() -> Any:
     """Return the class of the session store, or None if the project has no sessions."""
-    store: Any = import_module(settings.SESSION_ENGINE).SessionStore
+    try:
+        store: Any = import_module(settings.SESSION_ENGINE).SessionStore
+    except (ImportError, AttributeError):  # requests that need a session raise it
+        return None
     if hasattr(store, "get_model_class"):
         try:
             store.get_model_class()

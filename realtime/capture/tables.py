@@ -15,7 +15,9 @@ from django.core.exceptions import FieldError
 from django.db import connections, models, router
 
 from realtime.auth.revocation import access_models, user_fields
+from realtime.auth.users import user_model
 from realtime.capture.untracked import untracked_columns
+from realtime.models import Change
 from realtime.streams.keys import key_text, stored, target
 from realtime.streams.relations import is_generic, through_foreign_keys, through_model
 from realtime.streams.validation import valid_streams
@@ -155,9 +157,23 @@ def live_models() -> dict[type[Model], NeededFields]:
     return dict(found)
 
 
+def database_of(model: type[Model]) -> str | None:
+    """Return the database that the model is written to; None if no router can say, which a check reports."""
+    try:
+        alias = router.db_for_write(model)
+    except Exception:  # routers may need what only a request has, such as a tenant
+        return None
+    return alias if alias in connections else None
+
+
 def log_databases(live: Iterable[type[Model]] | None = None) -> set[str]:
     """Return the databases whose logs are read, those of the `live` models. Writes to others are not captured."""
-    return {router.db_for_write(model) for model in (live_models() if live is None else live)}
+    return {alias for model in (live_models() if live is None else live) if (alias := database_of(model))}
+
+
+def needed_databases() -> list[str]:
+    """Return the databases that need the log: those of live models, and that of the users."""
+    return sorted(log_databases([*live_models(), user_model() or Change]))
 
 
 def watched_tables(live: Mapping[type[Model], NeededFields] | None = None) -> dict[type[Model], Table]:
@@ -219,7 +235,8 @@ def _routing_within(member: type[Model], routing: Routing) -> Routing:
 
 
 def _routing(model: type[Model], needed: NeededFields) -> Routing:
-    vendor = connections[router.db_for_write(model)].vendor
+    alias = database_of(model)
+    vendor = connections[alias].vendor if alias else ""
     columns = {name: column(model._meta.get_field(name)) for name in sorted(needed.routing | needed.pointing)}
     if all(_is_routable(columns[name].target, vendor) for name in needed.routing):
         return columns

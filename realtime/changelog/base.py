@@ -134,6 +134,7 @@ class ChangeLog(ABC):
     """
 
     poll_seconds: float = 0.5
+    flow_poll_seconds: float = 0.5  # the same while changes come
     transaction_sql = "NULL"  # the writer's transaction id
     triggers_wake = False  # whether a trigger can wake the hubs
     errors_end_transactions = False  # whether an error aborts the transaction

@@ -17,6 +17,7 @@ class SQLiteChangeLog(ChangeLog):
     """The log of one SQLite file."""
 
     poll_seconds = 0.1  # `moved` costs microseconds
+    flow_poll_seconds = 0.05
     now_sql = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
     exists_sql = f"SELECT '' FROM sqlite_master WHERE type = 'table' AND name = '{Change._meta.db_table}'"
 

@@ -5,6 +5,7 @@ Their modules are imported when Django runs the checks, because most processes n
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -12,6 +13,8 @@ from typing import Any, TypeVar
 
 from django.core import checks
 from django.core.checks import CheckMessage, Tags
+
+logger = logging.getLogger("realtime.checks")
 
 Check = TypeVar("Check", bound=Callable[..., Sequence[CheckMessage]])
 
@@ -49,6 +52,20 @@ def _run(tags: tuple[str, ...], deploy: bool) -> Callable[..., Sequence[CheckMes
             time,
         )
 
-        return [message for check in _checks[tags, deploy] for message in check(**kwargs)]
+        return [message for check in _checks[tags, deploy] for message in _messages(check, **kwargs)]
 
     return run
+
+
+def _messages(check: Callable[..., Sequence[CheckMessage]], **kwargs: Any) -> Sequence[CheckMessage]:
+    """Run a check. If it fails itself, that is its message, and the checks of others go on."""
+    try:
+        return check(**kwargs)
+    except Exception as error:
+        from realtime.conf import problems  # not with this module, whose package may be overwritten
+
+        if problems():  # wrong settings, which another check reports
+            return []
+        logger.exception("The check %s failed.", check.__name__)
+        text = f"The check {check.__name__} failed: {type(error).__name__}: {error}"
+        return [checks.Error(text, hint="The log of `realtime.checks` has the traceback.", id="realtime.E067")]

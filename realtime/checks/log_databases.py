@@ -9,8 +9,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, Warning
 from django.db import connections, router
 
-from realtime.auth.revocation import access_database
-from realtime.capture.tables import log_databases
+from realtime.capture.tables import database_of, log_databases, needed_databases
 from realtime.checks import register
 from realtime.conf import limits, settings
 from realtime.hub.hub import CHECK_THREADS
@@ -22,10 +21,6 @@ from realtime.streams.validation import valid_streams
 DEFAULT_POOL = 4  # psycopg_pool's min_size, which is also its default max_size
 
 
-def _aliases() -> list[str]:
-    return sorted({*log_databases(), access_database()})
-
-
 TENANTS = ("django_tenants", "tenant_schemas", "django_pgschemas")
 
 
@@ -33,8 +28,8 @@ TENANTS = ("django_tenants", "tenant_schemas", "django_pgschemas")
 def check_tenants(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E064: live models in a database that selects a schema per request."""
     found: list[CheckMessage] = []
-    models = [stream for stream in registry if getattr(stream, "model", None)]
-    for alias in sorted({stream.database() for stream in models if stream.model._meta.app_label != "realtime"}):
+    models = [stream.model for stream in registry if getattr(stream, "model", None)]
+    for alias in sorted(log_databases(model for model in models if model._meta.app_label != "realtime")):
         engine = connections[alias].settings_dict["ENGINE"]
         if engine.partition(".")[0] in TENANTS:
             found.append(
@@ -59,7 +54,7 @@ def check_routers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             f"`manage.py migrate --database {alias}`.",
             id="realtime.E065",
         )
-        for alias in _aliases()
+        for alias in needed_databases()
         if not all(router.allow_migrate_model(alias, model) for model in (Change, Log))
     ]
 
@@ -73,7 +68,7 @@ def connections_needed() -> int:
 def check_connections(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """W011: persistent connections under ASGI. W012: a pool that is too small."""
     found: list[CheckMessage] = []
-    for alias in _aliases():
+    for alias in needed_databases():
         values = connections[alias].settings_dict
         pool, age = values.get("OPTIONS", {}).get("pool"), values.get("CONN_MAX_AGE")
         if age != 0 and not pool:
@@ -106,7 +101,7 @@ def check_sizes(app_configs: Any, databases: Sequence[str] | None = None, **kwar
     found: list[CheckMessage] = []
     most = limits.rows // WARN_PART
     for stream in valid_streams():
-        if stream.database() not in (databases or ()):
+        if database_of(stream.model) not in (databases or ()):
             continue
         rows = 0
         with suppress(Exception):  # other checks report it, or it needs parameters or a user

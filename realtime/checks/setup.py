@@ -9,11 +9,11 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning
-from django.db import NotSupportedError, connections
+from django.db import NotSupportedError, connections, router
 
 from realtime import conf
 from realtime.capture import triggers
-from realtime.capture.tables import log_databases
+from realtime.capture.tables import database_of, log_databases
 from realtime.capture.untracked import untracked_fields
 from realtime.changelog import BACKENDS
 from realtime.checks import register
@@ -175,9 +175,18 @@ def check_server(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 
 @register()
 def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """E005: live models in a database that is not supported."""
-    found: list[CheckMessage] = []
-    for alias in sorted({stream.database() for stream in registry if getattr(stream, "model", None)}):
+    """E005: live models in a database that is not supported. E066: a router that cannot say in which they are."""
+    models = {stream.model for stream in registry if getattr(stream, "model", None)}
+    found: list[CheckMessage] = [
+        Error(
+            f"Writes of {model._meta.label} are not recorded, because DATABASE_ROUTERS {_router_problem(model)}.",
+            hint="Let `db_for_write` name a database of DATABASES, also outside of requests.",
+            id="realtime.E066",
+        )
+        for model in sorted(models, key=lambda model: model._meta.label)
+        if database_of(model) is None
+    ]
+    for alias in sorted(log_databases(models)):
         vendor = connections[alias].vendor
         if vendor not in BACKENDS:
             found.append(
@@ -188,6 +197,14 @@ def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                 )
             )
     return found
+
+
+def _router_problem(model: Any) -> str:
+    try:
+        alias = router.db_for_write(model)
+    except Exception as error:
+        return f"raises {type(error).__name__}: {error}"
+    return f"names {alias!r}, which DATABASES does not have"
 
 
 @register(Tags.database)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from realtime.hub.subscribers import Client, Delivery, Subscribers
@@ -61,23 +61,25 @@ def fan_out(
             for form, part, clients in forms
         ]
 
-    shorts: dict[tuple[int, ...], Encoded | None] = {}
+    shorts: dict[int | tuple[int, ...], Encoded | None] = {}
     for query, delta in tick.deltas.items():
         for form, part, clients in _forms(query, delta, subscribers):
             if query in without_cursor:
-                shorts[(id(part),)] = delta.short(form)
+                shorts[id(part)] = delta.short(form)
             for client in clients:
                 if not caught_up or query not in caught_up.get(client, ()):
                     parts[client].append(part)
-    shared: dict[tuple[int, ...], Addressed] = {}
+    shared: dict[int | tuple[int, ...], Addressed] = {}
     deliveries: list[Addressed] = []
-    for client in {*parts, *caught_up, *calls, *also}:
+    for client in {*parts, *caught_up, *calls, *also} if caught_up or calls or also else parts:
         deltas = parts.get(client, [])
-        composition = tuple(map(id, deltas))
-        if composition not in shared:
-            shared[composition] = Addressed(_delivery(tick, log, deltas, shorts.get(composition)), [])
+        composition = id(deltas[0]) if len(deltas) == 1 else tuple(map(id, deltas))
+        addressed = shared.get(composition)
+        if addressed is None:
+            addressed = Addressed(_delivery(tick, log, deltas, shorts.get(composition)), [])
+            shared[composition] = addressed
         if client in caught_up or client in calls:
-            delivery = shared[composition].delivery._replace(
+            delivery = addressed.delivery._replace(
                 accepted=tuple(accepted.get(client, ())),
                 caught_up=frozenset(caught_up.get(client, ())),
                 calls=calls.get(client, ()),
@@ -86,24 +88,23 @@ def fan_out(
             )
             deliveries.append(Addressed(delivery, [client]))
         else:
-            shared[composition].clients.append(client)
+            addressed.clients.append(client)
     return deliveries + [addressed for addressed in shared.values() if addressed.clients]
 
 
-def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> Iterator[tuple[Form, bytes, list[Client]]]:
-    """Yield the encoded forms of a delta, each with its recipients."""
+def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> list[tuple[Form, bytes, list[Client]]]:
+    """Return the encoded forms of a delta, each with its recipients."""
     clients = subscribers.of(query)
     if not clients:
-        return
-    groups: defaultdict[Form, list[Client]] = defaultdict(list)
+        return []
     if (common := subscribers.common_form(query, delta.base)) is not None:
-        groups[common] = list(clients)
-    else:
-        for client, received in clients.items():
-            groups[delta.form_for(received)].append(client)
-    for form, recipients in groups.items():
-        if (part := delta.encoded(form)) is not None:
-            yield form, part, recipients
+        part = delta.encoded(common)
+        return [] if part is None else [(common, part, list(clients))]
+    groups: defaultdict[Form, list[Client]] = defaultdict(list)
+    for client, received in clients.items():
+        groups[delta.form_for(received)].append(client)
+    encoded = [(form, delta.encoded(form), recipients) for form, recipients in groups.items()]
+    return [(form, part, recipients) for form, part, recipients in encoded if part is not None]
 
 
 def _delivery(tick: Tick, log: int, deltas: list[bytes], short: Encoded | None) -> Delivery:

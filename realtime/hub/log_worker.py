@@ -264,7 +264,9 @@ class LogWorker:
     def _seconds_to_wait(self) -> float:
         """Return the seconds until the next poll, or until a live query changes by time alone."""
         withheld = self._tail.withheld_seconds()
-        return max(0.0, min(self._tail.log.poll_seconds, self._tail.next_due - time.time(), withheld))
+        log = self._tail.log
+        poll = log.flow_poll_seconds if self.pacing.flows else log.poll_seconds
+        return max(0.0, min(poll, self._tail.next_due - time.time(), withheld))
 
     async def _round(self) -> None:
         self.pacing.begin()

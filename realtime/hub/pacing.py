@@ -9,6 +9,7 @@ RUSH_SECONDS = 0.025  # between the starts of two rounds or batches, so that eac
 RETRY_SECONDS = 0.25  # after a failed round; doubled each time, up to the next one
 MAX_RETRY_SECONDS = 5.0
 FLOOD_SECONDS = 0.05  # the longest pause after a round with several changes
+FLOW_SECONDS = 1.0  # after a change, for which more are expected
 
 
 class Pacing:
@@ -24,6 +25,7 @@ class Pacing:
         self._begun = 0.0
         self._took = 0.0  # seconds that the last round took, until its frames were sent
         self._failing_since: float | None = None
+        self._flow_until = 0.0  # more changes are expected
         self._flood_until = 0.0  # changes that come faster than they can be sent are sent together
 
     def begin(self) -> None:
@@ -38,6 +40,8 @@ class Pacing:
         # also after a short round: what it costs beside its changes is more than what a change costs
         until = max(now + pause, self._begun + RUSH_SECONDS)
         self._flood_until = until if changes > 1 or self._is_apart else 0.0
+        if changes:
+            self._flow_until = now + FLOW_SECONDS
         self.retry, self._failing_since = 0.0, None
         return self._took
 
@@ -53,6 +57,11 @@ class Pacing:
         """Return the seconds until the next round. In a rush to common live queries, clients are served together."""
         until = self._begun + RUSH_SECONDS if waiting and not self._is_apart else self._flood_until
         return max(0.0, until - self._clock())
+
+    @property
+    def flows(self) -> bool:
+        """Whether changes have come a moment ago."""
+        return self._clock() < self._flow_until
 
     @property
     def lag(self) -> float:

@@ -51,9 +51,12 @@ class Pruning:
             logger.exception("The log %s could not be pruned.", alias, extra={"log": alias})
 
 
-def prune(alias: str) -> None:
-    """Delete what has passed its retention time."""
-    get_changelog(alias).prune(older_than=settings.RETENTION_SECONDS)
-    job_rows.prune(alias)
-    notification_rows.prune(alias)
-    read_markers.prune(alias)
+def prune(alias: str, older_than: float | None = None) -> dict[str, int]:
+    """Delete what has passed its retention time; for changes, `older_than` seconds. Return how many of each."""
+    seconds = settings.RETENTION_SECONDS if older_than is None else older_than
+    return {
+        "changes": get_changelog(alias).prune(older_than=seconds),
+        "jobs": job_rows.prune(alias),
+        "notifications": notification_rows.prune(alias),
+        "read markers": read_markers.prune(alias),
+    }

@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from django.db.models import F
 from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
 from msgspec import Raw
 
+from realtime.queries.compiled_rows import CompiledRows
 from realtime.queries.livequery import LiveQuery
 from realtime.queries.membership import LookedUp
 from realtime.queries.ordering import is_whole
@@ -50,7 +51,6 @@ class Family:
         self._path = plan.stream.audience_path() if plan.stream.audience_by else None
         if self._path is not None:
             self._names.append(self._fields[self._path.column].attname if self._path.column else AUDIENCE)
-        self._values: WeakKeyDictionary[LiveQuery, Values | None] = WeakKeyDictionary()  # which never change
         self._paused_until = -math.inf  # by the monotonic clock
 
     @property
@@ -74,9 +74,11 @@ class Family:
 
     def values(self, query: LiveQuery) -> Values | None:
         """Return the partition, and the audience, of a live query; None if no row can name its audience."""
-        if query not in self._values:
-            self._values[query] = self._read_values(query.stream)
-        return self._values[query]
+        place = query.place
+        if place is None or place[0] is not self:
+            place = query.place = self, self._read_values(query.stream)  # which never changes
+        values: Values | None = place[1]
+        return values
 
     def _read_values(self, stream: ModelStream) -> Values | None:
         partition = [self._fields[name].get_prep_value(stream.params[name]) for name in self._places]
@@ -109,6 +111,19 @@ class Family:
             rows = rows.annotate(**{AUDIENCE: F(self._path.lookup)})
         return self._plan.placed(rows, self._names)
 
+    @cached_property
+    def _placed_rows(self) -> CompiledRows:
+        columns = {"pk": self._plan.queryset.model._meta.pk}
+        if not self._is_linked:
+            return CompiledRows(self._placed, columns, most=KEYS_PER_QUERY)
+        assert self._path is not None
+        rows = self._placed.values_list("pk", BEFORE, *self._names)
+        return CompiledRows(rows, {**columns, AUDIENCE: self._path.field}, most=MOST_AUDIENCES)
+
+    @cached_property
+    def _whole_rows(self) -> CompiledRows:
+        return CompiledRows(self._rows, {"pk": self._plan.queryset.model._meta.pk}, most=KEYS_PER_QUERY)
+
     def portions(self, wanted: Mapping[LiveQuery, Collection[str]]) -> Iterator[dict[LiveQuery, Collection[str]]]:
         """Yield these live queries with their changed keys: as many at once as `read` takes."""
         return _chunks(wanted, MOST_AUDIENCES if self._is_linked else None)
@@ -133,7 +148,7 @@ class Family:
         return found
 
     def _read(self, keys: Collection[str]) -> Iterator[Place]:
-        for instance in self._placed.filter(pk__in=parse_keys(self._plan.queryset.model, sorted(keys))):
+        for instance in self._placed_rows.rows(pk=parse_keys(self._plan.queryset.model, sorted(keys))):
             own = tuple(getattr(instance, name) for name in self._names)
             yield row_key(instance), own, instance, key_before(instance)
 
@@ -142,12 +157,10 @@ class Family:
     ) -> Iterator[Place]:
         """Yield the same for rows that links lead to their audiences. `instances` are rows that were read before."""
         audiences = {own[-1] for own in values}
-        pairs = self._placed.filter(
-            pk__in=parse_keys(self._plan.queryset.model, sorted(keys)), **{f"{AUDIENCE}__in": audiences}
-        )
-        rows = list(pairs.values_list("pk", BEFORE, *self._names))
+        pks = parse_keys(self._plan.queryset.model, sorted(keys))
+        rows = list(self._placed_rows.rows(pk=pks, **{AUDIENCE: audiences}))
         if missing := {pk for pk, *_ in rows if pk not in instances}:
-            instances.update((instance.pk, instance) for instance in self._rows.filter(pk__in=missing))
+            instances.update((instance.pk, instance) for instance in self._whole_rows.rows(pk=missing))
         for pk, previous, *own in rows:
             if pk in instances:  # a filter by the clock may have dropped it meanwhile
                 yield key_text(pk), tuple(own), instances[pk], None if previous is None else key_text(previous)
@@ -184,16 +197,15 @@ class Families:
         self._path = stream.audience_path() if stream.audience_by else None
         self._fields = _whole_fields(stream)
         self._found: WeakValueDictionary[Any, Family] = WeakValueDictionary()  # by what distinguishes most of them
-        self._of: WeakKeyDictionary[Plan, Family | None] = WeakKeyDictionary()
 
     def of(self, query: LiveQuery) -> Family | None:
         """Return the family of a live query in this tick; None if it is read alone."""
         plan = query.plan()
         if plan is None:
             return None
-        if plan not in self._of:
-            self._of[plan] = self._find(query, plan) if self._tells_apart(plan) else None
-        family = self._of[plan]
+        if plan.family is None or plan.family[0] is not self:
+            plan.family = self, self._find(query, plan) if self._tells_apart(plan) else None
+        family: Family | None = plan.family[1]
         return family if family is not None and family.usable else None
 
     def _tells_apart(self, plan: Plan) -> bool:
@@ -230,6 +242,9 @@ def _whole_fields(stream: type[ModelStream]) -> dict[str, Any]:
 
 
 def _likeness(query: LiveQuery, keys: Collection[str], found: Found) -> tuple[Any, ...]:
+    if len(keys) == 1:  # the usual case
+        [key] = keys
+        return (query.look, key) if not found else (query.look, key, id(found[key][0]), found[key][1])
     return query.look, frozenset(keys), *((key, id(row), before) for key, (row, before) in found.items())
 
 

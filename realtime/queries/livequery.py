@@ -72,6 +72,7 @@ class LiveQuery:
         self.sent = SentRows(memory or RowMemory(limits.row_memory_bytes), stream.model._meta.label_lower)
         self.reordered = False  # unchanged rows have changed places in this tick
         self.opened = 0  # the number of the tick since which entering and leaving rows are known
+        self.place: tuple[Any, Any] | None = None  # a family, and what it has found for this live query
         self._names: Collection[str] = ()  # of a live value, in place of keys
         self._keys: list[str] | set[str] = []
         self._keeps_digests = stream.compares_rows()  # of all rows, to find those that have changed
@@ -309,7 +310,8 @@ class LiveQuery:
     def _delta_of(self, changed: Collection[str], was: Collection[str]) -> tuple[SharedDelta, Members]:
         """Return the delta of changed rows, if all others are unchanged."""
         rows, before = self._look_up(changed)
-        gone = tuple(sorted(key for key in changed if key in was and key not in rows))
+        left = [key for key in changed if key not in rows and key in was] if len(rows) < len(changed) else []
+        gone = tuple(sorted(left))
         added = [key for key in rows if key not in was]
         if added:
             check_size(len(was) + len(added) - len(gone))

@@ -51,6 +51,7 @@ class Plan:
         self.queryset = self.all_rows if stream.window is None else stream.window.cut(self.all_rows)
         self.analysis = analyze(self.queryset, type(stream))
         self.stream = type(stream)
+        self.family: tuple[Any, Any] | None = None  # of `Families`: what it has found for this plan
 
     @cached_property
     def question(self) -> str:
@@ -79,7 +80,12 @@ class Plan:
             return None
         if self.stream.audience_by and not self.stream.audience_path().links_once:
             return None
-        return ordering.columns_of(self.queryset)
+        found = ordering.columns_of(self.queryset)
+        known = _last_columns.get(self.stream)
+        if found == known:  # as for most live queries of a stream
+            return known
+        _last_columns[self.stream] = found
+        return found
 
     def is_of(self, queryset: Any) -> bool:
         """Return whether the QuerySet is certainly the same as this plan's."""
@@ -112,6 +118,7 @@ def _description(queryset: Any) -> tuple[Any, ...]:
 
 # The description of each stream's last QuerySet: those of its other live queries differ in few parts.
 _last: WeakKeyDictionary[type[ModelStream], tuple[Any, ...]] = WeakKeyDictionary()
+_last_columns: WeakKeyDictionary[type[ModelStream], Sequence[ordering.OrderColumn] | None] = WeakKeyDictionary()
 
 
 def _compact(description: tuple[Any, ...], stream: type[ModelStream]) -> tuple[Any, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from weakref import WeakSet
 
 from realtime.queries import constant
 from realtime.queries.analysis import Analysis
@@ -13,8 +12,8 @@ from realtime.queries.plan import Plan
 from realtime.queries.probe import ReadsAudience, may_be_for_all, queryset_of_all
 from realtime.streams.stream import ModelStream
 
-# Streams whose QuerySets were seen to differ between two moments, for example by timezone.now().
-_timed: WeakSet[type[ModelStream]] = WeakSet()
+# An attribute of streams whose QuerySets were seen to differ between two moments, for example by timezone.now().
+_TIMED = "_realtime_timed"
 
 
 class Planner:
@@ -155,14 +154,14 @@ class Planner:
 
     def is_timed(self) -> bool:
         """Return whether this stream's QuerySets are known to differ between two moments."""
-        return type(self.stream) in _timed
+        return _TIMED in vars(type(self.stream))  # not of a base class
 
     def take_question(self) -> str:
         """Return the fingerprint of this tick's QuerySet."""
         if not self._new_question and self.plan is not None:
             self._new_question = self.plan.question
             if self.question and self._new_question != self.question:
-                _timed.add(type(self.stream))
+                setattr(type(self.stream), _TIMED, True)
         return self._new_question
 
     def store(self) -> None:

@@ -28,6 +28,7 @@ from realtime.queries.broken_rows import is_html
 from realtime.queries.text_field import without_forged_texts
 from realtime.streams.relations import last_field
 from realtime.streams.stream import ModelStream
+from realtime.streams.surroundings import Surroundings
 
 # The template of the row being rendered, its stream, the row, and the fields whose live text it shows.
 _row: ContextVar[tuple[str, str, Any, set[str]] | None] = ContextVar("realtime_row", default=None)
@@ -88,8 +89,8 @@ class Renderer:
 
     def _of_data(self) -> Render:
         if self._stream.serializer_class is None:
-            self.look = ("data", tuple(self._stream.get_fields()), self._stream.surroundings)
-            return _data_renderer(self._stream)
+            self.look, render = _data_renderer(self._stream)
+            return render
         # one for all rows, as with many=True in Django REST framework
         self._serializer = serializer = self._stream.serializer_class(context={"stream": self._stream})
         return lambda instance, key, lazy: serializer.to_representation(instance)
@@ -202,27 +203,29 @@ def takes_live_text(instance: Model, field: str) -> bool:
     return True
 
 
-def _data_renderer(stream: ModelStream) -> Render:
+def _data_renderer(stream: ModelStream) -> tuple[tuple[Any, ...], Render]:
+    """Return a look, and how to render it; live queries that show the same fields share both."""
     fields = stream.get_fields()
     if unknown := [path for path in fields if path not in stream.fields]:
         raise StreamDefinitionError(
             f"get_fields of the stream {stream.name!r} returned {unknown[0]!r}, which is not one of its fields.",
             hint="Name in `fields` all that any audience sees.",
         )
-    paths = _paths(stream.model, tuple(fields))
+    return _data_look(stream.model, tuple(fields), stream.surroundings)
+
+
+@lru_cache(maxsize=1024)
+def _data_look(
+    model: type[Model], fields: tuple[str, ...], surroundings: Surroundings
+) -> tuple[tuple[Any, ...], Render]:
+    paths = [(path, path.split("."), last_field(model, path)) for path in fields]
 
     def render(instance: Any, key: str, lazy: Callable[[], Any]) -> dict[str, Any]:
         if isinstance(instance, dict):  # a group
             return {path: instance[path] for path in fields}
         return {path: _value(instance, steps, field) for path, steps, field in paths}
 
-    return render
-
-
-@lru_cache(maxsize=1024)
-def _paths(model: type[Model], fields: tuple[str, ...]) -> list[tuple[str, list[str], Any]]:
-    """Each field with its steps and its last model field; shared by all live queries that show the same fields."""
-    return [(path, path.split("."), last_field(model, path)) for path in fields]
+    return ("data", fields, surroundings), render
 
 
 def _value(instance: Any, steps: list[str], field: Any) -> Any:

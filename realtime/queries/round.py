@@ -1,23 +1,47 @@
-"""Round: a running tick as other threads see it: what it reads, for how long, and how to abandon it."""
+"""Round: a running tick: what it reads, for how long, what has failed, and how another thread abandons it."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from realtime.exceptions import ClientError
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError
+
+from realtime.exceptions import ClientError, TooManyRows
+from realtime.queries.broken_rows import NeedsCare
+from realtime.queries.probe import ReadsAudience
+from realtime.streams.choices import refused_choice
+from realtime.streams.surroundings import SITE
 
 if TYPE_CHECKING:
     from realtime.queries.livequery import LiveQuery
     from realtime.queries.query_key import QueryKey
 
 
+logger = logging.getLogger("realtime.log")
+
+
 class GivenUp(Exception):
     """Raised in the thread of a round that another thread has abandoned. Its results are discarded."""
+
+
+class QueryFailed(Exception):
+    """A live query's database error, which has aborted the transaction."""
+
+    def __init__(self, key: QueryKey, error: DatabaseError) -> None:
+        self.key = key
+        self.error = error
+
+
+def applied(key: QueryKey) -> AbstractContextManager[None]:
+    """Apply a live query's surroundings, beside those of the site, which the whole tick has."""
+    return nullcontext() if key.surroundings == SITE else key.surroundings.applied()
 
 
 class Round:
@@ -32,6 +56,7 @@ class Round:
         self.expanded: dict[Any, Any] = {}  # expansions of the changes since older cursors
         self.failed: set[QueryKey] = set()  # live queries that could not be read; the reason is logged
         self.errors: dict[QueryKey, ClientError] = {}  # why some of them are refused, for their subscribers
+        self.careful: set[QueryKey] = set()  # live queries in which a row has failed in the database
         self.interrupt: Callable[[], None] | None = None  # cancels the running statement; for another thread
         self.given_up = False
         self.stuck: QueryKey | None = None  # what it was reading when it was abandoned, if it read one live query
@@ -58,6 +83,38 @@ class Round:
                 self._current = ()
                 if self.given_up:
                     raise GivenUp
+
+    def guarded(self, query: LiveQuery, read: Any, *args: Any) -> Any:
+        """Call a method of a live query; a failure ends only this live query."""
+        self.touched.add(query)
+        begun = time.perf_counter()
+        try:
+            with self.reading(query.key), applied(query.key):
+                return query.planner.read_watched(read, *args)
+        except (GivenUp, ReadsAudience):
+            raise
+        except NeedsCare:
+            self.careful.add(query.key)
+            query.reader.careful = True
+            raise
+        except ValidationError as error:  # of get_queryset: parameters that it does not take
+            self.failed.add(query.key)
+            self.errors[query.key] = refused_choice(query.key.stream, error)
+            return None
+        except TooManyRows as error:
+            text = "The live query %s %s has more than %d rows, the limit `rows` of REALTIME_LIMITS; it is refused."
+            query.key.say(logger.error, text, error.most)
+            self.failed.add(query.key)
+            self.errors[query.key] = error
+            return None
+        except Exception as error:
+            query.key.say(logger.exception, "The live query %s %s cannot be read.")
+            self.failed.add(query.key)
+            if isinstance(error, DatabaseError):
+                raise QueryFailed(query.key, error) from error
+            return None
+        finally:
+            query.seconds += time.perf_counter() - begun
 
     @property
     def seconds(self) -> Mapping[QueryKey, float]:

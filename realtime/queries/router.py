@@ -215,10 +215,13 @@ class Router:
             for reread in own.rereads:
                 routed.update(dict.fromkeys(index.within(*reread), ALL_ROWS))
             for change in own.changes:
+                key = change.key
                 for query in index.concerned(change):
-                    keys = routed.setdefault(query, set())
-                    if keys is not ALL_ROWS:
-                        keys.add(change.key)
+                    keys = routed.get(query)
+                    if keys is None:
+                        routed[query] = {key}
+                    elif keys is not ALL_ROWS:
+                        keys.add(key)
                         if len(keys) > self.limit:  # reading all of it costs less
                             routed[query] = ALL_ROWS
         return routed

@@ -88,7 +88,7 @@ class ModelStream:
     """Model fields that are also parameters. A change is routed only to live queries with the same values."""
 
     paginate_by: ClassVar[int | None] = None
-    """Rows on a page. If it is set, clients see one page, or as much as they have loaded, never all rows.
+    """The number of rows on a page. Clients then see one page, or the rows that they have loaded, never all rows.
 
     The stream then has two more parameters, which `get_queryset` does not receive: `page`, a number, and `window`, a
     range of rows such as "0:100", or "-100:0" for the last hundred. It also has a live value `extent` with the number
@@ -98,9 +98,9 @@ class ModelStream:
     audience_by: ClassVar[str] = ""
     """A relation from a row to the audiences that it is for ("recipient", "members", "project__members").
 
-    An audience sees only rows that lead to it: realtime adds this condition to `get_queryset`, which does not name the
-    audience. None, and an audience that no row can name, sees no row. A change is routed only to live queries of the
-    audiences that the row is or was for, and these are read together.
+    An audience sees only rows that lead to it: realtime adds this condition to `get_queryset`, so it need not filter
+    by the audience. An audience of None, or one that cannot be a key, sees no row. A change is routed only to live
+    queries of the audiences that the row is or was for, and these are read together.
     """
 
     depends_on: ClassVar[Sequence[str]] = ()
@@ -128,8 +128,9 @@ class ModelStream:
     unread_by: ClassVar[str] = ""
     """The field that tells which rows a user has not seen: "pk", another integer that grows, or a time ("created_at").
 
-    A row is unread if its value is higher than that of each row that the user has seen. With a time that each save
-    sets (`auto_now`), changed rows are unread again. `{% live_unread %}` counts them, and `{% live %}` marks them.
+    A row is unread if its value is higher than those of all rows that the user has seen. With a time that each save
+    sets (`auto_now`), changed rows are unread again. `{% live_unread %}` counts unread rows, and `{% live %}` marks
+    them.
     """
 
     unread_except: ClassVar[str] = ""
@@ -200,13 +201,15 @@ class ModelStream:
         return self.form_class(data=data, instance=instance)
 
     def get_fields(self) -> Sequence[str]:
-        """Return the fields that this audience sees, a subset of `fields`. Default: all.
+        """Return the fields that this audience sees, a subset of `fields`.
 
-        def audience(self, user, project):
-            return "staff" if user.is_staff else "members"
+        Default: all.
 
-        def get_fields(self):
-            return self.fields if self.audience == "staff" else ["id", "title"]
+            def audience(self, user, project):
+                return "staff" if user.is_staff else "members"
+
+            def get_fields(self):
+                return self.fields if self.audience == "staff" else ["id", "title"]
         """
         return self.fields
 

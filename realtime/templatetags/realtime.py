@@ -55,12 +55,12 @@ def realtime_script(context: Any, *, share: bool = False, token_url: str = "") -
 
         {% load realtime %}{% realtime_script %}
 
-    becomes `<script type="module" src="/static/realtime/realtime.js" data-realtime-url="/realtime/ws/"></script>`. A
-    Content-Security-Policy nonce that Django or django-csp has put into the context or on the request is added, and,
-    where `realtime.urls` is included, the address of the HTTP transports with what CSRF protection asks for.
+    becomes `<script type="module" src="/static/realtime/realtime.js" data-realtime-url="/realtime/ws/"></script>`.
+    The tag adds the Content-Security-Policy nonce of Django or django-csp. If the project includes `realtime.urls`, it
+    also adds the URL of the HTTP transports and the CSRF token.
 
-    With `share=True` all pages of a session in one browser use one connection, where the browser can. `token_url` is a
-    URL of this site whose answer is a token for `REALTIME_AUTHENTICATE`; each connection of the page requests one.
+    With `share=True`, all pages of a session in one browser use one connection, if the browser supports it.
+    `token_url` is a URL of this site that answers with a token for `REALTIME_AUTHENTICATE`; each connection gets one.
     """
     warn_if_uncollected()
     request = page_request(context)
@@ -202,7 +202,7 @@ class LiveNode(template.Node):
 
 @register.tag("live")
 def do_live(parser: Any, token: Any) -> LiveNode:
-    """Show the rows of a stream, and keep them equal to the database.
+    """Show the rows of a stream, and keep them current.
 
     For example::
 
@@ -340,7 +340,7 @@ def live_job(context: Any, job: Any, container: str = "div", **attributes: Any) 
 
 @register.simple_tag(takes_context=True)
 def live_notifications(context: Any, container: str = "div", **attributes: Any) -> SafeString:
-    """Show what `realtime.notify` tells the user, with a button that dismisses it. Nothing for anonymous users.
+    """Show the notifications of `realtime.notify`, with a button to dismiss each. Nothing for anonymous users.
 
     For example::
 

@@ -14,7 +14,9 @@ from realtime.changelog.sqlite import SQLiteChangeLog
 from realtime.conf import limits
 from realtime.exceptions import RealtimeError
 from realtime.queries.livequery import LiveQuery
+from realtime.queries.round import Round
 from realtime.queries.tail import Tail
+from realtime.queries.tick import Tick
 from realtime.streams.registry import registry
 
 
@@ -30,13 +32,21 @@ class OwnTransactionLog(SQLiteChangeLog):
             yield
 
 
-class StrictTail(Tail):
-    """A tail that raises a live query's exception in the test."""
+class StrictRound(Round):
+    """A round that raises a live query's exception in the test."""
 
-    def _guarded(self, query: LiveQuery, read: Any, *args: Any) -> Any:
-        self._round.touched.add(query)
+    def guarded(self, query: LiveQuery, read: Any, *args: Any) -> Any:
+        self.touched.add(query)
         query.reader.strict = True
         return read(*args)
+
+
+class StrictTail(Tail):
+    """A tail of such rounds."""
+
+    def tick(self, *args: Any, **options: Any) -> Tick:
+        options.setdefault("round", StrictRound())
+        return super().tick(*args, **options)
 
 
 def log_of(alias: str) -> ChangeLog:

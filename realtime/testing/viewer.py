@@ -12,11 +12,11 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.db.models import Model
 
-from realtime.auth.authorization import open_stream
+from realtime.auth.authorization import check_format, open_stream
 from realtime.auth.identity import Identity, current, user_key
 from realtime.auth.revocation import Access, access_database
 from realtime.client.rows import Rows
-from realtime.exceptions import BadParameters, ClientError, Forbidden, RealtimeError
+from realtime.exceptions import ClientError, Forbidden, RealtimeError
 from realtime.protocol.envelope import Envelope, audience_text
 from realtime.queries.query_key import query_key
 from realtime.queries.shared_delta import Received
@@ -178,8 +178,7 @@ class Viewer:
         if not standing.holds:
             raise Forbidden("The user does not exist or is inactive.")
         stream = open_stream(standing.user, self.name, self.params)
-        if not stream.serves(self.format):
-            raise BadParameters(f"The stream {self.name!r} does not serve {self.format!r}.")
+        check_format(stream, self.format)
         return stream
 
     def _subscribe(self, stream: ModelStream) -> Push:

@@ -24,7 +24,7 @@ from tests.support.logins import new_session
 from tests.support.waiting import wait_until
 from tests.support.wire import WireClient, until
 
-pytestmark = [pytest.mark.usefixtures("committed"), pytest.mark.databases]
+pytestmark = pytest.mark.usefixtures("committed")
 
 User = get_user_model()
 
@@ -111,6 +111,7 @@ REVOCATIONS = [
 ]
 
 
+@pytest.mark.databases
 @pytest.mark.parametrize(("name", "revocation"), REVOCATIONS)
 async def test_rows_leave_within_a_second_of(
     name: str, revocation: Callable[[World], None], world: World, by_the_log: None
@@ -191,6 +192,7 @@ async def test_former_staff_gets_fewer_fields_and_another_template(world: World)
         assert "8" not in [str(row.get("pages")) for row in client.rows(1)]
 
 
+@pytest.mark.databases
 async def test_flush_of_the_session_table_ends_all_sessions(world: World):
     async with WireClient(await sync_to_async(log_in)(world.ann)) as client:
         await client.subscribe("shelves")
@@ -201,6 +203,7 @@ async def test_flush_of_the_session_table_ends_all_sessions(world: World):
         assert client.closed[0] == 4101
 
 
+@pytest.mark.databases
 async def test_log_of_access_is_read_although_nobody_subscribes_to_its_database(world: World):
     async with WireClient():
         [log] = get_hub().logs

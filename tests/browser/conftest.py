@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.board import Board
 from tests.browser.desk import Desk
 from tests.browser.writer import Writer
-from tests.conftest import started_browser
+from tests.conftest import own_or_shared_browser
 from tests.support import chromium, engines
 from tests.support.demo import DemoServer, DemoServers, Site, copy_database
 
@@ -45,10 +45,9 @@ def server(servers: DemoServers) -> DemoServer:
 
 
 @pytest.fixture(scope="package")
-def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """One browser for all modules here, none of which uses the loop or the ORM."""
-    with started_browser(pytestconfig) as browser:
-        yield browser
+    yield from own_or_shared_browser(request)
 
 
 @pytest.fixture(scope="package")

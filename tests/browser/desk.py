@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebSocket
 
-from tests.support import transports
+from tests.support import engines, transports
 from tests.support.demo import session_cookie
 from tests.support.pages import note_error, wait_for_state
 from tests.support.waiting import seconds, wait_until
@@ -21,6 +21,7 @@ class Desk:
         self._url = url
         self._contexts: dict[str, BrowserContext] = {}
         self._extra: list[BrowserContext] = []  # of one test only
+        self._blank: list[Page] = []  # one of each user, so that the process of their pages lasts
         self.errors: list[str] = []  # exceptions that nobody caught, and what the policy has stopped
 
     def open(self, user: str, path: str, *, page: Page | None = None) -> Page:
@@ -38,6 +39,8 @@ class Desk:
         """A new window, still empty."""
         if user not in self._contexts:
             self._contexts[user] = self._context(user, self._url)
+            if engines.wanted() == "chromium":
+                self._blank.append(self._contexts[user].new_page())
         return self._page(self._contexts[user])
 
     def alone(self, user: str, *, url: str | None = None, **options: Any) -> Page:
@@ -52,7 +55,8 @@ class Desk:
         self._extra = []
         for context in self._contexts.values():
             for page in context.pages:
-                page.close()
+                if page not in self._blank:
+                    page.close()
 
     def close(self) -> None:
         self.clear()

@@ -46,6 +46,12 @@ SCROLL = """region => {
     region.focus()
 }"""
 
+# As if the last look had been at other times: the numbers come, and two parts go.
+OTHER_PARTS = """shown => {
+    shown.firstElementChild.remove()
+    shown.prepend(document.createElement("section"), document.createElement("section"))
+}"""
+
 STAFF = """
 from django.contrib.auth.models import Permission
 ben = User.objects.get(username="ben")
@@ -313,9 +319,12 @@ def test_status_page_stays_where_its_reader_is(board: Board, desk: Desk) -> None
     changes = logs.locator("tbody td").first
     before, table = changes.inner_text(), logs.locator("table").element_handle()
     logs.evaluate(SCROLL)
+    page.locator("[data-refresh]").evaluate(OTHER_PARTS)
     board.write("tasks.update(done=True) and None")
     page.clock.run_for(5000)
 
     expect(changes).not_to_have_text(before)
     assert logs.evaluate("region => region === document.activeElement")  # another page may be in front
     assert table.evaluate("table => [table.isConnected, table.parentElement.scrollLeft]") == [True, 40]
+    assert page.locator("[data-refresh] > *").first.evaluate("part => part.matches('dl, p')")
+    expect(page.locator("[data-refresh] > section")).to_have_count(0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from subprocess import PIPE, Popen
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -13,8 +13,9 @@ from realtime.actions.text_leases import LEASE_SECONDS
 from tests.browser.board import Board, wait_until_equal
 from tests.browser.conftest import SITE
 from tests.browser.desk import Desk
+from tests.support import processes
 from tests.support.demo import ROOT, environment
-from tests.support.processes import tied
+from tests.support.forkserver import Fork
 from tests.support.waiting import seconds
 
 SETUP = """
@@ -29,19 +30,18 @@ def told():
 print("ready", flush=True)
 """
 
-Start = Callable[[str], subprocess.Popen[str]]
+Start = Callable[[str], Popen[str] | Fork]
 
 
 @pytest.fixture
 def start(board: Board) -> Iterator[Start]:
     """Starts another process with this code, as a worker."""
-    workers: list[subprocess.Popen[str]] = []
+    workers: list[Popen[str] | Fork] = []
 
-    def start(code: str) -> subprocess.Popen[str]:
-        command = tied([sys.executable, "-c", SETUP + code])
+    def start(code: str) -> Popen[str] | Fork:
         env = environment(board.writer.database, SITE)
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        workers.append(subprocess.Popen(command, **pipes, env=env, cwd=ROOT, text=True))
+        command = [sys.executable, "-c", SETUP + code]
+        workers.append(processes.start(command, stdin=PIPE, stdout=PIPE, env=env, cwd=ROOT))
         assert workers[-1].stdout.readline() == "ready\n"
         return workers[-1]
 
@@ -59,7 +59,7 @@ def page(desk: Desk, board: Board) -> Page:
     return desk.open_live("ada", board.page("{% live_jobs %}"))
 
 
-def tell(worker: subprocess.Popen[str]) -> None:
+def tell(worker: Popen[str] | Fork) -> None:
     """Let a worker go on."""
     worker.stdin.write("\n")
     worker.stdin.flush()

@@ -186,3 +186,18 @@ def test_a_cut_line_is_noticed_and_what_was_missed_comes(case: Case, server: Dem
         assert window.evaluate("window.states") == ["offline", "catching-up", "live"]
     finally:
         proxy.close()
+
+
+def test_unread_rows_are_marked_until_they_are_in_view(window: Window, board: Board) -> None:
+    count = '<span id="count">{% live_unread "fresh" project=PK class="badge" %}</span>'
+    rows = '{% live "fresh" project=PK container="ul" class="list" %}'
+    window.goto(board.server.url + board.page(f'{count}<div style="height: 300vh"></div>{rows}', styles=""))
+    window.live()
+    text = "document.getElementById('count').textContent.trim()"
+    window.wait(f"{text} === '5'")
+    assert window.evaluate(f"{LIST}.querySelectorAll('[data-live-unread]').length") == 5
+    window.evaluate("document.querySelector('.list').scrollIntoView()")
+    window.wait(f"{text} === ''")
+    window.goto(board.server.url + board.page(count + rows, styles=""))
+    window.live()
+    assert window.evaluate("document.querySelectorAll('.list > [data-live-unread]').length") == 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.demo import ROOT, Site, environment
+from tests.support.processes import start
 
 PAUSE_SECONDS = 0.005  # between two writes of a stream, so that it leaves the processor to those who are tested
 
@@ -24,13 +25,12 @@ class Writer:
 
     def __init__(self, database: Path, site: Site) -> None:
         self.database = database
-        self._process = subprocess.Popen(
+        self._process = start(
             [sys.executable, "-m", "tests.browser.writer"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment(database, site),
             cwd=ROOT,
-            text=True,
         )
 
     def __call__(self, code: str, **names: Any) -> Any:

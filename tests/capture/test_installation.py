@@ -47,6 +47,7 @@ class TestMigrate:
         migrate()
         assert bool(present()) == (capture == "triggers")
 
+    @pytest.mark.once
     def test_flush_of_a_test_validates_no_stream_again(self, present, capture, monkeypatch):
         """Django sends `post_migrate` after each `TransactionTestCase`, so it must be cheap with many streams."""
         if capture == "triggers":
@@ -56,6 +57,7 @@ class TestMigrate:
         emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
         assert validated == []
 
+    @pytest.mark.once
     def test_second_run_changes_nothing(self, present):
         migrate()
         before = present()
@@ -87,24 +89,29 @@ class TestMigrate:
         emit_post_migrate_signal(verbosity=0, interactive=False, db="default", plan=PLAN)
         assert present() == before
 
+    @pytest.mark.once
     def test_models_are_reloaded_after_migrations(self, present):
         migrate(PLAN)
         assert {"capture.book", "capture.reader", "auth.user"} <= rereads()
 
+    @pytest.mark.once
     def test_new_log_has_no_entries_for_migrations(self, present):
         Log.objects.all().delete()
         migrate(PLAN)
         assert (Log.objects.count(), rereads()) == (1, set())
 
+    @pytest.mark.once
     def test_existing_log_keeps_its_epoch(self, present):
         before = Log.objects.get().epoch
         migrate(PLAN)
         assert Log.objects.get().epoch == before
 
+    @pytest.mark.once
     def test_nothing_is_reloaded_without_migrations(self, present):
         migrate()
         assert rereads() == set()
 
+    @pytest.mark.once
     def test_triggers_of_a_removed_stream_are_dropped(self, present, capture):
         stream = registry.get("capture.documents")
         before = present()
@@ -115,6 +122,7 @@ class TestMigrate:
         finally:
             registry.add("capture.documents", stream)
 
+    @pytest.mark.once
     def test_stream_with_other_partitions_has_other_triggers(self, present, capture, monkeypatch):
         before = present()
         monkeypatch.setattr(registry.get("capture.readers"), "partition_by", [])
@@ -123,6 +131,7 @@ class TestMigrate:
         assert len(after) == len(before)
         assert (after != before) == (capture == "triggers")
 
+    @pytest.mark.once
     def test_triggers_are_dropped_for_orm_capture(self, present):
         triggers.install("default")
         with override_settings(REALTIME_CAPTURE="orm"):
@@ -145,6 +154,7 @@ class TestCommand:
         assert self.run("--remove") == f"{count} triggers dropped.\n"
         assert present() == set()
 
+    @pytest.mark.once
     def test_check(self, present, capture):
         assert self.run("--check") == "All triggers are up to date.\n"
         triggers.remove("default") if capture == "triggers" else triggers.install("default")

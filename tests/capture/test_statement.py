@@ -14,6 +14,7 @@ from realtime.capture import insert_select, install, orm, rows, statement, trans
 from realtime.capture.tables import Column
 from realtime.changelog import get_changelog
 from realtime.changelog.commits import in_transaction
+from realtime.changelog.upkeep import Upkeep
 from realtime.models import Change
 from tests.capture.conftest import REREAD, Log, made, updated
 from tests.capture.models import Book, Document, Page, Shelf, Tag
@@ -306,6 +307,7 @@ class TestRoundTripsOfMySQL:
         if capture != "orm":
             pytest.skip("the ORM capture needs a transaction")
         assert get_changelog("default").exists()  # looked up once in a process
+        monkeypatch.setattr(Upkeep, "after_commit", lambda *args: None)  # which prunes after one commit in a hundred
         found = []
         driver = connection.connection
         execute = driver._execute_command
@@ -419,6 +421,8 @@ class TestBeforeTheLogExists:
     def no_log(self, shelves, capture):
         from realtime.capture import triggers
 
+        if capture == "triggers" and connection.vendor == "mysql":
+            pytest.skip("without triggers, this capture does not differ, and MariaDB takes long to create them again")
         triggers.remove("default")  # they need the log
         log, self.table = get_changelog("default"), connection.ops.quote_name(Change._meta.db_table)
         self.rename(self.table, "realtime_elsewhere")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from realtime.changelog.base import NewChange
 from realtime.exceptions import CursorExpired
@@ -134,3 +135,31 @@ def _fetched(cursor) -> int:
         " WHERE relname = 'realtime_change'"
     )
     return cursor.fetchone()[0]
+
+
+def test_snapshot_is_of_one_moment_and_leaves_the_connection_as_it_was(log):
+    def level() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_isolation")
+            return str(cursor.fetchone()[0])
+
+    with log.snapshot():
+        assert level() == "repeatable read"
+    with pytest.raises(ZeroDivisionError), log.snapshot():
+        raise ZeroDivisionError(level())
+    with transaction.atomic():
+        assert level() == "read committed"
+
+
+def test_snapshot_takes_no_statement_beside_those_of_its_transaction(log):
+    with CaptureQueriesContext(connection) as queries, log.snapshot():
+        log.head()
+    assert not [query["sql"] for query in queries if "ISOLATION" in query["sql"]]
+
+
+def test_snapshot_of_a_lost_connection_fails_as_its_statement_does(log):
+    with pytest.raises(OperationalError), log.snapshot(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    connection.close()
+    with log.snapshot():
+        assert log.head()

@@ -16,7 +16,8 @@ from django.db import connections
 from django.template import Context, Template
 from django.urls import path
 
-from realtime import ModelStream
+from realtime import ModelStream, checks
+from realtime.capture import access, install
 from realtime.checks import site
 from realtime.checks.log_databases import check_connections, check_routers, check_tenants, connections_needed
 from realtime.checks.site import (
@@ -269,6 +270,74 @@ def test_router_that_does_not_allow_the_tables(settings):
         )
     ]
     assert "realtime.E065" in DOCS
+
+
+class Elsewhere:
+    """A router of a project whose analytics database only production has."""
+
+    def db_for_write(self, model, **hints):
+        return "analytics" if model._meta.label == "tests.Book" else None
+
+
+class OfTheRequest:
+    """A router that needs the tenant of a request."""
+
+    def db_for_write(self, model, **hints):
+        if model._meta.label == "tests.Book":
+            raise LookupError("no tenant")
+
+
+@pytest.mark.parametrize(
+    ("router", "problem"),
+    [(Elsewhere, "names 'analytics', which DATABASES does not have"), (OfTheRequest, "raises LookupError: no tenant")],
+)
+def test_router_that_cannot_say_where_a_model_is(settings, shelf, router, problem):
+    """The app starts, the checks say it, and other models are recorded."""
+    settings.DATABASE_ROUTERS = [router()]
+    try:
+        install.reinstall()
+        found = run_checks()
+        shelf.save()
+    finally:
+        settings.DATABASE_ROUTERS = []
+        install.reinstall()
+    assert [
+        (error.id, error.msg, error.hint) for error in found if str(error.id) in ("realtime.E066", "realtime.E067")
+    ] == [
+        (
+            "realtime.E066",
+            f"Writes of tests.Book are not recorded, because DATABASE_ROUTERS {problem}.",
+            "Let `db_for_write` name a database of DATABASES, also outside of requests.",
+        )
+    ]
+    assert "realtime.E066" in DOCS
+
+
+def test_a_check_that_fails_itself_stops_no_other(monkeypatch, caplog):
+    def check(**kwargs):
+        raise KeyError("of the project")
+
+    monkeypatch.setitem(checks._checks, ((), False), [check, *checks._checks[(), False]])
+    others = {error.id for error in run_checks()} - {"realtime.E067"}
+    [found] = [error for error in run_checks() if error.id == "realtime.E067"]
+    assert found.msg == "The check check failed: KeyError: 'of the project'"
+    assert caplog.records[0].exc_info
+    monkeypatch.undo()
+    assert others == {error.id for error in run_checks()}
+    assert "realtime.E067" in DOCS
+
+
+@pytest.mark.parametrize("limits", [5, {"rows": "many"}])
+def test_wrong_limits_are_all_that_is_said_of_them(settings, limits):
+    settings.REALTIME_LIMITS = limits
+    assert {str(error.id) for error in run_checks() if "LIMITS" in error.msg} == {"realtime.E003"}
+    assert "realtime.E067" not in {error.id for error in run_checks()}
+
+
+@pytest.mark.parametrize("engine", ["no.such.engine", "json"])
+def test_session_engine_that_cannot_be_imported_does_not_stop_the_start(settings, engine):
+    settings.SESSION_ENGINE = engine
+    access.install()
 
 
 @pytest.mark.parametrize("package", ["django_tenants", "django_pgschemas", "tenant_schemas"])

@@ -24,8 +24,6 @@ from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture
 def user(elsewhere) -> User:
@@ -211,6 +209,16 @@ class TestRefusals:
             "A live query is refused: You do not have permission to view the stream 'shelves' with these "
             "parameters. The user lacks the permission 'tests.view_shelf', which decides because ShelfStream has no "
             "authorize() of its own. (4214 forbidden)"
+        )
+
+    async def test_format_that_is_not_served_is_refused_with_the_remedy_in_the_log(self, identity, shelf, caplog):
+        with caplog.at_level("INFO", "realtime.connections"):
+            async with WireClient(identity) as client:
+                await refused(client, stream="top", params={"shelf": shelf.pk}, format="html")
+        [said] = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
+        assert said == (
+            "A live query is refused: The stream 'top' does not serve 'html'. Set `template_name` in its class. "
+            "(4213 bad_parameters)"
         )
 
     @pytest.mark.parametrize("case", CASES)

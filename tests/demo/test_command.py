@@ -27,7 +27,7 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def make_demo(database: Path, port: int) -> Process:
+def make_demo(database: Path, port: int, *, fresh: bool = False) -> Process:
     return Process(
         [sys.executable, "manage.py", "demo"],
         log=database.with_suffix(".log"),
@@ -35,12 +35,13 @@ def make_demo(database: Path, port: int) -> Process:
         env={**environment(database), "PORT": str(port)},
         cwd=ROOT,
         end=signal.SIGINT,
+        fresh=fresh,
     )
 
 
 def test_makes_the_database_and_serves_the_board(tmp_path: Path) -> None:
     database, port = tmp_path / "new.sqlite3", free_port()
-    demo = make_demo(database, port)
+    demo = make_demo(database, port, fresh=True)
     demo.start()
     try:
         assert f"Two browsers side by side, without a login: http://127.0.0.1:{port}/\n" in demo.output()

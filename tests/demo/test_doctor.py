@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 
 import pytest
 
 from tests.support.demo import DEMO, ROOT, environment
-from tests.support.waiting import seconds
+from tests.support.processes import run
 
 TRANSPORTS = ["WebSocket", "Server-Sent Events", "long-poll"]
 
 
 def examine(server, *arguments: str, code: int = 0) -> list[tuple[str, str, str]]:
     command = [sys.executable, "manage.py", "realtime_doctor", "--no-color", *arguments]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment(server.database, DEMO),
-        capture_output=True,
-        text=True,
-        timeout=seconds(100),
-        check=False,
-    )
+    done = run(command, cwd=ROOT, env=environment(server.database, DEMO), timeout=100)
     assert done.returncode == code, done.stdout + done.stderr
     lines = [re.split(r"  +", line, maxsplit=2) for line in done.stdout.splitlines()]
     return [tuple(line) for line in lines if len(line) == 3]

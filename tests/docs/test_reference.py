@@ -46,6 +46,11 @@ def test_each_public_name_stands_in_the_reference_with_a_docstring():
     assert [name for name in realtime.__all__ if not getattr(realtime, name).__doc__] == []
 
 
+def test_each_option_of_a_stream_stands_in_the_reference():
+    [members] = re.findall(r"^<!-- api realtime\.ModelStream: ([\w ]+) -->$", API, re.MULTILINE)
+    assert set(inspect.get_annotations(realtime.ModelStream)) - {"name"} <= set(members.split())
+
+
 def test_each_name_for_tests_stands_in_the_reference_with_a_docstring():
     documented = re.findall(r"^<!-- api realtime\.testing\.(\w+)(?:: [\w ]+)? -->$", TESTING, re.MULTILINE)
     assert sorted(documented) == sorted(testing.__all__)

@@ -70,7 +70,7 @@ def test_a_rolling_restart_under_load(scene, make_balancer, program, report):
 def test_a_server_that_is_told_to_stop_waits_for_calls_and_takes_nobody(make_site, clients, report):
     site = make_site(REALTIME_DRAIN_SECONDS=120.0, REALTIME_ACTION_SECONDS=120.0)
     scene = Scene(site, clients)
-    server = site.serve()
+    server = site.serve(fresh=True)
     caller, other = scene.watch(server.url, number=2)
     scene.wait_until_equal()
     file = site.directory / "now"

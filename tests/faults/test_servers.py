@@ -12,7 +12,7 @@ CONNECTIONS = {"sqlite": 8, "postgresql": 9, "mysql": 8}[BACKEND]  # of one serv
 
 @pytest.mark.short
 def test_a_server_killed_between_commit_and_dispatch(scene, report):
-    server = scene.site.serve()
+    server = scene.site.serve(fresh=True)
     scene.watch(server.url, number=3)
     scene.wait_until_equal()
     server.freeze()

@@ -10,12 +10,10 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from realtime.checks.setup import check_querysets
-from realtime.streams.registry import place
 from tests.fields.models import Everything, Kind
 from tests.shapes.desk import statements
 from tests.shapes.models import Card, Comment, Lane, Person, Tag
-
-pytestmark = pytest.mark.databases
+from tests.support.streams import said_of
 
 
 class CommentSerializer(serializers.ModelSerializer):
@@ -194,15 +192,11 @@ def serializer_with(parts):
     return type("MadeSerializer", (serializers.ModelSerializer,), {**parts, "Meta": meta})
 
 
-def warnings(stream):
-    return [message for message in check_querysets(None) if message.obj == place(stream)]
-
-
 @pytest.mark.parametrize(("parts", "depends_on", "models"), UNFOLLOWED.values(), ids=UNFOLLOWED)
 def test_relation_that_is_serialized_and_not_followed_is_a_warning(desk, parts, depends_on, models):
     serializer = serializer_with(copy.deepcopy(parts))
     stream = desk.stream(Card, plain, fields=[], serializer_class=serializer, depends_on=depends_on)
-    assert [(message.msg, message.id) for message in warnings(stream)] == [
+    assert [(message.msg, message.id) for message in said_of(stream, check_querysets)] == [
         (f"ShapeStream reads rows of {models} but does not track their changes.", "realtime.W003")
     ]
 
@@ -219,7 +213,8 @@ FOLLOWED: dict[str, tuple[dict[str, Any], list[str]]] = {
 @pytest.mark.parametrize(("parts", "depends_on"), FOLLOWED.values(), ids=FOLLOWED)
 def test_serializer_whose_relations_are_followed_passes_the_check(desk, parts, depends_on):
     serializer = serializer_with(copy.deepcopy(parts))
-    assert warnings(desk.stream(Card, plain, fields=[], serializer_class=serializer, depends_on=depends_on)) == []
+    stream = desk.stream(Card, plain, fields=[], serializer_class=serializer, depends_on=depends_on)
+    assert said_of(stream, check_querysets) == []
 
 
 def test_serializer_that_nests_itself_is_checked(desk):
@@ -232,7 +227,7 @@ def test_serializer_that_nests_itself_is_checked(desk):
             return super().get_fields() | {"parent": Nested(), "lane": LaneSerializer()}
 
     stream = desk.stream(Card, plain, fields=[], serializer_class=Nested, depends_on=["lane"])
-    [message] = warnings(stream)
+    [message] = said_of(stream, check_querysets)
     assert message.msg == "ShapeStream reads rows of shapes.Card but does not track their changes."
 
 

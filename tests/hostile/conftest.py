@@ -16,7 +16,7 @@ __all__ = ["client", "server", "session"]
 MEGABYTE = 1024 * 1024
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def daphne(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daphne]:
     daphne = Daphne(tmp_path_factory.mktemp("attacked"), settings="tests.hostile.settings")
     daphne.start()

@@ -12,8 +12,6 @@ from realtime.changelog import get_changelog
 from tests.models import Book, Shelf
 from tests.support.rawsocket import TEXT, frame
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture
 def ann(session, elsewhere) -> User:
@@ -101,6 +99,7 @@ class TestParameters:
             assert told["code"] == 4213
 
 
+@pytest.mark.databases
 class TestCursors:
     FORGED = [
         "",

@@ -17,8 +17,6 @@ from tests.support.wire import WireClient, until
 
 __all__ = ["hub"]
 
-pytestmark = pytest.mark.databases
-
 PROBES = {
     "no stream": ("nowhere", {}),
     "a closed stream": ("books", {"shelf": 1}),
@@ -76,6 +74,7 @@ def test_form_tells_a_visitor_no_name_either(committed, settings):
 NOISE = [r'"\000"', r'"abc\000def"', r'"\001\177"', r'"a b"', r'"\377\376"', "\u00e4" * 8]
 
 
+@pytest.mark.databases
 @pytest.mark.parametrize("cookie", NOISE)
 @pytest.mark.parametrize("csrf_in_session", [False, True])
 async def test_session_that_no_store_can_have_made_is_a_visitors_over_http(hub, settings, cookie, csrf_in_session):

@@ -15,8 +15,6 @@ from tests.models import Book
 from tests.support import passes
 from tests.support.waiting import seconds
 
-pytestmark = pytest.mark.databases
-
 ENDED = 4101
 
 

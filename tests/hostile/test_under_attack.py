@@ -13,9 +13,9 @@ import re
 import statistics
 import sys
 import time
-from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 from typing import Any
 
 import psutil
@@ -28,7 +28,7 @@ from tests.hostile.attacks import ATTACKS
 from tests.models import Book, Shelf
 from tests.servers.conftest import TABLE, command
 from tests.support.demo import ROOT
-from tests.support.processes import tied
+from tests.support.processes import start
 from tests.support.waiting import FACTOR, seconds
 
 SECONDS = float(os.environ.get("REALTIME_ATTACK_SECONDS", "0"))
@@ -120,13 +120,13 @@ async def test_neighbour_is_served(server, client, session, shelf, elsewhere, kn
         await remote.subscribe("books", shelf=shelf.pk)
         calm = await delays(remote, shelf, elsewhere, LASTS if IS_LONG else 0.1)
         before = memory(server.pid)
-        line = tied([sys.executable, "-m", "tests.hostile.attacks", attack, str(server.port), str(LASTS)])
-        work = await asyncio.create_subprocess_exec(*line, stdin=PIPE, stderr=PIPE, cwd=ROOT)
-        ended = asyncio.create_task(work.communicate(json.dumps(known).encode()))
+        line = [sys.executable, "-m", "tests.hostile.attacks", attack, str(server.port), str(LASTS)]
+        work = start(line, stdin=PIPE, stdout=PIPE, stderr=STDOUT, cwd=ROOT)
+        ended = asyncio.create_task(asyncio.to_thread(work.communicate, json.dumps(known)))
         found = await delays(remote, shelf, elsewhere, LASTS + 0.5)
         grown = memory(server.pid) - before
-        _, error = await ended
-        assert work.returncode == 0, error.decode()
+        output, _ = await ended
+        assert work.returncode == 0, output
 
     report.append(
         f"{server.name:24} {attack:16} p99 {p99(calm) * 1000:6.0f} -> {p99(found) * 1000:6.0f} ms"

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import subprocess
 import sys
 import time
 
@@ -28,6 +27,7 @@ from tests.models import Note, Shelf
 from tests.settings import BACKEND
 from tests.streams import TalkStream
 from tests.support.limits import limit
+from tests.support.processes import run
 from tests.support.waiting import seconds, wait_until
 from tests.support.wire import WireClient, until
 
@@ -497,4 +497,5 @@ def run_elsewhere(script: str, layers: dict) -> None:
         f"settings.CHANNEL_LAYERS = {layers!r}\nsettings.DATABASES['default']['NAME'] = {name!r}\n"
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    subprocess.run([sys.executable, "-c", prelude + script], env=environment, check=True, timeout=60)
+    done = run([sys.executable, "-c", prelude + script], env=environment)
+    assert done.returncode == 0, done.stderr

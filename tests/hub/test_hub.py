@@ -21,8 +21,6 @@ from tests.support.streams import registered
 from tests.support.waiting import wait_until
 from tests.support.wire import WireClient, until
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture
 def work(monkeypatch) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.hub.pacing import FLOOD_SECONDS, MAX_RETRY_SECONDS, RUSH_SECONDS, Pacing
+from realtime.hub.pacing import FLOOD_SECONDS, FLOW_SECONDS, MAX_RETRY_SECONDS, RUSH_SECONDS, Pacing
 
 
 class Clock:
@@ -71,3 +71,13 @@ def test_lag_is_the_last_round_or_the_time_since_the_log_cannot_be_read(pacing, 
     clock.now += 60
     pacing.fail()
     assert pacing.lag == pytest.approx(60)
+
+
+def test_changes_flow_for_a_second_after_the_last_one(pacing, clock):
+    assert not pacing.flows
+    for changes in (1, 0):
+        pacing.begin()
+        pacing.end(changes)
+        assert pacing.flows
+        clock.now += FLOW_SECONDS / 2
+    assert not pacing.flows

@@ -17,8 +17,6 @@ from tests.support.replica import ReferenceClient
 from tests.support.streams import OpenBooks, registered
 from tests.support.wire import WireClient, until
 
-pytestmark = pytest.mark.databases
-
 ROWS = 60
 PART = 8
 

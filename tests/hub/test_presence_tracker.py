@@ -25,8 +25,6 @@ from tests.support.streams import registered
 from tests.support.waiting import wait_until
 from tests.support.wire import WireClient, until
 
-pytestmark = pytest.mark.databases
-
 PLACE = Place("p" * 40, "talk", {"shelf": 1})
 OTHER = Place("q" * 40, "talk", {"shelf": 2})
 
@@ -285,6 +283,7 @@ def here(place: Place = PLACE) -> dict[str, dict]:
     return {row.user.username: row.data for row in Presence.objects.filter(place=place.key).select_related("user")}
 
 
+@pytest.mark.databases
 @pytest.mark.django_db(transaction=True)
 class TestRows:
     """What the processes do to the rows, without connections."""
@@ -486,6 +485,7 @@ class TestDeclaration:
         assert admin_client.get("/admin/realtime/presence/add/").status_code == 403
 
 
+@pytest.mark.usefixtures("quick")
 class TestMuch:
     """One user who says much, over many connections, at many places."""
 

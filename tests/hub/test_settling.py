@@ -19,8 +19,6 @@ from tests.support.streams import registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
-pytestmark = pytest.mark.databases
-
 
 class Slow(ModelStream):
     """A stream whose action waits until it is let go."""

@@ -8,7 +8,7 @@ LIMITS = {"window_frames": 3, "changes": 25, "row_memory_bytes": 20_000}
 _BOUNDS = {
     "realtime.queries.tail.MOST_PARTS": 2,  # of which there are more, too
     "realtime.queries.livequery.FEW_ROWS": 4,
-    "realtime.queries.tail.FEW_ROWS": 4,
+    "realtime.queries.family_reader.FEW_ROWS": 4,
     "realtime.queries.livequery.PART_ROWS": 2,  # so that most openings take several ticks
     "realtime.queries.opening.STEP_ROWS": 1,
     "realtime.protocol.patches.LONG_TEXT": 0,  # so that all texts are edited

@@ -179,7 +179,7 @@ def test_every_patch_leads_to_the_rows_of_its_tick(world: World, monkeypatch: py
     monkeypatch.setattr("realtime.queries.livequery.PART_ROWS", 1000)  # so that all are live soon, and are patched
     patches = 0
 
-    @settings(random_histories, max_examples=-(-EXAMPLES // 2))  # each has several subscribers of the same rows
+    @settings(random_histories, max_examples=max(4, EXAMPLES // 2))  # each has several subscribers of the same rows
     @given(
         queries=st.lists(strategies.plain_queries(), min_size=1, max_size=2),
         history=strategies.repeated_steps(size=SIZE, writes=strategies.few_rows()),

@@ -24,6 +24,12 @@ def run(*command: str, cwd: Path) -> str:
     return done.stdout
 
 
+def pip_install(python: str, *packages: str, cwd: Path) -> None:
+    """Install packages for this Python with the pip of the tests; what is used is compiled when it is used."""
+    pip = (sys.executable, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check")
+    run(*pip, "install", "--no-compile", *packages, cwd=cwd)
+
+
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the wheel and the source distribution."""
@@ -42,9 +48,9 @@ def wheel(dist: Path) -> Path:
 def bare_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The Python of a virtual environment in which only the wheel and what it depends on are installed."""
     folder = tmp_path_factory.mktemp("bare")
-    venv.create(folder / "venv", with_pip=True)
+    venv.create(folder / "venv")
     python = str(folder / "venv" / "bin" / "python")
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel), cwd=folder)
+    pip_install(python, str(wheel), cwd=folder)
     return python
 
 
@@ -57,7 +63,7 @@ def installed(bare_python: str) -> Run:
 
 
 @pytest.fixture(scope="session")
-def tested(installed: Run) -> Run:
+def tested(installed: Run, bare_python: str) -> Run:
     """Runs pytest in that environment, which gets it beside the wheel."""
-    installed("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pytest", "pytest-django")
+    pip_install(bare_python, "pytest", "pytest-django", cwd=Path(bare_python).parents[2])
     return lambda *arguments, cwd: installed("-m", "pytest", "-p", "no:cacheprovider", *arguments, cwd=cwd)

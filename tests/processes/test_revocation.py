@@ -17,7 +17,7 @@ from django.contrib.auth.models import Permission, User
 
 from tests.connections.transports.conftest import Daphne, client, session
 from tests.models import Shelf
-from tests.support.processes import free_port, tied
+from tests.support.processes import free_port, start
 from tests.support.waiting import seconds
 
 __all__ = ["client", "session"]
@@ -87,10 +87,8 @@ def shelves(session, elsewhere) -> None:
 def writer(daphne: Daphne) -> Iterator[Any]:
     """`await writer(code)`: run in a process of its own; the time at which it was done."""
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": SETTINGS, "REALTIME_TEST_LAYER": daphne.layer}
-    command = tied([sys.executable, "-c", WRITER])
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
-    ) as process:
+    command = [sys.executable, "-c", WRITER]
+    with start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=ROOT) as process:
         assert process.stdin is not None
         assert process.stdout is not None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
 
 import pytest
@@ -15,6 +14,7 @@ from django.db import connections
 from realtime.auth.identity import Identity
 from tests.models import Book
 from tests.support.logins import new_session
+from tests.support.processes import run
 from tests.support.wire import WireClient, until
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -45,7 +45,8 @@ class Store:
         name = str(connections["default"].settings_dict["NAME"])
         more = {"DJANGO_SETTINGS_MODULE": "tests.settings", "STORE": json.dumps(self.options), "SESSION": session}
         script = f"from django.conf import settings; settings.DATABASES['default']['NAME'] = {name!r}\n{SCRIPT}{code}"
-        subprocess.run([sys.executable, "-c", script], env={**os.environ, **more}, check=True, timeout=60)
+        done = run([sys.executable, "-c", script], env={**os.environ, **more})
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(params=["cache", "signed_cookies"])

@@ -181,8 +181,8 @@ def number_pages(books: list[Book]) -> None:
 
 def is_empty(live: Live) -> bool:
     tail = live.tail
-    kept = tail._queries, tail._groups, tail._group_of, tail._router._indexes, tail._careful, tail._withholding
-    return not any(kept)
+    queries = tail._queries
+    return not any([queries, queries._groups, queries._group_of, tail._router._indexes, tail._texts._withholding])
 
 
 def test_live_value_is_computed_for_each_audience(live, books):
@@ -357,7 +357,8 @@ def test_audience_resumes_after_it_was_told_apart(live, books, knows):
     viewers = [live(kind, audience=number) for number in range(3)]
     rename(books[0], "a")
     live.tick()
-    cursor, rows, fingerprint = viewers[1].cursor, dict(viewers[1].replica.rows), live.tail._queries[viewers[1].key]
+    cursor, rows = viewers[1].cursor, dict(viewers[1].replica.rows)
+    fingerprint = live.tail._queries.get(viewers[1].key)
     want = Want(viewers[1].key, cursor, fingerprint.planner.question if knows else None)
     split.append(True)
     rename(books[1], "c")
@@ -396,5 +397,5 @@ def test_groups_of_rows_are_told_apart_too(live, books):
     rename(books[0], "of 0")
     live.tick()
     assert [[row["pages"] for row in viewer.rows] for viewer in viewers] == [[1, 2], [0, 1, 2]]
-    index = live.tail._router.index(live.tail._queries[viewers[0].key])
+    index = live.tail._router.index(live.tail._queries.get(viewers[0].key))
     assert index._holders._by_key == {}

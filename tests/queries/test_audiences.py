@@ -1,6 +1,7 @@
 """`audience_by`: an audience sees the rows that lead to it. A change reaches the audiences of the changed rows.
 
-Each test runs with a QuerySet of all audiences' rows, as is usual, and with one that names the audience itself.
+Each test runs with a QuerySet of all audiences' rows, as is usual; on SQLite, also with one that names the audience
+itself.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ from realtime.queries.tick import Want
 from tests.shapes.desk import Desk, Seen, statements
 from tests.shapes.models import Card, Comment, Lane, Person, Tag
 from tests.support.work import lines
-
-pytestmark = pytest.mark.databases
 
 PATHS = ["person", "tags", "comments__author", "lane__members"]
 AUDIENCES = 5  # the first three have a card of their own
@@ -124,7 +123,7 @@ def path(request: Any) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=[False, True], ids=["declares", "names"])
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.once)], ids=["declares", "names"])
 def board(request: Any, desk: Desk, path: str) -> Board:
     return Board(desk, path, request.param)
 
@@ -181,7 +180,9 @@ def test_change_touches_those_whom_the_row_is_for_or_was_for(board, asked):
     assert numbers() == []
 
 
-@pytest.mark.parametrize("audience", NOBODY)
+@pytest.mark.parametrize(
+    ("path", "audience"), [*((PATHS[0], audience) for audience in NOBODY), *((path, "staff") for path in PATHS[1:])]
+)
 def test_audience_that_no_row_names_sees_none(desk, path, audience):
     board = Board(desk, path)
     board.watch()
@@ -223,7 +224,7 @@ def test_link_of_which_the_log_has_no_audience_concerns_everyone(board, asked):
     assert lives[0].keys == []
 
 
-@pytest.mark.parametrize("window", [slice(0, 2), slice(1, 3)])
+@pytest.mark.parametrize("window", [slice(0, 2), pytest.param(slice(1, 3), marks=pytest.mark.once)])
 def test_window_is_exact_when_rows_before_it_leave(board, asked, window):
     board.watch(window)
     cards = [board.add(f"a {number}", 3) for number in range(4)]
@@ -338,6 +339,7 @@ def test_rows_of_many_audiences_are_read_together(desk, asked):
     desk.check()
 
 
+@pytest.mark.once
 def test_work_does_not_grow_with_idle_personal_live_queries(desk):
     few, many = (costs_for_three(desk, number) for number in (20, 600))
     assert few[:2] == many[:2]

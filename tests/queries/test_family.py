@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Value
+from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
 from realtime.queries.family import Families, Family
-from tests.models import Book, Shelf
-
-pytestmark = pytest.mark.databases
+from tests.models import Book, Shelf, Tag
 
 NUMBER = 12
 
@@ -182,6 +182,84 @@ def test_get_queryset_that_does_not_look_at_the_audience_is_called_once(live, sh
     live.tick()
     assert len(calls) == 1
     assert {tuple(viewer.keys) for viewer in viewers} == {tuple(expected())}
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements for changed rows that Django compiles from now on."""
+    found: list[str] = []
+    compile = SQLCompiler.as_sql
+
+    def note(self: Any, *args: Any, **options: Any) -> Any:
+        sql, params = compile(self, *args, **options)
+        found.extend([sql] if "title" in sql else [])  # not those that ask where rows belong
+        return sql, params
+
+    monkeypatch.setattr(SQLCompiler, "as_sql", note)
+    return found
+
+
+def compiled_at_each_tick(live: Any, shelves: list[Shelf], compiled: list[str], changes: list[int]) -> list[int]:
+    """Return how many statements each tick compiles, with so many changed rows."""
+    found = []
+    for step, number in enumerate(changes):
+        for shelf in shelves[:number]:
+            only(shelf=shelf, title="b").update(pages=step)
+        compiled.clear()
+        live.tick()
+        found.append(len(compiled))
+    return found
+
+
+def test_statement_is_compiled_once_for_each_power_of_two_of_changed_rows(live, shelves, compiled):
+    """If this fails with a new Django: `CompiledRows` replaces the compiler of a query."""
+    viewers = [live("books", shelf=shelf.pk) for shelf in shelves]
+    _, *others = compiled_at_each_tick(live, shelves, compiled, [1, 2, 3, 4, 1, 2, 3, 4, 5, 8, 1])
+    # PostgreSQL takes an array, with any number of values
+    assert others == ([0] * 10 if connection.vendor == "postgresql" else [1, 1, 0, 0, 0, 0, 0, 1, 0, 0])
+    for viewer, shelf in zip(viewers, shelves, strict=True):
+        assert viewer.keys == expected(shelf=shelf)
+        assert [row["title"] for row in viewer.rows] == ["b", "d", "f"]
+
+
+def test_statements_of_linked_audiences_are_compiled_once(live, shelves, compiled):
+    class Tagged(Personal):
+        name = "tagged"
+        audience_by = "tags"
+
+    tags = [Tag.objects.create(name=str(number)) for number in range(3)]
+    for shelf in shelves[:3]:
+        only(shelf=shelf, title="b").get().tags.set(tags)
+    viewers = [live(Tagged, audience=tag.pk) for tag in tags]
+    first, *others = compiled_at_each_tick(live, shelves, compiled, [1, 1, 1])
+    assert first > 0
+    assert max(others) == 0
+    assert {tuple(viewer.keys) for viewer in viewers} == {tuple(expected(tags=tags[0]))}
+
+
+class Least(Value):
+    """A number that Python decides when the QuerySet is compiled."""
+
+    least = 0
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return "%s", [self.least]
+
+
+def test_statement_that_code_of_the_project_compiles_is_compiled_each_time(live, shelves, monkeypatch):
+    class Later(Personal):
+        name = "later"
+
+        def get_queryset(self):
+            return Book.objects.filter(pages__gte=Least(0)).order_by("title")
+
+    viewer = live(Later)
+    for least in (0, 5, 0):
+        monkeypatch.setattr(Least, "least", least)
+        only(shelf=shelves[0], title="b").update(pages=least and 1)
+        live.tick()
+        book = only(shelf=shelves[0], title="b").get()
+        assert (str(book.pk) in viewer.keys) == (book.pages >= least)
 
 
 @pytest.mark.parametrize("look", ["audience", "audience_key"])

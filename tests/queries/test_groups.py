@@ -20,6 +20,7 @@ from tests.fields.models import Everything
 from tests.queries.test_shapes import ROUNDS
 from tests.shapes.models import Card, Lane
 from tests.shapes.writes import seed, write_some
+from tests.support.streams import said_of
 
 SEED = int(os.environ.get("REALTIME_SHAPES_SEED", "7"))
 TOTAL = {"n": Count("pk")}
@@ -262,7 +263,7 @@ REFUSED = {
 def test_groups_without_a_certain_key_are_an_error_at_start(desk, make, message, hint):
     stream = groups(desk, make)
     error = Error(message, hint=hint, obj=place(stream), id="realtime.E006")
-    assert [found for found in check_querysets(None) if found.obj == place(stream)] == [error]
+    assert said_of(stream, check_querysets) == [error]
 
 
 def test_field_that_is_no_value_of_the_groups_is_an_error_at_start(desk):
@@ -273,14 +274,13 @@ def test_field_that_is_no_value_of_the_groups_is_an_error_at_start(desk):
         obj=place(stream),
         id="realtime.E001",
     )
-    assert [found for found in check_streams(None) if found.obj == place(stream)] == [error]
+    assert said_of(stream, check_streams) == [error]
 
 
 @pytest.mark.parametrize("shape", GROUPS.values(), ids=GROUPS)
 def test_groups_of_every_shape_pass_the_checks(desk, shape):
     stream = groups(desk, shape.make, fields=shape.key)
-    found = [*check_streams(None), *check_querysets(None)]
-    assert [each for each in found if each.obj == place(stream)] == []
+    assert said_of(stream, check_streams, check_querysets) == []
 
 
 def test_untracked_field_that_rows_are_grouped_by_is_an_error(desk, settings):

@@ -21,7 +21,7 @@ from realtime.queries.tail import Tail
 from tests.models import Book, Shelf
 from tests.support.limits import limit
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.once
 
 
 class Titles(ModelStream):

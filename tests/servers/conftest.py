@@ -34,6 +34,7 @@ class Named(Daphne):
     def __init__(self, name: str, directory: Path) -> None:
         super().__init__(directory)
         self.name = name
+        self._process.fresh = True
         self._process.command = [sys.executable, "-m", *command(name, self.port)]
 
     @property

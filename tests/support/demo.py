@@ -5,13 +5,12 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.support.processes import Process, free_port, serves
+from tests.support.processes import Process, free_port, run, serves
 from tests.support.waiting import seconds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,16 +42,7 @@ def environment(database: Path, site: Site = DEMO) -> dict[str, str]:
 
 def manage(database: Path, *arguments: str, site: Site = DEMO) -> str:
     """Run manage.py in a process of its own on the database file, and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        env=environment(database, site),
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=seconds(60),
-        check=False,
-    )
+    done = run([sys.executable, "manage.py", *arguments], env=environment(database, site), cwd=ROOT)
     if done.returncode:
         raise AssertionError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout

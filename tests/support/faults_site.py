@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -15,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import psutil
 
-from tests.support import services
+from tests.support import processes, services
 from tests.support.demo import ROOT, TROUBLE
 from tests.support.faults_databases import copy_mysql, template
 from tests.support.faults_worker import Worker
@@ -35,7 +34,7 @@ PROGRAMS = {
 class SiteServer:
     """One server process; `program` is daphne or uvicorn."""
 
-    def __init__(self, env: Mapping[str, str], *, log: Path, program: str = "daphne") -> None:
+    def __init__(self, env: Mapping[str, str], *, log: Path, program: str = "daphne", fresh: bool = False) -> None:
         self.port = free_port()
         self.log = log
         options = [option.format(port=self.port) for option in PROGRAMS[program]]
@@ -46,6 +45,7 @@ class SiteServer:
             env=env,
             cwd=ROOT,
             end=signal.SIGINT,
+            fresh=fresh,
         )
         self.start, self.stop, self.kill = self._process.start, self._process.stop, self._process.kill
         self.terminate = self._process.terminate
@@ -131,10 +131,10 @@ class Site:
         address = {services.variable(self.backend): self._url} if self._url else {}
         return inherited | own | address
 
-    def serve(self, *, clock: float = 0, program: str = "daphne", **settings: Any) -> SiteServer:
-        """One more server process, started."""
+    def serve(self, *, clock: float = 0, program: str = "daphne", fresh: bool = False, **settings: Any) -> SiteServer:
+        """One more server process, started; a `fresh` one has a Python of its own."""
         log = self.directory / f"server-{len(self.servers)}.log"
-        server = SiteServer(self.env(clock=clock, **settings), log=log, program=program)
+        server = SiteServer(self.env(clock=clock, **settings), log=log, program=program, fresh=fresh)
         self.servers.append(server)
         server.start()
         return server
@@ -216,7 +216,7 @@ class Site:
         folder.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "-v", "0"]
         env = self.env() | {"REALTIME_TEST_RUN": run, "REALTIME_TEST_SITE": str(folder)}
-        done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = processes.run(command, env=env, cwd=ROOT)
         if done.returncode:
             raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.support.demo import ROOT
-from tests.support.processes import tied
+from tests.support.processes import start
 
 PRELUDE = """
 import datetime, os, signal, time
@@ -29,13 +29,12 @@ class Worker:
     """The process, seen from the test. `run` executes statements; `ask` returns the value of an expression."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        self._popen = subprocess.Popen(
-            tied([sys.executable, "-m", "tests.support.faults_worker"]),
+        self._popen = start(
+            [sys.executable, "-m", "tests.support.faults_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
             env=env,
-            text=True,
         )
 
     @property

@@ -41,7 +41,7 @@ def documented(port: int, upstream: int) -> str:
     block = re.sub(r"\n\s*ssl_certificate.*", "", block)
     for written, meant in [
         ("listen 443 ssl http2;", f"listen 127.0.0.1:{port};"),
-        ("server 127.0.0.1:8000;", f"server 127.0.0.1:{upstream};"),
+        ("server 127.0.0.1:8001;\n    server 127.0.0.1:8002;", f"server 127.0.0.1:{upstream};"),
     ]:
         assert block.count(written) == 1, f"The configuration in {PAGE} has no line {written!r}."
         block = block.replace(written, meant)

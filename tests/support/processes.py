@@ -6,9 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from tests.support.forkserver import Fork, can_fork
 from tests.support.waiting import seconds, wait_until
 
 PORTS = (20_000, 32_000)  # below those of outgoing connections, on Linux and elsewhere
@@ -55,6 +58,41 @@ def tied(command: Sequence[str], *, end: signal.Signals = signal.SIGTERM, user: 
     return [sys.executable, "-I", "-S", str(script), str(os.getpid()), str(int(end)), user, *command]
 
 
+def start(
+    command: Sequence[str],
+    *,
+    end: signal.Signals = signal.SIGTERM,
+    user: str = "",
+    fresh: bool = False,
+    **options: Any,
+) -> subprocess.Popen[str] | Fork:
+    """Start a command that ends with this process: as a fork where it is Python, unless `fresh` asks for a real start.
+
+    `options` are those of `subprocess.Popen`; pipes are of text.
+    """
+    if not fresh and not user and can_fork(command, options.get("env")):
+        return Fork(command, end=end, **options)
+    return subprocess.Popen(tied(command, end=end, user=user), text=True, **options)
+
+
+def run(
+    command: Sequence[str], *, timeout: float = 60, fresh: bool = False, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, as `start` does, and return its exit code and what it printed."""
+    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+        files = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
+        process = start(command, fresh=fresh, **files, **options)
+        try:
+            process.wait(seconds(timeout))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        stdout.seek(0)
+        stderr.seek(0)
+        return subprocess.CompletedProcess(command, process.returncode, stdout.read(), stderr.read())
+
+
 class Process:
     """A command that is run at most once at a time."""
 
@@ -68,6 +106,7 @@ class Process:
         cwd: Path | None = None,
         end: signal.Signals = signal.SIGTERM,
         user: str = "",
+        fresh: bool = False,
     ) -> None:
         self.command = command
         self.log = log  # stdout and stderr of all runs
@@ -76,7 +115,8 @@ class Process:
         self.cwd = cwd
         self.end = end  # the signal that makes the process end in good order
         self.user = user  # another system user to run as; "" for this one
-        self._popen: subprocess.Popen[bytes] | None = None
+        self.fresh = fresh  # whether a Python is really started, not forked
+        self._popen: subprocess.Popen[str] | Fork | None = None
 
     @property
     def running(self) -> bool:
@@ -90,8 +130,11 @@ class Process:
     def start(self) -> None:
         assert not self.running, f"{self.command[0]} runs already."
         with self.log.open("ab") as log:
-            self._popen = subprocess.Popen(
-                tied(self.command, end=self.end, user=self.user),
+            self._popen = start(
+                self.command,
+                end=self.end,
+                user=self.user,
+                fresh=self.fresh,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

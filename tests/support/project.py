@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from tests.support.waiting import seconds
+from tests.support.processes import run
 
 CORE = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions", "realtime"]
 
@@ -74,8 +73,6 @@ class Project:
     def _run(self, *args: str) -> str:
         root = str(Path(__file__).resolve().parents[2])
         env = {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": f"{self.directory}{os.pathsep}{root}"}
-        done = subprocess.run(
-            [sys.executable, *args], cwd=self.directory, env=env, capture_output=True, text=True, timeout=seconds(60)
-        )
+        done = run([sys.executable, *args], cwd=self.directory, env=env)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 from unittest import mock
+
+from django.core.checks import CheckMessage
 
 from realtime import ModelStream
 from realtime.capture import install
@@ -47,6 +49,12 @@ def no_streams() -> Iterator[None]:
     """Hide the registered streams, so that checks look only at those that a test registers meanwhile."""
     with mock.patch.object(registry, "_streams", {}):
         yield
+
+
+def said_of(stream: type[ModelStream], *checks: Callable[[None], Sequence[CheckMessage]]) -> list[CheckMessage]:
+    """What system checks say of a registered stream, while the others are hidden: to check all takes a while."""
+    with mock.patch.object(registry, "_streams", {stream.name: stream}):
+        return [message for check in checks for message in check(None)]
 
 
 class CheckedStream(ModelStream):

@@ -1,5 +1,7 @@
 """The tables of the test project, emptied after tests that commit."""
 
+from itertools import chain
+
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -16,9 +18,9 @@ def empty_tables(*, with_log: bool = True) -> None:
     The log stays where a server goes on reading it.
     """
     User = get_user_model()
-    own = apps.get_app_config("tests").get_models(include_auto_created=True)
+    own = [apps.get_app_config(name).get_models(include_auto_created=True) for name in ("tests", "capture")]
     models = [
-        *own,
+        *(model for model in chain(*own) if model._meta.managed),
         Job,
         Notification,
         ReadMarker,

@@ -82,7 +82,7 @@ class InATransactionTests(TestCase):
         Book.objects.create(shelf=self.shelf, title="a")
 
         assert "a" in Viewer("books", {"shelf": self.shelf}, user=self.ann, format="html").rows[0]
-        with pytest.raises(BadParameters, match=r"The stream 'mine' does not serve 'html'\."):
+        with pytest.raises(BadParameters, match=r"The stream 'mine' does not serve 'html'\. Set `template_name` in"):
             Viewer("mine", user=self.ann, format="html").refresh()
 
     def test_first_look_raises_what_the_server_would_refuse_with(self):

@@ -17,7 +17,7 @@ import importlib.util
 import json
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -115,6 +115,14 @@ def carries_events() -> bool:
 def is_usable() -> bool:
     """Return whether psycopg 3 is installed; with psycopg2, changes are found by polling."""
     return importlib.util.find_spec("psycopg") is not None
+
+
+class PostgreSQLNotification(NamedTuple):
+    """A NOTIFY that has arrived."""
+
+    channel: str
+    payload: str
+    pid: int
 
 
 class NoNotification(Exception):
@@ -215,23 +223,27 @@ class _Listening(Reception):
         # a pooler gives its clients invented process ids; LISTEN is last because tools show a session's last statement
         [backend] = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
         proven = self._alias not in settings.LISTEN_DSN and backend == connection.pgconn.backend_pid
+        echo = ECHO + origin()
+        connection.add_notify_handler(self._take)  # of those that come with the answer to LISTEN
         await connection.execute(f"LISTEN {EVENTS_CHANNEL}; LISTEN {POSTGRESQL_CHANNEL}")
         self._listens = True
         for subscriber in list(self.subscribers.values()):
             subscriber.joined()
-        echo = ECHO + origin()
         try:
             async with asyncio.timeout(None if proven else ANSWER_SECONDS) as proof:
+
+                def take(notification: PostgreSQLNotification) -> None:
+                    if notification.payload == echo:
+                        proof.reschedule(None)
+                        self._succeeded()
+                    else:
+                        self._take(notification)
+
                 if proven:
                     self._succeeded()
                 else:
                     await _notify(self._alias, echo)
-                async for notification in connection.notifies():
-                    if notification.payload == echo:
-                        proof.reschedule(None)
-                        self._succeeded()
-                    elif not notification.payload.startswith(ECHO):
-                        self._take(notification)
+                await _take_all(connection.pgconn, take)
         except TimeoutError as error:
             if not proof.expired():
                 raise
@@ -239,10 +251,40 @@ class _Listening(Reception):
             await connection.execute("UNLISTEN *")
             raise NoNotification(self._alias) from error
 
-    def _take(self, notification: Any) -> None:
+    def _take(self, notification: PostgreSQLNotification) -> None:
+        if notification.payload.startswith(ECHO):
+            return
         for subscriber in list(self.subscribers.values()):
             if subscriber.channel == notification.channel:
                 subscriber.take(notification)
+
+
+async def _take_all(pgconn: Any, take: Callable[[PostgreSQLNotification], None]) -> None:
+    """Call `take` with each notification, until the connection ends, which raises psycopg's error.
+
+    psycopg's `notifies()` would wake a task for each, which costs the event loop several times what they are worth.
+    """
+    loop = asyncio.get_running_loop()
+    end: asyncio.Future[None] = loop.create_future()
+
+    def read() -> None:
+        try:
+            pgconn.consume_input()
+            while (found := pgconn.notifies()) is not None:
+                take(
+                    PostgreSQLNotification(found.relname.decode(), found.extra.decode(errors="replace"), found.be_pid)
+                )
+        except Exception as error:
+            loop.remove_reader(socket)
+            if not end.done():
+                end.set_exception(error)
+
+    socket = pgconn.socket
+    loop.add_reader(socket, read)
+    try:
+        await end
+    finally:
+        loop.remove_reader(socket)
 
 
 _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Listening]] = WeakKeyDictionary()

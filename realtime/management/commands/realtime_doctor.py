@@ -21,8 +21,8 @@ ARRIVED = (Outcome.OK, Outcome.SLOW)
 
 class Command(BaseCommand):
     help = (
-        "Write a change and wait for it over each wake-up and each transport. Reports what works, what is slow, what "
-        "is off and what is broken, and fails if something is broken. Cleans up after itself."
+        "Write a change and wait for it over each wake-up and each transport. Report what works, what is slow, what "
+        "is off and what is broken, and fail if something is broken. Delete the change afterwards."
     )
     requires_system_checks: list[str] = []  # the doctor runs them itself and continues after errors
 

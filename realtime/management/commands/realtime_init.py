@@ -15,8 +15,8 @@ from realtime.management.init.project import Project
 class Command(BaseCommand):
     help = (
         "Show the changes that realtime needs in the settings, the ASGI application, the URLs and the requirements of "
-        "this project, and make them after a confirmation. Run it in the folder of manage.py. Before `realtime` is in "
-        "INSTALLED_APPS, its name is `python -m realtime init`."
+        "this project, and make them after a confirmation. Run it in the folder of manage.py. If `realtime` is not "
+        "yet in INSTALLED_APPS, run it as `python -m realtime init`."
     )
     requires_system_checks: list[str] = []  # the setup is not complete yet
 

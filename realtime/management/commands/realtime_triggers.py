@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias of the database.")
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--install", action="store_true", help="Create missing and drop stale triggers.")
+        what.add_argument("--install", action="store_true", help="Create missing triggers, and drop stale ones.")
         what.add_argument("--remove", action="store_true", help="Drop all of realtime's triggers.")
         what.add_argument("--check", action="store_true", help="Fail if triggers are missing or stale.")
 

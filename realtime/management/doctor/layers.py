@@ -17,8 +17,7 @@ from django.core.checks import ERROR, run_checks
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
-from realtime.auth.revocation import access_database
-from realtime.capture.tables import log_databases
+from realtime.capture.tables import log_databases, needed_databases
 from realtime.changelog import BACKENDS, get_changelog
 from realtime.changelog.base import NewChange, origin
 from realtime.hub.pubsub import channel_layer, event_bus, postgresql, sender
@@ -54,7 +53,7 @@ def checks() -> Iterator[Finding]:
 
 def tables() -> Iterator[Finding]:
     """Test whether realtime's migrations have been applied to each database that has a log."""
-    for alias in sorted({*log_databases(), access_database()}):
+    for alias in needed_databases():
         what = f"tables {alias}"
         try:
             there = set(connections[alias].introspection.table_names())
@@ -75,7 +74,7 @@ def tables() -> Iterator[Finding]:
 
 def logs() -> Iterator[Finding]:
     """Write a change to each database's log, and read it."""
-    for alias in sorted({*log_databases(), access_database()}):
+    for alias in needed_databases():
         what = f"log {alias}"
         try:
             if connections[alias].vendor not in BACKENDS:
@@ -104,7 +103,7 @@ def logs() -> Iterator[Finding]:
 async def wakeups() -> list[Finding]:
     """Test each database's wake-ups between processes, and the channel layer, which also carries events."""
     found = []
-    for alias in sorted({*log_databases(), access_database()}):
+    for alias in needed_databases():
         what = f"wake-up {alias}"
         write = partial(asyncio.to_thread, _with_own_connections, write_change, alias)
         match source(alias):

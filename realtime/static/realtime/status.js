@@ -13,12 +13,34 @@ async function refresh() {
   if (news && !waits()) update(part, news)
 }
 
-/** What is the same stays, and so do the focus, the scroll positions, and the place where a screen reader is. */
+/**
+ * What is the same stays, and so do the focus, the scroll positions, and the place where a screen reader is, also when
+ * tables before or after it come and go.
+ */
 function update(shown, fresh) {
-  const parts = [...fresh.childNodes]
-  if (!shown.cloneNode().isEqualNode(fresh.cloneNode())) shown.replaceWith(fresh)
-  else if (shown.childNodes.length !== parts.length) shown.replaceChildren(...parts)
-  else [...shown.childNodes].forEach((each, index) => update(each, parts[index]))
+  let next = shown.firstChild
+  for (const part of [...fresh.childNodes]) {
+    let same = next
+    if (part instanceof Element) while (same && !isAlike(same, part)) same = same.nextSibling
+    if (!same || !isAlike(same, part)) {
+      shown.insertBefore(part, next)
+      continue
+    }
+    while (next !== same) next = removed(next)
+    next = same.nextSibling
+    update(same, part)
+  }
+  while (next) next = removed(next)
+}
+
+/** Returns whether two nodes are the same, but for what is in them. */
+const isAlike = (one, other) => one.cloneNode().isEqualNode(other.cloneNode())
+
+/** Removes a node, and returns the one that followed it. */
+function removed(node) {
+  const next = node.nextSibling
+  node.remove()
+  return next
 }
 
 // A look that fails leaves what is shown; the next one tries again.

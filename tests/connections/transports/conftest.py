@@ -110,7 +110,7 @@ def committed(log: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         connections.close_all()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def daphne(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daphne]:
     daphne = Daphne(tmp_path_factory.mktemp("daphne"))
     daphne.start()

@@ -13,8 +13,6 @@ from tests.models import Shelf
 from tests.support import http
 from tests.support.waiting import seconds
 
-pytestmark = pytest.mark.databases
-
 
 @pytest.fixture(params=["--root-path", "FORCE_SCRIPT_NAME"])
 def daphne(request, django_db_setup, tmp_path, monkeypatch):

@@ -15,8 +15,6 @@ from websockets.exceptions import InvalidStatus
 from tests.models import Book
 from tests.support.waiting import quickest
 
-pytestmark = pytest.mark.databases
-
 INSIDE = re.compile(r"secret|Traceback|tests_|realtime_|auth_|File \"|/realtime/|sqlite|Exception", re.IGNORECASE)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import subprocess
 import sys
 
 import pytest
@@ -15,6 +14,7 @@ from django.db import connection
 from realtime.changelog import get_changelog
 from realtime.hub.pubsub import channel_layer, sender
 from realtime.hub.pubsub.notifications import Waiter, notify, source
+from tests.support.processes import run
 from tests.support.waiting import FACTOR
 from tests.support.wire import until
 
@@ -236,7 +236,8 @@ def write_elsewhere(channel_layers_setting: dict | None = None, *, code: str = W
     setup = f"from django.conf import settings; settings.DATABASES['default']['NAME'] = {name!r}\n"
     if channel_layers_setting:
         setup += f"settings.CHANNEL_LAYERS = {channel_layers_setting!r}\n"
-    subprocess.run([sys.executable, "-c", setup + code], check=True, timeout=60, env=os.environ)
+    done = run([sys.executable, "-c", setup + code])
+    assert done.returncode == 0, done.stderr
 
 
 def alone(function):

@@ -1,0 +1,61 @@
+"""RoundData: what a round has read so far."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from realtime.changelog.base import LoggedChange
+from realtime.queries.audience_group import AudienceGroup, GroupKey, GroupMember
+from realtime.queries.livequery import LiveQuery
+from realtime.queries.membership import Members, Present
+from realtime.queries.query_key import QueryKey
+from realtime.queries.recent_changes import Changes
+from realtime.queries.round import Round
+from realtime.queries.tick import Tick, Want
+
+
+class Joining(NamedTuple):
+    """An audience that joins a group."""
+
+    group: AudienceGroup
+    member: GroupMember
+
+
+@dataclass(slots=True)
+class RoundData:
+    """What a round has read so far. The tail stores it after the round's transaction."""
+
+    round: Round
+    tick: Tick
+    before: str | None  # the last tick's cursor
+    deadline: float  # when to stop answering, by `time.perf_counter`
+    changes: Changes  # since the last tick
+    older: Mapping[str, Sequence[LoggedChange]]  # as they are read: all changes since cursors before the last tick's
+    opened: dict[QueryKey, LiveQuery] = field(default_factory=dict)
+    joined: dict[QueryKey, Joining] = field(default_factory=dict)  # by audience
+    new_groups: dict[GroupKey, AudienceGroup] = field(default_factory=dict)
+    present: dict[LiveQuery, Present] = field(default_factory=dict)  # of live queries that were opened or have changed
+    due: dict[LiveQuery, float] = field(default_factory=dict)  # when these change by time alone; infinity if never
+    gives_way: bool = False  # no want was answered
+
+    def is_late(self) -> bool:
+        return time.perf_counter() > self.deadline
+
+    def present_of(self, query: LiveQuery) -> Present:
+        """Return the current state of a live query that has been read, or has not changed."""
+        return self.present[query] if query in self.present else _unchanged(query)
+
+
+def _unchanged(query: LiveQuery) -> Present:
+    return query.keys if isinstance(query.keys, list) else Members()
+
+
+def by_key(wants: Iterable[Want]) -> dict[QueryKey, list[Want]]:
+    groups: defaultdict[QueryKey, list[Want]] = defaultdict(list)
+    for want in wants:
+        groups[want.key].append(want)
+    return groups
