@@ -1,13 +1,13 @@
 """PostgreSQL capture: one statement writes the rows and their log entries.
 
-    WITH new_rows AS (UPDATE … FROM (SELECT … FOR NO KEY UPDATE) old_row … RETURNING …)
-    INSERT INTO realtime_change SELECT … FROM new_rows
+    WITH realtime_new AS (UPDATE … FROM (SELECT … FOR NO KEY UPDATE) realtime_old_row … RETURNING …)
+    INSERT INTO realtime_change SELECT … FROM realtime_new
 
 This is the form if the statement names its keys. Otherwise it may write too many rows to log one by one:
 
-    WITH old_rows AS (SELECT … FOR NO KEY UPDATE), new_rows AS (UPDATE … FROM old_rows … RETURNING …),
-    log AS (INSERT INTO realtime_change SELECT … FROM new_rows)
-    SELECT count(*) FROM new_rows
+    WITH realtime_old AS (SELECT … FOR NO KEY UPDATE), realtime_new AS (UPDATE … FROM realtime_old … RETURNING …),
+    realtime_log AS (INSERT INTO realtime_change SELECT … FROM realtime_new)
+    SELECT count(*) FROM realtime_new
 
 It takes one round trip and no extra transaction, and no rows are sent to Python. Triggers use the same SQL. Other
 writes (upserts, new keys, rows of multi-table parents) are recorded as on the other databases.
@@ -56,10 +56,10 @@ class StatementBuilder:
         self.old_names = {name: quote(f"old {place}") for place, name in enumerate(self.columns)}
         self.is_possible = bool(table.labels) and not log.rereads(table) and not table.cascades
         if self.is_possible:
-            links = log.link_inserts(table, "new_rows")
-            self.insert_entries = [*log.own_inserts(table, INSERT, "new_rows"), *links]
-            self.update_entries = [*log.own_inserts(table, UPDATE, "new_rows"), *links]
-            self.delete_entries = [*log.own_inserts(table, DELETE, "new_rows"), *links]
+            links = log.link_inserts(table, "realtime_new")
+            self.insert_entries = [*log.own_inserts(table, INSERT, "realtime_new"), *links]
+            self.update_entries = [*log.own_inserts(table, UPDATE, "realtime_new"), *links]
+            self.delete_entries = [*log.own_inserts(table, DELETE, "realtime_new"), *links]
             self.move_entries = self._move_entries()
             self.logs_each_row = bool(table.own)  # the first INSERT adds one row to the log for each row written
             self.reread_entries = [log.insert_reread(label) for label in sorted(table.labels)]
@@ -68,8 +68,8 @@ class StatementBuilder:
         key = str(self.log.sql.key(self.table.keys, "n"))
         names = [column.field.column for column in self.table.own_columns]
         old = {name: f"n.{self.old_names[self.quote(name)]}" for name in names}
-        links = self.log.link_inserts(self.table, "new_rows", "old_rows")
-        return [*self.log.inserts_of(self.table, UPDATE, key, "new_rows n", old), *links]
+        links = self.log.link_inserts(self.table, "realtime_new", "realtime_old")
+        return [*self.log.inserts_of(self.table, UPDATE, key, "realtime_new n", old), *links]
 
     def returning(self, *others: str) -> str:
         return "RETURNING " + ", ".join(f"{self.name}.{name}" for name in dict.fromkeys([*self.columns, *others]))
@@ -77,10 +77,10 @@ class StatementBuilder:
     def join_old_rows(self, source: str) -> str:
         """Return the clauses of an UPDATE that join the old rows of `source`."""
         names = ", ".join(f"{column} AS {old}" for column, old in self.old_names.items())
-        return f"FROM (SELECT {names} FROM {source}) old_row WHERE {self.key_condition()}"
+        return f"FROM (SELECT {names} FROM {source}) realtime_old_row WHERE {self.key_condition()}"
 
     def key_condition(self) -> str:
-        return " AND ".join(f"{self.name}.{key} = old_row.{self.old_names[key]}" for key in self.keys)
+        return " AND ".join(f"{self.name}.{key} = realtime_old_row.{self.old_names[key]}" for key in self.keys)
 
     def select_old_rows(self, where: str) -> str:
         """Return the SELECT of the old rows. It locks them as UPDATE does, and so reads their committed values."""
@@ -90,21 +90,28 @@ class StatementBuilder:
     def with_log_insert(self, write: str, entries: Sequence[str]) -> Combined:
         """Combine a statement that writes few rows with its INSERTs into the log, the last of which counts them."""
         last, *others = [insert.replace("%", "%%") for insert in entries]
-        parts = [f"new_rows AS ({write})", *(f"log{place} AS ({insert})" for place, insert in enumerate(others))]
+        parts = [
+            f"realtime_new AS ({write})",
+            *(f"realtime_log{place} AS ({insert})" for place, insert in enumerate(others)),
+        ]
         return Combined(f"WITH {', '.join(parts)} {last}", returns_count=False)
 
     def with_log_ctes(self, write: str, entries: Sequence[str], answer: str, *, before: str = "", few: bool) -> str:
         """Return a statement that writes and logs rows, then selects `answer`; `few`: at most `MAX_ROWS` rows."""
-        parts = [f"old_rows AS ({before})"] if before else []
+        parts = [f"realtime_old AS ({before})"] if before else []
         if few:
-            parts.append(f"new_rows AS ({write})")
+            parts.append(f"realtime_new AS ({write})")
         else:
-            parts.append(f"all_rows AS ({write}), number AS (SELECT count(*) AS rows FROM all_rows)")
-            parts.append(f"new_rows AS (SELECT * FROM all_rows WHERE (SELECT rows FROM number) <= {MAX_ROWS})")
-            rereads = [f"{reread} WHERE (SELECT rows FROM number) > {MAX_ROWS}" for reread in self.reread_entries]
+            parts.append(f"realtime_all AS ({write}), realtime_number AS (SELECT count(*) AS rows FROM realtime_all)")
+            parts.append(
+                f"realtime_new AS (SELECT * FROM realtime_all WHERE (SELECT rows FROM realtime_number) <= {MAX_ROWS})"
+            )
+            rereads = [
+                f"{reread} WHERE (SELECT rows FROM realtime_number) > {MAX_ROWS}" for reread in self.reread_entries
+            ]
             entries = [*entries, *rereads]
-        parts += [f"log{place} AS ({insert.replace('%', '%%')})" for place, insert in enumerate(entries)]
-        return f"WITH {', '.join(parts)} SELECT {answer} FROM {'new_rows' if few else 'all_rows'}"
+        parts += [f"realtime_log{place} AS ({insert.replace('%', '%%')})" for place, insert in enumerate(entries)]
+        return f"WITH {', '.join(parts)} SELECT {answer} FROM {'realtime_new' if few else 'realtime_all'}"
 
     def with_count(self, write: str, entries: Sequence[str], *, before: str = "", few: bool) -> Combined:
         """Like `with_log_ctes`, but it returns the number of rows."""
@@ -229,7 +236,7 @@ def update(table: Table, compiler: Any, execute: Execute, result_type: Any = Non
         sql, params = change.get_compiler(builder.alias).as_sql()
     except EmptyResultSet:
         return 0
-    sql = f"{sql} {builder.join_old_rows('old_rows')} {builder.returning()}, old_row.*"
+    sql = f"{sql} {builder.join_old_rows('realtime_old')} {builder.returning()}, realtime_old_row.*"
     combined = builder.with_count(sql, builder.move_entries, before=before, few=few)
     return builder.run(compiler, execute, combined, (*before_params, *params))
 
@@ -245,9 +252,10 @@ def _combine_move(builder: StatementBuilder, compiler: Any, key_count: int) -> t
     where, where_params = compiler.compile(compiler.query.where)
     # the condition is on both sides, so both find the row by its key; a single row needs no join on the key
     condition = where if key_count == 1 else f"{builder.key_condition()} AND {where}"
-    sql = f"{sql.removesuffix(f' WHERE {where}')} FROM ({builder.select_old_rows(where)}) old_row WHERE {condition}"
+    old = f"({builder.select_old_rows(where)}) realtime_old_row"
+    sql = f"{sql.removesuffix(f' WHERE {where}')} FROM {old} WHERE {condition}"
     values = params[: len(params) - len(where_params)]
-    combined = builder.with_log_insert(f"{sql} {builder.returning()}, old_row.*", builder.move_entries)
+    combined = builder.with_log_insert(f"{sql} {builder.returning()}, realtime_old_row.*", builder.move_entries)
     return combined, (*values, *where_params, *where_params)
 
 

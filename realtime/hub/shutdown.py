@@ -136,5 +136,7 @@ async def drain(hub: Hub, *, within: float | None = None) -> None:
     leaving = set(clients)
     while not leaving.isdisjoint(hub.clients) and loop.time() < leaves:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(LOOK_SECONDS)
-    if leaving:
+    if hub.observer is not None and not hub.clients:
+        hub.observer.emptied()  # else the report would show a process that is stuck
+    if leaving or hub.observer is not None:
         await asyncio.sleep(END_SECONDS)

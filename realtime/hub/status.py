@@ -1,6 +1,7 @@
 """Status: a hub's current figures, and the row that shows them to other processes.
 
-A process with clients writes its row every few seconds, and deletes it when its hub closes.
+A process with clients writes its row every few seconds, and deletes it when its hub closes, or after its clients have
+been asked to reconnect elsewhere.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Reporter:
 
     def sweep(self, now: float) -> None:
         if now < self._due or (self._writing is not None and not self._writing.done()):
+            return
+        if self._hub.draining and not self._hub.clients:
             return
         self._due = now + reports.REPORT_SECONDS
         # in a thread, because the figures of thousands of live queries take long

@@ -36,7 +36,7 @@ def connect(user: Any = None, *, application: Any = None) -> UserClient:
             tasks = client.subscribe("tasks", {"project": 7})
             await tasks.ready()
             await Task.objects.acreate(project_id=7, title="Buy milk")
-            await client.wait_for(tasks, lambda rows: rows[-1]["title"] == "Buy milk")
+            await client.wait_for(tasks, lambda rows: [row["title"] for row in rows] == ["Buy milk"])
     """
     return UserClient(user, application or RealtimeConsumer.as_asgi())
 

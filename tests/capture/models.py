@@ -77,6 +77,25 @@ class Atlas(Book):
     scale = models.IntegerField(default=1)
 
 
+class Lot(models.Model):
+    """Its table and its column have names that the statements of capture use, too."""
+
+    realtime_number = models.IntegerField(default=0)
+
+    class Meta:
+        db_table = "n"
+
+
+class Print(Lot):
+    """A child of multi-table inheritance, whose changes are routed by a value in its parent's row."""
+
+    text = models.CharField(max_length=20, default="")
+    lots = models.ManyToManyField(Lot, related_name="prints")
+
+    class Meta:
+        db_table = "o"
+
+
 class Slot(models.Model):
     """A row of a reader, with a key of two columns."""
 

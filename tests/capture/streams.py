@@ -4,7 +4,7 @@ from django.db.models import Count
 
 from realtime import ModelStream, register
 from tests.capture import models
-from tests.capture.models import Atlas, Book, Card, Document, Mark, Part, Reader, Slot, Ticket, Town
+from tests.capture.models import Atlas, Book, Card, Document, Mark, Part, Print, Reader, Slot, Ticket, Town
 
 
 class CaptureStream(ModelStream):
@@ -42,6 +42,16 @@ class Atlases(CaptureStream):
 
     def get_queryset(self, shelf):
         return Atlas.objects.filter(shelf=shelf)
+
+
+@register("capture.prints")
+class Prints(CaptureStream):
+    model = Print
+    partition_by = ["realtime_number"]
+    depends_on = ["lots"]
+
+    def get_queryset(self, realtime_number):
+        return Print.objects.filter(realtime_number=realtime_number)
 
 
 @register("capture.readers")

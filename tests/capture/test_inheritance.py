@@ -6,7 +6,7 @@ import pytest
 from django.db.models import F
 
 from tests.capture.conftest import Entry, deleted, keys, linked, made, updated
-from tests.capture.models import Atlas, Book
+from tests.capture.models import Atlas, Book, Lot, Print
 
 
 @pytest.fixture
@@ -88,3 +88,29 @@ def test_parent_row_without_a_child_row(log, shelf):
     book = Book.objects.create(shelf=shelf)
     assert (log.of(Book), log.keys(Atlas)) == ({made(book)}, keys(book))
     assert log.of(Atlas) == {Entry("i", str(book.pk), (str(shelf.pk),))}
+
+
+def test_tables_and_columns_with_the_names_of_captures_statements(log):
+    item, other = Print.objects.create(realtime_number=7), Lot.objects.create()
+    item.lots.add(other)
+    of_prints = Lot.objects.filter(pk__in=Print.objects.filter(realtime_number__gte=7).values("pk"))
+
+    def is_logged():
+        found = log.keys(Print)  # a lot that is no print is logged too, with its own key
+        return found == keys(item) or found >= keys(item)
+
+    def save():
+        item.realtime_number = 9
+        item.save()
+
+    for write in (
+        lambda: Print.objects.filter(realtime_number__gte=7).update(realtime_number=8, text="a"),
+        lambda: of_prints.update(realtime_number=F("id") + 7),
+        save,
+        lambda: Lot.objects.filter(pk=other.pk).delete(),
+        lambda: Print.objects.filter(pk=item.pk).delete(),
+    ):
+        assert is_logged()
+        log.clear()
+        write()
+    assert is_logged()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from io import StringIO
@@ -17,9 +18,11 @@ from realtime.capture import access
 from realtime.hub import reports, status
 from realtime.hub.counters import Counters, get_counters
 from realtime.hub.hub import get_hub
+from realtime.hub.shutdown import drain
 from realtime.models import Change, Process
 from tests.models import Book, Shelf
 from tests.support.limits import limit
+from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
 PAGE = "/admin/realtime/process/"
@@ -100,6 +103,23 @@ class TestReporting:
             assert shown["logs"]["default"]["lag"] >= 0
             assert shown["counts"]["ticks"]["default"] >= 1
         assert await elsewhere.soon(own_reports) == []
+
+    async def test_process_that_stops_deletes_its_report(self, people, elsewhere, monkeypatch):
+        hub = get_hub()
+        status.watch(hub)
+        monkeypatch.setattr(hub, "linger_seconds", 3600.0)
+        monkeypatch.setattr(hub, "draining", False)
+        async with WireClient(people[0]):
+            hub.observer.sweep(1e9)
+            await until(lambda: hub.observer._writing.done())
+            assert len(await elsewhere.soon(own_reports)) == 1
+        await drain(hub)
+        async with asyncio.timeout(seconds(10)):
+            while await elsewhere.soon(own_reports):  # noqa: ASYNC110 - another thread deletes it
+                await asyncio.sleep(0.01)
+        hub.observer.sweep(2e9)
+        assert hub.observer._writing is None
+        await hub.close()
 
     async def test_figures_do_not_keep_the_loop_waiting(self, monkeypatch):
         threads: list[threading.Thread] = []

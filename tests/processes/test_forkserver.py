@@ -17,7 +17,10 @@ from tests.support.demo import ROOT
 from tests.support.processes import run, start
 from tests.support.waiting import seconds
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are made on Linux alone")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="forks are made on Linux alone"),
+    pytest.mark.skipif(os.environ.get("REALTIME_TEST_FORKS") == "0", reason="REALTIME_TEST_FORKS forbids it"),
+]
 
 # What a process sees of itself before it runs anything of its own.
 SELF = """

@@ -105,7 +105,8 @@ class Expressions(ABC):
         # multi-table inheritance: the value is in the parent's row, which has the same key
         names = column.field.column, home._meta.db_table, home._meta.pk.column
         name, table, key = map(self.quote, names)
-        return f"(SELECT {name} FROM {table} WHERE {key} = {self._cell(model._meta.pk.column, row)})"
+        # `p` hides the table's own name, which may be the alias of the row
+        return f"(SELECT p.{name} FROM {table} p WHERE p.{key} = {self._cell(model._meta.pk.column, row)})"
 
     def text(self, column: Column, sql: str) -> str | None:
         """Return SQL for the text that `key_text` makes of the value in Python, or None."""

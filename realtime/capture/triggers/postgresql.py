@@ -15,17 +15,17 @@ from realtime.capture.triggers.base import PREFIX, Trigger, Triggers
 from realtime.changelog.postgresql import POSTGRESQL_CHANNEL
 
 REFERENCING = {
-    "INSERT": "REFERENCING NEW TABLE AS new_rows",
-    "UPDATE": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
-    "DELETE": "REFERENCING OLD TABLE AS old_rows",
+    "INSERT": "REFERENCING NEW TABLE AS realtime_new",
+    "UPDATE": "REFERENCING OLD TABLE AS realtime_old NEW TABLE AS realtime_new",
+    "DELETE": "REFERENCING OLD TABLE AS realtime_old",
     "TRUNCATE": "",
 }
 
 
 EVENTS = {
-    "INSERT": (INSERT, "new_rows", None),
-    "UPDATE": (UPDATE, "new_rows", "old_rows"),
-    "DELETE": (DELETE, "old_rows", None),
+    "INSERT": (INSERT, "realtime_new", None),
+    "UPDATE": (UPDATE, "realtime_new", "realtime_old"),
+    "DELETE": (DELETE, "realtime_old", None),
 }
 
 
@@ -62,13 +62,19 @@ class PostgreSQLTriggers(Triggers):
             return
         operation, rows, old = EVENTS[event]
         links = self.log.link_inserts(table, rows, old)
-        yield from ("DECLARE number integer;", "BEGIN")
-        yield f"SELECT count(*) INTO number FROM (SELECT FROM {rows} LIMIT {MAX_ROWS + 1}) few;"
-        yield from ("IF number = 0 THEN RETURN NULL; END IF;", f"IF number > {MAX_ROWS} THEN", *everything, "ELSE")
+        # a column may have the name of the variable
+        yield from ("#variable_conflict use_column", "DECLARE realtime_number integer;", "BEGIN")
+        yield f"SELECT count(*) INTO realtime_number FROM (SELECT FROM {rows} LIMIT {MAX_ROWS + 1}) few;"
+        yield from (
+            "IF realtime_number = 0 THEN RETURN NULL; END IF;",
+            f"IF realtime_number > {MAX_ROWS} THEN",
+            *everything,
+            "ELSE",
+        )
         yield from (f"{self.log.insert_reread(label)};" for label in self.log.rereads(table))
         yield from (f"{change};" for change in self.log.own_inserts(table, operation, rows, old))
         if links:  # the cached plan suits one row; for more rows, EXECUTE makes a new plan
-            yield from ("IF number = 1 THEN", *(f"{change};" for change in links))
+            yield from ("IF realtime_number = 1 THEN", *(f"{change};" for change in links))
             yield from ("ELSE", *(f"EXECUTE {self.sql.literal(change)};" for change in links), "END IF;")
         yield from ("END IF;", notify, "RETURN NULL;", "END")
 
