@@ -60,8 +60,8 @@ def check_routers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 
 
 def connections_needed() -> int:
-    """Return how many connections to a database a server process keeps: actions, checks, presence and the log."""
-    return int(settings.THREADS) + CHECK_THREADS + 2
+    """Return how many pooled connections a server process keeps: actions, checks, presence, handshakes and the log."""
+    return int(settings.THREADS) + CHECK_THREADS + 3
 
 
 @register()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from realtime.client.errors import RemoteError
+from realtime.client.errors import RemoteError, extra_required
 from realtime.client.events import Event
 from realtime.client.live_query import Change, LiveQuery, Presence
 
@@ -33,8 +33,9 @@ def connect(
             print(await tasks.ready())
     """
     # imported here because they need the extra; the rest of this package does not
-    from realtime.client.client import Client
-    from realtime.client.connection import Connection
+    with extra_required():
+        from realtime.client.client import Client
+        from realtime.client.connection import Connection
 
     cookie = {"Cookie": f"sessionid={session}"} if session else {}
     return Client(Connection(url, token=token, headers={**cookie, **(headers or {})}))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from realtime.exceptions import Code, RealtimeError
 
@@ -39,3 +40,15 @@ def _name(code: int | None) -> str:
     if code is None:
         return "closed"
     return Code(code).name.lower() if code in set(Code) else f"code_{code}"
+
+
+@contextmanager
+def extra_required() -> Iterator[None]:
+    """Raise `RealtimeError` with the remedy if an import fails because the extra `client` is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] != "websockets":
+            raise
+        text = "This needs the package `websockets`. Run `pip install django-live-queries[client]`."
+        raise RealtimeError(text) from error

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -195,9 +195,9 @@ class LogWorker:
         await asyncio.gather(self._task, self._waiter.close(), return_exceptions=True)
         await ended(self.thread)
 
-    def costs(self) -> list[tuple[Cost, int]]:
-        """The cost of each live query, and its number of subscribers."""
-        return [(cost, len(self.subscribers.of(cost.id))) for cost in self._tail.costs()]
+    def costs(self) -> Iterator[tuple[Cost, int]]:
+        """Yield the cost of each live query, and its number of subscribers."""
+        return ((cost, len(self.subscribers.of(cost.id))) for cost in self._tail.costs())
 
     def has(self, key: QueryKey) -> bool:
         """Return whether this live query has subscribers or pending requests."""

@@ -10,22 +10,28 @@ import logging
 import socket
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
 from functools import partial
 from heapq import nlargest
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from realtime.hub import reports
 from realtime.hub.counters import get_counters
 from realtime.hub.hub import Hub
 from realtime.hub.pubsub import notifications
+from realtime.hub.subscribers import Client
+from realtime.queries.tick import Cost
 
+Item = TypeVar("Item")
 logger = logging.getLogger("realtime.status")
 
 WRITE_SECONDS = 2.0  # for writing a row
 MOST_QUERIES = 50  # listed, the most expensive first
 MOST_CONNECTIONS = 50  # listed, the slowest first
+PACE = 100  # clients or live queries between two pauses of a report
+PAUSE_SECONDS = 0.001
 
 _hubs: WeakSet[Hub] = WeakSet()
 
@@ -76,14 +82,43 @@ class Reporter:
             self._failed = True
 
 
-def figures_of(hub: Hub) -> dict[str, Any]:
-    """The hub's current figures, as JSON."""
+def _paced(items: Iterable[Item], pause: float) -> Iterator[Item]:
+    """Yield the items, with pauses: each moment in which this thread does not wait holds up the others."""
+    for number, item in enumerate(items):
+        if pause and number % PACE == PACE - 1:
+            time.sleep(pause)
+        yield item
+
+
+def figures_of(hub: Hub, *, pause: float = 0.0) -> dict[str, Any]:
+    """The hub's current figures, as JSON. With thousands of clients, `pause` lets other threads run in between."""
     connections = hub.clients
     now = time.monotonic()
-    slow = {client: now - since for client in connections if (since := client.behind_since) is not None}
-    listed = nlargest(MOST_CONNECTIONS, connections, key=lambda client: (slow.get(client, 0.0), client.subscriptions))
+    slow: dict[Client, float] = {}
+    users: set[str] = set()
+    subscriptions = 0
+    for client in _paced(connections, pause):
+        subscriptions += client.subscriptions
+        if (user := client.user) is not None:
+            users.add(user)
+        if (since := client.behind_since) is not None:
+            slow[client] = now - since
+    listed = nlargest(
+        MOST_CONNECTIONS,
+        _paced(connections, pause),
+        key=lambda client: (slow.get(client, 0.0), client.subscriptions),
+    )
     apart = set(hub.slow.keys)
-    costs = [cost for log in hub.tasks for cost in log.costs()]
+    streams: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def counted() -> Iterator[tuple[Cost, int]]:
+        for cost, subscribers in _paced((cost for log in hub.tasks for cost in log.costs()), pause):
+            numbers = streams[cost.key.stream]
+            numbers["queries"] += 1
+            numbers["subscribers"] += subscribers
+            numbers["slow"] += cost.key in apart
+            yield cost, subscribers
+
     queries: list[dict[str, Any]] = [
         {
             "stream": cost.key.stream,
@@ -97,19 +132,13 @@ def figures_of(hub: Hub) -> dict[str, Any]:
             "broken": cost.broken,
             "reads": cost.maintenance.value,
         }
-        for cost, subscribers in nlargest(MOST_QUERIES, costs, key=lambda each: each[0].seconds)
+        for cost, subscribers in nlargest(MOST_QUERIES, counted(), key=lambda each: each[0].seconds)
     ]
-    streams: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for cost, subscribers in costs:
-        numbers = streams[cost.key.stream]
-        numbers["queries"] += 1
-        numbers["subscribers"] += subscribers
-        numbers["slow"] += cost.key in apart
     return {
         "draining": hub.draining,
         "clients": len(connections),
-        "users": len({client.user for client in connections if client.user is not None}),
-        "subscriptions": sum(client.subscriptions for client in connections),
+        "users": len(users),
+        "subscriptions": subscriptions,
         "slow": len(slow),
         "connections": [
             {
@@ -136,7 +165,7 @@ def _report(hub: Hub) -> None:
         host=socket.gethostname(),
         pid=own.pid,
         uptime=time.time() - own.started,
-        figures={**figures_of(hub), "counts": own.counts()},
+        figures={**figures_of(hub, pause=PAUSE_SECONDS), "counts": own.counts()},
     )
 
 

@@ -41,15 +41,13 @@ class OpenQueries:
         """Return the live queries, each once."""
         return list(dict.fromkeys(self._queries.values()))
 
-    def costs(self) -> list[Cost]:
-        """Return the cost of each live query. May be called from another thread."""
-        found = []
+    def costs(self) -> Iterator[Cost]:
+        """Yield the cost of each live query. May be called from another thread."""
         for key, query in self._queries.copy().items():
             members = group.members.copy() if (group := self._group_of.get(query.id)) else {}
             number = members[key].number if key in members else query.id
             seconds = query.seconds / max(1, len(members))
-            found.append(Cost(key, number, len(query.keys), seconds, len(query.reader.broken), query.maintenance))
-        return found
+            yield Cost(key, number, len(query.keys), seconds, len(query.reader.broken), query.maintenance)
 
     def add(self, key: QueryKey, query: LiveQuery, present: Present) -> None:
         query.store(present)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from realtime.auth.revocation import EVERYONE, AccessDependencies
 from realtime.changelog import idempotency
@@ -167,7 +167,7 @@ class Tail:
     def moved(self) -> bool:
         return self.log.moved()
 
-    def costs(self) -> list[Cost]:
+    def costs(self) -> Iterator[Cost]:
         """Return the cost of each live query. May be called from another thread."""
         return self._queries.costs()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from realtime.client.errors import extra_required
 from realtime.testing.faulty_layer import FaultyLayer
 from realtime.testing.faulty_network import FaultyNetwork
 from realtime.testing.pushes import Changed, Pushes, SentEvent, capture_pushes
@@ -48,4 +49,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATE[name]), name)
+    with extra_required():
+        return getattr(import_module(_LATE[name]), name)

@@ -125,7 +125,9 @@ class TestReporting:
         threads: list[threading.Thread] = []
         figures_of = status.figures_of
         monkeypatch.setattr(
-            status, "figures_of", lambda hub: threads.append(threading.current_thread()) or figures_of(hub)
+            status,
+            "figures_of",
+            lambda hub, **options: threads.append(threading.current_thread()) or figures_of(hub, **options),
         )
         hub = get_hub()
         status.watch(hub)
@@ -134,6 +136,16 @@ class TestReporting:
             await until(lambda: hub.observer._writing.done())
         assert threads
         assert threading.main_thread() not in threads
+
+    async def test_figures_of_thousands_let_other_threads_run_in_between(self, monkeypatch):
+        pauses: list[float] = []
+        monkeypatch.setattr(status, "PACE", 1)
+        monkeypatch.setattr(status.time, "sleep", pauses.append)
+        async with WireClient():
+            figures = status.figures_of(get_hub())
+            assert pauses == []
+            assert {**status.figures_of(get_hub(), pause=0.5), "logs": {}} == {**figures, "logs": {}}
+        assert set(pauses) == {0.5}
 
     async def test_status_that_cannot_be_written_is_said_once(self, elsewhere, monkeypatch, caplog):
         def fail(*args, **options):

@@ -93,7 +93,7 @@ def test_audience_after_which_a_live_query_is_named_leaves_and_returns(live, boo
     live.tick()
     assert third.titles == second.titles == ["d", "f", "g"]
     live.tick(gone=(second, third))
-    assert live.tail.costs() == []
+    assert list(live.tail.costs()) == []
 
 
 def test_queryset_that_asks_for_the_audience_later_is_read_for_each(live, books):
@@ -160,7 +160,7 @@ def test_live_query_that_fails_fails_for_all_of_its_audiences(live, books):
     tick = live.tail.tick({Want(late.key, None): late.stream}, [])
     assert tick.failed == {viewer.key for viewer in (*viewers, late)}
     assert tick.answers == {}
-    assert live.tail.costs() == []
+    assert list(live.tail.costs()) == []
 
 
 def test_cost_of_a_shared_live_query_counts_once(live, books):
@@ -168,7 +168,7 @@ def test_cost_of_a_shared_live_query_counts_once(live, books):
     viewers = [live(kind, audience=number) for number in range(4)]
     rename(books[0], "a")
     live.tick()
-    costs = live.tail.costs()
+    costs = list(live.tail.costs())
     assert {cost.key for cost in costs} == {viewer.key for viewer in viewers}
     assert {cost.id for cost in costs} == {viewer.query for viewer in viewers}
     assert len({cost.seconds for cost in costs}) == 1
