@@ -1,4 +1,4 @@
-"""The tables of the test project, emptied after tests that commit."""
+"""The tables of the test project and of the demo, emptied after tests that commit."""
 
 from itertools import chain
 
@@ -18,7 +18,8 @@ def empty_tables(*, with_log: bool = True) -> None:
     The log stays where a server goes on reading it.
     """
     User = get_user_model()
-    own = [apps.get_app_config(name).get_models(include_auto_created=True) for name in ("tests", "capture")]
+    names = ("tests", "capture", "assistant", "board", "chat", "dashboard", "showcase")
+    own = [apps.get_app_config(name).get_models(include_auto_created=True) for name in names]
     models = [
         *(model for model in chain(*own) if model._meta.managed),
         Job,
