@@ -44,7 +44,7 @@ from realtime.capture.rows import (
 )
 from realtime.capture.sql.expressions import TEXTS
 from realtime.capture.sql.log import writers_log
-from realtime.capture.statement import MYSQL_DENIED, Statement, log_failure_once
+from realtime.capture.statement import MYSQL_DENIED, Statement, has_code, log_failure_once
 from realtime.capture.tables import Row, Table
 from realtime.capture.transactions import IN_TRANSACTION, SIGNAL_IF_BEGUN, SIGNALED, START, can_begin
 from realtime.changelog import get_changelog
@@ -273,7 +273,7 @@ def _execute(
             raise NotRun from error
         if is_sent:
             _roll_back(connection)
-            if error.args[:1] and error.args[0] in (SYNTAX_ERROR, *MYSQL_DENIED):
+            if has_code(error, (SYNTAX_ERROR, *MYSQL_DENIED)):
                 raise NotRun from error
         raise
     finally:

@@ -36,7 +36,7 @@ from realtime.capture.rows import (
     update_changes,
     written_values,
 )
-from realtime.capture.statement import MYSQL_DENIED, Statement, log_failure_once, run_recorded
+from realtime.capture.statement import MYSQL_DENIED, Statement, has_code, log_failure_once, run_recorded
 from realtime.capture.tables import Row, Table
 from realtime.changelog import get_changelog
 
@@ -180,7 +180,7 @@ def _would_fail_anyway(error: DatabaseError) -> bool:
     sqlite_code = getattr(cause, "sqlite_errorcode", None)
     if sqlite_code is not None:
         return sqlite_code & 0xFF in SQLITE_WRITE_ERRORS
-    return error.args[:1] != () and error.args[0] in MYSQL_WRITE_ERRORS
+    return has_code(error, MYSQL_WRITE_ERRORS)
 
 
 def _can_return_rows(compiler: Any, returning_fields: Any = None) -> bool:
@@ -242,7 +242,7 @@ def _delete_returning(table: Table, compiler: Any, execute: Statement) -> list[R
     try:
         cursor = execute(CURSOR)
     except DatabaseError as error:
-        if error.args[:1] and error.args[0] in MYSQL_DENIED:
+        if has_code(error, MYSQL_DENIED):
             return None
         raise
     finally:

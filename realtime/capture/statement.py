@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db import DatabaseError
@@ -18,6 +18,11 @@ logger = logging.getLogger("realtime.capture")
 Record = Callable[..., Any]
 
 MYSQL_DENIED = (1142, 1143)  # error codes: the role may not read the table, or a column
+
+
+def has_code(error: BaseException, codes: Collection[int]) -> bool:
+    """Return whether this is an error of MySQL or MariaDB with one of these codes."""
+    return bool(error.args) and error.args[0] in codes
 
 
 class Statement:
