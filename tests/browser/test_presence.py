@@ -76,6 +76,7 @@ def test_people_of_a_killed_server_are_gone_within_its_lease_and_come_back(
 ) -> None:
     path = board.page(PEOPLE)
     ada = desk.open_live("ada", path)
+    expect(people(ada)).to_have_text([ADA])  # each server writes in its own time
     other = servers(SITE_LEASE="4")
     ben = desk.alone("ben", url=other.url)
     desk.open_live("ben", path, page=ben)
