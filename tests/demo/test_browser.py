@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.desk import Desk
 from tests.support.demo import DemoServer, DemoServers, copy_database
 from tests.support.pages import open_live, wait_for_state
 
@@ -37,6 +38,22 @@ def seeded(server: DemoServer, demo_database: Path) -> None:
             connection.execute(f"DELETE FROM {table}")
             connection.execute(f"INSERT INTO {table} SELECT * FROM seeds.{table}")
     connection.close()
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser, server: DemoServer) -> Iterator[Desk]:
+    desk = Desk(browser, server.url)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def login(desk: Desk) -> Iterator[Callable[..., Page]]:
+    """`login("ada")`: a new window, in a context that lasts for the module unless it has options of its own."""
+    yield lambda user, **options: desk.alone(user, **options) if options else desk.blank(user)
+    desk.clear()
+    errors, desk.errors = desk.errors, []
+    assert errors == []
 
 
 @pytest.fixture
