@@ -32,9 +32,10 @@ ZOOMED = {"width": 320, "height": 256}
 @pytest.mark.parametrize("path", DEMO)
 def test_a_page_of_the_demo(desk: Desk, board: Board, path: str) -> None:
     path = path.format(pk=board.pk, task=board.key("One"))
-    page = desk.alone("ada", reduced_motion="reduce")
+    page = desk.alone("ada") if path == "/login/" else desk.blank("ada")
     if path == "/login/":
         page.context.clear_cookies()
+    page.emulate_media(reduced_motion="reduce")
     page.goto(path)
     if path.endswith((f"board/{board.pk}/", "mia/", "projects/", "/tasks/", "assistant/", "chat/", "dashboard/")):
         page.wait_for_selector("html[data-realtime=live]", state="attached")
@@ -89,7 +90,8 @@ def test_the_board_with_its_menu_open(ada: Page) -> None:
 )
 def test_a_page_at_four_hundred_per_cent(desk: Desk, board: Board, path: str) -> None:
     """Nothing is cut off, and the page scrolls in one direction; the board's columns scroll by themselves."""
-    page = desk.alone("ada", viewport=ZOOMED)
+    page = desk.blank("ada")
+    page.set_viewport_size(ZOOMED)
     page.goto(path.format(pk=board.pk))
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
@@ -98,7 +100,8 @@ def test_a_page_at_four_hundred_per_cent(desk: Desk, board: Board, path: str) ->
 
 
 def test_the_board_is_used_at_four_hundred_per_cent(desk: Desk, board: Board) -> None:
-    page = desk.alone("ada", viewport=ZOOMED)
+    page = desk.blank("ada")
+    page.set_viewport_size(ZOOMED)
     desk.open_live("ada", board.path, page=page)
     page.get_by_label("New task in Doing").fill("Large")
     page.get_by_role("button", name="Add to Doing").click()
