@@ -223,19 +223,12 @@ class LiveQuery:
         whole = self.planner.ask().whole or whole
         was = self.keys
         by_row = self.maintenance is Maintenance.CHANGED_ROWS
-        if isinstance(was, set):
-            if by_row and not whole and changed is not ALL_ROWS:
-                self.reordered = False
-                return self._delta_of(changed, was)
-            self.reordered = True
-            keys = self._read_keys()
-            return self._reset(keys), keys
+        if isinstance(was, set) and by_row and not whole and changed is not ALL_ROWS:
+            self.reordered = False
+            return self._delta_of(changed, was)
+        if isinstance(was, set) or (changed is ALL_ROWS and not whole):
+            return self.reset(whole=whole)
         keys = self._read_whole() if whole else self._read_keys()
-        if changed is ALL_ROWS and not whole:
-            self.reordered = True
-            reset = self._reset(keys)
-            self._note_digests(keys, self.reader.encoded)
-            return reset, keys
         was = list(was)
         had = set(was)
         if whole:
@@ -270,9 +263,19 @@ class LiveQuery:
         finally:
             self.reordered = False
 
-    def _reset(self, keys: Present) -> SharedDelta:
+    def reset(self, *, whole: bool = False) -> tuple[SharedDelta, Present]:
+        """Return a delta with all rows, for subscribers with the rows of any moment, and the current state.
+
+        `whole` keeps what later deltas need to compare all rows.
+        """
+        whole = self.planner.ask().whole or whole
+        keys = self._read_whole() if whole else self._read_keys()
+        self.reordered = True
         self.sent.note_reset()
-        return SharedDelta(self.resume(keys, ALL_ROWS))
+        delta = SharedDelta(self.resume(keys, ALL_ROWS))
+        if not whole:
+            self._note_digests(keys, self.reader.encoded)
+        return delta, keys
 
     def _shared(
         self,
