@@ -1,7 +1,8 @@
 """Tail: the live queries of one log, and their tick: read new changes, compute deltas, encode each once.
 
 Everything here runs in one thread, and each tick in one transaction that sees one state of the database. So a frame
-brings exactly the state at its cursor, and the changes of one commit arrive together.
+brings exactly the state at its cursor, and the changes of one commit arrive together. A tick that takes long hands out
+deltas before its end, at the same cursor. If it then fails, the next one sends all rows of these live queries.
 """
 
 from __future__ import annotations

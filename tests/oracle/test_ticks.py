@@ -162,7 +162,8 @@ def take_meanwhile(world: World, step: tuple[Any, ...]) -> None:
 
 
 random_histories = settings(
-    max_examples=EXAMPLES, phases=[__import__("hypothesis").Phase.generate],
+    max_examples=EXAMPLES,
+    phases=[__import__("hypothesis").Phase.generate],
     deadline=None,
     print_blob=True,
     report_multiple_bugs=False,
