@@ -245,14 +245,21 @@ class UnknownAction(Refusal):
 class InvalidArguments(Refusal):
     """An action's arguments are missing, unknown or invalid.
 
-    `details` maps the names of arguments to lists of error messages.
+    `details` maps the names of arguments to lists of error messages. `values` fill `%(name)s` placeholders.
     """
 
     code = Code.INVALID
 
-    def __init__(self, reason: str, *, details: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        details: Mapping[str, Sequence[str]] | None = None,
+        retry: float | None = None,
+        **values: object,
+    ) -> None:
         self.details = dict(details or {})
-        super().__init__(reason)
+        super().__init__(reason, retry=retry, **values)
 
 
 class NotFound(Refusal):

@@ -97,6 +97,9 @@ class Process(models.Model):
         return f"{self.host}:{self.pid}"
 
 
+PROBE_STREAM = "realtime.probe"
+
+
 class Probe(models.Model):
     """A row that `realtime_doctor` inserts, updates and deletes."""
 

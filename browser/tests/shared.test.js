@@ -63,6 +63,7 @@ test("a page that is not in a secure context shares too: such a page has no cryp
 })
 
 afterEach(() => {
+  for (const scope of workers.values()) scope.dispatchEvent(new Event("offline")) // its timers end
   for (const port of opened) port.close()
   delete globalThis.SharedWorker
 })

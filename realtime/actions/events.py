@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Mapping
-from functools import cache
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from django.db.models import Model
 from django.http import Http404
 from django.utils.functional import SimpleLazyObject
 
+from realtime.actions.arguments import convert_arguments
 from realtime.auth.identity import Identity, current, user_key
 from realtime.exceptions import (
     ClientError,
@@ -67,17 +68,17 @@ def _allowed(identity: Identity, stream: ModelStream, message: Send) -> Any:
         allowed = ", ".join(names) or "none"
         raise UnknownEvent(f"Clients cannot send {message.name!r} to {stream.name!r}; they can send: {allowed}.")
     method = getattr(stream, message.name)
-    try:
-        arguments = msgspec.convert(message.data or {}, _payload(getattr(type(stream), message.name)), strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidArguments(f"The data of {message.name!r} is invalid. {error}.") from None
-    given: dict[str, Any] = {name: getattr(arguments, name) for name in arguments.__struct_fields__}
+    given = message.data or {}
+    if not isinstance(given, dict):
+        raise InvalidArguments(f"The data of the event {message.name!r} must be an object with named values.")
+    function = getattr(type(stream), message.name)
+    values = {**_defaults(function), **convert_arguments(function, given, kind="event")}
 
     if inspect.iscoroutinefunction(method):
-        answer = async_to_sync(method)(current(identity).user, **given)
+        answer = async_to_sync(method)(current(identity).user, **values)
     else:  # the user is only loaded if the method uses it
-        answer = method(SimpleLazyObject(lambda: current(identity).user), **given)
-    return given if answer is None else answer
+        answer = method(SimpleLazyObject(lambda: current(identity).user), **values)
+    return values if answer is None else answer
 
 
 def presence_refusal(identity: Identity, stream: ModelStream, data: dict[str, Any]) -> ClientError | None:
@@ -91,17 +92,12 @@ def presence_refusal(identity: Identity, stream: ModelStream, data: dict[str, An
     return None
 
 
-@cache
-def _payload(method: Any) -> type[msgspec.Struct]:
-    """Return the type of an event's data: the arguments of its method after `self` and `user`."""
-    parameters, hints = signature(method, skip=2)
-    fields: list[Any] = [
-        (name, hints.get(name, Any))
-        if parameter.default is inspect.Parameter.empty
-        else (name, hints.get(name, Any), parameter.default)
-        for name, parameter in parameters.items()
-    ]
-    return msgspec.defstruct("Data", fields, kw_only=True, forbid_unknown_fields=True)
+def _defaults(method: Any) -> dict[str, Any]:
+    """Return what an event has if its sender leaves it out; each event gets its own list."""
+    parameters = signature(method, skip=2).parameters
+    return {
+        name: copy(each.default) for name, each in parameters.items() if each.default is not inspect.Parameter.empty
+    }
 
 
 def event_for(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,9 +13,9 @@ from asgiref.sync import async_to_sync
 from django.core.exceptions import NON_FIELD_ERRORS, ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db import DatabaseError
 from django.http import Http404
-from django.utils.translation import gettext
 
 from realtime.actions import forms
+from realtime.actions.arguments import convert_arguments
 from realtime.actions.deadline import Deadline
 from realtime.auth.authorization import open_stream, public_error
 from realtime.auth.identity import Identity, current
@@ -35,7 +35,7 @@ from realtime.exceptions import (
 from realtime.protocol.codec import encode_value
 from realtime.protocol.messages import Call, Failure, Reply
 from realtime.queries.rendering import plain
-from realtime.streams.decorators import ACTION, signature
+from realtime.streams.decorators import ACTION
 from realtime.streams.hints import with_hint
 from realtime.streams.registry import registry
 from realtime.streams.stream import ModelStream
@@ -154,7 +154,7 @@ def _work(stream: ModelStream, user: Any, call: Call, deadline: Deadline) -> Cal
     method: Any = getattr(type(stream), call.action, None)
     if not hasattr(method, ACTION):
         method = forms.ACTIONS[call.action]
-    args = _convert(method, call.action, call.args)
+    args = convert_arguments(method, call.args, kind="action")
 
     def work() -> Any:
         with refusals(call.action):
@@ -187,27 +187,3 @@ def _invalid(error: ValidationError) -> InvalidArguments:
         }
         return InvalidArguments(" ".join(text for texts in details.values() for text in texts), details=details)
     return InvalidArguments(" ".join(error.messages))
-
-
-def _convert(method: Any, action: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    parameters, hints = signature(method, skip=2)
-    own = list(inspect.signature(method).parameters)[:2]  # self and user, which clients do not pass
-    details: dict[str, list[str]] = {}
-    args: dict[str, Any] = {}
-    any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    for name, value in given.items():
-        if name in own or (name not in parameters and not any_name):
-            details[name] = [f"The action {action!r} has no such argument."]
-            continue
-        try:
-            args[name] = msgspec.convert(value, hints[name], strict=False) if name in hints else value
-        except msgspec.ValidationError as error:
-            details[name] = [f"{error}."]
-    for name, parameter in parameters.items():
-        named = parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        if named and parameter.default is inspect.Parameter.empty and name not in given:
-            details[name] = [gettext("This argument is required.")]
-    if details:
-        sentences = " ".join(f"{name}: {' '.join(texts)}" for name, texts in details.items())
-        raise InvalidArguments(f"The arguments of {action!r} are invalid. {sentences}", details=details)
-    return args

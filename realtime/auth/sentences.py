@@ -39,6 +39,8 @@ SENTENCES = (
     _("You do not have permission to view the stream %(stream)r with these parameters."),
     _("You do not have permission to view this value of the stream %(stream)r."),
     _("You do not have permission to send this event."),
+    _("The arguments of the action %(name)r are invalid. %(sentences)s"),
+    _("The data of the event %(name)r is invalid. %(sentences)s"),
     _("%(number)d calls are already queued."),
     _("No more than %(most)d rows of this list can be shown at once."),
 )

@@ -57,6 +57,11 @@ def user_model() -> Any:
     return get_user_model() if HAS_USERS else None
 
 
+def access_log_model() -> Any:
+    """Return a model of the database whose log records access changes: the user model, or the log without users."""
+    return user_model() or Change
+
+
 def user_database() -> str:
     """Return the database of the users, whose log also records access changes."""
-    return router.db_for_write(user_model() or Change)
+    return router.db_for_write(access_log_model())

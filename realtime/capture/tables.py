@@ -15,9 +15,8 @@ from django.core.exceptions import FieldError
 from django.db import connections, models, router
 
 from realtime.auth.revocation import access_models, user_fields
-from realtime.auth.users import user_model
+from realtime.auth.users import access_log_model
 from realtime.capture.untracked import untracked_columns
-from realtime.models import Change
 from realtime.streams.keys import key_text, stored, target
 from realtime.streams.relations import is_generic, through_foreign_keys, through_model
 from realtime.streams.validation import valid_streams
@@ -173,7 +172,7 @@ def log_databases(live: Iterable[type[Model]] | None = None) -> set[str]:
 
 def needed_databases() -> list[str]:
     """Return the databases that need the log: those of live models, and that of the users."""
-    return sorted(log_databases([*live_models(), user_model() or Change]))
+    return sorted(log_databases([*live_models(), access_log_model()]))
 
 
 def watched_tables(live: Mapping[type[Model], NeededFields] | None = None) -> dict[type[Model], Table]:

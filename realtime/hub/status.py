@@ -22,6 +22,7 @@ from realtime.hub.counters import get_counters
 from realtime.hub.hub import Hub
 from realtime.hub.pubsub import notifications
 from realtime.hub.subscribers import Client
+from realtime.models import PROBE_STREAM
 from realtime.queries.tick import Cost
 
 Item = TypeVar("Item")
@@ -91,7 +92,10 @@ def _paced(items: Iterable[Item], pause: float) -> Iterator[Item]:
 
 
 def figures_of(hub: Hub, *, pause: float = 0.0) -> dict[str, Any]:
-    """The hub's current figures, as JSON. With thousands of clients, `pause` lets other threads run in between."""
+    """The hub's current figures, as JSON, without the live queries of `realtime_doctor`.
+
+    With thousands of clients, `pause` lets other threads run in between.
+    """
     connections = hub.clients
     now = time.monotonic()
     slow: dict[Client, float] = {}
@@ -113,6 +117,8 @@ def figures_of(hub: Hub, *, pause: float = 0.0) -> dict[str, Any]:
 
     def counted() -> Iterator[tuple[Cost, int]]:
         for cost, subscribers in _paced((cost for log in hub.tasks for cost in log.costs()), pause):
+            if cost.key.stream == PROBE_STREAM:
+                continue
             numbers = streams[cost.key.stream]
             numbers["queries"] += 1
             numbers["subscribers"] += subscribers

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from realtime.exceptions import BadMessage, ProtocolError, TooLarge
+from realtime.protocol.decoding_errors import explain
 from realtime.protocol.messages import (
     Bye,
     ClientMessage,
@@ -73,8 +74,7 @@ def decode(data: str | bytes, *, max_bytes: int) -> ClientMessage:
     try:
         return _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # msgspec's errors name the field and the rule, and reveal nothing about the server
-        raise BadMessage(f"Not a message of this protocol: {error}.") from None
+        raise BadMessage(f"This is not a message of the protocol. {explain(error)}") from None
 
 
 def split(data: bytes, *, max_bytes: int = 256 * 1024, max_messages: int = 256) -> list[str]:
@@ -90,7 +90,7 @@ def split(data: bytes, *, max_bytes: int = 256 * 1024, max_messages: int = 256) 
             raise TooLarge(f"A request may contain up to {max_messages} messages.")
         return [bytes(message).decode() for message in messages]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadMessage(f"Not an array of messages: {error}.") from None
+        raise BadMessage(f"This is not an array of messages. {explain(error)}") from None
 
 
 def decode_server(data: str | bytes) -> ServerMessage:
@@ -101,7 +101,7 @@ def decode_server(data: str | bytes) -> ServerMessage:
             return TextMore(number, more) if isinstance(more, str) else Patched(number, more)
         return _server_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadMessage(f"Not a message of this protocol: {error}.") from None
+        raise BadMessage(f"This is not a message of the protocol. {explain(error)}") from None
 
 
 def encode(message: ServerMessage | ClientMessage) -> Encoded:

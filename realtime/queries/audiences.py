@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from realtime.changelog.base import LoggedChange
 from realtime.models import Change
-from realtime.queries.row_reader import KEYS_PER_QUERY
+from realtime.queries.row_reader import in_chunks
 from realtime.streams.keys import comparable_key, key_names, key_of_values, parse_keys
 from realtime.streams.stream import ModelStream
 
@@ -55,9 +55,8 @@ class AudienceReader:
         parsed = parse_keys(model, sorted(keys))
         texts: defaultdict[Any, set[str]] = defaultdict(set)
         left = MOST_AUDIENCES
-        for start in range(0, len(parsed), KEYS_PER_QUERY):
-            chunk = rows.filter(pk__in=parsed[start : start + KEYS_PER_QUERY]).order_by()
-            pairs = chunk.values_list(*names, lookup)[: left + 1]
+        for chunk in in_chunks(parsed):
+            pairs = rows.filter(pk__in=chunk).order_by().values_list(*names, lookup)[: left + 1]
             left -= len(pairs)
             if left < 0:
                 return ANYONE

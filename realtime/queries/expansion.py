@@ -15,7 +15,7 @@ from realtime.changelog.base import LoggedChange, Routing
 from realtime.models import Change
 from realtime.queries.audiences import ANYONE, Anyone, AudienceReader, Audiences
 from realtime.queries.membership import ALL_ROWS, AllRows
-from realtime.queries.row_reader import KEYS_PER_QUERY
+from realtime.queries.row_reader import in_chunks
 from realtime.streams.keys import (
     comparable,
     comparable_key,
@@ -263,9 +263,9 @@ class Expansion:
         field: Any = dependency.model._meta.get_field(dependency.points)
         rows: QuerySet[Any] = QuerySet(dependency.model, using=self.stream.database())
         found: set[str] = set()
-        for start in range(0, len(parsed), KEYS_PER_QUERY):
-            chunk = rows.filter(pk__in=parsed[start : start + KEYS_PER_QUERY]).order_by()
-            found.update(key_text(value) for value in chunk.values_list(field.attname, flat=True) if value is not None)
+        for chunk in in_chunks(parsed):
+            values = rows.filter(pk__in=chunk).order_by().values_list(field.attname, flat=True)
+            found.update(key_text(value) for value in values if value is not None)
         return found
 
     def _is_kind(self, dependency: Dependency, routing: Routing) -> bool:
@@ -286,8 +286,7 @@ class Expansion:
         names = key_names(self.stream.model)
         looked_at = {f"{name}__in": wanted for name, wanted in ((within and within()) or {}).items()}
         found: list[OwnChange] = []
-        for start in range(0, len(values), KEYS_PER_QUERY):
-            chunk = values[start : start + KEYS_PER_QUERY]
+        for chunk in in_chunks(values):
             query = rows.filter(Q((f"{lookup}__in", chunk)), **looked_at).order_by().values_list(*names, *columns)
             for row in query[: limit and limit + 1]:
                 key, partition = key_of_values(self.stream.model, row[: len(names)]), row[len(names) :]

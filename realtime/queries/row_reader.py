@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -51,9 +51,8 @@ class RowReader:
 
     def matching(self, keys: Sequence[str]) -> set[str]:
         """Return those of these keys that are rows of the QuerySet, in no order."""
-        rows = unsliced(self._planner.rows()).order_by()
-        chunks = (keys[start : start + KEYS_PER_QUERY] for start in range(0, len(keys), KEYS_PER_QUERY))
-        return {key for chunk in chunks for key in keys_of(rows.filter(pk__in=parse_keys(self._stream.model, chunk)))}
+        model, rows = self._stream.model, unsliced(self._planner.rows()).order_by()
+        return {key for chunk in in_chunks(keys) for key in keys_of(rows.filter(pk__in=parse_keys(model, chunk)))}
 
     def objects(self) -> dict[str, Any]:
         """Return the objects of all rows by key, in order; an exception for each unreadable one."""
@@ -178,8 +177,8 @@ class RowReader:
 
     def _objects_with(self, queryset: Any, keys: Sequence[str]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for start in range(0, len(keys), KEYS_PER_QUERY):
-            found.update(self._some_objects(queryset, keys[start : start + KEYS_PER_QUERY]))
+        for chunk in in_chunks(keys):
+            found.update(self._some_objects(queryset, chunk))
         return found
 
     def _some_objects(self, queryset: Any, keys: Sequence[str]) -> dict[str, Any]:
@@ -210,6 +209,12 @@ class RowReader:
         if key in self.broken:
             return encode_row(broken_rows.placeholder(key, self._key.format), self._stream)
         return cast("msgspec.Raw", row)
+
+
+def in_chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield the values in parts, each for one statement."""
+    for start in range(0, len(values), KEYS_PER_QUERY):
+        yield values[start : start + KEYS_PER_QUERY]
 
 
 def check_size(rows: int) -> None:

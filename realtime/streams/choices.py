@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import is_dataclass
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, get_origin
+from types import NoneType
+from typing import Any, Literal, get_origin, is_typeddict
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, BadRequest, ValidationError
 from django.core.validators import RegexValidator
 from django.utils.functional import lazy
+from django.utils.translation import gettext_lazy
+from msgspec import Struct
 
 from realtime.exceptions import BadParameters
 from realtime.streams.value_lists import alternatives, item_types
 
-_FIELDS: Mapping[Any, type[forms.Field]] = {
-    int: forms.IntegerField,
-    float: forms.FloatField,
-    Decimal: forms.DecimalField,
-    date: forms.DateField,
-    datetime: forms.DateTimeField,
-    time: forms.TimeField,
-    UUID: forms.UUIDField,
+_SENTENCES: Mapping[Any, object] = {
+    int: forms.IntegerField.default_error_messages["invalid"],
+    float: forms.FloatField.default_error_messages["invalid"],
+    Decimal: forms.DecimalField.default_error_messages["invalid"],
+    date: forms.DateField.default_error_messages["invalid"],
+    datetime: forms.DateTimeField.default_error_messages["invalid"],
+    time: forms.TimeField.default_error_messages["invalid"],
+    timedelta: forms.DurationField.default_error_messages["invalid"],
+    UUID: forms.UUIDField.default_error_messages["invalid"],
+    bool: gettext_lazy("This must be true or false."),
+    str: gettext_lazy("This must be text."),
 }
+_OF_LISTS = forms.MultipleChoiceField.default_error_messages["invalid_list"]
+_OF_OBJECTS = gettext_lazy("This must be an object with named values.")
 
 
 class RefusedChoice(BadParameters, BadRequest):
@@ -35,7 +44,9 @@ class RefusedChoice(BadParameters, BadRequest):
 def refused_value(stream: str, name: str, annotation: Any) -> RefusedChoice:
     """Return the refusal of a value that is not of the parameter's type. The sentence does not repeat the value."""
     text = f"The parameter {name!r} of the stream {stream!r} has a value of the wrong type."
-    return RefusedChoice(text, details={name: [next(_sentences(annotation), RegexValidator.message)]})
+    taken = item_types(annotation) or (annotation,)  # a single value is also taken in place of a list
+    kinds = [kind for each in taken for kind in alternatives(each) if kind is not str]  # text can only be too long
+    return RefusedChoice(text, details={name: [_first_sentence(kinds)]})
 
 
 def refused_choice(stream: str, error: ValidationError) -> RefusedChoice:
@@ -51,12 +62,23 @@ def refused_choice(stream: str, error: ValidationError) -> RefusedChoice:
     return RefusedChoice(f"The parameters of the stream {stream!r} have values of the wrong type.", details=details)
 
 
-def _sentences(annotation: Any) -> Iterator[object]:
-    for kind in [
-        *alternatives(annotation),
-        *(inner for each in item_types(annotation) for inner in alternatives(each)),
-    ]:
-        if get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)):
-            yield forms.ModelChoiceField.default_error_messages["invalid_choice"]
-        elif kind in _FIELDS:
-            yield _FIELDS[kind].default_error_messages["invalid"]
+def sentence_of(annotation: Any) -> object:
+    """Return a sentence for users about a value that is not of this type; it may be a lazy translation."""
+    return _first_sentence(alternatives(annotation))
+
+
+def _first_sentence(kinds: Iterable[Any]) -> object:
+    return next((sentence for kind in kinds if (sentence := _sentence(kind)) is not None), RegexValidator.message)
+
+
+def _sentence(kind: Any) -> object:
+    origin = get_origin(kind) or kind
+    if origin is Literal or (isinstance(origin, type) and issubclass(origin, Enum)):
+        return forms.ModelChoiceField.default_error_messages["invalid_choice"]
+    if kind in _SENTENCES:
+        return _SENTENCES[kind]
+    if not isinstance(origin, type) or kind is NoneType:
+        return None
+    if issubclass(origin, Mapping | Struct) or is_dataclass(origin) or is_typeddict(origin):
+        return _OF_OBJECTS
+    return _OF_LISTS if issubclass(origin, Collection) else None

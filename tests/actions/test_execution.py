@@ -120,18 +120,21 @@ def test_arguments_are_converted_to_their_annotations(call):
     }
 
 
+NO_SUCH = "The action 'take' has no such argument; it has: number, day, words, flag, anything."
+
+
 def test_wrong_arguments_are_named_each(call):
     reply = call("take", stream="desk", number="x", words="no list", colour="red")
     assert reply["error"] == {
         "code": Code.INVALID,
         "reason": (
-            "The arguments of 'take' are invalid. number: Expected `int`, got `str`. words: Expected `array`, got "
-            "`str`. colour: The action 'take' has no such argument. day: This argument is required."
+            "The arguments of the action 'take' are invalid. number: Enter a whole number. words: Enter a list of "
+            f"values. colour: {NO_SUCH} day: This argument is required."
         ),
         "details": {
-            "number": ["Expected `int`, got `str`."],
-            "words": ["Expected `array`, got `str`."],
-            "colour": ["The action 'take' has no such argument."],
+            "number": ["Enter a whole number."],
+            "words": ["Enter a list of values."],
+            "colour": [NO_SUCH],
             "day": ["This argument is required."],
         },
     }
@@ -140,7 +143,7 @@ def test_wrong_arguments_are_named_each(call):
 @pytest.mark.parametrize("name", ["self", "user"])
 def test_what_the_server_gives_cannot_be_given(call, name):
     assert call("any_name", stream="desk", args={name: 1})["error"]["details"] == {
-        name: ["The action 'any_name' has no such argument."]
+        name: ["The action 'any_name' has no such argument; it has: none."]
     }
 
 

@@ -114,6 +114,12 @@ class TestCall:
         assert perform(identity, call).error.details == {"title": ["Dieses Feld darf nicht leer sein."]}
         call = Call(id="c2", stream="books", action="add", params={"shelf": shelf.pk}, args={})
         assert perform(identity, call).error.details == {"title": ["Dieses Argument ist erforderlich."]}
+        call = Call(
+            id="c3", stream="books", action="add", params={"shelf": shelf.pk}, args={"title": "a", "pages": "x"}
+        )
+        assert perform(identity, call).error.reason == (
+            "Die Argumente der Aktion 'add' sind ungültig. pages: Bitte eine ganze Zahl eingeben."
+        )
 
 
 class TestPage:

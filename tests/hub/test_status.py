@@ -19,7 +19,8 @@ from realtime.hub import reports, status
 from realtime.hub.counters import Counters, get_counters
 from realtime.hub.hub import get_hub
 from realtime.hub.shutdown import drain
-from realtime.models import Change, Process
+from realtime.management.doctor import probe_stream
+from realtime.models import PROBE_STREAM, Change, Process
 from tests.models import Book, Shelf
 from tests.support.limits import limit
 from tests.support.waiting import seconds
@@ -103,6 +104,17 @@ class TestReporting:
             assert shown["logs"]["default"]["lag"] >= 0
             assert shown["counts"]["ticks"]["default"] >= 1
         assert await elsewhere.soon(own_reports) == []
+
+    async def test_live_queries_of_the_doctor_are_left_out(self, shelf, elsewhere):
+        key = await elsewhere.soon(probe_stream.begin)
+        async with WireClient() as client:
+            await client.subscribe("top", shelf=shelf.pk)
+            await client.subscribe(PROBE_STREAM, id=2, key=key)
+            found = status.figures_of(get_hub())
+        await elsewhere.soon(probe_stream.end, key)
+        assert [query["stream"] for query in found["queries"]] == ["top"]
+        assert list(found["streams"]) == ["top"]
+        assert (found["clients"], found["subscriptions"]) == (1, 2)
 
     async def test_process_that_stops_deletes_its_report(self, people, elsewhere, monkeypatch):
         hub = get_hub()

@@ -56,48 +56,52 @@ def test_rows_are_objects_where_no_format_is_named():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "Not a message of this protocol: Input data was truncated."),
-        ("hello", "Not a message of this protocol: JSON is malformed: invalid character (byte 0)."),
-        ("[]", "Not a message of this protocol: Expected `object`, got `array`."),
-        ("null", "Not a message of this protocol: Expected `object`, got `null`."),
-        ("{}", "Not a message of this protocol: Object missing required field `type`."),
-        ('{"type":"ack"}', "Not a message of this protocol: Object missing required field `messages`."),
-        ('{"type":"shout"}', "Not a message of this protocol: Invalid value 'shout' - at `$.type`."),
-        ('{"type":7}', "Not a message of this protocol: Expected `str` - at `$.type`."),
-        (
-            '{"type":"ack","messages":"1"}',
-            "Not a message of this protocol: Expected `int`, got `str` - at `$.messages`.",
-        ),
-        ('{"type":"ack","messages":-1}', "Not a message of this protocol: Expected `int` >= 0 - at `$.messages`."),
-        (
-            '{"type":"ack","messages":1.5}',
-            "Not a message of this protocol: Expected `int`, got `float` - at `$.messages`.",
-        ),
+        ("", "It is not complete JSON."),
+        ("hello", "It is not valid JSON (at byte 0)."),
+        ("[]", "It must be an object, not an array."),
+        ("null", "It must be an object, not null."),
+        ("{}", "It needs the field 'type'."),
+        ('{"type":"ack"}', "It needs the field 'messages'."),
+        ('{"type":"shout"}', "The field 'type' has an unknown value 'shout'."),
+        ('{"type":7}', "The field 'type' must be a string."),
+        ('{"type":"ack","messages":"1"}', "The field 'messages' must be an integer, not a string."),
+        ('{"type":"ack","messages":-1}', "The field 'messages' must be an integer of at least 0."),
+        ('{"type":"ack","messages":1.5}', "The field 'messages' must be an integer, not a decimal number."),
+        ('{"type":"subscribe","id":4294967296}', "The field 'id' must be an integer of at most 2147483648."),
+        ('{"type":"hello","version":1,"token":7}', "The field 'token' must be a string or null, not an integer."),
         (
             '{"type":"subscribe","id":1,"params":{"a":{}}}',
             (
-                "Not a message of this protocol: Expected `bool | int | float | str | array | null`, got `object` "
-                "- at `$.params[...]`."
+                "A value in 'params' must be true or false, an integer, a number, a string, an array or null, "
+                "not an object."
+            ),
+        ),
+        (
+            '{"type":"subscribe","id":1,"params":{"a":[[]]}}',
+            "A value in 'params' must be true or false, an integer, a number, a string or null, not an array.",
+        ),
+        (
+            '{"type":"subscribe","id":1,"format":"xml"}',
+            (
+                "The field 'format' must be 'data', 'pages', 'html', 'html:' and a template, or 'value:' and the "
+                "name of a live value."
             ),
         ),
         (
             '{"type":"call","id":"","stream":"a","action":"b"}',
-            "Not a message of this protocol: Expected `str` of length >= 1 - at `$.id`.",
+            "The field 'id' must be a string with a length of at least 1.",
         ),
         (
             '{"type":"call","id":"c","stream":"a","action":"b","args":[]}',
-            "Not a message of this protocol: Expected `object`, got `array` - at `$.args`.",
+            "The field 'args' must be an object, not an array.",
         ),
-        (
-            '{"type":"ack","messages":1} {}',
-            "Not a message of this protocol: JSON is malformed: trailing characters (byte 29).",
-        ),
+        ('{"type":"ack","messages":1} {}', "It is not valid JSON (at byte 29)."),
     ],
 )
 def test_what_is_no_message_is_refused_with_the_rule(text, reason):
     with pytest.raises(BadMessage) as refused:
         decode(text)
-    assert refused.value.reason == reason
+    assert refused.value.reason == f"This is not a message of the protocol. {reason}"
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b'{"type":"\xff"}', b'{"type":"\xed\xa0\x80"}'])
@@ -262,7 +266,7 @@ def test_array_is_split_into_the_texts_of_its_messages():
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1", b"1", b'["\xff"]', b"[1] [2]"])
 def test_what_is_no_array_is_refused(raw):
-    with pytest.raises(BadMessage, match="Not an array of messages: "):
+    with pytest.raises(BadMessage, match="This is not an array of messages. It "):
         codec.split(raw)
 
 

@@ -106,7 +106,7 @@ class TestParameters:
             (Literal["open", "done"] | None, "x", CHOICE),
             (Annotated[Literal["open"], "of a column"], "x", CHOICE),
             (Colour, "x", CHOICE),
-            (bool, "x", "Enter a valid value."),
+            (bool, "x", "This must be true or false."),
             (str, "x" * 1001, "Enter a valid value."),
             (float | None, "nan", "Enter a number."),  # null in JSON, as None, and so another's live query
             (float, "-inf", "Enter a number."),

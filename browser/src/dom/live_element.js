@@ -183,6 +183,11 @@ export class Container {
     return this.#change.target ?? this.resultSet.subscription.params ?? {}
   }
 
+  /** Whether it still shows rows of other parameters than `params`. */
+  get isChanging() {
+    return this.#change.target !== null
+  }
+
   /**
    * Changes the parameters. What is shown stays until the new rows are loaded, and if the server refuses them.
    *

@@ -13,7 +13,7 @@ import {WINDOW} from "../data/windows.js"
 
 /** @typedef {import("../protocol/messages.js").Params} Params */
 /** @typedef {import("../protocol/messages.js").RealtimeError} RealtimeError */
-/** @typedef {{element: Element, state: unknown, params: Params, change: (params: Params, answered?: (error: RealtimeError | null) => void) => void}} Container */
+/** @typedef {{element: Element, name: string, state: unknown, params: Params, isChanging: boolean, change: (params: Params, answered?: (error: RealtimeError | null) => void) => void}} Container */
 /** @typedef {Record<string, string[]>} Sentences by field; "": about the whole */
 /** @typedef {Record<string, string[]>} Values by field, those that are not empty */
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | HTMLButtonElement} Control */
@@ -69,7 +69,7 @@ export class ParameterForms {
     listen("change", (form) => this.#soon(form, 0)) // the same key may submit the form at once
     listen("submit", (form, event) => this.#submit(form, event))
     listen("reset", (form) => this.after(0, () => this.#apply(form))) // the fields are reset after the event
-    new PageLinks({document: this.document, isBound: (element, stream) => this.containersOf(stream).some((each) => each.element === element), go: (stream, page, answered) => this.#goTo(stream, page, answered)}).start()
+    new PageLinks({document: this.document, containersOf: this.containersOf, go: (stream, page, answered) => this.#goTo(stream, page, answered)}).start()
     this.window.addEventListener("popstate", () => this.#followAddress())
     this.window.addEventListener("pageshow", ({persisted}) => persisted || this.#applyEdited())
     this.#applyEdited()

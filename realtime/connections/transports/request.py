@@ -37,6 +37,7 @@ from realtime.protocol.messages import (
 
 WINDOWS = 32  # of frames, because each acknowledgement is a request
 PARK_SECONDS = 5.0  # how long a connection waits for the next request
+STOPPING_PARK_SECONDS = 1.0  # the same on a stopping server: a client that takes longer has most likely left
 
 BEHIND = encode(Behind()).text
 
@@ -65,6 +66,7 @@ class RequestTransport:
         self._told = Told()
         self._state = b""  # its key while it is parked
         self._timer: asyncio.TimerHandle | None = None  # while it is parked
+        self._parked_at = 0.0  # by the loop's clock
 
     async def __aenter__(self) -> RequestTransport:
         if self._timer is not None:  # it was parked before
@@ -115,7 +117,9 @@ class RequestTransport:
             return False
         self._state = visit.state(reached)
         _parked.setdefault(get_hub(), defaultdict(dict))[self._key].setdefault(self._state, []).append(self)
-        self._timer = asyncio.get_running_loop().call_later(PARK_SECONDS, self._give_up)
+        loop = asyncio.get_running_loop()
+        self._parked_at = loop.time()
+        self._timer = loop.call_at(self._parked_at + PARK_SECONDS, self._give_up)
         return True
 
     def _unpark(self) -> None:
@@ -189,7 +193,12 @@ class RequestTransport:
             return
         # a parked connection keeps only the bye: without it, the next request would start as an anonymous client's
         self._texts = self._texts[-1:]
-        if code != GoingAway.code:  # a stopping server waits for the next request instead of cutting it
+        if code == GoingAway.code:
+            # a stopping server waits for the next request instead of cutting it, if it is still likely to come
+            self._timer.cancel()
+            until = self._parked_at + STOPPING_PARK_SECONDS
+            self._timer = asyncio.get_running_loop().call_at(until, self._give_up)
+        else:
             self._release()
 
     async def wait(self, until: float | None = None) -> bool:

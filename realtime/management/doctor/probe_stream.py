@@ -10,11 +10,10 @@ from django.core.signing import BadSignature, TimestampSigner
 from django.db import transaction
 from django.db.models import QuerySet
 
-from realtime.models import Probe
+from realtime.models import PROBE_STREAM, Probe
 from realtime.streams.registry import register
 from realtime.streams.stream import ModelStream
 
-NAME = "realtime.probe"
 KEY_SECONDS = 900  # the lifetime of a key; older rows are deleted
 
 
@@ -22,7 +21,7 @@ def _signer() -> TimestampSigner:
     return TimestampSigner(salt="realtime.probe")  # made when it is used: commands of a build have no SECRET_KEY
 
 
-@register(NAME)
+@register(PROBE_STREAM)
 class ProbeStream(ModelStream):
     """The row of one probe, for clients that have its signed key."""
 

@@ -20,6 +20,7 @@ from django.urls import NoReverseMatch, reverse
 
 from realtime.management.doctor import probe_stream
 from realtime.management.doctor.findings import ANSWER_SECONDS, Broken, Finding, Outcome, broken, finding
+from realtime.models import PROBE_STREAM
 from realtime.queries.page import WEBSOCKET_PATH
 
 WAIT_SECONDS = 0.3  # until the server has received a request and lets it wait
@@ -50,7 +51,7 @@ class ProbeSubscriber:
     def subscribe_messages(self, key: str) -> list[dict[str, Any]]:
         """Return the messages that subscribe to the row, from the last cursor."""
         held = {} if self.cursor is None else {"cursor": self.cursor, "fingerprint": self.fingerprint}
-        wanted = {"type": "subscribe", "id": 1, "stream": probe_stream.NAME, "params": {"key": key}, "format": "data"}
+        wanted = {"type": "subscribe", "id": 1, "stream": PROBE_STREAM, "params": {"key": key}, "format": "data"}
         return [{"type": "hello", "version": 1}, wanted | held]
 
 

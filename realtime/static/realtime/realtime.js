@@ -3877,6 +3877,10 @@ var Container = class {
   get params() {
     return this.#change.target ?? this.resultSet.subscription.params ?? {};
   }
+  /** Whether it still shows rows of other parameters than `params`. */
+  get isChanging() {
+    return this.#change.target !== null;
+  }
   /**
    * Changes the parameters. What is shown stays until the new rows are loaded, and if the server refuses them.
    *
@@ -5356,22 +5360,22 @@ function warnOfAlpine(document2) {
 // src/dom/page_links.js
 var PAGE = "page";
 var PageLinks = class {
-  /** @param {{document: Document, isBound: (element: Element, stream: string) => boolean, go: Go}} options isBound: returns whether an element is a container that shows a stream */
-  constructor({ document: document2, isBound, go }) {
+  /** @param {{document: Document, containersOf: (stream: string) => Links[], go: Go}} options containersOf: returns what shows a stream */
+  constructor({ document: document2, containersOf, go }) {
     this.document = document2;
-    this.isBound = isBound;
+    this.containersOf = containersOf;
     this.go = go;
   }
   start() {
     const listen = (type, listener) => call(this.document, "addEventListener", type, (event) => {
       const link2 = event.target instanceof Element ? call(event.target, "closest", "a[data-live-page]") : null;
-      const container = link2 && call(link2, "closest", "[data-live]");
-      const isOfLinks = container && attribute(container, "data-live-format") === "pages" && attribute(container, "data-live-state") !== "refused";
-      const stream = isOfLinks && attribute(container, "data-live");
-      if (link2 && stream && !isForeign(link2) && this.isBound(container, stream)) listener(link2, stream, event);
+      const element = link2 && call(link2, "closest", "[data-live]");
+      const isOfLinks = element && attribute(element, "data-live-format") === "pages" && attribute(element, "data-live-state") !== "refused";
+      const links = isOfLinks && this.containersOf(attribute(element, "data-live") ?? "").find((each) => each.element === element);
+      if (link2 && links && !isForeign(link2)) listener(link2, links, event);
     });
     for (const type of ["pointerover", "pointerdown", "focusin"]) listen(type, (link2) => this.#complete(link2));
-    listen("click", (link2, stream, event) => this.#click(link2, stream, event));
+    listen("click", (link2, links, event) => this.#click(link2, links, event));
   }
   /** @param {Element} link */
   #complete(link2) {
@@ -5379,11 +5383,11 @@ var PageLinks = class {
     url.searchParams.set(PAGE, attribute(link2, "data-live-page") ?? "");
     if (attribute(link2, "href") !== url.search) call(link2, "setAttribute", "href", url.search);
   }
-  /** @param {Element} link @param {string} stream @param {MouseEvent} event */
-  #click(link2, stream, event) {
+  /** @param {Element} link @param {Links} links @param {MouseEvent} event */
+  #click(link2, links, event) {
     if (event.defaultPrevented || !isPlainClick(event)) return;
     event.preventDefault();
-    this.go(stream, attribute(link2, "data-live-page") ?? "", (error) => error || this.#scrollTo(stream));
+    this.go(links.name, pageOf(link2, links), (error) => error || this.#scrollTo(links.name));
   }
   /** Scrolls to the beginning of the page, as after any other link. @param {string} stream */
   #scrollTo(stream) {
@@ -5392,6 +5396,15 @@ var PageLinks = class {
     if (list2 && call(list2, "getBoundingClientRect").top < 0) call(list2, "scrollIntoView", { block: "start" });
   }
 };
+function pageOf(link2, { element, params, isChanging }) {
+  const page = attribute(link2, "data-live-page") ?? "";
+  const rel = (attribute(link2, "rel") ?? "").split(/\s+/);
+  const step = Number(rel.includes("next")) - Number(rel.includes("prev"));
+  const loading = Number(params[PAGE]);
+  if (!isChanging || !step || !(loading >= 1)) return page;
+  const pages = [...call(element, "querySelectorAll", "a[data-live-page]")].map((each) => Number(attribute(each, "data-live-page")) || 1);
+  return String(Math.max(1, Math.min(loading + step, Math.max(...pages))));
+}
 var isOfRows = (live2) => /^html(:|$)/.test(attribute(live2, "data-live-format") ?? "html");
 
 // src/dom/parameter_forms.js
@@ -5440,7 +5453,7 @@ var ParameterForms = class {
     listen("change", (form) => this.#soon(form, 0));
     listen("submit", (form, event) => this.#submit(form, event));
     listen("reset", (form) => this.after(0, () => this.#apply(form)));
-    new PageLinks({ document: this.document, isBound: (element, stream) => this.containersOf(stream).some((each) => each.element === element), go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
+    new PageLinks({ document: this.document, containersOf: this.containersOf, go: (stream, page, answered) => this.#goTo(stream, page, answered) }).start();
     this.window.addEventListener("popstate", () => this.#followAddress());
     this.window.addEventListener("pageshow", ({ persisted }) => persisted || this.#applyEdited());
     this.#applyEdited();

@@ -40,7 +40,11 @@ def environment(settings: str) -> dict[str, str]:
 
 class Daphne:
     def __init__(
-        self, directory: Path, settings: str = "tests.connections.transports.settings", root_path: str = ""
+        self,
+        directory: Path,
+        settings: str = "tests.connections.transports.settings",
+        root_path: str = "",
+        application: str = "tests.asgi",
     ) -> None:
         self.port = free_port()
         self.layer = ""  # the address of its channel layer, for others who are to reach it
@@ -48,7 +52,7 @@ class Daphne:
         self._seen = 0
         command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "--root-path", root_path]
         self._process = Process(
-            [*command, "tests.asgi:application"],
+            [*command, f"{application}:application"],
             log=directory / "daphne.log",
             ready=lambda: serves(self.port),
             env=environment(settings),

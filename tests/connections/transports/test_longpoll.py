@@ -157,6 +157,7 @@ class TestNextRequest:
     def lasting(self, hub, settings, monkeypatch):  # after the hub's own settings
         settings.REALTIME_HEARTBEAT_SECONDS = seconds(10)
         monkeypatch.setattr(request, "PARK_SECONDS", seconds(10))
+        monkeypatch.setattr(request, "STOPPING_PARK_SECONDS", seconds(10))
 
     @pytest.fixture
     async def ann(self, elsewhere):
@@ -306,6 +307,15 @@ class TestNextRequest:
         assert (received[-1]["type"], received[-1]["code"]) == ("bye", Code.GOING_AWAY)
         await stopping
         assert hub.clients == []
+
+    async def test_that_does_not_come_to_a_stopping_server_is_not_waited_for(self, hub, shelf, ann, monkeypatch):
+        monkeypatch.setattr(request, "PARK_SECONDS", 3600.0)
+        monkeypatch.setattr(request, "STOPPING_PARK_SECONDS", 0.2)
+        has = await self.begin(shelf, ann, "books")
+        await drain(hub, within=3600.0)
+        assert (hub.clients, request._parked[hub]) == ([], {})
+        received = await self.go_on(shelf, ann, has)  # late, but still answered
+        assert (kinds(received), received[0]["code"]) == (["bye"], Code.GOING_AWAY)
 
     async def test_that_hangs_up_before_its_answer_leaves_nothing_behind(self, hub, shelf, ann, monkeypatch):
         monkeypatch.setattr(request, "PARK_SECONDS", 0.2)
