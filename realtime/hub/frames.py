@@ -48,7 +48,7 @@ class RoundFrames:
         deltas = {query: delta for query, delta in self._deltas.items() if query in theirs}
         self._send(replace(tick, deltas=deltas), chosen=ready.__contains__)
 
-    def send(
+    def send_rest(
         self,
         tick: Tick,
         served: Collection[QueryRequest],

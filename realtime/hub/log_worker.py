@@ -404,7 +404,7 @@ class LogWorker:
                 self.subscribers.add(item.client, answer.query, item.want.key, item.stream, number=answer.number)
         calls = self._calls.pop(tick.ran)
         stalled, self._stalled = (self.subscribers.clients if self._stalled else ()), False
-        frames.send(tick, served, calls=calls, also=stalled)
+        frames.send_rest(tick, served, calls=calls, also=stalled)
 
 
 class Pool(Protocol):
