@@ -552,7 +552,7 @@ async def polls(port: int, cookie: str, asked: dict[str, Any], arrived: asyncio.
 
 @contextmanager
 def server(application: str) -> Iterator[tuple[int, Callable[[], float]]]:
-    """Run daphne with this application on the same database; yield its port, and a function for its processor time in seconds."""
+    """Run daphne on the same database; yield its port, and a function for its processor time in seconds."""
     from tests.support.processes import Process, free_port, serves
 
     port, settings = free_port(), "tests.connections.transports.settings"

@@ -31,7 +31,7 @@ class LongPollMiddleware:
 
     The first poll of a client goes through Django, with the project's middleware. Each further one has the connection
     that the previous one parked, whose user and access are known, as those of a WebSocket are. It passes the same
-    checks of its origin, its CSRF token and its size. Whatever is not such a request is passed on as it came.
+    checks of its origin, its CSRF token and its size. Anything else is passed on as it came.
     """
 
     def __init__(self, application: Application) -> None:
