@@ -263,6 +263,20 @@ class LiveQuery:
         finally:
             self.reordered = False
 
+    def catch_up(self, changed: Changed) -> tuple[SharedDelta, Present]:
+        """Return a delta for subscribers with the rows of any moment since the stored state, and the current state.
+
+        `changed` are the keys that have changed since that state.
+        """
+        analysis = self.planner.ask()
+        others_vary = analysis.open or self.planner.is_timed()  # unchanged rows may have left and come back
+        if not changed or changed is ALL_ROWS or analysis.whole or others_vary or self._looks_at_rows(analysis):
+            return self.reset()
+        delta = self.resume(self._read_keys(), changed)
+        self.reordered = True
+        self.sent.note_reset()
+        return SharedDelta(delta), list(delta.order or ())
+
     def reset(self, *, whole: bool = False) -> tuple[SharedDelta, Present]:
         """Return a delta with all rows, for subscribers with the rows of any moment, and the current state.
 

@@ -2,7 +2,8 @@
 
 Everything here runs in one thread, and each tick in one transaction that sees one state of the database. So a frame
 brings exactly the state at its cursor, and the changes of one commit arrive together. A tick that takes long hands out
-deltas before its end, at the same cursor. If it then fails, the next one sends all rows of these live queries.
+deltas before its end, at the same cursor. If it then fails, the next one makes up for it: subscribers may have either
+state of these live queries.
 """
 
 from __future__ import annotations
@@ -242,7 +243,7 @@ class Tail:
         changes = data.changes
         reloaded = self._now_due() | self._router.affected_by_row_models(() if changes is TOO_MANY else changes)
         ahead = self._handed_out & set(self._queries.values()) if self._handed_out else set()
-        left: Routed = {**{query: set() for query in reloaded}, **routed, **dict.fromkeys(ahead, ALL_ROWS)}
+        left: Routed = {**{query: set() for query in reloaded}, **dict.fromkeys(ahead, ALL_ROWS), **routed}
         alone = ahead | reloaded
         for queries in self._families.read({query: left[query] for query in left if query not in alone}, data.round):
             for query in queries:
@@ -255,7 +256,7 @@ class Tail:
             if query.key in data.round.failed:
                 continue
             if query in ahead:
-                result = data.round.guarded(query, query.reset)
+                result = data.round.guarded(query, query.catch_up, ALL_ROWS if query in reloaded else changed)
             else:
                 result = data.round.guarded(query, query.refresh if query in reloaded else query.delta, changed)
             if result is not None:
